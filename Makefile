@@ -1,0 +1,56 @@
+PYTHON ?= python3
+VENV := .venv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench up clean python packages-run packages-test
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/.test ## install everything, the parts for the tests too
+
+demo: $(VENV)/.run ## compare pools on a private MariaDB, about two minutes
+	$(VENV)/bin/loadtest demo
+
+test: lint ## lint, then all tests
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/.test ## ruff and mypy
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/.test ## what the tool itself costs, into reports/bench.json
+	$(VENV)/bin/python -m benchmarks
+
+up: ## MariaDB, Locust and Prometheus in containers
+	@mkdir -p reports
+	LOADTEST_USER="$$(id -u):$$(id -g)" docker compose up --build
+
+clean: ## remove what was installed and cached; reports stay
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp says that the environment is as pyproject.toml and constraints.txt want it. The system packages are looked at
+# each time: that is quick, and somebody may have removed one.
+$(VENV)/.run: pyproject.toml constraints.txt | packages-run
+	$(call install,.)
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | packages-test
+	$(call install,.[test])
+	@touch $(VENV)/.run $@
+
+# -qq: errors only
+define install
+$(PYTHON) -m venv $(VENV)
+$(VENV)/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '$(1)'
+endef
+
+packages-run packages-test: packages-%: | python
+	@PYTHON='$(PYTHON)' tools/system-packages $*
+
+# A machine without any Python gets one with the system packages; one with an old Python is told before they come.
+python:
+	@! command -v $(PYTHON) >/dev/null || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=python3.12" >&2; exit 1; }

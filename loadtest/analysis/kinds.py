@@ -1,0 +1,59 @@
+"""The kinds of errors: what to call them, and what each one means for whoever sets up a pool."""
+
+from __future__ import annotations
+
+# kind: name, what to do about it. The kinds are a bounded set; others are shown as they are.
+_KINDS = {
+    "pool_timeout": (
+        "pool timeouts",
+        "No connection came free within pool_timeout: connections are held for too long or are "
+        "too few.",
+    ),
+    "too_many_connections": (
+        "too many connections",
+        "The server's max_connections was reached: fewer connections per pool or fewer processes.",
+    ),
+    "user_limit": (
+        "user limits",
+        "The database account may not have so many connections or queries.",
+    ),
+    "host_blocked": (
+        "host blocked",
+        "The server blocked this host after failed connects; FLUSH HOSTS lets it in again.",
+    ),
+    "refused": ("connections refused", "Nothing listened at the database's address."),
+    "no_local_port": (
+        "no local ports",
+        "Connections were opened and closed faster than the system frees their ports: keep "
+        "connections in the pool rather than in the overflow.",
+    ),
+    "no_file_descriptor": (
+        "no file descriptors",
+        "The process may not have so many sockets; see ulimit -n.",
+    ),
+    "gone_away": (
+        "server gone away",
+        "The server had closed the connection; see pool_pre_ping and pool_recycle.",
+    ),
+    "lost_during_query": ("lost during a query", "The connection broke in the middle of a query."),
+    "deadlock": (
+        "deadlocks",
+        "Transactions locked the same rows in different order: the more of them run at once, the "
+        "more often. Fewer connections, one order, or a retry.",
+    ),
+    "lock_wait_timeout": (
+        "lock wait timeouts",
+        "A row stayed locked for longer than innodb_lock_wait_timeout.",
+    ),
+    "other": ("other errors", "Locust's own statistics and log tell more."),
+}
+
+
+def label(kind: str) -> str:
+    """What to call errors of a kind, in the plural."""
+    return _KINDS.get(kind, (kind.replace("_", " "), ""))[0]
+
+
+def advice(kind: str) -> str:
+    """What errors of a kind mean and what to do; empty for an unknown kind."""
+    return _KINDS.get(kind, ("", ""))[1]

@@ -1,0 +1,185 @@
+"""Runs, sorted into pools and rounds and reduced to their measured time."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import Any
+
+from loadtest.analysis.censoring import Times
+from loadtest.errors import UsageError
+from loadtest.interval import Distribution, Interval, total
+from loadtest.results import Run
+
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Round:
+    """The measured time of one run: what all of its processes did together."""
+
+    run: Run
+
+    @cached_property
+    def processes(self) -> Mapping[str, Interval]:
+        """The total of each process, by the process's name."""
+        parts: dict[str, list[Interval]] = defaultdict(list)
+        for interval in self.run.measured():
+            parts[interval.process].append(interval)
+        return {name: total(intervals) for name, intervals in parts.items()}
+
+    @cached_property
+    def together(self) -> Interval:
+        """All processes side by side; its length is that of the longest."""
+        nothing = Interval(0, length=0)
+        return reduce(Interval.beside, self.processes.values(), nothing)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What rounds of different pools are paired by: their folder and number."""
+        return str(self.run.path.parent), int(self.run.header.get("round", 1))
+
+    @property
+    def seconds(self) -> float:
+        """How long was measured."""
+        return self.together.length / SECOND
+
+    @property
+    def successes(self) -> int:
+        """Requests that ended well."""
+        return self.together.counters["requests"] - self.together.counters["failures"]
+
+    @property
+    def throughput(self) -> float:
+        """Requests per second that ended well."""
+        return self.successes / self.seconds
+
+    def times(self, name: str, cut_off_by_waits: bool = False) -> Times:
+        """A histogram of the measured time, with the unfinished waits where they bear on it."""
+        finished = self.together.histograms.get(name, Distribution())
+        if not cut_off_by_waits:
+            return Times(finished)
+        return Times(finished, self.together.unfinished, self._waiting_at_the_start())
+
+    def _waiting_at_the_start(self) -> Distribution:
+        """Ages of the waits that were going on when measuring began: what the warm-up left."""
+        last = {i.process: i for i in self.run.intervals if i.period == "warmup"}
+        return sum((interval.unfinished for interval in last.values()), Distribution())
+
+    def peak(self, gauge: str) -> int | None:
+        """The highest level of a gauge, an upper bound with several processes; None if unknown."""
+        levels: dict[int, dict[str, int]] = defaultdict(dict)
+        for interval in self.run.measured():
+            if gauge in interval.gauges:
+                second = levels[interval.second]
+                highest = max(second.get(interval.process, 0), interval.gauges[gauge].max)
+                second[interval.process] = highest
+        return max((sum(second.values()) for second in levels.values()), default=None)
+
+    @property
+    def busiest(self) -> Interval:
+        """The process that used the most CPU for its time."""
+        return max(self.processes.values(), key=lambda p: p.counters["cpu"] / max(p.length, 1))
+
+    def saturated_share(self, limit: float) -> float:
+        """The share of the busiest process's measured time spent at or above so much CPU."""
+        name = self.busiest.process
+        mine = [i for i in self.run.measured() if i.process == name]
+        busy = sum(i.length for i in mine if i.counters["cpu"] >= limit * i.length)
+        return busy / max(sum(i.length for i in mine), 1)
+
+
+@dataclass(frozen=True)
+class PoolRuns:
+    """One pool configuration: its settings, its runs, and the rounds that measured anything."""
+
+    name: str
+    settings: Mapping[str, Any]
+    runs: Sequence[Run]
+
+    @cached_property
+    def rounds(self) -> Sequence[Round]:
+        """The rounds with measured time, in order."""
+        measured = [round_ for round_ in map(Round, self.runs) if round_.seconds]
+        return tuple(sorted(measured, key=lambda round_: round_.key))
+
+    @cached_property
+    def counters(self) -> Mapping[str, int]:
+        """All counters, added up over the rounds; names that are missing count as zero."""
+        return sum((round_.together.counters for round_ in self.rounds), Counter())
+
+    def times(self, name: str, cut_off_by_waits: bool = False) -> Times:
+        """A histogram over all rounds."""
+        parts = (round_.times(name, cut_off_by_waits) for round_ in self.rounds)
+        return sum(parts, Times())
+
+    def peak(self, gauge: str) -> int | None:
+        """The highest level of a gauge in any round."""
+        peaks = [peak for r in self.rounds if (peak := r.peak(gauge)) is not None]
+        return max(peaks, default=None)
+
+    @property
+    def processes(self) -> int:
+        """How many processes asked for connections, each with a pool of its own."""
+        return max((len(round_.processes) for round_ in self.rounds), default=1)
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """All runs that are read together; problems are of files that could not be read at all."""
+
+    experiment: Mapping[str, Any]
+    pools: Sequence[PoolRuns]
+    problems: Sequence[str] = ()
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every run, pool by pool."""
+        return [run for pool in self.pools for run in pool.runs]
+
+    @property
+    def baseline(self) -> str:
+        """The pool that the others are compared with."""
+        return str(self.experiment["baseline"])
+
+
+def gather(
+    runs: Sequence[Run],
+    experiment: Mapping[str, Any] | None = None,
+    problems: Sequence[str] = (),
+) -> Measurements:
+    """Sort runs into pools, in the experiment's order, else in the order in which they first ran.
+
+    Raises UsageError if one name stands for different settings.
+    """
+    by_pool: dict[str, list[Run]] = defaultdict(list)
+    settings: dict[str, Mapping[str, Any]] = {}
+    planned: Iterable[Mapping[str, Any]] = (experiment or {}).get("pool", ())
+    for pool in planned:
+        settings[str(pool["name"])] = pool
+    for run in sorted(runs, key=lambda run: run.header.get("started", 0)):
+        by_pool[run.pool_name].append(run)
+        if settings.setdefault(run.pool_name, run.header["pool"]) != run.header["pool"]:
+            raise UsageError(f"{run.path}: the pool {run.pool_name!r} has other settings elsewhere")
+    pools = [PoolRuns(name, values, by_pool[name]) for name, values in settings.items()]
+    return Measurements(_described(experiment or {}, pools), pools, problems)
+
+
+def _described(experiment: Mapping[str, Any], pools: Sequence[PoolRuns]) -> dict[str, Any]:
+    """What experiment.json says, and from the runs what it leaves open."""
+    runs = [run for pool in pools for run in pool.runs]
+    header = runs[0].header if runs else {}
+    scenario, load = header.get("scenario", {}), header.get("load", {})
+    from_runs = {
+        "name": header.get("name", ""),
+        "scenario": " ".join(scenario.get("files", ())),
+        "rounds": max((len(pool.runs) for pool in pools), default=0),
+        "seed": load.get("seed"),
+        "load": load,
+        "options": scenario.get("options", {}),
+        "pool": [dict(pool.settings) for pool in pools],
+    }
+    described = {**from_runs, **experiment}
+    return {**described, "baseline": experiment.get("baseline") or pools[0].name}

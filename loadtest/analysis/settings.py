@@ -1,0 +1,52 @@
+"""A pool's settings as one writes them in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# What `sqlalchemy.create_engine` does when nothing is said.
+SQLALCHEMY_DEFAULTS = {
+    "poolclass": "QueuePool",
+    "pool_timeout": 30.0,
+    "pool_recycle": -1,
+    "pool_pre_ping": False,
+    "pool_use_lifo": False,
+    "pool_reset_on_return": "rollback",
+    "isolation_level": None,
+}
+_SIZES = ("pool_size", "max_overflow")
+_QUEUE_ONLY = (*_SIZES, "pool_timeout", "pool_use_lifo")
+
+
+def arguments(settings: Mapping[str, Any]) -> str:
+    """Both sizes and what differs from SQLAlchemy's defaults: `pool_size=20, max_overflow=0`."""
+    queue = settings.get("poolclass", "QueuePool") != "NullPool"
+    said = {name: settings[name] for name in _SIZES if queue and name in settings}
+    for name, default in SQLALCHEMY_DEFAULTS.items():
+        if settings.get(name, default) != default and (queue or name not in _QUEUE_ONLY):
+            said[name] = settings[name]
+    return ", ".join(f"{name}={_literal(name, value)}" for name, value in said.items())
+
+
+def create_engine(settings: Mapping[str, Any]) -> str:
+    """The line of Python that makes an engine with this pool."""
+    return f"engine = create_engine(url, {arguments(settings)})"
+
+
+def most_connections(settings: Mapping[str, Any]) -> int | None:
+    """The most connections that one process may open; None where nothing limits it."""
+    size, overflow = settings.get("pool_size", 5), settings.get("max_overflow", 10)
+    if settings.get("poolclass") == "NullPool" or size == 0 or overflow == -1:
+        return None
+    return int(size) + int(overflow)
+
+
+def _literal(name: str, value: Any) -> str:
+    if name == "poolclass":
+        return str(value)
+    if name == "pool_reset_on_return" and value == "none":
+        return "None"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return f'"{value}"' if isinstance(value, str) else repr(value)

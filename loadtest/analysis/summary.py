@@ -1,0 +1,128 @@
+"""From runs to the summary: the one place where `summary.json` gets its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loadtest.analysis import findings
+from loadtest.analysis.censoring import describe
+from loadtest.analysis.comparison import comparisons
+from loadtest.analysis.estimate import interval95, mean
+from loadtest.analysis.measured import Measurements, PoolRuns, gather
+from loadtest.analysis.values import (
+    Checkout,
+    Connections,
+    Durations,
+    Errors,
+    Generator,
+    PoolSummary,
+    Summary,
+    Throughput,
+)
+from loadtest.analysis.verdict import verdict
+from loadtest.results import Run
+
+
+def summarize_runs(runs: Sequence[Run], experiment: Mapping[str, Any] | None = None) -> Summary:
+    """The summary of some runs; experiment: what experiment.json holds, if there is one."""
+    return summarize(gather(runs, experiment))
+
+
+def summarize(measurements: Measurements) -> Summary:
+    """The summary of what was measured. Invalid pools are shown, but not compared."""
+    pools = tuple(summarize_pool(pool) for pool in measurements.pools)
+    valid = {pool.name for pool in pools if pool.valid}
+    compared = [pool for pool in measurements.pools if pool.name in valid]
+    baseline = [pool for pool in compared if pool.name == measurements.baseline]
+    return Summary(
+        experiment={**measurements.experiment, "problems": list(measurements.problems)},
+        environment=_environment(measurements),
+        pools=pools,
+        comparisons=comparisons(compared, baseline[0]) if baseline else (),
+        verdict=verdict(measurements, pools),
+    )
+
+
+def summarize_pool(pool: PoolRuns) -> PoolSummary:
+    """One pool's numbers, all rounds together."""
+    doubts = findings.doubts(pool)
+    return PoolSummary(
+        name=pool.name,
+        pool={key: value for key, value in pool.settings.items() if key != "name"},
+        rounds=len(pool.rounds),
+        seconds=sum(round_.seconds for round_ in pool.rounds),
+        throughput=_throughput(pool),
+        checkout=_checkout(pool),
+        hold_seconds=_durations(pool, "hold"),
+        request_seconds=describe(pool.times("request", cut_off_by_waits=True)),
+        schedule_lag_seconds=_durations(pool, "schedule_lag"),
+        dropped=pool.counters["dropped"],
+        connections=_connections(pool),
+        errors=_errors(pool),
+        generator=_generator(pool),
+        findings=doubts + findings.remarks(pool),
+        valid=not doubts,
+    )
+
+
+def _durations(pool: PoolRuns, name: str) -> Durations:
+    return describe(pool.times(name))
+
+
+def _throughput(pool: PoolRuns) -> Throughput:
+    per_round = [round_.throughput for round_ in pool.rounds]
+    return Throughput(per_second=mean(per_round), ci95=interval95(per_round))
+
+
+def _checkout(pool: PoolRuns) -> Checkout:
+    wait = pool.times("wait", cut_off_by_waits=True)
+    return Checkout(
+        count=pool.counters["checkouts"],
+        timeouts=pool.counters["timeouts"],
+        unfinished=wait.unfinished.count,
+        seconds=describe(pool.times("checkout", cut_off_by_waits=True)),
+        wait_seconds=describe(wait),
+        connect_seconds=_durations(pool, "connect"),
+        reconnect_seconds=_durations(pool, "reconnect"),
+        ping_seconds=_durations(pool, "ping"),
+        reset_seconds=_durations(pool, "reset"),
+    )
+
+
+def _connections(pool: PoolRuns) -> Connections:
+    closed = [n for name, n in pool.counters.items() if name.startswith("closed.")]
+    return Connections(
+        peak=pool.peak("open"),
+        overflow_peak=pool.peak("overflow"),
+        waiting_peak=pool.peak("waiting"),
+        opened=pool.counters["opened"],
+        closed=sum(closed),
+    )
+
+
+def _errors(pool: PoolRuns) -> Errors:
+    prefix = "errors."
+    by_kind = {n.removeprefix(prefix): c for n, c in pool.counters.items() if n.startswith(prefix)}
+    requests = pool.counters["requests"]
+    return Errors(
+        rate=pool.counters["failures"] / requests if requests else None,
+        by_kind=dict(sorted(by_kind.items(), key=lambda item: (-item[1], item[0]))),
+    )
+
+
+def _generator(pool: PoolRuns) -> Generator:
+    busiest = [round_.busiest for round_ in pool.rounds]
+    length = sum(process.length for process in busiest)
+    cpu = sum(process.counters["cpu"] for process in busiest)
+    lag = _durations(pool, "generator_lag")
+    return Generator(cpu=cpu / length if length else None, lag_p99_seconds=lag.p99)
+
+
+def _environment(measurements: Measurements) -> dict[str, Any]:
+    """Where it ran, as the first run tells it, and every command that was run."""
+    runs = measurements.runs
+    header = runs[0].header if runs else {}
+    commands = dict.fromkeys(str(run.header["command"]) for run in runs if "command" in run.header)
+    parts = {part: header.get(part, {}) for part in ("versions", "host", "server")}
+    return {**parts, "started": header.get("started"), "commands": list(commands)}

@@ -1,0 +1,156 @@
+"""What reading the runs yields: the values that `summary.json` is written from (schema 1).
+
+Times are seconds; every value is a number, or None where there is none.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Decision = Literal["better", "worse", "equivalent", "undecided"]
+Interval95 = tuple[float, float]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
+
+
+class Durations(_Value):
+    """A distribution of times in seconds; `at_least` names the values that are lower bounds."""
+
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    p999: float | None = None
+    max: float | None = None
+    at_least: tuple[str, ...] = ()
+
+
+class Throughput(_Value):
+    """Requests that succeeded per second: the mean over the rounds and its 95 % interval."""
+
+    per_second: float | None
+    ci95: Interval95 | None
+
+
+class Checkout(_Value):
+    """What it took to get a connection, in all rounds together."""
+
+    count: int
+    timeouts: int
+    unfinished: int
+    seconds: Durations
+    wait_seconds: Durations
+    connect_seconds: Durations
+    reconnect_seconds: Durations
+    ping_seconds: Durations
+    reset_seconds: Durations
+
+
+class Connections(_Value):
+    """Connections: the most at once in any round, and how many were opened and closed in all."""
+
+    peak: int | None
+    overflow_peak: int | None
+    waiting_peak: int | None
+    opened: int
+    closed: int
+
+
+class Errors(_Value):
+    """The share of requests that failed, and the errors counted by their kind."""
+
+    rate: float | None
+    by_kind: dict[str, int]
+
+
+class Generator(_Value):
+    """How busy the load generator was: CPU as a share of one core, and its event loop's lag."""
+
+    cpu: float | None
+    lag_p99_seconds: float | None
+
+
+class Objective(_Value):
+    """A requirement, the value found for it and whether that meets it."""
+
+    text: str
+    value: float | None
+    met: bool | None
+
+
+class Finding(_Value):
+    """Something a reader should know: a code, how serious it is, a sentence and the numbers."""
+
+    code: str
+    severity: Literal["info", "warning", "error"]
+    message: str
+    evidence: dict[str, Any] = {}
+
+
+class PoolSummary(_Value):
+    """One pool configuration in all of its rounds."""
+
+    name: str
+    pool: dict[str, Any]
+    rounds: int
+    seconds: float
+    throughput: Throughput
+    checkout: Checkout
+    hold_seconds: Durations
+    request_seconds: Durations
+    schedule_lag_seconds: Durations
+    dropped: int
+    connections: Connections
+    errors: Errors
+    generator: Generator
+    stages: tuple[dict[str, Any], ...] = ()
+    objectives: tuple[Objective, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    valid: bool
+
+
+class Comparison(_Value):
+    """A pool against the baseline in one metric: the ratio, its 95 % interval, what follows."""
+
+    pool: str
+    baseline: str
+    metric: str
+    ratio: float | None
+    ci95: Interval95 | None
+    decision: Decision
+
+
+class Verdict(_Value):
+    """The pool to use, if the runs can tell, and why: one sentence a line."""
+
+    recommended: str | None
+    text: str
+
+
+class Summary(_Value):
+    """All that the runs of an experiment say; `to_json` is `summary.json`."""
+
+    version: Literal[1] = Field(default=1, alias="schema")
+    experiment: dict[str, Any]
+    environment: dict[str, Any]
+    pools: tuple[PoolSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary in JSON's types, under the keys of schema 1."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def pool(self, name: str) -> PoolSummary:
+        """The pool of this name; KeyError if there is none."""
+        found = [pool for pool in self.pools if pool.name == name]
+        if not found:
+            raise KeyError(name)
+        return found[0]

@@ -1,0 +1,211 @@
+"""Which pool to use, if the runs can tell, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from loadtest.analysis import kinds
+from loadtest.analysis.comparison import THROUGHPUT, compare
+from loadtest.analysis.findings import NOTABLE_ERRORS
+from loadtest.analysis.measured import Measurements, PoolRuns
+from loadtest.analysis.settings import arguments
+from loadtest.analysis.units import count, duration, listed, percent, plural, rate, ratio
+from loadtest.analysis.values import Comparison, PoolSummary, Summary, Verdict
+
+ENOUGH_ROUNDS = 5
+Against = Callable[[str, str], Comparison]
+
+
+def verdict(measurements: Measurements, pools: Sequence[PoolSummary]) -> Verdict:
+    """The recommended pool and why.
+
+    Candidates are the valid pools. The one with the highest mean throughput is compared with each
+    other directly; those that cannot be told from it are as good, and of these the one with the
+    fewest connections is recommended. Without two common rounds of each there is no answer.
+    """
+    candidates = [pool for pool in pools if pool.valid]
+    if len(candidates) < 2:
+        return Verdict(recommended=None, text="\n".join(_nothing_to_compare(pools, candidates)))
+    against = _direct_comparison(measurements.pools)
+    best = max(candidates, key=_throughput)
+    rivals = {p.name: against(p.name, best.name) for p in candidates if p is not best}
+    if not _throughput(best) or any(rival.ci95 is None for rival in rivals.values()):
+        return Verdict(recommended=None, text="\n".join(_cannot_tell(best, candidates)))
+    tied = [best, *(p for p in candidates if p is not best and _as_good(rivals[p.name]))]
+    chosen = min(tied, key=lambda pool: (_peak(pool), -_throughput(pool)))
+    lines = [
+        _advice(chosen, measurements.baseline, candidates, against),
+        *_ties(chosen, best, tied),
+        *_worst(chosen, tied, candidates),
+        *_caveats(chosen, pools, candidates),
+    ]
+    return Verdict(recommended=chosen.name, text="\n".join(lines))
+
+
+def exit_code(summary: Summary) -> int:
+    """The exit code of a summary: 0 fine, 3 an objective missed, 4 not valid, 5 undecided."""
+    valid = [pool for pool in summary.pools if pool.valid]
+    if len(valid) < min(2, len(summary.pools)):
+        return 4
+    if len(summary.pools) > 1 and summary.verdict.recommended is None:
+        return 5
+    chosen = [p for p in summary.pools if p.name == (summary.verdict.recommended or p.name)]
+    return 3 if any(o.met is False for pool in chosen for o in pool.objectives) else 0
+
+
+def _direct_comparison(pools: Sequence[PoolRuns]) -> Against:
+    by_name = {pool.name: pool for pool in pools}
+    return lambda one, other: compare(by_name[one], by_name[other], THROUGHPUT)
+
+
+def _as_good(rival: Comparison) -> bool:
+    return rival.decision in ("equivalent", "undecided")
+
+
+def _throughput(pool: PoolSummary) -> float:
+    return pool.throughput.per_second or 0.0
+
+
+def _peak(pool: PoolSummary) -> float:
+    # Of unknown size is no argument for a pool.
+    return float("inf") if pool.connections.peak is None else pool.connections.peak
+
+
+def _advice(
+    chosen: PoolSummary, baseline: str, candidates: Sequence[PoolSummary], against: Against
+) -> str:
+    """What to set, and how much that brings over the baseline (or the baseline over the next)."""
+    does = f"{rate(chosen.throughput.per_second)} requests succeeded per second"
+    if chosen.name == baseline:
+        others = [pool for pool in candidates if pool is not chosen]
+        other = max(others, key=_throughput).name
+        text = _times_as_many(against(chosen.name, other))
+        return f"Keep {chosen.name} ({arguments(chosen.pool)}): {does}{text}."
+    text = f"Set {arguments(chosen.pool)}: {does}"
+    if any(pool.name == baseline for pool in candidates):
+        text += _times_as_many(against(chosen.name, baseline))
+    return text + "."
+
+
+def _times_as_many(comparison: Comparison) -> str:
+    """How much more that is than with the other pool; nothing where the two share no rounds."""
+    if comparison.ci95 is None:
+        return ""
+    low, high = (ratio(bound) for bound in comparison.ci95)
+    times, other = f"{ratio(comparison.ratio)} times", comparison.baseline
+    interval = f"95 % interval {low} to {high}"
+    return {
+        "equivalent": f", as many as with {other} ({times}, {interval})",
+        "undecided": f", which cannot be told from {other} ({times}, {interval})",
+    }.get(comparison.decision, f", {times} as many as with {other} ({interval})")
+
+
+def _ties(chosen: PoolSummary, best: PoolSummary, tied: Sequence[PoolSummary]) -> list[str]:
+    others = [pool for pool in tied if pool is not chosen]
+    if not others:
+        return []
+    reached = [
+        f"{pool.name} ({rate(pool.throughput.per_second)} per second with {_connections(pool)})"
+        for pool in others
+    ]
+    return [
+        f"As good within the noise: {listed(reached)}. "
+        f"{chosen.name} gets by with {_connections(chosen)}."
+    ]
+
+
+def _worst(
+    chosen: PoolSummary, tied: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
+) -> list[str]:
+    """What the worst choice does and why, if one is told apart from the best."""
+    names = {pool.name for pool in tied}
+    behind = [pool for pool in candidates if pool.name not in names]
+    if not behind:
+        return []
+    worst = min(behind, key=_throughput)
+    share = percent(_throughput(worst) / _throughput(chosen))
+    does = f"{rate(worst.throughput.per_second)} per second, {share} of what {chosen.name} does"
+    reasons = _reasons(worst, chosen)
+    because = f"; {listed(reasons)}" if reasons else ""
+    return [f"The worst choice is {worst.name}: {does}{because}."]
+
+
+def _reasons(worst: PoolSummary, chosen: PoolSummary) -> list[str]:
+    """What is notably worse than in the recommended pool: errors, connections, waits, holds."""
+    reasons = []
+    rate_there, rate_here = worst.errors.rate or 0, chosen.errors.rate or 0
+    if rate_there > max(NOTABLE_ERRORS, 2 * rate_here):
+        kind = max(worst.errors.by_kind, key=lambda k: worst.errors.by_kind[k], default="other")
+        share = f"{percent(rate_there)} of its requests failed"
+        reasons.append(f"{share}, most with {kinds.label(kind)}")
+    if _peak(worst) > 2 * _peak(chosen):
+        reasons.append(f"it had {_connections(worst)} at once")
+    for what, there, here in (
+        (
+            "users waited for a connection for",
+            worst.checkout.wait_seconds,
+            chosen.checkout.wait_seconds,
+        ),
+        ("a connection was held for", worst.hold_seconds, chosen.hold_seconds),
+    ):
+        if there.mean and there.mean > 2 * (here.mean or 0) and there.mean > 0.001:
+            reasons.append(f"{what} {duration(there.mean)} on average")
+    return reasons
+
+
+def _connections(pool: PoolSummary) -> str:
+    peak = pool.connections.peak
+    return "an unknown number of connections" if peak is None else plural(peak, "connection")
+
+
+def _caveats(
+    chosen: PoolSummary, pools: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
+) -> list[str]:
+    lines = []
+    if (chosen.errors.rate or 0) > NOTABLE_ERRORS:
+        lines.append(f"Even so {percent(chosen.errors.rate)} of its requests failed.")
+    lines += _left_out(pools)
+    rounds = min(pool.rounds for pool in candidates)
+    if rounds < ENOUGH_ROUNDS:
+        few = f"Only {plural(rounds, 'round')}: the evidence is thin"
+        lines.append(f"{few}; {ENOUGH_ROUNDS} or more tell noise from difference.")
+    return lines
+
+
+def _left_out(pools: Sequence[PoolSummary]) -> list[str]:
+    invalid = [pool.name for pool in pools if not pool.valid]
+    if not invalid:
+        return []
+    are = "is" if len(invalid) == 1 else "are"
+    return [f"{listed(invalid)} {are} left out: the measurement is not valid (see the findings)."]
+
+
+def _nothing_to_compare(
+    pools: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
+) -> list[str]:
+    lines = [
+        f"{pool.name} ({arguments(pool.pool)}) did {rate(pool.throughput.per_second)} requests per "
+        f"second; {percent(pool.errors.rate)} of all failed."
+        for pool in candidates
+    ]
+    if len(pools) == 1 and candidates:
+        return [*lines, "One pool alone says nothing about others: compare it with some."]
+    if len(pools) > 1:
+        lines.append(
+            f"Nothing can be recommended: {count(len(candidates))} of "
+            f"{plural(len(pools), 'pool')} left to compare."
+        )
+    return [*lines, *_left_out(pools)]
+
+
+def _cannot_tell(best: PoolSummary, candidates: Sequence[PoolSummary]) -> list[str]:
+    if not _throughput(best):
+        return ["Nothing can be recommended: with none of the pools did a request succeed."]
+    ranked = sorted(candidates, key=lambda pool: -_throughput(pool))
+    reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
+    return [
+        "Nothing can be recommended: without two rounds of each pool, noise cannot be told from "
+        "difference.",
+        f"Requests per second in what there is: {listed(reached)}. Repeat with "
+        f"{ENOUGH_ROUNDS} rounds.",
+    ]

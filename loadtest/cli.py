@@ -1,0 +1,254 @@
+"""The `loadtest` command."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from loadtest import __version__
+from loadtest.config import Experiment, LoadConfig, parse_pool, read_experiment, validated
+from loadtest.errors import LoadtestError, UsageError
+from loadtest.results import new_folder
+
+SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
+INVALID, UNDECIDED = 4, 5
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Scenario = Annotated[Path, typer.Argument(help="A locustfile with a PoolUser.")]
+Pools = Annotated[
+    list[str],
+    typer.Option("--pool", help="20+0, 3000+inf, small:20+0 or pool_size=20,max_overflow=0"),
+]
+Users = Annotated[int, typer.Option("--users", "-u", help="Users in a closed loop.")]
+SpawnRate = Annotated[
+    float | None, typer.Option("--spawn-rate", help="Users started a second [default: all].")
+]
+Duration = Annotated[str, typer.Option("--time", "-t", help="Measured time, like 30s or 2m.")]
+Warmup = Annotated[str, typer.Option("--warmup", help="Time before that, not measured.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the users' random numbers.")]
+Options = Annotated[
+    list[str] | None, typer.Option("--option", help="An option of the scenario: hot_rows=80.")
+]
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        "--database-url",
+        envvar="LOADTEST_DATABASE_URL",
+        show_envvar=True,
+        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE [default: a private MariaDB].",
+    ),
+]
+Results = Annotated[Path, typer.Option("--results", help="Folder for the results.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"loadtest {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _app(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Which pool settings should this SQLAlchemy application use, and what if they are wrong?
+
+    Example: [bold]loadtest demo[/]
+    """
+
+
+@app.command()
+def demo(
+    database_url: DatabaseUrl = "", results: Results = Path("reports"), quiet: Quiet = False
+) -> None:
+    """Compare three pools in a flash sale, about two minutes, and say which is best.
+
+    Example: [bold]loadtest demo[/]
+    """
+    _conduct(read_experiment(SCENARIOS / "hot_row.toml"), database_url, results, quiet)
+
+
+@app.command()
+def run(
+    scenario: Scenario,
+    pool: Annotated[str, typer.Option("--pool", help="20+0 or pool_size=20,…")] = "5+10",
+    users: Users = 50,
+    spawn_rate: SpawnRate = None,
+    time: Duration = "30s",
+    warmup: Warmup = "5s",
+    seed: Seed = 1,
+    option: Options = None,
+    database_url: DatabaseUrl = "",
+    results: Results = Path("reports"),
+    quiet: Quiet = False,
+) -> None:
+    """Measure one pool configuration under one load.
+
+    Example: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
+    """
+    load = _load(users, spawn_rate, time, warmup)
+    experiment = _experiment(scenario, [pool], load, 1, seed, option)
+    _conduct(experiment, database_url, results, quiet)
+
+
+@app.command()
+def compare(
+    experiment: Annotated[Path, typer.Argument(help="An experiment (.toml) or a scenario (.py).")],
+    pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
+    rounds: Annotated[int, typer.Option("--rounds", help="Repetitions (a scenario's).")] = 5,
+    users: Users = 50,
+    spawn_rate: SpawnRate = None,
+    time: Duration = "30s",
+    warmup: Warmup = "5s",
+    seed: Seed = 1,
+    option: Options = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
+    database_url: DatabaseUrl = "",
+    results: Results = Path("reports"),
+    quiet: Quiet = False,
+) -> None:
+    """Compare pool configurations in interleaved rounds and say which is best.
+
+    Examples: [bold]loadtest compare scenarios/hot_row.toml --dry-run[/]
+
+    [bold]loadtest compare scenarios/hot_row.py --pool 5+10 --pool 20+0 --rounds 5 -t 5s[/]
+    """
+    if experiment.suffix == ".toml":
+        if pool:
+            raise UsageError(f"{experiment} names its pools itself; --pool goes with a scenario")
+        plan = read_experiment(experiment)
+    else:
+        if len(pool) < 2:
+            raise UsageError("a comparison needs two pools or more: --pool 5+10 --pool 20+0")
+        load = _load(users, spawn_rate, time, warmup)
+        plan = _experiment(experiment, pool, load, rounds, seed, option)
+    if dry_run:
+        _print_plan(plan)
+        return
+    _conduct(plan, database_url, results, quiet)
+
+
+@app.command()
+def report(
+    result: Annotated[list[Path], typer.Argument(help="Run files or folders of results.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write to [default: the first].")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make the report again from result files.
+
+    Example: [bold]loadtest report reports/latest[/]
+    """
+    from loadtest.report.render import render
+
+    folder = out or (result[0] if result[0].is_dir() else result[0].parent)
+    summary = render(result, folder)
+    if not quiet:
+        _print_result(summary, folder)
+
+
+def _load(users: int, spawn_rate: float | None, duration: str, warmup: str) -> LoadConfig:
+    data = {"users": users, "spawn_rate": spawn_rate, "duration": duration, "warmup": warmup}
+    return validated(LoadConfig, data, "load")
+
+
+def _experiment(
+    scenario: Path,
+    pools: list[str],
+    load: LoadConfig,
+    rounds: int,
+    seed: int,
+    options: list[str] | None,
+) -> Experiment:
+    if not scenario.is_file():
+        raise UsageError(f"there is no scenario {scenario}")
+    data = {
+        "name": re.sub(r"[^a-z0-9]+", "-", scenario.stem.lower()).strip("-") or "scenario",
+        "scenario": scenario,
+        "rounds": rounds,
+        "seed": seed,
+        "load": load,
+        "options": dict(_option(text) for text in options or []),
+        "pool": [parse_pool(text) for text in pools],
+    }
+    return validated(Experiment, data, "experiment")
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--option {text}: write NAME=VALUE, like hot_rows=80")
+    return name, value
+
+
+def _print_plan(experiment: Experiment) -> None:
+    from loadtest.experiment.rounds import expected_seconds, plans
+
+    for plan in plans(experiment):
+        typer.echo(f"round {plan.round}  {plan.pool.name:<12} {plan.command()}")
+    minutes, seconds = divmod(round(expected_seconds(experiment)), 60)
+    typer.echo(f"{len(plans(experiment))} runs, about {minutes} min {seconds} s")
+
+
+def _conduct(experiment: Experiment, database_url: str, results: Path, quiet: bool) -> None:
+    """Run an experiment, make its report, and exit with the code that its outcome has."""
+    from loadtest.experiment.rounds import database, plans, run_all
+    from loadtest.report.progress import RunProgress
+    from loadtest.report.render import render
+
+    console = Console(stderr=True)
+    if not (database_url or quiet):
+        console.print("[dim]No --database-url given: starting a private MariaDB[/]")
+    with database(database_url, experiment) as url:
+        folder = new_folder(results, experiment.name)
+        with RunProgress(console, list(plans(experiment)), quiet=quiet) as progress:
+            complete = run_all(experiment, url, folder, progress)
+    if not complete:
+        console.print("[yellow]Interrupted: the report has what was measured until then[/]")
+    summary = render([folder], folder)
+    _print_result(summary, folder)
+    raise typer.Exit(_exit_code(summary, len(experiment.pool)))
+
+
+def _print_result(summary: Any, folder: Path) -> None:
+    from loadtest.report.terminal import print_summary
+
+    console = Console()
+    print_summary(summary, console)
+    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def _exit_code(summary: Any, pools: int) -> int:
+    valid = sum(pool.valid for pool in summary.pools)
+    if valid < min(pools, 2):
+        return INVALID
+    return UNDECIDED if pools > 1 and summary.verdict.recommended is None else 0
+
+
+def main() -> None:
+    """Run the command; a problem is one message on standard error and an exit code."""
+    try:
+        app()
+    except LoadtestError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""What a person configures: a pool, a load, an experiment. Frozen, strict, all mistakes at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from loadtest.errors import UsageError
+
+NAME_PATTERN = r"^[a-z0-9_.+-]+$"
+M = TypeVar("M", bound=BaseModel)
+_SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h)?$")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_QUEUE_ONLY = {"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"}
+
+
+def parse_duration(value: Any) -> float:
+    """A duration in seconds from a number or a text such as `500ms`, `30s`, `2m`.
+
+    Raises ValueError for anything else.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = _DURATION.match(str(value).strip())
+    if not match:
+        raise ValueError(f"{value!r} is not a duration; write 30s, 500ms or 2m")
+    return float(match[1]) * _UNIT_SECONDS[match[2]]
+
+
+Seconds = Annotated[float, BeforeValidator(parse_duration)]
+
+
+def _known_poolclass(name: str) -> str:
+    if name in ("StaticPool", "SingletonThreadPool", "AssertionPool"):
+        raise ValueError(f"{name} is not made for many users at once; use QueuePool or NullPool")
+    if name not in ("QueuePool", "NullPool"):
+        raise ValueError(f"unknown pool class {name!r}; use QueuePool or NullPool")
+    return name
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PoolConfig(_Strict):
+    """A connection pool's settings under the names that `sqlalchemy.create_engine` gives them.
+
+    name: what reports call it; without one, the short form (`5+10`, `3000+inf`, `NullPool`).
+    Times are seconds.
+    """
+
+    name: Annotated[str, Field(pattern=NAME_PATTERN)] = ""
+    poolclass: Annotated[str, AfterValidator(_known_poolclass)] = "QueuePool"
+    pool_size: Annotated[int, Field(ge=0)] = 5
+    max_overflow: Annotated[int, Field(ge=-1)] = 10
+    pool_timeout: Annotated[Seconds, Field(ge=0)] = 30.0
+    pool_recycle: Annotated[int, Field(ge=-1)] = -1
+    pool_pre_ping: bool = False
+    pool_use_lifo: bool = False
+    pool_reset_on_return: Literal["rollback", "commit", "none"] = "rollback"
+    isolation_level: (
+        Literal[
+            "SERIALIZABLE", "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "AUTOCOMMIT"
+        ]
+        | None
+    ) = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form_as_name(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "name" not in data:
+            queue = data.get("poolclass", "QueuePool") == "QueuePool"
+            size, overflow = data.get("pool_size", 5), data.get("max_overflow", 10)
+            short = f"{size}+{'inf' if overflow in (-1, '-1') else overflow}"
+            return {**data, "name": short if queue else "nullpool"}
+        return data
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        queue_only = sorted(self.model_fields_set & _QUEUE_ONLY)
+        if self.poolclass == "NullPool" and queue_only:
+            raise ValueError(f"NullPool keeps no connections and takes no {', '.join(queue_only)}")
+        return self
+
+    @property
+    def most_connections(self) -> int | None:
+        """The most connections one process can open; None where nothing limits it."""
+        if self.poolclass == "NullPool" or self.pool_size == 0 or self.max_overflow == -1:
+            return None
+        return self.pool_size + self.max_overflow
+
+    @property
+    def kept_connections(self) -> int | None:
+        """The most idle connections one process keeps; None where nothing limits it."""
+        if self.poolclass == "NullPool":
+            return 0
+        return self.pool_size or None
+
+    def connections_for(self, users: int) -> int:
+        """The most connections that this many users of one process can have at once."""
+        most = self.most_connections
+        return users if most is None else min(users, most)
+
+    def arguments(self) -> dict[str, Any]:
+        """The settings as keyword arguments by name, those that this pool class takes."""
+        left_out = {"name"} | (_QUEUE_ONLY if self.poolclass == "NullPool" else set())
+        return self.model_dump(exclude=left_out)
+
+
+class LoadConfig(_Strict):
+    """Users in a closed loop for a time; the warm-up comes before the measured duration (seconds)."""
+
+    users: Annotated[int, Field(ge=1)] = 50
+    spawn_rate: Annotated[float, Field(gt=0)] | None = None
+    duration: Annotated[Seconds, Field(gt=0)] = 30.0
+    warmup: Annotated[Seconds, Field(ge=0)] = 5.0
+
+    @property
+    def users_per_second(self) -> float:
+        """How fast users are started; all within a second unless `spawn_rate` says otherwise."""
+        return self.spawn_rate or float(self.users)
+
+
+class Experiment(_Strict):
+    """A scenario under one load with several pools, repeated in rounds."""
+
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    scenario: Path
+    user_classes: tuple[str, ...] = ()
+    rounds: Annotated[int, Field(ge=1)] = 5
+    seed: int = 1
+    baseline: str = ""
+    load: LoadConfig = LoadConfig()
+    options: dict[str, str | int | float | bool] = {}
+    pool: Annotated[tuple[PoolConfig, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        names = [pool.name for pool in self.pool]
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise ValueError(f"two pools have the name {twice[0]!r}; give one of them another")
+        if self.baseline and self.baseline not in names:
+            raise ValueError(f"the baseline {self.baseline!r} is none of the pools {names}")
+        return self
+
+    @property
+    def baseline_name(self) -> str:
+        """The pool that the others are compared with: the one named, else the first."""
+        return self.baseline or self.pool[0].name
+
+
+def parse_pool(text: str) -> PoolConfig:
+    """A pool from the command line: `20+0`, `3000+inf`, `small:20+0` or `pool_size=20,max_overflow=0`.
+
+    Raises UsageError with everything that is wrong with it.
+    """
+    head, colon, rest = text.partition(":")
+    name, settings = (head, rest) if colon else ("", text)
+    data: dict[str, Any] = {"name": name} if colon else {}
+    short = _SHORT_POOL.match(settings.strip())
+    if short:
+        data |= {
+            "pool_size": int(short[1]),
+            "max_overflow": -1 if short[2] == "inf" else int(short[2]),
+        }
+        return validated(PoolConfig, data, f"--pool {text}")
+    for part in filter(None, settings.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise UsageError(
+                f"--pool {text}: {part!r} is neither like 20+0 nor like pool_size=20,max_overflow=0"
+            )
+        data[key.strip()] = value.strip()
+    if not settings.strip():
+        raise UsageError(f"--pool {text}: empty; write 20+0 or pool_size=20,max_overflow=0")
+    return validated(PoolConfig, data, f"--pool {text}")
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The experiment in a TOML file, its scenario as a path that exists.
+
+    Raises UsageError with the file's name and each key that is wrong.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
+    experiment = validated(Experiment, data, str(path))
+    scenario = path.parent / experiment.scenario
+    if not scenario.is_file():
+        raise UsageError(f"{path}: scenario: there is no file {scenario}")
+    return experiment.model_copy(update={"scenario": scenario})
+
+
+def validated(model: type[M], data: Mapping[str, Any], where: str) -> M:
+    """A model from data; UsageError lists every mistake, each with `where` and its key."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise UsageError(*(f"{where}: {_sentence(e, model)}" for e in error.errors())) from None
+
+
+def _sentence(error: Any, model: type[BaseModel]) -> str:
+    place = ".".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "unknown key"
+        if len(error["loc"]) == 1:
+            message += f"; known are {', '.join(model.model_fields)}"
+    elif error["type"] not in ("value_error", "missing"):
+        message += f" (got {error['input']!r})"
+    return f"{place}: {message}" if place else message

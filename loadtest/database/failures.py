@@ -1,0 +1,50 @@
+"""What kind of failure an exception is: a bounded set, safe as a label."""
+
+from __future__ import annotations
+
+import errno
+
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+CODES = {
+    1040: "too_many_connections",
+    1203: "user_limit",
+    1226: "user_limit",
+    1129: "host_blocked",
+    2006: "gone_away",
+    2013: "lost_during_query",
+    1205: "lock_wait_timeout",
+    1213: "deadlock",
+}
+_CONNECT_ERRNO = {
+    errno.EMFILE: "no_file_descriptor",
+    errno.ENFILE: "no_file_descriptor",
+    errno.EADDRNOTAVAIL: "no_local_port",
+    errno.ECONNREFUSED: "refused",
+}
+KINDS = (
+    "pool_timeout",
+    *dict.fromkeys(CODES.values()),
+    *dict.fromkeys(_CONNECT_ERRNO.values()),
+    "other",
+)
+
+
+def kind_of(error: BaseException) -> str:
+    """The kind of a failure, one of KINDS."""
+    if isinstance(error, PoolTimeout):
+        return "pool_timeout"
+    driver_error = getattr(error, "orig", None) or error
+    code = error_code(driver_error)
+    if code == 2003:
+        # The driver wraps every failure to connect in this code; the cause tells them apart.
+        cause = getattr(driver_error, "original_exception", None)
+        return _CONNECT_ERRNO.get(getattr(cause, "errno", None) or 0, "other")
+    return CODES.get(code or 0, "other")
+
+
+def error_code(error: BaseException) -> int | None:
+    """The server's or driver's number of an error, as in MySQL's manual; None without one."""
+    original = getattr(error, "orig", None) or error
+    first = original.args[0] if original.args else None
+    return first if isinstance(first, int) else None

@@ -1,0 +1,106 @@
+"""A look at a database before anything is measured, and clear words when it cannot be reached."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass
+
+from sqlalchemy import URL, NullPool, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
+from loadtest.database.failures import error_code
+from loadtest.errors import LoadtestError, UsageError
+
+# What the generator needs besides its connections: results, web, logs, libraries.
+FILES_BESIDE_CONNECTIONS = 200
+
+SERVER_VARIABLES = (
+    "version",
+    "version_comment",
+    "max_connections",
+    "max_user_connections",
+    "thread_cache_size",
+    "wait_timeout",
+    "innodb_buffer_pool_size",
+    "innodb_flush_log_at_trx_commit",
+    "innodb_lock_wait_timeout",
+    "innodb_deadlock_detect",
+    "tx_isolation",
+    "transaction_isolation",
+    "have_ssl",
+    "performance_schema",
+)
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What a server says of itself: version, chosen variables, and whether it speaks TLS."""
+
+    version: str
+    variables: dict[str, str]
+    tls: bool
+
+
+def look(url: URL) -> ServerFacts:
+    """Connect once and ask the server about itself.
+
+    Raises UsageError (nothing there, wrong password, no such database, full), each with what to do.
+    """
+    timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
+    engine = create_engine(url, poolclass=NullPool, connect_args=timeout)
+    try:
+        with engine.connect() as connection:
+            names = ", ".join(f"'{name}'" for name in SERVER_VARIABLES)
+            rows = connection.execute(
+                text(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})")
+            )
+            variables = {name: value for name, value in rows}
+            cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).one()[1]
+    except (SQLAlchemyError, OSError) as error:
+        raise explained(error, url) from None
+    return ServerFacts(variables["version"], variables, bool(cipher))
+
+
+def explained(error: BaseException, url: URL) -> LoadtestError:
+    """The sentence for a person about a failure to connect; never with a password in it."""
+    place = f"{url.host}:{url.port or 3306}"
+    code = error_code(error)
+    if code in (1044, 1045, 1698):
+        return UsageError(
+            f"the database at {place} does not let user {url.username!r} in: check the user, the "
+            f"password and the rights on {url.database!r} in --database-url "
+            "(@ : / % in a password are written %40 %3A %2F %25)"
+        )
+    sentences = {
+        1049: f"the database at {place} has no database {url.database!r}: create it first, or "
+        "name another at the end of --database-url",
+        1040: f"the database at {place} is full (error 1040, too many connections): raise its "
+        "max_connections, or close connections of others",
+        2003: f"no database answers at {place}: is the server running there and reachable from "
+        "here? Without --database-url a private MariaDB is started",
+        2013: f"{place} accepts connections but does not answer like MySQL or MariaDB",
+    }
+    if code in sentences:
+        return UsageError(sentences[code])
+    detail = str(getattr(error, "orig", None) or error)
+    if url.password:
+        detail = detail.replace(str(url.password), "***")
+    return UsageError(f"cannot use the database at {place}: {detail}")
+
+
+def check_open_files(connections: int) -> None:
+    """Raise this process's limit of open files as far as needed for that many connections.
+
+    Raises UsageError where the system does not allow it.
+    """
+    needed = connections + FILES_BESIDE_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if needed <= soft or soft == resource.RLIM_INFINITY:
+        return
+    if hard not in (resource.RLIM_INFINITY,) and needed > hard:
+        raise UsageError(
+            f"{connections} connections need {needed} open files, this system allows {hard}: "
+            f"raise the limit (ulimit -n {needed}) or use fewer users or a smaller pool"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

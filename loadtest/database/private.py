@@ -1,0 +1,192 @@
+"""The private MariaDB that the tool starts when it is given no database of yours."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import resource
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pymysql
+from sqlalchemy import URL
+
+from loadtest.database import keeper
+from loadtest.database.engine import DRIVER
+from loadtest.errors import LoadtestError, UsageError
+
+MOST_CONNECTIONS = 10_000
+READY_SECONDS = 60.0
+DATABASE = USER = "loadtest"
+_SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+# Files that the server opens besides its connections: tables, logs, its own sockets.
+_FILES_BESIDE_CONNECTIONS = 1_500
+
+
+class PrivateServer:
+    """A MariaDB of our own on a free loopback port, with a fresh folder and a random password.
+
+    It is gone, with its folder, when it is closed or when this process ends in whatever way.
+    Raises UsageError where MariaDB is not installed or the file limit is too low, LoadtestError
+    where it does not start.
+    """
+
+    def __init__(self, connections: int = 0) -> None:
+        self.limit = _connection_limit(connections)
+        server, installer = _program("mariadbd"), _program("mariadb-install-db")
+        self.folder = Path(tempfile.mkdtemp(prefix="loadtest-mariadb-"))
+        self.user = _unprivileged_user()
+        self.password = secrets.token_urlsafe(24)
+        self.port = _free_port()
+        try:
+            self._install(installer)
+            self._kept = keeper.keep(
+                self._command(server),
+                remove=self.folder,
+                user=self.user,
+                output=subprocess.DEVNULL,
+            )
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        self._wait_until_ready()
+
+    @property
+    def url(self) -> URL:
+        """Its address, with the password."""
+        return URL.create(DRIVER, USER, self.password, "127.0.0.1", self.port, DATABASE)
+
+    def close(self) -> None:
+        """Stop the server and remove its folder."""
+        keeper.stop(self._kept)
+
+    def __enter__(self) -> PrivateServer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _install(self, installer: str) -> None:
+        start = self.folder / "start.sql"
+        start.touch(0o600)
+        start.write_text(
+            # Only this account can reach the server: root has no password, but no address either.
+            "DELETE FROM mysql.global_priv WHERE User <> 'mariadb.sys';\nFLUSH PRIVILEGES;\n"
+            f"CREATE DATABASE {DATABASE};\n"
+            f"CREATE USER {USER}@'127.0.0.1' IDENTIFIED BY '{self.password}';\n"
+            f"GRANT ALL ON *.* TO {USER}@'127.0.0.1' WITH GRANT OPTION;\n"
+        )
+        if self.user:
+            for path in (self.folder, start):
+                shutil.chown(path, self.user, self.user)
+        command = [
+            installer,
+            "--no-defaults",
+            f"--datadir={self.folder / 'data'}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, **self._as_user())
+        if done.returncode:
+            raise LoadtestError(f"mariadb-install-db failed: {(done.stderr or done.stdout)[-500:]}")
+
+    def _as_user(self) -> Mapping[str, Any]:
+        return (
+            {"user": self.user, "group": self.user, "extra_groups": [], "cwd": self.folder}
+            if self.user
+            else {"cwd": self.folder}
+        )
+
+    def _command(self, server: str) -> list[str]:
+        return [
+            server,
+            "--no-defaults",
+            f"--datadir={self.folder / 'data'}",
+            f"--socket={self.folder / 'socket'}",
+            f"--log-error={self.folder / 'log'}",
+            f"--init-file={self.folder / 'start.sql'}",
+            f"--tmpdir={self.folder}",
+            f"--port={self.port}",
+            "--bind-address=127.0.0.1",
+            "--skip-name-resolve",
+            f"--max-connections={self.limit}",
+            "--back-log=4096",
+            "--table-open-cache=400",
+        ]
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and self._kept.poll() is None:
+            try:
+                pymysql.connect(
+                    host="127.0.0.1",
+                    port=self.port,
+                    user=USER,
+                    password=self.password,
+                    database=DATABASE,
+                    ssl_disabled=True,
+                ).close()
+            except (pymysql.Error, OSError):
+                time.sleep(0.05)
+            else:
+                (self.folder / "start.sql").unlink()
+                return
+        log = self._log()
+        self.close()
+        raise LoadtestError(f"the private MariaDB did not start; the end of its log:\n{log}")
+
+    def _log(self) -> str:
+        try:
+            return (self.folder / "log.err").read_text(errors="replace")[-1500:]
+        except OSError:
+            return "(no log was written)"
+
+
+def _connection_limit(needed: int) -> int:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = MOST_CONNECTIONS * 2 if hard == resource.RLIM_INFINITY else hard
+    limit = min(MOST_CONNECTIONS, files - _FILES_BESIDE_CONNECTIONS)
+    if needed > limit:
+        raise UsageError(
+            f"this run may open {needed} connections; with {files} open files allowed the private "
+            f"MariaDB can take {limit}: raise the limit (ulimit -n) or use fewer users"
+        )
+    return limit
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=_SYSTEM_PATH)
+    if not found:
+        raise UsageError(
+            f"there is no {name} here: install MariaDB's server (on Debian and Ubuntu: "
+            "apt-get install mariadb-server), or give a database of your own with "
+            "--database-url mysql+pymysql://USER:PASSWORD@HOST/DATABASE"
+        )
+    return found
+
+
+def _unprivileged_user() -> str | None:
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in ("mysql", "nobody") if name in names), None)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

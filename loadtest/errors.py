@@ -1,0 +1,22 @@
+"""The errors that reach a person: one clear message, one exit code, no traceback."""
+
+from collections.abc import Sequence
+
+
+class LoadtestError(Exception):
+    """A failure of the tool or of something it needs; ends the command with exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(LoadtestError):
+    """A wrong option, file or address: the person can put it right; exit code 2.
+
+    Several problems are shown together, one a line.
+    """
+
+    exit_code = 2
+
+    def __init__(self, *problems: str) -> None:
+        self.problems: Sequence[str] = problems
+        super().__init__("\n".join(problems))

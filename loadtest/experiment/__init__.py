@@ -1,0 +1,1 @@
+"""What runs what: one run in a fresh Locust process, and rounds of them."""

@@ -1,0 +1,98 @@
+"""Many runs: every pool once a round, the order turned from round to round so that drift hits all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import URL
+
+from loadtest.config import Experiment, PoolConfig
+from loadtest.database import preflight
+from loadtest.database.engine import database_url
+from loadtest.database.private import PrivateServer
+from loadtest.errors import LoadtestError
+from loadtest.experiment.run import Plan, run
+from loadtest.interval import Interval
+
+# What a run needs besides its load: starting Locust, preparing tables, draining.
+SECONDS_BESIDE_LOAD = 2.5
+
+
+class Progress(Protocol):
+    """Who is told how far the runs are."""
+
+    def begin(self, plan: Plan) -> None:
+        """A run begins."""
+
+    def interval(self, interval: Interval) -> None:
+        """The current run measured this."""
+
+    def end(self, plan: Plan) -> None:
+        """The run is over."""
+
+    def failed(self, plan: Plan, error: LoadtestError) -> None:
+        """The run measured nothing."""
+
+
+def plans(experiment: Experiment) -> list[Plan]:
+    """All runs of an experiment in the order in which they are done."""
+    return [
+        Plan(experiment, pool, round_)
+        for round_ in range(1, experiment.rounds + 1)
+        for pool in _turned(experiment.pool, round_ - 1)
+    ]
+
+
+def _turned(pools: Sequence[PoolConfig], by: int) -> Sequence[PoolConfig]:
+    start = -by % len(pools)
+    return [*pools[start:], *pools[:start]]
+
+
+def expected_seconds(experiment: Experiment) -> float:
+    """About how long an experiment takes."""
+    return sum(plan.seconds + SECONDS_BESIDE_LOAD for plan in plans(experiment))
+
+
+@contextmanager
+def database(given: str, experiment: Experiment) -> Iterator[URL]:
+    """The database of an experiment: the one given, else a private one for as long as this lasts.
+
+    Raises UsageError if it cannot be used or the file limit is too low for what is to run.
+    """
+    users = experiment.load.users
+    most = max(pool.connections_for(users) for pool in experiment.pool)
+    preflight.check_open_files(most)
+    if given:
+        url = database_url(given)
+        preflight.look(url)
+        yield url
+        return
+    with PrivateServer(most) as server:
+        yield server.url
+
+
+def run_all(experiment: Experiment, url: URL, folder: Path, progress: Progress) -> bool:
+    """Do all runs of an experiment; False if somebody interrupted it.
+
+    A run that measures nothing is reported to `progress`, and the others go on. Raises
+    LoadtestError if the first one fails: then the others would too.
+    """
+    plan_file = folder / "experiment.json"
+    plan_file.write_text(json.dumps(experiment.model_dump(mode="json"), indent=1) + "\n")
+    for number, plan in enumerate(plans(experiment)):
+        progress.begin(plan)
+        try:
+            run(plan, url, folder, progress.interval)
+        except LoadtestError as error:
+            if number == 0:
+                raise
+            progress.failed(plan, error)
+        except KeyboardInterrupt:
+            return False
+        else:
+            progress.end(plan)
+    return True

@@ -1,0 +1,123 @@
+"""One run: a fresh Locust process with one pool configuration, watched through its result file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import URL
+
+from loadtest.config import Experiment, PoolConfig
+from loadtest.database import keeper
+from loadtest.errors import LoadtestError
+from loadtest.interval import Interval
+from loadtest.results import Run, read_run
+
+POLL_SECONDS = 0.25
+STOP_TIMEOUT_SECONDS = 10
+_LOG_LINES_SHOWN = 12
+
+Watch = Callable[[Interval], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run does: which experiment, which of its pools, which round."""
+
+    experiment: Experiment
+    pool: PoolConfig
+    round: int
+
+    @property
+    def seconds(self) -> float:
+        """How long its load goes on, warm-up included."""
+        return self.experiment.load.warmup + self.experiment.load.duration
+
+    def file_in(self, folder: Path) -> Path:
+        """Its result file in a folder of results."""
+        return folder / "runs" / f"{self.pool.name}-{self.round}.jsonl"
+
+    def arguments(self) -> list[str]:
+        """Locust's arguments for this run, all but where the results go."""
+        experiment, load = self.experiment, self.experiment.load
+        arguments = ["-f", str(experiment.scenario), "--headless", "--only-summary"]
+        arguments += ["-u", str(load.users), "-r", f"{load.users_per_second:g}"]
+        arguments += ["-t", f"{self.seconds:g}s", "--warmup", f"{load.warmup:g}s"]
+        arguments += ["--stop-timeout", str(STOP_TIMEOUT_SECONDS), "--exit-code-on-error", "0"]
+        arguments += ["--seed", str(experiment.seed), "--pool-name", self.pool.name]
+        for name, value in {**_pool_options(self.pool), **experiment.options}.items():
+            flag = "--" + name.replace("_", "-")
+            arguments += [flag] if value is True else [flag, str(value)]
+        return [*arguments, *experiment.user_classes]
+
+    def command(self) -> str:
+        """The command line that repeats this run by hand."""
+        return shlex.join(["locust", *self.arguments()])
+
+
+def _pool_options(pool: PoolConfig) -> dict[str, object]:
+    settings = pool.arguments()
+    return {n: v for n, v in settings.items() if v is not None and v is not False}
+
+
+def run(plan: Plan, url: URL, folder: Path, watch: Watch) -> Run:
+    """Run it and read its result file; `watch` sees every interval as it comes.
+
+    Raises LoadtestError with the end of Locust's log if nothing was measured. On an interrupt the
+    run is stopped in good order first.
+    """
+    path = plan.file_in(folder)
+    log = path.with_suffix(".log")
+    extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
+    command = [sys.executable, "-m", "locust", *plan.arguments(), *extra]
+    # The password goes through the environment: arguments are in everybody's process list.
+    environment = {**os.environ, "LOADTEST_DATABASE_URL": url.render_as_string(False)}
+    with log.open("wb") as output:
+        kept = keeper.keep(command, environment=environment, output=output)
+        try:
+            _follow(kept, path, watch)
+        finally:
+            keeper.stop(kept)
+    return _result(path, log)
+
+
+def _follow(kept: subprocess.Popen[bytes], path: Path, watch: Watch) -> None:
+    while kept.poll() is None and not path.exists():
+        time.sleep(POLL_SECONDS)
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as lines:
+        while kept.poll() is None:
+            time.sleep(POLL_SECONDS)
+            for interval in _new_intervals(lines):
+                watch(interval)
+
+
+def _new_intervals(lines: IO[str]) -> Iterator[Interval]:
+    while True:
+        position = lines.tell()
+        line = lines.readline()
+        if not line.endswith("\n"):
+            lines.seek(position)  # half a line: it will be there next time
+            return
+        record = json.loads(line)
+        if record["type"] == "interval":
+            yield Interval.from_json(record)
+
+
+def _result(path: Path, log: Path) -> Run:
+    if path.exists():
+        result = read_run(path)
+        if any(result.measured()):
+            return result
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    end = "\n".join(f"  {line}" for line in lines[-_LOG_LINES_SHOWN:])
+    raise LoadtestError(f"Locust measured nothing; the end of its log ({log}):\n{end}")

@@ -1,0 +1,271 @@
+"""What one process measured in one second, and how such measurements add up.
+
+Everything that is added is an integer (counts and nanoseconds), so adding is exact and its order
+does not matter. Histograms are HdrHistograms of whole microseconds with two significant digits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from hdrh.histogram import HdrHistogram
+
+LONGEST_MICROSECONDS = 3_600_000_000
+SIGNIFICANT_DIGITS = 2
+SLOWEST_KEPT = 5
+
+# A histogram with two significant digits has 256 sub-buckets: values of up to 8 bits are exact.
+_EXACT_BITS = 8
+
+Nanoseconds = npt.NDArray[np.int64]
+Period = Literal["warmup", "measured", "drain"]
+
+
+def _empty_histogram() -> HdrHistogram:
+    return HdrHistogram(1, LONGEST_MICROSECONDS, SIGNIFICANT_DIGITS)
+
+
+@dataclass(slots=True)
+class Distribution:
+    """A set of durations: a histogram in microseconds beside the exact count, sum and maximum (ns)."""
+
+    count: int = 0
+    sum: int = 0
+    max: int = 0
+    histogram: HdrHistogram = field(default_factory=_empty_histogram)
+
+    @classmethod
+    def of(cls, durations: Nanoseconds | Iterable[int]) -> Distribution:
+        """The distribution of some durations in nanoseconds; negative ones count as zero."""
+        nanoseconds = np.maximum(np.asarray(durations, dtype=np.int64), 0)
+        result = cls(len(nanoseconds), int(nanoseconds.sum()), int(nanoseconds.max(initial=0)))
+        microseconds = np.minimum((nanoseconds + 500) // 1000, LONGEST_MICROSECONDS)
+        # Binned here rather than one by one: recording costs more than everything else in a second.
+        shift = np.maximum(np.frexp(microseconds.astype(np.float64))[1] - _EXACT_BITS, 0)
+        values, counts = np.unique(microseconds >> shift << shift, return_counts=True)
+        for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+            result.histogram.record_value(value, count)
+        return result
+
+    def add(self, other: Distribution) -> None:
+        """Add another distribution to this one, in place."""
+        self.count += other.count
+        self.sum += other.sum
+        self.max = max(self.max, other.max)
+        if other.count:
+            self.histogram.add(other.histogram)
+
+    def __add__(self, other: Distribution) -> Distribution:
+        total = Distribution()
+        total.add(self)
+        total.add(other)
+        return total
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Distribution):
+            return NotImplemented
+        exact = (self.count, self.sum, self.max) == (other.count, other.sum, other.max)
+        return exact and self.bins() == other.bins()
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """The exact mean in seconds; None where nothing was measured."""
+        return self.sum / self.count / 1e9 if self.count else None
+
+    def percentile_seconds(self, percent: float) -> float | None:
+        """A percentile in seconds (within 1 %), never above the exact maximum; None if empty."""
+        if not self.count:
+            return None
+        microseconds: int = self.histogram.get_value_at_percentile(percent)
+        return min(microseconds * 1000, self.max) / 1e9
+
+    def bins(self) -> list[tuple[int, int]]:
+        """The filled bins: pairs of the highest microsecond in the bin and its count."""
+        return [
+            (item.value_iterated_to, item.count_added_in_this_iter_step)
+            for item in self.histogram.get_recorded_iterator()
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """The distribution as a line of a result file has it (V2 compressed base64 histogram)."""
+        encoded = self.histogram.encode().decode("ascii")
+        return {"count": self.count, "sum": self.sum, "max": self.max, "hdr": encoded}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Distribution:
+        """Read what `to_json` wrote."""
+        result = cls(data["count"], data["sum"], data["max"])
+        result.histogram.decode_and_add(data["hdr"])
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A level over a stretch of time: its integral (level x ns), minimum, maximum and last value."""
+
+    integral: int = 0
+    min: int = 0
+    max: int = 0
+    last: int = 0
+
+    def then(self, later: Gauge) -> Gauge:
+        """The same level over this stretch and the next."""
+        return Gauge(
+            self.integral + later.integral,
+            min(self.min, later.min),
+            max(self.max, later.max),
+            later.last,
+        )
+
+    def beside(self, other: Gauge) -> Gauge:
+        """The sum of two levels in the same stretch; its extremes are bounds, not values seen."""
+        return Gauge(
+            self.integral + other.integral,
+            self.min + other.min,
+            self.max + other.max,
+            self.last + other.last,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SlowCheckout:
+    """One of the slowest checkouts of an interval; times in nanoseconds."""
+
+    total: int
+    wait: int = 0
+    connect: int = 0
+    ping: int = 0
+    hold: int | None = None
+    task: str | None = None
+    overflow: int = 0
+    waiting: int = 0
+
+
+@dataclass(slots=True)
+class Interval:
+    """What one process measured in (a part of) one UTC second.
+
+    length: nanoseconds that it covers. unfinished: the ages of the waits that were going on when
+    it ended. A second is cut where a period (warm-up, measured, drain) ends inside it.
+    """
+
+    second: int
+    process: str = ""
+    period: Period = "measured"
+    length: int = 1_000_000_000
+    counters: Counter[str] = field(default_factory=Counter)
+    gauges: dict[str, Gauge] = field(default_factory=dict)
+    histograms: dict[str, Distribution] = field(default_factory=dict)
+    unfinished: Distribution = field(default_factory=Distribution)
+    slowest: list[SlowCheckout] = field(default_factory=list)
+
+    def then(self, later: Interval) -> Interval:
+        """The interval that covers this one and a later one of the same process."""
+        zero = Gauge()
+        names = self.gauges.keys() | later.gauges.keys()
+        gauges = {
+            n: self.gauges.get(n, zero).then(later.gauges.get(n, zero)) for n in sorted(names)
+        }
+        length = self.length + later.length
+        return _joined(self, later, gauges, length, Distribution() + later.unfinished)
+
+    def beside(self, other: Interval) -> Interval:
+        """The interval of two processes together in the same second."""
+        zero = Gauge()
+        names = self.gauges.keys() | other.gauges.keys()
+        gauges = {
+            n: self.gauges.get(n, zero).beside(other.gauges.get(n, zero)) for n in sorted(names)
+        }
+        length = max(self.length, other.length)
+        return _joined(self, other, gauges, length, self.unfinished + other.unfinished)
+
+    def absorb(self, later: Interval) -> None:
+        """`then` in place, for running totals; gauges keep this one's and are joined as in `then`."""
+        self.length += later.length
+        self.counters.update(later.counters)
+        for name, gauge in later.gauges.items():
+            self.gauges[name] = self.gauges[name].then(gauge) if name in self.gauges else gauge
+        for name, distribution in later.histograms.items():
+            self.histograms.setdefault(name, Distribution()).add(distribution)
+        self.unfinished = later.unfinished
+        self.slowest = _slowest(self.slowest + later.slowest)
+
+    def to_json(self) -> dict[str, Any]:
+        """The interval as a line of a result file has it; empty parts are left out."""
+        data: dict[str, Any] = {
+            "type": "interval",
+            "second": self.second,
+            "process": self.process,
+            "period": self.period,
+            "length": self.length,
+            "counters": {name: n for name, n in self.counters.items() if n},
+            "gauges": {name: asdict(gauge) for name, gauge in self.gauges.items()},
+            "histograms": {n: d.to_json() for n, d in self.histograms.items() if d.count},
+        }
+        if self.unfinished.count:
+            data["unfinished"] = self.unfinished.to_json()
+        if self.slowest:
+            data["slowest"] = [asdict(slow) for slow in self.slowest]
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Interval:
+        """Read what `to_json` wrote."""
+        empty = {"unfinished": Distribution()}
+        if "unfinished" in data:
+            empty["unfinished"] = Distribution.from_json(data["unfinished"])
+        return cls(
+            second=data["second"],
+            process=data["process"],
+            period=data["period"],
+            length=data["length"],
+            counters=Counter(data["counters"]),
+            gauges={name: Gauge(**gauge) for name, gauge in data["gauges"].items()},
+            histograms={n: Distribution.from_json(d) for n, d in data["histograms"].items()},
+            slowest=[SlowCheckout(**slow) for slow in data.get("slowest", [])],
+            **empty,
+        )
+
+
+def total(intervals: Iterable[Interval]) -> Interval:
+    """All intervals of one process, one after another, as one (empty if there are none)."""
+    result: Interval | None = None
+    for interval in intervals:
+        if result is None:
+            result = Interval(interval.second, interval.process, interval.period, 0)
+        result.absorb(interval)
+    return result or Interval(0, length=0)
+
+
+def _joined(
+    one: Interval,
+    other: Interval,
+    gauges: dict[str, Gauge],
+    length: int,
+    unfinished: Distribution,
+) -> Interval:
+    names = one.histograms.keys() | other.histograms.keys()
+    nothing = Distribution()
+    return Interval(
+        second=min(one.second, other.second),
+        process=one.process if one.process == other.process else "",
+        period=one.period,
+        length=length,
+        counters=one.counters + other.counters,
+        gauges=gauges,
+        histograms={
+            name: one.histograms.get(name, nothing) + other.histograms.get(name, nothing)
+            for name in sorted(names)
+        },
+        unfinished=unfinished,
+        slowest=_slowest(one.slowest + other.slowest),
+    )
+
+
+def _slowest(checkouts: list[SlowCheckout]) -> list[SlowCheckout]:
+    return sorted(checkouts, key=lambda slow: -slow.total)[:SLOWEST_KEPT]

@@ -1,0 +1,1 @@
+"""What you watch while it runs: metrics and their exporter, the web pages."""

@@ -1,0 +1,140 @@
+"""A Prometheus collector over the running total of intervals: it costs nothing between scrapes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from loadtest.config import PoolConfig
+from loadtest.database.failures import KINDS
+from loadtest.interval import Distribution, Interval
+from loadtest.live.metrics import BUCKET_SECONDS, COUNTS, HISTOGRAMS, LEVELS, POOL_LABEL, Count
+
+ERRORS = Count(
+    "loadtest_errors",
+    "Failed tasks by kind.",
+    tuple((kind, f"errors.{kind}") for kind in KINDS),
+    "kind",
+)
+
+
+class Exporter(Collector):
+    """What Prometheus sees: totals by pool over all runs, and the levels of the current run."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._totals: dict[str, Interval] = {}
+        self._latest: dict[str, Interval] = {}
+        self._pool: PoolConfig | None = None
+        registry.register(self)
+
+    def begin(self, pool: PoolConfig) -> None:
+        """A run with this pool begins."""
+        self._pool = pool
+        self._latest = {}
+        self._totals.setdefault(pool.name, Interval(0, length=0))
+
+    def add(self, interval: Interval) -> None:
+        """Take an interval of any process of the current run."""
+        if self._pool is None:
+            return
+        self._latest[interval.process] = interval
+        self._totals[self._pool.name].absorb(interval)
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics as they stand."""
+        yield from self._histograms()
+        yield from self._counters()
+        if self._pool is not None:
+            yield from self._levels(self._pool)
+
+    def _histograms(self) -> Iterator[Metric]:
+        for metric in HISTOGRAMS:
+            labels = [POOL_LABEL, *filter(None, [metric.label])]
+            family = HistogramMetricFamily(metric.name, metric.help, labels=labels)
+            for pool, total in self._totals.items():
+                for value, names in metric.sources:
+                    distribution = _joined(total, names)
+                    family.add_metric(
+                        [pool, *filter(None, [value])],
+                        _cumulative_buckets(distribution),
+                        distribution.sum / 1e9,
+                    )
+            yield family
+
+    def _counters(self) -> Iterator[Metric]:
+        for metric in (*COUNTS, ERRORS):
+            labels = [POOL_LABEL, *filter(None, [metric.label])]
+            family = CounterMetricFamily(metric.name, metric.help, labels=labels)
+            for pool, total in self._totals.items():
+                for value, name in metric.sources:
+                    family.add_metric([pool, *filter(None, [value])], total.counters[name])
+            yield family
+
+    def _levels(self, pool: PoolConfig) -> Iterator[Metric]:
+        latest = list(self._latest.values())
+        for metric in LEVELS:
+            labels = [POOL_LABEL, *filter(None, [metric.label])]
+            family = GaugeMetricFamily(metric.name, metric.help, labels=labels)
+            for value, name in metric.sources:
+                level = sum(i.gauges[name].last for i in latest if name in i.gauges)
+                family.add_metric([pool.name, *filter(None, [value])], level)
+            yield family
+        oldest = max((interval.unfinished.max for interval in latest), default=0) / 1e9
+        processes = max(1, len(latest))
+        most, kept = pool.most_connections, pool.kept_connections
+        for name, text, number in (
+            ("loadtest_oldest_waiter_seconds", "Age of the oldest wait going on.", oldest),
+            (
+                "db_client_connection_max",
+                "Connections allowed, over all processes.",
+                math.inf if most is None else most * processes,
+            ),
+            (
+                "db_client_connection_idle_max",
+                "Idle connections kept at most, over all processes.",
+                math.inf if kept is None else kept * processes,
+            ),
+            ("db_client_connection_idle_min", "Idle connections kept at least.", 0),
+        ):
+            family = GaugeMetricFamily(name, text, labels=[POOL_LABEL])
+            family.add_metric([pool.name], number)
+            yield family
+
+
+def _joined(total: Interval, names: tuple[str, ...]) -> Distribution:
+    parts = [total.histograms[name] for name in names if name in total.histograms]
+    if len(parts) == 1:
+        return parts[0]
+    joined = Distribution()
+    for part in parts:
+        joined.add(part)
+    return joined
+
+
+@cache
+def _slots() -> np.ndarray:
+    """For each counter of a histogram the index of the bucket that it belongs to."""
+    empty = Distribution().histogram
+    highest = [
+        empty.get_highest_equivalent_value(empty.get_value_from_index(index)) / 1e6
+        for index in range(empty.counts_len)
+    ]
+    return np.searchsorted(BUCKET_SECONDS, highest)
+
+
+def _cumulative_buckets(distribution: Distribution) -> list[tuple[str, float]]:
+    counts = np.ctypeslib.as_array(distribution.histogram.counts)
+    filled = np.bincount(_slots(), weights=counts, minlength=len(BUCKET_SECONDS) + 1)
+    edges = [*map(str, BUCKET_SECONDS), "+Inf"]
+    return list(zip(edges, np.cumsum(filled).tolist(), strict=True))

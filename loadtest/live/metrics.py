@@ -1,0 +1,127 @@
+"""Every metric the tool exports: name, help, labels, buckets, and the measurement it comes from.
+
+Names are OpenTelemetry's database client metrics in Prometheus form; what it has no name for
+begins with `loadtest_`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+POOL_LABEL = "db_client_connection_pool_name"
+
+# 10 microseconds to 60 s, the same for every run: a healthy checkout and a starved one both fit.
+BUCKET_SECONDS = (
+    *(round(step * 10.0**power, 6) for power in range(-5, 1) for step in (1, 2.5, 5)),
+    10.0,
+    30.0,
+    60.0,
+)
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """A histogram in seconds; sources pairs the value of its label with names in an Interval."""
+
+    name: str
+    help: str
+    sources: tuple[tuple[str, tuple[str, ...]], ...]
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Count:
+    """A counter; sources pairs the value of its label with a counter of an Interval."""
+
+    name: str
+    help: str
+    sources: tuple[tuple[str, str], ...]
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A gauge; sources pairs the value of its label with a gauge of an Interval."""
+
+    name: str
+    help: str
+    sources: tuple[tuple[str, str], ...]
+    label: str = ""
+
+
+HISTOGRAMS = (
+    Histogram(
+        "db_client_connection_wait_time_seconds",
+        "Time a checkout waited for a connection, timed-out waits included.",
+        (("", ("wait",)),),
+    ),
+    Histogram(
+        "db_client_connection_create_time_seconds",
+        "Time to open a connection.",
+        (("", ("connect", "reconnect")),),
+    ),
+    Histogram(
+        "db_client_connection_use_time_seconds",
+        "Time between the checkout of a connection and its return.",
+        (("", ("hold",)),),
+    ),
+    Histogram(
+        "db_client_operation_duration_seconds",
+        "Time of the scenario's tasks, failed ones included.",
+        (("", ("request", "failed_request")),),
+    ),
+    Histogram(
+        "loadtest_checkout_phase_seconds",
+        "Where the time of checkouts and returns goes.",
+        tuple((name, (name,)) for name in ("wait", "connect", "reconnect", "ping", "reset")),
+        "phase",
+    ),
+    Histogram(
+        "loadtest_generator_lag_seconds",
+        "How late the load generator's event loop is.",
+        (("", ("generator_lag",)),),
+    ),
+)
+
+COUNTS = (
+    Count(
+        "db_client_connection_timeouts",
+        "Checkouts that gave up waiting.",
+        (("", "timeouts"),),
+    ),
+    Count(
+        "loadtest_checkouts",
+        "Checkouts by where the connection came from.",
+        tuple((s, f"checkouts.{s}") for s in ("pooled", "new", "overflow", "reconnect")),
+        "source",
+    ),
+    Count("loadtest_connections_opened", "Connections opened.", (("", "opened"),)),
+    Count(
+        "loadtest_connections_closed",
+        "Connections closed.",
+        tuple(
+            (reason, f"closed.{reason}")
+            for reason in ("overflow", "recycle", "invalidated", "disposed", "error", "detached")
+        ),
+        "reason",
+    ),
+)
+
+LEVELS = (
+    Level(
+        "db_client_connection_count",
+        "Connections by state.",
+        (("idle", "idle"), ("used", "in_use")),
+        "db_client_connection_state",
+    ),
+    Level(
+        "db_client_connection_pending_requests",
+        "Checkouts that wait for a connection.",
+        (("", "waiting"),),
+    ),
+    Level(
+        "loadtest_pool_overflow_connections",
+        "Open connections beyond pool_size.",
+        (("", "overflow"),),
+    ),
+)

@@ -1,0 +1,28 @@
+"""What the tool adds to Locust's web server, and the metrics server of a headless run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import start_http_server
+
+from loadtest.errors import UsageError
+
+
+def add_routes(web_ui: Any, registry: CollectorRegistry) -> None:
+    """Serve `/metrics`, behind Locust's login when that is on."""
+
+    @web_ui.auth_required_if_enabled
+    def metrics() -> tuple[bytes, dict[str, str]]:
+        return generate_latest(registry), {"Content-Type": CONTENT_TYPE_LATEST}
+
+    web_ui.app.add_url_rule("/metrics", "loadtest_metrics", metrics)
+
+
+def serve_metrics(port: int, registry: CollectorRegistry) -> None:
+    """Serve the metrics on a loopback port; raises UsageError if it is taken."""
+    try:
+        start_http_server(port, addr="127.0.0.1", registry=registry)
+    except OSError as error:
+        raise UsageError(f"--metrics-port {port}: {error.strerror}; choose another") from None

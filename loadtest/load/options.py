@@ -1,0 +1,156 @@
+"""The options that the plugin adds to Locust's command line and to the web UI's start form."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.config import LoadConfig, PoolConfig, parse_duration, validated
+
+ISOLATION_LEVELS = ["READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+_POOL_FIELDS = tuple(name for name in PoolConfig.model_fields if name != "name")
+
+
+class Group:
+    """A group of options in `--help`, each also a field of the web UI's start form.
+
+    actions: what was added, as argparse has it.
+    """
+
+    def __init__(self, parser: Any, title: str) -> None:
+        self._group = parser.add_argument_group(title)
+        self.actions: list[Any] = []
+
+    def add_argument(self, *flags: str, include_in_web_ui: bool = True, **arguments: Any) -> None:
+        """As argparse's, and whether the start form shows it."""
+        action = self._group.add_argument(*flags, **arguments)
+        # Locust sets these for the parser's own options only, not for those of a group.
+        action.include_in_web_ui = include_in_web_ui
+        action.is_secret = action.is_required = action.is_multiple = False
+        self.actions.append(action)
+
+
+@dataclass(frozen=True)
+class Added:
+    """The options that were added: of the tool, and of the scenarios."""
+
+    own: list[Any]
+    scenarios: list[Any]
+
+
+def add_options(parser: Any, user_classes: list[Any]) -> Added:
+    """Add the pool's options, the run's, and those that the scenarios bring."""
+    pool = Group(parser, "Connection pool (SQLAlchemy's own names)")
+    run = Group(parser, "Load test")
+    _pool_group(pool)
+    _run_group(run)
+    scenarios: list[Any] = []
+    for cls in user_classes:
+        group = Group(parser, f"Scenario {cls.__name__}")
+        cls.add_options(group)
+        scenarios += group.actions
+    return Added([*pool.actions, *run.actions], scenarios)
+
+
+def _pool_group(group: Group) -> None:
+    add = group.add_argument
+    add(
+        "--poolclass",
+        choices=["QueuePool", "NullPool"],
+        default="QueuePool",
+        help="QueuePool keeps connections; NullPool opens one for each checkout",
+    )
+    add("--pool-size", type=int, default=5, help="connections that are kept open (0: no limit)")
+    add("--max-overflow", type=int, default=10, help="connections beyond that (-1: no limit)")
+    add("--pool-timeout", type=float, default=30.0, help="seconds to wait for a connection")
+    add("--pool-recycle", type=int, default=-1, help="replace connections older than this (s)")
+    add("--pool-pre-ping", action="store_true", default=False, help="ping at every checkout")
+    add("--pool-use-lifo", action="store_true", default=False, help="use the last returned first")
+    add(
+        "--pool-reset-on-return",
+        choices=["rollback", "commit", "none"],
+        default="rollback",
+        help="what is sent when a connection is returned",
+    )
+    add("--isolation-level", choices=["", *ISOLATION_LEVELS], default="", help="of transactions")
+    add("--pool-name", default="", help="what results and metrics call this pool")
+
+
+def _run_group(group: Group) -> None:
+    add, hide = group.add_argument, {"include_in_web_ui": False}
+    add("--warmup", default="0s", help="time at the start that is kept out of the results")
+    add("--seed", type=int, default=1, help="seed of the users' random numbers")
+    add(
+        "--database-url",
+        env_var="LOADTEST_DATABASE_URL",
+        default="",
+        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE; without it a private MariaDB is started",
+        **hide,
+    )
+    add(
+        "--results",
+        default="reports",
+        help="folder for results, or a .jsonl file for this run alone (then no report is made)",
+        **hide,
+    )
+    add(
+        "--metrics-port",
+        type=int,
+        default=0,
+        help="serve Prometheus metrics on this loopback port (the web UI has them at /metrics)",
+        **hide,
+    )
+    add("--run-name", default="", help="what the results are called", **hide)
+    add("--round", type=int, default=1, help="which repetition this is", **hide)
+
+
+def pool_config(options: Namespace) -> PoolConfig:
+    """The pool that the options ask for; UsageError lists every mistake.
+
+    Only what differs from Locust's defaults is passed on, since a form always sends everything.
+    """
+    data = dict(_pool_settings(options))
+    if options.pool_name:
+        data["name"] = options.pool_name
+    return validated(PoolConfig, data, "pool settings")
+
+
+def _pool_settings(options: Namespace) -> Iterator[tuple[str, Any]]:
+    for name in _POOL_FIELDS:
+        value = getattr(options, name)
+        default = PoolConfig.model_fields[name].default
+        if value not in (default, "" if default is None else default):
+            yield name, value
+
+
+def load_config(options: Namespace, users: int) -> LoadConfig:
+    """The load that the options ask for; a run without a time limit counts as an hour."""
+    data = {
+        "users": max(1, users),
+        "spawn_rate": options.spawn_rate,
+        "duration": options.run_time or 3600,
+        "warmup": options.warmup,
+    }
+    return validated(LoadConfig, data, "load")
+
+
+def warmup_seconds(options: Namespace) -> float:
+    """How long the warm-up is, in seconds."""
+    return parse_duration(options.warmup)
+
+
+def repeat_command(options: Namespace, added: Added, files: list[str]) -> list[str]:
+    """The `locust` command line that does this run again; it never contains a password."""
+    command = ["locust", "-f", ",".join(files), "--headless"]
+    command += ["-u", str(options.num_users or 1), "-r", f"{options.spawn_rate or 1:g}"]
+    if options.run_time:
+        command += ["-t", f"{options.run_time}s"]
+    for action in [*added.own, *added.scenarios]:
+        value = getattr(options, action.dest, action.default)
+        if action.dest in ("database_url", "results", "metrics_port") or value == action.default:
+            continue
+        flag = action.option_strings[-1]
+        command += [flag] if value is True else [flag, str(value)]
+    return command + list(options.user_classes or [])

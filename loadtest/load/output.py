@@ -1,0 +1,76 @@
+"""Where one run of Locust leaves its results, and the report made from them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from loadtest import __version__
+from loadtest.interval import Interval
+from loadtest.live.exporter import Exporter
+from loadtest.load.timeline import Timeline
+from loadtest.results import RunWriter, new_folder
+
+logger = logging.getLogger("loadtest")
+PACKAGES = ("sqlalchemy", "pymysql", "locust", "gevent")
+
+
+class Output:
+    """The result file of a run, and its report when `--results` names a folder.
+
+    Raises UsageError if the file cannot be made.
+    """
+
+    def __init__(self, options: Namespace, exporter: Exporter, header: dict[str, Any]) -> None:
+        name = options.run_name or _name_of(header["scenario"]["files"])
+        path = Path(options.results)
+        self.folder: Path | None = None
+        if path.suffix != ".jsonl":
+            self.folder = new_folder(path, name)
+            path = self.folder / "runs" / f"{header['pool']['name']}-{options.round}.jsonl"
+        facts = {"name": name, "round": options.round, "started": time.time()}
+        writer = RunWriter(path, {**facts, **header, "versions": _versions(), "host": _host()})
+        self._timeline = Timeline(writer, exporter)
+
+    def add(self, interval: Interval) -> None:
+        """Take an interval; raises LoadtestError if it cannot be written."""
+        self._timeline.add(interval)
+
+    def close(self, reason: str, *, wait: bool) -> None:
+        """End the result file; draw the report in a process of its own, and wait for it if asked."""
+        self._timeline.close(reason)
+        if self.folder is None:
+            return
+        command = [sys.executable, "-m", "loadtest", "report", str(self.folder), "--quiet"]
+        drawing = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        if wait and drawing.wait():
+            logger.error("The report could not be made; try: loadtest report %s", self.folder)
+        logger.info("Report: %s", self.folder / "report.html")
+
+
+def _name_of(files: list[str]) -> str:
+    stem = Path(files[0]).stem if len(files) == 1 else Path(files[0]).parent.name
+    return "".join(c if c.isalnum() else "-" for c in stem.lower()).strip("-") or "run"
+
+
+def _versions() -> dict[str, str]:
+    own = {"loadtest": __version__, "python": platform.python_version()}
+    return {**own, **{name: version(name) for name in PACKAGES}}
+
+
+def _host() -> dict[str, Any]:
+    return {
+        "cpus": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "platform": platform.platform(),
+    }

@@ -1,0 +1,265 @@
+"""Locust's side of the tool: importing it adds the options and measures every run.
+
+Of the processes of a run, the one that is no worker owns what there is one of: the private server,
+the scenario's tables, the result file, the metrics and the report. Every process that runs users
+has an engine and a recorder of its own, and sends an interval a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust import events
+from locust.runners import MasterRunner, WorkerRunner
+from prometheus_client import CollectorRegistry
+from sqlalchemy import URL
+
+from loadtest.config import PoolConfig
+from loadtest.database import preflight
+from loadtest.database.engine import database_url
+from loadtest.database.private import PrivateServer
+from loadtest.errors import LoadtestError, UsageError
+from loadtest.interval import Interval, Period
+from loadtest.live import web
+from loadtest.live.exporter import Exporter
+from loadtest.load import options as run_options
+from loadtest.load.generator import watch_lag
+from loadtest.load.output import Output
+from loadtest.load.target import Target, prepare_tables
+
+logger = logging.getLogger("loadtest")
+MESSAGE = "loadtest_interval"
+_added = run_options.Added([], [])
+
+
+@events.init_command_line_parser.add_listener
+def _add_options(parser: Any) -> None:
+    global _added
+    _added = run_options.add_options(parser, _classes_with_options())
+
+
+def _classes_with_options() -> list[type]:
+    from loadtest.load.users import PoolUser
+
+    return [cls for cls in _descendants(PoolUser) if "add_options" in vars(cls)]
+
+
+def _descendants(cls: type) -> list[type]:
+    below = [descendant for child in cls.__subclasses__() for descendant in _descendants(child)]
+    return [*cls.__subclasses__(), *below]
+
+
+@events.init.add_listener
+def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+    environment.loadtest = plugin = Plugin(environment, runner)
+    try:
+        plugin.open(web_ui)
+    except LoadtestError as error:
+        plugin.close()
+        print(f"\n{error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+class Plugin:
+    """One Locust process: what it measures with, from its start to its end.
+
+    target: the engine under test of the current run; None before a run and when one failed.
+    """
+
+    def __init__(self, environment: Any, runner: Any) -> None:
+        self.environment = environment
+        self.runner = runner
+        self.is_worker = isinstance(runner, WorkerRunner)
+        self.runs_users = not isinstance(runner, MasterRunner)
+        self.process = f"{socket.gethostname()}:{os.getpid()}"
+        self.registry = CollectorRegistry()
+        self.exporter = Exporter(self.registry)
+        self.server: PrivateServer | None = None
+        self.target: Target | None = None
+        self.output: Output | None = None
+        self.facts: preflight.ServerFacts | None = None
+        self._prepared = False
+        self._period: Period = "warmup"
+        self._greenlets: list[gevent.Greenlet] = []
+
+    @property
+    def options(self) -> Namespace:
+        """Locust's options as they are now; a form changes them between runs."""
+        return self.environment.parsed_options  # type: ignore[no-any-return]
+
+    @property
+    def url(self) -> URL:
+        """The database of the run."""
+        return database_url(self.options.database_url)
+
+    def open(self, web_ui: Any) -> None:
+        """Find or start the database, serve the metrics and listen to Locust's events."""
+        listen = self.environment.events
+        listen.test_start.add_listener(self._on_start)
+        listen.test_stopping.add_listener(self._on_stopping)
+        listen.test_stop.add_listener(self._on_stop)
+        listen.quitting.add_listener(self._on_quitting)
+        if self.is_worker:
+            return
+        self.runner.register_message(MESSAGE, self._on_message)
+        self._find_database()
+        if web_ui:
+            web.add_routes(web_ui, self.registry)
+        if self.options.metrics_port:
+            web.serve_metrics(self.options.metrics_port, self.registry)
+        if self.options.headless:
+            # Locust's clock is already running when a test starts; so do the long part before.
+            self._prepare()
+
+    def close(self) -> None:
+        """Stop the private server if there is one."""
+        if self.server:
+            self.server.close()
+            self.server = None
+
+    def _find_database(self) -> None:
+        if not self.options.database_url:
+            logger.info("No --database-url given: starting a private MariaDB")
+            self.server = PrivateServer()
+            # Options are what reaches the workers; the web UI does not show this one.
+            self.options.database_url = self.server.url.render_as_string(hide_password=False)
+            logger.info("The private MariaDB listens on 127.0.0.1:%d", self.server.port)
+        self.facts = preflight.look(self.url)
+
+    def _prepare(self) -> None:
+        pool = run_options.pool_config(self.options)
+        preflight.check_open_files(pool.connections_for(self.options.num_users or 1))
+        prepare_tables(self.url, self.environment.user_classes, self.options)
+        self._prepared = True
+
+    def _on_start(self, environment: Any, **_: Any) -> None:
+        try:
+            self._start(Namespace(**vars(self.options)))
+        except LoadtestError as error:
+            self._refuse(error)
+        except Exception as error:
+            # Locust would log it and let the users run on nothing.
+            logger.exception("The run could not begin")
+            self._refuse(LoadtestError(f"the run could not begin: {error}"))
+
+    def _start(self, options: Namespace) -> None:
+        pool = run_options.pool_config(options)
+        if not self.is_worker:
+            if not self._prepared:
+                self._prepare()
+            self._prepared = False
+            self.exporter.begin(pool)
+            self.output = self._new_output(options, pool)
+        if self.runs_users:
+            self._measure(options, pool)
+
+    def _new_output(self, options: Namespace, pool: PoolConfig) -> Output:
+        files = [str(Path(file)) for file in self.environment.parsed_locustfiles or []]
+        classes = [cls.__name__ for cls in self.environment.user_classes]
+        own = {a.dest: getattr(options, a.dest) for a in _added.scenarios}
+        assert self.facts
+        return Output(
+            options,
+            self.exporter,
+            {
+                "pool": pool.model_dump(),
+                "load": self._load(options),
+                "scenario": {"files": files, "user_classes": classes, "options": own},
+                "server": {
+                    "version": self.facts.version,
+                    "private": self.server is not None,
+                    "variables": self.facts.variables,
+                },
+                "command": " ".join(run_options.repeat_command(options, _added, files)),
+            },
+        )
+
+    def _load(self, options: Namespace) -> dict[str, Any]:
+        users = self.runner.target_user_count or options.num_users or 1
+        load = run_options.load_config(options, users).model_dump()
+        return {**load, "seed": options.seed, "processes": self.runner.worker_count}
+
+    def _measure(self, options: Namespace, pool: PoolConfig) -> None:
+        random.seed(f"{options.seed}-{getattr(self.runner, 'worker_index', 0)}")
+        tls = self.facts.tls if self.facts else preflight.look(self.url).tls
+        self.target = Target(self.url, pool, options, tls=tls, process=self.process)
+        recorder = self.target.recorder
+        recorder.levels["users"] = lambda: self.runner.user_count
+        recorder.restart()
+        warmup = run_options.warmup_seconds(options)
+        self._period = "warmup" if warmup else "measured"
+        self._greenlets = [
+            gevent.spawn(watch_lag, recorder),
+            gevent.spawn(self._cut_every_second, self.target),
+        ]
+        if warmup:
+            self._greenlets.append(gevent.spawn_later(warmup, self._enter, "measured"))
+
+    def _refuse(self, error: LoadtestError) -> None:
+        """End a run that could not begin: no user runs, and the reason is said."""
+        self.target = None
+        logger.error("%s", error)
+        self.runner.log_exception(self.process, str(error), "")
+        if self.options.headless:
+            self.environment.process_exit_code = error.exit_code
+            gevent.spawn(self.runner.quit)
+        else:
+            gevent.spawn(self.runner.stop)
+
+    def _cut_every_second(self, target: Target) -> None:
+        while True:
+            gevent.sleep(target.recorder.until_next_second() + 0.0005)
+            self._cut(self._period)
+
+    def _enter(self, period: Period) -> None:
+        self._cut(self._period)
+        self._period = period
+
+    def _cut(self, period: Period) -> None:
+        if self.target is None:
+            return
+        interval = self.target.recorder.cut(period)
+        if self.is_worker:
+            self.runner.send_message(MESSAGE, interval.to_json())
+        else:
+            self._take(interval)
+
+    def _on_message(self, environment: Any, msg: Any, **_: Any) -> None:
+        self._take(Interval.from_json(msg.data))
+
+    def _take(self, interval: Interval) -> None:
+        if self.output is None:
+            return
+        try:
+            self.output.add(interval)
+        except LoadtestError as error:
+            self.output = None
+            self.environment.process_exit_code = error.exit_code
+            self._refuse(error)
+
+    def _on_stopping(self, environment: Any, **_: Any) -> None:
+        self._enter("drain")
+
+    def _on_stop(self, environment: Any, **_: Any) -> None:
+        gevent.killall(self._greenlets)
+        self._cut("drain")
+        if self.target:
+            self.target.close()
+            self.target = None
+        if self.output:
+            self.output.close("finished", wait=self.options.headless)
+            self.output = None
+
+    def _on_quitting(self, environment: Any, **_: Any) -> None:
+        if self.runner.state not in ("ready", "stopped"):
+            self.runner.stop()
+        self.close()
+

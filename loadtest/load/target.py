@@ -1,0 +1,82 @@
+"""The engine under test with its sessions and its recorder, as one run uses them."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable
+
+from sqlalchemy import URL, MetaData, NullPool, create_engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from loadtest.config import PoolConfig
+from loadtest.database.engine import make_engine, parent_session
+from loadtest.database.preflight import explained
+from loadtest.errors import UsageError
+from loadtest.pool.measure import measure
+from loadtest.pool.recorder import Recorder
+
+TABLE_PREFIX = "loadtest_"
+
+
+class Target:
+    """An engine with a pool of this configuration, measured, and the parent session on it.
+
+    options: the run's options as they were when it started. Raises UsageError if the database
+    cannot be used.
+    """
+
+    def __init__(
+        self, url: URL, pool: PoolConfig, options: Namespace, *, tls: bool, process: str
+    ) -> None:
+        self.pool = pool
+        self.options = options
+        self.engine = make_engine(url, pool, tls=tls)
+        self._initialise(url)
+        self.recorder = Recorder(process)
+        measure(self.engine, self.recorder)
+        self.parent = parent_session(self.engine)
+
+    def _initialise(self, url: URL) -> None:
+        # The first connection of an engine asks the server about itself; every pool starts after.
+        try:
+            with self.engine.connect():
+                pass
+        except (SQLAlchemyError, OSError) as error:
+            raise explained(error, url) from None
+        self.engine.dispose()
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self.engine.dispose()
+
+
+def prepare_tables(url: URL, user_classes: Iterable[type], options: Namespace) -> None:
+    """Make and fill the tables of the scenarios anew, and read them once so that they are warm.
+
+    Raises UsageError if a table's name does not begin with `loadtest_`, or the database refuses.
+    """
+    classes = [cls for cls in user_classes if getattr(cls, "metadata", None) is not None]
+    engine = create_engine(url, poolclass=NullPool)
+    try:
+        for metadata in dict.fromkeys(cls.metadata for cls in classes):
+            _check_names(metadata)
+            metadata.drop_all(engine)
+            metadata.create_all(engine)
+        with Session(engine) as session:
+            for cls in classes:
+                cls.fill(session, options)
+                session.commit()
+                for table in cls.metadata.sorted_tables:
+                    session.execute(select(func.count()).select_from(table))
+    except (SQLAlchemyError, OSError) as error:
+        raise explained(error, url) from None
+
+
+def _check_names(metadata: MetaData) -> None:
+    foreign = [name for name in metadata.tables if not name.startswith(TABLE_PREFIX)]
+    if foreign:
+        raise UsageError(
+            f"table {foreign[0]!r}: a scenario's tables are dropped and made anew, so their names "
+            f"must begin with {TABLE_PREFIX!r}"
+        )

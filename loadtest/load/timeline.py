@@ -1,0 +1,32 @@
+"""The intervals of one run, of all its processes, on their way to the result file and the exporter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from loadtest.interval import Interval
+from loadtest.live.exporter import Exporter
+from loadtest.results import RunWriter
+
+
+class Timeline:
+    """Takes every interval of a run once: writes it, adds it up and shows it to the exporter."""
+
+    def __init__(self, writer: RunWriter, exporter: Exporter) -> None:
+        self._writer = writer
+        self._exporter = exporter
+        self.counters: Counter[str] = Counter()
+
+    def add(self, interval: Interval) -> None:
+        """Take an interval; raises LoadtestError if it cannot be written."""
+        self._exporter.add(interval)
+        self.counters.update(interval.counters)
+        self._writer.add(interval)
+
+    def close(self, reason: str) -> None:
+        """Write the footer."""
+        self._writer.close(reason, self._totals())
+
+    def _totals(self) -> dict[str, Any]:
+        return {"counters": dict(sorted(self.counters.items()))}

@@ -1,0 +1,112 @@
+"""The Locust user that takes its session from the pool under test."""
+
+from __future__ import annotations
+
+import random
+from itertools import count
+from threading import get_ident
+from types import TracebackType
+from typing import Any, ClassVar
+
+from locust import User
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+from sqlalchemy import MetaData
+from sqlalchemy.orm import Session
+
+from loadtest.database.failures import kind_of
+from loadtest.load.target import Target
+from loadtest.pool.recorder import clock
+
+
+class PoolUser(User):
+    """A user whose tasks run on child sessions of the one parent session of this process.
+
+    metadata: the scenario's tables, made anew before each run; their names begin with `loadtest_`.
+    options: the values of the run's options, fixed when the run started.
+    random: a generator of random numbers of this user's own, from the run's seed.
+    """
+
+    abstract = True
+    metadata: ClassVar[MetaData | None] = None
+    _numbers: ClassVar[count[int]] = count()
+
+    @classmethod
+    def add_options(cls, group: Any) -> None:
+        """Add the scenario's own options to an argparse group; the start form shows them too."""
+
+    @classmethod
+    def fill(cls, session: Session, options: Any) -> None:
+        """Put the rows into the scenario's tables; what it leaves uncommitted is committed."""
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._target: Target | None = environment.loadtest.target
+        self.options = self._target.options if self._target else environment.parsed_options
+        self.random = random.Random(f"{self.options.seed}-{next(self._numbers)}")
+
+    def stop(self, force: bool = False) -> bool:
+        """As Locust's, but a user who only yields between tasks is asked to stop, never killed.
+
+        The kill would arrive in the middle of the next task and cost a healthy connection.
+        """
+        if not force and self._state == LOCUST_STATE_WAITING and not self.wait_time():
+            self._state = LOCUST_STATE_STOPPING
+            return False
+        return bool(super().stop(force))
+
+    def session(self, name: str) -> Task:
+        """A context manager that gives the child session and times the task under this name.
+
+        It fires Locust's `request` event, gives the connection back and lets errors pass.
+        """
+        if self._target is None:
+            raise StopUser
+        return Task(self, self._target, name)
+
+
+class Task:
+    """One timed piece of work with a child session."""
+
+    __slots__ = ("_ident", "_name", "_start", "_target", "_user")
+
+    def __init__(self, user: PoolUser, target: Target, name: str) -> None:
+        self._user, self._target, self._name = user, target, name
+
+    def __enter__(self) -> Session:
+        self._ident = get_ident()
+        self._target.recorder.tasks[self._ident] = self._name
+        self._start = clock()
+        return self._target.parent()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._target.parent.remove()
+        except Exception as late:
+            # The session could not be closed in order; without this the user would keep it.
+            self._target.parent.registry.clear()
+            error = error or late
+            raise
+        finally:
+            self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        elapsed = clock() - self._start
+        recorder = self._target.recorder
+        recorder.tasks.pop(self._ident, None)
+        if error is not None and not isinstance(error, Exception):
+            return  # the user was killed: neither a success nor a failure
+        recorder.request(elapsed, kind_of(error) if error else None)
+        self._user.environment.events.request.fire(
+            request_type="session",
+            name=self._name,
+            response_time=elapsed / 1e6,
+            response_length=0,
+            exception=error,
+            context={},
+        )

@@ -1,0 +1,1 @@
+"""What is under test: every checkout of any Engine, measured."""

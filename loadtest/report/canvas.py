@@ -1,0 +1,117 @@
+"""The paper the figures are drawn on: size, margins, quiet axes, labels beside lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from loadtest.report.svg import INK, POOL_COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Inches. Narrow, so that text is large enough on a telephone and two figures fit beside each other.
+WIDTH = 5.4
+TEXT = 8.5
+_LETTER = 0.078
+_LINE = 0.145
+
+
+def text_width(words: Sequence[str]) -> float:
+    """About how many inches the longest of some words needs."""
+    return _LETTER * max((len(word) for word in words), default=0)
+
+
+def panels(
+    rows: int, height: float, left: float, right: float, gap: float = 0.0
+) -> tuple[Figure, list[Axes]]:
+    """Panels under each other, of one height in inches, with room to the left and right of them."""
+    from matplotlib.figure import Figure
+
+    top, bottom = 0.08, 0.44
+    tall = top + bottom + rows * height + (rows - 1) * gap
+    figure = Figure(figsize=(WIDTH, tall))
+    axes = []
+    for row in range(rows):
+        low = bottom + (rows - 1 - row) * (height + gap)
+        box = (left / WIDTH, low / tall, 1 - (left + right) / WIDTH, height / tall)
+        axes.append(_quiet(figure.add_axes(box)))
+    return figure, axes
+
+
+def _quiet(axes: Axes) -> Axes:
+    axes.tick_params(colors=INK, labelsize=TEXT, length=3, width=0.6)
+    for name, spine in axes.spines.items():
+        spine.set_visible(name == "bottom")
+        spine.set(color=INK, linewidth=0.6, alpha=0.6)
+    return axes
+
+
+def grid(axes: Axes, axis: str) -> None:
+    """Faint lines across one axis ("x" or "y"), behind everything."""
+    axes.grid(axis=axis, color=INK, alpha=0.16, linewidth=0.6)  # type: ignore[arg-type]
+    axes.tick_params(axis=axis, which="both", length=0)  # type: ignore[arg-type]
+    axes.set_axisbelow(True)
+
+
+def name_x(axes: Axes, text: str) -> None:
+    """What the horizontal axis shows, with its unit."""
+    axes.set_xlabel(text, color=INK, fontsize=TEXT, labelpad=3)
+
+
+def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
+    """Text at a place, by default in data coordinates, beginning there and centred in height."""
+    how = {"ha": "left", "va": "center", "fontsize": TEXT, "color": INK, **how}
+    axes.text(x, y, text, clip_on=False, **how)
+
+
+def rows_of_pools(axes: Axes, names: Sequence[str]) -> None:
+    """One row for each pool, the first on top, its name on the left."""
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", length=0, pad=6)
+
+
+def label_ends(
+    axes: Axes, labels: Sequence[tuple[float, str]], styles: Sequence[dict[str, Any]]
+) -> None:
+    """Labels right of the axes at data heights, pushed apart; each with a bit of its line."""
+    bottom, top = axes.transAxes.transform([(0, 0), (0, 1)])[:, 1]
+    inches = axes.get_window_extent().height / axes.figure.dpi
+    heights = [axes.transData.transform((0, y))[1] for y, _ in labels]
+    places = spread([(y - bottom) / (top - bottom) for y in heights], _LINE / inches)
+    for place, (_, text), style in zip(places, labels, styles, strict=True):
+        line = {"transform": axes.transAxes, "clip_on": False, **style}
+        axes.plot([1.015, 1.05], [place, place], scaley=False, scalex=False, **line)
+        write(axes, 1.065, place, text, transform=axes.transAxes)
+
+
+def spread(places: Sequence[float], gap: float) -> list[float]:
+    """Places moved apart until neighbours have the gap, in the same order, as little as may be."""
+    order = sorted(range(len(places)), key=lambda n: places[n])
+    groups: list[list[int]] = []
+    for number in order:
+        groups.append([number])
+        while len(groups) > 1 and _too_near(groups[-2], groups[-1], places, gap):
+            last = groups.pop()
+            groups[-1] += last
+    moved = list(places)
+    for group in groups:
+        for step, number in enumerate(group):
+            moved[number] = _middle(group, places) + (step - (len(group) - 1) / 2) * gap
+    return moved
+
+
+def _middle(group: Sequence[int], places: Sequence[float]) -> float:
+    return sum(places[number] for number in group) / len(group)
+
+
+def _too_near(low: list[int], high: list[int], places: Sequence[float], gap: float) -> bool:
+    apart = _middle(high, places) - _middle(low, places)
+    return apart < gap * (len(low) + len(high)) / 2 - 1e-9
+
+
+def colour(number: int) -> str:
+    """The colour of the pool with this number, from 0; after seven they begin again."""
+    return POOL_COLOURS[number % len(POOL_COLOURS)]

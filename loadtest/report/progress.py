@@ -1,0 +1,105 @@
+"""How far the runs are, and what the current one measures, while they go on."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from loadtest.analysis.units import duration as as_time
+from loadtest.config import PoolConfig
+from loadtest.errors import LoadtestError
+from loadtest.interval import Distribution, Interval
+
+
+class AnyPlan(Protocol):
+    """What is told of a run that is about to begin."""
+
+    @property
+    def pool(self) -> PoolConfig:
+        """Its pool configuration."""
+
+    @property
+    def round(self) -> int:
+        """Its round, from 1."""
+
+    @property
+    def seconds(self) -> float:
+        """How long its load goes on."""
+
+    def command(self) -> str:
+        """The command line that repeats it."""
+
+
+class RunProgress:
+    """A progress bar on a terminal, a line a run elsewhere, nothing at all when quiet."""
+
+    def __init__(self, console: Console, plans: list[AnyPlan], *, quiet: bool) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._plans = len(plans)
+        self._number = 0
+        self._title = ""
+        self._total = 0.0
+        self._bar = Progress(
+            BarColumn(bar_width=20),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.description}"),
+            console=console,
+            disable=quiet or not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=sum(plan.seconds for plan in plans))
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def begin(self, plan: AnyPlan) -> None:
+        """A run begins: its command is printed, so that it can be repeated by hand."""
+        self._number += 1
+        self._title = f"{self._number}/{self._plans} {plan.pool.name}"
+        self._say(f"[dim]$ {escape(plan.command())}[/]")
+        self._bar.update(self._task, description=self._title)
+
+    def interval(self, interval: Interval) -> None:
+        """Show what the current run measured in the last second."""
+        self._bar.update(
+            self._task,
+            advance=interval.length / 1e9,
+            description=f"{self._title} · {_now(interval)}",
+        )
+
+    def end(self, plan: AnyPlan) -> None:
+        """The run is over."""
+        self._total += plan.seconds
+        self._bar.update(self._task, completed=self._total, description=self._title)
+
+    def failed(self, plan: AnyPlan, error: LoadtestError) -> None:
+        """The run measured nothing; the others go on."""
+        self._total += plan.seconds
+        self._console.print(f"[red]{plan.pool.name}, round {plan.round}: {escape(str(error))}[/]")
+
+    def _say(self, text: str) -> None:
+        if not self._quiet:
+            self._console.print(text, soft_wrap=True, highlight=False)
+
+
+def _now(interval: Interval) -> str:
+    done = interval.counters["requests"] - interval.counters["failures"]
+    rate = done / (interval.length / 1e9) if interval.length else 0.0
+    wait = interval.histograms.get("wait", Distribution()).percentile_seconds(95)
+    overflow = interval.gauges["overflow"].max if "overflow" in interval.gauges else 0
+    return f"{rate:,.0f}/s · wait p95 {as_time(wait)} · overflow {overflow}"

@@ -16,7 +16,6 @@ from loadtest.errors import LoadtestError, UsageError
 from loadtest.results import new_folder
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
-INVALID, UNDECIDED = 4, 5
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -208,6 +207,7 @@ def _print_plan(experiment: Experiment) -> None:
 
 def _conduct(experiment: Experiment, database_url: str, results: Path, quiet: bool) -> None:
     """Run an experiment, make its report, and exit with the code that its outcome has."""
+    from loadtest.analysis.verdict import exit_code
     from loadtest.experiment.rounds import database, plans, run_all
     from loadtest.report.progress import RunProgress
     from loadtest.report.render import render
@@ -223,7 +223,7 @@ def _conduct(experiment: Experiment, database_url: str, results: Path, quiet: bo
         console.print("[yellow]Interrupted: the report has what was measured until then[/]")
     summary = render([folder], folder)
     _print_result(summary, folder)
-    raise typer.Exit(_exit_code(summary, len(experiment.pool)))
+    raise typer.Exit(exit_code(summary))
 
 
 def _print_result(summary: Any, folder: Path) -> None:
@@ -232,13 +232,6 @@ def _print_result(summary: Any, folder: Path) -> None:
     console = Console()
     print_summary(summary, console)
     console.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
-
-
-def _exit_code(summary: Any, pools: int) -> int:
-    valid = sum(pool.valid for pool in summary.pools)
-    if valid < min(pools, 2):
-        return INVALID
-    return UNDECIDED if pools > 1 and summary.verdict.recommended is None else 0
 
 
 def main() -> None:

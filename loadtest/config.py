@@ -123,7 +123,7 @@ class PoolConfig(_Strict):
 
 
 class LoadConfig(_Strict):
-    """Users in a closed loop for a time; the warm-up comes before the measured duration (seconds)."""
+    """Users in a closed loop; the warm-up comes before the measured duration (both seconds)."""
 
     users: Annotated[int, Field(ge=1)] = 50
     spawn_rate: Annotated[float, Field(gt=0)] | None = None
@@ -166,7 +166,7 @@ class Experiment(_Strict):
 
 
 def parse_pool(text: str) -> PoolConfig:
-    """A pool from the command line: `20+0`, `3000+inf`, `small:20+0` or `pool_size=20,max_overflow=0`.
+    """A pool from the command line: `20+0`, `small:20+0` or `pool_size=20,max_overflow=0`.
 
     Raises UsageError with everything that is wrong with it.
     """

@@ -30,9 +30,9 @@ def _empty_histogram() -> HdrHistogram:
     return HdrHistogram(1, LONGEST_MICROSECONDS, SIGNIFICANT_DIGITS)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Distribution:
-    """A set of durations: a histogram in microseconds beside the exact count, sum and maximum (ns)."""
+    """A set of durations: a histogram (microseconds) beside exact count, sum and maximum (ns)."""
 
     count: int = 0
     sum: int = 0
@@ -72,6 +72,8 @@ class Distribution:
         exact = (self.count, self.sum, self.max) == (other.count, other.sum, other.max)
         return exact and self.bins() == other.bins()
 
+    __hash__ = None  # type: ignore[assignment] # it changes
+
     @property
     def mean_seconds(self) -> float | None:
         """The exact mean in seconds; None where nothing was measured."""
@@ -106,7 +108,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """A level over a stretch of time: its integral (level x ns), minimum, maximum and last value."""
+    """A level over a stretch of time: integral (level x ns), minimum, maximum and last value."""
 
     integral: int = 0
     min: int = 0
@@ -185,7 +187,7 @@ class Interval:
         return _joined(self, other, gauges, length, self.unfinished + other.unfinished)
 
     def absorb(self, later: Interval) -> None:
-        """`then` in place, for running totals; gauges keep this one's and are joined as in `then`."""
+        """`then` in place, for running totals."""
         self.length += later.length
         self.counters.update(later.counters)
         for name, gauge in later.gauges.items():

@@ -1,7 +1,9 @@
 """A request that keeps its connection while it does something else: a call to another service.
 
-The database is idle meanwhile, the connection is not: users x held time decides how many are needed.
+The database is idle meanwhile, the connection is not.
 """
+
+from locust import task
 
 import time
 
@@ -9,7 +11,6 @@ from sqlalchemy import insert, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from loadtest.load import PoolUser
-from locust import task
 
 
 class Base(DeclarativeBase):

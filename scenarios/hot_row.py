@@ -4,13 +4,14 @@ Each customer takes the articles in the order they were clicked, so two customer
 other's row: the more transactions the pool lets in, the more locks and deadlocks there are.
 """
 
+from locust import task
+
 import time
 
 from sqlalchemy import ForeignKey, insert, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from loadtest.load import PoolUser
-from locust import task
 
 
 class Base(DeclarativeBase):

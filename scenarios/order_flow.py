@@ -1,6 +1,7 @@
 """A small shop through ORM relationships: customers mostly browse, now and then they buy."""
 
 from locust import between, task
+
 from sqlalchemy import ForeignKey, insert, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
 

@@ -1,10 +1,11 @@
 """The least that can be done with a session: one row by its key. What the pool itself costs."""
 
+from locust import task
+
 from sqlalchemy import insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from loadtest.load import PoolUser
-from locust import task
 
 
 class Base(DeclarativeBase):

@@ -21,12 +21,17 @@ _QUEUE_ONLY = (*_SIZES, "pool_timeout", "pool_use_lifo")
 
 def arguments(settings: Mapping[str, Any]) -> str:
     """Both sizes and what differs from SQLAlchemy's defaults: `pool_size=20, max_overflow=0`."""
+    return ", ".join(f"{name}={value}" for name, value in spelled_out(settings).items())
+
+
+def spelled_out(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The same by name, each value as it is written in Python."""
     queue = settings.get("poolclass", "QueuePool") != "NullPool"
     said = {name: settings[name] for name in _SIZES if queue and name in settings}
     for name, default in SQLALCHEMY_DEFAULTS.items():
         if settings.get(name, default) != default and (queue or name not in _QUEUE_ONLY):
             said[name] = settings[name]
-    return ", ".join(f"{name}={_literal(name, value)}" for name, value in said.items())
+    return {name: _literal(name, value) for name, value in said.items()}
 
 
 def create_engine(settings: Mapping[str, Any]) -> str:

@@ -31,7 +31,9 @@ def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
     """The timeline of some gauges; those that no round knows are left out."""
     rounds = [_levels(round_) for round_ in pool.rounds]
     seconds = sorted({second for levels in rounds for second in levels})
-    found = [name for name in gauges if any(name in at for levels in rounds for at in levels.values())]
+    found = [
+        name for name in gauges if any(name in at for levels in rounds for at in levels.values())
+    ]
     levels = {
         name: np.array([_median(rounds, second, name) for second in seconds]) for name in found
     }

@@ -30,6 +30,12 @@ def duration(seconds: float | None) -> str:
     return f"{_significant(seconds / scale)} {unit}"
 
 
+def round_duration(seconds: float) -> str:
+    """A duration that is a round number, as on an axis: `1.5 s`, `10 ms`."""
+    number, unit = duration(round(seconds, 9)).split(" ")
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {unit}"
+
+
 def at_least(seconds: float | None, bound: bool) -> str:
     """A duration, marked with `≥` where it is only a lower bound."""
     return f"≥ {duration(seconds)}" if bound else duration(seconds)
@@ -49,6 +55,8 @@ def ratio(value: float | None) -> str:
     """How many times as much: `8.4`, `1.07`, `0.13`; close to one with two decimals."""
     if value is None:
         return NOTHING
+    if value < 0.001:
+        return "< 0.001"
     return _significant(value, 3 if 0.95 < value < 2 else 2)
 
 

@@ -66,8 +66,14 @@ def _main(remove: str, user: str, *command: str) -> int:
 
 
 def _start(command: Sequence[str], user: str) -> subprocess.Popen[bytes]:
-    switch = {"user": user, "group": user, "extra_groups": []} if user else {}
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **switch)
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        user=user or None,
+        group=user or None,
+        extra_groups=[] if user else None,
+    )
 
 
 def _end(child: subprocess.Popen[bytes]) -> int:

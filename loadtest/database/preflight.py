@@ -55,7 +55,7 @@ def look(url: URL) -> ServerFacts:
             rows = connection.execute(
                 text(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})")
             )
-            variables = {name: value for name, value in rows}
+            variables = {str(row[0]): str(row[1]) for row in rows}
             cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).one()[1]
     except (SQLAlchemyError, OSError) as error:
         raise explained(error, url) from None

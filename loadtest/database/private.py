@@ -40,7 +40,8 @@ class PrivateServer:
     """
 
     def __init__(self, connections: int = 0) -> None:
-        self.limit = _connection_limit(connections)
+        self.limit = _connection_limit()
+        self.check(connections)
         server, installer = _program("mariadbd"), _program("mariadb-install-db")
         self.folder = Path(tempfile.mkdtemp(prefix="loadtest-mariadb-"))
         self.user = _unprivileged_user()
@@ -63,6 +64,15 @@ class PrivateServer:
     def url(self) -> URL:
         """Its address, with the password."""
         return URL.create(DRIVER, USER, self.password, "127.0.0.1", self.port, DATABASE)
+
+    def check(self, connections: int) -> None:
+        """Raise UsageError if a run may open more connections than this server can take."""
+        if connections > self.limit:
+            raise UsageError(
+                f"this run may open {connections} connections; within this system's limit of open "
+                f"files the private MariaDB takes {self.limit}: raise it (ulimit -n "
+                f"{connections + _FILES_BESIDE_CONNECTIONS}), or use fewer users or a smaller pool"
+            )
 
     def close(self) -> None:
         """Stop the server and remove its folder."""
@@ -99,7 +109,9 @@ class PrivateServer:
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ]
-        done = subprocess.run(command, capture_output=True, text=True, **self._as_user())
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, **self._as_user()
+        )
         if done.returncode:
             raise LoadtestError(f"mariadb-install-db failed: {(done.stderr or done.stdout)[-500:]}")
 
@@ -155,16 +167,11 @@ class PrivateServer:
             return "(no log was written)"
 
 
-def _connection_limit(needed: int) -> int:
+def _connection_limit() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = MOST_CONNECTIONS * 2 if hard == resource.RLIM_INFINITY else hard
-    limit = min(MOST_CONNECTIONS, files - _FILES_BESIDE_CONNECTIONS)
-    if needed > limit:
-        raise UsageError(
-            f"this run may open {needed} connections; with {files} open files allowed the private "
-            f"MariaDB can take {limit}: raise the limit (ulimit -n) or use fewer users"
-        )
-    return limit
+    if hard == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return min(MOST_CONNECTIONS, hard - _FILES_BESIDE_CONNECTIONS)
 
 
 def _program(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Many runs: every pool once a round, the order turned from round to round so that drift hits all."""
+"""Many runs: every pool once a round, each round in another order, so that drift hits all."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Output:
         self._timeline.add(interval)
 
     def close(self, reason: str, *, wait: bool) -> None:
-        """End the result file; draw the report in a process of its own, and wait for it if asked."""
+        """End the result file, draw the report in a process of its own, wait for it if asked."""
         self._timeline.close(reason)
         if self.folder is None:
             return

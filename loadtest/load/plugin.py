@@ -7,18 +7,21 @@ has an engine and a recorder of its own, and sends an interval a second.
 
 from __future__ import annotations
 
+from locust import events
+from locust.runners import MasterRunner, WorkerRunner
+
 import logging
+import math
 import os
 import random
 import socket
 import sys
+import time
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gevent
-from locust import events
-from locust.runners import MasterRunner, WorkerRunner
 from prometheus_client import CollectorRegistry
 from sqlalchemy import URL
 
@@ -26,23 +29,26 @@ from loadtest.config import PoolConfig
 from loadtest.database import preflight
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
-from loadtest.errors import LoadtestError, UsageError
+from loadtest.errors import LoadtestError
 from loadtest.interval import Interval, Period
 from loadtest.live import web
 from loadtest.live.exporter import Exporter
 from loadtest.load import options as run_options
 from loadtest.load.generator import watch_lag
+from loadtest.load.log import FirstOfEachKind
 from loadtest.load.output import Output
 from loadtest.load.target import Target, prepare_tables
+from loadtest.load.workers import Master, Workers
 
 logger = logging.getLogger("loadtest")
-MESSAGE = "loadtest_interval"
+# How long a master waits for its workers' last intervals after they should have stopped.
+LAST_SECONDS = 5.0
 _added = run_options.Added([], [])
 
 
 @events.init_command_line_parser.add_listener
 def _add_options(parser: Any) -> None:
-    global _added
+    global _added  # noqa: PLW0603 - Locust asks for options before there is an environment
     _added = run_options.add_options(parser, _classes_with_options())
 
 
@@ -53,8 +59,8 @@ def _classes_with_options() -> list[type]:
 
 
 def _descendants(cls: type) -> list[type]:
-    below = [descendant for child in cls.__subclasses__() for descendant in _descendants(child)]
-    return [*cls.__subclasses__(), *below]
+    children: list[type] = cls.__subclasses__()
+    return [*children, *(below for child in children for below in _descendants(child))]
 
 
 @events.init.add_listener
@@ -77,8 +83,10 @@ class Plugin:
     def __init__(self, environment: Any, runner: Any) -> None:
         self.environment = environment
         self.runner = runner
-        self.is_worker = isinstance(runner, WorkerRunner)
-        self.runs_users = not isinstance(runner, MasterRunner)
+        self.master = Master(runner) if isinstance(runner, WorkerRunner) else None
+        self.workers: Workers | None = None
+        if isinstance(runner, MasterRunner):
+            self.workers = Workers(runner, self._take, self._refuse)
         self.process = f"{socket.gethostname()}:{os.getpid()}"
         self.registry = CollectorRegistry()
         self.exporter = Exporter(self.registry)
@@ -88,12 +96,15 @@ class Plugin:
         self.facts: preflight.ServerFacts | None = None
         self._prepared = False
         self._period: Period = "warmup"
+        self._reason = ""
+        self._started = 0.0
         self._greenlets: list[gevent.Greenlet] = []
+        self._quiet = FirstOfEachKind()
 
     @property
     def options(self) -> Namespace:
         """Locust's options as they are now; a form changes them between runs."""
-        return self.environment.parsed_options  # type: ignore[no-any-return]
+        return cast(Namespace, self.environment.parsed_options)
 
     @property
     def url(self) -> URL:
@@ -107,9 +118,8 @@ class Plugin:
         listen.test_stopping.add_listener(self._on_stopping)
         listen.test_stop.add_listener(self._on_stop)
         listen.quitting.add_listener(self._on_quitting)
-        if self.is_worker:
+        if self.master:
             return
-        self.runner.register_message(MESSAGE, self._on_message)
         self._find_database()
         if web_ui:
             web.add_routes(web_ui, self.registry)
@@ -136,9 +146,16 @@ class Plugin:
 
     def _prepare(self) -> None:
         pool = run_options.pool_config(self.options)
-        preflight.check_open_files(pool.connections_for(self.options.num_users or 1))
+        if self.server:
+            processes = self.runner.worker_count
+            self.server.check(processes * pool.connections_for(self._users(processes)))
         prepare_tables(self.url, self.environment.user_classes, self.options)
         self._prepared = True
+
+    def _users(self, processes: int) -> int:
+        """How many users each of so many processes has, at most."""
+        wanted = self.runner.target_user_count or self.options.num_users or 1
+        return math.ceil(wanted / processes)
 
     def _on_start(self, environment: Any, **_: Any) -> None:
         try:
@@ -151,14 +168,15 @@ class Plugin:
             self._refuse(LoadtestError(f"the run could not begin: {error}"))
 
     def _start(self, options: Namespace) -> None:
+        self._reason, self._started = "", time.monotonic()
         pool = run_options.pool_config(options)
-        if not self.is_worker:
+        if not self.master:
             if not self._prepared:
                 self._prepare()
             self._prepared = False
             self.exporter.begin(pool)
             self.output = self._new_output(options, pool)
-        if self.runs_users:
+        if not self.workers:
             self._measure(options, pool)
 
     def _new_output(self, options: Namespace, pool: PoolConfig) -> Output:
@@ -188,9 +206,11 @@ class Plugin:
         return {**load, "seed": options.seed, "processes": self.runner.worker_count}
 
     def _measure(self, options: Namespace, pool: PoolConfig) -> None:
-        random.seed(f"{options.seed}-{getattr(self.runner, 'worker_index', 0)}")
+        index = getattr(self.runner, "worker_index", 0)
+        random.seed(f"{options.seed}-{index}")
+        preflight.check_open_files(pool.connections_for(self._users(1)))
         tls = self.facts.tls if self.facts else preflight.look(self.url).tls
-        self.target = Target(self.url, pool, options, tls=tls, process=self.process)
+        self.target = Target(self.url, pool, options, tls=tls, process=self.process, index=index)
         recorder = self.target.recorder
         recorder.levels["users"] = lambda: self.runner.user_count
         recorder.restart()
@@ -204,15 +224,17 @@ class Plugin:
             self._greenlets.append(gevent.spawn_later(warmup, self._enter, "measured"))
 
     def _refuse(self, error: LoadtestError) -> None:
-        """End a run that could not begin: no user runs, and the reason is said."""
+        """End a run that cannot begin or go on: no user runs, and the reason is said."""
         self.target = None
         logger.error("%s", error)
+        if self.master:
+            self.master.refuse(error)
+            return
+        self._reason = f"failed: {error}"
         self.runner.log_exception(self.process, str(error), "")
         if self.options.headless:
             self.environment.process_exit_code = error.exit_code
-            gevent.spawn(self.runner.quit)
-        else:
-            gevent.spawn(self.runner.stop)
+        gevent.spawn(self.runner.quit if self.options.headless else self.runner.stop)
 
     def _cut_every_second(self, target: Target) -> None:
         while True:
@@ -227,13 +249,10 @@ class Plugin:
         if self.target is None:
             return
         interval = self.target.recorder.cut(period)
-        if self.is_worker:
-            self.runner.send_message(MESSAGE, interval.to_json())
+        if self.master:
+            self.master.send(interval)
         else:
             self._take(interval)
-
-    def _on_message(self, environment: Any, msg: Any, **_: Any) -> None:
-        self._take(Interval.from_json(msg.data))
 
     def _take(self, interval: Interval) -> None:
         if self.output is None:
@@ -242,11 +261,18 @@ class Plugin:
             self.output.add(interval)
         except LoadtestError as error:
             self.output = None
-            self.environment.process_exit_code = error.exit_code
             self._refuse(error)
 
     def _on_stopping(self, environment: Any, **_: Any) -> None:
+        ended = time.monotonic()
         self._enter("drain")
+        if self.workers:
+            missing = self.workers.end(self.environment.stop_timeout + LAST_SECONDS)
+            for worker in sorted(missing):
+                logger.warning("The last interval of worker %s is missing", worker)
+        limit = self.options.run_time
+        over = limit and ended - self._started >= limit - 1
+        self._reason = self._reason or ("finished" if over else "stopped")
 
     def _on_stop(self, environment: Any, **_: Any) -> None:
         gevent.killall(self._greenlets)
@@ -255,11 +281,14 @@ class Plugin:
             self.target.close()
             self.target = None
         if self.output:
-            self.output.close("finished", wait=self.options.headless)
+            self.output.close(self._reason, wait=self.options.headless)
             self.output = None
+        if self.master:
+            self.master.last()
+        self._quiet.sum_up()
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         if self.runner.state not in ("ready", "stopped"):
+            self._reason = self._reason or "interrupted"
             self.runner.stop()
         self.close()
-

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from argparse import Namespace
 from collections.abc import Iterable
+from itertools import count
+from typing import Any
 
 from sqlalchemy import URL, MetaData, NullPool, create_engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,12 +25,19 @@ TABLE_PREFIX = "loadtest_"
 class Target:
     """An engine with a pool of this configuration, measured, and the parent session on it.
 
-    options: the run's options as they were when it started. Raises UsageError if the database
-    cannot be used.
+    options: the run's options as they were when it started. index: which worker this is.
+    Raises UsageError if the database cannot be used.
     """
 
     def __init__(
-        self, url: URL, pool: PoolConfig, options: Namespace, *, tls: bool, process: str
+        self,
+        url: URL,
+        pool: PoolConfig,
+        options: Namespace,
+        *,
+        tls: bool,
+        process: str,
+        index: int = 0,
     ) -> None:
         self.pool = pool
         self.options = options
@@ -36,6 +46,7 @@ class Target:
         self.recorder = Recorder(process)
         measure(self.engine, self.recorder)
         self.parent = parent_session(self.engine)
+        self._seeds = (f"{options.seed}-{index}-{number}" for number in count())
 
     def _initialise(self, url: URL) -> None:
         # The first connection of an engine asks the server about itself; every pool starts after.
@@ -46,12 +57,16 @@ class Target:
             raise explained(error, url) from None
         self.engine.dispose()
 
+    def new_random(self) -> random.Random:
+        """Random numbers for the next user: the same in every run with this seed."""
+        return random.Random(next(self._seeds))
+
     def close(self) -> None:
         """Close the connections that are not in use."""
         self.engine.dispose()
 
 
-def prepare_tables(url: URL, user_classes: Iterable[type], options: Namespace) -> None:
+def prepare_tables(url: URL, user_classes: Iterable[Any], options: Namespace) -> None:
     """Make and fill the tables of the scenarios anew, and read them once so that they are warm.
 
     Raises UsageError if a table's name does not begin with `loadtest_`, or the database refuses.

@@ -1,4 +1,4 @@
-"""The intervals of one run, of all its processes, on their way to the result file and the exporter."""
+"""The intervals of one run, of all its processes, on their way to file and exporter."""
 
 from __future__ import annotations
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from locust import User
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
 import random
-from itertools import count
 from threading import get_ident
 from types import TracebackType
 from typing import Any, ClassVar
 
-from locust import User
-from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
@@ -29,7 +29,6 @@ class PoolUser(User):
 
     abstract = True
     metadata: ClassVar[MetaData | None] = None
-    _numbers: ClassVar[count[int]] = count()
 
     @classmethod
     def add_options(cls, group: Any) -> None:
@@ -43,7 +42,7 @@ class PoolUser(User):
         super().__init__(environment)
         self._target: Target | None = environment.loadtest.target
         self.options = self._target.options if self._target else environment.parsed_options
-        self.random = random.Random(f"{self.options.seed}-{next(self._numbers)}")
+        self.random = self._target.new_random() if self._target else random.Random()
 
     def stop(self, force: bool = False) -> bool:
         """As Locust's, but a user who only yields between tasks is asked to stop, never killed.

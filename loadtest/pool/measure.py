@@ -34,7 +34,8 @@ def measure(engine: Engine, recorder: Recorder) -> None:
     listener = _Listener(recorder)
     if isinstance(pool, QueuePool):
         recorder.pool_size = pool.size() or None
-        for record in list(pool._pool.queue):  # connections that are older than the measuring
+        for record in list(pool._pool.queue):  # type: ignore[attr-defined]
+            # Connections that are older than the measuring.
             recorder.opened[record] = listener.attached
     for name in ("connect", "close", "close_detached", "reset", "checkin", "detach", "invalidate"):
         event.listen(pool, name, getattr(listener, name))
@@ -137,7 +138,7 @@ def _measured_connect(
         finished(
             Checkout(start, end, ident, tasks.get(ident), phase, "ok", len(pending), len(opened))
         )
-        held[connection._connection_record] = end  # type: ignore[attr-defined]
+        held[connection._connection_record] = end
         return connection
 
     return connect

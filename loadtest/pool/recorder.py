@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import nlargest
 from typing import Literal, NamedTuple, TypeVar
-
-import numpy as np
 
 from loadtest.interval import (
     SLOWEST_KEPT,
     Distribution,
     Gauge,
     Interval,
-    Nanoseconds,
     Period,
     SlowCheckout,
 )
+from loadtest.pool.levels import gauge, minus, steps
 
 # A checkout from an idle pool takes some ten microseconds of Python; less than this is no queueing.
 NOTICEABLE_WAIT = 100_000
@@ -77,6 +76,24 @@ class Hold(NamedTuple):
     reset: int
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What was recorded between two moments (ns): closes are (opened, closed, reason)."""
+
+    begin: int
+    now: int
+    checkouts: Sequence[Checkout]
+    holds: Sequence[Hold]
+    closes: Sequence[tuple[int, int, str]]
+    requests: Sequence[tuple[int, str | None]]
+    lags: Sequence[int]
+
+    @cached_property
+    def waits(self) -> Sequence[int]:
+        """How long each checkout waited (ns)."""
+        return [wait_of(checkout) for checkout in self.checkouts]
+
+
 class Recorder:
     """Collects what one process does with its pool and gives it out as Intervals.
 
@@ -108,7 +125,7 @@ class Recorder:
         self.cut("warmup")
 
     def second(self, moment: int) -> int:
-        """The UTC second of a clock reading; the wall clock is read once, so its steps do no harm."""
+        """The UTC second of a clock reading, by a wall clock read once: its steps do no harm."""
         return (moment + self._epoch) // 1_000_000_000
 
     def until_next_second(self) -> float:
@@ -121,67 +138,60 @@ class Recorder:
 
     def cut(self, period: Period) -> Interval:
         """Everything since the last cut as an interval, which ends now."""
-        begin, now = self._cut_at, clock()
-        self._cut_at = now
-        checkouts, holds = _taken(self.checkouts), _taken(self.holds)
-        closes, requests = _taken(self.closes), _taken(self.requests)
-        waits = [wait_of(checkout) for checkout in checkouts]
-        interval = Interval(self.second(begin), self.process, period, now - begin)
-        interval.counters = self._counters(begin, now, checkouts, closes, requests)
-        interval.histograms = _histograms(checkouts, waits, holds, requests, _taken(self.lags))
-        interval.gauges = self._gauges(begin, now, checkouts, waits, holds, closes)
-        interval.unfinished = Distribution.of([now - start for start in self._waiting_since()])
-        interval.slowest = self._slowest(checkouts)
+        batch = self._batch()
+        interval = Interval(self.second(batch.begin), self.process, period, batch.now - batch.begin)
+        interval.counters = self._counters(batch)
+        interval.histograms = _histograms(batch)
+        interval.gauges = self._gauges(batch)
+        ages = [batch.now - start for start in self._waiting_since()]
+        interval.unfinished = Distribution.of(ages)
+        interval.slowest = self._slowest(batch.checkouts)
         return interval
 
-    def _counters(
-        self,
-        begin: int,
-        now: int,
-        checkouts: Sequence[Checkout],
-        closes: Sequence[tuple[int, int, str]],
-        requests: Sequence[tuple[int, str | None]],
-    ) -> Counter[str]:
-        counters = Counter(_source(checkout) for checkout in checkouts)
-        counters["checkouts"] = sum(checkout.outcome == "ok" for checkout in checkouts)
-        counters["opened"] = sum(begin < at <= now for at in self.opened.values())
-        counters["opened"] += sum(begin < opened for opened, _, _ in closes)
-        counters.update(f"closed.{reason}" for _, _, reason in closes)
-        counters["requests"] = len(requests)
-        failures = [failure for _, failure in requests if failure]
+    def _batch(self) -> Batch:
+        begin, self._cut_at = self._cut_at, clock()
+        return Batch(
+            begin,
+            self._cut_at,
+            _taken(self.checkouts),
+            _taken(self.holds),
+            _taken(self.closes),
+            _taken(self.requests),
+            _taken(self.lags),
+        )
+
+    def _counters(self, batch: Batch) -> Counter[str]:
+        counters = Counter(_source(checkout) for checkout in batch.checkouts)
+        counters["checkouts"] = sum(checkout.outcome == "ok" for checkout in batch.checkouts)
+        opened = [*self.opened.values(), *(opened for opened, _, _ in batch.closes)]
+        counters["opened"] = sum(batch.begin < at <= batch.now for at in opened)
+        counters.update(f"closed.{reason}" for _, _, reason in batch.closes)
+        counters["requests"] = len(batch.requests)
+        failures = [failure for _, failure in batch.requests if failure]
         counters["failures"] = len(failures)
         counters.update(f"errors.{kind}" for kind in failures)
         cpu = self.cpu()
         counters["cpu"], self._cpu_before = cpu - self._cpu_before, cpu
         return counters
 
-    def _gauges(
-        self,
-        begin: int,
-        now: int,
-        checkouts: Sequence[Checkout],
-        waits: Sequence[int],
-        holds: Sequence[Hold],
-        closes: Sequence[tuple[int, int, str]],
-    ) -> dict[str, Gauge]:
-        span = begin, now
+    def _gauges(self, batch: Batch) -> dict[str, Gauge]:
+        span = begin, now = batch.begin, batch.now
         waited = [
             (checkout.start, checkout.start + wait)
-            for checkout, wait in zip(checkouts, waits, strict=True)
+            for checkout, wait in zip(batch.checkouts, batch.waits, strict=True)
             if wait >= NOTICEABLE_WAIT
         ]
         waited += [(start, now) for start in self._waiting_since() if now - start > NOTICEABLE_WAIT]
-        in_use = _steps([(h.start, h.end) for h in holds] + _going_on(self.held, now), span)
-        is_open = _steps(
-            [(opened, closed) for opened, closed, _ in closes] + _going_on(self.opened, now), span
-        )
+        in_use = steps([(h.start, h.end) for h in batch.holds] + _going_on(self.held, now), span)
+        closed = [(opened, closed) for opened, closed, _ in batch.closes]
+        is_open = steps(closed + _going_on(self.opened, now), span)
         size = self.pool_size
         gauges = {
-            "in_use": _gauge(in_use, span),
-            "open": _gauge(is_open, span),
-            "idle": _gauge(_minus(is_open, in_use), span),
-            "overflow": _gauge(is_open, span, above=size) if size is not None else Gauge(),
-            "waiting": _gauge(_steps(waited, span), span),
+            "in_use": gauge(in_use, span),
+            "open": gauge(is_open, span),
+            "idle": gauge(minus(is_open, in_use), span),
+            "overflow": gauge(is_open, span, above=size) if size is not None else Gauge(),
+            "waiting": gauge(steps(waited, span), span),
         }
         for name, read in self.levels.items():
             level = read()
@@ -214,17 +224,12 @@ def _source(checkout: Checkout) -> str:
     return "checkouts.overflow" if phases.overflow else "checkouts.new"
 
 
-def _histograms(
-    checkouts: Sequence[Checkout],
-    waits: Sequence[int],
-    holds: Sequence[Hold],
-    requests: Sequence[tuple[int, str | None]],
-    lags: Sequence[int],
-) -> dict[str, Distribution]:
+def _histograms(batch: Batch) -> dict[str, Distribution]:
+    checkouts, holds, requests = batch.checkouts, batch.holds, batch.requests
     connects = [c.phases for c in checkouts if c.phases and c.phases.connect]
     samples: dict[str, Sequence[int]] = {
         "checkout": [c.end - c.start for c in checkouts if c.outcome != "error"],
-        "wait": waits,
+        "wait": batch.waits,
         "connect": [p.connect for p in connects if not p.reconnects],
         "reconnect": [p.connect for p in connects if p.reconnects],
         "ping": [c.phases.ping for c in checkouts if c.phases and c.phases.ping],
@@ -232,7 +237,7 @@ def _histograms(
         "reset": [hold.reset for hold in holds if hold.reset],
         "request": [duration for duration, failure in requests if not failure],
         "failed_request": [duration for duration, failure in requests if failure],
-        "generator_lag": lags,
+        "generator_lag": batch.lags,
     }
     return {name: Distribution.of(values) for name, values in samples.items() if values}
 
@@ -257,38 +262,5 @@ def _taken(items: list[T]) -> list[T]:
     return batch
 
 
-Steps = tuple[Nanoseconds, Nanoseconds]
-
-
 def _going_on(since: dict[object, int], now: int) -> list[tuple[int, int]]:
     return [(start, now) for start in list(since.values())]
-
-
-def _steps(spans: Iterable[tuple[int, int]], within: tuple[int, int]) -> Steps:
-    """Times and deltas of the number of spans that are going on, clipped to a stretch of time."""
-    edges = np.array(list(spans), dtype=np.int64).reshape(-1, 2).clip(*within)
-    deltas = np.repeat(np.array([1, -1], dtype=np.int64), len(edges))
-    return edges.T.reshape(-1), deltas
-
-
-def _minus(one: Steps, other: Steps) -> Steps:
-    return np.concatenate([one[0], other[0]]), np.concatenate([one[1], -other[1]])
-
-
-def _gauge(steps: Steps, within: tuple[int, int], above: int = 0) -> Gauge:
-    """The gauge of a level that changes in steps; only what exceeds `above` counts, never below 0."""
-    times, deltas = steps
-    order = np.argsort(times, kind="stable")
-    edges = np.concatenate([[within[0]], times[order], [within[1]]])
-    levels = np.concatenate([[0], np.cumsum(deltas[order])])
-    levels = np.maximum(levels - above, 0)
-    lengths = np.diff(edges)
-    lasting = levels[lengths > 0]
-    if not len(lasting):
-        return Gauge()
-    return Gauge(
-        integral=int((levels * lengths).sum()),
-        min=int(lasting.min()),
-        max=int(lasting.max()),
-        last=int(lasting[-1]),
-    )

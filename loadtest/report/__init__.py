@@ -1,1 +1,1 @@
-"""What one reads after the runs: figures, a page and a table. Loads no Locust, gevent or SQLAlchemy."""
+"""What one reads after the runs: figures, a page, a table; no Locust, gevent or SQLAlchemy."""

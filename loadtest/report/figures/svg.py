@@ -27,9 +27,7 @@ def to_svg(figure: Figure, name: str) -> str:
     import matplotlib
 
     text = io.StringIO()
-    # Names come from files: a dollar sign in one is no formula.
-    settings = {"svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False}
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(text, format="svg", transparent=True, metadata=_NO_METADATA)
     return _themed(_plain(text.getvalue(), name))
 

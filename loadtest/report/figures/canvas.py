@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-from loadtest.report.svg import INK, POOL_COLOURS
+from loadtest.report.figures.svg import INK, POOL_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Inches. Narrow, so that text is large enough on a telephone and two figures fit beside each other.
-WIDTH = 5.4
+WIDTH = 4.8
 TEXT = 8.5
+_ROW = 0.42
 _LETTER = 0.078
 _LINE = 0.145
+# Phases and kinds of errors are no pools: they begin at the other end of the palette.
+PARTS = tuple(POOL_COLOURS[number] for number in (4, 5, 3, 2, 6, 0, 1))
 
 
 def text_width(words: Sequence[str]) -> float:
@@ -24,17 +28,17 @@ def text_width(words: Sequence[str]) -> float:
 
 
 def panels(
-    rows: int, height: float, left: float, right: float, gap: float = 0.0
+    number: int, height: float, *, left: float, right: float, gap: float = 0.0, above: float = 0.0
 ) -> tuple[Figure, list[Axes]]:
     """Panels under each other, of one height in inches, with room to the left and right of them."""
     from matplotlib.figure import Figure
 
-    top, bottom = 0.08, 0.44
-    tall = top + bottom + rows * height + (rows - 1) * gap
+    top, bottom = above + max(gap, 0.1), 0.44
+    tall = top + bottom + number * height + (number - 1) * gap
     figure = Figure(figsize=(WIDTH, tall))
     axes = []
-    for row in range(rows):
-        low = bottom + (rows - 1 - row) * (height + gap)
+    for row in range(number):
+        low = bottom + (number - 1 - row) * (height + gap)
         box = (left / WIDTH, low / tall, 1 - (left + right) / WIDTH, height / tall)
         axes.append(_quiet(figure.add_axes(box)))
     return figure, axes
@@ -66,11 +70,35 @@ def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
     axes.text(x, y, text, clip_on=False, **how)
 
 
-def rows_of_pools(axes: Axes, names: Sequence[str]) -> None:
-    """One row for each pool, the first on top, its name on the left."""
+def rows(names: Sequence[str], legend: bool = False) -> tuple[Figure, Axes]:
+    """One row for each name, the first on top; room for a number on the right, a legend above."""
+    left, above = 0.15 + text_width(names), 0.24 if legend else 0.0
+    figure, (axes,) = panels(1, _ROW * len(names), left=left, right=0.75, above=above)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0, pad=6)
+    return figure, axes
+
+
+def stacked(axes: Axes, parts: Mapping[str, Sequence[float]]) -> None:
+    """A bar in each row, made of parts, and a legend that names the parts."""
+    ends = [0.0] * max(len(values) for values in parts.values())
+    for (name, values), shade in zip(parts.items(), cycle(PARTS), strict=False):
+        places = range(len(values))
+        axes.barh(places, values, left=ends, height=0.56, color=shade, label=name, lw=0)
+        ends = [end + value for end, value in zip(ends, values, strict=True)]
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.01, 0.98),
+        ncols=min(len(parts), 4),
+        frameon=False,
+        fontsize=TEXT,
+        labelcolor=INK,
+        handlelength=0.9,
+        handleheight=0.9,
+        columnspacing=1.2,
+        borderaxespad=0.2,
+    )
 
 
 def label_ends(

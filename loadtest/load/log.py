@@ -1,0 +1,38 @@
+"""Keeps Locust's log readable: a traceback the first time, a count after that."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from loadtest.database.failures import kind_of
+
+logger = logging.getLogger("loadtest")
+
+
+class FirstOfEachKind(logging.Filter):
+    """Lets the first failed task of each kind into the log; the rest are counted and summed up.
+
+    Locust writes a traceback for every failed task, and under load there are hundreds a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: Counter[str] = Counter()
+        logging.getLogger("locust.user.task").addFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record of Locust's task runner goes into the log."""
+        error = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        if not isinstance(error, BaseException):
+            return True
+        kind = f"{type(error).__name__}, {kind_of(error)}"
+        self._seen[kind] += 1
+        return self._seen[kind] == 1
+
+    def sum_up(self) -> None:
+        """Say how many were left out, and begin anew."""
+        for kind, count in self._seen.items():
+            if count > 1:
+                logger.warning("%d more tasks failed like the one above (%s)", count - 1, kind)
+        self._seen.clear()

@@ -1,0 +1,43 @@
+"""Levels over time (connections in use, waiters) from the spans in which something went on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from loadtest.interval import Gauge, Nanoseconds
+
+Steps = tuple[Nanoseconds, Nanoseconds]
+"""The times (ns) at which a level changes, and by how much."""
+
+
+def steps(spans: Iterable[tuple[int, int]], within: tuple[int, int]) -> Steps:
+    """Times and deltas of the number of spans that are going on, clipped to a stretch of time."""
+    edges = np.array(list(spans), dtype=np.int64).reshape(-1, 2).clip(*within)
+    deltas = np.repeat(np.array([1, -1], dtype=np.int64), len(edges))
+    return edges.T.reshape(-1), deltas
+
+
+def minus(one: Steps, other: Steps) -> Steps:
+    """The changes of one level less another."""
+    return np.concatenate([one[0], other[0]]), np.concatenate([one[1], -other[1]])
+
+
+def gauge(changes: Steps, within: tuple[int, int], above: int = 0) -> Gauge:
+    """The gauge of a level that changes in steps: what exceeds `above`, and never below zero."""
+    times, deltas = changes
+    order = np.argsort(times, kind="stable")
+    edges = np.concatenate([[within[0]], times[order], [within[1]]])
+    levels = np.concatenate([[0], np.cumsum(deltas[order])])
+    levels = np.maximum(levels - above, 0)
+    lengths = np.diff(edges)
+    lasting = levels[lengths > 0]
+    if not len(lasting):
+        return Gauge()
+    return Gauge(
+        integral=int((levels * lengths).sum()),
+        min=int(lasting.min()),
+        max=int(lasting.max()),
+        last=int(lasting[-1]),
+    )

@@ -1,0 +1,73 @@
+"""Where the time goes between asking for a connection and giving it back, on average."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from loadtest.analysis.measured import Measurements, PoolRuns
+from loadtest.analysis.units import duration, round_duration
+from loadtest.analysis.values import PoolSummary, Summary
+from loadtest.report.figures import canvas
+from loadtest.report.figures.drawing import Drawing, each
+from loadtest.report.figures.svg import to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HELP = (
+    "Waiting is the queue of the pool; holding is the application's work and the database's. Holds "
+    "that grow with the number of connections mean that transactions hinder each other inside the "
+    "database. Connecting and pinging are spread over all checkouts, of which most need neither."
+)
+PHASES = ("waiting", "connecting", "pinging", "holding")
+
+
+def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
+    """The figure; None if nobody got a connection."""
+    shown = [pool for pool in summary.pools if pool.checkout.count]
+    runs = {pool.name: pool for pool in measurements.pools}
+    parts = {pool.name: _mean_times(pool, runs[pool.name]) for pool in shown}
+    if not any(sum(part.values()) for part in parts.values()):
+        return None
+    return Drawing(
+        name="phases",
+        title=f"A connection is held for {each(shown, lambda p: duration(p.hold_seconds.mean))}",
+        alt="Mean time waiting for a connection and holding it: "
+        + each(shown, _waiting_and_holding, most=99),
+        help=HELP,
+        svg=to_svg(_figure(parts), "phases"),
+    )
+
+
+def _waiting_and_holding(pool: PoolSummary) -> str:
+    wait = duration(pool.checkout.wait_seconds.mean)
+    return f"{wait} and {duration(pool.hold_seconds.mean)}"
+
+
+def _mean_times(pool: PoolSummary, runs: PoolRuns) -> dict[str, float]:
+    def spread(*names: str) -> float:
+        total = sum(runs.times(name).finished.sum for name in names)
+        return total / 1e9 / pool.checkout.count
+
+    waiting, holding = pool.checkout.wait_seconds.mean or 0.0, pool.hold_seconds.mean or 0.0
+    times = (waiting, spread("connect", "reconnect"), spread("ping"), holding)
+    return dict(zip(PHASES, times, strict=True))
+
+
+def _figure(parts: Mapping[str, Mapping[str, float]]) -> Figure:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    totals = [sum(part.values()) for part in parts.values()]
+    # A phase that nobody could see takes no place in the legend either.
+    shown = [p for p in PHASES if any(part[p] > 0.002 * max(totals) for part in parts.values())]
+    figure, axes = canvas.rows(list(parts), legend=True)
+    canvas.stacked(axes, {p: [part[p] for part in parts.values()] for p in shown})
+    for row, total in enumerate(totals):
+        canvas.write(axes, total + 0.012 * max(totals), row, duration(total))
+    axes.set_xlim(0, max(totals))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: round_duration(x)))
+    canvas.grid(axes, "x")
+    canvas.name_x(axes, "mean time of a checkout, from asking to giving back")
+    return figure

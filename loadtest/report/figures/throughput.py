@@ -1,0 +1,73 @@
+"""Successful requests per second: a dot a round, the mean and its interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from loadtest.analysis.measured import Measurements
+from loadtest.analysis.units import rate, ratio
+from loadtest.analysis.values import PoolSummary, Summary
+from loadtest.report.figures import canvas
+from loadtest.report.figures.drawing import Drawing, each
+from loadtest.report.figures.svg import to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HELP = (
+    "Each dot is a round, the upright line their mean, the bar its 95 % interval. Bars far apart "
+    "are a difference; where bars meet, the comparison pairs the rounds and tells more."
+)
+
+
+def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
+    """The figure; None if no pool measured anything."""
+    shown = [pool for pool in summary.pools if pool.rounds]
+    if not shown:
+        return None
+    return Drawing(
+        name="throughput",
+        title=_title(shown),
+        alt="Successful requests per second: "
+        + each(shown, lambda pool: rate(pool.throughput.per_second), most=99),
+        help=HELP,
+        svg=to_svg(_figure(measurements, summary), "throughput"),
+    )
+
+
+def _figure(measurements: Measurements, summary: Summary) -> Figure:
+    shown = [number for number, pool in enumerate(summary.pools) if pool.rounds]
+    figure, axes = canvas.rows([summary.pools[number].name for number in shown])
+    for row, number in enumerate(shown):
+        dots = [round_.throughput for round_ in measurements.pools[number].rounds]
+        beside = row + (np.linspace(-0.2, 0.2, len(dots)) if len(dots) > 1 else np.zeros(1))
+        shade, pool = canvas.colour(number), summary.pools[number]
+        axes.plot(dots, beside, "o", color=shade, ms=4, alpha=0.55, mew=0)
+        _mean_with_interval(axes, row, pool, shade)
+        text = rate(pool.throughput.per_second)
+        canvas.write(axes, 1.02, row, text, transform=axes.get_yaxis_transform(), weight="bold")
+    axes.set_xlim(0, 1.04 * max(axes.dataLim.x1, 1.0))
+    canvas.grid(axes, "x")
+    canvas.name_x(axes, "successful requests per second")
+    return figure
+
+
+def _mean_with_interval(axes: Axes, row: int, pool: PoolSummary, shade: str) -> None:
+    middle, interval = pool.throughput.per_second or 0.0, pool.throughput.ci95
+    if interval:
+        low, high = max(interval[0], 0.0), interval[1]
+        axes.plot([low, high], [row, row], color=shade, lw=2, solid_capstyle="butt")
+    axes.plot([middle, middle], [row - 0.26, row + 0.26], color=shade, lw=2.2)
+
+
+def _title(shown: list[PoolSummary]) -> str:
+    ranked = sorted(shown, key=lambda pool: pool.throughput.per_second or 0.0)
+    best, worst = ranked[-1], ranked[0]
+    title = f"{best.name} does {rate(best.throughput.per_second)} requests per second"
+    most, least = best.throughput.per_second or 0.0, worst.throughput.per_second or 0.0
+    if not least or most < 1.02 * least:
+        return title
+    return f"{title}, {ratio(most / least)} times as many as {worst.name}"

@@ -1,0 +1,139 @@
+"""The report as one self-contained page: nothing is fetched, nothing runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from loadtest.analysis import kinds, units
+from loadtest.analysis.settings import create_engine
+from loadtest.analysis.values import Comparison, Finding, Summary
+from loadtest.report.figures.drawing import Drawing
+from loadtest.report.figures.svg import pool_variables
+from loadtest.report.table import groups
+
+_HERE = Path(__file__).parent
+_METRICS = {
+    "throughput.per_second": "throughput",
+    "checkout.wait_seconds.p95": "wait, p95",
+}
+_SEVERITIES = ("error", "warning", "info")
+
+
+def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
+    """The report; names and texts from files are escaped, only the figures are taken as markup."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"pretty": _pretty, "svg": Markup}
+    return environment.get_template("report.html.j2").render(
+        **_about(summary),
+        css=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        colours={"light": pool_variables(dark=False), "dark": pool_variables(dark=True)},
+        summary=summary,
+        drawings=drawings,
+        groups=groups(summary),
+        comparisons=[_compared(comparison) for comparison in summary.comparisons],
+        findings=_findings(summary),
+        errors=list(_errors(summary)),
+        facts=list(_facts(summary)),
+        units=units,
+    )
+
+
+def _about(summary: Summary) -> dict[str, Any]:
+    """The head of the page: what ran, and the answer."""
+    headline, *rest = summary.verdict.text.splitlines()
+    recommended = summary.verdict.recommended
+    line = create_engine(summary.pool(recommended).pool) if recommended else ""
+    invalid = [pool for pool in summary.pools if not pool.valid]
+    return {
+        "title": str(summary.experiment.get("name") or "Connection pool"),
+        "subtitle": " · ".join(_circumstances(summary)),
+        "headline": headline,
+        "rest": rest,
+        "create_engine": line,
+        "recommended": recommended,
+        "invalid": invalid,
+    }
+
+
+def _circumstances(summary: Summary) -> Iterator[str]:
+    load = summary.experiment.get("load", {})
+    if load.get("users"):
+        yield units.plural(load["users"], "user")
+    rounds = max((pool.rounds for pool in summary.pools), default=0)
+    lasting = load.get("duration")
+    each = f" of {units.round_duration(float(lasting))} each" if lasting else ""
+    yield units.plural(rounds, "round") + each
+    version = summary.environment["server"].get("version")
+    if version:
+        yield str(version)
+    started = summary.environment.get("started")
+    if started:
+        yield time.strftime("%-d %B %Y, %H:%M UTC", time.gmtime(started))
+
+
+def _compared(comparison: Comparison) -> dict[str, str]:
+    interval = [units.ratio(bound) for bound in comparison.ci95 or ()]
+    return {
+        "pool": comparison.pool,
+        "baseline": comparison.baseline,
+        "metric": _METRICS.get(comparison.metric, comparison.metric),
+        "ratio": units.ratio(comparison.ratio),
+        "interval": " to ".join(interval) or units.NOTHING,
+        "decision": comparison.decision,
+    }
+
+
+def _findings(summary: Summary) -> list[tuple[str, Finding]]:
+    """Each with its pool's name, the most serious first."""
+    found = [(pool.name, finding) for pool in summary.pools for finding in pool.findings]
+    return sorted(found, key=lambda pair: _SEVERITIES.index(pair[1].severity))
+
+
+def _errors(summary: Summary) -> Iterator[dict[str, Any]]:
+    """A row for each kind of error that occurred, the most frequent first."""
+    total: dict[str, int] = {}
+    for pool in summary.pools:
+        for kind, number in pool.errors.by_kind.items():
+            total[kind] = total.get(kind, 0) + number
+    for kind in sorted(total, key=lambda kind: -total[kind]):
+        numbers = [units.count(pool.errors.by_kind.get(kind, 0)) for pool in summary.pools]
+        yield {"label": kinds.label(kind), "advice": kinds.advice(kind), "numbers": numbers}
+
+
+def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
+    """The environment, a line each."""
+    environment, experiment = summary.environment, summary.experiment
+    server, host = environment["server"], environment["host"]
+    if server:
+        private = ", private to the run" if server.get("private") else ""
+        yield "server", f"{server.get('version', 'unknown')}{private}"
+        yield from sorted((name, _pretty(v)) for name, v in server.get("variables", {}).items())
+    if host:
+        memory = units.size(host.get("memory_bytes"))
+        yield "machine", f"{host.get('cpus')} CPUs, {memory}, {host.get('platform', '')}"
+    yield from ((name, str(version)) for name, version in environment["versions"].items())
+    yield "scenario", _pretty(experiment.get("scenario", ""))
+    for part in ("load", "options"):
+        yield from ((name, _pretty(v)) for name, v in experiment.get(part, {}).items())
+    yield "seed", _pretty(experiment.get("seed"))
+
+
+def _pretty(value: Any) -> str:
+    if value is None:
+        return units.NOTHING
+    if isinstance(value, Mapping | list | bool):
+        return json.dumps(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

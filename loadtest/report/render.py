@@ -1,0 +1,92 @@
+"""From run files to a report: summary.json, figures and the page."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from loadtest.analysis.measured import Measurements, gather
+from loadtest.analysis.summary import summarize
+from loadtest.analysis.values import Summary
+from loadtest.errors import UsageError
+from loadtest.report.figures import draw
+from loadtest.report.figures.drawing import Drawing
+from loadtest.report.figures.svg import standalone
+from loadtest.report.html import page
+from loadtest.results import Run, find_runs, read_run
+
+
+def render(paths: Sequence[Path], out: Path) -> Summary:
+    """Read runs and write summary.json, figures/ and report.html; give back the summary.
+
+    paths: run files or result folders. out: a folder, made if need be. Runs are read as far as they
+    are sound; a file that is no run at all is named in the summary's problems.
+    Raises UsageError if there is no readable run, or where nothing can be written.
+    """
+    measurements = read(paths)
+    summary = summarize(measurements)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        # First what other programs read: it must be there even if drawing fails.
+        _write(out / "summary.json", json.dumps(summary.to_json(), indent=2) + "\n")
+        drawings = draw(measurements, summary)
+        _write_figures(out / "figures", drawings)
+        _write(out / "report.html", page(summary, drawings))
+    except OSError as error:
+        raise UsageError(f"cannot write the report in {out}: {error.strerror}") from None
+    return summary
+
+
+def read(paths: Sequence[Path]) -> Measurements:
+    """All runs of some files and folders, with the first folder's experiment.json.
+
+    Raises UsageError if not one run can be read.
+    """
+    runs: list[Run] = []
+    problems: list[str] = []
+    for path in find_runs(paths):
+        try:
+            runs.append(read_run(path))
+        except UsageError as error:
+            problems += error.problems
+    if not runs:
+        raise UsageError(*problems)
+    return gather(runs, _experiment(paths, problems), problems)
+
+
+def _experiment(paths: Sequence[Path], problems: list[str]) -> Mapping[str, Any] | None:
+    """What the first experiment.json says; one that is damaged is named, and done without."""
+    for path in (folder / "experiment.json" for folder in paths if folder.is_dir()):
+        try:
+            experiment = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            problems.append(f"{path} cannot be read: {error}")
+            continue
+        if isinstance(experiment, dict):
+            return experiment
+    return None
+
+
+def _write_figures(folder: Path, drawings: Sequence[Drawing]) -> None:
+    folder.mkdir(exist_ok=True)
+    names = {f"{drawing.name}.svg" for drawing in drawings}
+    for old in folder.glob("*.svg"):
+        if old.name not in names:
+            old.unlink()
+    for drawing in drawings:
+        _write(folder / f"{drawing.name}.svg", standalone(drawing.svg, drawing.title))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all: somebody may be reading the one before."""
+    fresh = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -1,0 +1,64 @@
+"""The table and the verdict at the end of a command, in 80 columns."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from loadtest.analysis.units import count, percent, rate
+from loadtest.analysis.values import PoolSummary, Summary
+from loadtest.report.table import bound, interval
+
+_ASCII = str.maketrans({"µ": "u", "–": "-", "≥": ">", "×": "x", "·": "-"})
+_STYLES = {"error": "bold red", "warning": "yellow"}
+_COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "errors", "CPU")
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Print the pools, what was found and the verdict; no colours or frames in a file or a pipe."""
+    console.print(_table(summary, console))
+    console.print()
+    for pool in summary.pools:
+        for finding in pool.findings:
+            if finding.severity in _STYLES:
+                text = f"{finding.severity}: {pool.name}: {finding.message}"
+                console.print(_text(text, console, _STYLES[finding.severity]))
+    for problem in summary.experiment.get("problems", ()):
+        console.print(_text(f"warning: {problem}", console, "yellow"))
+    headline, *rest = summary.verdict.text.splitlines()
+    console.print(_text(headline, console, "bold green" if summary.verdict.recommended else "bold"))
+    for line in rest:
+        console.print(_text(line, console))
+
+
+def _table(summary: Summary, console: Console) -> Table:
+    plain = console.options.ascii_only or not console.is_terminal
+    table = Table(box=None if plain else box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for number, heading in enumerate(_COLUMNS):
+        table.add_column(heading, justify="right" if number else "left", overflow="fold")
+    for pool in summary.pools:
+        chosen = pool.name == summary.verdict.recommended
+        style = "bold" if chosen else "" if pool.valid else "dim"
+        table.add_row(*(_text(cell, console) for cell in _row(pool)), style=style)
+    return table
+
+
+def _row(pool: PoolSummary) -> tuple[str, ...]:
+    name = pool.name if pool.valid else f"{pool.name} (invalid)"
+    return (
+        name,
+        rate(pool.throughput.per_second),
+        interval(pool),
+        bound(pool.checkout.wait_seconds, "p95"),
+        bound(pool.request_seconds, "p95"),
+        count(pool.connections.peak),
+        percent(pool.errors.rate),
+        percent(pool.generator.cpu),
+    )
+
+
+def _text(text: str, console: Console, style: str = "") -> Text:
+    """Text without markup, since names come from files; plain letters where there are no others."""
+    return Text(text.translate(_ASCII) if console.options.ascii_only else text, style=style)

@@ -1,0 +1,103 @@
+"""What the tests share: the real database, browser and Prometheus, which CI must have."""
+
+import locust  # noqa: F401 - first: it patches the sockets and locks that the others import
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy import URL, Engine, NullPool, create_engine
+
+from loadtest.database.private import PrivateServer
+from loadtest.errors import UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def missing(what: str) -> None:
+    """Skip a test for lack of a program, or fail it where everything must be there (CI=true)."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing; make setup installs it")
+    pytest.skip(f"{what} is not installed")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[PrivateServer]:
+    """The private MariaDB that the tool itself starts."""
+    try:
+        running = PrivateServer()
+    except UsageError as error:
+        missing(str(error))
+    with running:
+        yield running
+
+
+@pytest.fixture
+def url(server: PrivateServer) -> URL:
+    """The address of the real database."""
+    return server.url
+
+
+@pytest.fixture
+def admin(url: URL) -> Iterator[Engine]:
+    """An engine beside the one under test, for looking at the server."""
+    engine = create_engine(url, poolclass=NullPool, connect_args={"ssl_disabled": True})
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real headless Chromium, the one from the system's packages."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        missing("chromium")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """Finds a program that a test needs, like `prometheus` or `promtool`."""
+
+    def find(name: str) -> str:
+        found = shutil.which(name)
+        if not found:
+            missing(name)
+        return str(found)
+
+    return find
+
+
+@pytest.fixture
+def loadtest() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the `loadtest` command as a person would, without the environment's database."""
+
+    def run(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "loadtest", *map(str, arguments)]
+        options.setdefault("env", without_database())
+        options.setdefault("timeout", 120)
+        return subprocess.run(command, capture_output=True, text=True, **options)
+
+    return run
+
+
+def without_database() -> dict[str, str]:
+    """The environment of this process without a database's address."""
+    return {k: v for k, v in os.environ.items() if k != "LOADTEST_DATABASE_URL"}

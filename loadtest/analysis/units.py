@@ -57,7 +57,7 @@ def ratio(value: float | None) -> str:
         return NOTHING
     if value < 0.001:
         return "< 0.001"
-    return _significant(value, 3 if 0.95 < value < 2 else 2)
+    return f"{value:.2f}" if 0.095 <= value < 2 else _significant(value, 2)
 
 
 def percent(fraction: float | None) -> str:

@@ -64,8 +64,13 @@ class Plan:
 
 
 def _pool_options(pool: PoolConfig) -> dict[str, object]:
-    settings = pool.arguments()
-    return {n: v for n, v in settings.items() if v is not None and v is not False}
+    """The settings that differ from SQLAlchemy's defaults, and the two that everybody asks for."""
+    default = PoolConfig()
+    return {
+        name: value
+        for name, value in pool.arguments().items()
+        if name in ("pool_size", "max_overflow") or value != getattr(default, name)
+    }
 
 
 def run(plan: Plan, url: URL, folder: Path, watch: Watch) -> Run:

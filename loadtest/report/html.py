@@ -126,9 +126,10 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "machine", f"{host.get('cpus')} CPUs, {memory}, {host.get('platform', '')}"
     yield from ((name, str(version)) for name, version in environment["versions"].items())
     yield "scenario", _pretty(experiment.get("scenario", ""))
-    for part in ("load", "options"):
-        yield from ((name, _pretty(v)) for name, v in experiment.get(part, {}).items())
-    yield "seed", _pretty(experiment.get("seed"))
+    said = {**experiment.get("load", {}), **experiment.get("options", {})}
+    if experiment.get("seed") is not None:
+        said["seed"] = experiment["seed"]
+    yield from ((name, _pretty(value)) for name, value in said.items() if value is not None)
 
 
 def _pretty(value: Any) -> str:

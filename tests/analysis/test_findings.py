@@ -1,0 +1,143 @@
+"""What readers are told about the runs of a pool."""
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.analysis.measured import gather
+from loadtest.analysis.summary import summarize_pool, summarize_runs
+from loadtest.analysis.values import Finding, PoolSummary
+from loadtest.results import Run
+from tests.analysis.builders import SECOND, interval, run, steady
+
+
+def _summary(*runs: Run) -> PoolSummary:
+    return summarize_pool(gather(runs).pools[0])
+
+
+def _found(*runs: Run) -> dict[str, Finding]:
+    return {finding.code: finding for finding in _summary(*runs).findings}
+
+
+def test_an_ordinary_run_has_nothing_to_tell(tmp_path: Path) -> None:
+    pool = _summary(*steady(tmp_path, "20+0", [700, 705]))
+    assert pool.findings == ()
+    assert pool.valid
+
+
+@pytest.mark.parametrize(("busy", "valid"), [(1, True), (2, False)])
+def test_a_busy_generator_makes_a_pool_invalid_in_more_than_a_fifth_of_the_time(
+    tmp_path: Path, busy: int, valid: bool
+) -> None:
+    parts = [
+        interval(second, counters={"requests": 9, "cpu": int(SECOND * (0.9 if hot else 0.89))})
+        for second, hot in enumerate([True] * busy + [False] * (5 - busy))
+    ]
+    pool = _summary(run(tmp_path, parts))
+    assert pool.valid == valid
+    assert [finding.code for finding in pool.findings] == ([] if valid else ["generator_saturated"])
+
+
+def test_the_saturated_one_of_two_processes_is_enough(tmp_path: Path) -> None:
+    parts = [
+        interval(0, process="a", counters={"requests": 9, "cpu": SECOND}),
+        interval(0, process="b", counters={"requests": 9}),
+    ]
+    finding = _found(run(tmp_path, parts))["generator_saturated"]
+    assert finding.evidence["share"] == 1.0
+
+
+def test_a_run_in_which_nothing_ended_is_not_valid(tmp_path: Path) -> None:
+    pool = _summary(run(tmp_path, [interval(unfinished=[900])]))
+    assert [finding.code for finding in pool.findings] == ["nothing_ended"]
+    assert not pool.valid
+
+
+def test_a_run_that_never_measured_is_not_valid(tmp_path: Path) -> None:
+    pool = _summary(run(tmp_path, [interval(period="warmup")], reason=None))
+    assert [finding.code for finding in pool.findings] == ["nothing_measured", "unsound_file"]
+    assert not pool.valid
+
+
+def test_a_pool_that_only_fails_is_a_valid_measurement(tmp_path: Path) -> None:
+    parts = [interval(counters={"requests": 5, "failures": 5, "errors.refused": 5})]
+    pool = _summary(run(tmp_path, parts))
+    assert pool.valid
+    assert pool.errors.rate == 1.0
+
+
+@pytest.mark.parametrize("reason", [None, "interrupted", "failed: the database went away"])
+def test_runs_that_ended_badly_are_named(tmp_path: Path, reason: str | None) -> None:
+    one = run(tmp_path, [interval(counters={"requests": 5})], reason=reason)
+    finding = _found(one)["unsound_file"]
+    assert finding.evidence["file"] == "20+0-1.jsonl"
+    assert (reason or "no footer") in finding.message
+
+
+@pytest.mark.parametrize("reason", ["finished", "stopped"])
+def test_runs_that_ended_well_are_not(tmp_path: Path, reason: str) -> None:
+    assert not _found(run(tmp_path, [interval(counters={"requests": 5})], reason=reason))
+
+
+def test_kinds_of_errors_are_told_from_one_in_a_hundred_on(tmp_path: Path) -> None:
+    counters = {
+        "requests": 1000,
+        "failures": 160,
+        "errors.deadlock": 10,
+        "errors.pool_timeout": 20,
+        "errors.refused": 130,
+    }
+    found = _found(run(tmp_path, [interval(counters=counters)]))
+    assert {code: finding.severity for code, finding in found.items()} == {
+        "errors_pool_timeout": "warning",
+        "errors_refused": "error",
+    }
+    assert found["errors_pool_timeout"].message.startswith(
+        "2.0 % of requests failed with pool timeouts (20 of 1,000). "
+    )
+    assert found["errors_refused"].evidence == {"count": 130, "requests": 1000}
+
+
+def test_connections_opened_again_and_again_are_churn(tmp_path: Path) -> None:
+    counters = {"requests": 900, "opened": 460, "closed.overflow": 455}
+    gauges = {"open": 15}
+    found = _found(run(tmp_path, [interval(counters=counters, gauges=gauges)], "5+10"))
+    assert found["overflow_churn"].message.startswith(
+        "It opened 460 connections, 460 per second, but had at most 15 at once"
+    )
+    recycled = {"requests": 900, "opened": 460, "closed.recycle": 455}
+    assert not _found(run(tmp_path, [interval(counters=recycled, gauges=gauges)], "5+10"))
+
+
+def test_connections_that_were_never_needed_are_told(tmp_path: Path) -> None:
+    parts = [interval(counters={"requests": 9}, gauges={"open": 300})]
+    assert _found(run(tmp_path, parts, "3000+inf"))["never_needed"].evidence == {
+        "allowed": 3000,
+        "peak": 300,
+    }
+    assert not _found(run(tmp_path, parts, "200+200"))
+    assert not _found(run(tmp_path, parts, "100+inf"))
+    assert not _found(run(tmp_path, parts, "poolclass=NullPool"))
+
+
+def test_runs_under_different_loads_are_told(tmp_path: Path) -> None:
+    one = steady(tmp_path, "20+0", [700], load={"users": 300, "seed": 1})
+    same = steady(tmp_path / "b", "20+0", [700], load={"users": 300, "seed": 2})
+    other = steady(tmp_path / "c", "20+0", [700], load={"users": 100, "seed": 1})
+    assert not _found(*one, *same)
+    assert "2 different loads" in _found(*one, *other)["different_loads"].message
+
+
+def test_findings_are_part_of_the_summary(tmp_path: Path) -> None:
+    summary = summarize_runs([run(tmp_path, [interval(counters={"requests": 5})], reason=None)])
+    assert summary.to_json()["pools"][0]["findings"] == [
+        {
+            "code": "unsound_file",
+            "severity": "warning",
+            "message": "20+0-1.jsonl: interrupted: the file has no footer",
+            "evidence": {
+                "file": "20+0-1.jsonl",
+                "problem": "interrupted: the file has no footer",
+            },
+        }
+    ]

@@ -1,0 +1,38 @@
+"""Levels over time."""
+
+from pathlib import Path
+
+from loadtest.analysis.measured import gather
+from loadtest.analysis.timeline import timeline
+from tests.analysis.builders import SECOND, interval, run
+
+
+def _round(folder: Path, number: int, in_use: int, start: int) -> object:
+    parts = [
+        interval(start, period="warmup", gauges={"in_use": 1}),
+        interval(start + 1, period="warmup", length=SECOND // 2, gauges={"in_use": 0}),
+        interval(start + 1, length=SECOND // 2, gauges={"in_use": in_use}),
+        interval(start + 2, gauges={"in_use": in_use}),
+        interval(start + 3, period="drain", gauges={"in_use": 0}),
+    ]
+    return run(folder, parts, round_=number)
+
+
+def test_the_typical_round_is_the_median_at_each_second(tmp_path: Path) -> None:
+    runs = [_round(tmp_path, n, level, 100 * n) for n, level in enumerate((4, 6, 20), start=1)]
+    line = timeline(gather(runs).pools[0], ["in_use", "unheard_of"])  # type: ignore[arg-type]
+    assert list(line.seconds) == [-1, 0, 1, 2]
+    assert line.measured == 2
+    assert list(line.levels) == ["in_use"]
+    assert line.levels["in_use"].tolist() == [1, 3, 6, 0]
+
+
+def test_processes_add_up(tmp_path: Path) -> None:
+    parts = [interval(0, process=name, gauges={"in_use": 5}) for name in "ab"]
+    line = timeline(gather([run(tmp_path, parts)]).pools[0], ["in_use"])
+    assert line.levels["in_use"].tolist() == [10]
+
+
+def test_a_pool_that_never_ran_has_none(tmp_path: Path) -> None:
+    line = timeline(gather([run(tmp_path, [])]).pools[0], ["in_use"])
+    assert (list(line.seconds), dict(line.levels), line.measured) == ([], {}, 0)

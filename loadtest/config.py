@@ -42,7 +42,15 @@ def parse_duration(value: Any) -> float:
     return float(match[1]) * _UNIT_SECONDS[match[2]]
 
 
+def _number(value: Any) -> Any:
+    # Python counts True as 1; whoever wrote `users = true` did not mean one user.
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a number")
+    return value
+
+
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
+Whole = Annotated[int, BeforeValidator(_number)]
 
 
 def _known_poolclass(name: str) -> str:
@@ -60,16 +68,16 @@ class _Strict(BaseModel):
 class PoolConfig(_Strict):
     """A connection pool's settings under the names that `sqlalchemy.create_engine` gives them.
 
-    name: what reports call it; without one, the short form (`5+10`, `3000+inf`, `NullPool`).
+    name: what reports call it; without one, the short form (`5+10`, `3000+inf`, `nullpool`).
     Times are seconds.
     """
 
     name: Annotated[str, Field(pattern=NAME_PATTERN)] = ""
     poolclass: Annotated[str, AfterValidator(_known_poolclass)] = "QueuePool"
-    pool_size: Annotated[int, Field(ge=0)] = 5
-    max_overflow: Annotated[int, Field(ge=-1)] = 10
+    pool_size: Annotated[Whole, Field(ge=0)] = 5
+    max_overflow: Annotated[Whole, Field(ge=-1)] = 10
     pool_timeout: Annotated[Seconds, Field(ge=0)] = 30.0
-    pool_recycle: Annotated[int, Field(ge=-1)] = -1
+    pool_recycle: Annotated[Whole, Field(ge=-1)] = -1
     pool_pre_ping: bool = False
     pool_use_lifo: bool = False
     pool_reset_on_return: Literal["rollback", "commit", "none"] = "rollback"
@@ -80,15 +88,13 @@ class PoolConfig(_Strict):
         | None
     ) = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form_as_name(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "name" not in data:
-            queue = data.get("poolclass", "QueuePool") == "QueuePool"
-            size, overflow = data.get("pool_size", 5), data.get("max_overflow", 10)
-            short = f"{size}+{'inf' if overflow in (-1, '-1') else overflow}"
-            return {**data, "name": short if queue else "nullpool"}
-        return data
+    @model_validator(mode="after")
+    def _short_form_as_name(self) -> Self:
+        if "name" not in self.model_fields_set:
+            overflow = "inf" if self.max_overflow == -1 else self.max_overflow
+            short = f"{self.pool_size}+{overflow}" if self.poolclass == "QueuePool" else "nullpool"
+            object.__setattr__(self, "name", short)  # from here on it is frozen
+        return self
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -125,8 +131,8 @@ class PoolConfig(_Strict):
 class LoadConfig(_Strict):
     """Users in a closed loop; the warm-up comes before the measured duration (both seconds)."""
 
-    users: Annotated[int, Field(ge=1)] = 50
-    spawn_rate: Annotated[float, Field(gt=0)] | None = None
+    users: Annotated[Whole, Field(ge=1)] = 50
+    spawn_rate: Annotated[float, BeforeValidator(_number), Field(gt=0)] | None = None
     duration: Annotated[Seconds, Field(gt=0)] = 30.0
     warmup: Annotated[Seconds, Field(ge=0)] = 5.0
 
@@ -136,27 +142,47 @@ class LoadConfig(_Strict):
         return self.spawn_rate or float(self.users)
 
 
+def _some(pools: Any) -> Any:
+    # Not a minimum length: pydantic counts the sound ones, and would complain of the others twice.
+    if not pools:
+        raise ValueError("there is no pool; add a [[pool]]")
+    return pools
+
+
 class Experiment(_Strict):
     """A scenario under one load with several pools, repeated in rounds."""
 
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
     scenario: Path
     user_classes: tuple[str, ...] = ()
-    rounds: Annotated[int, Field(ge=1)] = 5
-    seed: int = 1
+    rounds: Annotated[Whole, Field(ge=1)] = 5
+    seed: Whole = 1
     baseline: str = ""
     load: LoadConfig = LoadConfig()
     options: dict[str, str | int | float | bool] = {}
-    pool: Annotated[tuple[PoolConfig, ...], Field(min_length=1)]
+    pool: Annotated[tuple[PoolConfig, ...], BeforeValidator(_some)]
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
         names = [pool.name for pool in self.pool]
-        twice = [name for name, count in Counter(names).items() if count > 1]
-        if twice:
-            raise ValueError(f"two pools have the name {twice[0]!r}; give one of them another")
+        problems = [
+            f"two pools have the name {name!r}; give one of them another"
+            for name, count in Counter(names).items()
+            if count > 1
+        ]
         if self.baseline and self.baseline not in names:
-            raise ValueError(f"the baseline {self.baseline!r} is none of the pools {names}")
+            problems.append(f"the baseline {self.baseline!r} is none of the pools {names}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _whole_seconds(self) -> Self:
+        seconds = self.load.warmup + self.load.duration
+        if seconds % 1:
+            raise ValueError(
+                f"load: warm-up and duration are {seconds:g} s together; Locust counts whole seconds"
+            )
         return self
 
     @property
@@ -180,15 +206,16 @@ def parse_pool(text: str) -> PoolConfig:
             "max_overflow": -1 if short[2] == "inf" else int(short[2]),
         }
         return validated(PoolConfig, data, f"--pool {text}")
-    for part in filter(None, settings.split(",")):
-        key, equals, value = part.partition("=")
+    for part in settings.split(","):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             raise UsageError(
-                f"--pool {text}: {part!r} is neither like 20+0 nor like pool_size=20,max_overflow=0"
+                f"--pool {text}: {part!r} is not a setting; write 20+0 on its own, or "
+                "pool_size=20,max_overflow=0"
             )
-        data[key.strip()] = value.strip()
-    if not settings.strip():
-        raise UsageError(f"--pool {text}: empty; write 20+0 or pool_size=20,max_overflow=0")
+        if key in data:
+            raise UsageError(f"--pool {text}: {key} is given twice")
+        data[key] = value
     return validated(PoolConfig, data, f"--pool {text}")
 
 

@@ -7,7 +7,7 @@ does not matter. Histograms are HdrHistograms of whole microseconds with two sig
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -40,7 +40,7 @@ class Distribution:
     histogram: HdrHistogram = field(default_factory=_empty_histogram)
 
     @classmethod
-    def of(cls, durations: Nanoseconds | Iterable[int]) -> Distribution:
+    def of(cls, durations: Nanoseconds | Sequence[int]) -> Distribution:
         """The distribution of some durations in nanoseconds; negative ones count as zero."""
         nanoseconds = np.maximum(np.asarray(durations, dtype=np.int64), 0)
         result = cls(len(nanoseconds), int(nanoseconds.sum()), int(nanoseconds.max(initial=0)))
@@ -88,9 +88,12 @@ class Distribution:
 
     def bins(self) -> list[tuple[int, int]]:
         """The filled bins: pairs of the highest microsecond in the bin and its count."""
+        histogram = self.histogram
+        counts = np.ctypeslib.as_array(histogram.counts)
+        filled = np.flatnonzero(counts)
         return [
-            (item.value_iterated_to, item.count_added_in_this_iter_step)
-            for item in self.histogram.get_recorded_iterator()
+            (histogram.get_highest_equivalent_value(histogram.get_value_from_index(index)), count)
+            for index, count in zip(filled.tolist(), counts[filled].tolist(), strict=True)
         ]
 
     def to_json(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ FORMAT = 1
 class RunWriter:
     """Appends a run to its file: the header at once, an interval a line, the footer last.
 
-    Raises LoadtestError (UsageError for the header) when the file cannot be written.
+    Raises UsageError when the file cannot be made, LoadtestError when it cannot be written.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:

@@ -34,6 +34,11 @@ def spelled_out(settings: Mapping[str, Any]) -> dict[str, str]:
     return {name: _literal(name, value) for name, value in said.items()}
 
 
+def default(name: str) -> str:
+    """What SQLAlchemy does when a setting is not given, as written in Python; empty if unknown."""
+    return _literal(name, SQLALCHEMY_DEFAULTS[name]) if name in SQLALCHEMY_DEFAULTS else ""
+
+
 def create_engine(settings: Mapping[str, Any]) -> str:
     """The line of Python that makes an engine with this pool."""
     return f"engine = create_engine(url, {arguments(settings)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.analysis.measured import PoolRuns, Round
+from loadtest.analysis.measured import SECOND, PoolRuns, Round
+from loadtest.interval import Interval
+
+# A second of which less was seen than this, at either end, has no level worth drawing.
+LEAST_SEEN = 0.1
 
 Levels = npt.NDArray[np.float64]
 
@@ -18,50 +23,60 @@ Levels = npt.NDArray[np.float64]
 class Timeline:
     """Mean levels of gauges in each second: the median over the rounds.
 
-    seconds: whole numbers from the first measured second on, so the warm-up's are negative.
-    measured: how many seconds from 0 on were measured; the rest is the drain.
+    seconds: whole numbers, counted from where measuring began; the warm-up's are negative.
+    measured: how many seconds from 0 on were measured; what is later is the drain.
     """
 
     seconds: Sequence[int]
     levels: Mapping[str, Levels]
-    measured: int
+    measured: float
 
 
 def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
     """The timeline of some gauges; those that no round knows are left out."""
-    rounds = [_levels(round_) for round_ in pool.rounds]
-    seconds = sorted({second for levels in rounds for second in levels})
-    found = [
-        name for name in gauges if any(name in at for levels in rounds for at in levels.values())
-    ]
+    rounds = [_levels(round_, gauges) for round_ in pool.rounds]
+    seconds = sorted({second for levels in rounds for at in levels.values() for second in at})
+    found = [name for name in gauges if any(name in levels for levels in rounds)]
     levels = {
-        name: np.array([_median(rounds, second, name) for second in seconds]) for name in found
+        name: np.array([_median(rounds, name, second) for second in seconds]) for name in found
     }
-    spans = [_span(round_) for round_ in pool.rounds]
-    return Timeline(seconds, levels, int(np.median(spans)) if spans else 0)
+    lengths = [round_.seconds for round_ in pool.rounds]
+    return Timeline(seconds, levels, float(np.median(lengths)) if lengths else 0.0)
 
 
-def _median(rounds: Sequence[Mapping[int, Mapping[str, float]]], second: int, name: str) -> float:
-    return float(np.median([at[second].get(name, 0.0) for at in rounds if second in at]))
+def _median(rounds: Sequence[Mapping[str, Mapping[int, float]]], name: str, second: int) -> float:
+    found = [levels[name][second] for levels in rounds if second in levels.get(name, {})]
+    return float(np.median(found)) if found else 0.0
 
 
-def _levels(round_: Round) -> dict[int, dict[str, float]]:
-    """Mean levels by second, summed over the processes; parts of a cut second count by length."""
-    integrals: dict[tuple[int, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    lengths: dict[tuple[int, str], int] = defaultdict(int)
-    start = min(interval.second for interval in round_.run.measured())
+def _levels(round_: Round, gauges: Sequence[str]) -> dict[str, dict[int, float]]:
+    """Mean levels of a round by gauge and second, summed over its processes."""
+    processes: dict[str, list[Interval]] = defaultdict(list)
     for interval in round_.run.intervals:
-        place = interval.second - start, interval.process
-        lengths[place] += interval.length
-        for name, gauge in interval.gauges.items():
-            integrals[place][name] += gauge.integral
-    levels: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for place, length in lengths.items():
-        for name, integral in integrals[place].items():
-            levels[place[0]][name] += integral / max(length, 1)
+        processes[interval.process].append(interval)
+    levels: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    for intervals in processes.values():
+        for name in gauges:
+            if any(name in interval.gauges for interval in intervals):
+                for second, level in _resampled(intervals, name):
+                    levels[name][second] += level
     return levels
 
 
-def _span(round_: Round) -> int:
-    seconds = [interval.second for interval in round_.run.measured()]
-    return max(seconds) - min(seconds) + 1
+def _resampled(intervals: Sequence[Interval], gauge: str) -> list[tuple[int, float]]:
+    """Mean levels in whole seconds after measuring began, of intervals of any length.
+
+    Intervals are cut at UTC seconds, which measuring does not begin with. In between, a level is
+    taken to be its mean.
+    """
+    ends = np.cumsum([0, *(interval.length for interval in intervals)]) / SECOND
+    warmup = sum(interval.period == "warmup" for interval in intervals)
+    ends -= ends[warmup]
+    integrals = [i.gauges[gauge].integral if gauge in i.gauges else 0 for i in intervals]
+    rising = np.cumsum([0, *integrals]) / SECOND
+    seconds = range(math.floor(ends[0]), math.ceil(ends[-1]))
+    edges = np.clip([*seconds, math.ceil(ends[-1])], ends[0], ends[-1])
+    lengths = np.diff(edges)
+    levels = np.diff(np.interp(edges, ends, rising)) / np.maximum(lengths, 1e-9)
+    seen = lengths >= LEAST_SEEN
+    return [(s, float(x)) for s, x, long in zip(seconds, levels, seen, strict=True) if long]

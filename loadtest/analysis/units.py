@@ -46,6 +46,12 @@ def count(number: float | None) -> str:
     return NOTHING if number is None else f"{number:,.0f}"
 
 
+def level(number: float) -> str:
+    """A mean number of things: `285`, `0.3`."""
+    tenths = round(number, 1)
+    return f"{tenths:.1f}" if tenths < 10 and not tenths.is_integer() else count(number)
+
+
 def rate(per_second: float | None) -> str:
     """How many per second, three digits or all that stand before the point; without the unit."""
     return NOTHING if per_second is None else _significant(per_second)

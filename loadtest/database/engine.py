@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
+import pymysql
 from sqlalchemy import URL, Engine, create_engine, make_url, pool
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
@@ -20,7 +21,6 @@ from loadtest.errors import UsageError
 DRIVER = "mysql+pymysql"
 CONNECT_TIMEOUT_SECONDS = 10
 _CREDENTIALS = {"user", "pass", "host", "port", "dbname"}
-_TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 
 
 def database_url(source: str | URL | Mapping[str, Any]) -> URL:
@@ -28,37 +28,45 @@ def database_url(source: str | URL | Mapping[str, Any]) -> URL:
 
     Raises UsageError (which never shows a password) if it is not one for PyMySQL.
     """
-    if isinstance(source, Mapping):
-        return _from_credentials(source)
+    url = _from_credentials(source) if isinstance(source, Mapping) else _parsed(source)
+    if url.drivername not in (DRIVER, "mariadb+pymysql"):
+        raise UsageError(f"the database URL starts with {url.drivername}://; use {DRIVER}://")
+    if not url.database:
+        raise UsageError("the database URL names no database; end it with /NAME")
     try:
-        url = make_url(source)
+        (url.password or "").encode("latin-1")
+    except UnicodeEncodeError:
+        raise UsageError("PyMySQL can only send passwords of Latin-1 characters") from None
+    return url
+
+
+def _parsed(source: str | URL) -> URL:
+    try:
+        return make_url(source)
     except (ArgumentError, ValueError):
         raise UsageError(
             "the database URL cannot be understood; write "
             f"{DRIVER}://USER:PASSWORD@HOST:3306/DATABASE with @ : / % in the password "
             "written as %40 %3A %2F %25"
         ) from None
-    if url.drivername not in (DRIVER, "mariadb+pymysql"):
-        raise UsageError(f"the database URL starts with {url.drivername}://; use {DRIVER}://")
-    if not url.database:
-        raise UsageError("the database URL names no database; end it with /NAME")
-    return url
 
 
 def _from_credentials(credentials: Mapping[str, Any]) -> URL:
     missing = sorted({"user", "host", "dbname"} - credentials.keys())
     unknown = sorted(credentials.keys() - _CREDENTIALS)
-    if missing or unknown:
+    port = str(credentials.get("port", 3306))
+    if missing or unknown or not port.isdecimal():
         raise UsageError(
             *(f"credentials: {key!r} is missing" for key in missing),
             *(f"credentials: unknown key {key!r}" for key in unknown),
+            *([] if port.isdecimal() else [f"credentials: 'port' is {port!r}, not a number"]),
         )
     return URL.create(
         DRIVER,
         username=credentials["user"],
-        password=credentials.get("pass"),
+        password=str(credentials.get("pass", "")),
         host=credentials["host"],
-        port=int(credentials.get("port", 3306)),
+        port=int(port),
         database=credentials["dbname"],
     )
 
@@ -85,27 +93,23 @@ def _with_one_tls_context(url: URL, tls: bool | None) -> tuple[URL, dict[str, An
         return url, {}
     if not tls and not _asks_for_tls(url):
         return url, {"ssl_disabled": True}
-    options = {key: str(value) for key, value in url.query.items() if key.startswith("ssl_")}
-    return url.difference_update_query(list(options)), {"ssl": _context(options)}
+    options = [key for key in url.query if key.startswith("ssl_")]
+    return url.difference_update_query(options), {"ssl": _context(url)}
 
 
 def _asks_for_tls(url: URL) -> bool:
     return any(key.startswith("ssl_") for key in url.query)
 
 
-def _context(options: Mapping[str, str]) -> ssl.SSLContext:
-    """The context that PyMySQL would build, once: it verifies only what an option asks for."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = options.get("ssl_check_hostname", "false").lower() in ("true", "1")
-    context.verify_mode = ssl.CERT_REQUIRED if "ssl_ca" in options else ssl.CERT_NONE
+def _context(url: URL) -> ssl.SSLContext:
+    """The context that PyMySQL builds from a URL's options: it verifies what they ask for."""
+    dialect: Any = url.get_dialect()
+    _, arguments = dialect(dbapi=pymysql).create_connect_args(url)
     try:
-        if "ssl_ca" in options:
-            context.load_verify_locations(options["ssl_ca"])
-        if "ssl_cert" in options:
-            context.load_cert_chain(options["ssl_cert"], options.get("ssl_key"))
-    except OSError as error:
-        named = ", ".join(options[key] for key in _TLS_FILES if key in options)
-        raise UsageError(f"the TLS files of the database URL ({named}): {error}") from None
+        unconnected: Any = pymysql.Connection(**arguments, defer_connect=True)
+    except (OSError, TypeError, ValueError) as error:
+        raise UsageError(f"the TLS options of the database URL cannot be used: {error}") from None
+    context: ssl.SSLContext = unconnected.ctx
     return context
 
 

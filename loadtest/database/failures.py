@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+import pymysql
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 CODES = {
@@ -46,5 +47,7 @@ def kind_of(error: BaseException) -> str:
 def error_code(error: BaseException) -> int | None:
     """The server's or driver's number of an error, as in MySQL's manual; None without one."""
     original = getattr(error, "orig", None) or error
+    if not isinstance(original, pymysql.MySQLError):
+        return None  # a KeyError(1213) of the scenario is no deadlock
     first = original.args[0] if original.args else None
     return first if isinstance(first, int) else None

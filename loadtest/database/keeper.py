@@ -56,9 +56,9 @@ def _main(remove: str, user: str, *command: str) -> int:
     signal.set_wakeup_fd(writing)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    child = _start(command, user)
     try:
-        select.select([sys.stdin.fileno(), reading], [], [])
+        child = _start(command, user)
+        _wait(child, reading)
         return _end(child)
     finally:
         if remove:
@@ -74,6 +74,15 @@ def _start(command: Sequence[str], user: str) -> subprocess.Popen[bytes]:
         group=user or None,
         extra_groups=[] if user else None,
     )
+
+
+def _wait(child: subprocess.Popen[bytes], signals: int) -> None:
+    """Until the child has ended, or the tool or a signal wants it to end."""
+    while child.poll() is None:
+        readable, _, _ = select.select([sys.stdin.fileno(), signals], [], [])
+        # SIGCHLD also tells of a child that was stopped and goes on.
+        if signals not in readable or os.read(signals, 64).strip(bytes([signal.SIGCHLD])):
+            return
 
 
 def _end(child: subprocess.Popen[bytes]) -> int:

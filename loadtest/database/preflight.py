@@ -6,7 +6,6 @@ import resource
 from dataclasses import dataclass
 
 from sqlalchemy import URL, NullPool, create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
 from loadtest.database.failures import error_code
@@ -57,14 +56,14 @@ def look(url: URL) -> ServerFacts:
             )
             variables = {str(row[0]): str(row[1]) for row in rows}
             cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).one()[1]
-    except (SQLAlchemyError, OSError) as error:
+    except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
         raise explained(error, url) from None
     return ServerFacts(variables["version"], variables, bool(cipher))
 
 
 def explained(error: BaseException, url: URL) -> LoadtestError:
     """The sentence for a person about a failure to connect; never with a password in it."""
-    place = f"{url.host}:{url.port or 3306}"
+    place = f"{url.host or 'localhost'}:{url.port or 3306}"
     code = error_code(error)
     if code in (1044, 1045, 1698):
         return UsageError(

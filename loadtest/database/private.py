@@ -150,6 +150,7 @@ class PrivateServer:
                     password=self.password,
                     database=DATABASE,
                     ssl_disabled=True,
+                    read_timeout=5,  # somebody else may have taken the port, and say nothing
                 ).close()
             except (pymysql.Error, OSError):
                 time.sleep(0.05)

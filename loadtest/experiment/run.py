@@ -50,12 +50,13 @@ class Plan:
         experiment, load = self.experiment, self.experiment.load
         arguments = ["-f", str(experiment.scenario), "--headless", "--only-summary"]
         arguments += ["-u", str(load.users), "-r", f"{load.users_per_second:g}"]
-        arguments += ["-t", f"{self.seconds:g}s", "--warmup", f"{load.warmup:g}s"]
+        arguments += ["-t", f"{self.seconds:.0f}s", "--warmup", f"{load.warmup:g}s"]
         arguments += ["--stop-timeout", str(STOP_TIMEOUT_SECONDS), "--exit-code-on-error", "0"]
         arguments += ["--seed", str(experiment.seed), "--pool-name", self.pool.name]
         for name, value in {**_pool_options(self.pool), **experiment.options}.items():
             flag = "--" + name.replace("_", "-")
-            arguments += [flag] if value is True else [flag, str(value)]
+            if value is not False:
+                arguments += [flag] if value is True else [flag, str(value)]
         return [*arguments, *experiment.user_classes]
 
     def command(self) -> str:

@@ -9,7 +9,14 @@ from typing import Any
 
 from loadtest.config import LoadConfig, PoolConfig, parse_duration, validated
 
-ISOLATION_LEVELS = ["READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
+ISOLATION_LEVELS = [
+    "READ UNCOMMITTED",
+    "READ COMMITTED",
+    "REPEATABLE READ",
+    "SERIALIZABLE",
+    "AUTOCOMMIT",
+]
+_NOT_REPEATED = {"database_url", "results", "metrics_port", "run_name", "round"}
 _POOL_FIELDS = tuple(name for name in PoolConfig.model_fields if name != "name")
 
 
@@ -149,7 +156,7 @@ def repeat_command(options: Namespace, added: Added, files: list[str]) -> list[s
         command += ["-t", f"{options.run_time}s"]
     for action in [*added.own, *added.scenarios]:
         value = getattr(options, action.dest, action.default)
-        if action.dest in ("database_url", "results", "metrics_port") or value == action.default:
+        if action.dest in _NOT_REPEATED or value == action.default:
             continue
         flag = action.option_strings[-1]
         command += [flag] if value is True else [flag, str(value)]

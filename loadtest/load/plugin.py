@@ -14,6 +14,7 @@ import logging
 import math
 import os
 import random
+import shlex
 import socket
 import sys
 import time
@@ -43,6 +44,8 @@ from loadtest.load.workers import Master, Workers
 logger = logging.getLogger("loadtest")
 # How long a master waits for its workers' last intervals after they should have stopped.
 LAST_SECONDS = 5.0
+# What a shell says of a program that Ctrl-C ended.
+INTERRUPTED = 130
 _added = run_options.Added([], [])
 
 
@@ -72,6 +75,9 @@ def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         plugin.close()
         print(f"\n{error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        plugin.close()
+        sys.exit(INTERRUPTED)
 
 
 class Plugin:
@@ -180,7 +186,7 @@ class Plugin:
             self._measure(options, pool)
 
     def _new_output(self, options: Namespace, pool: PoolConfig) -> Output:
-        files = [str(Path(file)) for file in self.environment.parsed_locustfiles or []]
+        files = [_short(Path(file)) for file in self.environment.parsed_locustfiles or []]
         classes = [cls.__name__ for cls in self.environment.user_classes]
         own = {a.dest: getattr(options, a.dest) for a in _added.scenarios}
         assert self.facts
@@ -196,7 +202,7 @@ class Plugin:
                     "private": self.server is not None,
                     "variables": self.facts.variables,
                 },
-                "command": " ".join(run_options.repeat_command(options, _added, files)),
+                "command": shlex.join(run_options.repeat_command(options, _added, files)),
             },
         )
 
@@ -290,5 +296,15 @@ class Plugin:
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         if self.runner.state not in ("ready", "stopped"):
             self._reason = self._reason or "interrupted"
-            self.runner.stop()
+            if self.workers:
+                # Locust tells its workers to quit later; one that was told to stop would not hear it.
+                self.runner.stop(send_stop_to_client=False)
+            else:
+                self.runner.stop()
         self.close()
+
+
+def _short(path: Path) -> str:
+    """A path as a person would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -57,6 +57,7 @@ class _Listener:
     def connect(self, dbapi_connection: Any, record: Any) -> None:
         now = clock()
         self.recorder.opened[record] = now
+        self.recorder.openings.append(now)
         phases = self.recorder.phases.get(get_ident())
         if phases:
             phases.connected(now)
@@ -72,6 +73,10 @@ class _Listener:
     def _closed(self, key: object, reason: str) -> None:
         opened = self.recorder.opened.pop(key, self.attached)
         self.recorder.closes.append((opened, clock(), reason))
+
+    def lost(self, record: Any) -> None:
+        if record in self.recorder.opened:
+            self._closed(record, "disposed")
 
     def _reason(self, record: Any) -> str:
         ident = get_ident()
@@ -110,7 +115,7 @@ def _shadow_pool(pool: Pool, listener: _Listener) -> None:
     _shadow(pool, "connect", partial(_measured_connect, recorder))
     _shadow(pool, "_invoke_creator", partial(_noted_creator, pool, recorder))
     _shadow(pool, "dispose", partial(_noted_dispose, listener))
-    _shadow(pool, "recreate", partial(_followed_recreate, listener))
+    _shadow(pool, "recreate", partial(_followed_recreate, pool, listener))
 
 
 def _shadow(instance: object, name: str, wrap: Callable[[Any], Any]) -> None:
@@ -182,13 +187,32 @@ def _noted_dispose(listener: _Listener, original: Callable[[], None]) -> Callabl
     return dispose
 
 
-def _followed_recreate(listener: _Listener, original: Callable[[], Pool]) -> Callable[[], Pool]:
+def _followed_recreate(
+    pool: Pool, listener: _Listener, original: Callable[[], Pool]
+) -> Callable[[], Pool]:
     def recreate() -> Pool:
-        pool = original()
-        _shadow_pool(pool, listener)  # the listeners come along by themselves
-        return pool
+        fresh = original()
+        _shadow_pool(fresh, listener)  # the listeners come along by themselves
+        if isinstance(pool, QueuePool):
+            _let_go(pool, listener)
+        return fresh
 
     return recreate
+
+
+def _let_go(pool: QueuePool, listener: _Listener) -> None:
+    """Count connections as closed that nobody takes out of the old pool's queue any more.
+
+    The garbage collector closes them, without an event; kept in `opened` they would stay for ever.
+    """
+    for record in list(pool._pool.queue):  # type: ignore[attr-defined]
+        listener.lost(record)
+
+    def checkin(dbapi_connection: Any, record: Any) -> None:
+        if not 0 < pool.size() <= pool.checkedin():  # else the pool closes it, with an event
+            listener.lost(record)
+
+    event.listen(pool, "checkin", checkin)
 
 
 def _shadow_ping(engine: Engine, recorder: Recorder) -> None:

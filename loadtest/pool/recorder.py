@@ -82,6 +82,7 @@ class Batch:
 
     begin: int
     now: int
+    openings: int
     checkouts: Sequence[Checkout]
     holds: Sequence[Hold]
     closes: Sequence[tuple[int, int, str]]
@@ -109,6 +110,7 @@ class Recorder:
         self.tasks: dict[int, str] = {}
         self.held: dict[object, int] = {}
         self.opened: dict[object, int] = {}
+        self.openings: list[int] = []
         self.checkouts: list[Checkout] = []
         self.holds: list[Hold] = []
         self.closes: list[tuple[int, int, str]] = []
@@ -143,8 +145,8 @@ class Recorder:
         interval.counters = self._counters(batch)
         interval.histograms = _histograms(batch)
         interval.gauges = self._gauges(batch)
-        ages = [batch.now - start for start in self._waiting_since()]
-        interval.unfinished = Distribution.of(ages)
+        going_on = self._waits_going_on(batch.now)
+        interval.unfinished = Distribution.of([e - s for s, e in going_on if e == batch.now])
         interval.slowest = self._slowest(batch.checkouts)
         return interval
 
@@ -153,6 +155,7 @@ class Recorder:
         return Batch(
             begin,
             self._cut_at,
+            len(_taken(self.openings)),
             _taken(self.checkouts),
             _taken(self.holds),
             _taken(self.closes),
@@ -163,8 +166,7 @@ class Recorder:
     def _counters(self, batch: Batch) -> Counter[str]:
         counters = Counter(_source(checkout) for checkout in batch.checkouts)
         counters["checkouts"] = sum(checkout.outcome == "ok" for checkout in batch.checkouts)
-        opened = [*self.opened.values(), *(opened for opened, _, _ in batch.closes)]
-        counters["opened"] = sum(batch.begin < at <= batch.now for at in opened)
+        counters["opened"] = batch.openings
         counters.update(f"closed.{reason}" for _, _, reason in batch.closes)
         counters["requests"] = len(batch.requests)
         failures = [failure for _, failure in batch.requests if failure]
@@ -179,9 +181,8 @@ class Recorder:
         waited = [
             (checkout.start, checkout.start + wait)
             for checkout, wait in zip(batch.checkouts, batch.waits, strict=True)
-            if wait >= NOTICEABLE_WAIT
-        ]
-        waited += [(start, now) for start in self._waiting_since() if now - start > NOTICEABLE_WAIT]
+        ] + self._waits_going_on(now)
+        waited = [(start, end) for start, end in waited if end - start >= NOTICEABLE_WAIT]
         in_use = steps([(h.start, h.end) for h in batch.holds] + _going_on(self.held, now), span)
         closed = [(opened, closed) for opened, closed, _ in batch.closes]
         is_open = steps(closed + _going_on(self.opened, now), span)
@@ -202,8 +203,12 @@ class Recorder:
         worst = nlargest(SLOWEST_KEPT, checkouts, key=lambda c: c.end - c.start)
         return [_slow(checkout, self.pool_size) for checkout in worst]
 
-    def _waiting_since(self) -> list[int]:
-        return [s for user, s in list(self.pending.items()) if user not in self.phases]
+    def _waits_going_on(self, now: int) -> list[tuple[int, int]]:
+        """When the waits of the checkouts under way began, and ended: now, unless they connect."""
+        return [
+            (start, phases.began if (phases := self.phases.get(user)) else now)
+            for user, start in list(self.pending.items())
+        ]
 
 
 def wait_of(checkout: Checkout) -> int:

@@ -120,7 +120,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     if server:
         private = ", private to the run" if server.get("private") else ""
         yield "server", f"{server.get('version', 'unknown')}{private}"
-        yield from sorted((name, _pretty(v)) for name, v in server.get("variables", {}).items())
+        variables = sorted(server.get("variables", {}).items())
+        yield from ((name, _pretty(v)) for name, v in variables if not name.startswith("version"))
     if host:
         memory = units.size(host.get("memory_bytes"))
         yield "machine", f"{host.get('cpus')} CPUs, {memory}, {host.get('platform', '')}"

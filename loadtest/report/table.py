@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from loadtest.analysis.settings import SQLALCHEMY_DEFAULTS, spelled_out
+from loadtest.analysis.settings import default, spelled_out
 from loadtest.analysis.units import NOTHING, at_least, count, duration, percent, rate
 from loadtest.analysis.values import Durations, PoolSummary, Summary
 
@@ -41,53 +41,52 @@ def interval(pool: PoolSummary) -> str:
     return f"{rate(max(ci95[0], 0))} – {rate(ci95[1])}" if ci95 else ""
 
 
+def _wait(percentile: str) -> Cell:
+    return lambda pool: bound(pool.checkout.wait_seconds, percentile)
+
+
+_THROUGHPUT = "successful requests per second"
+_LINES: Mapping[str, Mapping[str, Cell]] = {
+    "Work": {
+        _THROUGHPUT: lambda pool: rate(pool.throughput.per_second),
+        "request, p95": lambda pool: bound(pool.request_seconds, "p95"),
+        "failed requests": lambda pool: percent(pool.errors.rate),
+    },
+    "Waiting for a connection": {
+        "wait, p50": _wait("p50"),
+        "wait, p95": _wait("p95"),
+        "wait, p99": _wait("p99"),
+        "timed out": lambda pool: count(pool.checkout.timeouts),
+        "unfinished at the end": lambda pool: count(pool.checkout.unfinished),
+    },
+    "Connections": {
+        "held for, mean": lambda pool: duration(pool.hold_seconds.mean),
+        "most at once": lambda pool: count(pool.connections.peak),
+        "most in overflow": lambda pool: count(pool.connections.overflow_peak),
+        "opened while measured": lambda pool: count(pool.connections.opened),
+    },
+    "Measurement": {
+        "generator CPU": lambda pool: percent(pool.generator.cpu),
+        "rounds": lambda pool: count(pool.rounds),
+        "seconds measured": lambda pool: rate(pool.seconds),
+    },
+}
+
+
 def groups(summary: Summary) -> list[Group]:
     """The whole table, from what was set to how good the measurement was."""
-
-    def line(label: str, cell: Cell, note: Cell | None = None, strong: bool = False) -> Line:
-        notes = tuple(note(pool) for pool in summary.pools) if note else ()
-        return Line(label, tuple(cell(pool) for pool in summary.pools), notes, strong)
-
-    waits = [
-        line(f"wait, {p}", lambda pool, p=p: bound(pool.checkout.wait_seconds, p))  # type: ignore[misc]
-        for p in ("p50", "p95", "p99")
+    measured = [
+        Group(heading, tuple(_line(summary, label, cell) for label, cell in lines.items()))
+        for heading, lines in _LINES.items()
     ]
-    return [
-        Group("Settings", _settings(summary)),
-        Group(
-            "Work",
-            (
-                line("successful requests per second", _throughput, interval, strong=True),
-                line("request, p95", lambda pool: bound(pool.request_seconds, "p95")),
-                line("failed requests", lambda pool: percent(pool.errors.rate)),
-            ),
-        ),
-        Group(
-            "Waiting for a connection",
-            (
-                *waits,
-                line("timed out", lambda pool: count(pool.checkout.timeouts)),
-                line("unfinished at the end", lambda pool: count(pool.checkout.unfinished)),
-            ),
-        ),
-        Group(
-            "Connections",
-            (
-                line("held for, mean", lambda pool: duration(pool.hold_seconds.mean)),
-                line("most at once", lambda pool: count(pool.connections.peak)),
-                line("most in overflow", lambda pool: count(pool.connections.overflow_peak)),
-                line("opened while measured", lambda pool: count(pool.connections.opened)),
-            ),
-        ),
-        Group(
-            "Measurement",
-            (
-                line("generator CPU", lambda pool: percent(pool.generator.cpu)),
-                line("rounds", lambda pool: count(pool.rounds)),
-                line("seconds measured", lambda pool: rate(pool.seconds)),
-            ),
-        ),
-    ]
+    return [Group("Settings", _settings(summary)), *measured]
+
+
+def _line(summary: Summary, label: str, cell: Cell) -> Line:
+    values = tuple(cell(pool) for pool in summary.pools)
+    if label != _THROUGHPUT:
+        return Line(label, values)
+    return Line(label, values, tuple(interval(pool) for pool in summary.pools), strong=True)
 
 
 def _settings(summary: Summary) -> tuple[Line, ...]:
@@ -95,13 +94,6 @@ def _settings(summary: Summary) -> tuple[Line, ...]:
     said = [spelled_out(pool.pool) for pool in summary.pools]
     names = dict.fromkeys(name for settings in said for name in settings)
     return tuple(
-        Line(name, tuple(settings.get(name, _default(name)) for settings in said)) for name in names
+        Line(name, tuple(settings.get(name) or default(name) or NOTHING for settings in said))
+        for name in names
     )
-
-
-def _default(name: str) -> str:
-    return str(SQLALCHEMY_DEFAULTS.get(name, NOTHING))
-
-
-def _throughput(pool: PoolSummary) -> str:
-    return rate(pool.throughput.per_second)

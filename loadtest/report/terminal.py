@@ -37,7 +37,13 @@ def _table(summary: Summary, console: Console) -> Table:
     plain = console.options.ascii_only or not console.is_terminal
     table = Table(box=None if plain else box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for number, heading in enumerate(_COLUMNS):
-        table.add_column(heading, justify="right" if number else "left", overflow="fold")
+        table.add_column(
+            heading,
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=number > 0,
+            min_width=None if number else len("(invalid)"),
+        )
     for pool in summary.pools:
         chosen = pool.name == summary.verdict.recommended
         style = "bold" if chosen else "" if pool.valid else "dim"
@@ -46,7 +52,7 @@ def _table(summary: Summary, console: Console) -> Table:
 
 
 def _row(pool: PoolSummary) -> tuple[str, ...]:
-    name = pool.name if pool.valid else f"{pool.name} (invalid)"
+    name = pool.name if pool.valid else f"{pool.name}\n(invalid)"
     return (
         name,
         rate(pool.throughput.per_second),

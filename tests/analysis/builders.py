@@ -156,9 +156,11 @@ CLASHES = {
 def experiment(folder: Path, rounds: int = 5, users: int = 300) -> Path:
     """Write the runs of an experiment in which too many connections fight over a few rows."""
     random = np.random.default_rng(1)
-    for pool in CLASHES:
-        for round_ in range(1, rounds + 1):
-            run(folder, _seconds(random, pool, users), pool, round_)
+    for round_ in range(1, rounds + 1):
+        # What slows a round down slows every pool in it.
+        speed = random.normal(1, 0.02)
+        for pool in CLASHES:
+            run(folder, _seconds(random, pool, users, speed), pool, round_)
     plan = {
         "name": "hot-row",
         "scenario": "scenarios/hot_row.py",
@@ -173,12 +175,14 @@ def experiment(folder: Path, rounds: int = 5, users: int = 300) -> Path:
     return folder
 
 
-def _seconds(random: np.random.Generator, pool: str, users: int) -> Iterable[Interval]:
+def _seconds(
+    random: np.random.Generator, pool: str, users: int, speed: float
+) -> Iterable[Interval]:
     requests, failing, connections, hold, cpu = CLASHES[pool]
-    speed = random.normal(1, 0.015)
     for second in range(7):
         period: Period = "warmup" if second < 1 else "measured" if second < 6 else "drain"
-        ended = int(random.poisson(requests * speed))
+        # Users who wait for each other are more even than chance.
+        ended = int(requests * speed * random.normal(1, 0.01))
         failed = min(int(random.poisson(failing)), ended)
         waiting = users - connections
         waits = random.gamma(1.2, waiting / requests / 1.2, ended) if waiting else [2e-5] * ended

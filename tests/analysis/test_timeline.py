@@ -4,27 +4,30 @@ from pathlib import Path
 
 from loadtest.analysis.measured import gather
 from loadtest.analysis.timeline import timeline
+from loadtest.results import Run
 from tests.analysis.builders import SECOND, interval, run
 
 
-def _round(folder: Path, number: int, in_use: int, start: int) -> object:
+def _round(folder: Path, number: int, in_use: int, start: int) -> Run:
+    """A second and a half of warm-up, as long measured, and a drain; cut at UTC seconds."""
+    half = SECOND // 2
     parts = [
         interval(start, period="warmup", gauges={"in_use": 1}),
-        interval(start + 1, period="warmup", length=SECOND // 2, gauges={"in_use": 0}),
-        interval(start + 1, length=SECOND // 2, gauges={"in_use": in_use}),
-        interval(start + 2, gauges={"in_use": in_use}),
-        interval(start + 3, period="drain", gauges={"in_use": 0}),
+        interval(start + 1, period="warmup", length=half, gauges={"in_use": 0}),
+        interval(start + 1, length=half, gauges={"in_use": in_use}),
+        interval(start + 2, gauges={"in_use": in_use + 2}),
+        interval(start + 3, period="drain", length=half, gauges={"in_use": 0}),
     ]
     return run(folder, parts, round_=number)
 
 
 def test_the_typical_round_is_the_median_at_each_second(tmp_path: Path) -> None:
     runs = [_round(tmp_path, n, level, 100 * n) for n, level in enumerate((4, 6, 20), start=1)]
-    line = timeline(gather(runs).pools[0], ["in_use", "unheard_of"])  # type: ignore[arg-type]
-    assert list(line.seconds) == [-1, 0, 1, 2]
-    assert line.measured == 2
+    line = timeline(gather(runs).pools[0], ["in_use", "unheard_of"])
+    assert list(line.seconds) == [-2, -1, 0, 1]
+    assert line.measured == 1.5
     assert list(line.levels) == ["in_use"]
-    assert line.levels["in_use"].tolist() == [1, 3, 6, 0]
+    assert line.levels["in_use"].tolist() == [1, 0.5, 7, 4]
 
 
 def test_processes_add_up(tmp_path: Path) -> None:

@@ -41,8 +41,15 @@ def test_a_share_is_never_rounded_to_nothing(fraction: float, text: str) -> None
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1e-5, "< 0.001"), (0.052, "0.052"), (0.119, "0.12"), (0.982, "0.98"), (1.067, "1.07")]
-    + [(8.77, "8.8"), (123.4, "123")],
+    [
+        (1e-5, "< 0.001"),
+        (0.052, "0.052"),
+        (0.119, "0.12"),
+        (0.982, "0.98"),
+        (1.067, "1.07"),
+        (8.77, "8.8"),
+        (123.4, "123"),
+    ],
 )
 def test_a_ratio_near_one_has_two_decimals(value: float, text: str) -> None:
     assert units.ratio(value) == text
@@ -57,6 +64,7 @@ def test_rates_counts_and_sizes() -> None:
         "12,346",
     ]
     assert (units.count(1234), units.count(None)) == ("1,234", "–")
+    assert [units.level(x) for x in (0.01, 0.31, 9.96, 285.2)] == ["0", "0.3", "10", "285"]
     assert units.size(8 * 2**30) == "8.00 GiB"
     assert units.at_least(0.41, bound=True) == "≥ 410 ms"
 

@@ -106,7 +106,7 @@ def test_invalid_pools_leave_the_verdict(tmp_path: Path) -> None:
 
 def test_fewer_than_two_valid_pools_are_no_comparison(tmp_path: Path) -> None:
     busy = [interval(counters={"requests": 9000, "cpu": SECOND})]
-    runs = steady(tmp_path, "20+0", [700, 700]) + [run(tmp_path, busy, "5+10")]
+    runs = [*steady(tmp_path, "20+0", [700, 700]), run(tmp_path, busy, "5+10")]
     summary = summarize_runs(runs)
     assert summary.verdict.recommended is None
     assert "Nothing can be recommended: 1 of 2 pools left to compare." in summary.verdict.text

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 WIDTH = 4.8
 TEXT = 8.5
 _ROW = 0.42
-_LETTER = 0.078
+_LEGEND = 0.19
+_LETTER = 0.072
+_LONGEST_NAME = 16
 _LINE = 0.145
 # Phases and kinds of errors are no pools: they begin at the other end of the palette.
 PARTS = tuple(POOL_COLOURS[number] for number in (4, 5, 3, 2, 6, 0, 1))
@@ -25,6 +27,11 @@ PARTS = tuple(POOL_COLOURS[number] for number in (4, 5, 3, 2, 6, 0, 1))
 def text_width(words: Sequence[str]) -> float:
     """About how many inches the longest of some words needs."""
     return _LETTER * max((len(word) for word in words), default=0)
+
+
+def short(name: str) -> str:
+    """A name that leaves room for the figure beside it; the page has it in full."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def panels(
@@ -70,9 +77,10 @@ def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
     axes.text(x, y, text, clip_on=False, **how)
 
 
-def rows(names: Sequence[str], legend: bool = False) -> tuple[Figure, Axes]:
+def rows(names: Sequence[str], legend: Sequence[str] = ()) -> tuple[Figure, Axes]:
     """One row for each name, the first on top; room for a number on the right, a legend above."""
-    left, above = 0.15 + text_width(names), 0.24 if legend else 0.0
+    names = [short(name) for name in names]
+    left, above = 0.15 + text_width(names), _LEGEND * _legend_rows(legend)
     figure, (axes,) = panels(1, _ROW * len(names), left=left, right=0.75, above=above)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), names)
@@ -80,25 +88,32 @@ def rows(names: Sequence[str], legend: bool = False) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def stacked(axes: Axes, parts: Mapping[str, Sequence[float]]) -> None:
+def stacked(figure: Figure, axes: Axes, parts: Mapping[str, Sequence[float]]) -> None:
     """A bar in each row, made of parts, and a legend that names the parts."""
     ends = [0.0] * max(len(values) for values in parts.values())
     for (name, values), shade in zip(parts.items(), cycle(PARTS), strict=False):
         places = range(len(values))
         axes.barh(places, values, left=ends, height=0.56, color=shade, label=name, lw=0)
         ends = [end + value for end, value in zip(ends, values, strict=True)]
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(-0.01, 0.98),
-        ncols=min(len(parts), 4),
+    figure.legend(
+        loc="upper left",
+        ncols=_legend_columns(list(parts)),
         frameon=False,
         fontsize=TEXT,
         labelcolor=INK,
         handlelength=0.9,
         handleheight=0.9,
         columnspacing=1.2,
-        borderaxespad=0.2,
+        borderaxespad=0.1,
     )
+
+
+def _legend_columns(names: Sequence[str]) -> int:
+    return max(1, min(len(names), int(WIDTH / (0.4 + text_width(names)))))
+
+
+def _legend_rows(names: Sequence[str]) -> int:
+    return -(-len(names) // _legend_columns(names)) if names else 0
 
 
 def label_ends(

@@ -11,9 +11,10 @@ from loadtest.analysis.measured import Measurements
 from loadtest.analysis.settings import most_connections
 from loadtest.analysis.timeline import Timeline, timeline
 from loadtest.analysis.units import count
+from loadtest.analysis.units import level as as_level
 from loadtest.analysis.values import Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, each
+from loadtest.report.figures.drawing import Drawing, each, every
 from loadtest.report.figures.svg import INK, to_svg
 
 if TYPE_CHECKING:
@@ -43,13 +44,17 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     if not lines:
         return None
     shown = [summary.pools[number] for number in lines]
-    peaks = each(shown, lambda pool: count(pool.connections.peak), link="connections at once")
+    peaks = each(
+        shown,
+        lambda pool: pool.connections.peak,
+        lambda pool: count(pool.connections.peak),
+    )
     return Drawing(
         name="connections",
-        title=f"At most {peaks}",
-        alt="Connections in use, idle and in overflow, and users waiting, over time; at most "
-        f"{peaks}; users waiting at most "
-        + each(shown, lambda pool: count(pool.connections.waiting_peak), most=99),
+        title=f"Open connections reach {peaks}",
+        alt="Connections in use, idle and in overflow, and users waiting, over time. Open "
+        f"connections reach {peaks}; users waiting at most "
+        + every(shown, lambda pool: count(pool.connections.waiting_peak)),
         help=HELP,
         svg=to_svg(_figure(lines, summary), "connections"),
     )
@@ -59,9 +64,12 @@ def _figure(lines: Mapping[int, Timeline], summary: Summary) -> Figure:
     figure, rows = canvas.panels(len(lines), 1.2, left=0.5, right=1.3, gap=0.3)
     highest = max(level.max() for line in lines.values() for level in line.levels.values())
     top = 1.6 * max(float(highest), 1.0)
+    first = min(line.seconds[0] for line in lines.values())
+    last = max(line.seconds[-1] + 1 for line in lines.values())
     for axes, (number, line) in zip(rows, lines.items(), strict=True):
         pool = summary.pools[number]
         _scale(axes, top)
+        axes.set_xlim(first, last)
         _shade_what_does_not_count(axes, line)
         _draw_levels(axes, line, canvas.colour(number))
         limit = most_connections(pool.pool)
@@ -86,8 +94,7 @@ def _scale(axes: Axes, top: float) -> None:
 
 
 def _shade_what_does_not_count(axes: Axes, line: Timeline) -> None:
-    first, last = line.seconds[0], line.seconds[-1] + 1
-    axes.set_xlim(first, last)
+    first, last = axes.get_xlim()
     for low, high in ((first, 0), (line.measured, last)):
         if high > low:
             axes.axvspan(low, high, color=INK, alpha=0.07, lw=0)
@@ -103,6 +110,6 @@ def _draw_levels(axes: Axes, line: Timeline, shade: str) -> None:
             continue
         styles.append({"color": shade, **style})
         axes.stairs(level, edges, baseline=None, **styles[-1])
-        typical = float(np.median(level[warmup : warmup + line.measured]))
-        ends.append((typical, f"{count(typical)} {label}"))
+        typical = float(np.median(level[warmup : warmup + max(round(line.measured), 1)]))
+        ends.append((typical, f"{as_level(typical)} {label}"))
     canvas.label_ends(axes, ends, styles)

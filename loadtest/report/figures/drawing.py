@@ -22,15 +22,28 @@ class Drawing:
     svg: str
 
 
-def each(
-    pools: Sequence[PoolSummary], say: Callable[[PoolSummary], str], most: int = FEW, link: str = ""
-) -> str:
-    """Something about each pool: `646 with default and 689 with 20+0`.
+Say = Callable[[PoolSummary], str]
 
-    Of more pools than `most`, the first and the last are named. link: what follows the first.
+
+def every(pools: Sequence[PoolSummary], say: Say) -> str:
+    """Something about every pool: `646 with default and 689 with 20+0`."""
+    return listed([f"{say(pool)} with {pool.name}" for pool in pools])
+
+
+def each(
+    pools: Sequence[PoolSummary],
+    value: Callable[[PoolSummary], float | None],
+    say: Say,
+    link: str = "",
+) -> str:
+    """The same for a title: of many pools only those with the lowest and the highest value.
+
+    link: words that follow what is said of the first pool.
     """
-    named = list(pools) if len(pools) <= most else [pools[0], pools[-1]]
-    said = [f"{say(pool)} with {pool.name}" for pool in named]
-    if link:
-        said[0] = f"{say(named[0])} {link} with {named[0].name}"
-    return listed(said)
+    named = list(pools)
+    if len(named) > FEW:
+        ranked = sorted(named, key=lambda pool: value(pool) or 0.0)
+        named = [ranked[0], ranked[-1]]
+    first, *others = named
+    start = f"{say(first)} {link} with {first.name}" if link else f"{say(first)} with {first.name}"
+    return listed([start, *(f"{say(pool)} with {pool.name}" for pool in others)])

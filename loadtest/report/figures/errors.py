@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from loadtest.analysis import kinds
@@ -19,14 +20,20 @@ HELP = (
     "Failed requests as a share of all that ended, by kind. What failed does not count as "
     "throughput; the table of errors has the numbers."
 )
+KINDS = 6
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     """The figure; None if there were no errors."""
     shown = [pool for pool in summary.pools if pool.errors.rate is not None]
-    if not any(pool.errors.by_kind for pool in shown):
+    if not any(pool.errors.rate and pool.errors.by_kind for pool in shown):
         return None
-    rates = each(shown, lambda pool: percent(pool.errors.rate), link="of requests fail")
+    rates = each(
+        shown,
+        lambda pool: pool.errors.rate,
+        lambda pool: percent(pool.errors.rate),
+        link="of requests fail",
+    )
     return Drawing(
         name="errors",
         title=rates,
@@ -43,21 +50,30 @@ def shares(pool: PoolSummary) -> dict[str, float]:
     return {kind: rate * number / total for kind, number in pool.errors.by_kind.items()}
 
 
-def _figure(shown: list[PoolSummary]) -> Figure:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    parts = [shares(pool) for pool in shown]
+def stack(pools: Sequence[PoolSummary]) -> dict[str, list[float]]:
+    """The shares of the pools by what the errors are called; all beyond a few kinds in one."""
+    parts = [shares(pool) for pool in pools]
     most = {kind: max(part.get(kind, 0.0) for part in parts) for part in parts for kind in part}
     ordered = sorted(most, key=lambda kind: -most[kind])
-    figure, axes = canvas.rows([pool.name for pool in shown], legend=True)
-    values = {kinds.label(kind): [part.get(kind, 0.0) for part in parts] for kind in ordered}
-    canvas.stacked(axes, values)
-    highest = max(sum(part.values()) for part in parts)
-    for row, part in enumerate(parts):
-        total = sum(part.values())
-        canvas.write(axes, total + 0.012 * highest, row, percent(total))
-    axes.set_xlim(0, highest)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    named = ordered if len(ordered) <= KINDS else ordered[: KINDS - 1]
+    values = {kinds.label(kind): [part.get(kind, 0.0) for part in parts] for kind in named}
+    if len(named) < len(ordered):
+        rest = ordered[len(named) :]
+        values["rest"] = [sum(part.get(kind, 0.0) for kind in rest) for part in parts]
+    return values
+
+
+def _figure(shown: Sequence[PoolSummary]) -> Figure:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    values = stack(shown)
+    figure, axes = canvas.rows([pool.name for pool in shown], list(values))
+    canvas.stacked(figure, axes, values)
+    totals = [sum(parts) for parts in zip(*values.values(), strict=True)]
+    for row, total in enumerate(totals):
+        canvas.write(axes, total + 0.012 * max(totals), row, percent(total))
+    axes.set_xlim(0, max(totals))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(x)))
     canvas.grid(axes, "x")
     canvas.name_x(axes, "share of requests that failed")

@@ -9,7 +9,7 @@ from loadtest.analysis.measured import Measurements, PoolRuns
 from loadtest.analysis.units import duration, round_duration
 from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, each
+from loadtest.report.figures.drawing import Drawing, each, every
 from loadtest.report.figures.svg import to_svg
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         return None
     return Drawing(
         name="phases",
-        title=f"A connection is held for {each(shown, lambda p: duration(p.hold_seconds.mean))}",
+        title="A connection is held for "
+        + each(shown, lambda p: p.hold_seconds.mean, lambda p: duration(p.hold_seconds.mean)),
         alt="Mean time waiting for a connection and holding it: "
-        + each(shown, _waiting_and_holding, most=99),
+        + every(shown, _waiting_and_holding),
         help=HELP,
         svg=to_svg(_figure(parts), "phases"),
     )
@@ -61,12 +62,12 @@ def _figure(parts: Mapping[str, Mapping[str, float]]) -> Figure:
     totals = [sum(part.values()) for part in parts.values()]
     # A phase that nobody could see takes no place in the legend either.
     shown = [p for p in PHASES if any(part[p] > 0.002 * max(totals) for part in parts.values())]
-    figure, axes = canvas.rows(list(parts), legend=True)
-    canvas.stacked(axes, {p: [part[p] for part in parts.values()] for p in shown})
+    figure, axes = canvas.rows(list(parts), shown)
+    canvas.stacked(figure, axes, {p: [part[p] for part in parts.values()] for p in shown})
     for row, total in enumerate(totals):
         canvas.write(axes, total + 0.012 * max(totals), row, duration(total))
     axes.set_xlim(0, max(totals))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: round_duration(x)))
     canvas.grid(axes, "x")
     canvas.name_x(axes, "mean time of a checkout, from asking to giving back")

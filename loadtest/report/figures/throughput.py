@@ -10,7 +10,7 @@ from loadtest.analysis.measured import Measurements
 from loadtest.analysis.units import rate, ratio
 from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, each
+from loadtest.report.figures.drawing import Drawing, every
 from loadtest.report.figures.svg import to_svg
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         name="throughput",
         title=_title(shown),
         alt="Successful requests per second: "
-        + each(shown, lambda pool: rate(pool.throughput.per_second), most=99),
+        + every(shown, lambda pool: rate(pool.throughput.per_second)),
         help=HELP,
         svg=to_svg(_figure(measurements, summary), "throughput"),
     )
@@ -64,7 +64,9 @@ def _mean_with_interval(axes: Axes, row: int, pool: PoolSummary, shade: str) -> 
 
 
 def _title(shown: list[PoolSummary]) -> str:
-    ranked = sorted(shown, key=lambda pool: pool.throughput.per_second or 0.0)
+    # Of a pool that was not measured properly nothing is claimed.
+    believed = [pool for pool in shown if pool.valid] or shown
+    ranked = sorted(believed, key=lambda pool: pool.throughput.per_second or 0.0)
     best, worst = ranked[-1], ranked[0]
     title = f"{best.name} does {rate(best.throughput.per_second)} requests per second"
     most, least = best.throughput.per_second or 0.0, worst.throughput.per_second or 0.0

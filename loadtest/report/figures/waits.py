@@ -13,7 +13,7 @@ from loadtest.analysis.measured import Measurements
 from loadtest.analysis.units import at_least, round_duration
 from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, each
+from loadtest.report.figures.drawing import Drawing, each, every
 from loadtest.report.figures.svg import to_svg
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ HELP = (
     "Both scales are logarithmic. Waits that had not ended count with the age they had reached; "
     "a curve that stops early says that no more is known."
 )
-TICKS = {0.0: "0", 0.30103: "p50", 1.0: "p90", 2.0: "p99", 3.0: "p99.9", 4.0: "p99.99"}
+TICKS = {0.30103: "p50", 1.0: "p90", 2.0: "p99", 3.0: "p99.9", 4.0: "p99.99"}
 FARTHEST = 4.5
 
 
@@ -41,9 +41,10 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     shown = [summary.pools[number] for number in curves]
     return Drawing(
         name="waits",
-        title=f"19 of 20 checkouts wait at most {each(shown, lambda pool: _wait(pool, 'p95'))}",
+        title="19 of 20 checkouts wait at most "
+        + each(shown, lambda p: p.checkout.wait_seconds.p95, lambda p: _wait(p, "p95")),
         alt="Wait for a connection by percentile, for p50, p95 and p99.9: "
-        + each(shown, lambda pool: " / ".join(_wait(pool, p) for p in ("p50", "p95", "p999")), 99),
+        + every(shown, lambda pool: " / ".join(_wait(pool, p) for p in ("p50", "p95", "p999"))),
         help=HELP,
         svg=to_svg(_figure(curves, summary), "waits"),
     )
@@ -55,20 +56,20 @@ def _wait(pool: PoolSummary, name: str) -> str:
 
 
 def _figure(curves: Mapping[int, tuple[Seconds, Shares]], summary: Summary) -> Figure:
-    names = [summary.pools[number].name for number in curves]
+    names = [canvas.short(summary.pools[number].name) for number in curves]
     figure, (axes,) = canvas.panels(1, 2.5, left=0.72, right=0.35 + canvas.text_width(names))
     far = max(_farthest(share) for _, share in curves.values())
     _axes(axes, far)
     ends = []
-    for number, (seconds, share) in curves.items():
+    for name, (number, (seconds, share)) in zip(names, curves.items(), strict=True):
         # A curve rises after the share that it has reached, so the last point is not its end.
         reached = np.concatenate(([0.0], nines(share)))
         x = np.minimum(np.repeat(reached, 2)[1:-1], far)
         y = np.repeat(np.maximum(seconds, 1e-6), 2)
         axes.plot(x, y, color=canvas.colour(number), lw=1.8)
-        ends.append((float(y[x < far][-1]), summary.pools[number].name))
-    low, high = axes.get_ylim()
-    axes.set_ylim(10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high)))
+        ends.append((float(y[x < far][-1]), name))
+    low, high = np.log10(axes.dataLim.intervaly)
+    axes.set_ylim(10 ** np.floor(low), 10 ** max(np.ceil(high), np.floor(low) + 1))
     styles = [{"color": canvas.colour(number), "lw": 2.5} for number in curves]
     canvas.label_ends(axes, ends, styles)
     return figure

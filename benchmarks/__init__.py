@@ -1,0 +1,1 @@
+"""What the tool itself costs and how exact it is; each benchmark prints one JSON object."""

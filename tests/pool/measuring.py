@@ -1,0 +1,148 @@
+"""A measured engine on SQLite, and a clock that moves only when it is told to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import gevent
+import pytest
+from gevent import Greenlet
+from sqlalchemy import Engine, QueuePool, create_engine
+
+from loadtest.interval import Interval
+from loadtest.pool.measure import measure
+from loadtest.pool.recorder import Recorder
+
+MILLISECOND = 1_000_000
+
+
+class Clock:
+    """Nanoseconds, as `perf_counter_ns` gives them."""
+
+    def __init__(self) -> None:
+        self.now = 10**15
+
+    def __call__(self) -> int:
+        return self.now
+
+    def forward(self, milliseconds: int) -> None:
+        """Let time pass."""
+        self.now += milliseconds * MILLISECOND
+
+
+class Connection(sqlite3.Connection):
+    """A connection that knows whether it is open; `lives` are all that are."""
+
+    lives: set[int]
+
+    def close(self) -> None:
+        self.lives.discard(id(self))
+        super().close()
+
+
+class Bench:
+    """An engine whose pool is measured by a clock that stands still; `with` puts all back.
+
+    connecting, resetting, pinging: how long each takes (ms). refuse: an error that connecting
+    raises. alive: what a ping answers. hang: "connecting" or "pinging", which then never ends.
+    """
+
+    def __init__(self, *, poolclass: Any = QueuePool, **pool: Any) -> None:
+        self.clock = Clock()
+        self.connecting, self.resetting, self.pinging = 1, 0, 0
+        self.refuse: Exception | None = None
+        self.alive = True
+        self.hang = ""
+        self.lives: set[int] = set()
+        self._patches = pytest.MonkeyPatch()
+        for module in ("measure", "recorder"):
+            self._patches.setattr(f"loadtest.pool.{module}.clock", self.clock)
+        self.engine = create_engine("sqlite://", creator=self._create, poolclass=poolclass, **pool)
+        self.engine.dialect.do_rollback = self._reset  # type: ignore[method-assign]
+        self.engine.dialect.do_ping = self._ping  # type: ignore[method-assign]
+        # What the first connection of an engine asks of the database is not looked at here.
+        self.engine.connect().close()
+        self.engine.dispose()
+        self.recorder = Recorder("p1")
+        measure(self.engine, self.recorder)
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.engine.dispose()
+        self._patches.undo()
+
+    def take(self) -> Any:
+        """Check a connection out."""
+        return self.engine.raw_connection()
+
+    def begin_to_take(self) -> Greenlet:
+        """A user who checks a connection out and waits where it must."""
+        return waiting(self.take)
+
+    def forward(self, milliseconds: int) -> None:
+        """Let time pass."""
+        self.clock.forward(milliseconds)
+
+    def cut(self) -> Interval:
+        """What was measured since the last cut."""
+        return self.recorder.cut("measured")
+
+    def _create(self) -> Connection:
+        self._take_time("connecting")
+        if self.refuse:
+            raise self.refuse
+        connection = sqlite3.connect(":memory:", check_same_thread=False, factory=Connection)
+        connection.lives = self.lives
+        self.lives.add(id(connection))
+        return connection
+
+    def _reset(self, dbapi_connection: Any) -> None:
+        self.forward(self.resetting)
+        dbapi_connection.rollback()
+
+    def _ping(self, dbapi_connection: Any) -> bool:
+        self._take_time("pinging")
+        return self.alive
+
+    def _take_time(self, action: str) -> None:
+        self.forward(getattr(self, action))
+        if self.hang == action:
+            gevent.sleep(3600)
+
+
+def waiting(work: Callable[[], Any]) -> Greenlet:
+    """A user who works as far as it comes without waiting for another."""
+    user = gevent.spawn(work)
+    others_go_on()
+    return user
+
+
+def others_go_on() -> None:
+    """Let all users go on as far as they come."""
+    for _ in range(5):
+        gevent.sleep(0)
+
+
+def use_once(engine: Engine) -> None:
+    """Check a connection out and give it back."""
+    engine.raw_connection().close()
+
+
+def milliseconds(interval: Interval, name: str) -> float:
+    """The sum of what a histogram of an interval measured."""
+    return interval.histograms[name].sum / MILLISECOND if name in interval.histograms else 0
+
+
+def counted(interval: Interval) -> dict[str, int]:
+    """The counters of an interval that are not zero, without the CPU time."""
+    return {name: n for name, n in sorted(interval.counters.items()) if n and name != "cpu"}

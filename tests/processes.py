@@ -1,0 +1,165 @@
+"""Commands that run beside a test, watched from outside, and all that they leave behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.conftest import ROOT, without_database
+
+# How long to wait for something before the test is given up: no measure of anything.
+PATIENCE_SECONDS = 90
+MARK = "LOADTEST_TEST_MARK"
+
+T = TypeVar("T")
+Sample = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Running:
+    """A command under way in the background, its output in a file.
+
+    Whatever it starts carries a mark in its environment, so that no descendant is lost.
+    """
+
+    def __init__(self, log: Path, *command: Any, env: Mapping[str, str] | None = None) -> None:
+        self.log, self.mark = log, uuid.uuid4().hex
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env={**without_database(), **(env or {}), MARK: self.mark},
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        """All that it has said so far."""
+        return self.log.read_text(errors="replace")
+
+    def signal(self, number: int) -> None:
+        """Send a signal to this process alone, not to its children."""
+        os.kill(self.process.pid, number)
+
+    def wait(self) -> int:
+        """Its exit code."""
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def until(self, condition: Callable[[], T], what: str) -> T:
+        """What the condition gives once it holds; fails when the process ends before that."""
+        return until(condition, what, lambda: self.process.poll() is None, lambda: self.output)
+
+    def alive(self) -> list[psutil.Process]:
+        """This process and everything it has started, as far as still there."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def gone(self) -> bool:
+        """Whether nothing is left of it."""
+        return not self.alive()
+
+    def kill(self) -> None:
+        """Kill it and everything it has started."""
+        while left := self.alive():
+            for process in left:
+                process.kill()
+            psutil.wait_procs(left, timeout=1)
+        self.process.wait()
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(MARK) == self.mark
+        except psutil.Error:
+            return False
+
+
+@contextmanager
+def running(log: Path, *command: Any, env: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """A command that runs as long as the block lasts."""
+    process = Running(log, *command, env=env)
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def locust_command(*arguments: Any) -> list[str]:
+    """The command line of Locust as a person would type it."""
+    return [sys.executable, "-m", "locust", *map(str, arguments)]
+
+
+def loadtest_command(*arguments: Any) -> list[str]:
+    """The command line of the tool."""
+    return [sys.executable, "-m", "loadtest", *map(str, arguments)]
+
+
+def run_locust(log: Path, *arguments: Any, env: Mapping[str, str] | None = None) -> Running:
+    """Locust, run to its end."""
+    with running(log, *locust_command(*arguments), env=env) as process:
+        process.wait()
+        until(process.gone, "everything that Locust started to end")
+        return process
+
+
+def until(
+    condition: Callable[[], T],
+    what: str,
+    possible: Callable[[], bool] = lambda: True,
+    context: Callable[[], str] = str,
+) -> T:
+    """What the condition gives once it holds; fails when it cannot hold any more."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        hope = possible() and time.monotonic() < deadline
+        if result := condition():
+            return result
+        if not hope:
+            raise AssertionError(f"waited in vain for {what}\n{context()[-3000:]}")
+        time.sleep(0.05)
+
+
+def stop_with(process: Running, number: signal.Signals) -> int:
+    """Send a signal and wait until the process and everything it started is gone."""
+    process.signal(number)
+    code = process.wait()
+    until(process.gone, "everything to end", context=lambda: f"{process.alive()}{process.output}")
+    return code
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def fetch(address: str) -> str:
+    """The body of a page; empty where nobody answers."""
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
+
+
+def samples(exposition: str) -> dict[Sample, float]:
+    """The samples of a page of metrics by name and sorted labels."""
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(exposition)
+        for sample in family.samples
+    }

@@ -1,0 +1,132 @@
+"""The page: self-contained, escaped, complete."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from loadtest.report.render import render
+from tests.analysis.builders import SECOND, experiment, interval, run, steady
+
+VOID = {"meta", "link", "br", "img", "hr", "input", "wbr", "source"}
+
+
+class _Page(HTMLParser):
+    """Collects tags and texts, and complains of tags that are not closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = experiment(tmp_path_factory.mktemp("results"), rounds=3)
+    render([folder], folder)
+    return (folder / "report.html").read_text()
+
+
+def test_nothing_comes_from_elsewhere(text: str) -> None:
+    """Every reference is into the page itself; namespaces are names, no addresses."""
+    page = _Page(text)
+    for _, attributes in page.tags:
+        for name in ("src", "href", "xlink:href", "action", "srcset", "poster", "data"):
+            value = attributes.get(name)
+            assert value is None or value.startswith("#") or value == "data:,"
+    assert not {tag for tag, _ in page.tags} & {"script", "iframe", "object", "embed", "base"}
+    assert not re.search(r"@import|url\((?!#)", text)
+    addresses = set(re.findall(r"https?://[^\s\"'<>)]+", text))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+
+
+def test_identifiers_occur_once(text: str) -> None:
+    identifiers = [value for _, attributes in _Page(text).tags if (value := attributes.get("id"))]
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_what_is_recommended_can_be_pasted(text: str) -> None:
+    assert "<code>engine = create_engine(url, pool_size=20, max_overflow=0)</code>" in text
+    assert "<h1>hot-row</h1>" in text
+    assert "300 users · 3 rounds of 5 s each · 10.11.6-MariaDB · 15 June 2025" in text
+
+
+def test_every_figure_has_a_text_in_its_place(text: str) -> None:
+    labels = [attributes for _, attributes in _Page(text).tags if attributes.get("role") == "img"]
+    assert len(labels) == 5
+    assert all(len(label["aria-label"] or "") > 40 for label in labels)
+
+
+def test_errors_and_findings_are_shown(text: str) -> None:
+    assert re.search(r'<th scope="row">deadlocks</th><td>\d+</td><td class="chosen">\d+</td>', text)
+    assert "of requests failed with deadlocks" in text
+    assert 'role="alert"' not in text
+
+
+def test_names_are_text_and_no_markup(tmp_path: Path) -> None:
+    evil = "<script>alert('x')</script>$\\frac{"
+    counters = {"requests": 9, "failures": 3, "errors.<b>": 3}
+    parts = [interval(counters=counters, wait=[3], gauges={"open": 3})]
+    settings = {"name": evil, "poolclass": "<i>", "pool_size": 3, "max_overflow": 0}
+    more = {"name": evil, "command": evil, "versions": {evil: evil}, "host": {"platform": evil}}
+    one = run(tmp_path, parts)
+    header = {**one.header, **more, "pool": settings}
+    one.path.write_text(
+        one.path.read_text().replace(_line(one.header), _line(header)), encoding="utf-8"
+    )
+    render([tmp_path], tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert _line(header) in one.path.read_text()
+    assert "<script" not in text
+    assert "<b></b>" not in text
+    assert text.count("&lt;script&gt;") > 5
+    _Page(text)
+
+
+def _line(header: object) -> str:
+    return json.dumps(header, separators=(",", ":"))
+
+
+def test_an_invalid_pool_is_said_on_top(tmp_path: Path) -> None:
+    steady(tmp_path, "5+10", [700, 701])
+    busy = [interval(counters={"requests": 9000, "cpu": SECOND})]
+    run(tmp_path, busy, "20+0")
+    render([tmp_path], tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    banner = text[text.index('role="alert"') : text.index('class="verdict')]
+    assert "Part of this measurement is not valid" in banner
+    assert "<b>20+0:</b> The load generator used 90 % of its core or more in 100 %" in banner
+    assert "create_engine" not in text
+    assert "20+0<small>not valid</small></th>" in text
+    assert "<h3>5+10 does 700 requests per second</h3>" in text
+
+
+def test_lower_bounds_are_marked(tmp_path: Path) -> None:
+    parts = [interval(counters={"requests": 50}, wait=[2] * 50, unfinished=[1900] * 50)]
+    run(tmp_path, parts)
+    render([tmp_path], tmp_path)
+    assert "<td>≥ 1.90 s</td>" in (tmp_path / "report.html").read_text()
+
+
+def test_settings_beyond_the_sizes_are_shown_where_they_differ(tmp_path: Path) -> None:
+    steady(tmp_path, "a:pool_size=20,pool_timeout=2", [700], started=1)
+    steady(tmp_path, "b:20+10", [701], started=2)
+    render([tmp_path], tmp_path)
+    text = re.sub(r">\s+<", "><", (tmp_path / "report.html").read_text())
+    assert '<th scope="row">pool_timeout</th><td>2</td><td>30</td>' in text
+    assert "pool_pre_ping" not in text

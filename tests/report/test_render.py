@@ -1,0 +1,143 @@
+"""From run files to a report."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from loadtest.errors import UsageError
+from loadtest.report.render import render
+from tests.analysis.builders import experiment, interval, run, steady
+
+FIGURES = {"throughput.svg", "waits.svg", "phases.svg", "connections.svg", "errors.svg"}
+
+
+def test_a_whole_experiment_leaves_all_it_should(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    begin = time.perf_counter()
+    summary = render([experiment(tmp_path / "in")], out)
+    assert time.perf_counter() - begin < 10
+    assert {path.name for path in out.iterdir()} == {"summary.json", "report.html", "figures"}
+    assert {path.name for path in (out / "figures").iterdir()} == FIGURES
+    assert json.loads((out / "summary.json").read_text()) == summary.to_json()
+    assert [pool.name for pool in summary.pools] == ["default", "20+0", "seed"]
+    assert summary.pool("20+0").throughput.per_second == pytest.approx(689, rel=0.05)
+    assert summary.pool("seed").errors.rate == pytest.approx(142 / 224, rel=0.1)
+    assert summary.verdict.recommended == "20+0"
+
+
+def test_figures_are_sound_svg_with_a_title(tmp_path: Path) -> None:
+    render([experiment(tmp_path, rounds=2)], tmp_path)
+    for path in (tmp_path / "figures").iterdir():
+        root = ElementTree.parse(path).getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        first = root.find("{http://www.w3.org/2000/svg}text")
+        assert first is not None
+        assert len(first.text or "") > 20
+
+
+def test_rendering_again_is_the_same_and_leaves_no_old_figures(tmp_path: Path) -> None:
+    experiment(tmp_path, rounds=2)
+    render([tmp_path], tmp_path)
+    before = (tmp_path / "report.html").read_bytes()
+    (tmp_path / "figures" / "old.svg").write_text("<svg/>")
+    render([tmp_path], tmp_path)
+    assert (tmp_path / "report.html").read_bytes() == before
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == FIGURES
+
+
+def test_a_run_cut_off_in_the_middle_of_a_line_is_read_as_far_as_it_is_sound(
+    tmp_path: Path,
+) -> None:
+    [one] = steady(tmp_path, "20+0", [700], seconds=4)
+    lines = one.path.read_bytes().splitlines(keepends=True)
+    one.path.write_bytes(b"".join(lines[:3]) + lines[3][:200])
+    summary = render([tmp_path], tmp_path)
+    pool = summary.pool("20+0")
+    assert (pool.seconds, pool.throughput.per_second) == (2.0, 700.0)
+    assert {finding.evidence["problem"].split(" (")[0] for finding in pool.findings} == {
+        "line 4 is damaged",
+        "interrupted: the file has no footer",
+    }
+    assert "20+0-1.jsonl: line 4 is damaged" in (tmp_path / "report.html").read_text()
+
+
+def test_a_file_that_is_no_run_is_named_and_left_out(tmp_path: Path) -> None:
+    steady(tmp_path, "20+0", [700])
+    (tmp_path / "runs" / "broken.jsonl").write_text("nonsense\n")
+    (tmp_path / "experiment.json").write_text("{")
+    summary = render([tmp_path], tmp_path)
+    first, second = summary.experiment["problems"]
+    assert first.endswith("broken.jsonl is not a run of this tool: its first line is no header")
+    assert "experiment.json cannot be read" in second
+    assert "broken.jsonl is not a run of this tool" in (tmp_path / "report.html").read_text()
+
+
+def test_no_readable_run_at_all_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "broken.jsonl").write_text("nonsense\n")
+    with pytest.raises(UsageError, match="is not a run of this tool"):
+        render([tmp_path], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    steady(tmp_path, "20+0", [700])
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(UsageError, match="cannot write the report"):
+        render([tmp_path], tmp_path / "out")
+
+
+@pytest.mark.parametrize("parts", [[], [interval(period="warmup")], [interval(unfinished=[5])]])
+def test_runs_that_say_next_to_nothing_still_have_a_report(
+    tmp_path: Path, parts: list[object]
+) -> None:
+    run(tmp_path, parts, reason=None)  # type: ignore[arg-type]
+    summary = render([tmp_path], tmp_path)
+    assert not summary.pools[0].valid
+    assert "not valid" in (tmp_path / "report.html").read_text()
+
+
+def test_single_runs_of_several_folders_are_read_together(tmp_path: Path) -> None:
+    steady(tmp_path / "a", "20+0", [700], started=1)
+    [other] = steady(tmp_path / "b", "5+10", [300], started=2)
+    summary = render([tmp_path / "a", other.path], tmp_path / "out")
+    assert [pool.name for pool in summary.pools] == ["20+0", "5+10"]
+    assert summary.verdict.recommended is None
+
+
+def test_a_reader_never_sees_half_a_summary(tmp_path: Path) -> None:
+    """It is written beside and moved: a reader that has it open keeps the whole old one."""
+    steady(tmp_path, "20+0", [700])
+    (tmp_path / "summary.json").write_text("the old one")
+    with (tmp_path / "summary.json").open() as old:
+        render([tmp_path], tmp_path)
+        assert old.read() == "the old one"
+
+
+def test_the_report_loads_nothing_of_the_measuring_half() -> None:
+    code = (
+        "import pkgutil, sys, loadtest.analysis, loadtest.report\n"
+        "for package in (loadtest.analysis, loadtest.report):\n"
+        "    for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
+        "        __import__(module.name)\n"
+        "assert 'loadtest.report.figures.waits' in sys.modules\n"
+        "found = {name.split('.')[0] for name in sys.modules}\n"
+        "found |= {'.'.join(name.split('.')[:2]) for name in sys.modules}\n"
+        "measuring = {f'loadtest.{room}' for room in ('pool', 'load', 'database', 'live')}\n"
+        "print(*sorted(found & ({'locust', 'gevent', 'sqlalchemy', 'matplotlib'} | measuring)))\n"
+    )
+    root = Path(__file__).parents[2]
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert result.stdout.strip() == ""

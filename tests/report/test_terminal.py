@@ -1,0 +1,58 @@
+"""The table at the end of a command."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from loadtest.analysis.values import Summary
+from loadtest.report.render import render
+from loadtest.report.terminal import print_summary
+from tests.analysis.builders import SECOND, experiment, interval, run
+
+
+@pytest.fixture(scope="module")
+def summary(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    folder = experiment(tmp_path_factory.mktemp("results"))
+    return render([folder], folder)
+
+
+def _printed(summary: Summary, **how: object) -> str:
+    file = how.pop("file", io.StringIO())
+    print_summary(summary, Console(file=file, width=80, **how))  # type: ignore[arg-type]
+    return file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_in_a_pipe_it_is_plain_text(summary: Summary) -> None:
+    text = _printed(summary)
+    lines = text.splitlines()
+    heading = "pool ok/s 95 % interval wait p95 task p95 conns errors CPU"
+    assert lines[0].split() == heading.split()
+    assert lines[2].startswith("20+0 ")
+    assert "\x1b" not in text
+    assert not set(text) & set("─│┃━")
+    assert max(map(len, lines)) <= 80
+    assert "Set pool_size=20, max_overflow=0:" in text
+
+
+def test_on_a_terminal_the_recommended_pool_stands_out(summary: Summary) -> None:
+    text = _printed(summary, force_terminal=True, color_system="standard")
+    assert "\x1b[1m20+0" in text.replace(" ", "")
+    assert "\x1b[1;32mSet pool_size=20" in text
+
+
+def test_where_only_ascii_can_be_written_nothing_else_is(summary: Summary) -> None:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding="ascii")
+    print_summary(summary, Console(file=file, width=80))
+    file.flush()
+    assert b" us " in raw.getvalue()
+
+
+def test_brackets_in_names_are_no_markup(tmp_path: Path) -> None:
+    one = run(tmp_path, [interval(counters={"requests": 9, "cpu": SECOND})])
+    one.path.write_text(one.path.read_text().replace('"name":"20+0"', '"name":"[red]a[/x]"'))
+    text = _printed(render([tmp_path], tmp_path))
+    assert "[red]a[/x]" in text
+    assert "(invalid)" in text

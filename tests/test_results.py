@@ -1,0 +1,249 @@
+"""A run's file tells everything that happened up to the moment at which it was cut off."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from loadtest.errors import LoadtestError, UsageError
+from loadtest.interval import Distribution, Gauge, Interval, SlowCheckout
+from loadtest.results import FORMAT, Run, RunWriter, find_runs, new_folder, read_run
+
+HEADER = {"pool": {"name": "20+0"}, "load": {"users": 3}, "scenario": "café"}
+TOTALS = {"counters": {"checkouts": 6}}
+
+
+def interval(number: int) -> Interval:
+    """One of a few intervals that have something of everything."""
+    return Interval(
+        second=1_750_000_000 + number,
+        process="p1",
+        period="warmup" if number == 0 else "measured",
+        counters=Counter(checkouts=number),
+        gauges={"open": Gauge(5, 1, 2, 2)},
+        histograms={"wait": Distribution.of([1000 * number, 1_000_000])},
+        unfinished=Distribution.of([7]),
+        slowest=[SlowCheckout(1_000_000, task="Buy")],
+    )
+
+
+INTERVALS = [interval(number) for number in range(4)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A run's file from header to footer."""
+    path = tmp_path_factory.mktemp("whole") / "runs" / "20+0-1.jsonl"
+    writer = RunWriter(path, HEADER)
+    for one in INTERVALS:
+        writer.add(one)
+    writer.close("finished", TOTALS)
+    return path
+
+
+def read_bytes(content: bytes, folder: Path) -> Run:
+    path = folder / "run.jsonl"
+    path.write_bytes(content)
+    return read_run(path)
+
+
+def test_a_run_reads_back_as_it_was_written(whole):
+    run = read_run(whole)
+    assert run.header == {"type": "header", "format": FORMAT, **HEADER}
+    assert run.intervals == INTERVALS
+    assert run.footer == {"type": "footer", "reason": "finished", "totals": TOTALS}
+    assert run.problems == ()
+    assert run.finished
+    assert run.pool_name == "20+0"
+    assert run.path == whole
+
+
+def test_the_header_comes_first_and_the_footer_last(whole):
+    types = [json.loads(line)["type"] for line in whole.read_text().splitlines()]
+    assert types == ["header", *["interval"] * 4, "footer"]
+
+
+def test_the_warm_up_is_read_but_not_measured(whole):
+    assert list(read_run(whole).measured()) == INTERVALS[1:]
+
+
+def test_every_line_is_in_the_file_as_soon_as_it_is_added(tmp_path):
+    path = tmp_path / "run.jsonl"
+    writer = RunWriter(path, HEADER)
+    assert read_run(path).header["pool"] == HEADER["pool"]
+    for number, one in enumerate(INTERVALS, start=1):
+        writer.add(one)
+        assert read_run(path).intervals == INTERVALS[:number]
+    assert not read_run(path).finished
+    writer.close("stopped", {})
+    assert read_run(path).finished
+
+
+def test_a_file_cut_at_any_byte_is_read_as_far_as_it_is_sound(whole, tmp_path):
+    content = whole.read_bytes()
+    ends = [at for at, byte in enumerate(content) if byte == ord("\n")]
+    for size in range(ends[0], len(content)):
+        run = read_bytes(content[:size], tmp_path)
+        # A line is sound when only its line end is missing.
+        sound = sum(end <= size for end in ends)
+        torn = size not in ends and size - 1 not in ends
+        assert run.intervals == INTERVALS[: min(sound - 1, 4)]
+        assert run.finished == (sound == len(ends))
+        expected = [f"line {sound + 1} is damaged"] if torn else []
+        expected += [] if run.finished else ["interrupted: the file has no footer"]
+        assert list(run.problems) == expected
+
+
+def test_a_file_cut_in_its_header_is_no_run(whole, tmp_path):
+    content = whole.read_bytes()
+    for size in range(content.index(b"\n")):
+        with pytest.raises(UsageError, match="is not a run of this tool"):
+            read_bytes(content[:size], tmp_path)
+
+
+@settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_hole_in_a_file_costs_the_lines_it_touches_and_no_more(whole, tmp_path, data):
+    content = whole.read_bytes()
+    begin = data.draw(st.integers(content.index(b"\n") + 1, len(content)))
+    size = data.draw(st.integers(1, 300))
+    run = read_bytes(content[:begin] + b"\0" * size + content[begin + size :], tmp_path)
+    touched = content[begin : begin + size].count(b"\n") + 1
+    assert len(run.intervals) >= 4 - touched
+    assert all(one in INTERVALS for one in run.intervals)
+    assert run.problems
+
+
+@settings(
+    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_no_wrong_byte_breaks_the_reader(whole, tmp_path, data):
+    content = bytearray(whole.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        run = read_bytes(bytes(content), tmp_path)
+    except UsageError:
+        return
+    assert len(run.intervals) >= 2  # without its line end a line takes the next one with it
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[]", b"7", b"null", b'{"type":"interval"}', b'{"type":"else"}', b"{}", b"\xff\xfe", b""],
+)
+def test_a_line_that_is_no_record_is_named_and_left_out(whole, tmp_path, line):
+    lines = whole.read_bytes().splitlines()
+    lines[2] = line
+    run = read_bytes(b"\n".join(lines), tmp_path)
+    assert run.intervals == [INTERVALS[0], *INTERVALS[2:]]
+    assert run.finished
+    assert [problem.split(" (")[0] for problem in run.problems] == ["line 3 is damaged"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"hello", b"[]\n", b'{"type":"interval"}\n', b"\x89PNG\r\n\x1a\n"]
+)
+def test_a_file_that_is_no_run_is_refused(tmp_path, content):
+    with pytest.raises(UsageError, match=r"run\.jsonl is not a run of this tool"):
+        read_bytes(content, tmp_path)
+
+
+def test_a_run_of_another_format_is_refused_with_both_versions(tmp_path):
+    with pytest.raises(UsageError, match="has format 99; this version reads 1"):
+        read_bytes(b'{"type":"header","format":99}\n', tmp_path)
+
+
+def test_a_run_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"cannot read .*none\.jsonl: No such file"):
+        read_run(tmp_path / "none.jsonl")
+
+
+# ---- Where nothing can be written
+
+
+def test_a_result_file_below_a_file_is_a_mistake_of_usage(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"cannot write the result file .*file/runs/a\.jsonl"):
+        RunWriter(tmp_path / "file" / "runs" / "a.jsonl", HEADER)
+
+
+def test_a_result_file_that_is_a_folder_is_a_mistake_of_usage(tmp_path):
+    with pytest.raises(UsageError, match="Is a directory"):
+        RunWriter(tmp_path, HEADER)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the file that could not be written
+def test_a_full_disk_is_named():
+    with pytest.raises(LoadtestError, match=r"cannot write .*/dev/full: No space left on device"):
+        RunWriter(Path("/dev/full"), HEADER)
+
+
+# ---- Folders
+
+
+def test_a_new_folder_is_named_after_the_experiment_and_the_time(tmp_path):
+    folder = new_folder(tmp_path / "reports", "hot-row")
+    name, _, stamp = folder.name.partition("hot-row-")
+    assert (name, len(stamp)) == ("", len("20250615-120000"))
+    assert stamp.replace("-", "").isdigit()
+    assert (folder / "runs").is_dir()
+
+
+def test_latest_points_at_the_newest_folder_wherever_all_of_it_is_moved(tmp_path):
+    reports = tmp_path / "reports"
+    new_folder(reports, "first")
+    second = new_folder(reports, "second")
+    moved = reports.rename(tmp_path / "moved")
+    assert (moved / "latest").is_symlink()
+    assert (moved / "latest").resolve() == moved / second.name
+
+
+def test_folders_made_in_the_same_second_do_not_mix(tmp_path):
+    folders = {new_folder(tmp_path, "hot-row") for _ in range(5)}
+    assert len(folders) == 5
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "latest") == sorted(
+        folder.name for folder in folders
+    )
+
+
+def test_a_folder_below_a_file_is_a_mistake_of_usage(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"cannot make a .*/file: Not a directory"):
+        new_folder(tmp_path / "file", "hot-row")
+
+
+@pytest.fixture
+def results(tmp_path) -> Path:
+    """A folder as an experiment leaves it."""
+    (tmp_path / "runs").mkdir()
+    for name in ("b-1.jsonl", "a-2.jsonl", "a-1.jsonl", "a-1.log"):
+        (tmp_path / "runs" / name).touch()
+    (tmp_path / "summary.json").touch()
+    return tmp_path
+
+
+def test_the_runs_of_a_folder_are_found_in_order(results):
+    names = ["a-1.jsonl", "a-2.jsonl", "b-1.jsonl"]
+    assert [path.name for path in find_runs([results])] == names
+    assert [path.name for path in find_runs([results / "runs"])] == names
+
+
+def test_single_files_and_folders_can_be_mixed(results):
+    one = results / "runs" / "b-1.jsonl"
+    assert find_runs([one, results]) == [one, *find_runs([results])]
+
+
+def test_a_folder_without_runs_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"no run files there \(expected .*/runs/\*\.jsonl\)"):
+        find_runs([tmp_path])
+
+
+def test_a_path_that_is_not_there_is_named(results):
+    with pytest.raises(UsageError, match="/nowhere: no run files there"):
+        find_runs([results, results / "nowhere"])

@@ -13,7 +13,7 @@ from rich.console import Console
 from loadtest import __version__
 from loadtest.config import Experiment, LoadConfig, parse_pool, read_experiment, validated
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.results import new_folder
+from loadtest.results import folder_of, new_folder
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 
@@ -156,7 +156,7 @@ def report(
     """
     from loadtest.report.render import render
 
-    folder = out or (result[0] if result[0].is_dir() else result[0].parent)
+    folder = out or folder_of(result[0])
     summary = render(result, folder)
     if not quiet:
         _print_result(summary, folder)
@@ -215,10 +215,10 @@ def _conduct(experiment: Experiment, database_url: str, results: Path, quiet: bo
     console = Console(stderr=True)
     if not (database_url or quiet):
         console.print("[dim]No --database-url given: starting a private MariaDB[/]")
-    with database(database_url, experiment) as url:
+    with database(database_url, experiment) as at:
         folder = new_folder(results, experiment.name)
         with RunProgress(console, list(plans(experiment)), quiet=quiet) as progress:
-            complete = run_all(experiment, url, folder, progress)
+            complete = run_all(experiment, at, folder, progress)
     if not complete:
         console.print("[yellow]Interrupted: the report has what was measured until then[/]")
     summary = render([folder], folder)

@@ -181,7 +181,7 @@ class Experiment(_Strict):
         seconds = self.load.warmup + self.load.duration
         if seconds % 1:
             raise ValueError(
-                f"load: warm-up and duration are {seconds:g} s together; Locust counts whole seconds"
+                f"load: warm-up and duration are {seconds:g} s together; write whole seconds"
             )
         return self
 

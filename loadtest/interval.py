@@ -7,7 +7,7 @@ does not matter. Histograms are HdrHistograms of whole microseconds with two sig
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -171,21 +171,13 @@ class Interval:
 
     def then(self, later: Interval) -> Interval:
         """The interval that covers this one and a later one of the same process."""
-        zero = Gauge()
-        names = self.gauges.keys() | later.gauges.keys()
-        gauges = {
-            n: self.gauges.get(n, zero).then(later.gauges.get(n, zero)) for n in sorted(names)
-        }
+        gauges = _together(self.gauges, later.gauges, Gauge.then)
         length = self.length + later.length
         return _joined(self, later, gauges, length, Distribution() + later.unfinished)
 
     def beside(self, other: Interval) -> Interval:
         """The interval of two processes together in the same second."""
-        zero = Gauge()
-        names = self.gauges.keys() | other.gauges.keys()
-        gauges = {
-            n: self.gauges.get(n, zero).beside(other.gauges.get(n, zero)) for n in sorted(names)
-        }
+        gauges = _together(self.gauges, other.gauges, Gauge.beside)
         length = max(self.length, other.length)
         return _joined(self, other, gauges, length, self.unfinished + other.unfinished)
 
@@ -193,8 +185,7 @@ class Interval:
         """`then` in place, for running totals."""
         self.length += later.length
         self.counters.update(later.counters)
-        for name, gauge in later.gauges.items():
-            self.gauges[name] = self.gauges[name].then(gauge) if name in self.gauges else gauge
+        self.gauges = _together(self.gauges, later.gauges, Gauge.then)
         for name, distribution in later.histograms.items():
             self.histograms.setdefault(name, Distribution()).add(distribution)
         self.unfinished = later.unfinished
@@ -245,6 +236,14 @@ def total(intervals: Iterable[Interval]) -> Interval:
             result = Interval(interval.second, interval.process, interval.period, 0)
         result.absorb(interval)
     return result or Interval(0, length=0)
+
+
+def _together(
+    one: dict[str, Gauge], other: dict[str, Gauge], join: Callable[[Gauge, Gauge], Gauge]
+) -> dict[str, Gauge]:
+    """All gauges of both; one that only one side has stays as it is."""
+    both = one.keys() & other.keys()
+    return {**one, **other, **{name: join(one[name], other[name]) for name in both}}
 
 
 def _joined(

@@ -145,6 +145,13 @@ def _point_latest_at(folder: Path) -> None:
     fresh.replace(folder.parent / "latest")
 
 
+def folder_of(path: Path) -> Path:
+    """The folder of results that a path belongs to: itself, or the one that a run file is in."""
+    if path.is_dir():
+        return path
+    return path.parent.parent if path.parent.name == "runs" else path.parent
+
+
 def find_runs(paths: Sequence[Path]) -> list[Path]:
     """The run files among some files and result folders, in order of their names.
 

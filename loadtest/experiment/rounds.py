@@ -8,14 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import URL
-
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database import preflight
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
 from loadtest.errors import LoadtestError
-from loadtest.experiment.run import Plan, run
+from loadtest.experiment.run import Database, Plan, run
 from loadtest.interval import Interval
 
 # What a run needs besides its load: starting Locust, preparing tables, draining.
@@ -58,7 +56,7 @@ def expected_seconds(experiment: Experiment) -> float:
 
 
 @contextmanager
-def database(given: str, experiment: Experiment) -> Iterator[URL]:
+def database(given: str, experiment: Experiment) -> Iterator[Database]:
     """The database of an experiment: the one given, else a private one for as long as this lasts.
 
     Raises UsageError if it cannot be used or the file limit is too low for what is to run.
@@ -69,13 +67,13 @@ def database(given: str, experiment: Experiment) -> Iterator[URL]:
     if given:
         url = database_url(given)
         preflight.look(url)
-        yield url
+        yield Database(url, private=False)
         return
     with PrivateServer(most) as server:
-        yield server.url
+        yield Database(server.url, private=True)
 
 
-def run_all(experiment: Experiment, url: URL, folder: Path, progress: Progress) -> bool:
+def run_all(experiment: Experiment, at: Database, folder: Path, progress: Progress) -> bool:
     """Do all runs of an experiment; False if somebody interrupted it.
 
     A run that measures nothing is reported to `progress`, and the others go on. Raises
@@ -86,7 +84,7 @@ def run_all(experiment: Experiment, url: URL, folder: Path, progress: Progress) 
     for number, plan in enumerate(plans(experiment)):
         progress.begin(plan)
         try:
-            run(plan, url, folder, progress.interval)
+            run(plan, at, folder, progress.interval)
         except LoadtestError as error:
             if number == 0:
                 raise

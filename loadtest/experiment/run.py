@@ -29,6 +29,14 @@ Watch = Callable[[Interval], None]
 
 
 @dataclass(frozen=True)
+class Database:
+    """Where an experiment runs: its address, and whether the tool started it."""
+
+    url: URL
+    private: bool
+
+
+@dataclass(frozen=True)
 class Plan:
     """What one run does: which experiment, which of its pools, which round."""
 
@@ -74,7 +82,7 @@ def _pool_options(pool: PoolConfig) -> dict[str, object]:
     }
 
 
-def run(plan: Plan, url: URL, folder: Path, watch: Watch) -> Run:
+def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     """Run it and read its result file; `watch` sees every interval as it comes.
 
     Raises LoadtestError with the end of Locust's log if nothing was measured. On an interrupt the
@@ -83,9 +91,10 @@ def run(plan: Plan, url: URL, folder: Path, watch: Watch) -> Run:
     path = plan.file_in(folder)
     log = path.with_suffix(".log")
     extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
+    extra += ["--private-server"] if database.private else []
     command = [sys.executable, "-m", "locust", *plan.arguments(), *extra]
     # The password goes through the environment: arguments are in everybody's process list.
-    environment = {**os.environ, "LOADTEST_DATABASE_URL": url.render_as_string(False)}
+    environment = {**os.environ, "LOADTEST_DATABASE_URL": database.url.render_as_string(False)}
     with log.open("wb") as output:
         kept = keeper.keep(command, environment=environment, output=output)
         try:

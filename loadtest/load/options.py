@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.config import LoadConfig, PoolConfig, parse_duration, validated
+from loadtest.config import PoolConfig, parse_duration, validated
+from loadtest.errors import UsageError
 
 ISOLATION_LEVELS = [
     "READ UNCOMMITTED",
@@ -16,7 +17,14 @@ ISOLATION_LEVELS = [
     "SERIALIZABLE",
     "AUTOCOMMIT",
 ]
-_NOT_REPEATED = {"database_url", "results", "metrics_port", "run_name", "round"}
+_NOT_REPEATED = {
+    "database_url",
+    "results",
+    "metrics_port",
+    "run_name",
+    "round",
+    "private_server",
+}
 _POOL_FIELDS = tuple(name for name in PoolConfig.model_fields if name != "name")
 
 
@@ -111,6 +119,13 @@ def _run_group(group: Group) -> None:
     )
     add("--run-name", default="", help="what the results are called", **hide)
     add("--round", type=int, default=1, help="which repetition this is", **hide)
+    add(
+        "--private-server",
+        action="store_true",
+        default=False,
+        help="the database was started for this run alone",
+        **hide,
+    )
 
 
 def pool_config(options: Namespace) -> PoolConfig:
@@ -132,20 +147,30 @@ def _pool_settings(options: Namespace) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def load_config(options: Namespace, users: int) -> LoadConfig:
-    """The load that the options ask for; a run without a time limit counts as an hour."""
-    data = {
-        "users": max(1, users),
+def load_facts(options: Namespace, users: int, processes: int) -> dict[str, Any]:
+    """The load that the options ask for, as a result file has it; no duration without a limit."""
+    warmup, limit = warmup_seconds(options), options.run_time
+    return {
+        "users": users,
         "spawn_rate": options.spawn_rate,
-        "duration": options.run_time or 3600,
-        "warmup": options.warmup,
+        "duration": limit - warmup if limit else None,
+        "warmup": warmup,
+        "seed": options.seed,
+        "processes": processes,
     }
-    return validated(LoadConfig, data, "load")
 
 
 def warmup_seconds(options: Namespace) -> float:
-    """How long the warm-up is, in seconds."""
-    return parse_duration(options.warmup)
+    """How long the warm-up is, in seconds; UsageError if it leaves no time to measure."""
+    try:
+        warmup = parse_duration(options.warmup)
+    except ValueError as error:
+        raise UsageError(f"--warmup: {error}") from None
+    if options.run_time and warmup >= options.run_time:
+        raise UsageError(
+            f"--warmup {warmup:g}s leaves nothing to measure of --run-time {options.run_time}s"
+        )
+    return warmup
 
 
 def repeat_command(options: Namespace, added: Added, files: list[str]) -> list[str]:

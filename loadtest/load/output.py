@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -52,6 +53,8 @@ class Output:
         if self.folder is None:
             return
         command = [sys.executable, "-m", "loadtest", "report", str(self.folder), "--quiet"]
+        if shutil.which("nice"):
+            command = ["nice", *command]  # the next run may already be measuring
         drawing = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         if wait and drawing.wait():
             logger.error("The report could not be made; try: loadtest report %s", self.folder)

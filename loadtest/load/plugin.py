@@ -146,12 +146,14 @@ class Plugin:
             logger.info("No --database-url given: starting a private MariaDB")
             self.server = PrivateServer()
             # Options are what reaches the workers; the web UI does not show this one.
+            self.options.private_server = True
             self.options.database_url = self.server.url.render_as_string(hide_password=False)
             logger.info("The private MariaDB listens on 127.0.0.1:%d", self.server.port)
         self.facts = preflight.look(self.url)
 
     def _prepare(self) -> None:
         pool = run_options.pool_config(self.options)
+        run_options.warmup_seconds(self.options)
         if self.server:
             processes = self.runner.worker_count
             self.server.check(processes * pool.connections_for(self._users(processes)))
@@ -189,27 +191,23 @@ class Plugin:
         files = [_short(Path(file)) for file in self.environment.parsed_locustfiles or []]
         classes = [cls.__name__ for cls in self.environment.user_classes]
         own = {a.dest: getattr(options, a.dest) for a in _added.scenarios}
+        users = self.runner.target_user_count or options.num_users or 1
         assert self.facts
         return Output(
             options,
             self.exporter,
             {
                 "pool": pool.model_dump(),
-                "load": self._load(options),
+                "load": run_options.load_facts(options, users, self.runner.worker_count),
                 "scenario": {"files": files, "user_classes": classes, "options": own},
                 "server": {
                     "version": self.facts.version,
-                    "private": self.server is not None,
+                    "private": options.private_server,
                     "variables": self.facts.variables,
                 },
                 "command": shlex.join(run_options.repeat_command(options, _added, files)),
             },
         )
-
-    def _load(self, options: Namespace) -> dict[str, Any]:
-        users = self.runner.target_user_count or options.num_users or 1
-        load = run_options.load_config(options, users).model_dump()
-        return {**load, "seed": options.seed, "processes": self.runner.worker_count}
 
     def _measure(self, options: Namespace, pool: PoolConfig) -> None:
         index = getattr(self.runner, "worker_index", 0)
@@ -297,7 +295,7 @@ class Plugin:
         if self.runner.state not in ("ready", "stopped"):
             self._reason = self._reason or "interrupted"
             if self.workers:
-                # Locust tells its workers to quit later; one that was told to stop would not hear it.
+                # Its workers are told to quit later; one told to stop now would not hear it.
                 self.runner.stop(send_stop_to_client=False)
             else:
                 self.runner.stop()

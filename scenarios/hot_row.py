@@ -8,7 +8,7 @@ from locust import task
 
 import time
 
-from sqlalchemy import ForeignKey, insert, update
+from sqlalchemy import ForeignKey, bindparam, insert, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from loadtest.load import PoolUser
@@ -30,6 +30,12 @@ class Order(Base):
     article_id: Mapped[int] = mapped_column(ForeignKey(Article.id))
 
 
+articles = Article.__table__
+TAKE_ONE = (
+    update(articles).where(articles.c.id == bindparam("article")).values(stock=articles.c.stock - 1)
+)
+
+
 class HotRow(PoolUser):
     metadata = Base.metadata
 
@@ -48,9 +54,7 @@ class HotRow(PoolUser):
         with self.session("buy") as session:
             session.get(Article, cart[0])
             for article in cart:
-                session.execute(
-                    update(Article).where(Article.id == article).values(stock=Article.stock - 1)
-                )
+                session.execute(TAKE_ONE, {"article": article})
             time.sleep(self.options.hot_work)  # prices, vouchers, the payment's first step
             session.add(Order(article_id=cart[0]))
             session.commit()

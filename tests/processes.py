@@ -24,6 +24,10 @@ from tests.conftest import ROOT, without_database
 PATIENCE_SECONDS = 90
 MARK = "LOADTEST_TEST_MARK"
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Tests in a shell's background ignore Ctrl-C, and their children would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 T = TypeVar("T")
 Sample = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -60,7 +64,7 @@ class Running:
         """Its exit code."""
         return self.process.wait(PATIENCE_SECONDS)
 
-    def until(self, condition: Callable[[], T], what: str) -> T:
+    def until(self, condition: Callable[[], T | None], what: str) -> T:
         """What the condition gives once it holds; fails when the process ends before that."""
         return until(condition, what, lambda: self.process.poll() is None, lambda: self.output)
 
@@ -116,7 +120,7 @@ def run_locust(log: Path, *arguments: Any, env: Mapping[str, str] | None = None)
 
 
 def until(
-    condition: Callable[[], T],
+    condition: Callable[[], T | None],
     what: str,
     possible: Callable[[], bool] = lambda: True,
     context: Callable[[], str] = str,

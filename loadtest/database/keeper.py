@@ -7,6 +7,7 @@ user.) The program part runs by path with the standard library alone, so that it
 """
 
 import os
+import pwd
 import select
 import shutil
 import signal
@@ -71,7 +72,8 @@ def _start(command: Sequence[str], user: str) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         user=user or None,
-        group=user or None,
+        # Its own group, which need not have its name: nobody's is nogroup on Debian.
+        group=pwd.getpwnam(user).pw_gid if user else None,
         extra_groups=[] if user else None,
     )
 

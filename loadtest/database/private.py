@@ -49,11 +49,13 @@ class PrivateServer:
         self.port = _free_port()
         try:
             self._install(installer)
+            # Not in the folder, which is gone as soon as the server is.
+            self._log = tempfile.TemporaryFile()
             self._kept = keeper.keep(
                 self._command(server),
                 remove=self.folder,
                 user=self.user,
-                output=subprocess.DEVNULL,
+                output=self._log,
             )
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -77,6 +79,7 @@ class PrivateServer:
     def close(self) -> None:
         """Stop the server and remove its folder."""
         keeper.stop(self._kept)
+        self._log.close()
 
     def __enter__(self) -> PrivateServer:
         return self
@@ -101,7 +104,7 @@ class PrivateServer:
         )
         if self.user:
             for path in (self.folder, start):
-                shutil.chown(path, self.user, self.user)
+                shutil.chown(path, self.user, _group_of(self.user))
         command = [
             installer,
             "--no-defaults",
@@ -116,11 +119,10 @@ class PrivateServer:
             raise LoadtestError(f"mariadb-install-db failed: {(done.stderr or done.stdout)[-500:]}")
 
     def _as_user(self) -> Mapping[str, Any]:
-        return (
-            {"user": self.user, "group": self.user, "extra_groups": [], "cwd": self.folder}
-            if self.user
-            else {"cwd": self.folder}
-        )
+        if not self.user:
+            return {"cwd": self.folder}
+        group = _group_of(self.user)
+        return {"user": self.user, "group": group, "extra_groups": [], "cwd": self.folder}
 
     def _command(self, server: str) -> list[str]:
         return [
@@ -128,7 +130,6 @@ class PrivateServer:
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
             f"--socket={self.folder / 'socket'}",
-            f"--log-error={self.folder / 'log'}",
             f"--init-file={self.folder / 'start.sql'}",
             f"--tmpdir={self.folder}",
             f"--port={self.port}",
@@ -157,15 +158,11 @@ class PrivateServer:
             else:
                 (self.folder / "start.sql").unlink()
                 return
-        log = self._log()
+        keeper.stop(self._kept)
+        self._log.seek(0)
+        log = self._log.read()[-1500:].decode(errors="replace")
         self.close()
         raise LoadtestError(f"the private MariaDB did not start; the end of its log:\n{log}")
-
-    def _log(self) -> str:
-        try:
-            return (self.folder / "log.err").read_text(errors="replace")[-1500:]
-        except OSError:
-            return "(no log was written)"
 
 
 def _connection_limit() -> int:
@@ -191,6 +188,10 @@ def _unprivileged_user() -> str | None:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
     return next((name for name in ("mysql", "nobody") if name in names), None)
+
+
+def _group_of(user: str) -> int:
+    return pwd.getpwnam(user).pw_gid
 
 
 def _free_port() -> int:

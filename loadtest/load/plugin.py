@@ -39,7 +39,7 @@ from loadtest.load.generator import watch_lag
 from loadtest.load.log import FirstOfEachKind
 from loadtest.load.output import Output
 from loadtest.load.target import Target, prepare_tables
-from loadtest.load.workers import Master, Workers
+from loadtest.load.workers import Master, Workers, end_with
 
 logger = logging.getLogger("loadtest")
 # How long a master waits for its workers' last intervals after they should have stopped.
@@ -125,6 +125,8 @@ class Plugin:
         listen.test_stop.add_listener(self._on_stop)
         listen.quitting.add_listener(self._on_quitting)
         if self.master:
+            if self.options.processes:
+                gevent.spawn(end_with, os.getppid())
             return
         self._find_database()
         if web_ui:

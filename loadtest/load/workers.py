@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -77,3 +80,13 @@ class Master:
     def last(self) -> None:
         """Say that no more intervals will come."""
         self._runner.send_message(LAST)
+
+
+def end_with(parent: int) -> None:
+    """End this worker when the process that forked it is gone, in whatever way.
+
+    Locust's own would wait for another master, for minutes.
+    """
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,6 +1,7 @@
 """What a user does with a session, on the real database, in this process."""
 
 from locust import task
+from locust.argument_parser import get_parser
 from locust.env import Environment
 from locust.event import Events
 from locust.exception import StopUser
@@ -16,7 +17,6 @@ from typing import Any
 
 import gevent
 import pytest
-from locust.argument_parser import get_parser
 from sqlalchemy import URL, select, text
 from sqlalchemy.exc import InvalidRequestError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -27,6 +27,7 @@ from loadtest.load import PoolUser
 from loadtest.load.plugin import Plugin
 from loadtest.load.target import Target, prepare_tables
 from loadtest.results import read_run
+from tests.processes import until
 
 pytestmark = pytest.mark.database
 
@@ -127,10 +128,14 @@ def test_the_connection_is_back_when_the_block_ends(scene: Scene) -> None:
 
 
 def test_an_error_passes_is_counted_by_kind_and_leaves_nothing_behind(scene: Scene) -> None:
-    with pytest.raises(ZeroDivisionError) as raised, scene.user.session("divide") as session:
-        session.add(Row(id=2))
-        session.flush()
-        _ = 1 / 0
+    def divide() -> None:
+        with scene.user.session("divide") as session:
+            session.add(Row(id=2))
+            session.flush()
+            _ = 1 / 0
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        divide()
 
     assert scene.requests[0]["exception"] is raised.value
     assert [failure for _, failure in scene.target.recorder.requests] == ["other"]
@@ -141,9 +146,12 @@ def test_an_error_passes_is_counted_by_kind_and_leaves_nothing_behind(scene: Sce
 
 
 def test_a_checkout_that_times_out_is_a_pool_timeout(scene: Scene) -> None:
-    with scene.target.engine.connect(), pytest.raises(PoolTimeout):
+    def wait() -> None:
         with scene.user.session("wait") as session:
             session.get_one(Row, 1)
+
+    with scene.target.engine.connect(), pytest.raises(PoolTimeout):
+        wait()
 
     assert [failure for _, failure in scene.target.recorder.requests] == ["pool_timeout"]
     assert scene.target.recorder.cut("measured").counters["timeouts"] == 1
@@ -153,12 +161,15 @@ def test_a_checkout_that_times_out_is_a_pool_timeout(scene: Scene) -> None:
 def test_a_lost_connection_is_an_error_of_its_kind_and_the_next_task_has_a_new_one(
     scene: Scene, admin: Any
 ) -> None:
-    with pytest.raises(OperationalError):
+    def look_after_a_kill() -> None:
         with scene.user.session("killed") as session:
             number = session.scalar(text("SELECT CONNECTION_ID()"))
             with admin.connect() as connection:
                 connection.execute(text(f"KILL {number}"))
             session.get_one(Row, 1)
+
+    with pytest.raises(OperationalError):
+        look_after_a_kill()
 
     assert scene.target.recorder.requests[0][1] in ("lost_during_query", "gone_away")
     assert scene.checked_out == 0
@@ -263,7 +274,9 @@ class Failing(PoolUser):
 
 def test_a_whole_run_in_this_process(url: URL, tmp_path: Path) -> None:
     path = tmp_path / "failing.jsonl"
-    environment = Environment(user_classes=[Failing], events=Events(), stop_timeout=10)
+    environment = Environment(
+        user_classes=[Failing], events=Events(), stop_timeout=10, parsed_locustfiles=[__file__]
+    )
     environment.parsed_options = _options(
         "--headless", "--database-url", url.render_as_string(False), "--results", str(path)
     )
@@ -271,10 +284,8 @@ def test_a_whole_run_in_this_process(url: URL, tmp_path: Path) -> None:
     environment.loadtest = plugin = Plugin(environment, runner)
     plugin.open(None)
     runner.start(4, 4)
-    while Failing.done < 40:
-        gevent.sleep(0.01)
-    assert plugin.target
-    pool = plugin.target.engine.pool
+    pool = until(lambda: plugin.target, "the run to begin").engine.pool
+    until(lambda: Failing.done >= 40, "forty tasks", lambda: plugin.target is not None)
     runner.stop()
     plugin.close()
 

@@ -1,0 +1,187 @@
+"""Runs that cannot be: each ends with exit code 2, one message and nothing half done."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, Engine, inspect, text
+
+from loadtest.results import read_run
+from tests.processes import Running, run_locust
+
+pytestmark = pytest.mark.database
+PASSWORD = "s3cr3t-p4ssw0rd"
+LOCUSTFILE = '''
+from locust import task
+from sqlalchemy import Column, Integer, MetaData, Table
+from loadtest.load import PoolUser
+
+class Odd(PoolUser):
+    metadata = MetaData()
+    table = Table("{table}", metadata, Column("id", Integer, primary_key=True))
+
+    @classmethod
+    def fill(cls, session, options):
+        {fill}
+
+    @task
+    def work(self):
+        with self.session("work") as session:
+            session.connection()
+            {work}
+'''
+
+
+def locustfile(
+    folder: Path, table: str = "loadtest_odd", fill: str = "pass", work: str = "pass"
+) -> Path:
+    path = folder / "odd.py"
+    path.write_text(LOCUSTFILE.format(table=table, fill=fill, work=work))
+    return path
+
+
+def run(
+    folder: Path, url: URL | str, *arguments: Any, scenario: Any = "scenarios/point_select.py"
+) -> Running:
+    """A short headless run whose results would go into the folder `results`."""
+    if isinstance(url, URL):
+        url = url.render_as_string(hide_password=False)
+    more = ("-u", 3, "-r", 3, "-t", "1s", "--results", folder / "results")
+    return run_locust(
+        folder / "log",
+        *("-f", scenario, "--headless", "--only-summary", *more, *arguments),
+        env={"LOADTEST_DATABASE_URL": url},
+    )
+
+
+def assert_refused(ended: Running, folder: Path, message: str) -> None:
+    """It ended as wrong usage, said why once, and left no result."""
+    assert ended.wait() == 2, ended.output
+    assert ended.output.count(message) == 1, ended.output
+    assert "Traceback" not in ended.output
+    assert "No module" not in ended.output
+    assert not list(folder.glob("results/**/*.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--max-overflow", "-7"], "max_overflow: Input should be greater than or equal to -1"),
+        (["--pool-size", "-1"], "pool_size: Input should be greater than or equal to 0"),
+        (["--pool-timeout", "-1"], "pool_timeout: Input should be greater than or equal to 0"),
+        (["--poolclass", "NullPool", "--pool-size", "9"], "NullPool keeps no connections and"),
+        (["--poolclass", "StaticPool"], "invalid choice: 'StaticPool'"),
+        (["--pool-size", "many"], "argument --pool-size: invalid int value: 'many'"),
+        (["--pool-name", "../up"], "name: String should match pattern"),
+        (["--warmup", "a while"], "warmup: 'a while' is not a duration"),
+    ],
+)
+def test_settings_that_cannot_be(
+    tmp_path: Path, url: URL, arguments: list[str], message: str
+) -> None:
+    assert_refused(run(tmp_path, url, *arguments), tmp_path, message)
+
+
+def test_several_wrong_settings_are_listed_at_once(tmp_path: Path, url: URL) -> None:
+    ended = run(tmp_path, url, "--pool-size=-2", "--max-overflow=-2", "--pool-recycle=-2")
+
+    assert_refused(ended, tmp_path, "pool settings: pool_size")
+    assert ended.output.count("pool settings: ") == 3
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        (f"mysql+pymysql://me:{PASSWORD}@127.0.0.1:9/x", "no database answers at 127.0.0.1:9"),
+        (f"mysql+pymysql://me:{PASSWORD}@127.0.0.1:x/x", "the database URL cannot be understood"),
+        (f"postgresql://me:{PASSWORD}@127.0.0.1/x", "the database URL starts with postgresql://"),
+        (f"mysql+pymysql://me:{PASSWORD}@127.0.0.1", "the database URL names no database"),
+    ],
+)
+def test_addresses_that_lead_nowhere(tmp_path: Path, address: str, message: str) -> None:
+    ended = run(tmp_path, address)
+
+    assert_refused(ended, tmp_path, message)
+    assert PASSWORD not in ended.output
+
+
+def test_a_wrong_password(tmp_path: Path, url: URL) -> None:
+    ended = run(tmp_path, url.set(password=PASSWORD))
+
+    assert_refused(ended, tmp_path, "does not let user 'loadtest' in")
+    assert PASSWORD not in ended.output
+
+
+def test_a_database_that_is_not_there(tmp_path: Path, url: URL) -> None:
+    ended = run(tmp_path, url.set(database="elsewhere"))
+
+    assert ended.wait() == 2
+    assert "'elsewhere'" in ended.output
+    assert str(url.password) not in ended.output
+    assert "Traceback" not in ended.output
+
+
+@pytest.mark.parametrize("name", ["folder", "file.jsonl"])
+def test_results_that_cannot_be_written(tmp_path: Path, url: URL, name: str) -> None:
+    (tmp_path / "occupied").write_text("by a file\n")
+
+    ended = run(tmp_path, url, "--results", tmp_path / "occupied" / name)
+
+    assert_refused(ended, tmp_path, "Not a directory")
+    assert str(tmp_path / "occupied") in ended.output
+    assert "session  " not in ended.output, "no user did anything"
+
+
+def test_a_metrics_port_that_is_taken(tmp_path: Path, url: URL) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        ended = run(tmp_path, url, "--metrics-port", port)
+
+    assert_refused(ended, tmp_path, f"--metrics-port {port}: Address already in use")
+
+
+def test_a_table_that_may_be_somebodys_is_not_touched(
+    tmp_path: Path, url: URL, admin: Engine
+) -> None:
+    with admin.begin() as connection:
+        connection.execute(text("CREATE TABLE customers (id INTEGER)"))
+    try:
+        ended = run(tmp_path, url, scenario=locustfile(tmp_path, table="customers"))
+        tables = inspect(admin).get_table_names()
+    finally:
+        with admin.begin() as connection:
+            connection.execute(text("DROP TABLE IF EXISTS customers"))
+
+    assert_refused(ended, tmp_path, "table 'customers': a scenario's tables are dropped")
+    assert "customers" in tables
+
+
+def test_tables_that_cannot_be_filled_end_it_before_any_user_runs(tmp_path: Path, url: URL) -> None:
+    path = locustfile(tmp_path, fill="raise ValueError('no rows today')")
+
+    ended = run(tmp_path, url, scenario=path)
+
+    assert ended.wait() != 0
+    assert "no rows today" in ended.output
+    assert not list(tmp_path.glob("results/**/*.jsonl"))
+
+
+def test_tasks_that_fail_are_data(tmp_path: Path, url: URL) -> None:
+    path = locustfile(tmp_path, work="raise RuntimeError('on purpose')")
+    result = tmp_path / "result.jsonl"
+
+    ended = run(tmp_path, url, "--results", result, scenario=path)
+
+    assert ended.wait() == 0
+    finished = read_run(result)
+    assert finished.footer is not None
+    counters = finished.footer["totals"]["counters"]
+    assert counters["requests"] == counters["failures"] == counters["errors.other"] > 1
+    assert finished.intervals[-1].gauges["in_use"].last == 0
+    assert ended.output.count("Traceback") == 1, "the first is shown, the others are counted"
+    assert f"{counters['failures'] - 1} more tasks failed like the one above" in ended.output
+    assert "RuntimeError" in ended.output

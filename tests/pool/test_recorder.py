@@ -1,0 +1,160 @@
+"""A recorder gives out everything that was recorded exactly once."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from measuring import MILLISECOND, Bench, counted, milliseconds, use_once
+
+from loadtest.interval import Gauge
+from loadtest.pool.recorder import Recorder
+
+
+def test_tasks_are_counted_by_how_they_ended():
+    recorder = Recorder()
+    recorder.request(10 * MILLISECOND, None)
+    recorder.request(30 * MILLISECOND, None)
+    recorder.request(50 * MILLISECOND, "deadlock")
+    recorder.request(70 * MILLISECOND, "pool_timeout")
+    interval = recorder.cut("measured")
+    assert counted(interval) == {
+        "errors.deadlock": 1,
+        "errors.pool_timeout": 1,
+        "failures": 2,
+        "requests": 4,
+    }
+    assert milliseconds(interval, "request") == 40
+    assert milliseconds(interval, "failed_request") == 120
+    assert counted(recorder.cut("measured")) == {}
+
+
+def test_an_interval_carries_its_process_its_period_and_its_length():
+    with Bench() as bench:
+        bench.cut()
+        bench.forward(1500)
+        interval = bench.recorder.cut("drain")
+        assert (interval.process, interval.period) == ("p1", "drain")
+        assert interval.length == 1500 * MILLISECOND
+        later = bench.cut()
+        assert later.length == 0
+        assert later.second - interval.second in (1, 2)
+
+
+def test_a_second_is_the_utc_second_of_the_wall_clock():
+    recorder = Recorder()
+    before, now, after = time.time(), recorder.second(time.perf_counter_ns()), time.time()
+    assert int(before) - 1 <= now <= int(after) + 1
+    assert 0 < recorder.until_next_second() <= 1
+
+
+def test_the_second_after_the_next_begin_is_one_later():
+    with Bench() as bench:
+        second = bench.recorder.second(bench.clock.now)
+        left = bench.recorder.until_next_second()
+        assert bench.recorder.second(bench.clock.now + int(left * 1e9) - 1000) == second
+        assert bench.recorder.second(bench.clock.now + int(left * 1e9) + 1000) == second + 1
+
+
+def test_restarting_forgets_what_was_recorded_but_not_what_goes_on():
+    with Bench() as bench:
+        use_once(bench.engine)
+        connection = bench.take()
+        bench.recorder.request(1, "other")
+        bench.recorder.lags.append(7)
+        bench.forward(100)
+        bench.recorder.restart()
+        bench.forward(10)
+        interval = bench.cut()
+        assert counted(interval) == {}
+        assert interval.histograms == {}
+        assert interval.gauges["in_use"] == Gauge(10 * MILLISECOND, 1, 1, 1)
+        assert interval.gauges["open"].last == 1
+        connection.close()
+        assert counted(bench.cut()) == {}
+
+
+def test_levels_of_others_are_read_at_each_cut():
+    with Bench() as bench:
+        bench.recorder.levels["users"] = lambda: 7
+        bench.forward(100)
+        assert bench.cut().gauges["users"] == Gauge(700 * MILLISECOND, 7, 7, 7)
+
+
+def test_the_lags_of_the_generator_are_a_histogram():
+    recorder = Recorder()
+    recorder.lags += [MILLISECOND, 3 * MILLISECOND]
+    assert milliseconds(recorder.cut("measured"), "generator_lag") == 4
+    assert "generator_lag" not in recorder.cut("measured").histograms
+
+
+def test_the_cpu_time_is_what_was_used_since_the_last_cut():
+    recorder = Recorder()
+    used = iter([100, 130, 130])
+    recorder.cpu = lambda: next(used)
+    recorder.cut("measured")
+    assert recorder.cut("measured").counters["cpu"] == 30
+    assert recorder.cut("measured").counters["cpu"] == 0
+
+
+def test_an_interval_can_be_cut_before_anything_was_measured():
+    interval = Recorder("p1").cut("warmup")
+    assert set(interval.gauges) == {"in_use", "open", "idle", "overflow", "waiting"}
+    assert interval.unfinished.count == 0
+
+
+THREADS = """
+import sys, threading
+from collections import Counter
+from sqlalchemy import QueuePool, create_engine
+from loadtest.pool.measure import measure
+from loadtest.pool.recorder import Recorder
+
+USERS, TIMES = 12, 200
+engine = create_engine("sqlite://", poolclass=QueuePool, pool_size=2, max_overflow=2,
+                       connect_args={"check_same_thread": False})
+recorder = Recorder("p1")
+measure(engine, recorder)
+
+def work():
+    for _ in range(TIMES):
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        recorder.request(1, None)
+
+sys.setswitchinterval(1e-4)  # take turns as often as many processors would
+users = [threading.Thread(target=work) for _ in range(USERS)]
+for user in users:
+    user.start()
+cuts = []
+while any(user.is_alive() for user in users):
+    cuts.append(recorder.cut("measured"))
+cuts.append(recorder.cut("measured"))
+counters = sum((cut.counters for cut in cuts), Counter())
+work_done = USERS * TIMES
+assert len(cuts) > 1
+assert counters["checkouts"] == counters["requests"] == work_done, counters
+waits, holds = (sum(c.histograms[n].count for c in cuts if n in c.histograms)
+                for n in ("wait", "hold"))
+assert waits == holds == work_done, (waits, holds)
+closed = sum(n for name, n in counters.items() if name.startswith("closed."))
+assert counters["opened"] - closed == len(recorder.opened) == engine.pool.checkedin()
+assert not recorder.pending and not recorder.phases and not recorder.held
+assert all(level.min >= 0 for cut in cuts for level in cut.gauges.values())
+"""
+
+
+def test_nothing_is_lost_between_threads_of_the_system_either():
+    # A process of its own: in this one, threads are greenlets.
+    subprocess.run([sys.executable, "-W", "error", "-c", THREADS], check=True, timeout=120)
+
+
+def test_a_recorder_needs_no_locust_and_no_gevent():
+    code = "import sys, loadtest.pool.measure; print({'locust', 'gevent'} & sys.modules.keys())"
+    printed = subprocess.check_output([sys.executable, "-c", code], text=True, timeout=60)
+    assert printed.strip() == "set()"
+
+
+@pytest.mark.parametrize("period", ["warmup", "measured", "drain"])
+def test_a_cut_is_of_the_period_it_is_told(period):
+    assert Recorder().cut(period).period == period

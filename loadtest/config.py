@@ -26,6 +26,9 @@ M = TypeVar("M", bound=BaseModel)
 _SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h)?$")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+POOLCLASSES = ("QueuePool", "NullPool", "FairPool")
+_POOLCLASSES = "QueuePool, NullPool or FairPool"
+_SHORT_NAMES = {"QueuePool": "", "FairPool": "fair-"}
 _QUEUE_ONLY = {"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"}
 
 
@@ -55,9 +58,9 @@ Whole = Annotated[int, BeforeValidator(_number)]
 
 def _known_poolclass(name: str) -> str:
     if name in ("StaticPool", "SingletonThreadPool", "AssertionPool"):
-        raise ValueError(f"{name} is not made for many users at once; use QueuePool or NullPool")
-    if name not in ("QueuePool", "NullPool"):
-        raise ValueError(f"unknown pool class {name!r}; use QueuePool or NullPool")
+        raise ValueError(f"{name} is not made for many users at once; use {_POOLCLASSES}")
+    if name not in POOLCLASSES:
+        raise ValueError(f"unknown pool class {name!r}; use {_POOLCLASSES}")
     return name
 
 
@@ -92,7 +95,8 @@ class PoolConfig(_Strict):
     def _short_form_as_name(self) -> Self:
         if "name" not in self.model_fields_set:
             overflow = "inf" if self.max_overflow == -1 else self.max_overflow
-            short = f"{self.pool_size}+{overflow}" if self.poolclass == "QueuePool" else "nullpool"
+            queue = f"{_SHORT_NAMES.get(self.poolclass)}{self.pool_size}+{overflow}"
+            short = "nullpool" if self.poolclass == "NullPool" else queue
             object.__setattr__(self, "name", short)  # from here on it is frozen
         return self
 

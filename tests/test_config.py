@@ -139,7 +139,7 @@ def test_a_pool_without_a_name_is_called_by_its_short_form(size, overflow):
         ("pool_reset_on_return=nothing", ["pool_reset_on_return", "'none'"]),
         ("isolation_level=SNAPSHOT", ["isolation_level", "'SERIALIZABLE'"]),
         ("size=20", ["size: unknown key", "pool_size"]),
-        ("poolclass=FairPool", ["poolclass", "unknown pool class 'FairPool'", "QueuePool"]),
+        ("poolclass=FasterPool", ["poolclass", "unknown pool class 'FasterPool'", "QueuePool"]),
         ("poolclass=queuepool", ["unknown pool class 'queuepool'"]),
     ],
 )
@@ -159,7 +159,7 @@ def test_all_mistakes_of_a_pool_are_listed_at_once():
 def test_pools_that_are_not_for_many_users_are_refused_by_name(name):
     (problem,) = problems_of(parse_pool, f"poolclass={name}")
     assert f"{name} is not made for many users" in problem
-    assert "QueuePool or NullPool" in problem
+    assert "QueuePool, NullPool or FairPool" in problem
 
 
 def test_no_pool_is_a_pool_too():

@@ -11,15 +11,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import pymysql
-from sqlalchemy import URL, Engine, create_engine, make_url, pool
+from sqlalchemy import URL, Engine, NullPool, Pool, QueuePool, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from loadtest.config import PoolConfig
 from loadtest.errors import UsageError
+from loadtest.pool.fair import FairPool
 
 DRIVER = "mysql+pymysql"
 CONNECT_TIMEOUT_SECONDS = 10
+_POOLCLASSES: dict[str, type[Pool]] = {
+    "QueuePool": QueuePool,
+    "NullPool": NullPool,
+    "FairPool": FairPool,
+}
 _CREDENTIALS = {"user", "pass", "host", "port", "dbname"}
 
 
@@ -79,7 +85,7 @@ def make_engine(url: URL, config: PoolConfig, *, tls: bool | None = None) -> Eng
     url, connect_args = _with_one_tls_context(url, tls)
     connect_args.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
     arguments = config.arguments()
-    arguments["poolclass"] = getattr(pool, config.poolclass)
+    arguments["poolclass"] = _POOLCLASSES[config.poolclass]
     if arguments["pool_reset_on_return"] == "none":
         arguments["pool_reset_on_return"] = None
     if arguments["isolation_level"] is None:

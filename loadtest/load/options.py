@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.config import PoolConfig, parse_duration, validated
+from loadtest.config import POOLCLASSES, PoolConfig, parse_duration, validated
 from loadtest.errors import UsageError
 
 ISOLATION_LEVELS = [
@@ -73,9 +73,9 @@ def _pool_group(group: Group) -> None:
     add = group.add_argument
     add(
         "--poolclass",
-        choices=["QueuePool", "NullPool"],
+        choices=POOLCLASSES,
         default="QueuePool",
-        help="QueuePool keeps connections; NullPool opens one for each checkout",
+        help="QueuePool keeps connections, FairPool serves in turn, NullPool keeps none",
     )
     add("--pool-size", type=int, default=5, help="connections that are kept open (0: no limit)")
     add("--max-overflow", type=int, default=10, help="connections beyond that (-1: no limit)")

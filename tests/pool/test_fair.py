@@ -1,0 +1,121 @@
+"""The fair pool against SQLAlchemy's, whose queue lets those overtake who ask again at once."""
+
+import sqlite3
+import time
+
+import gevent
+import pytest
+from sqlalchemy import URL, Engine, Pool, QueuePool, create_engine, text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from loadtest.pool.fair import FairPool
+
+USERS, CONNECTIONS, SECONDS = 200, 5, 2.0
+
+
+def checkouts_per_user(url: URL, poolclass: type[Pool]) -> list[int]:
+    """How often each of many users got a connection, in a loop that never pauses."""
+    engine = create_engine(
+        url,
+        poolclass=poolclass,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        connect_args={"ssl_disabled": True},
+    )
+    counts = [0] * USERS
+    end = time.monotonic() + SECONDS
+
+    def user(number: int) -> None:
+        while time.monotonic() < end:
+            with engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+            counts[number] += 1
+
+    users = [gevent.spawn(user, number) for number in range(USERS)]
+    gevent.sleep(SECONDS)
+    at_the_end = list(counts)
+    gevent.joinall(users)
+    engine.dispose()
+    return at_the_end
+
+
+@pytest.mark.database
+def test_queuepool_starves_users_and_the_fair_pool_does_not(url: URL) -> None:
+    starved = checkouts_per_user(url, QueuePool)
+    fair = checkouts_per_user(url, FairPool)
+
+    assert starved.count(0) > USERS / 2
+    assert fair.count(0) == 0
+    assert max(fair) - min(fair) <= 2
+
+
+def small(poolclass: type[Pool], size: int = 1, overflow: int = 0, timeout: float = 5.0) -> Engine:
+    return create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(":memory:", check_same_thread=False),
+        poolclass=poolclass,
+        pool_size=size,
+        max_overflow=overflow,
+        pool_timeout=timeout,
+    )
+
+
+def test_waiters_are_served_in_the_order_in_which_they_came() -> None:
+    engine = small(FairPool)
+    order: list[int] = []
+
+    def wait(number: int) -> None:
+        with engine.connect():
+            order.append(number)
+
+    with engine.connect():
+        waiters = [gevent.spawn(wait, number) for number in range(10)]
+        gevent.sleep(0)
+    gevent.joinall(waiters, raise_error=True)
+
+    assert order == list(range(10))
+
+
+def test_who_gives_up_leaves_the_queue() -> None:
+    engine = small(FairPool, timeout=0.05)
+
+    with engine.connect(), pytest.raises(PoolTimeout):
+        engine.connect()
+    with engine.connect():
+        assert engine.pool.checkedout() == 1  # type: ignore[attr-defined]
+
+    assert engine.pool.checkedin() == 1  # type: ignore[attr-defined]
+
+
+def test_a_failed_connect_lets_the_next_waiter_try() -> None:
+    attempts: list[float] = []
+
+    def connect() -> sqlite3.Connection:
+        attempts.append(time.monotonic())
+        if len(attempts) == 1:
+            gevent.sleep(0.1)
+            raise sqlite3.OperationalError("the server is not there yet")
+        return sqlite3.connect(":memory:", check_same_thread=False)
+
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=FairPool, pool_size=1, max_overflow=0
+    )
+    first = gevent.spawn(engine.raw_connection)
+    gevent.sleep(0)
+    second = gevent.spawn(engine.raw_connection)
+    gevent.joinall([first, second], timeout=10)
+
+    assert isinstance(first.exception, Exception)
+    assert second.successful()
+
+
+def test_overflow_works_as_in_queuepool_and_dispose_empties_it() -> None:
+    engine = small(FairPool, size=1, overflow=1)
+
+    with engine.connect(), engine.connect():
+        assert engine.pool.overflow() == 1  # type: ignore[attr-defined]
+    assert engine.pool.checkedin() == 1  # type: ignore[attr-defined]
+
+    engine.dispose()
+    assert isinstance(engine.pool, FairPool)
+    assert engine.pool.checkedin() == 0

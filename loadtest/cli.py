@@ -16,6 +16,7 @@ from loadtest.errors import LoadtestError, UsageError
 from loadtest.results import folder_of, new_folder
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
+INTERRUPTED = 130  # as a shell has it
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,7 +33,7 @@ Pools = Annotated[
 ]
 Users = Annotated[int, typer.Option("--users", "-u", help="Users in a closed loop.")]
 SpawnRate = Annotated[
-    float | None, typer.Option("--spawn-rate", help="Users started a second [default: all].")
+    float | None, typer.Option("--spawn-rate", help="Users started a second (default: all).")
 ]
 Duration = Annotated[str, typer.Option("--time", "-t", help="Measured time, like 30s or 2m.")]
 Warmup = Annotated[str, typer.Option("--warmup", help="Time before that, not measured.")]
@@ -46,7 +47,7 @@ DatabaseUrl = Annotated[
         "--database-url",
         envvar="LOADTEST_DATABASE_URL",
         show_envvar=True,
-        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE [default: a private MariaDB].",
+        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE (default: a private MariaDB).",
     ),
 ]
 Results = Annotated[Path, typer.Option("--results", help="Folder for the results.")]
@@ -146,7 +147,7 @@ def compare(
 def report(
     result: Annotated[list[Path], typer.Argument(help="Run files or folders of results.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder to write to [default: the first].")
+        Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the first).")
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -220,6 +221,9 @@ def _conduct(experiment: Experiment, database_url: str, results: Path, quiet: bo
         with RunProgress(console, list(plans(experiment)), quiet=quiet) as progress:
             complete = run_all(experiment, at, folder, progress)
     if not complete:
+        if not any(plan.file_in(folder).exists() for plan in plans(experiment)):
+            console.print("[yellow]Interrupted before anything was measured[/]")
+            raise typer.Exit(INTERRUPTED)
         console.print("[yellow]Interrupted: the report has what was measured until then[/]")
     summary = render([folder], folder)
     _print_result(summary, folder)

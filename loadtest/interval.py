@@ -19,6 +19,9 @@ LONGEST_MICROSECONDS = 3_600_000_000
 SIGNIFICANT_DIGITS = 2
 SLOWEST_KEPT = 5
 
+# The process name of the intervals in which the database server speaks of itself.
+SERVER = "server"
+
 # A histogram with two significant digits has 256 sub-buckets: values of up to 8 bits are exact.
 _EXACT_BITS = 8
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.interval import Interval
+from loadtest.interval import SERVER, Interval
 
 FORMAT = 1
 
@@ -52,13 +52,17 @@ class RunWriter:
 
 @dataclass(frozen=True)
 class Run:
-    """One run as its file tells it; `problems` says what is missing or damaged."""
+    """One run as its file tells it; `problems` says what is missing or damaged.
+
+    server: the intervals in which the database server speaks of itself.
+    """
 
     path: Path
     header: dict[str, Any]
     intervals: Sequence[Interval]
     footer: dict[str, Any] | None
     problems: Sequence[str] = field(default_factory=tuple)
+    server: Sequence[Interval] = field(default_factory=tuple)
 
     @property
     def pool_name(self) -> str:
@@ -109,7 +113,9 @@ def _read_body(path: Path, header: dict[str, Any], lines: list[bytes]) -> Run:
             problems.append(f"line {number} is damaged ({type(error).__name__})")
     if footer is None:
         problems.append("interrupted: the file has no footer")
-    return Run(path, header, intervals, footer, tuple(problems))
+    server = [interval for interval in intervals if interval.process == SERVER]
+    clients = [interval for interval in intervals if interval.process != SERVER]
+    return Run(path, header, clients, footer, tuple(problems), server)
 
 
 def _record(line: bytes) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass
 
+import pymysql
 from sqlalchemy import URL, NullPool, create_engine, text
 
 from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
@@ -65,6 +66,8 @@ def explained(error: BaseException, url: URL) -> LoadtestError:
     """The sentence for a person about a failure to connect; never with a password in it."""
     place = f"{url.host or 'localhost'}:{url.port or 3306}"
     code = error_code(error)
+    if code is None and isinstance(getattr(error, "orig", error), pymysql.InternalError):
+        code = 2013  # it said something, but not in packets that have an order
     if code in (1044, 1045, 1698):
         return UsageError(
             f"the database at {place} does not let user {url.username!r} in: check the user, the "

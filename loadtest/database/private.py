@@ -50,7 +50,7 @@ class PrivateServer:
         try:
             self._install(installer)
             # Not in the folder, which is gone as soon as the server is.
-            self._log = tempfile.TemporaryFile()
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
             self._kept = keeper.keep(
                 self._command(server),
                 remove=self.folder,
@@ -151,7 +151,7 @@ class PrivateServer:
                     password=self.password,
                     database=DATABASE,
                     ssl_disabled=True,
-                    read_timeout=5,  # somebody else may have taken the port, and say nothing
+                    read_timeout=2,  # somebody else may have taken the port, and say nothing
                 ).close()
             except (pymysql.Error, OSError):
                 time.sleep(0.05)

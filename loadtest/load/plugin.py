@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,8 +31,9 @@ from loadtest.config import PoolConfig
 from loadtest.database import preflight
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
+from loadtest.database.status import ServerStatus
 from loadtest.errors import LoadtestError
-from loadtest.interval import Interval, Period
+from loadtest.interval import Interval
 from loadtest.live import web
 from loadtest.live.exporter import Exporter
 from loadtest.load import options as run_options
@@ -39,6 +41,7 @@ from loadtest.load.generator import watch_lag
 from loadtest.load.log import FirstOfEachKind
 from loadtest.load.output import Output
 from loadtest.load.target import Target, prepare_tables
+from loadtest.load.ticker import Ticker
 from loadtest.load.workers import Master, Workers, end_with
 
 logger = logging.getLogger("loadtest")
@@ -101,10 +104,10 @@ class Plugin:
         self.output: Output | None = None
         self.facts: preflight.ServerFacts | None = None
         self._prepared = False
-        self._period: Period = "warmup"
         self._reason = ""
         self._started = 0.0
-        self._greenlets: list[gevent.Greenlet] = []
+        self._tickers: list[Ticker] = []
+        self._ended: list[Callable[[], None]] = []
         self._quiet = FirstOfEachKind()
 
     @property
@@ -179,15 +182,18 @@ class Plugin:
 
     def _start(self, options: Namespace) -> None:
         self._reason, self._started = "", time.monotonic()
-        pool = run_options.pool_config(options)
+        pool, warmup = run_options.pool_config(options), run_options.warmup_seconds(options)
         if not self.master:
             if not self._prepared:
                 self._prepare()
             self._prepared = False
             self.exporter.begin(pool)
             self.output = self._new_output(options, pool)
+            status = ServerStatus(self.url)
+            self._tickers.append(Ticker(status.sample, self._take, warmup))
+            self._ended.append(status.close)
         if not self.workers:
-            self._measure(options, pool)
+            self._measure(options, pool, warmup)
 
     def _new_output(self, options: Namespace, pool: PoolConfig) -> Output:
         files = [_short(Path(file)) for file in self.environment.parsed_locustfiles or []]
@@ -211,7 +217,7 @@ class Plugin:
             },
         )
 
-    def _measure(self, options: Namespace, pool: PoolConfig) -> None:
+    def _measure(self, options: Namespace, pool: PoolConfig, warmup: float) -> None:
         index = getattr(self.runner, "worker_index", 0)
         random.seed(f"{options.seed}-{index}")
         preflight.check_open_files(pool.connections_for(self._users(1)))
@@ -220,14 +226,9 @@ class Plugin:
         recorder = self.target.recorder
         recorder.levels["users"] = lambda: self.runner.user_count
         recorder.restart()
-        warmup = run_options.warmup_seconds(options)
-        self._period = "warmup" if warmup else "measured"
-        self._greenlets = [
-            gevent.spawn(watch_lag, recorder),
-            gevent.spawn(self._cut_every_second, self.target),
-        ]
-        if warmup:
-            self._greenlets.append(gevent.spawn_later(warmup, self._enter, "measured"))
+        send = self.master.send if self.master else self._take
+        self._tickers.append(Ticker(recorder.cut, send, warmup))
+        self._ended += [gevent.spawn(watch_lag, recorder).kill, self.target.close]
 
     def _refuse(self, error: LoadtestError) -> None:
         """End a run that cannot begin or go on: no user runs, and the reason is said."""
@@ -242,24 +243,6 @@ class Plugin:
             self.environment.process_exit_code = error.exit_code
         gevent.spawn(self.runner.quit if self.options.headless else self.runner.stop)
 
-    def _cut_every_second(self, target: Target) -> None:
-        while True:
-            gevent.sleep(target.recorder.until_next_second() + 0.0005)
-            self._cut(self._period)
-
-    def _enter(self, period: Period) -> None:
-        self._cut(self._period)
-        self._period = period
-
-    def _cut(self, period: Period) -> None:
-        if self.target is None:
-            return
-        interval = self.target.recorder.cut(period)
-        if self.master:
-            self.master.send(interval)
-        else:
-            self._take(interval)
-
     def _take(self, interval: Interval) -> None:
         if self.output is None:
             return
@@ -271,7 +254,8 @@ class Plugin:
 
     def _on_stopping(self, environment: Any, **_: Any) -> None:
         ended = time.monotonic()
-        self._enter("drain")
+        for ticker in self._tickers:
+            ticker.enter("drain")
         if self.workers:
             missing = self.workers.end(self.environment.stop_timeout + LAST_SECONDS)
             for worker in sorted(missing):
@@ -281,11 +265,11 @@ class Plugin:
         self._reason = self._reason or ("finished" if over else "stopped")
 
     def _on_stop(self, environment: Any, **_: Any) -> None:
-        gevent.killall(self._greenlets)
-        self._cut("drain")
-        if self.target:
-            self.target.close()
-            self.target = None
+        for ticker in self._tickers:
+            ticker.stop()
+        for end in self._ended:
+            end()
+        self._tickers, self._ended, self.target = [], [], None
         if self.output:
             self.output.close(self._reason, wait=self.options.headless)
             self.output = None

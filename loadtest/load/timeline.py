@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from loadtest.interval import Interval
+from loadtest.interval import SERVER, Interval
 from loadtest.live.exporter import Exporter
 from loadtest.results import RunWriter
 
@@ -20,8 +20,9 @@ class Timeline:
 
     def add(self, interval: Interval) -> None:
         """Take an interval; raises LoadtestError if it cannot be written."""
-        self._exporter.add(interval)
-        self.counters.update(interval.counters)
+        if interval.process != SERVER:
+            self._exporter.add(interval)
+            self.counters.update(interval.counters)
         self._writer.add(interval)
 
     def close(self, reason: str) -> None:

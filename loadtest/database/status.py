@@ -1,0 +1,112 @@
+"""What the server says of itself while it is under load, on a connection outside the pool."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+import psutil
+from sqlalchemy import URL, Connection, NullPool, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from loadtest.interval import SERVER, Gauge, Interval, Period
+
+logger = logging.getLogger("loadtest")
+
+# The server's names beside ours. Row lock time is in milliseconds there.
+COUNTERS = {
+    "Questions": "questions",
+    "Aborted_connects": "aborted_connects",
+    "Connection_errors_max_connections": "refused_connects",
+    "Innodb_row_lock_waits": "row_lock_waits",
+    "Innodb_row_lock_time": "row_lock_time",
+}
+GAUGES = {
+    "Threads_connected": "threads_connected",
+    "Threads_running": "threads_running",
+    "Max_used_connections": "max_used_connections",
+}
+_NAMES = ", ".join(f"'{name}'" for name in (*COUNTERS, *GAUGES))
+_QUERY = text(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_NAMES})")
+
+
+class ServerStatus:
+    """Samples a server's status as intervals of the process `server`, all of its connections.
+
+    Counters are differences between samples; `cpu` (ns) is there when the server runs on this
+    machine and its process may be looked at.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._connection: Connection | None = None
+        self._process = _local_process(url)
+        self._before: Mapping[str, int] | None = None
+        self._at = time.perf_counter_ns()
+
+    def sample(self, period: Period) -> Interval | None:
+        """The interval since the last sample; None for the first and while the server is away."""
+        now = time.perf_counter_ns()
+        try:
+            values = self._read()
+        except SQLAlchemyError as error:
+            logger.debug("no server status: %s", error)
+            self.close()
+            return None
+        before, self._before = self._before, values
+        length, self._at = now - self._at, now
+        if before is None:
+            return None
+        second = (time.time_ns() - length) // 1_000_000_000
+        interval = Interval(second, SERVER, period, length)
+        interval.counters = _differences(before, values)
+        for name in GAUGES.values():
+            level = values[name]
+            interval.gauges[name] = Gauge(level * length, level, level, level)
+        return interval
+
+    def close(self) -> None:
+        """Give the connection up."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+        self._connection = self._before = None
+
+    def _read(self) -> dict[str, int]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        rows = {str(name): int(value) for name, value in self._connection.execute(_QUERY)}
+        values = {ours: rows.get(theirs, 0) for theirs, ours in (COUNTERS | GAUGES).items()}
+        values["row_lock_time"] *= 1_000_000
+        return values | self._cpu()
+
+    def _cpu(self) -> dict[str, int]:
+        if self._process is None:
+            return {}
+        try:
+            times = self._process.cpu_times()
+        except psutil.Error:
+            return {}
+        return {"cpu": int((times.user + times.system) * 1e9)}
+
+
+def _differences(before: Mapping[str, int], after: Mapping[str, int]) -> Counter[str]:
+    # A server that was restarted counts from zero again.
+    counted = [*COUNTERS.values(), "cpu"]
+    return Counter({n: max(0, after[n] - before[n]) for n in counted if n in after and n in before})
+
+
+def _local_process(url: URL) -> psutil.Process | None:
+    """The server's process, if it listens on this machine and may be seen."""
+    if url.host not in ("127.0.0.1", "localhost", "::1"):
+        return None
+    try:
+        for connection in psutil.net_connections("tcp"):
+            port = connection.laddr[1] if connection.laddr else None
+            if connection.status == psutil.CONN_LISTEN and port == (url.port or 3306):
+                return psutil.Process(connection.pid) if connection.pid else None
+    except psutil.Error as error:
+        logger.debug("cannot find the server's process: %s", error)
+    return None

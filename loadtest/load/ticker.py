@@ -1,0 +1,60 @@
+"""The clock of a run: intervals are cut at every UTC second and where a period ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import gevent
+from gevent.lock import Semaphore
+
+from loadtest.interval import Interval, Period
+
+# Woken a little late rather than a little early: then nothing of the new second is lost.
+_MARGIN_SECONDS = 0.0005
+
+
+class Ticker:
+    """Cuts one source into intervals and hands them on, from its making until it is stopped.
+
+    cut: gives what there is since it was last called, or None. take: gets what was cut.
+    """
+
+    def __init__(
+        self,
+        cut: Callable[[Period], Interval | None],
+        take: Callable[[Interval], None],
+        warmup: float,
+    ) -> None:
+        self._cut_source, self._take = cut, take
+        self._period: Period = "warmup" if warmup else "measured"
+        self._busy = Semaphore()
+        self._greenlets = [gevent.spawn(self._run)]
+        if warmup:
+            self._greenlets.append(gevent.spawn_later(warmup, self.enter, "measured"))
+
+    def enter(self, period: Period) -> None:
+        """End the current period here."""
+        self._cut()
+        self._period = period
+
+    def stop(self) -> None:
+        """Cut what is left and stop."""
+        gevent.killall(self._greenlets)
+        self._cut()
+
+    def _run(self) -> None:
+        while True:
+            gevent.sleep(1 - time.time() % 1 + _MARGIN_SECONDS)
+            self._cut()
+
+    def _cut(self) -> None:
+        # A source that asks a server can hang; who comes meanwhile leaves its part to the next.
+        if not self._busy.acquire(blocking=False):
+            return
+        try:
+            interval = self._cut_source(self._period)
+        finally:
+            self._busy.release()
+        if interval is not None:
+            self._take(interval)

@@ -141,6 +141,36 @@ class Gauge:
 
 
 @dataclass(frozen=True, slots=True)
+class Fair:
+    """How the users shared the pool since measuring began: sums that add up over processes.
+
+    served: users who got a connection. squares: the sum of their checkouts squared. longest_wait:
+    nanoseconds, waits still going on included.
+    """
+
+    users: int = 0
+    served: int = 0
+    checkouts: int = 0
+    squares: int = 0
+    longest_wait: int = 0
+
+    @property
+    def jain(self) -> float | None:
+        """Jain's index, 1 when all users got as much (Jain, Chiu, Hawe, DEC-TR-301, 1984)."""
+        return self.checkouts**2 / (self.users * self.squares) if self.squares else None
+
+    def beside(self, other: Fair) -> Fair:
+        """The users of two processes together."""
+        return Fair(
+            self.users + other.users,
+            self.served + other.served,
+            self.checkouts + other.checkouts,
+            self.squares + other.squares,
+            max(self.longest_wait, other.longest_wait),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SlowCheckout:
     """One of the slowest checkouts of an interval; times in nanoseconds."""
 
@@ -159,7 +189,8 @@ class Interval:
     """What one process measured in (a part of) one UTC second.
 
     length: nanoseconds that it covers. unfinished: the ages of the waits that were going on when
-    it ended. A second is cut where a period (warm-up, measured, drain) ends inside it.
+    it ended. fair: as it stood then. examples: the first error of each kind. A second is cut
+    where a period (warm-up, measured, drain) ends inside it.
     """
 
     second: int
@@ -171,18 +202,22 @@ class Interval:
     histograms: dict[str, Distribution] = field(default_factory=dict)
     unfinished: Distribution = field(default_factory=Distribution)
     slowest: list[SlowCheckout] = field(default_factory=list)
+    fair: Fair = Fair()
+    examples: dict[str, str] = field(default_factory=dict)
 
     def then(self, later: Interval) -> Interval:
         """The interval that covers this one and a later one of the same process."""
         gauges = _together(self.gauges, later.gauges, Gauge.then)
         length = self.length + later.length
-        return _joined(self, later, gauges, length, Distribution() + later.unfinished)
+        unfinished = Distribution() + later.unfinished
+        return _joined(self, later, gauges, length, unfinished, later.fair)
 
     def beside(self, other: Interval) -> Interval:
         """The interval of two processes together in the same second."""
         gauges = _together(self.gauges, other.gauges, Gauge.beside)
         length = max(self.length, other.length)
-        return _joined(self, other, gauges, length, self.unfinished + other.unfinished)
+        unfinished = self.unfinished + other.unfinished
+        return _joined(self, other, gauges, length, unfinished, self.fair.beside(other.fair))
 
     def absorb(self, later: Interval) -> None:
         """`then` in place, for running totals."""
@@ -193,6 +228,8 @@ class Interval:
             self.histograms.setdefault(name, Distribution()).add(distribution)
         self.unfinished = later.unfinished
         self.slowest = _slowest(self.slowest + later.slowest)
+        self.fair = later.fair
+        self.examples = {**later.examples, **self.examples}
 
     def to_json(self) -> dict[str, Any]:
         """The interval as a line of a result file has it; empty parts are left out."""
@@ -210,6 +247,10 @@ class Interval:
             data["unfinished"] = self.unfinished.to_json()
         if self.slowest:
             data["slowest"] = [asdict(slow) for slow in self.slowest]
+        if self.fair.users:
+            data["fair"] = asdict(self.fair)
+        if self.examples:
+            data["examples"] = self.examples
         return data
 
     @classmethod
@@ -227,6 +268,8 @@ class Interval:
             gauges={name: Gauge(**gauge) for name, gauge in data["gauges"].items()},
             histograms={n: Distribution.from_json(d) for n, d in data["histograms"].items()},
             slowest=[SlowCheckout(**slow) for slow in data.get("slowest", [])],
+            fair=Fair(**data.get("fair", {})),
+            examples=data.get("examples", {}),
             **empty,
         )
 
@@ -255,6 +298,7 @@ def _joined(
     gauges: dict[str, Gauge],
     length: int,
     unfinished: Distribution,
+    fair: Fair,
 ) -> Interval:
     names = one.histograms.keys() | other.histograms.keys()
     nothing = Distribution()
@@ -271,6 +315,8 @@ def _joined(
         },
         unfinished=unfinished,
         slowest=_slowest(one.slowest + other.slowest),
+        fair=fair,
+        examples={**other.examples, **one.examples},
     )
 
 

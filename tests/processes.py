@@ -77,7 +77,12 @@ class Running:
         return not self.alive()
 
     def kill(self) -> None:
-        """Kill it and everything it has started."""
+        """Kill it, give what it started a while to clean up, and kill what is left then."""
+        if self.process.poll() is None:
+            self.process.kill()
+        deadline = time.monotonic() + 20
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
         while left := self.alive():
             for process in left:
                 process.kill()

@@ -18,7 +18,7 @@ from sqlalchemy import URL
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database import keeper
 from loadtest.errors import LoadtestError
-from loadtest.interval import Interval
+from loadtest.interval import SERVER, Interval
 from loadtest.results import Run, read_run
 
 POLL_SECONDS = 0.25
@@ -124,7 +124,7 @@ def _new_intervals(lines: IO[str]) -> Iterator[Interval]:
             lines.seek(position)  # half a line: it will be there next time
             return
         record = json.loads(line)
-        if record["type"] == "interval":
+        if record["type"] == "interval" and record["process"] != SERVER:
             yield Interval.from_json(record)
 
 

@@ -225,6 +225,7 @@ class Plugin:
         self.target = Target(self.url, pool, options, tls=tls, process=self.process, index=index)
         recorder = self.target.recorder
         recorder.levels["users"] = lambda: self.runner.user_count
+        recorder.levels["checked_out"] = self.target.checked_out
         recorder.restart()
         send = self.master.send if self.master else self._take
         self._tickers.append(Ticker(recorder.cut, send, warmup))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
-from sqlalchemy import URL, MetaData, NullPool, create_engine, func, select
+from sqlalchemy import URL, MetaData, NullPool, QueuePool, create_engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -60,6 +60,11 @@ class Target:
     def new_random(self) -> random.Random:
         """Random numbers for the next user: the same in every run with this seed."""
         return random.Random(next(self._seeds))
+
+    def checked_out(self) -> int:
+        """How many connections are in use, by the pool's own count (0 where it keeps none)."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def close(self) -> None:
         """Close the connections that are not in use."""

@@ -24,6 +24,7 @@ class PoolUser(User):
 
     metadata: the scenario's tables, made anew before each run; their names begin with `loadtest_`.
     options: the values of the run's options, fixed when the run started.
+    idle_since: when its last task ended, in clock nanoseconds; 0 before the first.
     random: a generator of random numbers of this user's own, from the run's seed.
     """
 
@@ -42,6 +43,7 @@ class PoolUser(User):
         super().__init__(environment)
         self._target: Target | None = environment.loadtest.target
         self.options = self._target.options if self._target else environment.parsed_options
+        self.idle_since = 0
         self.random = self._target.new_random() if self._target else random.Random()
 
     def stop(self, force: bool = False) -> bool:
@@ -75,7 +77,9 @@ class Task:
     def __enter__(self) -> Session:
         self._ident = get_ident()
         self._target.recorder.tasks[self._ident] = self._name
-        self._start = clock()
+        self._start = now = clock()
+        if self._user.idle_since:
+            self._target.recorder.thinks.append(now - self._user.idle_since)
         return self._target.parent()
 
     def __exit__(
@@ -95,12 +99,16 @@ class Task:
             self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
-        elapsed = clock() - self._start
+        self._user.idle_since = now = clock()
+        elapsed = now - self._start
         recorder = self._target.recorder
         recorder.tasks.pop(self._ident, None)
         if error is not None and not isinstance(error, Exception):
             return  # the user was killed: neither a success nor a failure
-        recorder.request(elapsed, kind_of(error) if error else None)
+        kind = kind_of(error) if error else None
+        recorder.request(elapsed, kind)
+        if error and kind:
+            recorder.example(kind, error)
         self._user.environment.events.request.fire(
             request_type="session",
             name=self._name,

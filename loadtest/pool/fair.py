@@ -58,7 +58,11 @@ class FairQueue:
                 raise Empty
             waiter = _Waiter()
             self._waiters.append(waiter)
-        waiter.woken.wait(timeout)
+        try:
+            waiter.woken.wait(timeout)
+        except BaseException:  # killed: what it may have been handed goes on to the next
+            self._leave(waiter)
+            raise
         with self._lock:
             if not waiter.woken.is_set():
                 self._waiters.remove(waiter)
@@ -71,6 +75,15 @@ class FairQueue:
         with self._lock:
             if self._waiters:
                 self._wake(None)
+
+    def _leave(self, waiter: _Waiter) -> None:
+        with self._lock:
+            if not waiter.woken.is_set():
+                self._waiters.remove(waiter)
+            elif self._waiters:
+                self._wake(waiter.item)
+            elif waiter.item is not None:
+                self.queue.append(waiter.item)
 
     def _wake(self, item: Any) -> None:
         waiter = self._waiters.popleft()

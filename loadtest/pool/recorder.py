@@ -16,11 +16,13 @@ from typing import Literal, NamedTuple, TypeVar
 from loadtest.interval import (
     SLOWEST_KEPT,
     Distribution,
+    Fair,
     Gauge,
     Interval,
     Period,
     SlowCheckout,
 )
+from loadtest.pool.fairness import Fairness
 from loadtest.pool.levels import gauge, minus, steps
 
 # A checkout from an idle pool takes some ten microseconds of Python; less than this is no queueing.
@@ -88,6 +90,7 @@ class Batch:
     closes: Sequence[tuple[int, int, str]]
     requests: Sequence[tuple[int, str | None]]
     lags: Sequence[int]
+    thinks: Sequence[int]
 
     @cached_property
     def waits(self) -> Sequence[int]:
@@ -116,7 +119,11 @@ class Recorder:
         self.closes: list[tuple[int, int, str]] = []
         self.requests: list[tuple[int, str | None]] = []
         self.lags: list[int] = []
+        self.thinks: list[int] = []
         self.levels: dict[str, Callable[[], int]] = {}
+        self._fairness = Fairness()
+        self._seen: set[str] = set()
+        self._examples: dict[str, str] = {}
         self.cpu: Callable[[], int] = time.process_time_ns
         self._cpu_before = self.cpu()
         self._cut_at = clock()
@@ -138,6 +145,12 @@ class Recorder:
         """Record a task that ended: how long it took and the kind of its failure, if it failed."""
         self.requests.append((nanoseconds, failure))
 
+    def example(self, kind: str, error: BaseException) -> None:
+        """Keep the first error of a kind, in the words of the server or driver."""
+        if kind not in self._seen:
+            self._seen.add(kind)
+            self._examples[kind] = words_of(error)
+
     def cut(self, period: Period) -> Interval:
         """Everything since the last cut as an interval, which ends now."""
         batch = self._batch()
@@ -148,7 +161,19 @@ class Recorder:
         going_on = self._waits_going_on(batch.now)
         interval.unfinished = Distribution.of([e - s for s, e in going_on if e == batch.now])
         interval.slowest = self._slowest(batch.checkouts)
+        interval.examples, self._examples = self._examples, {}
+        if period == "measured":
+            interval.fair = self._fair(batch)
         return interval
+
+    def _fair(self, batch: Batch) -> Fair:
+        self._fairness.add(
+            (checkout.user, wait, checkout.outcome == "ok")
+            for checkout, wait in zip(batch.checkouts, batch.waits, strict=True)
+        )
+        users = self.levels["users"]() if "users" in self.levels else 0
+        ages = [(user, batch.now - start) for user, start in list(self.pending.items())]
+        return self._fairness.totals(users, ages)
 
     def _batch(self) -> Batch:
         begin, self._cut_at = self._cut_at, clock()
@@ -161,6 +186,7 @@ class Recorder:
             _taken(self.closes),
             _taken(self.requests),
             _taken(self.lags),
+            _taken(self.thinks),
         )
 
     def _counters(self, batch: Batch) -> Counter[str]:
@@ -243,6 +269,7 @@ def _histograms(batch: Batch) -> dict[str, Distribution]:
         "request": [duration for duration, failure in requests if not failure],
         "failed_request": [duration for duration, failure in requests if failure],
         "generator_lag": batch.lags,
+        "think": batch.thinks,
     }
     return {name: Distribution.of(values) for name, values in samples.items() if values}
 
@@ -258,6 +285,11 @@ def _slow(checkout: Checkout, pool_size: int | None) -> SlowCheckout:
         overflow=max(0, checkout.open - pool_size) if pool_size else 0,
         waiting=checkout.waiting,
     )
+
+
+def words_of(error: BaseException) -> str:
+    """What an error says, without the statement's parameters: they may be somebody's secrets."""
+    return str(getattr(error, "orig", None) or error)[:300]
 
 
 def _taken(items: list[T]) -> list[T]:

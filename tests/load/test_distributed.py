@@ -36,9 +36,7 @@ def two_workers(*more: Any) -> list[str]:
 
 def test_two_processes_make_one_result(tmp_path: Path) -> None:
     path, metrics = tmp_path / "run.jsonl", free_port()
-    command = locust_command(
-        *two_workers("-t", "4s", "--results", path, "--metrics-port", metrics)
-    )
+    command = locust_command(*two_workers("-t", "4s", "--results", path, "--metrics-port", metrics))
     with running(tmp_path / "log", *command) as process:
         process.until(
             lambda: path.exists() and len(read_run(path).intervals) >= 4, "two seconds of two"

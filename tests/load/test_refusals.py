@@ -1,5 +1,6 @@
 """Runs that cannot be: each ends with exit code 2, one message and nothing half done."""
 
+import shlex
 import socket
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,11 @@ import pytest
 from sqlalchemy import URL, Engine, inspect, text
 
 from loadtest.results import read_run
-from tests.processes import Running, run_locust
+from tests.processes import Running, locust_command, run_locust, running
 
 pytestmark = pytest.mark.database
 PASSWORD = "s3cr3t-p4ssw0rd"
-LOCUSTFILE = '''
+LOCUSTFILE = """
 from locust import task
 from sqlalchemy import Column, Integer, MetaData, Table
 from loadtest.load import PoolUser
@@ -30,7 +31,7 @@ class Odd(PoolUser):
         with self.session("work") as session:
             session.connection()
             {work}
-'''
+"""
 
 
 def locustfile(
@@ -122,15 +123,40 @@ def test_a_database_that_is_not_there(tmp_path: Path, url: URL) -> None:
     assert "Traceback" not in ended.output
 
 
-@pytest.mark.parametrize("name", ["folder", "file.jsonl"])
-def test_results_that_cannot_be_written(tmp_path: Path, url: URL, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("folder", "cannot make a results folder in"),
+        ("file.jsonl", "cannot write the result file"),
+    ],
+)
+def test_results_that_cannot_be_written(tmp_path: Path, url: URL, name: str, message: str) -> None:
     (tmp_path / "occupied").write_text("by a file\n")
 
     ended = run(tmp_path, url, "--results", tmp_path / "occupied" / name)
 
-    assert_refused(ended, tmp_path, "Not a directory")
-    assert str(tmp_path / "occupied") in ended.output
+    assert_refused(ended, tmp_path, f"{message} {tmp_path / 'occupied'}")
     assert "session  " not in ended.output, "no user did anything"
+
+
+def test_a_disk_that_fills_up_ends_the_run_and_keeps_what_was_written(
+    tmp_path: Path, url: URL
+) -> None:
+    result = tmp_path / "run.jsonl"
+    arguments = ("-f", "scenarios/point_select.py", "--headless", "-u", 3, "--results", result)
+    command = shlex.join(locust_command(*arguments, "--only-summary"))
+    environment = {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
+
+    with running(
+        tmp_path / "log", "bash", "-c", f"ulimit -f 8; exec {command}", env=environment
+    ) as process:
+        assert process.wait() == 1, process.output
+
+    assert f"cannot write the result file {result}: File too large" in process.output
+    run = read_run(result)
+    assert run.intervals
+    assert not run.finished
+    assert result.stat().st_size == 8 * 1024
 
 
 def test_a_metrics_port_that_is_taken(tmp_path: Path, url: URL) -> None:

@@ -87,6 +87,28 @@ def test_who_gives_up_leaves_the_queue() -> None:
     assert engine.pool.checkedin() == 1  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("handed_over", [False, True])
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_waiter_who_is_killed_takes_no_connection_along(handed_over: bool, others: int) -> None:
+    engine = small(FairPool)
+    holder = engine.raw_connection()
+    waiters = [gevent.spawn(engine.raw_connection) for _ in range(1 + others)]
+    gevent.sleep(0)
+
+    if handed_over:
+        holder.close()
+    waiters[0].kill()
+    if not handed_over:
+        holder.close()
+    for other in waiters[1:]:
+        other.get().close()
+
+    assert engine.pool.checkedin() == 1  # type: ignore[attr-defined]
+    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    engine.raw_connection().close()
+    engine.dispose()
+
+
 def test_a_failed_connect_lets_the_next_waiter_try() -> None:
     attempts: list[float] = []
 

@@ -1,0 +1,203 @@
+"""Every failure is of one of few kinds, told apart by the numbers of the server and the system."""
+
+import errno
+import socket
+
+import gevent
+import pymysql
+import pytest
+from sqlalchemy import QueuePool, create_engine, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from loadtest.analysis import kinds
+from loadtest.database.failures import CODES, KINDS, error_code, kind_of
+
+
+@pytest.fixture
+def engine(url):
+    """An engine on the real database."""
+    made = create_engine(url, connect_args={"ssl_disabled": True})
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def rows(engine):
+    """Two rows that can be locked."""
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE failure_test (id INT PRIMARY KEY, n INT)"))
+        connection.execute(text("INSERT INTO failure_test VALUES (1, 0), (2, 0)"))
+    yield text("UPDATE failure_test SET n = n + 1 WHERE id = :id")
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE failure_test"))
+
+
+def kind_raised_by(work) -> str:
+    """The kind of what a piece of work raises."""
+    with pytest.raises(Exception) as raised:  # noqa: PT011
+        work()
+    return kind_of(raised.value)
+
+
+# ---- Real ones
+
+
+@pytest.mark.database
+def test_a_deadlock(engine, rows):
+    with engine.connect() as one, engine.connect() as other:
+        one.execute(rows, {"id": 1})
+        other.execute(rows, {"id": 2})
+        ends = [
+            gevent.spawn(end_of, connection, rows, number)
+            for connection, number in ((one, 2), (other, 1))
+        ]
+        gevent.joinall(ends, raise_error=True)
+    assert sorted(str(end.value) for end in ends) == ["None", "deadlock"]
+
+
+def end_of(connection, update, number) -> str | None:
+    """How a transaction ends that updates one row more."""
+    kind = kind_or_none(lambda: connection.execute(update, {"id": number}))
+    connection.rollback()
+    return kind
+
+
+def kind_or_none(work) -> str | None:
+    """The kind of what a piece of work raises, if it does."""
+    try:
+        work()
+    except SQLAlchemyError as error:
+        return kind_of(error)
+    return None
+
+
+@pytest.mark.database
+def test_a_lock_that_is_not_given_up_in_time(engine, rows):
+    with engine.connect() as holder, engine.connect() as waiter:
+        waiter.execute(text("SET SESSION innodb_lock_wait_timeout = 1"))
+        holder.execute(rows, {"id": 1})
+        assert kind_raised_by(lambda: waiter.execute(rows, {"id": 1})) == "lock_wait_timeout"
+
+
+@pytest.mark.database
+def test_a_connection_that_the_server_has_killed(engine, admin):
+    with engine.connect() as connection, admin.connect() as killer:
+        number = connection.scalar(text("SELECT CONNECTION_ID()"))
+        killer.execute(text(f"KILL {number}"))
+        # Which of the two depends on whether the system already knows at the time of writing.
+        kind = kind_raised_by(lambda: connection.execute(text("SELECT 1")))
+        assert kind in ("gone_away", "lost_during_query")
+
+
+@pytest.mark.database
+def test_a_connection_that_breaks_before_the_query(engine):
+    with engine.connect() as connection:
+        connection.connection.driver_connection._sock.shutdown(socket.SHUT_RDWR)
+        assert kind_raised_by(lambda: connection.execute(text("SELECT 1"))) == "gone_away"
+
+
+@pytest.mark.database
+def test_a_connection_that_breaks_in_the_middle_of_a_query(engine, admin):
+    with engine.connect() as connection, admin.connect() as killer:
+        number = connection.scalar(text("SELECT CONNECTION_ID()"))
+        query = gevent.spawn(kind_or_none, lambda: connection.execute(text("SELECT SLEEP(60)")))
+        running = text(
+            f"SELECT 1 FROM information_schema.processlist WHERE id = {number} "
+            "AND info LIKE '%SLEEP%'"
+        )
+        while not killer.scalar(running):
+            gevent.sleep(0.01)
+        killer.execute(text(f"KILL {number}"))
+        assert query.get(timeout=60) == "lost_during_query"
+
+
+@pytest.mark.database
+def test_an_account_that_may_not_have_more_connections(url, admin):
+    with admin.begin() as connection:
+        connection.execute(
+            text("CREATE USER one@'127.0.0.1' IDENTIFIED BY 'x' WITH MAX_USER_CONNECTIONS 1")
+        )
+        connection.execute(text("GRANT ALL ON loadtest.* TO one@'127.0.0.1'"))
+    address = url.set(username="one", password="x")
+    engine = create_engine(address, connect_args={"ssl_disabled": True})
+    try:
+        with engine.connect():
+            assert kind_raised_by(engine.connect) == "user_limit"
+    finally:
+        engine.dispose()
+        with admin.begin() as connection:
+            connection.execute(text("DROP USER one@'127.0.0.1'"))
+
+
+def test_a_port_where_nobody_listens():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        engine = create_engine(f"mysql+pymysql://u:p@127.0.0.1:{taken.getsockname()[1]}/d")
+        assert kind_raised_by(engine.connect) == "refused"
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.EMFILE, "no_file_descriptor"),
+        (errno.ENFILE, "no_file_descriptor"),
+        (errno.EADDRNOTAVAIL, "no_local_port"),
+        (errno.ECONNREFUSED, "refused"),
+        (errno.EHOSTUNREACH, "other"),
+    ],
+)
+def test_what_the_system_refuses_while_connecting(monkeypatch, number, kind):
+    def refuse(*args, **options):
+        raise OSError(number, "refused by a test")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert kind_raised_by(create_engine("mysql+pymysql://u:p@h/d").connect) == kind
+
+
+def test_a_pool_that_gives_nothing_in_time():
+    engine = create_engine(
+        "sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01
+    )
+    with engine.connect():
+        assert kind_raised_by(engine.connect) == "pool_timeout"
+    engine.dispose()
+
+
+# ---- Constructed ones
+
+
+@pytest.mark.parametrize(("code", "kind"), CODES.items())
+def test_numbers_of_the_server(code, kind):
+    error = pymysql.err.OperationalError(code, "what the server says")
+    assert kind_of(error) == kind
+    assert kind_of(OperationalError("SELECT 1", {}, error)) == kind
+    assert error_code(OperationalError("SELECT 1", {}, error)) == code
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("no number"),
+        KeyError(1213),  # a number, but not the server's
+        OSError(errno.ECONNREFUSED, "of something else than the database"),
+        Exception(),
+        pymysql.err.OperationalError(1064, "a mistake in the SQL"),
+        pymysql.err.OperationalError(2003, "no cause"),
+        pymysql.err.InterfaceError(0, ""),
+        pymysql.err.Error("Already closed"),
+        GeneratorExit(),
+    ],
+)
+def test_everything_else_is_of_no_kind_of_its_own(error):
+    assert kind_of(error) == "other"
+
+
+def test_a_pools_timeout_needs_no_number():
+    assert kind_of(PoolTimeout("QueuePool limit of size 5 overflow 10 reached")) == "pool_timeout"
+
+
+def test_the_kinds_are_few_and_each_has_an_explanation():
+    assert len(set(KINDS)) == len(KINDS)
+    assert {"pool_timeout", "other", *CODES.values()} <= set(KINDS)
+    assert [kind for kind in KINDS if not kinds.advice(kind)] == []

@@ -1,0 +1,158 @@
+"""Which runs an experiment has, in which order, and what becomes of those that fail."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from loadtest.config import Experiment, LoadConfig, parse_pool
+from loadtest.errors import LoadtestError
+from loadtest.experiment import rounds
+from loadtest.experiment.run import Database, Plan
+from loadtest.interval import Interval
+
+DATABASE = Database(make_url("mysql+pymysql://me:s3cr3t@127.0.0.1:9/x"), private=False)
+
+
+def experiment(*pools: str, rounds: int = 1, **more: Any) -> Experiment:
+    """An experiment with these pools, of 2 s of warm-up and 5 s of load."""
+    return Experiment(
+        name="test",
+        scenario=Path("scenarios/point_select.py"),
+        rounds=rounds,
+        load=LoadConfig(users=16, warmup=2, duration=5),
+        pool=tuple(parse_pool(pool) for pool in pools),
+        **more,
+    )
+
+
+class Notes:
+    """A Progress that writes down what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def begin(self, plan: Plan) -> None:
+        self.told.append(f"begin {plan.pool.name} {plan.round}")
+
+    def interval(self, interval: Interval) -> None:
+        self.told.append(f"second {interval.second}")
+
+    def end(self, plan: Plan) -> None:
+        self.told.append(f"end {plan.pool.name} {plan.round}")
+
+    def failed(self, plan: Plan, error: LoadtestError) -> None:
+        self.told.append(f"failed {plan.pool.name} {plan.round}: {error}")
+
+
+def order(plan_list: list[Plan]) -> list[tuple[int, str]]:
+    return [(plan.round, plan.pool.name) for plan in plan_list]
+
+
+def test_every_pool_runs_once_a_round_and_each_round_begins_with_another() -> None:
+    runs = rounds.plans(experiment("a:1+0", "b:2+0", "c:3+0", rounds=4))
+
+    assert order(runs) == [
+        *((1, "a"), (1, "b"), (1, "c")),
+        *((2, "c"), (2, "a"), (2, "b")),
+        *((3, "b"), (3, "c"), (3, "a")),
+        *((4, "a"), (4, "b"), (4, "c")),
+    ]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5])
+def test_over_as_many_rounds_as_pools_every_pool_has_had_every_place(number: int) -> None:
+    pools = [f"p{n}:{n + 1}+0" for n in range(number)]
+    runs = rounds.plans(experiment(*pools, rounds=number))
+
+    names = [plan.pool.name for plan in runs]
+    places = [names[start : start + number] for start in range(0, len(names), number)]
+    for place in range(number):
+        assert sorted(turn[place] for turn in places) == sorted(f"p{n}" for n in range(number))
+
+
+def test_the_time_is_that_of_all_runs_with_what_each_needs_besides() -> None:
+    expected = rounds.expected_seconds(experiment("1+0", "2+0", rounds=3))
+
+    assert expected == 6 * (2 + 5 + rounds.SECONDS_BESIDE_LOAD)
+
+
+def test_the_plan_is_written_down_before_the_first_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = experiment("1+0", "2+0", options={"point_rows": 7})
+    written: list[Any] = []
+
+    def look(*_: Any) -> None:
+        written.append(json.loads((tmp_path / "experiment.json").read_text()))
+
+    monkeypatch.setattr(rounds, "run", look)
+    assert rounds.run_all(plan, DATABASE, tmp_path, Notes())
+
+    assert written[0]["options"] == {"point_rows": 7}
+    assert [pool["pool_size"] for pool in written[0]["pool"]] == [1, 2]
+    assert Experiment.model_validate(written[0]) == plan
+
+
+def test_progress_is_told_of_every_run_and_every_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(plan: Plan, at: Database, folder: Path, watch: Any) -> None:
+        assert (at, folder) == (DATABASE, tmp_path)
+        watch(Interval(plan.round))
+
+    monkeypatch.setattr(rounds, "run", run)
+    notes = Notes()
+    assert rounds.run_all(experiment("1+0", "2+0", rounds=2), DATABASE, tmp_path, notes)
+
+    assert notes.told == [
+        *("begin 1+0 1", "second 1", "end 1+0 1", "begin 2+0 1", "second 1", "end 2+0 1"),
+        *("begin 2+0 2", "second 2", "end 2+0 2", "begin 1+0 2", "second 2", "end 1+0 2"),
+    ]
+
+
+def test_when_the_first_run_fails_the_others_are_not_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: Any) -> None:
+        raise LoadtestError("no")
+
+    monkeypatch.setattr(rounds, "run", run)
+    notes = Notes()
+    with pytest.raises(LoadtestError, match="no"):
+        rounds.run_all(experiment("1+0", "2+0"), DATABASE, tmp_path, notes)
+
+    assert notes.told == ["begin 1+0 1"]
+
+
+def test_when_a_later_run_fails_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(plan: Plan, *_: Any) -> None:
+        if plan.pool.name == "2+0":
+            raise LoadtestError("too many connections")
+
+    monkeypatch.setattr(rounds, "run", run)
+    notes = Notes()
+    assert rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASE, tmp_path, notes)
+
+    assert notes.told[2:] == [
+        "begin 2+0 1",
+        "failed 2+0 1: too many connections",
+        "begin 3+0 1",
+        "end 3+0 1",
+    ]
+
+
+def test_an_interrupt_ends_the_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(plan: Plan, *_: Any) -> None:
+        if plan.pool.name == "2+0":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(rounds, "run", run)
+    notes = Notes()
+    assert not rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASE, tmp_path, notes)
+
+    assert notes.told == ["begin 1+0 1", "end 1+0 1", "begin 2+0 1"]

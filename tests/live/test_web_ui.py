@@ -1,0 +1,249 @@
+"""Locust's web UI with the pool's settings in it, used by a real browser."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from loadtest.database.private import PrivateServer
+from loadtest.interval import total
+from loadtest.results import Run, read_run
+from tests.processes import (
+    PATIENCE_SECONDS,
+    Running,
+    fetch,
+    free_port,
+    locust_command,
+    running,
+    samples,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.database]
+SCREENSHOTS = "LOADTEST_SCREENSHOTS"
+HELPS = {
+    "Pool Size": "connections that are kept open (0: no limit)",
+    "Max Overflow": "connections beyond that (-1: no limit)",
+    "Pool Timeout": "seconds to wait for a connection",
+    "Pool Recycle": "replace connections older than this (s)",
+    "Pool Pre Ping": "ping at every checkout",
+    "Pool Use Lifo": "use the last returned first",
+    "Pool Reset On Return": "what is sent when a connection is returned",
+    "Poolclass": "QueuePool keeps connections; NullPool opens one for each checkout",
+    "Isolation Level": "of transactions",
+    "Pool Name": "what results and metrics call this pool",
+    "Point Rows": "rows in the table",
+}
+
+
+@dataclass
+class Web:
+    """Locust with its web UI, and the folder of its results."""
+
+    process: Running
+    address: str
+    results: Path
+    password: str
+    screenshots: Path
+
+    def runs(self) -> dict[Path, Run]:
+        """All runs so far, by file, in the order in which they began."""
+        paths = [path for path in self.results.glob("*-*/runs/*.jsonl") if path.stat().st_size]
+        runs = {path: read_run(path) for path in paths}
+        return dict(sorted(runs.items(), key=lambda item: item[1].header["started"]))
+
+    def next_run(self, known: set[Path], seconds: int = 2) -> Path:
+        """The file of a run that was not there before, once it has so many seconds."""
+
+        def find() -> Path | None:
+            fresh = {path: run for path, run in self.runs().items() if path not in known}
+            return next((p for p, run in fresh.items() if len(run.intervals) >= seconds), None)
+
+        return self.process.until(find, "a new run")
+
+    def finished(self, path: Path) -> Run:
+        """A run once it has its footer."""
+        self.process.until(lambda: read_run(path).finished, "the run to end")
+        return read_run(path)
+
+
+@pytest.fixture(scope="module")
+def web(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    folder = tmp_path_factory.mktemp("web")
+    port, results = free_port(), folder / "results"
+    address = f"http://127.0.0.1:{port}"
+    screenshots = Path(os.environ.get(SCREENSHOTS) or folder)
+    screenshots.mkdir(parents=True, exist_ok=True)
+    command = locust_command(
+        *("-f", "scenarios/point_select.py", "--web-port", port, "--results", results)
+    )
+    environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
+    with running(folder / "log", *command, env=environment) as process:
+        process.until(lambda: fetch(address), "the web UI")
+        yield Web(process, address, results, server.password, screenshots)
+
+
+@pytest.fixture
+def page(web: Web, browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE_SECONDS * 1000)
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+    page.goto(web.address)
+    yield page
+    page.close()
+
+
+def open_form(page: Page) -> None:
+    """The start form with the section of the pool's settings open."""
+    start = page.get_by_role("button", name="Start", exact=True)
+    again = page.get_by_role("button", name="New", exact=True)
+    expect(start.or_(again)).to_be_visible()
+    if again.is_visible():
+        again.click()
+    page.get_by_role("button", name="Custom parameters").click()
+    expect(page.get_by_label("Pool Size")).to_be_visible()
+
+
+def start(page: Page, *, pre_ping: bool = False, **settings: str) -> None:
+    """Fill the form and start."""
+    open_form(page)
+    ping = page.get_by_label("Pool Pre Ping")
+    if ping.is_checked() != pre_ping:
+        ping.press("Space")  # a click may miss what is still moving
+        expect(ping).to_be_checked(checked=pre_ping)
+    page.get_by_label("Number of users").fill("4")
+    page.get_by_label("Ramp up").fill("4")
+    for label, value in settings.items():
+        page.get_by_label(label.replace("_", " ")).fill(value)
+    page.get_by_role("button", name="Start", exact=True).click()
+
+
+def stop(page: Page) -> None:
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_role("button", name="New", exact=True)).to_be_visible()
+
+
+def test_the_form_shows_the_pools_settings_with_their_help_and_choices(page: Page) -> None:
+    open_form(page)
+
+    for label, text in HELPS.items():
+        expect(page.get_by_label(f"{label} ({text})")).to_be_visible()
+    assert page.get_by_label("Pool Size").input_value() == "5"
+    assert page.get_by_label("Max Overflow").input_value() == "10"
+    assert float(page.get_by_label("Pool Timeout").input_value()) == 30
+    choices = {
+        label: page.get_by_label(label).locator("option").all_inner_texts()
+        for label in ("Poolclass", "Pool Reset On Return", "Isolation Level")
+    }
+    assert choices["Poolclass"] == ["QueuePool", "NullPool"]
+    assert choices["Pool Reset On Return"] == ["rollback", "commit", "none"]
+    assert choices["Isolation Level"][0] == ""
+    assert "SERIALIZABLE" in choices["Isolation Level"]
+    assert not page.get_by_label("Pool Pre Ping").is_checked()
+    names = page.locator("form [name]").evaluate_all("fields => fields.map(field => field.name)")
+    assert {"poolSize", "maxOverflow", "seed", "warmup"} <= set(names)
+    assert not {"databaseUrl", "results", "metricsPort", "round", "runName"} & set(names)
+
+
+def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page: Page) -> None:
+    known = set(web.runs())
+    start(page, pre_ping=True, Pool_Size="1", Max_Overflow="1")
+    first = web.next_run(known)
+    expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
+    page.screenshot(path=web.screenshots / "locust-running.png", full_page=True)
+    metrics = samples(fetch(f"{web.address}/metrics"))
+    stop(page)
+    one = web.finished(first)
+
+    start(page, Pool_Size="3", Max_Overflow="0", Pool_Timeout="0.5", Pool_Name="larger")
+    second = web.next_run({*known, first})
+    stop(page)
+    two = web.finished(second)
+
+    assert first.parent.parent != second.parent.parent
+    assert (one.pool_name, two.pool_name) == ("1+1", "larger")
+    assert [one.header["pool"][key] for key in ("pool_size", "max_overflow")] == [1, 1]
+    assert [two.header["pool"][key] for key in ("pool_size", "max_overflow")] == [3, 0]
+    assert [run.header["pool"]["pool_pre_ping"] for run in (one, two)] == [True, False]
+    assert two.header["pool"]["pool_timeout"] == 0.5
+    assert one.header["load"]["users"] == two.header["load"]["users"] == 4
+    whole, other = total(one.intervals), total(two.intervals)
+    assert (whole.gauges["open"].max, other.gauges["open"].max) == (2, 3)
+    assert "ping" in whole.histograms
+    assert "ping" not in other.histograms
+    for run in (one, two):
+        assert list(run.problems) == []
+        assert run.footer is not None
+        assert run.footer["reason"] == "stopped"
+        report = run.path.parent.parent / "report.html"
+        web.process.until(report.exists, "the report")
+    pool = (("db_client_connection_pool_name", "1+1"),)
+    assert metrics["db_client_connection_max", pool] == 2
+    assert metrics["db_client_connection_wait_time_seconds_count", pool] > 0
+    later = samples(fetch(f"{web.address}/metrics"))
+    assert later["db_client_connection_wait_time_seconds_count", pool] == (
+        whole.histograms["wait"].count
+    )
+
+
+def test_a_pool_that_cannot_be_is_refused_with_the_reason_and_the_next_one_runs(
+    web: Web, page: Page
+) -> None:
+    known = set(web.runs())
+    start(page, Pool_Size="5", Max_Overflow="-7", Pool_Name="wrong")
+    expect(page.get_by_role("button", name="New", exact=True)).to_be_visible()
+    page.get_by_role("tab", name="Exceptions").click()
+    expect(page.get_by_text("max_overflow: Input should be greater")).to_be_visible()
+    page.screenshot(path=web.screenshots / "locust-refused.png", full_page=True)
+    statistics = json.loads(fetch(f"{web.address}/stats/requests"))
+    assert statistics["state"] == "stopped"
+    assert statistics["user_count"] == 0
+    assert [row["name"] for row in statistics["stats"]] == ["Aggregated"]
+    assert set(web.runs()) == known
+
+    start(page, Max_Overflow="0", Pool_Name="right")
+    path = web.next_run(known)
+    stop(page)
+
+    run = web.finished(path)
+    assert run.pool_name == "right"
+    assert total(run.intervals).counters["checkouts"] > 0
+
+
+def test_a_change_during_a_run_waits_for_the_next_one(web: Web, page: Page) -> None:
+    known = set(web.runs())
+    start(page, Pool_Size="2", Max_Overflow="0", Pool_Name="as-started")
+    path = web.next_run(known, seconds=1)
+    edited: dict[str, Any] = {"user_count": 6, "spawn_rate": 6, "pool_size": 9, "pool_name": "edit"}
+    assert page.request.post(f"{web.address}/swarm", form=edited).ok
+    seen = len(read_run(path).intervals)
+    web.process.until(lambda: len(read_run(path).intervals) >= seen + 2, "two seconds more")
+    stop(page)
+
+    run = web.finished(path)
+    assert run.pool_name == "as-started"
+    whole = total(run.intervals)
+    assert whole.gauges["users"].max == 6
+    assert whole.gauges["open"].max == 2
+    assert set(web.runs()) == {*known, path}
+
+
+def test_the_database_and_its_password_are_nowhere_to_be_seen(web: Web, page: Page) -> None:
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_hidden()
+    seen = page.content()
+    for path in ("/", "/metrics", "/logs", "/tasks", "/stats/requests", "/exceptions"):
+        body = fetch(web.address + path)
+        assert body, path
+        seen += body
+    seen += fetch(f"{web.address}/stats/report?theme=light")
+    for results in web.results.rglob("*.*"):
+        seen += results.read_text(errors="replace") if results.is_file() else ""
+
+    assert web.password not in seen
+    assert "mysql+pymysql://" not in seen
+    assert web.password not in web.process.output
+    assert "Traceback" not in web.process.output

@@ -1,6 +1,7 @@
 """What the tests share: the real database, browser and Prometheus, which CI must have."""
 
 import locust  # noqa: F401 - first: it patches the sockets and locks that the others import
+
 import os
 import shutil
 import subprocess

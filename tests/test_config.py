@@ -65,6 +65,7 @@ def problems_of(call, *arguments) -> list[str]:
         ("0+0", "0+0", 0, 0),
         ("3000+inf", "3000+inf", 3000, -1),
         ("small:20+5", "small", 20, 5),
+        ("poolclass=FairPool,pool_size=20,max_overflow=5", "fair-20+5", 20, 5),
         ("seed:3000+inf", "seed", 3000, -1),
         ("pool_size=20,max_overflow=0", "20+0", 20, 0),
         ("pool_size=20,max_overflow=-1", "20+inf", 20, -1),

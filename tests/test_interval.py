@@ -16,6 +16,7 @@ from loadtest.interval import (
     SIGNIFICANT_DIGITS,
     SLOWEST_KEPT,
     Distribution,
+    Fair,
     Gauge,
     Interval,
     SlowCheckout,
@@ -45,6 +46,8 @@ slow = st.builds(
     hold=st.none() | st.integers(0, 50),
     task=st.none() | st.sampled_from(["Buy", "Look"]),
 )
+shares = st.builds(Fair, *[st.integers(1, 10**6)] * 5)
+words = st.dictionaries(st.sampled_from(["deadlock", "other"]), st.text(max_size=5))
 counters = st.dictionaries(
     st.sampled_from(["checkouts", "requests", "closed.error"]), st.integers(0, 10**6)
 ).map(Counter)
@@ -67,6 +70,8 @@ def intervals(**parts: st.SearchStrategy) -> st.SearchStrategy[Interval]:
             "slowest": st.lists(slow, max_size=SLOWEST_KEPT).map(
                 lambda found: sorted(found, key=lambda one: -one.total)
             ),
+            "fair": shares,
+            "examples": words,
         }
         | parts,
     )
@@ -230,6 +235,22 @@ def test_then_and_beside_agree_about_the_integral_alone(one, two):
     assert one.then(two).max <= one.beside(two).max
 
 
+# ---- Shares
+
+
+@unhurried
+@given(shares, shares, shares)
+def test_the_users_of_several_processes_share_in_any_grouping(one, two, three):
+    assert one.beside(two).beside(three) == one.beside(two.beside(three))
+    assert one.beside(two) == two.beside(one)
+
+
+def test_everybody_got_as_much_or_one_got_all():
+    assert Fair(users=4, served=4, checkouts=20, squares=4 * 25).jain == 1
+    assert Fair(users=4, served=1, checkouts=20, squares=400).jain == 1 / 4
+    assert Fair(users=4).jain is None
+
+
 # ---- Intervals
 
 
@@ -245,8 +266,12 @@ def test_intervals_beside_one_another_may_be_joined_in_any_grouping(one, two, th
     assert one.beside(two).beside(three) == one.beside(two.beside(three))
 
 
+# Of the slowest and of the examples the first process's come first.
+alike = intervals(slowest=st.just([]), examples=st.just({}))
+
+
 @unhurried
-@given(intervals(slowest=st.just([])), intervals(slowest=st.just([])))
+@given(alike, alike)
 def test_it_does_not_matter_which_process_comes_first(one, two):
     assert one.beside(two) == two.beside(one)
 
@@ -263,6 +288,20 @@ def test_counters_histograms_and_integrals_add_up_either_way(one, two):
         for name in one.gauges.keys() | two.gauges.keys():
             parts = [i.gauges.get(name, Gauge()).integral for i in (one, two)]
             assert joined.gauges[name].integral == sum(parts)
+
+
+@unhurried
+@given(intervals(), intervals())
+def test_shares_are_as_they_stood_last_or_those_of_both(one, two):
+    assert one.then(two).fair == two.fair
+    assert one.beside(two).fair == one.fair.beside(two.fair)
+
+
+@unhurried
+@given(intervals(), intervals())
+def test_the_first_example_of_each_error_is_kept(one, two):
+    for joined in (one.then(two), one.beside(two)):
+        assert joined.examples == {**two.examples, **one.examples}
 
 
 @unhurried

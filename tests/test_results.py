@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.interval import Distribution, Gauge, Interval, SlowCheckout
+from loadtest.interval import SERVER, Distribution, Gauge, Interval, SlowCheckout
 from loadtest.results import FORMAT, Run, RunWriter, find_runs, new_folder, read_run
 
 HEADER = {"pool": {"name": "20+0"}, "load": {"users": 3}, "scenario": "café"}
@@ -68,6 +68,18 @@ def test_the_header_comes_first_and_the_footer_last(whole):
 
 def test_the_warm_up_is_read_but_not_measured(whole):
     assert list(read_run(whole).measured()) == INTERVALS[1:]
+
+
+def test_what_the_server_says_of_itself_is_kept_apart(tmp_path):
+    writer = RunWriter(tmp_path / "run.jsonl", HEADER)
+    of_the_server = Interval(1_750_000_000, SERVER, counters=Counter(questions=7))
+    for one in (INTERVALS[0], of_the_server, INTERVALS[1]):
+        writer.add(one)
+    writer.close("finished", TOTALS)
+    run = read_run(tmp_path / "run.jsonl")
+    assert run.intervals == INTERVALS[:2]
+    assert run.server == [of_the_server]
+    assert list(run.measured()) == [INTERVALS[1]]
 
 
 def test_every_line_is_in_the_file_as_soon_as_it_is_added(tmp_path):

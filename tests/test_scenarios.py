@@ -24,10 +24,12 @@ EXPECTED_ERRORS = {"hot_row": {"errors.deadlock"}}
 # Run apart: the classes of a scenario would add their options to those of the tests.
 LOOK = """
 import json, sys
-from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
 from loadtest.load import PoolUser
 for number, path in enumerate(sys.argv[1:]):
-    module = SourceFileLoader(f"scenario{number}", path).load_module()
+    spec = spec_from_file_location(f"scenario{number}", path)
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
     users = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, PoolUser)]
     users.remove(PoolUser)
     tables = [name for user in users for name in user.metadata.tables]

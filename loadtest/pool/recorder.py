@@ -132,6 +132,7 @@ class Recorder:
     def restart(self) -> None:
         """Forget what was recorded so far and begin the first interval now."""
         self.cut("warmup")
+        self._seen.clear()
 
     def second(self, moment: int) -> int:
         """The UTC second of a clock reading, by a wall clock read once: its steps do no harm."""
@@ -159,7 +160,7 @@ class Recorder:
         interval.histograms = _histograms(batch)
         interval.gauges = self._gauges(batch)
         going_on = self._waits_going_on(batch.now)
-        interval.unfinished = Distribution.of([e - s for s, e in going_on if e == batch.now])
+        interval.unfinished = Distribution.of([e - s for _, s, e in going_on if e == batch.now])
         interval.slowest = self._slowest(batch.checkouts)
         interval.examples, self._examples = self._examples, {}
         if period == "measured":
@@ -172,7 +173,7 @@ class Recorder:
             for checkout, wait in zip(batch.checkouts, batch.waits, strict=True)
         )
         users = self.levels["users"]() if "users" in self.levels else 0
-        ages = [(user, batch.now - start) for user, start in list(self.pending.items())]
+        ages = [(user, end - start) for user, start, end in self._waits_going_on(batch.now)]
         return self._fairness.totals(users, ages)
 
     def _batch(self) -> Batch:
@@ -207,7 +208,7 @@ class Recorder:
         waited = [
             (checkout.start, checkout.start + wait)
             for checkout, wait in zip(batch.checkouts, batch.waits, strict=True)
-        ] + self._waits_going_on(now)
+        ] + [(start, end) for _, start, end in self._waits_going_on(now)]
         waited = [(start, end) for start, end in waited if end - start >= NOTICEABLE_WAIT]
         in_use = steps([(h.start, h.end) for h in batch.holds] + _going_on(self.held, now), span)
         closed = [(opened, closed) for opened, closed, _ in batch.closes]
@@ -229,10 +230,10 @@ class Recorder:
         worst = nlargest(SLOWEST_KEPT, checkouts, key=lambda c: c.end - c.start)
         return [_slow(checkout, self.pool_size) for checkout in worst]
 
-    def _waits_going_on(self, now: int) -> list[tuple[int, int]]:
-        """When the waits of the checkouts under way began, and ended: now, unless they connect."""
+    def _waits_going_on(self, now: int) -> list[tuple[int, int, int]]:
+        """Who is checking out, since when, and when the wait ended: now, unless they connect."""
         return [
-            (start, phases.began if (phases := self.phases.get(user)) else now)
+            (user, start, phases.began if (phases := self.phases.get(user)) else now)
             for user, start in list(self.pending.items())
         ]
 

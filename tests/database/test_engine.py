@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scop
 from loadtest.config import PoolConfig, parse_pool
 from loadtest.database.engine import database_url, make_engine, parent_session
 from loadtest.errors import UsageError
+from loadtest.pool.fair import FairPool
 
 ANY_URL = "mysql+pymysql://user:secret@db.example:3307/shop"
 
@@ -155,6 +156,12 @@ def test_no_pool_is_made_where_none_is_wanted():
     pool = make_engine(make_url(ANY_URL), config).pool
     assert type(pool) is NullPool
     assert (pool._recycle, pool._pre_ping) == (60, True)
+
+
+def test_a_fair_pool_is_made_where_one_is_wanted():
+    pool = make_engine(make_url(ANY_URL), parse_pool("poolclass=FairPool,pool_size=7")).pool
+    assert type(pool) is FairPool
+    assert pool.size() == 7
 
 
 def test_making_an_engine_connects_nowhere():

@@ -9,7 +9,6 @@ from pathlib import Path
 import psutil
 import pymysql
 import pytest
-from conftest import without_database
 from sqlalchemy import create_engine, text
 from test_keeper import eventually, gone
 
@@ -130,9 +129,7 @@ def test_an_error_closes_the_server_too(server):
 
 @pytest.mark.database
 def test_when_the_tool_is_killed_the_server_its_folder_and_all_kept_children_are_gone(server):
-    tool = subprocess.Popen(
-        [sys.executable, "-c", TOOL], stdout=subprocess.PIPE, text=True, env=without_database()
-    )
+    tool = subprocess.Popen([sys.executable, "-c", TOOL], stdout=subprocess.PIPE, text=True)
     with tool:
         answer = tool.stdout.readline().split()
         keepers = [psutil.Process(int(pid)) for pid in answer[:2]]

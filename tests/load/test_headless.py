@@ -46,7 +46,7 @@ COUNTED = {
         ("loadtest_connections_closed_total", (*POOL, ("reason", reason))): f"closed.{reason}"
         for reason in ("overflow", "invalidated")
     },
-    ("loadtest_errors_total", (("kind", "deadlock"), *POOL)[::-1]): "errors.deadlock",
+    ("loadtest_errors_total", (*POOL, ("kind", "deadlock"))): "errors.deadlock",
 }
 
 

@@ -16,11 +16,12 @@ from measuring import (
     use_once,
     waiting,
 )
-from sqlalchemy import event, text
+from sqlalchemy import QueuePool, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from loadtest.interval import SlowCheckout
+from loadtest.pool.fair import FairPool
 
 
 def test_a_first_connection_is_new_and_a_second_checkout_finds_it_in_the_pool():
@@ -372,8 +373,9 @@ def test_the_slowest_five_are_kept():
 # ---- Sums
 
 
-def test_what_is_counted_is_what_was_done_however_often_it_is_cut():
-    with Bench(pool_size=3, max_overflow=1, pool_timeout=0.02) as bench:
+@pytest.mark.parametrize("poolclass", [QueuePool, FairPool])
+def test_what_is_counted_is_what_was_done_however_often_it_is_cut(poolclass):
+    with Bench(poolclass=poolclass, pool_size=3, max_overflow=1, pool_timeout=0.005) as bench:
         done: Counter[str] = Counter()
 
         def work():

@@ -46,7 +46,7 @@ def test_queuepool_starves_users_and_the_fair_pool_does_not(url: URL) -> None:
 
     assert starved.count(0) > USERS / 2
     assert fair.count(0) == 0
-    assert max(fair) - min(fair) <= 2
+    assert max(fair) - min(fair) <= CONNECTIONS
 
 
 def small(poolclass: type[Pool], size: int = 1, overflow: int = 0, timeout: float = 5.0) -> Engine:
@@ -95,11 +95,10 @@ def test_a_waiter_who_is_killed_takes_no_connection_along(handed_over: bool, oth
     waiters = [gevent.spawn(engine.raw_connection) for _ in range(1 + others)]
     gevent.sleep(0)
 
-    if handed_over:
-        holder.close()
-    waiters[0].kill()
-    if not handed_over:
-        holder.close()
+    # The kill arrives when the hub runs next: before the connection is handed over or just after.
+    waiters[0].kill(block=not handed_over)
+    holder.close()
+    gevent.sleep(0)
     for other in waiters[1:]:
         other.get().close()
 

@@ -11,6 +11,7 @@ from measuring import MILLISECOND, Bench, others_go_on
 from sqlalchemy import NullPool, QueuePool
 
 from loadtest.interval import Gauge, Interval, total
+from loadtest.pool.fair import FairPool
 from loadtest.pool.levels import gauge, minus, steps
 
 SIZE, OVERFLOW = 2, 2
@@ -232,10 +233,11 @@ actions = st.tuples(st.sampled_from(ACTIONS), st.integers(0, 3)) | st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=200)
-@given(st.lists(actions, max_size=40))
-def test_whatever_is_done_with_a_pool_its_levels_are_those_of_the_model(doings):
-    with Bench(pool_size=SIZE, max_overflow=OVERFLOW) as bench:
+@pytest.mark.parametrize("poolclass", [QueuePool, FairPool])
+@settings(deadline=None, max_examples=150)
+@given(doings=st.lists(actions, max_size=40))
+def test_whatever_is_done_with_a_pool_its_levels_are_those_of_the_model(poolclass, doings):
+    with Bench(poolclass=poolclass, pool_size=SIZE, max_overflow=OVERFLOW) as bench:
         bench.connecting = 0
         model = Model(bench)
         for action, number in [*doings, ("cut", 0)]:

@@ -4,10 +4,12 @@ import subprocess
 import sys
 import time
 
+import gevent
 import pytest
-from measuring import MILLISECOND, Bench, counted, milliseconds, use_once
+from measuring import MILLISECOND, Bench, counted, milliseconds, others_go_on, use_once
+from sqlalchemy.exc import OperationalError
 
-from loadtest.interval import Gauge
+from loadtest.interval import Fair, Gauge
 from loadtest.pool.recorder import Recorder
 
 
@@ -86,6 +88,56 @@ def test_the_lags_of_the_generator_are_a_histogram():
     recorder.lags += [MILLISECOND, 3 * MILLISECOND]
     assert milliseconds(recorder.cut("measured"), "generator_lag") == 4
     assert "generator_lag" not in recorder.cut("measured").histograms
+
+
+def test_thinking_between_tasks_is_a_histogram():
+    recorder = Recorder()
+    recorder.thinks += [MILLISECOND, 3 * MILLISECOND]
+    assert milliseconds(recorder.cut("measured"), "think") == 4
+    assert "think" not in recorder.cut("measured").histograms
+
+
+def test_the_first_error_of_each_kind_is_kept_in_the_words_of_the_driver():
+    recorder = Recorder()
+    secret = OperationalError("INSERT", {"password": "hush"}, ValueError("Deadlock found"))
+    recorder.example("deadlock", secret)
+    recorder.example("deadlock", ValueError("another"))
+    recorder.example("other", KeyError("x" * 1000))
+    examples = recorder.cut("measured").examples
+    assert examples["deadlock"] == "Deadlock found"
+    assert len(examples["other"]) == 300
+    recorder.example("deadlock", ValueError("much later"))
+    assert recorder.cut("measured").examples == {}
+    recorder.restart()
+    recorder.example("deadlock", ValueError("in another run"))
+    assert recorder.cut("measured").examples == {"deadlock": "in another run"}
+
+
+def test_how_users_share_the_pool_is_summed_up_since_measuring_began():
+    with Bench(pool_size=1, max_overflow=0) as bench:
+        bench.recorder.levels["users"] = lambda: 5
+        use_once(bench.engine)
+        bench.recorder.cut("warmup")
+        use_once(bench.engine)
+        held = bench.take()
+        users = [bench.begin_to_take(), bench.begin_to_take()]
+        bench.forward(30)
+        assert bench.cut().fair == Fair(5, 1, 2, 4, 30 * MILLISECOND)
+        held.close()
+        others_go_on()
+        bench.forward(30)
+        assert bench.cut().fair == Fair(5, 2, 3, 4 + 1, 60 * MILLISECOND)
+        assert bench.recorder.cut("drain").fair == Fair()
+        gevent.killall(users)
+
+
+def test_who_connects_has_waited_no_longer_than_until_then():
+    with Bench(pool_size=1, max_overflow=0) as bench:
+        bench.hang = "connecting"
+        user = bench.begin_to_take()
+        bench.forward(500)
+        assert bench.cut().fair.longest_wait <= MILLISECOND
+        user.kill()
 
 
 def test_the_cpu_time_is_what_was_used_since_the_last_cut():

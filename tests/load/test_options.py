@@ -1,0 +1,155 @@
+"""The options of a run: from Locust's command line to a pool, and back to a command line."""
+
+from __future__ import annotations
+
+from locust.argument_parser import get_parser
+
+import shlex
+from argparse import Namespace
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine
+
+from loadtest.config import PoolConfig
+from loadtest.errors import UsageError
+from loadtest.load import options as run_options
+
+
+class Scenario:
+    """A scenario with options of its own."""
+
+    @classmethod
+    def add_options(cls, group: Any) -> None:
+        group.add_argument("--rows-for-tests", type=int, default=10, help="rows")
+        group.add_argument("--odd-for-tests", action="store_true", default=False, help="odd rows")
+
+
+def parsed(*arguments: str) -> tuple[Namespace, run_options.Added]:
+    """Options as Locust parses them with the tool's and a scenario's own added."""
+    parser = get_parser(default_config_files=[])
+    added = run_options.Added([], [])
+    if "--pool-size" not in parser._option_string_actions:
+        added = run_options.add_options(parser, [Scenario])
+    return parser.parse_args([*arguments]), added
+
+
+@pytest.fixture(autouse=True)
+def _without_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another test has imported the plugin, its options would be there already."""
+    from locust import events
+
+    monkeypatch.setattr(events.init_command_line_parser, "_handlers", [])
+    monkeypatch.delenv("LOADTEST_DATABASE_URL", raising=False)
+
+
+def pool(*arguments: str) -> PoolConfig:
+    return run_options.pool_config(parsed(*arguments)[0])
+
+
+def test_without_options_it_is_sqlalchemys_own_pool() -> None:
+    engine = create_engine("mysql+pymysql://me@127.0.0.1/x")
+
+    default = pool()
+
+    assert default == PoolConfig()
+    assert default.name == "5+10"
+    assert engine.pool.size() == default.pool_size  # type: ignore[attr-defined]
+    assert engine.pool._max_overflow == default.max_overflow  # type: ignore[attr-defined]
+    assert engine.pool._timeout == default.pool_timeout  # type: ignore[attr-defined]
+
+
+def test_every_setting_of_a_pool_can_be_given() -> None:
+    asked = PoolConfig(
+        name="all",
+        pool_size=7,
+        max_overflow=-1,
+        pool_timeout=0.5,
+        pool_recycle=60,
+        pool_pre_ping=True,
+        pool_use_lifo=True,
+        pool_reset_on_return="commit",
+        isolation_level="AUTOCOMMIT",
+    )
+    given = "--pool-name all --pool-size 7 --max-overflow -1 --pool-timeout 0.5 --pool-recycle 60"
+    more = "--pool-pre-ping --pool-use-lifo --pool-reset-on-return commit"
+
+    assert pool(*given.split(), *more.split(), "--isolation-level", "AUTOCOMMIT") == asked
+
+
+def test_a_null_pool_is_none_the_worse_for_a_form_that_sends_everything() -> None:
+    options, _ = parsed("--poolclass", "NullPool")
+    assert (options.pool_size, options.max_overflow) == (5, 10)
+
+    assert run_options.pool_config(options) == PoolConfig(poolclass="NullPool")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--max-overflow -7", "max_overflow: Input should be greater than or equal to -1"),
+        ("--pool-size -1", "pool_size: Input should be greater than or equal to 0"),
+        ("--pool-timeout -1", "pool_timeout: Input should be greater than or equal to 0"),
+        ("--pool-recycle -2", "pool_recycle: Input should be greater than or equal to -1"),
+        ("--poolclass NullPool --pool-size 9", "NullPool keeps no connections and takes no pool"),
+        ("--pool-name ../up", "name: String should match pattern"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(arguments: str, message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        pool(*arguments.split())
+
+    assert str(raised.value).startswith(f"pool settings: {message}")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0s", 0), ("5", 5), ("1500ms", 1.5), ("2m", 120), ("0.5s", 0.5)]
+)
+def test_a_warm_up_is_a_duration(text: str, seconds: float) -> None:
+    assert run_options.warmup_seconds(parsed("--warmup", text)[0]) == seconds
+
+
+def test_a_warm_up_must_leave_something_to_measure() -> None:
+    with pytest.raises(UsageError, match="leaves nothing to measure"):
+        run_options.warmup_seconds(parsed("--warmup", "4s", "-t", "4s")[0])
+    with pytest.raises(UsageError, match="'a while' is not a duration"):
+        run_options.warmup_seconds(parsed("--warmup", "a while")[0])
+
+
+def test_the_duration_is_what_is_measured() -> None:
+    limited = run_options.load_facts(parsed("-t", "6s", "--warmup", "2s")[0], 50, 1)
+    endless = run_options.load_facts(parsed("--warmup", "2s")[0], 50, 2)
+
+    assert (limited["duration"], limited["warmup"]) == (4, 2)
+    assert endless["duration"] is None
+    assert (limited["users"], endless["processes"]) == (50, 2)
+
+
+def test_a_run_that_is_repeated_has_the_same_options() -> None:
+    given = [
+        *("--headless", "-f", "a.py", "-u", "9", "-r", "4.5", "-t", "1m"),
+        *("--pool-size", "3", "--max-overflow", "-1", "--pool-pre-ping", "--pool-timeout", "0.5"),
+        *("--isolation-level", "READ COMMITTED", "--pool-name", "named", "--warmup", "2s"),
+        *("--seed", "5", "--rows-for-tests", "77", "--odd-for-tests", "PickedUser"),
+    ]
+    elsewhere = [
+        *("--database-url", "mysql+pymysql://me:s3cr3t@db/x", "--results", "here"),
+        *("--metrics-port", "9999", "--run-name", "mine", "--round", "3"),
+    ]
+    options, added = parsed(*elsewhere, *given)
+
+    command = run_options.repeat_command(options, added, ["a.py"])
+
+    assert command[0] == "locust"
+    again, _ = parsed(*command[1:])
+    expected, _ = parsed(*given)
+    assert vars(again) == vars(expected)
+    assert "s3cr3t" not in shlex.join(command)
+
+
+def test_the_defaults_need_no_options() -> None:
+    options, added = parsed("-f", "a.py")
+
+    assert run_options.repeat_command(options, added, ["a.py", "b.py"]) == (
+        ["locust", "-f", "a.py,b.py", "--headless", "-u", "1", "-r", "1"]
+    )

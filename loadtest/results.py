@@ -151,6 +151,12 @@ def _point_latest_at(folder: Path) -> None:
     fresh.replace(folder.parent / "latest")
 
 
+def as_typed(path: Path) -> str:
+    """A path as a person would type it here: relative where it is below the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def folder_of(path: Path) -> Path:
     """The folder of results that a path belongs to: itself, or the one that a run file is in."""
     if path.is_dir():

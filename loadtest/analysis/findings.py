@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from loadtest.analysis import kinds
+from loadtest.analysis.laws import starvation, users_unaccounted
 from loadtest.analysis.measured import PoolRuns
 from loadtest.analysis.settings import most_connections
 from loadtest.analysis.units import count, percent, plural
@@ -125,7 +126,8 @@ def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
     """Connections opened again and again, since the overflow closes them when they come back."""
     peak, opened = pool.peak("open"), pool.counters["opened"]
     closed = pool.counters["closed.overflow"]
-    if not peak or opened <= CHURN * peak * len(pool.rounds) or closed < opened / 2:
+    few = not peak or opened <= CHURN * peak * len(pool.rounds) or closed < opened / 2
+    if few or pool.settings.get("poolclass") == "NullPool":
         return
     seconds = sum(round_.seconds for round_ in pool.rounds)
     yield Finding(
@@ -159,6 +161,8 @@ DOUBTS: tuple[Rule, ...] = (nothing_measured, nothing_ended, generator_saturated
 REMARKS: tuple[Rule, ...] = (
     unsound_files,
     different_loads,
+    starvation,
+    users_unaccounted,
     errors_by_kind,
     overflow_churn,
     never_needed,

@@ -19,7 +19,7 @@ from loadtest.config import Experiment, PoolConfig
 from loadtest.database import keeper
 from loadtest.errors import LoadtestError
 from loadtest.interval import SERVER, Interval
-from loadtest.results import Run, read_run
+from loadtest.results import Run, as_typed, read_run
 
 POLL_SECONDS = 0.25
 STOP_TIMEOUT_SECONDS = 10
@@ -56,7 +56,7 @@ class Plan:
     def arguments(self) -> list[str]:
         """Locust's arguments for this run, all but where the results go."""
         experiment, load = self.experiment, self.experiment.load
-        arguments = ["-f", str(experiment.scenario), "--headless", "--only-summary"]
+        arguments = ["-f", as_typed(experiment.scenario), "--headless", "--only-summary"]
         arguments += ["-u", str(load.users), "-r", f"{load.users_per_second:g}"]
         arguments += ["-t", f"{self.seconds:.0f}s", "--warmup", f"{load.warmup:g}s"]
         arguments += ["--stop-timeout", str(STOP_TIMEOUT_SECONDS), "--exit-code-on-error", "0"]

@@ -15,6 +15,7 @@ import math
 import os
 import random
 import shlex
+import signal
 import socket
 import sys
 import time
@@ -43,6 +44,7 @@ from loadtest.load.output import Output
 from loadtest.load.target import Target, prepare_tables
 from loadtest.load.ticker import Ticker
 from loadtest.load.workers import Master, Workers, end_with
+from loadtest.results import as_typed
 
 logger = logging.getLogger("loadtest")
 # How long a master waits for its workers' last intervals after they should have stopped.
@@ -72,6 +74,12 @@ def _descendants(cls: type) -> list[type]:
 @events.init.add_listener
 def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
     environment.loadtest = plugin = Plugin(environment, runner)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Else Ctrl-C would raise in the greenlet that is running, a user in a checkout for example.
+        main = gevent.getcurrent()
+        plugin.on_interrupt = gevent.signal_handler(
+            signal.SIGINT, gevent.kill, main, KeyboardInterrupt
+        )
     try:
         plugin.open(web_ui)
     except LoadtestError as error:
@@ -97,6 +105,7 @@ class Plugin:
         if isinstance(runner, MasterRunner):
             self.workers = Workers(runner, self._take, self._refuse)
         self.process = f"{socket.gethostname()}:{os.getpid()}"
+        self.on_interrupt: Any = None
         self.registry = CollectorRegistry()
         self.exporter = Exporter(self.registry)
         self.server: PrivateServer | None = None
@@ -196,7 +205,7 @@ class Plugin:
             self._measure(options, pool, warmup)
 
     def _new_output(self, options: Namespace, pool: PoolConfig) -> Output:
-        files = [_short(Path(file)) for file in self.environment.parsed_locustfiles or []]
+        files = [as_typed(Path(file)) for file in self.environment.parsed_locustfiles or []]
         classes = [cls.__name__ for cls in self.environment.user_classes]
         own = {a.dest: getattr(options, a.dest) for a in _added.scenarios}
         users = self.runner.target_user_count or options.num_users or 1
@@ -287,9 +296,3 @@ class Plugin:
             else:
                 self.runner.stop()
         self.close()
-
-
-def _short(path: Path) -> str:
-    """A path as a person would type it here."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

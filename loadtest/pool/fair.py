@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from sqlalchemy import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util.queue import Empty, Full
+
+# Handed to a waiter instead of a connection: the right to open one.
+SLOT = object()
 
 
 class _Waiter:
-    """Somebody in the queue: woken with an item, or without one to look for a free slot."""
+    """Somebody in the queue, woken with a connection or with a slot for one."""
 
     __slots__ = ("item", "woken")
 
@@ -26,7 +31,12 @@ class _Waiter:
 
 
 class FairQueue:
-    """A queue of connections that serves its waiters in the order in which they came."""
+    """A queue of connections that serves its waiters in the order in which they came.
+
+    give_slot_back: called when a slot was handed to a waiter who does not want it any more.
+    """
+
+    give_slot_back: Callable[[], Any]
 
     def __init__(self, maxsize: int = 0, use_lifo: bool = False) -> None:
         self.maxsize = maxsize
@@ -42,12 +52,11 @@ class FairQueue:
     def put(self, item: Any, block: bool = True) -> None:
         """Hand an item to the first waiter, else keep it; raises Full if there is no room."""
         with self._lock:
-            if self._waiters:
-                self._wake(item)
-            elif 0 < self.maxsize <= len(self.queue):
+            if self._handed_over(item):
+                return
+            if 0 < self.maxsize <= len(self.queue):
                 raise Full
-            else:
-                self.queue.append(item)
+            self.queue.append(item)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Take an item or wait for one in turn; raises Empty when there is none in time."""
@@ -70,25 +79,30 @@ class FairQueue:
             raise Empty
         return waiter.item
 
-    def wake_one(self) -> None:
-        """Let the first waiter look again, since there is room for a new item."""
+    def hand_over_slot(self) -> bool:
+        """Give the first waiter the right to open a connection; False if nobody waits."""
         with self._lock:
-            if self._waiters:
-                self._wake(None)
+            return self._handed_over(SLOT)
 
     def _leave(self, waiter: _Waiter) -> None:
         with self._lock:
             if not waiter.woken.is_set():
                 self._waiters.remove(waiter)
-            elif self._waiters:
-                self._wake(waiter.item)
-            elif waiter.item is not None:
+                return
+            if self._handed_over(waiter.item):
+                return
+            if waiter.item is not SLOT:
                 self.queue.append(waiter.item)
+                return
+        self.give_slot_back()
 
-    def _wake(self, item: Any) -> None:
+    def _handed_over(self, item: Any) -> bool:
+        if not self._waiters:
+            return False
         waiter = self._waiters.popleft()
         waiter.item = item
         waiter.woken.set()
+        return True
 
 
 class FairPool(QueuePool):
@@ -100,7 +114,20 @@ class FairPool(QueuePool):
     _queue_class = FairQueue  # type: ignore[assignment]
     _pool: FairQueue  # type: ignore[assignment]
 
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._pool.give_slot_back = super()._dec_overflow
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        got: Any = super()._do_get()
+        if got is not SLOT:
+            return cast(ConnectionPoolEntry, got)
+        try:
+            return self._create_connection()
+        except BaseException:
+            self._dec_overflow()
+            raise
+
     def _dec_overflow(self) -> Any:
-        done = super()._dec_overflow()
-        self._pool.wake_one()
-        return done
+        # The slot goes on to the first waiter, if there is one, and stays taken.
+        return self._pool.hand_over_slot() or super()._dec_overflow()

@@ -51,11 +51,13 @@ class _Listener:
         self.attached = clock()
         self.resetting: dict[object, int] = {}
         self.invalid: set[object] = set()
+        self.broken: set[object] = set()
         self.recycle = -1
         self.disposing = False
 
     def connect(self, dbapi_connection: Any, record: Any) -> None:
         now = clock()
+        self.broken.discard(record)
         self.recorder.opened[record] = now
         self.recorder.openings.append(now)
         phases = self.recorder.phases.get(get_ident())
@@ -85,6 +87,7 @@ class _Listener:
             old = -1 < self.recycle < time.time() - record.last_connect_time
             return "recycle" if old else "invalidated"
         if record in self.invalid:
+            self.broken.add(record)  # it stays in the pool and connects again when it is needed
             return "error"
         return "disposed" if self.disposing else "overflow"
 
@@ -113,7 +116,7 @@ def _shadow_pool(pool: Pool, listener: _Listener) -> None:
     recorder = listener.recorder
     listener.recycle = pool._recycle
     _shadow(pool, "connect", partial(_measured_connect, recorder))
-    _shadow(pool, "_invoke_creator", partial(_noted_creator, pool, recorder))
+    _shadow(pool, "_invoke_creator", partial(_noted_creator, pool, listener))
     _shadow(pool, "dispose", partial(_noted_dispose, listener))
     _shadow(pool, "recreate", partial(_followed_recreate, pool, listener))
 
@@ -163,12 +166,15 @@ def _failed(recorder: Recorder, ident: int, start: int, error: BaseException) ->
 
 
 def _noted_creator(
-    pool: Pool, recorder: Recorder, original: Callable[[Any], Any]
+    pool: Pool, listener: _Listener, original: Callable[[Any], Any]
 ) -> Callable[[Any], Any]:
+    recorder = listener.recorder
+
     def create(record: Any) -> Any:
         ident = get_ident()
         if ident in recorder.pending:
             phases = _phases(recorder, ident)
+            phases.reconnects = phases.reconnects or record in listener.broken
             phases.overflow = max(0, pool.overflow()) if isinstance(pool, QueuePool) else 0
             phases.connecting = clock()
         return original(record)

@@ -94,7 +94,8 @@ def test_the_cpu_time_is_that_of_the_servers_process(status, server, admin):
     with admin.connect() as connection:
         connection.execute(text("SELECT BENCHMARK(3000000, MD5('busy'))"))
     used = status.sample("measured").counters["cpu"] / 1e9
-    assert 0 < used <= sum(process.cpu_times()[:2]) - before
+    # The system counts in hundredths of a second.
+    assert 0 < used <= sum(process.cpu_times()[:2]) - before + 0.011
 
 
 @pytest.mark.database

@@ -227,7 +227,6 @@ def test_a_command_can_be_pasted_into_a_shell(tmp_path: Path, url: URL) -> None:
     pasted = subprocess.run(
         f"{chosen.command()} --results {shlex.quote(str(result))}",
         shell=True,
-        cwd=tmp_path,
         env={
             **without_database(),
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",

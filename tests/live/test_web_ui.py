@@ -1,7 +1,10 @@
 """Locust's web UI with the pool's settings in it, used by a real browser."""
 
+from locust.argument_parser import get_parser
+
 import json
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from loadtest.database.private import PrivateServer
 from loadtest.interval import total
+from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's parser
 from loadtest.results import Run, read_run
 from tests.processes import (
     PATIENCE_SECONDS,
@@ -21,23 +25,11 @@ from tests.processes import (
     locust_command,
     running,
     samples,
+    stop_with,
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.database]
 SCREENSHOTS = "LOADTEST_SCREENSHOTS"
-HELPS = {
-    "Pool Size": "connections that are kept open (0: no limit)",
-    "Max Overflow": "connections beyond that (-1: no limit)",
-    "Pool Timeout": "seconds to wait for a connection",
-    "Pool Recycle": "replace connections older than this (s)",
-    "Pool Pre Ping": "ping at every checkout",
-    "Pool Use Lifo": "use the last returned first",
-    "Pool Reset On Return": "what is sent when a connection is returned",
-    "Poolclass": "QueuePool keeps connections; NullPool opens one for each checkout",
-    "Isolation Level": "of transactions",
-    "Pool Name": "what results and metrics call this pool",
-    "Point Rows": "rows in the table",
-}
 
 
 @dataclass
@@ -97,6 +89,13 @@ def page(web: Web, browser: Browser) -> Iterator[Page]:
     page.close()
 
 
+def pool_settings() -> dict[str, Any]:
+    """The pool's options as argparse has them, by the labels that Locust makes of their names."""
+    groups = get_parser(default_config_files=[])._action_groups
+    (pool,) = [group for group in groups if str(group.title).startswith("Connection pool")]
+    return {action.dest.replace("_", " ").title(): action for action in pool._group_actions}
+
+
 def open_form(page: Page) -> None:
     """The start form with the section of the pool's settings open."""
     start = page.get_by_role("button", name="Start", exact=True)
@@ -130,19 +129,17 @@ def stop(page: Page) -> None:
 def test_the_form_shows_the_pools_settings_with_their_help_and_choices(page: Page) -> None:
     open_form(page)
 
-    for label, text in HELPS.items():
-        expect(page.get_by_label(f"{label} ({text})")).to_be_visible()
+    offered = pool_settings()
+    assert {"Pool Size", "Max Overflow", "Pool Timeout", "Pool Pre Ping"} <= set(offered)
+    for label, action in offered.items():
+        field = page.get_by_label(f"{label} ({action.help})", exact=True)
+        expect(field).to_be_visible()
+        if action.choices:
+            assert field.locator("option").all_inner_texts() == list(action.choices)
+    expect(page.get_by_label("Point Rows (rows in the table)")).to_be_visible()
     assert page.get_by_label("Pool Size").input_value() == "5"
     assert page.get_by_label("Max Overflow").input_value() == "10"
     assert float(page.get_by_label("Pool Timeout").input_value()) == 30
-    choices = {
-        label: page.get_by_label(label).locator("option").all_inner_texts()
-        for label in ("Poolclass", "Pool Reset On Return", "Isolation Level")
-    }
-    assert choices["Poolclass"] == ["QueuePool", "NullPool"]
-    assert choices["Pool Reset On Return"] == ["rollback", "commit", "none"]
-    assert choices["Isolation Level"][0] == ""
-    assert "SERIALIZABLE" in choices["Isolation Level"]
     assert not page.get_by_label("Pool Pre Ping").is_checked()
     names = page.locator("form [name]").evaluate_all("fields => fields.map(field => field.name)")
     assert {"poolSize", "maxOverflow", "seed", "warmup"} <= set(names)
@@ -247,3 +244,28 @@ def test_the_database_and_its_password_are_nowhere_to_be_seen(web: Web, page: Pa
     assert "mysql+pymysql://" not in seen
     assert web.password not in web.process.output
     assert "Traceback" not in web.process.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_run_of_the_web_ui_in_good_order(
+    tmp_path: Path, server: PrivateServer, page: Page, number: signal.Signals
+) -> None:
+    port, results = free_port(), tmp_path / "results"
+    command = locust_command(
+        *("-f", "scenarios/point_select.py", "--web-port", port, "--results", results)
+    )
+    environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
+    with running(tmp_path / "log", *command, env=environment) as process:
+        web = Web(process, f"http://127.0.0.1:{port}", results, server.password, tmp_path)
+        process.until(lambda: fetch(web.address), "the web UI")
+        form = {"user_count": 2, "spawn_rate": 2}
+        assert page.request.post(f"{web.address}/swarm", form=form).ok
+        path = web.next_run(set())
+        assert stop_with(process, number) == 0
+
+    run = read_run(path)
+    assert list(run.problems) == []
+    assert run.footer is not None
+    assert run.footer["reason"] == "interrupted"
+    assert (path.parent.parent / "report.html").exists()
+    assert "Traceback" not in process.output

@@ -216,6 +216,15 @@ def test_a_connection_broken_in_use_is_closed_for_its_error():
         assert counted(bench.cut())["opened"] == 1
 
 
+def test_a_connection_that_broke_once_is_later_closed_for_other_reasons():
+    with Bench(pool_size=1) as bench:
+        bench.take().invalidate()
+        use_once(bench.engine)
+        bench.cut()
+        bench.engine.dispose()
+        assert counted(bench.cut()) == {"closed.disposed": 1}
+
+
 # ---- Failures
 
 

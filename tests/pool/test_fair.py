@@ -140,3 +140,51 @@ def test_overflow_works_as_in_queuepool_and_dispose_empties_it() -> None:
     engine.dispose()
     assert isinstance(engine.pool, FairPool)
     assert engine.pool.checkedin() == 0
+
+
+def test_a_slot_that_a_failed_connect_frees_is_the_first_waiters_not_a_newcomers() -> None:
+    attempts = 0
+
+    def connect() -> sqlite3.Connection:
+        nonlocal attempts
+        attempts += 1
+        gevent.sleep(0.05)
+        if attempts == 1:
+            raise sqlite3.OperationalError("the server is not there yet")
+        return sqlite3.connect(":memory:", check_same_thread=False)
+
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=FairPool, pool_size=1, max_overflow=0
+    )
+    order: list[str] = []
+
+    def first() -> None:
+        with pytest.raises(sqlite3.OperationalError):
+            engine.raw_connection()
+        with engine.connect():  # asks again at once
+            order.append("first")
+
+    def second() -> None:
+        with engine.connect():
+            order.append("second")
+
+    users = [gevent.spawn(first), gevent.spawn(second)]
+    gevent.joinall(users, timeout=10, raise_error=True)
+
+    assert order == ["second", "first"]
+
+
+def test_a_waiter_killed_with_a_slot_in_hand_gives_it_back() -> None:
+    engine = small(FairPool)
+    pool = engine.pool
+    held = engine.raw_connection()
+    waiter = gevent.spawn(engine.raw_connection)
+    gevent.sleep(0)
+    waiter.kill(block=False)
+    pool._overflow += 1  # type: ignore[attr-defined] # what the slot stands for
+    assert pool._pool.hand_over_slot()  # type: ignore[attr-defined]
+    waiter.join()
+
+    assert pool.checkedout() == 1  # type: ignore[attr-defined]
+    held.close()
+    assert (pool.checkedout(), pool.checkedin()) == (0, 1)  # type: ignore[attr-defined]

@@ -6,15 +6,13 @@ import os
 import pwd
 import resource
 import secrets
+import shlex
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import pymysql
 from sqlalchemy import URL
@@ -47,20 +45,20 @@ class PrivateServer:
         self.user = _unprivileged_user()
         self.password = secrets.token_urlsafe(24)
         self.port = _free_port()
+        # Not in the folder, which is gone as soon as the server is.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
+        # The keeper has the folder from here on: what kills the tool now leaves nothing behind.
+        self._kept = keeper.keep(
+            ["/bin/sh", "-c", self._script(installer, server)],
+            remove=self.folder,
+            user=self.user,
+            output=self._log,
+        )
         try:
-            self._install(installer)
-            # Not in the folder, which is gone as soon as the server is.
-            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
-            self._kept = keeper.keep(
-                self._command(server),
-                remove=self.folder,
-                user=self.user,
-                output=self._log,
-            )
+            self._wait_until_ready()
         except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.close()
             raise
-        self._wait_until_ready()
 
     @property
     def url(self) -> URL:
@@ -92,7 +90,7 @@ class PrivateServer:
     ) -> None:
         self.close()
 
-    def _install(self, installer: str) -> None:
+    def _write_start_file(self) -> None:
         start = self.folder / "start.sql"
         start.touch(0o600)
         start.write_text(
@@ -105,24 +103,21 @@ class PrivateServer:
         if self.user:
             for path in (self.folder, start):
                 shutil.chown(path, self.user, _group_of(self.user))
-        command = [
+
+    def _script(self, installer: str, server: str) -> str:
+        """What the keeper runs: make the server's files, then become the server."""
+        self._write_start_file()
+        install = [
             installer,
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ]
-        done = subprocess.run(
-            command, check=False, capture_output=True, text=True, **self._as_user()
+        here, make, serve = map(
+            shlex.join, (["cd", str(self.folder)], install, self._command(server))
         )
-        if done.returncode:
-            raise LoadtestError(f"mariadb-install-db failed: {(done.stderr or done.stdout)[-500:]}")
-
-    def _as_user(self) -> Mapping[str, Any]:
-        if not self.user:
-            return {"cwd": self.folder}
-        group = _group_of(self.user)
-        return {"user": self.user, "group": group, "extra_groups": [], "cwd": self.folder}
+        return f"{here} && {make} && exec {serve}"
 
     def _command(self, server: str) -> list[str]:
         return [
@@ -161,7 +156,6 @@ class PrivateServer:
         keeper.stop(self._kept)
         self._log.seek(0)
         log = self._log.read()[-1500:].decode(errors="replace")
-        self.close()
         raise LoadtestError(f"the private MariaDB did not start; the end of its log:\n{log}")
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from prometheus_client import CollectorRegistry, generate_latest
 
 from loadtest.config import PoolConfig
-from loadtest.interval import Distribution, Gauge, Interval
+from loadtest.distribution import Distribution
+from loadtest.interval import Gauge, Interval
 from loadtest.live.exporter import Exporter
 
 SCRAPES = 50

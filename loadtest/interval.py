@@ -1,115 +1,24 @@
 """What one process measured in one second, and how such measurements add up.
 
 Everything that is added is an integer (counts and nanoseconds), so adding is exact and its order
-does not matter. Histograms are HdrHistograms of whole microseconds with two significant digits.
+does not matter.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-from hdrh.histogram import HdrHistogram
+from loadtest.distribution import Distribution
 
-LONGEST_MICROSECONDS = 3_600_000_000
-SIGNIFICANT_DIGITS = 2
 SLOWEST_KEPT = 5
 
 # The process name of the intervals in which the database server speaks of itself.
 SERVER = "server"
 
-# A histogram with two significant digits has 256 sub-buckets: values of up to 8 bits are exact.
-_EXACT_BITS = 8
-
-Nanoseconds = npt.NDArray[np.int64]
 Period = Literal["warmup", "measured", "drain"]
-
-
-def _empty_histogram() -> HdrHistogram:
-    return HdrHistogram(1, LONGEST_MICROSECONDS, SIGNIFICANT_DIGITS)
-
-
-@dataclass(slots=True, eq=False)
-class Distribution:
-    """A set of durations: a histogram (microseconds) beside exact count, sum and maximum (ns)."""
-
-    count: int = 0
-    sum: int = 0
-    max: int = 0
-    histogram: HdrHistogram = field(default_factory=_empty_histogram)
-
-    @classmethod
-    def of(cls, durations: Nanoseconds | Sequence[int]) -> Distribution:
-        """The distribution of some durations in nanoseconds; negative ones count as zero."""
-        nanoseconds = np.maximum(np.asarray(durations, dtype=np.int64), 0)
-        result = cls(len(nanoseconds), int(nanoseconds.sum()), int(nanoseconds.max(initial=0)))
-        microseconds = np.minimum((nanoseconds + 500) // 1000, LONGEST_MICROSECONDS)
-        # Binned here rather than one by one: recording costs more than everything else in a second.
-        shift = np.maximum(np.frexp(microseconds.astype(np.float64))[1] - _EXACT_BITS, 0)
-        values, counts = np.unique(microseconds >> shift << shift, return_counts=True)
-        for value, count in zip(values.tolist(), counts.tolist(), strict=True):
-            result.histogram.record_value(value, count)
-        return result
-
-    def add(self, other: Distribution) -> None:
-        """Add another distribution to this one, in place."""
-        self.count += other.count
-        self.sum += other.sum
-        self.max = max(self.max, other.max)
-        if other.count:
-            self.histogram.add(other.histogram)
-
-    def __add__(self, other: Distribution) -> Distribution:
-        total = Distribution()
-        total.add(self)
-        total.add(other)
-        return total
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Distribution):
-            return NotImplemented
-        exact = (self.count, self.sum, self.max) == (other.count, other.sum, other.max)
-        return exact and self.bins() == other.bins()
-
-    __hash__ = None  # type: ignore[assignment] # it changes
-
-    @property
-    def mean_seconds(self) -> float | None:
-        """The exact mean in seconds; None where nothing was measured."""
-        return self.sum / self.count / 1e9 if self.count else None
-
-    def percentile_seconds(self, percent: float) -> float | None:
-        """A percentile in seconds (within 1 %), never above the exact maximum; None if empty."""
-        if not self.count:
-            return None
-        microseconds: int = self.histogram.get_value_at_percentile(percent)
-        return min(microseconds * 1000, self.max) / 1e9
-
-    def bins(self) -> list[tuple[int, int]]:
-        """The filled bins: pairs of the highest microsecond in the bin and its count."""
-        histogram = self.histogram
-        counts = np.ctypeslib.as_array(histogram.counts)
-        filled = np.flatnonzero(counts)
-        return [
-            (histogram.get_highest_equivalent_value(histogram.get_value_from_index(index)), count)
-            for index, count in zip(filled.tolist(), counts[filled].tolist(), strict=True)
-        ]
-
-    def to_json(self) -> dict[str, Any]:
-        """The distribution as a line of a result file has it (V2 compressed base64 histogram)."""
-        encoded = self.histogram.encode().decode("ascii")
-        return {"count": self.count, "sum": self.sum, "max": self.max, "hdr": encoded}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Distribution:
-        """Read what `to_json` wrote."""
-        result = cls(data["count"], data["sum"], data["max"])
-        result.histogram.decode_and_add(data["hdr"])
-        return result
 
 
 @dataclass(frozen=True, slots=True)

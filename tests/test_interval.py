@@ -11,17 +11,8 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.interval import (
-    LONGEST_MICROSECONDS,
-    SIGNIFICANT_DIGITS,
-    SLOWEST_KEPT,
-    Distribution,
-    Fair,
-    Gauge,
-    Interval,
-    SlowCheckout,
-    total,
-)
+from loadtest.distribution import LONGEST_MICROSECONDS, SIGNIFICANT_DIGITS, Distribution
+from loadtest.interval import SLOWEST_KEPT, Fair, Gauge, Interval, SlowCheckout, total
 
 # How long one example takes says nothing on a busy machine.
 unhurried = settings(deadline=None, max_examples=60)

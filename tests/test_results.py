@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from loadtest.distribution import Distribution
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.interval import SERVER, Distribution, Gauge, Interval, SlowCheckout
+from loadtest.interval import SERVER, Gauge, Interval, SlowCheckout
 from loadtest.results import FORMAT, Run, RunWriter, find_runs, new_folder, read_run
 
 HEADER = {"pool": {"name": "20+0"}, "load": {"users": 3}, "scenario": "café"}

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.analysis.values import Durations
-from loadtest.interval import Distribution
+from loadtest.distribution import Distribution
 
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 

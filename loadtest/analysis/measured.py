@@ -9,8 +9,9 @@ from functools import cached_property, reduce
 from typing import Any
 
 from loadtest.analysis.censoring import Times
+from loadtest.distribution import Distribution
 from loadtest.errors import UsageError
-from loadtest.interval import Distribution, Interval, total
+from loadtest.interval import Interval, total
 from loadtest.results import Run
 
 SECOND = 1_000_000_000

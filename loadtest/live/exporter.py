@@ -18,7 +18,8 @@ from prometheus_client.registry import Collector
 
 from loadtest.config import PoolConfig
 from loadtest.database.failures import KINDS
-from loadtest.interval import Distribution, Interval
+from loadtest.distribution import Distribution
+from loadtest.interval import Interval
 from loadtest.live.metrics import BUCKET_SECONDS, COUNTS, HISTOGRAMS, LEVELS, POOL_LABEL, Count
 
 ERRORS = Count(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from loadtest.pool.recorder import Recorder, clock
+from loadtest.pool.batch import clock
+from loadtest.pool.recorder import Recorder
 
 SAMPLE_SECONDS = 0.01
 

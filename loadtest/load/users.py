@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from loadtest.database.failures import kind_of
 from loadtest.load.target import Target
-from loadtest.pool.recorder import clock
+from loadtest.pool.batch import clock
 
 
 class PoolUser(User):

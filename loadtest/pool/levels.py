@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from loadtest.interval import Gauge, Nanoseconds
+from loadtest.distribution import Nanoseconds
+from loadtest.interval import Gauge
 
 Steps = tuple[Nanoseconds, Nanoseconds]
 """The times (ns) at which a level changes, and by how much."""

@@ -25,7 +25,8 @@ from sqlalchemy import Engine, Pool, QueuePool, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
-from loadtest.pool.recorder import Checkout, Hold, Outcome, Phases, Recorder, clock
+from loadtest.pool.batch import Checkout, Hold, Outcome, Phases, clock
+from loadtest.pool.recorder import Recorder
 
 
 def measure(engine: Engine, recorder: Recorder) -> None:

@@ -8,19 +8,20 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from heapq import nlargest
-from typing import Literal, NamedTuple, TypeVar
+from typing import TypeVar
 
-from loadtest.interval import (
-    SLOWEST_KEPT,
-    Distribution,
-    Fair,
-    Gauge,
-    Interval,
-    Period,
-    SlowCheckout,
+from loadtest.distribution import Distribution
+from loadtest.interval import SLOWEST_KEPT, Fair, Gauge, Interval, Period, SlowCheckout
+from loadtest.pool.batch import (
+    Batch,
+    Checkout,
+    Hold,
+    Phases,
+    clock,
+    histograms,
+    slow,
+    source_of,
 )
 from loadtest.pool.fairness import Fairness
 from loadtest.pool.levels import gauge, minus, steps
@@ -29,73 +30,6 @@ from loadtest.pool.levels import gauge, minus, steps
 NOTICEABLE_WAIT = 100_000
 
 T = TypeVar("T")
-Outcome = Literal["ok", "timeout", "error"]
-clock = time.perf_counter_ns
-
-
-@dataclass(slots=True)
-class Phases:
-    """What else than waiting happened in a checkout (ns); only those that connect or ping have one.
-
-    began: when the waiting was over. connecting: when a connect under way began, else 0.
-    """
-
-    began: int
-    connecting: int = 0
-    connect: int = 0
-    ping: int = 0
-    reconnects: bool = False
-    overflow: int = 0
-
-    def connected(self, now: int) -> None:
-        """End the connect that is under way, if one is."""
-        if self.connecting:
-            self.connect += now - self.connecting
-            self.connecting = 0
-
-
-class Checkout(NamedTuple):
-    """One finished checkout; `start` and `end` in clock nanoseconds.
-
-    waiting, open: other checkouts under way and connections open at its end.
-    """
-
-    start: int
-    end: int
-    user: int
-    task: str | None
-    phases: Phases | None
-    outcome: Outcome
-    waiting: int
-    open: int
-
-
-class Hold(NamedTuple):
-    """One finished hold of a connection, from the end of its checkout to its return."""
-
-    start: int
-    end: int
-    reset: int
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What was recorded between two moments (ns): closes are (opened, closed, reason)."""
-
-    begin: int
-    now: int
-    openings: int
-    checkouts: Sequence[Checkout]
-    holds: Sequence[Hold]
-    closes: Sequence[tuple[int, int, str]]
-    requests: Sequence[tuple[int, str | None]]
-    lags: Sequence[int]
-    thinks: Sequence[int]
-
-    @cached_property
-    def waits(self) -> Sequence[int]:
-        """How long each checkout waited (ns)."""
-        return [wait_of(checkout) for checkout in self.checkouts]
 
 
 class Recorder:
@@ -138,10 +72,6 @@ class Recorder:
         """The UTC second of a clock reading, by a wall clock read once: its steps do no harm."""
         return (moment + self._epoch) // 1_000_000_000
 
-    def until_next_second(self) -> float:
-        """Seconds until the next UTC second begins."""
-        return 1 - (clock() + self._epoch) % 1_000_000_000 / 1e9
-
     def request(self, nanoseconds: int, failure: str | None) -> None:
         """Record a task that ended: how long it took and the kind of its failure, if it failed."""
         self.requests.append((nanoseconds, failure))
@@ -157,7 +87,7 @@ class Recorder:
         batch = self._batch()
         interval = Interval(self.second(batch.begin), self.process, period, batch.now - batch.begin)
         interval.counters = self._counters(batch)
-        interval.histograms = _histograms(batch)
+        interval.histograms = histograms(batch)
         interval.gauges = self._gauges(batch)
         going_on = self._waits_going_on(batch.now)
         interval.unfinished = Distribution.of([e - s for _, s, e in going_on if e == batch.now])
@@ -191,7 +121,7 @@ class Recorder:
         )
 
     def _counters(self, batch: Batch) -> Counter[str]:
-        counters = Counter(_source(checkout) for checkout in batch.checkouts)
+        counters = Counter(source_of(checkout) for checkout in batch.checkouts)
         counters["checkouts"] = sum(checkout.outcome == "ok" for checkout in batch.checkouts)
         counters["opened"] = batch.openings
         counters.update(f"closed.{reason}" for _, _, reason in batch.closes)
@@ -228,7 +158,7 @@ class Recorder:
 
     def _slowest(self, checkouts: Sequence[Checkout]) -> list[SlowCheckout]:
         worst = nlargest(SLOWEST_KEPT, checkouts, key=lambda c: c.end - c.start)
-        return [_slow(checkout, self.pool_size) for checkout in worst]
+        return [slow(checkout, self.pool_size) for checkout in worst]
 
     def _waits_going_on(self, now: int) -> list[tuple[int, int, int]]:
         """Who is checking out, since when, and when the wait ended: now, unless they connect."""
@@ -236,56 +166,6 @@ class Recorder:
             (user, start, phases.began if (phases := self.phases.get(user)) else now)
             for user, start in list(self.pending.items())
         ]
-
-
-def wait_of(checkout: Checkout) -> int:
-    """The nanoseconds of a checkout that were neither connecting nor pinging."""
-    elapsed = checkout.end - checkout.start
-    phases = checkout.phases
-    return max(0, elapsed - phases.connect - phases.ping) if phases else elapsed
-
-
-def _source(checkout: Checkout) -> str:
-    if checkout.outcome != "ok":
-        return "timeouts" if checkout.outcome == "timeout" else "checkout_errors"
-    phases = checkout.phases
-    if not phases or not phases.connect:
-        return "checkouts.pooled"
-    if phases.reconnects:
-        return "checkouts.reconnect"
-    return "checkouts.overflow" if phases.overflow else "checkouts.new"
-
-
-def _histograms(batch: Batch) -> dict[str, Distribution]:
-    checkouts, holds, requests = batch.checkouts, batch.holds, batch.requests
-    connects = [c.phases for c in checkouts if c.phases and c.phases.connect]
-    samples: dict[str, Sequence[int]] = {
-        "checkout": [c.end - c.start for c in checkouts if c.outcome != "error"],
-        "wait": batch.waits,
-        "connect": [p.connect for p in connects if not p.reconnects],
-        "reconnect": [p.connect for p in connects if p.reconnects],
-        "ping": [c.phases.ping for c in checkouts if c.phases and c.phases.ping],
-        "hold": [hold.end - hold.start for hold in holds],
-        "reset": [hold.reset for hold in holds if hold.reset],
-        "request": [duration for duration, failure in requests if not failure],
-        "failed_request": [duration for duration, failure in requests if failure],
-        "generator_lag": batch.lags,
-        "think": batch.thinks,
-    }
-    return {name: Distribution.of(values) for name, values in samples.items() if values}
-
-
-def _slow(checkout: Checkout, pool_size: int | None) -> SlowCheckout:
-    phases = checkout.phases or Phases(0)
-    return SlowCheckout(
-        total=checkout.end - checkout.start,
-        wait=wait_of(checkout),
-        connect=phases.connect,
-        ping=phases.ping,
-        task=checkout.task,
-        overflow=max(0, checkout.open - pool_size) if pool_size else 0,
-        waiting=checkout.waiting,
-    )
 
 
 def words_of(error: BaseException) -> str:

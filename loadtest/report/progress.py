@@ -11,8 +11,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from loadtest.analysis.units import duration as as_time
 from loadtest.config import PoolConfig
+from loadtest.distribution import Distribution
 from loadtest.errors import LoadtestError
-from loadtest.interval import Distribution, Interval
+from loadtest.interval import Interval
 
 
 class AnyPlan(Protocol):

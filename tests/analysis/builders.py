@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from loadtest.config import parse_pool
-from loadtest.interval import Distribution, Gauge, Interval, Period, SlowCheckout
+from loadtest.distribution import Distribution
+from loadtest.interval import Gauge, Interval, Period, SlowCheckout
 from loadtest.results import Run, RunWriter, read_run
 
 SECOND = 1_000_000_000

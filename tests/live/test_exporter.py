@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from loadtest.config import PoolConfig, parse_pool
 from loadtest.database.failures import KINDS
-from loadtest.interval import Distribution, Gauge, Interval
+from loadtest.distribution import Distribution
+from loadtest.interval import Gauge, Interval
 from loadtest.live.exporter import Exporter
 from loadtest.live.metrics import BUCKET_SECONDS, POOL_LABEL
 from tests.processes import Sample, samples

@@ -47,15 +47,6 @@ def test_a_second_is_the_utc_second_of_the_wall_clock():
     recorder = Recorder()
     before, now, after = time.time(), recorder.second(time.perf_counter_ns()), time.time()
     assert int(before) - 1 <= now <= int(after) + 1
-    assert 0 < recorder.until_next_second() <= 1
-
-
-def test_the_second_after_the_next_begin_is_one_later():
-    with Bench() as bench:
-        second = bench.recorder.second(bench.clock.now)
-        left = bench.recorder.until_next_second()
-        assert bench.recorder.second(bench.clock.now + int(left * 1e9) - 1000) == second
-        assert bench.recorder.second(bench.clock.now + int(left * 1e9) + 1000) == second + 1
 
 
 def test_restarting_forgets_what_was_recorded_but_not_what_goes_on():

@@ -15,6 +15,7 @@ from loadtest.database.private import PrivateServer
 from loadtest.errors import LoadtestError
 from loadtest.experiment.run import Database, Plan, run
 from loadtest.interval import Interval
+from loadtest.results import as_typed
 
 # What a run needs besides its load: starting Locust, preparing tables, draining.
 SECONDS_BESIDE_LOAD = 2.5
@@ -79,8 +80,8 @@ def run_all(experiment: Experiment, at: Database, folder: Path, progress: Progre
     A run that measures nothing is reported to `progress`, and the others go on. Raises
     LoadtestError if the first one fails: then the others would too.
     """
-    plan_file = folder / "experiment.json"
-    plan_file.write_text(json.dumps(experiment.model_dump(mode="json"), indent=1) + "\n")
+    planned = experiment.model_dump(mode="json") | {"scenario": as_typed(experiment.scenario)}
+    (folder / "experiment.json").write_text(json.dumps(planned, indent=1) + "\n")
     for number, plan in enumerate(plans(experiment)):
         progress.begin(plan)
         try:

@@ -15,7 +15,7 @@ from loadtest.pool.fair import FairPool
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 from loadtest.results import Run
-from tests.analysis.builders import interval, run
+from tests.analysis.builders import SECOND, interval, run
 
 
 def _found(*runs: Run) -> dict[str, Finding]:
@@ -47,9 +47,11 @@ def test_users_whose_time_is_in_no_task_are_missed(tmp_path: Path, users: int, f
     ("fair", "found"),
     [
         (Fair(users=10, served=10, checkouts=500, squares=25_000), False),
-        (Fair(users=10, served=9, checkouts=500, squares=28_000), True),
+        (Fair(users=10, served=9, checkouts=500, squares=28_000, longest_wait=SECOND), True),
+        # Nobody waited for long: who got none held one all the time.
+        (Fair(users=10, served=9, checkouts=500, squares=28_000, longest_wait=9), False),
         # All waits are long: who has not had a turn yet is not starved.
-        (Fair(users=10, served=9, checkouts=18, squares=36), False),
+        (Fair(users=10, served=9, checkouts=18, squares=36, longest_wait=SECOND), False),
         (Fair(), False),
     ],
 )

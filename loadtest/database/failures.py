@@ -51,3 +51,8 @@ def error_code(error: BaseException) -> int | None:
         return None  # a KeyError(1213) of the scenario is no deadlock
     first = original.args[0] if original.args else None
     return first if isinstance(first, int) else None
+
+
+def words_of(error: BaseException) -> str:
+    """What an error says, without the statement's parameters: they may be somebody's secrets."""
+    return str(getattr(error, "orig", None) or error)[:300]

@@ -1,11 +1,11 @@
-"""Keeps Locust's log readable: a traceback the first time, a count after that."""
+"""Keeps Locust's log readable: what failed the first time, a count after that."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 
-from loadtest.database.failures import kind_of
+from loadtest.database.failures import kind_of, words_of
 
 logger = logging.getLogger("loadtest")
 
@@ -14,6 +14,7 @@ class FirstOfEachKind(logging.Filter):
     """Lets the first failed task of each kind into the log; the rest are counted and summed up.
 
     Locust writes a traceback for every failed task, and under load there are hundreds a second.
+    What a database does under load needs none: its own words say it. Anything else keeps its one.
     """
 
     def __init__(self) -> None:
@@ -26,7 +27,11 @@ class FirstOfEachKind(logging.Filter):
         error = record.args[0] if isinstance(record.args, tuple) and record.args else None
         if not isinstance(error, BaseException):
             return True
-        kind = f"{type(error).__name__}, {kind_of(error)}"
+        kind = kind_of(error)
+        if kind == "other":
+            kind = type(error).__name__
+        else:
+            record.msg, record.args = "a task failed (%s): %s", (kind, words_of(error))
         self._seen[kind] += 1
         return self._seen[kind] == 1
 

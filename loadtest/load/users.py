@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
-from loadtest.database.failures import kind_of
+from loadtest.database.failures import kind_of, words_of
 from loadtest.load.target import Target
 from loadtest.pool.batch import clock
 
@@ -108,7 +108,7 @@ class Task:
         kind = kind_of(error) if error else None
         recorder.request(elapsed, kind)
         if error and kind:
-            recorder.example(kind, error)
+            recorder.example(kind, words_of(error))
         self._user.environment.events.request.fire(
             request_type="session",
             name=self._name,

@@ -76,11 +76,11 @@ class Recorder:
         """Record a task that ended: how long it took and the kind of its failure, if it failed."""
         self.requests.append((nanoseconds, failure))
 
-    def example(self, kind: str, error: BaseException) -> None:
+    def example(self, kind: str, words: str) -> None:
         """Keep the first error of a kind, in the words of the server or driver."""
         if kind not in self._seen:
             self._seen.add(kind)
-            self._examples[kind] = words_of(error)
+            self._examples[kind] = words
 
     def cut(self, period: Period) -> Interval:
         """Everything since the last cut as an interval, which ends now."""
@@ -166,11 +166,6 @@ class Recorder:
             (user, start, phases.began if (phases := self.phases.get(user)) else now)
             for user, start in list(self.pending.items())
         ]
-
-
-def words_of(error: BaseException) -> str:
-    """What an error says, without the statement's parameters: they may be somebody's secrets."""
-    return str(getattr(error, "orig", None) or error)[:300]
 
 
 def _taken(items: list[T]) -> list[T]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from loadtest.analysis import kinds
-from loadtest.database.failures import CODES, KINDS, error_code, kind_of
+from loadtest.database.failures import CODES, KINDS, error_code, kind_of, words_of
 
 
 @pytest.fixture
@@ -201,3 +201,9 @@ def test_the_kinds_are_few_and_each_has_an_explanation():
     assert len(set(KINDS)) == len(KINDS)
     assert {"pool_timeout", "other", *CODES.values()} <= set(KINDS)
     assert [kind for kind in KINDS if not kinds.advice(kind)] == []
+
+
+def test_an_error_is_told_in_the_words_of_the_driver_and_without_parameters() -> None:
+    secret = OperationalError("INSERT", {"password": "hush"}, ValueError("Deadlock found"))
+    assert words_of(secret) == "Deadlock found"
+    assert len(words_of(KeyError("x" * 1000))) == 300

@@ -7,7 +7,6 @@ import time
 import gevent
 import pytest
 from measuring import MILLISECOND, Bench, counted, milliseconds, others_go_on, use_once
-from sqlalchemy.exc import OperationalError
 
 from loadtest.interval import Fair, Gauge
 from loadtest.pool.recorder import Recorder
@@ -88,19 +87,17 @@ def test_thinking_between_tasks_is_a_histogram():
     assert "think" not in recorder.cut("measured").histograms
 
 
-def test_the_first_error_of_each_kind_is_kept_in_the_words_of_the_driver():
+def test_the_first_error_of_each_kind_is_kept():
     recorder = Recorder()
-    secret = OperationalError("INSERT", {"password": "hush"}, ValueError("Deadlock found"))
-    recorder.example("deadlock", secret)
-    recorder.example("deadlock", ValueError("another"))
-    recorder.example("other", KeyError("x" * 1000))
+    recorder.example("deadlock", "Deadlock found")
+    recorder.example("deadlock", "another")
+    recorder.example("other", "something else")
     examples = recorder.cut("measured").examples
-    assert examples["deadlock"] == "Deadlock found"
-    assert len(examples["other"]) == 300
-    recorder.example("deadlock", ValueError("much later"))
+    assert examples == {"deadlock": "Deadlock found", "other": "something else"}
+    recorder.example("deadlock", "much later")
     assert recorder.cut("measured").examples == {}
     recorder.restart()
-    recorder.example("deadlock", ValueError("in another run"))
+    recorder.example("deadlock", "in another run")
     assert recorder.cut("measured").examples == {"deadlock": "in another run"}
 
 

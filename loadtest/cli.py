@@ -108,9 +108,10 @@ def run(
 
 @app.command()
 def compare(
+    context: typer.Context,
     experiment: Annotated[Path, typer.Argument(help="An experiment (.toml) or a scenario (.py).")],
     pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
-    rounds: Annotated[int, typer.Option("--rounds", help="Repetitions (a scenario's).")] = 5,
+    rounds: Annotated[int, typer.Option("--rounds", help="Repetitions of each pool.")] = 5,
     users: Users = 50,
     spawn_rate: SpawnRate = None,
     time: Duration = "30s",
@@ -129,8 +130,7 @@ def compare(
     [bold]loadtest compare scenarios/hot_row.py --pool 5+10 --pool 20+0 --rounds 5 -t 5s[/]
     """
     if experiment.suffix == ".toml":
-        if pool:
-            raise UsageError(f"{experiment} names its pools itself; --pool goes with a scenario")
+        _refuse_what_the_experiment_says(context, experiment)
         plan = read_experiment(experiment)
     else:
         if len(pool) < 2:
@@ -161,6 +161,15 @@ def report(
     summary = render(result, folder)
     if not quiet:
         _print_result(summary, folder)
+
+
+def _refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:
+    own = ("pool", "rounds", "users", "spawn_rate", "time", "warmup", "seed", "option")
+    sources = {name: context.get_parameter_source(name) for name in own}
+    given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
+    if given:
+        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise UsageError(f"{flags}: goes with a scenario; {experiment} says that itself, edit it")
 
 
 def _load(users: int, spawn_rate: float | None, duration: str, warmup: str) -> LoadConfig:

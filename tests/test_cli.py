@@ -213,7 +213,7 @@ class TestWrongUsage:
 
         assert_usage_error(one, "a comparison needs two pools or more")
         assert_usage_error(twice, "two pools have the name '5+10'")
-        assert_usage_error(both, "names its pools itself")
+        assert_usage_error(both, "says that itself")
 
     @pytest.mark.parametrize(
         ("url", "message"),

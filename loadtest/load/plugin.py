@@ -288,7 +288,7 @@ class Plugin:
         self._quiet.sum_up()
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
-        if self.runner.state not in ("ready", "stopped"):
+        if self._tickers:  # a run is under way, whatever Locust's state says while it begins
             self._reason = self._reason or "interrupted"
             if self.workers:
                 # Its workers are told to quit later; one told to stop now would not hear it.

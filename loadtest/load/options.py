@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ _NOT_REPEATED = {
     "round",
     "private_server",
 }
+_NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
 _POOL_FIELDS = tuple(name for name in PoolConfig.model_fields if name != "name")
 
 
@@ -35,6 +36,7 @@ class Group:
     """
 
     def __init__(self, parser: Any, title: str) -> None:
+        self.title = title
         self._group = parser.add_argument_group(title)
         self.actions: list[Any] = []
 
@@ -51,8 +53,17 @@ class Group:
 class Added:
     """The options that were added: of the tool, and of the scenarios."""
 
-    own: list[Any]
-    scenarios: list[Any]
+    own: list[Group]
+    scenarios: list[Group]
+
+    @property
+    def headings(self) -> dict[str, str]:
+        """The groups of the start form: their titles, each with the name of its first option."""
+        shown = {
+            group.title: [action.dest for action in group.actions if action.include_in_web_ui]
+            for group in [*self.own, *self.scenarios]
+        }
+        return {title: names[0] for title, names in shown.items() if names}
 
 
 def add_options(parser: Any, user_classes: list[Any]) -> Added:
@@ -61,12 +72,15 @@ def add_options(parser: Any, user_classes: list[Any]) -> Added:
     run = Group(parser, "Load test")
     _pool_group(pool)
     _run_group(run)
-    scenarios: list[Any] = []
-    for cls in user_classes:
-        group = Group(parser, f"Scenario {cls.__name__}")
+    scenarios = [Group(parser, f"Scenario {cls.__name__}") for cls in user_classes]
+    for cls, group in zip(user_classes, scenarios, strict=True):
         cls.add_options(group)
-        scenarios += group.actions
-    return Added([*pool.actions, *run.actions], scenarios)
+    return Added([pool, run], scenarios)
+
+
+def actions(groups: list[Group]) -> list[Any]:
+    """The options of several groups, as argparse has them."""
+    return [action for group in groups for action in group.actions]
 
 
 def _pool_group(group: Group) -> None:
@@ -139,6 +153,26 @@ def pool_config(options: Namespace) -> PoolConfig:
     return validated(PoolConfig, data, "pool settings")
 
 
+def check_form(options: Namespace, form: Mapping[str, str]) -> None:
+    """Raise UsageError with what is wrong in a start form; Locust would answer HTTP 500."""
+    wanted = dict(vars(options))
+    wrong = []
+    for name in wanted.keys() & form.keys():
+        value = form[name]
+        try:
+            if isinstance(wanted[name], bool):
+                wanted[name] = value == "true"
+            elif type(wanted[name]) in _NUMBERS:
+                wanted[name] = type(wanted[name])(value)
+            elif wanted[name] is None or isinstance(wanted[name], str):
+                wanted[name] = value
+        except ValueError:
+            wrong.append(f"{name}: {value!r} is not a {_NUMBERS[type(wanted[name])]}")
+    if wrong:
+        raise UsageError("; ".join(sorted(wrong)))
+    pool_config(Namespace(**wanted))
+
+
 def _pool_settings(options: Namespace) -> Iterator[tuple[str, Any]]:
     for name in _POOL_FIELDS:
         value = getattr(options, name)
@@ -179,7 +213,7 @@ def repeat_command(options: Namespace, added: Added, files: list[str]) -> list[s
     command += ["-u", str(options.num_users or 1), "-r", f"{options.spawn_rate or 1:g}"]
     if options.run_time:
         command += ["-t", f"{options.run_time}s"]
-    for action in [*added.own, *added.scenarios]:
+    for action in actions([*added.own, *added.scenarios]):
         value = getattr(options, action.dest, action.default)
         if action.dest in _NOT_REPEATED or value == action.default:
             continue

@@ -35,7 +35,7 @@ from loadtest.database.private import PrivateServer
 from loadtest.database.status import ServerStatus
 from loadtest.errors import LoadtestError
 from loadtest.interval import Interval
-from loadtest.live import web
+from loadtest.live import start_form, web
 from loadtest.live.exporter import Exporter
 from loadtest.load import options as run_options
 from loadtest.load.generator import watch_lag
@@ -43,6 +43,7 @@ from loadtest.load.log import FirstOfEachKind
 from loadtest.load.output import Output
 from loadtest.load.target import Target, prepare_tables
 from loadtest.load.ticker import Ticker
+from loadtest.load.users import PoolUser, with_options
 from loadtest.load.workers import Master, Workers, end_with
 from loadtest.results import as_typed
 
@@ -57,18 +58,7 @@ _added = run_options.Added([], [])
 @events.init_command_line_parser.add_listener
 def _add_options(parser: Any) -> None:
     global _added  # noqa: PLW0603 - Locust asks for options before there is an environment
-    _added = run_options.add_options(parser, _classes_with_options())
-
-
-def _classes_with_options() -> list[type]:
-    from loadtest.load.users import PoolUser
-
-    return [cls for cls in _descendants(PoolUser) if "add_options" in vars(cls)]
-
-
-def _descendants(cls: type) -> list[type]:
-    children: list[type] = cls.__subclasses__()
-    return [*children, *(below for child in children for below in _descendants(child))]
+    _added = run_options.add_options(parser, with_options())
 
 
 @events.init.add_listener
@@ -143,6 +133,9 @@ class Plugin:
         self._find_database()
         if web_ui:
             web.add_routes(web_ui, self.registry)
+            start_form.arrange(
+                web_ui, _added.headings, lambda form: run_options.check_form(self.options, form)
+            )
         if self.options.metrics_port:
             web.serve_metrics(self.options.metrics_port, self.registry)
         if self.options.headless:
@@ -164,6 +157,7 @@ class Plugin:
             self.options.database_url = self.server.url.render_as_string(hide_password=False)
             logger.info("The private MariaDB listens on 127.0.0.1:%d", self.server.port)
         self.facts = preflight.look(self.url)
+        PoolUser.host = f"{self.url.host}:{self.url.port or 3306}/{self.url.database}"
 
     def _prepare(self) -> None:
         pool = run_options.pool_config(self.options)
@@ -207,7 +201,7 @@ class Plugin:
     def _new_output(self, options: Namespace, pool: PoolConfig) -> Output:
         files = [as_typed(Path(file)) for file in self.environment.parsed_locustfiles or []]
         classes = [cls.__name__ for cls in self.environment.user_classes]
-        own = {a.dest: getattr(options, a.dest) for a in _added.scenarios}
+        own = {a.dest: getattr(options, a.dest) for a in run_options.actions(_added.scenarios)}
         users = self.runner.target_user_count or options.num_users or 1
         assert self.facts
         return Output(

@@ -117,3 +117,13 @@ class Task:
             exception=error,
             context={},
         )
+
+
+def with_options(cls: type[PoolUser] = PoolUser) -> list[type[PoolUser]]:
+    """The classes below this one that bring options of their own, each once."""
+    found: dict[type[PoolUser], None] = {}
+    for child in cls.__subclasses__():
+        if "add_options" in vars(child):
+            found[child] = None
+        found |= dict.fromkeys(with_options(child))
+    return list(found)

@@ -141,9 +141,42 @@ def test_the_form_shows_the_pools_settings_with_their_help_and_choices(page: Pag
     assert page.get_by_label("Max Overflow").input_value() == "10"
     assert float(page.get_by_label("Pool Timeout").input_value()) == 30
     assert not page.get_by_label("Pool Pre Ping").is_checked()
-    names = page.locator("form [name]").evaluate_all("fields => fields.map(field => field.name)")
-    assert {"poolSize", "maxOverflow", "seed", "warmup"} <= set(names)
+    names = form_fields(page)
+    assert {"seed", "warmup"} <= set(names)
     assert not {"databaseUrl", "results", "metricsPort", "round", "runName"} & set(names)
+
+
+def test_the_pools_settings_are_a_group_of_their_own(page: Page) -> None:
+    open_form(page)
+
+    names, pool = form_fields(page), [camel(a.dest) for a in pool_settings().values()]
+    first = names.index("poolclass")
+    assert names[first : first + len(pool)] == pool
+    assert heading_above(page, "poolclass") == '"Connection pool (SQLAlchemy\'s own names)"'
+    assert heading_above(page, names[first + len(pool)]) == '"Load test"'
+    assert heading_above(page, "pointRows") == '"Scenario PointSelect"'
+    assert heading_above(page, "poolSize") == "none"
+    assert page.get_by_label("Host").input_value().startswith("127.0.0.1:")
+    expect(page.get_by_text("no host attribute")).to_be_hidden()
+
+
+def form_fields(page: Page) -> list[str]:
+    """The names of the form's fields, from top to bottom."""
+    fields = page.locator("form [name]").evaluate_all("all => all.map(field => field.name)")
+    return [str(name) for name in fields]
+
+
+def camel(name: str) -> str:
+    start, *words = name.split("_")
+    return start + "".join(word.title() for word in words)
+
+
+def heading_above(page: Page, name: str) -> str:
+    """What stands above a field, as CSS has it."""
+    field = page.locator(f"form [name='{name}']")
+    script = """field => getComputedStyle(
+        field.closest(".MuiFormControl-root, .MuiFormControlLabel-root"), "::before").content"""
+    return str(field.evaluate(script))
 
 
 def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page: Page) -> None:
@@ -192,16 +225,18 @@ def test_a_pool_that_cannot_be_is_refused_with_the_reason_and_the_next_one_runs(
 ) -> None:
     known = set(web.runs())
     start(page, Pool_Size="5", Max_Overflow="-7", Pool_Name="wrong")
-    expect(page.get_by_role("button", name="New", exact=True)).to_be_visible()
-    page.get_by_role("tab", name="Exceptions").click()
     expect(page.get_by_text("max_overflow: Input should be greater")).to_be_visible()
     page.screenshot(path=web.screenshots / "locust-refused.png", full_page=True)
+    page.get_by_label("Max Overflow").fill("ten")
+    page.get_by_label("Pool Timeout").fill("2 s")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_text("max_overflow: 'ten' is not a whole number")).to_be_visible()
+    expect(page.get_by_text("pool_timeout: '2 s' is not a number")).to_be_visible()
     statistics = json.loads(fetch(f"{web.address}/stats/requests"))
-    assert statistics["state"] == "stopped"
     assert statistics["user_count"] == 0
-    assert [row["name"] for row in statistics["stats"]] == ["Aggregated"]
     assert set(web.runs()) == known
 
+    page.reload()
     start(page, Max_Overflow="0", Pool_Name="right")
     path = web.next_run(known)
     stop(page)

@@ -153,3 +153,31 @@ def test_the_defaults_need_no_options() -> None:
     assert run_options.repeat_command(options, added, ["a.py", "b.py"]) == (
         ["locust", "-f", "a.py,b.py", "--headless", "-u", "1", "-r", "1"]
     )
+
+
+def test_a_start_form_is_checked_for_all_that_is_no_number_at_once() -> None:
+    options, _ = parsed("-f", "a.py")
+    form = {"pool_size": "many", "pool_timeout": "2 s", "pool_name": "x", "user_count": "7"}
+
+    with pytest.raises(UsageError) as caught:
+        run_options.check_form(options, form)
+
+    assert str(caught.value) == (
+        "pool_size: 'many' is not a whole number; pool_timeout: '2 s' is not a number"
+    )
+
+
+def test_a_start_form_is_checked_for_what_the_pool_cannot_be() -> None:
+    options, _ = parsed("-f", "a.py")
+    right = {
+        "pool_size": "3",
+        "pool_timeout": "0.5",
+        "pool_pre_ping": "true",
+        "isolation_level": "",
+    }
+
+    run_options.check_form(options, right)
+    with pytest.raises(UsageError, match="max_overflow"):
+        run_options.check_form(options, right | {"max_overflow": "-7"})
+
+    assert options.pool_size == 5, "the options are Locust's to change"

@@ -40,12 +40,8 @@ class Distribution:
         """The distribution of some durations in nanoseconds; negative ones count as zero."""
         nanoseconds = np.maximum(np.asarray(durations, dtype=np.int64), 0)
         result = cls(len(nanoseconds), int(nanoseconds.sum()), int(nanoseconds.max(initial=0)))
-        microseconds = np.minimum((nanoseconds + 500) // 1000, LONGEST_MICROSECONDS)
-        # Binned here rather than one by one: recording costs more than everything else in a second.
-        shift = np.maximum(np.frexp(microseconds.astype(np.float64))[1] - _EXACT_BITS, 0)
-        values, counts = np.unique(microseconds >> shift << shift, return_counts=True)
-        for value, count in zip(values.tolist(), counts.tolist(), strict=True):
-            result.histogram.record_value(value, count)
+        if result.count:
+            _record(result.histogram, np.minimum((nanoseconds + 500) // 1000, LONGEST_MICROSECONDS))
         return result
 
     def add(self, other: Distribution) -> None:
@@ -103,3 +99,17 @@ class Distribution:
         result = cls(data["count"], data["sum"], data["max"])
         result.histogram.decode_and_add(data["hdr"])
         return result
+
+
+def _record(histogram: HdrHistogram, microseconds: Nanoseconds) -> None:
+    """What `record_value` does, for all values at once: one by one is what costs most in a second.
+
+    A bin is a power of two and the highest bits of a value, as in HdrHistogram's `_counts_index`.
+    """
+    shift = np.maximum(np.frexp(microseconds.astype(np.float64))[1] - _EXACT_BITS, 0)
+    bits = microseconds >> shift
+    filled = np.bincount(bits + (shift << _EXACT_BITS - 1))
+    np.ctypeslib.as_array(histogram.counts)[: len(filled)] += filled.astype(np.uint64)
+    histogram.total_count += len(microseconds)
+    histogram.min_value = min(histogram.min_value, int((bits << shift).min()))
+    histogram.max_value = max(histogram.max_value, int((bits << shift).max()))

@@ -232,7 +232,7 @@ class Plugin:
         recorder.restart()
         send = self.master.send if self.master else self._take
         self._tickers.append(Ticker(recorder.cut, send, warmup))
-        self._ended += [gevent.spawn(watch_lag, recorder).kill, self.target.close]
+        self._ended += [watch_lag(recorder), self.target.close]
 
     def _refuse(self, error: LoadtestError) -> None:
         """End a run that cannot begin or go on: no user runs, and the reason is said."""

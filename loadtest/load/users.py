@@ -75,12 +75,13 @@ class Task:
         self._user, self._target, self._name = user, target, name
 
     def __enter__(self) -> Session:
-        self._ident = get_ident()
-        self._target.recorder.tasks[self._ident] = self._name
+        user, target = self._user, self._target
+        self._ident = ident = get_ident()
+        target.recorder.tasks[ident] = self._name
         self._start = now = clock()
-        if self._user.idle_since:
-            self._target.recorder.thinks.append(now - self._user.idle_since)
-        return self._target.parent()
+        if user.idle_since:
+            target.recorder.thinks.append(now - user.idle_since)
+        return target.parent()
 
     def __exit__(
         self,
@@ -99,17 +100,17 @@ class Task:
             self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
-        self._user.idle_since = now = clock()
+        user, recorder = self._user, self._target.recorder
+        user.idle_since = now = clock()
         elapsed = now - self._start
-        recorder = self._target.recorder
         recorder.tasks.pop(self._ident, None)
-        if error is not None and not isinstance(error, Exception):
+        if error is None:
+            recorder.requests.append(elapsed)
+        elif isinstance(error, Exception):
+            recorder.failed(elapsed, kind_of(error), words_of(error))
+        else:
             return  # the user was killed: neither a success nor a failure
-        kind = kind_of(error) if error else None
-        recorder.request(elapsed, kind)
-        if error and kind:
-            recorder.example(kind, words_of(error))
-        self._user.environment.events.request.fire(
+        user.environment.events.request.fire(
             request_type="session",
             name=self._name,
             response_time=elapsed / 1e6,

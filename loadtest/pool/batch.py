@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from loadtest.distribution import Distribution
+import numpy as np
+
+from loadtest.distribution import Distribution, Nanoseconds
 from loadtest.interval import SlowCheckout
 
 Outcome = Literal["ok", "timeout", "error"]
 clock = time.perf_counter_ns
+
+# A checkout from an idle pool takes some ten microseconds of Python; less than this is no queueing.
+NOTICEABLE = 100_000
 
 
 @dataclass(slots=True)
@@ -37,7 +43,7 @@ class Phases:
 
 
 class Checkout(NamedTuple):
-    """One finished checkout; `start` and `end` in clock nanoseconds.
+    """One finished checkout that took a while; `start` and `end` in clock nanoseconds.
 
     waiting, open: other checkouts under way and connections open at its end.
     """
@@ -52,32 +58,45 @@ class Checkout(NamedTuple):
     open: int
 
 
-class Hold(NamedTuple):
-    """One finished hold of a connection, from the end of its checkout to its return."""
-
-    start: int
-    end: int
-    reset: int
-
-
 @dataclass(frozen=True)
 class Batch:
-    """What was recorded between two moments (ns): closes are (opened, closed, reason)."""
+    """What was recorded between two moments (ns).
+
+    quick: start, end and user of the checkouts that found a connection waiting (n x 3); noticed:
+    all others. holds: start and end (n x 2), from the end of a checkout to the return.
+    closes are (opened, closed, reason). requests: how long those took that succeeded.
+    """
 
     begin: int
     now: int
     openings: int
-    checkouts: Sequence[Checkout]
-    holds: Sequence[Hold]
+    quick: Nanoseconds
+    noticed: Sequence[Checkout]
+    holds: Nanoseconds
+    resets: Sequence[int]
     closes: Sequence[tuple[int, int, str]]
-    requests: Sequence[tuple[int, str | None]]
+    requests: Sequence[int]
+    failures: Sequence[tuple[int, str]]
     lags: Sequence[int]
     thinks: Sequence[int]
 
     @cached_property
-    def waits(self) -> Sequence[int]:
-        """How long each checkout waited (ns)."""
-        return [wait_of(checkout) for checkout in self.checkouts]
+    def waits(self) -> Nanoseconds:
+        """How long each checkout waited (ns): the quick ones, then the noticed ones."""
+        noticed = np.array([wait_of(checkout) for checkout in self.noticed], dtype=np.int64)
+        return np.concatenate([self.quick[:, 1] - self.quick[:, 0], noticed])
+
+    @cached_property
+    def users(self) -> Nanoseconds:
+        """Who each checkout was for, in the order of the waits."""
+        noticed = np.array([checkout.user for checkout in self.noticed], dtype=np.int64)
+        return np.concatenate([self.quick[:, 2], noticed])
+
+    @cached_property
+    def served(self) -> Nanoseconds:
+        """One for each checkout that got a connection, else zero, in the order of the waits."""
+        noticed = [checkout.outcome == "ok" for checkout in self.noticed]
+        return np.concatenate([np.ones(len(self.quick), np.int64), np.array(noticed, np.int64)])
 
 
 def wait_of(checkout: Checkout) -> int:
@@ -99,24 +118,38 @@ def source_of(checkout: Checkout) -> str:
     return "checkouts.overflow" if phases.overflow else "checkouts.new"
 
 
+def counters(batch: Batch) -> Counter[str]:
+    """How often what happened in a batch."""
+    counts = Counter(source_of(checkout) for checkout in batch.noticed)
+    counts["checkouts.pooled"] += len(batch.quick)
+    counts["checkouts"] = int(batch.served.sum())
+    counts["opened"] = batch.openings
+    counts.update(f"closed.{reason}" for _, _, reason in batch.closes)
+    counts["requests"] = len(batch.requests) + len(batch.failures)
+    counts["failures"] = len(batch.failures)
+    counts.update(f"errors.{kind}" for _, kind in batch.failures)
+    return counts
+
+
 def histograms(batch: Batch) -> dict[str, Distribution]:
     """The distributions of a batch by name; those without a value are left out."""
-    checkouts, holds, requests = batch.checkouts, batch.holds, batch.requests
-    connects = [c.phases for c in checkouts if c.phases and c.phases.connect]
-    samples: dict[str, Sequence[int]] = {
-        "checkout": [c.end - c.start for c in checkouts if c.outcome != "error"],
+    noticed, quick, holds = batch.noticed, batch.quick, batch.holds
+    connects = [c.phases for c in noticed if c.phases and c.phases.connect]
+    whole = np.array([c.end - c.start for c in noticed if c.outcome != "error"], dtype=np.int64)
+    samples: dict[str, Nanoseconds | Sequence[int]] = {
+        "checkout": np.concatenate([quick[:, 1] - quick[:, 0], whole]),
         "wait": batch.waits,
         "connect": [p.connect for p in connects if not p.reconnects],
         "reconnect": [p.connect for p in connects if p.reconnects],
-        "ping": [c.phases.ping for c in checkouts if c.phases and c.phases.ping],
-        "hold": [hold.end - hold.start for hold in holds],
-        "reset": [hold.reset for hold in holds if hold.reset],
-        "request": [duration for duration, failure in requests if not failure],
-        "failed_request": [duration for duration, failure in requests if failure],
+        "ping": [c.phases.ping for c in noticed if c.phases and c.phases.ping],
+        "hold": holds[:, 1] - holds[:, 0],
+        "reset": batch.resets,
+        "request": batch.requests,
+        "failed_request": [duration for duration, _ in batch.failures],
         "generator_lag": batch.lags,
         "think": batch.thinks,
     }
-    return {name: Distribution.of(values) for name, values in samples.items() if values}
+    return {name: Distribution.of(values) for name, values in samples.items() if len(values)}
 
 
 def slow(checkout: Checkout, pool_size: int | None) -> SlowCheckout:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from loadtest.distribution import Nanoseconds
 from loadtest.interval import Gauge
@@ -13,9 +14,13 @@ Steps = tuple[Nanoseconds, Nanoseconds]
 """The times (ns) at which a level changes, and by how much."""
 
 
-def steps(spans: Iterable[tuple[int, int]], within: tuple[int, int]) -> Steps:
-    """Times and deltas of the number of spans that are going on, clipped to a stretch of time."""
-    edges = np.array(list(spans), dtype=np.int64).reshape(-1, 2).clip(*within)
+def steps(spans: Iterable[ArrayLike], within: tuple[int, int]) -> Steps:
+    """Times and deltas of the number of spans that are going on, clipped to a stretch of time.
+
+    spans: arrays or lists of (start, end), each as long as it is.
+    """
+    parts = [np.asarray(part, dtype=np.int64).reshape(-1, 2) for part in spans]
+    edges = np.concatenate(parts).clip(*within)
     deltas = np.repeat(np.array([1, -1], dtype=np.int64), len(edges))
     return edges.T.reshape(-1), deltas
 

@@ -1,20 +1,23 @@
 """Measures every checkout of any Engine, also one that somebody else created.
 
-Public pool events tell of connects, closes and returns, but not of a checkout's beginning nor of
-its timeout. So a few methods are shadowed on the instances, never on the classes:
+Public pool events tell of connects and closes, but not of a checkout's beginning nor of its
+timeout; and the events `checkin` and `reset` cost more than all other measuring. So a few methods
+are shadowed on the instances, never on the classes:
 
-- `pool.connect`, the one door of every checkout;
+- `pool.connect`, the one door of every checkout, and `pool._return_conn`, the one of every return;
 - `pool._invoke_creator`, to know when a connect begins, also one that fails;
-- `dialect.do_ping`, the pre-ping;
+- `do_ping`, `do_rollback` and `do_commit` of the pool's own copy of the dialect: pre-ping and reset
+  (the engine's dialect does the sessions' ROLLBACK and COMMIT, which are no part of the pool);
 - `pool.dispose`, to tell the connections that it closes from others;
 - `pool.recreate`, to follow the engine to the pool it has after `dispose()`.
 
-The private names used, here and nowhere else: `_invoke_creator`, `_connection_record`, `_recycle`,
-`_pool.queue`.
+The private names used, here and nowhere else: `_invoke_creator`, `_return_conn`, `_dialect`,
+`_connection_record`, `_recycle`, `_pool.queue`.
 """
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from functools import partial
@@ -25,7 +28,7 @@ from sqlalchemy import Engine, Pool, QueuePool, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
-from loadtest.pool.batch import Checkout, Hold, Outcome, Phases, clock
+from loadtest.pool.batch import NOTICEABLE, Checkout, Outcome, Phases, clock
 from loadtest.pool.recorder import Recorder
 
 
@@ -38,10 +41,10 @@ def measure(engine: Engine, recorder: Recorder) -> None:
         for record in list(pool._pool.queue):  # type: ignore[attr-defined]
             # Connections that are older than the measuring.
             recorder.opened[record] = listener.attached
-    for name in ("connect", "close", "close_detached", "reset", "checkin", "detach", "invalidate"):
+    for name in ("connect", "close", "close_detached", "detach", "invalidate"):
         event.listen(pool, name, getattr(listener, name))
+    _shadow_dialect(pool, recorder)
     _shadow_pool(pool, listener)
-    _shadow_ping(engine, recorder)
 
 
 class _Listener:
@@ -50,7 +53,6 @@ class _Listener:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.attached = clock()
-        self.resetting: dict[object, int] = {}
         self.invalid: set[object] = set()
         self.broken: set[object] = set()
         self.recycle = -1
@@ -95,20 +97,10 @@ class _Listener:
     def invalidate(self, dbapi_connection: Any, record: Any, exception: Any) -> None:
         self.invalid.add(record)
 
-    def reset(self, dbapi_connection: Any, record: Any, state: Any) -> None:
-        self.resetting[record] = clock()
-
-    def checkin(self, dbapi_connection: Any, record: Any) -> None:
-        resetting = self.resetting.pop(record, 0)
+    def detach(self, dbapi_connection: Any, record: Any) -> None:
         start = self.recorder.held.pop(record, None)
         if start is not None:
-            now = clock()
-            self.recorder.holds.append(Hold(start, now, now - resetting if resetting else 0))
-        elif dbapi_connection is not None:
-            self.recorder.opened.setdefault(record, self.attached)
-
-    def detach(self, dbapi_connection: Any, record: Any) -> None:
-        self.checkin(None, record)
+            self.recorder.holds.extend((start, clock()))
         opened = self.recorder.opened.pop(record, self.attached)
         self.recorder.opened[dbapi_connection] = opened
 
@@ -117,6 +109,7 @@ def _shadow_pool(pool: Pool, listener: _Listener) -> None:
     recorder = listener.recorder
     listener.recycle = pool._recycle
     _shadow(pool, "connect", partial(_measured_connect, recorder))
+    _shadow(pool, "_return_conn", partial(_measured_return, listener))
     _shadow(pool, "_invoke_creator", partial(_noted_creator, pool, listener))
     _shadow(pool, "dispose", partial(_noted_dispose, listener))
     _shadow(pool, "recreate", partial(_followed_recreate, pool, listener))
@@ -131,7 +124,8 @@ def _measured_connect(
 ) -> Callable[[], PoolProxiedConnection]:
     # The hot path: everything that it needs is a local name.
     pending, phases, tasks = recorder.pending, recorder.phases, recorder.tasks
-    held, opened, finished = recorder.held, recorder.opened, recorder.checkouts.append
+    held, opened = recorder.held, recorder.opened
+    quick, noticed = recorder.quick.extend, recorder.noticed.append
 
     def connect() -> PoolProxiedConnection:
         ident = get_ident()
@@ -143,14 +137,30 @@ def _measured_connect(
             raise
         end = clock()
         del pending[ident]
-        phase = phases.pop(ident, None) if phases else None
-        finished(
-            Checkout(start, end, ident, tasks.get(ident), phase, "ok", len(pending), len(opened))
-        )
         held[connection._connection_record] = end
+        phase = phases.pop(ident, None) if phases else None
+        if phase is None and end - start < NOTICEABLE:
+            quick((start, end, ident))
+        else:
+            task, waiting, is_open = tasks.get(ident), len(pending), len(opened)
+            noticed(Checkout(start, end, ident, task, phase, "ok", waiting, is_open))
         return connection
 
     return connect
+
+
+def _measured_return(listener: _Listener, original: Callable[[Any], None]) -> Callable[[Any], None]:
+    held, holds, opened = listener.recorder.held, listener.recorder.holds, listener.recorder.opened
+
+    def return_connection(record: Any) -> None:
+        start = held.pop(record, None)
+        if start is not None:
+            holds.extend((start, clock()))
+        elif record.dbapi_connection is not None:
+            opened.setdefault(record, listener.attached)  # taken before the measuring began
+        original(record)
+
+    return return_connection
 
 
 def _failed(recorder: Recorder, ident: int, start: int, error: BaseException) -> None:
@@ -163,7 +173,7 @@ def _failed(recorder: Recorder, ident: int, start: int, error: BaseException) ->
         phases.connected(end)
     outcome: Outcome = "timeout" if isinstance(error, PoolTimeout) else "error"
     task, waiting, is_open = recorder.tasks.get(ident), len(recorder.pending), len(recorder.opened)
-    recorder.checkouts.append(Checkout(start, end, ident, task, phases, outcome, waiting, is_open))
+    recorder.noticed.append(Checkout(start, end, ident, task, phases, outcome, waiting, is_open))
 
 
 def _noted_creator(
@@ -222,10 +232,28 @@ def _let_go(pool: QueuePool, listener: _Listener) -> None:
     event.listen(pool, "checkin", checkin)
 
 
-def _shadow_ping(engine: Engine, recorder: Recorder) -> None:
-    original = engine.dialect.do_ping
+def _shadow_dialect(pool: Pool, recorder: Recorder) -> None:
+    getattr(pool._dialect, "dispatch", None)  # made at first use; the copy shares it
+    dialect = pool._dialect = copy.copy(pool._dialect)
+    _shadow(dialect, "do_rollback", partial(_measured_reset, recorder))
+    _shadow(dialect, "do_commit", partial(_measured_reset, recorder))
+    if hasattr(dialect, "do_ping"):
+        _shadow(dialect, "do_ping", partial(_measured_ping, recorder))
 
-    def do_ping(dbapi_connection: Any) -> bool:
+
+def _measured_reset(recorder: Recorder, original: Callable[[Any], None]) -> Callable[[Any], None]:
+    resets = recorder.resets.append
+
+    def reset(connection: Any) -> None:
+        start = clock()
+        original(connection)
+        resets(clock() - start)
+
+    return reset
+
+
+def _measured_ping(recorder: Recorder, original: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    def ping(dbapi_connection: Any) -> bool:
         ident = get_ident()
         start = clock()
         try:
@@ -234,7 +262,7 @@ def _shadow_ping(engine: Engine, recorder: Recorder) -> None:
             if ident in recorder.pending:
                 _phases(recorder, ident, start).ping += clock() - start
 
-    engine.dialect.do_ping = do_ping  # type: ignore[method-assign]
+    return ping
 
 
 def _phases(recorder: Recorder, ident: int, began: int = 0) -> Phases:

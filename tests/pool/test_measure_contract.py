@@ -1,11 +1,13 @@
 """The private names that `measure` reads are there in this SQLAlchemy and mean what it believes."""
 
 import ast
+import copy
 import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import QueuePool, create_engine, event
+from sqlalchemy import QueuePool, create_engine, event, text
+from sqlalchemy.orm import Session
 
 from loadtest.pool import measure
 
@@ -37,7 +39,9 @@ def test_the_docstring_names_every_private_name_of_sqlalchemy_that_is_used():
 
 def test_nothing_else_of_this_package_reads_private_names_of_the_pool():
     folder = Path(measure.__file__).parent.parent
-    private = re.compile(r"\._(invoke_creator|connection_record|recycle|pool\.queue)\b")
+    private = re.compile(
+        r"\._(invoke_creator|return_conn|dialect|connection_record|recycle|pool\.queue)\b"
+    )
     others = [
         path
         for path in folder.rglob("*.py")
@@ -88,6 +92,22 @@ def test_every_checkout_goes_through_connect_of_the_pool(engine):
     assert len(taken) == 4
 
 
+def test_every_return_goes_through_the_door_of_the_pool_with_its_record(engine):
+    original, returned = engine.pool._return_conn, []
+
+    def return_connection(record):
+        returned.append(record)
+        original(record)
+
+    engine.pool._return_conn = return_connection
+    connection = engine.raw_connection()
+    record = connection._connection_record
+    connection.close()
+    assert returned == [record]
+    engine.raw_connection().detach()
+    assert returned == [record]
+
+
 def test_a_record_stays_the_same_over_reconnects_and_knows_when_it_connected(engine):
     connection = engine.raw_connection()
     record = connection._connection_record
@@ -114,13 +134,18 @@ def test_overflow_begins_below_zero(engine):
     assert engine.pool.overflow() == -3
 
 
-def test_the_pool_pings_through_the_dialect_that_an_instance_can_shadow():
+def test_the_pool_pings_and_resets_through_a_dialect_of_its_own_if_it_is_given_one():
     engine = create_engine("sqlite://", poolclass=QueuePool, pool_pre_ping=True)
-    pinged = []
-    engine.dialect.do_ping = lambda connection: pinged.append(connection) or True
+    engine.connect().close()
+    done = []
+    engine.pool._dialect = own = copy.copy(engine.dialect)
+    own.do_ping = lambda connection: done.append("ping") or True
+    own.do_rollback = lambda connection: done.append("rollback")
     engine.raw_connection().close()
-    assert pinged == []
-    connection = engine.raw_connection()
-    assert pinged == [connection.dbapi_connection]
-    connection.close()
+    assert done == ["ping", "rollback"]
+    with Session(engine) as session:
+        session.execute(text("SELECT 1"))
+        session.rollback()
+    assert done == ["ping", "rollback"] * 2, "the session's own went through the engine's dialect"
     engine.dispose()
+    assert engine.pool._dialect is own

@@ -322,12 +322,31 @@ def test_a_child_that_is_not_removed_keeps_its_connection(measured):
     assert recorder.cut("measured").gauges["in_use"].last == 0
 
 
-def test_reads_are_reset_on_return(measured, server_says):
+def begun(engine, recorder):
+    """Leave the first connection behind, in which the dialect asks and rolls back for itself."""
+    with engine.connect():
+        pass
+    recorder.cut("measured")
+
+
+def test_the_reset_is_the_rollback_of_the_pool_and_not_that_of_the_session(measured, server_says):
     engine, recorder = measured("1+0")
+    parent = parent_session(engine)
+    begun(engine, recorder)
     before = server_says("Com_rollback")
-    with engine.connect() as connection:
-        connection.execute(ONE)
+    parent.execute(ONE)
+    parent.remove()
     interval = recorder.cut("measured")
     assert interval.histograms["reset"].count == 1
     assert interval.histograms["reset"].sum < interval.histograms["hold"].sum
-    assert server_says("Com_rollback") > before
+    assert server_says("Com_rollback") == before + 2
+
+
+def test_where_closing_rolled_back_already_the_pool_does_not_do_it_again(measured, server_says):
+    engine, recorder = measured("1+0")
+    begun(engine, recorder)
+    before = server_says("Com_rollback")
+    with engine.connect() as connection:
+        connection.execute(ONE)
+    assert "reset" not in recorder.cut("measured").histograms
+    assert server_says("Com_rollback") == before + 1

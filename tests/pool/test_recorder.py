@@ -14,10 +14,9 @@ from loadtest.pool.recorder import Recorder
 
 def test_tasks_are_counted_by_how_they_ended():
     recorder = Recorder()
-    recorder.request(10 * MILLISECOND, None)
-    recorder.request(30 * MILLISECOND, None)
-    recorder.request(50 * MILLISECOND, "deadlock")
-    recorder.request(70 * MILLISECOND, "pool_timeout")
+    recorder.requests += [10 * MILLISECOND, 30 * MILLISECOND]
+    recorder.failed(50 * MILLISECOND, "deadlock", "")
+    recorder.failed(70 * MILLISECOND, "pool_timeout", "")
     interval = recorder.cut("measured")
     assert counted(interval) == {
         "errors.deadlock": 1,
@@ -52,7 +51,7 @@ def test_restarting_forgets_what_was_recorded_but_not_what_goes_on():
     with Bench() as bench:
         use_once(bench.engine)
         connection = bench.take()
-        bench.recorder.request(1, "other")
+        bench.recorder.failed(1, "other", "")
         bench.recorder.lags.append(7)
         bench.forward(100)
         bench.recorder.restart()
@@ -89,15 +88,15 @@ def test_thinking_between_tasks_is_a_histogram():
 
 def test_the_first_error_of_each_kind_is_kept():
     recorder = Recorder()
-    recorder.example("deadlock", "Deadlock found")
-    recorder.example("deadlock", "another")
-    recorder.example("other", "something else")
+    recorder.failed(1, "deadlock", "Deadlock found")
+    recorder.failed(1, "deadlock", "another")
+    recorder.failed(1, "other", "something else")
     examples = recorder.cut("measured").examples
     assert examples == {"deadlock": "Deadlock found", "other": "something else"}
-    recorder.example("deadlock", "much later")
+    recorder.failed(1, "deadlock", "much later")
     assert recorder.cut("measured").examples == {}
     recorder.restart()
-    recorder.example("deadlock", "in another run")
+    recorder.failed(1, "deadlock", "in another run")
     assert recorder.cut("measured").examples == {"deadlock": "in another run"}
 
 
@@ -164,7 +163,7 @@ def work():
             cut_once.wait()
         with engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1")
-        recorder.request(1, None)
+        recorder.requests.append(1)
 
 sys.setswitchinterval(1e-4)  # take turns as often as many processors would
 users = [threading.Thread(target=work) for _ in range(USERS)]

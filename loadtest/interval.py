@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from loadtest.distribution import Distribution
@@ -80,8 +80,42 @@ class Fair:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskUse:
+    """What the tasks of one name did with connections: counts, and sums in nanoseconds.
+
+    query: time in statements and COMMITs. nested: checkouts by a user who held a connection
+    already. kept: connections that tasks which had ended still held at the end.
+    """
+
+    holds: int = 0
+    hold: int = 0
+    queries: int = 0
+    query: int = 0
+    nested: int = 0
+    kept: int = 0
+
+    def then(self, later: TaskUse) -> TaskUse:
+        """The use in this stretch of time and the next."""
+        return replace(self.beside(later), kept=later.kept)
+
+    def beside(self, other: TaskUse) -> TaskUse:
+        """The use in two processes together."""
+        return TaskUse(
+            self.holds + other.holds,
+            self.hold + other.hold,
+            self.queries + other.queries,
+            self.query + other.query,
+            self.nested + other.nested,
+            self.kept + other.kept,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SlowCheckout:
-    """One of the slowest checkouts of an interval; times in nanoseconds."""
+    """One of the slowest checkouts of an interval; times in nanoseconds.
+
+    hold: until the connection was returned, or so far; None if nobody got one.
+    """
 
     total: int
     wait: int = 0
@@ -98,8 +132,8 @@ class Interval:
     """What one process measured in (a part of) one UTC second.
 
     length: nanoseconds that it covers. unfinished: the ages of the waits that were going on when
-    it ended. fair: as it stood then. examples: the first error of each kind. A second is cut
-    where a period (warm-up, measured, drain) ends inside it.
+    it ended. fair: as it stood then. tasks: by their names. examples: the first error of each
+    kind. A second is cut where a period (warm-up, measured, drain) ends inside it.
     """
 
     second: int
@@ -112,6 +146,7 @@ class Interval:
     unfinished: Distribution = field(default_factory=Distribution)
     slowest: list[SlowCheckout] = field(default_factory=list)
     fair: Fair = Fair()
+    tasks: dict[str, TaskUse] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
 
     def then(self, later: Interval) -> Interval:
@@ -119,14 +154,17 @@ class Interval:
         gauges = _together(self.gauges, later.gauges, Gauge.then)
         length = self.length + later.length
         unfinished = Distribution() + later.unfinished
-        return _joined(self, later, gauges, length, unfinished, later.fair)
+        tasks = _joined_uses(self.tasks, later.tasks, TaskUse.then)
+        return _joined(self, later, gauges, length, unfinished, later.fair, tasks)
 
     def beside(self, other: Interval) -> Interval:
         """The interval of two processes together in the same second."""
         gauges = _together(self.gauges, other.gauges, Gauge.beside)
         length = max(self.length, other.length)
         unfinished = self.unfinished + other.unfinished
-        return _joined(self, other, gauges, length, unfinished, self.fair.beside(other.fair))
+        fair = self.fair.beside(other.fair)
+        tasks = _joined_uses(self.tasks, other.tasks, TaskUse.beside)
+        return _joined(self, other, gauges, length, unfinished, fair, tasks)
 
     def absorb(self, later: Interval) -> None:
         """`then` in place, for running totals."""
@@ -138,6 +176,7 @@ class Interval:
         self.unfinished = later.unfinished
         self.slowest = _slowest(self.slowest + later.slowest)
         self.fair = later.fair
+        self.tasks = _joined_uses(self.tasks, later.tasks, TaskUse.then)
         self.examples = {**later.examples, **self.examples}
 
     def to_json(self) -> dict[str, Any]:
@@ -158,6 +197,8 @@ class Interval:
             data["slowest"] = [asdict(slow) for slow in self.slowest]
         if self.fair.users:
             data["fair"] = asdict(self.fair)
+        if self.tasks:
+            data["tasks"] = {name: asdict(use) for name, use in self.tasks.items()}
         if self.examples:
             data["examples"] = self.examples
         return data
@@ -178,6 +219,7 @@ class Interval:
             histograms={n: Distribution.from_json(d) for n, d in data["histograms"].items()},
             slowest=[SlowCheckout(**slow) for slow in data.get("slowest", [])],
             fair=Fair(**data.get("fair", {})),
+            tasks={name: TaskUse(**use) for name, use in data.get("tasks", {}).items()},
             examples=data.get("examples", {}),
             **empty,
         )
@@ -201,6 +243,16 @@ def _together(
     return {**one, **other, **{name: join(one[name], other[name]) for name in both}}
 
 
+def _joined_uses(
+    one: dict[str, TaskUse],
+    other: dict[str, TaskUse],
+    join: Callable[[TaskUse, TaskUse], TaskUse],
+) -> dict[str, TaskUse]:
+    nothing = TaskUse()
+    names = sorted(one.keys() | other.keys())
+    return {name: join(one.get(name, nothing), other.get(name, nothing)) for name in names}
+
+
 def _joined(
     one: Interval,
     other: Interval,
@@ -208,6 +260,7 @@ def _joined(
     length: int,
     unfinished: Distribution,
     fair: Fair,
+    tasks: dict[str, TaskUse],
 ) -> Interval:
     names = one.histograms.keys() | other.histograms.keys()
     nothing = Distribution()
@@ -225,6 +278,7 @@ def _joined(
         unfinished=unfinished,
         slowest=_slowest(one.slowest + other.slowest),
         fair=fair,
+        tasks=tasks,
         examples={**other.examples, **one.examples},
     )
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.distribution import LONGEST_MICROSECONDS, SIGNIFICANT_DIGITS, Distribution
-from loadtest.interval import SLOWEST_KEPT, Fair, Gauge, Interval, SlowCheckout, total
+from loadtest.interval import SLOWEST_KEPT, Fair, Gauge, Interval, SlowCheckout, TaskUse, total
 
 # How long one example takes says nothing on a busy machine.
 unhurried = settings(deadline=None, max_examples=60)
@@ -36,6 +36,9 @@ slow = st.builds(
     wait=st.integers(0, 50),
     hold=st.none() | st.integers(0, 50),
     task=st.none() | st.sampled_from(["Buy", "Look"]),
+)
+uses = st.dictionaries(
+    st.sampled_from(["Buy", "Look"]), st.builds(TaskUse, *[st.integers(0, 10**9)] * 6)
 )
 shares = st.builds(Fair, *[st.integers(1, 10**6)] * 5)
 words = st.dictionaries(st.sampled_from(["deadlock", "other"]), st.text(max_size=5))
@@ -62,6 +65,7 @@ def intervals(**parts: st.SearchStrategy) -> st.SearchStrategy[Interval]:
                 lambda found: sorted(found, key=lambda one: -one.total)
             ),
             "fair": shares,
+            "tasks": uses,
             "examples": words,
         }
         | parts,
@@ -286,6 +290,19 @@ def test_counters_histograms_and_integrals_add_up_either_way(one, two):
 def test_shares_are_as_they_stood_last_or_those_of_both(one, two):
     assert one.then(two).fair == two.fair
     assert one.beside(two).fair == one.fair.beside(two.fair)
+
+
+@unhurried
+@given(intervals(), intervals())
+def test_what_tasks_did_adds_up_but_what_they_kept_is_as_it_stood_last(one, two):
+    later, both = one.then(two).tasks, one.beside(two).tasks
+    nothing = TaskUse()
+    for name in one.tasks.keys() | two.tasks.keys():
+        first, second = one.tasks.get(name, nothing), two.tasks.get(name, nothing)
+        assert both[name].hold == later[name].hold == first.hold + second.hold
+        assert both[name].query == later[name].query == first.query + second.query
+        assert later[name].kept == second.kept
+        assert both[name].kept == first.kept + second.kept
 
 
 @unhurried

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from loadtest.database.failures import kind_of, words_of
 from loadtest.load.target import Target
 from loadtest.pool.batch import clock
+from loadtest.pool.uses import Task
 
 
 class PoolUser(User):
@@ -56,29 +57,30 @@ class PoolUser(User):
             return False
         return bool(super().stop(force))
 
-    def session(self, name: str) -> Task:
+    def session(self, name: str) -> SessionTask:
         """A context manager that gives the child session and times the task under this name.
 
         It fires Locust's `request` event, gives the connection back and lets errors pass.
         """
         if self._target is None:
             raise StopUser
-        return Task(self, self._target, name)
+        return SessionTask(self, self._target, name)
 
 
-class Task:
+class SessionTask(Task):
     """One timed piece of work with a child session."""
 
-    __slots__ = ("_ident", "_name", "_start", "_target", "_user")
+    __slots__ = ("_ident", "_start", "_target", "_user")
 
     def __init__(self, user: PoolUser, target: Target, name: str) -> None:
-        self._user, self._target, self._name = user, target, name
+        super().__init__(name, target.recorder.uses[name])
+        self._user, self._target = user, target
 
     def __enter__(self) -> Session:
         user, target = self._user, self._target
         self._ident = ident = get_ident()
-        target.recorder.tasks[ident] = self._name
         self._start = now = clock()
+        target.recorder.tasks[ident] = self
         if user.idle_since:
             target.recorder.thinks.append(now - user.idle_since)
         return target.parent()
@@ -104,6 +106,7 @@ class Task:
         user.idle_since = now = clock()
         elapsed = now - self._start
         recorder.tasks.pop(self._ident, None)
+        self.over = True
         if error is None:
             recorder.requests.append(elapsed)
         elif isinstance(error, Exception):
@@ -112,7 +115,7 @@ class Task:
             return  # the user was killed: neither a success nor a failure
         user.environment.events.request.fire(
             request_type="session",
-            name=self._name,
+            name=self.name,
             response_time=elapsed / 1e6,
             response_length=0,
             exception=error,

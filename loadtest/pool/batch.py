@@ -13,6 +13,7 @@ import numpy as np
 
 from loadtest.distribution import Distribution, Nanoseconds
 from loadtest.interval import SlowCheckout
+from loadtest.pool.uses import Task
 
 Outcome = Literal["ok", "timeout", "error"]
 clock = time.perf_counter_ns
@@ -51,7 +52,7 @@ class Checkout(NamedTuple):
     start: int
     end: int
     user: int
-    task: str | None
+    task: Task | None
     phases: Phases | None
     outcome: Outcome
     waiting: int
@@ -63,16 +64,19 @@ class Batch:
     """What was recorded between two moments (ns).
 
     quick: start, end and user of the checkouts that found a connection waiting (n x 3); noticed:
-    all others. holds: start and end (n x 2), from the end of a checkout to the return.
-    closes are (opened, closed, reason). requests: how long those took that succeeded.
+    all others. holds: start and end (n x 2), from the end of a checkout to the return; held: of
+    those still going on. closes: (opened, closed, reason). requests: how long those took that
+    succeeded.
     """
 
     begin: int
     now: int
     openings: int
+    contexts: int
     quick: Nanoseconds
     noticed: Sequence[Checkout]
     holds: Nanoseconds
+    held: Nanoseconds
     resets: Sequence[int]
     closes: Sequence[tuple[int, int, str]]
     requests: Sequence[int]
@@ -124,6 +128,7 @@ def counters(batch: Batch) -> Counter[str]:
     counts["checkouts.pooled"] += len(batch.quick)
     counts["checkouts"] = int(batch.served.sum())
     counts["opened"] = batch.openings
+    counts["tls_contexts"] = batch.contexts
     counts.update(f"closed.{reason}" for _, _, reason in batch.closes)
     counts["requests"] = len(batch.requests) + len(batch.failures)
     counts["failures"] = len(batch.failures)
@@ -152,15 +157,19 @@ def histograms(batch: Batch) -> dict[str, Distribution]:
     return {name: Distribution.of(values) for name, values in samples.items() if len(values)}
 
 
-def slow(checkout: Checkout, pool_size: int | None) -> SlowCheckout:
+def slow(checkout: Checkout, batch: Batch, pool_size: int | None) -> SlowCheckout:
     """A checkout as an interval keeps it among its slowest."""
+    spans = np.concatenate([batch.holds, batch.held])
+    own = spans[spans[:, 0] == checkout.end]
+    hold = int(own[0, 1]) - checkout.end if checkout.outcome == "ok" and len(own) else None
     phases = checkout.phases or Phases(0)
     return SlowCheckout(
         total=checkout.end - checkout.start,
         wait=wait_of(checkout),
         connect=phases.connect,
         ping=phases.ping,
-        task=checkout.task,
+        hold=hold,
+        task=checkout.task.name if checkout.task else None,
         overflow=max(0, checkout.open - pool_size) if pool_size else 0,
         waiting=checkout.waiting,
     )

@@ -8,6 +8,7 @@ are shadowed on the instances, never on the classes:
 - `pool._invoke_creator`, to know when a connect begins, also one that fails;
 - `do_ping`, `do_rollback` and `do_commit` of the pool's own copy of the dialect: pre-ping and reset
   (the engine's dialect does the sessions' ROLLBACK and COMMIT, which are no part of the pool);
+- `do_execute` and its like and `do_commit` of the engine's dialect: what a hold was needed for;
 - `pool.dispose`, to tell the connections that it closes from others;
 - `pool.recreate`, to follow the engine to the pool it has after `dispose()`.
 
@@ -18,7 +19,6 @@ The private names used, here and nowhere else: `_invoke_creator`, `_return_conn`
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable
 from functools import partial
 from threading import get_ident
@@ -28,84 +28,26 @@ from sqlalchemy import Engine, Pool, QueuePool, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
-from loadtest.pool.batch import NOTICEABLE, Checkout, Outcome, Phases, clock
+from loadtest.pool.batch import NOTICEABLE, Checkout, Outcome, clock
+from loadtest.pool.listener import Listener
 from loadtest.pool.recorder import Recorder
 
 
 def measure(engine: Engine, recorder: Recorder) -> None:
     """Record every checkout of this engine's pool from now on, also after `engine.dispose()`."""
     pool = engine.pool
-    listener = _Listener(recorder)
+    listener = Listener(recorder)
     if isinstance(pool, QueuePool):
         recorder.pool_size = pool.size() or None
         for record in list(pool._pool.queue):  # type: ignore[attr-defined]
             # Connections that are older than the measuring.
             recorder.opened[record] = listener.attached
-    for name in ("connect", "close", "close_detached", "detach", "invalidate"):
-        event.listen(pool, name, getattr(listener, name))
-    _shadow_dialect(pool, recorder)
+    listener.listen(pool)
+    _shadow_dialects(engine, recorder)
     _shadow_pool(pool, listener)
 
 
-class _Listener:
-    """The pool's events: each a few clock readings and dictionary entries."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self.recorder = recorder
-        self.attached = clock()
-        self.invalid: set[object] = set()
-        self.broken: set[object] = set()
-        self.recycle = -1
-        self.disposing = False
-
-    def connect(self, dbapi_connection: Any, record: Any) -> None:
-        now = clock()
-        self.broken.discard(record)
-        self.recorder.opened[record] = now
-        self.recorder.openings.append(now)
-        phases = self.recorder.phases.get(get_ident())
-        if phases:
-            phases.connected(now)
-
-    def close(self, dbapi_connection: Any, record: Any) -> None:
-        reason = self._reason(record)
-        self._closed(record, reason)
-        self.invalid.discard(record)
-
-    def close_detached(self, dbapi_connection: Any) -> None:
-        self._closed(dbapi_connection, "detached")
-
-    def _closed(self, key: object, reason: str) -> None:
-        opened = self.recorder.opened.pop(key, self.attached)
-        self.recorder.closes.append((opened, clock(), reason))
-
-    def lost(self, record: Any) -> None:
-        if record in self.recorder.opened:
-            self._closed(record, "disposed")
-
-    def _reason(self, record: Any) -> str:
-        ident = get_ident()
-        if ident in self.recorder.pending:
-            _phases(self.recorder, ident).reconnects = True
-            old = -1 < self.recycle < time.time() - record.last_connect_time
-            return "recycle" if old else "invalidated"
-        if record in self.invalid:
-            self.broken.add(record)  # it stays in the pool and connects again when it is needed
-            return "error"
-        return "disposed" if self.disposing else "overflow"
-
-    def invalidate(self, dbapi_connection: Any, record: Any, exception: Any) -> None:
-        self.invalid.add(record)
-
-    def detach(self, dbapi_connection: Any, record: Any) -> None:
-        start = self.recorder.held.pop(record, None)
-        if start is not None:
-            self.recorder.holds.extend((start, clock()))
-        opened = self.recorder.opened.pop(record, self.attached)
-        self.recorder.opened[dbapi_connection] = opened
-
-
-def _shadow_pool(pool: Pool, listener: _Listener) -> None:
+def _shadow_pool(pool: Pool, listener: Listener) -> None:
     recorder = listener.recorder
     listener.recycle = pool._recycle
     _shadow(pool, "connect", partial(_measured_connect, recorder))
@@ -129,6 +71,9 @@ def _measured_connect(
 
     def connect() -> PoolProxiedConnection:
         ident = get_ident()
+        task = tasks.get(ident)
+        if task is not None and task.held:
+            task.use.nested += 1
         start = pending[ident] = clock()
         try:
             connection = original()
@@ -137,25 +82,25 @@ def _measured_connect(
             raise
         end = clock()
         del pending[ident]
-        held[connection._connection_record] = end
+        held[connection._connection_record] = (end, task)
+        if task is not None:
+            task.held += 1
         phase = phases.pop(ident, None) if phases else None
         if phase is None and end - start < NOTICEABLE:
             quick((start, end, ident))
         else:
-            task, waiting, is_open = tasks.get(ident), len(pending), len(opened)
-            noticed(Checkout(start, end, ident, task, phase, "ok", waiting, is_open))
+            noticed(Checkout(start, end, ident, task, phase, "ok", len(pending), len(opened)))
         return connection
 
     return connect
 
 
-def _measured_return(listener: _Listener, original: Callable[[Any], None]) -> Callable[[Any], None]:
-    held, holds, opened = listener.recorder.held, listener.recorder.holds, listener.recorder.opened
+def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Callable[[Any], None]:
+    held, opened, released = listener.recorder.held, listener.recorder.opened, listener.released
 
     def return_connection(record: Any) -> None:
-        start = held.pop(record, None)
-        if start is not None:
-            holds.extend((start, clock()))
+        if record in held:
+            released(record)
         elif record.dbapi_connection is not None:
             opened.setdefault(record, listener.attached)  # taken before the measuring began
         original(record)
@@ -177,14 +122,14 @@ def _failed(recorder: Recorder, ident: int, start: int, error: BaseException) ->
 
 
 def _noted_creator(
-    pool: Pool, listener: _Listener, original: Callable[[Any], Any]
+    pool: Pool, listener: Listener, original: Callable[[Any], Any]
 ) -> Callable[[Any], Any]:
     recorder = listener.recorder
 
     def create(record: Any) -> Any:
         ident = get_ident()
         if ident in recorder.pending:
-            phases = _phases(recorder, ident)
+            phases = recorder.phases_of(ident, clock())
             phases.reconnects = phases.reconnects or record in listener.broken
             phases.overflow = max(0, pool.overflow()) if isinstance(pool, QueuePool) else 0
             phases.connecting = clock()
@@ -193,7 +138,7 @@ def _noted_creator(
     return create
 
 
-def _noted_dispose(listener: _Listener, original: Callable[[], None]) -> Callable[[], None]:
+def _noted_dispose(listener: Listener, original: Callable[[], None]) -> Callable[[], None]:
     def dispose() -> None:
         listener.disposing = True
         try:
@@ -205,7 +150,7 @@ def _noted_dispose(listener: _Listener, original: Callable[[], None]) -> Callabl
 
 
 def _followed_recreate(
-    pool: Pool, listener: _Listener, original: Callable[[], Pool]
+    pool: Pool, listener: Listener, original: Callable[[], Pool]
 ) -> Callable[[], Pool]:
     def recreate() -> Pool:
         fresh = original()
@@ -217,7 +162,7 @@ def _followed_recreate(
     return recreate
 
 
-def _let_go(pool: QueuePool, listener: _Listener) -> None:
+def _let_go(pool: QueuePool, listener: Listener) -> None:
     """Count connections as closed that nobody takes out of the old pool's queue any more.
 
     The garbage collector closes them, without an event; kept in `opened` they would stay for ever.
@@ -232,13 +177,32 @@ def _let_go(pool: QueuePool, listener: _Listener) -> None:
     event.listen(pool, "checkin", checkin)
 
 
-def _shadow_dialect(pool: Pool, recorder: Recorder) -> None:
+def _shadow_dialects(engine: Engine, recorder: Recorder) -> None:
+    pool = engine.pool
     getattr(pool._dialect, "dispatch", None)  # made at first use; the copy shares it
     dialect = pool._dialect = copy.copy(pool._dialect)
     _shadow(dialect, "do_rollback", partial(_measured_reset, recorder))
     _shadow(dialect, "do_commit", partial(_measured_reset, recorder))
     if hasattr(dialect, "do_ping"):
         _shadow(dialect, "do_ping", partial(_measured_ping, recorder))
+    for name in ("do_execute", "do_executemany", "do_execute_no_params", "do_commit"):
+        _shadow(engine.dialect, name, partial(_measured_query, recorder))
+
+
+def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
+    tasks = recorder.tasks
+
+    def query(cursor: Any, *arguments: Any) -> Any:
+        start = clock()
+        try:
+            return original(cursor, *arguments)
+        finally:
+            task = tasks.get(get_ident())
+            if task is not None:
+                task.use.queries += 1
+                task.use.query += clock() - start
+
+    return query
 
 
 def _measured_reset(recorder: Recorder, original: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -260,13 +224,6 @@ def _measured_ping(recorder: Recorder, original: Callable[[Any], bool]) -> Calla
             return original(dbapi_connection)
         finally:
             if ident in recorder.pending:
-                _phases(recorder, ident, start).ping += clock() - start
+                recorder.phases_of(ident, start).ping += clock() - start
 
     return ping
-
-
-def _phases(recorder: Recorder, ident: int, began: int = 0) -> Phases:
-    phases = recorder.phases.get(ident)
-    if phases is None:
-        phases = recorder.phases[ident] = Phases(began or clock())
-    return phases

@@ -6,7 +6,7 @@ The hot path only appends numbers to lists; sorting, binning and adding up happe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from heapq import nlargest
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ from loadtest.pool.batch import (
 )
 from loadtest.pool.fairness import Fairness
 from loadtest.pool.levels import gauge, minus, steps
+from loadtest.pool.uses import Task, Uses
 
 T = TypeVar("T")
 
@@ -45,10 +46,12 @@ class Recorder:
         self.pool_size = pool_size
         self.pending: dict[int, int] = {}
         self.phases: dict[int, Phases] = {}
-        self.tasks: dict[int, str] = {}
-        self.held: dict[object, int] = {}
+        self.tasks: dict[int, Task] = {}
+        self.held: dict[object, tuple[int, Task | None]] = {}
+        self.uses = Uses()
         self.opened: dict[object, int] = {}
         self.openings: list[int] = []
+        self.contexts: list[int] = []
         self.quick: list[int] = []
         self.noticed: list[Checkout] = []
         self.holds: list[int] = []
@@ -66,6 +69,10 @@ class Recorder:
         self._cpu_before = self.cpu()
         self._cut_at = clock()
         self._epoch = time.time_ns() - clock()
+
+    def phases_of(self, user: int, began: int) -> Phases:
+        """The phases of a user's checkout, which wait no longer from `began` on if they are new."""
+        return self.phases.setdefault(user, Phases(began))
 
     def restart(self) -> None:
         """Forget what was recorded so far and begin the first interval now."""
@@ -93,7 +100,8 @@ class Recorder:
         interval.gauges = self._gauges(batch)
         going_on = self._waits_going_on(batch.now)
         interval.unfinished = Distribution.of([e - s for _, s, e in going_on if e == batch.now])
-        interval.slowest = self._slowest(batch.noticed)
+        interval.slowest = self._slowest(batch)
+        interval.tasks = self.uses.taken(task for _, task in list(self.held.values()))
         interval.examples, self._examples = self._examples, {}
         if period == "measured":
             interval.fair = self._fair(batch)
@@ -107,19 +115,22 @@ class Recorder:
 
     def _batch(self) -> Batch:
         begin, self._cut_at = self._cut_at, clock()
+        held = [start for start, _ in list(self.held.values())]
         return Batch(
-            begin,
-            self._cut_at,
-            len(_taken(self.openings)),
-            _rows(_taken(self.quick), 3),
-            _taken(self.noticed),
-            _rows(_taken(self.holds), 2),
-            _taken(self.resets),
-            _taken(self.closes),
-            _taken(self.requests),
-            _taken(self.failures),
-            _taken(self.lags),
-            _taken(self.thinks),
+            begin=begin,
+            now=self._cut_at,
+            openings=len(_taken(self.openings)),
+            contexts=len(_taken(self.contexts)),
+            quick=_rows(_taken(self.quick), 3),
+            noticed=_taken(self.noticed),
+            holds=_rows(_taken(self.holds), 2),
+            held=_rows([edge for start in held for edge in (start, self._cut_at)], 2),
+            resets=_taken(self.resets),
+            closes=_taken(self.closes),
+            requests=_taken(self.requests),
+            failures=_taken(self.failures),
+            lags=_taken(self.lags),
+            thinks=_taken(self.thinks),
         )
 
     def _cpu_used(self) -> int:
@@ -131,7 +142,7 @@ class Recorder:
         waited = [(c.start, c.start + wait_of(c)) for c in batch.noticed]
         waited += [(start, end) for _, start, end in self._waits_going_on(now)]
         waited = [(start, end) for start, end in waited if end - start >= NOTICEABLE]
-        in_use = steps([batch.holds, _going_on(self.held, now)], span)
+        in_use = steps([batch.holds, batch.held], span)
         closed = [(opened, closed) for opened, closed, _ in batch.closes]
         is_open = steps([closed, _going_on(self.opened, now)], span)
         size = self.pool_size
@@ -147,9 +158,9 @@ class Recorder:
             gauges[name] = Gauge(level * (now - begin), level, level, level)
         return gauges
 
-    def _slowest(self, checkouts: Sequence[Checkout]) -> list[SlowCheckout]:
-        worst = nlargest(SLOWEST_KEPT, checkouts, key=lambda c: c.end - c.start)
-        return [slow(checkout, self.pool_size) for checkout in worst]
+    def _slowest(self, batch: Batch) -> list[SlowCheckout]:
+        worst = nlargest(SLOWEST_KEPT, batch.noticed, key=lambda c: c.end - c.start)
+        return [slow(checkout, batch, self.pool_size) for checkout in worst]
 
     def _waits_going_on(self, now: int) -> list[tuple[int, int, int]]:
         """Who is checking out, since when, and when the wait ended: now, unless they connect."""

@@ -46,23 +46,25 @@ class Connection(sqlite3.Connection):
 class Bench:
     """An engine whose pool is measured by a clock that stands still; `with` puts all back.
 
-    connecting, resetting, pinging: how long each takes (ms). refuse: an error that connecting
-    raises. alive: what a ping answers. hang: "connecting" or "pinging", which then never ends.
+    connecting, resetting, pinging, querying: how long each takes (ms). refuse: an error that
+    connecting raises. alive: what a ping answers. hang: "connecting" or "pinging", which then
+    never ends.
     """
 
     def __init__(self, *, poolclass: Any = QueuePool, **pool: Any) -> None:
         self.clock = Clock()
-        self.connecting, self.resetting, self.pinging = 1, 0, 0
+        self.connecting, self.resetting, self.pinging, self.querying = 1, 0, 0, 0
         self.refuse: Exception | None = None
         self.alive = True
         self.hang = ""
         self.lives: set[int] = set()
         self._patches = pytest.MonkeyPatch()
-        for module in ("measure", "recorder"):
+        for module in ("measure", "listener", "recorder"):
             self._patches.setattr(f"loadtest.pool.{module}.clock", self.clock)
         self.engine = create_engine("sqlite://", creator=self._create, poolclass=poolclass, **pool)
         self.engine.dialect.do_rollback = self._reset  # type: ignore[method-assign]
         self.engine.dialect.do_ping = self._ping  # type: ignore[method-assign]
+        self.engine.dialect.do_execute = self._execute  # type: ignore[method-assign]
         # What the first connection of an engine asks of the database is not looked at here.
         self.engine.connect().close()
         self.engine.dispose()
@@ -109,6 +111,10 @@ class Bench:
     def _reset(self, dbapi_connection: Any) -> None:
         self.forward(self.resetting)
         dbapi_connection.rollback()
+
+    def _execute(self, cursor: Any, statement: str, parameters: Any, context: Any) -> None:
+        self.forward(self.querying)
+        cursor.execute(statement, parameters)
 
     def _ping(self, dbapi_connection: Any) -> bool:
         self._take_time("pinging")

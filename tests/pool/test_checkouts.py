@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from loadtest.interval import SlowCheckout
 from loadtest.pool.fair import FairPool
+from loadtest.pool.uses import Task, Use
 
 
 def test_a_first_connection_is_new_and_a_second_checkout_finds_it_in_the_pool():
@@ -351,7 +352,7 @@ def test_the_slowest_checkouts_tell_what_they_were_made_of():
         bench.cut()
 
         def buy():
-            bench.recorder.tasks[get_ident()] = "Buy"
+            bench.recorder.tasks[get_ident()] = Task("Buy", Use())
             return bench.take()
 
         users = [waiting(buy), bench.begin_to_take()]
@@ -363,7 +364,10 @@ def test_the_slowest_checkouts_tell_what_they_were_made_of():
         for user in users:
             user.get()
         slowest = bench.cut().slowest
-        buyer = SlowCheckout(30 * MILLISECOND, 30 * MILLISECOND, task="Buy", overflow=1, waiting=1)
+        thirty = 30 * MILLISECOND
+        buyer = SlowCheckout(
+            thirty, thirty, hold=20 * MILLISECOND, task="Buy", overflow=1, waiting=1
+        )
         assert buyer in slowest
         assert [slow.total for slow in slowest] == [50 * MILLISECOND, 30 * MILLISECOND]
         assert slowest[0].waiting == 0

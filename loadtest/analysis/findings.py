@@ -8,21 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from loadtest.analysis import kinds
-from loadtest.analysis.laws import starvation, users_unaccounted
+from loadtest.analysis import application, bounds, gate, kinds, laws, sizes, steady
 from loadtest.analysis.measured import PoolRuns
-from loadtest.analysis.settings import most_connections
-from loadtest.analysis.units import count, percent, plural
+from loadtest.analysis.units import count, listed, percent, plural
 from loadtest.analysis.values import Finding
 
 Rule = Callable[[PoolRuns], Iterator[Finding]]
 
-BUSY_CPU = 0.90
-BUSY_SHARE = 0.20
 NOTABLE_ERRORS = 0.01
 SERIOUS_ERRORS = 0.10
-CHURN = 3.0
-UNUSED = 1.5
+SHOWN = (95, 99)
+BEYOND = 10
 
 
 def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
@@ -33,50 +29,6 @@ def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
 def remarks(pool: PoolRuns) -> tuple[Finding, ...]:
     """What else is worth knowing about a pool."""
     return tuple(finding for rule in REMARKS for finding in rule(pool))
-
-
-def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
-    """No run came as far as its measured time."""
-    if not pool.rounds:
-        yield Finding(
-            code="nothing_measured",
-            severity="error",
-            message=f"Nothing was measured in {plural(len(pool.runs), 'run')} of this pool.",
-            evidence={"runs": len(pool.runs)},
-        )
-
-
-def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
-    """No request ended, well or badly: the measured time was too short or the users did nothing."""
-    if pool.rounds and not pool.counters["requests"]:
-        seconds = sum(round_.seconds for round_ in pool.rounds)
-        yield Finding(
-            code="nothing_ended",
-            severity="error",
-            message="Not one request ended, neither well nor badly, in the measured time: "
-            "measure for longer.",
-            evidence={"requests": 0, "seconds": seconds},
-        )
-
-
-def generator_saturated(pool: PoolRuns) -> Iterator[Finding]:
-    """The generator had no CPU left for a good part of the time.
-
-    One process runs all its users on one core. When that core is full, every time is longer than
-    the pool made it, and the throughput is the generator's. Single busy seconds (users starting,
-    garbage collection) do no harm, hence a share of the time.
-    """
-    length = sum(round_.seconds for round_ in pool.rounds)
-    busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
-    if length and busy / length > BUSY_SHARE:
-        yield Finding(
-            code="generator_saturated",
-            severity="error",
-            message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
-            f"{percent(busy / length)} of the measured time: it was measured, not the pool. "
-            "Use fewer users, more work per request or more processes.",
-            evidence={"share": busy / length, "cpu": BUSY_CPU, "allowed_share": BUSY_SHARE},
-        )
 
 
 def unsound_files(pool: PoolRuns) -> Iterator[Finding]:
@@ -122,48 +74,49 @@ def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
         )
 
 
-def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
-    """Connections opened again and again, since the overflow closes them when they come back."""
-    peak, opened = pool.peak("open"), pool.counters["opened"]
-    closed = pool.counters["closed.overflow"]
-    few = not peak or opened <= CHURN * peak * len(pool.rounds) or closed < opened / 2
-    if few or pool.settings.get("poolclass") == "NullPool":
-        return
-    seconds = sum(round_.seconds for round_ in pool.rounds)
-    yield Finding(
-        code="overflow_churn",
-        severity="warning",
-        message=f"It opened {count(opened)} connections, {count(opened / seconds)} per second, but "
-        f"had at most {count(peak)} at once: those above pool_size are closed when they come back. "
-        "A larger pool_size, with less overflow, keeps them.",
-        evidence={"opened": opened, "closed_overflow": closed, "peak": peak, "seconds": seconds},
-    )
-
-
-def never_needed(pool: PoolRuns) -> Iterator[Finding]:
-    """Connections that the settings allow and this load never opened."""
-    peak = pool.peak("open")
-    limit = most_connections(pool.settings)
-    per_process = limit if limit is not None else int(pool.settings.get("pool_size") or 0)
-    allowed = per_process * pool.processes
-    if peak and pool.settings.get("poolclass") != "NullPool" and allowed > UNUSED * peak:
+def few_samples(pool: PoolRuns) -> Iterator[Finding]:
+    """Percentiles of the wait with so few values beyond them that the next run's will differ."""
+    waits = pool.times("wait", cut_off_by_waits=True)
+    number = waits.finished.count + waits.unfinished.count
+    weak = [f"p{percentile}" for percentile in SHOWN if number * (100 - percentile) < 100 * BEYOND]
+    if number and weak:
         yield Finding(
-            code="never_needed",
+            code="few_samples",
             severity="info",
-            message=f"It may keep {count(allowed)} connections and never had more than "
-            f"{count(peak)}: under this load the rest is a promise that the server has to be able "
-            "to keep.",
-            evidence={"allowed": allowed, "peak": peak},
+            message=f"Only {plural(number, 'wait')} were measured: fewer than {BEYOND} lie beyond "
+            f"{listed(weak)}, which the next run will find elsewhere. Measure for longer.",
+            evidence={"waits": number, "percentiles": weak},
         )
 
 
-DOUBTS: tuple[Rule, ...] = (nothing_measured, nothing_ended, generator_saturated)
+DOUBTS: tuple[Rule, ...] = (
+    gate.nothing_measured,
+    gate.nothing_ended,
+    gate.generator_bound,
+    gate.generator_lag,
+)
 REMARKS: tuple[Rule, ...] = (
     unsound_files,
     different_loads,
-    starvation,
-    users_unaccounted,
+    application.leak,
+    application.nested_checkout,
+    application.sleeping_waiters,
+    laws.starvation,
+    laws.users_unaccounted,
+    laws.connections_unaccounted,
+    laws.waiters_unaccounted,
+    laws.server_disagrees,
+    bounds.pool_bound,
+    bounds.database_bound,
+    bounds.connect_bound,
+    application.slow_handshake,
+    application.long_hold,
     errors_by_kind,
-    overflow_churn,
-    never_needed,
+    sizes.overflow_churn,
+    sizes.exceeds_server,
+    sizes.never_needed,
+    gate.clock_steps,
+    gate.little_headroom,
+    steady.unsettled,
+    few_samples,
 )

@@ -6,16 +6,20 @@ is the rate of those who leave it times the mean time they spent in it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from loadtest.analysis.measured import PoolRuns, Round
-from loadtest.analysis.units import count, duration, percent
+from loadtest.analysis.units import count, duration, level, percent
 from loadtest.analysis.values import Finding
 
 # Tasks that straddle the ends of the measured time make small differences.
 TOLERANCE = 0.25
 TURNS_OF_THE_LUCKY = 3
 STARVED_SHARE = 0.5
+LEAST_DIFFERENCE = 2.0
+# The connection that asks for the server's status.
+BESIDE_THE_POOL = 1
 
 
 def users_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
@@ -36,6 +40,58 @@ def users_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
             f"per task accounts for {count(accounted / number)} (Little's law): the others did "
             "not finish anything. Percentiles of finished work flatter this pool.",
             evidence={"users": counted / number, "accounted": accounted / number},
+        )
+
+
+def connections_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
+    """Connections that the pool counts as checked out but that no measured checkout explains.
+
+    Checked out = rate x (hold + connect + ping); the pool's own count is read once a second.
+    """
+    rounds = [round_ for round_ in pool.rounds if "checked_out" in round_.together.gauges]
+    counted = sum(_mean_level(round_, "checked_out") for round_ in rounds) / max(len(rounds), 1)
+    accounted = sum(_mean_connections_by_little(r) for r in rounds) / max(len(rounds), 1)
+    if abs(counted - accounted) > max(TOLERANCE * max(counted, accounted), LEAST_DIFFERENCE):
+        yield Finding(
+            code="connections_unaccounted",
+            severity="warning",
+            message=f"The pool says that {level(counted)} connections were in use, but checkouts "
+            f"times the time they were held account for {level(accounted)} (Little's law): some "
+            "were not measured, or are held by somebody who came before.",
+            evidence={"checked_out": counted, "accounted": accounted},
+        )
+
+
+def waiters_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
+    """Users seen waiting at the end of each second, against the rate of waits x their length."""
+    rounds = pool.rounds
+    seen = sum(_mean_seen_waiting(round_) for round_ in rounds) / max(len(rounds), 1)
+    accounted = sum(_mean_waiters_by_little(round_) for round_ in rounds) / max(len(rounds), 1)
+    if seen - accounted > max(TOLERANCE * seen, LEAST_DIFFERENCE):
+        yield Finding(
+            code="waiters_unaccounted",
+            severity="warning",
+            message=f"At the end of a second {level(seen)} users waited, but the waits that ended "
+            f"account for {level(accounted)} (Little's law): the others had not ended. "
+            "Percentiles of the wait marked with ≥ are lower bounds.",
+            evidence={"seen": seen, "accounted": accounted},
+        )
+
+
+def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
+    """The server holds more connections than the pools have open: they were closed on one side."""
+    held, has = pool.server_level("threads_connected"), pool.mean_level("open")
+    private = all(run.header.get("server", {}).get("private") for run in pool.runs)
+    if held is None or not private:
+        return  # on a server of others, others are connected
+    if held - BESIDE_THE_POOL - has > max(TOLERANCE * held, LEAST_DIFFERENCE):
+        yield Finding(
+            code="server_disagrees",
+            severity="warning",
+            message=f"The server held {level(held)} connections on average, the pools had "
+            f"{level(has)} open: the difference was dropped by the application without being "
+            "closed, and counts against max_connections until the server notices.",
+            evidence={"threads_connected": held, "open": has},
         )
 
 
@@ -73,6 +129,25 @@ def _mean_level(round_: Round, gauge: str) -> float:
 
 
 def _mean_users_by_little(round_: Round) -> float:
-    together = round_.together
-    parts = (together.histograms.get(n) for n in ("request", "failed_request", "think"))
-    return sum(part.sum for part in parts if part) / max(together.length, 1)
+    return _mean_number(round_, "request", "failed_request", "think")
+
+
+def _mean_connections_by_little(round_: Round) -> float:
+    return _mean_number(round_, "hold", "connect", "reconnect", "ping")
+
+
+def _mean_waiters_by_little(round_: Round) -> float:
+    return _mean_number(round_, "wait")
+
+
+def _mean_number(round_: Round, *names: str) -> float:
+    """The rate of some histograms' values times their mean: their sum over the time."""
+    parts = (round_.together.histograms.get(name) for name in names)
+    return sum(part.sum for part in parts if part) / max(round_.together.length, 1)
+
+
+def _mean_seen_waiting(round_: Round) -> float:
+    seen: Counter[int] = Counter()
+    for interval in round_.run.measured():
+        seen[interval.second] += interval.unfinished.count
+    return sum(seen.values()) / max(len(seen), 1)

@@ -11,7 +11,7 @@ from typing import Any
 from loadtest.analysis.censoring import Times
 from loadtest.distribution import Distribution
 from loadtest.errors import UsageError
-from loadtest.interval import Interval, total
+from loadtest.interval import Interval, TaskUse, total
 from loadtest.results import Run
 
 SECOND = 1_000_000_000
@@ -36,6 +36,11 @@ class Round:
         """All processes side by side; its length is that of the longest."""
         nothing = Interval(0, length=0)
         return reduce(Interval.beside, self.processes.values(), nothing)
+
+    @cached_property
+    def server(self) -> Interval:
+        """What the database server said of itself meanwhile; empty if it was not asked."""
+        return total(i for i in self.run.server if i.period == "measured")
 
     @property
     def key(self) -> tuple[str, int]:
@@ -122,9 +127,51 @@ class PoolRuns:
         return max(peaks, default=None)
 
     @property
+    def header(self) -> Mapping[str, Any]:
+        """What its first run's header says; empty if it never ran."""
+        return self.runs[0].header if self.runs else {}
+
+    def spent(self, *names: str) -> float:
+        """The seconds in some histograms, over all rounds."""
+        return sum(self.times(name).finished.sum for name in names) / SECOND
+
+    def mean_level(self, gauge: str) -> float:
+        """The mean of a gauge over the measured time of all rounds."""
+        return _mean_level([round_.together for round_ in self.rounds], gauge)
+
+    def server_level(self, gauge: str) -> float | None:
+        """The mean of a gauge of the server; None if it was not asked."""
+        asked = [round_.server for round_ in self.rounds if round_.server.length]
+        return _mean_level(asked, gauge) if asked else None
+
+    def server_rate(self, counter: str) -> float | None:
+        """How much a counter of the server rose in a second; None if it is not known."""
+        asked = [r.server for r in self.rounds if counter in r.server.counters]
+        length = sum(interval.length for interval in asked)
+        total_ = sum(interval.counters[counter] for interval in asked)
+        return total_ * SECOND / length if length else None
+
+    @cached_property
+    def tasks(self) -> Mapping[str, TaskUse]:
+        """What the tasks of each name did with connections, over all rounds."""
+        nothing = Interval(0, length=0)
+        return reduce(Interval.beside, (r.together for r in self.rounds), nothing).tasks
+
+    @property
+    def seconds(self) -> float:
+        """How long was measured, over all rounds."""
+        return sum(round_.seconds for round_ in self.rounds)
+
+    @property
     def processes(self) -> int:
         """How many processes asked for connections, each with a pool of its own."""
         return max((len(round_.processes) for round_ in self.rounds), default=1)
+
+
+def _mean_level(intervals: Sequence[Interval], gauge: str) -> float:
+    known = [interval for interval in intervals if gauge in interval.gauges]
+    length = sum(interval.length for interval in known)
+    return sum(interval.gauges[gauge].integral for interval in known) / max(length, 1)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
@@ -72,8 +73,20 @@ def _versions() -> dict[str, str]:
 
 
 def _host() -> dict[str, Any]:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return {
         "cpus": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "platform": platform.platform(),
+        "open_files": None if files == resource.RLIM_INFINITY else files,
+        "local_ports": _local_ports(),
     }
+
+
+def _local_ports() -> int | None:
+    """How many connections to one address this system can have; None where it does not tell."""
+    try:
+        low, high = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    except (OSError, ValueError):
+        return None
+    return int(high) - int(low) + 1

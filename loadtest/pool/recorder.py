@@ -29,6 +29,8 @@ from loadtest.pool.fairness import Fairness
 from loadtest.pool.levels import gauge, minus, steps
 from loadtest.pool.uses import Task, Uses
 
+LEAST_STEP = 100_000_000
+
 T = TypeVar("T")
 
 
@@ -68,7 +70,7 @@ class Recorder:
         self.cpu: Callable[[], int] = time.process_time_ns
         self._cpu_before = self.cpu()
         self._cut_at = clock()
-        self._epoch = time.time_ns() - clock()
+        self._epoch = self._wall = time.time_ns() - clock()
 
     def phases_of(self, user: int, began: int) -> Phases:
         """The phases of a user's checkout, which wait no longer from `began` on if they are new."""
@@ -96,6 +98,7 @@ class Recorder:
         interval = Interval(self.second(batch.begin), self.process, period, batch.now - batch.begin)
         interval.counters = counters(batch)
         interval.counters["cpu"] = self._cpu_used()
+        interval.counters["clock_step"] = self._clock_step()
         interval.histograms = histograms(batch)
         interval.gauges = self._gauges(batch)
         going_on = self._waits_going_on(batch.now)
@@ -136,6 +139,12 @@ class Recorder:
     def _cpu_used(self) -> int:
         before, self._cpu_before = self._cpu_before, self.cpu()
         return self._cpu_before - before
+
+    def _clock_step(self) -> int:
+        """By how much the wall clock was set since the last cut (ns); slow corrections are none."""
+        before, self._wall = self._wall, time.time_ns() - clock()
+        step = abs(self._wall - before)
+        return step if step >= LEAST_STEP else 0
 
     def _gauges(self, batch: Batch) -> dict[str, Gauge]:
         span = begin, now = batch.begin, batch.now

@@ -131,8 +131,8 @@ def steady(
                     second,
                     counters={**counters, "requests": requests + failures, "checkouts": requests},
                     gauges={"open": peak, "in_use": peak},
-                    wait=[wait] * 10,
-                    request=[2 * wait] * 10,
+                    wait=[wait] * 600,
+                    request=[2 * wait] * 600,
                 )
                 for second in range(seconds)
             ],

@@ -1,0 +1,129 @@
+"""The trust gate: whether it was the pool that was measured, or the load generator itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtest.analysis.censoring import describe
+from loadtest.analysis.measured import SECOND, PoolRuns, Round
+from loadtest.analysis.units import count, duration, percent, plural
+from loadtest.analysis.values import Finding
+
+BUSY_CPU = 0.90
+BUSY_SHARE = 0.20
+LAG_SHARE = 0.10
+# epoll waits in whole milliseconds: a timer that is up to this late says nothing about the loop.
+TIMER_GRANULARITY = 0.001
+SCARCE = 0.80
+TIME_WAIT_SECONDS = 60
+STILL_USABLE = (
+    "What may still be used: counts of connections, overflow and errors by kind. Times and "
+    "throughput are the generator's."
+)
+
+
+def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
+    """No run came as far as its measured time."""
+    if not pool.rounds:
+        yield Finding(
+            code="nothing_measured",
+            severity="error",
+            message=f"Nothing was measured in {plural(len(pool.runs), 'run')} of this pool.",
+            evidence={"runs": len(pool.runs)},
+        )
+
+
+def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
+    """No request ended, well or badly: the measured time was too short or the users did nothing."""
+    if pool.rounds and not pool.counters["requests"]:
+        yield Finding(
+            code="nothing_ended",
+            severity="error",
+            message="Not one request ended, neither well nor badly, in the measured time: "
+            "measure for longer.",
+            evidence={"requests": 0, "seconds": pool.seconds},
+        )
+
+
+def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
+    """The generator had no CPU left for a good part of the time.
+
+    One process runs all its users on one core. When that core is full, every time is longer than
+    the pool made it, and the throughput is the generator's. Single busy seconds (users starting,
+    garbage collection) do no harm, hence a share of the time.
+    """
+    busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
+    if pool.seconds and busy / pool.seconds > BUSY_SHARE:
+        yield Finding(
+            code="generator_bound",
+            severity="error",
+            message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
+            f"{percent(busy / pool.seconds)} of the measured time: it was measured, not the pool. "
+            f"Use fewer users, more work per request or more processes. {STILL_USABLE}",
+            evidence={"share": busy / pool.seconds, "cpu": BUSY_CPU, "allowed_share": BUSY_SHARE},
+        )
+
+
+def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
+    """The event loop was late by more than a tenth of a request: something blocked it.
+
+    CPU does not show a driver that blocks, or a second busy process on the same core. Lateness
+    within the granularity of the loop's timer is no blocking.
+    """
+    lag, request = describe(pool.times("generator_lag")), describe(pool.times("request"))
+    if lag.p99 is None or request.p50 is None:
+        return
+    allowed = max(LAG_SHARE * request.p50, 2 * TIMER_GRANULARITY)
+    if lag.p99 > allowed:
+        yield Finding(
+            code="generator_lag",
+            severity="error",
+            message=f"The load generator's event loop was up to {duration(lag.p99)} late (p99), "
+            f"which is more than {percent(LAG_SHARE)} of the median request "
+            f"({duration(request.p50)}): all users waited for something that blocked it, a driver "
+            "written in C or work in Python for example. Use a driver that yields (PyMySQL), do "
+            f"the work elsewhere, or run more processes. {STILL_USABLE}",
+            evidence={"lag_p99": lag.p99, "request_p50": request.p50, "allowed": allowed},
+        )
+
+
+def clock_steps(pool: PoolRuns) -> Iterator[Finding]:
+    """The machine's wall clock was set while a run measured."""
+    stepped = pool.counters["clock_step"] / SECOND
+    if stepped:
+        yield Finding(
+            code="clock_steps",
+            severity="warning",
+            message=f"The machine's clock was set by {duration(stepped)} during a run. Times are "
+            "measured by another clock and still right; the seconds of several machines, and those "
+            "of server logs, may not lie side by side.",
+            evidence={"seconds": stepped},
+        )
+
+
+def little_headroom(pool: PoolRuns) -> Iterator[Finding]:
+    """The generator came close to what its system allows: open files, or local ports.
+
+    A closed connection keeps its local port for a minute (TIME_WAIT), so the rate of new ones is
+    limited by the ports.
+    """
+    for round_ in pool.rounds:
+        for what, needed, limit in _resources(round_):
+            if limit and needed > SCARCE * limit:
+                yield Finding(
+                    code="little_headroom",
+                    severity="warning",
+                    message=f"{round_.run.path.name} needed {count(needed)} of the {count(limit)} "
+                    f"{what} that this system allows the generator; what is more fails here and "
+                    "not in the pool. Raise the limit, or open fewer connections.",
+                    evidence={"what": what, "needed": needed, "limit": limit},
+                )
+
+
+def _resources(round_: Round) -> Iterator[tuple[str, float, float]]:
+    host = round_.run.header.get("host", {})
+    processes = max(len(round_.processes), 1)
+    yield "open files", (round_.peak("open") or 0) / processes, host.get("open_files") or 0
+    opened = round_.together.counters["opened"] / round_.seconds
+    lasting = min(round_.seconds, TIME_WAIT_SECONDS)
+    yield "local ports", opened * lasting, host.get("local_ports") or 0

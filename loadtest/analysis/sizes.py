@@ -1,0 +1,68 @@
+"""Whether the sizes of a pool fit the load and the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtest.analysis.measured import PoolRuns
+from loadtest.analysis.settings import most_connections
+from loadtest.analysis.units import count, plural
+from loadtest.analysis.values import Finding
+
+CHURN = 3.0
+UNUSED = 1.5
+
+
+def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
+    """Connections opened again and again, since the overflow closes them when they come back."""
+    peak, opened = pool.peak("open"), pool.counters["opened"]
+    closed = pool.counters["closed.overflow"]
+    few = not peak or opened <= CHURN * peak * len(pool.rounds) or closed < opened / 2
+    if few or pool.settings.get("poolclass") == "NullPool":
+        return
+    seconds = pool.seconds
+    yield Finding(
+        code="overflow_churn",
+        severity="warning",
+        message=f"It opened {count(opened)} connections, {count(opened / seconds)} per second, but "
+        f"had at most {count(peak)} at once: those above pool_size are closed when they come back. "
+        "A larger pool_size, with less overflow, keeps them.",
+        evidence={"opened": opened, "closed_overflow": closed, "peak": peak, "seconds": seconds},
+    )
+
+
+def never_needed(pool: PoolRuns) -> Iterator[Finding]:
+    """Connections that the settings allow and this load never opened."""
+    peak = pool.peak("open")
+    limit = most_connections(pool.settings)
+    per_process = limit if limit is not None else int(pool.settings.get("pool_size") or 0)
+    allowed = per_process * pool.processes
+    if peak and pool.settings.get("poolclass") != "NullPool" and allowed > UNUSED * peak:
+        yield Finding(
+            code="never_needed",
+            severity="info",
+            message=f"It may keep {count(allowed)} connections and never had more than "
+            f"{count(peak)}: under this load the rest is a promise that the server has to be able "
+            "to keep.",
+            evidence={"allowed": allowed, "peak": peak},
+        )
+
+
+def exceeds_server(pool: PoolRuns) -> Iterator[Finding]:
+    """The pools of all processes may ask for more connections than the server accepts."""
+    server = pool.header.get("server", {})
+    accepted = int(server.get("variables", {}).get("max_connections") or 0)
+    limit, refused = most_connections(pool.settings), pool.counters["errors.too_many_connections"]
+    within = limit is not None and limit * pool.processes <= accepted
+    if not accepted or (not refused and (within or server.get("private"))):
+        return  # a private server accepts what the run may need
+    allowed = "any number of" if limit is None else count(limit * pool.processes)
+    suffered = f"; it refused {plural(refused, 'request')}" if refused else ""
+    yield Finding(
+        code="exceeds_server",
+        severity="error" if refused else "info",
+        message=f"The pool may open {allowed} connections, the server accepts {count(accepted)}"
+        f"{suffered}. Set pool_size + max_overflow, times the number of processes, below the "
+        "server's max_connections, and leave some for others.",
+        evidence={"limit": limit, "processes": pool.processes, "max_connections": accepted},
+    )

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from loadtest.analysis import findings
+from loadtest.analysis import bounds, findings
+from loadtest.analysis.anatomy import anatomy
 from loadtest.analysis.censoring import describe
 from loadtest.analysis.comparison import comparisons
 from loadtest.analysis.estimate import interval95, mean
-from loadtest.analysis.measured import Measurements, PoolRuns, gather
+from loadtest.analysis.measured import SECOND, Measurements, PoolRuns, gather
 from loadtest.analysis.values import (
     Checkout,
     Connections,
     Durations,
+    ErrorKind,
     Errors,
     Generator,
     PoolSummary,
+    Server,
     Summary,
     Throughput,
 )
@@ -61,6 +65,7 @@ def summarize_pool(pool: PoolRuns) -> PoolSummary:
         connections=_connections(pool),
         errors=_errors(pool),
         generator=_generator(pool),
+        server=_server(pool),
         findings=doubts + findings.remarks(pool),
         valid=not doubts,
     )
@@ -77,16 +82,18 @@ def _throughput(pool: PoolRuns) -> Throughput:
 
 def _checkout(pool: PoolRuns) -> Checkout:
     wait = pool.times("wait", cut_off_by_waits=True)
+    seconds = describe(pool.times("checkout", cut_off_by_waits=True))
     return Checkout(
         count=pool.counters["checkouts"],
         timeouts=pool.counters["timeouts"],
         unfinished=wait.unfinished.count,
-        seconds=describe(pool.times("checkout", cut_off_by_waits=True)),
+        seconds=seconds,
         wait_seconds=describe(wait),
         connect_seconds=_durations(pool, "connect"),
         reconnect_seconds=_durations(pool, "reconnect"),
         ping_seconds=_durations(pool, "ping"),
         reset_seconds=_durations(pool, "reset"),
+        anatomy=anatomy(pool, seconds),
     )
 
 
@@ -105,9 +112,35 @@ def _errors(pool: PoolRuns) -> Errors:
     prefix = "errors."
     by_kind = {n.removeprefix(prefix): c for n, c in pool.counters.items() if n.startswith(prefix)}
     requests = pool.counters["requests"]
+    ordered = dict(sorted(by_kind.items(), key=lambda item: (-item[1], item[0])))
     return Errors(
         rate=pool.counters["failures"] / requests if requests else None,
-        by_kind=dict(sorted(by_kind.items(), key=lambda item: (-item[1], item[0]))),
+        by_kind=ordered,
+        kinds={kind: _error_kind(pool, kind) for kind in ordered},
+    )
+
+
+def _error_kind(pool: PoolRuns, kind: str) -> ErrorKind:
+    intervals = [interval for run in pool.runs for interval in run.intervals]
+    seconds = [i.second for i in intervals if i.counters[f"errors.{kind}"]]
+    examples = [i.examples[kind] for i in intervals if kind in i.examples]
+    return ErrorKind(
+        first=min(seconds, default=None),
+        last=max(seconds, default=None),
+        example=examples[0] if examples else None,
+    )
+
+
+def _server(pool: PoolRuns) -> Server:
+    locked = pool.server_rate("row_lock_time")
+    counters: Counter[str] = sum((r.server.counters for r in pool.rounds), Counter())
+    return Server(
+        cpu=bounds.server_cpu(pool),
+        running=pool.server_level("threads_running"),
+        connected=pool.server_level("threads_connected"),
+        row_lock_waiters=None if locked is None else locked / SECOND,
+        aborted_connects=counters["aborted_connects"],
+        refused_connects=counters["refused_connects"],
     )
 
 

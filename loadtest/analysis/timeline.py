@@ -11,10 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.analysis.measured import SECOND, PoolRuns, Round
-from loadtest.interval import Interval
+from loadtest.interval import SERVER, Interval
 
 # A second of which less was seen than this, at either end, has no level worth drawing.
 LEAST_SEEN = 0.1
+
+# Counters of nanoseconds are levels, too: sessions waiting for a row lock, processors in use.
+_SERVER_LEVELS = {"row_lock_waiters": "row_lock_time", "server_cpu": "cpu"}
 
 Levels = npt.NDArray[np.float64]
 
@@ -33,7 +36,7 @@ class Timeline:
 
 
 def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
-    """The timeline of some gauges; those that no round knows are left out."""
+    """The timeline of some levels; those that no round knows are left out."""
     rounds = [_levels(round_, gauges) for round_ in pool.rounds]
     seconds = sorted({second for levels in rounds for at in levels.values() for second in at})
     found = [name for name in gauges if any(name in levels for levels in rounds)]
@@ -52,12 +55,12 @@ def _median(rounds: Sequence[Mapping[str, Mapping[int, float]]], name: str, seco
 def _levels(round_: Round, gauges: Sequence[str]) -> dict[str, dict[int, float]]:
     """Mean levels of a round by gauge and second, summed over its processes."""
     processes: dict[str, list[Interval]] = defaultdict(list)
-    for interval in round_.run.intervals:
+    for interval in [*round_.run.intervals, *round_.run.server]:
         processes[interval.process].append(interval)
     levels: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for intervals in processes.values():
         for name in gauges:
-            if any(name in interval.gauges for interval in intervals):
+            if any(_integral(interval, name) is not None for interval in intervals):
                 for second, level in _resampled(intervals, name):
                     levels[name][second] += level
     return levels
@@ -72,7 +75,7 @@ def _resampled(intervals: Sequence[Interval], gauge: str) -> list[tuple[int, flo
     ends = np.cumsum([0, *(interval.length for interval in intervals)]) / SECOND
     warmup = sum(interval.period == "warmup" for interval in intervals)
     ends -= ends[warmup]
-    integrals = [i.gauges[gauge].integral if gauge in i.gauges else 0 for i in intervals]
+    integrals = [_integral(interval, gauge) or 0 for interval in intervals]
     rising = np.cumsum([0, *integrals]) / SECOND
     seconds = range(math.floor(ends[0]), math.ceil(ends[-1]))
     edges = np.clip([*seconds, math.ceil(ends[-1])], ends[0], ends[-1])
@@ -80,3 +83,12 @@ def _resampled(intervals: Sequence[Interval], gauge: str) -> list[tuple[int, flo
     levels = np.diff(np.interp(edges, ends, rising)) / np.maximum(lengths, 1e-9)
     seen = lengths >= LEAST_SEEN
     return [(s, float(x)) for s, x, long in zip(seconds, levels, seen, strict=True) if long]
+
+
+def _integral(interval: Interval, name: str) -> int | None:
+    """A level of an interval times its length; None if it does not know it."""
+    if name in interval.gauges:
+        return interval.gauges[name].integral
+    if interval.process == SERVER and name in _SERVER_LEVELS:
+        return interval.counters[_SERVER_LEVELS[name]]
+    return None

@@ -39,6 +39,24 @@ class Throughput(_Value):
     ci95: Interval95 | None
 
 
+class Anatomy(_Value):
+    """What the checkouts near a percentile were made of, on average.
+
+    task: the one that most of them were for. waiting, overflow: other checkouts under way, and
+    connections beyond pool_size, when they ended. samples: how many were looked at.
+    """
+
+    percentile: str
+    samples: int
+    seconds: float
+    wait_seconds: float
+    connect_seconds: float
+    ping_seconds: float
+    task: str | None
+    waiting: float
+    overflow: float
+
+
 class Checkout(_Value):
     """What it took to get a connection, in all rounds together."""
 
@@ -51,6 +69,7 @@ class Checkout(_Value):
     reconnect_seconds: Durations
     ping_seconds: Durations
     reset_seconds: Durations
+    anatomy: tuple[Anatomy, ...] = ()
 
 
 class Connections(_Value):
@@ -63,11 +82,35 @@ class Connections(_Value):
     closed: int
 
 
+class ErrorKind(_Value):
+    """Errors of one kind: the UTC seconds of the first and the last, and one in its own words."""
+
+    first: int | None
+    last: int | None
+    example: str | None
+
+
 class Errors(_Value):
     """The share of requests that failed, and the errors counted by their kind."""
 
     rate: float | None
     by_kind: dict[str, int]
+    kinds: dict[str, ErrorKind] = {}
+
+
+class Server(_Value):
+    """What the database server said of itself; None where it was not asked or is not local.
+
+    cpu: share of its machine's processors. running, connected: mean sessions. row_lock_waiters:
+    mean sessions that waited for a row lock. aborted_connects, refused_connects: in all.
+    """
+
+    cpu: float | None
+    running: float | None
+    connected: float | None
+    row_lock_waiters: float | None
+    aborted_connects: int
+    refused_connects: int
 
 
 class Generator(_Value):
@@ -110,6 +153,7 @@ class PoolSummary(_Value):
     connections: Connections
     errors: Errors
     generator: Generator
+    server: Server
     stages: tuple[dict[str, Any], ...] = ()
     objectives: tuple[Objective, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -46,6 +46,7 @@ def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         comparisons=[_compared(comparison) for comparison in summary.comparisons],
         findings=_findings(summary),
         errors=list(_errors(summary)),
+        anatomy=list(_anatomy(summary)),
         facts=list(_facts(summary)),
         units=units,
     )
@@ -110,7 +111,41 @@ def _errors(summary: Summary) -> Iterator[dict[str, Any]]:
             total[kind] = total.get(kind, 0) + number
     for kind in sorted(total, key=lambda kind: -total[kind]):
         numbers = [units.count(pool.errors.by_kind.get(kind, 0)) for pool in summary.pools]
-        yield {"label": kinds.label(kind), "advice": kinds.advice(kind), "numbers": numbers}
+        told = [pool.errors.kinds[kind] for pool in summary.pools if kind in pool.errors.kinds]
+        yield {
+            "label": kinds.label(kind),
+            "advice": kinds.advice(kind),
+            "numbers": numbers,
+            "first": _clock(min((k.first for k in told if k.first is not None), default=None)),
+            "last": _clock(max((k.last for k in told if k.last is not None), default=None)),
+            "example": next((k.example for k in told if k.example), ""),
+        }
+
+
+def _clock(second: int | None) -> str:
+    return units.NOTHING if second is None else time.strftime("%H:%M:%S", time.gmtime(second))
+
+
+def _anatomy(summary: Summary) -> Iterator[dict[str, str]]:
+    """A row for each percentile of each pool's checkouts that can be explained."""
+    for pool in summary.pools:
+        for part in pool.checkout.anatomy:
+            times = {
+                "waiting": part.wait_seconds,
+                "connecting": part.connect_seconds,
+                "ping": part.ping_seconds,
+            }
+            shown = [f"{units.duration(t)} {name}" for name, t in times.items() if t >= 1e-6]
+            yield {
+                "pool": pool.name,
+                "percentile": part.percentile.replace("p999", "p99.9"),
+                "seconds": units.duration(part.seconds),
+                "parts": " + ".join(shown),
+                "task": part.task or units.NOTHING,
+                "waiting": units.level(part.waiting),
+                "overflow": units.level(part.overflow),
+                "samples": units.count(part.samples),
+            }
 
 
 def _facts(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from loadtest.analysis.settings import default, spelled_out
-from loadtest.analysis.units import NOTHING, at_least, count, duration, percent, rate
+from loadtest.analysis.units import NOTHING, at_least, count, duration, level, percent, rate
 from loadtest.analysis.values import Durations, PoolSummary, Summary
 
 Cell = Callable[[PoolSummary], str]
@@ -45,6 +45,10 @@ def _wait(percentile: str) -> Cell:
     return lambda pool: bound(pool.checkout.wait_seconds, percentile)
 
 
+def _level(mean: float | None) -> str:
+    return NOTHING if mean is None else level(mean)
+
+
 _THROUGHPUT = "successful requests per second"
 _LINES: Mapping[str, Mapping[str, Cell]] = {
     "Work": {
@@ -65,8 +69,14 @@ _LINES: Mapping[str, Mapping[str, Cell]] = {
         "most in overflow": lambda pool: count(pool.connections.overflow_peak),
         "opened while measured": lambda pool: count(pool.connections.opened),
     },
+    "Database": {
+        "sessions running, mean": lambda pool: _level(pool.server.running),
+        "waiting for row locks, mean": lambda pool: _level(pool.server.row_lock_waiters),
+        "server CPU (of the machine)": lambda pool: percent(pool.server.cpu),
+    },
     "Measurement": {
         "generator CPU": lambda pool: percent(pool.generator.cpu),
+        "event loop late, p99": lambda pool: duration(pool.generator.lag_p99_seconds),
         "rounds": lambda pool: count(pool.rounds),
         "seconds measured": lambda pool: rate(pool.seconds),
     },

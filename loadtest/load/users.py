@@ -7,10 +7,10 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 import random
-from threading import get_ident
 from types import TracebackType
 from typing import Any, ClassVar
 
+from greenlet import getcurrent
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
@@ -25,7 +25,7 @@ class PoolUser(User):
 
     metadata: the scenario's tables, made anew before each run; their names begin with `loadtest_`.
     options: the values of the run's options, fixed when the run started.
-    idle_since: when its last task ended, in clock nanoseconds; 0 before the first.
+    idle_since: when its last task ended, in clock nanoseconds; before the first, when it was made.
     random: a generator of random numbers of this user's own, from the run's seed.
     """
 
@@ -44,7 +44,8 @@ class PoolUser(User):
         super().__init__(environment)
         self._target: Target | None = environment.loadtest.target
         self.options = self._target.options if self._target else environment.parsed_options
-        self.idle_since = 0
+        self.idle_since = clock()
+        self._spare: dict[str, SessionTask] = {}
         self.random = self._target.new_random() if self._target else random.Random()
 
     def stop(self, force: bool = False) -> bool:
@@ -64,26 +65,30 @@ class PoolUser(User):
         """
         if self._target is None:
             raise StopUser
-        return SessionTask(self, self._target, name)
+        spare = self._spare
+        return spare.pop(name, None) or SessionTask(self, self._target, name, spare)
 
 
 class SessionTask(Task):
-    """One timed piece of work with a child session."""
+    """One timed piece of work with a child session, or one after another of the same name.
 
-    __slots__ = ("_ident", "_start", "_target", "_user")
+    spare: where it waits to be used again.
+    """
 
-    def __init__(self, user: PoolUser, target: Target, name: str) -> None:
+    __slots__ = ("_fire", "_parent", "_recorder", "_spare", "_start", "_user")
+
+    def __init__(
+        self, user: PoolUser, target: Target, name: str, spare: dict[str, SessionTask]
+    ) -> None:
         super().__init__(name, target.recorder.uses[name])
-        self._user, self._target = user, target
+        self._user, self._spare = user, spare
+        self._parent, self._recorder = target.parent, target.recorder
+        self._fire = user.environment.events.request.fire
 
     def __enter__(self) -> Session:
-        user, target = self._user, self._target
-        self._ident = ident = get_ident()
-        self._start = now = clock()
-        target.recorder.tasks[ident] = self
-        if user.idle_since:
-            target.recorder.thinks.append(now - user.idle_since)
-        return target.parent()
+        self._recorder.tasks[getcurrent()] = self
+        self._start = clock()
+        return self._parent()
 
     def __exit__(
         self,
@@ -92,31 +97,33 @@ class SessionTask(Task):
         trace: TracebackType | None,
     ) -> None:
         try:
-            self._target.parent.remove()
-        except Exception as late:
+            self._parent.remove()
+        except BaseException as late:
             # The session could not be closed in order; without this the user would keep it.
-            self._target.parent.registry.clear()
-            error = error or late
+            self._parent.registry.clear()
+            self._end(error or late)
             raise
-        finally:
-            self._end(error)
+        self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
-        user, recorder = self._user, self._target.recorder
-        user.idle_since = now = clock()
-        elapsed = now - self._start
-        recorder.tasks.pop(self._ident, None)
-        self.over = True
+        user, recorder, start, now = self._user, self._recorder, self._start, clock()
+        del recorder.tasks[getcurrent()]
+        recorder.thinks.append(start - user.idle_since)
+        user.idle_since = now
+        if self.held:
+            self.over = True  # and whatever it left behind stays told apart from the next
+        else:
+            self._spare[self.name] = self
         if error is None:
-            recorder.requests.append(elapsed)
+            recorder.requests.append(now - start)
         elif isinstance(error, Exception):
-            recorder.failed(elapsed, kind_of(error), words_of(error))
+            recorder.failed(now - start, kind_of(error), words_of(error))
         else:
             return  # the user was killed: neither a success nor a failure
-        user.environment.events.request.fire(
+        self._fire(
             request_type="session",
             name=self.name,
-            response_time=elapsed / 1e6,
+            response_time=(now - start) / 1e6,
             response_length=0,
             exception=error,
             context={},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 
 from loadtest.distribution import Distribution, Nanoseconds
 from loadtest.interval import SlowCheckout
-from loadtest.pool.uses import Task
+from loadtest.pool.uses import Task, Use
 
 Outcome = Literal["ok", "timeout", "error"]
 clock = time.perf_counter_ns
@@ -65,8 +65,8 @@ class Batch:
 
     quick: start, end and user of the checkouts that found a connection waiting (n x 3); noticed:
     all others. holds: start and end (n x 2), from the end of a checkout to the return; held: of
-    those still going on. closes: (opened, closed, reason). requests: how long those took that
-    succeeded.
+    those still going on. uses: by the names of tasks. closes: (opened, closed, reason).
+    requests: how long those took that succeeded.
     """
 
     begin: int
@@ -77,6 +77,7 @@ class Batch:
     noticed: Sequence[Checkout]
     holds: Nanoseconds
     held: Nanoseconds
+    uses: Mapping[str, Use]
     resets: Sequence[int]
     closes: Sequence[tuple[int, int, str]]
     requests: Sequence[int]

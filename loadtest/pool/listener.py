@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from threading import get_ident
+from collections.abc import Callable
 from typing import Any
 
+from greenlet import getcurrent
 from sqlalchemy import Pool, event
 
 from loadtest.pool.batch import clock
@@ -17,7 +18,7 @@ class Listener:
 
     attached: when; connections are at least as old. disposing: whether a pool is being disposed of.
     recycle: the age (s) at which the pool replaces connections. broken: records whose connection an
-    error closed, and which connect again when they are needed.
+    error closed, and which connect again when they are needed. released: ends a record's hold.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -28,21 +29,12 @@ class Listener:
         self.recycle = -1
         self.context: object = None
         self.disposing = False
+        self.released: Callable[[Any], None]
 
     def listen(self, pool: Pool) -> None:
         """Listen to a pool, and to those that follow it: they inherit the listeners."""
         for name in ("connect", "close", "close_detached", "detach", "invalidate"):
             event.listen(pool, name, getattr(self, f"_on_{name}"))
-
-    def released(self, record: object) -> None:
-        """End the hold of a record."""
-        start, task = self.recorder.held.pop(record)
-        now = clock()
-        self.recorder.holds.extend((start, now))
-        if task is not None:
-            task.held -= 1
-            task.use.holds += 1
-            task.use.hold += now - start
 
     def lost(self, record: object) -> None:
         """Count a connection as closed that nobody will ever take out of its pool again."""
@@ -58,7 +50,7 @@ class Listener:
         if context is not self.context:
             self.context = context
             self.recorder.contexts.append(now)
-        phases = self.recorder.phases.get(get_ident())
+        phases = self.recorder.phases.get(getcurrent())
         if phases:
             phases.connected(now)
 
@@ -75,9 +67,9 @@ class Listener:
         self.recorder.closes.append((opened, clock(), reason))
 
     def _reason(self, record: Any) -> str:
-        ident = get_ident()
-        if ident in self.recorder.pending:
-            self.recorder.phases_of(ident, clock()).reconnects = True
+        user = getcurrent()
+        if user in self.recorder.pending:
+            self.recorder.phases_of(user, clock()).reconnects = True
             old = -1 < self.recycle < time.time() - record.last_connect_time
             return "recycle" if old else "invalidated"
         if record in self.invalid:
@@ -89,7 +81,6 @@ class Listener:
         self.invalid.add(record)
 
     def _on_detach(self, dbapi_connection: Any, record: Any) -> None:
-        if record in self.recorder.held:
-            self.released(record)
+        self.released(record)
         opened = self.recorder.opened.pop(record, self.attached)
         self.recorder.opened[dbapi_connection] = opened

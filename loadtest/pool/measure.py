@@ -21,9 +21,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import partial
-from threading import get_ident
 from typing import Any
 
+from greenlet import getcurrent, greenlet
 from sqlalchemy import Engine, Pool, QueuePool, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
@@ -31,6 +31,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from loadtest.pool.batch import NOTICEABLE, Checkout, Outcome, clock
 from loadtest.pool.listener import Listener
 from loadtest.pool.recorder import Recorder
+from loadtest.pool.uses import NO_TASK
 
 
 def measure(engine: Engine, recorder: Recorder) -> None:
@@ -42,6 +43,7 @@ def measure(engine: Engine, recorder: Recorder) -> None:
         for record in list(pool._pool.queue):  # type: ignore[attr-defined]
             # Connections that are older than the measuring.
             recorder.opened[record] = listener.attached
+    listener.released = _measured_return(listener, lambda record: None)
     listener.listen(pool)
     _shadow_dialects(engine, recorder)
     _shadow_pool(pool, listener)
@@ -70,37 +72,44 @@ def _measured_connect(
     quick, noticed = recorder.quick.extend, recorder.noticed.append
 
     def connect() -> PoolProxiedConnection:
-        ident = get_ident()
-        task = tasks.get(ident)
+        user = getcurrent()
+        task = tasks.get(user)
         if task is not None and task.held:
             task.use.nested += 1
-        start = pending[ident] = clock()
+        start = pending[user] = clock()
         try:
             connection = original()
         except BaseException as error:
-            _failed(recorder, ident, start, error)
+            _failed(recorder, user, start, error)
             raise
         end = clock()
-        del pending[ident]
+        del pending[user]
         held[connection._connection_record] = (end, task)
         if task is not None:
             task.held += 1
-        phase = phases.pop(ident, None) if phases else None
+        phase = phases.pop(user, None) if phases else None
         if phase is None and end - start < NOTICEABLE:
-            quick((start, end, ident))
+            quick((start, end, id(user)))
         else:
-            noticed(Checkout(start, end, ident, task, phase, "ok", len(pending), len(opened)))
+            noticed(Checkout(start, end, id(user), task, phase, "ok", len(pending), len(opened)))
         return connection
 
     return connect
 
 
 def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Callable[[Any], None]:
-    held, opened, released = listener.recorder.held, listener.recorder.opened, listener.released
+    held, opened = listener.recorder.held, listener.recorder.opened
+    nobody = listener.recorder.uses[NO_TASK]
 
     def return_connection(record: Any) -> None:
-        if record in held:
-            released(record)
+        taken = held.pop(record, None)
+        if taken is not None:
+            start, task = taken
+            if task is None:
+                nobody.holds.extend((start, clock()))
+            else:
+                task.held -= 1
+                task.use.holds.extend((start, clock()))
         elif record.dbapi_connection is not None:
             opened.setdefault(record, listener.attached)  # taken before the measuring began
         original(record)
@@ -108,17 +117,17 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
     return return_connection
 
 
-def _failed(recorder: Recorder, ident: int, start: int, error: BaseException) -> None:
+def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException) -> None:
     end = clock()
-    del recorder.pending[ident]
-    phases = recorder.phases.pop(ident, None)
+    del recorder.pending[user]
+    phases = recorder.phases.pop(user, None)
     if not isinstance(error, Exception):
         return  # killed in the middle: neither a wait that ended nor one that timed out
     if phases:
         phases.connected(end)
     outcome: Outcome = "timeout" if isinstance(error, PoolTimeout) else "error"
-    task, waiting, is_open = recorder.tasks.get(ident), len(recorder.pending), len(recorder.opened)
-    recorder.noticed.append(Checkout(start, end, ident, task, phases, outcome, waiting, is_open))
+    task, waiting, is_open = recorder.tasks.get(user), len(recorder.pending), len(recorder.opened)
+    recorder.noticed.append(Checkout(start, end, id(user), task, phases, outcome, waiting, is_open))
 
 
 def _noted_creator(
@@ -127,9 +136,9 @@ def _noted_creator(
     recorder = listener.recorder
 
     def create(record: Any) -> Any:
-        ident = get_ident()
-        if ident in recorder.pending:
-            phases = recorder.phases_of(ident, clock())
+        user = getcurrent()
+        if user in recorder.pending:
+            phases = recorder.phases_of(user, clock())
             phases.reconnects = phases.reconnects or record in listener.broken
             phases.overflow = max(0, pool.overflow()) if isinstance(pool, QueuePool) else 0
             phases.connecting = clock()
@@ -192,15 +201,14 @@ def _shadow_dialects(engine: Engine, recorder: Recorder) -> None:
 def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
     tasks = recorder.tasks
 
-    def query(cursor: Any, *arguments: Any) -> Any:
+    def query(*arguments: Any) -> Any:
         start = clock()
         try:
-            return original(cursor, *arguments)
+            return original(*arguments)
         finally:
-            task = tasks.get(get_ident())
+            task = tasks.get(getcurrent())
             if task is not None:
-                task.use.queries += 1
-                task.use.query += clock() - start
+                task.use.queries.append(clock() - start)
 
     return query
 
@@ -218,12 +226,12 @@ def _measured_reset(recorder: Recorder, original: Callable[[Any], None]) -> Call
 
 def _measured_ping(recorder: Recorder, original: Callable[[Any], bool]) -> Callable[[Any], bool]:
     def ping(dbapi_connection: Any) -> bool:
-        ident = get_ident()
+        user = getcurrent()
         start = clock()
         try:
             return original(dbapi_connection)
         finally:
-            if ident in recorder.pending:
-                recorder.phases_of(ident, start).ping += clock() - start
+            if user in recorder.pending:
+                recorder.phases_of(user, start).ping += clock() - start
 
     return ping

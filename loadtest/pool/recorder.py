@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from heapq import nlargest
-from typing import TypeVar
 
 import numpy as np
+from greenlet import greenlet
 
-from loadtest.distribution import Distribution, Nanoseconds
+from loadtest.distribution import Distribution
 from loadtest.interval import SLOWEST_KEPT, Fair, Gauge, Interval, Period, SlowCheckout
 from loadtest.pool.batch import (
     NOTICEABLE,
@@ -27,28 +27,26 @@ from loadtest.pool.batch import (
 )
 from loadtest.pool.fairness import Fairness
 from loadtest.pool.levels import gauge, minus, steps
-from loadtest.pool.uses import Task, Uses
+from loadtest.pool.uses import Task, Uses, rows, summed_up, taken
 
 LEAST_STEP = 100_000_000
-
-T = TypeVar("T")
 
 
 class Recorder:
     """Collects what one process does with its pool and gives it out as Intervals.
 
-    `pending`, `phases` and `tasks` are keyed by greenlet or thread identifier; `held` and `opened`
-    by connection record. The lists are what a Batch says of them, `quick` and `holds` flat: tuples
-    would be more objects for the garbage collector to look at. pool_size: connections above it are
-    overflow; None where there is no such.
+    `pending`, `phases` and `tasks` are keyed by greenlet (of a thread that has none, by its main
+    one); `held` and `opened` by connection record. The lists are what a Batch says of them, `quick`
+    flat: tuples would be more objects for the garbage collector to look at.
+    pool_size: connections above it are overflow; None where there is no such.
     """
 
     def __init__(self, process: str = "", pool_size: int | None = None) -> None:
         self.process = process
         self.pool_size = pool_size
-        self.pending: dict[int, int] = {}
-        self.phases: dict[int, Phases] = {}
-        self.tasks: dict[int, Task] = {}
+        self.pending: dict[greenlet, int] = {}
+        self.phases: dict[greenlet, Phases] = {}
+        self.tasks: dict[greenlet, Task] = {}
         self.held: dict[object, tuple[int, Task | None]] = {}
         self.uses = Uses()
         self.opened: dict[object, int] = {}
@@ -56,7 +54,6 @@ class Recorder:
         self.contexts: list[int] = []
         self.quick: list[int] = []
         self.noticed: list[Checkout] = []
-        self.holds: list[int] = []
         self.resets: list[int] = []
         self.closes: list[tuple[int, int, str]] = []
         self.requests: list[int] = []
@@ -72,7 +69,7 @@ class Recorder:
         self._cut_at = clock()
         self._epoch = self._wall = time.time_ns() - clock()
 
-    def phases_of(self, user: int, began: int) -> Phases:
+    def phases_of(self, user: greenlet, began: int) -> Phases:
         """The phases of a user's checkout, which wait no longer from `began` on if they are new."""
         return self.phases.setdefault(user, Phases(began))
 
@@ -104,7 +101,7 @@ class Recorder:
         going_on = self._waits_going_on(batch.now)
         interval.unfinished = Distribution.of([e - s for _, s, e in going_on if e == batch.now])
         interval.slowest = self._slowest(batch)
-        interval.tasks = self.uses.taken(task for _, task in list(self.held.values()))
+        interval.tasks = summed_up(batch.uses, [task for _, task in list(self.held.values())])
         interval.examples, self._examples = self._examples, {}
         if period == "measured":
             interval.fair = self._fair(batch)
@@ -119,21 +116,23 @@ class Recorder:
     def _batch(self) -> Batch:
         begin, self._cut_at = self._cut_at, clock()
         held = [start for start, _ in list(self.held.values())]
+        uses = self.uses.taken()
         return Batch(
             begin=begin,
             now=self._cut_at,
-            openings=len(_taken(self.openings)),
-            contexts=len(_taken(self.contexts)),
-            quick=_rows(_taken(self.quick), 3),
-            noticed=_taken(self.noticed),
-            holds=_rows(_taken(self.holds), 2),
-            held=_rows([edge for start in held for edge in (start, self._cut_at)], 2),
-            resets=_taken(self.resets),
-            closes=_taken(self.closes),
-            requests=_taken(self.requests),
-            failures=_taken(self.failures),
-            lags=_taken(self.lags),
-            thinks=_taken(self.thinks),
+            openings=len(taken(self.openings)),
+            contexts=len(taken(self.contexts)),
+            quick=rows(taken(self.quick), 3),
+            noticed=taken(self.noticed),
+            uses=uses,
+            holds=np.concatenate([rows([], 2), *(use.spans for use in uses.values())]),
+            held=rows([edge for start in held for edge in (start, self._cut_at)], 2),
+            resets=taken(self.resets),
+            closes=taken(self.closes),
+            requests=taken(self.requests),
+            failures=taken(self.failures),
+            lags=taken(self.lags),
+            thinks=taken(self.thinks),
         )
 
     def _cpu_used(self) -> int:
@@ -174,20 +173,9 @@ class Recorder:
     def _waits_going_on(self, now: int) -> list[tuple[int, int, int]]:
         """Who is checking out, since when, and when the wait ended: now, unless they connect."""
         return [
-            (user, start, phases.began if (phases := self.phases.get(user)) else now)
+            (id(user), start, phases.began if (phases := self.phases.get(user)) else now)
             for user, start in list(self.pending.items())
         ]
-
-
-def _taken(items: list[T]) -> list[T]:
-    # Appends of other threads may come in between; what they add stays for the next cut.
-    batch = items[:]
-    del items[: len(batch)]
-    return batch
-
-
-def _rows(numbers: list[int], columns: int) -> Nanoseconds:
-    return np.array(numbers, dtype=np.int64).reshape(-1, columns)
 
 
 def _going_on(since: dict[object, int], now: int) -> list[tuple[int, int]]:

@@ -1,37 +1,60 @@
-"""What the tasks of each name did with their connections, summed up while they do it."""
+"""What the tasks of each name did with their connections, noted while they do it."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
+import numpy as np
+
+from loadtest.distribution import Nanoseconds
 from loadtest.interval import TaskUse
 
+# What is done outside of any task.
+NO_TASK = ""
 
-@dataclass(slots=True)
+T = TypeVar("T")
+
+
 class Use:
-    """Running sums of the tasks of one name; see TaskUse for what they mean."""
+    """What the tasks of one name did: numbers in lists, which cost the least to add to.
 
-    holds: int = 0
-    hold: int = 0
-    queries: int = 0
-    query: int = 0
-    nested: int = 0
+    holds: start, end, start, end and so on, from the end of a checkout to the return. queries: how
+    long statements and COMMITs took. nested: checkouts by tasks that held a connection already.
+    """
 
-    def taken(self, kept: int) -> TaskUse:
-        """The sums so far; they begin anew."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in values:
-            setattr(self, name, 0)
-        return TaskUse(**values, kept=kept)
+    __slots__ = ("holds", "nested", "queries")
+
+    def __init__(self) -> None:
+        self.holds: list[int] = []
+        self.queries: list[int] = []
+        self.nested = 0
+
+    def taken(self) -> Use:
+        """What was noted so far; noting begins anew."""
+        batch = Use()
+        batch.holds, batch.queries = taken(self.holds), taken(self.queries)
+        batch.nested, self.nested = self.nested, 0
+        return batch
+
+    @property
+    def spans(self) -> Nanoseconds:
+        """The holds' starts and ends (n x 2)."""
+        return rows(self.holds, 2)
+
+    def summed_up(self, kept: int) -> TaskUse:
+        """The sums that an interval has; kept: connections that ended tasks still hold."""
+        spans = self.spans
+        hold = int((spans[:, 1] - spans[:, 0]).sum())
+        queries = len(self.queries)
+        return TaskUse(len(spans), hold, queries, sum(self.queries), self.nested, kept)
 
 
 class Task:
     """A piece of work of one user, to which checkouts, holds and queries are put down.
 
-    held: connections that it has now. over: whether it has ended. Sums are exact for greenlets;
-    real threads that share a name may lose an addition.
+    held: connections that it has now. over: whether it has ended.
     """
 
     __slots__ = ("held", "name", "over", "use")
@@ -43,13 +66,30 @@ class Task:
 
 
 class Uses(defaultdict[str, Use]):
-    """The sums of all tasks, by name."""
+    """What all tasks did, by name."""
 
     def __init__(self) -> None:
         super().__init__(Use)
 
-    def taken(self, holders: Iterable[Task | None]) -> dict[str, TaskUse]:
-        """What was done since the last call, by name; holders: the tasks that hold connections."""
-        kept = Counter(task.name for task in holders if task and task.over)
-        sums = {name: use.taken(kept[name]) for name, use in self.items()}
-        return {name: use for name, use in sums.items() if use != TaskUse()}
+    def taken(self) -> dict[str, Use]:
+        """What was noted since the last call."""
+        return {name: use.taken() for name, use in list(self.items())}
+
+
+def summed_up(uses: Mapping[str, Use], holders: Iterable[Task | None]) -> dict[str, TaskUse]:
+    """The sums by the names of tasks; holders: the tasks that hold connections now."""
+    kept = Counter(task.name for task in holders if task and task.over)
+    sums = {name: use.summed_up(kept[name]) for name, use in uses.items() if name != NO_TASK}
+    return {name: use for name, use in sums.items() if use != TaskUse()}
+
+
+def taken(items: list[T]) -> list[T]:
+    """All of a list, which is emptied; what other threads append meanwhile stays in it."""
+    batch = items[:]
+    del items[: len(batch)]
+    return batch
+
+
+def rows(numbers: list[int], columns: int) -> Nanoseconds:
+    """A flat list as rows of so many columns."""
+    return np.array(numbers, dtype=np.int64).reshape(-1, columns)

@@ -11,12 +11,12 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
-from threading import get_ident
 from types import SimpleNamespace
 from typing import Any
 
 import gevent
 import pytest
+from greenlet import getcurrent
 from sqlalchemy import URL, select, text
 from sqlalchemy.exc import InvalidRequestError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -219,7 +219,7 @@ def test_the_recorder_knows_the_task_during_its_block_only(scene: Scene) -> None
     assert tasks == {}
     with scene.user.session("named") as session:
         assert [task.name for task in tasks.values()] == ["named"]
-        assert list(tasks) == [get_ident()]
+        assert list(tasks) == [getcurrent()]
         session.get_one(Row, 1)
     assert tasks == {}
     with pytest.raises(KeyError), scene.user.session("failing"):

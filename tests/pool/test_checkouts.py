@@ -2,11 +2,11 @@
 
 import sqlite3
 from collections import Counter
-from threading import get_ident
 
 import gevent
 import pytest
 from gevent import GreenletExit
+from greenlet import getcurrent
 from measuring import (
     MILLISECOND,
     Bench,
@@ -352,7 +352,7 @@ def test_the_slowest_checkouts_tell_what_they_were_made_of():
         bench.cut()
 
         def buy():
-            bench.recorder.tasks[get_ident()] = Task("Buy", Use())
+            bench.recorder.tasks[getcurrent()] = Task("Buy", Use())
             return bench.take()
 
         users = [waiting(buy), bench.begin_to_take()]

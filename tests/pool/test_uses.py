@@ -1,10 +1,10 @@
 """What tasks did with their connections: holds, queries, nested checkouts, connections kept."""
 
 from contextlib import contextmanager
-from threading import get_ident
 
 import pytest
 from gevent.event import Event
+from greenlet import getcurrent
 from measuring import MILLISECOND, Bench, waiting
 
 from loadtest.interval import TaskUse
@@ -21,9 +21,9 @@ def bench():
 def task(bench, name):
     """A task of the current user."""
     tasks = bench.recorder.tasks
-    tasks[get_ident()] = work = Task(name, bench.recorder.uses[name])
+    tasks[getcurrent()] = work = Task(name, bench.recorder.uses[name])
     yield
-    del tasks[get_ident()]
+    del tasks[getcurrent()]
     work.over = True
 
 

@@ -21,7 +21,9 @@ _HEADING = """
 """
 
 
-def arrange(web_ui: Any, groups: Mapping[str, str], check: Check) -> None:
+def arrange(
+    web_ui: Any, groups: Mapping[str, str], check: Check, current: Callable[[], Mapping[str, Any]]
+) -> None:
     """Show the options in groups, and check what is sent before Locust takes it.
 
     Locust sorts the fields by name and knows no groups; here they keep the order in which they
@@ -29,6 +31,7 @@ def arrange(web_ui: Any, groups: Mapping[str, str], check: Check) -> None:
 
     groups: titles, each with the name of its first option.
     check: gets the form's fields and raises UsageError with what is wrong in them.
+    current: the options as they are now; Locust would show their defaults.
     """
     web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     headings = "".join(_heading(*group) for group in groups.items())
@@ -40,6 +43,15 @@ def arrange(web_ui: Any, groups: Mapping[str, str], check: Check) -> None:
             page = response.get_data(as_text=True)
             response.set_data(page.replace("</head>", style, 1))
         return response
+
+    original = web_ui.update_template_args
+
+    def update_template_args() -> None:
+        original()
+        for name, field in web_ui.template_args["extra_options"].items():
+            field["default_value"] = current().get(name, field["default_value"])
+
+    web_ui.update_template_args = update_template_args
 
     @web_ui.app.before_request
     def refuse() -> Response | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from locust.util.timespan import parse_timespan
+
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ ISOLATION_LEVELS = [
     "SERIALIZABLE",
     "AUTOCOMMIT",
 ]
+# As in this project's [tool.locust], which Locust reads in this folder only.
+DEFAULTS = {"web_host": "127.0.0.1", "stop_timeout": 10.0, "exit_code_on_error": 0}
 _NOT_REPEATED = {
     "database_url",
     "results",
@@ -68,6 +72,7 @@ class Added:
 
 def add_options(parser: Any, user_classes: list[Any]) -> Added:
     """Add the pool's options, the run's, and those that the scenarios bring."""
+    parser.set_defaults(**DEFAULTS)
     pool = Group(parser, "Connection pool (SQLAlchemy's own names)")
     run = Group(parser, "Load test")
     _pool_group(pool)
@@ -153,24 +158,37 @@ def pool_config(options: Namespace) -> PoolConfig:
     return validated(PoolConfig, data, "pool settings")
 
 
-def check_form(options: Namespace, form: Mapping[str, str]) -> None:
-    """Raise UsageError with what is wrong in a start form; Locust would answer HTTP 500."""
-    wanted = dict(vars(options))
-    wrong = []
-    for name in wanted.keys() & form.keys():
-        value = form[name]
+def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> None:
+    """Raise UsageError with what is wrong in a start form; Locust would answer HTTP 500, or run."""
+    wanted, wrong = dict(vars(options)), []
+    for action in actions([*added.own, *added.scenarios]):
+        name = action.dest
+        if name not in form:
+            continue
         try:
-            if isinstance(wanted[name], bool):
-                wanted[name] = value == "true"
-            elif type(wanted[name]) in _NUMBERS:
-                wanted[name] = type(wanted[name])(value)
-            elif wanted[name] is None or isinstance(wanted[name], str):
-                wanted[name] = value
+            wanted[name] = _typed(wanted[name], form[name])
         except ValueError:
-            wrong.append(f"{name}: {value!r} is not a {_NUMBERS[type(wanted[name])]}")
+            wrong.append(f"{name}: {form[name]!r} is not a {_NUMBERS[type(wanted[name])]}")
     if wrong:
-        raise UsageError("; ".join(sorted(wrong)))
+        raise UsageError("; ".join(wrong))
+    wanted["run_time"] = _seconds(form.get("run_time", ""))
     pool_config(Namespace(**wanted))
+    warmup_seconds(Namespace(**wanted))
+
+
+def _typed(known: Any, text: str) -> Any:
+    """A field's text as a value like the one it replaces; ValueError if it is none."""
+    if isinstance(known, bool):
+        return text == "true"
+    return type(known)(text) if type(known) in _NUMBERS else text
+
+
+def _seconds(run_time: str) -> int | None:
+    """A run time as Locust reads it; None if there is none, or none that it can read."""
+    try:
+        return parse_timespan(run_time) if run_time else None
+    except ValueError:
+        return None  # Locust answers this one itself
 
 
 def _pool_settings(options: Namespace) -> Iterator[tuple[str, Any]]:
@@ -213,6 +231,8 @@ def repeat_command(options: Namespace, added: Added, files: list[str]) -> list[s
     command += ["-u", str(options.num_users or 1), "-r", f"{options.spawn_rate or 1:g}"]
     if options.run_time:
         command += ["-t", f"{options.run_time}s"]
+    if options.processes:
+        command += ["--processes", str(options.processes)]
     for action in actions([*added.own, *added.scenarios]):
         value = getattr(options, action.dest, action.default)
         if action.dest in _NOT_REPEATED or value == action.default:

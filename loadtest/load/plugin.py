@@ -43,7 +43,7 @@ from loadtest.load.log import FirstOfEachKind
 from loadtest.load.output import Output
 from loadtest.load.target import Target, prepare_tables
 from loadtest.load.ticker import Ticker
-from loadtest.load.users import PoolUser, with_options
+from loadtest.load.users import PoolUser, note_error, with_options
 from loadtest.load.workers import Master, Workers, end_with
 from loadtest.results import as_typed
 
@@ -126,6 +126,7 @@ class Plugin:
         listen.test_stopping.add_listener(self._on_stopping)
         listen.test_stop.add_listener(self._on_stop)
         listen.quitting.add_listener(self._on_quitting)
+        listen.user_error.add_listener(note_error)
         if self.master:
             if self.options.processes:
                 gevent.spawn(end_with, os.getppid())
@@ -134,7 +135,10 @@ class Plugin:
         if web_ui:
             web.add_routes(web_ui, self.registry)
             start_form.arrange(
-                web_ui, _added.headings, lambda form: run_options.check_form(self.options, form)
+                web_ui,
+                _added.headings,
+                check=lambda form: run_options.check_form(self.options, form, _added),
+                current=lambda: vars(self.options),
             )
         if self.options.metrics_port:
             web.serve_metrics(self.options.metrics_port, self.registry)

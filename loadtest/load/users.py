@@ -26,6 +26,7 @@ class PoolUser(User):
     metadata: the scenario's tables, made anew before each run; their names begin with `loadtest_`.
     options: the values of the run's options, fixed when the run started.
     idle_since: when its last task ended, in clock nanoseconds; before the first, when it was made.
+    error_counted: the last error of one of its sessions.
     random: a generator of random numbers of this user's own, from the run's seed.
     """
 
@@ -45,18 +46,28 @@ class PoolUser(User):
         self._target: Target | None = environment.loadtest.target
         self.options = self._target.options if self._target else environment.parsed_options
         self.idle_since = clock()
+        self.error_counted: BaseException | None = None
         self._spare: dict[str, SessionTask] = {}
         self.random = self._target.new_random() if self._target else random.Random()
 
     def stop(self, force: bool = False) -> bool:
-        """As Locust's, but a user who only yields between tasks is asked to stop, never killed.
+        """As Locust's, but a user who wakes up before the kill arrives ends by itself.
 
-        The kill would arrive in the middle of the next task and cost a healthy connection.
+        Else it would be killed in the middle of its next task, at the cost of a healthy connection.
         """
-        if not force and self._state == LOCUST_STATE_WAITING and not self.wait_time():
+        if not force and self._state == LOCUST_STATE_WAITING:
             self._state = LOCUST_STATE_STOPPING
-            return False
+            self.group.killone(self.greenlet)
+            return True
         return bool(super().stop(force))
+
+    def failed(self, error: BaseException) -> None:
+        """Count an error of a task, unless its session counted it already."""
+        if self._target is None or error is self.error_counted:
+            return
+        now = clock()
+        self._target.recorder.failed(now - self.idle_since, kind_of(error), words_of(error))
+        self.idle_since = now
 
     def session(self, name: str) -> SessionTask:
         """A context manager that gives the child session and times the task under this name.
@@ -118,6 +129,7 @@ class SessionTask(Task):
             recorder.requests.append(now - start)
         elif isinstance(error, Exception):
             recorder.failed(now - start, kind_of(error), words_of(error))
+            user.error_counted = error
         else:
             return  # the user was killed: neither a success nor a failure
         self._fire(
@@ -128,6 +140,13 @@ class SessionTask(Task):
             exception=error,
             context={},
         )
+
+
+def note_error(user_instance: Any, exception: BaseException, **_: Any) -> None:
+    """Locust's `user_error`: count what failed outside of a session, too."""
+    user = getattr(user_instance, "user", user_instance)
+    if isinstance(user, PoolUser):
+        user.failed(exception)
 
 
 def with_options(cls: type[PoolUser] = PoolUser) -> list[type[PoolUser]]:

@@ -264,6 +264,22 @@ def test_a_change_during_a_run_waits_for_the_next_one(web: Web, page: Page) -> N
     assert set(web.runs()) == {*known, path}
 
 
+def test_the_next_start_begins_from_what_the_last_one_had_and_may_last_as_long_as_it_likes(
+    web: Web, page: Page
+) -> None:
+    for pool_size, run_time in (("7", "1m"), ("8", "2m")):
+        known = set(web.runs())
+        form = {"user_count": 2, "spawn_rate": 2, "run_time": run_time, "pool_size": pool_size}
+        assert page.request.post(f"{web.address}/swarm", form=form).json()["success"]
+        path = web.next_run(known, seconds=1)
+        page.request.post(f"{web.address}/stop")
+        assert web.finished(path).header["pool"]["pool_size"] == int(pool_size)
+
+    page.reload()
+    open_form(page)
+    assert page.get_by_label("Pool Size").input_value() == "8"
+
+
 def test_the_database_and_its_password_are_nowhere_to_be_seen(web: Web, page: Page) -> None:
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_hidden()
     seen = page.content()

@@ -6,6 +6,7 @@ from locust.argument_parser import get_parser
 
 import shlex
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,11 +157,11 @@ def test_the_defaults_need_no_options() -> None:
 
 
 def test_a_start_form_is_checked_for_all_that_is_no_number_at_once() -> None:
-    options, _ = parsed("-f", "a.py")
+    options, added = parsed("-f", "a.py")
     form = {"pool_size": "many", "pool_timeout": "2 s", "pool_name": "x", "user_count": "7"}
 
     with pytest.raises(UsageError) as caught:
-        run_options.check_form(options, form)
+        run_options.check_form(options, form, added)
 
     assert str(caught.value) == (
         "pool_size: 'many' is not a whole number; pool_timeout: '2 s' is not a number"
@@ -168,7 +169,7 @@ def test_a_start_form_is_checked_for_all_that_is_no_number_at_once() -> None:
 
 
 def test_a_start_form_is_checked_for_what_the_pool_cannot_be() -> None:
-    options, _ = parsed("-f", "a.py")
+    options, added = parsed("-f", "a.py")
     right = {
         "pool_size": "3",
         "pool_timeout": "0.5",
@@ -176,8 +177,42 @@ def test_a_start_form_is_checked_for_what_the_pool_cannot_be() -> None:
         "isolation_level": "",
     }
 
-    run_options.check_form(options, right)
+    run_options.check_form(options, right, added)
     with pytest.raises(UsageError, match="max_overflow"):
-        run_options.check_form(options, right | {"max_overflow": "-7"})
+        run_options.check_form(options, right | {"max_overflow": "-7"}, added)
 
     assert options.pool_size == 5, "the options are Locust's to change"
+
+
+@pytest.mark.parametrize("run_time", ["", "8", "5s", "1m", "soon"])
+def test_a_run_time_is_for_locust_to_read_also_when_the_last_run_had_another(run_time: str) -> None:
+    options, added = parsed("-f", "a.py", "-t", "8s")
+
+    run_options.check_form(options, {"run_time": run_time}, added)
+
+
+def test_a_start_form_is_checked_for_a_warm_up_that_leaves_no_time() -> None:
+    options, added = parsed("-f", "a.py")
+
+    run_options.check_form(options, {"warmup": "5s", "run_time": "6s"}, added)
+    with pytest.raises(UsageError, match="leaves nothing to measure"):
+        run_options.check_form(options, {"warmup": "5s", "run_time": "5"}, added)
+    with pytest.raises(UsageError, match="--warmup"):
+        run_options.check_form(options, {"warmup": "2 sec"}, added)
+
+
+def test_what_this_project_sets_in_its_folder_is_the_default_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options, _ = parsed("-f", "a.py")
+
+    assert (options.web_host, options.stop_timeout) == ("127.0.0.1", 10)
+    assert options.exit_code_on_error == 0
+    assert parsed("-f", "a.py", "--web-host", "0.0.0.0")[0].web_host == "0.0.0.0"
+
+
+def test_several_processes_are_repeated() -> None:
+    options, added = parsed("-f", "a.py", "--processes", "2")
+
+    assert "--processes 2" in shlex.join(run_options.repeat_command(options, added, ["a.py"]))

@@ -5,6 +5,7 @@ from locust.argument_parser import get_parser
 from locust.env import Environment
 from locust.event import Events
 from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_WAITING
 
 import json
 import time
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import gevent
+import gevent.pool
 import pytest
 from greenlet import getcurrent
 from sqlalchemy import URL, select, text
@@ -26,6 +28,7 @@ from loadtest.config import PoolConfig
 from loadtest.load import PoolUser
 from loadtest.load.plugin import Plugin
 from loadtest.load.target import Target, prepare_tables
+from loadtest.load.users import note_error
 from loadtest.results import read_run
 from tests.processes import until
 
@@ -252,6 +255,49 @@ def test_users_draw_numbers_of_their_own_the_same_in_every_run(url: URL) -> None
     assert first == drawn(1, 0)
     numbers = [tuple(row) for row in [*first, *drawn(1, 1), *drawn(2, 0)]]
     assert len(set(numbers)) == 9
+
+
+def test_an_error_outside_of_any_session_is_counted_and_one_inside_only_once(scene: Scene) -> None:
+    failures = scene.target.recorder.failures
+    with pytest.raises(ZeroDivisionError) as raised, scene.user.session("divide"):
+        _ = 1 / 0
+    note_error(SimpleNamespace(user=scene.user), raised.value)
+    assert [kind for _, kind in failures] == ["other"]
+
+    note_error(SimpleNamespace(user=scene.user), RuntimeError("boom"))
+    assert [kind for _, kind in failures] == ["other", "other"]
+    assert scene.target.recorder.cut("measured").counters["failures"] == 2
+
+
+class Hasty(PoolUser):
+    """Sleeps so briefly between tasks that it may wake up in the moment in which it is stopped."""
+
+    tasks_begun = 0
+
+    @task
+    def begin(self) -> None:
+        Hasty.tasks_begun += 1
+
+    def wait_time(self) -> float:
+        return 0.001
+
+
+def test_a_user_who_wakes_up_while_it_is_stopped_begins_no_further_task(scene: Scene) -> None:
+    environment = Environment(user_classes=[Hasty], events=Events())
+    environment.loadtest = SimpleNamespace(target=scene.target)
+    user = Hasty(environment)
+    user.start(gevent.pool.Group())
+    while user._state != LOCUST_STATE_WAITING:
+        gevent.sleep(0)
+    begun = Hasty.tasks_begun
+    stopping = gevent.spawn_later(0, user.stop)
+    ended = time.perf_counter() + 0.005
+    while time.perf_counter() < ended:
+        pass  # its time to wake up comes, and both get their turn in the same round of the loop
+    gevent.joinall([stopping, user.greenlet], timeout=5)
+
+    assert Hasty.tasks_begun == begun
+    assert user.greenlet.dead
 
 
 class Failing(PoolUser):

@@ -13,10 +13,11 @@ from rich.console import Console
 from loadtest import __version__
 from loadtest.config import Experiment, LoadConfig, parse_pool, read_experiment, validated
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.results import folder_of, new_folder
+from loadtest.results import folder_of
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 INTERRUPTED = 130  # as a shell has it
+WIDE = 1000  # columns of a file or a pipe: whoever reads it there breaks the lines
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -129,6 +130,8 @@ def compare(
 
     [bold]loadtest compare scenarios/hot_row.py --pool 5+10 --pool 20+0 --rounds 5 -t 5s[/]
     """
+    from loadtest.experiment.rounds import check
+
     if experiment.suffix == ".toml":
         _refuse_what_the_experiment_says(context, experiment)
         plan = read_experiment(experiment)
@@ -138,6 +141,7 @@ def compare(
         load = _load(users, spawn_rate, time, warmup)
         plan = _experiment(experiment, pool, load, rounds, seed, option)
     if dry_run:
+        check(plan)
         _print_plan(plan)
         return
     _conduct(plan, database_url, results, quiet)
@@ -172,6 +176,18 @@ def _refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -
         raise UsageError(f"{flags}: goes with a scenario; {experiment} says that itself, edit it")
 
 
+def _refuse_what_is_no_scenario(path: Path) -> None:
+    if path.is_dir():
+        example = min(path.glob("*.py"), default=path / "NAME.py")
+        raise UsageError(f"{path} is a folder; name one file of it, like {example}")
+    if not path.is_file():
+        raise UsageError(f"there is no scenario {path}")
+    if path.suffix == ".toml":
+        raise UsageError(f"{path} is an experiment, not a scenario: loadtest compare {path}")
+    if path.suffix != ".py":
+        raise UsageError(f"{path} is no scenario: write a Python file, NAME.py")
+
+
 def _load(users: int, spawn_rate: float | None, duration: str, warmup: str) -> LoadConfig:
     data = {"users": users, "spawn_rate": spawn_rate, "duration": duration, "warmup": warmup}
     return validated(LoadConfig, data, "load")
@@ -185,8 +201,7 @@ def _experiment(
     seed: int,
     options: list[str] | None,
 ) -> Experiment:
-    if not scenario.is_file():
-        raise UsageError(f"there is no scenario {scenario}")
+    _refuse_what_is_no_scenario(scenario)
     data = {
         "name": re.sub(r"[^a-z0-9]+", "-", scenario.stem.lower()).strip("-") or "scenario",
         "scenario": scenario,
@@ -199,11 +214,11 @@ def _experiment(
     return validated(Experiment, data, "experiment")
 
 
-def _option(text: str) -> tuple[str, str]:
+def _option(text: str) -> tuple[str, str | bool]:
     name, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"--option {text}: write NAME=VALUE, like hot_rows=80")
-    return name, value
+    return name, {"true": True, "false": False}.get(value, value)
 
 
 def _print_plan(experiment: Experiment) -> None:
@@ -218,21 +233,16 @@ def _print_plan(experiment: Experiment) -> None:
 def _conduct(experiment: Experiment, database_url: str, results: Path, quiet: bool) -> None:
     """Run an experiment, make its report, and exit with the code that its outcome has."""
     from loadtest.analysis.verdict import exit_code
-    from loadtest.experiment.rounds import database, plans, run_all
-    from loadtest.report.progress import RunProgress
+    from loadtest.experiment.conduct import conduct
     from loadtest.report.render import render
 
     console = Console(stderr=True)
-    if not (database_url or quiet):
-        console.print("[dim]No --database-url given: starting a private MariaDB[/]")
-    with database(database_url, experiment) as at:
-        folder = new_folder(results, experiment.name)
-        with RunProgress(console, list(plans(experiment)), quiet=quiet) as progress:
-            complete = run_all(experiment, at, folder, progress)
+    try:
+        folder, complete = conduct(experiment, database_url, results, console, quiet=quiet)
+    except KeyboardInterrupt:
+        console.print("[yellow]Interrupted before anything was measured[/]")
+        raise typer.Exit(INTERRUPTED) from None
     if not complete:
-        if not any(plan.file_in(folder).exists() for plan in plans(experiment)):
-            console.print("[yellow]Interrupted before anything was measured[/]")
-            raise typer.Exit(INTERRUPTED)
         console.print("[yellow]Interrupted: the report has what was measured until then[/]")
     summary = render([folder], folder)
     _print_result(summary, folder)
@@ -243,6 +253,8 @@ def _print_result(summary: Any, folder: Path) -> None:
     from loadtest.report.terminal import print_summary
 
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDE
     print_summary(summary, console)
     console.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
 

@@ -150,6 +150,8 @@ def _some(pools: Any) -> Any:
     # Not a minimum length: pydantic counts the sound ones, and would complain of the others twice.
     if not pools:
         raise ValueError("there is no pool; add a [[pool]]")
+    if not isinstance(pools, list | tuple):
+        raise ValueError("write [[pool]], with two brackets, above each pool")
     return pools
 
 
@@ -230,8 +232,10 @@ def read_experiment(path: Path) -> Experiment:
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: cannot be read: it is no text in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not valid TOML: {error}") from None
     experiment = validated(Experiment, data, str(path))
@@ -253,9 +257,9 @@ def _sentence(error: Any, model: type[BaseModel]) -> str:
     place = ".".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        message = "unknown key"
-        if len(error["loc"]) == 1:
-            message += f"; known are {', '.join(model.model_fields)}"
+        parts: dict[Any, type[BaseModel]] = {"load": LoadConfig, "pool": PoolConfig}
+        owner = model if len(error["loc"]) == 1 else parts.get(error["loc"][0], model)
+        message = f"unknown key; known are {', '.join(owner.model_fields)}"
     elif error["type"] not in ("value_error", "missing"):
         message += f" (got {error['input']!r})"
     return f"{place}: {message}" if place else message

@@ -74,6 +74,12 @@ class Run:
         """Whether the run came to its planned end or was stopped in good order."""
         return self.footer is not None
 
+    @property
+    def log(self) -> Path | None:
+        """What Locust said during the run; None where it said it to somebody else."""
+        log = self.path.with_suffix(".log")
+        return log if log.exists() else None
+
     def measured(self) -> Iterator[Interval]:
         """The intervals after the warm-up and before the end of the load."""
         return (interval for interval in self.intervals if interval.period == "measured")
@@ -126,10 +132,11 @@ def _record(line: bytes) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def new_folder(parent: Path, name: str) -> Path:
+def new_folder(parent: Path, name: str, *, latest: bool = True) -> Path:
     """Make a folder `<name>-<YYYYmmdd-HHMMSS>` for results and let `latest` point at it.
 
-    Raises UsageError if it cannot be made.
+    latest: False where nobody knows yet whether there will be any. Raises UsageError if it cannot
+    be made.
     """
     stamp = time.strftime("%Y%m%d-%H%M%S")
     try:
@@ -138,13 +145,15 @@ def new_folder(parent: Path, name: str) -> Path:
             if not folder.exists():
                 break
         (folder / "runs").mkdir(parents=True)
-        _point_latest_at(folder)
+        if latest:
+            point_latest_at(folder)
     except OSError as error:
         raise UsageError(f"cannot make a results folder in {parent}: {error.strerror}") from None
     return folder
 
 
-def _point_latest_at(folder: Path) -> None:
+def point_latest_at(folder: Path) -> None:
+    """Let `latest` beside a folder of results point at it."""
     fresh = folder.parent / f".latest-{os.getpid()}"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(folder.name)

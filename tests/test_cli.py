@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import typer
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine, text
 
 from loadtest.cli import app, main
 from loadtest.results import read_run
@@ -29,6 +29,19 @@ COMPARE = (
     *("compare", ROOT / "scenarios" / "held_connection.py", "-u", 10, "-t", "2s"),
     *("--warmup", "0s", "--pool", "small:3+0", "--pool", "fitting:10+0", "--rounds", 2),
 )
+FAILING = """
+from locust import constant, task
+from sqlalchemy import text
+from loadtest.load import PoolUser
+
+class Reader(PoolUser):
+    wait_time = constant(0.05)
+
+    @task
+    def newest(self):
+        with self.session("newest") as session:
+            session.execute(text("SELECT * FROM articles"))
+"""
 WRONG_EXPERIMENT = """
 name = "Not A Name"
 scenario = "point_select.py"
@@ -171,9 +184,65 @@ class TestWrongUsage:
     ) -> None:
         assert_usage_error(mistaken(*arguments), "Usage: ")
 
-    @pytest.mark.parametrize("scenario", [ROOT / "nowhere.py", ROOT / "scenarios"])
-    def test_scenarios_that_are_not_there(self, mistaken: Loadtest, scenario: Path) -> None:
-        assert_usage_error(mistaken("run", scenario), f"there is no scenario {scenario}")
+    @pytest.mark.parametrize(
+        ("scenario", "message"),
+        [
+            ("nowhere.py", "there is no scenario nowhere.py"),
+            ("scenarios", "scenarios is a folder; name one file of it, like scenarios/held_co"),
+            (
+                "scenarios/hot_row.toml",
+                "an experiment, not a scenario: loadtest compare scenarios/hot_row.toml",
+            ),
+            ("README.md", "README.md is no scenario: write a Python file"),
+        ],
+    )
+    def test_what_is_no_scenario(
+        self, mistaken: Loadtest, monkeypatch: pytest.MonkeyPatch, scenario: str, message: str
+    ) -> None:
+        monkeypatch.chdir(ROOT)
+        ended = mistaken("run", scenario)
+
+        assert_usage_error(ended, message)
+        assert len(ended.stderr.splitlines()) == 1
+
+    @pytest.mark.parametrize("more", [(), ("--dry-run",)])
+    @pytest.mark.parametrize(
+        ("option", "message"),
+        [
+            ("hot_rowz=80", "has no option hot_rowz; its options are hot_rows, hot_work"),
+            ("hot_rows=many", "option hot_rows: invalid int value: 'many'"),
+        ],
+    )
+    def test_options_of_the_scenario(
+        self, mistaken: Loadtest, tmp_path: Path, option: str, message: str, more: tuple[str, ...]
+    ) -> None:
+        """Told by the scenario itself, before a server is started."""
+        scenario = ROOT / "scenarios" / "hot_row.py"
+        pools, results = ("--pool", "5+10", "--pool", "20+0"), ("--results", tmp_path / "results")
+        ended = mistaken("compare", scenario, *pools, "--option", option, *results, *more)
+
+        assert_usage_error(ended, message)
+        assert len(ended.stderr.splitlines()) == 1
+        assert not (tmp_path / "results").exists()
+
+    def test_options_of_an_experiment(self, mistaken: Loadtest, tmp_path: Path) -> None:
+        path = tmp_path / "x.toml"
+        scenario, pools = ROOT / "scenarios" / "hot_row.py", "[[pool]]\n[[pool]]\npool_size = 3\n"
+        path.write_text(f'name = "x"\nscenario = "{scenario}"\n[options]\nhot_rowz = 8\n{pools}')
+
+        ended = mistaken("compare", path, "--dry-run")
+
+        assert_usage_error(ended, "has no option hot_rowz")
+        assert len(ended.stderr.splitlines()) == 1
+
+    def test_a_scenario_that_cannot_be_imported(self, mistaken: Loadtest, tmp_path: Path) -> None:
+        path = tmp_path / "shop.py"
+        path.write_text("import os\nx = = 3\n")
+
+        ended = mistaken("run", path)
+
+        assert_usage_error(ended, f"{path}, line 2: SyntaxError: invalid syntax")
+        assert len(ended.stderr.splitlines()) == 1
 
     def test_all_mistakes_of_an_experiment_are_listed_at_once(
         self, loadtest: Loadtest, tmp_path: Path
@@ -192,8 +261,8 @@ class TestWrongUsage:
         ("content", "message"),
         [
             ("name = ", "not valid TOML"),
-            ("\xff", "cannot be read"),
-            (None, "cannot be read"),
+            ("\xff", "cannot be read: it is no text in UTF-8\n"),
+            (None, "cannot be read: No such file or directory\n"),
             ('name = "x"\nscenario = "no.py"\n[[pool]]\n', "scenario: there is no file"),
         ],
     )
@@ -222,6 +291,7 @@ class TestWrongUsage:
             (f"sqlite:///{PASSWORD}", "the database URL starts with sqlite://"),
             (f"mysql+pymysql://me:{PASSWORD}@127.0.0.1", "the database URL names no database"),
             (f"mysql+pymysql://me:{PASSWORD}@127.0.0.1:9/x", "no database answers at 127.0.0.1:9"),
+            (f"mysql+pymysql://me:x@{PASSWORD}/y@127.0.0.1:9/x", "written as %40 %3A %2F %25"),
         ],
     )
     def test_addresses_of_databases(
@@ -291,6 +361,24 @@ def test_a_dry_run_shows_what_would_be_done_and_does_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_option_without_a_value_can_be_switched_on_and_off(
+    loadtest: Loadtest, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.py"
+    flag = 'group.add_argument("--fast", action="store_true")'
+    path.write_text(
+        f"{FAILING}\n    @classmethod\n    def add_options(cls, group):\n        {flag}\n"
+    )
+    pools = ("--pool", "5+10", "--pool", "20+0", "--dry-run")
+
+    on = loadtest("compare", path, *pools, "--option", "fast=true")
+    off = loadtest("compare", path, *pools, "--option", "fast=false")
+
+    assert (on.returncode, off.returncode) == (0, 0), on.stderr + off.stderr
+    assert " --fast\n" in on.stdout
+    assert "--fast" not in off.stdout
+
+
 @pytest.mark.database
 def test_a_run_leaves_a_result_and_a_report(loadtest: Loadtest, tmp_path: Path) -> None:
     ended = loadtest(
@@ -317,6 +405,52 @@ def test_a_run_leaves_a_result_and_a_report(loadtest: Loadtest, tmp_path: Path) 
     seconds = sum(i.length for i in run.measured()) / 1e9
     assert pool["throughput"]["per_second"] == pytest.approx(done / seconds, rel=0.01)
     assert (folder / "report.html").stat().st_size > 1000
+
+
+@pytest.mark.database
+def test_a_run_in_which_nothing_succeeds_says_so_with_the_error_and_the_log(
+    loadtest: Loadtest, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.py"
+    path.write_text(FAILING)
+
+    ended = loadtest("run", path, "-u", 2, "-t", "1s", "--warmup", "0s", "--results", tmp_path)
+
+    error = "(1146, \"Table 'loadtest.articles' doesn't exist\")"
+    said = ended.stdout.splitlines()
+    assert ended.returncode == 0, ended.stderr
+    (verdict,) = (line for line in said if line.startswith("Not one of "))
+    assert verdict.endswith(
+        f" requests succeeded with 5+10 (pool_size=5, max_overflow=10): {error}"
+    )
+    assert "More is in Locust's log, runs/5+10-1.log." in said
+    assert "doesn't exist" in (tmp_path / "latest" / "runs" / "5+10-1.log").read_text()
+    (found,) = (line for line in said if line.startswith("- 5+10: 100 % of requests failed"))
+    assert found.endswith(f"For example: {error}")
+    assert "error:" not in ended.stdout
+    assert [line for line in said if line != line.rstrip()] == []
+
+
+@pytest.mark.database
+def test_a_database_user_without_the_rights_is_told_which_are_needed(
+    loadtest: Loadtest, tmp_path: Path, url: URL, admin: Engine
+) -> None:
+    with admin.begin() as connection:
+        connection.execute(text(f"CREATE USER reader@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'"))
+        connection.execute(text("GRANT SELECT ON loadtest.* TO reader@'127.0.0.1'"))
+    try:
+        address = url.set(username="reader", password=PASSWORD).render_as_string(False)
+        environment = {**without_database(), "LOADTEST_DATABASE_URL": address}
+        more = ("-t", "1s", "--warmup", "0s", "-q", "--results", tmp_path)
+        ended = loadtest("run", POINT_SELECT, *more, env=environment)
+    finally:
+        with admin.begin() as connection:
+            connection.execute(text("DROP USER reader@'127.0.0.1'"))
+
+    assert_usage_error(ended, "user 'reader'", "may not CREATE there", "need the rights CREATE, DR")
+    assert len(ended.stderr.splitlines()) == 1
+    assert PASSWORD not in ended.stderr
+    assert list(tmp_path.iterdir()) == [], "neither a folder nor a link to it"
 
 
 @pytest.mark.database
@@ -362,13 +496,16 @@ def assert_no_password_in_arguments(process: Running) -> None:
 
 
 @pytest.mark.database
-def test_ctrl_c_ends_a_comparison_with_a_report_of_what_there_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_comparison_that_is_ended_has_a_report_of_what_there_is(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     command = loadtest_command(*COMPARE, "--results", tmp_path / "results")
     with running(tmp_path / "log", *command) as process:
         folder = compare_under_way(tmp_path, process)
         assert {"mariadbd"} <= {one.name() for one in process.alive()}
         assert_no_password_in_arguments(process)
-        code = stop_with(process, signal.SIGINT)
+        code = stop_with(process, number)
 
     assert "Interrupted: the report has what was measured until then" in process.output
     assert "Traceback" not in process.output
@@ -394,6 +531,8 @@ def test_ctrl_c_before_anything_was_measured_leaves_no_report(tmp_path: Path, ur
     assert code in (4, 130)
     assert "Traceback" not in process.output
     assert "Interrupted" in process.output
+    if code == 130:
+        assert list((tmp_path / "results").iterdir()) == []
 
 
 @pytest.mark.database

@@ -330,6 +330,21 @@ def test_an_unknown_key_is_answered_with_the_known_ones(written):
     assert "rouns: unknown key; known are name, scenario" in problem
 
 
+def test_an_unknown_key_of_a_part_is_answered_with_those_of_that_part(written):
+    path = written(SOUND.replace("pool_size", "pool_sise").replace("users", "user"))
+    assert sorted(problems_of(read_experiment, path)) == [
+        f"{path}: load.user: unknown key; known are users, spawn_rate, duration, warmup",
+        f"{path}: pool.2.pool_sise: unknown key; known are {', '.join(PoolConfig.model_fields)}",
+    ]
+
+
+def test_a_pool_in_single_brackets_is_answered_with_double_ones(written):
+    path = written(SOUND.partition("[[pool]]")[0] + "[pool]\npool_size = 20\n")
+    assert problems_of(read_experiment, path) == [
+        f"{path}: pool: write [[pool]], with two brackets, above each pool"
+    ]
+
+
 def test_what_is_missing_is_named(written):
     problems = problems_of(read_experiment, written("rounds = 3"))
     assert [problem.split(": ")[1:] for problem in problems] == [
@@ -363,12 +378,13 @@ def test_broken_toml_is_named_with_its_line(written):
 def test_a_file_that_is_not_text_is_named(tmp_path):
     path = tmp_path / "a.toml"
     path.write_bytes(b'name = "\xff"')
-    assert "cannot be read" in problems_of(read_experiment, path)[0]
+    assert problems_of(read_experiment, path) == [f"{path}: cannot be read: it is no text in UTF-8"]
 
 
 def test_an_experiment_that_is_not_there_is_named(tmp_path):
-    (problem,) = problems_of(read_experiment, tmp_path / "none.toml")
-    assert f"{tmp_path}/none.toml: cannot be read" in problem
+    assert problems_of(read_experiment, tmp_path / "none.toml") == [
+        f"{tmp_path}/none.toml: cannot be read: No such file or directory"
+    ]
 
 
 def test_a_scenario_that_is_not_there_is_named(written):

@@ -45,7 +45,7 @@ _KINDS = {
         "lock wait timeouts",
         "A row stayed locked for longer than innodb_lock_wait_timeout.",
     ),
-    "other": ("other errors", "Locust's own statistics and log tell more."),
+    "other": ("other errors", "Errors that are not about connections."),
 }
 
 

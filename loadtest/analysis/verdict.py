@@ -21,20 +21,27 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary]) -> Verdict
 
     Candidates are the valid pools. The one with the highest mean throughput is compared with each
     other directly; those that cannot be told from it are as good, and of these the one with the
-    fewest connections is recommended. Without two common rounds of each there is no answer.
+    fewest connections is recommended, the baseline if it needs no more than any. Without two common
+    rounds of each there is no answer, and none where no request succeeded.
     """
+    ended = [pool for pool in pools if pool.errors.rate is not None]
+    if ended and all(pool.errors.rate == 1 for pool in ended):
+        return Verdict(recommended=None, text="\n".join(_all_failed(measurements, ended)))
     candidates = [pool for pool in pools if pool.valid]
     if len(candidates) < 2:
         return Verdict(recommended=None, text="\n".join(_nothing_to_compare(pools, candidates)))
     against = _direct_comparison(measurements.pools)
     best = max(candidates, key=_throughput)
+    if not _throughput(best):
+        return Verdict(recommended=None, text="\n".join(_all_failed(measurements, candidates)))
     rivals = {p.name: against(p.name, best.name) for p in candidates if p is not best}
-    if not _throughput(best) or any(rival.ci95 is None for rival in rivals.values()):
-        return Verdict(recommended=None, text="\n".join(_cannot_tell(best, candidates)))
+    if any(rival.ci95 is None for rival in rivals.values()):
+        return Verdict(recommended=None, text="\n".join(_cannot_tell(candidates)))
     tied = [best, *(p for p in candidates if p is not best and _as_good(rivals[p.name]))]
-    chosen = min(tied, key=lambda pool: (_peak(pool), -_throughput(pool)))
+    baseline = measurements.baseline
+    chosen = min(tied, key=lambda p: (_peak(p), p.name != baseline, -_throughput(p)))
     lines = [
-        _advice(chosen, measurements.baseline, candidates, against),
+        _advice(chosen, baseline, candidates, against),
         *_ties(chosen, best, tied),
         *_worst(chosen, tied, candidates),
         *_caveats(chosen, pools, candidates),
@@ -108,10 +115,10 @@ def _ties(chosen: PoolSummary, best: PoolSummary, tied: Sequence[PoolSummary]) -
         f"{pool.name} ({rate(pool.throughput.per_second)} per second with {_connections(pool)})"
         for pool in others
     ]
-    return [
-        f"As good within the noise: {listed(reached)}. "
-        f"{chosen.name} gets by with {_connections(chosen)}."
-    ]
+    text = f"As good within the noise: {listed(reached)}."
+    if any(_peak(pool) > _peak(chosen) for pool in others):
+        text += f" {chosen.name} gets by with {_connections(chosen)}."
+    return [text]
 
 
 def _worst(
@@ -198,9 +205,22 @@ def _nothing_to_compare(
     return [*lines, *_left_out(pools)]
 
 
-def _cannot_tell(best: PoolSummary, candidates: Sequence[PoolSummary]) -> list[str]:
-    if not _throughput(best):
-        return ["Nothing can be recommended: with none of the pools did a request succeed."]
+def _all_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
+    """That no request succeeded, an error in its own words, and where there is more."""
+    pool, runs = ended[0], next(p for p in measurements.pools if p.name == ended[0].name)
+    example = next((k.example for k in pool.errors.kinds.values() if k.example), "")
+    words = f": {' '.join(example.split())}" if example else ""
+    if len(measurements.pools) == 1:
+        number, settings = count(runs.counters["requests"]), arguments(pool.pool)
+        lines = [f"Not one of {number} requests succeeded with {pool.name} ({settings}){words}"]
+    else:
+        none = "Nothing can be recommended: with none of the pools did a request succeed"
+        lines = [f"{none}{words and f'; with {pool.name}, for example'}{words}"]
+    log = next((run.log for run in runs.runs if run.log), None)
+    return [*lines, f"More is in Locust's log, {log.parent.name}/{log.name}."] if log else lines
+
+
+def _cannot_tell(candidates: Sequence[PoolSummary]) -> list[str]:
     ranked = sorted(candidates, key=lambda pool: -_throughput(pool))
     reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
     return [

@@ -6,6 +6,7 @@ kept for everyone, and a `scoped_session` from which each worker takes its child
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,11 @@ _POOLCLASSES: dict[str, type[Pool]] = {
     "NullPool": NullPool,
     "FairPool": FairPool,
 }
+_NOT_UNDERSTOOD = (
+    f"the database URL cannot be understood; write {DRIVER}://USER:PASSWORD@HOST:3306/DATABASE "
+    "with @ : / % in the password written as %40 %3A %2F %25"
+)
+_HOST = re.compile(r"[\w.:%-]*")
 _CREDENTIALS = {"user", "pass", "host", "port", "dbname"}
 
 
@@ -35,6 +41,8 @@ def database_url(source: str | URL | Mapping[str, Any]) -> URL:
     Raises UsageError (which never shows a password) if it is not one for PyMySQL.
     """
     url = _from_credentials(source) if isinstance(source, Mapping) else _parsed(source)
+    if isinstance(source, str):
+        _check_signs(source, url)
     if url.drivername not in (DRIVER, "mariadb+pymysql"):
         raise UsageError(f"the database URL starts with {url.drivername}://; use {DRIVER}://")
     if not url.database:
@@ -50,11 +58,15 @@ def _parsed(source: str | URL) -> URL:
     try:
         return make_url(source)
     except (ArgumentError, ValueError):
-        raise UsageError(
-            "the database URL cannot be understood; write "
-            f"{DRIVER}://USER:PASSWORD@HOST:3306/DATABASE with @ : / % in the password "
-            "written as %40 %3A %2F %25"
-        ) from None
+        raise UsageError(_NOT_UNDERSTOOD) from None
+
+
+def _check_signs(text: str, url: URL) -> None:
+    """A password with an @ of its own would be cut there, and its rest be taken for the host."""
+    after_user = text.partition("://")[2].partition(":")[2]
+    in_options = sum(str(value).count("@") for value in url.query.values())
+    if after_user.count("@") - in_options > 1 or not _HOST.fullmatch(url.host or ""):
+        raise UsageError(f"{_NOT_UNDERSTOOD} (this one has an @ too many, or an odd host)")
 
 
 def _from_credentials(credentials: Mapping[str, Any]) -> URL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
 from loadtest.database.failures import error_code
 from loadtest.errors import LoadtestError, UsageError
 
+# What making, filling and using a scenario's tables takes; MySQL wants the last for foreign keys.
+RIGHTS = "CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES"
 # What the generator needs besides its connections: results, web, logs, libraries.
 FILES_BESIDE_CONNECTIONS = 200
 
@@ -71,16 +74,23 @@ def explained(error: BaseException, url: URL) -> LoadtestError:
     if code in (1044, 1045, 1698):
         return UsageError(
             f"the database at {place} does not let user {url.username!r} in: check the user, the "
-            f"password and the rights on {url.database!r} in --database-url "
+            f"password and the rights on {url.database!r} in the database URL "
             "(@ : / % in a password are written %40 %3A %2F %25)"
+        )
+    if code in (1142, 1143):
+        denied = re.search(r"([A-Z][A-Z ]*) command denied", str(error))
+        return UsageError(
+            f"user {url.username!r} of the database at {place} may not "
+            f"{denied[1] if denied else 'do everything'} there: a scenario's "
+            f"tables need the rights {RIGHTS} on {url.database!r}"
         )
     sentences = {
         1049: f"the database at {place} has no database {url.database!r}: create it first, or "
-        "name another at the end of --database-url",
+        "name another at the end of the database URL",
         1040: f"the database at {place} is full (error 1040, too many connections): raise its "
         "max_connections, or close connections of others",
         2003: f"no database answers at {place}: is the server running there and reachable from "
-        "here? Without --database-url a private MariaDB is started",
+        "here? Without --database-url and LOADTEST_DATABASE_URL a private MariaDB is started",
         2013: f"{place} accepts connections but does not answer like MySQL or MariaDB",
     }
     if code in sentences:

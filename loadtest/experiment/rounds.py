@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +14,10 @@ from loadtest.config import Experiment, PoolConfig
 from loadtest.database import preflight
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
-from loadtest.errors import LoadtestError
+from loadtest.errors import LoadtestError, UsageError
 from loadtest.experiment.run import Database, Plan, run
 from loadtest.interval import Interval
-from loadtest.results import as_typed
+from loadtest.results import as_typed, point_latest_at
 
 # What a run needs besides its load: starting Locust, preparing tables, draining.
 SECONDS_BESIDE_LOAD = 2.5
@@ -56,6 +58,24 @@ def expected_seconds(experiment: Experiment) -> float:
     return sum(plan.seconds + SECONDS_BESIDE_LOAD for plan in plans(experiment))
 
 
+def check(experiment: Experiment) -> None:
+    """Raise UsageError if its scenario cannot be imported or does not take its options."""
+    asked = subprocess.run(
+        [sys.executable, "-m", "loadtest.experiment.check"],
+        input=experiment.model_dump_json(exclude_unset=True),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        problems = json.loads(asked.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        scenario, said = as_typed(experiment.scenario), asked.stderr.strip()[-1000:]
+        raise UsageError(f"{scenario} ends the process that imports it. {said}".strip()) from None
+    if problems:
+        raise UsageError(*problems)
+
+
 @contextmanager
 def database(given: str, experiment: Experiment) -> Iterator[Database]:
     """The database of an experiment: the one given, else a private one for as long as this lasts.
@@ -85,7 +105,7 @@ def run_all(experiment: Experiment, at: Database, folder: Path, progress: Progre
     for number, plan in enumerate(plans(experiment)):
         progress.begin(plan)
         try:
-            run(plan, at, folder, progress.interval)
+            _run(plan, at, folder, progress)
         except LoadtestError as error:
             if number == 0:
                 raise
@@ -95,3 +115,11 @@ def run_all(experiment: Experiment, at: Database, folder: Path, progress: Progre
         else:
             progress.end(plan)
     return True
+
+
+def _run(plan: Plan, at: Database, folder: Path, progress: Progress) -> None:
+    try:
+        run(plan, at, folder, progress.interval)
+    finally:
+        if plan.file_in(folder).exists():
+            point_latest_at(folder)

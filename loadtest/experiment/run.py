@@ -17,7 +17,7 @@ from sqlalchemy import URL
 
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database import keeper
-from loadtest.errors import LoadtestError
+from loadtest.errors import LoadtestError, UsageError
 from loadtest.interval import SERVER, Interval
 from loadtest.results import Run, as_typed, read_run
 
@@ -85,8 +85,8 @@ def _pool_options(pool: PoolConfig) -> dict[str, object]:
 def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     """Run it and read its result file; `watch` sees every interval as it comes.
 
-    Raises LoadtestError with the end of Locust's log if nothing was measured. On an interrupt the
-    run is stopped in good order first.
+    Raises LoadtestError with the end of Locust's log if nothing was measured, UsageError with what
+    it said if that was wrong usage. On an interrupt the run is stopped in good order first.
     """
     path = plan.file_in(folder)
     log = path.with_suffix(".log")
@@ -100,8 +100,8 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
         try:
             _follow(kept, path, watch)
         finally:
-            keeper.stop(kept)
-    return _result(path, log)
+            code = keeper.stop(kept)
+    return _result(path, log, code)
 
 
 def _follow(kept: subprocess.Popen[bytes], path: Path, watch: Watch) -> None:
@@ -128,11 +128,14 @@ def _new_intervals(lines: IO[str]) -> Iterator[Interval]:
             yield Interval.from_json(record)
 
 
-def _result(path: Path, log: Path) -> Run:
+def _result(path: Path, log: Path, code: int) -> Run:
     if path.exists():
         result = read_run(path)
         if any(result.measured()):
             return result
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    said = log.read_text(encoding="utf-8", errors="replace").strip()
+    if code == UsageError.exit_code and not path.exists():
+        raise UsageError(said.rpartition("\n\n")[2])  # the plugin says it apart from the log
+    lines = said.splitlines()
     end = "\n".join(f"  {line}" for line in lines[-_LOG_LINES_SHOWN:])
     raise LoadtestError(f"Locust measured nothing; the end of its log ({log}):\n{end}")

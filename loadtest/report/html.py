@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"pretty": _pretty, "svg": Markup}
+    environment.filters |= {"pretty": _pretty, "svg": Markup, "together": _together}
     return environment.get_template("report.html.j2").render(
         **_about(summary),
         css=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
@@ -48,6 +49,7 @@ def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         errors=list(_errors(summary)),
         anatomy=list(_anatomy(summary)),
         facts=list(_facts(summary)),
+        intervals=any(pool.throughput.ci95 for pool in summary.pools),
         units=units,
     )
 
@@ -75,8 +77,8 @@ def _circumstances(summary: Summary) -> Iterator[str]:
         yield units.plural(load["users"], "user")
     rounds = max((pool.rounds for pool in summary.pools), default=0)
     lasting = load.get("duration")
-    each = f" of {units.round_duration(float(lasting))} each" if lasting else ""
-    yield units.plural(rounds, "round") + each
+    of = f" of {units.round_duration(float(lasting))}" if lasting else ""
+    yield units.plural(rounds, "round") + of + (" each" if of and rounds > 1 else "")
     version = summary.environment["server"].get("version")
     if version:
         yield str(version)
@@ -156,7 +158,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         private = ", private to the run" if server.get("private") else ""
         yield "server", f"{server.get('version', 'unknown')}{private}"
         variables = sorted(server.get("variables", {}).items())
-        yield from ((name, _pretty(v)) for name, v in variables if not name.startswith("version"))
+        told = [(name, value) for name, value in variables if not name.startswith("version")]
+        yield from ((name, _with_unit(name, value)) for name, value in told)
     if host:
         memory = units.size(host.get("memory_bytes"))
         yield "machine", f"{host.get('cpus')} CPUs, {memory}, {host.get('platform', '')}"
@@ -165,7 +168,23 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     said = {**experiment.get("load", {}), **experiment.get("options", {})}
     if experiment.get("seed") is not None:
         said["seed"] = experiment["seed"]
-    yield from ((name, _pretty(value)) for name, value in said.items() if value is not None)
+    yield from ((name, _with_unit(name, v)) for name, v in said.items() if v is not None)
+
+
+def _with_unit(name: str, value: Any) -> str:
+    """A setting of the server or the load; both say everything in seconds and bytes."""
+    text = _pretty(value)
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        return text
+    if name.endswith("buffer_pool_size"):
+        return units.size(float(text))
+    return f"{text} s" if name.endswith(("timeout", "duration", "warmup")) else text
+
+
+def _together(text: str) -> str:
+    """A sentence whose numbers are not torn from their units at the end of a line."""
+    text = re.sub(r"(?<=\d) (?=(?:%|[mµ]?s|[KMGT]iB)(?!\w))", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=[<≥]) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
 def _pretty(value: Any) -> str:

@@ -15,6 +15,9 @@ from loadtest.distribution import Distribution
 from loadtest.errors import LoadtestError
 from loadtest.interval import Interval
 
+# Nanoseconds that an interval must have to stand for a second.
+WHOLE = 500_000_000
+
 
 class AnyPlan(Protocol):
     """What is told of a run that is about to begin."""
@@ -76,12 +79,13 @@ class RunProgress:
         self._bar.update(self._task, description=self._title)
 
     def interval(self, interval: Interval) -> None:
-        """Show what the current run measured in the last second."""
-        self._bar.update(
-            self._task,
-            advance=interval.length / 1e9,
-            description=f"{self._title} · {_now(interval)}",
-        )
+        """Show what the current run measured in the last second.
+
+        What ends after the load, or in a bit of a second, says nothing about a rate.
+        """
+        self._bar.advance(self._task, interval.length / 1e9)
+        if interval.period != "drain" and interval.length >= WHOLE:
+            self._bar.update(self._task, description=f"{self._title} · {_now(interval)}")
 
     def end(self, plan: AnyPlan) -> None:
         """The run is over."""
@@ -91,7 +95,8 @@ class RunProgress:
     def failed(self, plan: AnyPlan, error: LoadtestError) -> None:
         """The run measured nothing; the others go on."""
         self._total += plan.seconds
-        self._console.print(f"[red]{plan.pool.name}, round {plan.round}: {escape(str(error))}[/]")
+        text = f"[red]{plan.pool.name}, round {plan.round}: {escape(str(error))}[/]"
+        self._console.print(text, soft_wrap=True, highlight=False)
 
     def _say(self, text: str) -> None:
         if not self._quiet:

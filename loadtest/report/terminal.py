@@ -1,4 +1,4 @@
-"""The table and the verdict at the end of a command, in 80 columns."""
+"""The table, the findings and the verdict at the end of a command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from loadtest.analysis.units import count, percent, rate
-from loadtest.analysis.values import PoolSummary, Summary
+from loadtest.analysis.values import Finding, PoolSummary, Summary
 from loadtest.report.table import bound, interval
 
 _ASCII = str.maketrans({"µ": "u", "–": "-", "≥": ">", "×": "x", "·": "-"})
@@ -18,19 +18,46 @@ _COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "e
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print the pools, what was found and the verdict; no colours or frames in a file or a pipe."""
+    if console.is_terminal:
+        _print(summary, console)
+        return
+    with console.capture() as printed:
+        _print(summary, console)
+    console.out("\n".join(line.rstrip() for line in printed.get().splitlines()), highlight=False)
+
+
+def _print(summary: Summary, console: Console) -> None:
     console.print(_table(summary, console))
     console.print()
-    for pool in summary.pools:
-        for finding in pool.findings:
-            if finding.severity in _STYLES:
-                text = f"{finding.severity}: {pool.name}: {finding.message}"
-                console.print(_text(text, console, _STYLES[finding.severity]))
-    for problem in summary.experiment.get("problems", ()):
-        console.print(_text(f"warning: {problem}", console, "yellow"))
+    _print_findings(summary, console)
     headline, *rest = summary.verdict.text.splitlines()
     console.print(_text(headline, console, "bold green" if summary.verdict.recommended else "bold"))
     for line in rest:
         console.print(_text(line, console))
+
+
+def _print_findings(summary: Summary, console: Console) -> None:
+    """Findings that matter, the serious ones first, in words that are no failure of the tool."""
+    found = [
+        (severity, f"{pool.name}: {finding.message}{_example(pool, finding)}")
+        for severity in _STYLES
+        for pool in summary.pools
+        for finding in pool.findings
+        if finding.severity == severity
+    ]
+    found += [("warning", str(problem)) for problem in summary.experiment.get("problems", ())]
+    if found:
+        console.print("Findings", style="bold")
+    for severity, text in found:
+        console.print(_text(f"- {text}", console, _STYLES[severity]))
+    if found:
+        console.print()
+
+
+def _example(pool: PoolSummary, finding: Finding) -> str:
+    """Of a kind of error, one in its own words."""
+    told = pool.errors.kinds.get(finding.code.removeprefix("errors_"))
+    return f" For example: {' '.join(told.example.split())}" if told and told.example else ""
 
 
 def _table(summary: Summary, console: Console) -> Table:

@@ -53,6 +53,19 @@ def test_of_equals_the_one_with_the_fewest_connections(tmp_path: Path) -> None:
     assert "20+0 gets by with 20 connections." in verdict.text
 
 
+def test_of_equals_with_as_many_connections_the_baseline_is_kept(tmp_path: Path) -> None:
+    runs = [
+        *steady(tmp_path, "default:5+10", _five(696), peak=12, started=1),
+        *steady(tmp_path, "20+0", _five(701), peak=12, started=2),
+    ]
+    verdict = summarize_runs(runs).verdict
+    assert verdict.recommended == "default"
+    assert verdict.text.startswith("Keep default (pool_size=5, max_overflow=10): 696")
+    assert verdict.text.splitlines()[1] == (
+        "As good within the noise: 20+0 (701 per second with 12 connections)."
+    )
+
+
 def test_a_baseline_that_is_best_is_kept(tmp_path: Path) -> None:
     runs = [
         *steady(tmp_path, "20+0", _five(700), started=1),
@@ -122,6 +135,24 @@ def test_pools_that_only_fail_are_not_recommended(tmp_path: Path) -> None:
     summary = summarize_runs(runs)
     assert summary.verdict.recommended is None
     assert "with none of the pools did a request succeed" in summary.verdict.text
+    assert exit_code(summary) == 5
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_run_in_which_nothing_succeeds_says_so_first(tmp_path: Path, busy: bool) -> None:
+    counters = {"requests": 1234, "failures": 1234, "errors.other": 1234, "errors.deadlock": 1}
+    one = interval(counters={**counters, "cpu": SECOND if busy else 0})
+    one.examples |= {"deadlock": "(1213, 'x')", "other": '(1146, "no table\nof that name")'}
+    runs = [run(tmp_path, [one])]
+    first = (
+        "Not one of 1,234 requests succeeded with 20+0 (pool_size=20, max_overflow=0): "
+        '(1146, "no table of that name")'
+    )
+    assert summarize_runs(runs).verdict.text == first
+    runs[0].path.with_suffix(".log").touch()
+    summary = summarize_runs(runs)
+    assert summary.verdict.text == f"{first}\nMore is in Locust's log, runs/20+0-1.log."
+    assert exit_code(summary) == (4 if busy else 0)
 
 
 def test_errors_of_the_recommended_pool_are_told(tmp_path: Path) -> None:

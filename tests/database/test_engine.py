@@ -84,6 +84,10 @@ def test_all_mistakes_in_credentials_are_told_at_once():
         ("mysql+pymysql://user:hush@host", "names no database"),
         ("mysql+pymysql://user:hush@host/", "names no database"),
         ("mysql+pymysql://user:hush€@host/shop", "Latin-1"),
+        ("mysql+pymysql://user:h@hush/x:%y@host:3306/shop", "written as %40 %3A %2F %25"),
+        ("mysql+pymysql://user:h@hush@host/shop", "written as %40 %3A %2F %25"),
+        ("mysql+pymysql://user:h@hush?x@host/shop", "written as %40 %3A %2F %25"),
+        ("mysql+pymysql://user:h@hu sh/shop", "written as %40 %3A %2F %25"),
     ],
 )
 def test_what_is_no_address_is_refused_without_its_password(url, words):
@@ -91,6 +95,22 @@ def test_what_is_no_address_is_refused_without_its_password(url, words):
         database_url(url)
     assert words in str(refused.value)
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("user:p%40%3A%2F%25@db-1.example_net:3306/shop", "db-1.example_net"),
+        ("user@cloud:p@host/shop", "host"),
+        ("user@host/shop", "host"),
+        ("user:p@[fe80::1%25eth0]:3306/shop", "fe80::1%25eth0"),
+        ("user:p@host/shop?init_command=SET @a=1", "host"),
+        ("/shop?unix_socket=/run/mysqld.sock", None),
+    ],
+)
+def test_addresses_with_signs_where_they_may_be(url, host):
+    found = database_url(f"mysql+pymysql://{url}")
+    assert (found.host, found.database) == (host, "shop")
 
 
 @pytest.mark.parametrize("driver", ["mysql+pymysql", "mariadb+pymysql"])

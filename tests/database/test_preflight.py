@@ -169,6 +169,22 @@ def test_an_error_of_another_kind_is_told_without_the_password():
     )
 
 
+def test_a_missing_right_is_told_with_all_that_are_needed():
+    url = make_url(f"mysql+pymysql://u:{SECRET}@h/shop")
+    denied = "DROP command denied to user 'u'@'h' for table `shop`.`loadtest_hot_article`"
+    assert str(explained(OperationalError(1142, denied), url)) == (
+        "user 'u' of the database at h:3306 may not DROP there: a scenario's tables need the "
+        "rights CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES on 'shop'"
+    )
+
+
+def test_both_ways_of_naming_a_database_are_named():
+    told = str(explained(OperationalError(2003, "no"), make_url("mysql+pymysql://h/d")))
+    assert told.endswith(
+        "Without --database-url and LOADTEST_DATABASE_URL a private MariaDB is started"
+    )
+
+
 def test_a_url_without_a_host_means_this_machine():
     told = explained(OperationalError(2003, "no"), make_url("mysql+pymysql:///d"))
     assert "no database answers at localhost:3306" in str(told)

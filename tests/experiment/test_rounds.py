@@ -12,6 +12,7 @@ from loadtest.errors import LoadtestError
 from loadtest.experiment import rounds
 from loadtest.experiment.run import Database, Plan
 from loadtest.interval import Interval
+from loadtest.results import new_folder
 
 DATABASE = Database(make_url("mysql+pymysql://me:s3cr3t@127.0.0.1:9/x"), private=False)
 
@@ -144,6 +145,38 @@ def test_when_a_later_run_fails_the_others_go_on(
         "begin 3+0 1",
         "end 3+0 1",
     ]
+
+
+def test_latest_points_at_results_once_there_are_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = new_folder(tmp_path, "test", latest=False)
+    before: list[bool] = []
+
+    def run(plan: Plan, at: Database, folder: Path, watch: Any) -> None:
+        before.append((tmp_path / "latest").exists())
+        plan.file_in(folder).touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rounds, "run", run)
+    assert not rounds.run_all(experiment("1+0"), DATABASE, folder, Notes())
+
+    assert before == [False]
+    assert (tmp_path / "latest").resolve() == folder
+
+
+def test_a_run_that_fails_at_its_start_is_not_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: Any) -> None:
+        raise LoadtestError("no")
+
+    monkeypatch.setattr(rounds, "run", run)
+    folder = new_folder(tmp_path, "test", latest=False)
+    with pytest.raises(LoadtestError):
+        rounds.run_all(experiment("1+0"), DATABASE, folder, Notes())
+
+    assert not (tmp_path / "latest").is_symlink()
 
 
 def test_an_interrupt_ends_the_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

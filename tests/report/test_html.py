@@ -1,5 +1,6 @@
 """The page: self-contained, escaped, complete."""
 
+import html
 import json
 import re
 from html.parser import HTMLParser
@@ -110,7 +111,8 @@ def test_an_invalid_pool_is_said_on_top(tmp_path: Path) -> None:
     text = (tmp_path / "report.html").read_text()
     banner = text[text.index('role="alert"') : text.index('class="verdict')]
     assert "Part of this measurement is not valid" in banner
-    assert "<b>20+0:</b> The load generator used 90 % of its core or more in 100 %" in banner
+    used = "<b>20+0:</b> The load generator used 90\xa0% of its core or more in 100\xa0%"
+    assert used in banner
     assert "create_engine" not in text
     assert "20+0<small>not valid</small></th>" in text
     assert "<h3>5+10 does 700 requests per second</h3>" in text
@@ -121,6 +123,45 @@ def test_lower_bounds_are_marked(tmp_path: Path) -> None:
     run(tmp_path, parts)
     render([tmp_path], tmp_path)
     assert "<td>≥ 1.90 s</td>" in (tmp_path / "report.html").read_text()
+
+
+def test_a_number_is_not_torn_from_its_unit_in_a_sentence(text: str) -> None:
+    prose = re.findall(
+        r"<(?:p|li|h3|figcaption)\b(?! class=.subtitle).*?</(?:p|li|h3|figcaption)>",
+        text,
+        flags=re.S,
+    )
+    assert sum("\xa0%" in sentence for sentence in prose) > 2
+    torn = r"\d (%|m?s\b|µs)|(<|&lt;|≥) \d"
+    assert [sentence for sentence in prose if re.search(torn, html.unescape(sentence))] == []
+
+
+def test_one_round_has_no_interval_to_explain(tmp_path: Path, text: str) -> None:
+    steady(tmp_path, "20+0", [700])
+    render([tmp_path], tmp_path)
+    one = (tmp_path / "report.html").read_text()
+    assert "300 users · 1 round of 5 s · " in one
+    assert "stands its 95" not in one
+    assert "95 % interval" not in one.replace("\xa0", " ")
+    assert "stands its 95" in text
+
+
+def test_what_the_server_and_the_load_were_told_has_units(tmp_path: Path) -> None:
+    variables = {
+        "innodb_buffer_pool_size": "134217728",
+        "innodb_lock_wait_timeout": "50",
+        "thread_cache_size": "151",
+        "max_connections": "4000",
+    }
+    server = {"version": "11", "private": True, "variables": variables}
+    run(tmp_path, [interval(counters={"requests": 9})], server=server)
+    render([tmp_path], tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+    assert facts["innodb_buffer_pool_size"] == "128 MiB"
+    assert facts["innodb_lock_wait_timeout"] == "50 s"
+    assert (facts["duration"], facts["warmup"]) == ("5 s", "1 s")
+    assert (facts["thread_cache_size"], facts["max_connections"]) == ("151", "4000")
 
 
 def test_settings_beyond_the_sizes_are_shown_where_they_differ(tmp_path: Path) -> None:

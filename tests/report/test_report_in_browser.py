@@ -30,6 +30,8 @@ def test_it_fits_asks_for_nothing_and_complains_of_nothing(
     assert requests == [report]
     assert complaints == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for command in page.locator(".small pre").all():
+        assert command.evaluate("box => box.scrollWidth <= box.clientWidth")
     for figure in page.locator("figure svg").all():
         box = figure.bounding_box()
         assert box is not None

@@ -50,6 +50,33 @@ def test_where_only_ascii_can_be_written_nothing_else_is(summary: Summary) -> No
     assert b" us " in raw.getvalue()
 
 
+def test_in_a_pipe_no_line_ends_in_blanks_or_is_broken(summary: Summary) -> None:
+    file = io.StringIO()
+    print_summary(summary, Console(file=file, width=1000))
+    lines = file.getvalue().splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert [line for line in summary.verdict.text.splitlines() if line not in lines] == []
+
+
+def test_findings_are_of_a_pool_and_look_like_no_failure_of_the_tool(tmp_path: Path) -> None:
+    one = interval(
+        counters={"requests": 100, "failures": 5, "errors.other": 5, "errors.deadlock": 1}
+    )
+    one.examples |= {"other": '(1146, "no table\nof that name")', "deadlock": "(1213, 'x')"}
+    run(tmp_path, [one], "20+0")
+    many = interval(counters={"requests": 100, "failures": 50, "errors.deadlock": 50})
+    run(tmp_path, [many], "5+10", started=2_000_000_000)
+    file = io.StringIO()
+    print_summary(render([tmp_path], tmp_path), Console(file=file, width=1000))
+    text = file.getvalue()
+    serious, notable = text.index("- 5+10: 50 % of requests failed"), text.index("- 20+0: 5.0 % of")
+    assert text.index("\nFindings\n") < serious < notable
+    assert 'For example: (1146, "no table of that name")\n' in text
+    assert "1213" not in text
+    assert "error: " not in text
+    assert "warning: " not in text
+
+
 def test_brackets_in_names_are_no_markup(tmp_path: Path) -> None:
     one = run(tmp_path, [interval(counters={"requests": 9, "cpu": SECOND})])
     one.path.write_text(one.path.read_text().replace('"name":"20+0"', '"name":"[red]a[/x]"'))

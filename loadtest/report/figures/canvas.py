@@ -88,10 +88,15 @@ def rows(names: Sequence[str], legend: Sequence[str] = ()) -> tuple[Figure, Axes
     return figure, axes
 
 
-def stacked(figure: Figure, axes: Axes, parts: Mapping[str, Sequence[float]]) -> None:
-    """A bar in each row, made of parts, and a legend that names the parts."""
+def stacked(
+    figure: Figure,
+    axes: Axes,
+    parts: Mapping[str, Sequence[float]],
+    shades: Sequence[str] = PARTS,
+) -> None:
+    """A bar in each row, made of parts with these colours, and a legend that names the parts."""
     ends = [0.0] * max(len(values) for values in parts.values())
-    for (name, values), shade in zip(parts.items(), cycle(PARTS), strict=False):
+    for (name, values), shade in zip(parts.items(), cycle(shades), strict=False):
         places = range(len(values))
         axes.barh(places, values, left=ends, height=0.56, color=shade, label=name, lw=0)
         ends = [end + value for end, value in zip(ends, values, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.settings import most_connections
 from loadtest.analysis.units import count
-from loadtest.analysis.values import PoolSummary, Summary
+from loadtest.analysis.values import Summary
 from loadtest.report.figures import levels
 from loadtest.report.figures.drawing import Drawing, each, every
 from loadtest.report.figures.svg import INK, to_svg
@@ -42,10 +42,11 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         f"connections reach {peaks}; users waiting at most "
         + every(shown, lambda pool: count(pool.connections.waiting_peak)),
         help=HELP,
-        svg=to_svg(levels.panels(lines, summary, STYLES, limit), "connections"),
+        svg=to_svg(levels.panels(lines, summary, STYLES, _limits(measurements)), "connections"),
     )
 
 
-def limit(pool: PoolSummary) -> int | None:
-    """The most connections that one process may open."""
-    return most_connections(pool.pool)
+def _limits(measurements: Measurements) -> list[int | None]:
+    """The most connections that all processes of each pool may open."""
+    most = [(most_connections(pool.settings), pool.processes) for pool in measurements.pools]
+    return [None if limit is None else limit * processes for limit, processes in most]

@@ -21,6 +21,8 @@ HELP = (
     "throughput; the table of errors has the numbers."
 )
 KINDS = 6
+# A bar across the whole figure for one error in a thousand would cry wolf.
+SMALLEST_AXIS = 0.01
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
@@ -70,10 +72,11 @@ def _figure(shown: Sequence[PoolSummary]) -> Figure:
     figure, axes = canvas.rows([pool.name for pool in shown], list(values))
     canvas.stacked(figure, axes, values)
     totals = [sum(parts) for parts in zip(*values.values(), strict=True)]
+    end = max(*totals, SMALLEST_AXIS)
     for row, total in enumerate(totals):
-        canvas.write(axes, total + 0.012 * max(totals), row, percent(total))
-    axes.set_xlim(0, max(totals))
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+        canvas.write(axes, total + 0.012 * end, row, percent(total))
+    axes.set_xlim(0, end)
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(x)))
     canvas.grid(axes, "x")
     canvas.name_x(axes, "share of requests that failed")

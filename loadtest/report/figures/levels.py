@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from loadtest.analysis.measured import Measurements
 from loadtest.analysis.timeline import Timeline, timeline
 from loadtest.analysis.units import count
 from loadtest.analysis.units import level as as_level
-from loadtest.analysis.values import PoolSummary, Summary
+from loadtest.analysis.values import Summary
 from loadtest.report.figures import canvas
 from loadtest.report.figures.svg import INK
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Styles = Mapping[str, tuple[str, dict[str, Any]]]
 """The levels to draw: what each is called and how its line looks."""
 
-Limit = Callable[[PoolSummary], int | None]
 # Most pools have neither for most of the time, and a line at zero would only hide the others.
 QUIET_AT_ZERO = ("idle", "overflow", "row_lock_waiters")
 
@@ -34,9 +33,12 @@ def lines(measurements: Measurements, styles: Styles) -> dict[int, Timeline]:
 
 
 def panels(
-    lines: Mapping[int, Timeline], summary: Summary, styles: Styles, limit_of: Limit
+    lines: Mapping[int, Timeline],
+    summary: Summary,
+    styles: Styles,
+    limits: Sequence[int | None] = (),
 ) -> Figure:
-    """The figure. limit_of: the most that a level can be, drawn as a dotted line."""
+    """The figure. limits: the most that a level can be with each pool, drawn as a dotted line."""
     figure, rows = canvas.panels(len(lines), 1.2, left=0.5, right=1.3, gap=0.3)
     highest = max(level.max() for line in lines.values() for level in line.levels.values())
     top = 1.6 * max(float(highest), 1.0)
@@ -48,7 +50,7 @@ def panels(
         axes.set_xlim(first, last)
         _shade_what_does_not_count(axes, line)
         _draw_levels(axes, line, canvas.colour(number), styles)
-        limit = limit_of(pool)
+        limit = limits[number] if limits else None
         if limit is not None and limit <= top:
             axes.axhline(limit, color=INK, lw=0.9, ls=(0, (1, 2)))
         canvas.write(axes, 0, 1.1, pool.name, transform=axes.transAxes, weight="bold")

@@ -21,6 +21,8 @@ HELP = (
     "database. Connecting and pinging are spread over all checkouts, of which most need neither."
 )
 PHASES = ("waiting", "connecting", "pinging", "holding")
+# Each has its colour in every report, whichever others are shown.
+_SHADES = dict(zip(PHASES, canvas.PARTS, strict=False))
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
@@ -63,7 +65,8 @@ def _figure(parts: Mapping[str, Mapping[str, float]]) -> Figure:
     # A phase that nobody could see takes no place in the legend either.
     shown = [p for p in PHASES if any(part[p] > 0.002 * max(totals) for part in parts.values())]
     figure, axes = canvas.rows(list(parts), shown)
-    canvas.stacked(figure, axes, {p: [part[p] for part in parts.values()] for p in shown})
+    bars = {phase: [part[phase] for part in parts.values()] for phase in shown}
+    canvas.stacked(figure, axes, bars, [_SHADES[phase] for phase in shown])
     for row, total in enumerate(totals):
         canvas.write(axes, total + 0.012 * max(totals), row, duration(total))
     axes.set_xlim(0, max(totals))

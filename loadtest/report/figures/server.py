@@ -38,5 +38,5 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         alt="Sessions connected to the database, running, and waiting for row locks, and the "
         f"server's processors in use, over time. On average run {said}",
         help=HELP,
-        svg=to_svg(levels.panels(lines, summary, STYLES, lambda _: None), "server"),
+        svg=to_svg(levels.panels(lines, summary, STYLES), "server"),
     )

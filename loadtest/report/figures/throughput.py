@@ -21,6 +21,7 @@ HELP = (
     "Each dot is a round, the upright line their mean, the bar its 95 % interval. Bars far apart "
     "are a difference; where bars meet, the comparison pairs the rounds and tells more."
 )
+HELP_OF_ONE = "The upright line is what the one round did; without others there is no interval."
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
@@ -33,7 +34,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         title=_title(shown),
         alt="Successful requests per second: "
         + every(shown, lambda pool: rate(pool.throughput.per_second)),
-        help=HELP,
+        help=HELP if any(pool.throughput.ci95 for pool in shown) else HELP_OF_ONE,
         svg=to_svg(_figure(measurements, summary), "throughput"),
     )
 

@@ -1,0 +1,101 @@
+"""Looks at a scenario as Locust will, in a process of its own: the command never imports Locust.
+
+An experiment comes in on standard input; the last line out is a list of what is wrong, as JSON.
+"""
+
+from __future__ import annotations
+
+from locust import argument_parser
+from locust.util.load_locustfile import load_locustfile
+
+import json
+import re
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from loadtest.config import Experiment
+from loadtest.experiment.run import Plan
+from loadtest.load import PoolUser
+from loadtest.results import as_typed
+
+
+def problems(experiment: Experiment) -> list[str]:
+    """What keeps this scenario from running with these options and user classes."""
+    before = _options(argument_parser.get_parser())
+    try:
+        classes, _ = load_locustfile(str(experiment.scenario.absolute()))
+    except (Exception, SystemExit) as error:
+        return [_at_import(error, experiment.scenario)]
+    parser = argument_parser.get_parser()
+    own = {name: action for name, action in _options(parser).items() if name not in before}
+    wrong = [*_wrong_users(experiment, classes), *_wrong_options(experiment, own)]
+    return wrong or list(_refused(experiment, parser))
+
+
+def _options(parser: Any) -> dict[str, Any]:
+    """The long options of a parser by their names in Python."""
+    flags = ((flag, action) for action in parser._actions for flag in action.option_strings)
+    return {_name(flag): action for flag, action in flags if flag.startswith("--")}
+
+
+def _name(flag: str) -> str:
+    return flag.rpartition("/")[2].lstrip("-").replace("-", "_")
+
+
+def _at_import(error: BaseException, scenario: Path) -> str:
+    """What an import ended with, and the last place of it in the user's own files."""
+    file, line, folder = str(scenario), 0, scenario.absolute().parent
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_relative_to(folder) and "site-packages" not in path.parts:
+            file, line = frame.filename, frame.lineno or 0
+    if isinstance(error, SyntaxError):
+        file, line = error.filename or file, error.lineno or line
+        error = SyntaxError(error.msg)
+    place = f"{as_typed(Path(file))}, line {line}" if line else as_typed(Path(file))
+    return f"{place}: {type(error).__name__}: {error}"
+
+
+def _wrong_users(experiment: Experiment, classes: Mapping[str, type]) -> Iterator[str]:
+    scenario = as_typed(experiment.scenario)
+    chosen = experiment.user_classes or tuple(classes)
+    missing = [name for name in chosen if name not in classes]
+    if missing:
+        there = ", ".join(classes) or "none"
+        yield f"{scenario} has no user class {', '.join(missing)}; there are: {there}"
+    elif not any(issubclass(classes[name], PoolUser) for name in chosen):
+        yield f"{scenario} has no PoolUser: derive its users from loadtest.load.PoolUser"
+
+
+def _wrong_options(experiment: Experiment, own: Mapping[str, Any]) -> Iterator[str]:
+    scenario = as_typed(experiment.scenario)
+    for name, value in experiment.options.items():
+        action = own.get(name.replace("-", "_"))
+        if action is None:
+            known = f"its options are {', '.join(own)}" if own else "it has none"
+            yield f"{scenario} has no option {name}; {known}"
+        elif action.nargs == 0 and not isinstance(value, bool):
+            yield f"{scenario}: option {name}: {value!r} is neither true nor false"
+
+
+def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
+    """What Locust's own parser says of the run's arguments."""
+
+    def refuse(message: str) -> None:
+        raise ValueError(message)
+
+    parser.error = refuse
+    try:
+        parser.parse_args(Plan(experiment, experiment.pool[0], 1).arguments())
+    except ValueError as error:
+        message = re.sub(r"^argument (\S+): ", lambda m: f"option {_name(m[1])}: ", str(error))
+        yield f"{as_typed(experiment.scenario)}: {message}"
+
+
+if __name__ == "__main__":
+    answer, sys.stdout = sys.stdout, sys.stderr  # whatever a scenario prints is no answer
+    found = problems(Experiment.model_validate_json(sys.stdin.read()))
+    print(json.dumps(found), file=answer)

@@ -1,0 +1,57 @@
+"""An experiment from its first check to its last run, whoever may want it to end before."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from loadtest.config import Experiment
+from loadtest.errors import UsageError
+from loadtest.experiment.rounds import check, database, plans, run_all
+from loadtest.report.progress import RunProgress
+from loadtest.results import new_folder
+
+
+def conduct(
+    experiment: Experiment, database_url: str, results: Path, console: Console, *, quiet: bool
+) -> tuple[Path, bool]:
+    """Do all runs; the folder with their results, and whether nobody ended them before.
+
+    Raises UsageError, and KeyboardInterrupt if they were ended before there was any result; then
+    no folder is left.
+    """
+    with _sigterm_as_ctrl_c():
+        check(experiment)
+        if not (database_url or quiet):
+            console.print("[dim]No database given: starting a private MariaDB[/]")
+        with database(database_url, experiment) as at:
+            folder = new_folder(results, experiment.name, latest=False)
+            try:
+                with RunProgress(console, list(plans(experiment)), quiet=quiet) as progress:
+                    complete = run_all(experiment, at, folder, progress)
+                if not complete and not any(folder.glob("runs/*.jsonl")):
+                    raise KeyboardInterrupt
+            except (UsageError, KeyboardInterrupt):
+                shutil.rmtree(folder)
+                raise
+    return folder, complete
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Who is ended in good order, by a job's time limit for example, leaves a report too."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

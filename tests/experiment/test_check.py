@@ -1,0 +1,109 @@
+"""A scenario is looked at before anything is started: what is wrong with it is told at once."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.config import Experiment, parse_pool
+from loadtest.errors import UsageError
+from loadtest.experiment.rounds import check
+from loadtest.results import as_typed
+from tests.conftest import ROOT
+
+HOT_ROW = ROOT / "scenarios" / "hot_row.py"
+USERS = """
+from locust import User, events, task
+from loadtest.load import PoolUser
+
+class Ours(PoolUser):
+    @classmethod
+    def add_options(cls, group):
+        group.add_argument("--kind", choices=["a", "b"], default="a")
+        group.add_argument("--fast", action="store_true")
+
+class Theirs(User):
+    pass
+
+@events.init_command_line_parser.add_listener
+def more(parser):
+    parser.add_argument("--locusts-way", type=float, default=1.0)
+"""
+
+
+def experiment(scenario: Path, **more: Any) -> Experiment:
+    pools = (parse_pool("poolclass=NullPool"), parse_pool("5+10"))
+    return Experiment(name="test", scenario=scenario, pool=pools, **more)
+
+
+def problems(scenario: Path, **more: Any) -> list[str]:
+    """What is wrong with a scenario, without its folder."""
+    with pytest.raises(UsageError) as refused:
+        check(experiment(scenario, **more))
+    folder = f"{as_typed(scenario.parent)}/"
+    return [text.replace(folder, "") for text in refused.value.problems]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.py"
+    path.write_text(USERS)
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("scenarios/*.py")), ids=lambda path: path.stem)
+def test_the_scenarios_that_come_with_the_tool_are_sound(path: Path) -> None:
+    check(experiment(path))
+
+
+def test_options_are_taken_whoever_added_them(written: Path) -> None:
+    options: dict[str, Any] = {"kind": "b", "fast": True, "locusts-way": 2}
+    check(experiment(written, options=options, user_classes=("Ours",)))
+    check(experiment(written, options={"fast": False}))
+
+
+def test_all_unknown_options_are_told_with_the_known_ones() -> None:
+    found = problems(HOT_ROW, options={"hot_rowz": 80, "users": 5, "hot_rows": 3, "round": False})
+    names = ("hot_rowz", "users", "round")
+    known = "its options are hot_rows, hot_work"
+    assert found == [f"hot_row.py has no option {name}; {known}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"locusts_way": "many"}, "option locusts_way: invalid float value: 'many'"),
+        ({"locusts_way": True}, "option locusts_way: expected one argument"),
+        ({"kind": "c"}, "option kind: invalid choice: 'c' (choose from 'a', 'b')"),
+        ({"fast": "true"}, "option fast: 'true' is neither true nor false"),
+    ],
+)
+def test_values_of_another_type_are_told(
+    written: Path, options: dict[str, Any], problem: str
+) -> None:
+    assert problems(written, options=options) == [f"shop.py: {problem}"]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("import os\nx = = 3\n", "shop.py, line 2: SyntaxError: invalid syntax"),
+        ("\n\nimport no_such", "shop.py, line 3: ModuleNotFoundError: No module named 'no_such'"),
+        ("print('[1]')\nimport helper\n", "helper.py, line 2: KeyError: 'x'"),
+        ("raise SystemExit('set SHOP first')", "shop.py, line 1: SystemExit: set SHOP first"),
+        ("import os\nos._exit(3)", "shop.py ends the process that imports it."),
+        ("", "shop.py has no PoolUser: derive its users from loadtest.load.PoolUser"),
+    ],
+)
+def test_what_cannot_run_is_told_with_its_place(tmp_path: Path, content: str, problem: str) -> None:
+    (tmp_path / "helper.py").write_text("def f():\n    raise KeyError('x')\nf()\n")
+    (tmp_path / "shop.py").write_text(content)
+    assert problems(tmp_path / "shop.py") == [problem]
+
+
+def test_users_that_are_chosen_must_be_there_and_ask_for_connections(written: Path) -> None:
+    assert problems(written, user_classes=("Ours", "Others")) == [
+        "shop.py has no user class Others; there are: Ours, Theirs"
+    ]
+    (problem,) = problems(written, user_classes=("Theirs",))
+    assert problem.startswith("shop.py has no PoolUser")

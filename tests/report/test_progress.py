@@ -1,0 +1,44 @@
+"""What is shown while a run goes on."""
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from loadtest.config import Experiment, LoadConfig, parse_pool
+from loadtest.errors import LoadtestError
+from loadtest.experiment.run import Plan
+from loadtest.report.progress import RunProgress
+from tests.analysis.builders import MILLISECOND, SECOND, interval
+
+POOL = parse_pool("20+0")
+LOAD = LoadConfig(users=3, warmup=0, duration=2)
+PLAN = Plan(Experiment(name="x", scenario=Path("x.py"), load=LOAD, pool=(POOL,)), POOL, 1)
+
+
+def shown(*seconds: tuple[int, int, str]) -> str:
+    """The progress line after intervals of so many requests, nanoseconds and this period."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=200)
+    progress = RunProgress(console, [PLAN], quiet=False)
+    progress.begin(PLAN)
+    for number, length, period in seconds:
+        counters = {"requests": number}
+        progress.interval(interval(counters=counters, length=length, period=period, wait=[3]))  # type: ignore[arg-type]
+    return str(progress._bar.tasks[0].description)
+
+
+def test_the_rate_is_of_a_second_however_long_it_was() -> None:
+    assert shown((230, SECOND, "measured")) == "1/1 20+0 · 230/s · wait p95 3.00 ms · overflow 0"
+    assert " 200/s " in shown((220, 1100 * MILLISECOND, "warmup"))
+
+
+def test_a_bit_of_a_second_says_nothing_about_a_rate() -> None:
+    whole = (230, SECOND, "measured")
+    assert " 230/s " in shown(whole, (9, 10 * MILLISECOND, "measured"))
+    assert " 230/s " in shown(whole, (865, SECOND, "drain"))
+
+
+def test_a_failed_run_is_one_line_in_a_file() -> None:
+    console = Console(file=io.StringIO(), width=40)
+    RunProgress(console, [PLAN], quiet=False).failed(PLAN, LoadtestError("no" * 60))
+    assert console.file.getvalue() == f"20+0, round 1: {'no' * 60}\n"  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ BUSY_SERVER = 0.80
 ROOM_LOCKED = 0.20
 ROOM_SERVER = 0.60
 CONNECTING = 0.20
+REOPENED = 2.0
 
 
 def pool_bound(pool: PoolRuns) -> Iterator[Finding]:
@@ -68,11 +69,15 @@ def database_bound(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def connect_bound(pool: PoolRuns) -> Iterator[Finding]:
-    """A good part of the requests' time goes into opening connections."""
+    """A good part of the requests' time goes into opening connections, again and again.
+
+    A pool that opens each of its connections once is only filling.
+    """
     connecting = pool.spent("connect", "reconnect")
     working = pool.spent("request", "failed_request")
-    opened = pool.counters["opened"]
-    if not working or connecting < CONNECTING * working or opened < 2:
+    opened, peak = pool.counters["opened"], pool.peak("open") or 1
+    filling = opened < REOPENED * peak * len(pool.rounds)
+    if filling or not working or connecting < CONNECTING * working:
         return
     yield Finding(
         code="connect_bound",
@@ -94,7 +99,7 @@ def server_cpu(pool: PoolRuns) -> float | None:
     """The share of its machine's processors that the server used; None unless it was local."""
     used = pool.server_rate("cpu")
     cpus = pool.header.get("host", {}).get("cpus")
-    return used / SECOND / cpus if used is not None and cpus else None
+    return used / SECOND / cpus if used and cpus else None
 
 
 def _room(cpu: float | None, locked: float) -> str:

@@ -145,8 +145,9 @@ class PoolRuns:
         return _mean_level(asked, gauge) if asked else None
 
     def server_rate(self, counter: str) -> float | None:
-        """How much a counter of the server rose in a second; None if it is not known."""
-        asked = [r.server for r in self.rounds if counter in r.server.counters]
+        """How much a counter of the server rose in a second; None if it was not asked."""
+        # A counter that did not rise is not in the file.
+        asked = [r.server for r in self.rounds if r.server.length]
         length = sum(interval.length for interval in asked)
         total_ = sum(interval.counters[counter] for interval in asked)
         return total_ * SECOND / length if length else None

@@ -25,25 +25,31 @@ def truncation(values: Sequence[float]) -> int:
     """How many values at the start to leave out by MSER-5; all but half at most."""
     batches = np.array(values[: len(values) // BATCH * BATCH], dtype=float).reshape(-1, BATCH)
     means = batches.mean(axis=1)
-    errors = [np.var(means[left_out:]) / (len(means) - left_out) for left_out in _starts(means)]
-    return BATCH * int(np.argmin(errors)) if errors else 0
+    if not len(means):
+        return 0
+    errors = [
+        np.var(means[left_out:]) / (len(means) - left_out) for left_out in range(_most(values) + 1)
+    ]
+    return BATCH * int(np.argmin(errors))
 
 
-def _starts(means: Sequence[float]) -> range:
-    return range(len(means) // 2 + 1)
+def _most(values: Sequence[float]) -> int:
+    """The most batches that may be left out."""
+    return len(values) // BATCH // 2
 
 
 def unsettled(pool: PoolRuns) -> Iterator[Finding]:
     """Runs of 30 s and more whose beginning is unlike the rest."""
     for round_ in pool.rounds:
         values = _per_second(round_)
-        if round_.seconds < LEAST_SECONDS or not any(values):
+        # A run of 30 seconds measures some milliseconds less.
+        if round(round_.seconds) < LEAST_SECONDS or not any(values):
             continue
         left_out = truncation(values)
         change = float(np.mean(values[left_out:]) / np.mean(values)) - 1
         if not left_out or abs(change) < NOTABLE:
             continue
-        settled = 2 * left_out + BATCH < len(values)
+        settled = left_out < BATCH * _most(values)
         differs = f"{percent(abs(change))} {'higher' if change > 0 else 'lower'}"
         yield Finding(
             code="unsettled",

@@ -111,6 +111,7 @@ class PrivateServer:
             installer,
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
+            f"--tmpdir={self.folder}",  # in /tmp two that start at once remove each other's tables
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ]

@@ -7,6 +7,7 @@ import pytest
 from loadtest.analysis.measured import gather
 from loadtest.analysis.summary import summarize_pool, summarize_runs
 from loadtest.analysis.values import Finding, PoolSummary
+from loadtest.interval import Gauge
 from loadtest.results import Run
 from tests.analysis.builders import SECOND, interval, run, steady
 
@@ -118,6 +119,36 @@ def test_connections_that_were_never_needed_are_told(tmp_path: Path) -> None:
     assert not _found(run(tmp_path, parts, "200+200"))
     assert not _found(run(tmp_path, parts, "100+inf"))
     assert not _found(run(tmp_path, parts, "poolclass=NullPool"))
+
+
+@pytest.mark.parametrize(
+    ("checked_out", "in_use", "held", "found"),
+    [
+        # The pool's count, read once a second, is below what was in use on average.
+        ((4, 4, 4), (12, 4), 12_000, False),
+        # NullPool counts nothing.
+        ((0, 0, 0), (20, 20), 20_000, False),
+        # Taken past the measuring, or before it.
+        ((10, 10, 10), (5, 5), 5_000, True),
+        # Measured, but not given back.
+        ((10, 10, 10), (10, 10), 0, True),
+    ],
+)
+def test_connections_that_the_pool_counts_are_compared_with_holds_that_ended(
+    tmp_path: Path,
+    checked_out: tuple[int, ...],
+    in_use: tuple[int, int],
+    held: int,
+    found: bool,
+) -> None:
+    mean, last = in_use
+    parts = [
+        interval(second, counters={"requests": 9}, gauges={"checked_out": level}, hold=[held])
+        for second, level in enumerate(checked_out)
+    ]
+    for part in parts:
+        part.gauges["in_use"] = Gauge(mean * SECOND, 0, 2 * mean, last)
+    assert ("connections_unaccounted" in _found(run(tmp_path, parts))) == found
 
 
 def test_runs_under_different_loads_are_told(tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""A database that is the bottleneck: by its row locks, or by its processors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from loadtest.interval import SERVER
+from tests.analysis.builders import SECOND, interval, run
+from tests.findings.runs import Found, found, found_in
+
+
+def _counting(folder: Path, url: URL, rows: int) -> Found:
+    load = "-u 40 -r 40 -t 4s --warmup 1s --pool-size 15 --max-overflow 0"
+    return found_in(folder, url, "counter.py", run=f"{load} --rows {rows}")["run"]
+
+
+@pytest.mark.database
+def test_connections_that_wait_for_one_row_are_the_databases_queue(
+    tmp_path: Path, url: URL
+) -> None:
+    findings = _counting(tmp_path, url, 1)
+    evidence = findings["database_bound"].evidence
+    assert evidence["locked"] > 0.7
+    assert 14 < evidence["in_use"] <= 15
+    assert "waiting for row locks" in findings["database_bound"].message
+    # The pool is full and users wait for it, and yet a larger one would not help.
+    assert "pool_bound" not in findings
+
+
+@pytest.mark.database
+def test_connections_with_rows_of_their_own_are_not(tmp_path: Path, url: URL) -> None:
+    findings = _counting(tmp_path, url, 1000)
+    assert "database_bound" not in findings
+    assert findings["pool_bound"].evidence["locked"] < 0.2
+
+
+@pytest.mark.parametrize(("cpu", "busy"), [(1.59, False), (1.6, True)])
+def test_a_server_that_uses_four_fifths_of_its_processors_is(
+    tmp_path: Path, cpu: float, busy: bool
+) -> None:
+    # By hand: how much it gets of a real machine is up to the other processes there.
+    parts = [
+        interval(counters={"requests": 9}, gauges={"in_use": 9}),
+        interval(process=SERVER, counters={"cpu": int(cpu * SECOND)}),
+    ]
+    findings = found(run(tmp_path, parts))
+    assert ("database_bound" in findings) == busy
+    if busy:
+        assert findings["database_bound"].evidence["server_cpu"] == 0.8
+        assert "80 % of the machine's processors" in findings["database_bound"].message

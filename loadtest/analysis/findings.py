@@ -115,6 +115,7 @@ REMARKS: tuple[Rule, ...] = (
     sizes.overflow_churn,
     sizes.exceeds_server,
     sizes.never_needed,
+    gate.short_requests,
     gate.clock_steps,
     gate.little_headroom,
     steady.unsettled,

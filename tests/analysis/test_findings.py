@@ -172,3 +172,26 @@ def test_findings_are_part_of_the_summary(tmp_path: Path) -> None:
             },
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("lag", "request_time", "code", "valid"),
+    [
+        (3, 20, "generator_lag", False),
+        (3, 40, None, True),
+        (1, 5, "short_requests", True),
+        (1, 20, None, True),
+    ],
+)
+def test_a_late_event_loop_is_told_by_how_much_of_a_request_it_is(
+    tmp_path: Path, lag: int, request_time: int, code: str | None, valid: bool
+) -> None:
+    parts = [
+        interval(
+            counters={"requests": 1000}, generator_lag=[lag] * 100, request=[request_time] * 1000
+        )
+    ]
+    pool = _summary(run(tmp_path, parts))
+    codes = {finding.code for finding in pool.findings} & {"generator_lag", "short_requests"}
+    assert codes == ({code} if code else set())
+    assert pool.valid == valid

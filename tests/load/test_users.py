@@ -22,7 +22,7 @@ from greenlet import getcurrent
 from sqlalchemy import URL, select, text
 from sqlalchemy.exc import InvalidRequestError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from loadtest.config import PoolConfig
 from loadtest.load import PoolUser
@@ -148,6 +148,19 @@ def test_an_error_passes_is_counted_by_kind_and_leaves_nothing_behind(scene: Sce
         assert session.scalars(select(Row.id)).all() == [1]
 
 
+def test_a_session_within_a_session_leaves_nothing_behind(scene: Scene) -> None:
+    with scene.user.session("outer") as outer:
+        with scene.user.session("inner") as inner:
+            assert inner is outer
+            inner.get_one(Row, 1)
+        assert scene.checked_out == 0
+        outer.get_one(Row, 1)
+
+    assert scene.checked_out == 0
+    assert not scene.target.parent.registry.has()
+    assert [request["name"] for request in scene.requests] == ["inner", "outer"]
+
+
 def test_a_checkout_that_times_out_is_a_pool_timeout(scene: Scene) -> None:
     def wait() -> None:
         with scene.user.session("wait") as session:
@@ -186,10 +199,10 @@ def test_a_lost_connection_is_an_error_of_its_kind_and_the_next_task_has_a_new_o
 def test_an_error_while_the_session_is_closed_is_a_failure_too(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> None:
+    def refuse(session: Session) -> None:
         raise InvalidRequestError("no")
 
-    monkeypatch.setattr(scene.target.parent, "remove", refuse)
+    monkeypatch.setattr(Session, "close", refuse)
     with pytest.raises(InvalidRequestError) as raised, scene.user.session("close"):
         pass
 

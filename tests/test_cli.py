@@ -436,6 +436,7 @@ def test_a_database_user_without_the_rights_is_told_which_are_needed(
     loadtest: Loadtest, tmp_path: Path, url: URL, admin: Engine
 ) -> None:
     with admin.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS loadtest.loadtest_point_item"))
         connection.execute(text(f"CREATE USER reader@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'"))
         connection.execute(text("GRANT SELECT ON loadtest.* TO reader@'127.0.0.1'"))
     try:

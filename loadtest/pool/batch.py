@@ -92,6 +92,11 @@ class Batch:
         return np.concatenate([self.quick[:, 1] - self.quick[:, 0], noticed])
 
     @cached_property
+    def spans(self) -> Nanoseconds:
+        """Starts and ends of all holds; those still going on end now."""
+        return np.concatenate([self.holds, self.held])
+
+    @cached_property
     def users(self) -> Nanoseconds:
         """Who each checkout was for, in the order of the waits."""
         noticed = np.array([checkout.user for checkout in self.noticed], dtype=np.int64)
@@ -160,8 +165,7 @@ def histograms(batch: Batch) -> dict[str, Distribution]:
 
 def slow(checkout: Checkout, batch: Batch, pool_size: int | None) -> SlowCheckout:
     """A checkout as an interval keeps it among its slowest."""
-    spans = np.concatenate([batch.holds, batch.held])
-    own = spans[spans[:, 0] == checkout.end]
+    own = batch.spans[batch.spans[:, 0] == checkout.end]
     hold = int(own[0, 1]) - checkout.end if checkout.outcome == "ok" and len(own) else None
     phases = checkout.phases or Phases(0)
     return SlowCheckout(

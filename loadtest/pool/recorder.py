@@ -150,7 +150,7 @@ class Recorder:
         waited = [(c.start, c.start + wait_of(c)) for c in batch.noticed]
         waited += [(start, end) for _, start, end in self._waits_going_on(now)]
         waited = [(start, end) for start, end in waited if end - start >= NOTICEABLE]
-        in_use = steps([batch.holds, batch.held], span)
+        in_use = steps([batch.spans], span)
         closed = [(opened, closed) for opened, closed, _ in batch.closes]
         is_open = steps([closed, _going_on(self.opened, now)], span)
         size = self.pool_size

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.report.figures import errors, phases
-from tests.analysis.builders import steady
+from loadtest.analysis.measured import gather
+from loadtest.analysis.summary import summarize, summarize_runs
+from loadtest.interval import SERVER, Period
+from loadtest.report.figures import errors, phases, server
+from tests.analysis.builders import interval, run, steady
 
 
 def shades(figure: Figure) -> dict[str, object]:
@@ -32,3 +34,17 @@ def test_a_tiny_share_of_errors_is_a_tiny_bar(tmp_path: Path, failures: int, end
     ticks = [axes.xaxis.get_major_formatter()(x, 0) for x in axes.get_xticks() if x <= end]
     assert axes.get_xlim() == pytest.approx((0, end))
     assert len(set(ticks)) == len(ticks) > 2
+
+
+@pytest.mark.parametrize(("period", "drawn"), [("measured", True), ("drain", False)])
+def test_a_server_that_was_only_asked_after_the_measured_time_is_not_drawn(
+    tmp_path: Path, period: Period, drawn: bool
+) -> None:
+    gauges = {"threads_running": 3, "threads_connected": 5}
+    parts = [
+        interval(0, counters={"requests": 9}),
+        interval(1, period=period, process=SERVER, gauges=gauges),
+    ]
+    measurements = gather([run(tmp_path, parts)])
+    drawing = server.draw(measurements, summarize(measurements))
+    assert (drawing is not None) == drawn

@@ -23,15 +23,13 @@ STYLES: levels.Styles = {
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if no server was asked."""
+    """The figure; None if no server was asked in the measured time."""
     lines = levels.lines(measurements, STYLES)
-    if not lines:
+    running = [(pool.name, pool.server.running) for pool in summary.pools]
+    means = [f"{level(mean)} with {name}" for name, mean in running if mean is not None]
+    if not lines or not means:
         return None
-    running = {
-        measurements.pools[number].name: measurements.pools[number].server_level("threads_running")
-        for number in lines
-    }
-    said = listed([f"{level(mean)} with {name}" for name, mean in running.items() if mean])
+    said = listed(means)
     return Drawing(
         name="server",
         title=f"Sessions at work in the database: {said}",

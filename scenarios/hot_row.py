@@ -42,7 +42,7 @@ class HotRow(PoolUser):
     @classmethod
     def add_options(cls, group):
         group.add_argument("--hot-rows", type=int, default=50, help="articles everybody wants")
-        group.add_argument("--hot-work", type=float, default=0.015, help="seconds the shop works")
+        group.add_argument("--hot-work", type=float, default=0.02, help="seconds the shop works")
 
     @classmethod
     def fill(cls, session, options):

@@ -1,13 +1,19 @@
 """What measuring costs: CPU time per session against a plain Locust user and a bare loop.
 
-Interleaved rounds; ratios of CPU time per session with t intervals of their logarithms over rounds.
+All ways run side by side, but in turns of two seconds, so that a machine whose speed drifts is as
+fast for one as for the other; each round has new processes. A turn begins with a second: else the
+measured user would have more intervals to write than seconds. Of a round, the median ratio of CPU
+time per session in neighbouring turns; over rounds, t intervals of their logarithms.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +22,12 @@ from scipy import stats
 from benchmarks import work
 from loadtest.database.private import PrivateServer
 
-ROUNDS = 8
-LOCUST = ["-m", "locust", "--headless", "--only-summary", "-u", "16", "-r", "16", "-t", "6s"]
+ROUNDS = 16
+TURNS = 4
+TURN_SECONDS = 2
+# Until a process has imported, connected and run in.
+START_SECONDS = 4
+LOCUST = ["-m", "locust", "--headless", "--only-summary", "-u", "16", "-r", "16", "-t", "5m"]
 WAYS = {
     "bare": ["-m", "benchmarks._bare_loop"],
     "plain": [*LOCUST, "-f", "benchmarks/_plain_user.py"],
@@ -28,47 +38,99 @@ WAYS = {
 }
 
 
+class Way:
+    """One way to do the work in a process that is stopped between its turns.
+
+    slices: sessions, CPU seconds and seconds of each turn.
+    """
+
+    def __init__(self, name: str, url: str, folder: Path) -> None:
+        self._output = folder / f"{name}.txt"
+        self._output.write_text("")
+        environment = {
+            **os.environ,
+            "LOADTEST_DATABASE_URL": url,
+            "BENCHMARK_OUTPUT": str(self._output),
+            "PYTHONPATH": os.getcwd(),
+        }
+        command = [sys.executable, *(part.format(folder=folder) for part in WAYS[name])]
+        self._log = folder / f"{name}.log"
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    @property
+    def slices(self) -> list[list[float]]:
+        return [[float(word) for word in line.split()] for line in self._lines()]
+
+    def _lines(self) -> list[str]:
+        return self._output.read_text().splitlines()
+
+    def turn(self, seconds: int) -> None:
+        """Let it run for so many whole seconds."""
+        before = len(self._lines())
+        time.sleep(1 - time.time() % 1)
+        self.process.send_signal(signal.SIGCONT)
+        time.sleep(seconds - 0.01)
+        self.process.send_signal(signal.SIGUSR1)
+        while len(self._lines()) == before:
+            if self.process.poll() is not None:
+                raise RuntimeError(self._log.read_text()[-2000:])
+            time.sleep(0.001)
+
+    def end(self) -> None:
+        """Kill it: what it would still do when it ends is not what is measured."""
+        self.process.kill()
+        self.process.wait()
+
+
 def main() -> dict[str, object]:
     """Run it: throughput of each way, and the ratios with their intervals."""
-    results: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     with PrivateServer() as server, tempfile.TemporaryDirectory() as folder:
         work.prepare(server.url)
         url = server.url.render_as_string(hide_password=False)
-        for number in range(ROUNDS):
-            turn = number % len(WAYS)
-            for way in [*list(WAYS)[turn:], *list(WAYS)[:turn]]:
-                results[way].append(_run(way, url, folder))
+        rounds = [_round(number, url, Path(folder)) for number in range(ROUNDS)]
     return {
-        "ratio_to_plain_locust": _ratio(results["plain"], results["measured"]),
-        "ratio_to_bare_loop": _ratio(results["bare"], results["measured"]),
+        "ratio_to_plain_locust": _ratio(rounds, "plain"),
+        "ratio_to_bare_loop": _ratio(rounds, "bare"),
         "per_second": {
-            way: float(np.mean([rate for _, rate in runs])) for way, runs in results.items()
+            way: float(np.mean([sessions / wall for r in rounds for sessions, _, wall in r[way]]))
+            for way in WAYS
         },
         "rounds": ROUNDS,
+        "turns": TURNS,
     }
 
 
-def _run(way: str, url: str, folder: str) -> tuple[float, float]:
-    """CPU seconds per session, and sessions per second."""
-    output = Path(folder) / "output"
-    environment = {
-        **os.environ,
-        "LOADTEST_DATABASE_URL": url,
-        "BENCHMARK_OUTPUT": str(output),
-        "PYTHONPATH": os.getcwd(),
+def _round(number: int, url: str, folder: Path) -> dict[str, list[list[float]]]:
+    """Sessions, CPU seconds and seconds of each way's turns."""
+    with ExitStack() as running:
+        ways = {}
+        for name in WAYS:
+            ways[name] = way = Way(name, url, folder)
+            running.callback(way.end)
+            way.turn(START_SECONDS)
+        for turn in range(TURNS):
+            order = list(ways.values())
+            shift = (number + turn) % len(order)
+            for way in [*order[shift:], *order[:shift]]:
+                way.turn(TURN_SECONDS)
+        return {name: way.slices[1:] for name, way in ways.items()}
+
+
+def _ratio(rounds: list[dict[str, list[list[float]]]], way: str) -> dict[str, object]:
+    logs = [np.median(_costs(r[way]) - _costs(r["measured"])) for r in rounds]
+    interval = stats.t.interval(0.95, len(logs) - 1, np.mean(logs), stats.sem(logs))
+    return {
+        "ratio": float(np.exp(np.mean(logs))),
+        "ci95": [float(np.exp(edge)) for edge in interval],
+        "of_rounds": [round(float(np.exp(log)), 3) for log in logs],
     }
-    command = [sys.executable, *(part.format(folder=folder) for part in WAYS[way])]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{way}: {done.stderr[-2000:]}")
-    sessions, cpu, wall = map(float, output.read_text().split())
-    return cpu / sessions, sessions / wall
 
 
-def _ratio(one: list[tuple[float, float]], other: list[tuple[float, float]]) -> dict[str, object]:
-    logs = np.log([a / b for (a, _), (b, _) in zip(one, other, strict=True)])
-    interval = stats.t.interval(0.95, len(logs) - 1, logs.mean(), stats.sem(logs))
-    return {"ratio": float(np.exp(logs.mean())), "ci95": [float(np.exp(edge)) for edge in interval]}
+def _costs(slices: list[list[float]]) -> np.ndarray:
+    """The logarithms of CPU seconds per session."""
+    sessions, cpu, _ = np.array(slices).T
+    return np.log(cpu / sessions)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The work that the overhead benchmark does in each of its ways: one row by its key."""
 
 import os
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +32,34 @@ def plain_parent() -> "scoped_session[Session]":
 
 
 class Meter:
-    """Sessions done and CPU time used between two moments, written for the benchmark to read."""
+    """Lets the benchmark run this process in slices: SIGUSR1 ends one, SIGCONT begins the next.
 
-    def begin(self, sessions: int) -> None:
-        """Start the clock, when so many sessions are done."""
-        self._sessions, self._cpu, self._wall = sessions, time.process_time(), time.perf_counter()
+    sessions: how many are done. At the end of each slice a line with the sessions and the CPU and
+    wall seconds of the slice is added to the benchmark's file, and the process stops itself.
+    """
 
-    def end(self, sessions: int) -> None:
-        """Stop the clock and write the sessions, the CPU seconds and the seconds."""
-        done = sessions - self._sessions
-        cpu, wall = time.process_time() - self._cpu, time.perf_counter() - self._wall
-        Path(os.environ["BENCHMARK_OUTPUT"]).write_text(f"{done} {cpu} {wall}")
+    def __init__(self, sessions: Callable[[], int]) -> None:
+        self._sessions = sessions
+        self._output = Path(os.environ["BENCHMARK_OUTPUT"])
+        signal.signal(signal.SIGUSR1, self._end)
+        self._begin()
+
+    def _now(self) -> list[float]:
+        return [self._sessions(), time.process_time(), time.perf_counter()]
+
+    def _begin(self) -> None:
+        self._before = self._now()
+
+    def _end(self, *_: object) -> None:
+        slice_ = [now - before for now, before in zip(self._now(), self._before, strict=True)]
+        with self._output.open("a") as file:
+            print(*slice_, file=file)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._begin()
 
 
 def meter_locust(events: Any) -> None:
-    """Meter a Locust run from its second second on until it is stopped."""
-    import gevent
-
-    meter = Meter()
-
-    @events.test_start.add_listener
-    def start(environment: Any, **_: Any) -> None:
-        stats = environment.stats.total
-        gevent.spawn_later(1, lambda: meter.begin(stats.num_requests))
-
-    @events.test_stopping.add_listener
-    def stopping(environment: Any, **_: Any) -> None:
-        meter.end(environment.stats.total.num_requests)
+    """Meter a Locust run from its start on."""
+    events.test_start.add_listener(
+        lambda environment, **_: Meter(lambda: environment.stats.total.num_requests)
+    )

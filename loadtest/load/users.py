@@ -86,7 +86,7 @@ class SessionTask(Task):
     spare: where it waits to be used again.
     """
 
-    __slots__ = ("_fire", "_parent", "_recorder", "_session", "_spare", "_start", "_user")
+    __slots__ = ("_fire", "_parent", "_recorder", "_session", "_spare", "_start", "_tasks", "_user")
 
     def __init__(
         self, user: PoolUser, target: Target, name: str, spare: dict[str, SessionTask]
@@ -94,12 +94,20 @@ class SessionTask(Task):
         super().__init__(name, target.recorder.uses[name])
         self._user, self._spare = user, spare
         self._parent, self._recorder = target.parent, target.recorder
+        self._tasks = target.recorder.tasks
         self._fire = user.environment.events.request.fire
 
     def __enter__(self) -> Session:
-        self._recorder.tasks[getcurrent()] = self
+        greenlet, tasks, parent = getcurrent(), self._tasks, self._parent
         self._start = clock()
-        self._session = session = self._parent()
+        if greenlet in tasks:
+            session = parent()  # that of the session around this one
+        else:
+            # What `parent()` does, which first looks for a session that it knows not to be there:
+            # under gevent that takes longer than all measuring of a checkout.
+            session = parent.session_factory()
+            parent.registry.set(session)
+        self._session, tasks[greenlet] = session, self
         return session
 
     def __exit__(
@@ -108,8 +116,7 @@ class SessionTask(Task):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # What `parent.remove()` does, without looking three times for the session that we have:
-        # under gevent that takes longer than all measuring of a checkout.
+        # What `parent.remove()` does, without looking three times for the session that we have.
         try:
             self._session.close()
         except BaseException as late:
@@ -121,7 +128,7 @@ class SessionTask(Task):
 
     def _end(self, error: BaseException | None) -> None:
         user, recorder, start, now = self._user, self._recorder, self._start, clock()
-        recorder.tasks.pop(getcurrent(), None)  # of sessions in each other the inner one ended it
+        self._tasks.pop(getcurrent(), None)  # of sessions in each other the inner one ended it
         recorder.thinks.append(start - user.idle_since)
         user.idle_since = now
         if self.held:

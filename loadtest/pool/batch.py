@@ -52,7 +52,7 @@ class Checkout(NamedTuple):
     start: int
     end: int
     user: int
-    task: Task | None
+    task: Task
     phases: Phases | None
     outcome: Outcome
     waiting: int
@@ -174,7 +174,7 @@ def slow(checkout: Checkout, batch: Batch, pool_size: int | None) -> SlowCheckou
         connect=phases.connect,
         ping=phases.ping,
         hold=hold,
-        task=checkout.task.name if checkout.task else None,
+        task=checkout.task.name or None,
         overflow=max(0, checkout.open - pool_size) if pool_size else 0,
         waiting=checkout.waiting,
     )

@@ -6,19 +6,18 @@ are shadowed on the instances, never on the classes:
 
 - `pool.connect`, the one door of every checkout, and `pool._return_conn`, the one of every return;
 - `pool._invoke_creator`, to know when a connect begins, also one that fails;
-- `do_ping`, `do_rollback` and `do_commit` of the pool's own copy of the dialect: pre-ping and reset
-  (the engine's dialect does the sessions' ROLLBACK and COMMIT, which are no part of the pool);
+- the pool's dialect, for pre-ping and reset: the pool gets one of its own (the engine's dialect
+  does the sessions' ROLLBACK and COMMIT, which are no part of the pool);
 - `do_execute` and its like and `do_commit` of the engine's dialect: what a hold was needed for;
 - `pool.dispose`, to tell the connections that it closes from others;
 - `pool.recreate`, to follow the engine to the pool it has after `dispose()`.
 
 The private names used, here and nowhere else: `_invoke_creator`, `_return_conn`, `_dialect`,
-`_connection_record`, `_recycle`, `_pool.queue`.
+`_do_ping_w_event`, `_connection_record`, `_recycle`, `_pool.queue`.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -31,7 +30,6 @@ from sqlalchemy.pool import PoolProxiedConnection
 from loadtest.pool.batch import NOTICEABLE, Checkout, Outcome, clock
 from loadtest.pool.listener import Listener
 from loadtest.pool.recorder import Recorder
-from loadtest.pool.uses import NO_TASK
 
 
 def measure(engine: Engine, recorder: Recorder) -> None:
@@ -69,12 +67,12 @@ def _measured_connect(
     # The hot path: everything that it needs is a local name.
     pending, phases, tasks = recorder.pending, recorder.phases, recorder.tasks
     held, opened = recorder.held, recorder.opened
-    quick, noticed = recorder.quick.extend, recorder.noticed.append
+    quick, noticed, nobody = recorder.quick.extend, recorder.noticed.append, recorder.nobody
 
     def connect() -> PoolProxiedConnection:
         user = getcurrent()
-        task = tasks.get(user)
-        if task is not None and task.held:
+        task = tasks.get(user, nobody)
+        if task.held:
             task.use.nested += 1
         start = pending[user] = clock()
         try:
@@ -85,8 +83,7 @@ def _measured_connect(
         end = clock()
         del pending[user]
         held[connection._connection_record] = (end, task)
-        if task is not None:
-            task.held += 1
+        task.held += 1
         phase = phases.pop(user, None) if phases else None
         if phase is None and end - start < NOTICEABLE:
             quick((start, end, id(user)))
@@ -99,17 +96,13 @@ def _measured_connect(
 
 def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Callable[[Any], None]:
     held, opened = listener.recorder.held, listener.recorder.opened
-    nobody = listener.recorder.uses[NO_TASK]
 
     def return_connection(record: Any) -> None:
         taken = held.pop(record, None)
         if taken is not None:
             start, task = taken
-            if task is None:
-                nobody.holds.extend((start, clock()))
-            else:
-                task.held -= 1
-                task.use.holds.extend((start, clock()))
+            task.held -= 1
+            task.use.holds.extend((start, clock()))
         elif record.dbapi_connection is not None:
             opened.setdefault(record, listener.attached)  # taken before the measuring began
         original(record)
@@ -126,7 +119,8 @@ def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException
     if phases:
         phases.connected(end)
     outcome: Outcome = "timeout" if isinstance(error, PoolTimeout) else "error"
-    task, waiting, is_open = recorder.tasks.get(user), len(recorder.pending), len(recorder.opened)
+    task = recorder.tasks.get(user, recorder.nobody)
+    waiting, is_open = len(recorder.pending), len(recorder.opened)
     recorder.noticed.append(Checkout(start, end, id(user), task, phases, outcome, waiting, is_open))
 
 
@@ -186,29 +180,40 @@ def _let_go(pool: QueuePool, listener: Listener) -> None:
     event.listen(pool, "checkin", checkin)
 
 
+class _PoolDialect:
+    """What a pool asks of its dialect, measured; all else is the dialect's.
+
+    A copy of the dialect would do as well, but whoever is copied is slower ever after: his
+    attributes move to a dict of their own, which costs each session more than a checkout does.
+    """
+
+    def __init__(self, dialect: Any, recorder: Recorder) -> None:
+        self._dialect = dialect
+        self.is_async, self.has_terminate = dialect.is_async, dialect.has_terminate
+        self.do_rollback = _measured_reset(recorder, dialect.do_rollback)
+        self.do_commit = _measured_reset(recorder, dialect.do_commit)
+        self._do_ping_w_event = _measured_ping(recorder, dialect._do_ping_w_event)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dialect, name)
+
+
 def _shadow_dialects(engine: Engine, recorder: Recorder) -> None:
-    pool = engine.pool
-    getattr(pool._dialect, "dispatch", None)  # made at first use; the copy shares it
-    dialect = pool._dialect = copy.copy(pool._dialect)
-    _shadow(dialect, "do_rollback", partial(_measured_reset, recorder))
-    _shadow(dialect, "do_commit", partial(_measured_reset, recorder))
-    if hasattr(dialect, "do_ping"):
-        _shadow(dialect, "do_ping", partial(_measured_ping, recorder))
+    pool: Any = engine.pool
+    pool._dialect = _PoolDialect(pool._dialect, recorder)
     for name in ("do_execute", "do_executemany", "do_execute_no_params", "do_commit"):
         _shadow(engine.dialect, name, partial(_measured_query, recorder))
 
 
 def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
-    tasks = recorder.tasks
+    tasks, nobody = recorder.tasks, recorder.nobody
 
     def query(*arguments: Any) -> Any:
         start = clock()
         try:
             return original(*arguments)
         finally:
-            task = tasks.get(getcurrent())
-            if task is not None:
-                task.use.queries.append(clock() - start)
+            tasks.get(getcurrent(), nobody).use.queries.append(clock() - start)
 
     return query
 

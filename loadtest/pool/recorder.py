@@ -27,7 +27,7 @@ from loadtest.pool.batch import (
 )
 from loadtest.pool.fairness import Fairness
 from loadtest.pool.levels import gauge, minus, steps
-from loadtest.pool.uses import Task, Uses, rows, summed_up, taken
+from loadtest.pool.uses import NO_TASK, Task, Uses, rows, summed_up, taken
 
 LEAST_STEP = 100_000_000
 
@@ -47,8 +47,9 @@ class Recorder:
         self.pending: dict[greenlet, int] = {}
         self.phases: dict[greenlet, Phases] = {}
         self.tasks: dict[greenlet, Task] = {}
-        self.held: dict[object, tuple[int, Task | None]] = {}
+        self.held: dict[object, tuple[int, Task]] = {}
         self.uses = Uses()
+        self.nobody = Task(NO_TASK, self.uses[NO_TASK])
         self.opened: dict[object, int] = {}
         self.openings: list[int] = []
         self.contexts: list[int] = []

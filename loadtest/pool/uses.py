@@ -76,9 +76,9 @@ class Uses(defaultdict[str, Use]):
         return {name: use.taken() for name, use in list(self.items())}
 
 
-def summed_up(uses: Mapping[str, Use], holders: Iterable[Task | None]) -> dict[str, TaskUse]:
+def summed_up(uses: Mapping[str, Use], holders: Iterable[Task]) -> dict[str, TaskUse]:
     """The sums by the names of tasks; holders: the tasks that hold connections now."""
-    kept = Counter(task.name for task in holders if task and task.over)
+    kept = Counter(task.name for task in holders if task.over)
     sums = {name: use.summed_up(kept[name]) for name, use in uses.items() if name != NO_TASK}
     return {name: use for name, use in sums.items() if use != TaskUse()}
 

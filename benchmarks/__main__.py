@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("overhead", "accuracy", "resolution", "scrape")
+BENCHMARKS = ("overhead", "accuracy", "resolution", "scrape", "connect", "users")
 
 
 def main() -> None:

@@ -178,7 +178,7 @@ def _refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -
 
 def _refuse_what_is_no_scenario(path: Path) -> None:
     if path.is_dir():
-        example = min(path.glob("*.py"), default=path / "NAME.py")
+        example = min(path.glob("[!_]*.py"), default=path / "NAME.py")
         raise UsageError(f"{path} is a folder; name one file of it, like {example}")
     if not path.is_file():
         raise UsageError(f"there is no scenario {path}")

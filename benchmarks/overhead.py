@@ -3,8 +3,8 @@
 All ways run side by side, but in turns of a second, so that a machine whose speed drifts is as
 fast for one as for the other; each round has new processes. A turn begins with a second: else the
 measured user would have more intervals to write than seconds. Of a round, the ratio of the lower
-quartiles of CPU time per session: a disturbed turn costs more, none costs less. Over rounds, t
-intervals of their logarithms.
+quartiles of CPU time per session, since neighbours disturb some turns; what a way itself does only
+now and then is left out with them. Over rounds, t intervals of their logarithms.
 """
 
 import json

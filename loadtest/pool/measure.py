@@ -181,11 +181,7 @@ def _let_go(pool: QueuePool, listener: Listener) -> None:
 
 
 class _PoolDialect:
-    """What a pool asks of its dialect, measured; all else is the dialect's.
-
-    A copy of the dialect would do as well, but whoever is copied is slower ever after: his
-    attributes move to a dict of their own, which costs each session more than a checkout does.
-    """
+    """What a pool asks of its dialect, measured; all else is the dialect's."""
 
     def __init__(self, dialect: Any, recorder: Recorder) -> None:
         self._dialect = dialect

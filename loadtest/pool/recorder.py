@@ -38,7 +38,8 @@ class Recorder:
     `pending`, `phases` and `tasks` are keyed by greenlet (of a thread that has none, by its main
     one); `held` and `opened` by connection record. The lists are what a Batch says of them, `quick`
     flat: tuples would be more objects for the garbage collector to look at.
-    pool_size: connections above it are overflow; None where there is no such.
+    nobody: the task of those who have none. pool_size: connections above it are overflow; None
+    where there is no such.
     """
 
     def __init__(self, process: str = "", pool_size: int | None = None) -> None:

@@ -11,12 +11,20 @@ import typer
 from rich.console import Console
 
 from loadtest import __version__
-from loadtest.config import Experiment, LoadConfig, parse_pool, read_experiment, validated
+from loadtest.config import (
+    Experiment,
+    LoadConfig,
+    parse_fault,
+    parse_pool,
+    read_experiment,
+    validated,
+)
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.results import folder_of
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 INTERRUPTED = 130  # as a shell has it
+LOAD = ("users", "spawn_rate", "arrival_rate", "arrivals", "time", "warmup")
 WIDE = 1000  # columns of a file or a pipe: whoever reads it there breaks the lines
 
 app = typer.Typer(
@@ -32,7 +40,19 @@ Pools = Annotated[
     list[str],
     typer.Option("--pool", help="20+0, 3000+inf, small:20+0 or pool_size=20,max_overflow=0"),
 ]
-Users = Annotated[int, typer.Option("--users", "-u", help="Users in a closed loop.")]
+Users = Annotated[
+    int | None,
+    typer.Option(
+        "--users", "-u", help="Users (default: 50; with --arrival-rate enough, 100 or more)."
+    ),
+]
+ArrivalRate = Annotated[
+    float | None,
+    typer.Option(help="Open loop: begin so many tasks a second, whoever is busy."),
+]
+Arrivals = Annotated[
+    str | None, typer.Option(help="Open loop: poisson (default) or even, evenly spaced.")
+]
 SpawnRate = Annotated[
     float | None, typer.Option("--spawn-rate", help="Users started a second (default: all).")
 ]
@@ -41,6 +61,9 @@ Warmup = Annotated[str, typer.Option("--warmup", help="Time before that, not mea
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the users' random numbers.")]
 Options = Annotated[
     list[str] | None, typer.Option("--option", help="An option of the scenario: hot_rows=80.")
+]
+Faults = Annotated[
+    list[str] | None, typer.Option("--fault", help="Freeze the private server: freeze@10s+2s.")
 ]
 DatabaseUrl = Annotated[
     str,
@@ -88,12 +111,15 @@ def demo(
 def run(
     scenario: Scenario,
     pool: Annotated[str, typer.Option("--pool", help="20+0 or pool_size=20,…")] = "5+10",
-    users: Users = 50,
+    users: Users = None,
     spawn_rate: SpawnRate = None,
+    arrival_rate: ArrivalRate = None,
+    arrivals: Arrivals = None,
     time: Duration = "30s",
     warmup: Warmup = "5s",
     seed: Seed = 1,
     option: Options = None,
+    fault: Faults = None,
     database_url: DatabaseUrl = "",
     results: Results = Path("reports"),
     quiet: Quiet = False,
@@ -102,8 +128,15 @@ def run(
 
     Example: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
     """
-    load = _load(users, spawn_rate, time, warmup)
-    experiment = _experiment(scenario, [pool], load, 1, seed, option)
+    load = _load(
+        users=users,
+        spawn_rate=spawn_rate,
+        arrival_rate=arrival_rate,
+        arrivals=arrivals,
+        duration=time,
+        warmup=warmup,
+    )
+    experiment = _experiment(scenario, [pool], load, 1, seed, option, fault)
     _conduct(experiment, database_url, results, quiet)
 
 
@@ -113,12 +146,15 @@ def compare(
     experiment: Annotated[Path, typer.Argument(help="An experiment (.toml) or a scenario (.py).")],
     pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
     rounds: Annotated[int, typer.Option("--rounds", help="Repetitions of each pool.")] = 5,
-    users: Users = 50,
+    users: Users = None,
     spawn_rate: SpawnRate = None,
+    arrival_rate: ArrivalRate = None,
+    arrivals: Arrivals = None,
     time: Duration = "30s",
     warmup: Warmup = "5s",
     seed: Seed = 1,
     option: Options = None,
+    fault: Faults = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
     database_url: DatabaseUrl = "",
     results: Results = Path("reports"),
@@ -138,8 +174,15 @@ def compare(
     else:
         if len(pool) < 2:
             raise UsageError("a comparison needs two pools or more: --pool 5+10 --pool 20+0")
-        load = _load(users, spawn_rate, time, warmup)
-        plan = _experiment(experiment, pool, load, rounds, seed, option)
+        load = _load(
+            users=users,
+            spawn_rate=spawn_rate,
+            arrival_rate=arrival_rate,
+            arrivals=arrivals,
+            duration=time,
+            warmup=warmup,
+        )
+        plan = _experiment(experiment, pool, load, rounds, seed, option, fault)
     if dry_run:
         check(plan)
         _print_plan(plan)
@@ -168,7 +211,7 @@ def report(
 
 
 def _refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:
-    own = ("pool", "rounds", "users", "spawn_rate", "time", "warmup", "seed", "option")
+    own = ("pool", "rounds", "option", "seed", "fault", *LOAD)
     sources = {name: context.get_parameter_source(name) for name in own}
     given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
     if given:
@@ -188,8 +231,8 @@ def _refuse_what_is_no_scenario(path: Path) -> None:
         raise UsageError(f"{path} is no scenario: write a Python file, NAME.py")
 
 
-def _load(users: int, spawn_rate: float | None, duration: str, warmup: str) -> LoadConfig:
-    data = {"users": users, "spawn_rate": spawn_rate, "duration": duration, "warmup": warmup}
+def _load(**given: Any) -> LoadConfig:
+    data = {name: value for name, value in given.items() if value is not None}
     return validated(LoadConfig, data, "load")
 
 
@@ -200,6 +243,7 @@ def _experiment(
     rounds: int,
     seed: int,
     options: list[str] | None,
+    faults: list[str] | None,
 ) -> Experiment:
     _refuse_what_is_no_scenario(scenario)
     data = {
@@ -209,6 +253,7 @@ def _experiment(
         "seed": seed,
         "load": load,
         "options": dict(_option(text) for text in options or []),
+        "fault": [parse_fault(text) for text in faults or []],
         "pool": [parse_pool(text) for text in pools],
     }
     return validated(Experiment, data, "experiment")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from loadtest.analysis import application, bounds, gate, kinds, laws, sizes, steady
+from loadtest.analysis import application, bounds, gate, kinds, laws, load, sizes, steady
 from loadtest.analysis.measured import PoolRuns
 from loadtest.analysis.units import count, listed, percent, plural
 from loadtest.analysis.values import Finding
@@ -98,6 +98,8 @@ DOUBTS: tuple[Rule, ...] = (
 REMARKS: tuple[Rule, ...] = (
     unsound_files,
     different_loads,
+    load.dropped_arrivals,
+    load.unseen_stall,
     application.leak,
     application.nested_checkout,
     application.sleeping_waiters,

@@ -13,6 +13,7 @@ from loadtest.analysis.comparison import comparisons
 from loadtest.analysis.estimate import interval95, mean
 from loadtest.analysis.measured import SECOND, Measurements, PoolRuns, gather
 from loadtest.analysis.values import (
+    Arrivals,
     Checkout,
     Connections,
     Durations,
@@ -62,6 +63,7 @@ def summarize_pool(pool: PoolRuns) -> PoolSummary:
         request_seconds=describe(pool.times("request", cut_off_by_waits=True)),
         schedule_lag_seconds=_durations(pool, "schedule_lag"),
         dropped=pool.counters["dropped"],
+        arrivals=_arrivals(pool),
         connections=_connections(pool),
         errors=_errors(pool),
         generator=_generator(pool),
@@ -73,6 +75,16 @@ def summarize_pool(pool: PoolRuns) -> PoolSummary:
 
 def _durations(pool: PoolRuns, name: str) -> Durations:
     return describe(pool.times(name))
+
+
+def _arrivals(pool: PoolRuns) -> Arrivals | None:
+    if not pool.counters["arrivals"]:
+        return None
+    return Arrivals(
+        offered_per_second=pool.counters["arrivals"] / pool.seconds,
+        begun_per_second=pool.times("schedule_lag").finished.count / pool.seconds,
+        dropped=pool.counters["dropped"],
+    )
 
 
 def _throughput(pool: PoolRuns) -> Throughput:

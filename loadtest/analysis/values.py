@@ -32,6 +32,14 @@ class Durations(_Value):
     at_least: tuple[str, ...] = ()
 
 
+class Arrivals(_Value):
+    """An open loop: arrivals a second as scheduled, as begun, and how many were dropped in all."""
+
+    offered_per_second: float | None
+    begun_per_second: float | None
+    dropped: int
+
+
 class Throughput(_Value):
     """Requests that succeeded per second: the mean over the rounds and its 95 % interval."""
 
@@ -150,6 +158,7 @@ class PoolSummary(_Value):
     request_seconds: Durations
     schedule_lag_seconds: Durations
     dropped: int
+    arrivals: Arrivals | None = None
     connections: Connections
     errors: Errors
     generator: Generator

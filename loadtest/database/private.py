@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+import psutil
 import pymysql
 from sqlalchemy import URL
 
@@ -64,6 +65,11 @@ class PrivateServer:
     def url(self) -> URL:
         """Its address, with the password."""
         return URL.create(DRIVER, USER, self.password, "127.0.0.1", self.port, DATABASE)
+
+    @property
+    def process(self) -> psutil.Process:
+        """The server's process."""
+        return psutil.Process(self._kept.pid).children()[0]
 
     def check(self, connections: int) -> None:
         """Raise UsageError if a run may open more connections than this server can take."""

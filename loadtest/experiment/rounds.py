@@ -85,13 +85,17 @@ def database(given: str, experiment: Experiment) -> Iterator[Database]:
     users = experiment.load.users
     most = max(pool.connections_for(users) for pool in experiment.pool)
     preflight.check_open_files(most)
+    if given and experiment.fault:
+        raise UsageError(
+            f"fault {experiment.fault[0]}: only for a private server; leave out --database-url"
+        )
     if given:
         url = database_url(given)
         preflight.look(url)
-        yield Database(url, private=False)
+        yield Database(url)
         return
     with PrivateServer(most) as server:
-        yield Database(server.url, private=True)
+        yield Database(server.url, server)
 
 
 def run_all(experiment: Experiment, at: Database, folder: Path, progress: Progress) -> bool:

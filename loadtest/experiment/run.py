@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +20,9 @@ from sqlalchemy import URL
 
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database import keeper
+from loadtest.database.private import PrivateServer
 from loadtest.errors import LoadtestError, UsageError
+from loadtest.experiment.faults import provoked
 from loadtest.interval import SERVER, Interval
 from loadtest.results import Run, as_typed, read_run
 
@@ -30,10 +35,10 @@ Watch = Callable[[Interval], None]
 
 @dataclass(frozen=True)
 class Database:
-    """Where an experiment runs: its address, and whether the tool started it."""
+    """Where an experiment runs: its address, and the server if the tool started it."""
 
     url: URL
-    private: bool
+    server: PrivateServer | None = None
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,15 @@ class Plan:
         experiment, load = self.experiment, self.experiment.load
         arguments = ["-f", as_typed(experiment.scenario), "--headless", "--only-summary"]
         arguments += ["-u", str(load.users), "-r", f"{load.users_per_second:g}"]
+        if load.arrival_rate:
+            arguments += ["--arrival-rate", f"{load.arrival_rate:g}"]
+            arguments += ["--arrivals", load.arrivals] if load.arrivals else []
+            arguments += ["--drop-after", f"{load.drop_after:g}"] if load.drop_after else []
         arguments += ["-t", f"{self.seconds:.0f}s", "--warmup", f"{load.warmup:g}s"]
         arguments += ["--stop-timeout", str(STOP_TIMEOUT_SECONDS), "--exit-code-on-error", "0"]
         arguments += ["--seed", str(experiment.seed), "--pool-name", self.pool.name]
+        if experiment.fault:
+            arguments += ["--faults", " ".join(map(str, experiment.fault))]
         for name, value in {**_pool_options(self.pool), **experiment.options}.items():
             flag = "--" + name.replace("_", "-")
             if value is not False:
@@ -91,29 +102,43 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     path = plan.file_in(folder)
     log = path.with_suffix(".log")
     extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
-    extra += ["--private-server"] if database.private else []
+    extra += ["--private-server"] if database.server else []
     command = [sys.executable, "-m", "locust", *plan.arguments(), *extra]
     # The password goes through the environment: arguments are in everybody's process list.
     environment = {**os.environ, "LOADTEST_DATABASE_URL": database.url.render_as_string(False)}
     with log.open("wb") as output:
         kept = keeper.keep(command, environment=environment, output=output)
         try:
-            _follow(kept, path, watch)
+            _follow(kept, path, watch, partial(provoked, plan.experiment.fault, database.server))
         finally:
             code = keeper.stop(kept)
     return _result(path, log, code)
 
 
-def _follow(kept: subprocess.Popen[bytes], path: Path, watch: Watch) -> None:
-    while kept.poll() is None and not path.exists():
+def _follow(
+    kept: subprocess.Popen[bytes],
+    path: Path,
+    watch: Watch,
+    provoke: Callable[[float], AbstractContextManager[None]],
+) -> None:
+    while kept.poll() is None and not (path.exists() and path.read_bytes().count(b"\n")):
         time.sleep(POLL_SECONDS)
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8") as lines, provoke(_measuring(lines.readline())):
         while kept.poll() is None:
             time.sleep(POLL_SECONDS)
             for interval in _new_intervals(lines):
                 watch(interval)
+
+
+def _measuring(header: str) -> float:
+    """When (wall clock) a run's measured time begins; never if it has ended already."""
+    try:
+        facts = json.loads(header)
+    except ValueError:
+        return math.inf
+    return float(facts["started"] + facts["load"]["warmup"])
 
 
 def _new_intervals(lines: IO[str]) -> Iterator[Interval]:

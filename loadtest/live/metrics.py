@@ -81,6 +81,11 @@ HISTOGRAMS = (
         "How late the load generator's event loop is.",
         (("", ("generator_lag",)),),
     ),
+    Histogram(
+        "loadtest_schedule_lag_seconds",
+        "How much later than scheduled tasks of an open loop began.",
+        (("", ("schedule_lag",)),),
+    ),
 )
 
 COUNTS = (
@@ -94,6 +99,11 @@ COUNTS = (
         "Checkouts by where the connection came from.",
         tuple((s, f"checkouts.{s}") for s in ("pooled", "new", "overflow", "reconnect")),
         "source",
+    ),
+    Count(
+        "loadtest_dropped_arrivals",
+        "Arrivals of an open loop that found no free user in time.",
+        (("", "dropped"),),
     ),
     Count("loadtest_connections_opened", "Connections opened.", (("", "opened"),)),
     Count(

@@ -9,7 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.config import POOLCLASSES, PoolConfig, parse_duration, validated
+from loadtest.config import (
+    ARRIVALS,
+    DROP_AFTER,
+    POOLCLASSES,
+    PoolConfig,
+    parse_duration,
+    parse_fault,
+    users_for,
+    validated,
+)
 from loadtest.errors import UsageError
 
 ISOLATION_LEVELS = [
@@ -28,6 +37,8 @@ _NOT_REPEATED = {
     "run_name",
     "round",
     "private_server",
+    "faults",
+    "rate_shared_by",
 }
 _NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
 _POOL_FIELDS = tuple(name for name in PoolConfig.model_fields if name != "name")
@@ -76,6 +87,7 @@ def add_options(parser: Any, user_classes: list[Any]) -> Added:
     pool = Group(parser, "Connection pool (SQLAlchemy's own names)")
     run = Group(parser, "Load test")
     _pool_group(pool)
+    _load_group(run)
     _run_group(run)
     scenarios = [Group(parser, f"Scenario {cls.__name__}") for cls in user_classes]
     for cls, group in zip(user_classes, scenarios, strict=True):
@@ -112,6 +124,36 @@ def _pool_group(group: Group) -> None:
     add("--pool-name", default="", help="what results and metrics call this pool")
 
 
+def _load_group(group: Group) -> None:
+    add = group.add_argument
+    add(
+        "--arrival-rate",
+        type=float,
+        default=0.0,
+        help="open loop: begin so many tasks a second, whoever is busy; users are the most "
+        "that may be under way (0: closed loop, each goes on when it is done)",
+    )
+    add(
+        "--arrivals",
+        choices=ARRIVALS,
+        default="poisson",
+        help="open loop: independent of each other (poisson) or evenly spaced (even)",
+    )
+    add(
+        "--drop-after",
+        type=float,
+        default=DROP_AFTER,
+        help="open loop: seconds after which an arrival that found no free user is dropped",
+    )
+    add(
+        "--rate-shared-by",
+        type=int,
+        default=1,
+        help="processes that share the arrival rate",
+        include_in_web_ui=False,
+    )
+
+
 def _run_group(group: Group) -> None:
     add, hide = group.add_argument, {"include_in_web_ui": False}
     add("--warmup", default="0s", help="time at the start that is kept out of the results")
@@ -138,6 +180,7 @@ def _run_group(group: Group) -> None:
     )
     add("--run-name", default="", help="what the results are called", **hide)
     add("--round", type=int, default=1, help="which repetition this is", **hide)
+    add("--faults", default="", help="faults that are provoked meanwhile, for the record", **hide)
     add(
         "--private-server",
         action="store_true",
@@ -205,11 +248,25 @@ def load_facts(options: Namespace, users: int, processes: int) -> dict[str, Any]
     return {
         "users": users,
         "spawn_rate": options.spawn_rate,
+        **_open_loop(options),
         "duration": limit - warmup if limit else None,
         "warmup": warmup,
         "seed": options.seed,
         "processes": processes,
+        "faults": [parse_fault(text).model_dump() for text in options.faults.split()],
     }
+
+
+def _open_loop(options: Namespace) -> dict[str, Any]:
+    names = ("arrival_rate", "arrivals", "drop_after")
+    return {name: getattr(options, name) if options.arrival_rate else None for name in names}
+
+
+def settle(options: Namespace) -> None:
+    """Fill in what an open loop leaves open: enough users, all there from the beginning."""
+    if options.arrival_rate and options.num_users is None:
+        options.num_users = users_for(options.arrival_rate)
+        options.spawn_rate = options.spawn_rate or options.num_users
 
 
 def warmup_seconds(options: Namespace) -> float:

@@ -63,6 +63,7 @@ def _add_options(parser: Any) -> None:
 
 @events.init.add_listener
 def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+    run_options.settle(environment.parsed_options)
     environment.loadtest = plugin = Plugin(environment, runner)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # Else Ctrl-C would raise in the greenlet that is running, a user in a checkout for example.
@@ -179,6 +180,8 @@ class Plugin:
 
     def _on_start(self, environment: Any, **_: Any) -> None:
         try:
+            if not self.master:
+                self.options.rate_shared_by = self.runner.worker_count  # the workers are told
             self._start(Namespace(**vars(self.options)))
         except LoadtestError as error:
             self._refuse(error)

@@ -16,6 +16,7 @@ from loadtest.config import PoolConfig
 from loadtest.database.engine import make_engine, parent_session
 from loadtest.database.preflight import explained
 from loadtest.errors import UsageError
+from loadtest.load.arrivals import schedule
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 
@@ -26,6 +27,7 @@ class Target:
     """An engine with a pool of this configuration, measured, and the parent session on it.
 
     options: the run's options as they were when it started. index: which worker this is.
+    arrivals: the schedule of an open loop; None in a closed one.
     Raises UsageError if the database cannot be used.
     """
 
@@ -46,6 +48,11 @@ class Target:
         self.recorder = Recorder(process)
         measure(self.engine, self.recorder)
         self.parent = parent_session(self.engine)
+        self.arrivals = schedule(options, index)
+        if self.arrivals:
+            self.recorder.open_loop = True
+            self.recorder.rising["arrivals"] = self.arrivals.arrived
+            self.recorder.rising["dropped"] = self.arrivals.dropped
         self._seeds = (f"{options.seed}-{index}-{number}" for number in count())
 
     def _initialise(self, url: URL) -> None:

@@ -7,6 +7,7 @@ from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
 import random
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
 from loadtest.database.failures import kind_of, words_of
+from loadtest.load.arrivals import Arrivals
 from loadtest.load.target import Target
 from loadtest.pool.batch import clock
 from loadtest.pool.uses import Task
@@ -26,6 +28,7 @@ class PoolUser(User):
     metadata: the scenario's tables, made anew before each run; their names begin with `loadtest_`.
     options: the values of the run's options, fixed when the run started.
     idle_since: when its last task ended, in clock nanoseconds; before the first, when it was made.
+    In an open loop its tasks begin when arrivals are due, not after the scenario's `wait_time`.
     error_counted: the last error of one of its sessions.
     random: a generator of random numbers of this user's own, from the run's seed.
     """
@@ -48,7 +51,34 @@ class PoolUser(User):
         self.idle_since = clock()
         self.error_counted: BaseException | None = None
         self._spare: dict[str, SessionTask] = {}
+        self._due, self._kind = 0, SessionTask
+        if self._target and self._target.arrivals:
+            self._follow(self._target.arrivals)
         self.random = self._target.new_random() if self._target else random.Random()
+
+    def _follow(self, arrivals: Arrivals) -> None:
+        begin = self.on_start
+
+        def on_start() -> None:
+            begin()
+            with suppress(StopUser):  # Locust looks again, and would log this one as an error
+                self.wait()
+
+        def wait_time() -> float:
+            self._due = arrivals.take()
+            return max(0, self._due - clock()) / 1e9
+
+        self._kind = DueTask
+        # The scenario's class has its own.
+        vars(self).update(on_start=on_start, wait_time=wait_time)
+
+    def late(self, now: int) -> int:
+        """How long ago (ns) this user's arrival was due: for its first session, else zero."""
+        due, self._due = self._due, 0
+        if not due or self._target is None:
+            return 0
+        self._target.recorder.schedule_lags.append(max(0, now - due))
+        return max(0, now - due)
 
     def stop(self, force: bool = False) -> bool:
         """As Locust's, but a user who wakes up before the kill arrives ends by itself.
@@ -66,7 +96,8 @@ class PoolUser(User):
         if self._target is None or error is self.error_counted:
             return
         now = clock()
-        self._target.recorder.failed(now - self.idle_since, kind_of(error), words_of(error))
+        elapsed = self.late(now) or now - self.idle_since
+        self._target.recorder.failed(elapsed, kind_of(error), words_of(error))
         self.idle_since = now
 
     def session(self, name: str) -> SessionTask:
@@ -77,15 +108,16 @@ class PoolUser(User):
         if self._target is None:
             raise StopUser
         spare = self._spare
-        return spare.pop(name, None) or SessionTask(self, self._target, name, spare)
+        return spare.pop(name, None) or self._kind(self, self._target, name, spare)
 
 
 class SessionTask(Task):
     """One timed piece of work with a child session, or one after another of the same name.
 
-    spare: where it waits to be used again.
+    spare: where it waits to be used again. lag: how long it was due (ns) when it began.
     """
 
+    lag = 0
     __slots__ = ("_fire", "_parent", "_recorder", "_session", "_spare", "_start", "_tasks", "_user")
 
     def __init__(
@@ -128,6 +160,7 @@ class SessionTask(Task):
 
     def _end(self, error: BaseException | None) -> None:
         user, recorder, start, now = self._user, self._recorder, self._start, clock()
+        elapsed = now - start + self.lag
         self._tasks.pop(getcurrent(), None)  # of sessions in each other the inner one ended it
         recorder.thinks.append(start - user.idle_since)
         user.idle_since = now
@@ -136,20 +169,31 @@ class SessionTask(Task):
         else:
             self._spare[self.name] = self
         if error is None:
-            recorder.requests.append(now - start)
+            recorder.requests.append(elapsed)
         elif isinstance(error, Exception):
-            recorder.failed(now - start, kind_of(error), words_of(error))
+            recorder.failed(elapsed, kind_of(error), words_of(error))
             user.error_counted = error
         else:
             return  # the user was killed: neither a success nor a failure
         self._fire(
             request_type="session",
             name=self.name,
-            response_time=(now - start) / 1e6,
+            response_time=elapsed / 1e6,
             response_length=0,
             exception=error,
             context={},
         )
+
+
+class DueTask(SessionTask):
+    """A piece of work in an open loop: it is timed from when it was due."""
+
+    __slots__ = ("lag",)
+
+    def __enter__(self) -> Session:
+        session = super().__enter__()
+        self.lag = self._user.late(self._start)
+        return session
 
 
 def note_error(user_instance: Any, exception: BaseException, **_: Any) -> None:

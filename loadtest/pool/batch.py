@@ -84,6 +84,7 @@ class Batch:
     failures: Sequence[tuple[int, str]]
     lags: Sequence[int]
     thinks: Sequence[int]
+    schedule_lags: Sequence[int]
 
     @cached_property
     def waits(self) -> Nanoseconds:
@@ -159,6 +160,7 @@ def histograms(batch: Batch) -> dict[str, Distribution]:
         "failed_request": [duration for duration, _ in batch.failures],
         "generator_lag": batch.lags,
         "think": batch.thinks,
+        "schedule_lag": batch.schedule_lags,
     }
     return {name: Distribution.of(values) for name, values in samples.items() if len(values)}
 

@@ -6,6 +6,7 @@ The hot path only appends numbers to lists; sorting, binning and adding up happe
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from heapq import nlargest
 
@@ -39,7 +40,8 @@ class Recorder:
     one); `held` and `opened` by connection record. The lists are what a Batch says of them, `quick`
     flat: tuples would be more objects for the garbage collector to look at.
     nobody: the task of those who have none. pool_size: connections above it are overflow; None
-    where there is no such.
+    where there is no such. levels: more gauges, read at each cut. rising: more counters, each with
+    the function that gives its total so far. open_loop: whether users may have nothing to do.
     """
 
     def __init__(self, process: str = "", pool_size: int | None = None) -> None:
@@ -62,12 +64,14 @@ class Recorder:
         self.failures: list[tuple[int, str]] = []
         self.lags: list[int] = []
         self.thinks: list[int] = []
+        self.schedule_lags: list[int] = []
+        self.open_loop = False
         self.levels: dict[str, Callable[[], int]] = {}
+        self.rising: dict[str, Callable[[], int]] = {"cpu": time.process_time_ns}
+        self._risen: Counter[str] = Counter(cpu=time.process_time_ns())
         self._fairness = Fairness()
         self._seen: set[str] = set()
         self._examples: dict[str, str] = {}
-        self.cpu: Callable[[], int] = time.process_time_ns
-        self._cpu_before = self.cpu()
         self._cut_at = clock()
         self._epoch = self._wall = time.time_ns() - clock()
 
@@ -96,7 +100,7 @@ class Recorder:
         batch = self._batch()
         interval = Interval(self.second(batch.begin), self.process, period, batch.now - batch.begin)
         interval.counters = counters(batch)
-        interval.counters["cpu"] = self._cpu_used()
+        interval.counters.update(self._rise())
         interval.counters["clock_step"] = self._clock_step()
         interval.histograms = histograms(batch)
         interval.gauges = self._gauges(batch)
@@ -111,7 +115,9 @@ class Recorder:
 
     def _fair(self, batch: Batch) -> Fair:
         self._fairness.add(batch.users, batch.waits, batch.served)
-        users = self.levels["users"]() if "users" in self.levels else 0
+        # In an open loop, who got no connection may never have asked for one.
+        everybody = "users" in self.levels and not self.open_loop
+        users = self.levels["users"]() if everybody else 0
         ages = [(user, end - start) for user, start, end in self._waits_going_on(batch.now)]
         return self._fairness.totals(users, ages)
 
@@ -135,11 +141,12 @@ class Recorder:
             failures=taken(self.failures),
             lags=taken(self.lags),
             thinks=taken(self.thinks),
+            schedule_lags=taken(self.schedule_lags),
         )
 
-    def _cpu_used(self) -> int:
-        before, self._cpu_before = self._cpu_before, self.cpu()
-        return self._cpu_before - before
+    def _rise(self) -> Counter[str]:
+        before, self._risen = self._risen, Counter({n: read() for n, read in self.rising.items()})
+        return self._risen - before
 
     def _clock_step(self) -> int:
         """By how much the wall clock was set since the last cut (ns); slow corrections are none."""

@@ -73,7 +73,11 @@ def _about(summary: Summary) -> dict[str, Any]:
 
 def _circumstances(summary: Summary) -> Iterator[str]:
     load = summary.experiment.get("load", {})
-    if load.get("users"):
+    if load.get("arrival_rate"):
+        spacing = "evenly spaced " if load.get("arrivals") == "even" else ""
+        yield f"{units.rate(load['arrival_rate'])} {spacing}arrivals a second"
+        yield f"at most {units.plural(load['users'], 'user')}"
+    elif load.get("users"):
         yield units.plural(load["users"], "user")
     rounds = max((pool.rounds for pool in summary.pools), default=0)
     lasting = load.get("duration")
@@ -178,7 +182,7 @@ def _with_unit(name: str, value: Any) -> str:
         return text
     if name.endswith("buffer_pool_size"):
         return units.size(float(text))
-    return f"{text} s" if name.endswith(("timeout", "duration", "warmup")) else text
+    return f"{text} s" if name.endswith(("timeout", "duration", "warmup", "drop_after")) else text
 
 
 def _together(text: str) -> str:

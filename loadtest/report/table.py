@@ -49,12 +49,24 @@ def _level(mean: float | None) -> str:
     return NOTHING if mean is None else level(mean)
 
 
+def _arrivals(pool: PoolSummary, name: str) -> str:
+    return rate(getattr(pool.arrivals, name)) if pool.arrivals else NOTHING
+
+
 _THROUGHPUT = "successful requests per second"
+_OPEN_LOOP = "Open loop"
 _LINES: Mapping[str, Mapping[str, Cell]] = {
     "Work": {
         _THROUGHPUT: lambda pool: rate(pool.throughput.per_second),
         "request, p95": lambda pool: bound(pool.request_seconds, "p95"),
         "failed requests": lambda pool: percent(pool.errors.rate),
+    },
+    _OPEN_LOOP: {
+        "arrivals per second, offered": lambda pool: _arrivals(pool, "offered_per_second"),
+        "arrivals per second, begun": lambda pool: _arrivals(pool, "begun_per_second"),
+        "arrivals dropped": lambda pool: count(pool.dropped),
+        "begun late, p50": lambda pool: bound(pool.schedule_lag_seconds, "p50"),
+        "begun late, p99": lambda pool: bound(pool.schedule_lag_seconds, "p99"),
     },
     "Waiting for a connection": {
         "wait, p50": _wait("p50"),
@@ -88,6 +100,7 @@ def groups(summary: Summary) -> list[Group]:
     measured = [
         Group(heading, tuple(_line(summary, label, cell) for label, cell in lines.items()))
         for heading, lines in _LINES.items()
+        if heading != _OPEN_LOOP or any(pool.arrivals for pool in summary.pools)
     ]
     return [Group("Settings", _settings(summary)), *measured]
 

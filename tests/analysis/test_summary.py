@@ -132,8 +132,8 @@ def test_the_json_has_the_keys_of_schema_1_and_says_more_in_a_few_places(tmp_pat
     assert data["schema"] == 1
     assert _keys(pool) == (
         "name pool rounds seconds throughput checkout hold_seconds request_seconds "
-        "schedule_lag_seconds dropped connections errors generator server stages objectives "
-        "findings valid"
+        "schedule_lag_seconds dropped arrivals connections errors generator server stages "
+        "objectives findings valid"
     )
     assert _keys(pool["checkout"]) == (
         "count timeouts unfinished seconds wait_seconds connect_seconds reconnect_seconds "

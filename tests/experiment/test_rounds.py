@@ -14,7 +14,7 @@ from loadtest.experiment.run import Database, Plan
 from loadtest.interval import Interval
 from loadtest.results import new_folder
 
-DATABASE = Database(make_url("mysql+pymysql://me:s3cr3t@127.0.0.1:9/x"), private=False)
+DATABASE = Database(make_url("mysql+pymysql://me:s3cr3t@127.0.0.1:9/x"))
 
 
 def experiment(*pools: str, rounds: int = 1, **more: Any) -> Experiment:

@@ -165,7 +165,7 @@ def test_intervals_are_given_out_once_each_is_whole(tmp_path: Path) -> None:
 
 
 def database(url: URL | str) -> Database:
-    return Database(make_url(url), private=False)
+    return Database(make_url(url))
 
 
 def test_a_run_that_fails_says_what_locust_said_last(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_who_connects_has_waited_no_longer_than_until_then():
 def test_the_cpu_time_is_what_was_used_since_the_last_cut():
     recorder = Recorder()
     used = iter([100, 130, 130])
-    recorder.cpu = lambda: next(used)
+    recorder.rising["cpu"] = lambda: next(used)
     recorder.cut("measured")
     assert recorder.cut("measured").counters["cpu"] == 30
     assert recorder.cut("measured").counters["cpu"] == 0

@@ -1,0 +1,131 @@
+"""Arrivals: the moments at which work is due in an open loop, whoever may be free to do it."""
+
+from __future__ import annotations
+
+import math
+import random
+from argparse import Namespace
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, repeat
+
+from loadtest.pool.batch import clock
+
+# When no more arrivals come: as good as never.
+NEVER = 10**18
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of time (s) in which the arrival rate (per second) goes evenly from one to another.
+
+    A last one may be endless if its rate stays the same.
+    """
+
+    seconds: float
+    start: float
+    end: float
+
+    @property
+    def expected(self) -> float:
+        """How many arrivals are expected in it."""
+        mean = (self.start + self.end) / 2
+        return mean * self.seconds if mean else 0.0
+
+    def reached(self, arrivals: float) -> float:
+        """After how many seconds so many arrivals are expected: the inverse of the integral."""
+        change = (self.end - self.start) / self.seconds
+        root = math.sqrt(self.start**2 + 2 * change * arrivals)
+        return 2 * arrivals / (self.start + root)
+
+
+def due_times(pieces: Iterable[Piece], gaps: Iterator[float]) -> Iterator[float]:
+    """The seconds at which arrivals are due, for gaps between them in expected arrivals.
+
+    Gaps that are exponential with mean 1 make a Poisson process, also where the rate changes (time
+    is rescaled by the integral of the rate: Cinlar, Introduction to Stochastic Processes, 1975).
+    """
+    began, gap = 0.0, next(gaps)
+    for piece in pieces:
+        used = 0.0
+        while used + gap <= piece.expected:
+            used += gap
+            yield began + piece.reached(used)
+            gap = next(gaps)
+        gap -= piece.expected - used
+        began += piece.seconds
+
+
+def poisson_gaps(numbers: random.Random) -> Iterator[float]:
+    """Gaps of arrivals that come independently of each other."""
+    while True:
+        yield numbers.expovariate(1.0)
+
+
+def even_gaps(index: int, processes: int) -> Iterator[float]:
+    """Gaps of evenly spaced arrivals; those of several processes lie between each other."""
+    return chain([(index + 1) / processes], repeat(1.0))
+
+
+def schedule(options: Namespace, index: int) -> Arrivals | None:
+    """This process's share of the arrivals that the options ask for; None in a closed loop."""
+    if not options.arrival_rate:
+        return None
+    processes = options.rate_shared_by
+    rate = options.arrival_rate / processes
+    numbers = random.Random(f"arrivals-{options.seed}-{index}")
+    even = options.arrivals == "even"
+    gaps = even_gaps(index % processes, processes) if even else poisson_gaps(numbers)
+    return Arrivals(due_times([Piece(math.inf, rate, rate)], gaps), options.drop_after)
+
+
+class Arrivals:
+    """A schedule that the users of one process share: each takes the next arrival when it is free.
+
+    A user may take one that is due later, and sleeps until then; where all users were busy, the
+    next free one gets one that is overdue. One overdue for longer than `drop_after` seconds is
+    dropped. times: see `due_times`; they count from the making of this.
+    """
+
+    def __init__(self, times: Iterator[float], drop_after: float) -> None:
+        self._times, self._begun = times, clock()
+        self._drop_after = round(drop_after * 1e9)
+        self._latest = 0
+        self._untaken: deque[int] = deque()
+        self._coming: deque[int] = deque()
+        self._arrived = self._dropped = 0
+
+    def take(self) -> int:
+        """When the next arrival is due that nobody has taken yet (clock, ns)."""
+        self._catch_up(clock())
+        if not self._untaken:
+            self._draw()
+        return self._untaken.popleft()
+
+    def arrived(self) -> int:
+        """How many have been due so far, taken or not."""
+        now = clock()
+        self._catch_up(now)
+        while self._coming[0] <= now:
+            self._coming.popleft()
+            self._arrived += 1
+        return self._arrived
+
+    def dropped(self) -> int:
+        """How many found no free user in time."""
+        self._catch_up(clock())
+        return self._dropped
+
+    def _catch_up(self, now: int) -> None:
+        while self._latest <= now:
+            self._draw()
+        while self._untaken and self._untaken[0] < now - self._drop_after:
+            self._untaken.popleft()
+            self._dropped += 1
+
+    def _draw(self) -> None:
+        after = next(self._times, None)
+        self._latest = NEVER if after is None else self._begun + round(after * 1e9)
+        self._untaken.append(self._latest)
+        self._coming.append(self._latest)

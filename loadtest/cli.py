@@ -11,20 +11,15 @@ import typer
 from rich.console import Console
 
 from loadtest import __version__
-from loadtest.config import (
-    Experiment,
-    LoadConfig,
-    parse_fault,
-    parse_pool,
-    read_experiment,
-    validated,
-)
+from loadtest.config import Experiment, parse_pool, read_experiment
 from loadtest.errors import LoadtestError, UsageError
+from loadtest.fields import validated
+from loadtest.loads import LoadConfig, parse_fault, parse_stages
 from loadtest.results import folder_of
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 INTERRUPTED = 130  # as a shell has it
-LOAD = ("users", "spawn_rate", "arrival_rate", "arrivals", "time", "warmup")
+LOAD = ("users", "spawn_rate", "arrival_rate", "arrivals", "stages", "time", "warmup", "prefill")
 WIDE = 1000  # columns of a file or a pipe: whoever reads it there breaks the lines
 
 app = typer.Typer(
@@ -56,14 +51,22 @@ Arrivals = Annotated[
 SpawnRate = Annotated[
     float | None, typer.Option("--spawn-rate", help="Users started a second (default: all).")
 ]
-Duration = Annotated[str, typer.Option("--time", "-t", help="Measured time, like 30s or 2m.")]
+Stages = Annotated[
+    str | None,
+    typer.Option(help="The load in stages: calm=10s:50/s,rush=5s:50-500/s (or users: 10s:20)."),
+]
+Duration = Annotated[
+    str | None, typer.Option("--time", "-t", help="Measured time, like 30s or 2m (default: 30s).")
+]
+Prefill = Annotated[bool, typer.Option("--prefill", help="Open pool_size connections first.")]
 Warmup = Annotated[str, typer.Option("--warmup", help="Time before that, not measured.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the users' random numbers.")]
 Options = Annotated[
     list[str] | None, typer.Option("--option", help="An option of the scenario: hot_rows=80.")
 ]
 Faults = Annotated[
-    list[str] | None, typer.Option("--fault", help="Freeze the private server: freeze@10s+2s.")
+    list[str] | None,
+    typer.Option("--fault", help="What breaks: freeze@10s+2s, connect-delay:150ms."),
 ]
 DatabaseUrl = Annotated[
     str,
@@ -115,8 +118,10 @@ def run(
     spawn_rate: SpawnRate = None,
     arrival_rate: ArrivalRate = None,
     arrivals: Arrivals = None,
-    time: Duration = "30s",
+    stages: Stages = None,
+    time: Duration = None,
     warmup: Warmup = "5s",
+    prefill: Prefill = False,
     seed: Seed = 1,
     option: Options = None,
     fault: Faults = None,
@@ -133,8 +138,10 @@ def run(
         spawn_rate=spawn_rate,
         arrival_rate=arrival_rate,
         arrivals=arrivals,
-        duration=time,
+        stages=stages,
+        time=time,
         warmup=warmup,
+        prefill=prefill,
     )
     experiment = _experiment(scenario, [pool], load, 1, seed, option, fault)
     _conduct(experiment, database_url, results, quiet)
@@ -150,8 +157,10 @@ def compare(
     spawn_rate: SpawnRate = None,
     arrival_rate: ArrivalRate = None,
     arrivals: Arrivals = None,
-    time: Duration = "30s",
+    stages: Stages = None,
+    time: Duration = None,
     warmup: Warmup = "5s",
+    prefill: Prefill = False,
     seed: Seed = 1,
     option: Options = None,
     fault: Faults = None,
@@ -179,8 +188,10 @@ def compare(
             spawn_rate=spawn_rate,
             arrival_rate=arrival_rate,
             arrivals=arrivals,
-            duration=time,
+            stages=stages,
+            time=time,
             warmup=warmup,
+            prefill=prefill,
         )
         plan = _experiment(experiment, pool, load, rounds, seed, option, fault)
     if dry_run:
@@ -231,8 +242,10 @@ def _refuse_what_is_no_scenario(path: Path) -> None:
         raise UsageError(f"{path} is no scenario: write a Python file, NAME.py")
 
 
-def _load(**given: Any) -> LoadConfig:
+def _load(*, stages: str | None, time: str | None, **given: Any) -> LoadConfig:
     data = {name: value for name, value in given.items() if value is not None}
+    data |= {"stage": parse_stages(stages)} if stages else {}
+    data |= {"duration": time} if time else {}
     return validated(LoadConfig, data, "load")
 
 

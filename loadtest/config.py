@@ -2,64 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 
 from loadtest.errors import UsageError
+from loadtest.fields import Name, Seconds, Strict, Whole, validated
+from loadtest.loads import Fault, LoadConfig
 
-NAME_PATTERN = r"^[a-z0-9_.+-]+$"
-M = TypeVar("M", bound=BaseModel)
 _SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
-_FAULT = re.compile(r"^([^@]+)@([^+]+)\+(.+)$")
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h)?$")
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 POOLCLASSES = ("QueuePool", "NullPool", "FairPool")
 _POOLCLASSES = "QueuePool, NullPool or FairPool"
 _SHORT_NAMES = {"QueuePool": "", "FairPool": "fair-"}
-ARRIVALS = ("poisson", "even")
-DROP_AFTER = 1.0
-LEAST_USERS, MOST_USERS = 100, 10_000
 _QUEUE_ONLY = {"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"}
-
-
-def parse_duration(value: Any) -> float:
-    """A duration in seconds from a number or a text such as `500ms`, `30s`, `2m`.
-
-    Raises ValueError for anything else.
-    """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    match = _DURATION.match(str(value).strip())
-    if not match:
-        raise ValueError(f"{value!r} is not a duration; write 30s, 500ms or 2m")
-    return float(match[1]) * _UNIT_SECONDS[match[2]]
-
-
-def _number(value: Any) -> Any:
-    # Python counts True as 1; whoever wrote `users = true` did not mean one user.
-    if isinstance(value, bool):
-        raise ValueError(f"{value!r} is not a number")
-    return value
-
-
-Seconds = Annotated[float, BeforeValidator(parse_duration)]
-Whole = Annotated[int, BeforeValidator(_number)]
-Positive = Annotated[float, BeforeValidator(_number), Field(gt=0)]
 
 
 def _known_poolclass(name: str) -> str:
@@ -70,18 +34,14 @@ def _known_poolclass(name: str) -> str:
     return name
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class PoolConfig(_Strict):
+class PoolConfig(Strict):
     """A connection pool's settings under the names that `sqlalchemy.create_engine` gives them.
 
     name: what reports call it; without one, the short form (`5+10`, `3000+inf`, `nullpool`).
     Times are seconds.
     """
 
-    name: Annotated[str, Field(pattern=NAME_PATTERN)] = ""
+    name: Name = ""
     poolclass: Annotated[str, AfterValidator(_known_poolclass)] = "QueuePool"
     pool_size: Annotated[Whole, Field(ge=0)] = 5
     max_overflow: Annotated[Whole, Field(ge=-1)] = 10
@@ -138,55 +98,6 @@ class PoolConfig(_Strict):
         return self.model_dump(exclude=left_out)
 
 
-def users_for(arrival_rate: float) -> int:
-    """How many users an open loop has unless told otherwise: work of ten seconds for each rate."""
-    return min(MOST_USERS, max(LEAST_USERS, math.ceil(10 * arrival_rate)))
-
-
-class LoadConfig(_Strict):
-    """Users in a closed loop, or arrivals at a rate (per second) in an open one.
-
-    In an open loop users are the most that may be under way, and an arrival that finds none free
-    is dropped after a while. The warm-up comes before the measured duration. Times are seconds.
-    """
-
-    users: Annotated[Whole, Field(ge=1)] = 50
-    spawn_rate: Positive | None = None
-    arrival_rate: Positive | None = None
-    arrivals: Literal["poisson", "even"] | None = None
-    drop_after: Annotated[Seconds, Field(gt=0)] | None = None
-    duration: Annotated[Seconds, Field(gt=0)] = 30.0
-    warmup: Annotated[Seconds, Field(ge=0)] = 5.0
-
-    @model_validator(mode="after")
-    def _enough_users(self) -> Self:
-        if self.arrival_rate and "users" not in self.model_fields_set:
-            object.__setattr__(self, "users", users_for(self.arrival_rate))
-        closed = [name for name in ("arrivals", "drop_after") if getattr(self, name) is not None]
-        if closed and not self.arrival_rate:
-            raise ValueError(f"{', '.join(closed)}: goes with an arrival_rate")
-        return self
-
-    @property
-    def users_per_second(self) -> float:
-        """How fast users are started; all within a second unless `spawn_rate` says otherwise."""
-        return self.spawn_rate or float(self.users)
-
-
-class Fault(_Strict):
-    """What breaks `at` so many seconds of the measured time, and for how long (`length`, seconds).
-
-    freeze: the private server's process is stopped, then goes on.
-    """
-
-    kind: Literal["freeze"]
-    at: Annotated[Seconds, Field(ge=0)]
-    length: Annotated[Seconds, Field(gt=0)]
-
-    def __str__(self) -> str:
-        return f"{self.kind}@{self.at:g}s+{self.length:g}s"
-
-
 def _some(pools: Any) -> Any:
     # Not a minimum length: pydantic counts the sound ones, and would complain of the others twice.
     if not pools:
@@ -196,23 +107,23 @@ def _some(pools: Any) -> Any:
     return pools
 
 
-class Experiment(_Strict):
+class Experiment(Strict):
     """A scenario under one load with several pools, repeated in rounds."""
 
-    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    name: Name
     scenario: Path
     user_classes: tuple[str, ...] = ()
     rounds: Annotated[Whole, Field(ge=1)] = 5
     seed: Whole = 1
     baseline: str = ""
     load: LoadConfig = LoadConfig()
-    options: dict[str, str | int | float | bool] = {}
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     fault: tuple[Fault, ...] = ()
     pool: Annotated[tuple[PoolConfig, ...], BeforeValidator(_some)]
 
     @model_validator(mode="after")
     def _faults_fit(self) -> Self:
-        late = [f for f in self.fault if f.at + f.length > self.load.duration]
+        late = [f for f in self.fault if f.length and f.end > self.load.duration]
         if late:
             raise ValueError(
                 f"fault {late[0]} ends after the {self.load.duration:g} s that are measured"
@@ -276,18 +187,6 @@ def parse_pool(text: str) -> PoolConfig:
     return validated(PoolConfig, data, f"--pool {text}")
 
 
-def parse_fault(text: str) -> Fault:
-    """A fault from the command line: `freeze@10s+2s`, kind, time and length.
-
-    Raises UsageError if it is none.
-    """
-    match = _FAULT.match(text.strip())
-    if not match:
-        raise UsageError(f"--fault {text}: write KIND@TIME+LENGTH, like freeze@10s+2s")
-    data = dict(zip(("kind", "at", "length"), match.groups(), strict=True))
-    return validated(Fault, data, f"--fault {text}")
-
-
 def read_experiment(path: Path) -> Experiment:
     """The experiment in a TOML file, its scenario as a path that exists.
 
@@ -306,27 +205,3 @@ def read_experiment(path: Path) -> Experiment:
     if not scenario.is_file():
         raise UsageError(f"{path}: scenario: there is no file {scenario}")
     return experiment.model_copy(update={"scenario": scenario})
-
-
-def validated(model: type[M], data: Mapping[str, Any], where: str) -> M:
-    """A model from data; UsageError lists every mistake, each with `where` and its key."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise UsageError(*(f"{where}: {_sentence(e, model)}" for e in error.errors())) from None
-
-
-def _sentence(error: Any, model: type[BaseModel]) -> str:
-    place = ".".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        parts: dict[Any, type[BaseModel]] = {
-            "load": LoadConfig,
-            "pool": PoolConfig,
-            "fault": Fault,
-        }
-        owner = model if len(error["loc"]) == 1 else parts.get(error["loc"][0], model)
-        message = f"unknown key; known are {', '.join(owner.model_fields)}"
-    elif error["type"] not in ("value_error", "missing"):
-        message += f" (got {error['input']!r})"
-    return f"{place}: {message}" if place else message

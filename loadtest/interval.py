@@ -133,7 +133,8 @@ class Interval:
 
     length: nanoseconds that it covers. unfinished: the ages of the waits that were going on when
     it ended. fair: as it stood then. tasks: by their names. examples: the first error of each
-    kind. A second is cut where a period (warm-up, measured, drain) ends inside it.
+    kind. A second is cut where a period (warm-up, measured, drain) or a stage ends inside it.
+    stage: the one that it is of, if the load has any.
     """
 
     second: int
@@ -148,6 +149,7 @@ class Interval:
     fair: Fair = Fair()
     tasks: dict[str, TaskUse] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
+    stage: str = ""
 
     def then(self, later: Interval) -> Interval:
         """The interval that covers this one and a later one of the same process."""
@@ -201,6 +203,8 @@ class Interval:
             data["tasks"] = {name: asdict(use) for name, use in self.tasks.items()}
         if self.examples:
             data["examples"] = self.examples
+        if self.stage:
+            data["stage"] = self.stage
         return data
 
     @classmethod
@@ -221,6 +225,7 @@ class Interval:
             fair=Fair(**data.get("fair", {})),
             tasks={name: TaskUse(**use) for name, use in data.get("tasks", {}).items()},
             examples=data.get("examples", {}),
+            stage=data.get("stage", ""),
             **empty,
         )
 
@@ -280,6 +285,7 @@ def _joined(
         fair=fair,
         tasks=tasks,
         examples={**other.examples, **one.examples},
+        stage=one.stage if one.stage == other.stage else "",
     )
 
 

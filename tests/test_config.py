@@ -9,14 +9,13 @@ from pydantic import ValidationError
 
 from loadtest.config import (
     Experiment,
-    LoadConfig,
     PoolConfig,
-    parse_duration,
     parse_pool,
     read_experiment,
-    validated,
 )
 from loadtest.errors import UsageError
+from loadtest.fields import parse_duration, validated
+from loadtest.loads import LoadConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 SOUND = """

@@ -115,6 +115,7 @@ REMARKS: tuple[Rule, ...] = (
     application.long_hold,
     errors_by_kind,
     sizes.overflow_churn,
+    sizes.opened_in_vain,
     sizes.exceeds_server,
     sizes.never_needed,
     gate.short_requests,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any
 
@@ -97,6 +97,19 @@ class Round:
         return busy / max(sum(i.length for i in mine), 1)
 
 
+def _of_stage(run: Run, name: str) -> Run:
+    """What a run measured in a stage; what came before it is its warm-up."""
+    before: list[Interval] = []
+    own: list[Interval] = []
+    for interval in run.intervals:
+        if interval.period == "measured" and interval.stage == name:
+            own.append(interval)
+        elif not own:
+            before.append(replace(interval, period="warmup"))
+    server = [interval for interval in run.server if interval.stage == name]
+    return replace(run, intervals=[*before, *own], server=server)
+
+
 @dataclass(frozen=True)
 class PoolRuns:
     """One pool configuration: its settings, its runs, and the rounds that measured anything."""
@@ -157,6 +170,15 @@ class PoolRuns:
         """What the tasks of each name did with connections, over all rounds."""
         nothing = Interval(0, length=0)
         return reduce(Interval.beside, (r.together for r in self.rounds), nothing).tasks
+
+    @property
+    def stages(self) -> Sequence[Mapping[str, Any]]:
+        """The stages of its load, as its runs' headers have them."""
+        return self.header.get("load", {}).get("stages") or ()
+
+    def stage(self, name: str) -> PoolRuns:
+        """The same pool in one of its stages alone."""
+        return replace(self, runs=[_of_stage(run, name) for run in self.runs])
 
     @property
     def seconds(self) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
+from loadtest.analysis.censoring import describe
 from loadtest.analysis.measured import PoolRuns
 from loadtest.analysis.settings import most_connections
-from loadtest.analysis.units import count, plural
+from loadtest.analysis.units import count, duration, plural
 from loadtest.analysis.values import Finding
+from loadtest.interval import Interval
 
 CHURN = 3.0
 UNUSED = 1.5
@@ -66,3 +69,51 @@ def exceeds_server(pool: PoolRuns) -> Iterator[Finding]:
         "server's max_connections, and leave some for others.",
         evidence={"limit": limit, "processes": pool.processes, "max_connections": accepted},
     )
+
+
+def opened_in_vain(pool: PoolRuns) -> Iterator[Finding]:
+    """Connections opened in overflow for a burst that those there would have served sooner.
+
+    A burst's work is its checkouts times the usual hold (the median: in the burst itself holds are
+    longer, since all run at once), shared by the connections that were open before. Where this is
+    less than one connect takes, nobody would have waited as long as those who connected. (After
+    HikariCP's wiki, "Welcome to the Jungle".)
+    """
+    usual = describe(pool.times("hold")).p50 or 0.0
+    parts = [i for round_ in pool.rounds for i in round_.run.measured()]
+    bursts = [part for part in parts if _wait(part, usual) < _connect(part)]
+    if not bursts:
+        return
+    worst = max(bursts, key=_overflowed)
+    wait, there = _wait(worst, usual), worst.gauges["open"].min
+    yield Finding(
+        code="opened_in_vain",
+        severity="warning",
+        message=f"{count(sum(map(_overflowed, bursts)))} connections were opened in overflow that "
+        f"nobody needed: in one second {count(_overflowed(worst))}, each in "
+        f"{duration(_connect(worst))}, where the {count(there)} that were there would have served "
+        f"all {count(worst.counters['checkouts'])} checkouts within {duration(wait)}. Whoever "
+        "waits in the queue is served sooner here than who connects: lower max_overflow.",
+        evidence={
+            "opened": sum(map(_overflowed, bursts)),
+            "needed": there,
+            "served_in": wait,
+            "connect": _connect(worst),
+        },
+    )
+
+
+def _overflowed(part: Interval) -> int:
+    return part.counters["checkouts.overflow"]
+
+
+def _connect(part: Interval) -> float:
+    """The mean time to connect (s), in a second in which connections were opened in overflow."""
+    connect = part.histograms.get("connect")
+    return (connect.mean_seconds if connect and _overflowed(part) else None) or 0.0
+
+
+def _wait(part: Interval, hold: float) -> float:
+    """How long (s) the last one would have waited for one of the connections that were there."""
+    there = part.gauges["open"].min if "open" in part.gauges else 0
+    return part.counters["checkouts"] * hold / there if there else math.inf

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from loadtest.analysis import bounds, findings
+from loadtest.analysis import bounds, findings, stages
 from loadtest.analysis.anatomy import anatomy
 from loadtest.analysis.censoring import describe
 from loadtest.analysis.comparison import comparisons
@@ -68,6 +68,7 @@ def summarize_pool(pool: PoolRuns) -> PoolSummary:
         errors=_errors(pool),
         generator=_generator(pool),
         server=_server(pool),
+        stages=tuple(stages.rows(pool)),
         findings=doubts + findings.remarks(pool),
         valid=not doubts,
     )

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -27,12 +28,15 @@ class Timeline:
     """Mean levels of gauges in each second: the median over the rounds.
 
     seconds: whole numbers, counted from where measuring began; the warm-up's are negative.
-    measured: how many seconds from 0 on were measured; what is later is the drain.
+    measured: how many seconds from 0 on were measured; what is later is the drain. stages, faults:
+    begin, end and name of each.
     """
 
     seconds: Sequence[int]
     levels: Mapping[str, Levels]
     measured: float
+    stages: Sequence[tuple[float, float, str]] = ()
+    faults: Sequence[tuple[float, float, str]] = ()
 
 
 def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
@@ -44,7 +48,19 @@ def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
         name: np.array([_median(rounds, name, second) for second in seconds]) for name in found
     }
     lengths = [round_.seconds for round_ in pool.rounds]
-    return Timeline(seconds, levels, float(np.median(lengths)) if lengths else 0.0)
+    measured = float(np.median(lengths)) if lengths else 0.0
+    return Timeline(seconds, levels, measured, _stages(pool), _faults(pool))
+
+
+def _stages(pool: PoolRuns) -> list[tuple[float, float, str]]:
+    ends = [0.0, *accumulate(stage["duration"] for stage in pool.stages)]
+    names = [str(stage["name"]) for stage in pool.stages]
+    return list(zip(ends, ends[1:], names, strict=False))
+
+
+def _faults(pool: PoolRuns) -> list[tuple[float, float, str]]:
+    faults = pool.header.get("load", {}).get("faults") or ()
+    return [(f["at"], f["at"] + f["length"], f["kind"]) for f in faults if f.get("length")]
 
 
 def _median(rounds: Sequence[Mapping[str, Mapping[int, float]]], name: str, second: int) -> float:

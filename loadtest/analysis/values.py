@@ -145,6 +145,26 @@ class Finding(_Value):
     evidence: dict[str, Any] = {}
 
 
+class Stage(_Value):
+    """One pool in one stage of the load, by what ended in it; begin: seconds after measuring began.
+
+    users: the mean number. arrivals_per_second: None in a closed loop.
+    """
+
+    name: str
+    begin: float
+    seconds: float
+    users: float
+    arrivals_per_second: float | None
+    throughput_per_second: float | None
+    wait_seconds: Durations
+    request_seconds: Durations
+    timeouts: int
+    error_rate: float | None
+    connections_peak: int | None
+    opened: int
+
+
 class PoolSummary(_Value):
     """One pool configuration in all of its rounds."""
 
@@ -163,7 +183,7 @@ class PoolSummary(_Value):
     errors: Errors
     generator: Generator
     server: Server
-    stages: tuple[dict[str, Any], ...] = ()
+    stages: tuple[Stage, ...] = ()
     objectives: tuple[Objective, ...] = ()
     findings: tuple[Finding, ...] = ()
     valid: bool

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from loadtest.database import preflight
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
 from loadtest.errors import LoadtestError, UsageError
+from loadtest.experiment.faults import Faults
 from loadtest.experiment.run import Database, Plan, run
 from loadtest.interval import Interval
 from loadtest.results import as_typed, point_latest_at
@@ -85,17 +86,17 @@ def database(given: str, experiment: Experiment) -> Iterator[Database]:
     users = experiment.load.users
     most = max(pool.connections_for(users) for pool in experiment.pool)
     preflight.check_open_files(most)
-    if given and experiment.fault:
-        raise UsageError(
-            f"fault {experiment.fault[0]}: only for a private server; leave out --database-url"
-        )
     if given:
         url = database_url(given)
         preflight.look(url)
-        yield Database(url)
+        with closing(Faults(experiment.fault, url, None)) as faults:
+            yield Database(faults.url, False, faults)
         return
-    with PrivateServer(most) as server:
-        yield Database(server.url, server)
+    with (
+        PrivateServer(most) as server,
+        closing(Faults(experiment.fault, server.url, server)) as faults,
+    ):
+        yield Database(faults.url, True, faults)
 
 
 def run_all(experiment: Experiment, at: Database, folder: Path, progress: Progress) -> bool:

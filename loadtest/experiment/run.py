@@ -10,9 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -20,9 +19,8 @@ from sqlalchemy import URL
 
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database import keeper
-from loadtest.database.private import PrivateServer
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.experiment.faults import provoked
+from loadtest.experiment.faults import Faults
 from loadtest.interval import SERVER, Interval
 from loadtest.results import Run, as_typed, read_run
 
@@ -35,10 +33,11 @@ Watch = Callable[[Interval], None]
 
 @dataclass(frozen=True)
 class Database:
-    """Where an experiment runs: its address, and the server if the tool started it."""
+    """Where an experiment runs: its address, whether the tool started it, and what breaks there."""
 
     url: URL
-    server: PrivateServer | None = None
+    private: bool
+    faults: Faults | None = None
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,14 @@ class Plan:
         experiment, load = self.experiment, self.experiment.load
         arguments = ["-f", as_typed(experiment.scenario), "--headless", "--only-summary"]
         arguments += ["-u", str(load.users), "-r", f"{load.users_per_second:g}"]
-        if load.arrival_rate:
-            arguments += ["--arrival-rate", f"{load.arrival_rate:g}"]
-            arguments += ["--arrivals", load.arrivals] if load.arrivals else []
-            arguments += ["--drop-after", f"{load.drop_after:g}"] if load.drop_after else []
+        said: dict[str, str | None] = {
+            "--arrival-rate": f"{load.arrival_rate:g}" if load.arrival_rate else None,
+            "--arrivals": load.arrivals,
+            "--drop-after": f"{load.drop_after:g}" if load.drop_after else None,
+            "--stages": ",".join(map(str, load.stage)),
+        }
+        arguments += [part for flag, text in said.items() if text for part in (flag, text)]
+        arguments += ["--prefill"] if load.prefill else []
         arguments += ["-t", f"{self.seconds:.0f}s", "--warmup", f"{load.warmup:g}s"]
         arguments += ["--stop-timeout", str(STOP_TIMEOUT_SECONDS), "--exit-code-on-error", "0"]
         arguments += ["--seed", str(experiment.seed), "--pool-name", self.pool.name]
@@ -102,14 +105,14 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     path = plan.file_in(folder)
     log = path.with_suffix(".log")
     extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
-    extra += ["--private-server"] if database.server else []
+    extra += ["--private-server"] if database.private else []
     command = [sys.executable, "-m", "locust", *plan.arguments(), *extra]
     # The password goes through the environment: arguments are in everybody's process list.
     environment = {**os.environ, "LOADTEST_DATABASE_URL": database.url.render_as_string(False)}
     with log.open("wb") as output:
         kept = keeper.keep(command, environment=environment, output=output)
         try:
-            _follow(kept, path, watch, partial(provoked, plan.experiment.fault, database.server))
+            _follow(kept, path, watch, database.faults)
         finally:
             code = keeper.stop(kept)
     return _result(path, log, code)
@@ -119,13 +122,16 @@ def _follow(
     kept: subprocess.Popen[bytes],
     path: Path,
     watch: Watch,
-    provoke: Callable[[float], AbstractContextManager[None]],
+    faults: Faults | None,
 ) -> None:
     while kept.poll() is None and not (path.exists() and path.read_bytes().count(b"\n")):
         time.sleep(POLL_SECONDS)
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as lines, provoke(_measuring(lines.readline())):
+    with path.open(encoding="utf-8") as lines, ExitStack() as broken:
+        measuring = _measuring(lines.readline())
+        if faults:
+            broken.enter_context(faults.provoked(measuring))
         while kept.poll() is None:
             time.sleep(POLL_SECONDS)
             for interval in _new_intervals(lines):

@@ -6,26 +6,36 @@ import math
 import random
 from argparse import Namespace
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
+from loadtest.fields import parse_duration
+from loadtest.loads import Stage, parse_stages
 from loadtest.pool.batch import clock
 
 # When no more arrivals come: as good as never.
 NEVER = 10**18
+A_MOMENT = 5_000_000
 
 
 @dataclass(frozen=True)
 class Piece:
     """A stretch of time (s) in which the arrival rate (per second) goes evenly from one to another.
 
-    A last one may be endless if its rate stays the same.
+    A last one may be endless if its rate stays the same. at_once: arrivals due when it begins.
     """
 
     seconds: float
     start: float
     end: float
+    at_once: int = 0
+
+    def share(self, index: int, processes: int) -> Piece:
+        """What one of several processes has of it; the first ones take what cannot be divided."""
+        at_once, over = divmod(self.at_once, processes)
+        extra = int(index < over)
+        return Piece(self.seconds, self.start / processes, self.end / processes, at_once + extra)
 
     @property
     def expected(self) -> float:
@@ -48,6 +58,7 @@ def due_times(pieces: Iterable[Piece], gaps: Iterator[float]) -> Iterator[float]
     """
     began, gap = 0.0, next(gaps)
     for piece in pieces:
+        yield from repeat(began, piece.at_once)
         used = 0.0
         while used + gap <= piece.expected:
             used += gap
@@ -70,14 +81,28 @@ def even_gaps(index: int, processes: int) -> Iterator[float]:
 
 def schedule(options: Namespace, index: int) -> Arrivals | None:
     """This process's share of the arrivals that the options ask for; None in a closed loop."""
-    if not options.arrival_rate:
+    stages = parse_stages(options.stages)
+    opened = stages and stages[0].arrival_rate is not None
+    if not options.arrival_rate and not opened:
         return None
     processes = options.rate_shared_by
-    rate = options.arrival_rate / processes
+    place = index % processes
     numbers = random.Random(f"arrivals-{options.seed}-{index}")
-    even = options.arrivals == "even"
-    gaps = even_gaps(index % processes, processes) if even else poisson_gaps(numbers)
-    return Arrivals(due_times([Piece(math.inf, rate, rate)], gaps), options.drop_after)
+    gaps = even_gaps(place, processes) if options.arrivals == "even" else poisson_gaps(numbers)
+    pieces = [piece.share(place, processes) for piece in _pieces(options, stages)]
+    return Arrivals(due_times(pieces, gaps), options.drop_after)
+
+
+def _pieces(options: Namespace, stages: Sequence[Stage]) -> Iterator[Piece]:
+    """The warm-up, the stages, and as it was in the end for as long as the run may go on."""
+    first = stages[0].start if stages else options.arrival_rate
+    last = stages[-1].end if stages else options.arrival_rate
+    warmup = parse_duration(options.warmup)
+    if warmup:
+        yield Piece(warmup, first, first)
+    for stage in stages:
+        yield Piece(stage.duration, stage.start, stage.end, stage.at_once)
+    yield Piece(math.inf, last, last)
 
 
 class Arrivals:
@@ -85,16 +110,21 @@ class Arrivals:
 
     A user may take one that is due later, and sleeps until then; where all users were busy, the
     next free one gets one that is overdue. One overdue for longer than `drop_after` seconds is
-    dropped. times: see `due_times`; they count from the making of this.
+    dropped. times: see `due_times`; they count from `start`.
     """
 
     def __init__(self, times: Iterator[float], drop_after: float) -> None:
-        self._times, self._begun = times, clock()
+        self._times, self._begun = times, 0
         self._drop_after = round(drop_after * 1e9)
-        self._latest = 0
+        self._latest = NEVER
         self._untaken: deque[int] = deque()
         self._coming: deque[int] = deque()
         self._arrived = self._dropped = 0
+
+    def start(self) -> None:
+        """Begin the schedule, a moment after the clock of the stages: their arrivals are theirs."""
+        self._begun = clock() + A_MOMENT
+        self._draw()
 
     def take(self) -> int:
         """When the next arrival is due that nobody has taken yet (clock, ns)."""
@@ -107,7 +137,7 @@ class Arrivals:
         """How many have been due so far, taken or not."""
         now = clock()
         self._catch_up(now)
-        while self._coming[0] <= now:
+        while self._coming and self._coming[0] <= now:
             self._coming.popleft()
             self._arrived += 1
         return self._arrived

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from locust.util.timespan import parse_timespan
 
+import math
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.config import (
+from loadtest.config import POOLCLASSES, PoolConfig
+from loadtest.errors import UsageError
+from loadtest.fields import parse_duration, validated
+from loadtest.loads import (
     ARRIVALS,
     DROP_AFTER,
-    POOLCLASSES,
-    PoolConfig,
-    parse_duration,
+    Stage,
+    most_of,
     parse_fault,
+    parse_stages,
+    seconds_of,
     users_for,
-    validated,
 )
-from loadtest.errors import UsageError
 
 ISOLATION_LEVELS = [
     "READ UNCOMMITTED",
@@ -146,6 +149,12 @@ def _load_group(group: Group) -> None:
         help="open loop: seconds after which an arrival that found no free user is dropped",
     )
     add(
+        "--stages",
+        default="",
+        help="the load in stages, instead of one number: calm=10s:50/s,rush=5s:50-500/s "
+        "(arrivals a second) or 10s:20,10s:20-200 (users)",
+    )
+    add(
         "--rate-shared-by",
         type=int,
         default=1,
@@ -156,6 +165,12 @@ def _load_group(group: Group) -> None:
 
 def _run_group(group: Group) -> None:
     add, hide = group.add_argument, {"include_in_web_ui": False}
+    add(
+        "--prefill",
+        action="store_true",
+        default=False,
+        help="open pool_size connections before the load begins",
+    )
     add("--warmup", default="0s", help="time at the start that is kept out of the results")
     add("--seed", type=int, default=1, help="seed of the users' random numbers")
     add(
@@ -217,6 +232,7 @@ def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> Non
     wanted["run_time"] = _seconds(form.get("run_time", ""))
     pool_config(Namespace(**wanted))
     warmup_seconds(Namespace(**wanted))
+    stages_of(Namespace(**wanted))
 
 
 def _typed(known: Any, text: str) -> Any:
@@ -245,28 +261,53 @@ def _pool_settings(options: Namespace) -> Iterator[tuple[str, Any]]:
 def load_facts(options: Namespace, users: int, processes: int) -> dict[str, Any]:
     """The load that the options ask for, as a result file has it; no duration without a limit."""
     warmup, limit = warmup_seconds(options), options.run_time
+    stages = stages_of(options)
+    closed = stages and stages[0].users
     return {
-        "users": users,
+        "users": int(most_of(stages)) if closed else users,
         "spawn_rate": options.spawn_rate,
-        **_open_loop(options),
+        **_open_loop(options, stages),
+        "stages": [stage.model_dump() for stage in stages],
         "duration": limit - warmup if limit else None,
         "warmup": warmup,
+        "prefill": options.prefill,
         "seed": options.seed,
         "processes": processes,
         "faults": [parse_fault(text).model_dump() for text in options.faults.split()],
     }
 
 
-def _open_loop(options: Namespace) -> dict[str, Any]:
-    names = ("arrival_rate", "arrivals", "drop_after")
-    return {name: getattr(options, name) if options.arrival_rate else None for name in names}
+def _open_loop(options: Namespace, stages: Sequence[Stage]) -> dict[str, Any]:
+    opened = options.arrival_rate or (stages and stages[0].users is None)
+    said = {"arrivals": options.arrivals, "drop_after": options.drop_after} if opened else {}
+    return {"arrival_rate": options.arrival_rate or None, **said}
+
+
+def stages_of(options: Namespace) -> tuple[Stage, ...]:
+    """The stages that the options ask for; UsageError if they cannot be."""
+    stages = parse_stages(options.stages)
+    if stages and options.arrival_rate:
+        raise UsageError("--arrival-rate: the stages say that")
+    return stages
+
+
+def most_users(options: Namespace) -> int | None:
+    """How many users a run has at most by its stages or its arrival rate; None if by neither."""
+    stages = stages_of(options)
+    most = most_of(stages) if stages else options.arrival_rate
+    return int(most) if stages and stages[0].users else users_for(most) if most else None
 
 
 def settle(options: Namespace) -> None:
-    """Fill in what an open loop leaves open: enough users, all there from the beginning."""
-    if options.arrival_rate and options.num_users is None:
-        options.num_users = users_for(options.arrival_rate)
+    """Fill in what stages and an open loop leave open: how many users, and for how long."""
+    stages = stages_of(options)
+    if stages and stages[0].users:
+        options.num_users = stages[0].users
+    options.num_users = options.num_users or most_users(options)
+    if options.num_users and (stages or options.arrival_rate):
         options.spawn_rate = options.spawn_rate or options.num_users
+    if stages and not options.run_time:
+        options.run_time = math.ceil(warmup_seconds(options) + seconds_of(stages))
 
 
 def warmup_seconds(options: Namespace) -> float:

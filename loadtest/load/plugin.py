@@ -41,10 +41,12 @@ from loadtest.load import options as run_options
 from loadtest.load.generator import watch_lag
 from loadtest.load.log import FirstOfEachKind
 from loadtest.load.output import Output
+from loadtest.load.stages import follow
 from loadtest.load.target import Target, prepare_tables
 from loadtest.load.ticker import Ticker
 from loadtest.load.users import PoolUser, note_error, with_options
 from loadtest.load.workers import Master, Workers, end_with
+from loadtest.loads import Stage
 from loadtest.results import as_typed
 
 logger = logging.getLogger("loadtest")
@@ -63,7 +65,6 @@ def _add_options(parser: Any) -> None:
 
 @events.init.add_listener
 def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
-    run_options.settle(environment.parsed_options)
     environment.loadtest = plugin = Plugin(environment, runner)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # Else Ctrl-C would raise in the greenlet that is running, a user in a checkout for example.
@@ -106,6 +107,7 @@ class Plugin:
         self._prepared = False
         self._reason = ""
         self._started = 0.0
+        self._stages: tuple[Stage, ...] = ()
         self._tickers: list[Ticker] = []
         self._ended: list[Callable[[], None]] = []
         self._quiet = FirstOfEachKind()
@@ -132,6 +134,7 @@ class Plugin:
             if self.options.processes:
                 gevent.spawn(end_with, os.getppid())
             return
+        run_options.settle(self.options)
         self._find_database()
         if web_ui:
             web.add_routes(web_ui, self.registry)
@@ -176,6 +179,7 @@ class Plugin:
     def _users(self, processes: int) -> int:
         """How many users each of so many processes has, at most."""
         wanted = self.runner.target_user_count or self.options.num_users or 1
+        wanted = max(wanted, run_options.most_users(self.options) or 0)
         return math.ceil(wanted / processes)
 
     def _on_start(self, environment: Any, **_: Any) -> None:
@@ -193,6 +197,7 @@ class Plugin:
     def _start(self, options: Namespace) -> None:
         self._reason, self._started = "", time.monotonic()
         pool, warmup = run_options.pool_config(options), run_options.warmup_seconds(options)
+        self._stages = run_options.stages_of(options)
         if not self.master:
             if not self._prepared:
                 self._prepare()
@@ -200,8 +205,8 @@ class Plugin:
             self.exporter.begin(pool)
             self.output = self._new_output(options, pool)
             status = ServerStatus(self.url)
-            self._tickers.append(Ticker(status.sample, self._take, warmup))
-            self._ended.append(status.close)
+            self._tickers.append(Ticker(status.sample, self._take, warmup, self._stages))
+            self._ended += [status.close, follow(self.runner, self._stages, warmup)]
         if not self.workers:
             self._measure(options, pool, warmup)
 
@@ -236,9 +241,9 @@ class Plugin:
         recorder = self.target.recorder
         recorder.levels["users"] = lambda: self.runner.user_count
         recorder.levels["checked_out"] = self.target.checked_out
-        recorder.restart()
         send = self.master.send if self.master else self._take
-        self._tickers.append(Ticker(recorder.cut, send, warmup))
+        self._tickers.append(Ticker(recorder.cut, send, warmup, self._stages))
+        self.target.start()
         self._ended += [watch_lag(recorder), self.target.close]
 
     def _refuse(self, error: LoadtestError) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from argparse import Namespace
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import count
 from typing import Any
 
@@ -21,6 +23,7 @@ from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 
 TABLE_PREFIX = "loadtest_"
+CONNECTING_AT_ONCE = 50
 
 
 class Target:
@@ -48,6 +51,8 @@ class Target:
         self.recorder = Recorder(process)
         measure(self.engine, self.recorder)
         self.parent = parent_session(self.engine)
+        if options.prefill:
+            self._prefill(pool.kept_connections or 0)
         self.arrivals = schedule(options, index)
         if self.arrivals:
             self.recorder.open_loop = True
@@ -63,6 +68,19 @@ class Target:
         except (SQLAlchemyError, OSError) as error:
             raise explained(error, url) from None
         self.engine.dispose()
+
+    def _prefill(self, number: int) -> None:
+        """Open so many connections, some at a time, and return them."""
+        with ThreadPoolExecutor(CONNECTING_AT_ONCE) as workers, ExitStack() as taken:
+            asked = [workers.submit(self.engine.connect) for _ in range(number)]
+            for connection in asked:
+                taken.enter_context(connection.result())
+
+    def start(self) -> None:
+        """Forget what was recorded so far; the first interval and the schedule begin now."""
+        self.recorder.restart()
+        if self.arrivals:
+            self.arrivals.start()
 
     def new_random(self) -> random.Random:
         """Random numbers for the next user: the same in every run with this seed."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gevent
 from gevent.lock import Semaphore
 
 from loadtest.interval import Interval, Period
+from loadtest.loads import Stage, begins
 
 # Woken a little late rather than a little early: then nothing of the new second is lost.
 _MARGIN_SECONDS = 0.0005
@@ -17,7 +18,8 @@ _MARGIN_SECONDS = 0.0005
 class Ticker:
     """Cuts one source into intervals and hands them on, from its making until it is stopped.
 
-    cut: gives what there is since it was last called, or None. take: gets what was cut.
+    cut: gives what there is since it was last called, or None. take: gets what was cut. stages:
+    what the measured time, which begins after the warm-up (s), consists of.
     """
 
     def __init__(
@@ -25,18 +27,22 @@ class Ticker:
         cut: Callable[[Period], Interval | None],
         take: Callable[[Interval], None],
         warmup: float,
+        stages: Sequence[Stage] = (),
     ) -> None:
         self._cut_source, self._take = cut, take
+        parts = [(warmup + begin, name) for begin, name in begins(stages) or [(0.0, "")]]
         self._period: Period = "warmup" if warmup else "measured"
+        self._stage = "" if warmup else parts[0][1]
         self._busy = Semaphore()
         self._greenlets = [gevent.spawn(self._run)]
-        if warmup:
-            self._greenlets.append(gevent.spawn_later(warmup, self.enter, "measured"))
+        self._greenlets += [
+            gevent.spawn_later(at, self.enter, "measured", name) for at, name in parts if at
+        ]
 
-    def enter(self, period: Period) -> None:
-        """End the current period here."""
+    def enter(self, period: Period, stage: str = "") -> None:
+        """End the current period and stage here."""
         self._cut()
-        self._period = period
+        self._period, self._stage = period, stage
 
     def stop(self) -> None:
         """Cut what is left and stop."""
@@ -57,4 +63,5 @@ class Ticker:
         finally:
             self._busy.release()
         if interval is not None:
+            interval.stage = self._stage
             self._take(interval)

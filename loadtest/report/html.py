@@ -15,6 +15,7 @@ from markupsafe import Markup
 from loadtest.analysis import kinds, units
 from loadtest.analysis.settings import create_engine
 from loadtest.analysis.values import Comparison, Finding, Summary
+from loadtest.report import stages
 from loadtest.report.figures.drawing import Drawing
 from loadtest.report.figures.svg import pool_variables
 from loadtest.report.table import groups
@@ -48,6 +49,8 @@ def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         findings=_findings(summary),
         errors=list(_errors(summary)),
         anatomy=list(_anatomy(summary)),
+        stages=stages.rows(summary),
+        stage_headings=stages.HEADINGS,
         facts=list(_facts(summary)),
         intervals=any(pool.throughput.ci95 for pool in summary.pools),
         units=units,
@@ -73,12 +76,15 @@ def _about(summary: Summary) -> dict[str, Any]:
 
 def _circumstances(summary: Summary) -> Iterator[str]:
     load = summary.experiment.get("load", {})
+    parts = max((len(pool.stages) for pool in summary.pools), default=0)
+    if parts:
+        yield units.plural(parts, "stage")
     if load.get("arrival_rate"):
         spacing = "evenly spaced " if load.get("arrivals") == "even" else ""
         yield f"{units.rate(load['arrival_rate'])} {spacing}arrivals a second"
-        yield f"at most {units.plural(load['users'], 'user')}"
-    elif load.get("users"):
-        yield units.plural(load["users"], "user")
+    if load.get("users"):
+        most = "at most " if parts or load.get("arrival_rate") else ""
+        yield most + units.plural(load["users"], "user")
     rounds = max((pool.rounds for pool in summary.pools), default=0)
     lasting = load.get("duration")
     of = f" of {units.round_duration(float(lasting))}" if lasting else ""

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from loadtest.config import Experiment, LoadConfig, parse_pool
+from loadtest.config import Experiment, parse_pool
 from loadtest.errors import LoadtestError
 from loadtest.experiment import rounds
 from loadtest.experiment.run import Database, Plan
 from loadtest.interval import Interval
+from loadtest.loads import LoadConfig
 from loadtest.results import new_folder
 
-DATABASE = Database(make_url("mysql+pymysql://me:s3cr3t@127.0.0.1:9/x"))
+DATABASE = Database(make_url("mysql+pymysql://me:s3cr3t@127.0.0.1:9/x"), private=False)
 
 
 def experiment(*pools: str, rounds: int = 1, **more: Any) -> Experiment:

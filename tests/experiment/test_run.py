@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, make_url
 
-from loadtest.config import Experiment, LoadConfig, PoolConfig, parse_pool
+from loadtest.config import Experiment, PoolConfig, parse_pool
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.experiment.run import Database, Plan, _new_intervals, run
 from loadtest.interval import SERVER, Interval
+from loadtest.loads import LoadConfig
 from loadtest.results import read_run
 from tests.conftest import ROOT, without_database
 
@@ -165,7 +166,7 @@ def test_intervals_are_given_out_once_each_is_whole(tmp_path: Path) -> None:
 
 
 def database(url: URL | str) -> Database:
-    return Database(make_url(url))
+    return Database(make_url(url), private=False)
 
 
 def test_a_run_that_fails_says_what_locust_said_last(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class Scene:
 
 @pytest.fixture
 def target(url: URL) -> Iterator[Target]:
-    options = Namespace(arrival_rate=0.0, seed=1)
+    options = Namespace(arrival_rate=0.0, stages="", prefill=False, seed=1)
     prepare_tables(url, [Person], options)
     pool = PoolConfig(pool_size=1, max_overflow=0, pool_timeout=0.05)
     running = Target(url, pool, options, tls=False, process="here")
@@ -249,7 +249,7 @@ def test_the_recorder_knows_the_task_during_its_block_only(scene: Scene) -> None
 def test_without_a_target_a_user_stops_instead_of_running() -> None:
     environment = Environment(user_classes=[Person], events=Events())
     environment.loadtest = SimpleNamespace(target=None)
-    environment.parsed_options = Namespace(arrival_rate=0.0, seed=1)
+    environment.parsed_options = Namespace(arrival_rate=0.0, stages="", prefill=False, seed=1)
 
     with pytest.raises(StopUser):
         Person(environment).session("never")
@@ -260,7 +260,7 @@ def test_users_draw_numbers_of_their_own_the_same_in_every_run(url: URL) -> None
         target = Target(
             url,
             PoolConfig(),
-            Namespace(arrival_rate=0.0, seed=seed),
+            Namespace(arrival_rate=0.0, stages="", prefill=False, seed=seed),
             tls=False,
             process="here",
             index=index,

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loadtest.config import Experiment, LoadConfig, parse_pool
+from loadtest.config import Experiment, parse_pool
 from loadtest.errors import LoadtestError
 from loadtest.experiment.run import Plan
+from loadtest.loads import LoadConfig
 from loadtest.report.progress import RunProgress
 from tests.analysis.builders import MILLISECOND, SECOND, interval
 

@@ -13,7 +13,7 @@ from loadtest.analysis.units import count
 from loadtest.analysis.units import level as as_level
 from loadtest.analysis.values import Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.svg import INK
+from loadtest.report.figures.svg import FAULT, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +49,7 @@ def panels(
         _scale(axes, top)
         axes.set_xlim(first, last)
         _shade_what_does_not_count(axes, line)
+        _mark(axes, line, named=axes is rows[0])
         _draw_levels(axes, line, canvas.colour(number), styles)
         limit = limits[number] if limits else None
         if limit is not None and limit <= top:
@@ -76,6 +77,18 @@ def _shade_what_does_not_count(axes: Axes, line: Timeline) -> None:
     for low, high in ((first, 0), (line.measured, last)):
         if high > low:
             axes.axvspan(low, high, color=INK, alpha=0.07, lw=0)
+
+
+def _mark(axes: Axes, line: Timeline, *, named: bool) -> None:
+    """Where stages begin and faults last; their names stand in the topmost panel."""
+    for begin, _, _ in line.stages[1:]:
+        axes.axvline(begin, color=INK, lw=0.6, alpha=0.6)
+    for begin, end, _ in line.faults:
+        axes.axvspan(begin, end, color=FAULT, alpha=0.18, lw=0)
+    for height, marks in ((0.99, line.stages), (0.88, line.faults)) if named else ():
+        at = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
+        for begin, end, name in marks:
+            canvas.write(axes, (begin + end) / 2, height, canvas.short(name), fontsize=6.5, **at)
 
 
 def _draw_levels(axes: Axes, line: Timeline, shade: str, known: Styles) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # What figures draw text, axes and neutral areas with; the page decides what it looks like.
 INK = "#010203"
+# The ground behind the time in which something was broken on purpose.
+FAULT = "#cc3311"
 # Okabe and Ito's colours, which colour-blind people tell apart ("Color Universal Design", 2008).
 POOL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7a00")
 _ON_DARK = ("#4aa8e0", "#f0803c", "#2fc79b", "#e09cc4", "#f0b440", "#8ccbf0", "#e8dc5a")

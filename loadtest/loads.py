@@ -1,0 +1,240 @@
+"""The load: users or arrivals, in stages if need be, and the faults that they meet."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from loadtest.errors import UsageError
+from loadtest.fields import (
+    Name,
+    NotNegative,
+    Positive,
+    Seconds,
+    Strict,
+    Whole,
+    validated,
+)
+
+_FAULT = re.compile(r"^(?P<kind>[^@:]+)(?::(?P<delay>[^@]+))?(?:@(?P<at>[^+]+)\+(?P<length>.+))?$")
+ARRIVALS = ("poisson", "even")
+DROP_AFTER = 1.0
+LEAST_USERS, MOST_USERS = 100, 10_000
+_STAGE = re.compile(
+    r"^(?:(?P<name>[^=]+)=)?(?P<duration>[^:]+):(?P<level>[\d.]+)(?:-(?P<to>[\d.]+))?(?P<rate>/s)?"
+    r"(?:\+(?P<at_once>\d+))?$"
+)
+_HOW = "write 10s:50 (users), rush=5s:50-500/s (arrivals a second, rising) or 2s:0/s+50 (at once)"
+
+
+class Stage(Strict):
+    """So many users, or arrivals per second, for so many seconds, rising or falling to `to`.
+
+    name: what reports call it; without one, its number. at_once: arrivals that are all due when it
+    begins.
+    """
+
+    name: Name = ""
+    duration: Annotated[Seconds, Field(gt=0)]
+    users: Annotated[Whole, Field(ge=1)] | None = None
+    arrival_rate: NotNegative | None = None
+    to: NotNegative | None = None
+    at_once: Annotated[Whole, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.users is None) == (self.arrival_rate is None):
+            raise ValueError("give either users or an arrival_rate")
+        if self.users is not None and self.at_once:
+            raise ValueError("at_once: goes with an arrival_rate")
+        if self.users is not None and self.to is not None and (self.to < 1 or self.to % 1):
+            raise ValueError("to: there are whole users only, and one at least")
+        return self
+
+    @property
+    def start(self) -> float:
+        """The users or the rate that it begins with."""
+        return float(self.users or self.arrival_rate or 0)
+
+    @property
+    def end(self) -> float:
+        """The users or the rate that it ends with."""
+        return self.start if self.to is None else self.to
+
+    @property
+    def most(self) -> float:
+        """The most users, or the most arrivals per second, those at once counted to a second."""
+        return max(self.start, self.end) + self.at_once
+
+    def __str__(self) -> str:
+        level = f"{self.start:g}" if self.to is None else f"{self.start:g}-{self.end:g}"
+        rate = "" if self.arrival_rate is None else "/s"
+        burst = f"+{self.at_once}" if self.at_once else ""
+        name = f"{self.name}=" if self.name else ""
+        return f"{name}{self.duration:g}s:{level}{rate}{burst}"
+
+
+def named(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The stages, those without a name called by their number. Raises ValueError if they clash."""
+    result = tuple(
+        stage if stage.name else stage.model_copy(update={"name": str(number)})
+        for number, stage in enumerate(stages, start=1)
+    )
+    names = [stage.name for stage in result]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"two stages have the name {twice[0]!r}; give one of them another")
+    if len({stage.arrival_rate is None for stage in result}) > 1:
+        raise ValueError("some stages have users and others an arrival_rate; give all the same")
+    return result
+
+
+def parse_stages(text: str) -> tuple[Stage, ...]:
+    """The stages of an option: `calm=10s:50/s,rush=5s:50-500/s,10s:500/s`; none in an empty one.
+
+    Raises UsageError with what is wrong and how it is written.
+    """
+    try:
+        return named([_stage(part.strip()) for part in text.split(",") if part.strip()])
+    except ValueError as error:
+        raise UsageError(f"--stages {text}: {error}") from None
+
+
+def _stage(text: str) -> Stage:
+    match = _STAGE.match(text)
+    if not match:
+        raise ValueError(f"stage {text!r}: {_HOW}")
+    given = match.groupdict()
+    given["arrival_rate" if given.pop("rate") else "users"] = given.pop("level")
+    data = {name: value for name, value in given.items() if value is not None}
+    return validated(Stage, data, f"--stages {text}")
+
+
+def seconds_of(stages: Sequence[Stage]) -> float:
+    """How long they last together."""
+    return sum(stage.duration for stage in stages)
+
+
+def begins(stages: Sequence[Stage]) -> list[tuple[float, str]]:
+    """When each stage begins (s after the first), and its name."""
+    ends = accumulate((stage.duration for stage in stages), initial=0.0)
+    return [(begin, stage.name) for begin, stage in zip(ends, stages, strict=False)]
+
+
+def most_of(stages: Sequence[Stage]) -> float:
+    """The most users, or arrivals per second, of any of them."""
+    return max(stage.most for stage in stages)
+
+
+def users_for(arrival_rate: float) -> int:
+    """How many users an open loop has unless told otherwise: work of ten seconds for each rate."""
+    return min(MOST_USERS, max(LEAST_USERS, math.ceil(10 * arrival_rate)))
+
+
+class LoadConfig(Strict):
+    """Users in a closed loop, or arrivals at a rate (per second) in an open one.
+
+    In an open loop users are the most that may be under way, and an arrival that finds none free
+    is dropped after a while. The warm-up comes before the measured duration. Times are seconds.
+    stage: parts of the measured time with loads of their own; then they say duration and load.
+    prefill: open pool_size connections before the load begins.
+    """
+
+    users: Annotated[Whole, Field(ge=1)] = 50
+    spawn_rate: Positive | None = None
+    arrival_rate: Positive | None = None
+    arrivals: Literal["poisson", "even"] | None = None
+    drop_after: Annotated[Seconds, Field(gt=0)] | None = None
+    duration: Annotated[Seconds, Field(gt=0)] = 30.0
+    warmup: Annotated[Seconds, Field(ge=0)] = 5.0
+    prefill: bool = False
+    stage: tuple[Stage, ...] = ()
+
+    @model_validator(mode="after")
+    def _what_stages_say(self) -> Self:
+        if not self.stage:
+            return self
+        # From here on it is frozen.
+        object.__setattr__(self, "stage", named(self.stage))
+        said = {"duration": seconds_of(self.stage)}
+        if self.highest_rate is None:
+            said["users"] = int(most_of(self.stage))
+        given = self.model_fields_set - {"stage"}
+        other = [name for name in said if name in given and getattr(self, name) != said[name]]
+        if other or self.arrival_rate:
+            raise ValueError(f"{', '.join(other) or 'arrival_rate'}: the stages say that")
+        for name, value in said.items():
+            object.__setattr__(self, name, value)
+        return self
+
+    @model_validator(mode="after")
+    def _open_or_closed(self) -> Self:
+        if self.highest_rate is not None:
+            if "users" not in self.model_fields_set:
+                object.__setattr__(self, "users", users_for(self.highest_rate))
+            return self
+        for name in ("arrivals", "drop_after"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name}: goes with an arrival_rate")
+        return self
+
+    @property
+    def highest_rate(self) -> float | None:
+        """The most arrivals per second of an open loop; None in a closed one."""
+        if self.stage and self.stage[0].arrival_rate is not None:
+            return most_of(self.stage)
+        return self.arrival_rate
+
+    @property
+    def users_per_second(self) -> float:
+        """How fast users are started; all within a second unless `spawn_rate` says otherwise."""
+        return self.spawn_rate or float(self.users)
+
+
+class Fault(Strict):
+    """What breaks `at` so many seconds of the measured time, and for how long (`length`, seconds).
+
+    freeze: the private server's process is stopped, then goes on. connect-delay: a new connection
+    takes longer by `delay` seconds; without a length from the first second to the last.
+    """
+
+    kind: Literal["freeze", "connect-delay"]
+    at: Annotated[Seconds, Field(ge=0)] = 0.0
+    length: Annotated[Seconds, Field(gt=0)] | None = None
+    delay: Annotated[Seconds, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        delays = self.kind == "connect-delay"
+        if not delays and self.length is None:
+            raise ValueError(f"{self.kind} needs a length")
+        if delays != (self.delay is not None):
+            raise ValueError("connect-delay needs a delay, and no other kind takes one")
+        return self
+
+    @property
+    def end(self) -> float:
+        """When it is over, in seconds of the measured time; infinite if it lasts."""
+        return math.inf if self.length is None else self.at + self.length
+
+    def __str__(self) -> str:
+        how = "" if self.delay is None else f":{self.delay:g}s"
+        lasting = "" if self.length is None else f"@{self.at:g}s+{self.length:g}s"
+        return f"{self.kind}{how}{lasting}"
+
+
+def parse_fault(text: str) -> Fault:
+    """A fault from the command line: `freeze@10s+2s` (time, length), `connect-delay:150ms`.
+
+    Raises UsageError if it is none.
+    """
+    match = _FAULT.match(text.strip())
+    if not match:
+        raise UsageError(f"--fault {text}: write freeze@10s+2s or connect-delay:150ms")
+    data = {name: value for name, value in match.groupdict().items() if value is not None}
+    return validated(Fault, data, f"--fault {text}")

@@ -1,0 +1,65 @@
+"""The relay that faults need, with a real server behind it."""
+
+import time
+from contextlib import closing
+
+import pymysql
+import pytest
+from sqlalchemy import URL, create_engine, text
+
+from loadtest.errors import UsageError
+from loadtest.experiment.faults import Faults
+from loadtest.experiment.relay import Relay
+from loadtest.loads import parse_fault
+
+DELAY = 0.3
+
+
+def seconds_to_connect(url: URL) -> float:
+    begin = time.perf_counter()
+    pymysql.connect(
+        host=url.host,
+        port=url.port or 3306,
+        user=url.username,
+        password=str(url.password),
+        ssl_disabled=True,
+    ).close()
+    return time.perf_counter() - begin
+
+
+@pytest.mark.database
+def test_a_relay_passes_everything_on_and_delays_only_new_connections(url: URL) -> None:
+    with closing(Relay(url)) as relay:
+        engine = create_engine(relay.url, connect_args={"ssl_disabled": True})
+        with engine.connect() as connection:
+            relay.delay(DELAY)
+            assert seconds_to_connect(relay.url) >= DELAY
+            long = "x" * 300_000
+            assert connection.execute(text("SELECT :long"), {"long": long}).scalar() == long
+        engine.dispose()
+        relay.delay(0)
+        assert min(seconds_to_connect(relay.url) for _ in range(3)) < DELAY
+
+
+@pytest.mark.database
+def test_a_relay_is_gone_when_it_is_closed(url: URL) -> None:
+    with closing(Relay(url)) as relay:
+        address = relay.url
+    with pytest.raises(pymysql.err.OperationalError):
+        seconds_to_connect(address)
+
+
+@pytest.mark.database
+def test_a_delay_lasts_as_long_as_it_should(url: URL) -> None:
+    with closing(Faults([parse_fault("connect-delay:300ms")], url, None)) as faults:
+        assert faults.url.port != url.port
+        with faults.provoked(time.time()):
+            time.sleep(0.1)
+            assert seconds_to_connect(faults.url) >= DELAY
+        assert min(seconds_to_connect(faults.url) for _ in range(3)) < DELAY
+
+
+def test_only_a_private_server_is_frozen() -> None:
+    url = URL.create("mysql+pymysql", "me", "secret", "127.0.0.1", 9, "x")
+    with pytest.raises(UsageError, match="only a private server is frozen"):
+        Faults([parse_fault("freeze@1s+1s")], url, None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
+import inspect
 import logging
 import math
 import os
@@ -130,6 +131,8 @@ class Plugin:
         listen.test_stop.add_listener(self._on_stop)
         listen.quitting.add_listener(self._on_quitting)
         listen.user_error.add_listener(note_error)
+        # Locust does it when it stops a run, and the first time blocks all users for 0.1 s.
+        inspect.stack()
         if self.master:
             if self.options.processes:
                 gevent.spawn(end_with, os.getppid())

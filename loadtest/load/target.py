@@ -18,6 +18,7 @@ from loadtest.config import PoolConfig
 from loadtest.database.engine import make_engine, parent_session
 from loadtest.database.preflight import explained
 from loadtest.errors import UsageError
+from loadtest.load.alarm import new_alarm
 from loadtest.load.arrivals import schedule
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
@@ -30,7 +31,7 @@ class Target:
     """An engine with a pool of this configuration, measured, and the parent session on it.
 
     options: the run's options as they were when it started. index: which worker this is.
-    arrivals: the schedule of an open loop; None in a closed one.
+    arrivals: the schedule of an open loop, and alarm: who wakes its users; None in a closed one.
     Raises UsageError if the database cannot be used.
     """
 
@@ -54,6 +55,7 @@ class Target:
         if options.prefill:
             self._prefill(pool.kept_connections or 0)
         self.arrivals = schedule(options, index)
+        self.alarm = new_alarm() if self.arrivals else None
         if self.arrivals:
             self.recorder.open_loop = True
             self.recorder.rising["arrivals"] = self.arrivals.arrived
@@ -92,8 +94,10 @@ class Target:
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
+        """Close the connections that are not in use, and wake nobody any more."""
         self.engine.dispose()
+        if self.alarm:
+            self.alarm.close()
 
 
 def prepare_tables(url: URL, user_classes: Iterable[Any], options: Namespace) -> None:

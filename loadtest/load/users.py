@@ -16,6 +16,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
 from loadtest.database.failures import kind_of, words_of
+from loadtest.load.alarm import Alarm
 from loadtest.load.arrivals import Arrivals
 from loadtest.load.target import Target
 from loadtest.pool.batch import clock
@@ -53,10 +54,10 @@ class PoolUser(User):
         self._spare: dict[str, SessionTask] = {}
         self._due, self._kind = 0, SessionTask
         if self._target and self._target.arrivals:
-            self._follow(self._target.arrivals)
+            self._follow(self._target.arrivals, self._target.alarm)
         self.random = self._target.new_random() if self._target else random.Random()
 
-    def _follow(self, arrivals: Arrivals) -> None:
+    def _follow(self, arrivals: Arrivals, alarm: Alarm | None) -> None:
         begin = self.on_start
 
         def on_start() -> None:
@@ -66,6 +67,8 @@ class PoolUser(User):
 
         def wait_time() -> float:
             self._due = arrivals.take()
+            if alarm and self._due > clock():
+                alarm.sleep_until(self._due)
             return max(0, self._due - clock()) / 1e9
 
         self._kind = DueTask

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import dropwhile
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from loadtest.analysis.values import Finding
 
 # Below this share of its usual rate, a second was part of a stall.
 STALLED = 0.5
+# And so many standard deviations of a Poisson count below it: few requests differ by chance.
+CHANCE = 3
 # Seconds that are needed to say what is usual.
 LEAST_SECONDS = 5
 # From this share of all requests on, those never sent would change the p99.
@@ -73,10 +77,21 @@ def _never_sent(round_: Round) -> float:
 
 
 def _stalled(round_: Round) -> list[int]:
+    """The seconds with far fewer requests than usual, after the first that had enough."""
     rates = _rates(round_)
-    if len(rates) < LEAST_SECONDS:
+    usual = _usual(rates)
+    # Users who ask less than once a second each may do so in step, all in one second of several.
+    if len(rates) < LEAST_SECONDS or usual < _users(round_):
         return []
-    return [second for second, rate_ in rates.items() if rate_ < STALLED * _usual(rates)]
+    limit = min(STALLED * usual, usual - CHANCE * math.sqrt(usual))
+    few = {second for second, rate_ in rates.items() if rate_ < limit}
+    begun = dropwhile(lambda second: second in few, sorted(rates))
+    return [second for second in begun if second in few]
+
+
+def _users(round_: Round) -> float:
+    gauge = round_.together.gauges.get("users")
+    return gauge.integral / round_.together.length if gauge else 0.0
 
 
 def _usual(rates: Mapping[int, float]) -> float:

@@ -46,7 +46,8 @@ class Piece:
     def reached(self, arrivals: float) -> float:
         """After how many seconds so many arrivals are expected: the inverse of the integral."""
         change = (self.end - self.start) / self.seconds
-        root = math.sqrt(self.start**2 + 2 * change * arrivals)
+        # Where the rate falls to zero, rounding may leave a little less than nothing.
+        root = math.sqrt(max(0.0, self.start**2 + 2 * change * arrivals))
         return 2 * arrivals / (self.start + root)
 
 

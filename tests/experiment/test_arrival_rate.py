@@ -1,0 +1,121 @@
+"""Whole runs in an open loop, as a person starts them, and what they leave."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from loadtest.interval import Interval, total
+from loadtest.results import Run, read_run
+from tests.conftest import ROOT, without_database
+from tests.findings.runs import SCENARIOS
+
+pytestmark = pytest.mark.database
+POINT_SELECT = ROOT / "scenarios" / "point_select.py"
+Start = Callable[..., "Done"]
+
+
+class Done:
+    """What a run left: its file, its one pool in the summary, the page and what was printed."""
+
+    def __init__(self, ended: subprocess.CompletedProcess[str], folder: Path) -> None:
+        assert (folder / "summary.json").exists(), ended.stderr
+        self.code, self.said = ended.returncode, ended.stdout
+        (self.pool,) = json.loads((folder / "summary.json").read_text())["pools"]
+        self.findings = {finding["code"]: finding for finding in self.pool["findings"]}
+        self.page = (folder / "report.html").read_text()
+        (path,) = folder.glob("runs/*.jsonl")
+        self.run: Run = read_run(path)
+        self.measured: Interval = total(list(self.run.measured()))
+
+
+@pytest.fixture
+def start(
+    loadtest: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, url: URL
+) -> Start:
+    """Runs a scenario on the database of these tests."""
+
+    def start(scenario: Path, *arguments: Any) -> Done:
+        address = {"LOADTEST_DATABASE_URL": url.render_as_string(False)}
+        command = ("run", scenario, "--results", tmp_path, *arguments)
+        ended = loadtest(*command, env={**without_database(), **address})
+        return Done(ended, tmp_path / "latest")
+
+    return start
+
+
+def test_as_much_is_offered_as_was_asked_for(start: Start) -> None:
+    load = ("--arrival-rate", 40, "--arrivals", "even", "-t", "4s", "--warmup", "1s")
+    done = start(POINT_SELECT, "--pool", "10+0", *load)
+
+    offered = done.pool["arrivals"]["offered_per_second"]
+    assert offered == pytest.approx(40, abs=0.5)
+    assert done.measured.counters["arrivals"] == pytest.approx(
+        40 * done.measured.length / 1e9, abs=1
+    )
+    assert done.pool["arrivals"]["dropped"] == done.pool["dropped"] == 0
+    assert done.pool["arrivals"]["begun_per_second"] == pytest.approx(offered, rel=0.25)
+    lags = done.pool["schedule_lag_seconds"]
+    assert 0 <= lags["p50"] <= lags["p99"] <= lags["max"]
+    assert done.measured.histograms["schedule_lag"].count > 100
+    assert "users_unaccounted" not in done.findings
+    assert "dropped_arrivals" not in done.findings
+
+
+def test_the_result_says_what_load_it_was(start: Start) -> None:
+    load = ("--arrival-rate", 25, "-u", 130, "-t", "2s", "--warmup", "1s", "--seed", 4)
+    done = start(POINT_SELECT, *load)
+
+    assert done.run.header["load"] == {
+        "users": 130,
+        "spawn_rate": 130,
+        "arrival_rate": 25,
+        "arrivals": "poisson",
+        "drop_after": 1,
+        "duration": 2,
+        "warmup": 1,
+        "seed": 4,
+        "processes": 1,
+        "faults": [],
+    }
+    assert "--arrival-rate 25" in done.run.header["command"]
+    assert "25.0 arrivals a second · at most 130 users" in done.page.replace("\xa0", " ")
+    assert 'scope="row">arrivals per second, offered</th>' in done.page
+
+
+def test_a_rate_that_the_users_cannot_keep_up_with_is_dropped_and_told(start: Start) -> None:
+    load = ("--arrival-rate", 10, "--arrivals", "even", "-u", 1, "-t", "5s", "--warmup", "2s")
+    done = start(SCENARIOS / "query.py", *load, "--option", "query_seconds=0.5")
+
+    counters = done.measured.counters
+    evidence = done.findings["dropped_arrivals"]["evidence"]
+    assert counters["arrivals"] == pytest.approx(10 * done.measured.length / 1e9, abs=1)
+    # One user begins two a second at most, and who is overdue is dropped within a second.
+    assert 30 <= counters["dropped"] <= counters["arrivals"]
+    assert counters["requests"] <= 12
+    assert done.pool["dropped"] == done.pool["arrivals"]["dropped"] == counters["dropped"]
+    assert evidence == {"dropped": counters["dropped"], "arrivals": counters["arrivals"]}
+    assert done.findings["dropped_arrivals"]["severity"] == "error"
+    assert done.measured.histograms["schedule_lag"].max <= 1.2e9
+    assert done.pool["arrivals"]["begun_per_second"] < 3
+    assert "busy for 1.00 s and were dropped" in done.said
+
+
+def test_a_slow_pool_is_asked_no_less(start: Start) -> None:
+    """One connection serves ten a second, and twenty arrive: the queue grows, nothing is lost."""
+    load = ("--arrival-rate", 20, "--arrivals", "even", "-t", "4s", "--warmup", "0s")
+    pool = ("--pool", "pool_size=1,max_overflow=0")
+    done = start(SCENARIOS / "query.py", *pool, *load, "--option", "query_seconds=0.1")
+
+    counters = done.measured.counters
+    assert counters["arrivals"] == pytest.approx(20 * done.measured.length / 1e9, abs=1)
+    assert counters["dropped"] == 0
+    assert counters["requests"] <= 10 * done.measured.length / 1e9 + 1
+    assert done.measured.gauges["waiting"].max >= 30
+    assert done.pool["request_seconds"]["max"] > 1

@@ -1,0 +1,167 @@
+"""Loads and faults are as strict as all configuration."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.config import (
+    DROP_AFTER,
+    LEAST_USERS,
+    MOST_USERS,
+    Experiment,
+    Fault,
+    LoadConfig,
+    parse_fault,
+    parse_pool,
+    read_experiment,
+    users_for,
+    validated,
+)
+from loadtest.errors import UsageError
+from loadtest.experiment.run import Plan
+
+OPEN = """
+name = "point-select"
+scenario = "point_select.py"
+[load]
+arrival_rate = 200
+arrivals = "even"
+drop_after = "500ms"
+duration = "10s"
+[[fault]]
+kind = "freeze"
+at = "4s"
+length = 2
+[[pool]]
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "point_select.py").touch()
+    path = tmp_path / "open.toml"
+    path.write_text(OPEN)
+    return path
+
+
+def problems(**load: Any) -> list[str]:
+    with pytest.raises(UsageError) as refused:
+        validated(LoadConfig, load, "load")
+    return list(refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("rate", "users"),
+    [(0.5, LEAST_USERS), (10, 100), (10.01, 101), (200, 2000), (5000, MOST_USERS)],
+)
+def test_an_open_loop_has_users_for_the_work_of_ten_seconds(rate: float, users: int) -> None:
+    assert users_for(rate) == LoadConfig(arrival_rate=rate).users == users
+
+
+def test_users_that_are_given_stay_as_they_are() -> None:
+    assert LoadConfig(arrival_rate=200, users=3).users == 3
+    assert LoadConfig().users == 50
+    assert LoadConfig(arrival_rate=200).users_per_second == 2000
+
+
+def test_what_an_open_loop_has_is_refused_in_a_closed_one() -> None:
+    assert problems(arrivals="even", drop_after=1) == [
+        "load: arrivals, drop_after: goes with an arrival_rate"
+    ]
+
+
+@pytest.mark.parametrize("rate", [0, -1, True, float("inf"), "many"])
+def test_a_rate_is_a_number_above_zero(rate: object) -> None:
+    (problem,) = problems(arrival_rate=rate)
+    assert problem.startswith("load: arrival_rate: ")
+
+
+def test_an_experiment_in_an_open_loop_is_read(path: Path) -> None:
+    experiment = read_experiment(path)
+
+    load = experiment.load
+    assert (load.arrival_rate, load.arrivals, load.drop_after) == (200, "even", 0.5)
+    assert experiment.fault == (Fault(kind="freeze", at=4, length=2),)
+
+
+def test_locust_is_told_of_the_load_and_of_the_faults(path: Path) -> None:
+    experiment = read_experiment(path)
+
+    arguments = Plan(experiment, experiment.pool[0], 1).arguments()
+    told = dict(pairwise(arguments))
+    assert told["--arrival-rate"] == "200"
+    assert told["--arrivals"] == "even"
+    assert told["--drop-after"] == "0.5"
+    assert told["--faults"] == "freeze@4s+2s"
+    assert told["-u"] == told["-r"] == "2000"
+
+
+def test_what_is_left_open_is_left_to_locust(path: Path) -> None:
+    pool = parse_pool("5+10")
+    load = LoadConfig(arrival_rate=5, duration=10)
+    experiment = Experiment(name="x", scenario=path, load=load, pool=(pool,))
+
+    arguments = Plan(experiment, pool, 1).arguments()
+    assert "--arrival-rate" in arguments
+    assert not {"--arrivals", "--drop-after", "--faults"} & set(arguments)
+    closed = experiment.model_copy(update={"load": LoadConfig()})
+    assert "--arrival-rate" not in Plan(closed, pool, 1).arguments()
+    assert DROP_AFTER == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "length"),
+    [
+        ("freeze@10s+2s", 10, 2),
+        (" freeze@0+500ms ", 0, 0.5),
+        ("freeze@1m+0.25s", 60, 0.25),
+    ],
+)
+def test_a_fault_on_the_command_line(text: str, at: float, length: float) -> None:
+    fault = parse_fault(text)
+
+    assert fault == Fault(kind="freeze", at=at, length=length)
+    assert parse_fault(str(fault)) == fault
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "write KIND@TIME+LENGTH, like freeze@10s+2s"),
+        ("freeze@10s", "write KIND@TIME+LENGTH, like freeze@10s+2s"),
+        ("freeze+2s@10s", "write KIND@TIME+LENGTH, like freeze@10s+2s"),
+        ("thaw@1s+1s", "kind: Input should be 'freeze' (got 'thaw')"),
+        ("freeze@-1s+1s", "at: '-1s' is not a duration; write 30s, 500ms or 2m"),
+        ("freeze@1s+0s", "length: Input should be greater than 0 (got '0s')"),
+    ],
+)
+def test_what_is_no_fault_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse_fault(text)
+
+    assert list(refused.value.problems) == [f"--fault {text}: {problem}"]
+
+
+@pytest.mark.parametrize(("length", "fits"), [("6s", True), ("6.1s", False)])
+def test_a_fault_ends_while_it_is_measured(path: Path, length: str, fits: bool) -> None:
+    path.write_text(OPEN.replace("length = 2", f'length = "{length}"'))
+    if fits:
+        assert read_experiment(path).fault[0].length == 6
+        return
+    with pytest.raises(UsageError, match=r"freeze@4s\+6.1s ends after the 10 s that are measured"):
+        read_experiment(path)
+
+
+def test_an_unknown_key_of_a_fault_is_answered_with_the_known_ones(path: Path) -> None:
+    path.write_text(OPEN.replace("length = 2", "lenght = 2"))
+    with pytest.raises(UsageError) as refused:
+        read_experiment(path)
+
+    assert sorted(refused.value.problems) == [
+        f"{path}: fault.1.lenght: unknown key; known are kind, at, length",
+        f"{path}: fault.1.length: Field required",
+    ]

@@ -51,8 +51,8 @@ def unseen_stall(pool: PoolRuns) -> Iterator[Finding]:
     request a user, however long it takes (coordinated omission: Schroeder, Wierman,
     Harchol-Balter, Open Versus Closed, NSDI 2006; Tene, How NOT to Measure Latency, 2013).
     """
-    if pool.counters["arrivals"]:
-        return
+    if pool.counters["arrivals"] or pool.stages:
+        return  # of a load in stages, no rate is the usual one
     missing = sum(_never_sent(round_) for round_ in pool.rounds)
     requests = pool.counters["requests"]
     if not requests or missing < NOTABLE_SHARE * requests:

@@ -13,13 +13,13 @@ from typing import Any
 
 import psutil
 import pytest
-from sqlalchemy import text
+from sqlalchemy import URL, text
 from sqlalchemy.engine import create_engine
 from sqlalchemy.pool import NullPool
 
-from loadtest.config import Fault
 from loadtest.database.private import PrivateServer
-from loadtest.experiment.faults import provoked
+from loadtest.experiment.faults import Faults
+from loadtest.loads import Fault
 from loadtest.results import Run, read_run
 from tests.conftest import without_database
 from tests.findings.runs import SCENARIOS
@@ -117,7 +117,7 @@ def test_the_server_goes_on_afterwards(done: dict[str, Done], name: str) -> None
 def test_the_result_says_what_was_provoked(done: dict[str, Done], name: str) -> None:
     header = done[name].run.header
 
-    assert header["load"]["faults"] == [{"kind": "freeze", "at": 3, "length": 2}]
+    assert header["load"]["faults"] == [{"kind": "freeze", "at": 3, "length": 2, "delay": None}]
     assert "fault" not in header["command"]  # who repeats it by hand has no server to freeze
 
 
@@ -163,10 +163,10 @@ def test_a_run_that_is_killed_leaves_no_frozen_server(tmp_path: Path) -> None:
 
 # In a process of its own, as the command has it: threads and clocks are real ones there.
 PROVOKE = """
-import sys, time
-from loadtest.config import Fault
+import time
 from loadtest.database.private import PrivateServer
-from loadtest.experiment.faults import provoked
+from loadtest.experiment.faults import Faults
+from loadtest.loads import Fault
 
 def state():
     return server.process.status()
@@ -180,7 +180,7 @@ def until(wanted):
 freeze = lambda at, length: Fault(kind="freeze", at=at, length=length)
 with PrivateServer() as server:
     now = time.time()
-    with provoked([freeze(0.2, 0.3), freeze(1.0, 3600)], server, now):
+    with Faults([freeze(0.2, 0.3), freeze(1.0, 3600)], server.url, server).provoked(now):
         until(True)
         assert time.time() - now >= 0.2
         until(False)
@@ -188,9 +188,9 @@ with PrivateServer() as server:
         until(True)
         assert time.time() - now >= 1.0
     until(False)
-    with provoked([freeze(3600, 1)], server, time.time()):
+    with Faults([freeze(3600, 1)], server.url, server).provoked(time.time()):
         pass
-    with provoked([freeze(0, 3600)], server, float("inf")):
+    with Faults([freeze(0, 3600)], server.url, server).provoked(float("inf")):
         assert state() != "stopped"
     print("sound")
 """
@@ -206,17 +206,12 @@ def test_faults_come_when_they_are_due_and_are_over_when_nobody_wants_them() -> 
 
 
 @pytest.mark.database
-def test_a_server_that_is_not_ours_is_left_alone() -> None:
-    with provoked([Fault(kind="freeze", at=0, length=3600)], None, 0):
-        pass
-
-
-@pytest.mark.database
 def test_connections_outlive_a_freeze(server: PrivateServer) -> None:
     engine = create_engine(server.url, poolclass=NullPool, connect_args={"ssl_disabled": True})
     with engine.connect() as connection:
         before = connection.scalar(text("SELECT CONNECTION_ID()"))
-        with provoked([Fault(kind="freeze", at=0, length=0.2)], server, 0):
+        freeze = Fault(kind="freeze", at=0, length=0.2)
+        with Faults([freeze], server.url, server).provoked(0):
             assert connection.scalar(text("SELECT CONNECTION_ID()")) == before
     engine.dispose()
 
@@ -225,8 +220,8 @@ def test_connections_outlive_a_freeze(server: PrivateServer) -> None:
     ("arguments", "message"),
     [
         (("--fault", "freeze@9s+2s"), "fault freeze@9s+2s ends after the 10 s that are measured"),
-        (("--fault", "melt@1s+1s"), "kind: Input should be 'freeze'"),
-        (("--fault", "freeze"), "--fault freeze: write KIND@TIME+LENGTH, like freeze@10s+2s"),
+        (("--fault", "melt@1s+1s"), "kind: Input should be 'freeze' or 'connect-delay'"),
+        (("--fault", "freeze"), "--fault freeze: freeze needs a length"),
         (("--fault", "freeze@1s+0s"), "length: Input should be greater than 0"),
         (("--fault", "freeze@soon+1s"), "at: 'soon' is not a duration"),
         (("--arrivals", "even"), "arrivals: goes with an arrival_rate"),
@@ -245,14 +240,17 @@ def test_what_cannot_be_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("way", ["option", "environment"])
-def test_a_database_of_yours_is_not_frozen(loadtest: Loadtest, tmp_path: Path, way: str) -> None:
-    address = "mysql+pymysql://me:s3cr3t@127.0.0.1:9/x"
+def test_a_database_of_yours_is_not_frozen(
+    loadtest: Loadtest, tmp_path: Path, url: URL, way: str
+) -> None:
+    address = url.render_as_string(hide_password=False)
     given = ("--database-url", address) if way == "option" else ()
     env = {**without_database(), **({"LOADTEST_DATABASE_URL": address} if not given else {})}
     ended = loadtest("run", QUERY, *FAULT, *given, "--results", tmp_path, env=env)
 
     assert ended.returncode == 2, ended.stderr
-    assert "freeze@3s+2s: only for a private server; leave out --database-url" in ended.stderr
-    assert "s3cr3t" not in ended.stderr
+    assert "freeze@3s+2s: only a private server is frozen; leave out --database-url" in ended.stderr
+    assert str(url.password) not in ended.stderr
     assert list(tmp_path.iterdir()) == []

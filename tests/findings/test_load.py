@@ -173,6 +173,13 @@ def test_an_open_loop_has_seen_its_stalls(tmp_path: Path) -> None:
     assert _stall(run(tmp_path, seconds)) is None
 
 
+def test_a_load_in_stages_has_no_usual_rate(tmp_path: Path) -> None:
+    stages = [{"name": "rush", "duration": 8}, {"name": "calm", "duration": 2}]
+    load = {**header()["load"], "stages": stages}
+
+    assert _stall(run(tmp_path, _seconds([*[100] * 8, 10, 10]), load=load)) is None
+
+
 def test_the_warm_up_is_not_part_of_it(tmp_path: Path) -> None:
     seconds = _seconds([0, 0, *[100] * 8])
     for one in seconds[:2]:

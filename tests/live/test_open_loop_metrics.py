@@ -12,12 +12,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import URL
 
-from loadtest.config import ARRIVALS, parse_pool
+from loadtest.config import parse_pool
 from loadtest.distribution import Distribution
 from loadtest.interval import Interval, total
 from loadtest.live.exporter import Exporter
 from loadtest.live.metrics import POOL_LABEL
 from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's parser
+from loadtest.loads import ARRIVALS
 from loadtest.results import Run, read_run
 from tests.processes import Sample, fetch, free_port, locust_command, running, samples
 

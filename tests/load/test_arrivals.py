@@ -16,6 +16,7 @@ from scipy import stats
 
 from loadtest.load import arrivals
 from loadtest.load.arrivals import (
+    A_MOMENT,
     NEVER,
     Arrivals,
     Piece,
@@ -121,7 +122,7 @@ def test_poisson_arrivals_at_a_changing_rate_are_as_many_as_expected_and_indepen
 
 def options(**more: object) -> Namespace:
     given = {"arrival_rate": 20.0, "arrivals": "poisson", "drop_after": 1.0, "rate_shared_by": 1}
-    return Namespace(**{"seed": 1, **given, **more})
+    return Namespace(**{"seed": 1, "stages": "", "warmup": "0s", **given, **more})
 
 
 class Time:
@@ -131,8 +132,16 @@ class Time:
         self.now = 5 * SECOND
         monkeypatch.setattr(arrivals, "clock", lambda: self.now)
 
+    def started(self, arrivals: Arrivals | None) -> Arrivals:
+        """Arrivals whose seconds count from now on."""
+        assert arrivals
+        self.now = 5 * SECOND - A_MOMENT
+        arrivals.start()
+        self.at(0)
+        return arrivals
+
     def at(self, seconds: float) -> None:
-        """So many seconds after the arrivals were made."""
+        """So many seconds after the arrivals were started."""
         self.now = 5 * SECOND + round(seconds * SECOND)
 
     def of(self, due: int) -> float:
@@ -145,10 +154,9 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     return Time(monkeypatch)
 
 
-def taken(schedule: Arrivals | None, time: Time, count: int) -> list[float]:
+def taken(arrivals: Arrivals, time: Time, count: int) -> list[float]:
     """The next arrivals in seconds, all taken at once."""
-    assert schedule
-    return [time.of(schedule.take()) for _ in range(count)]
+    return [time.of(arrivals.take()) for _ in range(count)]
 
 
 def test_a_closed_loop_has_no_schedule() -> None:
@@ -158,7 +166,7 @@ def test_a_closed_loop_has_no_schedule() -> None:
 def test_a_schedule_is_the_same_in_every_run_and_another_in_each_process(time: Time) -> None:
     def first(**more: object) -> list[float]:
         index = more.pop("index", 0)
-        return taken(schedule(options(**more), index), time, 50)  # type: ignore[arg-type]
+        return taken(time.started(schedule(options(**more), index)), time, 50)  # type: ignore[arg-type]
 
     assert first() == first()
     several = [first(), first(seed=2), first(index=1), first(index=2)]
@@ -170,7 +178,9 @@ def test_processes_share_the_rate(time: Time) -> None:
     whole = [
         due
         for index in range(4)
-        for due in taken(schedule(options(rate_shared_by=4, arrivals="even"), index), time, 10)
+        for due in taken(
+            time.started(schedule(options(rate_shared_by=4, arrivals="even"), index)), time, 10
+        )
     ]
 
     assert sorted(whole) == pytest.approx([number / 20 for number in range(1, 41)], abs=1e-9)
@@ -179,11 +189,20 @@ def test_processes_share_the_rate(time: Time) -> None:
 def test_a_worker_that_came_later_fills_the_place_of_one_that_went(time: Time) -> None:
     shared = options(rate_shared_by=2, arrivals="even")
 
-    assert taken(schedule(shared, 3), time, 5) == taken(schedule(shared, 1), time, 5)
+    first, later = (taken(time.started(schedule(shared, index)), time, 5) for index in (1, 3))
+    assert first == later
+
+
+def test_nothing_is_due_before_a_schedule_has_begun(time: Time) -> None:
+    arrivals = Arrivals(iter([0.0, 1.0]), drop_after=0.5)
+    time.at(100)
+
+    assert (arrivals.arrived(), arrivals.dropped()) == (0, 0)
+    assert taken(time.started(arrivals), time, 2) == [0, 1]
 
 
 def test_arrivals_are_taken_in_order_also_before_they_are_due(time: Time) -> None:
-    arrivals = Arrivals(iter([1.0, 2.0, 3.0]), drop_after=1)
+    arrivals = time.started(Arrivals(iter([1.0, 2.0, 3.0]), drop_after=1))
 
     assert taken(arrivals, time, 2) == [1, 2]
     time.at(3.5)
@@ -191,7 +210,7 @@ def test_arrivals_are_taken_in_order_also_before_they_are_due(time: Time) -> Non
 
 
 def test_arrived_are_exactly_those_that_are_due_whoever_took_them(time: Time) -> None:
-    arrivals = Arrivals(iter([1.0, 2.0, 3.0, 4.0]), drop_after=10)
+    arrivals = time.started(Arrivals(iter([1.0, 2.0, 3.0, 4.0]), drop_after=10))
     taken(arrivals, time, 2)
 
     counts = []
@@ -203,7 +222,7 @@ def test_arrived_are_exactly_those_that_are_due_whoever_took_them(time: Time) ->
 
 
 def test_an_arrival_overdue_for_too_long_is_dropped_and_counted_once(time: Time) -> None:
-    arrivals = Arrivals(iter([1.0, 2.0, 3.0]), drop_after=0.5)
+    arrivals = time.started(Arrivals(iter([1.0, 2.0, 3.0]), drop_after=0.5))
 
     time.at(1.5)
     assert (arrivals.arrived(), arrivals.dropped()) == (1, 0)  # exactly as long as it may be
@@ -215,7 +234,7 @@ def test_an_arrival_overdue_for_too_long_is_dropped_and_counted_once(time: Time)
 
 
 def test_after_the_end_of_a_schedule_there_is_nothing_to_wait_for(time: Time) -> None:
-    arrivals = Arrivals(iter([1.0]), drop_after=0.5)
+    arrivals = time.started(Arrivals(iter([1.0]), drop_after=0.5))
     time.at(0.5)
 
     assert taken(arrivals, time, 1) == [1]
@@ -239,7 +258,7 @@ def test_every_arrival_is_taken_or_dropped_or_still_waits(
     with pytest.MonkeyPatch.context() as monkeypatch:
         time = Time(monkeypatch)
         due = [float(sum(gaps[:number])) for number in range(1, len(gaps) + 1)]
-        arrivals = Arrivals(iter(due), drop_after)
+        arrivals = time.started(Arrivals(iter(due), drop_after))
         mine, now = [], 0.0
         for wait, call in steps:
             now += wait

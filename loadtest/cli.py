@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from loadtest import __version__
-from loadtest.config import Experiment, parse_pool, read_experiment
+from loadtest.config import AS_IS, Experiment, parse_pool, read_experiment
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.fields import validated
 from loadtest.loads import LoadConfig, parse_fault, parse_stages
@@ -19,6 +19,7 @@ from loadtest.results import folder_of
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 INTERRUPTED = 130  # as a shell has it
+OWN_POOL = "5+10"
 LOAD = ("users", "spawn_rate", "arrival_rate", "arrivals", "stages", "time", "warmup", "prefill")
 WIDE = 1000  # columns of a file or a pipe: whoever reads it there breaks the lines
 
@@ -33,7 +34,14 @@ app = typer.Typer(
 Scenario = Annotated[Path, typer.Argument(help="A locustfile with a PoolUser.")]
 Pools = Annotated[
     list[str],
-    typer.Option("--pool", help="20+0, 3000+inf, small:20+0 or pool_size=20,max_overflow=0"),
+    typer.Option("--pool", help="20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0 or as-is"),
+]
+Session = Annotated[
+    str, typer.Option("--session", help="Your scoped_session or sessionmaker: myapp.db:Session.")
+]
+Engine = Annotated[
+    str,
+    typer.Option("--engine", help="Your own Engine instead of a database URL: myapp.db:engine."),
 ]
 Users = Annotated[
     int | None,
@@ -113,7 +121,12 @@ def demo(
 @app.command()
 def run(
     scenario: Scenario,
-    pool: Annotated[str, typer.Option("--pool", help="20+0 or pool_size=20,…")] = "5+10",
+    pool: Annotated[
+        str | None,
+        typer.Option("--pool", help="20+0 or pool_size=20,… (default: 5+10, or your own as it is)"),
+    ] = None,
+    session: Session = "",
+    engine: Engine = "",
     users: Users = None,
     spawn_rate: SpawnRate = None,
     arrival_rate: ArrivalRate = None,
@@ -131,6 +144,8 @@ def run(
 ) -> None:
     """Measure one pool configuration under one load.
 
+    With --session or --engine it is the pool of your own application, as it is or with --pool.
+
     Example: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
     """
     load = _load(
@@ -143,7 +158,10 @@ def run(
         warmup=warmup,
         prefill=prefill,
     )
-    experiment = _experiment(scenario, [pool], load, 1, seed, option, fault)
+    pools = [pool or (AS_IS if session or engine else OWN_POOL)]
+    experiment = _experiment(
+        scenario, pools, load, 1, seed, option, fault, session=session, engine=engine
+    )
     _conduct(experiment, database_url, results, quiet)
 
 
@@ -152,6 +170,8 @@ def compare(
     context: typer.Context,
     experiment: Annotated[Path, typer.Argument(help="An experiment (.toml) or a scenario (.py).")],
     pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
+    session: Session = "",
+    engine: Engine = "",
     rounds: Annotated[int, typer.Option("--rounds", help="Repetitions of each pool.")] = 5,
     users: Users = None,
     spawn_rate: SpawnRate = None,
@@ -193,9 +213,12 @@ def compare(
             warmup=warmup,
             prefill=prefill,
         )
-        plan = _experiment(experiment, pool, load, rounds, seed, option, fault)
+        plan = _experiment(
+            experiment, pool, load, rounds, seed, option, fault, session=session, engine=engine
+        )
     if dry_run:
-        check(plan)
+        for warning in check(plan, database_url):
+            print(warning, file=sys.stderr)
         _print_plan(plan)
         return
     _conduct(plan, database_url, results, quiet)
@@ -222,7 +245,7 @@ def report(
 
 
 def _refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:
-    own = ("pool", "rounds", "option", "seed", "fault", *LOAD)
+    own = ("pool", "session", "engine", "rounds", "option", "seed", "fault", *LOAD)
     sources = {name: context.get_parameter_source(name) for name in own}
     given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
     if given:
@@ -257,6 +280,7 @@ def _experiment(
     seed: int,
     options: list[str] | None,
     faults: list[str] | None,
+    **application: str,
 ) -> Experiment:
     _refuse_what_is_no_scenario(scenario)
     data = {
@@ -268,6 +292,7 @@ def _experiment(
         "options": dict(_option(text) for text in options or []),
         "fault": [parse_fault(text) for text in faults or []],
         "pool": [parse_pool(text) for text in pools],
+        **application,
     }
     return validated(Experiment, data, "experiment")
 

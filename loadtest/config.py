@@ -20,8 +20,11 @@ from loadtest.fields import Name, Seconds, Strict, Whole, validated
 from loadtest.loads import Fault, LoadConfig
 
 _SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
-POOLCLASSES = ("QueuePool", "NullPool", "FairPool")
+# An application's own pool, whatever its class.
+AS_IS = "as-is"
+POOLCLASSES = ("QueuePool", "NullPool", "FairPool", AS_IS)
 _POOLCLASSES = "QueuePool, NullPool or FairPool"
+_ONE_CONNECTION = ("StaticPool", "AssertionPool")
 _SHORT_NAMES = {"QueuePool": "", "FairPool": "fair-"}
 _QUEUE_ONLY = {"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"}
 
@@ -61,8 +64,9 @@ class PoolConfig(Strict):
     def _short_form_as_name(self) -> Self:
         if "name" not in self.model_fields_set:
             overflow = "inf" if self.max_overflow == -1 else self.max_overflow
-            queue = f"{_SHORT_NAMES.get(self.poolclass)}{self.pool_size}+{overflow}"
-            short = "nullpool" if self.poolclass == "NullPool" else queue
+            queue = f"{_SHORT_NAMES.get(self.poolclass, '')}{self.pool_size}+{overflow}"
+            others = {"NullPool": "nullpool", AS_IS: AS_IS}
+            short = others.get(self.poolclass, queue)
             object.__setattr__(self, "name", short)  # from here on it is frozen
         return self
 
@@ -71,12 +75,18 @@ class PoolConfig(Strict):
         queue_only = sorted(self.model_fields_set & _QUEUE_ONLY)
         if self.poolclass == "NullPool" and queue_only:
             raise ValueError(f"NullPool keeps no connections and takes no {', '.join(queue_only)}")
+        changed = sorted(self.model_fields_set - {"name", "poolclass"})
+        if self.poolclass == AS_IS and changed:
+            raise ValueError(f"{AS_IS} is a pool with settings, it takes no {', '.join(changed)}")
         return self
 
     @property
     def most_connections(self) -> int | None:
         """The most connections one process can open; None where nothing limits it."""
-        if self.poolclass == "NullPool" or self.pool_size == 0 or self.max_overflow == -1:
+        if self.poolclass in _ONE_CONNECTION:
+            return 1
+        unknown = self.poolclass in ("NullPool", AS_IS)
+        if unknown or not self.pool_size or self.max_overflow == -1:
             return None
         return self.pool_size + self.max_overflow
 
@@ -85,7 +95,7 @@ class PoolConfig(Strict):
         """The most idle connections one process keeps; None where nothing limits it."""
         if self.poolclass == "NullPool":
             return 0
-        return self.pool_size or None
+        return 1 if self.poolclass in _ONE_CONNECTION else self.pool_size or None
 
     def connections_for(self, users: int) -> int:
         """The most connections that this many users of one process can have at once."""
@@ -94,8 +104,17 @@ class PoolConfig(Strict):
 
     def arguments(self) -> dict[str, Any]:
         """The settings as keyword arguments by name, those that this pool class takes."""
+        if self.poolclass == AS_IS:
+            return {"poolclass": AS_IS}
         left_out = {"name"} | (_QUEUE_ONLY if self.poolclass == "NullPool" else set())
         return self.model_dump(exclude=left_out)
+
+    def check_application(self, application: str) -> None:
+        """Raise ValueError if this pool does not go with an application; empty: there is none."""
+        if self.poolclass == AS_IS and not application:
+            raise ValueError(f"{AS_IS} is an application's own pool; name its engine or session")
+        if self.isolation_level and application:
+            raise ValueError("isolation_level is the application's own matter; leave it out")
 
 
 def _some(pools: Any) -> Any:
@@ -108,7 +127,10 @@ def _some(pools: Any) -> Any:
 
 
 class Experiment(Strict):
-    """A scenario under one load with several pools, repeated in rounds."""
+    """A scenario under one load with several pools, repeated in rounds.
+
+    session, engine: where an application's own is, MODULE:NAME; at most one of them.
+    """
 
     name: Name
     scenario: Path
@@ -116,6 +138,8 @@ class Experiment(Strict):
     rounds: Annotated[Whole, Field(ge=1)] = 5
     seed: Whole = 1
     baseline: str = ""
+    session: str = ""
+    engine: str = ""
     load: LoadConfig = LoadConfig()
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     fault: tuple[Fault, ...] = ()
@@ -128,6 +152,14 @@ class Experiment(Strict):
             raise ValueError(
                 f"fault {late[0]} ends after the {self.load.duration:g} s that are measured"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _application_fits(self) -> Self:
+        for pool in self.pool:
+            pool.check_application(self.application)
+        if self.application and self.fault:
+            raise ValueError(f"fault {self.fault[0]}: only for a private server")
         return self
 
     @model_validator(mode="after")
@@ -154,19 +186,26 @@ class Experiment(Strict):
         return self
 
     @property
+    def application(self) -> str:
+        """The application that is measured, as it was named; empty if there is none."""
+        return self.session or self.engine
+
+    @property
     def baseline_name(self) -> str:
         """The pool that the others are compared with: the one named, else the first."""
         return self.baseline or self.pool[0].name
 
 
 def parse_pool(text: str) -> PoolConfig:
-    """A pool from the command line: `20+0`, `small:20+0` or `pool_size=20,max_overflow=0`.
+    """A pool from the command line: `20+0`, `small:20+0`, `pool_size=20,max_overflow=0`, `as-is`.
 
     Raises UsageError with everything that is wrong with it.
     """
     head, colon, rest = text.partition(":")
     name, settings = (head, rest) if colon else ("", text)
     data: dict[str, Any] = {"name": name} if colon else {}
+    if settings.strip() == AS_IS:
+        return validated(PoolConfig, data | {"poolclass": AS_IS}, f"--pool {text}")
     short = _SHORT_POOL.match(settings.strip())
     if short:
         data |= {

@@ -15,7 +15,7 @@ from loadtest.config import (
 )
 from loadtest.errors import UsageError
 from loadtest.fields import parse_duration, validated
-from loadtest.loads import LoadConfig
+from loadtest.loads import LoadConfig, parse_fault
 
 ROOT = Path(__file__).resolve().parent.parent
 SOUND = """
@@ -417,3 +417,39 @@ def test_names_that_do_not_fit_are_told_together(written):
     (problem,) = problems_of(read_experiment, written(text))
     assert "two pools have the name '20+0'" in problem
     assert "the baseline 'other'" in problem
+
+
+# ---- An application
+
+
+def test_an_applications_own_pool_has_no_settings_here():
+    own = parse_pool("as-is")
+    assert own == parse_pool("poolclass=as-is") == PoolConfig(poolclass="as-is")
+    assert (own.name, parse_pool("mine:as-is").name) == ("as-is", "mine")
+    assert own.arguments() == {"poolclass": "as-is"}
+    assert (own.most_connections, own.connections_for(7)) == (None, 7)
+    with pytest.raises(UsageError, match="as-is is a pool with settings, it takes no pool_size"):
+        parse_pool("poolclass=as-is,pool_size=3")
+
+
+def test_an_experiment_may_name_an_application(written):
+    own = SOUND.replace('name = "default"', 'poolclass = "as-is"')
+    experiment = read_experiment(written('session = "shop.db:Session"\n' + own))
+    assert experiment.application == experiment.session == "shop.db:Session"
+    assert experiment.pool[0].name == "as-is"
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"pool": ("as-is",)}, "as-is is an application's own pool"),
+        ({"pool": ("isolation_level=AUTOCOMMIT",), "engine": "a:b"}, "own matter; leave it out"),
+        ({"pool": ("5+10",), "engine": "a:b", "fault": ("freeze@1s+1s",)}, "only for a private"),
+    ],
+)
+def test_what_does_not_go_with_an_application_is_refused(more, problem):
+    given = {"name": "x", "scenario": "x.py", **more}
+    given["pool"] = [parse_pool(text) for text in given["pool"]]
+    given["fault"] = [parse_fault(text) for text in given.get("fault", ())]
+    with pytest.raises(ValidationError, match=problem):
+        Experiment(**given)

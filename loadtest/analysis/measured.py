@@ -9,6 +9,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 from loadtest.analysis.censoring import Times
+from loadtest.config import AS_IS
 from loadtest.distribution import Distribution
 from loadtest.errors import UsageError
 from loadtest.interval import Interval, TaskUse, total
@@ -232,7 +233,10 @@ def gather(
         settings[str(pool["name"])] = pool
     for run in sorted(runs, key=lambda run: run.header.get("started", 0)):
         by_pool[run.pool_name].append(run)
-        if settings.setdefault(run.pool_name, run.header["pool"]) != run.header["pool"]:
+        found = run.header["pool"]
+        if settings.get(run.pool_name, {}).get("poolclass") == AS_IS:
+            settings[run.pool_name] = found  # planned as it is; the run tells how that is
+        if settings.setdefault(run.pool_name, found) != found:
             raise UsageError(f"{run.path}: the pool {run.pool_name!r} has other settings elsewhere")
     pools = [PoolRuns(name, values, by_pool[name]) for name, values in settings.items()]
     return Measurements(_described(experiment or {}, pools), pools, problems)
@@ -245,6 +249,7 @@ def _described(experiment: Mapping[str, Any], pools: Sequence[PoolRuns]) -> dict
     scenario, load = header.get("scenario", {}), header.get("load", {})
     from_runs = {
         "name": header.get("name", ""),
+        "application": header.get("application"),
         "scenario": " ".join(scenario.get("files", ())),
         "rounds": max((len(pool.runs) for pool in pools), default=0),
         "seed": load.get("seed"),

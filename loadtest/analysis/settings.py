@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from loadtest.config import AS_IS
+
 # What `sqlalchemy.create_engine` does when nothing is said.
 SQLALCHEMY_DEFAULTS = {
     "poolclass": "QueuePool",
@@ -26,8 +28,10 @@ def arguments(settings: Mapping[str, Any]) -> str:
 
 def spelled_out(settings: Mapping[str, Any]) -> dict[str, str]:
     """The same by name, each value as it is written in Python."""
-    queue = settings.get("poolclass", "QueuePool") != "NullPool"
-    said = {name: settings[name] for name in _SIZES if queue and name in settings}
+    # Of an application's own pool that never ran nobody knows the settings.
+    queue = settings.get("poolclass", "QueuePool") not in ("NullPool", AS_IS)
+    # An application's own pool may be of a class that has no sizes.
+    said = {name: settings[name] for name in _SIZES if queue and settings.get(name) is not None}
     for name, default in SQLALCHEMY_DEFAULTS.items():
         if settings.get(name, default) != default and (queue or name not in _QUEUE_ONLY):
             said[name] = settings[name]
@@ -47,7 +51,10 @@ def create_engine(settings: Mapping[str, Any]) -> str:
 def most_connections(settings: Mapping[str, Any]) -> int | None:
     """The most connections that one process may open; None where nothing limits it."""
     size, overflow = settings.get("pool_size", 5), settings.get("max_overflow", 10)
-    if settings.get("poolclass") == "NullPool" or size == 0 or overflow == -1:
+    if settings.get("poolclass") in ("StaticPool", "AssertionPool"):
+        return 1
+    unlimited = settings.get("poolclass") in ("NullPool", AS_IS)
+    if unlimited or not size or overflow == -1:
         return None
     return int(size) + int(overflow)
 

@@ -97,12 +97,17 @@ def make_engine(url: URL, config: PoolConfig, *, tls: bool | None = None) -> Eng
     url, connect_args = _with_one_tls_context(url, tls)
     connect_args.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
     arguments = config.arguments()
-    arguments["poolclass"] = _POOLCLASSES[config.poolclass]
+    arguments["poolclass"] = poolclass_of(config)
     if arguments["pool_reset_on_return"] == "none":
         arguments["pool_reset_on_return"] = None
     if arguments["isolation_level"] is None:
         del arguments["isolation_level"]
     return create_engine(url, connect_args=connect_args, **arguments)
+
+
+def poolclass_of(config: PoolConfig) -> type[Pool]:
+    """The class of a configured pool."""
+    return _POOLCLASSES[config.poolclass]
 
 
 def _with_one_tls_context(url: URL, tls: bool | None) -> tuple[URL, dict[str, Any]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import resource
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pymysql
 from sqlalchemy import URL, NullPool, create_engine, text
@@ -45,13 +47,15 @@ class ServerFacts:
     tls: bool
 
 
-def look(url: URL) -> ServerFacts:
+def look(url: URL, connecting: Mapping[str, Any] | None = None) -> ServerFacts:
     """Connect once and ask the server about itself.
 
+    connecting: how else than by the URL, as arguments of `create_engine`.
     Raises UsageError (nothing there, wrong password, no such database, full), each with what to do.
     """
     timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
-    engine = create_engine(url, poolclass=NullPool, connect_args=timeout)
+    how = connecting or {"connect_args": timeout}
+    engine = create_engine(url, poolclass=NullPool, **how)
     try:
         with engine.connect() as connection:
             names = ", ".join(f"'{name}'" for name in SERVER_VARIABLES)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 import psutil
 from sqlalchemy import URL, Connection, NullPool, create_engine, text
@@ -36,11 +37,13 @@ class ServerStatus:
     """Samples a server's status as intervals of the process `server`, all of its connections.
 
     Counters are differences between samples; `cpu` (ns) is there when the server runs on this
-    machine and its process may be looked at.
+    machine and its process may be looked at. connecting: how else than by the URL.
     """
 
-    def __init__(self, url: URL) -> None:
-        self._engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    def __init__(self, url: URL, connecting: Mapping[str, Any] | None = None) -> None:
+        self._engine = create_engine(
+            url, poolclass=NullPool, isolation_level="AUTOCOMMIT", **(connecting or {})
+        )
         self._connection: Connection | None = None
         self._process = _local_process(url)
         self._before: Mapping[str, int] | None = None

@@ -1,6 +1,7 @@
 """Looks at a scenario as Locust will, in a process of its own: the command never imports Locust.
 
-An experiment comes in on standard input; the last line out is a list of what is wrong, as JSON.
+An experiment comes in on standard input; the last line out is two lists in JSON: what is wrong, and
+what to know beside that.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import json
 import re
 import sys
 import traceback
+from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from loadtest.config import Experiment
+from loadtest.errors import UsageError
 from loadtest.experiment.run import Plan
 from loadtest.load import PoolUser
+from loadtest.load.application import blocking, load_application
 from loadtest.results import as_typed
 
 
@@ -33,6 +37,19 @@ def problems(experiment: Experiment) -> list[str]:
     own = {name: action for name, action in _options(parser).items() if name not in before}
     wrong = [*_wrong_users(experiment, classes), *_wrong_options(experiment, own)]
     return wrong or list(_refused(experiment, parser))
+
+
+def application_of(experiment: Experiment) -> tuple[list[str], list[str]]:
+    """What keeps its application from being measured, and what to know of it."""
+    named = {"session": experiment.session, "engine": experiment.engine, "database_url": ""}
+    files = [str(experiment.scenario)]
+    try:
+        found = load_application(
+            Namespace(parsed_options=Namespace(**named), parsed_locustfiles=files)
+        )
+    except UsageError as error:
+        return list(error.problems), []
+    return [], [blocking(found)] if found and found.unknown_driver else []
 
 
 def _options(parser: Any) -> dict[str, Any]:
@@ -97,5 +114,6 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 
 if __name__ == "__main__":
     answer, sys.stdout = sys.stdout, sys.stderr  # whatever a scenario prints is no answer
-    found = problems(Experiment.model_validate_json(sys.stdin.read()))
-    print(json.dumps(found), file=answer)
+    asked_for = Experiment.model_validate_json(sys.stdin.read())
+    wrong = problems(asked_for)
+    print(json.dumps([wrong, []] if wrong else application_of(asked_for)), file=answer)

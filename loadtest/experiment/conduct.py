@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from loadtest.config import Experiment
 from loadtest.errors import UsageError
@@ -27,8 +28,9 @@ def conduct(
     no folder is left.
     """
     with _sigterm_as_ctrl_c():
-        check(experiment)
-        if not (database_url or quiet):
+        for warning in check(experiment, database_url):
+            console.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)
+        if not (database_url or experiment.application or quiet):
             console.print("[dim]No database given: starting a private MariaDB[/]")
         with database(database_url, experiment) as at:
             folder = new_folder(results, experiment.name, latest=False)

@@ -59,8 +59,16 @@ def expected_seconds(experiment: Experiment) -> float:
     return sum(plan.seconds + SECONDS_BESIDE_LOAD for plan in plans(experiment))
 
 
-def check(experiment: Experiment) -> None:
-    """Raise UsageError if its scenario cannot be imported or does not take its options."""
+def check(experiment: Experiment, database_url: str = "") -> list[str]:
+    """What to know of an experiment before it runs, if there is anything.
+
+    Raises UsageError if its scenario or application cannot be imported, or its options do not fit.
+    """
+    if experiment.application and database_url:
+        raise UsageError(
+            f"{experiment.application} has a database of its own: leave out --database-url, and "
+            "take LOADTEST_DATABASE_URL out of the environment"
+        )
     asked = subprocess.run(
         [sys.executable, "-m", "loadtest.experiment.check"],
         input=experiment.model_dump_json(exclude_unset=True),
@@ -69,23 +77,32 @@ def check(experiment: Experiment) -> None:
         check=False,
     )
     try:
-        problems = json.loads(asked.stdout.splitlines()[-1])
+        problems, warnings = json.loads(asked.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         scenario, said = as_typed(experiment.scenario), asked.stderr.strip()[-1000:]
         raise UsageError(f"{scenario} ends the process that imports it. {said}".strip()) from None
     if problems:
         raise UsageError(*problems)
+    return list(warnings)
 
 
 @contextmanager
 def database(given: str, experiment: Experiment) -> Iterator[Database]:
     """The database of an experiment: the one given, else a private one for as long as this lasts.
 
+    An application brings its own, of which only Locust's process knows.
     Raises UsageError if it cannot be used or the file limit is too low for what is to run.
     """
     users = experiment.load.users
     most = max(pool.connections_for(users) for pool in experiment.pool)
     preflight.check_open_files(most)
+    if experiment.application and experiment.fault:
+        raise UsageError(
+            f"fault {experiment.fault[0]}: an application connects by itself, past what breaks here"
+        )
+    if experiment.application:
+        yield Database(None, False)
+        return
     if given:
         url = database_url(given)
         preflight.look(url)

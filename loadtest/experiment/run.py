@@ -33,9 +33,12 @@ Watch = Callable[[Interval], None]
 
 @dataclass(frozen=True)
 class Database:
-    """Where an experiment runs: its address, whether the tool started it, and what breaks there."""
+    """Where an experiment runs: its address, whether the tool started it, and what breaks there.
 
-    url: URL
+    url: None where an application brings its database.
+    """
+
+    url: URL | None
     private: bool
     faults: Faults | None = None
 
@@ -73,6 +76,8 @@ class Plan:
         arguments += ["-t", f"{self.seconds:.0f}s", "--warmup", f"{load.warmup:g}s"]
         arguments += ["--stop-timeout", str(STOP_TIMEOUT_SECONDS), "--exit-code-on-error", "0"]
         arguments += ["--seed", str(experiment.seed), "--pool-name", self.pool.name]
+        arguments += ["--session", experiment.session] if experiment.session else []
+        arguments += ["--engine", experiment.engine] if experiment.engine else []
         if experiment.fault:
             arguments += ["--faults", " ".join(map(str, experiment.fault))]
         for name, value in {**_pool_options(self.pool), **experiment.options}.items():
@@ -108,7 +113,8 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     extra += ["--private-server"] if database.private else []
     command = [sys.executable, "-m", "locust", *plan.arguments(), *extra]
     # The password goes through the environment: arguments are in everybody's process list.
-    environment = {**os.environ, "LOADTEST_DATABASE_URL": database.url.render_as_string(False)}
+    address = database.url.render_as_string(False) if database.url else ""
+    environment = os.environ | ({"LOADTEST_DATABASE_URL": address} if address else {})
     with log.open("wb") as output:
         kept = keeper.keep(command, environment=environment, output=output)
         try:

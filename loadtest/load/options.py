@@ -6,13 +6,13 @@ from locust.util.timespan import parse_timespan
 
 import math
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.config import POOLCLASSES, PoolConfig
 from loadtest.errors import UsageError
-from loadtest.fields import parse_duration, validated
+from loadtest.fields import parse_duration
+from loadtest.load.pool_options import add_application, add_pool, pool_config, settle_pool
 from loadtest.loads import (
     ARRIVALS,
     DROP_AFTER,
@@ -24,13 +24,6 @@ from loadtest.loads import (
     users_for,
 )
 
-ISOLATION_LEVELS = [
-    "READ UNCOMMITTED",
-    "READ COMMITTED",
-    "REPEATABLE READ",
-    "SERIALIZABLE",
-    "AUTOCOMMIT",
-]
 # As in this project's [tool.locust], which Locust reads in this folder only.
 DEFAULTS = {"web_host": "127.0.0.1", "stop_timeout": 10.0, "exit_code_on_error": 0}
 _NOT_REPEATED = {
@@ -44,7 +37,6 @@ _NOT_REPEATED = {
     "rate_shared_by",
 }
 _NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
-_POOL_FIELDS = tuple(name for name in PoolConfig.model_fields if name != "name")
 
 
 class Group:
@@ -89,9 +81,10 @@ def add_options(parser: Any, user_classes: list[Any]) -> Added:
     parser.set_defaults(**DEFAULTS)
     pool = Group(parser, "Connection pool (SQLAlchemy's own names)")
     run = Group(parser, "Load test")
-    _pool_group(pool)
+    add_pool(pool)
     _load_group(run)
     _run_group(run)
+    add_application(run)
     scenarios = [Group(parser, f"Scenario {cls.__name__}") for cls in user_classes]
     for cls, group in zip(user_classes, scenarios, strict=True):
         cls.add_options(group)
@@ -101,30 +94,6 @@ def add_options(parser: Any, user_classes: list[Any]) -> Added:
 def actions(groups: list[Group]) -> list[Any]:
     """The options of several groups, as argparse has them."""
     return [action for group in groups for action in group.actions]
-
-
-def _pool_group(group: Group) -> None:
-    add = group.add_argument
-    add(
-        "--poolclass",
-        choices=POOLCLASSES,
-        default="QueuePool",
-        help="QueuePool keeps connections, FairPool serves in turn, NullPool keeps none",
-    )
-    add("--pool-size", type=int, default=5, help="connections that are kept open (0: no limit)")
-    add("--max-overflow", type=int, default=10, help="connections beyond that (-1: no limit)")
-    add("--pool-timeout", type=float, default=30.0, help="seconds to wait for a connection")
-    add("--pool-recycle", type=int, default=-1, help="replace connections older than this (s)")
-    add("--pool-pre-ping", action="store_true", default=False, help="ping at every checkout")
-    add("--pool-use-lifo", action="store_true", default=False, help="use the last returned first")
-    add(
-        "--pool-reset-on-return",
-        choices=["rollback", "commit", "none"],
-        default="rollback",
-        help="what is sent when a connection is returned",
-    )
-    add("--isolation-level", choices=["", *ISOLATION_LEVELS], default="", help="of transactions")
-    add("--pool-name", default="", help="what results and metrics call this pool")
 
 
 def _load_group(group: Group) -> None:
@@ -205,17 +174,6 @@ def _run_group(group: Group) -> None:
     )
 
 
-def pool_config(options: Namespace) -> PoolConfig:
-    """The pool that the options ask for; UsageError lists every mistake.
-
-    Only what differs from Locust's defaults is passed on, since a form always sends everything.
-    """
-    data = dict(_pool_settings(options))
-    if options.pool_name:
-        data["name"] = options.pool_name
-    return validated(PoolConfig, data, "pool settings")
-
-
 def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> None:
     """Raise UsageError with what is wrong in a start form; Locust would answer HTTP 500, or run."""
     wanted, wrong = dict(vars(options)), []
@@ -250,14 +208,6 @@ def _seconds(run_time: str) -> int | None:
         return None  # Locust answers this one itself
 
 
-def _pool_settings(options: Namespace) -> Iterator[tuple[str, Any]]:
-    for name in _POOL_FIELDS:
-        value = getattr(options, name)
-        default = PoolConfig.model_fields[name].default
-        if value not in (default, "" if default is None else default):
-            yield name, value
-
-
 def load_facts(options: Namespace, users: int, processes: int) -> dict[str, Any]:
     """The load that the options ask for, as a result file has it; no duration without a limit."""
     warmup, limit = warmup_seconds(options), options.run_time
@@ -286,6 +236,8 @@ def _open_loop(options: Namespace, stages: Sequence[Stage]) -> dict[str, Any]:
 def stages_of(options: Namespace) -> tuple[Stage, ...]:
     """The stages that the options ask for; UsageError if they cannot be."""
     stages = parse_stages(options.stages)
+    if options.arrival_rate < 0 or options.drop_after <= 0:
+        raise UsageError("--arrival-rate and --drop-after: a number above zero")
     if stages and options.arrival_rate:
         raise UsageError("--arrival-rate: the stages say that")
     return stages
@@ -299,7 +251,8 @@ def most_users(options: Namespace) -> int | None:
 
 
 def settle(options: Namespace) -> None:
-    """Fill in what stages and an open loop leave open: how many users, and for how long."""
+    """Fill in what was left open: which pool it is, how many users, and for how long."""
+    settle_pool(options)
     stages = stages_of(options)
     if stages and stages[0].users:
         options.num_users = stages[0].users
@@ -333,7 +286,8 @@ def repeat_command(options: Namespace, added: Added, files: list[str]) -> list[s
         command += ["--processes", str(options.processes)]
     for action in actions([*added.own, *added.scenarios]):
         value = getattr(options, action.dest, action.default)
-        if action.dest in _NOT_REPEATED or value == action.default:
+        replaces = action.dest == "poolclass" and (options.session or options.engine)
+        if action.dest in _NOT_REPEATED or (value == action.default and not replaces):
             continue
         flag = action.option_strings[-1]
         command += [flag] if value is True else [flag, str(value)]

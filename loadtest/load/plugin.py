@@ -22,6 +22,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ from sqlalchemy import URL
 
 from loadtest.config import PoolConfig
 from loadtest.database import preflight
+from loadtest.database.application import Application
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
 from loadtest.database.status import ServerStatus
@@ -39,6 +41,7 @@ from loadtest.interval import Interval
 from loadtest.live import start_form, web
 from loadtest.live.exporter import Exporter
 from loadtest.load import options as run_options
+from loadtest.load.application import connecting, load_application, measured_pool
 from loadtest.load.generator import watch_lag
 from loadtest.load.log import FirstOfEachKind
 from loadtest.load.output import Output
@@ -102,6 +105,7 @@ class Plugin:
         self.registry = CollectorRegistry()
         self.exporter = Exporter(self.registry)
         self.server: PrivateServer | None = None
+        self.application: Application | None = None
         self.target: Target | None = None
         self.output: Output | None = None
         self.facts: preflight.ServerFacts | None = None
@@ -121,7 +125,8 @@ class Plugin:
     @property
     def url(self) -> URL:
         """The database of the run."""
-        return database_url(self.options.database_url)
+        application = self.application
+        return application.url if application else database_url(self.options.database_url)
 
     def open(self, web_ui: Any) -> None:
         """Find or start the database, serve the metrics and listen to Locust's events."""
@@ -133,6 +138,7 @@ class Plugin:
         listen.user_error.add_listener(note_error)
         # Locust does it when it stops a run, and the first time blocks all users for 0.1 s.
         inspect.stack()
+        self.application = load_application(self.environment)
         if self.master:
             if self.options.processes:
                 gevent.spawn(end_with, os.getppid())
@@ -160,23 +166,24 @@ class Plugin:
             self.server = None
 
     def _find_database(self) -> None:
-        if not self.options.database_url:
+        if not (self.application or self.options.database_url):
             logger.info("No --database-url given: starting a private MariaDB")
             self.server = PrivateServer()
             # Options are what reaches the workers; the web UI does not show this one.
             self.options.private_server = True
             self.options.database_url = self.server.url.render_as_string(hide_password=False)
             logger.info("The private MariaDB listens on 127.0.0.1:%d", self.server.port)
-        self.facts = preflight.look(self.url)
+        self.facts = preflight.look(self.url, connecting(self.application))
         PoolUser.host = f"{self.url.host}:{self.url.port or 3306}/{self.url.database}"
 
     def _prepare(self) -> None:
-        pool = run_options.pool_config(self.options)
+        pool = measured_pool(self.options, self.application)
         run_options.warmup_seconds(self.options)
         if self.server:
             processes = self.runner.worker_count
             self.server.check(processes * pool.connections_for(self._users(processes)))
-        prepare_tables(self.url, self.environment.user_classes, self.options)
+        how = connecting(self.application)
+        prepare_tables(self.url, self.environment.user_classes, self.options, how)
         self._prepared = True
 
     def _users(self, processes: int) -> int:
@@ -199,7 +206,10 @@ class Plugin:
 
     def _start(self, options: Namespace) -> None:
         self._reason, self._started = "", time.monotonic()
-        pool, warmup = run_options.pool_config(options), run_options.warmup_seconds(options)
+        # A worker is told only now.
+        self.application = self.application or load_application(self.environment)
+        pool = measured_pool(options, self.application)
+        warmup = run_options.warmup_seconds(options)
         self._stages = run_options.stages_of(options)
         if not self.master:
             if not self._prepared:
@@ -207,7 +217,7 @@ class Plugin:
             self._prepared = False
             self.exporter.begin(pool)
             self.output = self._new_output(options, pool)
-            status = ServerStatus(self.url)
+            status = ServerStatus(self.url, connecting(self.application))
             self._tickers.append(Ticker(status.sample, self._take, warmup, self._stages))
             self._ended += [status.close, follow(self.runner, self._stages, warmup)]
         if not self.workers:
@@ -224,6 +234,7 @@ class Plugin:
             self.exporter,
             {
                 "pool": pool.model_dump(),
+                "application": self.application.name if self.application else None,
                 "load": run_options.load_facts(options, users, self.runner.worker_count),
                 "scenario": {"files": files, "user_classes": classes, "options": own},
                 "server": {
@@ -239,8 +250,9 @@ class Plugin:
         index = getattr(self.runner, "worker_index", 0)
         random.seed(f"{options.seed}-{index}")
         preflight.check_open_files(pool.connections_for(self._users(1)))
-        tls = self.facts.tls if self.facts else preflight.look(self.url).tls
-        self.target = Target(self.url, pool, options, tls=tls, process=self.process, index=index)
+        facts = self.facts or preflight.look(self.url, connecting(self.application))
+        given = partial(Target, tls=facts.tls, process=self.process, index=index)
+        self.target = given(self.url, pool, options, application=self.application)
         recorder = self.target.recorder
         recorder.levels["users"] = lambda: self.runner.user_count
         recorder.levels["checked_out"] = self.target.checked_out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
@@ -15,11 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from loadtest.config import PoolConfig
+from loadtest.database.application import Application
 from loadtest.database.engine import make_engine, parent_session
 from loadtest.database.preflight import explained
 from loadtest.errors import UsageError
 from loadtest.load.alarm import new_alarm
 from loadtest.load.arrivals import schedule
+from loadtest.load.pool_options import pool_config
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 
@@ -31,6 +33,7 @@ class Target:
     """An engine with a pool of this configuration, measured, and the parent session on it.
 
     options: the run's options as they were when it started. index: which worker this is.
+    application: whose engine and sessions it uses instead. shared: whether its code has the parent.
     arrivals: the schedule of an open loop, and alarm: who wakes its users; None in a closed one.
     Raises UsageError if the database cannot be used.
     """
@@ -44,14 +47,18 @@ class Target:
         tls: bool,
         process: str,
         index: int = 0,
+        application: Application | None = None,
     ) -> None:
         self.pool = pool
         self.options = options
-        self.engine = make_engine(url, pool, tls=tls)
+        self.shared = application is not None and application.shared
+        if application:
+            application.install(pool_config(options))
+        self.engine = application.engine if application else make_engine(url, pool, tls=tls)
         self._initialise(url)
         self.recorder = Recorder(process)
         measure(self.engine, self.recorder)
-        self.parent = parent_session(self.engine)
+        self.parent = application.parent if application else parent_session(self.engine)
         if options.prefill:
             self._prefill(pool.kept_connections or 0)
         self.arrivals = schedule(options, index)
@@ -100,13 +107,19 @@ class Target:
             self.alarm.close()
 
 
-def prepare_tables(url: URL, user_classes: Iterable[Any], options: Namespace) -> None:
+def prepare_tables(
+    url: URL,
+    user_classes: Iterable[Any],
+    options: Namespace,
+    connecting: Mapping[str, Any] | None = None,
+) -> None:
     """Make and fill the tables of the scenarios anew, and read them once so that they are warm.
 
+    connecting: how else than by the URL, as arguments of `create_engine`.
     Raises UsageError if a table's name does not begin with `loadtest_`, or the database refuses.
     """
     classes = [cls for cls in user_classes if getattr(cls, "metadata", None) is not None]
-    engine = create_engine(url, poolclass=NullPool)
+    engine = create_engine(url, poolclass=NullPool, **(connecting or {}))
     try:
         for metadata in dict.fromkeys(cls.metadata for cls in classes):
             _check_names(metadata)

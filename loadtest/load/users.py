@@ -121,7 +121,10 @@ class SessionTask(Task):
     """
 
     lag = 0
-    __slots__ = ("_fire", "_parent", "_recorder", "_session", "_spare", "_start", "_tasks", "_user")
+    __slots__ = (
+        *("_fire", "_parent", "_recorder", "_session", "_shared", "_spare", "_start"),
+        *("_tasks", "_user"),
+    )
 
     def __init__(
         self, user: PoolUser, target: Target, name: str, spare: dict[str, SessionTask]
@@ -129,14 +132,14 @@ class SessionTask(Task):
         super().__init__(name, target.recorder.uses[name])
         self._user, self._spare = user, spare
         self._parent, self._recorder = target.parent, target.recorder
-        self._tasks = target.recorder.tasks
+        self._tasks, self._shared = target.recorder.tasks, target.shared
         self._fire = user.environment.events.request.fire
 
     def __enter__(self) -> Session:
         greenlet, tasks, parent = getcurrent(), self._tasks, self._parent
         self._start = clock()
-        if greenlet in tasks:
-            session = parent()  # that of the session around this one
+        if self._shared or greenlet in tasks:
+            session = parent()  # the application's, or that of the session around this one
         else:
             # What `parent()` does, which first looks for a session that it knows not to be there:
             # under gevent that takes longer than all measuring of a checkout.
@@ -154,6 +157,8 @@ class SessionTask(Task):
         # What `parent.remove()` does, without looking three times for the session that we have.
         try:
             self._session.close()
+            if self._shared:
+                self._parent.remove()  # the application may have begun another one meanwhile
         except BaseException as late:
             error = error or late
             raise

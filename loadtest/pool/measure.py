@@ -31,6 +31,8 @@ from loadtest.pool.batch import NOTICEABLE, Checkout, Outcome, clock
 from loadtest.pool.listener import Listener
 from loadtest.pool.recorder import Recorder
 
+_QUERIES = ("do_execute", "do_executemany", "do_execute_no_params", "do_commit")
+
 
 def measure(engine: Engine, recorder: Recorder) -> None:
     """Record every checkout of this engine's pool from now on, also after `engine.dispose()`."""
@@ -45,6 +47,13 @@ def measure(engine: Engine, recorder: Recorder) -> None:
     listener.listen(pool)
     _shadow_dialects(engine, recorder)
     _shadow_pool(pool, listener)
+
+
+def forget(engine: Engine) -> None:
+    """End the measuring of what an engine's dialect does; that of a pool ends with the pool."""
+    for name in _QUERIES:
+        shadow = getattr(engine.dialect, name)
+        setattr(engine.dialect, name, getattr(shadow, "shadowed", shadow))
 
 
 def _shadow_pool(pool: Pool, listener: Listener) -> None:
@@ -197,7 +206,7 @@ class _PoolDialect:
 def _shadow_dialects(engine: Engine, recorder: Recorder) -> None:
     pool: Any = engine.pool
     pool._dialect = _PoolDialect(pool._dialect, recorder)
-    for name in ("do_execute", "do_executemany", "do_execute_no_params", "do_commit"):
+    for name in _QUERIES:
         _shadow(engine.dialect, name, partial(_measured_query, recorder))
 
 
@@ -211,6 +220,7 @@ def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callabl
         finally:
             tasks.get(getcurrent(), nobody).use.queries.append(clock() - start)
 
+    query.shadowed = original  # type: ignore[attr-defined]
     return query
 
 

@@ -174,6 +174,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         memory = units.size(host.get("memory_bytes"))
         yield "machine", f"{host.get('cpus')} CPUs, {memory}, {host.get('platform', '')}"
     yield from ((name, str(version)) for name, version in environment["versions"].items())
+    if experiment.get("application"):
+        yield "application", str(experiment["application"])
     yield "scenario", _pretty(experiment.get("scenario", ""))
     said = {**experiment.get("load", {}), **experiment.get("options", {})}
     if experiment.get("seed") is not None:

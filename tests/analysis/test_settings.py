@@ -44,6 +44,17 @@ def test_texts_are_quoted() -> None:
 
 
 def test_what_limits_the_connections() -> None:
-    for text in ("20+0", "5+10", "3000+inf", "poolclass=NullPool", "0+10"):
+    for text in ("20+0", "5+10", "3000+inf", "poolclass=NullPool", "0+10", "as-is"):
         pool = parse_pool(text)
         assert most_connections(pool.model_dump()) == pool.most_connections
+
+
+def test_a_pool_of_another_class_is_said_by_its_class() -> None:
+    found = {"name": "as-is", "poolclass": "StaticPool", "pool_size": None, "max_overflow": None}
+    assert arguments(found | {"pool_recycle": 60}) == "poolclass=StaticPool, pool_recycle=60"
+    assert most_connections(found) == 1
+    assert most_connections(found | {"poolclass": "SingletonThreadPool"}) is None
+
+
+def test_of_an_applications_own_pool_that_never_ran_nothing_is_known() -> None:
+    assert arguments(parse_pool("as-is").model_dump()) == "poolclass=as-is"

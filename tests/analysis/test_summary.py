@@ -1,6 +1,7 @@
 """Summaries of runs made by hand."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from scipy import stats
 from loadtest.analysis.measured import gather
 from loadtest.analysis.summary import summarize_runs
 from loadtest.errors import UsageError
+from loadtest.results import Run
 from tests.analysis.builders import SECOND, interval, run, steady
 
 
@@ -184,3 +186,21 @@ def test_one_name_for_different_settings_is_refused(tmp_path: Path) -> None:
     runs = steady(tmp_path, "a:20+0", [640]) + steady(tmp_path / "other", "a:5+10", [600])
     with pytest.raises(UsageError, match="'a' has other settings"):
         gather(runs)
+
+
+def test_an_applications_own_pool_has_the_settings_that_it_was_found_with(tmp_path: Path) -> None:
+    found = {"name": "as-is", "poolclass": "QueuePool", "pool_size": 3, "max_overflow": 2}
+
+    def as_found(round_: int, **other: int) -> Run:
+        ran = run(tmp_path, [interval()], pool="as-is", round_=round_)
+        return replace(ran, header={**ran.header, "pool": {**found, **other}})
+
+    runs = [as_found(1), as_found(2), run(tmp_path, [interval()])]
+    planned = {"pool": [{"name": "as-is", "poolclass": "as-is"}, runs[-1].header["pool"]]}
+
+    own, other = gather(runs, planned).pools
+
+    assert (own.name, own.settings, len(own.runs)) == ("as-is", found, 2)
+    assert other.name == "20+0"
+    with pytest.raises(UsageError, match="'as-is' has other settings"):
+        gather([*runs, as_found(3, pool_size=4)], planned)

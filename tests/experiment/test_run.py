@@ -102,6 +102,16 @@ class TestArguments:
         assert "--slow" not in chosen
         assert chosen[-2:] == ["PointSelect", "Other"]
 
+    def test_an_application_is_named_and_its_own_pool_asked_for(self) -> None:
+        own = options(plan("mine:as-is", engine="myapp.db:engine").arguments())
+        other = options(plan("5+10", session="myapp.db:Session").arguments())
+
+        assert own["--engine"] == "myapp.db:engine"
+        assert (own["--poolclass"], own["--pool-name"]) == ("as-is", "mine")
+        assert not {"--pool-size", "--session"} & set(own)
+        assert other["--session"] == "myapp.db:Session"
+        assert (other["--pool-size"], other["--max-overflow"]) == ("5", "10")
+
     @pytest.mark.parametrize(
         "pool",
         [

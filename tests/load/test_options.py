@@ -212,6 +212,53 @@ def test_what_this_project_sets_in_its_folder_is_the_default_everywhere(
     assert parsed("-f", "a.py", "--web-host", "0.0.0.0")[0].web_host == "0.0.0.0"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ("", "as-is"),
+        ("--seed 3 --pool-name as-is", "as-is"),
+        ("--pool-name mine", "mine"),
+        ("--pool-size 5", "5+10"),
+        ("--max-overflow 10", "5+10"),
+        ("--pool-timeout 30", "5+10"),
+        ("--pool-pre-ping", "5+10"),
+        ("--pool-size 20 --max-overflow 0", "20+0"),
+        ("--poolclass QueuePool", "5+10"),
+        ("--poolclass NullPool", "nullpool"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--session", "--engine"])
+def test_an_applications_pool_is_as_it_is_unless_another_is_asked_for(
+    option: str, arguments: str, name: str
+) -> None:
+    options, added = parsed("-f", "a.py", option, "myapp.db:it", *arguments.split())
+    run_options.settle(options)
+    asked = run_options.pool_config(options)
+
+    assert asked.name == name
+    again, _ = parsed(*run_options.repeat_command(options, added, ["a.py"])[1:])
+    run_options.settle(again)
+    assert run_options.pool_config(again) == asked
+    assert (again.session or again.engine) == "myapp.db:it"
+
+
+def test_the_start_form_replaces_an_applications_pool() -> None:
+    options, added = parsed("-f", "a.py", "--engine", "myapp.db:engine")
+    run_options.settle(options)
+    form = {"poolclass": "as-is", "pool_size": "5", "max_overflow": "10", "pool_timeout": "30.0"}
+
+    run_options.check_form(options, form, added)
+    run_options.check_form(options, form | {"poolclass": "QueuePool", "pool_size": "9"}, added)
+    with pytest.raises(UsageError, match="as-is is a pool with settings, it takes no pool_size"):
+        run_options.check_form(options, form | {"pool_size": "9"}, added)
+    wrong = form | {"poolclass": "QueuePool", "isolation_level": "AUTOCOMMIT"}
+    with pytest.raises(UsageError, match="isolation_level is the application's own matter"):
+        run_options.check_form(options, wrong, added)
+    without, added = parsed("-f", "a.py")
+    with pytest.raises(UsageError, match="as-is is an application's own pool"):
+        run_options.check_form(without, form, added)
+
+
 def test_several_processes_are_repeated() -> None:
     options, added = parsed("-f", "a.py", "--processes", "2")
 

@@ -1,0 +1,218 @@
+"""Somebody's own application: its engine and its sessions, found by name, measured as they are."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, Pool
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_scoped_session,
+    async_sessionmaker,
+)
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+from loadtest.config import AS_IS, PoolConfig
+from loadtest.database.engine import parent_session, poolclass_of
+from loadtest.errors import UsageError
+from loadtest.pool.existing import another, creator_of, settings_of
+from loadtest.pool.measure import forget
+from loadtest.results import as_typed
+
+_ASYNC = (AsyncEngine, AsyncSession, async_scoped_session, async_sessionmaker)
+_NO_ASYNC = (
+    "is async; users here are greenlets, which need create_engine() with mysql+pymysql:// and a "
+    "sessionmaker or scoped_session on that"
+)
+
+
+class Application:
+    """An application's engine, which is under test, and the parent session of its users.
+
+    name: where it was found, `myapp.db:Session`. shared: whether the parent is the application's
+    own, so that its code gets the same child sessions as the users do.
+    """
+
+    def __init__(
+        self, name: str, engine: Engine, parent: scoped_session[Any], *, shared: bool
+    ) -> None:
+        self.name, self.engine, self.parent, self.shared = name, engine, parent, shared
+        # A process that was forked after the import would share its sockets with the others.
+        engine.dispose(close=False)
+        self._settings = settings_of(engine.pool)
+        self._own: Pool | None = None
+
+    @property
+    def url(self) -> URL:
+        """The engine's address; what its driver was told beside that is not in it."""
+        return self.engine.url
+
+    @property
+    def connecting(self) -> Mapping[str, Any]:
+        """Arguments of `create_engine` with which another engine connects as this one does."""
+        return {"creator": creator_of(self.engine.pool), "module": self.engine.dialect.dbapi}
+
+    @property
+    def unknown_driver(self) -> str:
+        """The driver's name if it is not PyMySQL, which is known to let others run; else empty."""
+        name = getattr(self.engine.dialect.dbapi, "__name__", "")
+        return "" if name.partition(".")[0] == "pymysql" else name
+
+    def described(self, config: PoolConfig) -> PoolConfig:
+        """The settings that are measured: where `as-is` is asked for, those of its own pool."""
+        if config.poolclass != AS_IS:
+            return config
+        return PoolConfig.model_construct(name=config.name, **self._settings)
+
+    def install(self, config: PoolConfig) -> None:
+        """Give the engine a new pool, its own or one of these settings; all else of it stays."""
+        self.engine.pool.dispose()
+        forget(self.engine)
+        # Before anything is measured: a copy has all listeners of the pool that it is made from.
+        self._own = self._own or self.engine.pool.recreate()
+        if config.poolclass == AS_IS:
+            self.engine.pool = self._own.recreate()
+            return
+        settings = config.arguments()
+        del settings["poolclass"], settings["isolation_level"]
+        self.engine.pool = another(self.engine, self._own, poolclass_of(config), settings)
+
+
+def find(session: str, engine: str, folders: Iterable[Path] = ()) -> Application | None:
+    """The application that one of two options names as MODULE:NAME; None if neither does.
+
+    It is imported, from the current folder and from these. Raises UsageError with what to do if
+    that fails, or if it is nothing that can be measured.
+    """
+    if session and engine:
+        raise UsageError("--session and --engine: give one of them; a session brings its engine")
+    if not (session or engine):
+        return None
+    name, where = session or engine, f"{'--session' if session else '--engine'} {session or engine}"
+    try:
+        found = _imported(name, folders, _is_parent if session else _is_engine)
+        if session:
+            parent = _parent(found)
+            bound = _measurable(_bound(parent.session_factory))
+            return Application(name, bound, parent, shared=parent is found)
+        bound = _measurable(found)
+        return Application(name, bound, parent_session(bound), shared=False)
+    except NotImplementedError:
+        raise UsageError(f"{where}: its pool cannot be recreated: add recreate()") from None
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+
+
+def _is_engine(thing: Any) -> bool:
+    return isinstance(thing, Engine)
+
+
+def _is_parent(thing: Any) -> bool:
+    return isinstance(thing, scoped_session | sessionmaker)
+
+
+def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -> Any:
+    module_name, _, attribute = name.partition(":")
+    if not (module_name and attribute) or name.endswith(".py"):
+        raise UsageError("write MODULE:NAME, like myapp.db:Session")
+    sys.path += [str(f) for f in (Path.cwd(), *folders) if str(f) not in sys.path]
+    try:
+        module = import_module(module_name)
+    except (Exception, SystemExit) as error:
+        raise UsageError(_why_not(error, module_name)) from None
+    try:
+        return attrgetter(attribute)(module)
+    except AttributeError:
+        there = ", ".join(n for n, thing in vars(module).items() if fits(thing))
+        hint = f"there is {there}" if there else "nor anything else that fits"
+        raise UsageError(f"{module_name} has no {attribute}, {hint}") from None
+    except Exception as error:
+        raise UsageError(f"{type(error).__name__}: {error}") from None
+
+
+def _why_not(error: BaseException, module: str) -> str:
+    missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
+    if missing and f"{module}.".startswith(f"{missing}."):
+        return (
+            f"there is no module {missing}: start in the folder that it is in, or put that folder "
+            "into PYTHONPATH"
+        )
+    places = [frame for frame in traceback.extract_tb(error.__traceback__) if _users(frame)]
+    if not places:
+        return f"{type(error).__name__}: {error}"
+    file, line = as_typed(Path(places[-1].filename)), places[-1].lineno
+    return f"{file}, line {line}: {type(error).__name__}: {error}"
+
+
+def _users(frame: traceback.FrameSummary) -> bool:
+    parts = Path(frame.filename).parts
+    inside = "site-packages" in parts or frame.filename == __file__
+    return not inside and "importlib" not in frame.filename and frame.filename[:1] != "<"
+
+
+def _measurable(engine: Any) -> Engine:
+    """The engine itself, if it is one that can be measured here."""
+    if isinstance(engine, _ASYNC) or (isinstance(engine, Engine) and engine.dialect.is_async):
+        raise UsageError(_NO_ASYNC)
+    if not isinstance(engine, Engine):
+        what = f"is {_kind(engine)}, not an Engine"
+        hint = "; --session takes it" if _is_parent(engine) else _how_to_name(engine)
+        raise UsageError(what + hint)
+    if engine.dialect.name not in ("mysql", "mariadb"):
+        raise UsageError(
+            f"it is an engine for {engine.dialect.name}; this tool measures MySQL and MariaDB"
+        )
+    return engine
+
+
+def _parent(found: Any) -> scoped_session[Any]:
+    if isinstance(found, _ASYNC):
+        raise UsageError(_NO_ASYNC)
+    if isinstance(found, scoped_session):
+        return found
+    if isinstance(found, sessionmaker):
+        return scoped_session(found)
+    what = f"is {_kind(found)}, not a scoped_session or sessionmaker"
+    raise UsageError(what + ("; --engine takes it" if _is_engine(found) else _how_to_name(found)))
+
+
+def _kind(thing: Any) -> str:
+    if isinstance(thing, type):
+        return f"the class {thing.__name__}"
+    name = type(thing).__name__
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
+
+
+def _how_to_name(thing: Any) -> str:
+    return "; name what it returns, not the function" if callable(thing) else ""
+
+
+def _bound(factory: Callable[[], Any]) -> Any:
+    """The one engine of the sessions that a factory makes."""
+    try:
+        session = factory()
+    except Exception as error:
+        raise UsageError(f"it makes no session: {type(error).__name__}: {error}") from None
+    if isinstance(session, _ASYNC):
+        raise UsageError(_NO_ASYNC)
+    options = getattr(factory, "kw", {})
+    engines = [session.bind, *(options.get("binds") or {}).values()]
+    pools = {id(getattr(engine, "pool", engine)) for engine in engines if engine is not None}
+    session.close()
+    if len(pools) > 1 or type(session).get_bind is not Session.get_bind:
+        raise UsageError(
+            "its sessions choose among engines (binds or get_bind), and one pool is measured at a "
+            "time: name that engine with --engine"
+        )
+    if not pools:
+        raise UsageError(
+            "it has no engine once it is imported: bind it there, with sessionmaker(bind=engine)"
+        )
+    return next(engine for engine in engines if engine is not None)

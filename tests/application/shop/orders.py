@@ -1,0 +1,22 @@
+"""What customers do in the shop."""
+
+import time
+
+from sqlalchemy import select, update
+
+from shop.db import Session
+from shop.models import Article, Order
+
+
+def newest(number):
+    """The articles that came last."""
+    return Session.scalars(select(Article).order_by(Article.id.desc()).limit(number)).all()
+
+
+def buy(article_id):
+    """Order one piece of an article; the stock may not become less than nothing."""
+    taken = update(Article).where(Article.id == article_id, Article.stock > 0)
+    if Session.execute(taken.values(stock=Article.stock - 1)).rowcount:
+        time.sleep(0.05)  # the bank answers
+        Session.add(Order(article_id=article_id))
+    Session.commit()

@@ -36,10 +36,10 @@ def dropped_arrivals(pool: PoolRuns) -> Iterator[Finding]:
         code="dropped_arrivals",
         severity="error" if share > NOTABLE_DROPS else "warning",
         message=f"{count(dropped)} of {count(arrived)} arrivals ({percent(share)}) found none of "
-        f"{plural(load.get('users') or 0, 'user')} free for {limit} and were dropped: less than the "
-        f"intended {rate(load.get('arrival_rate'))} a second was asked of this pool, and request "
-        "times leave out the ones dropped. If the connections were all in use, the rate is more "
-        "than this pool can carry; otherwise give more users.",
+        f"{plural(load.get('users') or 0, 'user')} free for {limit} and were dropped: less than "
+        f"the intended {rate(arrived / pool.seconds)} a second was asked of this pool, and "
+        "request times leave out the ones dropped. If the connections were all in use, the rate "
+        "is more than this pool can carry; otherwise give more users.",
         evidence={"dropped": dropped, "arrivals": arrived},
     )
 

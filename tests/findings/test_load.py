@@ -41,7 +41,7 @@ def test_they_are_told_with_what_was_asked(tmp_path: Path) -> None:
 
     assert finding.evidence == {"dropped": 300, "arrivals": 1000}
     message = finding.message.replace("\xa0", " ")
-    assert message.startswith("300 of 1,000 arrivals (30 %) found all 40 users busy for 2.50 s")
+    assert message.startswith("300 of 1,000 arrivals (30 %) found none of 40 users free for 2.50 s")
     assert "less than the intended 100 a second" in message
 
 

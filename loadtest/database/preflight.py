@@ -105,6 +105,23 @@ def explained(error: BaseException, url: URL) -> LoadtestError:
     return UsageError(f"cannot use the database at {place}: {detail}")
 
 
+def too_many(facts: ServerFacts, connections: int) -> str:
+    """What to know if a run may open more connections than its server takes; else empty."""
+    names = ("max_connections", "max_user_connections")
+    limits = {name: int(facts.variables.get(name, 0)) for name in names}
+    name, limit = min(
+        ((name, limit) for name, limit in limits.items() if limit),
+        key=lambda pair: pair[1],
+        default=("", connections),
+    )
+    if connections <= limit:
+        return ""
+    return (
+        f"this run may open {connections} connections, the server takes {limit} ({name}): those "
+        "beyond fail, for other clients of the server too"
+    )
+
+
 def check_open_files(connections: int) -> None:
     """Raise this process's limit of open files as far as needed for that many connections.
 

@@ -33,6 +33,8 @@ def conduct(
         if not (database_url or experiment.application or quiet):
             console.print("[dim]No database given: starting a private MariaDB[/]")
         with database(database_url, experiment) as at:
+            if at.warning:
+                console.print(f"[yellow]{escape(at.warning)}[/]", soft_wrap=True)
             folder = new_folder(results, experiment.name, latest=False)
             try:
                 with RunProgress(console, list(plans(experiment)), quiet=quiet) as progress:

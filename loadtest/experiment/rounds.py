@@ -105,9 +105,9 @@ def database(given: str, experiment: Experiment) -> Iterator[Database]:
         return
     if given:
         url = database_url(given)
-        preflight.look(url)
+        warning = preflight.too_many(preflight.look(url), most)
         with closing(Faults(experiment.fault, url, None)) as faults:
-            yield Database(faults.url, False, faults)
+            yield Database(faults.url, False, faults, warning)
         return
     with (
         PrivateServer(most) as server,

@@ -35,12 +35,13 @@ Watch = Callable[[Interval], None]
 class Database:
     """Where an experiment runs: its address, whether the tool started it, and what breaks there.
 
-    url: None where an application brings its database.
+    url: None where an application brings its database. warning: what to know before it is used.
     """
 
     url: URL | None
     private: bool
     faults: Faults | None = None
+    warning: str = ""
 
 
 @dataclass(frozen=True)

@@ -179,9 +179,12 @@ class Plugin:
     def _prepare(self) -> None:
         pool = measured_pool(self.options, self.application)
         run_options.warmup_seconds(self.options)
+        processes = self.runner.worker_count
+        most = processes * pool.connections_for(self._users(processes))
         if self.server:
-            processes = self.runner.worker_count
-            self.server.check(processes * pool.connections_for(self._users(processes)))
+            self.server.check(most)
+        elif self.facts and (warning := preflight.too_many(self.facts, most)):
+            logger.warning("%s", warning)
         how = connecting(self.application)
         prepare_tables(self.url, self.environment.user_classes, self.options, how)
         self._prepared = True

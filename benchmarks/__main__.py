@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("overhead", "accuracy", "resolution", "scrape", "connect", "users")
+BENCHMARKS = ("overhead", "accuracy", "resolution", "scrape", "connect", "users", "merge")
 
 
 def main() -> None:

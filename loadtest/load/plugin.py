@@ -44,12 +44,10 @@ from loadtest.load.output import Output
 from loadtest.load.target import Target, prepare_tables
 from loadtest.load.ticker import Ticker
 from loadtest.load.users import PoolUser, note_error, with_options
-from loadtest.load.workers import Master, Workers, end_with
+from loadtest.load.workers import Master, Workers, end_with, ready
 from loadtest.results import as_typed
 
 logger = logging.getLogger("loadtest")
-# How long a master waits for its workers' last intervals after they should have stopped.
-LAST_SECONDS = 5.0
 # What a shell says of a program that Ctrl-C ended.
 INTERRUPTED = 130
 _added = run_options.Added([], [])
@@ -73,6 +71,7 @@ def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         )
     try:
         plugin.open(web_ui)
+        ready.set()
     except LoadtestError as error:
         plugin.close()
         print(f"\n{error}", file=sys.stderr)
@@ -91,11 +90,11 @@ class Plugin:
     def __init__(self, environment: Any, runner: Any) -> None:
         self.environment = environment
         self.runner = runner
-        self.master = Master(runner) if isinstance(runner, WorkerRunner) else None
+        self.process = f"{socket.gethostname()}:{os.getpid()}"
+        self.master = Master(runner, self.process) if isinstance(runner, WorkerRunner) else None
         self.workers: Workers | None = None
         if isinstance(runner, MasterRunner):
             self.workers = Workers(runner, self._take, self._refuse)
-        self.process = f"{socket.gethostname()}:{os.getpid()}"
         self.on_interrupt: Any = None
         self.registry = CollectorRegistry()
         self.exporter = Exporter(self.registry)
@@ -123,7 +122,7 @@ class Plugin:
     def open(self, web_ui: Any) -> None:
         """Find or start the database, serve the metrics and listen to Locust's events."""
         listen = self.environment.events
-        listen.test_start.add_listener(self._on_start)
+        listen.test_start.add_listener(self.on_start)
         listen.test_stopping.add_listener(self._on_stopping)
         listen.test_stop.add_listener(self._on_stop)
         listen.quitting.add_listener(self._on_quitting)
@@ -178,7 +177,8 @@ class Plugin:
         wanted = self.runner.target_user_count or self.options.num_users or 1
         return math.ceil(wanted / processes)
 
-    def _on_start(self, environment: Any, **_: Any) -> None:
+    def on_start(self, environment: Any, **_: Any) -> None:
+        """A run begins: measure it, or refuse."""
         try:
             if not self.master:
                 self.options.rate_shared_by = self.runner.worker_count  # the workers are told
@@ -237,8 +237,10 @@ class Plugin:
         recorder.levels["users"] = lambda: self.runner.user_count
         recorder.levels["checked_out"] = self.target.checked_out
         recorder.restart()
-        send = self.master.send if self.master else self._take
-        self._tickers.append(Ticker(recorder.cut, send, warmup))
+        if self.master:
+            self._tickers.append(self.master.begin(recorder, options, pool, warmup))
+        else:
+            self._tickers.append(Ticker(recorder.cut, self._take, warmup))
         self._ended += [watch_lag(recorder), self.target.close]
 
     def _refuse(self, error: LoadtestError) -> None:
@@ -268,9 +270,7 @@ class Plugin:
         for ticker in self._tickers:
             ticker.enter("drain")
         if self.workers:
-            missing = self.workers.end(self.environment.stop_timeout + LAST_SECONDS)
-            for worker in sorted(missing):
-                logger.warning("The last interval of worker %s is missing", worker)
+            self.workers.end(self.environment.stop_timeout)
         limit = self.options.run_time
         over = limit and ended - self._started >= limit - 1
         self._reason = self._reason or ("finished" if over else "stopped")
@@ -282,7 +282,7 @@ class Plugin:
             end()
         self._tickers, self._ended, self.target = [], [], None
         if self.output:
-            self.output.close(self._reason, wait=self.options.headless)
+            self.output.close(self._reason, self.workers, wait=self.options.headless)
             self.output = None
         if self.master:
             self.master.last()

@@ -17,7 +17,8 @@ _MARGIN_SECONDS = 0.0005
 class Ticker:
     """Cuts one source into intervals and hands them on, from its making until it is stopped.
 
-    cut: gives what there is since it was last called, or None. take: gets what was cut.
+    cut: gives what there is since it was last called, or None. take: gets what was cut. clock: the
+    time in seconds; a worker's is its master's.
     """
 
     def __init__(
@@ -25,8 +26,9 @@ class Ticker:
         cut: Callable[[Period], Interval | None],
         take: Callable[[Interval], None],
         warmup: float,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._cut_source, self._take = cut, take
+        self._cut_source, self._take, self._clock = cut, take, clock
         self._period: Period = "warmup" if warmup else "measured"
         self._busy = Semaphore()
         self._greenlets = [gevent.spawn(self._run)]
@@ -45,7 +47,7 @@ class Ticker:
 
     def _run(self) -> None:
         while True:
-            gevent.sleep(1 - time.time() % 1 + _MARGIN_SECONDS)
+            gevent.sleep(1 - self._clock() % 1 + _MARGIN_SECONDS)
             self._cut()
 
     def _cut(self) -> None:

@@ -79,6 +79,9 @@ def _circumstances(summary: Summary) -> Iterator[str]:
         yield f"at most {units.plural(load['users'], 'user')}"
     elif load.get("users"):
         yield units.plural(load["users"], "user")
+    processes = max((pool.processes for pool in summary.pools), default=1)
+    if processes > 1:
+        yield units.plural(processes, "process", "processes")
     rounds = max((pool.rounds for pool in summary.pools), default=0)
     lasting = load.get("duration")
     of = f" of {units.round_duration(float(lasting))}" if lasting else ""

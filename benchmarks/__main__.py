@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("overhead", "accuracy", "resolution", "scrape", "connect", "users", "erlang")
+BENCHMARKS = (
+    *("overhead", "accuracy", "resolution", "scrape"),
+    *("connect", "users", "erlang", "merge"),
+)
 
 
 def main() -> None:

@@ -33,7 +33,8 @@ class Distribution:
     count: int = 0
     sum: int = 0
     max: int = 0
-    histogram: HdrHistogram = field(default_factory=_empty_histogram)
+    _histogram: HdrHistogram | None = field(default=None, repr=False)
+    _encoded: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, durations: Nanoseconds | Sequence[int]) -> Distribution:
@@ -41,16 +42,33 @@ class Distribution:
         nanoseconds = np.maximum(np.asarray(durations, dtype=np.int64), 0)
         result = cls(len(nanoseconds), int(nanoseconds.sum()), int(nanoseconds.max(initial=0)))
         if result.count:
-            _record(result.histogram, np.minimum((nanoseconds + 500) // 1000, LONGEST_MICROSECONDS))
+            result._histogram = _empty_histogram()
+            _record(
+                result._histogram, np.minimum((nanoseconds + 500) // 1000, LONGEST_MICROSECONDS)
+            )
         return result
+
+    @property
+    def histogram(self) -> HdrHistogram:
+        """The histogram, made or decoded when it is first looked at."""
+        if self._histogram is None:
+            self._histogram = _empty_histogram()
+            if self._encoded:
+                self._histogram.decode_and_add(self._encoded)
+        return self._histogram
 
     def add(self, other: Distribution) -> None:
         """Add another distribution to this one, in place."""
         self.count += other.count
         self.sum += other.sum
         self.max = max(self.max, other.max)
-        if other.count:
-            self.histogram.add(other.histogram)
+        if not other.count:
+            return
+        own, self._encoded = self.histogram, ""
+        if other._histogram is None and other._encoded:
+            own.decode_and_add(other._encoded)
+        else:
+            own.add(other.histogram)
 
     def __add__(self, other: Distribution) -> Distribution:
         total = Distribution()
@@ -90,14 +108,20 @@ class Distribution:
 
     def to_json(self) -> dict[str, Any]:
         """The distribution as a line of a result file has it (V2 compressed base64 histogram)."""
-        encoded = self.histogram.encode().decode("ascii")
-        return {"count": self.count, "sum": self.sum, "max": self.max, "hdr": encoded}
+        if not self._encoded:
+            self._encoded = self.histogram.encode().decode("ascii")
+        return {"count": self.count, "sum": self.sum, "max": self.max, "hdr": self._encoded}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Distribution:
-        """Read what `to_json` wrote."""
-        result = cls(data["count"], data["sum"], data["max"])
-        result.histogram.decode_and_add(data["hdr"])
+    def from_json(cls, data: dict[str, Any], *, decode: bool = True) -> Distribution:
+        """Read what `to_json` wrote.
+
+        decode: whether to do it now, and so to find out whether the histogram is sound.
+        """
+        result = cls(data["count"], data["sum"], data["max"], None, data["hdr"])
+        if decode:
+            # Whoever reads a whole file has no use for the text beside it.
+            _, result._encoded = result.histogram, ""
         return result
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from loadtest.distribution import Distribution
@@ -190,17 +191,17 @@ class Interval:
             "period": self.period,
             "length": self.length,
             "counters": {name: n for name, n in self.counters.items() if n},
-            "gauges": {name: asdict(gauge) for name, gauge in self.gauges.items()},
+            "gauges": {name: _plain(gauge) for name, gauge in self.gauges.items()},
             "histograms": {n: d.to_json() for n, d in self.histograms.items() if d.count},
         }
         if self.unfinished.count:
             data["unfinished"] = self.unfinished.to_json()
         if self.slowest:
-            data["slowest"] = [asdict(slow) for slow in self.slowest]
+            data["slowest"] = [_plain(slow) for slow in self.slowest]
         if self.fair.users:
-            data["fair"] = asdict(self.fair)
+            data["fair"] = _plain(self.fair)
         if self.tasks:
-            data["tasks"] = {name: asdict(use) for name, use in self.tasks.items()}
+            data["tasks"] = {name: _plain(use) for name, use in self.tasks.items()}
         if self.examples:
             data["examples"] = self.examples
         if self.stage:
@@ -208,11 +209,13 @@ class Interval:
         return data
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Interval:
-        """Read what `to_json` wrote."""
-        empty = {"unfinished": Distribution()}
-        if "unfinished" in data:
-            empty["unfinished"] = Distribution.from_json(data["unfinished"])
+    def from_json(cls, data: dict[str, Any], *, decode: bool = True) -> Interval:
+        """Read what `to_json` wrote.
+
+        decode: False leaves histograms as they came until somebody looks at them, which is most of
+        the work for one who passes them on.
+        """
+        read = partial(Distribution.from_json, decode=decode)
         return cls(
             second=data["second"],
             process=data["process"],
@@ -220,13 +223,13 @@ class Interval:
             length=data["length"],
             counters=Counter(data["counters"]),
             gauges={name: Gauge(**gauge) for name, gauge in data["gauges"].items()},
-            histograms={n: Distribution.from_json(d) for n, d in data["histograms"].items()},
+            histograms={name: read(one) for name, one in data["histograms"].items()},
+            unfinished=read(data["unfinished"]) if "unfinished" in data else Distribution(),
             slowest=[SlowCheckout(**slow) for slow in data.get("slowest", [])],
             fair=Fair(**data.get("fair", {})),
             tasks={name: TaskUse(**use) for name, use in data.get("tasks", {}).items()},
             examples=data.get("examples", {}),
             stage=data.get("stage", ""),
-            **empty,
         )
 
 
@@ -238,6 +241,11 @@ def total(intervals: Iterable[Interval]) -> Interval:
             result = Interval(interval.second, interval.process, interval.period, 0)
         result.absorb(interval)
     return result or Interval(0, length=0)
+
+
+def _plain(value: Gauge | Fair | TaskUse | SlowCheckout) -> dict[str, Any]:
+    """What `asdict` gives for a value without others inside, in a tenth of its time."""
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _together(

@@ -35,9 +35,9 @@ class RunWriter:
         """Append an interval."""
         self._append(interval.to_json())
 
-    def close(self, reason: str, totals: dict[str, Any]) -> None:
+    def close(self, reason: str, totals: dict[str, Any], **more: Any) -> None:
         """Append the footer that tells a finished run from an interrupted one."""
-        self._append({"type": "footer", "reason": reason, "totals": totals})
+        self._append({"type": "footer", "reason": reason, "totals": totals, **more})
         self._file.close()
 
     def _append(self, record: dict[str, Any]) -> None:

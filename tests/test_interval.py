@@ -403,6 +403,31 @@ def test_an_interval_reads_back_as_it_was_written(interval):
     assert Interval.from_json(json.loads(text)) == interval
 
 
+@unhurried
+@given(intervals(), intervals())
+def test_what_is_decoded_late_is_passed_on_and_added_as_if_it_had_been_at_once(one, two):
+    early = [Interval.from_json(json.loads(json.dumps(i.to_json()))) for i in (one, two)]
+    late = [Interval.from_json(i.to_json(), decode=False) for i in (one, two)]
+    assert [i.to_json() for i in late] == [one.to_json(), two.to_json()]
+    assert late[0].beside(late[1]) == early[0].beside(early[1]) == one.beside(two)
+    assert late == [one, two]
+
+
+def test_what_was_written_before_more_was_added_is_not_written_again():
+    distribution = Distribution.of([1_000_000])
+    before = distribution.to_json()
+    distribution.add(Distribution.of([2_000_000]))
+    assert distribution.to_json() != before
+    assert Distribution.from_json(distribution.to_json()) == distribution
+
+
+def test_a_damaged_histogram_is_found_when_it_is_decoded():
+    data = {**Distribution.of([1_000_000]).to_json(), "hdr": "HISTFAAAAB"}
+    with pytest.raises(ValueError, match="padding"):
+        Distribution.from_json(data)
+    assert Distribution.from_json(data, decode=False).to_json() == data
+
+
 def test_empty_parts_are_left_out_of_the_file():
     empty = Interval(7, counters=Counter(timeouts=0), histograms={"wait": Distribution()})
     written = empty.to_json()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from loadtest.analysis import application, bounds, gate, kinds, laws, load, sizes, steady
+from loadtest.analysis import application, bounds, gate, kinds, laws, load, sizes, steady, workers
 from loadtest.analysis.measured import PoolRuns
 from loadtest.analysis.units import count, listed, percent, plural
 from loadtest.analysis.values import Finding
@@ -98,6 +98,11 @@ DOUBTS: tuple[Rule, ...] = (
 REMARKS: tuple[Rule, ...] = (
     unsound_files,
     different_loads,
+    workers.worker_lost,
+    workers.worker_late,
+    workers.intervals_lost,
+    workers.clock_offset,
+    workers.late_reports,
     load.dropped_arrivals,
     load.unseen_stall,
     application.leak,
@@ -117,6 +122,7 @@ REMARKS: tuple[Rule, ...] = (
     sizes.overflow_churn,
     sizes.opened_in_vain,
     sizes.exceeds_server,
+    sizes.pool_per_process,
     sizes.never_needed,
     gate.short_requests,
     gate.clock_steps,

@@ -34,9 +34,28 @@ class Round:
 
     @cached_property
     def together(self) -> Interval:
-        """All processes side by side; its length is that of the longest."""
-        nothing = Interval(0, length=0)
-        return reduce(Interval.beside, self.processes.values(), nothing)
+        """All processes side by side; its length is that of the longest.
+
+        Where one process took over from another, it is the time in which there was any.
+        """
+        together = reduce(Interval.beside, self.processes.values(), Interval(0, length=0))
+        covered = sum(max(lengths.values()) for lengths in self._lengths.values())
+        if covered > together.length + SECOND:  # those who begin together do so within a second
+            together.length = covered
+        return together
+
+    @cached_property
+    def _lengths(self) -> Mapping[int, Mapping[str, int]]:
+        """How much of each second each process measured (ns)."""
+        lengths: dict[int, Counter[str]] = defaultdict(Counter)
+        for interval in self.run.measured():
+            lengths[interval.second][interval.process] += interval.length
+        return lengths
+
+    @property
+    def most_at_once(self) -> int:
+        """The most processes that measured in the same second."""
+        return max((len(lengths) for lengths in self._lengths.values()), default=1)
 
     @cached_property
     def server(self) -> Interval:
@@ -188,8 +207,8 @@ class PoolRuns:
 
     @property
     def processes(self) -> int:
-        """How many processes asked for connections, each with a pool of its own."""
-        return max((len(round_.processes) for round_ in self.rounds), default=1)
+        """How many processes asked for connections at once, each with a pool of its own."""
+        return max((round_.most_at_once for round_ in self.rounds), default=1)
 
 
 def _mean_level(intervals: Sequence[Interval], gauge: str) -> float:

@@ -59,6 +59,16 @@ def most_connections(settings: Mapping[str, Any]) -> int | None:
     return int(size) + int(overflow)
 
 
+def multiplied(settings: Mapping[str, Any], processes: int) -> str:
+    """What the pools of several processes come to: `4 processes × (20 + 10) = up to 120`."""
+    many = f"{processes} {'process' if processes == 1 else 'processes'}"
+    most = most_connections(settings)
+    if most is None:
+        return f"{many}, each with a pool without a limit = any number of connections"
+    sizes = f"({settings.get('pool_size', 5)} + {settings.get('max_overflow', 10)})"
+    return f"{many} × {sizes} = up to {processes * most:,} connections"
+
+
 def _literal(name: str, value: Any) -> str:
     if name == "poolclass":
         return str(value)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from loadtest.analysis.censoring import describe
 from loadtest.analysis.measured import PoolRuns
-from loadtest.analysis.settings import most_connections
+from loadtest.analysis.settings import most_connections, multiplied
 from loadtest.analysis.units import count, duration, plural
 from loadtest.analysis.values import Finding
 from loadtest.interval import Interval
@@ -32,6 +32,25 @@ def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
         "A larger pool_size, with less overflow, keeps them.",
         evidence={"opened": opened, "closed_overflow": closed, "peak": peak, "seconds": seconds},
     )
+
+
+def pool_per_process(pool: PoolRuns) -> Iterator[Finding]:
+    """What the pools of several processes come to, which settings for one do not say."""
+    if pool.processes > 1:
+        limit = most_connections(pool.settings)
+        yield Finding(
+            code="pool_per_process",
+            severity="info",
+            message=f"{multiplied(pool.settings, pool.processes)}: each process has a pool of its "
+            "own, as each process of an application has.",
+            evidence={
+                "processes": pool.processes,
+                "pool_size": pool.settings.get("pool_size"),
+                "max_overflow": pool.settings.get("max_overflow"),
+                "limit": limit,
+                "allowed": None if limit is None else limit * pool.processes,
+            },
+        )
 
 
 def never_needed(pool: PoolRuns) -> Iterator[Finding]:
@@ -59,14 +78,16 @@ def exceeds_server(pool: PoolRuns) -> Iterator[Finding]:
     within = limit is not None and limit * pool.processes <= accepted
     if not accepted or (not refused and (within or server.get("private"))):
         return  # a private server accepts what the run may need
-    allowed = "any number of" if limit is None else count(limit * pool.processes)
+    allowed = None if limit is None else limit * pool.processes
+    many = "any number of" if allowed is None else count(allowed)
+    product = f" ({multiplied(pool.settings, pool.processes)})" if pool.processes > 1 else ""
     suffered = f"; it refused {plural(refused, 'request')}" if refused else ""
     yield Finding(
         code="exceeds_server",
         severity="error" if refused else "info",
-        message=f"The pool may open {allowed} connections, the server accepts {count(accepted)}"
-        f"{suffered}. Set pool_size + max_overflow, times the number of processes, below the "
-        "server's max_connections, and leave some for others.",
+        message=f"The pool may open {many} connections{product}, the server accepts "
+        f"{count(accepted)}{suffered}. Set pool_size + max_overflow, times the number of "
+        "processes, below the server's max_connections, and leave some for others.",
         evidence={"limit": limit, "processes": pool.processes, "max_connections": accepted},
     )
 

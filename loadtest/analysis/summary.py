@@ -12,6 +12,7 @@ from loadtest.analysis.censoring import describe
 from loadtest.analysis.comparison import comparisons
 from loadtest.analysis.estimate import interval95, mean
 from loadtest.analysis.measured import SECOND, Measurements, PoolRuns, gather
+from loadtest.analysis.settings import most_connections
 from loadtest.analysis.values import (
     Arrivals,
     Checkout,
@@ -55,6 +56,7 @@ def summarize_pool(pool: PoolRuns) -> PoolSummary:
     return PoolSummary(
         name=pool.name,
         pool={key: value for key, value in pool.settings.items() if key != "name"},
+        processes=pool.processes,
         rounds=len(pool.rounds),
         seconds=sum(round_.seconds for round_ in pool.rounds),
         throughput=_throughput(pool),
@@ -112,7 +114,9 @@ def _checkout(pool: PoolRuns) -> Checkout:
 
 def _connections(pool: PoolRuns) -> Connections:
     closed = [n for name, n in pool.counters.items() if name.startswith("closed.")]
+    most = most_connections(pool.settings)
     return Connections(
+        allowed=None if most is None else most * pool.processes,
         peak=pool.peak("open"),
         overflow_peak=pool.peak("overflow"),
         waiting_peak=pool.peak("waiting"),

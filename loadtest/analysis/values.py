@@ -81,8 +81,12 @@ class Checkout(_Value):
 
 
 class Connections(_Value):
-    """Connections: the most at once in any round, and how many were opened and closed in all."""
+    """Connections: the most at once in any round, and how many were opened and closed in all.
 
+    allowed: what the pools of all processes may have together; None where nothing limits them.
+    """
+
+    allowed: int | None = None
     peak: int | None
     overflow_peak: int | None
     waiting_peak: int | None
@@ -166,10 +170,14 @@ class Stage(_Value):
 
 
 class PoolSummary(_Value):
-    """One pool configuration in all of its rounds."""
+    """One pool configuration in all of its rounds.
+
+    processes: how many at once had such a pool of their own.
+    """
 
     name: str
     pool: dict[str, Any]
+    processes: int = 1
     rounds: int
     seconds: float
     throughput: Throughput

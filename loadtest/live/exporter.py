@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -30,11 +32,28 @@ ERRORS = Count(
 )
 
 
+# Histograms that no metric shows need not be added up.
+_SHOWN = {name for metric in HISTOGRAMS for _, names in metric.sources for name in names}
+# A process that has said nothing for so many seconds has no connections any more.
+_SILENT_SECONDS = 5
+
+
+@dataclass
+class _Total:
+    counters: Counter[str] = field(default_factory=Counter)
+    histograms: dict[str, Distribution] = field(default_factory=dict)
+
+    def add(self, interval: Interval) -> None:
+        self.counters.update(interval.counters)
+        for name in _SHOWN & interval.histograms.keys():
+            self.histograms.setdefault(name, Distribution()).add(interval.histograms[name])
+
+
 class Exporter(Collector):
     """What Prometheus sees: totals by pool over all runs, and the levels of the current run."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._totals: dict[str, Interval] = {}
+        self._totals: dict[str, _Total] = {}
         self._latest: dict[str, Interval] = {}
         self._pool: PoolConfig | None = None
         registry.register(self)
@@ -43,14 +62,14 @@ class Exporter(Collector):
         """A run with this pool begins."""
         self._pool = pool
         self._latest = {}
-        self._totals.setdefault(pool.name, Interval(0, length=0))
+        self._totals.setdefault(pool.name, _Total())
 
     def add(self, interval: Interval) -> None:
         """Take an interval of any process of the current run."""
         if self._pool is None:
             return
         self._latest[interval.process] = interval
-        self._totals[self._pool.name].absorb(interval)
+        self._totals[self._pool.name].add(interval)
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as they stand."""
@@ -83,7 +102,8 @@ class Exporter(Collector):
             yield family
 
     def _levels(self, pool: PoolConfig) -> Iterator[Metric]:
-        latest = list(self._latest.values())
+        newest = max((interval.second for interval in self._latest.values()), default=0)
+        latest = [i for i in self._latest.values() if i.second > newest - _SILENT_SECONDS]
         for metric in LEVELS:
             labels = [POOL_LABEL, *filter(None, [metric.label])]
             family = GaugeMetricFamily(metric.name, metric.help, labels=labels)
@@ -113,7 +133,7 @@ class Exporter(Collector):
             yield family
 
 
-def _joined(total: Interval, names: tuple[str, ...]) -> Distribution:
+def _joined(total: _Total, names: tuple[str, ...]) -> Distribution:
     parts = [total.histograms[name] for name in names if name in total.histograms]
     if len(parts) == 1:
         return parts[0]

@@ -21,6 +21,7 @@ from loadtest import __version__
 from loadtest.interval import Interval
 from loadtest.live.exporter import Exporter
 from loadtest.load.timeline import Timeline
+from loadtest.load.workers import Workers
 from loadtest.results import RunWriter, new_folder
 
 logger = logging.getLogger("loadtest")
@@ -48,9 +49,12 @@ class Output:
         """Take an interval; raises LoadtestError if it cannot be written."""
         self._timeline.add(interval)
 
-    def close(self, reason: str, *, wait: bool) -> None:
-        """End the result file, draw the report in a process of its own, wait for it if asked."""
-        self._timeline.close(reason)
+    def close(self, reason: str, workers: Workers | None, *, wait: bool) -> None:
+        """End the result file, draw the report in a process of its own, wait for it if asked.
+
+        workers: those of which the footer has something to say, if this is a master.
+        """
+        self._timeline.close(reason, workers.facts() if workers else [])
         if self.folder is None:
             return
         command = [sys.executable, "-m", "loadtest", "report", str(self.folder), "--quiet"]

@@ -49,13 +49,11 @@ from loadtest.load.stages import follow
 from loadtest.load.target import Target, prepare_tables
 from loadtest.load.ticker import Ticker
 from loadtest.load.users import PoolUser, note_error, with_options
-from loadtest.load.workers import Master, Workers, end_with
+from loadtest.load.workers import Master, Workers, end_with, ready
 from loadtest.loads import Stage
 from loadtest.results import as_typed
 
 logger = logging.getLogger("loadtest")
-# How long a master waits for its workers' last intervals after they should have stopped.
-LAST_SECONDS = 5.0
 # What a shell says of a program that Ctrl-C ended.
 INTERRUPTED = 130
 _added = run_options.Added([], [])
@@ -78,6 +76,7 @@ def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
         )
     try:
         plugin.open(web_ui)
+        ready.set()
     except LoadtestError as error:
         plugin.close()
         print(f"\n{error}", file=sys.stderr)
@@ -96,11 +95,11 @@ class Plugin:
     def __init__(self, environment: Any, runner: Any) -> None:
         self.environment = environment
         self.runner = runner
-        self.master = Master(runner) if isinstance(runner, WorkerRunner) else None
+        self.process = f"{socket.gethostname()}:{os.getpid()}"
+        self.master = Master(runner, self.process) if isinstance(runner, WorkerRunner) else None
         self.workers: Workers | None = None
         if isinstance(runner, MasterRunner):
             self.workers = Workers(runner, self._take, self._refuse)
-        self.process = f"{socket.gethostname()}:{os.getpid()}"
         self.on_interrupt: Any = None
         self.registry = CollectorRegistry()
         self.exporter = Exporter(self.registry)
@@ -131,7 +130,7 @@ class Plugin:
     def open(self, web_ui: Any) -> None:
         """Find or start the database, serve the metrics and listen to Locust's events."""
         listen = self.environment.events
-        listen.test_start.add_listener(self._on_start)
+        listen.test_start.add_listener(self.on_start)
         listen.test_stopping.add_listener(self._on_stopping)
         listen.test_stop.add_listener(self._on_stop)
         listen.quitting.add_listener(self._on_quitting)
@@ -179,7 +178,7 @@ class Plugin:
     def _prepare(self) -> None:
         pool = measured_pool(self.options, self.application)
         run_options.warmup_seconds(self.options)
-        processes = self.runner.worker_count
+        processes = max(1, self.runner.worker_count)
         most = processes * pool.connections_for(self._users(processes))
         if self.server:
             self.server.check(most)
@@ -195,7 +194,8 @@ class Plugin:
         wanted = max(wanted, run_options.most_users(self.options) or 0)
         return math.ceil(wanted / processes)
 
-    def _on_start(self, environment: Any, **_: Any) -> None:
+    def on_start(self, environment: Any, **_: Any) -> None:
+        """A run begins: measure it, or refuse."""
         try:
             if not self.master:
                 self.options.rate_shared_by = self.runner.worker_count  # the workers are told
@@ -222,9 +222,12 @@ class Plugin:
             self.output = self._new_output(options, pool)
             status = ServerStatus(self.url, connecting(self.application))
             self._tickers.append(Ticker(status.sample, self._take, warmup, self._stages))
-            self._ended += [status.close, follow(self.runner, self._stages, warmup)]
+            self._ended.append(status.close)
         if not self.workers:
             self._measure(options, pool, warmup)
+        if not self.master:
+            # After the tickers: each stage is cut off before its successor's users come.
+            self._ended.append(follow(self.runner, self._stages, warmup))
 
     def _new_output(self, options: Namespace, pool: PoolConfig) -> Output:
         files = [as_typed(Path(file)) for file in self.environment.parsed_locustfiles or []]
@@ -259,9 +262,12 @@ class Plugin:
         recorder = self.target.recorder
         recorder.levels["users"] = lambda: self.runner.user_count
         recorder.levels["checked_out"] = self.target.checked_out
-        send = self.master.send if self.master else self._take
-        self._tickers.append(Ticker(recorder.cut, send, warmup, self._stages))
         self.target.start()
+        if self.master:
+            ticker = self.master.begin(recorder, options, pool, warmup, self._stages)
+        else:
+            ticker = Ticker(recorder.cut, self._take, warmup, self._stages)
+        self._tickers.append(ticker)
         self._ended += [watch_lag(recorder), self.target.close]
 
     def _refuse(self, error: LoadtestError) -> None:
@@ -291,9 +297,7 @@ class Plugin:
         for ticker in self._tickers:
             ticker.enter("drain")
         if self.workers:
-            missing = self.workers.end(self.environment.stop_timeout + LAST_SECONDS)
-            for worker in sorted(missing):
-                logger.warning("The last interval of worker %s is missing", worker)
+            self.workers.end(self.environment.stop_timeout)
         limit = self.options.run_time
         over = limit and ended - self._started >= limit - 1
         self._reason = self._reason or ("finished" if over else "stopped")
@@ -305,7 +309,7 @@ class Plugin:
             end()
         self._tickers, self._ended, self.target = [], [], None
         if self.output:
-            self.output.close(self._reason, wait=self.options.headless)
+            self.output.close(self._reason, self.workers, wait=self.options.headless)
             self.output = None
         if self.master:
             self.master.last()

@@ -19,7 +19,8 @@ class Ticker:
     """Cuts one source into intervals and hands them on, from its making until it is stopped.
 
     cut: gives what there is since it was last called, or None. take: gets what was cut. stages:
-    what the measured time, which begins after the warm-up (s), consists of.
+    what the measured time, which begins after the warm-up (s), consists of. clock: the time in
+    seconds; a worker's is its master's.
     """
 
     def __init__(
@@ -28,8 +29,9 @@ class Ticker:
         take: Callable[[Interval], None],
         warmup: float,
         stages: Sequence[Stage] = (),
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._cut_source, self._take = cut, take
+        self._cut_source, self._take, self._clock = cut, take, clock
         parts = [(warmup + begin, name) for begin, name in begins(stages) or [(0.0, "")]]
         self._period: Period = "warmup" if warmup else "measured"
         self._stage = "" if warmup else parts[0][1]
@@ -51,7 +53,7 @@ class Ticker:
 
     def _run(self) -> None:
         while True:
-            gevent.sleep(1 - time.time() % 1 + _MARGIN_SECONDS)
+            gevent.sleep(1 - self._clock() % 1 + _MARGIN_SECONDS)
             self._cut()
 
     def _cut(self) -> None:

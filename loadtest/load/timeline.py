@@ -25,9 +25,9 @@ class Timeline:
             self.counters.update(interval.counters)
         self._writer.add(interval)
 
-    def close(self, reason: str) -> None:
-        """Write the footer."""
-        self._writer.close(reason, self._totals())
+    def close(self, reason: str, workers: list[dict[str, Any]]) -> None:
+        """Write the footer; workers: what it says of each, if there are any."""
+        self._writer.close(reason, self._totals(), **({"workers": workers} if workers else {}))
 
     def _totals(self) -> dict[str, Any]:
         return {"counters": dict(sorted(self.counters.items()))}

@@ -41,7 +41,8 @@ class Recorder:
     flat: tuples would be more objects for the garbage collector to look at.
     nobody: the task of those who have none. pool_size: connections above it are overflow; None
     where there is no such. levels: more gauges, read at each cut. rising: more counters, each with
-    the function that gives its total so far. open_loop: whether users may have nothing to do.
+    the function that gives its total so far. correction: gives what is to be added to this
+    machine's wall clock (ns). open_loop: whether users may have nothing to do.
     """
 
     def __init__(self, process: str = "", pool_size: int | None = None) -> None:
@@ -68,6 +69,7 @@ class Recorder:
         self.open_loop = False
         self.levels: dict[str, Callable[[], int]] = {}
         self.rising: dict[str, Callable[[], int]] = {"cpu": time.process_time_ns}
+        self.correction: Callable[[], int] = lambda: 0
         self._risen: Counter[str] = Counter(cpu=time.process_time_ns())
         self._fairness = Fairness()
         self._seen: set[str] = set()
@@ -86,7 +88,7 @@ class Recorder:
 
     def second(self, moment: int) -> int:
         """The UTC second of a clock reading, by a wall clock read once: its steps do no harm."""
-        return (moment + self._epoch) // 1_000_000_000
+        return (moment + self._epoch + self.correction()) // 1_000_000_000
 
     def failed(self, elapsed: int, kind: str, words: str) -> None:
         """Record a task that failed after so many nanoseconds, and the first words of its kind."""

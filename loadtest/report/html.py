@@ -85,6 +85,9 @@ def _circumstances(summary: Summary) -> Iterator[str]:
     if load.get("users"):
         most = "at most " if parts or load.get("arrival_rate") else ""
         yield most + units.plural(load["users"], "user")
+    processes = max((pool.processes for pool in summary.pools), default=1)
+    if processes > 1:
+        yield units.plural(processes, "process", "processes")
     rounds = max((pool.rounds for pool in summary.pools), default=0)
     lasting = load.get("duration")
     of = f" of {units.round_duration(float(lasting))}" if lasting else ""

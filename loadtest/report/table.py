@@ -53,8 +53,13 @@ def _arrivals(pool: PoolSummary, name: str) -> str:
     return rate(getattr(pool.arrivals, name)) if pool.arrivals else NOTHING
 
 
+def _allowed(pool: PoolSummary) -> str:
+    return "no limit" if pool.connections.allowed is None else count(pool.connections.allowed)
+
+
 _THROUGHPUT = "successful requests per second"
 _OPEN_LOOP = "Open loop"
+_PROCESSES = "Processes, each with such a pool"
 _LINES: Mapping[str, Mapping[str, Cell]] = {
     "Work": {
         _THROUGHPUT: lambda pool: rate(pool.throughput.per_second),
@@ -67,6 +72,10 @@ _LINES: Mapping[str, Mapping[str, Cell]] = {
         "arrivals dropped": lambda pool: count(pool.dropped),
         "begun late, p50": lambda pool: bound(pool.schedule_lag_seconds, "p50"),
         "begun late, p99": lambda pool: bound(pool.schedule_lag_seconds, "p99"),
+    },
+    _PROCESSES: {
+        "processes at once": lambda pool: count(pool.processes),
+        "connections allowed, all together": _allowed,
     },
     "Waiting for a connection": {
         "wait, p50": _wait("p50"),
@@ -97,10 +106,14 @@ _LINES: Mapping[str, Mapping[str, Cell]] = {
 
 def groups(summary: Summary) -> list[Group]:
     """The whole table, from what was set to how good the measurement was."""
+    shown = {
+        _OPEN_LOOP: any(pool.arrivals for pool in summary.pools),
+        _PROCESSES: any(pool.processes > 1 for pool in summary.pools),
+    }
     measured = [
         Group(heading, tuple(_line(summary, label, cell) for label, cell in lines.items()))
         for heading, lines in _LINES.items()
-        if heading != _OPEN_LOOP or any(pool.arrivals for pool in summary.pools)
+        if shown.get(heading, True)
     ]
     return [Group("Settings", _settings(summary)), *measured]
 

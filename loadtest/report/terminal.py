@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from loadtest.analysis.settings import multiplied
 from loadtest.analysis.units import count, percent, rate
 from loadtest.analysis.values import Finding, PoolSummary, Summary
 from loadtest.report.table import bound, interval
@@ -29,6 +30,11 @@ def print_summary(summary: Summary, console: Console) -> None:
 def _print(summary: Summary, console: Console) -> None:
     console.print(_table(summary, console))
     console.print()
+    several = [pool for pool in summary.pools if pool.processes > 1]
+    for pool in several:
+        console.print(_text(f"{pool.name}: {multiplied(pool.pool, pool.processes)}", console))
+    if several:
+        console.print()
     _print_findings(summary, console)
     headline, *rest = summary.verdict.text.splitlines()
     console.print(_text(headline, console, "bold green" if summary.verdict.recommended else "bold"))

@@ -64,6 +64,7 @@ def test_counts_are_added_and_times_pooled_over_seconds_and_rounds(tmp_path: Pat
     assert pool.hold_seconds.mean == 0.006
     assert pool.request_seconds.mean == 0.04
     assert pool.connections.model_dump() == {
+        "allowed": 20,
         "peak": 6,
         "overflow_peak": 2,
         "waiting_peak": 7,
@@ -133,7 +134,7 @@ def test_the_json_has_the_keys_of_schema_1_and_says_more_in_a_few_places(tmp_pat
     assert _keys(data) == "schema experiment environment pools comparisons verdict"
     assert data["schema"] == 1
     assert _keys(pool) == (
-        "name pool rounds seconds throughput checkout hold_seconds request_seconds "
+        "name pool processes rounds seconds throughput checkout hold_seconds request_seconds "
         "schedule_lag_seconds dropped arrivals connections errors generator server stages "
         "objectives findings valid"
     )
@@ -142,7 +143,7 @@ def test_the_json_has_the_keys_of_schema_1_and_says_more_in_a_few_places(tmp_pat
         "ping_seconds reset_seconds anatomy"
     )
     assert _keys(pool["hold_seconds"]) == "mean p50 p90 p95 p99 p999 max at_least"
-    assert _keys(pool["connections"]) == "peak overflow_peak waiting_peak opened closed"
+    assert _keys(pool["connections"]) == "allowed peak overflow_peak waiting_peak opened closed"
     assert _keys(pool["pool"]).startswith("poolclass pool_size max_overflow pool_timeout ")
     assert _keys(comparison) == "pool baseline metric ratio ci95 decision"
     assert _keys(data["verdict"]) == "recommended text"

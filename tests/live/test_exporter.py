@@ -277,6 +277,18 @@ def test_limits_are_those_of_the_configuration(pool: str, most: float, idle_most
     assert shown.value("db_client_connection_idle_min") == 0
 
 
+def test_a_process_that_went_silent_has_no_level_any_more_but_what_it_did_stays() -> None:
+    shown = Exported("5+10")
+    level = {"in_use": Gauge(SECOND, 1, 1, 1)}
+    for second in range(7):
+        shown.add(Interval(second, "a", gauges=level, counters=Counter(opened=1)))
+        if not second:
+            shown.add(Interval(second, "b", gauges=level, counters=Counter(opened=1)))
+    assert shown.value("db_client_connection_count", db_client_connection_state="used") == 1
+    assert shown.value("db_client_connection_max") == 15
+    assert shown.value("loadtest_connections_opened_total") == 8
+
+
 def test_of_two_pools_one_after_the_other_the_totals_stay_and_the_levels_go() -> None:
     shown = Exported("small:5+0")
     shown.add(

@@ -148,7 +148,7 @@ def test_what_a_scenario_does_at_the_start_is_done_before_and_follows_no_schedul
 
     assert [fired["name"] for fired in scene.fired] == ["sign in", "work"]
     assert len(scene.recorder.schedule_lags) == 1
-    assert scene.times("sign in") == [scene.recorder.requests[0] / 1e9]
+    assert scene.times("sign in") == pytest.approx([scene.recorder.requests[0] / 1e9])
 
 
 def test_the_time_of_a_request_counts_from_when_it_was_due(scene: Scene) -> None:

@@ -79,6 +79,20 @@ def test_errors_and_findings_are_shown(text: str) -> None:
     assert 'role="alert"' not in text
 
 
+def test_several_processes_are_in_the_head_the_table_and_the_findings(
+    tmp_path: Path, text: str
+) -> None:
+    parts = [interval(0, process=name, counters={"requests": 9}) for name in "abcd"]
+    run(tmp_path, parts, "20+10")
+    render([tmp_path], tmp_path)
+    several = (tmp_path / "report.html").read_text()
+    assert "300 users · 4 processes · 1 round" in several
+    assert "4 processes × (20 + 10) = up to 120 connections: each" in several
+    assert re.search(r"connections allowed, all together</th>\s*<td[^>]*>120</td>", several)
+    assert "all together" not in text
+    assert "process" not in text.split("<main>", maxsplit=1)[0]
+
+
 def test_names_are_text_and_no_markup(tmp_path: Path) -> None:
     evil = "<script>alert('x')</script>$\\frac{"
     counters = {"requests": 9, "failures": 3, "errors.<b>": 3}

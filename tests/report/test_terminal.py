@@ -42,6 +42,13 @@ def test_on_a_terminal_the_recommended_pool_stands_out(summary: Summary) -> None
     assert "\x1b[1;32mSet pool_size=20" in text
 
 
+def test_the_pools_of_several_processes_are_multiplied(tmp_path: Path) -> None:
+    parts = [interval(0, process=name, counters={"requests": 9}) for name in "abcd"]
+    run(tmp_path, parts, "20+10")
+    text = _printed(render([tmp_path], tmp_path))
+    assert "\n20+10: 4 processes × (20 + 10) = up to 120 connections\n\n" in text
+
+
 def test_where_only_ascii_can_be_written_nothing_else_is(summary: Summary) -> None:
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding="ascii")

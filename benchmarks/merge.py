@@ -1,0 +1,117 @@
+"""What each worker costs its master in a second, with a thousand of them, and how late it hears.
+
+The master is Locust's, with its socket; the workers are simulated by another process. Counted is
+the master's CPU time, from the first message to the last, for all it does with them: receiving,
+decoding, adding up, writing the file, the metrics' totals.
+"""
+
+from locust.env import Environment
+from locust.event import Events
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import gevent
+from prometheus_client import CollectorRegistry
+
+from loadtest.config import PoolConfig
+from loadtest.errors import LoadtestError
+from loadtest.interval import Interval
+from loadtest.live.exporter import Exporter
+from loadtest.load.timeline import Timeline
+from loadtest.load.workers import Workers
+from loadtest.results import RunWriter, read_run
+
+WORKERS = 1000
+SECONDS = 3
+# Checkouts a second and worker; one Python process does some thousands.
+TRAFFIC = (100, 10_000, 100_000)
+REAL = ["-m", "locust", "-f", "scenarios/point_select.py", "--headless", "--only-summary"]
+
+
+def main() -> dict[str, object]:
+    """Run it; the figures without a number of checkouts are those of the most traffic.
+
+    slowest_arrival_seconds: of two real workers, the longest time from the end of a second until
+    the master had it.
+    """
+    by_traffic = {str(checkouts): Master(checkouts).spent() for checkouts in TRAFFIC}
+    return {
+        "workers": WORKERS,
+        **by_traffic[str(TRAFFIC[-1])],
+        "by_checkouts_per_second": by_traffic,
+        "slowest_arrival_seconds": _slowest_arrival(),
+    }
+
+
+class Master:
+    """A master whose workers all do so many checkouts a second."""
+
+    def __init__(self, checkouts: int) -> None:
+        self._checkouts = checkouts
+        self._taken = self._began = self._ended = 0
+
+    def spent(self) -> dict[str, float]:
+        """CPU seconds and bytes for one worker and second."""
+        environment = Environment(events=Events())
+        runner = environment.create_master_runner("127.0.0.1", 0)
+        exporter = Exporter(CollectorRegistry())
+        exporter.begin(PoolConfig())
+        with tempfile.TemporaryDirectory() as folder:
+            self._timeline = Timeline(RunWriter(Path(folder) / "run.jsonl", {}), exporter)
+            Workers(runner, self._take, _refuse)
+            received = _count_bytes(runner.server)
+            arguments = [str(runner.server.port), str(self._checkouts)]
+            command = [sys.executable, "-m", "benchmarks._simulated_workers", *arguments]
+            with subprocess.Popen(command):
+                while self._taken < WORKERS * SECONDS:
+                    gevent.sleep(0.05)
+        runner.quit()
+        return {
+            "seconds_per_worker_second": (self._ended - self._began) / 1e9 / (self._taken - 1),
+            "bytes_per_worker_second": sum(received) / len(received),
+        }
+
+    def _take(self, interval: Interval) -> None:
+        self._began = self._began or time.process_time_ns()
+        self._timeline.add(interval)
+        self._taken += 1
+        if self._taken == WORKERS * SECONDS:  # to ask each time would cost more than it measures
+            self._ended = time.process_time_ns()
+
+
+def _refuse(error: LoadtestError) -> None:
+    raise error
+
+
+def _count_bytes(server: object) -> list[int]:
+    """The sizes of the messages that a server's socket will have received."""
+    sizes: list[int] = []
+    socket = server.socket  # type: ignore[attr-defined]
+    receive = socket.recv_multipart
+
+    def counting() -> list[bytes]:
+        parts = receive()
+        sizes.append(len(parts[-1]))
+        return list(parts)
+
+    socket.recv_multipart = counting
+    return sizes
+
+
+def _slowest_arrival() -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.jsonl"
+        more = ["--processes", "2", "-u", "20", "-r", "20", "-t", "10s", "--results", str(path)]
+        subprocess.run([sys.executable, *REAL, *more], capture_output=True, check=True)
+        footer = read_run(path).footer
+        assert footer
+        return max(float(worker["latest_seconds"]) for worker in footer["workers"])
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from functools import cache
 
@@ -37,6 +38,7 @@ class Exporter(Collector):
         self._totals: dict[str, Interval] = {}
         self._latest: dict[str, Interval] = {}
         self._pool: PoolConfig | None = None
+        self._lock = threading.Lock()  # a metrics server may ask from a thread of its own
         registry.register(self)
 
     def begin(self, pool: PoolConfig) -> None:
@@ -49,15 +51,14 @@ class Exporter(Collector):
         """Take an interval of any process of the current run."""
         if self._pool is None:
             return
-        self._latest[interval.process] = interval
-        self._totals[self._pool.name].absorb(interval)
+        with self._lock:
+            self._latest[interval.process] = interval
+            self._totals[self._pool.name].absorb(interval)
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as they stand."""
-        yield from self._histograms()
-        yield from self._counters()
-        if self._pool is not None:
-            yield from self._levels(self._pool)
+        with self._lock:
+            return iter([*self._histograms(), *self._counters(), *self._levels()])
 
     def _histograms(self) -> Iterator[Metric]:
         for metric in HISTOGRAMS:
@@ -82,7 +83,10 @@ class Exporter(Collector):
                     family.add_metric([pool, *filter(None, [value])], total.counters[name])
             yield family
 
-    def _levels(self, pool: PoolConfig) -> Iterator[Metric]:
+    def _levels(self) -> Iterator[Metric]:
+        pool = self._pool
+        if pool is None:
+            return
         latest = list(self._latest.values())
         for metric in LEVELS:
             labels = [POOL_LABEL, *filter(None, [metric.label])]

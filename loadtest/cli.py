@@ -58,6 +58,10 @@ Stages = Annotated[
 Duration = Annotated[
     str | None, typer.Option("--time", "-t", help="Measured time, like 30s or 2m (default: 30s).")
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(help="What users are: greenlets (default) or threads; compare takes both."),
+]
 Prefill = Annotated[bool, typer.Option("--prefill", help="Open pool_size connections first.")]
 Warmup = Annotated[str, typer.Option("--warmup", help="Time before that, not measured.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the users' random numbers.")]
@@ -122,6 +126,7 @@ def run(
     time: Duration = None,
     warmup: Warmup = "5s",
     prefill: Prefill = False,
+    model: Model = None,
     seed: Seed = 1,
     option: Options = None,
     fault: Faults = None,
@@ -131,7 +136,9 @@ def run(
 ) -> None:
     """Measure one pool configuration under one load.
 
-    Example: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
+    Examples: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
+
+    [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 30 -t 10s --model threads[/]
     """
     load = _load(
         users=users,
@@ -142,7 +149,10 @@ def run(
         time=time,
         warmup=warmup,
         prefill=prefill,
+        model=model,
     )
+    if len(load.models) > 1:
+        raise UsageError(f"--model {model}: a run has one model; loadtest compare takes both")
     experiment = _experiment(scenario, [pool], load, 1, seed, option, fault)
     _conduct(experiment, database_url, results, quiet)
 
@@ -161,6 +171,7 @@ def compare(
     time: Duration = None,
     warmup: Warmup = "5s",
     prefill: Prefill = False,
+    model: Model = None,
     seed: Seed = 1,
     option: Options = None,
     fault: Faults = None,
@@ -174,12 +185,15 @@ def compare(
     Examples: [bold]loadtest compare scenarios/hot_row.toml --dry-run[/]
 
     [bold]loadtest compare scenarios/hot_row.py --pool 5+10 --pool 20+0 --rounds 5 -t 5s[/]
+
+    [bold]loadtest compare scenarios/held_connection.toml --model greenlets,threads[/]
     """
     from loadtest.experiment.rounds import check
 
     if experiment.suffix == ".toml":
         _refuse_what_the_experiment_says(context, experiment)
         plan = read_experiment(experiment)
+        plan = plan.with_model(model) if model else plan
     else:
         if len(pool) < 2:
             raise UsageError("a comparison needs two pools or more: --pool 5+10 --pool 20+0")
@@ -192,6 +206,7 @@ def compare(
             time=time,
             warmup=warmup,
             prefill=prefill,
+            model=model,
         )
         plan = _experiment(experiment, pool, load, rounds, seed, option, fault)
     if dry_run:

@@ -12,6 +12,7 @@ from loadtest.analysis.censoring import Times
 from loadtest.distribution import Distribution
 from loadtest.errors import UsageError
 from loadtest.interval import Interval, TaskUse, total
+from loadtest.loads import GREENLETS
 from loadtest.results import Run
 
 SECOND = 1_000_000_000
@@ -170,6 +171,11 @@ class PoolRuns:
         """What the tasks of each name did with connections, over all rounds."""
         nothing = Interval(0, length=0)
         return reduce(Interval.beside, (r.together for r in self.rounds), nothing).tasks
+
+    @property
+    def model(self) -> str:
+        """What its users were: greenlets or threads."""
+        return str(self.header.get("load", {}).get("model", GREENLETS))
 
     @property
     def stages(self) -> Sequence[Mapping[str, Any]]:

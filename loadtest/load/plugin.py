@@ -44,9 +44,10 @@ from loadtest.load.output import Output
 from loadtest.load.stages import follow
 from loadtest.load.target import Target, prepare_tables
 from loadtest.load.ticker import Ticker
+from loadtest.load.unpatched import aside
 from loadtest.load.users import PoolUser, note_error, with_options
 from loadtest.load.workers import Master, Workers, end_with
-from loadtest.loads import Stage
+from loadtest.loads import GREENLETS, Stage
 from loadtest.results import as_typed
 
 logger = logging.getLogger("loadtest")
@@ -205,7 +206,8 @@ class Plugin:
             self.exporter.begin(pool)
             self.output = self._new_output(options, pool)
             status = ServerStatus(self.url)
-            self._tickers.append(Ticker(status.sample, self._take, warmup, self._stages))
+            sample = aside(status.sample)
+            self._tickers.append(Ticker(sample, self._take, warmup, self._stages))
             self._ended += [status.close, follow(self.runner, self._stages, warmup)]
         if not self.workers:
             self._measure(options, pool, warmup)
@@ -215,20 +217,22 @@ class Plugin:
         classes = [cls.__name__ for cls in self.environment.user_classes]
         own = {a.dest: getattr(options, a.dest) for a in run_options.actions(_added.scenarios)}
         users = self.runner.target_user_count or options.num_users or 1
+        model = getattr(self.runner, "model", GREENLETS)
+        load = run_options.load_facts(options, users, self.runner.worker_count)
         assert self.facts
         return Output(
             options,
             self.exporter,
             {
                 "pool": pool.model_dump(),
-                "load": run_options.load_facts(options, users, self.runner.worker_count),
+                "load": {"model": model, **load},
                 "scenario": {"files": files, "user_classes": classes, "options": own},
                 "server": {
                     "version": self.facts.version,
                     "private": options.private_server,
                     "variables": self.facts.variables,
                 },
-                "command": shlex.join(run_options.repeat_command(options, _added, files)),
+                "command": shlex.join(run_options.repeat_command(options, _added, files, model)),
             },
         )
 

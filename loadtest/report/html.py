@@ -85,6 +85,8 @@ def _circumstances(summary: Summary) -> Iterator[str]:
     if load.get("users"):
         most = "at most " if parts or load.get("arrival_rate") else ""
         yield most + units.plural(load["users"], "user")
+    if load.get("model", "greenlets") != "greenlets":
+        yield "with " + " and ".join(load["model"].split(","))
     rounds = max((pool.rounds for pool in summary.pools), default=0)
     lasting = load.get("duration")
     of = f" of {units.round_duration(float(lasting))}" if lasting else ""

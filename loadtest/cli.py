@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,16 +10,37 @@ import typer
 from rich.console import Console
 
 from loadtest import __version__
-from loadtest.config import AS_IS, Experiment, parse_pool, read_experiment
+from loadtest.cli_options import (
+    ArrivalRate,
+    Arrivals,
+    DatabaseUrl,
+    Duration,
+    Engine,
+    Faults,
+    Model,
+    Options,
+    Pools,
+    Prefill,
+    Quiet,
+    Results,
+    Scenario,
+    Seed,
+    Session,
+    SpawnRate,
+    Stages,
+    Users,
+    Warmup,
+    experiment_of,
+    load_of,
+    refuse_what_the_experiment_says,
+)
+from loadtest.config import AS_IS, Experiment, read_experiment
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.fields import validated
-from loadtest.loads import LoadConfig, parse_fault, parse_stages
 from loadtest.results import folder_of
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 INTERRUPTED = 130  # as a shell has it
 OWN_POOL = "5+10"
-LOAD = ("users", "spawn_rate", "arrival_rate", "arrivals", "stages", "time", "warmup", "prefill")
 WIDE = 1000  # columns of a file or a pipe: whoever reads it there breaks the lines
 
 app = typer.Typer(
@@ -30,63 +50,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Scenario = Annotated[Path, typer.Argument(help="A locustfile with a PoolUser.")]
-Pools = Annotated[
-    list[str],
-    typer.Option("--pool", help="20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0 or as-is"),
-]
-Session = Annotated[
-    str, typer.Option("--session", help="Your scoped_session or sessionmaker: myapp.db:Session.")
-]
-Engine = Annotated[
-    str,
-    typer.Option("--engine", help="Your own Engine instead of a database URL: myapp.db:engine."),
-]
-Users = Annotated[
-    int | None,
-    typer.Option(
-        "--users", "-u", help="Users (default: 50; with --arrival-rate enough, 100 or more)."
-    ),
-]
-ArrivalRate = Annotated[
-    float | None,
-    typer.Option(help="Open loop: begin so many tasks a second, whoever is busy."),
-]
-Arrivals = Annotated[
-    str | None, typer.Option(help="Open loop: poisson (default) or even, evenly spaced.")
-]
-SpawnRate = Annotated[
-    float | None, typer.Option("--spawn-rate", help="Users started a second (default: all).")
-]
-Stages = Annotated[
-    str | None,
-    typer.Option(help="The load in stages: calm=10s:50/s,rush=5s:50-500/s (or users: 10s:20)."),
-]
-Duration = Annotated[
-    str | None, typer.Option("--time", "-t", help="Measured time, like 30s or 2m (default: 30s).")
-]
-Prefill = Annotated[bool, typer.Option("--prefill", help="Open pool_size connections first.")]
-Warmup = Annotated[str, typer.Option("--warmup", help="Time before that, not measured.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the users' random numbers.")]
-Options = Annotated[
-    list[str] | None, typer.Option("--option", help="An option of the scenario: hot_rows=80.")
-]
-Faults = Annotated[
-    list[str] | None,
-    typer.Option("--fault", help="What breaks: freeze@10s+2s, connect-delay:150ms."),
-]
-DatabaseUrl = Annotated[
-    str,
-    typer.Option(
-        "--database-url",
-        envvar="LOADTEST_DATABASE_URL",
-        show_envvar=True,
-        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE (default: a private MariaDB).",
-    ),
-]
-Results = Annotated[Path, typer.Option("--results", help="Folder for the results.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")]
 
 
 def _version(wanted: bool) -> None:
@@ -135,6 +98,7 @@ def run(
     time: Duration = None,
     warmup: Warmup = "5s",
     prefill: Prefill = False,
+    model: Model = None,
     seed: Seed = 1,
     option: Options = None,
     fault: Faults = None,
@@ -146,9 +110,11 @@ def run(
 
     With --session or --engine it is the pool of your own application, as it is or with --pool.
 
-    Example: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
+    Examples: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
+
+    [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 30 -t 10s --model threads[/]
     """
-    load = _load(
+    load = load_of(
         users=users,
         spawn_rate=spawn_rate,
         arrival_rate=arrival_rate,
@@ -157,9 +123,12 @@ def run(
         time=time,
         warmup=warmup,
         prefill=prefill,
+        model=model,
     )
+    if len(load.models) > 1:
+        raise UsageError(f"--model {model}: a run has one model; loadtest compare takes both")
     pools = [pool or (AS_IS if session or engine else OWN_POOL)]
-    experiment = _experiment(
+    experiment = experiment_of(
         scenario, pools, load, 1, seed, option, fault, session=session, engine=engine
     )
     _conduct(experiment, database_url, results, quiet)
@@ -181,6 +150,7 @@ def compare(
     time: Duration = None,
     warmup: Warmup = "5s",
     prefill: Prefill = False,
+    model: Model = None,
     seed: Seed = 1,
     option: Options = None,
     fault: Faults = None,
@@ -194,16 +164,19 @@ def compare(
     Examples: [bold]loadtest compare scenarios/hot_row.toml --dry-run[/]
 
     [bold]loadtest compare scenarios/hot_row.py --pool 5+10 --pool 20+0 --rounds 5 -t 5s[/]
+
+    [bold]loadtest compare scenarios/held_connection.toml --model greenlets,threads[/]
     """
     from loadtest.experiment.rounds import check
 
     if experiment.suffix == ".toml":
-        _refuse_what_the_experiment_says(context, experiment)
+        refuse_what_the_experiment_says(context, experiment)
         plan = read_experiment(experiment)
+        plan = plan.with_model(model) if model else plan
     else:
         if len(pool) < 2:
             raise UsageError("a comparison needs two pools or more: --pool 5+10 --pool 20+0")
-        load = _load(
+        load = load_of(
             users=users,
             spawn_rate=spawn_rate,
             arrival_rate=arrival_rate,
@@ -212,8 +185,9 @@ def compare(
             time=time,
             warmup=warmup,
             prefill=prefill,
+            model=model,
         )
-        plan = _experiment(
+        plan = experiment_of(
             experiment, pool, load, rounds, seed, option, fault, session=session, engine=engine
         )
     if dry_run:
@@ -242,66 +216,6 @@ def report(
     summary = render(result, folder)
     if not quiet:
         _print_result(summary, folder)
-
-
-def _refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:
-    own = ("pool", "session", "engine", "rounds", "option", "seed", "fault", *LOAD)
-    sources = {name: context.get_parameter_source(name) for name in own}
-    given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
-    if given:
-        flags = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise UsageError(f"{flags}: goes with a scenario; {experiment} says that itself, edit it")
-
-
-def _refuse_what_is_no_scenario(path: Path) -> None:
-    if path.is_dir():
-        example = min(path.glob("[!_]*.py"), default=path / "NAME.py")
-        raise UsageError(f"{path} is a folder; name one file of it, like {example}")
-    if not path.is_file():
-        raise UsageError(f"there is no scenario {path}")
-    if path.suffix == ".toml":
-        raise UsageError(f"{path} is an experiment, not a scenario: loadtest compare {path}")
-    if path.suffix != ".py":
-        raise UsageError(f"{path} is no scenario: write a Python file, NAME.py")
-
-
-def _load(*, stages: str | None, time: str | None, **given: Any) -> LoadConfig:
-    data = {name: value for name, value in given.items() if value is not None}
-    data |= {"stage": parse_stages(stages)} if stages else {}
-    data |= {"duration": time} if time else {}
-    return validated(LoadConfig, data, "load")
-
-
-def _experiment(
-    scenario: Path,
-    pools: list[str],
-    load: LoadConfig,
-    rounds: int,
-    seed: int,
-    options: list[str] | None,
-    faults: list[str] | None,
-    **application: str,
-) -> Experiment:
-    _refuse_what_is_no_scenario(scenario)
-    data = {
-        "name": re.sub(r"[^a-z0-9]+", "-", scenario.stem.lower()).strip("-") or "scenario",
-        "scenario": scenario,
-        "rounds": rounds,
-        "seed": seed,
-        "load": load,
-        "options": dict(_option(text) for text in options or []),
-        "fault": [parse_fault(text) for text in faults or []],
-        "pool": [parse_pool(text) for text in pools],
-        **application,
-    }
-    return validated(Experiment, data, "experiment")
-
-
-def _option(text: str) -> tuple[str, str | bool]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"--option {text}: write NAME=VALUE, like hot_rows=80")
-    return name, {"true": True, "false": False}.get(value, value)
 
 
 def _print_plan(experiment: Experiment) -> None:

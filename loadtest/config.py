@@ -102,6 +102,10 @@ class PoolConfig(Strict):
         most = self.most_connections
         return users if most is None else min(users, most)
 
+    def renamed(self, name: str) -> PoolConfig:
+        """The same settings under another name."""
+        return self.model_copy(update={"name": name})
+
     def arguments(self) -> dict[str, Any]:
         """The settings as keyword arguments by name, those that this pool class takes."""
         if self.poolclass == AS_IS:
@@ -124,6 +128,10 @@ def _some(pools: Any) -> Any:
     if not isinstance(pools, list | tuple):
         raise ValueError("write [[pool]], with two brackets, above each pool")
     return pools
+
+
+Subject = tuple[PoolConfig, str]
+"""A pool, and the model of the users that it is measured with."""
 
 
 class Experiment(Strict):
@@ -164,14 +172,15 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
-        names = [pool.name for pool in self.pool]
+        names = [pool.name for pool, _ in self.subjects]
         problems = [
             f"two pools have the name {name!r}; give one of them another"
             for name, count in Counter(names).items()
             if count > 1
         ]
-        if self.baseline and self.baseline not in names:
-            problems.append(f"the baseline {self.baseline!r} is none of the pools {names}")
+        given = [pool.name for pool in self.pool]
+        if self.baseline and self.baseline not in given:
+            problems.append(f"the baseline {self.baseline!r} is none of the pools {given}")
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -189,6 +198,25 @@ class Experiment(Strict):
     def application(self) -> str:
         """The application that is measured, as it was named; empty if there is none."""
         return self.session or self.engine
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """What is measured in each round: every pool with every model of users.
+
+        With several models the pools of all but the first have the model at the end of their name.
+        """
+        first = self.load.models[0]
+        return tuple(
+            (pool if model == first else pool.renamed(f"{pool.name}.{model}"), model)
+            for pool in self.pool
+            for model in self.load.models
+        )
+
+    def with_model(self, model: str) -> Experiment:
+        """The same with another model of users, or several; raises UsageError if there is none."""
+        data = self.model_dump(exclude_unset=True)
+        data["load"] = {**data.get("load", {}), "model": model}
+        return validated(Experiment, data, f"--model {model}")
 
     @property
     def baseline_name(self) -> str:

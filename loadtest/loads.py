@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from loadtest.errors import UsageError
 from loadtest.fields import (
@@ -25,6 +25,9 @@ _FAULT = re.compile(r"^(?P<kind>[^@:]+)(?::(?P<delay>[^@]+))?(?:@(?P<at>[^+]+)\+
 ARRIVALS = ("poisson", "even")
 DROP_AFTER = 1.0
 LEAST_USERS, MOST_USERS = 100, 10_000
+GREENLETS, THREADS = "greenlets", "threads"
+# What users are, and the Python module that runs such.
+MODELS = {GREENLETS: "locust", THREADS: "loadtest.threads"}
 _STAGE = re.compile(
     r"^(?:(?P<name>[^=]+)=)?(?P<duration>[^:]+):(?P<level>[\d.]+)(?:-(?P<to>[\d.]+))?(?P<rate>/s)?"
     r"(?:\+(?P<at_once>\d+))?$"
@@ -131,6 +134,18 @@ def most_of(stages: Sequence[Stage]) -> float:
     return max(stage.most for stage in stages)
 
 
+def program(model: str) -> list[str]:
+    """How a person starts a run by hand whose users are of this model."""
+    return ["locust"] if model == GREENLETS else ["python", "-m", MODELS[model]]
+
+
+def _models(text: str) -> str:
+    names = text.split(",")
+    if len(set(names)) < len(names) or not set(names) <= MODELS.keys():
+        raise ValueError(f"write {GREENLETS}, {THREADS}, or {GREENLETS},{THREADS} to compare both")
+    return text
+
+
 def users_for(arrival_rate: float) -> int:
     """How many users an open loop has unless told otherwise: work of ten seconds for each rate."""
     return min(MOST_USERS, max(LEAST_USERS, math.ceil(10 * arrival_rate)))
@@ -142,9 +157,11 @@ class LoadConfig(Strict):
     In an open loop users are the most that may be under way, and an arrival that finds none free
     is dropped after a while. The warm-up comes before the measured duration. Times are seconds.
     stage: parts of the measured time with loads of their own; then they say duration and load.
-    prefill: open pool_size connections before the load begins.
+    prefill: open pool_size connections before the load begins. model: what users are; two models
+    for a comparison of both.
     """
 
+    model: Annotated[str, AfterValidator(_models)] = GREENLETS
     users: Annotated[Whole, Field(ge=1)] = 50
     spawn_rate: Positive | None = None
     arrival_rate: Positive | None = None
@@ -182,6 +199,11 @@ class LoadConfig(Strict):
             if getattr(self, name) is not None:
                 raise ValueError(f"{name}: goes with an arrival_rate")
         return self
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models of its users, each by its name."""
+        return tuple(self.model.split(","))
 
     @property
     def highest_rate(self) -> float | None:

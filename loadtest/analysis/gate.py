@@ -8,6 +8,7 @@ from loadtest.analysis.censoring import describe
 from loadtest.analysis.measured import SECOND, PoolRuns, Round
 from loadtest.analysis.units import count, duration, percent, plural
 from loadtest.analysis.values import Durations, Finding
+from loadtest.loads import THREADS
 
 BUSY_CPU = 0.90
 BUSY_SHARE = 0.20
@@ -18,6 +19,17 @@ TIME_WAIT_SECONDS = 60
 STILL_USABLE = (
     "What may still be used: counts of connections, overflow and errors by kind. Times and "
     "throughput are the generator's."
+)
+
+_LESS_LOAD = "Use fewer users, more work per request or more processes."
+_LESS_THREADS = "Use fewer users or more work per request."
+_OF_GREENLETS = (
+    "all users waited for something that blocked it, a driver written in C or work in Python for "
+    "example. Use a driver that yields (PyMySQL), do the work elsewhere, or run more processes."
+)
+_OF_THREADS = (
+    "it waited for its turn, since one thread at a time runs Python, and so did every user. Use "
+    "fewer users or more work per request, or do the work elsewhere."
 )
 
 
@@ -60,7 +72,7 @@ def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
             severity="error",
             message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
             f"{percent(busy / pool.seconds)} of the measured time: it was measured, not the pool. "
-            f"Use fewer users, more work per request or more processes. {STILL_USABLE}",
+            f"{_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} {STILL_USABLE}",
             evidence={"share": busy / pool.seconds, "cpu": BUSY_CPU, "allowed_share": BUSY_SHARE},
         )
 
@@ -70,21 +82,20 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
 
     CPU does not show a driver that blocks, or a second busy process on the same core. The mean is
     compared, since it is what an event meets on average. A percentile would not do: no Python
-    process stays below a tenth of a request of 0.6 ms in 99 of 100 moments. Measured on two cores
+    process stays below a tenth of a request of 0.6 ms in 99 of 100 moments. With threads it is how
+    long the main one waits for the interpreter. Measured on two cores
     with selects by key: 0.2 to 0.4 ms at 13 to 79 % CPU, where users only take turns, 1.7 ms and
     more from 93 % on, and with 50 ms of blocking now and then tens of milliseconds.
     """
-    lag, share = _lag(pool), _lag_share(pool)
+    lag, share, threads = _lag(pool), _lag_share(pool), pool.model == THREADS
     if lag.mean is None or lag.mean <= NOTABLE_LAG or share <= LAG_SHARE:
         return
     yield Finding(
         code="generator_lag",
         severity="error",
-        message=f"The load generator's event loop was late by {duration(lag.mean)} on average (p99 "
-        f"{duration(lag.p99)}), which is {percent(share)} of the mean request: all users waited "
-        "for something that blocked it, a driver written in C or work in Python for example. Use a "
-        f"driver that yields (PyMySQL), do the work elsewhere, or run more processes. "
-        f"{STILL_USABLE}",
+        message=f"The load generator's {'main thread' if threads else 'event loop'} was late by "
+        f"{duration(lag.mean)} on average (p99 {duration(lag.p99)}), which is {percent(share)} of "
+        f"the mean request: {_OF_THREADS if threads else _OF_GREENLETS} {STILL_USABLE}",
         evidence={"lag_mean": lag.mean, "lag_p99": lag.p99, "share": share},
     )
 

@@ -13,6 +13,7 @@ from loadtest.config import AS_IS
 from loadtest.distribution import Distribution
 from loadtest.errors import UsageError
 from loadtest.interval import Interval, TaskUse, total
+from loadtest.loads import GREENLETS
 from loadtest.results import Run
 
 SECOND = 1_000_000_000
@@ -190,6 +191,11 @@ class PoolRuns:
         """What the tasks of each name did with connections, over all rounds."""
         nothing = Interval(0, length=0)
         return reduce(Interval.beside, (r.together for r in self.rounds), nothing).tasks
+
+    @property
+    def model(self) -> str:
+        """What its users were: greenlets or threads."""
+        return str(self.header.get("load", {}).get("model", GREENLETS))
 
     @property
     def stages(self) -> Sequence[Mapping[str, Any]]:

@@ -12,10 +12,12 @@ from loadtest.analysis.censoring import describe
 from loadtest.analysis.comparison import comparisons
 from loadtest.analysis.estimate import interval95, mean
 from loadtest.analysis.measured import SECOND, Measurements, PoolRuns, gather
+from loadtest.analysis.models import by_model, verdicts
 from loadtest.analysis.settings import most_connections
 from loadtest.analysis.values import (
     Arrivals,
     Checkout,
+    Comparison,
     Connections,
     Durations,
     ErrorKind,
@@ -39,15 +41,20 @@ def summarize(measurements: Measurements) -> Summary:
     """The summary of what was measured. Invalid pools are shown, but not compared."""
     pools = tuple(summarize_pool(pool) for pool in measurements.pools)
     valid = {pool.name for pool in pools if pool.valid}
-    compared = [pool for pool in measurements.pools if pool.name in valid]
-    baseline = [pool for pool in compared if pool.name == measurements.baseline]
+    parts = by_model(measurements)
     return Summary(
         experiment={**measurements.experiment, "problems": list(measurements.problems)},
         environment=_environment(measurements),
         pools=pools,
-        comparisons=comparisons(compared, baseline[0]) if baseline else (),
-        verdict=verdict(measurements, pools),
+        comparisons=tuple(c for part in parts.values() for c in _comparisons(part, valid)),
+        verdict=verdicts(parts, pools) if len(parts) > 1 else verdict(measurements, pools),
     )
+
+
+def _comparisons(measurements: Measurements, valid: set[str]) -> tuple[Comparison, ...]:
+    compared = [pool for pool in measurements.pools if pool.name in valid]
+    baseline = [pool for pool in compared if pool.name == measurements.baseline]
+    return comparisons(compared, baseline[0]) if baseline else ()
 
 
 def summarize_pool(pool: PoolRuns) -> PoolSummary:

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from loadtest.config import Experiment, PoolConfig
+from loadtest.config import Experiment, Subject
 from loadtest.database import preflight
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
@@ -43,15 +43,15 @@ class Progress(Protocol):
 def plans(experiment: Experiment) -> list[Plan]:
     """All runs of an experiment in the order in which they are done."""
     return [
-        Plan(experiment, pool, round_)
+        Plan(experiment, pool, round_, model)
         for round_ in range(1, experiment.rounds + 1)
-        for pool in _turned(experiment.pool, round_ - 1)
+        for pool, model in _turned(experiment.subjects, round_ - 1)
     ]
 
 
-def _turned(pools: Sequence[PoolConfig], by: int) -> Sequence[PoolConfig]:
-    start = -by % len(pools)
-    return [*pools[start:], *pools[:start]]
+def _turned(subjects: Sequence[Subject], by: int) -> Sequence[Subject]:
+    start = -by % len(subjects)
+    return [*subjects[start:], *subjects[:start]]
 
 
 def expected_seconds(experiment: Experiment) -> float:
@@ -123,6 +123,7 @@ def run_all(experiment: Experiment, at: Database, folder: Path, progress: Progre
     LoadtestError if the first one fails: then the others would too.
     """
     planned = experiment.model_dump(mode="json") | {"scenario": as_typed(experiment.scenario)}
+    planned["pool"] = [pool.model_dump(mode="json") for pool, _ in experiment.subjects]
     (folder / "experiment.json").write_text(json.dumps(planned, indent=1) + "\n")
     for number, plan in enumerate(plans(experiment)):
         progress.begin(plan)

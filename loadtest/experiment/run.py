@@ -22,6 +22,7 @@ from loadtest.database import keeper
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.experiment.faults import Faults
 from loadtest.interval import SERVER, Interval
+from loadtest.loads import GREENLETS, MODELS, program
 from loadtest.results import Run, as_typed, read_run
 
 POLL_SECONDS = 0.25
@@ -46,11 +47,12 @@ class Database:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run does: which experiment, which of its pools, which round."""
+    """What one run does: which experiment, which of its pools, which round, what users are."""
 
     experiment: Experiment
     pool: PoolConfig
     round: int
+    model: str = GREENLETS
 
     @property
     def seconds(self) -> float:
@@ -89,7 +91,7 @@ class Plan:
 
     def command(self) -> str:
         """The command line that repeats this run by hand."""
-        return shlex.join(["locust", *self.arguments()])
+        return shlex.join([*program(self.model), *self.arguments()])
 
 
 def _pool_options(pool: PoolConfig) -> dict[str, object]:
@@ -112,7 +114,7 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     log = path.with_suffix(".log")
     extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
     extra += ["--private-server"] if database.private else []
-    command = [sys.executable, "-m", "locust", *plan.arguments(), *extra]
+    command = [sys.executable, "-m", MODELS[plan.model], *plan.arguments(), *extra]
     # The password goes through the environment: arguments are in everybody's process list.
     address = database.url.render_as_string(False) if database.url else ""
     environment = os.environ | ({"LOADTEST_DATABASE_URL": address} if address else {})

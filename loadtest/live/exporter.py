@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ class Exporter(Collector):
         self._totals: dict[str, _Total] = {}
         self._latest: dict[str, Interval] = {}
         self._pool: PoolConfig | None = None
+        self._lock = threading.Lock()  # a metrics server may ask from a thread of its own
         registry.register(self)
 
     def begin(self, pool: PoolConfig) -> None:
@@ -68,15 +70,14 @@ class Exporter(Collector):
         """Take an interval of any process of the current run."""
         if self._pool is None:
             return
-        self._latest[interval.process] = interval
-        self._totals[self._pool.name].add(interval)
+        with self._lock:
+            self._latest[interval.process] = interval
+            self._totals[self._pool.name].add(interval)
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as they stand."""
-        yield from self._histograms()
-        yield from self._counters()
-        if self._pool is not None:
-            yield from self._levels(self._pool)
+        with self._lock:
+            return iter([*self._histograms(), *self._counters(), *self._levels()])
 
     def _histograms(self) -> Iterator[Metric]:
         for metric in HISTOGRAMS:
@@ -101,7 +102,10 @@ class Exporter(Collector):
                     family.add_metric([pool, *filter(None, [value])], total.counters[name])
             yield family
 
-    def _levels(self, pool: PoolConfig) -> Iterator[Metric]:
+    def _levels(self) -> Iterator[Metric]:
+        pool = self._pool
+        if pool is None:
+            return
         newest = max((interval.second for interval in self._latest.values()), default=0)
         latest = [i for i in self._latest.values() if i.second > newest - _SILENT_SECONDS]
         for metric in LEVELS:

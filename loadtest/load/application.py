@@ -17,6 +17,7 @@ from loadtest.config import PoolConfig
 from loadtest.database.application import Application, find
 from loadtest.errors import UsageError
 from loadtest.load.pool_options import pool_config
+from loadtest.loads import THREADS
 
 logger = logging.getLogger("loadtest")
 
@@ -36,7 +37,8 @@ def load_application(environment: Any) -> Application | None:
             f"{application.name} has a database of its own: leave out --database-url, and take "
             "LOADTEST_DATABASE_URL out of the environment"
         )
-    _check_greenlets(application)
+    if getattr(getattr(environment, "runner", None), "model", "") != THREADS:
+        _check_greenlets(application)
     if application.unknown_driver:
         logger.warning("%s", blocking(application))
     return application

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 from argparse import Namespace
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -111,7 +112,7 @@ class Arrivals:
 
     A user may take one that is due later, and sleeps until then; where all users were busy, the
     next free one gets one that is overdue. One overdue for longer than `drop_after` seconds is
-    dropped. times: see `due_times`; they count from `start`.
+    dropped. times: see `due_times`; they count from `start`. Users may be threads.
     """
 
     def __init__(self, times: Iterator[float], drop_after: float) -> None:
@@ -121,6 +122,7 @@ class Arrivals:
         self._untaken: deque[int] = deque()
         self._coming: deque[int] = deque()
         self._arrived = self._dropped = 0
+        self._lock = threading.Lock()
 
     def start(self) -> None:
         """Begin the schedule, a moment after the clock of the stages: their arrivals are theirs."""
@@ -129,24 +131,27 @@ class Arrivals:
 
     def take(self) -> int:
         """When the next arrival is due that nobody has taken yet (clock, ns)."""
-        self._catch_up(clock())
-        if not self._untaken:
-            self._draw()
-        return self._untaken.popleft()
+        with self._lock:
+            self._catch_up(clock())
+            if not self._untaken:
+                self._draw()
+            return self._untaken.popleft()
 
     def arrived(self) -> int:
         """How many have been due so far, taken or not."""
-        now = clock()
-        self._catch_up(now)
-        while self._coming and self._coming[0] <= now:
-            self._coming.popleft()
-            self._arrived += 1
-        return self._arrived
+        with self._lock:
+            now = clock()
+            self._catch_up(now)
+            while self._coming and self._coming[0] <= now:
+                self._coming.popleft()
+                self._arrived += 1
+            return self._arrived
 
     def dropped(self) -> int:
         """How many found no free user in time."""
-        self._catch_up(clock())
-        return self._dropped
+        with self._lock:
+            self._catch_up(clock())
+            return self._dropped
 
     def _catch_up(self, now: int) -> None:
         while self._latest <= now:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 
 from loadtest.database.failures import kind_of, words_of
@@ -20,6 +21,7 @@ class FirstOfEachKind(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
         logging.getLogger("locust.user.task").addFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -32,12 +34,14 @@ class FirstOfEachKind(logging.Filter):
             kind = type(error).__name__
         else:
             record.msg, record.args = "a task failed (%s): %s", (kind, words_of(error))
-        self._seen[kind] += 1
-        return self._seen[kind] == 1
+        with self._lock:
+            self._seen[kind] += 1
+            return self._seen[kind] == 1
 
     def sum_up(self) -> None:
         """Say how many were left out, and begin anew."""
-        for kind, count in self._seen.items():
+        with self._lock:
+            seen, self._seen = self._seen, Counter()
+        for kind, count in seen.items():
             if count > 1:
                 logger.warning("%d more tasks failed like the one above (%s)", count - 1, kind)
-        self._seen.clear()

@@ -16,10 +16,12 @@ from loadtest.load.pool_options import add_application, add_pool, pool_config, s
 from loadtest.loads import (
     ARRIVALS,
     DROP_AFTER,
+    GREENLETS,
     Stage,
     most_of,
     parse_fault,
     parse_stages,
+    program,
     seconds_of,
     users_for,
 )
@@ -276,9 +278,11 @@ def warmup_seconds(options: Namespace) -> float:
     return warmup
 
 
-def repeat_command(options: Namespace, added: Added, files: list[str]) -> list[str]:
-    """The `locust` command line that does this run again; it never contains a password."""
-    command = ["locust", "-f", ",".join(files), "--headless"]
+def repeat_command(
+    options: Namespace, added: Added, files: list[str], model: str = GREENLETS
+) -> list[str]:
+    """The command line that does this run again; it never contains a password."""
+    command = [*program(model), "-f", ",".join(files), "--headless"]
     command += ["-u", str(options.num_users or 1), "-r", f"{options.spawn_rate or 1:g}"]
     if options.run_time:
         command += ["-t", f"{options.run_time}s"]

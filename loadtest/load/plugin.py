@@ -15,7 +15,6 @@ import logging
 import math
 import os
 import random
-import shlex
 import signal
 import socket
 import sys
@@ -23,7 +22,6 @@ import time
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 import gevent
@@ -43,15 +41,16 @@ from loadtest.live.exporter import Exporter
 from loadtest.load import options as run_options
 from loadtest.load.application import connecting, load_application, measured_pool
 from loadtest.load.generator import watch_lag
+from loadtest.load.header import header
 from loadtest.load.log import FirstOfEachKind
 from loadtest.load.output import Output
 from loadtest.load.stages import follow
 from loadtest.load.target import Target, prepare_tables
 from loadtest.load.ticker import Ticker
+from loadtest.load.unpatched import aside
 from loadtest.load.users import PoolUser, note_error, with_options
 from loadtest.load.workers import Master, Workers, end_with, ready
 from loadtest.loads import Stage
-from loadtest.results import as_typed
 
 logger = logging.getLogger("loadtest")
 # What a shell says of a program that Ctrl-C ended.
@@ -70,10 +69,8 @@ def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
     environment.loadtest = plugin = Plugin(environment, runner)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # Else Ctrl-C would raise in the greenlet that is running, a user in a checkout for example.
-        main = gevent.getcurrent()
-        plugin.on_interrupt = gevent.signal_handler(
-            signal.SIGINT, gevent.kill, main, KeyboardInterrupt
-        )
+        interrupt = partial(gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
+        plugin.on_interrupt = gevent.signal_handler(signal.SIGINT, interrupt)
     try:
         plugin.open(web_ui)
         ready.set()
@@ -124,8 +121,8 @@ class Plugin:
     @property
     def url(self) -> URL:
         """The database of the run."""
-        application = self.application
-        return application.url if application else database_url(self.options.database_url)
+        own = self.application
+        return own.url if own else database_url(self.options.database_url)
 
     def open(self, web_ui: Any) -> None:
         """Find or start the database, serve the metrics and listen to Locust's events."""
@@ -219,38 +216,17 @@ class Plugin:
                 self._prepare()
             self._prepared = False
             self.exporter.begin(pool)
-            self.output = self._new_output(options, pool)
+            assert self.facts
+            facts = header(self.environment, options, _added, pool, self.facts, self.application)
+            self.output = Output(options, self.exporter, facts)
             status = ServerStatus(self.url, connecting(self.application))
-            self._tickers.append(Ticker(status.sample, self._take, warmup, self._stages))
+            self._tickers.append(Ticker(aside(status.sample), self._take, warmup, self._stages))
             self._ended.append(status.close)
         if not self.workers:
             self._measure(options, pool, warmup)
         if not self.master:
             # After the tickers: each stage is cut off before its successor's users come.
             self._ended.append(follow(self.runner, self._stages, warmup))
-
-    def _new_output(self, options: Namespace, pool: PoolConfig) -> Output:
-        files = [as_typed(Path(file)) for file in self.environment.parsed_locustfiles or []]
-        classes = [cls.__name__ for cls in self.environment.user_classes]
-        own = {a.dest: getattr(options, a.dest) for a in run_options.actions(_added.scenarios)}
-        users = self.runner.target_user_count or options.num_users or 1
-        assert self.facts
-        return Output(
-            options,
-            self.exporter,
-            {
-                "pool": pool.model_dump(),
-                "application": self.application.name if self.application else None,
-                "load": run_options.load_facts(options, users, self.runner.worker_count),
-                "scenario": {"files": files, "user_classes": classes, "options": own},
-                "server": {
-                    "version": self.facts.version,
-                    "private": options.private_server,
-                    "variables": self.facts.variables,
-                },
-                "command": shlex.join(run_options.repeat_command(options, _added, files)),
-            },
-        )
 
     def _measure(self, options: Namespace, pool: PoolConfig, warmup: float) -> None:
         index = getattr(self.runner, "worker_index", 0)

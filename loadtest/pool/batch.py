@@ -66,6 +66,9 @@ class Batch:
     quick: start, end and user of the checkouts that found a connection waiting (n x 3); noticed:
     all others. holds: start and end (n x 2), from the end of a checkout to the return; held: of
     those still going on. uses: by the names of tasks. closes: (opened, closed, reason).
+    opened: when the connections were opened that are open now; holders: the tasks that hold some.
+    levels: what was read of others, by its name.
+    waiting: who is checking out, since when, and when the wait ended: now, unless they connect.
     requests: how long those took that succeeded.
     """
 
@@ -80,6 +83,10 @@ class Batch:
     uses: Mapping[str, Use]
     resets: Sequence[int]
     closes: Sequence[tuple[int, int, str]]
+    opened: Sequence[int]
+    holders: Sequence[Task]
+    levels: Mapping[str, int]
+    waiting: Sequence[tuple[int, int, int]]
     requests: Sequence[int]
     failures: Sequence[tuple[int, str]]
     lags: Sequence[int]

@@ -63,8 +63,9 @@ class Listener:
         self._closed(dbapi_connection, "detached")
 
     def _closed(self, key: object, reason: str) -> None:
-        opened = self.recorder.opened.pop(key, self.attached)
-        self.recorder.closes.append((opened, clock(), reason))
+        with self.recorder.connections:
+            opened = self.recorder.opened.pop(key, self.attached)
+            self.recorder.closes.append((opened, clock(), reason))
 
     def _reason(self, record: Any) -> str:
         user = getcurrent()
@@ -82,5 +83,6 @@ class Listener:
 
     def _on_detach(self, dbapi_connection: Any, record: Any) -> None:
         self.released(record)
-        opened = self.recorder.opened.pop(record, self.attached)
-        self.recorder.opened[dbapi_connection] = opened
+        with self.recorder.connections:
+            opened = self.recorder.opened.pop(record, self.attached)
+            self.recorder.opened[dbapi_connection] = opened

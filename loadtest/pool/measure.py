@@ -82,7 +82,7 @@ def _measured_connect(
         user = getcurrent()
         task = tasks.get(user, nobody)
         if task.held:
-            task.use.nested += 1
+            task.use.nested.append(1)
         start = pending[user] = clock()
         try:
             connection = original()

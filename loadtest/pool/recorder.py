@@ -5,6 +5,7 @@ The hot path only appends numbers to lists; sorting, binning and adding up happe
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -37,7 +38,8 @@ class Recorder:
     """Collects what one process does with its pool and gives it out as Intervals.
 
     `pending`, `phases` and `tasks` are keyed by greenlet (of a thread that has none, by its main
-    one); `held` and `opened` by connection record. The lists are what a Batch says of them, `quick`
+    one); `held` and `opened` by connection record. `connections` is held while one is closed, so
+    that it is found in `opened` or in `closes`. The lists are what a Batch says of them, `quick`
     flat: tuples would be more objects for the garbage collector to look at.
     nobody: the task of those who have none. pool_size: connections above it are overflow; None
     where there is no such. levels: more gauges, read at each cut. rising: more counters, each with
@@ -55,6 +57,7 @@ class Recorder:
         self.uses = Uses()
         self.nobody = Task(NO_TASK, self.uses[NO_TASK])
         self.opened: dict[object, int] = {}
+        self.connections = threading.RLock()
         self.openings: list[int] = []
         self.contexts: list[int] = []
         self.quick: list[int] = []
@@ -106,10 +109,10 @@ class Recorder:
         interval.counters["clock_step"] = self._clock_step()
         interval.histograms = histograms(batch)
         interval.gauges = self._gauges(batch)
-        going_on = self._waits_going_on(batch.now)
-        interval.unfinished = Distribution.of([e - s for _, s, e in going_on if e == batch.now])
+        going_on = [now - start for _, start, now in batch.waiting if now == batch.now]
+        interval.unfinished = Distribution.of(going_on)
         interval.slowest = self._slowest(batch)
-        interval.tasks = summed_up(batch.uses, [task for _, task in list(self.held.values())])
+        interval.tasks = summed_up(batch.uses, batch.holders)
         interval.examples, self._examples = self._examples, {}
         if period == "measured":
             interval.fair = self._fair(batch)
@@ -119,26 +122,40 @@ class Recorder:
         self._fairness.add(batch.users, batch.waits, batch.served)
         # In an open loop, who got no connection may never have asked for one.
         everybody = "users" in self.levels and not self.open_loop
-        users = self.levels["users"]() if everybody else 0
-        ages = [(user, end - start) for user, start, end in self._waits_going_on(batch.now)]
+        users = batch.levels["users"] if everybody else 0
+        ages = [(user, end - start) for user, start, end in batch.waiting]
         return self._fairness.totals(users, ages)
 
     def _batch(self) -> Batch:
         begin, self._cut_at = self._cut_at, clock()
-        held = [start for start, _ in list(self.held.values())]
-        uses = self.uses.taken()
+        now = self._cut_at
+        # Threads go on: what ends between the first look and the second, after `now`, is in both.
+        held, waiting = self.held.copy(), self._waits_going_on(now)
+        levels = {name: read() for name, read in self.levels.items()}
+        uses, quick, noticed = self.uses.taken(), rows(taken(self.quick), 3), taken(self.noticed)
+        with self.connections:
+            opened, closes = list(self.opened.values()), taken(self.closes)
+        holds = np.concatenate([rows([], 2), *(use.spans for use in uses.values())])
+        ended = set(holds[holds[:, 1] > now, 0].tolist())
+        answered = {(user, start) for start, end, user in quick.tolist() if end > now}
+        answered |= {(checkout.user, checkout.start) for checkout in noticed if checkout.end > now}
+        since = [start for start, _ in held.values() if start <= now and start not in ended]
         return Batch(
             begin=begin,
-            now=self._cut_at,
+            now=now,
             openings=len(taken(self.openings)),
             contexts=len(taken(self.contexts)),
-            quick=rows(taken(self.quick), 3),
-            noticed=taken(self.noticed),
+            quick=quick,
+            noticed=noticed,
             uses=uses,
-            holds=np.concatenate([rows([], 2), *(use.spans for use in uses.values())]),
-            held=rows([edge for start in held for edge in (start, self._cut_at)], 2),
+            holds=holds,
+            held=rows([edge for start in since for edge in (start, now)], 2),
             resets=taken(self.resets),
-            closes=taken(self.closes),
+            closes=closes,
+            opened=opened,
+            holders=[task for _, task in held.values()],
+            levels=levels,
+            waiting=[wait for wait in waiting if wait[:2] not in answered],
             requests=taken(self.requests),
             failures=taken(self.failures),
             lags=taken(self.lags),
@@ -159,11 +176,11 @@ class Recorder:
     def _gauges(self, batch: Batch) -> dict[str, Gauge]:
         span = begin, now = batch.begin, batch.now
         waited = [(c.start, c.start + wait_of(c)) for c in batch.noticed]
-        waited += [(start, end) for _, start, end in self._waits_going_on(now)]
+        waited += [(start, end) for _, start, end in batch.waiting]
         waited = [(start, end) for start, end in waited if end - start >= NOTICEABLE]
         in_use = steps([batch.spans], span)
         closed = [(opened, closed) for opened, closed, _ in batch.closes]
-        is_open = steps([closed, _going_on(self.opened, now)], span)
+        is_open = steps([closed, [(start, now) for start in batch.opened]], span)
         size = self.pool_size
         gauges = {
             "in_use": gauge(in_use, span),
@@ -172,8 +189,7 @@ class Recorder:
             "overflow": gauge(is_open, span, above=size) if size is not None else Gauge(),
             "waiting": gauge(steps([waited], span), span),
         }
-        for name, read in self.levels.items():
-            level = read()
+        for name, level in batch.levels.items():
             gauges[name] = Gauge(level * (now - begin), level, level, level)
         return gauges
 
@@ -182,12 +198,8 @@ class Recorder:
         return [slow(checkout, batch, self.pool_size) for checkout in worst]
 
     def _waits_going_on(self, now: int) -> list[tuple[int, int, int]]:
-        """Who is checking out, since when, and when the wait ended: now, unless they connect."""
         return [
-            (id(user), start, phases.began if (phases := self.phases.get(user)) else now)
-            for user, start in list(self.pending.items())
+            (id(user), start, min(phases.began, now) if (phases := self.phases.get(user)) else now)
+            for user, start in self.pending.copy().items()
+            if start < now
         ]
-
-
-def _going_on(since: dict[object, int], now: int) -> list[tuple[int, int]]:
-    return [(start, now) for start in list(since.values())]

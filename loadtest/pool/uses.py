@@ -21,7 +21,8 @@ class Use:
     """What the tasks of one name did: numbers in lists, which cost the least to add to.
 
     holds: start, end, start, end and so on, from the end of a checkout to the return. queries: how
-    long statements and COMMITs took. nested: checkouts by tasks that held a connection already.
+    long statements and COMMITs took. nested: a one for each checkout by a task that
+    held a connection already.
     """
 
     __slots__ = ("holds", "nested", "queries")
@@ -29,13 +30,13 @@ class Use:
     def __init__(self) -> None:
         self.holds: list[int] = []
         self.queries: list[int] = []
-        self.nested = 0
+        self.nested: list[int] = []
 
     def taken(self) -> Use:
         """What was noted so far; noting begins anew."""
         batch = Use()
         batch.holds, batch.queries = taken(self.holds), taken(self.queries)
-        batch.nested, self.nested = self.nested, 0
+        batch.nested = taken(self.nested)
         return batch
 
     @property
@@ -48,7 +49,7 @@ class Use:
         spans = self.spans
         hold = int((spans[:, 1] - spans[:, 0]).sum())
         queries = len(self.queries)
-        return TaskUse(len(spans), hold, queries, sum(self.queries), self.nested, kept)
+        return TaskUse(len(spans), hold, queries, sum(self.queries), len(self.nested), kept)
 
 
 class Task:
@@ -71,9 +72,13 @@ class Uses(defaultdict[str, Use]):
     def __init__(self) -> None:
         super().__init__(Use)
 
+    def __missing__(self, name: str) -> Use:
+        # Of two threads that ask at once, one must get what the other has made.
+        return self.setdefault(name, Use())
+
     def taken(self) -> dict[str, Use]:
         """What was noted since the last call."""
-        return {name: use.taken() for name, use in list(self.items())}
+        return {name: use.taken() for name, use in dict(self).items()}
 
 
 def summed_up(uses: Mapping[str, Use], holders: Iterable[Task]) -> dict[str, TaskUse]:

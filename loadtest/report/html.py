@@ -88,6 +88,8 @@ def _circumstances(summary: Summary) -> Iterator[str]:
     processes = max((pool.processes for pool in summary.pools), default=1)
     if processes > 1:
         yield units.plural(processes, "process", "processes")
+    if load.get("model", "greenlets") != "greenlets":
+        yield "with " + " and ".join(load["model"].split(","))
     rounds = max((pool.rounds for pool in summary.pools), default=0)
     lasting = load.get("duration")
     of = f" of {units.round_duration(float(lasting))}" if lasting else ""

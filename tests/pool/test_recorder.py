@@ -148,6 +148,8 @@ from collections import Counter
 from sqlalchemy import QueuePool, create_engine
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
+from loadtest.pool.uses import Task
+from greenlet import getcurrent
 
 USERS, TIMES = 12, 200
 engine = create_engine("sqlite://", poolclass=QueuePool, pool_size=2, max_overflow=2,
@@ -157,15 +159,20 @@ measure(engine, recorder)
 
 cut_once = threading.Event()
 
+begin_together = threading.Barrier(USERS)
+
 def work():
+    begin_together.wait()  # and ask for the use of the same name at once
+    task = recorder.tasks[getcurrent()] = Task("work", recorder.uses["work"])
     for number in range(TIMES):
         if number == TIMES // 2:
             cut_once.wait()
         with engine.connect() as connection:
             connection.exec_driver_sql("SELECT 1")
+            task.use.nested.append(1)
         recorder.requests.append(1)
 
-sys.setswitchinterval(1e-4)  # take turns as often as many processors would
+sys.setswitchinterval(1e-6)  # take turns more often than many processors would
 users = [threading.Thread(target=work) for _ in range(USERS)]
 for user in users:
     user.start()
@@ -184,6 +191,10 @@ closed = sum(n for name, n in counters.items() if name.startswith("closed."))
 assert counters["opened"] - closed == len(recorder.opened) == engine.pool.checkedin()
 assert not recorder.pending and not recorder.phases and not recorder.held
 assert all(level.min >= 0 for cut in cuts for level in cut.gauges.values())
+for gauge, most in (("in_use", 4), ("open", 4), ("overflow", 2), ("waiting", USERS)):
+    assert max(cut.gauges[gauge].max for cut in cuts) <= most, gauge
+uses = [cut.tasks["work"] for cut in cuts if "work" in cut.tasks]
+assert sum(use.holds for use in uses) == sum(use.nested for use in uses) == work_done
 """
 
 

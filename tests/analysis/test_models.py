@@ -1,0 +1,139 @@
+"""Whether a conclusion that was drawn with greenlets holds for threads."""
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.analysis.summary import summarize_runs
+from loadtest.analysis.values import Summary
+from loadtest.analysis.verdict import exit_code
+from loadtest.results import Run
+from tests.analysis.builders import header, interval, run, steady
+
+SPREAD = [1.0, 1.01, 0.99, 1.02, 0.98]
+# Successes a second of the pools 5+10 and 20+0.
+SMALL, LARGE = (646, 760), (760, 646)
+
+
+def with_model(model: str) -> dict[str, object]:
+    return {**header()["load"], "model": model}
+
+
+def measured(
+    folder: Path, greenlets: tuple[int, int], threads: tuple[int, int], rounds: int = 5
+) -> Summary:
+    """Both pools with both models, as one experiment has them."""
+    runs: list[Run] = []
+    for started, (model, speeds) in enumerate({"greenlets": greenlets, "threads": threads}.items()):
+        ending = "" if model == "greenlets" else f".{model}"
+        for pool, speed in zip(("5+10", "20+0"), speeds, strict=True):
+            runs += steady(
+                folder,
+                f"{pool}{ending}:{pool}",
+                [round(speed * factor) for factor in SPREAD[:rounds]],
+                peak=15 if pool == "5+10" else 20,
+                started=started,
+                load=with_model(model),
+            )
+    settings = {one.pool_name: one.header["pool"] for one in runs}
+    names = ("5+10", "5+10.threads", "20+0", "20+0.threads")
+    load = with_model("greenlets,threads")
+    plan = {"name": "x", "load": load, "baseline": "5+10", "pool": [settings[n] for n in names]}
+    return summarize_runs(runs, plan)
+
+
+def test_pools_are_compared_with_the_baseline_of_their_own_model(tmp_path: Path) -> None:
+    summary = measured(tmp_path, SMALL, LARGE)
+
+    assert [(c.pool, c.baseline) for c in summary.comparisons[::2]] == [
+        ("20+0", "5+10"),
+        ("20+0.threads", "5+10.threads"),
+    ]
+    assert [c.decision for c in summary.comparisons[::2]] == ["better", "worse"]
+
+
+def test_the_same_recommendation_carries_over(tmp_path: Path) -> None:
+    summary = measured(tmp_path, SMALL, SMALL)
+
+    lines = summary.verdict.text.splitlines()
+    assert lines[0].startswith("With greenlets: Set pool_size=20, max_overflow=0: 760 requests")
+    assert any(line.startswith("With threads: Set pool_size=20") for line in lines)
+    assert lines[-1] == "The conclusion carries over: both recommend 20+0."
+    assert summary.verdict.recommended == "20+0"
+    assert exit_code(summary) == 0
+
+
+def test_another_recommendation_does_not(tmp_path: Path) -> None:
+    summary = measured(tmp_path, SMALL, LARGE)
+
+    last = summary.verdict.text.splitlines()[-1]
+    assert last == "The conclusion does not carry over: greenlets 20+0, threads 5+10."
+    assert summary.verdict.recommended is None
+    assert exit_code(summary) == 5
+
+
+def test_equals_are_no_contradiction(tmp_path: Path) -> None:
+    runs = [
+        run(
+            tmp_path,
+            [
+                interval(
+                    counters={"requests": requests, "cpu": 1},
+                    gauges={"open": peak},
+                    request=[9] * 600,
+                )
+            ],
+            f"{name}:{pool}",
+            round_,
+            load=with_model(model),
+        )
+        for model, pool, peak, ending in (
+            ("greenlets", "5+10", 12, ""),
+            ("greenlets", "20+0", 20, ""),
+            ("threads", "5+10", 15, ".threads"),
+            ("threads", "20+0", 14, ".threads"),
+        )
+        for name in [f"{pool}{ending}"]
+        for round_, requests in enumerate([700, 705, 695, 701, 699], start=1)
+    ]
+
+    verdict = summarize_runs(runs).verdict
+    assert verdict.text.splitlines()[-1] == (
+        "The conclusion carries over: greenlets 5+10, threads 20+0, and with each the other is as "
+        "good within the noise."
+    )
+    assert verdict.recommended == "5+10"
+
+
+def test_without_a_recommendation_of_both_it_cannot_be_told(tmp_path: Path) -> None:
+    summary = measured(tmp_path, SMALL, SMALL, rounds=1)
+
+    last = summary.verdict.text.splitlines()[-1]
+    assert last == (
+        "Whether the conclusion carries over cannot be told: there is no recommendation with "
+        "greenlets and threads."
+    )
+    assert summary.verdict.recommended is None
+
+
+@pytest.mark.parametrize("model", ["greenlets", "threads"])
+def test_with_one_model_nothing_is_said_of_another(tmp_path: Path, model: str) -> None:
+    load = with_model(model)
+    runs = [
+        *steady(tmp_path, "5+10", [600, 610], load=load),
+        *steady(tmp_path, "20+0", [700, 710], load=load),
+    ]
+
+    assert "carries over" not in summarize_runs(runs).verdict.text
+
+
+def test_a_late_main_thread_is_named_as_what_it_is(tmp_path: Path) -> None:
+    def said(model: str) -> str:
+        late = interval(counters={"requests": 9, "cpu": 1}, request=[10] * 9, generator_lag=[5] * 9)
+        summary = summarize_runs([run(tmp_path / model, [late], load=with_model(model))])
+        (finding,) = (f for f in summary.pools[0].findings if f.code == "generator_lag")
+        return finding.message
+
+    assert "event loop was late by" in said("greenlets")
+    assert "main thread was late by" in said("threads")
+    assert "one thread at a time runs Python" in said("threads")

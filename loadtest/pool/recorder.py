@@ -137,7 +137,7 @@ class Recorder:
             opened, closes = list(self.opened.values()), taken(self.closes)
         holds = np.concatenate([rows([], 2), *(use.spans for use in uses.values())])
         ended = set(holds[holds[:, 1] > now, 0].tolist())
-        answered = {(user, start) for start, end, user in quick.tolist() if end > now}
+        answered = {(user, start) for start, _, user in quick[quick[:, 1] > now].tolist()}
         answered |= {(checkout.user, checkout.start) for checkout in noticed if checkout.end > now}
         since = [start for start, _ in held.values() if start <= now and start not in ended]
         return Batch(

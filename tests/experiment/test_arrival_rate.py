@@ -73,6 +73,7 @@ def test_the_result_says_what_load_it_was(start: Start) -> None:
     done = start(POINT_SELECT, *load)
 
     assert done.run.header["load"] == {
+        "model": "greenlets",
         "users": 130,
         "spawn_rate": 130,
         "arrival_rate": 25,
@@ -106,7 +107,7 @@ def test_a_rate_that_the_users_cannot_keep_up_with_is_dropped_and_told(start: St
     assert done.findings["dropped_arrivals"]["severity"] == "error"
     assert done.measured.histograms["schedule_lag"].max <= 1.2e9
     assert done.pool["arrivals"]["begun_per_second"] < 3
-    assert "busy for 1.00 s and were dropped" in done.said
+    assert "free for 1.00 s and were dropped" in done.said
 
 
 def test_a_slow_pool_is_asked_no_less(start: Start) -> None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +122,11 @@ def test_the_result_says_what_was_provoked(done: dict[str, Done], name: str) -> 
 
 
 def _frozen(process: Running) -> psutil.Process | None:
-    servers = [p for p in process.alive() if p.name() in ("mariadbd", "mysqld")]
-    return next((p for p in servers if p.status() == psutil.STATUS_STOPPED), None)
+    for one in process.alive():
+        with suppress(psutil.NoSuchProcess):  # others may end meanwhile
+            if one.name() in ("mariadbd", "mysqld") and one.status() == psutil.STATUS_STOPPED:
+                return one
+    return None
 
 
 def _frozen_run(log: Path, results: Path) -> Any:

@@ -159,12 +159,12 @@ class Model:
     bench: Bench
     held: list[tuple[Any, QueuePool]] = field(default_factory=list)
     detached: list[Any] = field(default_factory=list)
-    abandoned: set[int] = field(default_factory=set)
+    abandoned: dict[int, Any] = field(default_factory=dict)  # kept: ids are given out again
     seen: list[tuple[int, int, int]] = field(default_factory=list)
     known: set[int] = field(default_factory=set)
 
     def open(self) -> set[int]:
-        return self.bench.lives - self.abandoned
+        return self.bench.lives - self.abandoned.keys()
 
     def take(self, _: int) -> None:
         pool = self.bench.engine.pool
@@ -174,10 +174,10 @@ class Model:
     def give(self, which: int) -> None:
         if self.held:
             connection, pool = self.held.pop(which % len(self.held))
-            identity = id(connection.dbapi_connection)
+            raw = connection.dbapi_connection
             connection.close()
-            if pool is not self.bench.engine.pool and identity in self.bench.lives:
-                self.abandoned.add(identity)
+            if pool is not self.bench.engine.pool and id(raw) in self.bench.lives:
+                self.abandoned[id(raw)] = raw
 
     def detach(self, which: int) -> None:
         if self.held:

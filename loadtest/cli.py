@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,16 +15,21 @@ from loadtest import __version__
 from loadtest.cli_options import (
     ArrivalRate,
     Arrivals,
+    AsJson,
     DatabaseUrl,
     Duration,
     Engine,
     Faults,
+    Margin,
+    Markdown,
     Model,
+    Objective,
     Options,
     Pools,
     Prefill,
     Quiet,
     Results,
+    Rounds,
     Scenario,
     Seed,
     Session,
@@ -34,7 +41,7 @@ from loadtest.cli_options import (
     load_of,
     refuse_what_the_experiment_says,
 )
-from loadtest.config import AS_IS, Experiment, read_experiment
+from loadtest.config import AS_IS, AUTO, Experiment, read_experiment
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.results import folder_of
 
@@ -78,7 +85,8 @@ def demo(
 
     Example: [bold]loadtest demo[/]
     """
-    _conduct(read_experiment(SCENARIOS / "hot_row.toml"), database_url, results, quiet)
+    plan = read_experiment(SCENARIOS / "hot_row.toml")
+    _conduct(plan, database_url, results, Output(quiet))
 
 
 @app.command()
@@ -104,6 +112,9 @@ def run(
     fault: Faults = None,
     database_url: DatabaseUrl = "",
     results: Results = Path("reports"),
+    objective: Objective = "",
+    markdown: Markdown = None,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure one pool configuration under one load.
@@ -128,10 +139,9 @@ def run(
     if len(load.models) > 1:
         raise UsageError(f"--model {model}: a run has one model; loadtest compare takes both")
     pools = [pool or (AS_IS if session or engine else OWN_POOL)]
-    experiment = experiment_of(
-        scenario, pools, load, 1, seed, option, fault, session=session, engine=engine
-    )
-    _conduct(experiment, database_url, results, quiet)
+    said = {"rounds": 1, "session": session, "engine": engine, "objective": objective}
+    experiment = experiment_of(scenario, pools, load, seed, option, fault, **said)
+    _conduct(experiment, database_url, results, Output(quiet, as_json, markdown))
 
 
 @app.command()
@@ -141,7 +151,7 @@ def compare(
     pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
     session: Session = "",
     engine: Engine = "",
-    rounds: Annotated[int, typer.Option("--rounds", help="Repetitions of each pool.")] = 5,
+    rounds: Rounds = "5",
     users: Users = None,
     spawn_rate: SpawnRate = None,
     arrival_rate: ArrivalRate = None,
@@ -157,6 +167,10 @@ def compare(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
     database_url: DatabaseUrl = "",
     results: Results = Path("reports"),
+    objective: Objective = "",
+    margin: Margin = None,
+    markdown: Markdown = None,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare pool configurations in interleaved rounds and say which is best.
@@ -164,6 +178,8 @@ def compare(
     Examples: [bold]loadtest compare scenarios/hot_row.toml --dry-run[/]
 
     [bold]loadtest compare scenarios/hot_row.py --pool 5+10 --pool 20+0 --rounds 5 -t 5s[/]
+
+    [bold]loadtest compare scenarios/hot_row.toml --objective "errors.rate <= 1%"[/]
 
     [bold]loadtest compare scenarios/held_connection.toml --model greenlets,threads[/]
     """
@@ -173,6 +189,7 @@ def compare(
         refuse_what_the_experiment_says(context, experiment)
         plan = read_experiment(experiment)
         plan = plan.with_model(model) if model else plan
+        plan = plan.changed(objective=objective) if objective else plan
     else:
         if len(pool) < 2:
             raise UsageError("a comparison needs two pools or more: --pool 5+10 --pool 20+0")
@@ -187,15 +204,20 @@ def compare(
             prefill=prefill,
             model=model,
         )
-        plan = experiment_of(
-            experiment, pool, load, rounds, seed, option, fault, session=session, engine=engine
-        )
+        said: dict[str, Any] = {
+            "rounds": rounds,
+            "session": session,
+            "engine": engine,
+            "objective": objective,
+        }
+        said |= {} if margin is None else {"margin": margin}
+        plan = experiment_of(experiment, pool, load, seed, option, fault, **said)
     if dry_run:
         for warning in check(plan, database_url):
             print(warning, file=sys.stderr)
         _print_plan(plan)
         return
-    _conduct(plan, database_url, results, quiet)
+    _conduct(plan, database_url, results, Output(quiet, as_json, markdown))
 
 
 @app.command()
@@ -204,6 +226,8 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the first).")
     ] = None,
+    markdown: Markdown = None,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Make the report again from result files.
@@ -214,8 +238,34 @@ def report(
 
     folder = out or folder_of(result[0])
     summary = render(result, folder)
-    if not quiet:
-        _print_result(summary, folder)
+    _tell(summary, folder, Output(quiet, as_json, markdown), table=not quiet)
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
+    after: Annotated[Path, typer.Argument(help="Another, with the same pools.")],
+    markdown: Markdown = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what became better or worse between two finished results: exit code 3 if anything did.
+
+    Example: [bold]loadtest diff reports/example reports/latest[/]
+    """
+    from loadtest.analysis.regression import exit_code, invalid, regression
+    from loadtest.report.markdown import comparisons, write
+    from loadtest.report.render import read
+    from loadtest.report.terminal import print_comparisons
+
+    results = read([before]), read([after])
+    found, not_valid = regression(*results), invalid(*results)
+    if markdown:
+        write(markdown, comparisons(found))
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+    else:
+        print_comparisons(found, not_valid, _console())
+    raise typer.Exit(exit_code(found, not_valid))
 
 
 def _print_plan(experiment: Experiment) -> None:
@@ -224,10 +274,20 @@ def _print_plan(experiment: Experiment) -> None:
     for plan in plans(experiment):
         typer.echo(f"round {plan.round}  {plan.pool.name:<12} {plan.command()}")
     minutes, seconds = divmod(round(expected_seconds(experiment)), 60)
-    typer.echo(f"{len(plans(experiment))} runs, about {minutes} min {seconds} s")
+    most = "at most " if experiment.rounds == AUTO else ""
+    typer.echo(f"{most}{len(plans(experiment))} runs, about {minutes} min {seconds} s")
 
 
-def _conduct(experiment: Experiment, database_url: str, results: Path, quiet: bool) -> None:
+@dataclass(frozen=True)
+class Output:
+    """How a command answers, beside the report."""
+
+    quiet: bool = False
+    as_json: bool = False
+    markdown: Path | None = None
+
+
+def _conduct(experiment: Experiment, database_url: str, results: Path, output: Output) -> None:
     """Run an experiment, make its report, and exit with the code that its outcome has."""
     from loadtest.analysis.verdict import exit_code
     from loadtest.experiment.conduct import conduct
@@ -235,25 +295,38 @@ def _conduct(experiment: Experiment, database_url: str, results: Path, quiet: bo
 
     console = Console(stderr=True)
     try:
-        folder, complete = conduct(experiment, database_url, results, console, quiet=quiet)
+        folder, complete = conduct(experiment, database_url, results, console, quiet=output.quiet)
     except KeyboardInterrupt:
         console.print("[yellow]Interrupted before anything was measured[/]")
         raise typer.Exit(INTERRUPTED) from None
     if not complete:
         console.print("[yellow]Interrupted: the report has what was measured until then[/]")
     summary = render([folder], folder)
-    _print_result(summary, folder)
+    _tell(summary, folder, output)
     raise typer.Exit(exit_code(summary))
 
 
-def _print_result(summary: Any, folder: Path) -> None:
+def _tell(summary: Any, folder: Path, output: Output, *, table: bool = True) -> None:
+    """Give the answer in the way that was asked for."""
+    from loadtest.report.markdown import markdown, write
     from loadtest.report.terminal import print_summary
 
+    if output.markdown:
+        write(output.markdown, markdown(summary))
+    if output.as_json:
+        typer.echo(json.dumps(summary.to_json(), indent=2))
+    if output.as_json or not table:
+        return
+    console = _console()
+    print_summary(summary, console)
+    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+def _console() -> Console:
     console = Console()
     if not console.is_terminal:
         console.width = WIDE
-    print_summary(summary, console)
-    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
+    return console
 
 
 def main() -> None:

@@ -74,12 +74,28 @@ DatabaseUrl = Annotated[
     ),
 ]
 Results = Annotated[Path, typer.Option("--results", help="Folder for the results.")]
+Rounds = Annotated[
+    str, typer.Option("--rounds", help="Repetitions of each pool; auto: what it takes, 20 at most.")
+]
+Objective = Annotated[
+    str,
+    typer.Option(
+        help='What a pool must keep to: "request_seconds.p95 <= 50ms, errors.rate <= 1%".'
+    ),
+]
+Margin = Annotated[
+    float | None, typer.Option(help="The share by which two may differ and count as equal (0.05).")
+]
+Markdown = Annotated[
+    Path | None, typer.Option(help="Also write the answer here as Markdown, for a pull request.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")]
 
 
 def refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:
     """Raise UsageError if an option was given that an experiment's file says itself."""
-    own = ("pool", "session", "engine", "rounds", "option", "seed", "fault", *LOAD)
+    own = ("pool", "session", "engine", "rounds", "option", "seed", "fault", "margin", *LOAD)
     sources = {name: context.get_parameter_source(name) for name in own}
     given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
     if given:
@@ -111,24 +127,22 @@ def experiment_of(
     scenario: Path,
     pools: list[str],
     load: LoadConfig,
-    rounds: int,
     seed: int,
     options: list[str] | None,
     faults: list[str] | None,
-    **application: str,
+    **more: Any,
 ) -> Experiment:
     """The experiment that the options ask for; UsageError lists every mistake."""
     _refuse_what_is_no_scenario(scenario)
     data = {
         "name": re.sub(r"[^a-z0-9]+", "-", scenario.stem.lower()).strip("-") or "scenario",
         "scenario": scenario,
-        "rounds": rounds,
         "seed": seed,
         "load": load,
         "options": dict(_option(text) for text in options or []),
         "fault": [parse_fault(text) for text in faults or []],
         "pool": [parse_pool(text) for text in pools],
-        **application,
+        **more,
     }
     return validated(Experiment, data, "experiment")
 

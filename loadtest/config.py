@@ -16,12 +16,16 @@ from pydantic import (
 )
 
 from loadtest.errors import UsageError
-from loadtest.fields import Name, Seconds, Strict, Whole, validated
+from loadtest.fields import Name, Positive, Seconds, Strict, Whole, validated
 from loadtest.loads import Fault, LoadConfig
+from loadtest.objectives import parse_objective
 
 _SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
 # An application's own pool, whatever its class.
 AS_IS = "as-is"
+# As many rounds as it takes to decide; after how many that is looked at.
+AUTO = "auto"
+LOOKS = (5, 10, 15, 20)
 POOLCLASSES = ("QueuePool", "NullPool", "FairPool", AS_IS)
 _POOLCLASSES = "QueuePool, NullPool or FairPool"
 _ONE_CONNECTION = ("StaticPool", "AssertionPool")
@@ -130,6 +134,22 @@ def _some(pools: Any) -> Any:
     return pools
 
 
+def _number_of_rounds(value: Any) -> int | Literal["auto"]:
+    if value == AUTO:
+        return "auto"
+    if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d*", str(value)):
+        raise ValueError(f"{value!r} is no number of rounds; write 5, or auto for what it takes")
+    return int(value)
+
+
+def _sound_objective(text: str) -> str:
+    try:
+        parse_objective(text)
+    except UsageError as error:
+        raise ValueError("; ".join(error.problems)) from None
+    return text
+
+
 Subject = tuple[PoolConfig, str]
 """A pool, and the model of the users that it is measured with."""
 
@@ -138,14 +158,18 @@ class Experiment(Strict):
     """A scenario under one load with several pools, repeated in rounds.
 
     session, engine: where an application's own is, MODULE:NAME; at most one of them.
+    objective: what a pool must keep to. margin: the share by which two may differ and count as
+    equal.
     """
 
     name: Name
     scenario: Path
     user_classes: tuple[str, ...] = ()
-    rounds: Annotated[Whole, Field(ge=1)] = 5
+    rounds: Annotated[int | Literal["auto"], BeforeValidator(_number_of_rounds)] = 5
     seed: Whole = 1
     baseline: str = ""
+    objective: Annotated[str, AfterValidator(_sound_objective)] = ""
+    margin: Annotated[Positive, Field(lt=1)] = 0.05
     session: str = ""
     engine: str = ""
     load: LoadConfig = LoadConfig()
@@ -200,6 +224,11 @@ class Experiment(Strict):
         return self.session or self.engine
 
     @property
+    def looks(self) -> tuple[int, ...]:
+        """After how many rounds it is asked whether they are enough; the last are all there are."""
+        return LOOKS if self.rounds == "auto" else (self.rounds,)
+
+    @property
     def subjects(self) -> tuple[Subject, ...]:
         """What is measured in each round: every pool with every model of users.
 
@@ -214,9 +243,13 @@ class Experiment(Strict):
 
     def with_model(self, model: str) -> Experiment:
         """The same with another model of users, or several; raises UsageError if there is none."""
+        load = self.model_dump(exclude_unset=True).get("load", {})
+        return self.changed(load={**load, "model": model})
+
+    def changed(self, **settings: Any) -> Experiment:
+        """The same with other settings; raises UsageError if they are wrong."""
         data = self.model_dump(exclude_unset=True)
-        data["load"] = {**data.get("load", {}), "model": model}
-        return validated(Experiment, data, f"--model {model}")
+        return validated(Experiment, {**data, **settings}, self.name)
 
     @property
     def baseline_name(self) -> str:

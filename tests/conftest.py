@@ -14,8 +14,12 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import URL, Engine, NullPool, create_engine
 
+from loadtest.analysis.measured import gather
+from loadtest.analysis.summary import summarize_pool
+from loadtest.analysis.values import PoolSummary
 from loadtest.database.private import PrivateServer
 from loadtest.errors import UsageError
+from tests.analysis.builders import steady
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM_ARGUMENTS = [
@@ -34,6 +38,13 @@ def missing(what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing; make setup installs it")
     pytest.skip(f"{what} is not installed")
+
+
+@pytest.fixture
+def pool_summary(tmp_path: Path) -> PoolSummary:
+    """One pool's numbers, from a run made by hand: a hundred requests a second."""
+    (pool,) = gather(steady(tmp_path, "20+0", [100])).pools
+    return summarize_pool(pool)
 
 
 @pytest.fixture(scope="session")

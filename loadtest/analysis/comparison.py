@@ -3,98 +3,249 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from loadtest.analysis.censoring import describe
-from loadtest.analysis.estimate import interval95, mean
-from loadtest.analysis.measured import PoolRuns, Round
-from loadtest.analysis.values import Comparison, Decision, Interval95
+import numpy as np
+from scipy.special import stdtr, stdtrit
 
+from loadtest.analysis.estimate import mean
+from loadtest.analysis.values import Comparison, Decision, Interval95, PoolSummary, Role
+from loadtest.config import AUTO
+from loadtest.objectives import more_is_better, parse_objective, value_at
+
+Rounds = Mapping[tuple[str, int], PoolSummary]
+"""What a pool did in each round alone."""
+
+THROUGHPUT = "throughput.per_second"
+# What users of a pool notice; the primary metric is taken out where it is one of them.
+METRICS = (
+    THROUGHPUT,
+    "checkout.wait_seconds.p50",
+    "checkout.wait_seconds.p95",
+    "checkout.wait_seconds.p99",
+    "request_seconds.p95",
+    "errors.rate",
+    "connections.peak",
+)
+FEWEST_ROUNDS = 5
+# Nobody needs to be told how many more than these it would take.
+MOST_ROUNDS = 1000
 # A difference that is surely smaller than this is none that anybody should act on.
 MARGIN = 0.05
-FEWEST_ROUNDS = 2
+LEVEL = 0.05
+# Of each of four looks at the same data, so that all together err in 5 % of cases (Pocock, "Group
+# sequential methods in the design and analysis of clinical trials", 1977: 2.361 standard errors).
+LEVEL_OF_FOUR_LOOKS = 0.0182
+# Times and shares below are as good as one another: nobody notices them, and zero has no logarithm.
+_UNNOTICED = 1e-4
+_LEAST_SPREAD = 1e-12
 
 
 @dataclass(frozen=True)
-class Metric:
-    """Something that rounds are compared in: a path into a pool of summary.json, and its value."""
+class Rule:
+    """How pools are compared: what decides, which difference is none, how often one may err."""
 
-    path: str
-    more_is_better: bool
-    value: Callable[[Round], float | None]
+    primary: str = THROUGHPUT
+    margin: float = MARGIN
+    level: float = LEVEL
 
-
-def _throughput(round_: Round) -> float:
-    # Half a request where none succeeded, so that there is a logarithm.
-    return max(round_.successes, 0.5) / round_.seconds
-
-
-def _wait_p95(round_: Round) -> float | None:
-    wait = describe(round_.times("wait", cut_off_by_waits=True))
-    if wait.p95 is None or "p95" in wait.at_least:
-        return None
-    # Shorter ones than a microsecond are recorded as none.
-    return max(wait.p95, 1e-6)
+    @classmethod
+    def of(cls, experiment: Mapping[str, Any]) -> Rule:
+        """The rule of an experiment: its objective's metric decides, else the throughput."""
+        bounds = parse_objective(str(experiment.get("objective") or ""))
+        return cls(
+            bounds[0].path if bounds else THROUGHPUT,
+            float(experiment.get("margin") or MARGIN),
+            LEVEL_OF_FOUR_LOOKS if experiment.get("rounds") == AUTO else LEVEL,
+        )
 
 
-THROUGHPUT = Metric("throughput.per_second", more_is_better=True, value=_throughput)
-WAIT_P95 = Metric("checkout.wait_seconds.p95", more_is_better=False, value=_wait_p95)
-METRICS = (THROUGHPUT, WAIT_P95)
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference of logarithms, its standard error and degrees of freedom, from rounds."""
+
+    rounds: int
+    mean: float | None = None
+    error: float = math.inf
+    freedom: float = 1.0
+
+    @classmethod
+    def paired(cls, differences: Sequence[float]) -> Difference:
+        """Of differences that were taken round by round (Student's)."""
+        rounds = len(differences)
+        if rounds < 2:
+            return cls(rounds, mean(differences))
+        return cls(rounds, mean(differences), _error(differences), rounds - 1)
+
+    @classmethod
+    def between(cls, one: Sequence[float], other: Sequence[float]) -> Difference:
+        """Of rounds that have nothing to do with each other (Welch's)."""
+        rounds = min(len(one), len(other))
+        if not rounds:
+            return cls(0)
+        middle = float(np.mean(one) - np.mean(other))
+        if rounds < 2:
+            return cls(rounds, middle)
+        squares = _error(one) ** 2, _error(other) ** 2
+        apart = squares[0] ** 2 / (len(one) - 1) + squares[1] ** 2 / (len(other) - 1)
+        return cls(rounds, middle, math.sqrt(sum(squares)), sum(squares) ** 2 / apart)
+
+    def interval(self, level: float) -> Interval95 | None:
+        """Where the true difference is, but for a share of `level`; None with too few rounds."""
+        if self.mean is None or math.isinf(self.error):
+            return None
+        half = float(stdtrit(self.freedom, 1 - level / 2)) * self.error
+        return self.mean - half, self.mean + half
+
+    def chances(self, margin: float) -> tuple[float, float]:
+        """How likely such a difference is between equals, and between pools a margin apart.
+
+        The second is twice the larger of two one-sided tests (Schuirmann, "A comparison of the two
+        one-sided tests procedure and the power approach", 1987): it is at most a level where the
+        interval of that level lies within the margin. Of too few rounds both are certain.
+        """
+        if self.mean is None or self.rounds < FEWEST_ROUNDS:
+            return 1.0, 1.0
+        different, alike = -abs(self.mean), abs(self.mean) - math.log1p(margin)
+        return 2 * self._tail(different), min(1.0, 2 * self._tail(alike))
+
+    def further_rounds(self, rule: Rule) -> int | None:
+        """How many more rounds would decide if they go on like these; None for very many."""
+        if self.mean is None or math.isinf(self.error):
+            return FEWEST_ROUNDS - self.rounds
+        rounds = np.arange(max(self.rounds + 1, FEWEST_ROUNDS), MOST_ROUNDS + 1)
+        freedom = self.freedom * (rounds - 1) / (self.rounds - 1)
+        error = self.error * np.sqrt(self.rounds / rounds)
+        half = stdtrit(freedom, 1 - rule.level / 2) * error
+        middle, edge = abs(self.mean), math.log1p(rule.margin)
+        decided = np.flatnonzero((middle > half) | (middle + half < edge))
+        return int(rounds[decided[0]]) - self.rounds if len(decided) else None
+
+    def _tail(self, distance: float) -> float:
+        """The chance of a mean so far below what it would be by chance alone."""
+        return float(stdtr(self.freedom, distance / self.error))
 
 
-def comparisons(pools: Sequence[PoolRuns], baseline: PoolRuns) -> tuple[Comparison, ...]:
-    """Every pool against the baseline in every metric."""
-    others = [pool for pool in pools if pool.name != baseline.name]
-    return tuple(compare(pool, baseline, metric) for pool in others for metric in METRICS)
+def _error(values: Sequence[float]) -> float:
+    return max(float(np.std(values, ddof=1)), _LEAST_SPREAD) / math.sqrt(len(values))
 
 
-def compare(pool: PoolRuns, baseline: PoolRuns, metric: Metric) -> Comparison:
-    """A pool against another by the rounds that both have: the ratio of geometric means.
+@dataclass(frozen=True)
+class Comparer:
+    """Compares pools by their rounds.
 
-    The interval is Student's of the differences of logarithms, one a round: what slows a whole
-    round down, slows both. With fewer than two common rounds there is none.
+    The round is the unit: what slows a whole round down, slows all pools in it. Ratios are of
+    geometric means. together: whether the pools took turns in each round, and are compared by the
+    rounds that both have; else they ran at different times, and their rounds stand for themselves.
     """
-    differences = _log_differences(_values(pool, metric), _values(baseline, metric))
-    middle, interval = mean(differences), interval95(differences)
-    ci95 = (_exp(interval[0]), _exp(interval[1])) if interval else None
-    return Comparison(
-        pool=pool.name,
-        baseline=baseline.name,
-        metric=metric.path,
-        ratio=None if middle is None else _exp(middle),
-        ci95=ci95,
-        decision=decide(ci95, metric.more_is_better),
-    )
+
+    rounds: Mapping[str, Rounds]
+    rule: Rule = Rule()
+    together: bool = True
+
+    def all(self, pools: Sequence[str], baseline: str) -> tuple[Comparison, ...]:
+        """Every pool against the baseline in every metric, the one that decides first."""
+        others = [name for name in pools if name != baseline]
+        return tuple(c for name in others for c in self.in_all_metrics(name, baseline))
+
+    def one(self, pool: str, baseline: str, path: str = "") -> Comparison:
+        """A pool against another in one metric, the primary one if none is said."""
+        path = path or self.rule.primary
+        difference = self._difference(pool, baseline, path)
+        chances = difference.chances(self.rule.margin)
+        return self._comparison(pool, baseline, path, difference, chances, "primary")
+
+    def in_all_metrics(self, pool: str, baseline: str) -> list[Comparison]:
+        """The same in every metric, the secondary ones corrected for their number."""
+        paths = [path for path in METRICS if path != self.rule.primary]
+        differences = [self._difference(pool, baseline, path) for path in paths]
+        chances = [difference.chances(self.rule.margin) for difference in differences]
+        corrected = zip(*(holm(kind) for kind in zip(*chances, strict=True)), strict=True)
+        others = [
+            self._comparison(pool, baseline, path, one, chance, "secondary")
+            for path, one, chance in zip(paths, differences, corrected, strict=True)
+        ]
+        return [self.one(pool, baseline), *others]
+
+    def _difference(self, pool: str, baseline: str, path: str) -> Difference:
+        one, other = (_logarithms(self.rounds[name], path) for name in (pool, baseline))
+        if not self.together:
+            return Difference.between(list(one.values()), list(other.values()))
+        common = sorted(one.keys() & other.keys())
+        return Difference.paired([one[key] - other[key] for key in common])
+
+    def _comparison(
+        self,
+        pool: str,
+        baseline: str,
+        path: str,
+        difference: Difference,
+        chances: tuple[float, float],
+        role: Role,
+    ) -> Comparison:
+        interval = difference.interval(self.rule.level)
+        decision = decide(
+            difference.mean or 0.0, *chances, self.rule.level, more_is_better=more_is_better(path)
+        )
+        undecided = decision == "undecided" and role == "primary"
+        return Comparison(
+            pool=pool,
+            baseline=baseline,
+            metric=path,
+            role=role,
+            rounds=difference.rounds,
+            ratio=None if difference.mean is None else _exp(difference.mean),
+            ci95=(_exp(interval[0]), _exp(interval[1])) if interval else None,
+            decision=decision,
+            further_rounds=difference.further_rounds(self.rule) if undecided else None,
+        )
 
 
-def decide(ci95: Interval95 | None, more_is_better: bool) -> Decision:
-    """What an interval of a ratio says.
+def decide(
+    difference: float, different: float, equivalent: float, level: float, *, more_is_better: bool
+) -> Decision:
+    """What the chances of a difference of logarithms say.
 
     "equivalent" comes first: a difference that is certain but surely below the margin is not worth
-    a change of settings. Then "better" or "worse" if the interval excludes one; else "undecided".
+    a change of settings. Then "better" or "worse" if it is hardly by chance; else "undecided".
     """
-    if ci95 is None:
-        return "undecided"
-    low, high = ci95
-    if low >= 1 / (1 + MARGIN) and high <= 1 + MARGIN:
+    if equivalent <= level:
         return "equivalent"
-    if low > 1:
-        return "better" if more_is_better else "worse"
-    if high < 1:
-        return "worse" if more_is_better else "better"
+    if different <= level:
+        return "better" if (difference > 0) == more_is_better else "worse"
     return "undecided"
 
 
-def _values(pool: PoolRuns, metric: Metric) -> Mapping[tuple[str, int], float]:
-    values = ((round_.key, metric.value(round_)) for round_ in pool.rounds)
-    return {key: value for key, value in values if value is not None}
+def holm(chances: Sequence[float]) -> list[float]:
+    """Chances corrected for their number (Holm, "A simple sequentially rejective multiple test
+    procedure", 1979): each is at most the level only if those below it are.
+    """
+    order = sorted(range(len(chances)), key=lambda i: chances[i])
+    corrected, largest = [0.0] * len(chances), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(chances) - rank) * chances[i]))
+        corrected[i] = largest
+    return corrected
 
 
-def _log_differences(
-    one: Mapping[tuple[str, int], float], other: Mapping[tuple[str, int], float]
-) -> list[float]:
-    return [math.log(one[key] / other[key]) for key in sorted(one.keys() & other.keys())]
+def _logarithms(rounds: Rounds, path: str) -> dict[tuple[str, int], float]:
+    """The logarithm of a value in each round in which it is known, and no mere bound."""
+    values = {key: _positive(pool, path) for key, pool in rounds.items()}
+    return {key: math.log(value) for key, value in values.items() if value is not None}
+
+
+def _positive(pool: PoolSummary, path: str) -> float | None:
+    value, bounded = value_at(pool, path)
+    if value is None or bounded:
+        return None
+    least = _UNNOTICED
+    if path.endswith("per_second"):
+        least = 0.5 / pool.seconds  # half a request
+    elif path.startswith("connections."):
+        least = 0.5
+    return max(value, least)
 
 
 def _exp(exponent: float) -> float:

@@ -45,19 +45,6 @@ def unsound_files(pool: PoolRuns) -> Iterator[Finding]:
             )
 
 
-def different_loads(pool: PoolRuns) -> Iterator[Finding]:
-    """Runs of one pool under different loads, whose mean says little."""
-    loads = [{**run.header.get("load", {}), "seed": None} for run in pool.runs]
-    different = [load for n, load in enumerate(loads) if load not in loads[:n]]
-    if len(different) > 1:
-        yield Finding(
-            code="different_loads",
-            severity="warning",
-            message=f"Its runs had {len(different)} different loads; their mean is of neither.",
-            evidence={"loads": different},
-        )
-
-
 def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
     """Each kind of error that ended more than one request in a hundred."""
     requests = pool.counters["requests"]
@@ -97,7 +84,6 @@ DOUBTS: tuple[Rule, ...] = (
 )
 REMARKS: tuple[Rule, ...] = (
     unsound_files,
-    different_loads,
     workers.worker_lost,
     workers.worker_late,
     workers.intervals_lost,

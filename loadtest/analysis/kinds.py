@@ -48,6 +48,8 @@ _KINDS = {
     "other": ("other errors", "Errors that are not about connections."),
 }
 
+KINDS = tuple(_KINDS)
+
 
 def label(kind: str) -> str:
     """What to call errors of a kind, in the plural."""

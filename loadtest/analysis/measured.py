@@ -9,6 +9,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 from loadtest.analysis.censoring import Times
+from loadtest.analysis.comparable import refuse_what_differs
 from loadtest.config import AS_IS
 from loadtest.distribution import Distribution
 from loadtest.errors import UsageError
@@ -249,8 +250,10 @@ def gather(
 ) -> Measurements:
     """Sort runs into pools, in the experiment's order, else in the order in which they first ran.
 
-    Raises UsageError if one name stands for different settings.
+    Raises UsageError if one name stands for different settings, or if the runs differ in more than
+    their pools.
     """
+    refuse_what_differs(runs)
     by_pool: dict[str, list[Run]] = defaultdict(list)
     settings: dict[str, Mapping[str, Any]] = {}
     planned: Iterable[Mapping[str, Any]] = (experiment or {}).get("pool", ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from loadtest.analysis.comparison import THROUGHPUT, compare
+from loadtest.analysis.comparison import THROUGHPUT, Comparer
 from loadtest.analysis.measured import Measurements, PoolRuns
 from loadtest.analysis.units import listed
 from loadtest.analysis.values import PoolSummary, Verdict
@@ -23,12 +23,14 @@ def by_model(measurements: Measurements) -> dict[str, Measurements]:
     return {model: _of_model(measurements, model) for model in ran}
 
 
-def verdicts(parts: Mapping[str, Measurements], pools: Sequence[PoolSummary]) -> Verdict:
+def verdicts(
+    parts: Mapping[str, Measurements], pools: Sequence[PoolSummary], compare: Comparer
+) -> Verdict:
     """The verdict of each model, and whether the conclusion carries over.
 
     A pool is recommended, under the name that it has with the first model, if that does.
     """
-    each = {model: verdict(part, _summaries(part, pools)) for model, part in parts.items()}
+    each = {model: verdict(part, _summaries(part, pools), compare) for model, part in parts.items()}
     lines = [
         line
         for model, of_model in each.items()
@@ -36,7 +38,7 @@ def verdicts(parts: Mapping[str, Measurements], pools: Sequence[PoolSummary]) ->
     ]
     recommended = {model: of_model.recommended for model, of_model in each.items()}
     valid = {pool.name for pool in pools if pool.valid}
-    carries, sentence = _carried_over(parts, recommended, valid)
+    carries, sentence = _carried_over(parts, recommended, valid, compare)
     return Verdict(
         recommended=next(iter(recommended.values())) if carries else None,
         text="\n".join(dict.fromkeys([*lines, sentence])),
@@ -70,7 +72,10 @@ def _summaries(part: Measurements, pools: Sequence[PoolSummary]) -> list[PoolSum
 
 
 def _carried_over(
-    parts: Mapping[str, Measurements], recommended: Mapping[str, str | None], valid: set[str]
+    parts: Mapping[str, Measurements],
+    recommended: Mapping[str, str | None],
+    valid: set[str],
+    compare: Comparer,
 ) -> tuple[bool, str]:
     without = [model for model, name in recommended.items() if name is None]
     if without:
@@ -80,14 +85,15 @@ def _carried_over(
     if len(set(names.values())) == 1:
         return True, f"The conclusion carries over: both recommend {next(iter(names.values()))}."
     said = ", ".join(f"{model} {name}" for model, name in names.items())
-    if all(_as_good(part, set(names.values()), valid) for part in parts.values()):
+    if all(_as_good(part, set(names.values()), valid, compare) for part in parts.values()):
         noise = "and with each the other is as good within the noise"
         return True, f"The conclusion carries over: {said}, {noise}."
     return False, f"The conclusion does not carry over: {said}."
 
 
-def _as_good(part: Measurements, names: set[str], valid: set[str]) -> bool:
+def _as_good(part: Measurements, names: set[str], valid: set[str], compare: Comparer) -> bool:
     """Whether the pools that were recommended cannot be told apart with this model."""
-    pools = [pool for pool in part.pools if _plain(pool.name) in names and pool.name in valid]
-    others = [compare(pool, pools[0], THROUGHPUT) for pool in pools[1:]]
+    known = [pool.name for pool in part.pools if pool.name in valid]
+    pools = [name for name in known if _plain(name) in names]
+    others = [compare.one(name, pools[0], THROUGHPUT) for name in pools[1:]]
     return len(pools) == len(names) and all(other.decision in AS_GOOD for other in others)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Decision = Literal["better", "worse", "equivalent", "undecided"]
+Role = Literal["primary", "secondary"]
 Interval95 = tuple[float, float]
 
 
@@ -133,10 +134,14 @@ class Generator(_Value):
 
 
 class Objective(_Value):
-    """A requirement, the value found for it and whether that meets it."""
+    """A requirement, the value found for it and whether that meets it; None: it cannot be told.
+
+    ci95: the interval of the mean over the rounds; None with fewer than two.
+    """
 
     text: str
     value: float | None
+    ci95: Interval95 | None = None
     met: bool | None
 
 
@@ -198,14 +203,21 @@ class PoolSummary(_Value):
 
 
 class Comparison(_Value):
-    """A pool against the baseline in one metric: the ratio, its 95 % interval, what follows."""
+    """A pool against the baseline in one metric: the ratio, its 95 % interval, what follows.
+
+    role: whether it decides, or is one of the others, whose decisions are corrected for their
+    number. further_rounds: how many would decide; None if it is decided, or they are very many.
+    """
 
     pool: str
     baseline: str
     metric: str
+    role: Role = "primary"
+    rounds: int
     ratio: float | None
     ci95: Interval95 | None
     decision: Decision
+    further_rounds: int | None = None
 
 
 class Verdict(_Value):

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 from loadtest.analysis import kinds
-from loadtest.analysis.comparison import THROUGHPUT, compare
+from loadtest.analysis.comparison import FEWEST_ROUNDS, THROUGHPUT, Comparer
 from loadtest.analysis.findings import NOTABLE_ERRORS
-from loadtest.analysis.measured import Measurements, PoolRuns
+from loadtest.analysis.measured import Measurements
+from loadtest.analysis.meeting import found, meets, missed, words
 from loadtest.analysis.settings import arguments
 from loadtest.analysis.units import count, duration, listed, percent, plural, rate, ratio
 from loadtest.analysis.values import Comparison, PoolSummary, Summary, Verdict
 
-ENOUGH_ROUNDS = 5
-Against = Callable[[str, str], Comparison]
 
-
-def verdict(measurements: Measurements, pools: Sequence[PoolSummary]) -> Verdict:
+def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: Comparer) -> Verdict:
     """The recommended pool and why.
 
-    Candidates are the valid pools. The one with the highest mean throughput is compared with each
-    other directly; those that cannot be told from it are as good, and of these the one with the
-    fewest connections is recommended, the baseline if it needs no more than any. Without two common
-    rounds of each there is no answer, and none where no request succeeded.
+    Candidates are the valid pools that meet the objective, if there is one. The one with the
+    highest mean throughput is compared with each other directly; those that cannot be told from it
+    are as good, and of these the one with the fewest connections is recommended, the baseline if it
+    needs no more than any. Without five rounds of each there is no answer, and none where no
+    request succeeded.
     """
     ended = [pool for pool in pools if pool.errors.rate is not None]
     if ended and all(pool.errors.rate == 1 for pool in ended):
@@ -30,39 +29,38 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary]) -> Verdict
     candidates = [pool for pool in pools if pool.valid]
     if len(candidates) < 2:
         return Verdict(recommended=None, text="\n".join(_nothing_to_compare(pools, candidates)))
-    against = _direct_comparison(measurements.pools)
-    best = max(candidates, key=_throughput)
-    if not _throughput(best):
+    if not max(map(_throughput, candidates)):
         return Verdict(recommended=None, text="\n".join(_all_failed(measurements, candidates)))
-    rivals = {p.name: against(p.name, best.name) for p in candidates if p is not best}
-    if any(rival.ci95 is None for rival in rivals.values()):
+    if min(pool.rounds for pool in candidates) < FEWEST_ROUNDS:
         return Verdict(recommended=None, text="\n".join(_cannot_tell(candidates)))
-    tied = [best, *(p for p in candidates if p is not best and _as_good(rivals[p.name]))]
+    able = [pool for pool in candidates if meets(pool)]
+    if not able:
+        return Verdict(recommended=None, text="\n".join(missed(candidates)))
+    best = max(able, key=_throughput)
+    rivals = {p.name: compare.one(p.name, best.name, THROUGHPUT) for p in able if p is not best}
+    tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
     baseline = measurements.baseline
     chosen = min(tied, key=lambda p: (_peak(p), p.name != baseline, -_throughput(p)))
     lines = [
-        _advice(chosen, baseline, candidates, against),
-        *_ties(chosen, best, tied),
+        _advice(chosen, baseline, candidates, compare),
+        *_kept(chosen, candidates),
+        *_ties(chosen, tied, rivals),
         *_worst(chosen, tied, candidates),
-        *_caveats(chosen, pools, candidates),
+        *_caveats(chosen, pools),
     ]
     return Verdict(recommended=chosen.name, text="\n".join(lines))
 
 
 def exit_code(summary: Summary) -> int:
-    """The exit code of a summary: 0 fine, 3 an objective missed, 4 not valid, 5 undecided."""
+    """The exit code of a summary: 0 fine, 3 the objective missed, 4 not valid, 5 undecided."""
     valid = [pool for pool in summary.pools if pool.valid]
     if len(valid) < min(2, len(summary.pools)):
         return 4
-    if len(summary.pools) > 1 and summary.verdict.recommended is None:
-        return 5
-    chosen = [p for p in summary.pools if p.name == (summary.verdict.recommended or p.name)]
-    return 3 if any(o.met is False for pool in chosen for o in pool.objectives) else 0
-
-
-def _direct_comparison(pools: Sequence[PoolRuns]) -> Against:
-    by_name = {pool.name: pool for pool in pools}
-    return lambda one, other: compare(by_name[one], by_name[other], THROUGHPUT)
+    if summary.verdict.recommended:
+        return 0
+    if all(meets(pool) is False for pool in valid):
+        return 3
+    return 0 if len(summary.pools) == 1 and meets(valid[0]) else 5
 
 
 def _as_good(rival: Comparison) -> bool:
@@ -79,18 +77,18 @@ def _peak(pool: PoolSummary) -> float:
 
 
 def _advice(
-    chosen: PoolSummary, baseline: str, candidates: Sequence[PoolSummary], against: Against
+    chosen: PoolSummary, baseline: str, candidates: Sequence[PoolSummary], compare: Comparer
 ) -> str:
     """What to set, and how much that brings over the baseline (or the baseline over the next)."""
     does = f"{rate(chosen.throughput.per_second)} requests succeeded per second"
     if chosen.name == baseline:
         others = [pool for pool in candidates if pool is not chosen]
         other = max(others, key=_throughput).name
-        text = _times_as_many(against(chosen.name, other))
+        text = _times_as_many(compare.one(chosen.name, other, THROUGHPUT))
         return f"Keep {chosen.name} ({arguments(chosen.pool)}): {does}{text}."
     text = f"Set {arguments(chosen.pool)}: {does}"
     if any(pool.name == baseline for pool in candidates):
-        text += _times_as_many(against(chosen.name, baseline))
+        text += _times_as_many(compare.one(chosen.name, baseline, THROUGHPUT))
     return text + "."
 
 
@@ -107,7 +105,21 @@ def _times_as_many(comparison: Comparison) -> str:
     }.get(comparison.decision, f", {times} as many as with {other} ({interval})")
 
 
-def _ties(chosen: PoolSummary, best: PoolSummary, tied: Sequence[PoolSummary]) -> list[str]:
+def _kept(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[str]:
+    """What it keeps to, with how much room; and who does not, or not surely."""
+    if not chosen.objectives:
+        return []
+    said = [f"{objective.text} ({found(objective)})" for objective in chosen.objectives]
+    lines = [f"It keeps to {listed(said)}."]
+    for met, verb in ((False, "do not"), (None, "may or may not")):
+        names = [pool.name for pool in candidates if meets(pool) is met]
+        lines += [f"These {verb}: {listed(names)}."] if names else []
+    return lines
+
+
+def _ties(
+    chosen: PoolSummary, tied: Sequence[PoolSummary], rivals: Mapping[str, Comparison]
+) -> list[str]:
     others = [pool for pool in tied if pool is not chosen]
     if not others:
         return []
@@ -118,6 +130,10 @@ def _ties(chosen: PoolSummary, best: PoolSummary, tied: Sequence[PoolSummary]) -
     text = f"As good within the noise: {listed(reached)}."
     if any(_peak(pool) > _peak(chosen) for pool in others):
         text += f" {chosen.name} gets by with {_connections(chosen)}."
+    rival = rivals.get(chosen.name)
+    if rival and rival.decision == "undecided" and rival.further_rounds:
+        more = plural(rival.further_rounds, "more round")
+        text += f" About {more} would tell it from {rival.baseline}."
     return [text]
 
 
@@ -165,18 +181,11 @@ def _connections(pool: PoolSummary) -> str:
     return "an unknown number of connections" if peak is None else plural(peak, "connection")
 
 
-def _caveats(
-    chosen: PoolSummary, pools: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
-) -> list[str]:
+def _caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
     lines = []
     if (chosen.errors.rate or 0) > NOTABLE_ERRORS:
         lines.append(f"Even so {percent(chosen.errors.rate)} of its requests failed.")
-    lines += _left_out(pools)
-    rounds = min(pool.rounds for pool in candidates)
-    if rounds < ENOUGH_ROUNDS:
-        few = f"Only {plural(rounds, 'round')}: the evidence is thin"
-        lines.append(f"{few}; {ENOUGH_ROUNDS} or more tell noise from difference.")
-    return lines
+    return lines + _left_out(pools)
 
 
 def _left_out(pools: Sequence[PoolSummary]) -> list[str]:
@@ -196,7 +205,8 @@ def _nothing_to_compare(
         for pool in candidates
     ]
     if len(pools) == 1 and candidates:
-        return [*lines, "One pool alone says nothing about others: compare it with some."]
+        alone = "One pool alone says nothing about others: compare it with some."
+        return [*lines, *words(candidates[0]), alone]
     if len(pools) > 1:
         lines.append(
             f"Nothing can be recommended: {count(len(candidates))} of "
@@ -224,8 +234,8 @@ def _cannot_tell(candidates: Sequence[PoolSummary]) -> list[str]:
     ranked = sorted(candidates, key=lambda pool: -_throughput(pool))
     reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
     return [
-        "Nothing can be recommended: without two rounds of each pool, noise cannot be told from "
-        "difference.",
+        f"Nothing can be recommended: without {FEWEST_ROUNDS} rounds of each pool, noise cannot be "
+        "told from difference.",
         f"Requests per second in what there is: {listed(reached)}. Repeat with "
-        f"{ENOUGH_ROUNDS} rounds.",
+        f"--rounds {FEWEST_ROUNDS}, or --rounds auto for as many as it takes.",
     ]

@@ -12,10 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from loadtest.analysis.summary import summarize
 from loadtest.config import Experiment
 from loadtest.errors import UsageError
 from loadtest.experiment.rounds import check, database, plans, run_all
 from loadtest.report.progress import RunProgress
+from loadtest.report.render import read
 from loadtest.results import new_folder
 
 
@@ -38,13 +40,19 @@ def conduct(
             folder = new_folder(results, experiment.name, latest=False)
             try:
                 with RunProgress(console, list(plans(experiment)), quiet=quiet) as progress:
-                    complete = run_all(experiment, at, folder, progress)
+                    complete = run_all(experiment, at, folder, progress, _decided)
                 if not complete and not any(folder.glob("runs/*.jsonl")):
                     raise KeyboardInterrupt
             except (UsageError, KeyboardInterrupt):
                 shutil.rmtree(folder)
                 raise
     return folder, complete
+
+
+def _decided(folder: Path) -> bool:
+    """Whether what there is tells every pool from the baseline, or that it is as good."""
+    compared = summarize(read([folder])).comparisons
+    return all(c.decision != "undecided" for c in compared if c.role == "primary")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -40,11 +40,14 @@ class Progress(Protocol):
         """The run measured nothing."""
 
 
-def plans(experiment: Experiment) -> list[Plan]:
-    """All runs of an experiment in the order in which they are done."""
+def plans(experiment: Experiment, after: int = 0, until: int | None = None) -> list[Plan]:
+    """The runs of an experiment in the order in which they are done; all, or those of some rounds.
+
+    after, until: the rounds between which these are, the last one included.
+    """
     return [
         Plan(experiment, pool, round_, model)
-        for round_ in range(1, experiment.rounds + 1)
+        for round_ in range(after + 1, (until or experiment.looks[-1]) + 1)
         for pool, model in _turned(experiment.subjects, round_ - 1)
     ]
 
@@ -116,27 +119,39 @@ def database(given: str, experiment: Experiment) -> Iterator[Database]:
         yield Database(faults.url, True, faults)
 
 
-def run_all(experiment: Experiment, at: Database, folder: Path, progress: Progress) -> bool:
+def run_all(
+    experiment: Experiment,
+    at: Database,
+    folder: Path,
+    progress: Progress,
+    enough: Callable[[Path], bool] = lambda _: False,
+) -> bool:
     """Do all runs of an experiment; False if somebody interrupted it.
 
     A run that measures nothing is reported to `progress`, and the others go on. Raises
     LoadtestError if the first one fails: then the others would too.
+    enough: asked of the folder after each look of the experiment, whether that is all.
     """
     planned = experiment.model_dump(mode="json") | {"scenario": as_typed(experiment.scenario)}
     planned["pool"] = [pool.model_dump(mode="json") for pool, _ in experiment.subjects]
     (folder / "experiment.json").write_text(json.dumps(planned, indent=1) + "\n")
-    for number, plan in enumerate(plans(experiment)):
-        progress.begin(plan)
-        try:
-            _run(plan, at, folder, progress)
-        except LoadtestError as error:
-            if number == 0:
-                raise
-            progress.failed(plan, error)
-        except KeyboardInterrupt:
-            return False
-        else:
-            progress.end(plan)
+    first, done = plans(experiment)[0], 0
+    for look in experiment.looks:
+        for plan in plans(experiment, done, look):
+            progress.begin(plan)
+            try:
+                _run(plan, at, folder, progress)
+            except LoadtestError as error:
+                if plan == first:
+                    raise
+                progress.failed(plan, error)
+            except KeyboardInterrupt:
+                return False
+            else:
+                progress.end(plan)
+        done = look
+        if look != experiment.looks[-1] and enough(folder):
+            break
     return True
 
 

@@ -13,18 +13,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from loadtest.analysis import kinds, units
+from loadtest.analysis.comparison import MARGIN
 from loadtest.analysis.settings import create_engine
-from loadtest.analysis.values import Comparison, Finding, Summary
-from loadtest.report import stages
+from loadtest.analysis.values import Finding, Summary
+from loadtest.report import compared, stages
 from loadtest.report.figures.drawing import Drawing
 from loadtest.report.figures.svg import pool_variables
 from loadtest.report.table import groups
 
 _HERE = Path(__file__).parent
-_METRICS = {
-    "throughput.per_second": "throughput",
-    "checkout.wait_seconds.p95": "wait, p95",
-}
 _SEVERITIES = ("error", "warning", "info")
 
 
@@ -45,7 +42,11 @@ def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         summary=summary,
         drawings=drawings,
         groups=groups(summary),
-        comparisons=[_compared(comparison) for comparison in summary.comparisons],
+        comparisons=[
+            {"cells": compared.row(one), "baseline": one.baseline, "decision": one.decision}
+            for one in summary.comparisons
+        ],
+        margin=f"{100 * float(summary.experiment.get('margin') or MARGIN):g}",
         findings=_findings(summary),
         errors=list(_errors(summary)),
         anatomy=list(_anatomy(summary)),
@@ -100,18 +101,6 @@ def _circumstances(summary: Summary) -> Iterator[str]:
     started = summary.environment.get("started")
     if started:
         yield time.strftime("%-d %B %Y, %H:%M UTC", time.gmtime(started))
-
-
-def _compared(comparison: Comparison) -> dict[str, str]:
-    interval = [units.ratio(bound) for bound in comparison.ci95 or ()]
-    return {
-        "pool": comparison.pool,
-        "baseline": comparison.baseline,
-        "metric": _METRICS.get(comparison.metric, comparison.metric),
-        "ratio": units.ratio(comparison.ratio),
-        "interval": " to ".join(interval) or units.NOTHING,
-        "decision": comparison.decision,
-    }
 
 
 def _findings(summary: Summary) -> list[tuple[str, Finding]]:

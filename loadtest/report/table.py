@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from loadtest.analysis.meeting import MET, found
 from loadtest.analysis.settings import default, spelled_out
 from loadtest.analysis.units import NOTHING, at_least, count, duration, level, percent, rate
 from loadtest.analysis.values import Durations, PoolSummary, Summary
@@ -115,7 +116,20 @@ def groups(summary: Summary) -> list[Group]:
         for heading, lines in _LINES.items()
         if shown.get(heading, True)
     ]
-    return [Group("Settings", _settings(summary)), *measured]
+    objective = [Group("Objective", _objectives(summary))] if summary.pools[0].objectives else []
+    return [Group("Settings", _settings(summary)), *objective, *measured]
+
+
+def _objectives(summary: Summary) -> tuple[Line, ...]:
+    """Each requirement: whether a pool keeps to it, and what was found."""
+    return tuple(
+        Line(
+            each[0].text,
+            tuple(MET[objective.met] for objective in each),
+            tuple(found(objective) for objective in each),
+        )
+        for each in zip(*(pool.objectives for pool in summary.pools), strict=True)
+    )
 
 
 def _line(summary: Summary, label: str, cell: Cell) -> Line:

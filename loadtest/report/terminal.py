@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -9,12 +11,15 @@ from rich.text import Text
 
 from loadtest.analysis.settings import multiplied
 from loadtest.analysis.units import count, percent, rate
-from loadtest.analysis.values import Finding, PoolSummary, Summary
+from loadtest.analysis.values import Comparison, Finding, PoolSummary, Summary
+from loadtest.report.compared import COLUMNS as COMPARED
+from loadtest.report.compared import row as compared_row
 from loadtest.report.table import bound, interval
 
 _ASCII = str.maketrans({"µ": "u", "–": "-", "≥": ">", "×": "x", "·": "-"})
+_DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
-_COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "errors", "CPU")
+COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "errors", "CPU")
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -25,6 +30,21 @@ def print_summary(summary: Summary, console: Console) -> None:
     with console.capture() as printed:
         _print(summary, console)
     console.out("\n".join(line.rstrip() for line in printed.get().splitlines()), highlight=False)
+
+
+def print_comparisons(
+    compared: Sequence[Comparison], not_valid: Sequence[str], console: Console
+) -> None:
+    """Print what became better or worse, a row for each metric."""
+    table = _grid(console, COMPARED)
+    for one in compared:
+        table.add_row(
+            *(_text(cell, console, _DECISIONS.get(one.decision, "")) for cell in compared_row(one))
+        )
+    console.print(table)
+    for name in not_valid:
+        text = f"{name}: the measurement is not valid, its numbers decide nothing (loadtest report)"
+        console.print(_text(text, console, "bold red"))
 
 
 def _print(summary: Summary, console: Console) -> None:
@@ -67,9 +87,18 @@ def _example(pool: PoolSummary, finding: Finding) -> str:
 
 
 def _table(summary: Summary, console: Console) -> Table:
+    table = _grid(console, COLUMNS)
+    for pool in summary.pools:
+        chosen = pool.name == summary.verdict.recommended
+        style = "bold" if chosen else "" if pool.valid else "dim"
+        table.add_row(*(_text(cell, console) for cell in row(pool)), style=style)
+    return table
+
+
+def _grid(console: Console, columns: Sequence[str]) -> Table:
     plain = console.options.ascii_only or not console.is_terminal
     table = Table(box=None if plain else box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for number, heading in enumerate(_COLUMNS):
+    for number, heading in enumerate(columns):
         table.add_column(
             heading,
             justify="right" if number else "left",
@@ -77,14 +106,11 @@ def _table(summary: Summary, console: Console) -> Table:
             no_wrap=number > 0,
             min_width=None if number else len("(invalid)"),
         )
-    for pool in summary.pools:
-        chosen = pool.name == summary.verdict.recommended
-        style = "bold" if chosen else "" if pool.valid else "dim"
-        table.add_row(*(_text(cell, console) for cell in _row(pool)), style=style)
     return table
 
 
-def _row(pool: PoolSummary) -> tuple[str, ...]:
+def row(pool: PoolSummary) -> tuple[str, ...]:
+    """The cells of a pool, under COLUMNS."""
     name = pool.name if pool.valid else f"{pool.name}\n(invalid)"
     return (
         name,

@@ -151,14 +151,6 @@ def test_connections_that_the_pool_counts_are_compared_with_holds_that_ended(
     assert ("connections_unaccounted" in _found(run(tmp_path, parts))) == found
 
 
-def test_runs_under_different_loads_are_told(tmp_path: Path) -> None:
-    one = steady(tmp_path, "20+0", [700], load={"users": 300, "seed": 1})
-    same = steady(tmp_path / "b", "20+0", [700], load={"users": 300, "seed": 2})
-    other = steady(tmp_path / "c", "20+0", [700], load={"users": 100, "seed": 1})
-    assert not _found(*one, *same)
-    assert "2 different loads" in _found(*one, *other)["different_loads"].message
-
-
 def test_findings_are_part_of_the_summary(tmp_path: Path) -> None:
     summary = summarize_runs([run(tmp_path, [interval(counters={"requests": 5})], reason=None)])
     assert summary.to_json()["pools"][0]["findings"] == [

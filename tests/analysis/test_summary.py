@@ -145,7 +145,9 @@ def test_the_json_has_the_keys_of_schema_1_and_says_more_in_a_few_places(tmp_pat
     assert _keys(pool["hold_seconds"]) == "mean p50 p90 p95 p99 p999 max at_least"
     assert _keys(pool["connections"]) == "allowed peak overflow_peak waiting_peak opened closed"
     assert _keys(pool["pool"]).startswith("poolclass pool_size max_overflow pool_timeout ")
-    assert _keys(comparison) == "pool baseline metric ratio ci95 decision"
+    assert _keys(comparison) == (
+        "pool baseline metric role rounds ratio ci95 decision further_rounds"
+    )
     assert _keys(data["verdict"]) == "recommended text"
 
 

@@ -18,7 +18,7 @@ from loadtest.results import new_folder
 DATABASE = Database(make_url("mysql+pymysql://me:s3cr3t@127.0.0.1:9/x"), private=False)
 
 
-def experiment(*pools: str, rounds: int = 1, **more: Any) -> Experiment:
+def experiment(*pools: str, rounds: Any = 1, **more: Any) -> Experiment:
     """An experiment with these pools, of 2 s of warm-up and 5 s of load."""
     return Experiment(
         name="test",
@@ -190,3 +190,22 @@ def test_an_interrupt_ends_the_experiment(tmp_path: Path, monkeypatch: pytest.Mo
     assert not rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASE, tmp_path, notes)
 
     assert notes.told == ["begin 1+0 1", "end 1+0 1", "begin 2+0 1"]
+
+
+@pytest.mark.parametrize(("enough_after", "rounds_done"), [(1, 5), (3, 15), (9, 20)])
+def test_as_many_rounds_as_it_takes_are_looked_at_four_times_at_most(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, enough_after: int, rounds_done: int
+) -> None:
+    monkeypatch.setattr(rounds, "run", lambda *_: None)
+    looks = []
+
+    def enough(folder: Path) -> bool:
+        looks.append(folder)
+        return len(looks) >= enough_after
+
+    plan, notes = experiment("1+0", "2+0", rounds="auto"), Notes()
+    assert rounds.run_all(plan, DATABASE, tmp_path, notes, enough)
+    assert notes.told[-1].endswith(f" {rounds_done}")
+    assert len(notes.told) == 2 * 2 * rounds_done
+    # After the last rounds there is nothing left to ask.
+    assert len(looks) == min(enough_after, 3)

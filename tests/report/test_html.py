@@ -38,7 +38,7 @@ class _Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def text(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = experiment(tmp_path_factory.mktemp("results"), rounds=3)
+    folder = experiment(tmp_path_factory.mktemp("results"), rounds=5)
     render([folder], folder)
     return (folder / "report.html").read_text()
 
@@ -64,7 +64,7 @@ def test_identifiers_occur_once(text: str) -> None:
 def test_what_is_recommended_can_be_pasted(text: str) -> None:
     assert "<code>engine = create_engine(url, pool_size=20, max_overflow=0)</code>" in text
     assert "<h1>hot-row</h1>" in text
-    assert "300 users · 3 rounds of 5 s each · 10.11.6-MariaDB · 15 June 2025" in text
+    assert "300 users · 5 rounds of 5 s each · 10.11.6-MariaDB · 15 June 2025" in text
 
 
 def test_every_figure_has_a_text_in_its_place(text: str) -> None:

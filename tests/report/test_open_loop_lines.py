@@ -53,16 +53,6 @@ def test_a_closed_loop_has_not(tmp_path: Path) -> None:
     assert _group("Work", _closed(tmp_path, "20+0"))
 
 
-def test_beside_an_open_loop_a_closed_one_has_no_values_there(tmp_path: Path) -> None:
-    group = _group("Open loop", _open(tmp_path), _closed(tmp_path, "5+10"))
-
-    assert group
-    offered, _, dropped, *late = group.lines
-    assert offered.values[0] == "100"
-    assert offered.values[1] == late[0].values[1] == late[1].values[1] == "–"
-    assert dropped.values == ("20", "0")
-
-
 def test_the_page_says_what_arrived(tmp_path: Path) -> None:
     _open(tmp_path, users=1000)
 

@@ -9,7 +9,7 @@ from tests.analysis.builders import experiment
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = experiment(tmp_path_factory.mktemp("results"), rounds=3)
+    folder = experiment(tmp_path_factory.mktemp("results"), rounds=5)
     render([folder], folder)
     return (folder / "report.html").as_uri()
 

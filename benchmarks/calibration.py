@@ -1,0 +1,92 @@
+"""How often are equals called different, and how often is a true difference of 10 % found?
+
+One pool is compared with itself for real, under the demo's load and with its number of rounds. The
+spread of the differences between its rounds is what the simulated comparisons are drawn from, with
+the same rules that decide in a report: with five rounds, and with `--rounds auto`, which may look
+four times.
+"""
+
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from loadtest.analysis.comparison import LEVEL_OF_FOUR_LOOKS, THROUGHPUT, Difference, Rule, decide
+from loadtest.analysis.numbers import by_round
+from loadtest.analysis.values import Decision, PoolSummary
+from loadtest.config import LOOKS, read_experiment
+from loadtest.objectives import value_at
+from loadtest.report.render import read
+
+COMPARISONS = 2000
+Decided = Callable[[Sequence[float]], Decision]
+DEMO = Path("scenarios/hot_row.toml")
+POOL = "20+0"
+
+
+def main() -> dict[str, float]:
+    """Run it: shares of simulated comparisons, and the spread of logarithms that they rest on."""
+    differences = _real_differences()
+    spread = float(np.std(differences, ddof=1))
+    random = np.random.default_rng(1)
+
+    def share(of: set[Decision], truth: float, decided: Decided) -> float:
+        drawn = random.normal(math.log(truth), spread, (COMPARISONS, LOOKS[-1]))
+        return sum(decided(rounds) in of for rounds in drawn) / COMPARISONS
+
+    return {
+        "false_positive_rate": share({"better", "worse"}, 1.0, _at_once),
+        "false_positive_rate_auto": share({"better", "worse"}, 1.0, _in_looks),
+        "power_10_percent": share({"better"}, 1.1, _at_once),
+        "power_10_percent_auto": share({"better"}, 1.1, _in_looks),
+        "between_round_sd": spread,
+        "rounds": len(differences),
+    }
+
+
+def _at_once(differences: Sequence[float]) -> Decision:
+    return _decision(differences[: LOOKS[0]], Rule())
+
+
+def _in_looks(differences: Sequence[float]) -> Decision:
+    rule = Rule(level=LEVEL_OF_FOUR_LOOKS)
+    for look in LOOKS:
+        decision = _decision(differences[:look], rule)
+        if decision != "undecided":
+            break
+    return decision
+
+
+def _decision(differences: Sequence[float], rule: Rule) -> Decision:
+    found = Difference.paired(differences)
+    return decide(found.mean or 0.0, *found.chances(rule.margin), rule.level, more_is_better=True)
+
+
+def _real_differences() -> list[float]:
+    """Of the logarithms of the throughput of one pool and of itself, one a round."""
+    demo = read_experiment(DEMO)
+    command = [sys.executable, "-m", "loadtest", "compare", str(demo.scenario), "--quiet"]
+    command += ["--pool", f"one:{POOL}", "--pool", f"other:{POOL}", "--rounds", str(demo.rounds)]
+    command += ["-u", str(demo.load.users), "-t", f"{demo.load.duration:g}s"]
+    command += ["--warmup", f"{demo.load.warmup:g}s", "--option", "hot_rows=50"]
+    with tempfile.TemporaryDirectory() as folder:
+        # 5: it is not decided which of them is better, as it should be.
+        code = subprocess.run([*command, "--results", folder], check=False).returncode
+        if code not in (0, 5):
+            raise RuntimeError(f"the comparison ended with exit code {code}")
+        one, other = (by_round(pool) for pool in read([Path(folder, "latest")]).pools)
+    return [_logarithm(one[key]) - _logarithm(other[key]) for key in one.keys() & other.keys()]
+
+
+def _logarithm(round_: PoolSummary) -> float:
+    value, _ = value_at(round_, THROUGHPUT)
+    return math.log(value or math.nan)
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))

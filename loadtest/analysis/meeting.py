@@ -1,0 +1,84 @@
+"""Whether a pool meets its objectives, as far as its rounds can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadtest.analysis.estimate import interval95
+from loadtest.analysis.units import duration, listed, percent, rate
+from loadtest.analysis.values import Interval95, Objective, PoolSummary
+from loadtest.objectives import Bound, parse_objective, value_at
+
+MET = {True: "met", False: "missed", None: "undecided"}
+
+
+def judged(bound: Bound, pool: PoolSummary, rounds: Sequence[PoolSummary]) -> Objective:
+    """A bound, the value of all rounds together, and whether that meets it.
+
+    With several rounds their interval decides, and nothing is decided where the bound lies in it;
+    of a single one there is no interval, and its value decides.
+    """
+    value, at_least = value_at(pool, bound.path)
+    each = [value_at(round_, bound.path) for round_ in rounds]
+    known = [number for number, bounded in each if number is not None and not bounded]
+    interval = interval95(known) if len(known) == len(each) else None
+    met = _met(bound, value, interval)
+    if at_least and met is True and bound.at_most:
+        met = None  # it may as well be longer than that
+    return Objective(text=bound.text, value=value, ci95=interval, met=met)
+
+
+def _met(bound: Bound, value: float | None, interval: Interval95 | None) -> bool | None:
+    if value is None:
+        return None
+    if interval is None:
+        return bound.holds(value)
+    inside = [bound.holds(edge) for edge in interval]
+    return inside[0] if inside[0] == inside[1] else None
+
+
+def meets(pool: PoolSummary) -> bool | None:
+    """Whether a pool meets all of its objectives; None if that cannot be told of one of them."""
+    met = [objective.met for objective in pool.objectives]
+    return False if False in met else None if None in met else True
+
+
+def found(objective: Objective) -> str:
+    """What was found for an objective, and how sure that is: `41.0 ms (38.0 ms to 44.0 ms)`."""
+    path = parse_objective(objective.text)[0].path
+    interval = [_number(path, edge) for edge in objective.ci95 or ()]
+    sure = f" (95 % interval {' to '.join(interval)})" if interval else ""
+    return _number(path, objective.value) + sure
+
+
+def words(pool: PoolSummary) -> list[str]:
+    """Whether a pool keeps to each of its objectives, a sentence each."""
+    lines = [f"{one.text}: {MET[one.met]} ({found(one)})." for one in pool.objectives]
+    if lines and pool.rounds == 1:
+        lines.append("One round: there is no interval, the value alone decides.")
+    return lines
+
+
+def missed(candidates: Sequence[PoolSummary]) -> list[str]:
+    """That none of some pools is known to meet its objectives, and what was found."""
+    unknown = [pool for pool in candidates if meets(pool) is None]
+    asked = ", ".join(objective.text for objective in candidates[0].objectives)
+    lines = [f"None of the pools meets {asked}." if not unknown else _open(unknown, asked)]
+    for pool in candidates:
+        wrong = [o for o in pool.objectives if o.met is not True]
+        said = [f"{o.text.split()[0]} is {found(o)}" for o in wrong]
+        lines.append(f"With {pool.name} {listed(said)}.")
+    return lines
+
+
+def _open(unknown: Sequence[PoolSummary], asked: str) -> str:
+    names = listed([pool.name for pool in unknown])
+    return f"Whether {names} can keep to {asked} is undecided: more rounds would tell."
+
+
+def _number(path: str, value: float | None) -> str:
+    if "seconds" in path:
+        return duration(value)
+    if path.endswith("rate") or path.endswith("cpu"):
+        return percent(value)
+    return rate(value)

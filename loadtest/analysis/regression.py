@@ -1,0 +1,64 @@
+"""Two finished results against each other: what became better, what worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadtest.analysis.comparable import refuse_what_differs
+from loadtest.analysis.comparison import Comparer, Rounds, Rule
+from loadtest.analysis.measured import Measurements, PoolRuns
+from loadtest.analysis.numbers import by_round
+from loadtest.analysis.summary import summarize_pool
+from loadtest.analysis.values import Comparison
+from loadtest.errors import UsageError
+
+BEFORE, AFTER = "before", "after"
+
+
+def regression(before: Measurements, after: Measurements) -> tuple[Comparison, ...]:
+    """Each pool after against the same one before, by Welch's intervals, in every metric.
+
+    Pools are the same by name, or if there is only one of each. Rounds of different times have
+    nothing in common, so they are not paired. Raises UsageError if the runs cannot be compared.
+    """
+    refuse_what_differs([*before.runs, *after.runs])
+    rule = Rule.of(after.experiment)
+    return tuple(
+        found for one, other in _pairs(before, after) for found in _compared(one, other, rule)
+    )
+
+
+def invalid(*results: Measurements) -> list[str]:
+    """The names of pools whose measurement is not valid, each once."""
+    pools = [pool for result in results for pool in result.pools]
+    return list(dict.fromkeys(p.name for p in pools if not summarize_pool(p).valid))
+
+
+def exit_code(found: Sequence[Comparison], not_valid: Sequence[str]) -> int:
+    """3 where anything became worse, 4 where the measurement is not valid, 5 undecided, else 0."""
+    if not_valid:
+        return 4
+    if any(one.decision == "worse" for one in found):
+        return 3
+    primary = [one for one in found if one.role == "primary"]
+    return 5 if any(one.decision == "undecided" for one in primary) else 0
+
+
+def _pairs(before: Measurements, after: Measurements) -> list[tuple[PoolRuns, PoolRuns]]:
+    if len(before.pools) == len(after.pools) == 1:
+        return [(before.pools[0], after.pools[0])]
+    there = {pool.name: pool for pool in after.pools}
+    pairs = [(pool, there[pool.name]) for pool in before.pools if pool.name in there]
+    if not pairs:
+        names = [", ".join(pool.name for pool in result.pools) for result in (before, after)]
+        raise UsageError(f"no pool is in both results: {names[0]} before, {names[1]} after")
+    return pairs
+
+
+def _compared(before: PoolRuns, after: PoolRuns, rule: Rule) -> list[Comparison]:
+    rounds: dict[str, Rounds] = {BEFORE: by_round(before), AFTER: by_round(after)}
+    comparer = Comparer(rounds, rule, together=False)
+    return [
+        one.model_copy(update={"pool": after.name, "baseline": f"{before.name} before"})
+        for one in comparer.in_all_metrics(AFTER, BEFORE)
+    ]

@@ -1,0 +1,67 @@
+"""The answer as Markdown, for a pull request or a wiki."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from loadtest.analysis.meeting import MET, found
+from loadtest.analysis.settings import create_engine
+from loadtest.analysis.values import Comparison, Objective, PoolSummary, Summary
+from loadtest.errors import UsageError
+from loadtest.report.compared import COLUMNS as COMPARED
+from loadtest.report.compared import row as compared_row
+from loadtest.report.terminal import COLUMNS, row
+
+
+def markdown(summary: Summary) -> str:
+    """The verdict, the pools, their objectives and what was found."""
+    headline, *rest = summary.verdict.text.splitlines()
+    recommended = summary.verdict.recommended
+    parts = [f"## {_plain(str(summary.experiment.get('name') or 'Connection pool'))}"]
+    parts += [f"**{_plain(headline)}**", *(_plain(line) for line in rest)]
+    if recommended:
+        parts.append(f"```python\n{create_engine(summary.pool(recommended).pool)}\n```")
+    parts.append(_table(COLUMNS, [row(pool) for pool in summary.pools]))
+    objectives = [_objective(pool, one) for pool in summary.pools for one in pool.objectives]
+    if objectives:
+        parts.append(_table(("pool", "objective", "found", ""), objectives))
+    if summary.comparisons:
+        parts.append(comparisons(summary.comparisons))
+    findings = "\n".join(_findings(summary))
+    return "\n\n".join([*parts, findings] if findings else parts) + "\n"
+
+
+def comparisons(compared: Sequence[Comparison]) -> str:
+    """Pools against their baseline, a row for each metric."""
+    return _table(COMPARED, [compared_row(one) for one in compared])
+
+
+def write(path: Path, text: str) -> None:
+    """Write an answer to a file; UsageError where that cannot be."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _objective(pool: PoolSummary, objective: Objective) -> tuple[str, ...]:
+    return pool.name, objective.text, found(objective), MET[objective.met]
+
+
+def _findings(summary: Summary) -> Iterator[str]:
+    for pool in summary.pools:
+        for finding in pool.findings:
+            yield f"- **{finding.severity}**, {pool.name}: {_plain(finding.message)}"
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    return "\n".join("| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """Text that is no markup: names and errors come from files."""
+    for sign, written in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("\n", " "), ("`", "'")):
+        text = text.replace(sign, written)
+    return text

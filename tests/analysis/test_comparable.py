@@ -1,0 +1,103 @@
+"""Which runs can be compared, and two results against each other."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.analysis.measured import Measurements, gather
+from loadtest.analysis.regression import exit_code, invalid, regression
+from loadtest.errors import UsageError
+from tests.analysis.builders import header, interval, run, steady
+
+FAST, SLOW = [700, 705, 690, 702, 699], [600, 605, 592, 603, 598]
+LOAD = header()["load"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"load": {**LOAD, "users": 100}}, "load.users is 300 in"),
+        ({"load": {**LOAD, "seed": 2}}, "load.seed is 1 in"),
+        ({"server": {"version": "11.4"}}, "server version is 10.11.6-MariaDB in"),
+        ({"scenario": {"files": ["scenarios/order_flow.py"]}}, "scenario is hot_row.py in"),
+        ({"host": {"cpus": 64}}, "processors is 2 in"),
+        ({"application": "shop.db:Session"}, "application is None in"),
+    ],
+)
+def test_runs_that_differ_in_more_than_their_pool_are_refused(
+    tmp_path: Path, more: dict[str, Any], said: str
+) -> None:
+    runs = steady(tmp_path, "20+0", [100]) + steady(tmp_path, "5+10", [100], **more)
+    with pytest.raises(UsageError, match=said) as caught:
+        gather(runs)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_every_difference_is_named_once(tmp_path: Path) -> None:
+    load = {**LOAD, "users": 100, "duration": 9.0}
+    runs = steady(tmp_path, "20+0", [100]) + steady(tmp_path, "5+10", [100, 100], load=load)
+    with pytest.raises(UsageError) as caught:
+        gather(runs)
+    assert [problem.split()[3] for problem in caught.value.problems] == [
+        "load.duration",
+        "load.users",
+    ]
+
+
+def test_the_same_scenario_in_another_folder_is_the_same(tmp_path: Path) -> None:
+    scenario = {**header()["scenario"], "files": ["elsewhere/hot_row.py"]}
+    runs = steady(tmp_path, "20+0", [100]) + steady(tmp_path, "5+10", [100], scenario=scenario)
+    assert len(gather(runs).pools) == 2
+
+
+def _result(folder: Path, rounds: list[int], pool: str = "20+0", **more: Any) -> Measurements:
+    return gather(steady(folder, pool, rounds, **more))
+
+
+def test_a_regression_is_found(tmp_path: Path) -> None:
+    before = _result(tmp_path / "a", FAST)
+    found = regression(before, _result(tmp_path / "b", SLOW))
+    assert (found[0].decision, found[0].metric) == ("worse", "throughput.per_second")
+    assert found[0].ratio == pytest.approx(0.857, abs=0.001)
+    assert exit_code(found, []) == 3
+    assert exit_code(regression(before, _result(tmp_path / "c", FAST)), []) == 0
+
+
+def test_a_secondary_metric_is_a_regression_too(tmp_path: Path) -> None:
+    found = regression(_result(tmp_path / "a", FAST), _result(tmp_path / "b", FAST, wait=30))
+    assert found[0].decision == "equivalent"
+    worse = {one.metric for one in found if one.decision == "worse"}
+    assert "checkout.wait_seconds.p99" in worse
+    assert exit_code(found, []) == 3
+
+
+def test_what_is_not_valid_decides_nothing(tmp_path: Path) -> None:
+    busy = [interval(counters={"requests": 900, "cpu": 1_000_000_000})]
+    runs = [run(tmp_path / "b", busy, round_=number) for number in range(1, 6)]
+    results = _result(tmp_path / "a", FAST), gather(runs)
+    assert invalid(*results) == ["20+0"]
+    assert exit_code(regression(*results), invalid(*results)) == 4
+
+
+def test_too_few_rounds_are_undecided(tmp_path: Path) -> None:
+    found = regression(_result(tmp_path / "a", FAST[:2]), _result(tmp_path / "b", SLOW))
+    assert found[0].further_rounds is not None
+    assert exit_code(found, []) == 5
+
+
+def test_pools_of_one_name_are_compared_and_strangers_refused(tmp_path: Path) -> None:
+    one = gather(steady(tmp_path / "a", "20+0", FAST) + steady(tmp_path / "a", "9+9", FAST))
+    two = gather(steady(tmp_path / "b", "20+0", FAST) + steady(tmp_path / "b", "8+8", FAST))
+    assert {found.pool for found in regression(one, two)} == {"20+0"}
+    other = gather(steady(tmp_path / "c", "7+7", FAST) + steady(tmp_path / "c", "8+8", FAST))
+    with pytest.raises(UsageError, match=r"no pool is in both results: 20\+0, 9\+9 before"):
+        regression(one, other)
+
+
+def test_results_under_another_load_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"load\.users is 300 in"):
+        regression(
+            _result(tmp_path / "a", FAST),
+            _result(tmp_path / "b", FAST, load={**LOAD, "users": 20}),
+        )

@@ -248,7 +248,7 @@ def diff(
     markdown: Markdown = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what became better or worse between two finished results: exit code 3 if anything did.
+    """Say what became better or worse between two results; exit code 3 if anything is worse.
 
     Example: [bold]loadtest diff reports/example reports/latest[/]
     """

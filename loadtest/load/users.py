@@ -90,6 +90,7 @@ class PoolUser(User):
         """
         if not force and self._state == LOCUST_STATE_WAITING:
             self._state = LOCUST_STATE_STOPPING
+            self._due = 0  # what its `on_stop` does is not the work that was due
             self.group.killone(self.greenlet)
             return True
         return bool(super().stop(force))

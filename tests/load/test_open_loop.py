@@ -86,6 +86,14 @@ class Careless(Working):
         raise ZeroDivisionError("on purpose")
 
 
+class Leaving(Slow):
+    """Signs out at the end."""
+
+    def on_stop(self) -> None:
+        with self.session("sign out") as session:
+            session.execute(text("SELECT 1"))
+
+
 class Scene:
     """One user of this process who follows arrivals; what was recorded and fired."""
 
@@ -149,6 +157,13 @@ def test_what_a_scenario_does_at_the_start_is_done_before_and_follows_no_schedul
     assert [fired["name"] for fired in scene.fired] == ["sign in", "work"]
     assert len(scene.recorder.schedule_lags) == 1
     assert scene.times("sign in") == pytest.approx([scene.recorder.requests[0] / 1e9])
+
+
+def test_what_a_scenario_does_at_the_end_is_not_what_was_due_next(scene: Scene) -> None:
+    scene.run(Leaving, 0, 60, tasks=1)
+
+    assert [fired["name"] for fired in scene.fired] == ["sign in", "work", "sign out"]
+    assert len(scene.recorder.schedule_lags) == 1
 
 
 def test_the_time_of_a_request_counts_from_when_it_was_due(scene: Scene) -> None:

@@ -44,14 +44,18 @@ def meets(pool: PoolSummary) -> bool | None:
 
 
 def found(objective: Objective) -> str:
-    """What was found for an objective, and how sure that is: `41.0 ms (38.0 ms to 44.0 ms)`."""
+    """What was found for an objective, and how sure that is: `41.0 ms, 95 % interval 38.0 ms …`."""
+    value, edges = in_units(objective)
+    return f"{value}, 95 % interval {' to '.join(edges)}" if edges else value
+
+
+def in_units(objective: Objective) -> tuple[str, list[str]]:
+    """The value of an objective and the edges of its interval, in the units of what it is about."""
     path = parse_objective(objective.text)[0].path
-    interval = [_number(path, edge) for edge in objective.ci95 or ()]
-    sure = f" (95 % interval {' to '.join(interval)})" if interval else ""
-    return _number(path, objective.value) + sure
+    return _number(path, objective.value), [_number(path, edge) for edge in objective.ci95 or ()]
 
 
-def words(pool: PoolSummary) -> list[str]:
+def sentences(pool: PoolSummary) -> list[str]:
     """Whether a pool keeps to each of its objectives, a sentence each."""
     lines = [f"{one.text}: {MET[one.met]} ({found(one)})." for one in pool.objectives]
     if lines and pool.rounds == 1:

@@ -8,7 +8,7 @@ from loadtest.analysis import kinds
 from loadtest.analysis.comparison import FEWEST_ROUNDS, THROUGHPUT, Comparer
 from loadtest.analysis.findings import NOTABLE_ERRORS
 from loadtest.analysis.measured import Measurements
-from loadtest.analysis.meeting import found, meets, missed, words
+from loadtest.analysis.meeting import found, meets, missed, sentences
 from loadtest.analysis.settings import arguments
 from loadtest.analysis.units import count, duration, listed, percent, plural, rate, ratio
 from loadtest.analysis.values import Comparison, PoolSummary, Summary, Verdict
@@ -111,9 +111,9 @@ def _kept(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[str]:
         return []
     said = [f"{objective.text} ({found(objective)})" for objective in chosen.objectives]
     lines = [f"It keeps to {listed(said)}."]
-    for met, verb in ((False, "do not"), (None, "may or may not")):
+    for met, words in ((False, "What does not"), (None, "What may or may not")):
         names = [pool.name for pool in candidates if meets(pool) is met]
-        lines += [f"These {verb}: {listed(names)}."] if names else []
+        lines += [f"{words}: {listed(names)}."] if names else []
     return lines
 
 
@@ -206,7 +206,7 @@ def _nothing_to_compare(
     ]
     if len(pools) == 1 and candidates:
         alone = "One pool alone says nothing about others: compare it with some."
-        return [*lines, *words(candidates[0]), alone]
+        return [*lines, *sentences(candidates[0]), alone]
     if len(pools) > 1:
         lines.append(
             f"Nothing can be recommended: {count(len(candidates))} of "

@@ -37,7 +37,7 @@ def row(comparison: Comparison) -> tuple[str, ...]:
     return (
         comparison.pool,
         comparison.baseline,
-        metric(comparison.metric) + (" (decides)" if comparison.role == "primary" else ""),
+        metric(comparison.metric) + (" (primary)" if comparison.role == "primary" else ""),
         units.ratio(comparison.ratio),
         " to ".join(interval) or units.NOTHING,
         decided(comparison),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from loadtest.analysis.meeting import MET, found
+from loadtest.analysis.meeting import MET, in_units
 from loadtest.analysis.settings import default, spelled_out
 from loadtest.analysis.units import NOTHING, at_least, count, duration, level, percent, rate
 from loadtest.analysis.values import Durations, PoolSummary, Summary
@@ -125,8 +125,8 @@ def _objectives(summary: Summary) -> tuple[Line, ...]:
     return tuple(
         Line(
             each[0].text,
-            tuple(MET[objective.met] for objective in each),
-            tuple(found(objective) for objective in each),
+            tuple(f"{in_units(one)[0]}, {MET[one.met]}" for one in each),
+            tuple(" – ".join(in_units(one)[1]) for one in each),
         )
         for each in zip(*(pool.objectives for pool in summary.pools), strict=True)
     )

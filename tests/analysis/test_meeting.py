@@ -64,7 +64,7 @@ def test_only_a_pool_that_keeps_to_it_is_recommended(tmp_path: Path) -> None:
     summary = summarize_runs(runs, {"objective": "checkout.wait_seconds.p95 <= 50ms"})
     assert summary.verdict.recommended == "60+0"
     assert "It keeps to checkout.wait_seconds.p95 <= 50ms (20." in summary.verdict.text
-    assert "These do not: 20+0." in summary.verdict.text
+    assert "What does not: 20+0." in summary.verdict.text
     assert summary.comparisons[0].metric == "checkout.wait_seconds.p95"
     assert exit_code(summary) == 0
     assert summarize_runs(runs).verdict.recommended == "20+0"
@@ -75,7 +75,7 @@ def test_an_objective_that_all_miss(tmp_path: Path) -> None:
     summary = summarize_runs(runs, {"objective": "throughput.per_second >= 900"})
     assert summary.verdict.recommended is None
     assert summary.verdict.text.startswith("None of the pools meets throughput.per_second >= 900.")
-    assert "With 20+0 throughput.per_second is 699 (95 % interval 69" in summary.verdict.text
+    assert "With 20+0 throughput.per_second is 699, 95 % interval 69" in summary.verdict.text
     assert exit_code(summary) == 3
 
 

@@ -155,9 +155,9 @@ def test_one_round_has_no_interval_to_explain(tmp_path: Path, text: str) -> None
     render([tmp_path], tmp_path)
     one = (tmp_path / "report.html").read_text()
     assert "300 users · 1 round of 5 s · " in one
-    assert "stands its 95" not in one
+    assert "Small numbers" not in one
     assert "95 % interval" not in one.replace("\xa0", " ")
-    assert "stands its 95" in text
+    assert "Small numbers are 95" in text
 
 
 def test_what_the_server_and_the_load_were_told_has_units(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ def test_the_verdict_its_line_and_the_tables(tmp_path: Path) -> None:
     text = markdown(summarize_runs(runs, {"objective": "errors.rate <= 1%"}))
     assert text.startswith("## hot-row\n\n**Keep 20+0 (pool_size=20, max_overflow=0): 699 requests")
     assert "```python\nengine = create_engine(url, pool_size=20, max_overflow=0)\n```" in text
-    assert "| 20+0 | errors.rate &lt;= 1% | 0 % (95 % interval 0 % to 0 %) | met |" in text
+    assert "| 20+0 | errors.rate &lt;= 1% | 0 %, 95 % interval 0 % to 0 % | met |" in text
     assert "| 5+10 | 20+0 | throughput | 0.43 |" in text
-    assert "| 5+10 | 20+0 | failed requests (decides) | 1.00 |" in text
+    assert "| 5+10 | 20+0 | failed requests (primary) | 1.00 |" in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in tables} == {5, 7, 9}
 

@@ -38,6 +38,8 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
         return Verdict(recommended=None, text="\n".join(missed(candidates)))
     best = max(able, key=_throughput)
     rivals = {p.name: compare.one(p.name, best.name, THROUGHPUT) for p in able if p is not best}
+    if any(rival.rounds < FEWEST_ROUNDS for rival in rivals.values()):
+        return Verdict(recommended=None, text="\n".join(_cannot_tell(candidates)))
     tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
     baseline = measurements.baseline
     chosen = min(tied, key=lambda p: (_peak(p), p.name != baseline, -_throughput(p)))
@@ -234,7 +236,7 @@ def _cannot_tell(candidates: Sequence[PoolSummary]) -> list[str]:
     ranked = sorted(candidates, key=lambda pool: -_throughput(pool))
     reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
     return [
-        f"Nothing can be recommended: without {FEWEST_ROUNDS} rounds of each pool, noise cannot be "
+        f"Nothing can be recommended: without {FEWEST_ROUNDS} rounds of all pools together, noise cannot be "
         "told from difference.",
         f"Requests per second in what there is: {listed(reached)}. Repeat with "
         f"--rounds {FEWEST_ROUNDS}, or --rounds auto for as many as it takes.",

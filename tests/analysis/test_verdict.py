@@ -91,9 +91,16 @@ def test_fewer_than_five_rounds_tell_nothing_apart(tmp_path: Path, rounds: int) 
     runs = steady(tmp_path, "20+0", [700] * rounds) + steady(tmp_path, "5+10", [300] * rounds)
     summary = summarize_runs(runs)
     assert summary.verdict.recommended is None
-    assert "without 5 rounds of each pool, noise cannot be told" in summary.verdict.text
+    assert "without 5 rounds of all pools together, noise cannot be told" in summary.verdict.text
     assert "20+0 700 and 5+10 300" in summary.verdict.text
     assert "Repeat with --rounds 5, or --rounds auto" in summary.verdict.text
+    assert exit_code(summary) == 5
+
+
+def test_rounds_that_were_not_run_together_tell_nothing_apart(tmp_path: Path) -> None:
+    runs = steady(tmp_path / "a", "20+0", _five(700)) + steady(tmp_path / "b", "5+10", _five(300))
+    summary = summarize_runs(runs)
+    assert summary.verdict.recommended is None
     assert exit_code(summary) == 5
 
 

@@ -23,23 +23,13 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     needs no more than any. Without five rounds of each there is no answer, and none where no
     request succeeded.
     """
-    ended = [pool for pool in pools if pool.errors.rate is not None]
-    if ended and all(pool.errors.rate == 1 for pool in ended):
-        return Verdict(recommended=None, text="\n".join(_all_failed(measurements, ended)))
     candidates = [pool for pool in pools if pool.valid]
-    if len(candidates) < 2:
-        return Verdict(recommended=None, text="\n".join(_nothing_to_compare(pools, candidates)))
-    if not max(map(_throughput, candidates)):
-        return Verdict(recommended=None, text="\n".join(_all_failed(measurements, candidates)))
-    if min(pool.rounds for pool in candidates) < FEWEST_ROUNDS:
-        return Verdict(recommended=None, text="\n".join(_cannot_tell(candidates)))
+    lines = _why_none(measurements, pools, candidates, compare)
+    if lines:
+        return Verdict(recommended=None, text="\n".join(lines))
     able = [pool for pool in candidates if meets(pool)]
-    if not able:
-        return Verdict(recommended=None, text="\n".join(missed(candidates)))
     best = max(able, key=_throughput)
     rivals = {p.name: compare.one(p.name, best.name, THROUGHPUT) for p in able if p is not best}
-    if any(rival.rounds < FEWEST_ROUNDS for rival in rivals.values()):
-        return Verdict(recommended=None, text="\n".join(_cannot_tell(candidates)))
     tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
     baseline = measurements.baseline
     chosen = min(tied, key=lambda p: (_peak(p), p.name != baseline, -_throughput(p)))
@@ -51,6 +41,26 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
         *_caveats(chosen, pools),
     ]
     return Verdict(recommended=chosen.name, text="\n".join(lines))
+
+
+def _why_none(
+    measurements: Measurements,
+    pools: Sequence[PoolSummary],
+    candidates: Sequence[PoolSummary],
+    compare: Comparer,
+) -> list[str]:
+    """Why nothing can be recommended; empty if something can."""
+    ended = [pool for pool in pools if pool.errors.rate is not None]
+    if ended and all(pool.errors.rate == 1 for pool in ended):
+        return _all_failed(measurements, ended)
+    if len(candidates) < 2:
+        return _nothing_to_compare(pools, candidates)
+    if not max(map(_throughput, candidates)):
+        return _all_failed(measurements, candidates)
+    together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
+    if len(together) < FEWEST_ROUNDS:
+        return _cannot_tell(candidates)
+    return [] if any(meets(pool) for pool in candidates) else missed(candidates)
 
 
 def exit_code(summary: Summary) -> int:
@@ -236,8 +246,8 @@ def _cannot_tell(candidates: Sequence[PoolSummary]) -> list[str]:
     ranked = sorted(candidates, key=lambda pool: -_throughput(pool))
     reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
     return [
-        f"Nothing can be recommended: without {FEWEST_ROUNDS} rounds of all pools together, noise cannot be "
-        "told from difference.",
+        f"Nothing can be recommended: without {FEWEST_ROUNDS} rounds of all pools together, noise "
+        "cannot be told from difference.",
         f"Requests per second in what there is: {listed(reached)}. Repeat with "
         f"--rounds {FEWEST_ROUNDS}, or --rounds auto for as many as it takes.",
     ]

@@ -197,6 +197,9 @@ def _caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
     lines = []
     if (chosen.errors.rate or 0) > NOTABLE_ERRORS:
         lines.append(f"Even so {percent(chosen.errors.rate)} of its requests failed.")
+    largest = max(_peak(pool) for pool in pools if pool.valid)
+    if _peak(chosen) == largest and any(f.code == "pool_bound" for f in chosen.findings):
+        lines.append("Its connections are still the bottleneck: a larger pool may do more.")
     return lines + _left_out(pools)
 
 

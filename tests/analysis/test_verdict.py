@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.analysis.verdict import exit_code
+from loadtest.analysis.comparison import Comparer
+from loadtest.analysis.measured import gather
+from loadtest.analysis.numbers import by_round
+from loadtest.analysis.summary import summarize, summarize_runs
+from loadtest.analysis.values import Finding
+from loadtest.analysis.verdict import exit_code, verdict
 from loadtest.results import Run
 from tests.analysis.builders import SECOND, interval, run, steady
 
@@ -166,3 +170,20 @@ def test_errors_of_the_recommended_pool_are_told(tmp_path: Path) -> None:
         *steady(tmp_path, "5+10", _five(300)),
     ]
     assert "Even so 9.1 % of its requests failed." in summarize_runs(runs).verdict.text
+
+
+@pytest.mark.parametrize(("name", "said"), [("20+0", True), ("5+0", False)])
+def test_the_largest_pool_may_still_be_too_small(tmp_path: Path, name: str, said: bool) -> None:
+    runs = [
+        *steady(tmp_path, "20+0", _five(700), peak=20),
+        *steady(tmp_path, "5+0", _five(300), peak=5),
+    ]
+    measured = gather(runs)
+    bound = Finding(code="pool_bound", severity="warning", message="too small")
+    pools = [
+        pool.model_copy(update={"findings": (bound,) if pool.name == name else ()})
+        for pool in summarize(measured).pools
+    ]
+    compare = Comparer({pool.name: by_round(pool) for pool in measured.pools})
+    text = verdict(measured, pools, compare).text
+    assert ("a larger pool may do more" in text) == said

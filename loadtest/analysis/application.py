@@ -23,9 +23,9 @@ def leak(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="leak",
             severity="error",
-            message=f"{plural(total, 'connection')} {'was' if total == 1 else 'were'} still held "
-            f"by tasks that had ended: {_by_task(kept)}. Whoever takes a connection or session "
-            "has to give it back: open it in a `with` block, or call `remove()`.",
+            message=f"{plural(total, 'connection')}{_over(pool)} {'was' if total == 1 else 'were'} "
+            f"still held by tasks that had ended: {_by_task(kept)}. Whoever takes a connection or "
+            "session has to give it back: open it in a `with` block, or call `remove()`.",
             evidence={"kept": kept},
         )
 
@@ -125,6 +125,12 @@ def _seconds_asleep(round_: Round, limit: int) -> int:
         and interval.gauges["checked_out"].last < limit
         for interval in round_.run.measured()
     )
+
+
+def _over(pool: PoolRuns) -> str:
+    """That a number is the sum of several rounds, if it is: it may exceed the pool's size."""
+    rounds = len(pool.rounds)
+    return f" (in {rounds} rounds together)" if rounds > 1 else ""
 
 
 def _by_task(counts: Mapping[str, int]) -> str:

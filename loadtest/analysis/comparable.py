@@ -36,10 +36,15 @@ def _circumstances(header: Mapping[str, Any]) -> dict[str, Any]:
         "server version": server.get("version"),
         "processors": header.get("host", {}).get("cpus"),
         **_named("option", scenario.get("options", {})),
-        **_named("load", header.get("load", {})),
+        **_named("load", _asked_for(header.get("load", {}))),
         **_named("server", server.get("variables", {})),
     }
     return {name: value for name, value in facts.items() if name not in _MAY_DIFFER}
+
+
+def _asked_for(load: Mapping[str, Any]) -> dict[str, Any]:
+    """A load without what it does not do: an older result does not name what came later."""
+    return {n: value for n, value in load.items() if value is not False and value not in (None, [])}
 
 
 def _named(before: str, facts: Mapping[str, Any]) -> dict[str, Any]:

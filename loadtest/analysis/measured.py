@@ -194,6 +194,11 @@ class PoolRuns:
         return reduce(Interval.beside, (r.together for r in self.rounds), nothing).tasks
 
     @property
+    def kept(self) -> float:
+        """The connections that ended tasks still held at the end of a round, on average."""
+        return sum(use.kept for use in self.tasks.values()) / max(len(self.rounds), 1)
+
+    @property
     def model(self) -> str:
         """What its users were: greenlets or threads."""
         return str(self.header.get("load", {}).get("model", GREENLETS))

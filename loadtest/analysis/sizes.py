@@ -14,6 +14,7 @@ from loadtest.interval import Interval
 
 CHURN = 3.0
 UNUSED = 1.5
+MOST = 0.5
 
 
 def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
@@ -96,23 +97,23 @@ def opened_in_vain(pool: PoolRuns) -> Iterator[Finding]:
     """Connections opened in overflow for a burst that those there would have served sooner.
 
     A burst's work is its checkouts times the usual hold (the median: in the burst itself holds are
-    longer, since all run at once), shared by the connections that were open before. Where this is
-    less than one connect takes, nobody would have waited as long as those who connected. (After
-    HikariCP's wiki, "Welcome to the Jungle".)
+    longer, since all run at once), shared by the connections that were open before and not in use
+    all the time, by slow work or for ever. Where this is less than one connect takes, nobody would
+    have waited as long as those who connected. (After HikariCP's wiki, "Welcome to the Jungle".)
     """
     usual = describe(pool.times("hold")).p50 or 0.0
     parts = [i for round_ in pool.rounds for i in round_.run.measured()]
     bursts = [part for part in parts if _wait(part, usual) < _connect(part)]
-    if not bursts:
-        return
+    if sum(map(_overflowed, bursts)) <= MOST * sum(map(_overflowed, parts)):
+        return  # most of the overflow was needed: less of it would harm
     worst = max(bursts, key=_overflowed)
-    wait, there = _wait(worst, usual), worst.gauges["open"].min
+    wait, there = _wait(worst, usual), _there(worst)
     yield Finding(
         code="opened_in_vain",
         severity="warning",
         message=f"{count(sum(map(_overflowed, bursts)))} connections were opened in overflow that "
         f"nobody needed: in one second {count(_overflowed(worst))}, each in "
-        f"{duration(_connect(worst))}, where the {count(there)} that were there would have served "
+        f"{duration(_connect(worst))}, where the {count(there)} that were free would have served "
         f"all {count(worst.counters['checkouts'])} checkouts within {duration(wait)}. Whoever "
         "waits in the queue is served sooner here than who connects: lower max_overflow.",
         evidence={
@@ -136,5 +137,12 @@ def _connect(part: Interval) -> float:
 
 def _wait(part: Interval, hold: float) -> float:
     """How long (s) the last one would have waited for one of the connections that were there."""
-    there = part.gauges["open"].min if "open" in part.gauges else 0
+    there = _there(part)
     return part.counters["checkouts"] * hold / there if there else math.inf
+
+
+def _there(part: Interval) -> int:
+    """The connections that were open all the time and at its quietest moment not in use."""
+    if not {"open", "in_use"} <= part.gauges.keys():
+        return 0
+    return max(0, part.gauges["open"].min - part.gauges["in_use"].min)

@@ -16,6 +16,7 @@ from loadtest.analysis import kinds, units
 from loadtest.analysis.comparison import MARGIN
 from loadtest.analysis.settings import create_engine
 from loadtest.analysis.values import Finding, Summary
+from loadtest.loads import Fault, Stage
 from loadtest.report import compared, stages
 from loadtest.report.figures.drawing import Drawing
 from loadtest.report.figures.svg import pool_variables
@@ -91,6 +92,7 @@ def _circumstances(summary: Summary) -> Iterator[str]:
         yield units.plural(processes, "process", "processes")
     if load.get("model", "greenlets") != "greenlets":
         yield "with " + " and ".join(load["model"].split(","))
+    yield from map(str, _faults(summary))
     rounds = max((pool.rounds for pool in summary.pools), default=0)
     lasting = load.get("duration")
     of = f" of {units.round_duration(float(lasting))}" if lasting else ""
@@ -101,6 +103,13 @@ def _circumstances(summary: Summary) -> Iterator[str]:
     started = summary.environment.get("started")
     if started:
         yield time.strftime("%-d %B %Y, %H:%M UTC", time.gmtime(started))
+
+
+def _faults(summary: Summary) -> list[Fault]:
+    """What broke, as the experiment says, or else the first run."""
+    experiment = summary.experiment
+    told = experiment.get("fault") or experiment.get("load", {}).get("faults") or ()
+    return [Fault(**fault) for fault in told]
 
 
 def _findings(summary: Summary) -> list[tuple[str, Finding]]:
@@ -171,10 +180,20 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     if experiment.get("application"):
         yield "application", str(experiment["application"])
     yield "scenario", _pretty(experiment.get("scenario", ""))
+    yield from ((n, _with_unit(n, v)) for n, v in _asked(summary).items() if v is not None)
+
+
+def _asked(summary: Summary) -> dict[str, Any]:
+    """The load and the scenario's options; stages and faults as the command line has them."""
+    experiment = summary.experiment
     said = {**experiment.get("load", {}), **experiment.get("options", {})}
+    # An experiment calls them `stage`, a run's file `stages`.
+    stages_ = [Stage(**stage) for stage in [*said.pop("stage", ()), *said.pop("stages", ())]]
+    said["stages"] = ", ".join(map(str, stages_)) or None
+    said["faults"] = ", ".join(map(str, _faults(summary))) or None
     if experiment.get("seed") is not None:
         said["seed"] = experiment["seed"]
-    yield from ((name, _with_unit(name, v)) for name, v in said.items() if v is not None)
+    return said
 
 
 def _with_unit(name: str, value: Any) -> str:

@@ -34,6 +34,15 @@ def test_runs_that_differ_in_more_than_their_pool_are_refused(
     assert str(tmp_path) in str(caught.value)
 
 
+def test_a_result_from_before_an_option_is_one_that_did_not_use_it(tmp_path: Path) -> None:
+    later = {**LOAD, "stages": [], "faults": [], "prefill": False}
+    runs = steady(tmp_path, "20+0", [100]) + steady(tmp_path, "5+10", [100], load=later)
+    assert len(gather(runs).pools) == 2
+    broken = {**LOAD, "faults": [{"kind": "freeze", "at": 1.0, "length": 1.0}]}
+    with pytest.raises(UsageError, match=r"load\.faults is None in"):
+        gather(runs + steady(tmp_path, "9+9", [100], load=broken))
+
+
 def test_every_difference_is_named_once(tmp_path: Path) -> None:
     load = {**LOAD, "users": 100, "duration": 9.0}
     runs = steady(tmp_path, "20+0", [100]) + steady(tmp_path, "5+10", [100, 100], load=load)

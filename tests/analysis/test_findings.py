@@ -7,7 +7,7 @@ import pytest
 from loadtest.analysis.measured import gather
 from loadtest.analysis.summary import summarize_pool, summarize_runs
 from loadtest.analysis.values import Finding, PoolSummary
-from loadtest.interval import Gauge
+from loadtest.interval import Gauge, Interval, TaskUse
 from loadtest.results import Run
 from tests.analysis.builders import SECOND, interval, run, steady
 
@@ -108,6 +108,43 @@ def test_connections_opened_again_and_again_are_churn(tmp_path: Path) -> None:
     )
     recycled = {"requests": 900, "opened": 460, "closed.recycle": 455}
     assert not _found(run(tmp_path, [interval(counters=recycled, gauges=gauges)], "5+10"))
+
+
+def _burst(opened: int, *, idle: int, connect: int = 150) -> Interval:
+    """A second with 60 checkouts of 2 ms and ten connections, so many of them not in use before."""
+    counters = {"requests": 60, "checkouts": 60, "checkouts.overflow": opened, "opened": opened}
+    one = interval(counters=counters, hold=[2] * 60, connect=[connect] * opened)
+    one.gauges["open"] = Gauge(10 * SECOND, 10, 10 + opened, 10)
+    one.gauges["in_use"] = Gauge(10 * SECOND, 10 - idle, 10 + opened, 10)
+    return one
+
+
+def test_overflow_that_idle_connections_would_have_outrun_is_opened_in_vain(tmp_path: Path) -> None:
+    evidence = _found(run(tmp_path, [_burst(40, idle=5)]))["opened_in_vain"].evidence
+    assert (evidence["opened"], evidence["needed"]) == (40, 5)
+    assert evidence["served_in"] == pytest.approx(60 * 0.002 / 5, rel=0.01)
+
+
+def test_connections_that_are_lost_or_busy_would_not_have_served_a_burst(tmp_path: Path) -> None:
+    assert "opened_in_vain" not in _found(run(tmp_path, [_burst(40, idle=0)]))
+
+
+def test_overflow_of_which_most_was_needed_is_not_in_vain(tmp_path: Path) -> None:
+    needed = _burst(40, idle=1, connect=20)  # the one that was idle would have taken 120 ms
+    found = _found(run(tmp_path, [_burst(30, idle=5), needed]))
+    assert "opened_in_vain" not in found
+
+
+@pytest.mark.parametrize(("kept", "bound"), [(0, True), (14, False)])
+def test_a_pool_that_was_lost_to_a_leak_is_not_said_to_be_too_small(
+    tmp_path: Path, kept: int, bound: bool
+) -> None:
+    gauges = {"open": 15, "in_use": 15, "waiting": 18}
+    one = interval(counters={"requests": 60, "checkouts": 60}, gauges=gauges)
+    one.tasks["pay"] = TaskUse(holds=60, kept=kept)
+    server = interval(process="server", counters={"row_lock_time": 0, "cpu": 1})
+    findings = _found(run(tmp_path, [one, server], "5+10"))
+    assert ("pool_bound" in findings) == bound
 
 
 def test_connections_that_were_never_needed_are_told(tmp_path: Path) -> None:

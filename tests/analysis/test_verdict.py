@@ -10,6 +10,7 @@ from loadtest.analysis.numbers import by_round
 from loadtest.analysis.summary import summarize, summarize_runs
 from loadtest.analysis.values import Finding
 from loadtest.analysis.verdict import exit_code, verdict
+from loadtest.interval import TaskUse
 from loadtest.results import Run
 from tests.analysis.builders import SECOND, interval, run, steady
 
@@ -169,7 +170,7 @@ def test_errors_of_the_recommended_pool_are_told(tmp_path: Path) -> None:
         *steady(tmp_path, "20+0", _five(700), failures=70),
         *steady(tmp_path, "5+10", _five(300)),
     ]
-    assert "Even so 9.1 % of its requests failed." in summarize_runs(runs).verdict.text
+    assert "Even with 20+0 9.1 % of requests failed." in summarize_runs(runs).verdict.text
 
 
 @pytest.mark.parametrize(("name", "said"), [("20+0", True), ("5+0", False)])
@@ -187,3 +188,73 @@ def test_the_largest_pool_may_still_be_too_small(tmp_path: Path, name: str, said
     compare = Comparer({pool.name: by_round(pool) for pool in measured.pools})
     text = verdict(measured, pools, compare).text
     assert ("a larger pool may do more" in text) == said
+
+
+def test_of_equals_those_that_fail_more_are_told(tmp_path: Path) -> None:
+    runs = [
+        *steady(tmp_path, "20+0", _five(700), peak=20, started=1),
+        *steady(tmp_path, "lifo:20+1", _five(700), peak=21, failures=7, started=2),
+    ]
+    text = summarize_runs(runs).verdict.text
+    assert "lifo (700 per second with 21 connections; 1.0 % of requests failed)" in text
+
+
+def _losing(folder: Path, pool: str, requests: int, peak: int, kept: int) -> list[Run]:
+    """Five rounds at whose ends tasks that are over hold so many connections of the pool."""
+    rounds = []
+    for number, around in enumerate(_five(requests), start=1):
+        one = interval(counters={"requests": around}, gauges={"open": peak, "in_use": peak})
+        one.tasks["pay"] = TaskUse(holds=around, kept=kept)
+        rounds.append(run(folder, [one], pool, number))
+    return rounds
+
+
+def test_no_size_is_recommended_against_a_leak(tmp_path: Path) -> None:
+    leaking = _losing(tmp_path, "5+10", 100, 15, 14) + _losing(tmp_path, "20+40", 265, 60, 59)
+    summary = summarize_runs(leaking)
+    assert summary.verdict.recommended is None
+    assert summary.verdict.text.startswith("No pool can be recommended before the leak is repaired")
+    assert "20+40 265 (it lost 59 of 60 connections) and 5+10 1" in summary.verdict.text
+    assert exit_code(summary) == 5
+    assert "295 connections (in 5 rounds together) were still held" in " ".join(
+        finding.message for finding in summary.pool("20+40").findings
+    )
+
+
+def test_a_few_lost_connections_leave_a_recommendation(tmp_path: Path) -> None:
+    runs = _losing(tmp_path, "5+10", 100, 15, 1) + _losing(tmp_path, "20+40", 265, 60, 1)
+    assert summarize_runs(runs).verdict.recommended == "20+40"
+
+
+def _arriving(folder: Path, pool: str, peak: int, request: int) -> list[Run]:
+    """Five rounds of an open loop with about so many milliseconds for each request."""
+    counters = {"requests": 300, "arrivals": 300, "checkouts": 300}
+    gauges = {"open": peak, "in_use": peak}
+    return [
+        run(
+            folder, [interval(counters=counters, gauges=gauges, request=[time] * 300)], pool, number
+        )
+        for number, time in enumerate(_five(request), start=1)
+    ]
+
+
+def test_of_pools_that_do_all_that_arrives_a_slow_one_is_not_recommended(tmp_path: Path) -> None:
+    runs = [
+        *_arriving(tmp_path, "5+45", 50, 240),
+        *_arriving(tmp_path, "4+0", 4, 1000),
+        *_arriving(tmp_path, "5+0", 5, 50),
+        *_arriving(tmp_path, "50+0", 50, 50),
+    ]
+    verdict = summarize_runs(runs).verdict
+    assert verdict.recommended == "5+0"
+    assert verdict.text.splitlines()[-1] == (
+        "As much work, but slower than the p95 of 51.0 ms of a request: 5+45 (245 ms) and 4+0 "
+        "(1.02 s)."
+    )
+
+
+def test_where_an_objective_is_met_fewer_connections_may_be_slower(tmp_path: Path) -> None:
+    runs = _arriving(tmp_path, "5+0", 5, 100) + _arriving(tmp_path, "50+0", 50, 50)
+    asked = {"objective": "request_seconds.p95 <= 200ms"}
+    assert summarize_runs(runs).verdict.recommended == "50+0"
+    assert summarize_runs(runs, asked).verdict.recommended == "5+0"

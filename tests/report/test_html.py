@@ -178,6 +178,26 @@ def test_what_the_server_and_the_load_were_told_has_units(tmp_path: Path) -> Non
     assert (facts["thread_cache_size"], facts["max_connections"]) == ("151", "4000")
 
 
+def test_stages_and_what_broke_are_told_as_the_command_line_has_them(tmp_path: Path) -> None:
+    rising = {"name": "rush", "duration": 5.0, "arrival_rate": 50.0, "to": 300.0, "at_once": 9}
+    faults = [
+        {"kind": "freeze", "at": 4.0, "length": 2.0, "delay": None},
+        {"kind": "connect-delay", "at": 0.0, "length": None, "delay": 0.15},
+    ]
+    run(tmp_path, [interval()], load={"duration": 5.0, "stages": [rising], "faults": faults})
+    render([tmp_path], tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+    assert facts["stages"] == "rush=5s:50-300/s+9"
+    assert facts["faults"] == "freeze@4s+2s, connect-delay:0.15s"
+    assert " · freeze@4s+2s · connect-delay:0.15s · 1 round of 5 s · " in page
+
+
+def test_what_a_load_does_without_is_not_told(text: str) -> None:
+    assert "300 users · 5 rounds of 5 s each · 10.11" in text
+    assert not {"stage", "stages", "faults"} & set(re.findall(r"<dt>(.*?)</dt>", text))
+
+
 def test_settings_beyond_the_sizes_are_shown_where_they_differ(tmp_path: Path) -> None:
     steady(tmp_path, "a:pool_size=20,pool_timeout=2", [700], started=1)
     steady(tmp_path, "b:20+10", [701], started=2)

@@ -108,6 +108,17 @@ def test_workers_are_what_the_master_is_and_there_can_be_many() -> None:
     assert not {"container_name", "hostname", "ports", "volumes"} & worker.keys()
 
 
+def test_make_up_starts_as_many_workers_as_asked_for() -> None:
+    command = ["make", "--dry-run", "up", "WORKERS=3"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert "docker compose up --build --scale worker=3" in shown
+
+
+def test_passwords_in_a_file_for_compose_are_not_committed() -> None:
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
 def test_three_thousand_connections_find_room() -> None:
     for name in ("mariadb", "master", "worker"):
         assert services()[name]["ulimits"]["nofile"]["hard"] > 2 * 3000

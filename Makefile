@@ -1,5 +1,6 @@
 PYTHON ?= python3
 VENV := .venv
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench up clean python packages-run packages-test
@@ -23,9 +24,9 @@ lint: $(VENV)/.test ## ruff and mypy
 bench: $(VENV)/.test ## what the tool itself costs, into reports/bench.json
 	$(VENV)/bin/python -m benchmarks
 
-up: ## MariaDB, Locust and Prometheus in containers
+up: ## MariaDB, Locust (WORKERS=2), Prometheus and Grafana in containers
 	@mkdir -p reports
-	LOADTEST_USER="$$(id -u):$$(id -g)" docker compose up --build
+	LOADTEST_USER="$$(id -u):$$(id -g)" docker compose up --build --scale worker=$(WORKERS)
 
 clean: ## remove what was installed and cached; reports stay
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -9,7 +9,6 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import URL
 
-from tests.conftest import ROOT
 from tests.processes import fetch, free_port, locust_command, running
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.database]
@@ -87,15 +86,3 @@ def test_promtool_complains_of_one_name_only_while_it_runs(
 
     complaints = (checked.stdout + checked.stderr).splitlines()
     assert [line.split()[0] for line in complaints if line] == ["db_client_connection_count"]
-
-
-def test_the_configuration_that_is_shipped_is_one(program: Callable[[str], str]) -> None:
-    checked = subprocess.run(
-        [program("promtool"), "check", "config", "deploy/prometheus.yml"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from loadtest import __version__
+from loadtest import __version__, cli_capacity
 from loadtest.cli_options import (
     ArrivalRate,
     Arrivals,
@@ -266,6 +266,9 @@ def diff(
     else:
         print_comparisons(found, not_valid, standard_output())
     raise typer.Exit(exit_code(found, not_valid))
+
+
+app.command()(cli_capacity.capacity)
 
 
 def _print_plan(experiment: Experiment) -> None:

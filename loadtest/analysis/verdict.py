@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from loadtest.analysis import kinds
 from loadtest.analysis.comparison import FEWEST_ROUNDS, THROUGHPUT, Comparer
+from loadtest.analysis.costs import costs, not_covered
 from loadtest.analysis.findings import NOTABLE_ERRORS
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.meeting import found, meets, missed, words
@@ -47,6 +48,7 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
         *_ties(chosen, tied, rivals),
         *_worst(chosen, tied, candidates),
         *_caveats(chosen, pools),
+        *_prices(chosen, measurements),
     ]
     return Verdict(recommended=chosen.name, text="\n".join(lines))
 
@@ -186,6 +188,12 @@ def _caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
     if (chosen.errors.rate or 0) > NOTABLE_ERRORS:
         lines.append(f"Even so {percent(chosen.errors.rate)} of its requests failed.")
     return lines + _left_out(pools)
+
+
+def _prices(chosen: PoolSummary, measurements: Measurements) -> list[str]:
+    """What its settings cost, and what all this says nothing about."""
+    runs = next(pool for pool in measurements.pools if pool.name == chosen.name)
+    return [*(cost.text for cost in costs(runs)), not_covered(measurements, runs)]
 
 
 def _left_out(pools: Sequence[PoolSummary]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from loadtest import __version__
+from loadtest import __version__, cli_capacity
 from loadtest.cli_options import (
     ArrivalRate,
     Arrivals,
@@ -48,7 +48,6 @@ from loadtest.results import folder_of
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 INTERRUPTED = 130  # as a shell has it
 OWN_POOL = "5+10"
-WIDE = 1000  # columns of a file or a pipe: whoever reads it there breaks the lines
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -253,6 +252,7 @@ def diff(
     Example: [bold]loadtest diff reports/example reports/latest[/]
     """
     from loadtest.analysis.regression import exit_code, invalid, regression
+    from loadtest.report.console import standard_output
     from loadtest.report.markdown import comparisons, write
     from loadtest.report.render import read
     from loadtest.report.terminal import print_comparisons
@@ -264,8 +264,11 @@ def diff(
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
     else:
-        print_comparisons(found, not_valid, _console())
+        print_comparisons(found, not_valid, standard_output())
     raise typer.Exit(exit_code(found, not_valid))
+
+
+app.command()(cli_capacity.capacity)
 
 
 def _print_plan(experiment: Experiment) -> None:
@@ -308,6 +311,7 @@ def _conduct(experiment: Experiment, database_url: str, results: Path, output: O
 
 def _tell(summary: Any, folder: Path, output: Output, *, table: bool = True) -> None:
     """Give the answer in the way that was asked for."""
+    from loadtest.report.console import standard_output
     from loadtest.report.markdown import markdown, write
     from loadtest.report.terminal import print_summary
 
@@ -317,16 +321,9 @@ def _tell(summary: Any, folder: Path, output: Output, *, table: bool = True) -> 
         typer.echo(json.dumps(summary.to_json(), indent=2))
     if output.as_json or not table:
         return
-    console = _console()
+    console = standard_output()
     print_summary(summary, console)
     console.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
-
-
-def _console() -> Console:
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDE
-    return console
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ def by_model(measurements: Measurements) -> dict[str, Measurements]:
     ran = dict.fromkeys(pool.model for pool in measurements.pools if pool.runs)
     if len(ran) < 2:
         return {"": measurements}
-    return {model: _of_model(measurements, model) for model in ran}
+    every = replace(measurements, experiment={**measurements.experiment, "models": tuple(ran)})
+    return {model: _of_model(every, model) for model in ran}
 
 
 def verdicts(

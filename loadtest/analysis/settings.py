@@ -59,6 +59,15 @@ def most_connections(settings: Mapping[str, Any]) -> int | None:
     return int(size) + int(overflow)
 
 
+def kept_connections(settings: Mapping[str, Any]) -> int | None:
+    """The most connections that one process keeps when they are given back; None without limit."""
+    if settings.get("poolclass") in ("StaticPool", "AssertionPool"):
+        return 1
+    if settings.get("poolclass") == "NullPool":
+        return 0
+    return int(settings.get("pool_size", 5)) or None
+
+
 def multiplied(settings: Mapping[str, Any], processes: int) -> str:
     """What the pools of several processes come to: `4 processes × (20 + 10) = up to 120`."""
     many = f"{processes} {'process' if processes == 1 else 'processes'}"

@@ -1,20 +1,26 @@
-"""Which pool to use, if the runs can tell, in plain words."""
+"""Which pool to use, if the runs can tell."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from loadtest.analysis import kinds
+from loadtest.analysis.advice import (
+    advice,
+    caveats,
+    kept,
+    peak,
+    prices,
+    slower,
+    throughput,
+    ties,
+    worst,
+)
 from loadtest.analysis.comparison import FEWEST_ROUNDS, REQUEST, THROUGHPUT, Comparer
-from loadtest.analysis.findings import NOTABLE_ERRORS
 from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.measured import Measurements
-from loadtest.analysis.meeting import found, meets, missed, sentences
-from loadtest.analysis.settings import arguments
-from loadtest.analysis.units import count, duration, listed, percent, plural, rate, ratio
+from loadtest.analysis.meeting import meets, missed
+from loadtest.analysis.undecided import all_failed, cannot_tell, nothing_to_compare
 from loadtest.analysis.values import Comparison, PoolSummary, Summary, Verdict
-
-SOME_ERRORS = 0.001
 
 
 def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: Comparer) -> Verdict:
@@ -31,29 +37,33 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     if lines:
         return Verdict(recommended=None, text="\n".join(lines))
     able = [pool for pool in candidates if meets(pool)]
-    return _chosen(measurements.baseline, pools, able, compare)
+    return _chosen(measurements, pools, able, compare)
 
 
 def _chosen(
-    baseline: str, pools: Sequence[PoolSummary], able: Sequence[PoolSummary], compare: Comparer
+    measurements: Measurements,
+    pools: Sequence[PoolSummary],
+    able: Sequence[PoolSummary],
+    compare: Comparer,
 ) -> Verdict:
     """One of those that may be recommended, unless leaks decided."""
-    candidates = [pool for pool in pools if pool.valid]
-    best = max(able, key=_throughput)
+    baseline, candidates = measurements.baseline, [pool for pool in pools if pool.valid]
+    best = max(able, key=throughput)
     rivals = {p.name: compare.one(p.name, best.name, THROUGHPUT) for p in able if p is not best}
     tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
     slow = _slow(tied, compare)
     tied = [pool for pool in tied if pool not in slow]
-    chosen = min(tied, key=lambda p: (_peak(p), p.name != baseline, -_throughput(p)))
+    chosen = min(tied, key=lambda p: (peak(p), p.name != baseline, -throughput(p)))
     if drained(chosen):
         return Verdict(recommended=None, text="\n".join(leaking(able)))
     lines = [
-        _advice(chosen, baseline, candidates, compare),
-        *_kept(chosen, candidates),
-        *_ties(chosen, tied, rivals),
-        *_slower(chosen, slow),
-        *_worst(chosen, [*tied, *slow], candidates),
-        *_caveats(chosen, pools),
+        advice(chosen, baseline, candidates, compare),
+        *kept(chosen, candidates),
+        *ties(chosen, tied, rivals),
+        *slower(chosen, slow),
+        *worst(chosen, [*tied, *slow], candidates),
+        *caveats(chosen, pools),
+        *prices(chosen, measurements),
     ]
     return Verdict(recommended=chosen.name, text="\n".join(lines))
 
@@ -67,14 +77,14 @@ def _why_none(
     """Why nothing can be recommended; empty if something can."""
     ended = [pool for pool in pools if pool.errors.rate is not None]
     if ended and all(pool.errors.rate == 1 for pool in ended):
-        return _all_failed(measurements, ended)
+        return all_failed(measurements, ended)
     if len(candidates) < 2:
-        return _nothing_to_compare(pools, candidates)
-    if not max(map(_throughput, candidates)):
-        return _all_failed(measurements, candidates)
+        return nothing_to_compare(pools, candidates)
+    if not max(map(throughput, candidates)):
+        return all_failed(measurements, candidates)
     together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
     if len(together) < FEWEST_ROUNDS:
-        return _cannot_tell(candidates)
+        return cannot_tell(candidates)
     return [] if any(meets(pool) for pool in candidates) else missed(candidates)
 
 
@@ -94,82 +104,6 @@ def _as_good(rival: Comparison) -> bool:
     return rival.decision in ("equivalent", "undecided")
 
 
-def _throughput(pool: PoolSummary) -> float:
-    return pool.throughput.per_second or 0.0
-
-
-def _peak(pool: PoolSummary) -> float:
-    # Of unknown size is no argument for a pool.
-    return float("inf") if pool.connections.peak is None else pool.connections.peak
-
-
-def _advice(
-    chosen: PoolSummary, baseline: str, candidates: Sequence[PoolSummary], compare: Comparer
-) -> str:
-    """What to set, and how much that brings over the baseline (or the baseline over the next)."""
-    does = f"{rate(chosen.throughput.per_second)} requests succeeded per second"
-    if chosen.name == baseline:
-        others = [pool for pool in candidates if pool is not chosen]
-        other = max(others, key=_throughput).name
-        text = _times_as_many(compare.one(chosen.name, other, THROUGHPUT))
-        return f"Keep {chosen.name} ({arguments(chosen.pool)}): {does}{text}."
-    text = f"Set {arguments(chosen.pool)}: {does}"
-    if any(pool.name == baseline for pool in candidates):
-        text += _times_as_many(compare.one(chosen.name, baseline, THROUGHPUT))
-    return text + "."
-
-
-def _times_as_many(comparison: Comparison) -> str:
-    """How much more that is than with the other pool; nothing where the two share no rounds."""
-    if comparison.ci95 is None:
-        return ""
-    low, high = (ratio(bound) for bound in comparison.ci95)
-    times, other = f"{ratio(comparison.ratio)} times", comparison.baseline
-    interval = f"95 % interval {low} to {high}"
-    return {
-        "equivalent": f", as many as with {other} ({times}, {interval})",
-        "undecided": f", which cannot be told from {other} ({times}, {interval})",
-    }.get(comparison.decision, f", {times} as many as with {other} ({interval})")
-
-
-def _kept(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[str]:
-    """What it keeps to, with how much room; and who does not, or not surely."""
-    if not chosen.objectives:
-        return []
-    said = [f"{objective.text} ({found(objective)})" for objective in chosen.objectives]
-    lines = [f"It keeps to {listed(said)}."]
-    for met, words in ((False, "What does not"), (None, "What may or may not")):
-        names = [pool.name for pool in candidates if meets(pool) is met]
-        lines += [f"{words}: {listed(names)}."] if names else []
-    return lines
-
-
-def _ties(
-    chosen: PoolSummary, tied: Sequence[PoolSummary], rivals: Mapping[str, Comparison]
-) -> list[str]:
-    others = [pool for pool in tied if pool is not chosen]
-    if not others:
-        return []
-    reached = [
-        f"{pool.name} ({rate(pool.throughput.per_second)} per second with {_connections(pool)}"
-        f"{_failing(pool, chosen)})"
-        for pool in others
-    ]
-    text = f"As good within the noise: {listed(reached)}."
-    if any(_peak(pool) > _peak(chosen) for pool in others):
-        text += f" {chosen.name} gets by with {_connections(chosen)}."
-    rival = rivals.get(chosen.name)
-    if rival and rival.decision == "undecided" and rival.further_rounds:
-        more = plural(rival.further_rounds, "more round")
-        text += f" About {more} would tell it from {rival.baseline}."
-    return [text]
-
-
-def _failing(pool: PoolSummary, chosen: PoolSummary) -> str:
-    there, here = pool.errors.rate or 0.0, chosen.errors.rate or 0.0
-    return f"; {percent(there)} of requests failed" if there > max(SOME_ERRORS, 2 * here) else ""
-
-
 def _slow(tied: Sequence[PoolSummary], compare: Comparer) -> list[PoolSummary]:
     """Of pools that do as much, those whose requests take longer than in the quickest.
 
@@ -182,118 +116,3 @@ def _slow(tied: Sequence[PoolSummary], compare: Comparer) -> list[PoolSummary]:
     quickest = min(tied, key=lambda pool: pool.request_seconds.p95 or 0.0)
     others = [pool for pool in tied if pool is not quickest]
     return [p for p in others if compare.one(p.name, quickest.name, REQUEST).decision == "worse"]
-
-
-def _slower(chosen: PoolSummary, slow: Sequence[PoolSummary]) -> list[str]:
-    if not slow:
-        return []
-    took = [f"{pool.name} ({duration(pool.request_seconds.p95)})" for pool in slow]
-    mine = duration(chosen.request_seconds.p95)
-    return [f"As much work, but slower than the p95 of {mine} of a request: {listed(took)}."]
-
-
-def _worst(
-    chosen: PoolSummary, tied: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
-) -> list[str]:
-    """What the worst choice does and why, if one is told apart from the best."""
-    names = {pool.name for pool in tied}
-    behind = [pool for pool in candidates if pool.name not in names]
-    if not behind:
-        return []
-    worst = min(behind, key=_throughput)
-    share = percent(_throughput(worst) / _throughput(chosen))
-    does = f"{rate(worst.throughput.per_second)} per second, {share} of what {chosen.name} does"
-    reasons = _reasons(worst, chosen)
-    because = f"; {listed(reasons)}" if reasons else ""
-    return [f"The worst choice is {worst.name}: {does}{because}."]
-
-
-def _reasons(worst: PoolSummary, chosen: PoolSummary) -> list[str]:
-    """What is notably worse than in the recommended pool: errors, connections, waits, holds."""
-    reasons = []
-    rate_there, rate_here = worst.errors.rate or 0, chosen.errors.rate or 0
-    if rate_there > max(NOTABLE_ERRORS, 2 * rate_here):
-        kind = max(worst.errors.by_kind, key=lambda k: worst.errors.by_kind[k], default="other")
-        share = f"{percent(rate_there)} of its requests failed"
-        reasons.append(f"{share}, most with {kinds.label(kind)}")
-    if _peak(worst) > 2 * _peak(chosen):
-        reasons.append(f"it had {_connections(worst)} at once")
-    for what, there, here in (
-        (
-            "users waited for a connection for",
-            worst.checkout.wait_seconds,
-            chosen.checkout.wait_seconds,
-        ),
-        ("a connection was held for", worst.hold_seconds, chosen.hold_seconds),
-    ):
-        if there.mean and there.mean > 2 * (here.mean or 0) and there.mean > 0.001:
-            reasons.append(f"{what} {duration(there.mean)} on average")
-    return reasons
-
-
-def _connections(pool: PoolSummary) -> str:
-    peak = pool.connections.peak
-    return "an unknown number of connections" if peak is None else plural(peak, "connection")
-
-
-def _caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
-    lines = []
-    if (chosen.errors.rate or 0) > NOTABLE_ERRORS:
-        lines.append(f"Even with {chosen.name} {percent(chosen.errors.rate)} of requests failed.")
-    largest = max(_peak(pool) for pool in pools if pool.valid)
-    if _peak(chosen) == largest and any(f.code == "pool_bound" for f in chosen.findings):
-        lines.append("Its connections are still the bottleneck: a larger pool may do more.")
-    return lines + _left_out(pools)
-
-
-def _left_out(pools: Sequence[PoolSummary]) -> list[str]:
-    invalid = [pool.name for pool in pools if not pool.valid]
-    if not invalid:
-        return []
-    are = "is" if len(invalid) == 1 else "are"
-    return [f"{listed(invalid)} {are} left out: the measurement is not valid (see the findings)."]
-
-
-def _nothing_to_compare(
-    pools: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
-) -> list[str]:
-    lines = [
-        f"{pool.name} ({arguments(pool.pool)}) did {rate(pool.throughput.per_second)} requests per "
-        f"second; {percent(pool.errors.rate)} of all failed."
-        for pool in candidates
-    ]
-    if len(pools) == 1 and candidates:
-        alone = "One pool alone says nothing about others: compare it with some."
-        return [*lines, *sentences(candidates[0]), alone]
-    if len(pools) > 1:
-        lines.append(
-            f"Nothing can be recommended: {count(len(candidates))} of "
-            f"{plural(len(pools), 'pool')} left to compare."
-        )
-    return [*lines, *_left_out(pools)]
-
-
-def _all_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
-    """That no request succeeded, an error in its own words, and where there is more."""
-    pool, runs = ended[0], next(p for p in measurements.pools if p.name == ended[0].name)
-    example = next((k.example for k in pool.errors.kinds.values() if k.example), "")
-    words = f": {' '.join(example.split())}" if example else ""
-    if len(measurements.pools) == 1:
-        number, settings = count(runs.counters["requests"]), arguments(pool.pool)
-        lines = [f"Not one of {number} requests succeeded with {pool.name} ({settings}){words}"]
-    else:
-        none = "Nothing can be recommended: with none of the pools did a request succeed"
-        lines = [f"{none}{words and f'; with {pool.name}, for example'}{words}"]
-    log = next((run.log for run in runs.runs if run.log), None)
-    return [*lines, f"More is in Locust's log, {log.parent.name}/{log.name}."] if log else lines
-
-
-def _cannot_tell(candidates: Sequence[PoolSummary]) -> list[str]:
-    ranked = sorted(candidates, key=lambda pool: -_throughput(pool))
-    reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
-    return [
-        f"Nothing can be recommended: without {FEWEST_ROUNDS} rounds of all pools together, noise "
-        "cannot be told from difference.",
-        f"Requests per second in what there is: {listed(reached)}. Repeat with "
-        f"--rounds {FEWEST_ROUNDS}, or --rounds auto for as many as it takes.",
-    ]

@@ -19,6 +19,7 @@ from loadtest.errors import LoadtestError, UsageError
 RIGHTS = "CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES"
 # What the generator needs besides its connections: results, web, logs, libraries.
 FILES_BESIDE_CONNECTIONS = 200
+OTHERWISE = "Without --database-url and LOADTEST_DATABASE_URL a private MariaDB is started"
 
 SERVER_VARIABLES = (
     "version",
@@ -69,8 +70,11 @@ def look(url: URL, connecting: Mapping[str, Any] | None = None) -> ServerFacts:
     return ServerFacts(variables["version"], variables, bool(cipher))
 
 
-def explained(error: BaseException, url: URL) -> LoadtestError:
-    """The sentence for a person about a failure to connect; never with a password in it."""
+def explained(error: BaseException, url: URL, otherwise: str = OTHERWISE) -> LoadtestError:
+    """The sentence for a person about a failure to connect; never with a password in it.
+
+    otherwise: what there is to do without a database.
+    """
     place = f"{url.host or 'localhost'}:{url.port or 3306}"
     code = error_code(error)
     if code is None and isinstance(getattr(error, "orig", error), pymysql.InternalError):
@@ -94,7 +98,7 @@ def explained(error: BaseException, url: URL) -> LoadtestError:
         1040: f"the database at {place} is full (error 1040, too many connections): raise its "
         "max_connections, or close connections of others",
         2003: f"no database answers at {place}: is the server running there and reachable from "
-        "here? Without --database-url and LOADTEST_DATABASE_URL a private MariaDB is started",
+        f"here? {otherwise}",
         2013: f"{place} accepts connections but does not answer like MySQL or MariaDB",
     }
     if code in sentences:

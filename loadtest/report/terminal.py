@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from loadtest.analysis.settings import multiplied
 from loadtest.analysis.units import count, percent, rate
 from loadtest.analysis.values import Comparison, Finding, PoolSummary, Summary
 from loadtest.report.compared import COLUMNS as COMPARED
 from loadtest.report.compared import row as compared_row
+from loadtest.report.console import grid, plain, trimmed
 from loadtest.report.table import bound, interval
 
-_ASCII = str.maketrans({"µ": "u", "–": "-", "≥": ">", "×": "x", "·": "-"})
 _DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
 COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "errors", "CPU")
@@ -24,27 +22,23 @@ COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "er
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print the pools, what was found and the verdict; no colours or frames in a file or a pipe."""
-    if console.is_terminal:
+    with trimmed(console):
         _print(summary, console)
-        return
-    with console.capture() as printed:
-        _print(summary, console)
-    console.out("\n".join(line.rstrip() for line in printed.get().splitlines()), highlight=False)
 
 
 def print_comparisons(
     compared: Sequence[Comparison], not_valid: Sequence[str], console: Console
 ) -> None:
     """Print what became better or worse, a row for each metric."""
-    table = _grid(console, COMPARED)
+    table = grid(console, COMPARED)
     for one in compared:
         table.add_row(
-            *(_text(cell, console, _DECISIONS.get(one.decision, "")) for cell in compared_row(one))
+            *(plain(cell, console, _DECISIONS.get(one.decision, "")) for cell in compared_row(one))
         )
     console.print(table)
     for name in not_valid:
         text = f"{name}: the measurement is not valid, its numbers decide nothing (loadtest report)"
-        console.print(_text(text, console, "bold red"))
+        console.print(plain(text, console, "bold red"))
 
 
 def _print(summary: Summary, console: Console) -> None:
@@ -52,14 +46,14 @@ def _print(summary: Summary, console: Console) -> None:
     console.print()
     several = [pool for pool in summary.pools if pool.processes > 1]
     for pool in several:
-        console.print(_text(f"{pool.name}: {multiplied(pool.pool, pool.processes)}", console))
+        console.print(plain(f"{pool.name}: {multiplied(pool.pool, pool.processes)}", console))
     if several:
         console.print()
     _print_findings(summary, console)
     headline, *rest = summary.verdict.text.splitlines()
-    console.print(_text(headline, console, "bold green" if summary.verdict.recommended else "bold"))
+    console.print(plain(headline, console, "bold green" if summary.verdict.recommended else "bold"))
     for line in rest:
-        console.print(_text(line, console))
+        console.print(plain(line, console))
 
 
 def _print_findings(summary: Summary, console: Console) -> None:
@@ -75,7 +69,7 @@ def _print_findings(summary: Summary, console: Console) -> None:
     if found:
         console.print("Findings", style="bold")
     for severity, text in found:
-        console.print(_text(f"- {text}", console, _STYLES[severity]))
+        console.print(plain(f"- {text}", console, _STYLES[severity]))
     if found:
         console.print()
 
@@ -87,25 +81,11 @@ def _example(pool: PoolSummary, finding: Finding) -> str:
 
 
 def _table(summary: Summary, console: Console) -> Table:
-    table = _grid(console, COLUMNS)
+    table = grid(console, COLUMNS)
     for pool in summary.pools:
         chosen = pool.name == summary.verdict.recommended
         style = "bold" if chosen else "" if pool.valid else "dim"
-        table.add_row(*(_text(cell, console) for cell in row(pool)), style=style)
-    return table
-
-
-def _grid(console: Console, columns: Sequence[str]) -> Table:
-    plain = console.options.ascii_only or not console.is_terminal
-    table = Table(box=None if plain else box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for number, heading in enumerate(columns):
-        table.add_column(
-            heading,
-            justify="right" if number else "left",
-            overflow="fold",
-            no_wrap=number > 0,
-            min_width=None if number else len("(invalid)"),
-        )
+        table.add_row(*(plain(cell, console) for cell in row(pool)), style=style)
     return table
 
 
@@ -122,8 +102,3 @@ def row(pool: PoolSummary) -> tuple[str, ...]:
         percent(pool.errors.rate),
         percent(pool.generator.cpu),
     )
-
-
-def _text(text: str, console: Console, style: str = "") -> Text:
-    """Text without markup, since names come from files; plain letters where there are no others."""
-    return Text(text.translate(_ASCII) if console.options.ascii_only else text, style=style)

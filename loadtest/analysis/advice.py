@@ -1,0 +1,167 @@
+"""The sentences of a verdict that recommends a pool: what it brings, keeps to, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from loadtest.analysis import kinds
+from loadtest.analysis.comparison import THROUGHPUT, Comparer
+from loadtest.analysis.costs import costs, not_covered
+from loadtest.analysis.findings import NOTABLE_ERRORS
+from loadtest.analysis.measured import Measurements
+from loadtest.analysis.meeting import found, meets
+from loadtest.analysis.settings import arguments
+from loadtest.analysis.undecided import left_out
+from loadtest.analysis.units import duration, listed, percent, plural, rate, ratio
+from loadtest.analysis.values import Comparison, PoolSummary
+
+SOME_ERRORS = 0.001
+
+
+def throughput(pool: PoolSummary) -> float:
+    """Its requests per second that succeeded; zero of a pool that measured nothing."""
+    return pool.throughput.per_second or 0.0
+
+
+def peak(pool: PoolSummary) -> float:
+    """The most connections that it had at once; infinite where nobody knows."""
+    # Of unknown size is no argument for a pool.
+    return float("inf") if pool.connections.peak is None else pool.connections.peak
+
+
+def advice(
+    chosen: PoolSummary, baseline: str, candidates: Sequence[PoolSummary], compare: Comparer
+) -> str:
+    """What to set, and how much that brings over the baseline (or the baseline over the next)."""
+    does = f"{rate(chosen.throughput.per_second)} requests succeeded per second"
+    if chosen.name == baseline:
+        others = [pool for pool in candidates if pool is not chosen]
+        other = max(others, key=throughput).name
+        text = _times_as_many(compare.one(chosen.name, other, THROUGHPUT))
+        return f"Keep {chosen.name} ({arguments(chosen.pool)}): {does}{text}."
+    text = f"Set {arguments(chosen.pool)}: {does}"
+    if any(pool.name == baseline for pool in candidates):
+        text += _times_as_many(compare.one(chosen.name, baseline, THROUGHPUT))
+    return text + "."
+
+
+def _times_as_many(comparison: Comparison) -> str:
+    """How much more that is than with the other pool; nothing where the two share no rounds."""
+    if comparison.ci95 is None:
+        return ""
+    low, high = (ratio(bound) for bound in comparison.ci95)
+    times, other = f"{ratio(comparison.ratio)} times", comparison.baseline
+    interval = f"95 % interval {low} to {high}"
+    return {
+        "equivalent": f", as many as with {other} ({times}, {interval})",
+        "undecided": f", which cannot be told from {other} ({times}, {interval})",
+    }.get(comparison.decision, f", {times} as many as with {other} ({interval})")
+
+
+def kept(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[str]:
+    """What it keeps to, with how much room; and who does not, or not surely."""
+    if not chosen.objectives:
+        return []
+    said = [f"{objective.text} ({found(objective)})" for objective in chosen.objectives]
+    lines = [f"It keeps to {listed(said)}."]
+    for met, words in ((False, "What does not"), (None, "What may or may not")):
+        names = [pool.name for pool in candidates if meets(pool) is met]
+        lines += [f"{words}: {listed(names)}."] if names else []
+    return lines
+
+
+def ties(
+    chosen: PoolSummary, tied: Sequence[PoolSummary], rivals: Mapping[str, Comparison]
+) -> list[str]:
+    """Which other pools are as good, and what would tell them apart."""
+    others = [pool for pool in tied if pool is not chosen]
+    if not others:
+        return []
+    reached = [
+        f"{pool.name} ({rate(pool.throughput.per_second)} per second with {_connections(pool)}"
+        f"{_failing(pool, chosen)})"
+        for pool in others
+    ]
+    text = f"As good within the noise: {listed(reached)}."
+    if any(peak(pool) > peak(chosen) for pool in others):
+        text += f" {chosen.name} gets by with {_connections(chosen)}."
+    rival = rivals.get(chosen.name)
+    if rival and rival.decision == "undecided" and rival.further_rounds:
+        more = plural(rival.further_rounds, "more round")
+        text += f" About {more} would tell it from {rival.baseline}."
+    return [text]
+
+
+def _failing(pool: PoolSummary, chosen: PoolSummary) -> str:
+    there, here = pool.errors.rate or 0.0, chosen.errors.rate or 0.0
+    return f"; {percent(there)} of requests failed" if there > max(SOME_ERRORS, 2 * here) else ""
+
+
+def slower(chosen: PoolSummary, slow: Sequence[PoolSummary]) -> list[str]:
+    """Which other pools do as much work, but each request more slowly."""
+    if not slow:
+        return []
+    took = [f"{pool.name} ({duration(pool.request_seconds.p95)})" for pool in slow]
+    mine = duration(chosen.request_seconds.p95)
+    return [f"As much work, but slower than the p95 of {mine} of a request: {listed(took)}."]
+
+
+def worst(
+    chosen: PoolSummary, tied: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
+) -> list[str]:
+    """What the worst choice does and why, if one is told apart from the best."""
+    names = {pool.name for pool in tied}
+    behind = [pool for pool in candidates if pool.name not in names]
+    if not behind:
+        return []
+    worst = min(behind, key=throughput)
+    share = percent(throughput(worst) / throughput(chosen))
+    does = f"{rate(worst.throughput.per_second)} per second, {share} of what {chosen.name} does"
+    reasons = _reasons(worst, chosen)
+    because = f"; {listed(reasons)}" if reasons else ""
+    return [f"The worst choice is {worst.name}: {does}{because}."]
+
+
+def _reasons(worst: PoolSummary, chosen: PoolSummary) -> list[str]:
+    """What is notably worse than in the recommended pool: errors, connections, waits, holds."""
+    reasons = []
+    rate_there, rate_here = worst.errors.rate or 0, chosen.errors.rate or 0
+    if rate_there > max(NOTABLE_ERRORS, 2 * rate_here):
+        kind = max(worst.errors.by_kind, key=lambda k: worst.errors.by_kind[k], default="other")
+        share = f"{percent(rate_there)} of its requests failed"
+        reasons.append(f"{share}, most with {kinds.label(kind)}")
+    if peak(worst) > 2 * peak(chosen):
+        reasons.append(f"it had {_connections(worst)} at once")
+    for what, there, here in (
+        (
+            "users waited for a connection for",
+            worst.checkout.wait_seconds,
+            chosen.checkout.wait_seconds,
+        ),
+        ("a connection was held for", worst.hold_seconds, chosen.hold_seconds),
+    ):
+        if there.mean and there.mean > 2 * (here.mean or 0) and there.mean > 0.001:
+            reasons.append(f"{what} {duration(there.mean)} on average")
+    return reasons
+
+
+def _connections(pool: PoolSummary) -> str:
+    peak = pool.connections.peak
+    return "an unknown number of connections" if peak is None else plural(peak, "connection")
+
+
+def caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
+    """What is not as it should be with the recommended pool, or with the measurement."""
+    lines = []
+    if (chosen.errors.rate or 0) > NOTABLE_ERRORS:
+        lines.append(f"Even with {chosen.name} {percent(chosen.errors.rate)} of requests failed.")
+    largest = max(peak(pool) for pool in pools if pool.valid)
+    if peak(chosen) == largest and any(f.code == "pool_bound" for f in chosen.findings):
+        lines.append("Its connections are still the bottleneck: a larger pool may do more.")
+    return lines + left_out(pools)
+
+
+def prices(chosen: PoolSummary, measurements: Measurements) -> list[str]:
+    """What its settings cost, and what all this says nothing about."""
+    runs = next(pool for pool in measurements.pools if pool.name == chosen.name)
+    return [*(cost.text for cost in costs(runs)), not_covered(measurements, runs)]

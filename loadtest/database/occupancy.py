@@ -1,0 +1,116 @@
+"""What a server lets in and who is there already: read on one connection, nothing is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import URL, Connection, NullPool, create_engine, text
+
+from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
+from loadtest.database.preflight import explained
+
+OTHERWISE = "With --max-connections N no database is asked"
+# What a server has open before anybody connects: sockets, logs, tablespaces, threads' own files.
+# Measured: a MariaDB 10.11 with 1,024 files let 982 in, and gave no answer to the next.
+FILES_BESIDE_CONNECTIONS = 50
+
+_VARIABLES = (
+    "version",
+    "max_connections",
+    "max_user_connections",
+    "open_files_limit",
+    "table_open_cache",
+    "wait_timeout",
+)
+# MyISAM's and the logs' files, InnoDB's, and connections: now, and the most since the start.
+_STATUS = ("Open_files", "Innodb_num_open_files", "Threads_connected", "Max_used_connections")
+# With either, max_connections gives one place more, and max_user_connections of all accounts is
+# not looked at. In a role they are shown, too.
+_PRIVILEGED = re.compile(r"\b(ALL PRIVILEGES|SUPER|CONNECTION[ _]ADMIN)\b.* ON \*\.\*")
+
+
+@dataclass(frozen=True)
+class Occupancy:
+    """A server's limits, and its connections without the one that asked.
+
+    max_user_connections: what holds for this account, 0 without a limit; own_limit: whether it is
+    the account's own. of_account: connections with this account's user name. privileged: whether
+    it may come in where others are refused. files_left: of open_files_limit for connections.
+    """
+
+    variables: Mapping[str, str]
+    max_connections: int
+    max_user_connections: int
+    own_limit: bool
+    connected: int
+    of_account: int
+    peak: int
+    privileged: bool
+    files_left: int
+
+
+def occupancy(url: URL) -> Occupancy:
+    """Ask a server what it lets in and who is there.
+
+    Raises UsageError (nothing there, wrong password, full), each with what to do.
+    """
+    timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
+    engine = create_engine(
+        url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=timeout
+    )
+    try:
+        with engine.connect() as connection:
+            return _read(connection)
+    except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
+        raise explained(error, url, OTHERWISE) from None
+
+
+def _read(connection: Connection) -> Occupancy:
+    variables = _named(connection, "VARIABLES", _VARIABLES)
+    status = _named(connection, "STATUS", _STATUS)
+    here = {name: int(status.get(name, 0)) for name in _STATUS}
+    privileged = _privileged(connection)
+    limit, own = _user_limit(connection, int(variables["max_user_connections"]), privileged)
+    tables = here["Open_files"] + here["Innodb_num_open_files"]
+    return Occupancy(
+        variables=variables,
+        max_connections=int(variables["max_connections"]),
+        max_user_connections=limit,
+        own_limit=own,
+        connected=max(0, here["Threads_connected"] - 1),
+        of_account=_of_account(connection),
+        peak=here["Max_used_connections"],
+        privileged=privileged,
+        files_left=max(0, int(variables["open_files_limit"]) - tables - FILES_BESIDE_CONNECTIONS),
+    )
+
+
+def _named(connection: Connection, what: str, names: tuple[str, ...]) -> dict[str, str]:
+    listed = ", ".join(f"'{name}'" for name in names)
+    rows = connection.execute(text(f"SHOW GLOBAL {what} WHERE Variable_name IN ({listed})"))
+    return {str(name): str(value) for name, value in rows}
+
+
+def _privileged(connection: Connection) -> bool:
+    return any(_PRIVILEGED.search(str(row[0])) for row in connection.execute(text("SHOW GRANTS")))
+
+
+def _user_limit(connection: Connection, everybodys: int, privileged: bool) -> tuple[int, bool]:
+    """The limit of this account (0: none), and whether it is its own; it goes before the others'.
+
+    The server has whichever holds in the session's variable.
+    """
+    limit = int(connection.scalar(text("SELECT @@SESSION.max_user_connections")) or 0)
+    own = limit != everybodys
+    return (limit, own) if own or not privileged else (0, False)
+
+
+def _of_account(connection: Connection) -> int:
+    """Connections with this user name beside this one; one may always see one's own."""
+    query = text(
+        "SELECT COUNT(*) - 1 FROM information_schema.PROCESSLIST "
+        "WHERE USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"
+    )
+    return max(0, int(connection.scalar(query) or 0))

@@ -1,0 +1,53 @@
+"""How answers are printed: tables and texts for a terminal, a file or a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDE = 1000  # columns of a file or a pipe: whoever reads it there breaks the lines
+_ASCII = str.maketrans({"µ": "u", "–": "-", "≥": ">", "×": "x", "·": "-"})
+
+
+def standard_output() -> Console:
+    """Where answers go: a terminal, or a file or a pipe, whose lines are not broken."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDE
+    return console
+
+
+@contextmanager
+def trimmed(console: Console) -> Iterator[None]:
+    """What is printed in the block has no blanks at the ends of lines in a file or a pipe."""
+    if console.is_terminal:
+        yield
+        return
+    with console.capture() as printed:
+        yield
+    console.out("\n".join(line.rstrip() for line in printed.get().splitlines()), highlight=False)
+
+
+def grid(console: Console, columns: Sequence[str]) -> Table:
+    """An empty table with these headings, the first column to the left; no frames in a file."""
+    frameless = console.options.ascii_only or not console.is_terminal
+    table = Table(box=None if frameless else box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for number, heading in enumerate(columns):
+        table.add_column(
+            heading,
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=number > 0,
+            min_width=None if number else len("(invalid)"),
+        )
+    return table
+
+
+def plain(text: str, console: Console, style: str = "") -> Text:
+    """Text without markup, since names come from files; plain letters where there are no others."""
+    return Text(text.translate(_ASCII) if console.options.ascii_only else text, style=style)

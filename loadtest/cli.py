@@ -188,7 +188,7 @@ def compare(
         refuse_what_the_experiment_says(context, experiment)
         plan = read_experiment(experiment)
         plan = plan.with_model(model) if model else plan
-        plan = plan.changed(objective=objective) if objective else plan
+        plan = plan.changed("--objective", objective=objective) if objective else plan
     else:
         if len(pool) < 2:
             raise UsageError("a comparison needs two pools or more: --pool 5+10 --pool 20+0")

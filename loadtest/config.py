@@ -244,12 +244,12 @@ class Experiment(Strict):
     def with_model(self, model: str) -> Experiment:
         """The same with another model of users, or several; raises UsageError if there is none."""
         load = self.model_dump(exclude_unset=True).get("load", {})
-        return self.changed(load={**load, "model": model})
+        return self.changed(f"--model {model}", load={**load, "model": model})
 
-    def changed(self, **settings: Any) -> Experiment:
-        """The same with other settings; raises UsageError if they are wrong."""
+    def changed(self, where: str, **settings: Any) -> Experiment:
+        """The same with other settings; raises UsageError, which says where, if they are wrong."""
         data = self.model_dump(exclude_unset=True)
-        return validated(Experiment, {**data, **settings}, self.name)
+        return validated(Experiment, {**data, **settings}, where)
 
     @property
     def baseline_name(self) -> str:

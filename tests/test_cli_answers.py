@@ -90,7 +90,7 @@ def test_an_objective_for_an_experiment_in_a_file(loadtest: Loadtest) -> None:
     assert loadtest(*command, "errors.rate <= 1%").returncode == 0
     wrong = loadtest(*command, "errors <= 1%")
     assert wrong.returncode == 2
-    assert "hot-row: objective:" in wrong.stderr
+    assert "--objective: objective" in wrong.stderr
 
 
 @pytest.mark.database

@@ -41,6 +41,7 @@ from loadtest.cli_options import (
     load_of,
     refuse_what_the_experiment_says,
 )
+from loadtest.cli_whatif import whatif
 from loadtest.config import AS_IS, AUTO, Experiment, read_experiment
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.results import folder_of
@@ -266,6 +267,9 @@ def diff(
     else:
         print_comparisons(found, not_valid, _console())
     raise typer.Exit(exit_code(found, not_valid))
+
+
+app.command()(whatif)
 
 
 def _print_plan(experiment: Experiment) -> None:

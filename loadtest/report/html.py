@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from loadtest.analysis import kinds, units
@@ -27,18 +27,8 @@ _SEVERITIES = ("error", "warning", "info")
 
 def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
     """The report; names and texts from files are escaped, only the figures are taken as markup."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"pretty": _pretty, "svg": Markup, "together": _together}
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         **_about(summary),
-        css=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
-        colours={"light": pool_variables(dark=False), "dark": pool_variables(dark=True)},
         summary=summary,
         drawings=drawings,
         groups=groups(summary),
@@ -56,6 +46,23 @@ def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         intervals=any(pool.throughput.ci95 for pool in summary.pools),
         units=units,
     )
+
+
+def template(name: str) -> Template:
+    """A page's template, with the style and the colours that all pages have."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"pretty": _pretty, "svg": Markup, "together": _together}
+    environment.globals |= {
+        "css": Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        "colours": {"light": pool_variables(dark=False), "dark": pool_variables(dark=True)},
+    }
+    return environment.get_template(name)
 
 
 def _about(summary: Summary) -> dict[str, Any]:

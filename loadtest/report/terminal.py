@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -24,12 +24,17 @@ COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "er
 
 def print_summary(summary: Summary, console: Console) -> None:
     """Print the pools, what was found and the verdict; no colours or frames in a file or a pipe."""
+    printed(lambda: _print(summary, console), console)
+
+
+def printed(print_all: Callable[[], None], console: Console) -> None:
+    """Print to a console, without blanks at the ends of lines in a file or a pipe."""
     if console.is_terminal:
-        _print(summary, console)
+        print_all()
         return
-    with console.capture() as printed:
-        _print(summary, console)
-    console.out("\n".join(line.rstrip() for line in printed.get().splitlines()), highlight=False)
+    with console.capture() as said:
+        print_all()
+    console.out("\n".join(line.rstrip() for line in said.get().splitlines()), highlight=False)
 
 
 def print_comparisons(
@@ -39,12 +44,25 @@ def print_comparisons(
     table = _grid(console, COMPARED)
     for one in compared:
         table.add_row(
-            *(_text(cell, console, _DECISIONS.get(one.decision, "")) for cell in compared_row(one))
+            *(
+                plain_text(cell, console, _DECISIONS.get(one.decision, ""))
+                for cell in compared_row(one)
+            )
         )
     console.print(table)
     for name in not_valid:
         text = f"{name}: the measurement is not valid, its numbers decide nothing (loadtest report)"
-        console.print(_text(text, console, "bold red"))
+        console.print(plain_text(text, console, "bold red"))
+
+
+def print_grid(columns: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:
+    """Print a table of plain cells as narrow as it can be, numbers to the right."""
+    table = _grid(console, columns)
+    table.collapse_padding = True
+    table.columns[0].min_width = None
+    for row_ in rows:
+        table.add_row(*(plain_text(cell, console) for cell in row_))
+    console.print(table)
 
 
 def _print(summary: Summary, console: Console) -> None:
@@ -52,14 +70,16 @@ def _print(summary: Summary, console: Console) -> None:
     console.print()
     several = [pool for pool in summary.pools if pool.processes > 1]
     for pool in several:
-        console.print(_text(f"{pool.name}: {multiplied(pool.pool, pool.processes)}", console))
+        console.print(plain_text(f"{pool.name}: {multiplied(pool.pool, pool.processes)}", console))
     if several:
         console.print()
     _print_findings(summary, console)
     headline, *rest = summary.verdict.text.splitlines()
-    console.print(_text(headline, console, "bold green" if summary.verdict.recommended else "bold"))
+    console.print(
+        plain_text(headline, console, "bold green" if summary.verdict.recommended else "bold")
+    )
     for line in rest:
-        console.print(_text(line, console))
+        console.print(plain_text(line, console))
 
 
 def _print_findings(summary: Summary, console: Console) -> None:
@@ -75,7 +95,7 @@ def _print_findings(summary: Summary, console: Console) -> None:
     if found:
         console.print("Findings", style="bold")
     for severity, text in found:
-        console.print(_text(f"- {text}", console, _STYLES[severity]))
+        console.print(plain_text(f"- {text}", console, _STYLES[severity]))
     if found:
         console.print()
 
@@ -91,7 +111,7 @@ def _table(summary: Summary, console: Console) -> Table:
     for pool in summary.pools:
         chosen = pool.name == summary.verdict.recommended
         style = "bold" if chosen else "" if pool.valid else "dim"
-        table.add_row(*(_text(cell, console) for cell in row(pool)), style=style)
+        table.add_row(*(plain_text(cell, console) for cell in row(pool)), style=style)
     return table
 
 
@@ -124,6 +144,6 @@ def row(pool: PoolSummary) -> tuple[str, ...]:
     )
 
 
-def _text(text: str, console: Console, style: str = "") -> Text:
+def plain_text(text: str, console: Console, style: str = "") -> Text:
     """Text without markup, since names come from files; plain letters where there are no others."""
     return Text(text.translate(_ASCII) if console.options.ascii_only else text, style=style)

@@ -1,0 +1,69 @@
+"""What is asked of a pool: who asks, how often, and for how long."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtest.analysis.stalls import Stalls
+
+Samples = Sequence[float]
+"""Times (s) that are equally likely."""
+
+
+@dataclass(frozen=True)
+class ByLevel:
+    """Times that depend on how many connections are in use: samples at each of some levels.
+
+    levels: rising numbers of connections in use, with as many samples each, sorted. Between two
+    levels the quantiles are interpolated, beyond the first and the last one they are theirs.
+    """
+
+    levels: Sequence[float]
+    samples: Sequence[Samples]
+
+    @classmethod
+    def constant(cls, samples: Samples) -> ByLevel:
+        """Times that do not depend on how many connections are in use."""
+        return cls((1.0,), (samples,))
+
+    def between(self, used: int) -> tuple[Samples, Samples, float]:
+        """The samples on both sides of a number in use, and the share of the upper ones."""
+        above = next((n for n, level in enumerate(self.levels) if level >= used), None)
+        if above is None:
+            return self.samples[-1], self.samples[-1], 0.0
+        if above == 0:
+            return self.samples[0], self.samples[0], 0.0
+        low, high = self.levels[above - 1], self.levels[above]
+        return self.samples[above - 1], self.samples[above], (used - low) / (high - low)
+
+    def nearest(self, used: int) -> int:
+        """The number, from 0, of the level that is nearest to so many in use."""
+        return min(range(len(self.levels)), key=lambda n: abs(self.levels[n] - used))
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Who asks for connections, how often and for how long.
+
+    users: how many there are; in an open loop the most at once. rate: arrivals per second of an
+    open loop, None in a closed one. hold: how long a connection is needed. stalls: at each of the
+    levels of hold, times in which nobody gets a turn to return theirs, and all do when it ends.
+    handover: from a return until the one notified runs. outside: from then on until the user who
+    returned it asks again. yielding: the share of returns after which a user lets others run first.
+    connect, ping: what these take (ping: only with pool_pre_ping). drop_after: how late an arrival
+    of the open loop may find a free user.
+    """
+
+    users: int
+    hold: ByLevel
+    stalls: Sequence[Stalls] = ()
+    handover: float = 0.0
+    outside: Samples = (0.0,)
+    yielding: float = 1.0
+    connect: Samples = (0.0,)
+    ping: Samples = (0.0,)
+    rate: float | None = None
+    even: bool = False
+    drop_after: float = math.inf

@@ -14,7 +14,7 @@ from loadtest.analysis.samples import samples, scaled
 from loadtest.analysis.stalls import Stalls, stalls
 from loadtest.analysis.units import count, duration, level, listed, percent
 from loadtest.analysis.values import Durations
-from loadtest.analysis.workload import ByLevel, Samples, Workload
+from loadtest.analysis.workload import AT_ONCE, ByLevel, Samples, Workload
 from loadtest.config import PoolConfig
 from loadtest.distribution import Distribution
 from loadtest.errors import InvalidMeasurement, UsageError
@@ -109,7 +109,7 @@ def _workload(pools: Sequence[PoolRuns], load: dict[str, Any], processes: int) -
         handover=handover,
         outside=outside,
         yielding=min(1.0, _total(pools, "requests") / sum(map(_attempts, pools))),
-        connect=samples(_times(pools, "connect")) or samples(_when_warm(pools)) or (0.0,),
+        connect=_connect(groups),
         ping=samples(_times(pools, "ping")) or (0.0,),
         rate=rate and float(rate) * _checkouts_per_arrival(pools) / processes,
         even=load.get("arrivals") == "even",
@@ -167,6 +167,17 @@ def _hold(group: Sequence[PoolRuns], still: Stalls) -> Samples:
     used = sum(pool.mean_level("in_use") * pool.seconds for pool in group)
     mean = used / max(_total(group, "checkouts"), 1)
     return scaled(samples(_times(group, "hold")), mean - min(still.mean_delay, mean / 2))
+
+
+def _connect(groups: Sequence[tuple[float, list[PoolRuns]]]) -> ByLevel:
+    """How long connects took at each level where there were some, else in the warm-up.
+
+    Not all together: many who connect at once take longer than one in overflow.
+    """
+    measured = [(used, samples(_times(group, "connect"))) for used, group in groups]
+    before = [(used, samples(_when_warm(group))) for used, group in groups]
+    known = [one for one in measured if one[1]] or [one for one in before if one[1]]
+    return ByLevel(*(tuple(side) for side in zip(*known, strict=True))) if known else AT_ONCE
 
 
 def _settings(pools: Sequence[PoolRuns], baseline: str) -> PoolConfig:

@@ -187,6 +187,8 @@ class _Simulation:
             self._take(checkout)
         elif self.open < self.most:
             self._connect(checkout)
+        elif until <= self.now:
+            self._in_vain(checkout)
         else:
             self._wait(checkout)
             self._at(until, self._give_up, checkout)
@@ -199,15 +201,16 @@ class _Simulation:
         if checkout.waiting:
             del self.waiting[checkout]
             checkout.waiting = False
-            self._in_vain(checkout)
+            self._look_again(checkout)
 
-    def _notified(self, checkout: _Checkout) -> None:
+    def _look_again(self, checkout: _Checkout) -> None:
+        """Somebody who waited runs: notified, or because their time is over."""
         if self.idle:
-            self._take(checkout)
+            self._take(checkout)  # maybe one of which another was notified, who comes too late
         elif self.now >= checkout.until:
             self._in_vain(checkout)
         else:
-            self._wait(checkout)  # overtaken: its first timeout is still to come
+            self._wait(checkout)  # overtaken; when their time is over was settled in the beginning
 
     def _in_vain(self, checkout: _Checkout) -> None:
         if self.open < self.most:
@@ -245,7 +248,8 @@ class _Simulation:
         if self._measuring():
             self.result.opened += 1
             self.result.peak = max(self.result.peak, self.open)
-        return self._draw(self.work.connect)
+        connect = self.work.connect
+        return self._draw(connect.samples[connect.nearest(self.used)])
 
     def _begin(self, checkout: _Checkout, delay: float) -> None:
         """The connection is theirs; after a delay they hold it."""
@@ -306,7 +310,7 @@ class _Simulation:
             if self.waiting:
                 first, _ = self.waiting.popitem(last=False)
                 first.waiting = False
-                self._at(self.now + self.work.handover, self._notified, first)
+                self._at(self.now + self.work.handover, self._look_again, first)
         else:
             self.open -= 1
         self._over(checkout)

@@ -43,6 +43,9 @@ class ByLevel:
         return min(range(len(self.levels)), key=lambda n: abs(self.levels[n] - used))
 
 
+AT_ONCE = ByLevel.constant((0.0,))
+
+
 @dataclass(frozen=True)
 class Workload:
     """Who asks for connections, how often and for how long.
@@ -52,8 +55,8 @@ class Workload:
     levels of hold, times in which nobody gets a turn to return theirs, and all do when it ends.
     handover: from a return until the one notified runs. outside: from then on until the user who
     returned it asks again. yielding: the share of returns after which a user lets others run first.
-    connect, ping: what these take (ping: only with pool_pre_ping). drop_after: how late an arrival
-    of the open loop may find a free user.
+    connect: what that takes, as at the nearest level. ping: the same with pool_pre_ping.
+    drop_after: how late an arrival of the open loop may find a free user.
     """
 
     users: int
@@ -62,7 +65,7 @@ class Workload:
     handover: float = 0.0
     outside: Samples = (0.0,)
     yielding: float = 1.0
-    connect: Samples = (0.0,)
+    connect: ByLevel = AT_ONCE
     ping: Samples = (0.0,)
     rate: float | None = None
     even: bool = False

@@ -61,6 +61,7 @@ def whatif(
     from loadtest.report.render import read
 
     measurements = read([result])
+    at = _database(measurements, database_url) if validate else ""
     observed = observe(measurements)
     prediction = predict(observed, grid(observed, pool_size, max_overflow, pool_timeout))
     folder = out or folder_of(result)
@@ -77,7 +78,7 @@ def whatif(
         print_prediction(prediction, console)
     results = []
     if validate:
-        results = _validate(prediction, measurements, result, folder, database_url, quiet)
+        results = _validate(prediction, measurements, result, folder, at, quiet)
         about["validation"] = validation_json(results)
         write(prediction, about, folder)
     if as_json:
@@ -100,7 +101,7 @@ def _validate(
     measurements: Measurements,
     result: Path,
     folder: Path,
-    database_url: str,
+    at: str,
     quiet: bool,
 ) -> list[Validated]:
     """Measure some of the settings where and how the result was measured."""
@@ -109,15 +110,20 @@ def _validate(
     from loadtest.experiment.conduct import conduct
     from loadtest.report.render import planned, read
 
-    run = measurements.runs[0]
-    experiment = experiment_again(planned(result), run, chosen(prediction))
-    private = bool(run.header.get("server", {}).get("private"))
-    if not (private or database_url or experiment.application):
-        raise UsageError("the result is from a database of yours: name it with --database-url")
-    at = "" if private else database_url
+    again = experiment_again(planned(result), measurements.runs[0], chosen(prediction))
     console = Console(stderr=True)
-    runs, _ = conduct(experiment, at, folder / VALIDATION, console, quiet=quiet)
-    return validated(prediction.observed, experiment.load, experiment.pool, read([runs]))
+    runs, _ = conduct(again, at, folder / VALIDATION, console, quiet=quiet)
+    return validated(prediction.observed, again.load, again.pool, read([runs]))
+
+
+def _database(measurements: Measurements, given: str) -> str:
+    """The address of the database that a result is from; empty for a private one or its own."""
+    header = measurements.runs[0].header
+    if header.get("server", {}).get("private") or header.get("application"):
+        return ""
+    if not given:
+        raise UsageError("the result is from a database of yours: name it with --database-url")
+    return given
 
 
 def _console() -> Console:

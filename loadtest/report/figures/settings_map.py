@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from loadtest.analysis.observed import Ran
@@ -42,8 +42,8 @@ def draw(prediction: Prediction) -> Drawing:
     return Drawing(
         name="whatif",
         title=f"Predicted: 19 of 20 checkouts wait {said}",
-        alt="Predicted p95 of the wait and share of timeouts by pool_size and max_overflow. The "
-        "table has the numbers",
+        alt="Predicted p95 of the wait, share of timeouts and checkouts per second, by pool_size "
+        "and max_overflow. The table has the numbers",
         help=HELP,
         svg=svg,
     )
@@ -62,20 +62,26 @@ def _figure(prediction: Prediction) -> Figure:
     overflows = list(dict.fromkeys(cell.settings.max_overflow for cell in prediction.cells))
     labels = [f"overflow {_overflow(overflow)}" for overflow in overflows]
     room = 0.35 + canvas.text_width(labels)
-    figure, (waits, timeouts) = canvas.panels(2, 1.9, left=0.72, right=room, gap=0.34)
-    _draw(waits, prediction, overflows, _wait)
-    _draw(timeouts, prediction, overflows, lambda one: one.timeouts)
-    _scale_of_waits(waits)
-    _scale_of_shares(timeouts)
-    for axes, title in ((waits, "wait, p95"), (timeouts, "timeouts, share of all checkouts")):
+    figure, rows = canvas.panels(len(PANELS), 1.5, left=0.72, right=room, gap=0.34)
+    for axes, (title, (value, scale)) in zip(rows, PANELS.items(), strict=True):
+        _draw(axes, prediction, overflows, value)
+        scale(axes)
         canvas.grid(axes, "y")
-        canvas.write(axes, 0, 1.08, title, transform=axes.transAxes, weight="bold")
+        canvas.write(axes, 0, 1.1, title, transform=axes.transAxes, weight="bold")
         _scale_of_sizes(axes, [cell.settings.pool_size for cell in prediction.cells])
-    _label(waits, prediction, overflows, labels, _wait)
-    _label(timeouts, prediction, overflows, labels, lambda one: one.timeouts)
-    waits.tick_params(axis="x", labelbottom=False)
-    canvas.name_x(timeouts, "pool_size")
+        _label(axes, prediction, overflows, labels, value)
+    for axes in rows[:-1]:
+        axes.tick_params(axis="x", labelbottom=False)
+    canvas.name_x(rows[-1], "pool_size")
     return figure
+
+
+def _timeouts(one: Cell | Ran) -> float:
+    return one.timeouts
+
+
+def _rate(one: Cell | Ran) -> float:
+    return one.throughput if isinstance(one, Cell) else one.served
 
 
 def _wait(one: Cell | Ran) -> float:
@@ -131,6 +137,14 @@ def _scale_of_waits(axes: Axes) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
+def _scale_of_rates(axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.set_ylim(0, 1.1 * max(axes.dataLim.y1, 1.0))
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
+
+
 def _scale_of_shares(axes: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -150,3 +164,10 @@ def _scale_of_sizes(axes: Axes, sizes: Sequence[int]) -> None:
     ticks = ticks if len(ticks) > 1 else sorted({low, high})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+PANELS: Mapping[str, tuple[Value, Callable[[Axes], None]]] = {
+    "wait, p95": (_wait, _scale_of_waits),
+    "timeouts, share of all checkouts": (_timeouts, _scale_of_shares),
+    "checkouts per second": (_rate, _scale_of_rates),
+}

@@ -212,7 +212,10 @@ def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload
     levels = work.hold.levels
     if len(levels) > 1:
         said = listed([level(used) for used in levels])
-        yield f"Hold uses what was measured at {said} connections in use, and lies between."
+        yield (
+            f"Hold uses what was measured at {said} connections in use; between them it follows a "
+            "power of that number."
+        )
     else:
         yield (
             f"Hold is assumed constant: it was measured at {level(levels[0])} connections in use "

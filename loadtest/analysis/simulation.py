@@ -23,12 +23,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtest.analysis.stalls import Stalls
+from loadtest.analysis.stalls import Stalls, Turns
 from loadtest.analysis.workload import Samples, Workload
 from loadtest.config import PoolConfig
 
 # How long those are followed who asked in the measured time, in such times or seconds.
 PATIENCE, LEAST_PATIENCE = 10, 60.0
+# Seconds that an error takes at least.
+A_MOMENT = 1e-4
 NO_STALLS = Stalls()
 
 
@@ -66,11 +68,11 @@ def simulate(pool: PoolConfig, work: Workload, warmup: float, seconds: float, se
 class _Checkout:
     """Somebody who asks for a connection, and the one they get."""
 
-    __slots__ = ("asked", "connection", "counts", "held", "until", "user", "waiting")
+    __slots__ = ("asked", "connection", "counts", "failed", "held", "until", "user", "waiting")
 
     def __init__(self, user: int, asked: float, until: float, counts: bool) -> None:
         self.user, self.asked, self.until, self.counts = user, asked, until, counts
-        self.waiting, self.held = False, 0.0
+        self.waiting, self.failed, self.held = False, False, 0.0
         self.connection = _Connection(0, 0.0)
 
 
@@ -93,7 +95,7 @@ class _Simulation:
         limited = pool.pool_size and pool.max_overflow > -1
         self.most = pool.pool_size + pool.max_overflow if limited else math.inf
         numbers = random.Random(seed)
-        self.random, self.choose = numbers.random, numbers.choices
+        self.random, self.turns = numbers.random, Turns(numbers)
         self.now, self.events, self.number = 0.0, list[Any](), 0
         self.idle: deque[_Connection] = deque()
         self.waiting: OrderedDict[_Checkout, None] = OrderedDict()
@@ -101,14 +103,13 @@ class _Simulation:
         self.numbers: set[int] = set()
         self.holds: dict[int, tuple[Samples, Samples, float]] = {}
         self.backlog: deque[float] = deque()
-        self.free, self.turn = work.users, 0.0
-        self.stall = self._until_next_stall()
+        self.free = work.users
         self.result = Outcome(end - begin)
 
     def run(self) -> Outcome:
         self._start()
         self._at(self.begin, self._measure, None)
-        self._at(self.end, self._nothing, None)
+        self._at(self.end, lambda _: None, None)  # the clock has to stop there once
         patience = max(LEAST_PATIENCE, PATIENCE * self.result.seconds)
         while self.now < self.end or (self.undecided and self.now < self.end + patience):
             self.now, _, act, about = heapq.heappop(self.events)
@@ -133,9 +134,6 @@ class _Simulation:
 
     def _measure(self, _: None) -> None:
         self.result.peak = self.open
-
-    def _nothing(self, _: None) -> None:
-        """The end of the measured time, at which the clock has to stop once."""
 
     def _measuring(self) -> bool:
         return self.begin <= self.now < self.end
@@ -163,15 +161,18 @@ class _Simulation:
 
     def _over(self, checkout: _Checkout) -> None:
         """A user is done with a checkout, and asks for the next one after a while."""
+        # Who is told in vain again and again needs some time for that.
+        least = A_MOMENT if checkout.failed else 0.0
         yields = self.work.yielding >= 1 or self.random() < self.work.yielding
         turn = self.now + self.work.handover if yields else self.now
         if self.work.rate is None:
-            self._at(turn + self._draw(self.work.outside), self._ask, checkout.user)
+            pause = max(self._draw(self.work.outside), least)
+            self._at(turn + pause, self._ask, checkout.user)
             return
         while self.backlog:
             due = self.backlog.popleft()
             if self.now - due <= self.work.drop_after:
-                self._at(turn, self._ask, 0)
+                self._at(turn + least, self._ask, 0)
                 return
             self.result.dropped += self.begin <= due < self.end
         self.free += 1
@@ -216,6 +217,7 @@ class _Simulation:
         if self.open < self.most:
             self._connect(checkout)
             return
+        checkout.failed = True
         self.result.timeouts += checkout.counts
         self._waited(checkout)
         self._over(checkout)
@@ -252,7 +254,6 @@ class _Simulation:
         return self._draw(connect.samples[connect.nearest(self.used)])
 
     def _begin(self, checkout: _Checkout, delay: float) -> None:
-        """The connection is theirs; after a delay they hold it."""
         if delay:
             self._at(self.now + delay, self._hold, checkout)
         else:
@@ -271,27 +272,12 @@ class _Simulation:
 
         Who is due during a delay meets what is left of it, so that many may return at once.
         """
-        while self.stall <= self.now:
-            self._stand_still()
-        turn = max(self.now, self.turn)
+        turn = self.turns.after(self.now, self._stalls())
         inside = min(turn, self.end) - max(checkout.held, self.begin)
         self.result.in_use += max(0.0, inside)
         self._at(turn, self._give_back, checkout)
 
-    def _stand_still(self) -> None:
-        """The next stall begins; and when the one after it will."""
-        stalls = self._stalls()
-        if stalls.lengths:
-            length = self.choose(stalls.lengths, stalls.rates)[0]
-            self.turn = max(self.turn, self.stall + length)
-        self.stall += self._until_next_stall()
-
-    def _until_next_stall(self) -> float:
-        rate = self._stalls().rate
-        return -math.log(1 - self.random()) / rate if rate else LEAST_PATIENCE
-
     def _stalls(self) -> Stalls:
-        """Those of the level that is nearest to what is in use."""
         stalls = self.work.stalls
         return stalls[self.work.hold.nearest(self.used)] if stalls else NO_STALLS
 

@@ -8,6 +8,7 @@ its steps are the rates.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,3 +75,29 @@ def _below(
     """Whether the middle one lies on or below the line between the others."""
     (x0, y0), (x1, y1), (x2, y2) = first, middle, last
     return (y1 - y0) * (x2 - x0) <= (y2 - y0) * (x1 - x0)
+
+
+class Turns:
+    """When users get their turns, as stalls come by chance. numbers: where that comes from."""
+
+    def __init__(self, numbers: random.Random) -> None:
+        self._numbers, self._until = numbers, 0.0
+        self._next: float | None = None
+
+    def after(self, moment: float, stalls: Stalls) -> float:
+        """When somebody gets a turn who is due at a moment; moments never go back.
+
+        stalls: those of now, which may be others than before.
+        """
+        if not stalls.rates:
+            return max(moment, self._until)
+        if self._next is None:
+            self._next = self._gap(stalls)
+        while self._next <= moment:
+            length = self._numbers.choices(stalls.lengths, stalls.rates)[0]
+            self._until = max(self._until, self._next + length)
+            self._next += self._gap(stalls)
+        return max(moment, self._until)
+
+    def _gap(self, stalls: Stalls) -> float:
+        return self._numbers.expovariate(stalls.rate)

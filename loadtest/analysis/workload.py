@@ -17,7 +17,8 @@ class ByLevel:
     """Times that depend on how many connections are in use: samples at each of some levels.
 
     levels: rising numbers of connections in use, with as many samples each, sorted. Between two
-    levels the quantiles are interpolated, beyond the first and the last one they are theirs.
+    levels the mean follows a power of the number in use (what hinders each other grows with those
+    who do) and the quantiles lie between theirs; beyond the first and the last one they are theirs.
     """
 
     levels: Sequence[float]
@@ -36,7 +37,15 @@ class ByLevel:
         if above == 0:
             return self.samples[0], self.samples[0], 0.0
         low, high = self.levels[above - 1], self.levels[above]
-        return self.samples[above - 1], self.samples[above], (used - low) / (high - low)
+        place = math.log(used / low) / math.log(high / low)
+        return self.samples[above - 1], self.samples[above], self._share(above, place)
+
+    def _share(self, above: int, place: float) -> float:
+        """The share of the upper samples at a place between two levels, so that the mean is it."""
+        first, second = (sum(part) / len(part) for part in self.samples[above - 1 : above + 1])
+        if min(first, second) <= 0 or math.isclose(first, second):
+            return place
+        return float((first * (second / first) ** place - first) / (second - first))
 
     def nearest(self, used: int) -> int:
         """The number, from 0, of the level that is nearest to so many in use."""

@@ -122,13 +122,11 @@ class TestWorkload:
 
         assert any("measured at 10 and 20 connections in use" in note for note in observed.notes)
         low, high, share = observed.workload.hold.between(15)
-        assert (np.mean(low), np.mean(high), share) == (
-            pytest.approx(0.1),
-            pytest.approx(0.4),
-            pytest.approx(0.5),
-        )
-        # Of 40 users 10 or 10 of 40 are outside: 0.1 and 0.2 s, by their numbers of checkouts.
-        assert_throughput(runs, "15+0", 15 / 0.25, 0.03)
+        assert (np.mean(low), np.mean(high)) == (pytest.approx(0.1), pytest.approx(0.4))
+        # Twice as many hold four times as long: the power is two.
+        between = 0.1 * 1.5**2
+        assert 0.1 + share * 0.3 == pytest.approx(between)
+        assert_throughput(runs, "15+0", 15 / between, 0.03)
         marks = [cell(observed, parse_pool(f"{size}+0")).extrapolated for size in (5, 10, 15, 30)]
         assert marks == [True, False, False, True]
 

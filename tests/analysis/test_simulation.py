@@ -177,6 +177,13 @@ class TestHowThePoolWorks:
         assert held[6] == pytest.approx(0.3, rel=0.05)  # half of the way
         assert held[10] == pytest.approx(0.5, rel=0.05)
 
+    def test_users_without_patience_or_pause_do_not_stop_the_clock(self) -> None:
+        pool = PoolConfig(pool_size=1, max_overflow=0, pool_timeout=0)
+        outcome = simulate(pool, Workload(3, only(0.1)), 0.05, 1, seed=1)
+
+        assert outcome.served == 10
+        assert outcome.timeouts == pytest.approx(2 / 1e-4, rel=0.01)
+
     def test_arrivals_that_find_no_free_user_are_dropped_when_they_are_late(self) -> None:
         pool = PoolConfig(pool_size=2, max_overflow=0)
         work = Workload(4, only(0.1), rate=30, even=True, drop_after=0.5)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from loadtest.analysis.stalls import Stalls, stalls
+from loadtest.analysis.stalls import Stalls, Turns, stalls
 from loadtest.distribution import Distribution
 
 
@@ -49,3 +49,28 @@ class TestStalls:
 
     def test_moments_do_not_count(self) -> None:
         assert stalls(Distribution.of([0] * 900 + [200_000] * 100)).rates == ()
+
+
+class TestTurns:
+    """Who is due meets what is left of a stall."""
+
+    def test_they_are_as_late_as_the_stalls_say(self) -> None:
+        still, turns = Stalls((0.01, 0.1), (2.0, 0.2)), Turns(random.Random(1))
+        late = [turns.after(n / 1000, still) - n / 1000 for n in range(2_000_000)]
+
+        # Stalls that meet make it a little more than the sum of both.
+        assert sum(late) / len(late) == pytest.approx(still.mean_delay, rel=0.1)
+        assert stalls(
+            Distribution.of([round(seconds * 1e9) for seconds in late])
+        ).mean_delay == pytest.approx(still.mean_delay, rel=0.1)
+
+    def test_all_who_are_due_meanwhile_get_theirs_at_the_same_moment(self) -> None:
+        turns, still = Turns(random.Random(1)), Stalls((5.0,), (0.1,))
+        found = [turns.after(n / 100, still) for n in range(10_000)]
+        late = [one for n, one in enumerate(found) if one > n / 100 + 1e-9]
+
+        assert 200 < len(late) / len(set(late)) < 1000
+
+    def test_without_stalls_everybody_is_in_time(self) -> None:
+        turns = Turns(random.Random(1))
+        assert [turns.after(n, Stalls()) for n in (1.0, 2.0)] == [1.0, 2.0]

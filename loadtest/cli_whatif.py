@@ -36,7 +36,8 @@ def whatif(
         str | None, typer.Option("--pool-timeout", help="Like 2s (default: the measured pool's).")
     ] = None,
     validate: Annotated[
-        bool, typer.Option("--validate", help="Measure three of them for real, 10 s at most each.")
+        bool,
+        typer.Option("--validate", help="Measure three of them, and one again, 10 s at most each."),
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the result's).")
@@ -105,12 +106,13 @@ def _validate(
     quiet: bool,
 ) -> list[Validated]:
     """Measure some of the settings where and how the result was measured."""
-    from loadtest.analysis.validation import chosen, validated
+    from loadtest.analysis.validation import chosen, control, validated
     from loadtest.experiment.again import experiment_again
     from loadtest.experiment.conduct import conduct
     from loadtest.report.render import planned, read
 
-    again = experiment_again(planned(result), measurements.runs[0], chosen(prediction))
+    pools = list(dict.fromkeys([*control(prediction), *chosen(prediction)]))
+    again = experiment_again(planned(result), measurements.runs[0], pools)
     console = Console(stderr=True)
     runs, _ = conduct(again, at, folder / VALIDATION, console, quiet=quiet)
     return validated(prediction.observed, again.load, again.pool, read([runs]))

@@ -17,11 +17,16 @@ CELLS = 3
 
 @dataclass(frozen=True)
 class Validated:
-    """A pool that was predicted first and measured then; measured: None if it could not be."""
+    """A pool that was predicted first and measured then; measured: None if it could not be.
+
+    before: the same pool as the result has it, if it is there: both differ by what is not the
+    pool's, like a machine that has something else to do.
+    """
 
     predicted: Cell
     measured: Ran | None
     valid: bool
+    before: Ran | None = None
 
 
 def chosen(prediction: Prediction) -> list[PoolConfig]:
@@ -39,6 +44,11 @@ def chosen(prediction: Prediction) -> list[PoolConfig]:
     return [ranked[place] for place in places]
 
 
+def control(prediction: Prediction) -> list[PoolConfig]:
+    """A pool that was measured, to be measured again: whether all is as it was; none if unknown."""
+    return [cell.settings for _, cell in prediction.checks[:1]]
+
+
 def validated(
     observed: Observed, load: LoadConfig, pools: Sequence[PoolConfig], measurements: Measurements
 ) -> list[Validated]:
@@ -50,6 +60,7 @@ def validated(
             predicted=cell(shorter, pool),
             measured=ran(found[pool.name]) if pool.name in found else None,
             valid=pool.name in found and not doubts(found[pool.name]),
+            before=next((one for one in observed.ran if one.settings == pool), None),
         )
         for pool in pools
     ]

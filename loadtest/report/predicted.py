@@ -107,6 +107,7 @@ def validation_json(results: Sequence[Validated]) -> list[dict[str, Any]]:
             "predicted": _cell(one.predicted),
             "measured": one.measured and _measured(one.measured),
             "valid": one.valid,
+            "before": one.before and _measured(one.before),
             "throughput_error": one.measured
             and error(one.measured.served, one.predicted.throughput),
             "wait_p95_error": one.measured
@@ -214,3 +215,12 @@ def _print(prediction: Prediction, console: Console) -> None:
 def print_validation(results: Sequence[Validated], console: Console) -> None:
     """Print what was predicted and what was measured then."""
     printed(lambda: print_grid(VALIDATED, list(validation_rows(results)), console), console)
+    for one in results:
+        if one.before and one.measured:
+            change = _error(error(one.before.served, one.measured.served))
+            text = (
+                f"{name(one.predicted)} was measured before: {rate(one.before.served)} per s then, "
+                f"{rate(one.measured.served)} now ({change}). That much in the errors above is not "
+                "the model's: the machine or the database is not as it was."
+            )
+            console.print(plain_text(text, console))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ class TestTable:
 
     def test_a_model_that_is_far_off_says_so(self, prediction: Prediction) -> None:
         ((ran, cell),) = prediction.checks
-        slow = type(ran)(ran.name, ran.settings, 50.0, ran.wait, ran.timeouts)
+        slow = replace(ran, served=50.0)
         off = Prediction(prediction.cells, [(slow, cell)], prediction.observed)
 
         assert any("misses the measured throughput of 10+0 by +" in note for note in notes(off))
@@ -91,12 +92,14 @@ class TestTable:
     def test_a_validation_shows_predicted_measured_and_error(self, prediction: Prediction) -> None:
         ((ran, cell),) = prediction.checks
         out = io.StringIO()
-        results = [Validated(cell, ran, True), Validated(prediction.cells[0], None, False)]
+        slower = replace(ran, served=80.0)
+        results = [Validated(cell, slower, True, ran), Validated(prediction.cells[0], None, False)]
         print_validation(results, Console(file=out, width=80))
 
-        first, second = out.getvalue().splitlines()[1:]
-        assert re.match(r"10\+0 +\S+ +100 +[+-]\d %", first)
+        first, second, *rest = out.getvalue().splitlines()[1:]
+        assert re.match(r"10\+0 +\S+ +80.0 +[+]2\d %", first)
         assert "not measured" in second
+        assert "100 per s then, 80.0 now (-20 %)" in " ".join(rest)
 
 
 class TestFiles:

@@ -131,7 +131,8 @@ def _scale_of_waits(axes: Axes) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axes.set_yscale("log")
-    axes.set_ylim(LEAST * 0.7, max(2 * axes.dataLim.y1, 100 * LEAST))
+    low, high = axes.dataLim.intervaly
+    axes.set_ylim(max(min(low / 2, high / 20), LEAST * 0.7), max(2 * high, 100 * LEAST))
     axes.yaxis.set_major_locator(LogLocator(numticks=8))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: round_duration(y)))
     axes.yaxis.set_minor_locator(NullLocator())

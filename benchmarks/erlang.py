@@ -1,10 +1,7 @@
 """Is the mean wait in an open loop right? Erlang's formula says what it must be.
 
 Poisson arrivals and exponential holds on c connections are an M/M/c queue. Its mean wait is
-C / (c / hold - rate), where C is the chance that all c are busy, with a = rate x hold and b the
-Erlang B of c servers: C = b / (1 - a / c x (1 - b)) (Erlang, Solution of some problems in the
-theory of probabilities of significance in automatic telephone exchanges, 1917; Cooper,
-Introduction to Queueing Theory, 1981, chapter 3).
+Erlang's, in loadtest/analysis/queueing.py.
 
 Each replication is a worker of one Locust run, with a pool, arrivals and holds of its own. The
 rate and the hold that go into the formula are those that came about in all replications together,
@@ -32,6 +29,7 @@ import numpy as np
 from scipy import stats
 
 from loadtest.analysis.measured import SECOND, Round
+from loadtest.analysis.queueing import erlang_c_wait
 from loadtest.database.private import PrivateServer
 from loadtest.interval import Interval
 from loadtest.results import read_run
@@ -61,15 +59,6 @@ def main() -> list[dict[str, object]]:
             _compared(load, _replications(load, length, url, Path(folder)))
             for load, length in LENGTHS.items()
         ]
-
-
-def mean_wait(connections: int, rate: float, hold: float) -> float:
-    """The mean wait (s) of Poisson arrivals (per second) for exponential holds: Erlang C."""
-    offered, blocked = rate * hold, 1.0
-    for servers in range(1, connections + 1):
-        blocked = offered * blocked / (servers + offered * blocked)
-    waits = blocked / (1 - offered / connections * (1 - blocked))
-    return waits / (connections / hold - rate)
 
 
 def _replications(load: float, length: Length, url: str, folder: Path) -> list[Interval]:
@@ -106,7 +95,7 @@ def _compared(load: float, parts: list[Interval]) -> dict[str, object]:
     measured = float(np.mean(waits))
     rate = float(np.mean([part.counters["checkouts"] * SECOND / part.length for part in parts]))
     hold = _mean(parts, "hold")
-    predicted = mean_wait(CONNECTIONS, rate, hold)
+    predicted = erlang_c_wait(CONNECTIONS, rate, hold)
     interval = stats.t.interval(0.95, len(waits) - 1, measured, stats.sem(waits))
     return {
         "load": load,

@@ -41,6 +41,7 @@ from loadtest.cli_options import (
     load_of,
     refuse_what_the_experiment_says,
 )
+from loadtest.cli_whatif import whatif
 from loadtest.config import AS_IS, AUTO, Experiment, read_experiment
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.results import folder_of
@@ -269,6 +270,7 @@ def diff(
 
 
 app.command()(cli_capacity.capacity)
+app.command()(whatif)
 
 
 def _print_plan(experiment: Experiment) -> None:

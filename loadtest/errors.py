@@ -20,3 +20,9 @@ class UsageError(LoadtestError):
     def __init__(self, *problems: str) -> None:
         self.problems: Sequence[str] = problems
         super().__init__("\n".join(problems))
+
+
+class InvalidMeasurement(LoadtestError):
+    """What was measured is no basis for what was asked of it; exit code 4."""
+
+    exit_code = 4

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
 from rich.console import Console
 
 from loadtest.analysis.capacity import OPEN_FILES, Capacity, Limit, Step
@@ -14,8 +13,7 @@ from loadtest.analysis.settings import arguments
 from loadtest.analysis.units import NOTHING, count, plural
 from loadtest.errors import UsageError
 from loadtest.report.console import grid, plain, trimmed
-from loadtest.report.figures.svg import pool_variables
-from loadtest.report.html import CSS, environment
+from loadtest.report.html import template
 
 STEPS = ("", "processes", "connections", "with others", "left", "")
 LIMITS = ("limit", "value", "others", "reserve", "room")
@@ -99,25 +97,19 @@ def page(capacity: Capacity) -> str:
     from loadtest.report.figures.capacity import draw
 
     headline, *rest = capacity.verdict.splitlines()
-    return (
-        environment()
-        .get_template("capacity.html.j2")
-        .render(
-            css=Markup(CSS.read_text(encoding="utf-8")),
-            colours={"light": pool_variables(dark=False), "dark": pool_variables(dark=True)},
-            subtitle=_subtitle(capacity),
-            headline=headline,
-            rest=rest,
-            fits=capacity.fits,
-            drawing=draw(capacity),
-            steps=[(step_row(capacity, step), step.state) for step in capacity.steps],
-            step_headings=STEPS,
-            note=NOTE,
-            limits=[limit_row(limit) for limit in capacity.limits],
-            limit_headings=LIMITS,
-            findings=capacity.findings,
-            facts=list(_facts(capacity)),
-        )
+    return template("capacity.html.j2").render(
+        subtitle=_subtitle(capacity),
+        headline=headline,
+        rest=rest,
+        fits=capacity.fits,
+        drawing=draw(capacity),
+        steps=[(step_row(capacity, step), step.state) for step in capacity.steps],
+        step_headings=STEPS,
+        note=NOTE,
+        limits=[limit_row(limit) for limit in capacity.limits],
+        limit_headings=LIMITS,
+        findings=capacity.findings,
+        facts=list(_facts(capacity)),
     )
 
 

@@ -48,6 +48,16 @@ def grid(console: Console, columns: Sequence[str]) -> Table:
     return table
 
 
+def print_grid(columns: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:
+    """Print a table of plain cells as narrow as it can be, numbers to the right."""
+    table = grid(console, columns)
+    table.collapse_padding = True
+    table.columns[0].min_width = None
+    for cells in rows:
+        table.add_row(*(plain(cell, console) for cell in cells))
+    console.print(table)
+
+
 def plain(text: str, console: Console, style: str = "") -> Text:
     """Text without markup, since names come from files; plain letters where there are no others."""
     return Text(text.translate(_ASCII) if console.options.ascii_only else text, style=style)

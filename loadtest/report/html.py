@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from loadtest.analysis import kinds, units
@@ -23,41 +23,34 @@ from loadtest.report.figures.svg import pool_variables
 from loadtest.report.table import groups
 
 _HERE = Path(__file__).parent
-CSS = _HERE / "report.css"
 _SEVERITIES = ("error", "warning", "info")
 
 
 def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
     """The report; names and texts from files are escaped, only the figures are taken as markup."""
-    return (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            **_about(summary),
-            css=Markup(CSS.read_text(encoding="utf-8")),
-            colours={"light": pool_variables(dark=False), "dark": pool_variables(dark=True)},
-            summary=summary,
-            drawings=drawings,
-            groups=groups(summary),
-            comparisons=[
-                {"cells": compared.row(one), "baseline": one.baseline, "decision": one.decision}
-                for one in summary.comparisons
-            ],
-            margin=f"{100 * float(summary.experiment.get('margin') or MARGIN):g}",
-            findings=_findings(summary),
-            errors=list(_errors(summary)),
-            anatomy=list(_anatomy(summary)),
-            stages=stages.rows(summary),
-            stage_headings=stages.HEADINGS,
-            facts=list(_facts(summary)),
-            intervals=any(pool.throughput.ci95 for pool in summary.pools),
-            units=units,
-        )
+    return template("report.html.j2").render(
+        **_about(summary),
+        summary=summary,
+        drawings=drawings,
+        groups=groups(summary),
+        comparisons=[
+            {"cells": compared.row(one), "baseline": one.baseline, "decision": one.decision}
+            for one in summary.comparisons
+        ],
+        margin=f"{100 * float(summary.experiment.get('margin') or MARGIN):g}",
+        findings=_findings(summary),
+        errors=list(_errors(summary)),
+        anatomy=list(_anatomy(summary)),
+        stages=stages.rows(summary),
+        stage_headings=stages.HEADINGS,
+        facts=list(_facts(summary)),
+        intervals=any(pool.throughput.ci95 for pool in summary.pools),
+        units=units,
     )
 
 
-def environment() -> Environment:
-    """What templates of pages are rendered in: everything is escaped but what says it is markup."""
+def template(name: str) -> Template:
+    """A page's template, with the style and the colours that all pages have."""
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
@@ -66,7 +59,11 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"pretty": _pretty, "svg": Markup, "together": _together}
-    return environment
+    environment.globals |= {
+        "css": Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        "colours": {"light": pool_variables(dark=False), "dark": pool_variables(dark=True)},
+    }
+    return environment.get_template(name)
 
 
 def _about(summary: Summary) -> dict[str, Any]:

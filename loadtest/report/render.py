@@ -16,7 +16,7 @@ from loadtest.report.figures import draw
 from loadtest.report.figures.drawing import Drawing
 from loadtest.report.figures.svg import standalone
 from loadtest.report.html import page
-from loadtest.results import Run, find_runs, read_run
+from loadtest.results import Run, find_runs, folder_of, read_run
 
 
 def render(paths: Sequence[Path], out: Path) -> Summary:
@@ -31,10 +31,10 @@ def render(paths: Sequence[Path], out: Path) -> Summary:
     try:
         out.mkdir(parents=True, exist_ok=True)
         # First what other programs read: it must be there even if drawing fails.
-        _write(out / "summary.json", json.dumps(summary.to_json(), indent=2) + "\n")
+        write_whole(out / "summary.json", json.dumps(summary.to_json(), indent=2) + "\n")
         drawings = draw(measurements, summary)
         _write_figures(out / "figures", drawings)
-        _write(out / "report.html", page(summary, drawings))
+        write_whole(out / "report.html", page(summary, drawings))
     except OSError as error:
         raise UsageError(f"cannot write the report in {out}: {error.strerror}") from None
     return summary
@@ -55,6 +55,11 @@ def read(paths: Sequence[Path]) -> Measurements:
     if not runs:
         raise UsageError(*problems)
     return gather(runs, _experiment(paths, problems), problems)
+
+
+def planned(path: Path) -> Mapping[str, Any] | None:
+    """What the experiment.json beside the runs of a result says; None without a sound one."""
+    return _experiment([folder_of(path)], [])
 
 
 def _experiment(paths: Sequence[Path], problems: list[str]) -> Mapping[str, Any] | None:
@@ -79,10 +84,10 @@ def _write_figures(folder: Path, drawings: Sequence[Drawing]) -> None:
         if old.name not in names:
             old.unlink()
     for drawing in drawings:
-        _write(folder / f"{drawing.name}.svg", standalone(drawing.svg, drawing.title))
+        write_whole(folder / f"{drawing.name}.svg", standalone(drawing.svg, drawing.title))
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all: somebody may be reading the one before."""
     fresh = path.with_name(f".{path.name}-{os.getpid()}")
     try:

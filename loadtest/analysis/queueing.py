@@ -1,0 +1,124 @@
+"""Formulas for queues with several servers, which are the connections of a pool.
+
+Rates are per second, times in seconds. Holds and gaps between arrivals are exponential in all of
+them: real holds vary less, and then people wait less. All functions raise ValueError for numbers
+that cannot be.
+"""
+
+from __future__ import annotations
+
+import math
+
+
+def erlang_b(connections: int, offered: float) -> float:
+    """The share of arrivals that find all connections busy where nobody waits (M/M/c/c).
+
+    offered: arrival rate x hold, in erlangs. By the recursion B(n) = a B(n-1) / (n + a B(n-1))
+    (Erlang, Solution of some problems in the theory of probabilities of significance in automatic
+    telephone exchanges, 1917; Cooper, Introduction to Queueing Theory, 1981, section 3.3).
+    """
+    _check(connections, offered)
+    blocked = 1.0
+    for servers in range(1, connections + 1):
+        blocked = offered * blocked / (servers + offered * blocked)
+    return blocked
+
+
+def erlang_c(connections: int, offered: float) -> float:
+    """The share of arrivals that have to wait where everybody does (M/M/c); 1 in an overload.
+
+    C = B / (1 - a / c x (1 - B)) (Erlang 1917; Cooper 1981, section 3.4).
+    """
+    blocked = erlang_b(connections, offered)
+    if offered >= connections:
+        return 1.0
+    return blocked / (1 - offered / connections * (1 - blocked))
+
+
+def erlang_c_wait(connections: int, rate: float, hold: float) -> float:
+    """The mean wait (s) for a connection, those who do not wait included; infinite in an overload.
+
+    W = C / (c / hold - rate) (Cooper 1981, section 3.4).
+    """
+    _check(connections, rate, hold)
+    offered = rate * hold
+    if offered >= connections:
+        return math.inf
+    return erlang_c(connections, offered) * hold / (connections - offered)
+
+
+def wait_percentile(connections: int, rate: float, hold: float, share: float) -> float:
+    """The wait (s) that this share (0.95 for p95) of all do not exceed; infinite in an overload.
+
+    Who waits does so exponentially: P(W > t) = C exp(-(c / hold - rate) t) (Cooper 1981, section
+    3.4), first come, first served.
+    """
+    _check(connections, rate, hold)
+    if not 0 <= share < 1:
+        raise ValueError(f"a share of waits is at least 0 and below 1, not {share}")
+    offered = rate * hold
+    if offered >= connections:
+        return math.inf
+    waiting = erlang_c(connections, offered)
+    if waiting <= 1 - share:
+        return 0.0
+    return math.log(waiting / (1 - share)) * hold / (connections - offered)
+
+
+def in_use(rate: float, hold: float) -> float:
+    """Connections in use on average, whatever is distributed how: L = rate x hold.
+
+    (Little, Operations Research 9(3), 1961.)
+    """
+    _check(1, rate, hold)
+    return rate * hold
+
+
+def most_throughput(users: int, connections: int, outside: float, hold: float) -> float:
+    """The most checkouts a second that so many users of a closed loop can make.
+
+    outside: the time between giving a connection back and asking for the next one. The asymptotic
+    bound min(N / (Z + S), c / S) (Denning and Buzen, Computing Surveys 10(3), 1978).
+    """
+    _check(connections, users, outside, hold)
+    if not hold:
+        return math.inf if not outside else users / outside
+    return min(users / (outside + hold), connections / hold)
+
+
+def first_guess(users: int, outside: float, hold: float) -> int:
+    """The connections at which both parts of `most_throughput` meet: fewer hold users up."""
+    _check(1, users, outside, hold)
+    return max(1, math.ceil(users * hold / (outside + hold) - 1e-9)) if hold else 1
+
+
+def closed_throughput(users: int, connections: int, outside: float, hold: float) -> float:
+    """The checkouts a second of so many users of a closed loop, exactly (M/M/c//N).
+
+    The machine-repair model: with n users at the pool, p(n) = p(n-1) x (N-n+1)/Z x S/min(n, c)
+    (Kleinrock, Queueing Systems I, 1975, section 3.8).
+    """
+    _check(connections, users, outside, hold)
+    if not hold or not outside:
+        return most_throughput(users, connections, outside, hold)
+    share, total, busy = 1.0, 1.0, 0.0
+    for at_pool in range(1, users + 1):
+        share *= (users - at_pool + 1) / outside * hold / min(at_pool, connections)
+        total += share
+        busy += share * min(at_pool, connections)
+        if total > 1e200:  # only ratios matter
+            share, total, busy = share / total, 1.0, busy / total
+    return busy / total / hold
+
+
+def closed_wait(users: int, connections: int, outside: float, hold: float) -> float:
+    """The mean wait (s) in the same closed loop: what Little's law leaves of a user's round."""
+    rate = closed_throughput(users, connections, outside, hold)
+    return max(0.0, users / rate - outside - hold)
+
+
+def _check(connections: int, *numbers: float) -> None:
+    if connections < 1:
+        raise ValueError(f"a pool has at least one connection, not {connections}")
+    if any(not number >= 0 for number in numbers):
+        raise ValueError(f"rates, times and users are not negative: {numbers}")

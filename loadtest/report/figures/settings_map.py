@@ -1,0 +1,174 @@
+"""The wait for a connection and the timeouts over the sizes of a pool, as predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from loadtest.analysis.observed import Ran
+from loadtest.analysis.units import duration, percent, round_duration
+from loadtest.analysis.whatif import Cell, Prediction
+from loadtest.report.figures import canvas
+from loadtest.report.figures.drawing import Drawing
+from loadtest.report.figures.svg import to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HELP = (
+    "Lines are predicted, dots were measured: how far dots are from their line says how far to "
+    "trust it. The scales of pool_size and of the wait are logarithmic; waits below 0.1 ms are "
+    "drawn at 0.1 ms."
+)
+# Seconds. Below it nobody cares, and a logarithmic scale would show nothing else.
+LEAST = 1e-4
+TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+Value = Callable[[Cell | Ran], float]
+
+
+def draw(prediction: Prediction) -> Drawing:
+    """The figure of a prediction with at least one cell."""
+    import matplotlib
+
+    ranked = sorted(prediction.cells, key=lambda cell: cell.wait.p95 or 0.0)
+    best, worst = ranked[0], ranked[-1]
+    said = f"at most {duration(worst.wait.p95)} with {name(worst)}"
+    if (best.wait.p95 or 0.0) < (worst.wait.p95 or 0.0):
+        said += f" and {duration(best.wait.p95)} with {name(best)}"
+    with matplotlib.rc_context({"text.parse_math": False, "font.family": "DejaVu Sans"}):
+        svg = to_svg(_figure(prediction), "whatif")
+    return Drawing(
+        name="whatif",
+        title=f"Predicted: 19 of 20 checkouts wait {said}",
+        alt="Predicted p95 of the wait, share of timeouts and checkouts per second, by pool_size "
+        "and max_overflow. The table has the numbers",
+        help=HELP,
+        svg=svg,
+    )
+
+
+def name(cell: Cell) -> str:
+    """A pool in its short form: `20+0`, `20+inf`."""
+    return f"{cell.settings.pool_size}+{_overflow(cell.settings.max_overflow)}"
+
+
+def _overflow(most: int) -> str:
+    return "inf" if most == -1 else str(most)
+
+
+def _figure(prediction: Prediction) -> Figure:
+    overflows = list(dict.fromkeys(cell.settings.max_overflow for cell in prediction.cells))
+    labels = [f"overflow {_overflow(overflow)}" for overflow in overflows]
+    room = 0.35 + canvas.text_width(labels)
+    figure, rows = canvas.panels(len(PANELS), 1.5, left=0.72, right=room, gap=0.34)
+    for axes, (title, (value, scale)) in zip(rows, PANELS.items(), strict=True):
+        _draw(axes, prediction, overflows, value)
+        scale(axes)
+        canvas.grid(axes, "y")
+        canvas.write(axes, 0, 1.1, title, transform=axes.transAxes, weight="bold")
+        _scale_of_sizes(axes, [cell.settings.pool_size for cell in prediction.cells])
+        _label(axes, prediction, overflows, labels, value)
+    for axes in rows[:-1]:
+        axes.tick_params(axis="x", labelbottom=False)
+    canvas.name_x(rows[-1], "pool_size")
+    return figure
+
+
+def _timeouts(one: Cell | Ran) -> float:
+    return one.timeouts
+
+
+def _rate(one: Cell | Ran) -> float:
+    return one.throughput if isinstance(one, Cell) else one.served
+
+
+def _wait(one: Cell | Ran) -> float:
+    return max(one.wait.p95 or 0.0, LEAST)
+
+
+def _draw(axes: Axes, prediction: Prediction, overflows: Sequence[int], value: Value) -> None:
+    """A line for each overflow, and the dots of what was measured with it."""
+    for number, overflow in enumerate(overflows):
+        row, shade = _row(prediction, overflow), canvas.colour(number)
+        sizes = [cell.settings.pool_size for cell in row]
+        marker = "_" if len(row) == 1 else ""
+        axes.plot(sizes, [value(cell) for cell in row], color=shade, lw=1.8, marker=marker)
+        for size, ran in _measured(prediction, overflow):
+            axes.plot([size], [value(ran)], "o", color=shade, ms=5, mew=0)
+
+
+def _row(prediction: Prediction, overflow: int) -> list[Cell]:
+    row = [cell for cell in prediction.cells if cell.settings.max_overflow == overflow]
+    return sorted(row, key=lambda cell: cell.settings.pool_size)
+
+
+def _measured(prediction: Prediction, overflow: int) -> Iterator[tuple[int, Ran]]:
+    """The pools that ran with this overflow, and whose size lies in the map."""
+    shown = {cell.settings for cell in prediction.cells}
+    for ran, cell in prediction.checks:
+        if cell.settings in shown and cell.settings.max_overflow == overflow:
+            yield cell.settings.pool_size, ran
+
+
+def _label(
+    axes: Axes,
+    prediction: Prediction,
+    overflows: Sequence[int],
+    labels: Sequence[str],
+    value: Value,
+) -> None:
+    ends = [
+        (value(_row(prediction, overflow)[-1]), label)
+        for overflow, label in zip(overflows, labels, strict=True)
+    ]
+    styles = [{"color": canvas.colour(number), "lw": 2.5} for number in range(len(ends))]
+    canvas.label_ends(axes, ends, styles)
+
+
+def _scale_of_waits(axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_yscale("log")
+    low, high = axes.dataLim.intervaly
+    axes.set_ylim(max(min(low / 2, high / 20), LEAST * 0.7), max(2 * high, 100 * LEAST))
+    axes.yaxis.set_major_locator(LogLocator(numticks=8))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: round_duration(y)))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _scale_of_rates(axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.set_ylim(0, 1.1 * max(axes.dataLim.y1, 1.0))
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
+
+
+def _scale_of_shares(axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    top = max(1.1 * axes.dataLim.y1, 0.01)
+    axes.set_ylim(-0.03 * top, top)
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: percent(max(y, 0.0))))
+
+
+def _scale_of_sizes(axes: Axes, sizes: Sequence[int]) -> None:
+    from matplotlib.ticker import NullLocator
+
+    low, high = min(sizes), max(sizes)
+    axes.set_xscale("log")
+    axes.set_xlim(low / 1.06, high * 1.06)
+    ticks = [tick for tick in TICKS if low <= tick <= high]
+    ticks = ticks if len(ticks) > 1 else sorted({low, high})
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+PANELS: Mapping[str, tuple[Value, Callable[[Axes], None]]] = {
+    "wait, p95": (_wait, _scale_of_waits),
+    "timeouts, share of all checkouts": (_timeouts, _scale_of_shares),
+    "checkouts per second": (_rate, _scale_of_rates),
+}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from loadtest.analysis import kinds
-from loadtest.analysis.comparison import FEWEST_ROUNDS, REQUEST, THROUGHPUT, Comparer
+from loadtest.analysis import equals, kinds
+from loadtest.analysis.comparison import FEWEST_ROUNDS, THROUGHPUT, Comparer
 from loadtest.analysis.findings import NOTABLE_ERRORS
 from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.measured import Measurements
@@ -14,17 +14,16 @@ from loadtest.analysis.settings import arguments
 from loadtest.analysis.units import count, duration, listed, percent, plural, rate, ratio
 from loadtest.analysis.values import Comparison, PoolSummary, Summary, Verdict
 
-SOME_ERRORS = 0.001
-
 
 def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: Comparer) -> Verdict:
     """The recommended pool and why.
 
     Candidates are the valid pools that meet the objective, if there is one. The one with the
     highest mean throughput is compared with each other directly; those that cannot be told from it
-    are as good, but for slower ones in an open loop. Of these the one with the fewest connections
-    is recommended, the baseline if it needs no more than any. There is no answer without five
-    rounds of each, where no request succeeded, or where the best pool lost most of its connections.
+    are as good, unless more requests fail or, in an open loop, they are slower. Of these the one
+    with the fewest connections is recommended, the baseline if it needs no more than any. There is
+    no answer without five rounds of each, where no request succeeded, or where the best pool lost
+    most of its connections.
     """
     ended = [pool for pool in pools if pool.errors.rate is not None]
     if ended and all(pool.errors.rate == 1 for pool in ended):
@@ -50,7 +49,9 @@ def _chosen(
     best = max(able, key=_throughput)
     rivals = {p.name: compare.one(p.name, best.name, THROUGHPUT) for p in able if p is not best}
     tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
-    slow = _slow(tied, compare)
+    failing = equals.failing(tied, compare)
+    tied = [pool for pool in tied if pool not in failing]
+    slow = equals.slow(tied, compare)
     tied = [pool for pool in tied if pool not in slow]
     chosen = min(tied, key=lambda p: (_peak(p), p.name != baseline, -_throughput(p)))
     if drained(chosen):
@@ -59,8 +60,8 @@ def _chosen(
         _advice(chosen, baseline, candidates, compare),
         *_kept(chosen, candidates),
         *_ties(chosen, tied, rivals),
-        *_slower(chosen, slow),
-        *_worst(chosen, [*tied, *slow], candidates),
+        *equals.but(chosen, failing, slow),
+        *_worst(chosen, [*tied, *failing, *slow], candidates),
         *_caveats(chosen, pools),
     ]
     return Verdict(recommended=chosen.name, text="\n".join(lines))
@@ -140,7 +141,7 @@ def _ties(
         return []
     reached = [
         f"{pool.name} ({rate(pool.throughput.per_second)} per second with {_connections(pool)}"
-        f"{_failing(pool, chosen)})"
+        f"{equals.also_fails(pool, chosen)})"
         for pool in others
     ]
     text = f"As good within the noise: {listed(reached)}."
@@ -151,33 +152,6 @@ def _ties(
         more = plural(rival.further_rounds, "more round")
         text += f" About {more} would tell it from {rival.baseline}."
     return [text]
-
-
-def _failing(pool: PoolSummary, chosen: PoolSummary) -> str:
-    there, here = pool.errors.rate or 0.0, chosen.errors.rate or 0.0
-    return f"; {percent(there)} of requests failed" if there > max(SOME_ERRORS, 2 * here) else ""
-
-
-def _slow(tied: Sequence[PoolSummary], compare: Comparer) -> list[PoolSummary]:
-    """Of pools that do as much, those whose requests take longer than in the quickest.
-
-    In an open loop every pool that keeps up does what arrives; how long it takes tells them apart.
-    In a closed loop slow requests are fewer requests already; with an objective, what meets it is
-    quick enough.
-    """
-    if any(pool.arrivals is None or pool.objectives for pool in tied):
-        return []
-    quickest = min(tied, key=lambda pool: pool.request_seconds.p95 or 0.0)
-    others = [pool for pool in tied if pool is not quickest]
-    return [p for p in others if compare.one(p.name, quickest.name, REQUEST).decision == "worse"]
-
-
-def _slower(chosen: PoolSummary, slow: Sequence[PoolSummary]) -> list[str]:
-    if not slow:
-        return []
-    took = [f"{pool.name} ({duration(pool.request_seconds.p95)})" for pool in slow]
-    mine = duration(chosen.request_seconds.p95)
-    return [f"As much work, but slower than the p95 of {mine} of a request: {listed(took)}."]
 
 
 def _worst(

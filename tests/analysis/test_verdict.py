@@ -165,10 +165,28 @@ def test_errors_of_the_recommended_pool_are_told(tmp_path: Path) -> None:
 def test_of_equals_those_that_fail_more_are_told(tmp_path: Path) -> None:
     runs = [
         *steady(tmp_path, "20+0", _five(700), peak=20, started=1),
-        *steady(tmp_path, "lifo:20+1", _five(700), peak=21, failures=7, started=2),
+        *steady(tmp_path, "lifo:20+1", _five(700), peak=21, started=2)[:4],
+        steady(tmp_path, "lifo:20+1", _five(700), peak=21, failures=30, started=2)[4],
     ]
     text = summarize_runs(runs).verdict.text
-    assert "lifo (700 per second with 21 connections; 1.0 % of requests failed)" in text
+    assert "lifo (700 per second with 21 connections; 0.8 % of requests failed)" in text
+
+
+def test_a_pool_of_which_more_requests_fail_is_not_as_good(tmp_path: Path) -> None:
+    runs = [
+        *steady(tmp_path, "as-it-comes:10+0", _five(700), failures=35, started=1),
+        *steady(
+            tmp_path,
+            "pre-ping:pool_size=10,max_overflow=0,pool_pre_ping=true",
+            _five(698),
+            started=2,
+        ),
+    ]
+    verdict = summarize_runs(runs).verdict
+    assert verdict.recommended == "pre-ping"
+    assert verdict.text.splitlines()[1] == (
+        "As much work, but more requests fail: 4.8 % with as-it-comes, 0 % here."
+    )
 
 
 def _losing(folder: Path, pool: str, requests: int, peak: int, kept: int) -> list[Run]:
@@ -220,8 +238,8 @@ def test_of_pools_that_do_all_that_arrives_a_slow_one_is_not_recommended(tmp_pat
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "5+0"
     assert verdict.text.splitlines()[-1] == (
-        "As much work, but slower than the p95 of 51.0 ms of a request: 5+45 (245 ms) and 4+0 "
-        "(1.02 s)."
+        "As much work, but requests take longer: p95 245 ms with 5+45 and 1.02 s with 4+0, "
+        "51.0 ms here."
     )
 
 

@@ -61,7 +61,7 @@ def _chosen(
         *_kept(chosen, candidates),
         *_ties(chosen, tied, rivals),
         *equals.but(chosen, failing, slow),
-        *_worst(chosen, [*tied, *failing, *slow], candidates),
+        *_worst(chosen, [*tied, *failing, *slow], candidates, baseline),
         *_caveats(chosen, pools),
     ]
     return Verdict(recommended=chosen.name, text="\n".join(lines))
@@ -155,16 +155,24 @@ def _ties(
 
 
 def _worst(
-    chosen: PoolSummary, tied: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
+    chosen: PoolSummary,
+    tied: Sequence[PoolSummary],
+    candidates: Sequence[PoolSummary],
+    baseline: str,
 ) -> list[str]:
-    """What the worst choice does and why, if one is told apart from the best."""
+    """What the worst choice does and why, if one is told apart from the best.
+
+    How much less than the best that is, unless the advice has compared these two already.
+    """
     names = {pool.name for pool in tied}
     behind = [pool for pool in candidates if pool.name not in names]
     if not behind:
         return []
     worst = min(behind, key=_throughput)
     share = percent(_throughput(worst) / _throughput(chosen))
-    does = f"{rate(worst.throughput.per_second)} per second, {share} of what {chosen.name} does"
+    does = f"{rate(worst.throughput.per_second)} per second"
+    if worst.name != baseline:
+        does += f", {share} of what {chosen.name} does"
     reasons = _reasons(worst, chosen)
     because = f"; {listed(reasons)}" if reasons else ""
     return [f"The worst choice is {worst.name}: {does}{because}."]
@@ -209,6 +217,8 @@ def _left_out(pools: Sequence[PoolSummary]) -> list[str]:
     invalid = [pool.name for pool in pools if not pool.valid]
     if not invalid:
         return []
+    if len(pools) == 1:
+        return [f"The measurement of {invalid[0]} is not valid (see the findings)."]
     are = "is" if len(invalid) == 1 else "are"
     return [f"{listed(invalid)} {are} left out: the measurement is not valid (see the findings)."]
 
@@ -218,7 +228,7 @@ def _nothing_to_compare(
 ) -> list[str]:
     lines = [
         f"{pool.name} ({arguments(pool.pool)}) did {rate(pool.throughput.per_second)} requests per "
-        f"second; {percent(pool.errors.rate)} of all failed."
+        f"second; {percent(pool.errors.rate) if pool.errors.rate else 'none'} failed."
         for pool in candidates
     ]
     if len(pools) == 1 and candidates:

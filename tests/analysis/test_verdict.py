@@ -85,6 +85,9 @@ def test_a_larger_pool_wins_where_it_does_more(tmp_path: Path) -> None:
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "seed"
     assert verdict.text.startswith("Set pool_size=3000, max_overflow=-1: 700")
+    # How much less that is, the headline has said.
+    assert verdict.text.splitlines()[1].startswith("The worst choice is 20+0: 350 per second")
+    assert "% of what" not in verdict.text
 
 
 @pytest.mark.parametrize("rounds", [1, 4])
@@ -123,7 +126,9 @@ def test_fewer_than_two_valid_pools_are_no_comparison(tmp_path: Path) -> None:
     assert summary.verdict.recommended is None
     assert "Nothing can be recommended: 1 of 2 pools left to compare." in summary.verdict.text
     assert exit_code(summary) == 4
-    assert exit_code(summarize_runs([run(tmp_path, busy, "5+10")])) == 4
+    alone = summarize_runs([run(tmp_path, busy, "5+10")])
+    assert alone.verdict.text == "The measurement of 5+10 is not valid (see the findings)."
+    assert exit_code(alone) == 4
 
 
 def test_pools_that_only_fail_are_not_recommended(tmp_path: Path) -> None:

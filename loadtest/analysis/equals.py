@@ -9,6 +9,7 @@ from loadtest.analysis.units import duration, listed, percent
 from loadtest.analysis.values import PoolSummary
 
 SOME_ERRORS = 0.001
+_APART = "Throughput does not tell these from it"
 
 Pools = Sequence[PoolSummary]
 
@@ -43,11 +44,11 @@ def but(chosen: PoolSummary, failing_: Pools, slow_: Pools) -> list[str]:
     if failing_:
         shares = [f"{percent(pool.errors.rate)} with {pool.name}" for pool in failing_]
         mine = percent(chosen.errors.rate)
-        lines.append(f"As much work, but more requests fail: {listed(shares)}, {mine} here.")
+        lines.append(f"{_APART}, failed requests do: {listed(shares)}, {mine} here.")
     if slow_:
         times = [f"{duration(pool.request_seconds.p95)} with {pool.name}" for pool in slow_]
         mine = duration(chosen.request_seconds.p95)
-        lines.append(f"As much work, but requests take longer: p95 {listed(times)}, {mine} here.")
+        lines.append(f"{_APART}, request times do: p95 {listed(times)}, {mine} here.")
     return lines
 
 

@@ -190,7 +190,8 @@ def test_a_pool_of_which_more_requests_fail_is_not_as_good(tmp_path: Path) -> No
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "pre-ping"
     assert verdict.text.splitlines()[1] == (
-        "As much work, but more requests fail: 4.8 % with as-it-comes, 0 % here."
+        "Throughput does not tell these from it, failed requests do: 4.8 % with as-it-comes, "
+        "0 % here."
     )
 
 
@@ -243,8 +244,8 @@ def test_of_pools_that_do_all_that_arrives_a_slow_one_is_not_recommended(tmp_pat
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "5+0"
     assert verdict.text.splitlines()[-1] == (
-        "As much work, but requests take longer: p95 245 ms with 5+45 and 1.02 s with 4+0, "
-        "51.0 ms here."
+        "Throughput does not tell these from it, request times do: p95 245 ms with 5+45 and "
+        "1.02 s with 4+0, 51.0 ms here."
     )
 
 

@@ -88,12 +88,14 @@ def test_an_experiment_in_an_open_loop_is_read(path: Path) -> None:
 def test_locust_is_told_of_the_load_and_of_the_faults(path: Path) -> None:
     experiment = read_experiment(path)
 
-    arguments = Plan(experiment, experiment.pool[0], 1).arguments()
-    told = dict(pairwise(arguments))
+    plan = Plan(experiment, experiment.pool[0], 1)
+    told = dict(pairwise(plan.arguments()))
     assert told["--arrival-rate"] == "200"
     assert told["--arrivals"] == "even"
     assert told["--drop-after"] == "0.5"
-    assert told["--faults"] == "freeze@4s+2s"
+    # Pasted, the command provokes nothing, so it must not claim to.
+    assert plan.notes() == ["--faults", "freeze@4s+2s"]
+    assert "freeze" not in plan.command()
     assert told["-u"] == told["-r"] == "2000"
 
 
@@ -104,7 +106,8 @@ def test_what_is_left_open_is_left_to_locust(path: Path) -> None:
 
     arguments = Plan(experiment, pool, 1).arguments()
     assert "--arrival-rate" in arguments
-    assert not {"--arrivals", "--drop-after", "--faults"} & set(arguments)
+    assert not {"--arrivals", "--drop-after"} & set(arguments)
+    assert Plan(experiment, pool, 1).notes() == []
     closed = experiment.model_copy(update={"load": LoadConfig()})
     assert "--arrival-rate" not in Plan(closed, pool, 1).arguments()
     assert DROP_AFTER == 1

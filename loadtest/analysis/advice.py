@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from loadtest.analysis import kinds
+from loadtest.analysis import equals, kinds
 from loadtest.analysis.comparison import THROUGHPUT, Comparer
 from loadtest.analysis.costs import costs, not_covered
 from loadtest.analysis.findings import NOTABLE_ERRORS
@@ -14,8 +14,6 @@ from loadtest.analysis.settings import arguments
 from loadtest.analysis.undecided import left_out
 from loadtest.analysis.units import duration, listed, percent, plural, rate, ratio
 from loadtest.analysis.values import Comparison, PoolSummary
-
-SOME_ERRORS = 0.001
 
 
 def throughput(pool: PoolSummary) -> float:
@@ -79,7 +77,7 @@ def ties(
         return []
     reached = [
         f"{pool.name} ({rate(pool.throughput.per_second)} per second with {_connections(pool)}"
-        f"{_failing(pool, chosen)})"
+        f"{equals.also_fails(pool, chosen)})"
         for pool in others
     ]
     text = f"As good within the noise: {listed(reached)}."
@@ -92,31 +90,25 @@ def ties(
     return [text]
 
 
-def _failing(pool: PoolSummary, chosen: PoolSummary) -> str:
-    there, here = pool.errors.rate or 0.0, chosen.errors.rate or 0.0
-    return f"; {percent(there)} of requests failed" if there > max(SOME_ERRORS, 2 * here) else ""
-
-
-def slower(chosen: PoolSummary, slow: Sequence[PoolSummary]) -> list[str]:
-    """Which other pools do as much work, but each request more slowly."""
-    if not slow:
-        return []
-    took = [f"{pool.name} ({duration(pool.request_seconds.p95)})" for pool in slow]
-    mine = duration(chosen.request_seconds.p95)
-    return [f"As much work, but slower than the p95 of {mine} of a request: {listed(took)}."]
-
-
 def worst(
-    chosen: PoolSummary, tied: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
+    chosen: PoolSummary,
+    tied: Sequence[PoolSummary],
+    candidates: Sequence[PoolSummary],
+    baseline: str,
 ) -> list[str]:
-    """What the worst choice does and why, if one is told apart from the best."""
+    """What the worst choice does and why, if one is told apart from the best.
+
+    How much less than the best that is, unless the advice has compared these two already.
+    """
     names = {pool.name for pool in tied}
     behind = [pool for pool in candidates if pool.name not in names]
     if not behind:
         return []
     worst = min(behind, key=throughput)
     share = percent(throughput(worst) / throughput(chosen))
-    does = f"{rate(worst.throughput.per_second)} per second, {share} of what {chosen.name} does"
+    does = f"{rate(worst.throughput.per_second)} per second"
+    if worst.name != baseline:
+        does += f", {share} of what {chosen.name} does"
     reasons = _reasons(worst, chosen)
     because = f"; {listed(reasons)}" if reasons else ""
     return [f"The worst choice is {worst.name}: {does}{because}."]

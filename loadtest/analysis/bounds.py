@@ -89,9 +89,25 @@ def connect_bound(pool: PoolRuns) -> Iterator[Finding]:
         code="connect_bound",
         severity="warning",
         message=f"{percent(connecting / working)} of the time of all requests went into opening "
-        f"{count(opened)} connections, {count(opened / pool.seconds)} per second. Keep connections "
-        "open: a pool_size of as many as are in use, instead of overflow or NullPool.",
+        f"{count(opened)} connections, {count(opened / pool.seconds)} per second. {_cure(pool)}",
         evidence={"connecting": connecting, "working": working, "opened": opened},
+    )
+
+
+def _cure(pool: PoolRuns) -> str:
+    """What keeps connections open, by why they were closed."""
+    lost = pool.counters["closed.invalidated"] + pool.counters["closed.error"]
+    closed = {
+        "The server, or something on the way to it, had closed them: let it wait for longer "
+        "(wait_timeout), or keep fewer, which idle for less.": lost,
+        "They had become too old: raise pool_recycle.": pool.counters["closed.recycle"],
+    }
+    cure = max(closed, key=lambda text: closed[text])
+    if closed[cure] > pool.counters["opened"] / 2:
+        return cure
+    return (
+        "Keep connections open: a pool_size of as many as are in use, instead of overflow or "
+        "NullPool."
     )
 
 

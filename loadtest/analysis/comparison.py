@@ -20,6 +20,7 @@ Rounds = Mapping[tuple[str, int], PoolSummary]
 
 THROUGHPUT = "throughput.per_second"
 REQUEST = "request_seconds.p95"
+ERRORS = "errors.rate"
 # What users of a pool notice; the primary metric is taken out where it is one of them.
 METRICS = (
     THROUGHPUT,
@@ -27,7 +28,7 @@ METRICS = (
     "checkout.wait_seconds.p95",
     "checkout.wait_seconds.p99",
     REQUEST,
-    "errors.rate",
+    ERRORS,
     "connections.peak",
 )
 FEWEST_ROUNDS = 5

@@ -18,7 +18,7 @@ def nothing_to_compare(
     """What each pool did where fewer than two are left to compare."""
     lines = [
         f"{pool.name} ({arguments(pool.pool)}) did {rate(pool.throughput.per_second)} requests per "
-        f"second; {percent(pool.errors.rate)} of all failed."
+        f"second; {percent(pool.errors.rate) if pool.errors.rate else 'none'} failed."
         for pool in candidates
     ]
     if len(pools) == 1 and candidates:
@@ -64,5 +64,7 @@ def left_out(pools: Sequence[PoolSummary]) -> list[str]:
     invalid = [pool.name for pool in pools if not pool.valid]
     if not invalid:
         return []
+    if len(pools) == 1:
+        return [f"The measurement of {invalid[0]} is not valid (see the findings)."]
     are = "is" if len(invalid) == 1 else "are"
     return [f"{listed(invalid)} {are} left out: the measurement is not valid (see the findings)."]

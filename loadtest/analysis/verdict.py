@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loadtest.analysis import equals
 from loadtest.analysis.advice import (
     advice,
     caveats,
     kept,
     peak,
     prices,
-    slower,
     throughput,
     ties,
     worst,
 )
-from loadtest.analysis.comparison import FEWEST_ROUNDS, REQUEST, THROUGHPUT, Comparer
+from loadtest.analysis.comparison import FEWEST_ROUNDS, THROUGHPUT, Comparer
 from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.meeting import meets, missed
@@ -28,9 +28,10 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
 
     Candidates are the valid pools that meet the objective, if there is one. The one with the
     highest mean throughput is compared with each other directly; those that cannot be told from it
-    are as good, but for slower ones in an open loop. Of these the one with the fewest connections
-    is recommended, the baseline if it needs no more than any. There is no answer without five
-    rounds of each, where no request succeeded, or where the best pool lost most of its connections.
+    are as good, unless more requests fail or, in an open loop, they are slower. Of these the one
+    with the fewest connections is recommended, the baseline if it needs no more than any. There is
+    no answer without five rounds of each, where no request succeeded, or where the best pool lost
+    most of its connections.
     """
     candidates = [pool for pool in pools if pool.valid]
     lines = _why_none(measurements, pools, candidates, compare)
@@ -51,7 +52,9 @@ def _chosen(
     best = max(able, key=throughput)
     rivals = {p.name: compare.one(p.name, best.name, THROUGHPUT) for p in able if p is not best}
     tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
-    slow = _slow(tied, compare)
+    failing = equals.failing(tied, compare)
+    tied = [pool for pool in tied if pool not in failing]
+    slow = equals.slow(tied, compare)
     tied = [pool for pool in tied if pool not in slow]
     chosen = min(tied, key=lambda p: (peak(p), p.name != baseline, -throughput(p)))
     if drained(chosen):
@@ -60,8 +63,8 @@ def _chosen(
         advice(chosen, baseline, candidates, compare),
         *kept(chosen, candidates),
         *ties(chosen, tied, rivals),
-        *slower(chosen, slow),
-        *worst(chosen, [*tied, *slow], candidates),
+        *equals.but(chosen, failing, slow),
+        *worst(chosen, [*tied, *failing, *slow], candidates, baseline),
         *caveats(chosen, pools),
         *prices(chosen, measurements),
     ]
@@ -102,17 +105,3 @@ def exit_code(summary: Summary) -> int:
 
 def _as_good(rival: Comparison) -> bool:
     return rival.decision in ("equivalent", "undecided")
-
-
-def _slow(tied: Sequence[PoolSummary], compare: Comparer) -> list[PoolSummary]:
-    """Of pools that do as much, those whose requests take longer than in the quickest.
-
-    In an open loop every pool that keeps up does what arrives; how long it takes tells them apart.
-    In a closed loop slow requests are fewer requests already; with an objective, what meets it is
-    quick enough.
-    """
-    if any(pool.arrivals is None or pool.objectives for pool in tied):
-        return []
-    quickest = min(tied, key=lambda pool: pool.request_seconds.p95 or 0.0)
-    others = [pool for pool in tied if pool is not quickest]
-    return [p for p in others if compare.one(p.name, quickest.name, REQUEST).decision == "worse"]

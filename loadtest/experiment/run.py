@@ -64,7 +64,7 @@ class Plan:
         return folder / "runs" / f"{self.pool.name}-{self.round}.jsonl"
 
     def arguments(self) -> list[str]:
-        """Locust's arguments for this run, all but where the results go."""
+        """Locust's arguments for this run, all but where the results go and what is only noted."""
         experiment, load = self.experiment, self.experiment.load
         arguments = ["-f", as_typed(experiment.scenario), "--headless", "--only-summary"]
         arguments += ["-u", str(load.users), "-r", f"{load.users_per_second:g}"]
@@ -81,13 +81,16 @@ class Plan:
         arguments += ["--seed", str(experiment.seed), "--pool-name", self.pool.name]
         arguments += ["--session", experiment.session] if experiment.session else []
         arguments += ["--engine", experiment.engine] if experiment.engine else []
-        if experiment.fault:
-            arguments += ["--faults", " ".join(map(str, experiment.fault))]
         for name, value in {**_pool_options(self.pool), **experiment.options}.items():
             flag = "--" + name.replace("_", "-")
             if value is not False:
                 arguments += [flag] if value is True else [flag, str(value)]
         return [*arguments, *experiment.user_classes]
+
+    def notes(self) -> list[str]:
+        """Arguments that note in the result what breaks: this tool provokes it, not Locust."""
+        faults = " ".join(map(str, self.experiment.fault))
+        return ["--faults", faults] if faults else []
 
     def command(self) -> str:
         """The command line that repeats this run by hand."""
@@ -114,6 +117,7 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     log = path.with_suffix(".log")
     extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
     extra += ["--private-server"] if database.private else []
+    extra += plan.notes()
     command = [sys.executable, "-m", MODELS[plan.model], *plan.arguments(), *extra]
     # The password goes through the environment: arguments are in everybody's process list.
     address = database.url.render_as_string(False) if database.url else ""

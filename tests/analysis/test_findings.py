@@ -147,6 +147,18 @@ def test_a_pool_that_was_lost_to_a_leak_is_not_said_to_be_too_small(
     assert ("pool_bound" in findings) == bound
 
 
+@pytest.mark.parametrize(
+    ("reason", "cure"),
+    [("invalidated", "wait_timeout"), ("recycle", "raise pool_recycle"), ("overflow", "pool_size")],
+)
+def test_how_to_keep_connections_open_depends_on_why_they_were_closed(
+    tmp_path: Path, reason: str, cure: str
+) -> None:
+    counters = {"requests": 60, "opened": 60, f"closed.{reason}": 59}
+    one = interval(counters=counters, gauges={"open": 10}, connect=[9] * 60, request=[12] * 60)
+    assert cure in _found(run(tmp_path, [one], "10+10"))["connect_bound"].message
+
+
 def test_connections_that_were_never_needed_are_told(tmp_path: Path) -> None:
     parts = [interval(counters={"requests": 9}, gauges={"open": 300})]
     assert _found(run(tmp_path, parts, "3000+inf"))["never_needed"].evidence == {

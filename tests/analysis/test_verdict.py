@@ -92,6 +92,9 @@ def test_a_larger_pool_wins_where_it_does_more(tmp_path: Path) -> None:
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "seed"
     assert verdict.text.startswith("Set pool_size=3000, max_overflow=-1: 700")
+    # How much less that is, the headline has said.
+    assert verdict.text.splitlines()[1].startswith("The worst choice is 20+0: 350 per second")
+    assert "% of what" not in verdict.text
 
 
 @pytest.mark.parametrize("rounds", [1, 4])
@@ -137,7 +140,9 @@ def test_fewer_than_two_valid_pools_are_no_comparison(tmp_path: Path) -> None:
     assert summary.verdict.recommended is None
     assert "Nothing can be recommended: 1 of 2 pools left to compare." in summary.verdict.text
     assert exit_code(summary) == 4
-    assert exit_code(summarize_runs([run(tmp_path, busy, "5+10")])) == 4
+    alone = summarize_runs([run(tmp_path, busy, "5+10")])
+    assert alone.verdict.text == "The measurement of 5+10 is not valid (see the findings)."
+    assert exit_code(alone) == 4
 
 
 def test_pools_that_only_fail_are_not_recommended(tmp_path: Path) -> None:
@@ -196,10 +201,29 @@ def test_the_largest_pool_may_still_be_too_small(tmp_path: Path, name: str, said
 def test_of_equals_those_that_fail_more_are_told(tmp_path: Path) -> None:
     runs = [
         *steady(tmp_path, "20+0", _five(700), peak=20, started=1),
-        *steady(tmp_path, "lifo:20+1", _five(700), peak=21, failures=7, started=2),
+        *steady(tmp_path, "lifo:20+1", _five(700), peak=21, started=2)[:4],
+        steady(tmp_path, "lifo:20+1", _five(700), peak=21, failures=30, started=2)[4],
     ]
     text = summarize_runs(runs).verdict.text
-    assert "lifo (700 per second with 21 connections; 1.0 % of requests failed)" in text
+    assert "lifo (700 per second with 21 connections; 0.8 % of requests failed)" in text
+
+
+def test_a_pool_of_which_more_requests_fail_is_not_as_good(tmp_path: Path) -> None:
+    runs = [
+        *steady(tmp_path, "as-it-comes:10+0", _five(700), failures=35, started=1),
+        *steady(
+            tmp_path,
+            "pre-ping:pool_size=10,max_overflow=0,pool_pre_ping=true",
+            _five(698),
+            started=2,
+        ),
+    ]
+    verdict = summarize_runs(runs).verdict
+    assert verdict.recommended == "pre-ping"
+    assert verdict.text.splitlines()[1] == (
+        "Throughput does not tell these from it, failed requests do: 4.8 % with as-it-comes, "
+        "0 % here."
+    )
 
 
 def _losing(folder: Path, pool: str, requests: int, peak: int, kept: int) -> list[Run]:
@@ -251,8 +275,8 @@ def test_of_pools_that_do_all_that_arrives_a_slow_one_is_not_recommended(tmp_pat
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "5+0"
     said = (
-        "As much work, but slower than the p95 of 51.0 ms of a request: 5+45 (245 ms) and 4+0 "
-        "(1.02 s)."
+        "Throughput does not tell these from it, request times do: p95 245 ms with 5+45 and "
+        "1.02 s with 4+0, 51.0 ms here."
     )
     assert said in verdict.text.splitlines()
 

@@ -111,7 +111,7 @@ def test_its_own_pool_is_compared_with_others(
     loadtest: Loadtest, shop: dict[str, str], tmp_path: Path
 ) -> None:
     experiment = tmp_path / "buying.toml"
-    settings = (HERE / "buying.toml").read_text().replace("rounds = 3", "rounds = 2")
+    settings = (HERE / "buying.toml").read_text().replace("rounds = 5", "rounds = 2")
     short = settings.replace('"buying.py"', f'"{HERE / "buying.py"}"').replace('"4s"', '"2s"')
     experiment.write_text(short.replace("users = 40", "users = 10"))
 

@@ -73,6 +73,11 @@ def test_every_figure_has_a_text_in_its_place(text: str) -> None:
     assert all(len(label["aria-label"] or "") > 40 for label in labels)
 
 
+def test_the_throughput_figure_leaves_ratios_to_the_verdict(text: str) -> None:
+    (title,) = re.findall(r'<figure id="throughput">\s*<h3>(.*?)</h3>', text)
+    assert re.fullmatch(r"20\+0 does \d+ requests per second, seed [\d.]+", title)
+
+
 def test_errors_and_findings_are_shown(text: str) -> None:
     assert re.search(r'<th scope="row">deadlocks</th><td>\d+</td><td class="chosen">\d+</td>', text)
     assert "of requests failed with deadlocks" in text

@@ -41,7 +41,7 @@ def panels(
     """The figure. limits: the most that a level can be with each pool, drawn as a dotted line."""
     figure, rows = canvas.panels(len(lines), 1.2, left=0.5, right=1.3, gap=0.3)
     highest = max(level.max() for line in lines.values() for level in line.levels.values())
-    top = 1.6 * max(float(highest), 1.0)
+    top = 1.6 * max(float(highest), 1.0) * _room_for_names(lines)
     first = min(line.seconds[0] for line in lines.values())
     last = max(line.seconds[-1] + 1 for line in lines.values())
     for axes, (number, line) in zip(rows, lines.items(), strict=True):
@@ -59,6 +59,12 @@ def panels(
         axes.tick_params(axis="x", labelbottom=False)
     canvas.name_x(rows[-1], "seconds since measuring began (median of the rounds)")
     return figure
+
+
+def _room_for_names(lines: Mapping[int, Timeline]) -> float:
+    """How much higher the scale goes for the names of stages and of faults to stand above all."""
+    kinds = any(line.stages for line in lines.values()), any(line.faults for line in lines.values())
+    return float(2 ** sum(kinds))
 
 
 def _scale(axes: Axes, top: float) -> None:
@@ -85,7 +91,8 @@ def _mark(axes: Axes, line: Timeline, *, named: bool) -> None:
         axes.axvline(begin, color=INK, lw=0.6, alpha=0.6)
     for begin, end, _ in line.faults:
         axes.axvspan(begin, end, color=FAULT, alpha=0.18, lw=0)
-    for height, marks in ((0.99, line.stages), (0.88, line.faults)) if named else ():
+    present = [marks for marks in (line.stages, line.faults) if marks and named]
+    for height, marks in zip((0.99, 0.88), present, strict=False):
         at = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
         for begin, end, name in marks:
             canvas.write(axes, (begin + end) / 2, height, canvas.short(name), fontsize=6.5, **at)

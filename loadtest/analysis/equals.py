@@ -1,0 +1,62 @@
+"""Pools that do as much work as the best one, but not as well: with more failures, or slower."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadtest.analysis.comparison import ERRORS, REQUEST, Comparer
+from loadtest.analysis.units import duration, listed, percent
+from loadtest.analysis.values import PoolSummary
+
+SOME_ERRORS = 0.001
+_APART = "Throughput does not tell these from it"
+
+Pools = Sequence[PoolSummary]
+
+
+def failing(tied: Pools, compare: Comparer) -> list[PoolSummary]:
+    """Of pools that do as much, those of which more requests fail than of the best in that.
+
+    In a closed loop whose users pause, a request that fails at once costs hardly any throughput.
+    """
+    best = min(tied, key=_error_rate)
+    some = [pool for pool in tied if pool is not best and _error_rate(pool) > SOME_ERRORS]
+    return [pool for pool in some if compare.one(pool.name, best.name, ERRORS).decision == "worse"]
+
+
+def slow(tied: Pools, compare: Comparer) -> list[PoolSummary]:
+    """Of pools that do as much, those whose requests take longer than in the quickest.
+
+    In an open loop every pool that keeps up does what arrives; how long it takes tells them apart.
+    In a closed loop slow requests are fewer requests already; with an objective, what meets it is
+    quick enough.
+    """
+    if any(pool.arrivals is None or pool.objectives for pool in tied):
+        return []
+    quickest = min(tied, key=lambda pool: pool.request_seconds.p95 or 0.0)
+    others = [pool for pool in tied if pool is not quickest]
+    return [p for p in others if compare.one(p.name, quickest.name, REQUEST).decision == "worse"]
+
+
+def but(chosen: PoolSummary, failing_: Pools, slow_: Pools) -> list[str]:
+    """Why those that do as much are not as good, a sentence each."""
+    lines = []
+    if failing_:
+        shares = [f"{percent(pool.errors.rate)} with {pool.name}" for pool in failing_]
+        mine = percent(chosen.errors.rate)
+        lines.append(f"{_APART}, failed requests do: {listed(shares)}, {mine} here.")
+    if slow_:
+        times = [f"{duration(pool.request_seconds.p95)} with {pool.name}" for pool in slow_]
+        mine = duration(chosen.request_seconds.p95)
+        lines.append(f"{_APART}, request times do: p95 {listed(times)}, {mine} here.")
+    return lines
+
+
+def also_fails(pool: PoolSummary, chosen: PoolSummary) -> str:
+    """How much fails in a pool that is as good, where it is notably more than in the chosen."""
+    there, here = _error_rate(pool), _error_rate(chosen)
+    return f"; {percent(there)} of requests failed" if there > max(SOME_ERRORS, 2 * here) else ""
+
+
+def _error_rate(pool: PoolSummary) -> float:
+    return pool.errors.rate or 0.0

@@ -100,10 +100,10 @@ def next_step(trials: Trials, most: int, margin: float = MARGIN) -> Step | None:
 
 
 def _rounds_wanted(trials: Trials, margin: float) -> dict[int, int]:
-    """How many rounds the answer needs, the size below it, and the best.
+    """How many rounds the answer needs, the size below it, the best, and one that is worse.
 
     The best of many measured once is the luckiest of them, too. That matters where a size below the
-    answer is left out for its throughput alone.
+    answer is left out for its throughput alone. And a larger one may have been unlucky.
     """
     chosen = answer(trials, margin)
     if chosen is None:
@@ -111,6 +111,9 @@ def _rounds_wanted(trials: Trials, margin: float) -> dict[int, int]:
     wanted = {}
     if any(trial.able for size, trial in trials.items() if size < chosen):
         wanted[_peak(trials)] = 2
+    worse = worse_when_bigger(trials, margin)
+    if worse is not None:
+        wanted[worse] = 2
     if chosen - 1 in trials and trials[chosen - 1].valid:
         wanted[chosen - 1] = ROUNDS
     return {**wanted, chosen: ROUNDS if trials[chosen].sure else MOST_ROUNDS}

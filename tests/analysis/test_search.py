@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.analysis.search import (
@@ -26,6 +26,7 @@ from loadtest.analysis.search import (
 
 Curve = Callable[[int], float]
 SIZES = st.integers(1, 300)
+untimed = settings(deadline=None)  # a machine may have other work
 
 
 @dataclass
@@ -67,6 +68,7 @@ class Workload:
         return min(size for size in able if self.throughput(size) >= least)
 
 
+@untimed
 @given(enough=SIZES, guess=SIZES, most=SIZES)
 def test_where_more_connections_bring_more_up_to_a_limit_the_smallest_is_found(
     enough: int, guess: int, most: int
@@ -75,6 +77,7 @@ def test_where_more_connections_bring_more_up_to_a_limit_the_smallest_is_found(
     assert answer(work.search(guess)) == work.right()
 
 
+@untimed
 @given(enough=SIZES, least=SIZES, guess=SIZES, most=SIZES)
 def test_an_objective_may_need_more_than_the_throughput(
     enough: int, least: int, guess: int, most: int
@@ -83,6 +86,7 @@ def test_an_objective_may_need_more_than_the_throughput(
     assert answer(work.search(guess)) == work.right()
 
 
+@untimed
 @given(half=SIZES, guess=SIZES, most=SIZES)
 def test_of_a_throughput_that_rises_ever_more_slowly_little_is_lost(
     half: int, guess: int, most: int
@@ -94,6 +98,7 @@ def test_of_a_throughput_that_rises_ever_more_slowly_little_is_lost(
     assert work.throughput(found) >= (1 - MARGIN) * 0.97 * work.throughput(most)
 
 
+@untimed
 @given(top=st.integers(2, 150), shared=st.floats(0.05, 0.3), guess=SIZES, most=SIZES)
 def test_a_hill_is_found_from_both_sides(top: int, shared: float, guess: int, most: int) -> None:
     # Gunther, Guerrilla Capacity Planning, 2007: contention, and crosstalk that makes it fall.
@@ -108,6 +113,7 @@ def test_a_hill_is_found_from_both_sides(top: int, shared: float, guess: int, mo
     assert work.throughput(found) >= (1 - MARGIN) * 0.95 * reached
 
 
+@untimed
 @given(enough=st.integers(5, 100), off=st.floats(0.5, 2), seed=st.integers(0, 1000))
 def test_noise_moves_the_answer_by_no_more_than_the_margin(
     enough: int, off: float, seed: int
@@ -141,6 +147,12 @@ def test_an_answer_that_is_not_sure_gets_five_rounds() -> None:
     trials = {4: Trial(50, met=False, rounds=3), 5: Trial(100, sure=None, rounds=3), 10: Trial(100)}
     assert next_step(trials, 10) == Step(5, 4)
     assert next_step({**trials, 5: Trial(100, sure=None, rounds=MOST_ROUNDS)}, 10) is None
+
+
+def test_a_larger_size_is_only_called_worse_after_a_second_round() -> None:
+    trials = {4: Trial(50, rounds=3), 5: Trial(100, rounds=3), 7: Trial(80)}
+    assert next_step(trials, 7) == Step(7, 2)
+    assert next_step({**trials, 7: Trial(80, rounds=2)}, 7) is None
 
 
 def test_an_answer_that_fails_in_later_rounds_is_none_any_more() -> None:

@@ -74,7 +74,7 @@ def test_the_timeout_leaves_room_over_the_longest_wait(tmp_path: Path) -> None:
 
 
 def test_a_bigger_pool_that_is_worse_is_told(tmp_path: Path) -> None:
-    runs = [*closed_in(tmp_path), *steady(tmp_path, "39+0", [300])]
+    runs = [*closed_in(tmp_path), *steady(tmp_path, "39+0", [300, 301])]
     summary = searched(runs)
     assert summary.search
     assert summary.search.worse_from == 39

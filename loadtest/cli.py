@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from loadtest import __version__, cli_capacity
+from loadtest import __version__, cli_capacity, cli_tune
 from loadtest.cli_options import (
     ArrivalRate,
     Arrivals,
@@ -41,13 +39,13 @@ from loadtest.cli_options import (
     load_of,
     refuse_what_the_experiment_says,
 )
+from loadtest.cli_output import Output, conduct, tell
 from loadtest.cli_whatif import whatif
 from loadtest.config import AS_IS, AUTO, Experiment, read_experiment
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.results import folder_of
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
-INTERRUPTED = 130  # as a shell has it
 OWN_POOL = "5+10"
 
 app = typer.Typer(
@@ -86,7 +84,7 @@ def demo(
     Example: [bold]loadtest demo[/]
     """
     plan = read_experiment(SCENARIOS / "hot_row.toml")
-    _conduct(plan, database_url, results, Output(quiet))
+    conduct(plan, database_url, results, Output(quiet))
 
 
 @app.command()
@@ -141,7 +139,7 @@ def run(
     pools = [pool or (AS_IS if session or engine else OWN_POOL)]
     said = {"rounds": 1, "session": session, "engine": engine, "objective": objective}
     experiment = experiment_of(scenario, pools, load, seed, option, fault, **said)
-    _conduct(experiment, database_url, results, Output(quiet, as_json, markdown))
+    conduct(experiment, database_url, results, Output(quiet, as_json, markdown))
 
 
 @app.command()
@@ -217,7 +215,7 @@ def compare(
             print(warning, file=sys.stderr)
         _print_plan(plan)
         return
-    _conduct(plan, database_url, results, Output(quiet, as_json, markdown))
+    conduct(plan, database_url, results, Output(quiet, as_json, markdown))
 
 
 @app.command()
@@ -238,7 +236,7 @@ def report(
 
     folder = out or folder_of(result[0])
     summary = render(result, folder)
-    _tell(summary, folder, Output(quiet, as_json, markdown), table=not quiet)
+    tell(summary, folder, Output(quiet, as_json, markdown), table=not quiet)
 
 
 @app.command()
@@ -271,6 +269,7 @@ def diff(
 
 app.command()(cli_capacity.capacity)
 app.command()(whatif)
+app.command()(cli_tune.tune)
 
 
 def _print_plan(experiment: Experiment) -> None:
@@ -281,51 +280,6 @@ def _print_plan(experiment: Experiment) -> None:
     minutes, seconds = divmod(round(expected_seconds(experiment)), 60)
     most = "at most " if experiment.rounds == AUTO else ""
     typer.echo(f"{most}{len(plans(experiment))} runs, about {minutes} min {seconds} s")
-
-
-@dataclass(frozen=True)
-class Output:
-    """How a command answers, beside the report."""
-
-    quiet: bool = False
-    as_json: bool = False
-    markdown: Path | None = None
-
-
-def _conduct(experiment: Experiment, database_url: str, results: Path, output: Output) -> None:
-    """Run an experiment, make its report, and exit with the code that its outcome has."""
-    from loadtest.analysis.verdict import exit_code
-    from loadtest.experiment.conduct import conduct
-    from loadtest.report.render import render
-
-    console = Console(stderr=True)
-    try:
-        folder, complete = conduct(experiment, database_url, results, console, quiet=output.quiet)
-    except KeyboardInterrupt:
-        console.print("[yellow]Interrupted before anything was measured[/]")
-        raise typer.Exit(INTERRUPTED) from None
-    if not complete:
-        console.print("[yellow]Interrupted: the report has what was measured until then[/]")
-    summary = render([folder], folder)
-    _tell(summary, folder, output)
-    raise typer.Exit(exit_code(summary))
-
-
-def _tell(summary: Any, folder: Path, output: Output, *, table: bool = True) -> None:
-    """Give the answer in the way that was asked for."""
-    from loadtest.report.console import standard_output
-    from loadtest.report.markdown import markdown, write
-    from loadtest.report.terminal import print_summary
-
-    if output.markdown:
-        write(output.markdown, markdown(summary))
-    if output.as_json:
-        typer.echo(json.dumps(summary.to_json(), indent=2))
-    if output.as_json or not table:
-        return
-    console = standard_output()
-    print_summary(summary, console)
-    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
 
 
 def main() -> None:

@@ -50,6 +50,18 @@ class RunWriter:
             ) from None
 
 
+def say_why_it_ended(path: Path, reason: str) -> None:
+    """Put the reason into the footer of a run that was interrupted; nothing in one that was not."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    footer = _record(lines[-1]) if lines else None
+    if footer is None or footer.get("reason") != "interrupted":
+        return
+    last = json.dumps({**footer, "reason": reason}, separators=(",", ":")) + "\n"
+    fresh = path.with_name(f".{path.name}-{os.getpid()}")
+    fresh.write_bytes(b"".join(lines[:-1]) + last.encode())
+    fresh.replace(path)
+
+
 @dataclass(frozen=True)
 class Run:
     """One run as its file tells it; `problems` says what is missing or damaged.

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from loadtest.distribution import Distribution
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.interval import SERVER, Gauge, Interval, SlowCheckout
-from loadtest.results import FORMAT, Run, RunWriter, find_runs, new_folder, read_run
+from loadtest.results import (
+    FORMAT,
+    Run,
+    RunWriter,
+    find_runs,
+    new_folder,
+    read_run,
+    say_why_it_ended,
+)
 
 HEADER = {"pool": {"name": "20+0"}, "load": {"users": 3}, "scenario": "café"}
 TOTALS = {"counters": {"checkouts": 6}}
@@ -260,3 +268,26 @@ def test_a_folder_without_runs_is_named(tmp_path):
 def test_a_path_that_is_not_there_is_named(results):
     with pytest.raises(UsageError, match="/nowhere: no run files there"):
         find_runs([results, results / "nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("reason", "then"), [("interrupted", "enough: seen"), ("finished", "finished")]
+)
+def test_why_a_run_was_interrupted_is_put_into_its_footer(tmp_path, reason, then):
+    path = tmp_path / "20+0-1.jsonl"
+    writer = RunWriter(path, HEADER)
+    for one in INTERVALS:
+        writer.add(one)
+    writer.close(reason, TOTALS)
+    say_why_it_ended(path, "enough: seen")
+    run = read_run(path)
+    assert run.footer == {"type": "footer", "reason": then, "totals": TOTALS}
+    assert (run.intervals, run.problems) == (INTERVALS, ())
+
+
+def test_a_run_without_a_footer_is_given_none(whole):
+    path = whole.with_name("cut.jsonl")
+    lines = whole.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]))
+    say_why_it_ended(path, "enough: seen")
+    assert path.read_bytes() == b"".join(lines[:-1])

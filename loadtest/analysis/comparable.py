@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from loadtest.errors import UsageError
 from loadtest.results import Run
 
+Facts = dict[str, Any]
+
 # Models are what may be compared; how many processes share a load is a part of what is set up.
-_MAY_DIFFER = {"load.model", "load.processes"}
+# Every round may have random numbers of its own.
+_MAY_DIFFER = {"load.model", "load.processes", "load.seed"}
 
 
 def refuse_what_differs(runs: Sequence[Run]) -> None:
     """Raise UsageError naming every way in which runs differ in more than their pool."""
     problems: dict[str, str] = {}
-    for run in runs[1:]:
-        first, other = _circumstances(runs[0].header), _circumstances(run.header)
-        for name in sorted(first.keys() | other.keys()):
-            if name not in problems and first.get(name) != other.get(name):
-                there = f"{first.get(name)} in {runs[0].path}, {other.get(name)} in {run.path}"
-                problems[name] = f"cannot be compared: {name} is {there}"
+    first_of_round: dict[int, Run] = {}
+    for run in runs:
+        _refuse(problems, runs[0], run, _circumstances)
+        _refuse(problems, first_of_round.setdefault(_round(run), run), run, _random_numbers)
     if problems:
         raise UsageError(*problems.values())
 
 
-def _circumstances(header: Mapping[str, Any]) -> dict[str, Any]:
+def _refuse(
+    problems: dict[str, str], one: Run, other: Run, told: Callable[[Mapping[str, Any]], Facts]
+) -> None:
+    """Add what two runs tell differently and nobody has said yet."""
+    here, there = told(one.header), told(other.header)
+    for name in sorted(here.keys() | there.keys()):
+        if name not in problems and here.get(name) != there.get(name):
+            both = f"{here.get(name)} in {one.path}, {there.get(name)} in {other.path}"
+            problems[name] = f"cannot be compared: {name} is {both}"
+
+
+def _round(run: Run) -> int:
+    return int(run.header.get("round", 1))
+
+
+def _random_numbers(header: Mapping[str, Any]) -> Facts:
+    """What pools of the same round must share."""
+    return {"load.seed": header.get("load", {}).get("seed")}
+
+
+def _circumstances(header: Mapping[str, Any]) -> Facts:
     """Under what a run was made, a fact each: scenario, load, seed, server, machine."""
     scenario, server = header.get("scenario", {}), header.get("server", {})
     facts = {

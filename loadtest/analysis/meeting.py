@@ -52,7 +52,9 @@ def found(objective: Objective) -> str:
 def in_units(objective: Objective) -> tuple[str, list[str]]:
     """The value of an objective and the edges of its interval, in the units of what it is about."""
     path = parse_objective(objective.text)[0].path
-    return _number(path, objective.value), [_number(path, edge) for edge in objective.ci95 or ()]
+    return _number(path, objective.value), [
+        _number(path, max(edge, 0.0)) for edge in objective.ci95 or ()
+    ]
 
 
 def sentences(pool: PoolSummary) -> list[str]:

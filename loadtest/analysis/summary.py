@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from loadtest.analysis import findings
+from loadtest.analysis import findings, smallest
 from loadtest.analysis.comparison import Comparer, Rounds, Rule
 from loadtest.analysis.measured import Measurements, PoolRuns, gather
 from loadtest.analysis.meeting import judged
 from loadtest.analysis.models import by_model, verdicts
 from loadtest.analysis.numbers import by_round, numbers
+from loadtest.analysis.tuning import Tuning
 from loadtest.analysis.values import Comparison, PoolSummary, Summary
 from loadtest.analysis.verdict import verdict
 from loadtest.objectives import Bound, parse_objective
@@ -28,18 +29,37 @@ def summarize(measurements: Measurements) -> Summary:
     bounds = parse_objective(str(experiment.get("objective") or ""))
     rounds = {pool.name: by_round(pool) for pool in measurements.pools}
     pools = tuple(_summary(pool, rounds[pool.name], bounds) for pool in measurements.pools)
+    if experiment.get("search"):
+        return _of_a_search(measurements, pools)
     valid = {pool.name for pool in pools if pool.valid}
     parts = by_model(measurements)
     compare = Comparer(rounds, Rule.of(experiment))
     return Summary(
-        experiment={**experiment, "problems": list(measurements.problems)},
-        environment=_environment(measurements),
+        **_about(measurements),
         pools=pools,
         comparisons=tuple(c for p in parts.values() for c in _comparisons(p, valid, compare)),
         verdict=verdicts(parts, pools, compare)
         if len(parts) > 1
         else verdict(measurements, pools, compare),
     )
+
+
+def _of_a_search(measurements: Measurements, pools: tuple[PoolSummary, ...]) -> Summary:
+    """Its verdict is the size that it found; sizes tried once are not compared with each other."""
+    tuning = Tuning.of(measurements, pools)
+    return Summary(
+        **_about(measurements),
+        pools=pools,
+        comparisons=(),
+        verdict=smallest.verdict(tuning),
+        search=tuning.value,
+    )
+
+
+def _about(measurements: Measurements) -> dict[str, Any]:
+    """What ran, and where."""
+    experiment = {**measurements.experiment, "problems": list(measurements.problems)}
+    return {"experiment": experiment, "environment": _environment(measurements)}
 
 
 def summarize_pool(pool: PoolRuns) -> PoolSummary:

@@ -227,6 +227,42 @@ class Verdict(_Value):
     text: str
 
 
+class SizeTried(_Value):
+    """A pool size that a search tried; times in seconds, throughput per second.
+
+    throughput_ci95: over the rounds; of fewer than three over their seconds. wait_p95_ci95: over
+    the rounds; None with fewer than three. met: whether it keeps to the objective.
+    """
+
+    pool: str
+    size: int
+    rounds: int
+    throughput: float | None
+    throughput_ci95: Interval95 | None
+    wait_p95: float | None
+    wait_p95_ci95: Interval95 | None
+    met: bool | None
+    valid: bool
+
+
+class Search(_Value):
+    """What a search for the smallest pool came to; outcome: how it ended.
+
+    size: the smallest good one, also where that is not sure. worse_from: the first size above it
+    that is worse. pool_timeout: what goes with it. load_seconds: how much load all runs took;
+    grid_seconds: how much one run of every size up to `most` would have.
+    """
+
+    outcome: Literal["found", "missed", "invalid", "undecided"]
+    most: int
+    size: int | None
+    worse_from: int | None
+    pool_timeout: float | None
+    load_seconds: float
+    grid_seconds: float
+    sizes: tuple[SizeTried, ...]
+
+
 class Summary(_Value):
     """All that the runs of an experiment say; `to_json` is `summary.json`."""
 
@@ -236,10 +272,21 @@ class Summary(_Value):
     pools: tuple[PoolSummary, ...]
     comparisons: tuple[Comparison, ...]
     verdict: Verdict
+    search: Search | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The summary in JSON's types, under the keys of schema 1."""
-        return self.model_dump(mode="json", by_alias=True)
+        """The summary in JSON's types, under the keys of schema 1; `search` only of a search."""
+        left_out = None if self.search else {"search"}
+        return self.model_dump(mode="json", by_alias=True, exclude=left_out)
+
+    @property
+    def settings(self) -> dict[str, Any] | None:
+        """The settings of the recommended pool; a search says the pool_timeout to go with it."""
+        if self.verdict.recommended is None:
+            return None
+        own = self.pool(self.verdict.recommended).pool
+        timeout = self.search.pool_timeout if self.search else None
+        return own if timeout is None else {**own, "pool_timeout": timeout}
 
     def pool(self, name: str) -> PoolSummary:
         """The pool of this name; KeyError if there is none."""

@@ -19,6 +19,7 @@ from loadtest.analysis.comparison import FEWEST_ROUNDS, THROUGHPUT, Comparer
 from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.meeting import meets, missed
+from loadtest.analysis.tuning import EXIT_CODES
 from loadtest.analysis.undecided import all_failed, cannot_tell, nothing_to_compare
 from loadtest.analysis.values import Comparison, PoolSummary, Summary, Verdict
 
@@ -93,6 +94,8 @@ def _why_none(
 
 def exit_code(summary: Summary) -> int:
     """The exit code of a summary: 0 fine, 3 the objective missed, 4 not valid, 5 undecided."""
+    if summary.search:
+        return EXIT_CODES[summary.search.outcome]
     valid = [pool for pool in summary.pools if pool.valid]
     if len(valid) < min(2, len(summary.pools)):
         return 4

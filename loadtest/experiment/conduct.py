@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,32 @@ from loadtest.analysis.summary import summarize
 from loadtest.config import Experiment
 from loadtest.errors import UsageError
 from loadtest.experiment.rounds import check, database, plans, run_all
-from loadtest.report.progress import RunProgress
+from loadtest.experiment.run import Database
+from loadtest.report.progress import AnyPlan, RunProgress
 from loadtest.report.render import read
 from loadtest.results import new_folder
 
+Runs = Callable[[Experiment, Database, Path, RunProgress], bool]
+
+
+def _all_rounds(experiment: Experiment, at: Database, folder: Path, progress: RunProgress) -> bool:
+    return run_all(experiment, at, folder, progress, _decided)
+
 
 def conduct(
-    experiment: Experiment, database_url: str, results: Path, console: Console, *, quiet: bool
+    experiment: Experiment,
+    database_url: str,
+    results: Path,
+    console: Console,
+    *,
+    quiet: bool,
+    runs: Runs = _all_rounds,
+    most: int | None = None,
 ) -> tuple[Path, bool]:
     """Do all runs; the folder with their results, and whether nobody ended them before.
 
+    runs: does them, by default all rounds of all pools. most: how many there may be, where
+    nobody knows how many there will.
     Raises UsageError, and KeyboardInterrupt if they were ended before there was any result; then
     no folder is left.
     """
@@ -37,10 +53,11 @@ def conduct(
         with database(database_url, experiment) as at:
             if at.warning:
                 console.print(f"[yellow]{escape(at.warning)}[/]", soft_wrap=True)
+            planned: list[AnyPlan] = list(plans(experiment))
             folder = new_folder(results, experiment.name, latest=False)
             try:
-                with RunProgress(console, list(plans(experiment)), quiet=quiet) as progress:
-                    complete = run_all(experiment, at, folder, progress, _decided)
+                with RunProgress(console, planned, quiet=quiet, most=most) as progress:
+                    complete = runs(experiment, at, folder, progress)
                 if not complete and not any(folder.glob("runs/*.jsonl")):
                     raise KeyboardInterrupt
             except (UsageError, KeyboardInterrupt):

@@ -8,15 +8,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from loadtest.config import Experiment, Subject
+from loadtest.config import Experiment, PoolConfig, Subject
 from loadtest.database import preflight
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.experiment.faults import Faults
-from loadtest.experiment.run import Database, Plan, run
+from loadtest.experiment.run import Database, Plan, Watch, run
 from loadtest.interval import Interval
 from loadtest.results import as_typed, point_latest_at
 
@@ -132,15 +132,13 @@ def run_all(
     LoadtestError if the first one fails: then the others would too.
     enough: asked of the folder after each look of the experiment, whether that is all.
     """
-    planned = experiment.model_dump(mode="json") | {"scenario": as_typed(experiment.scenario)}
-    planned["pool"] = [pool.model_dump(mode="json") for pool, _ in experiment.subjects]
-    (folder / "experiment.json").write_text(json.dumps(planned, indent=1) + "\n")
+    write_down(experiment, [pool for pool, _ in experiment.subjects], folder)
     first, done = plans(experiment)[0], 0
     for look in experiment.looks:
         for plan in plans(experiment, done, look):
             progress.begin(plan)
             try:
-                _run(plan, at, folder, progress)
+                run_in(folder, plan, at, progress.interval)
             except LoadtestError as error:
                 if plan == first:
                     raise
@@ -155,9 +153,19 @@ def run_all(
     return True
 
 
-def _run(plan: Plan, at: Database, folder: Path, progress: Progress) -> None:
+def write_down(
+    experiment: Experiment, pools: Sequence[PoolConfig], folder: Path, **more: Any
+) -> None:
+    """Write experiment.json, by which the runs in a folder are read."""
+    planned = experiment.model_dump(mode="json") | {"scenario": as_typed(experiment.scenario)}
+    planned["pool"] = [pool.model_dump(mode="json") for pool in pools]
+    (folder / "experiment.json").write_text(json.dumps({**planned, **more}, indent=1) + "\n")
+
+
+def run_in(folder: Path, plan: Plan, at: Database, watch: Watch) -> None:
+    """Do one run; `latest` points at the folder as soon as there is something in it."""
     try:
-        run(plan, at, folder, progress.interval)
+        run(plan, at, folder, watch)
     finally:
         if plan.file_in(folder).exists():
             point_latest_at(folder)

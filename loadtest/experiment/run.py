@@ -23,13 +23,17 @@ from loadtest.errors import LoadtestError, UsageError
 from loadtest.experiment.faults import Faults
 from loadtest.interval import SERVER, Interval
 from loadtest.loads import GREENLETS, MODELS, program
-from loadtest.results import Run, as_typed, read_run
+from loadtest.results import Run, as_typed, read_run, say_why_it_ended
 
 POLL_SECONDS = 0.25
 STOP_TIMEOUT_SECONDS = 10
 _LOG_LINES_SHOWN = 12
 
 Watch = Callable[[Interval], None]
+
+
+class Enough(Exception):
+    """What a watch raises to end a run in good order: its words become the run's reason."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,8 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     """Run it and read its result file; `watch` sees every interval as it comes.
 
     Raises LoadtestError with the end of Locust's log if nothing was measured, UsageError with what
-    it said if that was wrong usage. On an interrupt the run is stopped in good order first.
+    it said if that was wrong usage. On an interrupt the run is stopped in good order first, and
+    so it is when the watch raises Enough.
     """
     path = plan.file_in(folder)
     log = path.with_suffix(".log")
@@ -122,12 +127,17 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     # The password goes through the environment: arguments are in everybody's process list.
     address = database.url.render_as_string(False) if database.url else ""
     environment = os.environ | ({"LOADTEST_DATABASE_URL": address} if address else {})
+    reason = ""
     with log.open("wb") as output:
         kept = keeper.keep(command, environment=environment, output=output)
         try:
             _follow(kept, path, watch, database.faults)
+        except Enough as enough:
+            reason = str(enough)
         finally:
             code = keeper.stop(kept)
+    if reason:
+        say_why_it_ended(path, reason)
     return _result(path, log, code)
 
 

@@ -70,7 +70,7 @@ def _about(summary: Summary) -> dict[str, Any]:
     """The head of the page: what ran, and the answer."""
     headline, *rest = summary.verdict.text.splitlines()
     recommended = summary.verdict.recommended
-    line = create_engine(summary.pool(recommended).pool) if recommended else ""
+    line = create_engine(summary.settings) if summary.settings else ""
     invalid = [pool for pool in summary.pools if not pool.valid]
     return {
         "title": str(summary.experiment.get("name") or "Connection pool"),

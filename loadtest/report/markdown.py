@@ -17,11 +17,10 @@ from loadtest.report.terminal import COLUMNS, row
 def markdown(summary: Summary) -> str:
     """The verdict, the pools, their objectives and what was found."""
     headline, *rest = summary.verdict.text.splitlines()
-    recommended = summary.verdict.recommended
     parts = [f"## {_plain(str(summary.experiment.get('name') or 'Connection pool'))}"]
     parts += [f"**{_plain(headline)}**", *(_plain(line) for line in rest)]
-    if recommended:
-        parts.append(f"```python\n{create_engine(summary.pool(recommended).pool)}\n```")
+    if summary.settings:
+        parts.append(f"```python\n{create_engine(summary.settings)}\n```")
     parts.append(_table(COLUMNS, [row(pool) for pool in summary.pools]))
     objectives = [_objective(pool, one) for pool in summary.pools for one in pool.objectives]
     if objectives:

@@ -39,12 +39,17 @@ class AnyPlan(Protocol):
 
 
 class RunProgress:
-    """A progress bar on a terminal, a line a run elsewhere, nothing at all when quiet."""
+    """A progress bar on a terminal, a line a run elsewhere, nothing at all when quiet.
 
-    def __init__(self, console: Console, plans: list[AnyPlan], *, quiet: bool) -> None:
+    most: the most runs there may be, where the plans are only some of them.
+    """
+
+    def __init__(
+        self, console: Console, plans: list[AnyPlan], *, quiet: bool, most: int | None = None
+    ) -> None:
         self._console = console
         self._quiet = quiet
-        self._plans = len(plans)
+        self._plans = f"/{len(plans)}" if most is None else f" of {most} at most,"
         self._number = 0
         self._title = ""
         self._total = 0.0
@@ -57,7 +62,7 @@ class RunProgress:
             disable=quiet or not console.is_terminal,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=sum(plan.seconds for plan in plans))
+        self._task = self._bar.add_task("", total=_seconds(plans, most))
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -74,7 +79,7 @@ class RunProgress:
     def begin(self, plan: AnyPlan) -> None:
         """A run begins: its command is printed, so that it can be repeated by hand."""
         self._number += 1
-        self._title = f"{self._number}/{self._plans} {plan.pool.name}"
+        self._title = f"{self._number}{self._plans} {plan.pool.name}"
         self._say(f"[dim]$ {escape(plan.command())}[/]")
         self._bar.update(self._task, description=self._title)
 
@@ -98,9 +103,18 @@ class RunProgress:
         text = f"[red]{plan.pool.name}, round {plan.round}: {escape(str(error))}[/]"
         self._console.print(text, soft_wrap=True, highlight=False)
 
+    def tell(self, text: str) -> None:
+        """Say something between two runs."""
+        self._say(escape(text))
+
     def _say(self, text: str) -> None:
         if not self._quiet:
             self._console.print(text, soft_wrap=True, highlight=False)
+
+
+def _seconds(plans: list[AnyPlan], most: int | None) -> float:
+    together = sum(plan.seconds for plan in plans)
+    return together if most is None else together * most / len(plans)
 
 
 def _now(interval: Interval) -> str:

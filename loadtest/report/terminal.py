@@ -61,7 +61,7 @@ def _print_findings(summary: Summary, console: Console) -> None:
     found = [
         (severity, f"{pool.name}: {finding.message}{_example(pool, finding)}")
         for severity in _STYLES
-        for pool in summary.pools
+        for pool in _told_of(summary)
         for finding in pool.findings
         if finding.severity == severity
     ]
@@ -72,6 +72,17 @@ def _print_findings(summary: Summary, console: Console) -> None:
         console.print(plain(f"- {text}", console, _STYLES[severity]))
     if found:
         console.print()
+
+
+def _told_of(summary: Summary) -> Sequence[PoolSummary]:
+    """The pools whose findings matter: of a search, its answer and those that are not valid.
+
+    That a pool which was only tried is the bottleneck, is what it was tried for.
+    """
+    if summary.search is None:
+        return summary.pools
+    answer = summary.verdict.recommended
+    return [pool for pool in summary.pools if pool.name == answer or not pool.valid]
 
 
 def _example(pool: PoolSummary, finding: Finding) -> str:

@@ -8,6 +8,7 @@ import pytest
 from loadtest.analysis.measured import Measurements, gather
 from loadtest.analysis.regression import exit_code, invalid, regression
 from loadtest.errors import UsageError
+from loadtest.results import Run
 from tests.analysis.builders import header, interval, run, steady
 
 FAST, SLOW = [700, 705, 690, 702, 699], [600, 605, 592, 603, 598]
@@ -41,6 +42,18 @@ def test_a_result_from_before_an_option_is_one_that_did_not_use_it(tmp_path: Pat
     broken = {**LOAD, "faults": [{"kind": "freeze", "at": 1.0, "length": 1.0}]}
     with pytest.raises(UsageError, match=r"load\.faults is None in"):
         gather(runs + steady(tmp_path, "9+9", [100], load=broken))
+
+
+def test_rounds_may_have_seeds_of_their_own_which_their_pools_share(tmp_path: Path) -> None:
+    def pool(name: str, *seeds: int) -> list[Run]:
+        return [
+            run(tmp_path, [interval()], name, number, load={**LOAD, "seed": seed})
+            for number, seed in enumerate(seeds, start=1)
+        ]
+
+    assert len(gather([*pool("20+0", 1, 2), *pool("5+10", 1, 2)]).pools) == 2
+    with pytest.raises(UsageError, match=r"load.seed is 2 in .*20\+0-2"):
+        gather([*pool("20+0", 1, 2), *pool("5+10", 1, 1)])
 
 
 def test_every_difference_is_named_once(tmp_path: Path) -> None:

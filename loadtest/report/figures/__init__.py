@@ -2,10 +2,18 @@
 
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.values import Summary
-from loadtest.report.figures import connections, errors, phases, server, throughput, waits
+from loadtest.report.figures import (
+    connections,
+    errors,
+    phases,
+    search,
+    server,
+    throughput,
+    waits,
+)
 from loadtest.report.figures.drawing import Drawing
 
-FIGURES = (throughput, waits, phases, connections, server, errors)
+FIGURES = (search, throughput, waits, phases, connections, server, errors)
 
 
 def draw(measurements: Measurements, summary: Summary) -> list[Drawing]:

@@ -1,0 +1,27 @@
+"""A user who holds a connection for a fixed time and does nothing with it."""
+
+from locust import task
+
+from typing import Any
+
+import gevent
+
+from loadtest.load import PoolUser
+
+
+class FixedHoldUser(PoolUser):
+    """One hold a task, with as little Python around it as can be."""
+
+    @classmethod
+    def add_options(cls, group: Any) -> None:
+        """Add the hold."""
+        group.add_argument("--hold", type=float, default=0.1, help="seconds")
+
+    @task
+    def hold(self) -> None:
+        """Hold a connection, give it back, and let whoever waits for it have it at once."""
+        with self.session("hold") as session:
+            connection: Any = session.get_bind().raw_connection()  # type: ignore[union-attr]
+            gevent.sleep(self.options.hold)
+            connection.close()
+            gevent.sleep(0)  # else the waiter would wait for this user's bookkeeping, too

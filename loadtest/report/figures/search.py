@@ -1,0 +1,134 @@
+"""The sizes that a search tried: throughput and wait over the pool's size, and the knee."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from loadtest.analysis.measured import Measurements
+from loadtest.analysis.units import NOTHING, count, duration, listed, rate, round_duration
+from loadtest.analysis.values import Interval95, Search, SizeTried, Summary
+from loadtest.objectives import parse_objective
+from loadtest.report.figures import canvas
+from loadtest.report.figures.drawing import Drawing
+from loadtest.report.figures.svg import INK, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HELP = (
+    "Each dot is a pool size that was tried, the line its 95 % interval: over three rounds or "
+    "more, else, of the throughput only, over the seconds of those that there are. Hollow dots "
+    "miss the objective or are not valid. The upright line is the answer, the dotted one what the "
+    "objective allows. Both wait and size are on a logarithmic scale."
+)
+WAIT = "checkout.wait_seconds.p95"
+# Shorter waits are none that anybody notices, and zero has no logarithm.
+SHORTEST = 1e-5
+# Of the axis, so that numbers of three digits do not touch.
+_LEAST_GAP = 0.07
+
+
+def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
+    """The figure; None if these are no runs of a search, or no size was measured."""
+    search = summary.search
+    tried = [one for one in search.sizes if one.rounds] if search else []
+    if search is None or not tried:
+        return None
+    allowed = next(
+        (
+            bound.bound
+            for bound in parse_objective(str(summary.experiment.get("objective") or ""))
+            if bound.path == WAIT
+        ),
+        None,
+    )
+    return Drawing(
+        name="search",
+        title=_title(search),
+        alt="By pool size, successful requests per second and p95 of the wait: "
+        + listed([f"{_numbers(one)} with {one.pool}" for one in tried]),
+        help=HELP,
+        svg=to_svg(_figure(search, tried, allowed), "search"),
+    )
+
+
+def _title(search: Search) -> str:
+    if search.size is None:
+        return "No pool size keeps to the objective"
+    knee = f"{count(search.size)} connections are enough"
+    if search.outcome != "found":
+        knee = f"{count(search.size)} connections may be enough"
+    worse = search.worse_from
+    return f"{knee}; from {count(worse)} on it gets worse" if worse else knee
+
+
+def _numbers(one: SizeTried) -> str:
+    wait = NOTHING if one.wait_p95 is None else duration(one.wait_p95)
+    return f"{rate(one.throughput)} / {wait}"
+
+
+def _figure(search: Search, tried: Sequence[SizeTried], allowed: float | None) -> Figure:
+    figure, (above, below) = canvas.panels(2, 1.35, left=0.72, right=0.3, gap=0.32, above=0.12)
+    for one in tried:
+        _dot(above, one, one.throughput, one.throughput_ci95)
+        if one.wait_p95 is not None:
+            _dot(below, one, max(one.wait_p95, SHORTEST), one.wait_p95_ci95)
+    if allowed is not None:
+        below.axhline(allowed, color=INK, lw=1, ls=(0, (1, 1.5)))
+    _wait_axis(below)
+    above.set_ylim(bottom=0)
+    for axes, text in ((above, "successful requests per second"), (below, "wait p95")):
+        _size_axis(axes, search, tried)
+        canvas.write(axes, 0.0, 1.06, text, transform=axes.transAxes, va="bottom")
+    above.tick_params(axis="x", labelbottom=False)
+    canvas.name_x(below, "pool_size")
+    return figure
+
+
+def _dot(axes: Axes, one: SizeTried, value: float | None, interval: Interval95 | None) -> None:
+    if value is None:
+        return
+    shade = canvas.colour(0)
+    if interval:
+        low, high = (max(edge, SHORTEST) for edge in interval)
+        axes.plot([one.size, one.size], [low, high], color=shade, lw=1.6, solid_capstyle="butt")
+    fill = shade if one.met is True and one.valid else "none"
+    axes.plot([one.size], [value], "o", color=shade, ms=5, mfc=fill, mew=1.2)
+
+
+def _size_axis(axes: Axes, search: Search, tried: Sequence[SizeTried]) -> None:
+    from matplotlib.ticker import NullLocator
+
+    sizes = sorted(one.size for one in tried)
+    low, high = sizes[0] / 1.1, sizes[-1] * 1.1
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    shown = _readable(sizes, search.size or sizes[0], (high / low) ** _LEAST_GAP)
+    axes.set_xticks(shown, [count(size) for size in shown])
+    axes.xaxis.set_minor_locator(NullLocator())
+    canvas.grid(axes, "y")
+    if search.size is None:
+        return
+    axes.axvline(search.size, color=canvas.colour(1), lw=1.4, zorder=0)
+    place = axes.get_xaxis_transform()
+    canvas.write(axes, search.size, 0.09, f" {count(search.size)}", transform=place, weight="bold")
+
+
+def _readable(sizes: Sequence[int], first: int, gap: float) -> list[int]:
+    """Sizes that can be written under an axis: the first, and those that a ratio sets apart."""
+    shown: list[int] = []
+    for size in (first, sizes[0], sizes[-1], *sizes):
+        if all(max(size, other) >= gap * min(size, other) for other in shown):
+            shown.append(size)
+    return sorted(shown)
+
+
+def _wait_axis(axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(numticks=5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: round_duration(y)))
+    axes.yaxis.set_minor_locator(NullLocator())

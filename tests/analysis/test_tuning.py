@@ -1,0 +1,201 @@
+"""What a search came to, read from its runs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.analysis.guess import first_guess
+from loadtest.analysis.measured import PoolRuns, gather
+from loadtest.analysis.search import Step
+from loadtest.analysis.summary import summarize_runs
+from loadtest.analysis.tuning import Tuning
+from loadtest.analysis.values import Summary
+from loadtest.analysis.verdict import exit_code
+from loadtest.interval import TaskUse
+from loadtest.objectives import parse_objective
+from loadtest.results import Run
+from tests.analysis.builders import SECOND, header, interval, run, steady
+
+OBJECTIVE = "checkout.wait_seconds.p95 <= 50ms"
+LOAD = {"users": 300, "warmup": 1.0, "duration": 2.0}
+THREE = [640, 642, 641]
+
+
+def searched(runs: list[Run], objective: str = OBJECTIVE, **search: Any) -> Summary:
+    """The summary of a search among up to 40 connections."""
+    names = sorted({one.pool_name: one for one in runs}, key=lambda n: (n != "default", len(n), n))
+    pools = {one.pool_name: one.header["pool"] for one in runs}
+    plan = {
+        "name": "x",
+        "objective": objective,
+        "margin": 0.05,
+        "load": LOAD,
+        "pool": [pools[name] for name in names],
+        "search": {"most": 40, **search},
+    }
+    return summarize_runs(runs, plan)
+
+
+def pilot(folder: Path) -> list[Run]:
+    return steady(folder, "default:5+10", [600], peak=15, wait=90)
+
+
+def closed_in(folder: Path) -> list[Run]:
+    """A search that found 20: with 19 waits are too long, and 40 bring no more."""
+    return [
+        *pilot(folder),
+        *steady(folder, "19+0", THREE, wait=80),
+        *steady(folder, "20+0", THREE, wait=30),
+        *steady(folder, "40+0", [645], wait=1),
+    ]
+
+
+def test_the_smallest_size_is_recommended_with_a_timeout_and_its_reasons(tmp_path: Path) -> None:
+    summary = searched(closed_in(tmp_path))
+    assert summary.search
+    assert (summary.search.outcome, summary.search.size, exit_code(summary)) == ("found", 20, 0)
+    assert summary.settings
+    assert (summary.settings["pool_size"], summary.settings["pool_timeout"]) == (20, 1.0)
+    headline, *rest = summary.verdict.text.splitlines()
+    assert headline.startswith("Set pool_size=20, max_overflow=0, pool_timeout=1: 641 requests")
+    assert any(line.startswith("19+0 is too small: " + OBJECTIVE) for line in rest)
+    assert any(line.startswith("A bigger pool brings nothing: 40+0") for line in rest)
+    assert any("600 per second, 94 % of what 20+0 does, and does not keep" in line for line in rest)
+    assert summary.search.load_seconds == pytest.approx(8 * 3)
+    assert summary.search.grid_seconds == pytest.approx(40 * 3)
+
+
+def test_the_timeout_leaves_room_over_the_longest_wait(tmp_path: Path) -> None:
+    runs = [*pilot(tmp_path), *steady(tmp_path, "20+0", THREE, wait=900)]
+    summary = searched(runs, "checkout.wait_seconds.p95 <= 2s")
+    assert summary.search
+    assert summary.search.pool_timeout == 6  # three times what the objective allows
+
+
+def test_a_bigger_pool_that_is_worse_is_told(tmp_path: Path) -> None:
+    runs = [*closed_in(tmp_path), *steady(tmp_path, "39+0", [300, 301])]
+    summary = searched(runs)
+    assert summary.search
+    assert summary.search.worse_from == 39
+    assert "A bigger pool makes it worse: with 39+0 300 per second, 47 %" in summary.verdict.text
+
+
+def test_without_an_objective_the_throughput_decides(tmp_path: Path) -> None:
+    runs = [
+        *pilot(tmp_path),
+        *steady(tmp_path, "9+0", [580, 581, 582], wait=80),
+        *steady(tmp_path, "10+0", [630, 631, 632], wait=80),
+        *steady(tmp_path, "20+0", [650, 651]),
+        *steady(tmp_path, "40+0", [652, 640]),
+    ]
+    summary = searched(runs, "")
+    assert summary.search
+    assert (summary.search.outcome, summary.search.size) == ("found", 10)
+    assert "9+0 is too small: 581 per second, 89 % of what 20+0 does" in summary.verdict.text
+
+
+def test_where_no_size_keeps_to_it_that_is_the_answer(tmp_path: Path) -> None:
+    runs = [*pilot(tmp_path), *steady(tmp_path, "40+0", [640], wait=80)]
+    summary = searched(runs)
+    assert summary.search
+    assert (summary.search.outcome, exit_code(summary)) == ("missed", 3)
+    assert summary.verdict.recommended is None
+    assert summary.verdict.text.startswith(f"No pool of 1 to 40 connections keeps to {OBJECTIVE}.")
+
+
+def test_a_search_that_was_ended_says_the_best_so_far(tmp_path: Path) -> None:
+    runs = [*pilot(tmp_path), *steady(tmp_path, "20+0", [640], wait=30)]
+    summary = searched(runs)
+    assert summary.search
+    assert (summary.search.outcome, exit_code(summary)) == ("undecided", 5)
+    assert summary.verdict.recommended is None
+    assert "the best so far is pool_size=20, max_overflow=0" in summary.verdict.text
+    alone = searched(pilot(tmp_path / "alone"))
+    assert (alone.search and alone.search.outcome, exit_code(alone)) == ("undecided", 5)
+
+
+def test_an_answer_whose_rounds_differ_gets_more_of_them_and_is_none_in_the_end(
+    tmp_path: Path,
+) -> None:
+    others = [*pilot(tmp_path), *steady(tmp_path, "19+0", THREE, wait=80)]
+    others += steady(tmp_path, "40+0", [645], wait=1)
+    waits = (20, 45, 20, 45, 45)
+    rounds = [steady(tmp_path, "20+0", [640] * n, wait=waits[n - 1])[-1] for n in range(1, 6)]
+    assert Tuning.of(*_read([*others, *rounds[:3]])).next_step() == Step(20, 4)
+    tuning = Tuning.of(*_read([*others, *rounds]))
+    assert tuning.trials[20].met is None
+    assert tuning.next_step() == Step(28, 1)  # halfway to 40 by ratio
+
+
+def _read(runs: list[Run]) -> Any:
+    summary = searched(runs)
+    return gather(runs, summary.experiment), summary.pools
+
+
+def _bound_by_the_generator(folder: Path, pool: str) -> list[Run]:
+    busy = {"requests": 600, "checkouts": 600, "cpu": SECOND}
+    return [run(folder, [interval(s, counters=busy, request=[1] * 600) for s in (0, 1)], pool)]
+
+
+def test_where_nothing_can_be_measured_it_stops(tmp_path: Path) -> None:
+    runs = [
+        *_bound_by_the_generator(tmp_path, "default:5+10"),
+        *_bound_by_the_generator(tmp_path, "20+0"),
+    ]
+    summary = searched(runs)
+    assert summary.search
+    assert (summary.search.outcome, exit_code(summary)) == ("invalid", 4)
+    assert Tuning.of(*_read(runs)).next_step() is None
+
+
+def test_where_every_request_fails_it_stops(tmp_path: Path) -> None:
+    runs = steady(tmp_path, "default:5+10", [0], failures=50)
+    assert Tuning.of(*_read(runs)).next_step() is None
+    assert "no request succeeded" in searched(runs).verdict.text
+
+
+def test_where_connections_leak_it_stops(tmp_path: Path) -> None:
+    parts = [
+        interval(s, counters={"requests": 50, "checkouts": 50}, gauges={"open": 15, "in_use": 15})
+        for s in (0, 1)
+    ]
+    for part in parts:
+        part.tasks = {"forget": TaskUse(holds=50, kept=14)}
+    runs = [run(tmp_path, parts, "default:5+10")]
+    assert Tuning.of(*_read(runs)).next_step() is None
+    assert searched(runs).verdict.text.startswith("No pool can be recommended before the leak")
+
+
+def test_disturbed_runs_cost_load_too(tmp_path: Path) -> None:
+    summary = searched(closed_in(tmp_path), disturbed=[2.0])
+    assert summary.search
+    assert summary.search.load_seconds == pytest.approx(9 * 3)
+    assert "9 runs of 3 sizes, 1 of them disturbed and done again," in summary.verdict.text
+
+
+def _pilot(folder: Path, per_second: int, hold: int, **more: Any) -> PoolRuns:
+    counters = {"requests": per_second, "checkouts": per_second, **more.pop("counters", {})}
+    parts = [interval(0, counters=counters, hold=[hold] * per_second, **more)]
+    (pool,) = gather([run(folder, parts, "default:5+10", load=header()["load"])]).pools
+    return pool
+
+
+def test_the_first_guess_of_a_closed_loop_is_what_would_be_in_use_without_waits(
+    tmp_path: Path,
+) -> None:
+    # 20 users, of whom 5 wait: the 15 others hold one connection each all the time.
+    found = first_guess(_pilot(tmp_path, 150, 100, gauges={"users": 20, "waiting": 5}), 100)
+    assert found == 20
+    # 40 users, nobody waits, and ten connections are in use.
+    idle = _pilot(tmp_path, 100, 100, gauges={"users": 40, "waiting": 0})
+    assert (first_guess(idle, 100), first_guess(idle, 6)) == (10, 6)
+
+
+@pytest.mark.parametrize(("bound", "size"), [("50ms", 14), ("0.1ms", 17), ("5s", 11)])
+def test_the_first_guess_of_an_open_loop_is_erlangs(tmp_path: Path, bound: str, size: int) -> None:
+    # Ten erlangs: of 13 connections 28.5 % of all wait, of 14 17.4 %, of 16 5.7 %, of 17 3.1 %.
+    arrivals = _pilot(tmp_path, 100, 100, counters={"arrivals": 100})
+    bounds = parse_objective(f"checkout.wait_seconds.p95 <= {bound}")
+    assert first_guess(arrivals, 100, bounds) == size
+    assert first_guess(arrivals, 100) == 14  # 10 + sqrt(10)

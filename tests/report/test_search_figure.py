@@ -1,0 +1,40 @@
+"""The figure of a search."""
+
+from pathlib import Path
+
+from loadtest.analysis.measured import gather
+from loadtest.analysis.summary import summarize_runs
+from loadtest.report.figures import search
+from tests.analysis.builders import steady
+from tests.analysis.test_tuning import closed_in, searched
+
+
+def test_it_names_the_knee_and_shows_every_size(tmp_path: Path) -> None:
+    runs = closed_in(tmp_path)
+    summary = searched(runs)
+    drawing = search.draw(gather(runs), summary)
+    assert drawing
+    assert drawing.title == "20 connections are enough"
+    assert drawing.alt.endswith(
+        "641 / 80.0 ms with 19+0, 641 / 30.0 ms with 20+0 and 645 / 1.00 ms with 40+0"
+    )
+    assert all(f">{size}<" in drawing.svg for size in (20, 40))
+    assert "var(--pool-2" in drawing.svg  # the knee
+
+
+def test_sizes_that_would_touch_are_left_out_but_for_the_answer() -> None:
+    assert search._readable([19, 20, 21, 40], 20, 1.2) == [20, 40]
+    assert search._readable([5, 10], 10, 1.2) == [5, 10]
+
+
+def test_a_search_without_an_answer_says_so(tmp_path: Path) -> None:
+    runs = [*closed_in(tmp_path)]
+    summary = searched(runs, "checkout.wait_seconds.p95 <= 0.1ms")
+    drawing = search.draw(gather(runs), summary)
+    assert drawing
+    assert drawing.title == "No pool size keeps to the objective"
+
+
+def test_where_nothing_was_searched_there_is_none(tmp_path: Path) -> None:
+    runs = steady(tmp_path, "20+0", [640])
+    assert search.draw(gather(runs), summarize_runs(runs)) is None

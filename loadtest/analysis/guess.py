@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from loadtest.analysis.censoring import PERCENTILES
 from loadtest.analysis.measured import PoolRuns
+from loadtest.analysis.queueing import wait_percentile
 from loadtest.objectives import Bound
 
 _WAIT = "checkout.wait_seconds."
@@ -47,31 +48,21 @@ def _open_loop(pilot: PoolRuns, hold: float, most: int, bounds: Iterable[Bound])
     requests = max(pilot.counters["requests"], 1)
     arrivals = pilot.counters["arrivals"] / pilot.seconds
     rate = arrivals * pilot.counters["checkouts"] / requests
-    enough = [
-        next((c for c in range(1, most + 1) if _over(c, rate, hold, bound.bound) <= share), None)
-        for bound in bounds
-        if (share := _allowed(bound)) is not None
-    ]
+    enough = [_fewest(bound, rate, hold, most) for bound in bounds]
     known = [size for size in enough if size is not None]
-    return max(known) if known else rate * hold + math.sqrt(rate * hold)
+    return max(known, default=rate * hold + math.sqrt(rate * hold))
 
 
-def _allowed(bound: Bound) -> float | None:
-    """The share of waits that may be longer than a bound; None if it is of something else."""
+def _fewest(bound: Bound, rate: float, hold: float, most: int) -> int | None:
+    share = _share(bound)
+    if share is None:
+        return None
+    sizes = range(1, most + 1)
+    return next((c for c in sizes if wait_percentile(c, rate, hold, share) <= bound.bound), None)
+
+
+def _share(bound: Bound) -> float | None:
+    """The share of waits that a bound is about; None if it is of something else."""
     name = bound.path.removeprefix(_WAIT)
     known = bound.path.startswith(_WAIT) and bound.at_most and name in PERCENTILES
-    return 1 - PERCENTILES[name] if known else None
-
-
-def _over(connections: int, rate: float, hold: float, seconds: float) -> float:
-    """The share of waits longer than that: C exp(-(c / hold - rate) t), C by Erlang.
-
-    (Cooper, Introduction to Queueing Theory, 1981, chapter 3.)
-    """
-    offered, blocked = rate * hold, 1.0
-    if offered >= connections:
-        return 1.0
-    for servers in range(1, connections + 1):
-        blocked = offered * blocked / (servers + offered * blocked)
-    waits = blocked / (1 - offered / connections * (1 - blocked))
-    return waits * math.exp(-(connections - offered) * seconds / hold) if hold else 0.0
+    return PERCENTILES[name] if known else None

@@ -65,15 +65,6 @@ def wait_percentile(connections: int, rate: float, hold: float, share: float) ->
     return math.log(waiting / (1 - share)) * hold / (connections - offered)
 
 
-def in_use(rate: float, hold: float) -> float:
-    """Connections in use on average, whatever is distributed how: L = rate x hold.
-
-    (Little, Operations Research 9(3), 1961.)
-    """
-    _check(1, rate, hold)
-    return rate * hold
-
-
 def most_throughput(users: int, connections: int, outside: float, hold: float) -> float:
     """The most checkouts a second that so many users of a closed loop can make.
 
@@ -84,12 +75,6 @@ def most_throughput(users: int, connections: int, outside: float, hold: float) -
     if not hold:
         return math.inf if not outside else users / outside
     return min(users / (outside + hold), connections / hold)
-
-
-def first_guess(users: int, outside: float, hold: float) -> int:
-    """The connections at which both parts of `most_throughput` meet: fewer hold users up."""
-    _check(1, users, outside, hold)
-    return max(1, math.ceil(users * hold / (outside + hold) - 1e-9)) if hold else 1
 
 
 def closed_throughput(users: int, connections: int, outside: float, hold: float) -> float:

@@ -63,6 +63,11 @@ class Plan:
         """How long its load goes on, warm-up included."""
         return self.experiment.load.warmup + self.experiment.load.duration
 
+    @property
+    def seed(self) -> int:
+        """Every round has random numbers of its own, the same for all pools in it."""
+        return self.experiment.seed + self.round - 1
+
     def file_in(self, folder: Path) -> Path:
         """Its result file in a folder of results."""
         return folder / "runs" / f"{self.pool.name}-{self.round}.jsonl"
@@ -82,7 +87,7 @@ class Plan:
         arguments += ["--prefill"] if load.prefill else []
         arguments += ["-t", f"{self.seconds:.0f}s", "--warmup", f"{load.warmup:g}s"]
         arguments += ["--stop-timeout", str(STOP_TIMEOUT_SECONDS), "--exit-code-on-error", "0"]
-        arguments += ["--seed", str(experiment.seed), "--pool-name", self.pool.name]
+        arguments += ["--seed", str(self.seed), "--pool-name", self.pool.name]
         arguments += ["--session", experiment.session] if experiment.session else []
         arguments += ["--engine", experiment.engine] if experiment.engine else []
         for name, value in {**_pool_options(self.pool), **experiment.options}.items():

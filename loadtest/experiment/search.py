@@ -76,7 +76,7 @@ class _Searching:
     def all(self) -> bool:
         """The pilot, then whatever the runs so far ask for."""
         try:
-            self._do(self._plan(self._pilot, 1))
+            self._do(Plan(self._experiment, self._pilot, 1, self._experiment.load.models[0]))
             while self._left:
                 tuning = self._tuning()
                 step = tuning.next_step()
@@ -87,16 +87,10 @@ class _Searching:
             return False
         return True
 
-    def _plan(self, pool: PoolConfig, round_: int) -> Plan:
-        """Sizes of one round meet the same arrivals; every round has others, or three said one."""
-        seed = self._experiment.seed + round_ - 1
-        experiment = self._experiment.model_copy(update={"seed": seed})
-        return Plan(experiment, pool, round_, experiment.load.models[0])
-
     def _try(self, step: Step, best: Rate | None) -> None:
         """A first run of a size may end early; further rounds are there to be sure."""
         pool = self._tried.setdefault(step.size, of_size(step.size))
-        plan = self._plan(pool, step.round)
+        plan = Plan(self._experiment, pool, step.round, self._experiment.load.models[0])
         try:
             self._do(plan, best, to_its_end=step.round > 1)
         except LoadtestError as error:

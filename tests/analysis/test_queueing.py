@@ -83,18 +83,7 @@ class TestClosedLoop:
 
         assert 0.7 * bound < reached <= bound * (1 + 1e-12)
 
-    def test_the_first_guess_is_where_users_are_no_longer_held_up(self) -> None:
-        guess = queueing.first_guess(60, 0.05, 0.1)
-
-        assert guess == 40
-        assert queueing.most_throughput(60, guess, 0.05, 0.1) == pytest.approx(60 / 0.15)
-        assert queueing.most_throughput(60, guess - 1, 0.05, 0.1) < 60 / 0.15
-
-    def test_connections_in_use_are_rate_times_hold(self) -> None:
-        assert queueing.in_use(200, 0.05) == pytest.approx(10)
-
     def test_without_pause_or_hold(self) -> None:
         assert queueing.closed_throughput(9, 3, 0.0, 0.1) == pytest.approx(30)
         assert queueing.most_throughput(9, 3, 0.1, 0.0) == pytest.approx(90)
         assert queueing.most_throughput(9, 3, 0.0, 0.0) == math.inf
-        assert queueing.first_guess(9, 0.1, 0.0) == 1

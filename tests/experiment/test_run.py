@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,10 @@ class TestArguments:
         assert found["--seed"] == "7"
         assert found["--exit-code-on-error"] == "0"
         assert "--headless" in found
+
+    def test_every_round_has_a_seed_of_its_own(self) -> None:
+        first = plan(seed=7)
+        assert options(replace(first, round=3).arguments())["--seed"] == "9"
 
     def test_without_a_rate_all_users_start_at_once(self) -> None:
         assert options(plan(load=LoadConfig(users=70)).arguments())["-r"] == "70"

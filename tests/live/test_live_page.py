@@ -148,7 +148,6 @@ def test_it_moves_every_second_through_run_after_run(web: Web, browser: Browser)
 
     swarm(web, page, pool_size=1, max_overflow=1, warmup=2, pool_name="")
     expect(page.get_by_role("heading", level=1)).to_have_text("1+1")
-    expect(page.get_by_role("status")).to_have_text("Run 1: warming up, 6 users")
     expect(page.get_by_role("status")).to_have_text("Run 1: measuring, 6 users")
     assert len(seen(watched, 3, lambda: watched.chart("Throughput"))) == 3
     assert len(seen(watched, 3, lambda: watched.picture(4))) == 3
@@ -160,6 +159,9 @@ def test_it_moves_every_second_through_run_after_run(web: Web, browser: Browser)
 
     stop(web, page)
     expect(page.get_by_role("status")).to_have_text("Run 1: stopped")
+    periods = [point.period for point in points_of(fetch(f"{web.address}/pool/data"))]
+    assert periods == sorted(periods, key=["warmup", "measured", "drain"].index)
+    assert {"warmup", "measured"} <= set(periods)
     expect(page.get_by_role("link", name="report of run 1, 1+1")).to_be_visible()
 
     swarm(web, page, pool_size=3, max_overflow=0, warmup=0, pool_name="larger")
@@ -189,6 +191,7 @@ def test_it_moves_every_second_through_run_after_run(web: Web, browser: Browser)
 def have_two_runs(web: Web, browser: Browser) -> None:
     """Two runs that have ended, if they are not there already."""
     page = browser.new_page()
+    stop(web, page)  # one that a failed test left
     while len(runs := json.loads(fetch(f"{web.address}/pool/data"))["runs"]) < 2:
         known = set(web.runs())
         swarm(web, page, pool_name=f"run-{len(runs)}", warmup=0)
@@ -330,7 +333,9 @@ def test_nothing_but_its_own_files_and_reports_is_served(web: Web) -> None:
 def test_in_a_distributed_run_a_point_is_what_all_workers_wrote_into_the_result_file(
     tmp_path: Path, server: Any, browser: Browser
 ) -> None:
-    with locust(tmp_path, server.url, "--processes", "2") as web:
+    port = free_port()
+    ports = ["--master-bind-port", port, "--master-port", port]
+    with locust(tmp_path, server.url, "--processes", "2", *ports) as web:
         page = browser.new_page()
         workers = f"{web.address}/worker-count"
         web.process.until(lambda: json.loads(fetch(workers))["worker_count"] == 2, "the workers")
@@ -341,23 +346,23 @@ def test_in_a_distributed_run_a_point_is_what_all_workers_wrote_into_the_result_
         points = points_of(fetch(f"{web.address}/pool/data"))
         page.close()
 
-    assert {point.processes for point in points} == {2}
-    assert {point.limit for point in points} == {2}
-    assert len(points) >= 3
+    # One begins and ends a little before the other.
+    assert sum(point.processes == 2 for point in points) >= 3
     for point in points:
         compare(point, run)
 
 
 def compare(point: Point, run: Run) -> None:
-    """A point with the intervals of its second."""
+    """A point with the intervals of its second, with one connection allowed to each process."""
     intervals = [interval for interval in run.intervals if interval.second == point.second]
     lengths: Counter[str] = Counter()
     checkouts, counts = Distribution(), Counter[str]()
     for interval in intervals:
         lengths[interval.process] += interval.length
         counts.update(interval.counters)
-        checkouts.add(interval.histograms["checkout"])
+        checkouts.add(interval.histograms.get("checkout", Distribution()))
     length = max(lengths.values()) / 1e9
+    assert point.processes == point.limit == len(lengths)
     assert point.ok == pytest.approx((counts["requests"] - counts["failures"]) / length, abs=0.01)
     used = sum(interval.gauges["in_use"].integral for interval in intervals)
     assert point.in_use == pytest.approx(used / 1e9 / length, abs=0.01)
@@ -391,6 +396,10 @@ def test_behind_a_login_nothing_is_told_without_a_session(
         expect(page.get_by_role("tab", name="Connection pool")).to_be_visible()
         page.go_back()
         assert watched.complaints == []
-        page.context.clear_cookies()
-        expect(page.get_by_role("status")).to_contain_text("You are logged out")
+
+        def logged_out() -> bool:
+            page.context.clear_cookies()  # an answer on its way brings one back
+            return "You are logged out" in page.get_by_role("status").inner_text()
+
+        until(logged_out, "the page to say so")
         page.close()

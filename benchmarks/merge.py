@@ -16,12 +16,11 @@ import time
 from pathlib import Path
 
 import gevent
-from prometheus_client import CollectorRegistry
 
 from loadtest.config import PoolConfig
 from loadtest.errors import LoadtestError
 from loadtest.interval import Interval
-from loadtest.live.exporter import Exporter
+from loadtest.live.live import Live
 from loadtest.load.timeline import Timeline
 from loadtest.load.workers import Workers
 from loadtest.results import RunWriter, read_run
@@ -59,10 +58,10 @@ class Master:
         """CPU seconds and bytes for one worker and second."""
         environment = Environment(events=Events())
         runner = environment.create_master_runner("127.0.0.1", 0)
-        exporter = Exporter(CollectorRegistry())
-        exporter.begin(PoolConfig())
+        live = Live()
+        live.begin(PoolConfig())
         with tempfile.TemporaryDirectory() as folder:
-            self._timeline = Timeline(RunWriter(Path(folder) / "run.jsonl", {}), exporter)
+            self._timeline = Timeline(RunWriter(Path(folder) / "run.jsonl", {}), live)
             Workers(runner, self._take, _refuse)
             received = _count_bytes(runner.server)
             arguments = [str(runner.server.port), str(self._checkouts)]

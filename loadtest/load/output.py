@@ -19,7 +19,7 @@ import psutil
 
 from loadtest import __version__
 from loadtest.interval import Interval
-from loadtest.live.exporter import Exporter
+from loadtest.live.live import Live
 from loadtest.load.timeline import Timeline
 from loadtest.load.workers import Workers
 from loadtest.results import RunWriter, new_folder
@@ -34,7 +34,7 @@ class Output:
     Raises UsageError if the file cannot be made.
     """
 
-    def __init__(self, options: Namespace, exporter: Exporter, header: dict[str, Any]) -> None:
+    def __init__(self, options: Namespace, live: Live, header: dict[str, Any]) -> None:
         name = options.run_name or _name_of(header["scenario"]["files"])
         path = Path(options.results)
         self.folder: Path | None = None
@@ -43,11 +43,16 @@ class Output:
             path = self.folder / "runs" / f"{header['pool']['name']}-{options.round}.jsonl"
         facts = {"name": name, "round": options.round, "started": time.time()}
         writer = RunWriter(path, {**facts, **header, "versions": _versions(), "host": _host()})
-        self._timeline = Timeline(writer, exporter)
+        self._timeline = Timeline(writer, live)
 
     def add(self, interval: Interval) -> None:
         """Take an interval; raises LoadtestError if it cannot be written."""
         self._timeline.add(interval)
+
+    def report(self) -> Path | None:
+        """The report, once it has been drawn."""
+        path = self.folder / "report.html" if self.folder else None
+        return path if path and path.exists() else None
 
     def close(self, reason: str, workers: Workers | None, *, wait: bool) -> None:
         """End the result file, draw the report in a process of its own, wait for it if asked.

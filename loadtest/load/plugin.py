@@ -25,7 +25,6 @@ from functools import partial
 from typing import Any, cast
 
 import gevent
-from prometheus_client import CollectorRegistry
 from sqlalchemy import URL
 
 from loadtest.config import PoolConfig
@@ -37,7 +36,7 @@ from loadtest.database.status import ServerStatus
 from loadtest.errors import LoadtestError
 from loadtest.interval import Interval
 from loadtest.live import start_form, web
-from loadtest.live.exporter import Exporter
+from loadtest.live.live import Live
 from loadtest.load import options as run_options
 from loadtest.load.application import connecting, load_application, measured_pool
 from loadtest.load.generator import watch_lag
@@ -98,8 +97,7 @@ class Plugin:
         if isinstance(runner, MasterRunner):
             self.workers = Workers(runner, self._take, self._refuse)
         self.on_interrupt: Any = None
-        self.registry = CollectorRegistry()
-        self.exporter = Exporter(self.registry)
+        self.live = Live()
         self.server: PrivateServer | None = None
         self.application: Application | None = None
         self.target: Target | None = None
@@ -142,7 +140,7 @@ class Plugin:
         run_options.settle(self.options)
         self._find_database()
         if web_ui:
-            web.add_routes(web_ui, self.registry)
+            self.live.serve(web_ui, self.options.web_base_path)
             start_form.arrange(
                 web_ui,
                 _added.headings,
@@ -150,7 +148,7 @@ class Plugin:
                 current=lambda: vars(self.options),
             )
         if self.options.metrics_port:
-            web.serve_metrics(self.options.metrics_port, self.registry)
+            web.serve_metrics(self.options.metrics_port, self.live.registry)
         if self.options.headless:
             # Locust's clock is already running when a test starts; so do the long part before.
             self._prepare()
@@ -215,10 +213,10 @@ class Plugin:
             if not self._prepared:
                 self._prepare()
             self._prepared = False
-            self.exporter.begin(pool)
+            self.live.begin(pool)
             assert self.facts
             facts = header(self.environment, options, _added, pool, self.facts, self.application)
-            self.output = Output(options, self.exporter, facts)
+            self.output = Output(options, self.live, facts)
             status = ServerStatus(self.url, connecting(self.application))
             self._tickers.append(Ticker(aside(status.sample), self._take, warmup, self._stages))
             self._ended.append(status.close)
@@ -284,9 +282,10 @@ class Plugin:
         for end in self._ended:
             end()
         self._tickers, self._ended, self.target = [], [], None
-        if self.output:
-            self.output.close(self._reason, self.workers, wait=self.options.headless)
-            self.output = None
+        output, self.output = self.output, None
+        if output:
+            output.close(self._reason, self.workers, wait=self.options.headless)
+        self.live.end(self._reason, output.report if output else lambda: None)
         if self.master:
             self.master.last()
         self._quiet.sum_up()

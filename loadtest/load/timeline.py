@@ -1,4 +1,4 @@
-"""The intervals of one run, of all its processes, on their way to file and exporter."""
+"""The intervals of one run, of all its processes, on their way to the file and the live page."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections import Counter
 from typing import Any
 
 from loadtest.interval import SERVER, Interval
-from loadtest.live.exporter import Exporter
+from loadtest.live.live import Live
 from loadtest.results import RunWriter
 
 
 class Timeline:
-    """Takes every interval of a run once: writes it, adds it up and shows it to the exporter."""
+    """Takes every interval of a run once: writes it, adds it up and shows it live."""
 
-    def __init__(self, writer: RunWriter, exporter: Exporter) -> None:
+    def __init__(self, writer: RunWriter, live: Live) -> None:
         self._writer = writer
-        self._exporter = exporter
+        self._live = live
         self.counters: Counter[str] = Counter()
 
     def add(self, interval: Interval) -> None:
         """Take an interval; raises LoadtestError if it cannot be written."""
         if interval.process != SERVER:
-            self._exporter.add(interval)
+            self._live.add(interval)
             self.counters.update(interval.counters)
         self._writer.add(interval)
 

@@ -1,0 +1,341 @@
+"use strict";
+/* The live page: asks for the newest points once a second and draws them. Names come from users: they are set as text,
+   never as HTML. */
+
+const ASK_EVERY = 1000;
+const HEIGHT = 190;
+const LEAST_SHOWN = 60;
+const SMALLEST_TIME = 1e-6; // the histograms' resolution; a logarithmic axis has no zero
+const HEALTH = {
+  fine: "fine",
+  busy: "busy: its CPU limits what is measured",
+  late: "late: its event loop is blocked",
+};
+
+const count = (digits) => (v) => (v == null ? "–" : v.toLocaleString("en", { maximumFractionDigits: digits }));
+const level = count(1);
+const percent = (v) => (v == null ? "–" : `${Math.round(v * 100)} %`);
+function time(seconds) {
+  if (seconds == null) return "–";
+  const [scale, unit] = seconds >= 1 ? [1, "s"] : seconds >= 1e-3 ? [1e-3, "ms"] : [1e-6, "µs"];
+  return `${Number((seconds / scale).toPrecision(3))} ${unit}`;
+}
+
+const line = (label, field, colour, more) => ({ label, field, colour, ...more });
+const percentiles = (name) => [
+  line("p50", `${name}_p50`, "--green"),
+  line("p95", `${name}_p95`, "--blue"),
+  line("p99", `${name}_p99`, "--orange"),
+];
+const CHARTS = [
+  {
+    title: "Connections", format: level,
+    lines: [
+      line("in use", "in_use", "--blue"),
+      line("idle", "idle", "--green"),
+      line("overflow, part of these", "overflow", "--orange"),
+      line("limit", "limit", "--soft", { dash: [5, 4], format: count(0) }),
+    ],
+  },
+  {
+    title: "Waiting for a connection", format: level,
+    lines: [
+      line("mean", "waiting", "--blue"),
+      line("at most", "waiting_most", "--orange", { width: 1, format: count(0) }),
+      line("users", "users", "--soft", { dash: [5, 4] }),
+    ],
+  },
+  {
+    title: "Checkout", unit: "time until a connection is there", format: time, log: true,
+    lines: [...percentiles("checkout"), line("oldest still waiting", "oldest", "--pink", { dash: [2, 3] })],
+  },
+  { title: "Wait", unit: "for a free connection, without connecting", format: time, log: true, lines: percentiles("wait") },
+  {
+    title: "Throughput", unit: "tasks a second", format: level,
+    lines: [
+      line("succeeded", "ok", "--blue"),
+      line("failed", "failed", "--orange"),
+      line("timeouts", "timeouts", "--pink", { dash: [2, 3] }),
+    ],
+  },
+  { title: "Task time", unit: "of those that succeeded", format: time, log: true, lines: percentiles("task") },
+  { title: "Load generator: CPU", unit: "of one core, busiest process", format: percent, top: 1, lines: [line("CPU", "cpu", "--blue")] },
+  { title: "Load generator: lag", unit: "of its event loop", format: time, lines: [line("p99", "lag_p99", "--blue")] },
+];
+
+const byId = (id) => document.getElementById(id);
+const state = { version: 0, server: null, now: 0, kept: 900, at: {}, points: new Map(), runs: [] };
+const charts = [];
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  if (text != null) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/* ---- data ---- */
+
+function take(answer) {
+  if (state.server !== answer.server) {
+    const known = state.server !== null;
+    Object.assign(state, { server: answer.server, version: 0, points: new Map() });
+    if (known) return; // another Locust answers: ask it for everything
+  }
+  answer.fields.forEach((name, index) => { state.at[name] = index; });
+  const { second, run } = state.at;
+  for (const point of answer.points) state.points.set(`${point[run]}/${point[second]}`, point);
+  for (const [key, point] of state.points) {
+    if (point[second] < answer.now - answer.kept) state.points.delete(key);
+  }
+  Object.assign(state, { version: answer.version, now: answer.now, runs: answer.runs });
+}
+
+/* The points in order, with a hole where seconds are missing and where another run begins. */
+function inOrder() {
+  const { second, run } = state.at;
+  const points = [...state.points.values()].sort((a, b) => a[second] - b[second] || a[run] - b[run]);
+  const rows = [];
+  let before = null;
+  for (const point of points) {
+    if (before && (point[run] !== before[run] || point[second] > before[second] + 1)) {
+      rows.push({ second: before[second] + 0.5, point: null });
+    }
+    rows.push({ second: point[second], point });
+    before = point;
+  }
+  return rows;
+}
+
+function columns(chart, rows) {
+  const value = (field, point) => {
+    const found = point ? point[state.at[field]] : null;
+    return chart.log && found != null ? Math.max(found, SMALLEST_TIME) : found;
+  };
+  return [rows.map((row) => row.second), ...chart.lines.map((l) => rows.map((row) => value(l.field, row.point)))];
+}
+
+const shownSeconds = () => Number(byId("window").value);
+
+/* From when on: what there is, but never so little that a few seconds fill the page. */
+function shownFrom() {
+  const first = Math.min(state.now, ...[...state.points.values()].map((point) => point[state.at.second]));
+  return state.now - Math.min(Math.max(state.now - first + 2, LEAST_SHOWN), shownSeconds());
+}
+
+/* ---- charts ---- */
+
+function axes(chart) {
+  const ink = () => colour("--soft");
+  const grid = { stroke: () => colour("--line"), width: 1 };
+  const marks = chart.log ? { ...grid, filter: decades } : grid;
+  const font = "12px system-ui, sans-serif";
+  const format = (u, ticks) => ticks.map((v) => (v == null ? null : chart.format(v)));
+  return [
+    { stroke: ink, grid, ticks: grid, font, space: 70, values: (u, ticks) => ticks.map(clock) },
+    { stroke: ink, grid: marks, ticks: marks, font, size: 62, values: format, filter: marks.filter },
+  ];
+}
+
+/* Of a logarithmic axis the powers of ten only. */
+const decades = (u, ticks) => ticks.map((v) => (Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-6 ? v : null));
+
+function clock(seconds) {
+  return new Date(seconds * 1000).toLocaleTimeString("en-GB");
+}
+
+/* From zero to a little above the highest; whole decades where it is logarithmic. */
+function range(chart) {
+  return (u, low, high) => {
+    if (!chart.log) return [0, Math.max((high ?? 0) * 1.08, chart.top ?? 0, chart.format === time ? 1e-3 : 1)];
+    if (low == null) return [1e-4, 1];
+    const bottom = 10 ** Math.floor(Math.log10(low));
+    return [bottom, Math.max(10 ** Math.ceil(Math.log10(high) - 1e-9), bottom * 10)];
+  };
+}
+
+/* Where a run begins: a line, and above it the name of its pool, as far as there is room before the next. */
+function markRuns(u) {
+  const { left, top, height, width } = u.bbox;
+  const context = u.ctx;
+  context.save();
+  context.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  context.lineWidth = devicePixelRatio;
+  context.textAlign = "left";
+  context.textBaseline = "alphabetic";
+  context.setLineDash([]);
+  let free = left + width;
+  for (const run of [...state.runs].reverse()) {
+    const x = u.valToPos(Math.floor(run.begun), "x", true); // a point stands where its second begins
+    if (x < left || x > left + width) continue;
+    context.strokeStyle = context.fillStyle = colour("--soft");
+    context.beginPath();
+    context.moveTo(x, top);
+    context.lineTo(x, top + height);
+    context.stroke();
+    if (x + context.measureText(run.pool).width < free) context.fillText(run.pool, x, top - 5 * devicePixelRatio);
+    free = x - 6 * devicePixelRatio;
+  }
+  context.restore();
+}
+
+function options(chart, width) {
+  return {
+    width, height: HEIGHT,
+    padding: [20, null, null, null],
+    cursor: { sync: { key: "pool" }, drag: { x: false, y: false }, points: { size: 6 } },
+    legend: { live: true },
+    scales: { x: { time: false }, y: { distr: chart.log ? 3 : 1, range: range(chart) } },
+    axes: axes(chart),
+    series: [
+      { label: "at", value: (u, v) => (v == null ? "–" : clock(v)) },
+      ...chart.lines.map((l) => ({
+        label: l.label,
+        stroke: () => colour(l.colour),
+        width: l.width ?? 2,
+        dash: l.dash,
+        spanGaps: false,
+        points: { show: false },
+        value: (u, v) => (l.format ?? chart.format)(v),
+      })),
+    ],
+    hooks: { draw: [markRuns] },
+  };
+}
+
+function build() {
+  for (const chart of CHARTS) {
+    const figure = element("figure");
+    const title = element("h3", chart.title);
+    if (chart.unit) title.append(" ", element("small", chart.unit));
+    const box = element("div");
+    box.setAttribute("role", "img");
+    figure.append(title, box);
+    byId("charts").append(figure);
+    const plot = new uPlot(options(chart, box.clientWidth), columns(chart, []), box);
+    charts.push({ chart, plot, box });
+    new ResizeObserver(() => {
+      if (box.clientWidth && box.clientWidth !== plot.width) plot.setSize({ width: box.clientWidth, height: HEIGHT });
+    }).observe(box);
+  }
+}
+
+function draw() {
+  const from = shownFrom();
+  const rows = inOrder().filter((row) => row.second >= from);
+  const last = rows.at(-1)?.point;
+  for (const { chart, plot, box } of charts) {
+    plot.batch(() => {
+      plot.setData(columns(chart, rows), false);
+      plot.setScale("x", { min: from, max: state.now });
+    });
+    const hovered = plot.cursor.left >= 0;
+    if (!hovered && rows.length) plot.setLegend({ idx: rows.length - 1 });
+    const words = chart.lines.map((l) => `${l.label} ${(l.format ?? chart.format)(last ? last[state.at[l.field]] : null)}`);
+    box.setAttribute("aria-label", `${chart.title}, newest second: ${words.join(", ")}`);
+  }
+}
+
+/* ---- words ---- */
+
+function figure(label, value, small, bad) {
+  const box = element("div", null, bad ? "bad" : "");
+  const told = element("dd", value);
+  if (small) told.append(element("small", small));
+  box.append(element("dt", label), told);
+  return box;
+}
+
+function showFigures() {
+  const run = state.runs.at(-1);
+  const rows = inOrder().filter((row) => row.point && run && row.point[state.at.run] === run.number);
+  const point = rows.at(-1)?.point;
+  const get = (name) => (point ? point[state.at[name]] : null);
+  const limit = get("limit");
+  byId("figures").replaceChildren(
+    figure("In use", level(get("in_use")), point ? (limit == null ? "no limit" : `of ${count(0)(limit)} allowed`) : ""),
+    figure("Overflow", level(get("overflow")), "beyond pool_size"),
+    figure("Waiting", level(get("waiting")), `${count(0)(get("waiting_most"))} at most`),
+    figure("Checkout p95", time(get("checkout_p95")), `p99 ${time(get("checkout_p99"))}`),
+    figure("Succeeded", level(get("ok")), "tasks a second"),
+    figure("Failed", level(get("failed")), "tasks a second", get("failed") > 0),
+    figure("Timeouts", count(0)(run ? run.timeouts : null), "in this run", run && run.timeouts > 0),
+    figure("Load generator", percent(get("cpu")), point ? HEALTH[get("health")] : "", point && get("health") !== "fine"),
+  );
+  return point;
+}
+
+function showState(point) {
+  const run = state.runs.at(-1);
+  const users = point ? point[state.at.users] : null;
+  const period = point ? { warmup: "warming up", measured: "measuring", drain: "stopping" }[point[state.at.period]] : "beginning";
+  const processes = point && point[state.at.processes] > 1 ? `, ${point[state.at.processes]} processes` : "";
+  byId("pool").textContent = run ? run.pool : "No run yet";
+  document.title = run ? `${run.pool}, live` : "Connection pool, live";
+  say(run ? (run.reason ? `Run ${run.number}: ${run.reason}` : `Run ${run.number}: ${period}, ${count(0)(users)} users${processes}`) : "Start a run in Locust.",
+    Boolean(run && run.reason.startsWith("failed")));
+}
+
+function say(text, bad) {
+  const place = byId("state");
+  if (place.textContent !== text) place.textContent = text;
+  place.className = bad ? "bad" : "";
+}
+
+function runRow(run) {
+  const row = element("tr");
+  const report = element("td", run.reason ? "–" : "");
+  if (run.report) {
+    const link = element("a", "report");
+    link.href = `pool/report/${run.number}`;
+    link.setAttribute("aria-label", `report of run ${run.number}, ${run.pool}`);
+    report.replaceChildren(link);
+  }
+  const cells = [run.number, run.pool, clock(run.begun), run.reason || "running", count(0)(run.timeouts)];
+  row.append(...cells.map((text) => element("td", text)), report);
+  return row;
+}
+
+let shownRuns = "";
+function showRuns() {
+  const now = JSON.stringify(state.runs);
+  if (now === shownRuns) return; // a link that is being clicked stays the same link
+  shownRuns = now;
+  byId("runs").hidden = !state.runs.length;
+  byId("no-runs").hidden = Boolean(state.runs.length);
+  byId("runs").tBodies[0].replaceChildren(...[...state.runs].reverse().map(runRow));
+  byId("report").hidden = !state.runs.some((run) => run.report);
+}
+
+function show() {
+  draw();
+  showState(showFigures());
+  showRuns();
+}
+
+/* ---- asking ---- */
+
+async function ask() {
+  try {
+    const answer = await fetch(`pool/data?since=${state.version}`, { signal: AbortSignal.timeout(10 * ASK_EVERY) });
+    if (answer.redirected) {
+      say("You are logged out: open Locust and log in again.", true);
+    } else if (!answer.ok) {
+      throw new Error(`it answered ${answer.status}`);
+    } else {
+      take(await answer.json());
+      show();
+    }
+  } catch (error) {
+    say(`Locust does not answer (${error.message}); asking again.`, true);
+  }
+  setTimeout(ask, ASK_EVERY);
+}
+
+build();
+showFigures();
+byId("window").addEventListener("change", draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach(({ plot }) => plot.redraw(false, true)));
+ask();

@@ -1,0 +1,71 @@
+"""The live page `/pool`: its files, its data, and the reports of the runs it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, abort, request, send_file
+
+from loadtest.live.points import Points
+
+_FOLDER = Path(__file__).with_name("browser")
+_TYPES = {
+    "pool.html": "text/html; charset=utf-8",
+    "pool.css": "text/css; charset=utf-8",
+    "pool.js": "text/javascript; charset=utf-8",
+    "uPlot.css": "text/css; charset=utf-8",
+    "uPlot.js": "text/javascript; charset=utf-8",
+}
+# Whatever a name says, the browser runs nothing but our files and asks nobody but us.
+_OURS_ONLY = "default-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+_NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'"
+_NO_REPORT = "There is no report of this run yet: one is drawn when a run has ended.\n"
+
+
+def add_pages(web_ui: Any, points: Points, base_path: str) -> None:
+    """Serve the page below base_path, behind Locust's login when that is on.
+
+    Reports are found by the number of a run of this process; no path is taken from anybody.
+    """
+    pages = Blueprint("loadtest", __name__, url_prefix=base_path or None)
+
+    def serve(rule: str, endpoint: str, view: Any) -> None:
+        pages.add_url_rule(rule, endpoint, web_ui.auth_required_if_enabled(view))
+
+    def pool() -> Response:
+        return _file("pool.html")
+
+    def data() -> Response:
+        since = request.args.get("since", 0, type=int)
+        return _fresh(Response(points.answer(since), content_type="application/json"))
+
+    def report(run: int | None = None) -> Response:
+        path = points.report(run)
+        if path is None:
+            return Response(_NO_REPORT, 404, content_type="text/plain; charset=utf-8")
+        response = send_file(path.resolve(), mimetype="text/html", max_age=0)
+        response.headers["Content-Security-Policy"] = _NO_SCRIPTS
+        return _fresh(response)
+
+    serve("/pool", "page", pool)
+    serve("/pool/files/<name>", "file", _file)
+    serve("/pool/data", "data", data)
+    serve("/pool/report", "last_report", report)
+    serve("/pool/report/<int:run>", "report", report)
+    web_ui.app.register_blueprint(pages)
+
+
+def _file(name: str) -> Response:
+    if name not in _TYPES:
+        abort(404)
+    response = Response((_FOLDER / name).read_bytes(), content_type=_TYPES[name])
+    response.headers["Content-Security-Policy"] = _OURS_ONLY
+    return _fresh(response)
+
+
+def _fresh(response: Response) -> Response:
+    """Kept by no browser: the next version of the tool may answer at the same address."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,160 @@
+"""The last minutes of all runs of this process, a point a second, as the live page asks for them.
+
+Nothing is measured here: points are made of the intervals that go to the result file.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loadtest.config import PoolConfig
+from loadtest.interval import Interval
+from loadtest.live.second import Point, Second
+
+KEPT_SECONDS = 900
+KEPT_RUNS = 50
+# An interval that is so much older than the newest is in the result file only.
+LATE_SECONDS = 5
+
+
+def _no_report() -> Path | None:
+    return None
+
+
+@dataclass
+class LiveRun:
+    """A run as the page knows it.
+
+    begun: UTC seconds. reason: why it ended, empty as long as it goes on. report: gives the path
+    of the report once there is one. most: the highest of some levels so far.
+    """
+
+    number: int
+    pool: PoolConfig
+    begun: float
+    reason: str = ""
+    report: Callable[[], Path | None] = _no_report
+    timeouts: int = 0
+    most: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class _Row:
+    text: str
+    version: int
+
+
+class Points:
+    """A ring of points, each ready as text, beside the newest seconds that still grow.
+
+    A point is made when somebody asks, or when its second is over for good: once, as a rule.
+    clock: UTC seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._served_since = clock()
+        self._version = 0
+        self._rows: dict[tuple[int, int], _Row] = {}
+        self._growing: dict[int, Second] = {}
+        self._changed: set[int] = set()
+        self._newest = 0
+        self.runs: list[LiveRun] = []
+        self.latest: Point | None = None
+
+    def begin(self, pool: PoolConfig) -> None:
+        """A run with this pool begins."""
+        self.end("replaced by the next run")
+        number = self.runs[-1].number + 1 if self.runs else 1
+        self.runs = [*self.runs, LiveRun(number, pool, self._clock())][-KEPT_RUNS:]
+        self.latest = None
+
+    def add(self, interval: Interval) -> None:
+        """Take an interval of any process of the current run."""
+        run = self.runs[-1] if self.runs else None
+        if run is None or run.reason or interval.second <= self._newest - LATE_SECONDS:
+            return
+        run.timeouts += interval.counters["timeouts"]
+        second = self._growing.setdefault(interval.second, Second(interval.second))
+        second.add(interval)
+        self._changed.add(interval.second)
+        if interval.second > self._newest:
+            self._newest = interval.second
+            for old in [s for s in self._growing if s <= self._newest - LATE_SECONDS]:
+                self._make(old)
+                del self._growing[old]
+
+    def end(self, reason: str, report: Callable[[], Path | None] = _no_report) -> None:
+        """The current run has ended; its last second is shown as far as it came."""
+        if not self.runs or self.runs[-1].reason:
+            return
+        for second in sorted(self._growing):
+            self._make(second)
+        self._growing, self._newest = {}, 0
+        self.runs[-1].reason, self.runs[-1].report = reason, report
+
+    def report(self, number: int | None = None) -> Path | None:
+        """The report of a run, or of the last that has one; None if there is none."""
+        runs = [run for run in self.runs if number in (None, run.number)]
+        return next((path for run in reversed(runs) if (path := run.report())), None)
+
+    def refresh(self) -> None:
+        """Make the points of all seconds that are whole."""
+        for second in sorted(self._changed):
+            if self._whole(second):
+                self._make(second)
+
+    def answer(self, since: int) -> str:
+        """What the page wants: JSON with all points made or changed after a version.
+
+        since: `version` of the answer before, 0 for all that is kept.
+        """
+        self.refresh()
+        rows = [row.text for row in self._rows.values() if row.version > since]
+        facts = {
+            "server": self._served_since,
+            "version": self._version,
+            "now": round(self._clock(), 3),
+            "kept": KEPT_SECONDS,
+            "fields": Point._fields,
+            "runs": [_facts(run) for run in self.runs],
+        }
+        return f'{json.dumps(facts)[:-1]}, "points": [{",".join(rows)}]}}'
+
+    def _whole(self, second: int) -> bool:
+        """Whether no process is missing that was there lately; only the newest second waits."""
+        known = {name for other in self._growing.values() for name in other.processes}
+        return second < self._newest or known <= self._growing[second].processes
+
+    def _make(self, second: int) -> None:
+        if second not in self._changed:
+            return
+        self._changed.discard(second)
+        run = self.runs[-1]
+        point = self._growing[second].point(run.number, run.pool.most_connections)
+        if point is None:
+            return
+        self._version += 1
+        text = json.dumps(point, separators=(",", ":"))
+        self._rows[run.number, second] = _Row(text, self._version)
+        while len(self._rows) > KEPT_SECONDS:
+            del self._rows[next(iter(self._rows))]
+        if self.latest is None or second >= self.latest.second:
+            self.latest = point
+        for name in ("in_use_most", "overflow_most", "waiting_most", "checkout_p95", "cpu"):
+            run.most[name] = max(run.most.get(name, 0), getattr(point, name) or 0)
+
+
+def _facts(run: LiveRun) -> dict[str, object]:
+    return {
+        "number": run.number,
+        "pool": run.pool.name,
+        "begun": round(run.begun, 3),
+        "reason": run.reason,
+        "timeouts": run.timeouts,
+        "report": run.report() is not None,
+    }

@@ -1,0 +1,181 @@
+"""One second of a run, over all its processes, and the point that the live page draws of it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any, NamedTuple
+
+from loadtest.distribution import Distribution
+from loadtest.interval import Gauge, Interval
+
+# The report's measures (analysis/gate.py) of a generator that was measured in the pool's place.
+BUSY_CPU = 0.90
+NOTABLE_LAG = 0.001
+LAG_SHARE = 0.10
+# A second of which less was seen than this (ns) has no rate worth drawing.
+LEAST_SEEN = 100_000_000
+
+LEVELS = ("in_use", "idle", "overflow", "waiting", "users")
+COUNTS = ("requests", "failures", "timeouts")
+PERCENTILES = (50.0, 95.0, 99.0)
+# What the page calls them, and their histograms in an Interval.
+TIMES = {"checkout": "checkout", "wait": "wait", "task": "request", "lag": "generator_lag"}
+
+
+class Point(NamedTuple):
+    """A second in numbers; None where there was nothing to measure.
+
+    Levels are means over the second, `_most` the highest at any moment (of several processes an
+    upper bound); times are in seconds, of what ended in this one; ok, failed and timeouts are per
+    second. limit: connections allowed over all processes. oldest: age of the oldest wait going on
+    at the end. cpu: of the busiest process, as a share of one core. health: `fine`, `busy` (CPU) or
+    `late` (event loop).
+    """
+
+    second: int
+    run: int
+    period: str
+    processes: int
+    limit: int | None
+    users: float | None
+    in_use: float | None
+    in_use_most: int | None
+    idle: float | None
+    overflow: float | None
+    overflow_most: int | None
+    waiting: float | None
+    waiting_most: int | None
+    oldest: float | None
+    checkout_p50: float | None
+    checkout_p95: float | None
+    checkout_p99: float | None
+    wait_p50: float | None
+    wait_p95: float | None
+    wait_p99: float | None
+    task_p50: float | None
+    task_p95: float | None
+    task_p99: float | None
+    ok: float
+    failed: float
+    timeouts: float
+    cpu: float
+    lag_p99: float | None
+    health: str
+
+
+class Second:
+    """What the processes of a run measured in one second, as far as it has come.
+
+    A second comes in parts where a period or a stage ends inside it, and from each process apart.
+    processes: those that said something.
+    """
+
+    def __init__(self, second: int) -> None:
+        self.second = second
+        self.processes: set[str] = set()
+        self._period = "measured"
+        self._lengths: Counter[str] = Counter()
+        self._cpu: Counter[str] = Counter()
+        self._counters: Counter[str] = Counter()
+        self._gauges: dict[str, dict[str, Gauge]] = defaultdict(dict)
+        self._oldest: dict[str, int] = {}
+        self._times = {name: _Joined() for name in TIMES}
+
+    def add(self, interval: Interval) -> None:
+        """Take an interval of this second."""
+        process = interval.process
+        self.processes.add(process)
+        self._period = interval.period
+        self._lengths[process] += interval.length
+        self._cpu[process] += interval.counters["cpu"]
+        self._counters.update({name: interval.counters[name] for name in COUNTS})
+        self._oldest[process] = interval.unfinished.max
+        for name in interval.gauges.keys() & LEVELS:
+            before, now = self._gauges[name].get(process), interval.gauges[name]
+            self._gauges[name][process] = before.then(now) if before else now
+        for name, histogram in TIMES.items():
+            if histogram in interval.histograms:
+                self._times[name].add(interval.histograms[histogram])
+
+    def point(self, run: int, most: int | None) -> Point | None:
+        """The second as it stands, None if too little of it was seen.
+
+        most: connections allowed in one process. Adding up is `Interval.beside`'s: the length is
+        that of the process which was seen longest.
+        """
+        length = max(self._lengths.values(), default=0)
+        if length < LEAST_SEEN:
+            return None
+        count = {name: self._counters[name] * 1e9 / length for name in COUNTS}
+        cpu = max(spent / self._lengths[name] for name, spent in self._cpu.items())
+        return Point(
+            second=self.second,
+            run=run,
+            period=self._period,
+            processes=len(self.processes),
+            limit=None if most is None else most * len(self.processes),
+            users=self._mean("users", length),
+            in_use=self._mean("in_use", length),
+            in_use_most=self._most("in_use"),
+            idle=self._mean("idle", length),
+            overflow=self._mean("overflow", length),
+            overflow_most=self._most("overflow"),
+            waiting=self._mean("waiting", length),
+            waiting_most=self._most("waiting"),
+            oldest=max(self._oldest.values()) / 1e9 or None,
+            **self._percentiles(),
+            ok=round(count["requests"] - count["failures"], 2),
+            failed=round(count["failures"], 2),
+            timeouts=round(count["timeouts"], 2),
+            cpu=round(cpu, 3),
+            lag_p99=self._times["lag"].distribution.percentiles_seconds((99.0,))[0],
+            health=self._health(cpu),
+        )
+
+    @property
+    def timeouts(self) -> int:
+        """Checkouts that gave up waiting."""
+        return self._counters["timeouts"]
+
+    def _mean(self, level: str, length: int) -> float | None:
+        gauges = self._gauges.get(level)
+        return round(sum(g.integral for g in gauges.values()) / length, 2) if gauges else None
+
+    def _most(self, level: str) -> int | None:
+        gauges = self._gauges.get(level)
+        return sum(gauge.max for gauge in gauges.values()) if gauges else None
+
+    def _percentiles(self) -> dict[str, Any]:
+        return {
+            f"{name}_p{percent:.0f}": value
+            for name in ("checkout", "wait", "task")
+            for percent, value in zip(
+                PERCENTILES,
+                self._times[name].distribution.percentiles_seconds(PERCENTILES),
+                strict=True,
+            )
+        }
+
+    def _health(self, cpu: float) -> str:
+        lag = self._times["lag"].distribution.mean_seconds or 0.0
+        task = self._times["task"].distribution.mean_seconds
+        if cpu >= BUSY_CPU:
+            return "busy"
+        return "late" if lag > NOTABLE_LAG and (not task or lag > LAG_SHARE * task) else "fine"
+
+
+class _Joined:
+    """The sum of distributions; the only one of most seconds is looked at, not copied."""
+
+    def __init__(self) -> None:
+        self.distribution = Distribution()
+        self._parts = 0
+
+    def add(self, part: Distribution) -> None:
+        if self._parts == 0:
+            self.distribution = part
+        elif self._parts == 1:
+            self.distribution = self.distribution + part
+        else:
+            self.distribution.add(part)
+        self._parts += 1

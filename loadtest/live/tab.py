@@ -1,0 +1,106 @@
+"""The *Connection pool* tab in Locust's web UI: a few figures, and the way to the live page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, request
+
+from loadtest.live.points import LiveRun, Points
+from loadtest.live.second import Point
+
+KEY = "connection-pool"
+NOTHING = "–"
+_COLUMNS = {"pool_figure": "Connection pool", "last_second": "Last second", "so_far": "In this run"}
+_PERIODS = {"warmup": "warming up", "measured": "measuring", "drain": "stopping"}
+_HEALTH = {
+    "fine": "fine",
+    "busy": "BUSY: its own CPU limits what is measured",
+    "late": "LATE: its event loop is blocked now and then",
+}
+# Locust's tabs are tables of text. So the links are put below ours, where React leaves them alone,
+# and show only while it is there.
+_LINKS = """
+<style>
+  #pool-links { display: none; gap: 0.5rem 1.5rem; flex-wrap: wrap; padding: 1.2rem 1rem;
+    font: 1rem/1.5 Roboto, Helvetica, Arial, sans-serif; }
+  body:has(th[data-sortkey="poolFigure"]) #pool-links { display: flex; }
+  #pool-links a { color: inherit; }
+</style>
+<nav id="pool-links" aria-label="Connection pool">
+  <a href="./pool" target="_blank">Live page with charts</a>
+  <a href="./pool/report" target="_blank">Report of the last finished run</a>
+</nav>
+<script>
+  (() => {
+    const links = document.getElementById("pool-links");
+    new MutationObserver(() => {
+      const table = document.querySelector('th[data-sortkey="poolFigure"]')?.closest("table");
+      const box = table?.parentElement;
+      if (box && box.nextElementSibling !== links) box.after(links);
+    }).observe(document.getElementById("root"), { childList: true, subtree: true });
+  })();
+</script>
+</body>"""
+
+
+def add_tab(web_ui: Any, points: Points) -> None:
+    """Add the tab; its rows come with Locust's own statistics, every two seconds."""
+    columns = [{"key": key, "title": title} for key, title in _COLUMNS.items()]
+    web_ui.template_args["extended_tabs"] = [{"title": "Connection pool", "key": KEY}]
+    web_ui.template_args["extended_tables"] = [{"key": KEY, "structure": columns}]
+    web_ui.template_args["extended_csv_files"] = [
+        {"href": "./pool/report", "title": "Report of the connection pool"}
+    ]
+
+    @web_ui.app.after_request
+    def extend(response: Response) -> Response:
+        if request.endpoint == "locust.request_stats" and response.is_json:
+            data = [{"key": KEY, "data": rows(points)}]
+            response.set_data(json.dumps({**(response.json or {}), "extended_stats": data}))
+        elif request.endpoint == "locust.index" and response.is_sequence:
+            page = response.get_data(as_text=True)
+            response.set_data(page.replace("</body>", _LINKS, 1))
+        return response
+
+
+def rows(points: Points) -> list[dict[str, str]]:
+    """The table's rows: what a figure is called, its last second, and the run so far."""
+    points.refresh()
+    if not points.runs:
+        return []
+    run, point = points.runs[-1], points.latest
+    state = run.reason or (_PERIODS[point.period] if point else "beginning")
+    shown = [("Pool", run.pool.name, state)]
+    if point:
+        shown += _figures(run, point)
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in shown]
+
+
+def _figures(run: LiveRun, point: Point) -> Iterator[tuple[str, str, str]]:
+    allowed = "" if point.limit is None else f" of {point.limit:,}"
+    for label, level, more in (("In use", "in_use", allowed), ("Overflow", "overflow", "")):
+        now, most = getattr(point, level), run.most.get(f"{level}_most", 0)
+        yield label, f"{_level(now)}{more}", f"{most:,.0f} at most"
+    yield "Waiting", _level(point.waiting), f"{run.most['waiting_most']:,.0f} at most"
+    worst = run.most["checkout_p95"]
+    yield "Checkout p95", duration(point.checkout_p95), f"{duration(worst)} in the worst second"
+    yield "Timeouts", f"{point.timeouts:g} a second", f"{run.timeouts:,}"
+    health = f"{_HEALTH[point.health]} (CPU {point.cpu:.0%}, lag p99 {duration(point.lag_p99)})"
+    yield "Load generator", health, f"CPU {run.most['cpu']:.0%} at most"
+
+
+def _level(number: float | None) -> str:
+    return NOTHING if number is None else f"{number:,.1f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as `0.04 ms`, `1.2 ms`, `120 ms`, `1.81 s`."""
+    if seconds is None:
+        return NOTHING
+    if seconds >= 1:
+        return f"{seconds:,.2f} s"
+    milliseconds = seconds * 1000
+    return f"{milliseconds:.{0 if milliseconds >= 100 else 1 if milliseconds >= 1 else 2}f} ms"

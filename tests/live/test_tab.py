@@ -1,0 +1,54 @@
+"""The tab's table, from intervals made by hand."""
+
+import pytest
+
+from loadtest.interval import Gauge
+from loadtest.live.points import Points
+from loadtest.live.tab import duration, rows
+from tests.live.test_points import MILLISECOND, SECOND, Shown, interval
+
+
+def test_the_tab_tells_the_last_second_and_the_most_so_far() -> None:
+    shown = Shown("5+10")
+    points = shown.points
+    assert rows(Points()) == []
+    (row,) = rows(points)
+    assert row == {"pool_figure": "Pool", "last_second": "5+10", "so_far": "beginning"}
+
+    for second, level in ((1, 15), (2, 6)):
+        levels = {
+            "in_use": Gauge(level * SECOND, 0, level, level),
+            "overflow": Gauge((level - 5) * SECOND, 0, level - 5, 0),
+            "waiting": Gauge(level * SECOND // 4, 0, level, level),
+        }
+        times = {"checkout": [level * MILLISECOND], "generator_lag": [MILLISECOND]}
+        cpu = level * SECOND // 20
+        shown.add(interval(second, levels=levels, times=times, cpu=cpu, timeouts=level))
+
+    table = {row["pool_figure"]: (row["last_second"], row["so_far"]) for row in rows(points)}
+    assert table == {
+        "Pool": ("5+10", "measuring"),
+        "In use": ("6.0 of 15", "15 at most"),
+        "Overflow": ("1.0", "10 at most"),
+        "Waiting": ("1.5", "15 at most"),
+        "Checkout p95": ("6.0 ms", "15.0 ms in the worst second"),
+        "Timeouts": ("6 a second", "21"),
+        "Load generator": ("fine (CPU 30%, lag p99 1.0 ms)", "CPU 75% at most"),
+    }
+    points.end("failed: <b>no</b> room")
+    assert rows(points)[0]["so_far"] == "failed: <b>no</b> room"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"),
+        (0.0000412, "0.04 ms"),
+        (0.0123, "12.3 ms"),
+        (0.27, "270 ms"),
+        (1.805, "1.80 s"),
+        (1234.5, "1,234.50 s"),
+    ],
+)
+def test_durations_in_the_tab(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text

@@ -58,7 +58,7 @@ class Machine:
 
     def run_in(self, folder: Path, plan: Plan, at: Database, watch: Any) -> None:
         assert at is DATABASE
-        self.done.append((plan.pool.name, plan.round, plan.experiment.seed))
+        self.done.append((plan.pool.name, plan.round, plan.seed))
         least = self.happens.get(plan.pool.name, [])
         cpu = least.pop(0)() if least else 0
         each = self._seconds(plan.pool.pool_size + plan.pool.max_overflow, cpu)
@@ -69,7 +69,7 @@ class Machine:
                 watch(part)
         except Enough as enough:
             reason = str(enough)
-        load = {**header()["load"], "seed": plan.experiment.seed}
+        load = {**header()["load"], "seed": plan.seed}
         settings = plan.pool.model_dump()
         write_run(folder, parts, round_=plan.round, reason=reason, load=load, pool=settings["name"])
 

@@ -152,7 +152,7 @@ def test_it_moves_every_second_through_run_after_run(web: Web, browser: Browser)
     assert len(seen(watched, 3, lambda: watched.chart("Throughput"))) == 3
     assert len(seen(watched, 3, lambda: watched.picture(4))) == 3
     assert float(watched.figure("In use")) <= 2
-    assert 0 < float(watched.figure("Waiting")) <= 4
+    assert float(watched.figure("Waiting")) <= 4  # on a quick machine they hardly wait
     assert "limit 2" in watched.chart("Connections")
     assert re.search(r"p95 [\d.]+ (µs|ms|s)", watched.chart("Checkout"))
     page.screenshot(path=web.screenshots / "live-running.png", full_page=True)
@@ -162,6 +162,7 @@ def test_it_moves_every_second_through_run_after_run(web: Web, browser: Browser)
     periods = [point.period for point in points_of(fetch(f"{web.address}/pool/data"))]
     assert periods == sorted(periods, key=["warmup", "measured", "drain"].index)
     assert {"warmup", "measured"} <= set(periods)
+    assert any(point.waiting_most for point in points_of(fetch(f"{web.address}/pool/data")))
     expect(page.get_by_role("link", name="report of run 1, 1+1")).to_be_visible()
 
     swarm(web, page, pool_size=3, max_overflow=0, warmup=0, pool_name="larger")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import URL, Engine, NullPool, create_engine
 
@@ -22,6 +23,9 @@ from loadtest.errors import UsageError
 from tests.analysis.builders import steady
 
 ROOT = Path(__file__).resolve().parent.parent
+# How long an example takes says nothing on a machine that has other work.
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

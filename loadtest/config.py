@@ -26,6 +26,8 @@ AS_IS = "as-is"
 # As many rounds as it takes to decide; after how many that is looked at.
 AUTO = "auto"
 LOOKS = (5, 10, 15, 20)
+# A difference that is surely smaller than this is none that anybody should act on.
+MARGIN = 0.05
 POOLCLASSES = ("QueuePool", "NullPool", "FairPool", AS_IS)
 _POOLCLASSES = "QueuePool, NullPool or FairPool"
 _ONE_CONNECTION = ("StaticPool", "AssertionPool")
@@ -169,7 +171,7 @@ class Experiment(Strict):
     seed: Whole = 1
     baseline: str = ""
     objective: Annotated[str, AfterValidator(_sound_objective)] = ""
-    margin: Annotated[Positive, Field(lt=1)] = 0.05
+    margin: Annotated[Positive, Field(lt=1)] = MARGIN
     session: str = ""
     engine: str = ""
     load: LoadConfig = LoadConfig()

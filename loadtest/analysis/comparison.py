@@ -12,7 +12,7 @@ from scipy.special import stdtr, stdtrit
 
 from loadtest.analysis.estimate import mean
 from loadtest.analysis.values import Comparison, Decision, Interval95, PoolSummary, Role
-from loadtest.config import AUTO
+from loadtest.config import AUTO, MARGIN
 from loadtest.objectives import more_is_better, parse_objective, value_at
 
 Rounds = Mapping[tuple[str, int], PoolSummary]
@@ -34,8 +34,6 @@ METRICS = (
 FEWEST_ROUNDS = 5
 # Nobody needs to be told how many more than these it would take.
 MOST_ROUNDS = 1000
-# A difference that is surely smaller than this is none that anybody should act on.
-MARGIN = 0.05
 LEVEL = 0.05
 # Of each of four looks at the same data, so that all together err in 5 % of cases (Pocock, "Group
 # sequential methods in the design and analysis of clinical trials", 1977: 2.361 standard errors).

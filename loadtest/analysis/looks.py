@@ -23,7 +23,7 @@ from scipy.special import ndtr, stdtrit
 
 from loadtest.analysis.censoring import PERCENTILES
 from loadtest.analysis.measured import SECOND
-from loadtest.analysis.search import MARGIN
+from loadtest.config import MARGIN
 from loadtest.distribution import Distribution
 from loadtest.interval import Interval
 from loadtest.objectives import Bound

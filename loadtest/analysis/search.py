@@ -15,7 +15,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-MARGIN = 0.05
+from loadtest.config import MARGIN
+
 ROUNDS, MOST_ROUNDS = 3, 5
 # The first step down from a size that is good: a first guess is hardly wrong by more.
 _FIRST_STEP = 4 / 3

@@ -18,6 +18,7 @@ from loadtest.analysis.measured import Measurements, PoolRuns
 from loadtest.analysis.meeting import judged, meets
 from loadtest.analysis.search import MOST_ROUNDS, ROUNDS, Step, Trial
 from loadtest.analysis.values import Interval95, PoolSummary, Search, SizeTried
+from loadtest.config import MARGIN
 from loadtest.objectives import Bound, parse_objective
 
 EXIT_CODES = {"found": 0, "missed": 3, "invalid": 4, "undecided": 5}
@@ -50,7 +51,7 @@ class Tuning:
             next(pool for pool in pools if pool.name == measurements.baseline),
             {int(p.pool["pool_size"]): p for p in pools if p.name != measurements.baseline},
             int(experiment["search"]["most"]),
-            float(experiment.get("margin") or search.MARGIN),
+            float(experiment.get("margin") or MARGIN),
         )
 
     @cached_property

@@ -132,11 +132,6 @@ class Second:
             health=self._health(cpu),
         )
 
-    @property
-    def timeouts(self) -> int:
-        """Checkouts that gave up waiting."""
-        return self._counters["timeouts"]
-
     def _mean(self, level: str, length: int) -> float | None:
         gauges = self._gauges.get(level)
         return round(sum(g.integral for g in gauges.values()) / length, 2) if gauges else None

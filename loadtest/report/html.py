@@ -13,9 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from loadtest.analysis import kinds, units
-from loadtest.analysis.comparison import MARGIN
 from loadtest.analysis.settings import create_engine
 from loadtest.analysis.values import Finding, Summary
+from loadtest.config import MARGIN
 from loadtest.loads import Fault, Stage
 from loadtest.report import compared, stages
 from loadtest.report.figures.drawing import Drawing

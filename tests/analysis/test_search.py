@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.analysis.search import (
-    MARGIN,
     MOST_ROUNDS,
     ROUNDS,
     Step,
@@ -23,6 +22,7 @@ from loadtest.analysis.search import (
     next_step,
     worse_when_bigger,
 )
+from loadtest.config import MARGIN
 
 Curve = Callable[[int], float]
 SIZES = st.integers(1, 300)

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -26,6 +27,8 @@ from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 
 TABLE_PREFIX = "loadtest_"
+# What users say of their own sums, in this order.
+SUMS = ("checked", "lost", "doubled")
 CONNECTING_AT_ONCE = 50
 
 
@@ -35,6 +38,7 @@ class Target:
     options: the run's options as they were when it started. index: which worker this is.
     application: whose engine and sessions it uses instead. shared: whether its code has the parent.
     arrivals: the schedule of an open loop, and alarm: who wakes its users; None in a closed one.
+    sums: what users found when they checked their own transactions, SUMS of each.
     Raises UsageError if the database cannot be used.
     """
 
@@ -67,7 +71,13 @@ class Target:
             self.recorder.open_loop = True
             self.recorder.rising["arrivals"] = self.arrivals.arrived
             self.recorder.rising["dropped"] = self.arrivals.dropped
+        self.sums: list[tuple[int, ...]] = []
+        for column, name in enumerate(SUMS):
+            self.recorder.rising[f"sums.{name}"] = partial(self._sum, column)
         self._seeds = (f"{options.seed}-{index}-{number}" for number in count())
+
+    def _sum(self, column: int) -> int:
+        return sum(row[column] for row in self.sums)
 
     def _initialise(self, url: URL) -> None:
         # The first connection of an engine asks the server about itself; every pool starts after.

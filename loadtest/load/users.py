@@ -11,7 +11,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, ClassVar
 
-from greenlet import getcurrent
+import gevent
+from greenlet import GreenletExit, getcurrent
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
@@ -84,14 +85,17 @@ class PoolUser(User):
         return max(0, now - due)
 
     def stop(self, force: bool = False) -> bool:
-        """As Locust's, but a user who wakes up before the kill arrives ends by itself.
+        """As Locust's, but a user who waits ends here and now.
 
-        Else it would be killed in the middle of its next task, at the cost of a healthy connection.
+        Locust's kill arrives later: a user who woke up meanwhile would be killed in the middle of
+        its next task, at the cost of a healthy connection, or of its `on_stop`, which may count.
         """
         if not force and self._state == LOCUST_STATE_WAITING:
             self._state = LOCUST_STATE_STOPPING
             self._due = 0  # what its `on_stop` does is not the work that was due
-            self.group.killone(self.greenlet)
+            # The event loop comes back to this when the user has ended, or waits for an answer.
+            gevent.get_hub().loop.run_callback(getcurrent().switch)
+            self.greenlet.throw(GreenletExit)
             return True
         return bool(super().stop(force))
 
@@ -103,6 +107,15 @@ class PoolUser(User):
         elapsed = self.late(now) or now - self.idle_since
         self._target.recorder.failed(elapsed, kind_of(error), words_of(error))
         self.idle_since = now
+
+    def checked(self, transactions: int, *, lost: int = 0, doubled: int = 0) -> None:
+        """Tell how this user's own sums came out; best called once, at its end (`on_stop`).
+
+        transactions: those that it was told were committed. lost: of these, not there. doubled:
+        there once more than they should be.
+        """
+        if self._target is not None:
+            self._target.sums.append((transactions, lost, doubled))
 
     def session(self, name: str) -> SessionTask:
         """A context manager that gives the child session and times the task under this name.

@@ -290,7 +290,7 @@ def test_an_error_outside_of_any_session_is_counted_and_one_inside_only_once(sce
 class Hasty(PoolUser):
     """Sleeps so briefly between tasks that it may wake up in the moment in which it is stopped."""
 
-    tasks_begun = 0
+    tasks_begun = signed_out = 0
 
     @task
     def begin(self) -> None:
@@ -298,6 +298,10 @@ class Hasty(PoolUser):
 
     def wait_time(self) -> float:
         return 0.001
+
+    def on_stop(self) -> None:
+        gevent.sleep(0.02)
+        Hasty.signed_out += 1
 
 
 def test_a_user_who_wakes_up_while_it_is_stopped_begins_no_further_task(scene: Scene) -> None:
@@ -307,7 +311,7 @@ def test_a_user_who_wakes_up_while_it_is_stopped_begins_no_further_task(scene: S
     user.start(gevent.pool.Group())
     while user._state != LOCUST_STATE_WAITING:
         gevent.sleep(0)
-    begun = Hasty.tasks_begun
+    begun, signed_out = Hasty.tasks_begun, Hasty.signed_out
     stopping = gevent.spawn_later(0, user.stop)
     ended = time.perf_counter() + 0.005
     while time.perf_counter() < ended:
@@ -315,6 +319,7 @@ def test_a_user_who_wakes_up_while_it_is_stopped_begins_no_further_task(scene: S
     gevent.joinall([stopping, user.greenlet], timeout=5)
 
     assert Hasty.tasks_begun == begun
+    assert Hasty.signed_out == signed_out + 1  # it was left in peace
     assert user.greenlet.dead
 
 

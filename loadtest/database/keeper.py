@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO
 
 GRACE_SECONDS = 15.0
+# Orders: end the child and keep the folder; start the command again.
+DOWN, UP = b"-", b"+"
 
 
 def keep(
@@ -44,6 +46,12 @@ def keep(
     )
 
 
+def order(kept: subprocess.Popen[bytes], what: bytes) -> None:
+    """Give the keeper of a command an order, DOWN or UP; it is carried out meanwhile."""
+    assert kept.stdin
+    os.write(kept.stdin.fileno(), what)
+
+
 def stop(kept: subprocess.Popen[bytes]) -> int:
     """Stop a kept command in good order and return its exit code."""
     if kept.stdin:
@@ -59,7 +67,12 @@ def _main(remove: str, user: str, *command: str) -> int:
         signal.signal(number, lambda *_: None)
     try:
         child = _start(command, user)
-        _wait(child, reading)
+        while told := _wait(reading, child):
+            if told == DOWN:
+                code = _end(child)
+                if _wait(reading) != UP:
+                    return code
+                child = _start(command, user)
         return _end(child)
     finally:
         if remove:
@@ -78,13 +91,17 @@ def _start(command: Sequence[str], user: str) -> subprocess.Popen[bytes]:
     )
 
 
-def _wait(child: subprocess.Popen[bytes], signals: int) -> None:
-    """Until the child has ended, or the tool or a signal wants it to end."""
-    while child.poll() is None:
-        readable, _, _ = select.select([sys.stdin.fileno(), signals], [], [])
+def _wait(signals: int, child: subprocess.Popen[bytes] | None = None) -> bytes:
+    """The next order; none if the child has ended, or the tool or a signal wants the end."""
+    orders = sys.stdin.fileno()
+    while child is None or child.poll() is None:
+        readable, _, _ = select.select([orders, signals], [], [])
         # SIGCHLD also tells of a child that was stopped and goes on.
-        if signals not in readable or os.read(signals, 64).strip(bytes([signal.SIGCHLD])):
-            return
+        if signals in readable and os.read(signals, 64).strip(bytes([signal.SIGCHLD])):
+            return b""
+        if orders in readable:
+            return os.read(orders, 1)
+    return b""
 
 
 def _end(child: subprocess.Popen[bytes]) -> int:

@@ -25,6 +25,7 @@ from loadtest.errors import LoadtestError, UsageError
 MOST_CONNECTIONS = 10_000
 READY_SECONDS = 60.0
 DATABASE = USER = "loadtest"
+_START = "start.sql"
 _SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 # Files that the server opens besides its connections: tables, logs, its own sockets.
 _FILES_BESIDE_CONNECTIONS = 1_500
@@ -68,8 +69,11 @@ class PrivateServer:
 
     @property
     def process(self) -> psutil.Process:
-        """The server's process."""
-        return psutil.Process(self._kept.pid).children()[0]
+        """The server's process. Raises LoadtestError while there is none."""
+        found = psutil.Process(self._kept.pid).children()
+        if not found:
+            raise LoadtestError("the private MariaDB does not run")
+        return found[0]
 
     def check(self, connections: int) -> None:
         """Raise UsageError if a run may open more connections than this server can take."""
@@ -79,6 +83,20 @@ class PrivateServer:
                 f"files the private MariaDB takes {self.limit}: raise it (ulimit -n "
                 f"{connections + _FILES_BESIDE_CONNECTIONS}), or use fewer users or a smaller pool"
             )
+
+    def shut_down(self) -> None:
+        """Stop the server in good order, its folder stays; returns when it is gone."""
+        before = self.process
+        keeper.order(self._kept, keeper.DOWN)
+        before.wait(READY_SECONDS)
+
+    def start_again(self) -> None:
+        """Start a server that was shut down, at the same address; returns when it answers.
+
+        Raises LoadtestError if it does not start.
+        """
+        keeper.order(self._kept, keeper.UP)
+        self._wait_until_ready()
 
     def close(self) -> None:
         """Stop the server and remove its folder."""
@@ -96,8 +114,13 @@ class PrivateServer:
     ) -> None:
         self.close()
 
+    @property
+    def _start_file(self) -> Path:
+        """Makes the account, and the database: it is there until the server has answered."""
+        return self.folder / _START
+
     def _write_start_file(self) -> None:
-        start = self.folder / "start.sql"
+        start = self._start_file
         start.touch(0o600)
         start.write_text(
             # Only this account can reach the server: root has no password, but no address either.
@@ -111,7 +134,7 @@ class PrivateServer:
                 shutil.chown(path, self.user, _group_of(self.user))
 
     def _script(self, installer: str, server: str) -> str:
-        """What the keeper runs: make the server's files, then become the server."""
+        """What the keeper runs: make the server's files the first time, then become the server."""
         self._write_start_file()
         install = [
             installer,
@@ -124,7 +147,8 @@ class PrivateServer:
         here, make, serve = map(
             shlex.join, (["cd", str(self.folder)], install, self._command(server))
         )
-        return f"{here} && {make} && exec {serve}"
+        begin = f"{make} && exec {serve} --init-file={shlex.quote(str(self._start_file))}"
+        return f"{here} && if [ -e {_START} ]; then {begin}; else exec {serve}; fi"
 
     def _command(self, server: str) -> list[str]:
         return [
@@ -132,7 +156,6 @@ class PrivateServer:
             "--no-defaults",
             f"--datadir={self.folder / 'data'}",
             f"--socket={self.folder / 'socket'}",
-            f"--init-file={self.folder / 'start.sql'}",
             f"--tmpdir={self.folder}",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
@@ -158,7 +181,7 @@ class PrivateServer:
             except (pymysql.Error, OSError):
                 time.sleep(0.05)
             else:
-                (self.folder / "start.sql").unlink()
+                self._start_file.unlink(missing_ok=True)
                 return
         keeper.stop(self._kept)
         self._log.seek(0)

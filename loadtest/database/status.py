@@ -29,6 +29,7 @@ GAUGES = {
     "Threads_running": "threads_running",
     "Max_used_connections": "max_used_connections",
 }
+SERVERS = ("mariadbd", "mysqld")
 _NAMES = ", ".join(f"'{name}'" for name in (*COUNTERS, *GAUGES))
 _QUERY = text(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_NAMES})")
 
@@ -41,11 +42,15 @@ class ServerStatus:
     """
 
     def __init__(self, url: URL, connecting: Mapping[str, Any] | None = None) -> None:
+        # With no database chosen: so it is told from the connections under test.
         self._engine = create_engine(
-            url, poolclass=NullPool, isolation_level="AUTOCOMMIT", **(connecting or {})
+            url.set(database=""),
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            **(connecting or {}),
         )
         self._connection: Connection | None = None
-        self._process = _local_process(url)
+        self._url, self._process = url, _local_process(url)
         self._before: Mapping[str, int] | None = None
         self._at = time.perf_counter_ns()
 
@@ -91,6 +96,7 @@ class ServerStatus:
         try:
             times = self._process.cpu_times()
         except psutil.Error:
+            self._process = _started_again(self._url.port or 3306)
             return {}
         return {"cpu": int((times.user + times.system) * 1e9)}
 
@@ -109,7 +115,27 @@ def _local_process(url: URL) -> psutil.Process | None:
         for connection in psutil.net_connections("tcp"):
             port = connection.laddr[1] if connection.laddr else None
             if connection.status == psutil.CONN_LISTEN and port == (url.port or 3306):
-                return psutil.Process(connection.pid) if connection.pid else None
+                return _server(connection.pid)
     except psutil.Error as error:
         logger.debug("cannot find the server's process: %s", error)
+    return None
+
+
+def _server(pid: int | None) -> psutil.Process | None:
+    """A process, unless it only passes on what the server says."""
+    process = psutil.Process(pid) if pid else None
+    return process if process and process.name() in SERVERS else None
+
+
+def _started_again(port: int) -> psutil.Process | None:
+    """A server that was told this port when it was started.
+
+    Who listens would say more, but takes too long to find out while users run.
+    """
+    for process in psutil.process_iter():
+        try:
+            if process.name() in SERVERS and f"--port={port}" in process.cmdline():
+                return process
+        except psutil.Error as error:
+            logger.debug("cannot look at a process: %s", error)
     return None

@@ -208,3 +208,30 @@ def test_a_tool_that_is_killed_takes_its_child_with_it(tmp_path):
     assert eventually(lambda: gone(child.pid))
     assert eventually(lambda: gone(kept.pid))
     assert not folder.exists()
+
+
+def test_a_child_is_ended_and_started_again_on_order(keep, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    kept = keep("sleep", "1000", remove=folder)
+    first = child_of(kept)
+    keeper.order(kept, keeper.UP)  # it is up
+    keeper.order(kept, keeper.DOWN)
+    assert eventually(lambda: gone(first.pid))
+    assert kept.poll() is None
+    assert folder.exists()
+    keeper.order(kept, keeper.UP)
+    assert child_of(kept).pid != first.pid
+    keeper.stop(kept)
+    assert not folder.exists()
+
+
+def test_a_keeper_whose_child_is_down_ends_with_the_tool(keep, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    kept = keep("sleep", "1000", remove=folder)
+    child = child_of(kept)
+    keeper.order(kept, keeper.DOWN)
+    assert eventually(lambda: gone(child.pid))
+    assert keeper.stop(kept) == 128 + signal.SIGTERM
+    assert not folder.exists()

@@ -1,6 +1,7 @@
 """What the server says of itself, beside every second, and nothing where it is away."""
 
 import time
+from contextlib import closing
 
 import gevent
 import psutil
@@ -9,6 +10,7 @@ from sqlalchemy import URL, create_engine, text
 
 from loadtest.database.private import PrivateServer
 from loadtest.database.status import COUNTERS, GAUGES, ServerStatus
+from loadtest.experiment.relay import Relay
 from loadtest.interval import SERVER
 
 
@@ -104,6 +106,30 @@ def test_a_server_on_another_machine_has_no_cpu_time_here(url, monkeypatch):
     assert elsewhere._process is None
     monkeypatch.setattr(psutil, "net_connections", lambda kind: [])
     assert ServerStatus(url)._process is None
+
+
+@pytest.mark.database
+def test_who_only_passes_on_what_the_server_says_is_not_the_server(url):
+    with closing(Relay(url)) as relay:
+        status = ServerStatus(relay.url)
+        status.sample("measured")
+        assert "cpu" not in status.sample("measured").counters
+        status.close()
+
+
+@pytest.mark.database
+def test_a_server_that_was_started_again_is_found_again():
+    with PrivateServer() as server:
+        status = ServerStatus(server.url)
+        status.sample("measured")
+        assert "cpu" in status.sample("measured").counters
+        server.shut_down()
+        assert status.sample("measured") is None
+        server.start_again()
+        for _ in range(2):
+            status.sample("measured")
+        assert "cpu" in status.sample("measured").counters
+        status.close()
 
 
 @pytest.mark.database

@@ -10,8 +10,9 @@ import typer
 
 from loadtest.config import Experiment, parse_pool
 from loadtest.errors import UsageError
+from loadtest.faults import parse_fault
 from loadtest.fields import validated
-from loadtest.loads import LoadConfig, parse_fault, parse_stages
+from loadtest.loads import LoadConfig, parse_stages
 
 LOAD = ("users", "spawn_rate", "arrival_rate", "arrivals", "stages", "time", "warmup", "prefill")
 
@@ -62,7 +63,12 @@ Options = Annotated[
 ]
 Faults = Annotated[
     list[str] | None,
-    typer.Option("--fault", help="What breaks: freeze@10s+2s, connect-delay:150ms."),
+    typer.Option(
+        "--fault",
+        help="What breaks, when, for how long: restart@10s+2s, kill:50%@5s, freeze@10s+2s, "
+        "refuse@5s+1s, latency:5ms, connect-delay:150ms, idle-drop:1s@3s+5s, "
+        "max-connections:50@5s+5s.",
+    ),
 ]
 DatabaseUrl = Annotated[
     str,

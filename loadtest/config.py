@@ -15,9 +15,11 @@ from pydantic import (
     model_validator,
 )
 
+from loadtest import faults
 from loadtest.errors import UsageError
+from loadtest.faults import Fault
 from loadtest.fields import Name, Positive, Seconds, Strict, Whole, validated
-from loadtest.loads import Fault, LoadConfig
+from loadtest.loads import LoadConfig
 from loadtest.objectives import parse_objective
 
 _SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
@@ -181,11 +183,7 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def _faults_fit(self) -> Self:
-        late = [f for f in self.fault if f.length and f.end > self.load.duration]
-        if late:
-            raise ValueError(
-                f"fault {late[0]} ends after the {self.load.duration:g} s that are measured"
-            )
+        faults.check(self.fault, self.load.duration)
         return self
 
     @model_validator(mode="after")

@@ -135,7 +135,8 @@ class Interval:
     length: nanoseconds that it covers. unfinished: the ages of the waits that were going on when
     it ended. fair: as it stood then. tasks: by their names. examples: the first error of each
     kind. A second is cut where a period (warm-up, measured, drain) or a stage ends inside it.
-    stage: the one that it is of, if the load has any.
+    stage: the one that it is of, if the load has any. first_failure: when (UTC nanoseconds) its
+    first request failed, 0 if none did.
     """
 
     second: int
@@ -151,6 +152,7 @@ class Interval:
     tasks: dict[str, TaskUse] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
     stage: str = ""
+    first_failure: int = 0
 
     def then(self, later: Interval) -> Interval:
         """The interval that covers this one and a later one of the same process."""
@@ -181,6 +183,7 @@ class Interval:
         self.fair = later.fair
         self.tasks = _joined_uses(self.tasks, later.tasks, TaskUse.then)
         self.examples = {**later.examples, **self.examples}
+        self.first_failure = _earliest(self.first_failure, later.first_failure)
 
     def to_json(self) -> dict[str, Any]:
         """The interval as a line of a result file has it; empty parts are left out."""
@@ -206,6 +209,8 @@ class Interval:
             data["examples"] = self.examples
         if self.stage:
             data["stage"] = self.stage
+        if self.first_failure:
+            data["first_failure"] = self.first_failure
         return data
 
     @classmethod
@@ -230,6 +235,7 @@ class Interval:
             tasks={name: TaskUse(**use) for name, use in data.get("tasks", {}).items()},
             examples=data.get("examples", {}),
             stage=data.get("stage", ""),
+            first_failure=data.get("first_failure", 0),
         )
 
 
@@ -294,7 +300,13 @@ def _joined(
         tasks=tasks,
         examples={**other.examples, **one.examples},
         stage=one.stage if one.stage == other.stage else "",
+        first_failure=_earliest(one.first_failure, other.first_failure),
     )
+
+
+def _earliest(one: int, other: int) -> int:
+    """The earlier of two moments, of which one that is 0 never was."""
+    return min(one or other, other or one)
 
 
 def _slowest(checkouts: list[SlowCheckout]) -> list[SlowCheckout]:

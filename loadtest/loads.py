@@ -1,4 +1,4 @@
-"""The load: users or arrivals, in stages if need be, and the faults that they meet."""
+"""The load: users or arrivals, in stages if need be."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from loadtest.fields import (
     validated,
 )
 
-_FAULT = re.compile(r"^(?P<kind>[^@:]+)(?::(?P<delay>[^@]+))?(?:@(?P<at>[^+]+)\+(?P<length>.+))?$")
 ARRIVALS = ("poisson", "even")
 DROP_AFTER = 1.0
 LEAST_USERS, MOST_USERS = 100, 10_000
@@ -216,47 +215,3 @@ class LoadConfig(Strict):
     def users_per_second(self) -> float:
         """How fast users are started; all within a second unless `spawn_rate` says otherwise."""
         return self.spawn_rate or float(self.users)
-
-
-class Fault(Strict):
-    """What breaks `at` so many seconds of the measured time, and for how long (`length`, seconds).
-
-    freeze: the private server's process is stopped, then goes on. connect-delay: a new connection
-    takes longer by `delay` seconds; without a length from the first second to the last.
-    """
-
-    kind: Literal["freeze", "connect-delay"]
-    at: Annotated[Seconds, Field(ge=0)] = 0.0
-    length: Annotated[Seconds, Field(gt=0)] | None = None
-    delay: Annotated[Seconds, Field(gt=0)] | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        delays = self.kind == "connect-delay"
-        if not delays and self.length is None:
-            raise ValueError(f"{self.kind} needs a length")
-        if delays != (self.delay is not None):
-            raise ValueError("connect-delay needs a delay, and no other kind takes one")
-        return self
-
-    @property
-    def end(self) -> float:
-        """When it is over, in seconds of the measured time; infinite if it lasts."""
-        return math.inf if self.length is None else self.at + self.length
-
-    def __str__(self) -> str:
-        how = "" if self.delay is None else f":{self.delay:g}s"
-        lasting = "" if self.length is None else f"@{self.at:g}s+{self.length:g}s"
-        return f"{self.kind}{how}{lasting}"
-
-
-def parse_fault(text: str) -> Fault:
-    """A fault from the command line: `freeze@10s+2s` (time, length), `connect-delay:150ms`.
-
-    Raises UsageError if it is none.
-    """
-    match = _FAULT.match(text.strip())
-    if not match:
-        raise UsageError(f"--fault {text}: write freeze@10s+2s or connect-delay:150ms")
-    data = {name: value for name, value in match.groupdict().items() if value is not None}
-    return validated(Fault, data, f"--fault {text}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,20 @@ class RunWriter:
 
 def say_why_it_ended(path: Path, reason: str) -> None:
     """Put the reason into the footer of a run that was interrupted; nothing in one that was not."""
+    _change_footer(path, lambda f: {"reason": reason} if f.get("reason") == "interrupted" else {})
+
+
+def add_to_footer(path: Path, **more: Any) -> None:
+    """Put more into the footer of a run that has ended; nothing where there is none."""
+    _change_footer(path, lambda _: more)
+
+
+def _change_footer(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     footer = _record(lines[-1]) if lines else None
-    if footer is None or footer.get("reason") != "interrupted":
+    if footer is None or footer.get("type") != "footer" or not (changes := change(footer)):
         return
-    last = json.dumps({**footer, "reason": reason}, separators=(",", ":")) + "\n"
+    last = json.dumps({**footer, **changes}, separators=(",", ":")) + "\n"
     fresh = path.with_name(f".{path.name}-{os.getpid()}")
     fresh.write_bytes(b"".join(lines[:-1]) + last.encode())
     fresh.replace(path)

@@ -14,8 +14,9 @@ from loadtest.config import (
     read_experiment,
 )
 from loadtest.errors import UsageError
+from loadtest.faults import parse_fault
 from loadtest.fields import parse_duration, validated
-from loadtest.loads import LoadConfig, parse_fault
+from loadtest.loads import LoadConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 SOUND = """

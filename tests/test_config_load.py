@@ -11,17 +11,17 @@ import pytest
 from loadtest.config import Experiment, parse_pool, read_experiment
 from loadtest.errors import UsageError
 from loadtest.experiment.run import Plan
+from loadtest.faults import Fault, parse_fault
 from loadtest.fields import validated
 from loadtest.loads import (
     DROP_AFTER,
     LEAST_USERS,
     MOST_USERS,
-    Fault,
     LoadConfig,
-    parse_fault,
     users_for,
 )
 
+HOW = "write freeze@10s+2s, kill:50%@5s or connect-delay:150ms"
 OPEN = """
 name = "point-select"
 scenario = "point_select.py"
@@ -131,11 +131,15 @@ def test_a_fault_on_the_command_line(text: str, at: float, length: float) -> Non
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "write freeze@10s+2s or connect-delay:150ms"),
+        ("", HOW),
         ("freeze", "freeze needs a length"),
-        ("freeze@10s", "write freeze@10s+2s or connect-delay:150ms"),
-        ("freeze+2s@10s", "write freeze@10s+2s or connect-delay:150ms"),
-        ("thaw@1s+1s", "kind: Input should be 'freeze' or 'connect-delay' (got 'thaw')"),
+        ("freeze@10s", "freeze needs a length"),
+        ("freeze+2s@10s", HOW),
+        (
+            "thaw@1s+1s",
+            "kind: there is no 'thaw'; there are kill, restart, freeze, refuse, "
+            "connect-delay, latency, idle-drop, max-connections",
+        ),
         ("freeze@-1s+1s", "at: '-1s' is not a duration; write 30s, 500ms or 2m"),
         ("freeze@1s+0s", "length: Input should be greater than 0 (got '0s')"),
     ],
@@ -163,5 +167,6 @@ def test_an_unknown_key_of_a_fault_is_answered_with_the_known_ones(path: Path) -
         read_experiment(path)
 
     assert sorted(refused.value.problems) == [
-        f"{path}: fault.1.lenght: unknown key; known are kind, at, length, delay"
+        f"{path}: fault.1.lenght: unknown key; known are kind, at, length, delay, "
+        "idle, share, connections"
     ]

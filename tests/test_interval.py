@@ -67,6 +67,7 @@ def intervals(**parts: st.SearchStrategy) -> st.SearchStrategy[Interval]:
             "fair": shares,
             "tasks": uses,
             "examples": words,
+            "first_failure": st.integers(0, 10**19),
         }
         | parts,
     )

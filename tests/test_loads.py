@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.errors import UsageError
+from loadtest.faults import parse_fault
 from loadtest.fields import validated
 from loadtest.loads import (
     LoadConfig,
     Stage,
     begins,
-    parse_fault,
     parse_stages,
     seconds_of,
 )

@@ -15,6 +15,7 @@ from loadtest.results import (
     FORMAT,
     Run,
     RunWriter,
+    add_to_footer,
     find_runs,
     new_folder,
     read_run,
@@ -285,9 +286,19 @@ def test_why_a_run_was_interrupted_is_put_into_its_footer(tmp_path, reason, then
     assert (run.intervals, run.problems) == (INTERVALS, ())
 
 
+def test_more_is_put_into_a_footer_beside_what_is_there(whole, tmp_path):
+    before, path = read_run(whole), tmp_path / whole.name
+    path.write_bytes(whole.read_bytes())
+    add_to_footer(path, faults=[{"fault": "kill@5s"}])
+    after = read_run(path)
+    assert after.footer == {**before.footer, "faults": [{"fault": "kill@5s"}]}
+    assert after.intervals == before.intervals
+
+
 def test_a_run_without_a_footer_is_given_none(whole):
     path = whole.with_name("cut.jsonl")
     lines = whole.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]))
     say_why_it_ended(path, "enough: seen")
+    add_to_footer(path, faults=[])
     assert path.read_bytes() == b"".join(lines[:-1])

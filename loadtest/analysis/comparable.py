@@ -65,7 +65,15 @@ def _circumstances(header: Mapping[str, Any]) -> Facts:
 
 def _asked_for(load: Mapping[str, Any]) -> dict[str, Any]:
     """A load without what it does not do: an older result does not name what came later."""
-    return {n: value for n, value in load.items() if value is not False and value not in (None, [])}
+    asked = {n: v for n, v in load.items() if v is not False and v not in (None, [])}
+    return {name: _without_gaps(value) for name, value in asked.items()}
+
+
+def _without_gaps(value: Any) -> Any:
+    """Stages or faults without the settings that they leave open, which not every result names."""
+    if not isinstance(value, list):
+        return value
+    return [{name: one for name, one in part.items() if one is not None} for part in value]
 
 
 def _named(before: str, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from loadtest.analysis import application, bounds, gate, kinds, laws, load, sizes, steady, workers
+from loadtest.analysis import (
+    application,
+    bounds,
+    faults,
+    gate,
+    kinds,
+    laws,
+    load,
+    sizes,
+    steady,
+    workers,
+)
 from loadtest.analysis.measured import PoolRuns
 from loadtest.analysis.units import count, listed, percent, plural
 from loadtest.analysis.values import Finding
@@ -84,6 +95,7 @@ DOUBTS: tuple[Rule, ...] = (
 )
 REMARKS: tuple[Rule, ...] = (
     unsound_files,
+    faults.fault_failed,
     workers.worker_lost,
     workers.worker_late,
     workers.intervals_lost,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from loadtest.analysis import bounds, stages
+from loadtest.analysis import bounds, faults, stages
 from loadtest.analysis.anatomy import anatomy
 from loadtest.analysis.censoring import describe
 from loadtest.analysis.estimate import interval95, mean
@@ -48,6 +48,7 @@ def numbers(pool: PoolRuns) -> PoolSummary:
         generator=_generator(pool),
         server=_server(pool),
         stages=tuple(stages.rows(pool)),
+        faults=tuple(faults.rows(pool)),
         valid=True,
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.analysis.measured import SECOND, PoolRuns, Round
+from loadtest.faults import Fault
 from loadtest.interval import SERVER, Interval
 
 # A second of which less was seen than this, at either end, has no level worth drawing.
@@ -59,8 +60,8 @@ def _stages(pool: PoolRuns) -> list[tuple[float, float, str]]:
 
 
 def _faults(pool: PoolRuns) -> list[tuple[float, float, str]]:
-    faults = pool.header.get("load", {}).get("faults") or ()
-    return [(f["at"], f["at"] + f["length"], f["kind"]) for f in faults if f.get("length")]
+    faults = map(Fault.model_validate, pool.header.get("load", {}).get("faults") or ())
+    return [(f.at, f.end, f.kind) for f in faults if not f.lasting]
 
 
 def _median(rounds: Sequence[Mapping[str, Mapping[int, float]]], name: str, second: int) -> float:
@@ -106,5 +107,7 @@ def _integral(interval: Interval, name: str) -> int | None:
     if name in interval.gauges:
         return interval.gauges[name].integral
     if interval.process == SERVER and name in _SERVER_LEVELS:
-        return interval.counters[_SERVER_LEVELS[name]]
+        known = _SERVER_LEVELS[name]
+        # What does not rise is not in the file; but there is no server that never uses a processor.
+        return interval.counters.get(known) if known == "cpu" else interval.counters[known]
     return None

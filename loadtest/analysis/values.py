@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from loadtest.analysis.effect import FaultEffect
+from loadtest.analysis.value import Value as _Value
 
 Decision = Literal["better", "worse", "equivalent", "undecided"]
 Role = Literal["primary", "secondary"]
 Interval95 = tuple[float, float]
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
-    )
 
 
 class Durations(_Value):
@@ -108,7 +105,7 @@ class Errors(_Value):
 
     rate: float | None
     by_kind: dict[str, int]
-    kinds: dict[str, ErrorKind] = {}
+    kinds: dict[str, ErrorKind] = Field(default_factory=dict)
 
 
 class Server(_Value):
@@ -151,7 +148,7 @@ class Finding(_Value):
     code: str
     severity: Literal["info", "warning", "error"]
     message: str
-    evidence: dict[str, Any] = {}
+    evidence: dict[str, Any] = Field(default_factory=dict)
 
 
 class Stage(_Value):
@@ -197,6 +194,7 @@ class PoolSummary(_Value):
     generator: Generator
     server: Server
     stages: tuple[Stage, ...] = ()
+    faults: tuple[FaultEffect, ...] = ()
     objectives: tuple[Objective, ...] = ()
     findings: tuple[Finding, ...] = ()
     valid: bool

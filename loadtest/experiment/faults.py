@@ -1,23 +1,34 @@
-"""Faults that an experiment provokes: what breaks, when, and for how long."""
+"""Provokes the faults of an experiment in each of its runs, and makes everything whole again."""
 
 from __future__ import annotations
 
-import signal
+import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import psutil
 from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
 
+from loadtest.database.failures import words_of
 from loadtest.database.private import PrivateServer
-from loadtest.errors import UsageError
-from loadtest.experiment.relay import Relay
-from loadtest.loads import Fault
+from loadtest.errors import LoadtestError, UsageError
+from loadtest.experiment.relay import ORDERS, Relay
+from loadtest.experiment.switches import (
+    Limiting,
+    Switch,
+    freezing,
+    killing,
+    relaying,
+    restarting,
+)
+from loadtest.faults import Fault
 
-Switch = Callable[[bool], None]
-"""Breaks something (True), or makes it whole again."""
+Happened = dict[str, Any]
+"""What became of a fault: `fault`, when it really began and ended (wall clock), or a `problem`."""
 
 
 class Faults:
@@ -28,14 +39,15 @@ class Faults:
     """
 
     def __init__(self, faults: Sequence[Fault], given: URL, server: PrivateServer | None) -> None:
-        delays = any(fault.delay for fault in faults)
-        self._faults, self._server = faults, server
+        self._faults, self._given, self._server = faults, given, server
         for fault in faults:
-            if fault.kind == "freeze" and server is None:
+            if fault.of.done and server is None:
                 raise UsageError(
-                    f"fault {fault}: only a private server is frozen; leave out --database-url"
+                    f"fault {fault}: only a private server is {fault.of.done}; leave out "
+                    "--database-url"
                 )
-        self._relay = Relay(given) if delays else None
+        relayed = any(fault.kind in ORDERS for fault in faults)
+        self._relay = Relay(given) if relayed else None
         self.url = self._relay.url if self._relay else given
 
     def close(self) -> None:
@@ -44,50 +56,58 @@ class Faults:
             self._relay.close()
 
     @contextmanager
-    def provoked(self, measuring: float) -> Iterator[None]:
+    def provoked(self, measuring: float, client: int = 0) -> Iterator[list[Happened]]:
         """Provoke them in the background, at times after `measuring` (wall clock).
 
-        Whatever is broken when this ends is whole again.
+        client: the process that has the connections, or its parent; 0: this one. Gives what becomes
+        of each, in their order; it is complete, and whatever was broken whole again, when this
+        ends.
         """
         over = threading.Event()
+        happened: list[Happened] = [{"fault": str(fault)} for fault in self._faults]
         threads = [
-            threading.Thread(target=_provoke, args=(fault, self._switch(fault), measuring, over))
-            for fault in self._faults
+            threading.Thread(
+                target=_provoke, args=(fault, self._switch(fault, client), measuring, over, told)
+            )
+            for fault, told in zip(self._faults, happened, strict=True)
         ]
         for thread in threads:
             thread.start()
         try:
-            yield
+            yield happened
         finally:
             over.set()
             for thread in threads:
                 thread.join()
 
-    def _switch(self, fault: Fault) -> Switch:
-        if self._relay and fault.delay:
-            relay, delay = self._relay, fault.delay
-            return lambda broken: relay.delay(delay if broken else 0.0)
+    def _switch(self, fault: Fault, client: int) -> Switch:
+        if self._relay and fault.kind in ORDERS:
+            return relaying(self._relay, fault)
+        if fault.kind == "kill":
+            ours = client or os.getpid()
+            return killing(self._given, fault, self._relay.pid if self._relay else ours)
         assert self._server
-        return _freezing(self._server.process)
+        if fault.kind == "max-connections":
+            return Limiting(self._given, fault.connections or 0)
+        return restarting(self._server) if fault.kind == "restart" else freezing(self._server)
 
 
-def _provoke(fault: Fault, switch: Switch, measuring: float, over: threading.Event) -> None:
-    lasting = fault.length is None
-    begin = 0.0 if lasting else measuring + fault.at - time.time()
+def _provoke(
+    fault: Fault, switch: Switch, measuring: float, over: threading.Event, told: Happened
+) -> None:
+    begin = 0.0 if fault.lasting else measuring + fault.at - time.time()
     if over.wait(min(max(0.0, begin), threading.TIMEOUT_MAX)):
         return
-    switch(True)
+    told["begin"] = time.time()
+    _try(switch, True, told)
+    over.wait(None if fault.lasting else fault.length or 0.0)
+    _try(switch, False, told)
+    told["end"] = time.time()
+
+
+def _try(switch: Switch, broken: bool, told: Happened) -> None:
+    """Do it; what goes wrong is told with the result, and the run goes on."""
     try:
-        over.wait(fault.length)
-    finally:
-        switch(False)
-
-
-def _freezing(server: psutil.Process) -> Switch:
-    """Stops a server's process, which keeps its connections and answers nobody; lets it go on."""
-
-    def switch(broken: bool) -> None:
-        with suppress(psutil.NoSuchProcess):
-            server.send_signal(signal.SIGSTOP if broken else signal.SIGCONT)
-
-    return switch
+        switch(broken)
+    except (LoadtestError, SQLAlchemyError, psutil.Error, OSError) as error:
+        told["problem"] = words_of(error)

@@ -20,10 +20,10 @@ from sqlalchemy import URL
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database import keeper
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.experiment.faults import Faults
+from loadtest.experiment.faults import Faults, Happened
 from loadtest.interval import SERVER, Interval
 from loadtest.loads import GREENLETS, MODELS, program
-from loadtest.results import Run, as_typed, read_run, say_why_it_ended
+from loadtest.results import Run, add_to_footer, as_typed, read_run, say_why_it_ended
 
 POLL_SECONDS = 0.25
 STOP_TIMEOUT_SECONDS = 10
@@ -132,15 +132,17 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     # The password goes through the environment: arguments are in everybody's process list.
     address = database.url.render_as_string(False) if database.url else ""
     environment = os.environ | ({"LOADTEST_DATABASE_URL": address} if address else {})
-    reason = ""
+    reason, happened = "", list[Happened]()
     with log.open("wb") as output:
         kept = keeper.keep(command, environment=environment, output=output)
         try:
-            _follow(kept, path, watch, database.faults)
+            _follow(kept, path, watch, database.faults, happened)
         except Enough as enough:
             reason = str(enough)
         finally:
             code = keeper.stop(kept)
+            if happened and path.exists():
+                add_to_footer(path, faults=happened)
     if reason:
         say_why_it_ended(path, reason)
     return _result(path, log, code)
@@ -151,7 +153,9 @@ def _follow(
     path: Path,
     watch: Watch,
     faults: Faults | None,
+    happened: list[Happened],
 ) -> None:
+    """Watch it until it ends, and provoke what is to break; what became of that is added to."""
     while kept.poll() is None and not (path.exists() and path.read_bytes().count(b"\n")):
         time.sleep(POLL_SECONDS)
     if not path.exists():
@@ -159,7 +163,7 @@ def _follow(
     with path.open(encoding="utf-8") as lines, ExitStack() as broken:
         measuring = _measuring(lines.readline())
         if faults:
-            broken.enter_context(faults.provoked(measuring))
+            happened += broken.enter_context(faults.provoked(measuring, kept.pid))
         while kept.poll() is None:
             time.sleep(POLL_SECONDS)
             for interval in _new_intervals(lines):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.errors import UsageError
+from loadtest.faults import parse_fault
 from loadtest.fields import parse_duration
 from loadtest.load.pool_options import add_application, add_pool, pool_config, settle_pool
 from loadtest.loads import (
@@ -19,7 +20,6 @@ from loadtest.loads import (
     GREENLETS,
     Stage,
     most_of,
-    parse_fault,
     parse_stages,
     program,
     seconds_of,
@@ -225,7 +225,9 @@ def load_facts(options: Namespace, users: int, processes: int) -> dict[str, Any]
         "prefill": options.prefill,
         "seed": options.seed,
         "processes": processes,
-        "faults": [parse_fault(text).model_dump() for text in options.faults.split()],
+        "faults": [
+            parse_fault(text).model_dump(exclude_none=True) for text in options.faults.split()
+        ],
     }
 
 

@@ -77,6 +77,7 @@ class Recorder:
         self._fairness = Fairness()
         self._seen: set[str] = set()
         self._examples: dict[str, str] = {}
+        self._first_failure = 0
         self._cut_at = clock()
         self._epoch = self._wall = time.time_ns() - clock()
 
@@ -91,11 +92,15 @@ class Recorder:
 
     def second(self, moment: int) -> int:
         """The UTC second of a clock reading, by a wall clock read once: its steps do no harm."""
-        return (moment + self._epoch + self.correction()) // 1_000_000_000
+        return self._utc(moment) // 1_000_000_000
+
+    def _utc(self, moment: int) -> int:
+        return moment + self._epoch + self.correction()
 
     def failed(self, elapsed: int, kind: str, words: str) -> None:
         """Record a task that failed after so many nanoseconds, and the first words of its kind."""
         self.failures.append((elapsed, kind))
+        self._first_failure = self._first_failure or clock()
         if kind not in self._seen:
             self._seen.add(kind)
             self._examples[kind] = words
@@ -114,6 +119,8 @@ class Recorder:
         interval.slowest = self._slowest(batch)
         interval.tasks = summed_up(batch.uses, batch.holders)
         interval.examples, self._examples = self._examples, {}
+        if self._first_failure:
+            interval.first_failure, self._first_failure = self._utc(self._first_failure), 0
         if period == "measured":
             interval.fair = self._fair(batch)
         return interval

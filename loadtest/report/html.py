@@ -16,8 +16,9 @@ from loadtest.analysis import kinds, units
 from loadtest.analysis.settings import create_engine
 from loadtest.analysis.values import Finding, Summary
 from loadtest.config import MARGIN
-from loadtest.loads import Fault, Stage
-from loadtest.report import compared, stages
+from loadtest.faults import Fault
+from loadtest.loads import Stage
+from loadtest.report import compared, faults, stages
 from loadtest.report.figures.drawing import Drawing
 from loadtest.report.figures.svg import pool_variables
 from loadtest.report.table import groups
@@ -43,6 +44,8 @@ def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         anatomy=list(_anatomy(summary)),
         stages=stages.rows(summary),
         stage_headings=stages.HEADINGS,
+        faults=faults.rows(summary),
+        fault_headings=faults.HEADINGS,
         facts=list(_facts(summary)),
         intervals=any(pool.throughput.ci95 for pool in summary.pools),
         units=units,

@@ -10,9 +10,10 @@ from rich.table import Table
 from loadtest.analysis.settings import multiplied
 from loadtest.analysis.units import count, percent, rate
 from loadtest.analysis.values import Comparison, Finding, PoolSummary, Summary
+from loadtest.report import faults
 from loadtest.report.compared import COLUMNS as COMPARED
 from loadtest.report.compared import row as compared_row
-from loadtest.report.console import grid, plain, trimmed
+from loadtest.report.console import grid, plain, print_grid, trimmed
 from loadtest.report.table import bound, interval
 
 _DECISIONS = {"better": "green", "worse": "bold red"}
@@ -44,6 +45,9 @@ def print_comparisons(
 def _print(summary: Summary, console: Console) -> None:
     console.print(_table(summary, console))
     console.print()
+    if broken := faults.rows(summary):
+        print_grid(faults.HEADINGS, broken, console)
+        console.print()
     several = [pool for pool in summary.pools if pool.processes > 1]
     for pool in several:
         console.print(plain(f"{pool.name}: {multiplied(pool.pool, pool.processes)}", console))

@@ -44,6 +44,16 @@ def test_a_result_from_before_an_option_is_one_that_did_not_use_it(tmp_path: Pat
         gather(runs + steady(tmp_path, "9+9", [100], load=broken))
 
 
+def test_what_a_fault_leaves_open_need_not_be_said(tmp_path: Path) -> None:
+    now = {"kind": "freeze", "at": 1.0, "length": 1.0}
+    loads = [{**LOAD, "faults": [fault]} for fault in (now, {**now, "delay": None})]
+    runs = [
+        run(tmp_path, [interval()], name, load=load)
+        for name, load in zip(("20+0", "5+10"), loads, strict=True)
+    ]
+    assert len(gather(runs).pools) == 2
+
+
 def test_rounds_may_have_seeds_of_their_own_which_their_pools_share(tmp_path: Path) -> None:
     def pool(name: str, *seeds: int) -> list[Run]:
         return [

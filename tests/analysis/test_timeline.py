@@ -39,3 +39,12 @@ def test_processes_add_up(tmp_path: Path) -> None:
 def test_a_pool_that_never_ran_has_none(tmp_path: Path) -> None:
     line = timeline(gather([run(tmp_path, [])]).pools[0], ["in_use"])
     assert (list(line.seconds), dict(line.levels), line.measured) == ([], {}, 0)
+
+
+def test_processors_that_nobody_could_see_have_no_line(tmp_path: Path) -> None:
+    for number, counters in enumerate(({}, {"cpu": SECOND // 2}), start=1):
+        server = interval(0, process="server", counters=counters)
+        made = run(tmp_path / str(number), [interval(0, gauges={"in_use": 1}), server])
+        levels = timeline(gather([made]).pools[0], ["server_cpu", "row_lock_waiters"]).levels
+        assert ("server_cpu" in levels) == bool(counters)
+        assert levels["row_lock_waiters"].tolist() == [0]

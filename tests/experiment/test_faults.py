@@ -10,7 +10,7 @@ from sqlalchemy import URL, create_engine, text
 from loadtest.errors import UsageError
 from loadtest.experiment.faults import Faults
 from loadtest.experiment.relay import Relay
-from loadtest.loads import parse_fault
+from loadtest.faults import parse_fault
 
 DELAY = 0.3
 
@@ -32,12 +32,12 @@ def test_a_relay_passes_everything_on_and_delays_only_new_connections(url: URL) 
     with closing(Relay(url)) as relay:
         engine = create_engine(relay.url, connect_args={"ssl_disabled": True})
         with engine.connect() as connection:
-            relay.delay(DELAY)
+            relay.order("connect-delay", DELAY)
             assert seconds_to_connect(relay.url) >= DELAY
             long = "x" * 300_000
             assert connection.execute(text("SELECT :long"), {"long": long}).scalar() == long
         engine.dispose()
-        relay.delay(0)
+        relay.order("connect-delay", 0)
         assert min(seconds_to_connect(relay.url) for _ in range(3)) < DELAY
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from loadtest.database.private import PrivateServer
 from loadtest.experiment.faults import Faults
-from loadtest.loads import Fault
+from loadtest.faults import Fault
 from loadtest.results import Run, read_run
 from tests.conftest import without_database
 from tests.findings.runs import SCENARIOS
@@ -117,7 +117,7 @@ def test_the_server_goes_on_afterwards(done: dict[str, Done], name: str) -> None
 def test_the_result_says_what_was_provoked(done: dict[str, Done], name: str) -> None:
     header = done[name].run.header
 
-    assert header["load"]["faults"] == [{"kind": "freeze", "at": 3, "length": 2, "delay": None}]
+    assert header["load"]["faults"] == [{"kind": "freeze", "at": 3, "length": 2}]
     assert "fault" not in header["command"]  # who repeats it by hand has no server to freeze
 
 
@@ -169,7 +169,7 @@ PROVOKE = """
 import time
 from loadtest.database.private import PrivateServer
 from loadtest.experiment.faults import Faults
-from loadtest.loads import Fault
+from loadtest.faults import Fault
 
 def state():
     return server.process.status()
@@ -223,7 +223,7 @@ def test_connections_outlive_a_freeze(server: PrivateServer) -> None:
     ("arguments", "message"),
     [
         (("--fault", "freeze@9s+2s"), "fault freeze@9s+2s ends after the 10 s that are measured"),
-        (("--fault", "melt@1s+1s"), "kind: Input should be 'freeze' or 'connect-delay'"),
+        (("--fault", "melt@1s+1s"), "kind: there is no 'melt'; there are kill, restart, freeze"),
         (("--fault", "freeze"), "--fault freeze: freeze needs a length"),
         (("--fault", "freeze@1s+0s"), "length: Input should be greater than 0"),
         (("--fault", "freeze@soon+1s"), "at: 'soon' is not a duration"),

@@ -212,3 +212,16 @@ def test_a_recorder_needs_no_locust_and_no_gevent():
 @pytest.mark.parametrize("period", ["warmup", "measured", "drain"])
 def test_a_cut_is_of_the_period_it_is_told(period):
     assert Recorder().cut(period).period == period
+
+
+def test_an_interval_knows_when_its_first_request_failed():
+    recorder = Recorder()
+    assert recorder.cut("measured").first_failure == 0
+    before = time.time_ns()
+    recorder.failed(1, "other", "")
+    between = time.time_ns()
+    recorder.failed(1, "other", "")
+    # The wall clock was read once, when the recorder was made, and may have been corrected since.
+    slack = 10 * MILLISECOND
+    assert before - slack <= recorder.cut("measured").first_failure <= between + slack
+    assert recorder.cut("measured").first_failure == 0

@@ -91,6 +91,7 @@ def _mark(axes: Axes, line: Timeline, *, named: bool) -> None:
         axes.axvline(begin, color=INK, lw=0.6, alpha=0.6)
     for begin, end, _ in line.faults:
         axes.axvspan(begin, end, color=FAULT, alpha=0.18, lw=0)
+        axes.axvline(begin, color=FAULT, lw=0.8, alpha=0.6)  # of one that is over at once, all
     present = [marks for marks in (line.stages, line.faults) if marks and named]
     for height, marks in zip((0.99, 0.88), present, strict=False):
         at = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}

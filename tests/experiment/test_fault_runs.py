@@ -1,0 +1,211 @@
+"""Faults in runs of the command: what is told of them, and what is left when it is ended."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from sqlalchemy import URL, create_engine, text
+from sqlalchemy.exc import ProgrammingError
+
+from loadtest.database.status import SERVERS
+from loadtest.interval import total
+from loadtest.results import Run, read_run
+from tests.conftest import ROOT
+from tests.processes import (
+    Running,
+    loadtest_command,
+    locust_command,
+    running,
+    stop_with,
+    until,
+)
+
+pytestmark = pytest.mark.database
+SCENARIO = ROOT / "scenarios" / "_database_down.py"
+LOAD = ("run", SCENARIO, "--pool", "5+0", "-u", 8, "--warmup", "1s")
+RUNS = {
+    "killed": (
+        "-t",
+        "9s",
+        "--fault",
+        "kill@3s",
+        "--fault",
+        "refuse@6s+1s",
+        "--fault",
+        "latency:1ms",
+    ),
+    "restarted": ("--fault", "restart@3s+1s"),
+    "dropped": ("--fault", "idle-drop:20ms@3s+1s", "--fault", "kill:1@5s"),
+}
+
+
+class Done:
+    """What a run left."""
+
+    def __init__(self, folder: Path, output: str) -> None:
+        (self.pool,) = json.loads((folder / "summary.json").read_text())["pools"]
+        self.faults: list[dict[str, Any]] = self.pool["faults"]
+        (path,) = folder.glob("runs/*.jsonl")
+        self.run: Run = read_run(path)
+        self.output, self.page = output, (folder / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
+    folder = tmp_path_factory.mktemp("runs")
+    with ExitStack() as stack:
+        started = {
+            name: stack.enter_context(
+                running(
+                    folder / f"{name}.log",
+                    *loadtest_command(
+                        *LOAD, "-t", "9s", *given, "--quiet", "--results", folder / name
+                    ),
+                )
+            )
+            for name, given in RUNS.items()
+        }
+        for process in started.values():
+            assert process.wait() in (0, 4), process.output  # whatever else this machine does
+            until(process.gone, "the server to end")
+    return {name: Done(folder / name / "latest", started[name].output) for name in RUNS}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_when_each_fault_really_came_is_in_the_footer(done: dict[str, Done], name: str) -> None:
+    run = done[name].run
+    assert run.footer is not None
+    measuring = run.header["started"] + 1
+    for planned, told in zip(run.header["load"]["faults"], run.footer["faults"], strict=True):
+        assert "problem" not in told
+        if planned["kind"] != "latency":
+            assert told["begin"] >= measuring + planned["at"]
+            assert told["end"] >= told["begin"] + planned.get("length", 0)
+        assert told["fault"].startswith(planned["kind"])
+
+
+def test_users_notice_and_it_is_told_when(done: dict[str, Done]) -> None:
+    kill, refuse = done["killed"].faults
+    (restart,) = done["restarted"].faults
+    drop, _ = done["dropped"].faults
+    for fault in (kill, restart, drop):
+        assert fault["errors"] > 0
+        assert fault["first_error_seconds"] >= 0
+        assert fault["rounds"] == 1
+    assert [f["fault"] for f in (kill, refuse)] == ["kill@3s", "refuse@6s+1s"]
+    assert restart["lasted_seconds"] >= 1
+    kinds = done["restarted"].pool["errors"]["by_kind"]
+    assert set(kinds) <= {"refused", "gone_away", "lost_during_query", "other", "pool_timeout"}
+
+
+def test_no_confirmed_payment_is_lost(done: dict[str, Done]) -> None:
+    (restart,) = done["restarted"].faults
+    assert restart["checked"] > 100
+    assert restart["lost"] == 0
+    assert restart["doubled"] >= 0
+    assert done["killed"].faults[0]["lost"] is None  # which of two faults it was, nobody knows
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_it_works_again_afterwards(done: dict[str, Done], name: str) -> None:
+    whole = [i for i in done[name].run.measured() if i.length > 9e8]
+    assert whole[-1].counters["requests"] > whole[-1].counters["failures"]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_terminal_and_the_page_have_it_fault_by_fault(done: dict[str, Done], name: str) -> None:
+    for fault in done[name].faults:
+        assert f"\n{fault['fault']} " in done[name].output
+        assert f'<th scope="row">{fault["fault"]}</th>' in done[name].page
+    assert "<h2>Fault by fault</h2>" in done[name].page
+
+
+def test_payments_that_vanish_or_come_twice_are_found(tmp_path: Path, url: URL) -> None:
+    result = tmp_path / "run.jsonl"
+    command = locust_command(
+        *("-f", SCENARIO, "--headless", "--only-summary", "-u", 5, "-r", 5, "-t", "5s"),
+        *("--results", result),
+    )
+    environment = {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
+    with running(tmp_path / "log", *command, env=environment) as process:
+        process.until(lambda: _paid(url) > 30, "some payments")
+        _tamper(url)
+        assert process.wait() == 0, process.output
+    counters = total(read_run(result).intervals).counters
+    paid = counters["requests"] - counters["failures"] - 5  # each user counts once
+    assert (counters["sums.checked"], counters["sums.lost"]) == (paid, 3)
+    assert counters["sums.doubled"] == 2
+
+
+def _paid(url: URL) -> int:
+    with suppress(ProgrammingError):  # the tables are being made
+        return _do(url, "SELECT COUNT(*) FROM loadtest_down_payment")
+    return 0
+
+
+def _tamper(url: URL) -> None:
+    """Delete three of the first payments, which are surely confirmed, and pay two others again."""
+    _do(url, "DELETE FROM loadtest_down_payment ORDER BY id LIMIT 3")
+    again = "SELECT customer, number FROM loadtest_down_payment ORDER BY id LIMIT 2"
+    _do(url, f"INSERT INTO loadtest_down_payment (customer, number) {again}")
+
+
+def _do(url: URL, statement: str) -> int:
+    engine = create_engine(url, connect_args={"ssl_disabled": True})
+    with engine.begin() as connection:
+        done = connection.execute(text(statement))
+        number = int(done.scalar() or 0) if done.returns_rows else done.rowcount
+    engine.dispose()
+    return number
+
+
+def _serves(process: Running) -> bool:
+    """Whether a server of its is there."""
+    for one in process.alive():
+        with suppress(psutil.NoSuchProcess):  # others may end meanwhile
+            if one.name() in SERVERS:
+                return True
+    return False
+
+
+def _away(log: Path, results: Path) -> Any:
+    fault = ("--fault", "restart@2s+80s", "-t", "90s")
+    return running(log, *loadtest_command(*LOAD, *fault, "--results", results))
+
+
+def _until_away(process: Running) -> None:
+    process.until(lambda: _serves(process), "the server")
+    process.until(lambda: not _serves(process), "the server to be away")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_ended_while_the_server_is_away_ends_in_good_order(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with _away(tmp_path / "log", tmp_path / "results") as process:
+        _until_away(process)
+        code = stop_with(process, number)
+
+    assert code in (0, 4), process.output
+    assert "Traceback" not in process.output
+    (path,) = (tmp_path / "results" / "latest").glob("runs/*.jsonl")
+    run = read_run(path)
+    assert list(run.problems) == []
+    assert run.footer is not None
+    assert run.footer["reason"] == "interrupted"
+    assert run.footer["faults"][0]["end"] <= time.time()
+
+
+def test_a_run_that_is_killed_while_the_server_is_away_leaves_nothing(tmp_path: Path) -> None:
+    with _away(tmp_path / "log", tmp_path / "results") as process:
+        _until_away(process)
+        stop_with(process, signal.SIGKILL)
+
+    assert process.gone()

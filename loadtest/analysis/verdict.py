@@ -30,9 +30,9 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     Candidates are the valid pools that meet the objective, if there is one. The one with the
     highest mean throughput is compared with each other directly; those that cannot be told from it
     are as good, unless more requests fail or, in an open loop, they are slower. Of these the one
-    with the fewest connections is recommended, the baseline if it needs no more than any. There is
-    no answer without five rounds of each, where no request succeeded, or where the best pool lost
-    most of its connections.
+    with the fewest connections is recommended; of several, one without failures, and then the
+    baseline. There is no answer without five rounds of each, where no request succeeded, or where
+    the best pool lost most of its connections.
     """
     candidates = [pool for pool in pools if pool.valid]
     lines = _why_none(measurements, pools, candidates, compare)
@@ -57,7 +57,7 @@ def _chosen(
     tied = [pool for pool in tied if pool not in failing]
     slow = equals.slow(tied, compare)
     tied = [pool for pool in tied if pool not in slow]
-    chosen = min(tied, key=lambda p: (peak(p), p.name != baseline, -throughput(p)))
+    chosen = min(tied, key=lambda p: (peak(p), equals.fails(p), p.name != baseline, -throughput(p)))
     if drained(chosen):
         return Verdict(recommended=None, text="\n".join(leaking(able)))
     lines = [

@@ -24,7 +24,7 @@ WHOLE = 900_000_000  # nanoseconds: the parts of a second at the ends of a run a
 
 
 def main() -> dict[str, object]:
-    """Run it; seconds are of the whole command, peak_bytes the most memory that it had."""
+    """Run it; seconds are of the whole command, peak_bytes the most memory it had."""
     return {
         "three_rounds_of_a_minute": _measure(rounds=3, seconds=60),
         "thousand_minutes": _measure(rounds=20, seconds=1000),
@@ -86,7 +86,8 @@ def _report(folder: Path) -> dict[str, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return {"seconds": spent, "peak_bytes": used.ru_maxrss * 1024}
+    cpu = used.ru_utime + used.ru_stime
+    return {"seconds": spent, "cpu_seconds": cpu, "peak_bytes": used.ru_maxrss * 1024}
 
 
 if __name__ == "__main__":

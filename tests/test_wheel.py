@@ -48,10 +48,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     (libraries / "others.pth").write_text(sysconfig.get_path("purelib"))
     environment = {k: v for k, v in without_database().items() if k != "PYTHONPATH"}
 
-    def run(*arguments: Any, cwd: Path) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: Any, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = [str(folder / "bin" / "loadtest"), *map(str, arguments)]
         how: dict[str, Any] = {"env": environment, "cwd": cwd, "timeout": 120}
-        return subprocess.run(command, check=True, capture_output=True, text=True, **how)
+        return subprocess.run(command, check=check, capture_output=True, text=True, **how)
 
     return run
 
@@ -79,8 +79,9 @@ def test_a_ready_scenario_is_listed_copied_and_planned(
 def test_it_measures_and_reports(installed: Installed, tmp_path: Path) -> None:
     installed("scenarios", "point_select", cwd=tmp_path)
     load = ("-u", 5, "-t", "1s", "--warmup", "0s", "--pool", "2+0")
-    told = installed("run", "point_select.py", *load, "--json", "--quiet", cwd=tmp_path).stdout
-    (pool,) = json.loads(told)["pools"]
+    # Whether a busy machine lets it call the measurement valid is not the question.
+    told = installed("run", "point_select.py", *load, "--json", cwd=tmp_path, check=False)
+    (pool,) = json.loads(told.stdout)["pools"]
     assert pool["checkout"]["count"] > 0
     assert pool["connections"]["peak"] == 2
     assert (tmp_path / "reports" / "latest" / "report.html").exists()

@@ -40,7 +40,7 @@ _COLUMNS: Mapping[str, Callable[[PoolSummary], Cell]] = {
     "task p95": _percentile(lambda pool: pool.request_seconds, "p95"),
     "connections": lambda pool: Cell(count(pool.connections.peak), pool.connections.peak),
     "errors": lambda pool: Cell(percent(pool.errors.rate), pool.errors.rate),
-    "measurement": lambda pool: Cell("valid" if pool.valid else "not valid", float(pool.valid)),
+    "valid": lambda pool: Cell("yes" if pool.valid else "no", float(pool.valid)),
 }
 HEADINGS = ("pool", *_COLUMNS)
 

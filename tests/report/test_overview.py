@@ -31,7 +31,7 @@ def test_a_row_has_what_is_read_and_what_it_sorts_by(tmp_path: Path) -> None:
     assert (quick["wait p99"].text, quick["wait p99"].number) == ("2.00 ms", pytest.approx(2e-3))
     assert quick["task p95"].number == pytest.approx(4e-3, rel=0.01)
     assert (quick["connections"].number, quick["errors"].number) == (100, 0)
-    assert (quick["measurement"].text, busy["measurement"].text) == ("valid", "not valid")
+    assert (quick["valid"].text, busy["valid"].text) == ("yes", "no")
     assert (busy["wait p95"].text, busy["wait p95"].number) == ("–", None)
 
 
@@ -65,9 +65,9 @@ def test_each_heading_sorts_up_then_down_and_what_has_no_value_stays_last(page: 
     heading.get_by_role("button").click()
     assert order(page) == ["9+0", "100+0", "20+0"]
     expect(heading).to_have_attribute("aria-sort", "descending")
-    page.get_by_role("button", name="measurement").click()
+    page.get_by_role("button", name="valid").click()
     assert order(page)[0] == "20+0"
-    assert page.locator(".overview [aria-sort]").all_inner_texts() == ["measurement"]
+    assert page.locator(".overview [aria-sort]").all_inner_texts() == ["valid"]
     assert page.get_by_role("row", name="100+0").first.locator("td").first.inner_text() != ""
 
 

@@ -36,7 +36,13 @@ def trimmed(console: Console) -> Iterator[None]:
 def grid(console: Console, columns: Sequence[str]) -> Table:
     """An empty table with these headings, the first column to the left; no frames in a file."""
     frameless = console.options.ascii_only or not console.is_terminal
-    table = Table(box=None if frameless else box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table = Table(
+        box=None if frameless else box.SIMPLE_HEAD,
+        padding=(0, 1),
+        pad_edge=False,
+        show_edge=False,
+        collapse_padding=not frameless,  # the frame's own blanks stand between columns
+    )
     for number, heading in enumerate(columns):
         table.add_column(
             heading,

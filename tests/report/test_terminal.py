@@ -1,6 +1,7 @@
 """The table at the end of a command."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from rich.console import Console
 from loadtest.analysis.values import Summary
 from loadtest.report.render import render
 from loadtest.report.terminal import print_summary
-from tests.analysis.builders import SECOND, experiment, interval, run
+from tests.analysis.builders import SECOND, experiment, interval, run, steady
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +91,19 @@ def test_brackets_in_names_are_no_markup(tmp_path: Path) -> None:
     text = _printed(render([tmp_path], tmp_path))
     assert "[red]a[/x]" in text
     assert "(invalid)" in text
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_long_names_and_big_numbers_leave_all_columns_in_eighty(
+    tmp_path: Path, terminal: bool
+) -> None:
+    name = "a-long-name-that-somebody-chose"
+    busy = {"failures": 9, "peak": 3000, "wait": 30_000}
+    steady(tmp_path, f"{name}:3000+inf", [12_345, 12_999, 12_340, 12_500, 12_222], **busy)  # type: ignore[arg-type]
+    text = _printed(render([tmp_path], tmp_path), force_terminal=terminal, no_color=True)
+    table = re.sub(r"\x1b\[[\d;]*m", "", text).split("\n\n")[0].splitlines()
+    assert max(map(len, table)) <= 80
+    assert table[0].split()[-3:] == ["conns", "errors", "CPU"]
+    row = r"12,481 +12,\d{3} – 12,\d{3} +30\.0 s +60\.0 s +3,000 +< 0\.1 % +50 %"
+    assert len([line for line in table if re.search(row, line)]) == 1
+    assert "".join(line.split()[0] for line in table[1:] if line[0] != "─") == name

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from loadtest.analysis.units import round_duration
 from loadtest.report.figures.svg import INK, POOL_COLOURS
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 # Inches. Narrow, so that text is large enough on a telephone and two figures fit beside each other.
 WIDTH = 4.8
 TEXT = 8.5
+SMALL = 7.5
 _ROW = 0.42
 _LEGEND = 0.19
 _LETTER = 0.072
@@ -29,9 +33,9 @@ def text_width(words: Sequence[str]) -> float:
     return _LETTER * max((len(word) for word in words), default=0)
 
 
-def short(name: str) -> str:
+def short(name: str, most: int = _LONGEST_NAME) -> str:
     """A name that leaves room for the figure beside it; the page has it in full."""
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def panels(
@@ -77,15 +81,39 @@ def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
     axes.text(x, y, text, clip_on=False, **how)
 
 
-def rows(names: Sequence[str], legend: Sequence[str] = ()) -> tuple[Figure, Axes]:
-    """One row for each name, the first on top; room for a number on the right, a legend above."""
+def rows(
+    names: Sequence[str], legend: Sequence[str] = (), right: float = 0.75, above: float = 0.0
+) -> tuple[Figure, Axes]:
+    """One row for each name, the first on top; room on the right and above, there also a legend."""
     names = [short(name) for name in names]
-    left, above = 0.15 + text_width(names), _LEGEND * _legend_rows(legend)
-    figure, (axes,) = panels(1, _ROW * len(names), left=left, right=0.75, above=above)
+    left, above = 0.15 + text_width(names), above + _LEGEND * _legend_rows(legend)
+    figure, (axes,) = panels(1, _ROW * len(names), left=left, right=right, above=above)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0, pad=6)
     return figure, axes
+
+
+def log_seconds(axes: Axes, axis: str, most_ticks: int = 5) -> None:
+    """A logarithmic scale of durations on one axis ("x" or "y"), in whole powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    low, high = np.log10(axes.dataLim.intervalx if axis == "x" else axes.dataLim.intervaly)
+    edges = 10 ** np.floor(low), 10 ** max(np.ceil(high), np.floor(low) + 1)
+    axes.set(**{f"{axis}scale": "log", f"{axis}lim": edges})
+    scale = axes.xaxis if axis == "x" else axes.yaxis
+    scale.set_major_locator(LogLocator(numticks=most_ticks))
+    scale.set_major_formatter(FuncFormatter(lambda value, _: round_duration(value)))
+    scale.set_minor_locator(NullLocator())
+
+
+def readable(sizes: Sequence[int], first: int, gap: float) -> list[int]:
+    """Sizes that can be written under an axis: the first, and those that a ratio sets apart."""
+    shown: list[int] = []
+    for size in (first, sizes[0], sizes[-1], *sizes):
+        if all(max(size, other) >= gap * min(size, other) for other in shown):
+            shown.append(size)
+    return sorted(shown)
 
 
 def stacked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,11 @@ def text_width(words: Sequence[str]) -> float:
 
 
 def short(name: str, most: int = _LONGEST_NAME) -> str:
-    """A name that leaves room for the figure beside it; the page has it in full."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """A name that leaves room for the figure beside it, its middle cut out; the page has it all."""
+    if len(name) <= most:
+        return name
+    end = (most - 1) // 2
+    return f"{name[: most - 1 - end]}…{name[-end:]}"
 
 
 def panels(
@@ -156,36 +160,41 @@ def label_ends(
     bottom, top = axes.transAxes.transform([(0, 0), (0, 1)])[:, 1]
     inches = axes.get_window_extent().height / axes.figure.dpi
     heights = [axes.transData.transform((0, y))[1] for y, _ in labels]
-    places = spread([(y - bottom) / (top - bottom) for y in heights], _LINE / inches)
+    wanted = [(y - bottom) / (top - bottom) for y in heights]
+    places = spread(wanted, _LINE / inches, low=0.0, high=1.0)
     for place, (_, text), style in zip(places, labels, styles, strict=True):
         line = {"transform": axes.transAxes, "clip_on": False, **style}
         axes.plot([1.015, 1.05], [place, place], scaley=False, scalex=False, **line)
         write(axes, 1.065, place, text, transform=axes.transAxes)
 
 
-def spread(places: Sequence[float], gap: float) -> list[float]:
-    """Places moved apart until neighbours have the gap, in the same order, as little as may be."""
-    order = sorted(range(len(places)), key=lambda n: places[n])
+def spread(
+    places: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf
+) -> list[float]:
+    """Places moved apart until neighbours have the gap, in the same order, as little as may be.
+
+    low, high: what none is moved beyond, as far as there is room for all.
+    """
+
+    def middle(group: Sequence[int]) -> float:
+        half = (len(group) - 1) / 2 * gap
+        mean = sum(places[number] for number in group) / len(group)
+        return max(min(mean, high - half), low + half)
+
+    def too_near(one: Sequence[int], next_: Sequence[int]) -> bool:
+        return middle(next_) - middle(one) < gap * (len(one) + len(next_)) / 2 - 1e-9
+
     groups: list[list[int]] = []
-    for number in order:
+    for number in sorted(range(len(places)), key=lambda n: places[n]):
         groups.append([number])
-        while len(groups) > 1 and _too_near(groups[-2], groups[-1], places, gap):
+        while len(groups) > 1 and too_near(groups[-2], groups[-1]):
             last = groups.pop()
             groups[-1] += last
     moved = list(places)
     for group in groups:
         for step, number in enumerate(group):
-            moved[number] = _middle(group, places) + (step - (len(group) - 1) / 2) * gap
+            moved[number] = middle(group) + (step - (len(group) - 1) / 2) * gap
     return moved
-
-
-def _middle(group: Sequence[int], places: Sequence[float]) -> float:
-    return sum(places[number] for number in group) / len(group)
-
-
-def _too_near(low: list[int], high: list[int], places: Sequence[float], gap: float) -> bool:
-    apart = _middle(high, places) - _middle(low, places)
-    return apart < gap * (len(low) + len(high)) / 2 - 1e-9
 
 
 def colour(number: int) -> str:

@@ -27,9 +27,9 @@ HELP_OF_ONE = "The upright line is what the one round did; without others there 
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if no pool measured anything, or where their sizes have one (`sizes`)."""
+    """The figure; None if no pool measured anything, or a figure of their sizes says it."""
     shown = [pool for pool in summary.pools if pool.rounds]
-    if not shown or sizes_differ(summary):
+    if not shown or summary.search or sizes_differ(summary):
         return None
     return Drawing(
         name="throughput",
@@ -44,7 +44,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
 
 
 def sizes_differ(summary: Summary) -> bool:
-    """Whether pools may open different numbers of connections, and no search has drawn that."""
+    """Whether pools may open different numbers of connections, and no search draws that."""
     sizes = {pool.connections.allowed for pool in summary.pools if pool.rounds}
     return len(sizes) > 1 and summary.search is None
 

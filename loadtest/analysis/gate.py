@@ -16,6 +16,8 @@ LAG_SHARE = 0.10
 NOTABLE_LAG = 0.001
 SCARCE = 0.80
 TIME_WAIT_SECONDS = 60
+# Findings that say so.
+NOT_THE_POOL = ("generator_bound", "generator_lag")
 STILL_USABLE = (
     "What may still be used: counts of connections, overflow and errors by kind. Times and "
     "throughput are the generator's."
@@ -59,6 +61,12 @@ def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
         )
 
 
+def busy_share(pool: PoolRuns) -> float:
+    """The share of the measured time in which the generator had no CPU left."""
+    busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
+    return busy / pool.seconds if pool.seconds else 0.0
+
+
 def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
     """The generator had no CPU left for a good part of the time.
 
@@ -66,15 +74,15 @@ def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
     the pool made it, and the throughput is the generator's. Single busy seconds (users starting,
     garbage collection) do no harm, hence a share of the time.
     """
-    busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
-    if pool.seconds and busy / pool.seconds > BUSY_SHARE:
+    busy = busy_share(pool)
+    if busy > BUSY_SHARE:
         yield Finding(
             code="generator_bound",
             severity="error",
             message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
-            f"{percent(busy / pool.seconds)} of the measured time: it was measured, not the pool. "
+            f"{percent(busy)} of the measured time: it was measured, not the pool. "
             f"{_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} {STILL_USABLE}",
-            evidence={"share": busy / pool.seconds, "cpu": BUSY_CPU, "allowed_share": BUSY_SHARE},
+            evidence={"share": busy, "cpu": BUSY_CPU, "allowed_share": BUSY_SHARE},
         )
 
 
@@ -88,8 +96,9 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
     with selects by key: 0.2 to 0.4 ms at 13 to 79 % CPU, where users only take turns, 1.7 ms and
     more from 93 % on, and with 50 ms of blocking now and then tens of milliseconds.
     """
-    lag, share, threads = _lag(pool), _lag_share(pool), pool.model == THREADS
-    if lag.mean is None or lag.mean <= NOTABLE_LAG or share <= LAG_SHARE:
+    lag, share, threads = lateness(pool), _lag_share(pool), pool.model == THREADS
+    allowed = allowed_lag(pool)
+    if lag.mean is None or allowed is None or lag.mean <= allowed:
         return
     yield Finding(
         code="generator_lag",
@@ -103,7 +112,7 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
 
 def short_requests(pool: PoolRuns) -> Iterator[Finding]:
     """Requests so short that taking turns in the generator is a good part of their time."""
-    lag, share = _lag(pool), _lag_share(pool)
+    lag, share = lateness(pool), _lag_share(pool)
     if lag.mean is None or lag.mean > NOTABLE_LAG or share <= LAG_SHARE:
         return
     yield Finding(
@@ -116,13 +125,20 @@ def short_requests(pool: PoolRuns) -> Iterator[Finding]:
     )
 
 
-def _lag(pool: PoolRuns) -> Durations:
+def lateness(pool: PoolRuns) -> Durations:
+    """How late the event loop gave the turn; with threads, the interpreter its main one."""
     return describe(pool.times("generator_lag"))
+
+
+def allowed_lag(pool: PoolRuns) -> float | None:
+    """The most that the event loop may be late on average (s); None where no request succeeded."""
+    request = describe(pool.times("request")).mean
+    return max(NOTABLE_LAG, LAG_SHARE * request) if request else None
 
 
 def _lag_share(pool: PoolRuns) -> float:
     """The mean lag as a share of the mean request."""
-    lag, request = _lag(pool).mean, describe(pool.times("request")).mean
+    lag, request = lateness(pool).mean, describe(pool.times("request")).mean
     return lag / request if lag is not None and request else 0.0
 
 

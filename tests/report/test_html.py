@@ -70,13 +70,23 @@ def test_what_is_recommended_can_be_pasted(text: str) -> None:
 
 def test_every_figure_has_a_text_in_its_place(text: str) -> None:
     labels = [attributes for _, attributes in _Page(text).tags if attributes.get("role") == "img"]
-    assert len(labels) == 5
+    assert len(labels) == 6
     assert all(len(label["aria-label"] or "") > 40 for label in labels)
 
 
-def test_the_throughput_figure_leaves_ratios_to_the_verdict(text: str) -> None:
-    (title,) = re.findall(r'<figure id="throughput">\s*<h3>(.*?)</h3>', text)
-    assert re.fullmatch(r"20\+0 does \d+ requests per second, seed [\d.]+", title)
+def test_the_figure_of_sizes_leaves_ratios_to_the_verdict(text: str) -> None:
+    (title,) = re.findall(r'<figure id="sizes">.*?<h3>(.*?)</h3>', text, flags=re.S)
+    said = r"The biggest pool is not the best: 20\+0 does \d+ requests per second, seed [\d.]+"
+    assert re.fullmatch(said, title)
+
+
+def test_behind_every_figure_is_a_table(text: str) -> None:
+    figures = re.findall(r"<figure.*?</figure>", text, flags=re.S)
+    assert len(figures) == 6
+    for figure in figures:
+        _, found, numbers = figure.partition("<details>\n<summary>The numbers</summary>")
+        assert found
+        assert len(re.findall(r'<th scope="row">(?:default|20\+0|seed)</th><td>', numbers)) >= 3
 
 
 def test_errors_and_findings_are_shown(text: str) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from loadtest.analysis.measured import Measurements
-from loadtest.analysis.units import NOTHING, count, duration, listed, rate, round_duration
+from loadtest.analysis.meeting import MET
+from loadtest.analysis.units import NOTHING, count, duration, listed, rate
 from loadtest.analysis.values import Interval95, Search, SizeTried, Summary
 from loadtest.objectives import parse_objective
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing
+from loadtest.report.figures.drawing import Drawing, Table
 from loadtest.report.figures.svg import INK, to_svg
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         + listed([f"{_numbers(one)} with {one.pool}" for one in tried]),
         help=HELP,
         svg=to_svg(_figure(search, tried, allowed), "search"),
+        question="How many connections are enough?",
+        table=_table(tried),
     )
 
 
@@ -69,6 +72,29 @@ def _numbers(one: SizeTried) -> str:
     return f"{rate(one.throughput)} / {wait}"
 
 
+def _table(tried: Sequence[SizeTried]) -> Table:
+    rows = [
+        (
+            one.pool,
+            count(one.size),
+            rate(one.throughput),
+            _interval(one.throughput_ci95, rate),
+            NOTHING if one.wait_p95 is None else duration(one.wait_p95),
+            _interval(one.wait_p95_ci95, duration),
+            MET[one.met],
+            count(one.rounds),
+        )
+        for one in sorted(tried, key=lambda one: one.size)
+    ]
+    interval = "interval (95 %)"
+    headings = ("pool", "pool_size", "ok/s", interval, "wait p95", interval, "objective", "rounds")
+    return Table(headings, tuple(rows))
+
+
+def _interval(interval: Interval95 | None, say: Callable[[float], str]) -> str:
+    return f"{say(max(interval[0], 0.0))} – {say(interval[1])}" if interval else NOTHING
+
+
 def _figure(search: Search, tried: Sequence[SizeTried], allowed: float | None) -> Figure:
     figure, (above, below) = canvas.panels(2, 1.35, left=0.72, right=0.3, gap=0.32, above=0.12)
     for one in tried:
@@ -77,7 +103,7 @@ def _figure(search: Search, tried: Sequence[SizeTried], allowed: float | None) -
             _dot(below, one, max(one.wait_p95, SHORTEST), one.wait_p95_ci95)
     if allowed is not None:
         below.axhline(allowed, color=INK, lw=1, ls=(0, (1, 1.5)))
-    _wait_axis(below)
+    canvas.log_seconds(below, "y")
     above.set_ylim(bottom=0)
     for axes, text in ((above, "successful requests per second"), (below, "wait p95")):
         _size_axis(axes, search, tried)
@@ -105,7 +131,7 @@ def _size_axis(axes: Axes, search: Search, tried: Sequence[SizeTried]) -> None:
     low, high = sizes[0] / 1.1, sizes[-1] * 1.1
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    shown = _readable(sizes, search.size or sizes[0], (high / low) ** _LEAST_GAP)
+    shown = canvas.readable(sizes, search.size or sizes[0], (high / low) ** _LEAST_GAP)
     axes.set_xticks(shown, [count(size) for size in shown])
     axes.xaxis.set_minor_locator(NullLocator())
     canvas.grid(axes, "y")
@@ -114,21 +140,3 @@ def _size_axis(axes: Axes, search: Search, tried: Sequence[SizeTried]) -> None:
     axes.axvline(search.size, color=canvas.colour(1), lw=1.4, zorder=0)
     place = axes.get_xaxis_transform()
     canvas.write(axes, search.size, 0.09, f" {count(search.size)}", transform=place, weight="bold")
-
-
-def _readable(sizes: Sequence[int], first: int, gap: float) -> list[int]:
-    """Sizes that can be written under an axis: the first, and those that a ratio sets apart."""
-    shown: list[int] = []
-    for size in (first, sizes[0], sizes[-1], *sizes):
-        if all(max(size, other) >= gap * min(size, other) for other in shown):
-            shown.append(size)
-    return sorted(shown)
-
-
-def _wait_axis(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(numticks=5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: round_duration(y)))
-    axes.yaxis.set_minor_locator(NullLocator())

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loadtest.analysis.values import Summary
+from loadtest.analysis.values import Comparison, Summary
 from loadtest.report.render import render
-from loadtest.report.terminal import print_summary
+from loadtest.report.terminal import print_comparisons, print_summary
 from tests.analysis.builders import SECOND, experiment, interval, run, steady
 
 
@@ -107,3 +107,24 @@ def test_long_names_and_big_numbers_leave_all_columns_in_eighty(
     row = r"12,481 +12,\d{3} – 12,\d{3} +30\.0 s +60\.0 s +3,000 +< 0\.1 % +50 %"
     assert len([line for line in table if re.search(row, line)]) == 1
     assert "".join(line.split()[0] for line in table[1:] if line[0] != "─") == name
+
+
+def test_comparisons_fit_a_terminal_with_every_word_and_number() -> None:
+    one = Comparison(
+        pool="a-pool",
+        baseline="a-pool before",
+        metric="throughput.per_second",
+        rounds=5,
+        ratio=1.02,
+        ci95=(0.98, 1.07),
+        decision="undecided",
+        further_rounds=12,
+    )
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, no_color=True)
+    print_comparisons([one], [], console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    plain = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in lines]
+    assert max(map(len, plain)) <= 80
+    told = " ".join(" ".join(plain[2:]).split())
+    for word in ("a-pool before", "1.02", "0.98 to 1.07", "(primary)", "12", "rounds", "decide"):
+        assert word in told

@@ -1,10 +1,10 @@
-"""What is asked of a pool: who asks, how often, and for how long."""
+"""What is asked of a pool: who asks, how often, and for how long; and what comes of it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loadtest.analysis.stalls import Stalls
 
@@ -47,6 +47,11 @@ class ByLevel:
             return place
         return float((first * (second / first) ** place - first) / (second - first))
 
+    def mean(self, used: int) -> float:
+        """The mean time with so many in use."""
+        low, high, share = self.between(used)
+        return sum(low) / len(low) * (1 - share) + sum(high) / len(high) * share
+
     def nearest(self, used: int) -> int:
         """The number, from 0, of the level that is nearest to so many in use."""
         return min(range(len(self.levels)), key=lambda n: abs(self.levels[n] - used))
@@ -64,8 +69,9 @@ class Workload:
     levels of hold, times in which nobody gets a turn to return theirs, and all do when it ends.
     handover: from a return until the one notified runs. outside: from then on until the user who
     returned it asks again. yielding: the share of returns after which a user lets others run first.
-    connect: what that takes, as at the nearest level. ping: the same with pool_pre_ping.
-    drop_after: how late an arrival of the open loop may find a free user.
+    overtaking: by connections in use, the share of those who do and get a turn before the one they
+    notified all the same. connect: what that takes, as at the nearest level. ping: the same with
+    pool_pre_ping. drop_after: how late an arrival of the open loop may find a free user.
     """
 
     users: int
@@ -74,8 +80,31 @@ class Workload:
     handover: float = 0.0
     outside: Samples = (0.0,)
     yielding: float = 1.0
+    overtaking: ByLevel = AT_ONCE
     connect: ByLevel = AT_ONCE
     ping: Samples = (0.0,)
     rate: float | None = None
     even: bool = False
     drop_after: float = math.inf
+
+
+@dataclass
+class Outcome:
+    """What happened in the measured time (`seconds`) of one simulation.
+
+    waits: of all who asked in it, however they ended. served: connections handed out in it. used:
+    how many different ones. in_use: the mean number. peak: the most open at once. left: how many
+    of those who asked in it still waited after ten such times; their waits are lower bounds.
+    """
+
+    seconds: float
+    waits: list[float] = field(default_factory=list)
+    asked: int = 0
+    timeouts: int = 0
+    served: int = 0
+    opened: int = 0
+    peak: int = 0
+    in_use: float = 0.0
+    used: int = 0
+    dropped: int = 0
+    left: int = 0

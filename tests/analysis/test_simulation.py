@@ -17,9 +17,9 @@ from loadtest.analysis.queueing import (
     erlang_c_wait,
     wait_percentile,
 )
-from loadtest.analysis.simulation import Outcome, simulate
+from loadtest.analysis.simulation import simulate
 from loadtest.analysis.stalls import Stalls
-from loadtest.analysis.workload import ByLevel, Workload
+from loadtest.analysis.workload import ByLevel, Outcome, Workload
 from loadtest.config import PoolConfig
 
 # The exponential distribution in equally likely parts, with a mean of exactly one.

@@ -142,6 +142,22 @@ class TestFiles:
         # One in each of three panels.
         dots = [text.split("<figure")[1].count("<use") for text in (with_dot, without)]
         assert dots[0] == dots[1] + 3
+        assert "dots were measured" in with_dot
+        assert "dots" not in without
+        assert "none of these settings was measured" in without
+
+    def test_what_was_measured_afterwards_stands_in_both(
+        self, prediction: Prediction, tmp_path: Path
+    ) -> None:
+        ((ran, cell),) = prediction.checks
+        results = [Validated(cell, replace(ran, served=80.0), True, ran)]
+        write(prediction, ABOUT, tmp_path, results)
+        page = (tmp_path / "whatif.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+
+        (found,) = json.loads((tmp_path / "whatif.json").read_text())["validation"]
+        assert found["measured"]["throughput"] == 80
+        assert "Predicted first, measured then" in page
+        assert "100 per s then, 80.0 now (-20 %)" in page
 
     def test_a_folder_that_cannot_be_written_is_named(
         self, prediction: Prediction, tmp_path: Path

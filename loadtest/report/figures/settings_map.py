@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HELP = (
+PREDICTED = "Lines are predicted; none of these settings was measured."
+MEASURED = (
     "Lines are predicted, dots were measured: how far dots are from their line says how far to "
-    "trust it. The scales of pool_size and of the wait are logarithmic; waits below 0.1 ms are "
-    "drawn at 0.1 ms."
+    "trust it."
+)
+SCALES = (
+    "The scales of pool_size and of the wait are logarithmic; waits below 0.1 ms are drawn at "
+    "0.1 ms."
 )
 # Seconds. Below it nobody cares, and a logarithmic scale would show nothing else.
 LEAST = 1e-4
@@ -34,6 +38,8 @@ def draw(prediction: Prediction) -> Drawing:
 
     ranked = sorted(prediction.cells, key=lambda cell: cell.wait.p95 or 0.0)
     best, worst = ranked[0], ranked[-1]
+    overflows = _overflows(prediction)
+    dots = any(True for overflow in overflows for _ in _measured(prediction, overflow))
     said = f"at most {duration(worst.wait.p95)} with {name(worst)}"
     if (best.wait.p95 or 0.0) < (worst.wait.p95 or 0.0):
         said += f" and {duration(best.wait.p95)} with {name(best)}"
@@ -44,7 +50,7 @@ def draw(prediction: Prediction) -> Drawing:
         title=f"Predicted: 19 of 20 checkouts wait {said}",
         alt="Predicted p95 of the wait, share of timeouts and checkouts per second, by pool_size "
         "and max_overflow. The table has the numbers",
-        help=HELP,
+        help=f"{MEASURED if dots else PREDICTED} {SCALES}",
         svg=svg,
     )
 
@@ -58,8 +64,12 @@ def _overflow(most: int) -> str:
     return "inf" if most == -1 else str(most)
 
 
+def _overflows(prediction: Prediction) -> list[int]:
+    return list(dict.fromkeys(cell.settings.max_overflow for cell in prediction.cells))
+
+
 def _figure(prediction: Prediction) -> Figure:
-    overflows = list(dict.fromkeys(cell.settings.max_overflow for cell in prediction.cells))
+    overflows = _overflows(prediction)
     labels = [f"overflow {_overflow(overflow)}" for overflow in overflows]
     room = 0.35 + canvas.text_width(labels)
     figure, rows = canvas.panels(len(PANELS), 1.5, left=0.72, right=room, gap=0.34)

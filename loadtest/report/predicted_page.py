@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def page(
     """The page; names and texts from files are escaped, only the figure is taken as markup."""
     return template("whatif.html.j2").render(
         title=str(about.get("name") or "Connection pool"),
-        drawing=draw(prediction),
+        drawing=draw(_with(prediction, validation)),
         columns=COLUMNS,
         rows=[(cell.measured is not None, row(cell)) for cell in prediction.cells],
         checked_columns=CHECKED,
@@ -64,3 +65,9 @@ def page(
         notes=notes(prediction),
         command=about["command"],
     )
+
+
+def _with(prediction: Prediction, validation: Sequence[Validated]) -> Prediction:
+    """The prediction with what was measured afterwards, for the figure."""
+    later = [(one.measured, one.predicted) for one in validation if one.measured and one.valid]
+    return replace(prediction, checks=[*prediction.checks, *later])

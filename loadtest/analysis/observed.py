@@ -102,7 +102,7 @@ def _workload(pools: Sequence[PoolRuns], load: dict[str, Any], processes: int) -
     rate = load.get("arrival_rate")
     groups = _levels(pools)
     still = [stalls(_times(group, "generator_lag")) for _, group in groups]
-    handover, outside = (0.0, (0.0,)) if rate else _outside(pools)
+    handover, outside = (AT_ONCE, (0.0,)) if rate else _outside(pools, groups)
     levels = tuple(used for used, _ in groups)
     return Workload(
         users=max(1, round(float(load.get("users") or 1) / processes)),
@@ -121,19 +121,28 @@ def _workload(pools: Sequence[PoolRuns], load: dict[str, Any], processes: int) -
     )
 
 
-def _outside(pools: Sequence[PoolRuns]) -> tuple[float, Samples]:
+def _outside(
+    pools: Sequence[PoolRuns], groups: Sequence[tuple[float, list[PoolRuns]]]
+) -> tuple[ByLevel, Samples]:
     """Between a return and the next question: until users get a turn, and their pause beyond that.
 
-    Both together by Little's law: users who neither wait nor connect nor hold, over the rate at
-    which they ask. Of users who do not pause it is all the turn's, which those whom they notified
-    get at the same time. A pause has the shape of the pauses between tasks.
+    Of users who do not pause it is all the turn's, which those whom they notified get at the same
+    time. A pause has the shape of the pauses between tasks.
+    """
+    mean, turn = _away(pools), _times(pools, "generator_lag").mean_seconds or 0.0
+    if mean < max(PAUSE * turn, LEAST_PAUSE):
+        turns = {used: (_away(group),) for used, group in groups}
+        return ByLevel(tuple(turns), tuple(turns.values())), (0.0,)
+    return AT_ONCE, scaled(samples(_times(pools, "think")), mean)
+
+
+def _away(pools: Sequence[PoolRuns]) -> float:
+    """How long (s) users are outside of the pool each time, by Little's law.
+
+    Users who neither wait nor connect nor hold, over the rate at which they ask.
     """
     users = sum(pool.mean_level("users") * pool.seconds for pool in pools)
-    mean = max(0.0, users - sum(map(_inside, pools))) / sum(map(_attempts, pools))
-    turn = _times(pools, "generator_lag").mean_seconds or 0.0
-    if mean < max(PAUSE * turn, LEAST_PAUSE):
-        return mean, (0.0,)
-    return 0.0, scaled(samples(_times(pools, "think")), mean)
+    return max(0.0, users - sum(map(_inside, pools))) / sum(map(_attempts, pools))
 
 
 def _served(pools: Sequence[PoolRuns]) -> Iterator[Served]:
@@ -236,8 +245,8 @@ def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload
             "only. Where transactions hinder each other it grows with them; measure two sizes."
         )
     if work.rate is None:
-        outside = _mean(work.outside) + work.handover
-        yield f"By Little's law a user is outside of the pool for {duration(outside)} each time."
+        away = duration(_away(pools))
+        yield f"By Little's law a user is outside of the pool for {away} each time."
     yield from overtaken(work, list(_served(pools)))
     if not _times(pools, "connect").count:
         yield "Connects are those of the warm-up: none was opened while measured."

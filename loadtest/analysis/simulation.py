@@ -141,7 +141,7 @@ class _Simulation:
         # Who is told in vain again and again needs some time for that.
         least = A_MOMENT if checkout.failed else 0.0
         yields = self._yields()
-        turn = self.now + self.work.handover if yields else self.now
+        turn = self.now + self.work.handover.mean(self.used) if yields else self.now
         if self.work.rate is None:
             again = turn + max(self._draw(self.work.outside), least)
             if yields or again > self.now:
@@ -281,7 +281,8 @@ class _Simulation:
             if self.waiting:
                 first, _ = self.waiting.popitem(last=False)
                 first.waiting = False
-                self._at(self.now + self.work.handover, self._look_again, first)
+                turn = self.now + self.work.handover.mean(self.used)
+                self._at(turn, self._look_again, first)
         else:
             self.open -= 1
         self._over(checkout)

@@ -134,8 +134,7 @@ def _expected(observed: Observed, pool: PoolConfig) -> float:
     if work.rate is not None:
         return work.rate
     most, hold = _at_most(observed, pool)
-    outside = sum(work.outside) / len(work.outside) + work.handover
-    return max(0.1, min(most_throughput(work.users, most, outside, hold), 1e6))
+    return max(0.1, min(most_throughput(work.users, most, work.away(most), hold), 1e6))
 
 
 def _overloaded(observed: Observed, pool: PoolConfig) -> bool:

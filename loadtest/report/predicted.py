@@ -168,7 +168,7 @@ def to_json(prediction: Prediction, about: Mapping[str, Any]) -> dict[str, Any]:
             "users": work.users * prediction.observed.processes,
             "arrivals_per_second": work.rate and work.rate * prediction.observed.processes,
             "processes": prediction.observed.processes,
-            "outside_seconds": sum(work.outside) / len(work.outside) + work.handover,
+            "outside_seconds": work.away(work.hold.levels[0]),
             "hold": [
                 {"connections_in_use": used, "mean_seconds": sum(times) / len(times)}
                 for used, times in zip(work.hold.levels, work.hold.samples, strict=True)

@@ -16,7 +16,7 @@ from tests.analysis.test_observed import measured
 
 TEN = PoolConfig(pool_size=10, max_overflow=0)
 HOLD = [0.1 + 0.0001 * n for n in range(100)]
-WORK = Workload(60, ByLevel.constant(HOLD), handover=0.001)
+WORK = Workload(60, ByLevel.constant(HOLD), handover=ByLevel.constant((0.001,)))
 
 
 def shares(work: Workload, pool: PoolConfig = TEN) -> float:

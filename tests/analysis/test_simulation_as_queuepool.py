@@ -65,7 +65,7 @@ def real(pool: PoolConfig, work: Workload) -> Real:
     def user() -> None:
         while True:
             ask()
-            away = (work.handover if yields() else 0.0) + draw(work.outside)
+            away = (work.handover.mean(1) if yields() else 0.0) + draw(work.outside)
             if away:  # else they ask before anybody else gets a turn
                 world.sleep(away)
 
@@ -78,7 +78,7 @@ def real(pool: PoolConfig, work: Workload) -> Real:
 
     with pytest.MonkeyPatch.context() as patch:
         virtual = VirtualPool(
-            world, pool, lambda: draw(work.connect.samples[0]), work.handover, patch
+            world, pool, lambda: draw(work.connect.samples[0]), work.handover.mean(1), patch
         )
         if work.rate:
             world.at(gap(), arrive)
@@ -117,7 +117,7 @@ def workload(
         hold=ByLevel.constant([hold * factor for factor in SPREAD]),
         outside=[outside * factor for factor in SPREAD],
         connect=ByLevel.constant([connect * factor for factor in SPREAD]),
-        handover=handover,
+        handover=ByLevel.constant((handover,)),
         rate=rate,
         overtaking=ByLevel.constant((overtaking,)),
     )

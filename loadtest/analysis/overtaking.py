@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from loadtest.analysis.simulation import simulate
 from loadtest.analysis.units import level, listed, percent
 from loadtest.analysis.workload import ByLevel, Workload
@@ -25,6 +27,12 @@ NO_WAIT = 2e-4
 # Simulated checkouts, and how often what came of them corrects the share that was tried.
 CHECKOUTS, STEPS, SEED = 8000, 4, 1
 MOST, NOTABLE = 0.95, 0.02
+# The coefficient of variation of holds that are alike.
+ALIKE = 0.25
+_ROUNDS = (
+    " Holds are nearly all the same, so waits are whole numbers of rounds: but for the levels that "
+    "were measured, a predicted p95 of the wait may be a round off."
+)
 
 
 @dataclass(frozen=True)
@@ -66,10 +74,14 @@ def overtaken(work: Workload, measured: Sequence[Served]) -> Iterator[str]:
         said = listed([f"{percent(one.at_once)} at {level(one.level)}" for one in full])
         yield (
             "Users ask again as soon as they have returned a connection, and some overtake those "
-            f"who wait: {said} connections in use did not wait at all. The overtaken wait on, "
-            "behind all others; between these levels, and beyond, p95 of the wait may be such a "
-            "round off."
+            f"who wait, so that {said} connections in use did not wait at all. The overtaken wait "
+            f"another round, behind all others.{_ROUNDS if _alike(work) else ''}"
         )
+
+
+def _alike(work: Workload) -> bool:
+    """Whether holds are so much the same that waits are whole numbers of rounds."""
+    return any(np.std(times) < ALIKE * np.mean(times) for times in work.hold.samples)
 
 
 def _share(work: Workload, one: Served, warmup: float) -> float:

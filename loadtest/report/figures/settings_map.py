@@ -27,6 +27,8 @@ SCALES = (
 )
 # Seconds. Below it nobody cares, and a logarithmic scale would show nothing else.
 LEAST = 1e-4
+# A scale of waits from here to so many times as much has numbers between the powers of ten.
+SHORT_SCALE = 50
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 Value = Callable[[Cell | Ran], float]
@@ -143,7 +145,9 @@ def _scale_of_waits(axes: Axes) -> None:
     axes.set_yscale("log")
     low, high = axes.dataLim.intervaly
     axes.set_ylim(max(min(low / 2, high / 20), LEAST * 0.7), max(2 * high, 100 * LEAST))
-    axes.yaxis.set_major_locator(LogLocator(numticks=8))
+    low, high = axes.get_ylim()
+    between = (1.0, 2.0, 5.0) if high < SHORT_SCALE * low else (1.0,)
+    axes.yaxis.set_major_locator(LogLocator(subs=between, numticks=8))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: round_duration(y)))
     axes.yaxis.set_minor_locator(NullLocator())
 
@@ -172,7 +176,7 @@ def _scale_of_sizes(axes: Axes, sizes: Sequence[int]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(low / 1.06, high * 1.06)
     ticks = [tick for tick in TICKS if low <= tick <= high]
-    ticks = ticks if len(ticks) > 1 else sorted({low, high})
+    ticks = ticks if len(ticks) > 1 else sorted({low, *ticks, high})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
 

@@ -173,6 +173,8 @@ def compare(
 ) -> None:
     """Compare pool configurations in interleaved rounds and say which is best.
 
+    A round in which the load generator was disturbed is done once more.
+
     Examples: [bold]loadtest compare scenarios/hot_row.toml --dry-run[/]
 
     [bold]loadtest compare scenarios/hot_row.py --pool 5+10 --pool 20+0 --rounds 5 -t 5s[/]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from loadtest.analysis.censoring import describe
 from loadtest.analysis.measured import SECOND, PoolRuns, Round
-from loadtest.analysis.units import count, duration, percent, plural
+from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.analysis.values import Durations, Finding
 from loadtest.loads import THREADS
 
@@ -16,8 +17,8 @@ LAG_SHARE = 0.10
 NOTABLE_LAG = 0.001
 SCARCE = 0.80
 TIME_WAIT_SECONDS = 60
-# Findings that say so.
-NOT_THE_POOL = ("generator_bound", "generator_lag")
+# What else the machine does may be why; then a second run is without it.
+DISTURBANCES = ("generator_bound", "generator_lag")
 STILL_USABLE = (
     "What may still be used: counts of connections, overflow and errors by kind. Times and "
     "throughput are the generator's."
@@ -76,13 +77,20 @@ def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
     """
     busy = busy_share(pool)
     if busy > BUSY_SHARE:
+        alone = _rounds(pool, generator_bound)
         yield Finding(
             code="generator_bound",
             severity="error",
             message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
-            f"{percent(busy)} of the measured time: it was measured, not the pool. "
-            f"{_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} {STILL_USABLE}",
-            evidence={"share": busy, "cpu": BUSY_CPU, "allowed_share": BUSY_SHARE},
+            f"{percent(busy)} of the measured time{_in(alone)}: it was measured, "
+            f"not the pool. {_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} "
+            f"{STILL_USABLE}",
+            evidence={
+                "share": busy,
+                "cpu": BUSY_CPU,
+                "allowed_share": BUSY_SHARE,
+                "rounds": alone,
+            },
         )
 
 
@@ -100,14 +108,29 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
     allowed = allowed_lag(pool)
     if lag.mean is None or allowed is None or lag.mean <= allowed:
         return
+    alone = _rounds(pool, generator_lag)
     yield Finding(
         code="generator_lag",
         severity="error",
         message=f"The load generator's {'main thread' if threads else 'event loop'} was late by "
         f"{duration(lag.mean)} on average (p99 {duration(lag.p99)}), which is {percent(share)} of "
-        f"the mean request: {_OF_THREADS if threads else _OF_GREENLETS} {STILL_USABLE}",
-        evidence={"lag_mean": lag.mean, "lag_p99": lag.p99, "share": share},
+        f"the mean request{_in(alone)}: {_OF_THREADS if threads else _OF_GREENLETS} "
+        f"{STILL_USABLE}",
+        evidence={"lag_mean": lag.mean, "lag_p99": lag.p99, "share": share, "rounds": alone},
     )
+
+
+def _rounds(pool: PoolRuns, rule: Callable[[PoolRuns], Iterator[Finding]]) -> list[str]:
+    """Which of several rounds break a rule by themselves; empty if all of them do."""
+    each = {one.run.path.name: replace(pool, attempts=[one]) for one in pool.rounds}
+    if len(each) < 2:
+        return []
+    alone = [name for name, round_ in each.items() if any(rule(round_))]
+    return alone if len(alone) < len(each) else []
+
+
+def _in(rounds: Sequence[str]) -> str:
+    return f", by what happened in {listed(rounds)}" if rounds else ""
 
 
 def short_requests(pool: PoolRuns) -> Iterator[Finding]:

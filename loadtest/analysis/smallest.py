@@ -11,6 +11,8 @@ from loadtest.analysis.tuning import BEYOND, LONGEST_TIMEOUT, Tuning
 from loadtest.analysis.units import count, duration, listed, percent, plural, rate
 from loadtest.analysis.values import PoolSummary, Search, Verdict
 
+_DISTURBED = "repeat it on a machine that has nothing else to do"
+
 
 def verdict(tuning: Tuning) -> Verdict:
     """The size to set and why, a sentence a line; nothing is recommended that is not sure."""
@@ -81,8 +83,8 @@ def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
 
 def _surely(tuning: Tuning, pool: PoolSummary) -> bool:
     """Whether a size that is no answer is surely none; of a lower throughput the margin says it."""
-    keeps = tuning.trials[pool.pool["pool_size"]].met is True
-    return pool.rounds > 1 and (keeps or meets(pool) is False)
+    trial = tuning.trials[pool.pool["pool_size"]]
+    return pool.rounds > 1 and ((trial.met is True and trial.steady) or meets(pool) is False)
 
 
 def _wrong(tuning: Tuning, pool: PoolSummary) -> str:
@@ -161,6 +163,11 @@ def _why(tuning: Tuning, chosen: PoolSummary) -> str:
     size = chosen.pool["pool_size"]
     if tuning.next_step() is not None:
         return "the search was not finished"
+    if tuning.contradicted:
+        more = f"{_throughput(tuning.pilot)} per second, {_share(tuning.pilot, chosen)} of that"
+        return f"{tuning.pilot.name}, measured first, did {more}; {_DISTURBED}"
+    if not tuning.trials[size].steady:
+        return f"its rounds differ too much{_sure(chosen)}; {_DISTURBED}"
     if tuning.trials[size].sure is not True:
         return f"whether it keeps to {', '.join(bound.text for bound in tuning.bounds)} is not sure"
     return "a smaller one could not be measured"

@@ -20,7 +20,7 @@ from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.meeting import meets, missed
 from loadtest.analysis.tuning import EXIT_CODES
-from loadtest.analysis.undecided import all_failed, cannot_tell, nothing_to_compare
+from loadtest.analysis.undecided import all_failed, cannot_tell, done_again, nothing_to_compare
 from loadtest.analysis.values import Comparison, PoolSummary, Summary, Verdict
 
 
@@ -37,7 +37,7 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     candidates = [pool for pool in pools if pool.valid]
     lines = _why_none(measurements, pools, candidates, compare)
     if lines:
-        return Verdict(recommended=None, text="\n".join(lines))
+        return Verdict(recommended=None, text="\n".join([*lines, *done_again(measurements)]))
     able = [pool for pool in candidates if meets(pool)]
     return _chosen(measurements, pools, able, compare)
 
@@ -67,6 +67,7 @@ def _chosen(
         *equals.but(chosen, failing, slow),
         *worst(chosen, [*tied, *failing, *slow], candidates, baseline),
         *caveats(chosen, pools),
+        *done_again(measurements),
         *prices(chosen, measurements),
     ]
     return Verdict(recommended=chosen.name, text="\n".join(lines))

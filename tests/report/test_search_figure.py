@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from loadtest.analysis.measured import gather
+from loadtest.analysis.spread import spread
 from loadtest.analysis.summary import summarize_runs
 from loadtest.report.figures import canvas, draw, search
-from tests.analysis.builders import steady
+from tests.analysis.builders import interval, run, steady
 from tests.analysis.test_tuning import closed_in, searched
 
 
@@ -20,6 +23,21 @@ def test_it_names_the_knee_and_shows_every_size(tmp_path: Path) -> None:
     )
     assert all(f">{size}<" in drawing.svg for size in (20, 40))
     assert "var(--pool-2" in drawing.svg  # the knee
+    assert "decides nothing" in drawing.help
+
+
+def test_the_band_goes_from_the_slowest_to_the_fastest_tenth_of_the_seconds(tmp_path: Path) -> None:
+    parts = [
+        interval(second, counters={"requests": 100 + 10 * second}, wait=[1 + second] * 9)
+        for second in range(11)
+    ]
+    (pool,) = gather([run(tmp_path, parts)]).pools
+    found = spread(pool)
+    assert found
+    assert found.throughput == pytest.approx((110, 190))
+    assert found.wait_p95 == pytest.approx((0.002, 0.010), rel=0.02)
+    (short,) = gather([run(tmp_path / "short", parts[:1])]).pools
+    assert spread(short) is None
 
 
 def test_the_sizes_of_a_search_are_drawn_once(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def _title(shown: Sequence[PoolSummary]) -> str:
     busy = [
         pool
         for pool in shown
-        if any(finding.code in gate.NOT_THE_POOL for finding in pool.findings)
+        if any(finding.code in gate.DISTURBANCES for finding in pool.findings)
     ]
     if busy:
         return f"With {few(busy)} the load generator was measured, not the pool"

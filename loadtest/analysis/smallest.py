@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.meeting import found, meets
 from loadtest.analysis.settings import arguments
-from loadtest.analysis.tuning import BEYOND, LONGEST_TIMEOUT, Tuning
+from loadtest.analysis.tuning import LONGEST_TIMEOUT, Tuning
 from loadtest.analysis.units import count, duration, listed, percent, plural, rate
 from loadtest.analysis.values import PoolSummary, Search, Verdict
 
@@ -135,12 +135,10 @@ def _timeout(tuning: Tuning, value: Search) -> str:
     wait = f"no wait with this pool was longer than {duration(tuning.longest)}"
     if value.pool_timeout >= LONGEST_TIMEOUT:
         return f"pool_timeout stays at SQLAlchemy's {LONGEST_TIMEOUT} seconds: {wait}."
-    seconds = f"{value.pool_timeout:.0f}"
-    times = f"{BEYOND} times that"
-    times += ", or what the objective allows," if tuning.bounds else ""
+    seconds = round(value.pool_timeout)
     return (
-        f"pool_timeout={seconds}, not {LONGEST_TIMEOUT}: {wait}; who waits for more than {times} "
-        "has met an overload, and is told of it soon."
+        f"pool_timeout={seconds}, not {LONGEST_TIMEOUT}: {wait}; who waits for "
+        f"{plural(seconds, 'second')} has met an overload, and is told of it soon."
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 BENCHMARKS = (
     *("overhead", "accuracy", "resolution", "scrape"),
-    *("connect", "users", "erlang", "merge", "calibration", "tune"),
+    *("connect", "users", "erlang", "merge", "calibration", "tune", "report"),
 )
 
 

@@ -1,10 +1,8 @@
 """What measuring costs: CPU time per session against a plain Locust user and a bare loop.
 
-All ways run side by side, but in turns of a second, so that a machine whose speed drifts is as
-fast for one as for the other; each round has new processes. A turn begins with a second: else the
-measured user would have more intervals to write than seconds. Of a round, the ratio of the lower
-quartiles of CPU time per session, since neighbours disturb some turns; what a way itself does only
-now and then is left out with them. Over rounds, t intervals of their logarithms.
+A round runs each way alone in a fresh process, in an order that changes from round to round, so
+that what drifts on the machine hits all alike. Over rounds, t intervals of the logarithms of the
+ratios. The page is the live page: asked for each second, as an open one asks.
 """
 
 import json
@@ -14,8 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -23,105 +24,117 @@ from scipy import stats
 from benchmarks import work
 from loadtest.database.private import PrivateServer
 
-ROUNDS = 10
-TURNS = 8
-TURN_SECONDS = 1
-# Until a process has imported, connected and run in.
-START_SECONDS = 4
-LOCUST = ["-m", "locust", "--headless", "--only-summary", "-u", "16", "-r", "16", "-t", "5m"]
+ROUNDS = 12
+SECONDS = 10
+# Until a process that has begun has connected and run in.
+START_SECONDS = 3
+WEB_PORT = 18089
+LOCUST = ["-m", "locust", "--only-summary", "-u", "16", "-r", "16", "-t", "5m"]
+MEASURED = [
+    *(*LOCUST, "-f", "benchmarks/_pool_user.py", "--pool-size", "16", "--max-overflow", "0"),
+    *("--metrics-port", "9646", "--results", "{folder}/run.jsonl"),
+]
 WAYS = {
     "bare": ["-m", "benchmarks._bare_loop"],
-    "plain": [*LOCUST, "-f", "benchmarks/_plain_user.py"],
-    "measured": [
-        *(*LOCUST, "-f", "benchmarks/_pool_user.py", "--pool-size", "16", "--max-overflow", "0"),
-        *("--metrics-port", "9646", "--results", "{folder}/run.jsonl"),
-    ],
+    "plain": [*LOCUST, "--headless", "-f", "benchmarks/_plain_user.py"],
+    "measured": [*MEASURED, "--headless"],
+    "page": [*MEASURED, "--autostart", "--web-port", str(WEB_PORT)],
 }
 
 
-class Way:
-    """One way to do the work in a process that is stopped between its turns.
+class Cost(NamedTuple):
+    """What a way did in its turn, and took for it (CPU and wall seconds)."""
 
-    slices: sessions, CPU seconds and seconds of each turn.
-    """
-
-    def __init__(self, name: str, url: str, folder: Path, seed: int) -> None:
-        self._output = folder / f"{name}.txt"
-        self._output.write_text("")
-        environment = {
-            **os.environ,
-            "LOADTEST_DATABASE_URL": url,
-            "BENCHMARK_OUTPUT": str(self._output),
-            "PYTHONPATH": os.getcwd(),
-            # Else chance has its part in how fast one process is against another.
-            "PYTHONHASHSEED": str(seed),
-        }
-        command = [sys.executable, *(part.format(folder=folder) for part in WAYS[name])]
-        self._log = folder / f"{name}.log"
-        with self._log.open("w") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-
-    @property
-    def slices(self) -> list[list[float]]:
-        return [[float(word) for word in line.split()] for line in self._lines()]
-
-    def _lines(self) -> list[str]:
-        return self._output.read_text().splitlines()
-
-    def turn(self, seconds: int) -> None:
-        """Let it run for so many whole seconds."""
-        before = len(self._lines())
-        time.sleep(1 - time.time() % 1)
-        self.process.send_signal(signal.SIGCONT)
-        time.sleep(seconds - 0.01)
-        self.process.send_signal(signal.SIGUSR1)
-        while len(self._lines()) == before:
-            if self.process.poll() is not None:
-                raise RuntimeError(self._log.read_text()[-2000:])
-            time.sleep(0.001)
-
-    def end(self) -> None:
-        """Kill it: what it would still do when it ends is not what is measured."""
-        self.process.kill()
-        self.process.wait()
+    sessions: float
+    cpu: float
+    wall: float
 
 
 def main() -> dict[str, object]:
-    """Run it: throughput of each way, and the ratios with their intervals."""
+    """Run it: throughput of each way, and the ratios with their intervals.
+
+    ratio_with_page: of the measured user with the live page open to the one without.
+    """
     with PrivateServer() as server, tempfile.TemporaryDirectory() as folder:
         work.prepare(server.url)
         url = server.url.render_as_string(hide_password=False)
         rounds = [_round(number, url, Path(folder)) for number in range(ROUNDS)]
     return {
-        "ratio_to_plain_locust": _ratio(rounds, "plain"),
-        "ratio_to_bare_loop": _ratio(rounds, "bare"),
+        "ratio_to_plain_locust": _ratio(rounds, "measured", "plain"),
+        "ratio_to_bare_loop": _ratio(rounds, "measured", "bare"),
+        "ratio_with_page": _ratio(rounds, "page", "measured"),
         "per_second": {
-            way: float(np.mean([sessions / wall for r in rounds for sessions, _, wall in r[way]]))
+            way: float(np.mean([costs[way].sessions / costs[way].wall for costs in rounds]))
             for way in WAYS
         },
         "rounds": ROUNDS,
-        "turns": TURNS,
     }
 
 
-def _round(number: int, url: str, folder: Path) -> dict[str, list[list[float]]]:
-    """Sessions, CPU seconds and seconds of each way's turns."""
-    with ExitStack() as running:
-        ways = {}
-        for name in WAYS:
-            ways[name] = way = Way(name, url, folder, seed=number)
-            running.callback(way.end)
-            way.turn(START_SECONDS)
-        for turn in range(TURNS):
-            order = list(ways.values())
-            shift = (number + turn) % len(order)
-            for way in [*order[shift:], *order[:shift]]:
-                way.turn(TURN_SECONDS)
-        return {name: way.slices[1:] for name, way in ways.items()}
+def _round(number: int, url: str, folder: Path) -> dict[str, Cost]:
+    names = list(WAYS)
+    shift = number % len(names)
+    return {name: _cost(name, url, folder, number) for name in [*names[shift:], *names[:shift]]}
 
 
-def _ratio(rounds: list[dict[str, list[list[float]]]], way: str) -> dict[str, object]:
-    logs = [_log_cost(r[way]) - _log_cost(r["measured"]) for r in rounds]
+def _cost(name: str, url: str, folder: Path, seed: int) -> Cost:
+    output = folder / f"{name}.txt"
+    output.write_text("")
+    environment = {
+        **os.environ,
+        "LOADTEST_DATABASE_URL": url,
+        "BENCHMARK_OUTPUT": str(output),
+        "PYTHONPATH": os.getcwd(),
+        # Else chance has its part in how fast one process is against another.
+        "PYTHONHASHSEED": str(seed),
+    }
+    with _running(name, environment, folder) as process:
+        _line(process, output, 0)
+        time.sleep(START_SECONDS)
+        process.send_signal(signal.SIGUSR1)
+        before = _line(process, output, 1)
+        _let_run(page=name == "page")
+        process.send_signal(signal.SIGUSR1)
+        after = _line(process, output, 2)
+    return Cost(*(late - early for early, late in zip(before, after, strict=True)))
+
+
+@contextmanager
+def _running(
+    name: str, environment: dict[str, str], folder: Path
+) -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, *(part.format(folder=folder) for part in WAYS[name])]
+    with (folder / f"{name}.log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()  # what it would still do when it ends is not what is measured
+        process.wait()
+
+
+def _line(process: "subprocess.Popen[bytes]", output: Path, number: int) -> list[float]:
+    """A line that a process writes about how far it is, as soon as it is there."""
+    while output.read_text().count("\n") <= number:
+        if process.poll() is not None:
+            raise RuntimeError(output.with_suffix(".log").read_text()[-2000:])
+        time.sleep(0.001)
+    return [float(word) for word in output.read_text().splitlines()[number].split()]
+
+
+def _let_run(page: bool) -> None:
+    version = 0
+    for _ in range(SECONDS):
+        time.sleep(1)
+        if page:
+            address = f"http://127.0.0.1:{WEB_PORT}/pool/data?since={version}"
+            with urllib.request.urlopen(address) as answer:
+                version = json.load(answer)["version"]
+
+
+def _ratio(rounds: list[dict[str, Cost]], one: str, other: str) -> dict[str, object]:
+    """Sessions for the same CPU time: of one way against another."""
+    logs = [_log_cost(costs[other]) - _log_cost(costs[one]) for costs in rounds]
     interval = stats.t.interval(0.95, len(logs) - 1, np.mean(logs), stats.sem(logs))
     return {
         "ratio": float(np.exp(np.mean(logs))),
@@ -130,10 +143,8 @@ def _ratio(rounds: list[dict[str, list[list[float]]]], way: str) -> dict[str, ob
     }
 
 
-def _log_cost(slices: list[list[float]]) -> float:
-    """The logarithm of CPU seconds per session in the turns that were least disturbed."""
-    sessions, cpu, _ = np.array(slices).T
-    return float(np.log(np.percentile(cpu / sessions, 25)))
+def _log_cost(cost: Cost) -> float:
+    return float(np.log(cost.cpu / cost.sessions))
 
 
 if __name__ == "__main__":

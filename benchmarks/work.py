@@ -32,30 +32,20 @@ def plain_parent() -> "scoped_session[Session]":
 
 
 class Meter:
-    """Lets the benchmark run this process in slices: SIGUSR1 ends one, SIGCONT begins the next.
+    """Tells the benchmark how far this process is, at once and at each SIGUSR1.
 
-    sessions: how many are done. At the end of each slice a line with the sessions and the CPU and
-    wall seconds of the slice is added to the benchmark's file, and the process stops itself.
+    Each time a line in its file: the sessions done and the CPU and wall seconds until then.
     """
 
     def __init__(self, sessions: Callable[[], int]) -> None:
         self._sessions = sessions
         self._output = Path(os.environ["BENCHMARK_OUTPUT"])
-        signal.signal(signal.SIGUSR1, self._end)
-        self._begin()
+        signal.signal(signal.SIGUSR1, self._tell)
+        self._tell()
 
-    def _now(self) -> list[float]:
-        return [self._sessions(), time.process_time(), time.perf_counter()]
-
-    def _begin(self) -> None:
-        self._before = self._now()
-
-    def _end(self, *_: object) -> None:
-        slice_ = [now - before for now, before in zip(self._now(), self._before, strict=True)]
+    def _tell(self, *_: object) -> None:
         with self._output.open("a") as file:
-            print(*slice_, file=file)
-        os.kill(os.getpid(), signal.SIGSTOP)
-        self._begin()
+            print(self._sessions(), time.process_time(), time.perf_counter(), file=file)
 
 
 def meter_locust(events: Any) -> None:

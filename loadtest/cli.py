@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from loadtest import __version__, cli_capacity, cli_tune
+from loadtest import __version__, cli_capacity, cli_tune, ready
 from loadtest.cli_options import (
     ArrivalRate,
     Arrivals,
@@ -40,12 +40,12 @@ from loadtest.cli_options import (
     refuse_what_the_experiment_says,
 )
 from loadtest.cli_output import Output, conduct, tell
+from loadtest.cli_scenarios import scenarios
 from loadtest.cli_whatif import whatif
 from loadtest.config import AS_IS, AUTO, Experiment, read_experiment
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.results import folder_of
 
-SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 OWN_POOL = "5+10"
 
 app = typer.Typer(
@@ -83,7 +83,7 @@ def demo(
 
     Example: [bold]loadtest demo[/]
     """
-    plan = read_experiment(SCENARIOS / "hot_row.toml")
+    plan = read_experiment(ready.folder() / "hot_row.toml")
     conduct(plan, database_url, results, Output(quiet))
 
 
@@ -172,6 +172,8 @@ def compare(
     quiet: Quiet = False,
 ) -> None:
     """Compare pool configurations in interleaved rounds and say which is best.
+
+    A round in which the load generator was disturbed is done once more.
 
     Examples: [bold]loadtest compare scenarios/hot_row.toml --dry-run[/]
 
@@ -270,6 +272,7 @@ def diff(
 app.command()(cli_capacity.capacity)
 app.command()(whatif)
 app.command()(cli_tune.tune)
+app.command()(scenarios)
 
 
 def _print_plan(experiment: Experiment) -> None:

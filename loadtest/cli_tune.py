@@ -69,7 +69,8 @@ def tune(
 ) -> None:
     """Find the smallest pool that keeps to an objective and loses no throughput.
 
-    Without an objective, of users: that loses no throughput. Exit code 3 if no size keeps to it.
+    Without an objective, of users: that loses no throughput. Exit code 3 if no size keeps to it,
+    5 if the answer is not sure.
 
     Examples: [bold]loadtest tune scenarios/held_connection.py -u 20 -t 5s[/]
 

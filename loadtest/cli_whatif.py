@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,7 +56,7 @@ def whatif(
     from loadtest.analysis.grid import grid
     from loadtest.analysis.observed import observe
     from loadtest.analysis.whatif import predict
-    from loadtest.report.predicted import print_prediction, to_json, validation_json
+    from loadtest.report.predicted import print_prediction
     from loadtest.report.predicted_page import write
     from loadtest.report.render import read
 
@@ -80,10 +79,9 @@ def whatif(
     results = []
     if validate:
         results = _validate(prediction, measurements, result, folder, at, quiet)
-        about["validation"] = validation_json(results)
-        write(prediction, about, folder)
+        write(prediction, about, folder, results)
     if as_json:
-        typer.echo(json.dumps(to_json(prediction, about), indent=2))
+        typer.echo((folder / "whatif.json").read_text(encoding="utf-8"), nl=False)
         return
     _tell(results, folder, console)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from hdrh.codec import HdrHistogramEncoder
 from hdrh.histogram import HdrHistogram
 
 LONGEST_MICROSECONDS = 3_600_000_000
@@ -125,16 +126,15 @@ class Distribution:
         return {"count": self.count, "sum": self.sum, "max": self.max, "hdr": self._encoded}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], *, decode: bool = True) -> Distribution:
-        """Read what `to_json` wrote.
+    def from_json(cls, data: dict[str, Any], *, check: bool = True) -> Distribution:
+        """Read what `to_json` wrote; the histogram is decoded when somebody looks at it.
 
-        decode: whether to do it now, and so to find out whether the histogram is sound.
+        A decoded one has room for every bin, fifty times what it takes as text, and whoever reads a
+        whole file wants sums only. check: whether to find out now, by its checksum, if it is sound.
         """
-        result = cls(data["count"], data["sum"], data["max"], None, data["hdr"])
-        if decode:
-            # Whoever reads a whole file has no use for the text beside it.
-            _, result._encoded = result.histogram, ""
-        return result
+        if check:
+            HdrHistogramEncoder.decode(data["hdr"])
+        return cls(data["count"], data["sum"], data["max"], None, data["hdr"])
 
 
 def _record(histogram: HdrHistogram, microseconds: Nanoseconds) -> None:

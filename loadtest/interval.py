@@ -214,13 +214,12 @@ class Interval:
         return data
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], *, decode: bool = True) -> Interval:
+    def from_json(cls, data: dict[str, Any], *, check: bool = True) -> Interval:
         """Read what `to_json` wrote.
 
-        decode: False leaves histograms as they came until somebody looks at them, which is most of
-        the work for one who passes them on.
+        check: False takes it that histograms are sound, for one who only passes them on.
         """
-        read = partial(Distribution.from_json, decode=decode)
+        read = partial(Distribution.from_json, check=check)
         return cls(
             second=data["second"],
             process=data["process"],

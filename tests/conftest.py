@@ -37,6 +37,13 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+def screenshots() -> Path:
+    """The folder for pictures of what browser tests see; LOADTEST_SCREENSHOTS names another."""
+    folder = Path(os.environ.get("LOADTEST_SCREENSHOTS") or ROOT / "reports" / "test-artefacts")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def missing(what: str) -> None:
     """Skip a test for lack of a program, or fail it where everything must be there (CI=true)."""
     if os.environ.get("CI") == "true":

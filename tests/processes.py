@@ -60,9 +60,9 @@ class Running:
         """Send a signal to this process alone, not to its children."""
         os.kill(self.process.pid, number)
 
-    def wait(self) -> int:
+    def wait(self, patience: float = PATIENCE_SECONDS) -> int:
         """Its exit code."""
-        return self.process.wait(PATIENCE_SECONDS)
+        return self.process.wait(patience)
 
     def until(self, condition: Callable[[], T | None], what: str) -> T:
         """What the condition gives once it holds; fails when the process ends before that."""

@@ -59,6 +59,12 @@ def curve(times: Times) -> tuple[Seconds, Shares]:
     return at / 1e6, 1 - surviving
 
 
+def reached(seconds: Seconds, share: Shares, wanted: float) -> float | None:
+    """The time within which so large a share of a `curve` ends; None if it never comes so far."""
+    at = np.flatnonzero(share >= wanted - 1e-9)
+    return float(seconds[at[0]]) if len(at) else None
+
+
 def _at_least(bins: npt.NDArray[np.int64], at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """How many of the binned values are at least as long as each of some others."""
     order = np.searchsorted(bins[:, 0], at, side="left")
@@ -77,9 +83,9 @@ def describe(times: Times) -> Durations:
     values: dict[str, float] = {}
     bounds = []
     for name, wanted in PERCENTILES.items():
-        reached = np.flatnonzero(share >= wanted - 1e-9)
-        values[name] = min(float(seconds[reached[0]]), longest) if len(reached) else longest
-        if not len(reached):
+        within = reached(seconds, share, wanted)
+        values[name] = longest if within is None else min(within, longest)
+        if within is None:
             bounds.append(name)
     if times.unfinished.max > times.finished.max:
         bounds += ["max", "mean"]

@@ -14,13 +14,18 @@ _APART = "Throughput does not tell these from it"
 Pools = Sequence[PoolSummary]
 
 
+def fails(pool: PoolSummary) -> bool:
+    """Whether more than a few of a pool's requests fail."""
+    return _error_rate(pool) > SOME_ERRORS
+
+
 def failing(tied: Pools, compare: Comparer) -> list[PoolSummary]:
     """Of pools that do as much, those of which more requests fail than of the best in that.
 
     In a closed loop whose users pause, a request that fails at once costs hardly any throughput.
     """
     best = min(tied, key=_error_rate)
-    some = [pool for pool in tied if pool is not best and _error_rate(pool) > SOME_ERRORS]
+    some = [pool for pool in tied if pool is not best and fails(pool)]
     return [pool for pool in some if compare.one(pool.name, best.name, ERRORS).decision == "worse"]
 
 

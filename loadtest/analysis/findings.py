@@ -30,6 +30,8 @@ NOTABLE_ERRORS = 0.01
 SERIOUS_ERRORS = 0.10
 SHOWN = (95, 99)
 BEYOND = 10
+# Who kept a connection holds it still when it takes the next.
+FOLLOW_FROM_LEAK = {"nested_checkout", "long_hold"}
 
 
 def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
@@ -38,8 +40,10 @@ def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
 
 
 def remarks(pool: PoolRuns) -> tuple[Finding, ...]:
-    """What else is worth knowing about a pool."""
-    return tuple(finding for rule in REMARKS for finding in rule(pool))
+    """What else is worth knowing about a pool; of a leak's consequences only the leak."""
+    found = [finding for rule in REMARKS for finding in rule(pool)]
+    leaks = any(finding.code == "leak" for finding in found)
+    return tuple(f for f in found if not (leaks and f.code in FOLLOW_FROM_LEAK))
 
 
 def unsound_files(pool: PoolRuns) -> Iterator[Finding]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from loadtest.analysis.censoring import describe
 from loadtest.analysis.measured import SECOND, PoolRuns, Round
-from loadtest.analysis.units import count, duration, percent, plural
+from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.analysis.values import Durations, Finding
 from loadtest.loads import THREADS
 
@@ -16,6 +17,8 @@ LAG_SHARE = 0.10
 NOTABLE_LAG = 0.001
 SCARCE = 0.80
 TIME_WAIT_SECONDS = 60
+# What else the machine does may be why; then a second run is without it.
+DISTURBANCES = ("generator_bound", "generator_lag")
 STILL_USABLE = (
     "What may still be used: counts of connections, overflow and errors by kind. Times and "
     "throughput are the generator's."
@@ -59,6 +62,12 @@ def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
         )
 
 
+def busy_share(pool: PoolRuns) -> float:
+    """The share of the measured time in which the generator had no CPU left."""
+    busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
+    return busy / pool.seconds if pool.seconds else 0.0
+
+
 def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
     """The generator had no CPU left for a good part of the time.
 
@@ -66,15 +75,22 @@ def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
     the pool made it, and the throughput is the generator's. Single busy seconds (users starting,
     garbage collection) do no harm, hence a share of the time.
     """
-    busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
-    if pool.seconds and busy / pool.seconds > BUSY_SHARE:
+    busy = busy_share(pool)
+    if busy > BUSY_SHARE:
+        alone = _rounds(pool, generator_bound)
         yield Finding(
             code="generator_bound",
             severity="error",
             message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
-            f"{percent(busy / pool.seconds)} of the measured time: it was measured, not the pool. "
-            f"{_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} {STILL_USABLE}",
-            evidence={"share": busy / pool.seconds, "cpu": BUSY_CPU, "allowed_share": BUSY_SHARE},
+            f"{percent(busy)} of the measured time{_in(alone)}: it was measured, "
+            f"not the pool. {_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} "
+            f"{STILL_USABLE}",
+            evidence={
+                "share": busy,
+                "cpu": BUSY_CPU,
+                "allowed_share": BUSY_SHARE,
+                "rounds": alone,
+            },
         )
 
 
@@ -88,22 +104,38 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
     with selects by key: 0.2 to 0.4 ms at 13 to 79 % CPU, where users only take turns, 1.7 ms and
     more from 93 % on, and with 50 ms of blocking now and then tens of milliseconds.
     """
-    lag, share, threads = _lag(pool), _lag_share(pool), pool.model == THREADS
-    if lag.mean is None or lag.mean <= NOTABLE_LAG or share <= LAG_SHARE:
+    lag, share, threads = lateness(pool), _lag_share(pool), pool.model == THREADS
+    allowed = allowed_lag(pool)
+    if lag.mean is None or allowed is None or lag.mean <= allowed:
         return
+    alone = _rounds(pool, generator_lag)
     yield Finding(
         code="generator_lag",
         severity="error",
         message=f"The load generator's {'main thread' if threads else 'event loop'} was late by "
         f"{duration(lag.mean)} on average (p99 {duration(lag.p99)}), which is {percent(share)} of "
-        f"the mean request: {_OF_THREADS if threads else _OF_GREENLETS} {STILL_USABLE}",
-        evidence={"lag_mean": lag.mean, "lag_p99": lag.p99, "share": share},
+        f"the mean request{_in(alone)}: {_OF_THREADS if threads else _OF_GREENLETS} "
+        f"{STILL_USABLE}",
+        evidence={"lag_mean": lag.mean, "lag_p99": lag.p99, "share": share, "rounds": alone},
     )
+
+
+def _rounds(pool: PoolRuns, rule: Callable[[PoolRuns], Iterator[Finding]]) -> list[str]:
+    """Which of several rounds break a rule by themselves; empty if all of them do."""
+    each = {one.run.path.name: replace(pool, attempts=[one]) for one in pool.rounds}
+    if len(each) < 2:
+        return []
+    alone = [name for name, round_ in each.items() if any(rule(round_))]
+    return alone if len(alone) < len(each) else []
+
+
+def _in(rounds: Sequence[str]) -> str:
+    return f", by what happened in {listed(rounds)}" if rounds else ""
 
 
 def short_requests(pool: PoolRuns) -> Iterator[Finding]:
     """Requests so short that taking turns in the generator is a good part of their time."""
-    lag, share = _lag(pool), _lag_share(pool)
+    lag, share = lateness(pool), _lag_share(pool)
     if lag.mean is None or lag.mean > NOTABLE_LAG or share <= LAG_SHARE:
         return
     yield Finding(
@@ -116,13 +148,20 @@ def short_requests(pool: PoolRuns) -> Iterator[Finding]:
     )
 
 
-def _lag(pool: PoolRuns) -> Durations:
+def lateness(pool: PoolRuns) -> Durations:
+    """How late the event loop gave the turn; with threads, the interpreter its main one."""
     return describe(pool.times("generator_lag"))
+
+
+def allowed_lag(pool: PoolRuns) -> float | None:
+    """The most that the event loop may be late on average (s); None where no request succeeded."""
+    request = describe(pool.times("request")).mean
+    return max(NOTABLE_LAG, LAG_SHARE * request) if request else None
 
 
 def _lag_share(pool: PoolRuns) -> float:
     """The mean lag as a share of the mean request."""
-    lag, request = _lag(pool).mean, describe(pool.times("request")).mean
+    lag, request = lateness(pool).mean, describe(pool.times("request")).mean
     return lag / request if lag is not None and request else 0.0
 
 

@@ -80,8 +80,8 @@ def rate(parts: Sequence[Interval]) -> Rate | None:
     if len(seconds) < 2:
         return None
     length = sum(one.length for one in seconds) / SECOND
-    mean = sum(map(_successes, seconds)) / length
-    excess = [_successes(one) - mean * one.length / SECOND for one in seconds]
+    mean = sum(map(successes, seconds)) / length
+    excess = [successes(one) - mean * one.length / SECOND for one in seconds]
     return Rate(mean, math.sqrt(len(seconds)) * float(np.std(excess, ddof=1)) / length)
 
 
@@ -179,9 +179,10 @@ def _too_many(counted: Sequence[tuple[int, int]], allowed: float) -> Excess:
 def _lost(seconds: Sequence[Interval], least: float, error: float) -> Excess:
     """Requests that are missing for a throughput, which itself is known with some error."""
     length = sum(one.length for one in seconds) / SECOND
-    parts = [least * one.length / SECOND - _successes(one) for one in seconds]
+    parts = [least * one.length / SECOND - successes(one) for one in seconds]
     return Excess(parts, max(error * length, math.sqrt(len(seconds)) / 2))
 
 
-def _successes(one: Interval) -> int:
+def successes(one: Interval) -> int:
+    """Requests that ended well in it."""
     return one.counters["requests"] - one.counters["failures"]

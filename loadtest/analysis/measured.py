@@ -134,16 +134,24 @@ def _of_stage(run: Run, name: str) -> Run:
 
 @dataclass(frozen=True)
 class PoolRuns:
-    """One pool configuration: its settings, its runs, and the rounds that measured anything."""
+    """One pool configuration: its settings, its runs, and the rounds that measured anything.
+
+    attempts: a round for each run; what one has added up is there for whoever shares it.
+    """
 
     name: str
     settings: Mapping[str, Any]
-    runs: Sequence[Run]
+    attempts: Sequence[Round]
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        """Its runs, those that measured nothing included."""
+        return [round_.run for round_ in self.attempts]
 
     @cached_property
     def rounds(self) -> Sequence[Round]:
         """The rounds with measured time, in order."""
-        measured = [round_ for round_ in map(Round, self.runs) if round_.seconds]
+        measured = [round_ for round_ in self.attempts if round_.seconds]
         return tuple(sorted(measured, key=lambda round_: round_.key))
 
     @cached_property
@@ -210,7 +218,7 @@ class PoolRuns:
 
     def stage(self, name: str) -> PoolRuns:
         """The same pool in one of its stages alone."""
-        return replace(self, runs=[_of_stage(run, name) for run in self.runs])
+        return replace(self, attempts=[Round(_of_stage(run, name)) for run in self.runs])
 
     @property
     def seconds(self) -> float:
@@ -271,7 +279,10 @@ def gather(
             settings[run.pool_name] = found  # planned as it is; the run tells how that is
         if settings.setdefault(run.pool_name, found) != found:
             raise UsageError(f"{run.path}: the pool {run.pool_name!r} has other settings elsewhere")
-    pools = [PoolRuns(name, values, by_pool[name]) for name, values in settings.items()]
+    pools = [
+        PoolRuns(name, values, [Round(run) for run in by_pool[name]])
+        for name, values in settings.items()
+    ]
     return Measurements(_described(experiment or {}, pools), pools, problems)
 
 

@@ -55,7 +55,7 @@ def numbers(pool: PoolRuns) -> PoolSummary:
 
 def by_round(pool: PoolRuns) -> Mapping[RoundKey, PoolSummary]:
     """The same for each round alone, by what rounds of different pools are paired by."""
-    return {round_.key: numbers(replace(pool, runs=[round_.run])) for round_ in pool.rounds}
+    return {round_.key: numbers(replace(pool, attempts=[round_])) for round_ in pool.rounds}
 
 
 def _durations(pool: PoolRuns, name: str) -> Durations:

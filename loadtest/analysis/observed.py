@@ -10,6 +10,7 @@ from typing import Any
 from loadtest.analysis.censoring import describe
 from loadtest.analysis.findings import doubts
 from loadtest.analysis.measured import SECOND, Measurements, PoolRuns
+from loadtest.analysis.overtaking import Served, at_once, overtaken, with_overtaking
 from loadtest.analysis.samples import samples, scaled
 from loadtest.analysis.stalls import Stalls, stalls
 from loadtest.analysis.units import count, duration, level, listed, percent
@@ -22,8 +23,9 @@ from loadtest.loads import DROP_AFTER
 
 # Levels of connections in use that are so close (a share, a number) are one.
 SAME_LEVEL, LEAST_DIFFERENCE = 0.05, 0.5
-# Users who are away for less than so many turns of the event loop do not pause.
-PAUSE = 2.0
+# Users who are away for less than so many turns of the event loop do not pause, nor who are for
+# less than this (s): the work around a task, and a timer that epoll rounds up, take that long.
+PAUSE, LEAST_PAUSE = 2.0, 0.005
 _SETTINGS = ("pool_size", "max_overflow", "pool_timeout", "pool_use_lifo", "pool_recycle")
 
 
@@ -68,13 +70,15 @@ def observe(measurements: Measurements) -> Observed:
     pools = _usable(measurements)
     load = pools[0].header.get("load", {})
     processes = max(pool.processes for pool in pools)
-    workload = _workload(pools, load, processes)
+    warmup = float(load.get("warmup") or 0.0)
+    seconds = _mean([round_.seconds for pool in pools for round_ in pool.rounds])
+    workload = with_overtaking(_workload(pools, load, processes), list(_served(pools)), warmup)
     return Observed(
         workload=workload,
         settings=_settings(pools, measurements.baseline),
         processes=processes,
-        warmup=float(load.get("warmup") or 0.0),
-        seconds=_mean([round_.seconds for pool in pools for round_ in pool.rounds]),
+        warmup=warmup,
+        seconds=seconds,
         ran=[ran(pool) for pool in pools],
         notes=list(_notes(measurements, pools, workload)),
         cpu=[_cpu_per_checkout(group) for _, group in _levels(pools)],
@@ -98,7 +102,7 @@ def _workload(pools: Sequence[PoolRuns], load: dict[str, Any], processes: int) -
     rate = load.get("arrival_rate")
     groups = _levels(pools)
     still = [stalls(_times(group, "generator_lag")) for _, group in groups]
-    handover, outside = (0.0, (0.0,)) if rate else _outside(pools)
+    handover, outside = (AT_ONCE, (0.0,)) if rate else _outside(pools, groups)
     levels = tuple(used for used, _ in groups)
     return Workload(
         users=max(1, round(float(load.get("users") or 1) / processes)),
@@ -117,19 +121,38 @@ def _workload(pools: Sequence[PoolRuns], load: dict[str, Any], processes: int) -
     )
 
 
-def _outside(pools: Sequence[PoolRuns]) -> tuple[float, Samples]:
+def _outside(
+    pools: Sequence[PoolRuns], groups: Sequence[tuple[float, list[PoolRuns]]]
+) -> tuple[ByLevel, Samples]:
     """Between a return and the next question: until users get a turn, and their pause beyond that.
 
-    Both together by Little's law: users who neither wait nor connect nor hold, over the rate at
-    which they ask. Of users who do not pause it is all the turn's, which those whom they notified
-    get at the same time. A pause has the shape of the pauses between tasks.
+    Of users who do not pause it is all the turn's, which those whom they notified get at the same
+    time. A pause has the shape of the pauses between tasks.
+    """
+    mean, turn = _away(pools), _times(pools, "generator_lag").mean_seconds or 0.0
+    if mean < max(PAUSE * turn, LEAST_PAUSE):
+        turns = {used: (_away(group),) for used, group in groups}
+        return ByLevel(tuple(turns), tuple(turns.values())), (0.0,)
+    return AT_ONCE, scaled(samples(_times(pools, "think")), mean)
+
+
+def _away(pools: Sequence[PoolRuns]) -> float:
+    """How long (s) users are outside of the pool each time, by Little's law.
+
+    Users who neither wait nor connect nor hold, over the rate at which they ask.
     """
     users = sum(pool.mean_level("users") * pool.seconds for pool in pools)
-    mean = max(0.0, users - sum(map(_inside, pools))) / sum(map(_attempts, pools))
-    turn = _times(pools, "generator_lag").mean_seconds or 0.0
-    if mean < PAUSE * turn:
-        return mean, (0.0,)
-    return 0.0, scaled(samples(_times(pools, "think")), mean)
+    return max(0.0, users - sum(map(_inside, pools))) / sum(map(_attempts, pools))
+
+
+def _served(pools: Sequence[PoolRuns]) -> Iterator[Served]:
+    """How many of the checkouts at each level did not wait; of the queues among the pools only."""
+    for level_, group in _levels(pools):
+        queues = [pool for pool in group if _queue(pool)]
+        settings = next((found for pool in queues if (found := _queue(pool))), None)
+        if settings:
+            rate = _total(queues, "checkouts") / sum(p.seconds * p.processes for p in queues)
+            yield Served(level_, settings, rate, at_once(_times(queues, "wait")))
 
 
 def _inside(pool: PoolRuns) -> float:
@@ -222,8 +245,9 @@ def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload
             "only. Where transactions hinder each other it grows with them; measure two sizes."
         )
     if work.rate is None:
-        outside = _mean(work.outside) + work.handover
-        yield f"By Little's law a user is outside of the pool for {duration(outside)} each time."
+        away = duration(_away(pools))
+        yield f"By Little's law a user is outside of the pool for {away} each time."
+    yield from overtaken(work, list(_served(pools)))
     if not _times(pools, "connect").count:
         yield "Connects are those of the warm-up: none was opened while measured."
     nested = sum(use.nested for pool in pools for use in pool.tasks.values())

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from loadtest.config import MARGIN
 
 ROUNDS, MOST_ROUNDS = 3, 5
+# Stands for the pool that there was before: no size, but it can do a round, too.
+PRESENT = 0
 # The first step down from a size that is good: a first guess is hardly wrong by more.
 _FIRST_STEP = 4 / 3
 # Sizes further apart than this may have a hill between them.
@@ -29,8 +31,9 @@ class Trial:
     """What is known of a pool size.
 
     throughput: requests per second that succeeded. met: whether it keeps to the objective, None if
-    that cannot be told. sure: the same, with an interval of several rounds. valid: whether its
-    measurement may be believed.
+    that cannot be told. sure: the same, with an interval of several rounds. steady: whether its
+    rounds, if there are several, agree in the throughput. valid: whether its measurement may be
+    believed.
     """
 
     throughput: float
@@ -38,11 +41,17 @@ class Trial:
     sure: bool | None = True
     rounds: int = 1
     valid: bool = True
+    steady: bool = True
 
     @property
     def able(self) -> bool:
         """Whether this size may be used at all."""
         return self.valid and self.met is True
+
+    @property
+    def certain(self) -> bool:
+        """Whether more rounds would say the same."""
+        return self.sure is True and self.steady
 
 
 Trials = Mapping[int, Trial]
@@ -85,19 +94,45 @@ def worse_when_bigger(trials: Trials, margin: float = MARGIN) -> int | None:
     )
 
 
-def next_step(trials: Trials, most: int, margin: float = MARGIN) -> Step | None:
+def contradicted(trials: Trials, present: Trial | None, margin: float = MARGIN) -> bool:
+    """Whether the pool that there is now did more than the answer, by more than the margin.
+
+    It has a size, too, so either it or sizes like its own were disturbed, or size is not all that
+    tells them apart.
+    """
+    chosen = answer(trials, margin)
+    if chosen is None or present is None or not present.able:
+        return False
+    return trials[chosen].throughput < (1 - margin) * present.throughput
+
+
+def next_step(
+    trials: Trials, most: int, margin: float = MARGIN, present: Trial | None = None
+) -> Step | None:
     """What to run next; None if there is nothing left to find out.
 
     First the sizes that close in on the answer, then more rounds of those that it hangs on. An
-    answer that fails in them is none any more, and the search goes on.
+    answer that fails in them is none any more, and the search goes on. present: the pool that there
+    is now; if it contradicts the answer, more rounds of both, and of the next larger size.
     """
     size = next_size(trials, most, margin)
     if size is not None:
         return Step(size, 1)
     wanted = _rounds_wanted(trials, margin)
     short = {s: trials[s].rounds for s, n in wanted.items() if trials[s].rounds < n}
+    if not short and present and contradicted(trials, present, margin):
+        short = _in_doubt(trials, present, margin)
     size = min(short, key=lambda s: (short[s], -s), default=None)
     return None if size is None else Step(size, short[size] + 1)
+
+
+def _in_doubt(trials: Trials, present: Trial, margin: float) -> dict[int, int]:
+    """The rounds so far of those that may have been disturbed, and could have more of them."""
+    if present.rounds < 2:
+        return {PRESENT: present.rounds}
+    sizes = sorted(size for size in trials if size >= (answer(trials, margin) or 0))
+    rounds = {size: trials[size].rounds for size in sizes[:2]}
+    return {size: number for size, number in rounds.items() if number < MOST_ROUNDS}
 
 
 def _rounds_wanted(trials: Trials, margin: float) -> dict[int, int]:
@@ -117,7 +152,7 @@ def _rounds_wanted(trials: Trials, margin: float) -> dict[int, int]:
         wanted[worse] = 2
     if chosen - 1 in trials and trials[chosen - 1].valid:
         wanted[chosen - 1] = ROUNDS
-    return {**wanted, chosen: ROUNDS if trials[chosen].sure else MOST_ROUNDS}
+    return {**wanted, chosen: ROUNDS if trials[chosen].certain else MOST_ROUNDS}
 
 
 def next_size(trials: Trials, most: int, margin: float = MARGIN) -> int | None:
@@ -135,7 +170,7 @@ def next_size(trials: Trials, most: int, margin: float = MARGIN) -> int | None:
 
 def most_runs(most: int) -> int:
     """The most runs that a search among so many sizes may take, its pilot and rounds included."""
-    return 1 + 2 * math.ceil(math.log2(most + 1)) + 4 + 3 * MOST_ROUNDS
+    return 2 + 2 * math.ceil(math.log2(most + 1)) + 4 + 3 * MOST_ROUNDS
 
 
 def _upwards(trials: Trials, most: int, margin: float) -> int | None:

@@ -65,7 +65,8 @@ def kept_connections(settings: Mapping[str, Any]) -> int | None:
         return 1
     if settings.get("poolclass") == "NullPool":
         return 0
-    return int(settings.get("pool_size", 5)) or None
+    # An application's own pool may be of a class that has no size.
+    return int(settings.get("pool_size", 5) or 0) or None
 
 
 def multiplied(settings: Mapping[str, Any], processes: int) -> str:

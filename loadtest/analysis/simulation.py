@@ -20,11 +20,11 @@ import math
 import random
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from loadtest.analysis.stalls import Stalls, Turns
-from loadtest.analysis.workload import Samples, Workload
+from loadtest.analysis.workload import Outcome, Samples, Workload
 from loadtest.config import PoolConfig
 
 # How long those are followed who asked in the measured time, in such times or seconds.
@@ -32,28 +32,6 @@ PATIENCE, LEAST_PATIENCE = 10, 60.0
 # Seconds that an error takes at least.
 A_MOMENT = 1e-4
 NO_STALLS = Stalls()
-
-
-@dataclass
-class Outcome:
-    """What happened in the measured time (`seconds`) of one simulation.
-
-    waits: of all who asked in it, however they ended. served: connections handed out in it. used:
-    how many different ones. in_use: the mean number. peak: the most open at once. left: how many
-    of those who asked in it still waited after ten such times; their waits are lower bounds.
-    """
-
-    seconds: float
-    waits: list[float] = field(default_factory=list)
-    asked: int = 0
-    timeouts: int = 0
-    served: int = 0
-    opened: int = 0
-    peak: int = 0
-    in_use: float = 0.0
-    used: int = 0
-    dropped: int = 0
-    left: int = 0
 
 
 def simulate(pool: PoolConfig, work: Workload, warmup: float, seconds: float, seed: int) -> Outcome:
@@ -76,13 +54,12 @@ class _Checkout:
         self.connection = _Connection(0, 0.0)
 
 
+@dataclass(slots=True)
 class _Connection:
     """An open connection: its number and when it was opened."""
 
-    __slots__ = ("number", "opened")
-
-    def __init__(self, number: int, opened: float) -> None:
-        self.number, self.opened = number, opened
+    number: int
+    opened: float
 
 
 class _Simulation:
@@ -163,11 +140,14 @@ class _Simulation:
         """A user is done with a checkout, and asks for the next one after a while."""
         # Who is told in vain again and again needs some time for that.
         least = A_MOMENT if checkout.failed else 0.0
-        yields = self.work.yielding >= 1 or self.random() < self.work.yielding
-        turn = self.now + self.work.handover if yields else self.now
+        yields = self._yields()
+        turn = self.now + self.work.handover.mean(self.used) if yields else self.now
         if self.work.rate is None:
-            pause = max(self._draw(self.work.outside), least)
-            self._at(turn + pause, self._ask, checkout.user)
+            again = turn + max(self._draw(self.work.outside), least)
+            if yields or again > self.now:
+                self._at(again, self._ask, checkout.user)
+            else:
+                self._ask(checkout.user)  # before the one who was notified in the same moment
             return
         while self.backlog:
             due = self.backlog.popleft()
@@ -176,6 +156,11 @@ class _Simulation:
                 return
             self.result.dropped += self.begin <= due < self.end
         self.free += 1
+
+    def _yields(self) -> bool:
+        """Whether the one who was notified runs before a user who returned a connection."""
+        share = self.work.yielding * (1 - self.work.overtaking.mean(self.used))
+        return share >= 1 or self.random() < share
 
     # The pool
 
@@ -296,7 +281,8 @@ class _Simulation:
             if self.waiting:
                 first, _ = self.waiting.popitem(last=False)
                 first.waiting = False
-                self._at(self.now + self.work.handover, self._look_again, first)
+                turn = self.now + self.work.handover.mean(self.used)
+                self._at(turn, self._look_again, first)
         else:
             self.open -= 1
         self._over(checkout)

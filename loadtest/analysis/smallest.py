@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.meeting import found, meets
 from loadtest.analysis.settings import arguments
-from loadtest.analysis.tuning import BEYOND, LONGEST_TIMEOUT, Tuning
+from loadtest.analysis.tuning import LONGEST_TIMEOUT, Tuning
 from loadtest.analysis.units import count, duration, listed, percent, plural, rate
 from loadtest.analysis.values import PoolSummary, Search, Verdict
+
+_DISTURBED = "repeat it on a machine that has nothing else to do"
 
 
 def verdict(tuning: Tuning) -> Verdict:
@@ -81,8 +83,8 @@ def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
 
 def _surely(tuning: Tuning, pool: PoolSummary) -> bool:
     """Whether a size that is no answer is surely none; of a lower throughput the margin says it."""
-    keeps = tuning.trials[pool.pool["pool_size"]].met is True
-    return pool.rounds > 1 and (keeps or meets(pool) is False)
+    trial = tuning.trials[pool.pool["pool_size"]]
+    return pool.rounds > 1 and ((trial.met is True and trial.steady) or meets(pool) is False)
 
 
 def _wrong(tuning: Tuning, pool: PoolSummary) -> str:
@@ -133,12 +135,10 @@ def _timeout(tuning: Tuning, value: Search) -> str:
     wait = f"no wait with this pool was longer than {duration(tuning.longest)}"
     if value.pool_timeout >= LONGEST_TIMEOUT:
         return f"pool_timeout stays at SQLAlchemy's {LONGEST_TIMEOUT} seconds: {wait}."
-    seconds = f"{value.pool_timeout:.0f}"
-    times = f"{BEYOND} times that"
-    times += ", or what the objective allows," if tuning.bounds else ""
+    seconds = round(value.pool_timeout)
     return (
-        f"pool_timeout={seconds}, not {LONGEST_TIMEOUT}: {wait}; who waits for more than {times} "
-        "has met an overload, and is told of it soon."
+        f"pool_timeout={seconds}, not {LONGEST_TIMEOUT}: {wait}; who waits for "
+        f"{plural(seconds, 'second')} has met an overload, and is told of it soon."
     )
 
 
@@ -161,6 +161,11 @@ def _why(tuning: Tuning, chosen: PoolSummary) -> str:
     size = chosen.pool["pool_size"]
     if tuning.next_step() is not None:
         return "the search was not finished"
+    if tuning.contradicted:
+        more = f"{_throughput(tuning.pilot)} per second, {_share(tuning.pilot, chosen)} of that"
+        return f"{tuning.pilot.name}, measured first, did {more}; {_DISTURBED}"
+    if not tuning.trials[size].steady:
+        return f"its rounds differ too much{_sure(chosen)}; {_DISTURBED}"
     if tuning.trials[size].sure is not True:
         return f"whether it keeps to {', '.join(bound.text for bound in tuning.bounds)} is not sure"
     return "a smaller one could not be measured"

@@ -1,11 +1,11 @@
-"""Levels over time, for pictures: the typical round of a pool."""
+"""Levels over time, for pictures: the typical round of a pool, and how far the rounds spread."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 import numpy as np
@@ -17,6 +17,8 @@ from loadtest.interval import SERVER, Interval
 
 # A second of which less was seen than this, at either end, has no level worth drawing.
 LEAST_SEEN = 0.1
+# Of the load generator's busiest process alone: each has a core and an event loop of its own.
+GENERATOR = ("generator_cpu", "generator_lag")
 
 # Counters of nanoseconds are levels, too: sessions waiting for a row lock, processors in use.
 _SERVER_LEVELS = {"row_lock_waiters": "row_lock_time", "server_cpu": "cpu"}
@@ -30,7 +32,8 @@ class Timeline:
 
     seconds: whole numbers, counted from where measuring began; the warm-up's are negative.
     measured: how many seconds from 0 on were measured; what is later is the drain. stages, faults:
-    begin, end and name of each.
+    begin, end and name of each. lowest, highest: the levels of the round that had the least and the
+    most in that second. step: how many seconds each level is of. rounds: how many there were.
     """
 
     seconds: Sequence[int]
@@ -38,6 +41,37 @@ class Timeline:
     measured: float
     stages: Sequence[tuple[float, float, str]] = ()
     faults: Sequence[tuple[float, float, str]] = ()
+    lowest: Mapping[str, Levels] = field(default_factory=dict)
+    highest: Mapping[str, Levels] = field(default_factory=dict)
+    step: int = 1
+    rounds: int = 1
+
+    @property
+    def edges(self) -> list[int]:
+        """Where each level begins and the last one ends (s)."""
+        return [*self.seconds, self.seconds[-1] + self.step]
+
+    def typical(self, name: str) -> float:
+        """The median of a level over the measured time."""
+        end = max(round(self.measured), 1)
+        inside = [0 <= second < end for second in self.seconds]
+        return float(np.median(self.levels[name][inside])) if any(inside) else 0.0
+
+    def thinned(self, most: int) -> Timeline:
+        """The same in at most so many stretches, or one more; its levels are means."""
+        step = -(-len(self.seconds) // most)
+        if step <= 1:
+            return self
+        _, first = np.unique(np.floor_divide(self.seconds, step), return_index=True)
+        sizes = np.diff([*first, len(self.seconds)])
+        return replace(
+            self,
+            seconds=[self.seconds[index] for index in first],
+            levels={n: np.add.reduceat(level, first) / sizes for n, level in self.levels.items()},
+            lowest={n: np.minimum.reduceat(level, first) for n, level in self.lowest.items()},
+            highest={n: np.maximum.reduceat(level, first) for n, level in self.highest.items()},
+            step=step,
+        )
 
 
 def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
@@ -45,12 +79,16 @@ def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
     rounds = [_levels(round_, gauges) for round_ in pool.rounds]
     seconds = sorted({second for levels in rounds for at in levels.values() for second in at})
     found = [name for name in gauges if any(name in levels for levels in rounds)]
-    levels = {
-        name: np.array([_median(rounds, name, second) for second in seconds]) for name in found
+    spread = {
+        name: np.array([_over_rounds(rounds, name, second) for second in seconds]) for name in found
     }
+    lowest, levels, highest = ({n: s[:, column] for n, s in spread.items()} for column in range(3))
     lengths = [round_.seconds for round_ in pool.rounds]
     measured = float(np.median(lengths)) if lengths else 0.0
-    return Timeline(seconds, levels, measured, _stages(pool), _faults(pool))
+    return Timeline(
+        *(seconds, levels, measured, _stages(pool), _faults(pool), lowest, highest),
+        rounds=len(rounds),
+    )
 
 
 def _stages(pool: PoolRuns) -> list[tuple[float, float, str]]:
@@ -64,9 +102,12 @@ def _faults(pool: PoolRuns) -> list[tuple[float, float, str]]:
     return [(f.at, f.end, f.kind) for f in faults if not f.lasting]
 
 
-def _median(rounds: Sequence[Mapping[str, Mapping[int, float]]], name: str, second: int) -> float:
+def _over_rounds(
+    rounds: Sequence[Mapping[str, Mapping[int, float]]], name: str, second: int
+) -> tuple[float, float, float]:
+    """The lowest, the middle and the highest level that rounds had in a second."""
     found = [levels[name][second] for levels in rounds if second in levels.get(name, {})]
-    return float(np.median(found)) if found else 0.0
+    return (min(found), float(np.median(found)), max(found)) if found else (0.0, 0.0, 0.0)
 
 
 def _levels(round_: Round, gauges: Sequence[str]) -> dict[str, dict[int, float]]:
@@ -75,8 +116,10 @@ def _levels(round_: Round, gauges: Sequence[str]) -> dict[str, dict[int, float]]
     for interval in [*round_.run.intervals, *round_.run.server]:
         processes[interval.process].append(interval)
     levels: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for intervals in processes.values():
+    for process, intervals in processes.items():
         for name in gauges:
+            if name in GENERATOR and process != round_.busiest.process:
+                continue
             if any(_integral(interval, name) is not None for interval in intervals):
                 for second, level in _resampled(intervals, name):
                     levels[name][second] += level
@@ -102,10 +145,14 @@ def _resampled(intervals: Sequence[Interval], gauge: str) -> list[tuple[int, flo
     return [(s, float(x)) for s, x, long in zip(seconds, levels, seen, strict=True) if long]
 
 
-def _integral(interval: Interval, name: str) -> int | None:
-    """A level of an interval times its length; None if it does not know it."""
+def _integral(interval: Interval, name: str) -> float | None:
+    """A level of an interval times its length (ns); None if it does not know it."""
     if name in interval.gauges:
         return interval.gauges[name].integral
+    if name == "generator_cpu":
+        return interval.counters.get("cpu")
+    if name == "generator_lag" and name in interval.histograms:
+        return (interval.histograms[name].mean_seconds or 0.0) * interval.length
     if interval.process == SERVER and name in _SERVER_LEVELS:
         known = _SERVER_LEVELS[name]
         # What does not rise is not in the file; but there is no server that never uses a processor.

@@ -67,7 +67,20 @@ class Tuning:
     @cached_property
     def trials(self) -> dict[int, Trial]:
         """The same sizes, as the search sees them."""
-        return {size: _trial(pool, self.bounds) for size, pool in self.sizes.items()}
+        return {size: self._trial(pool) for size, pool in self.sizes.items()}
+
+    @cached_property
+    def present(self) -> Trial | None:
+        """The pilot, as the search sees it; None in an open loop.
+
+        There the throughput is that of the arrivals, which differ from round to round by chance.
+        """
+        return None if self.pilot.arrivals else self._trial(self.pilot)
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the pilot did more than the answer."""
+        return search.contradicted(self.trials, self.present, self.margin)
 
     @property
     def size(self) -> int | None:
@@ -80,7 +93,7 @@ class Tuning:
             return None
         if not self.trials:
             return Step(first_guess(self._runs(self.pilot), self.most, self.bounds), 1)
-        return search.next_step(self.trials, self.most, self.margin)
+        return search.next_step(self.trials, self.most, self.margin, self.present)
 
     @property
     def hopeless(self) -> bool:
@@ -146,8 +159,31 @@ class Tuning:
             return "missed" if finished and all(t.met is False for t in trials) else "undecided"
         below = self.trials.get(self.size - 1)
         known = below is None or below.valid
-        sure = known and self.trials[self.size].sure and self.next_step() is None
-        return "found" if sure else "undecided"
+        sure = known and self.trials[self.size].certain and not self.contradicted
+        return "found" if sure and self.next_step() is None else "undecided"
+
+    def _trial(self, pool: PoolSummary) -> Trial:
+        """A pool as its runs tell: by its values at first, by their intervals in the end."""
+        last = pool.rounds >= MOST_ROUNDS
+        by_value = tuple(judged(bound, pool, ()) for bound in self.bounds)
+        throughput = pool.throughput.per_second or 0.0
+        met = meets(pool if last else pool.model_copy(update={"objectives": by_value}))
+        return Trial(
+            throughput=throughput,
+            met=met if throughput else False,
+            sure=meets(pool) if pool.rounds > 1 else None,
+            rounds=pool.rounds,
+            valid=pool.valid,
+            steady=self._steady(pool),
+        )
+
+    def _steady(self, pool: PoolSummary) -> bool:
+        """Whether the rounds agree in the throughput, to within the margin; of users only."""
+        interval = pool.throughput.ci95
+        if pool.rounds < ROUNDS or not interval or self.pilot.arrivals:
+            return True
+        low, high = interval
+        return high - low <= self.margin * (high + low)
 
     def _runs(self, pool: PoolSummary) -> PoolRuns:
         return next(runs for runs in self.measurements.pools if runs.name == pool.name)
@@ -167,21 +203,6 @@ class Tuning:
             met=meets(pool),
             valid=pool.valid,
         )
-
-
-def _trial(pool: PoolSummary, bounds: Sequence[Bound]) -> Trial:
-    """A size as its pool's runs tell: by its values at first, by their intervals in the end."""
-    last = pool.rounds >= MOST_ROUNDS
-    by_value = tuple(judged(bound, pool, ()) for bound in bounds)
-    throughput = pool.throughput.per_second or 0.0
-    met = meets(pool if last else pool.model_copy(update={"objectives": by_value}))
-    return Trial(
-        throughput=throughput,
-        met=met if throughput else False,
-        sure=meets(pool) if pool.rounds > 1 else None,
-        rounds=pool.rounds,
-        valid=pool.valid,
-    )
 
 
 def _rate(pool: PoolRuns) -> Rate | None:

@@ -68,3 +68,13 @@ def left_out(pools: Sequence[PoolSummary]) -> list[str]:
         return [f"The measurement of {invalid[0]} is not valid (see the findings)."]
     are = "is" if len(invalid) == 1 else "are"
     return [f"{listed(invalid)} {are} left out: the measurement is not valid (see the findings)."]
+
+
+def done_again(measurements: Measurements) -> list[str]:
+    """Which rounds were disturbed and done once more, and why."""
+    names = {pool.name for pool in measurements.pools}
+    again = [one for one in measurements.experiment.get("disturbed", ()) if one["pool"] in names]
+    if not again:
+        return []
+    said = [f"{one['pool']}-{one['round']} ({one['why']})" for one in again]
+    return [f"Disturbed and done once more: {listed(said)}; what was first is in disturbed/."]

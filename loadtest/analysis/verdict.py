@@ -20,7 +20,7 @@ from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.meeting import meets, missed
 from loadtest.analysis.tuning import EXIT_CODES
-from loadtest.analysis.undecided import all_failed, cannot_tell, nothing_to_compare
+from loadtest.analysis.undecided import all_failed, cannot_tell, done_again, nothing_to_compare
 from loadtest.analysis.values import Comparison, PoolSummary, Summary, Verdict
 
 
@@ -30,14 +30,14 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     Candidates are the valid pools that meet the objective, if there is one. The one with the
     highest mean throughput is compared with each other directly; those that cannot be told from it
     are as good, unless more requests fail or, in an open loop, they are slower. Of these the one
-    with the fewest connections is recommended, the baseline if it needs no more than any. There is
-    no answer without five rounds of each, where no request succeeded, or where the best pool lost
-    most of its connections.
+    with the fewest connections is recommended; of several, one without failures, and then the
+    baseline. There is no answer without five rounds of each, where no request succeeded, or where
+    the best pool lost most of its connections.
     """
     candidates = [pool for pool in pools if pool.valid]
     lines = _why_none(measurements, pools, candidates, compare)
     if lines:
-        return Verdict(recommended=None, text="\n".join(lines))
+        return Verdict(recommended=None, text="\n".join([*lines, *done_again(measurements)]))
     able = [pool for pool in candidates if meets(pool)]
     return _chosen(measurements, pools, able, compare)
 
@@ -57,7 +57,7 @@ def _chosen(
     tied = [pool for pool in tied if pool not in failing]
     slow = equals.slow(tied, compare)
     tied = [pool for pool in tied if pool not in slow]
-    chosen = min(tied, key=lambda p: (peak(p), p.name != baseline, -throughput(p)))
+    chosen = min(tied, key=lambda p: (peak(p), equals.fails(p), p.name != baseline, -throughput(p)))
     if drained(chosen):
         return Verdict(recommended=None, text="\n".join(leaking(able)))
     lines = [
@@ -67,6 +67,7 @@ def _chosen(
         *equals.but(chosen, failing, slow),
         *worst(chosen, [*tied, *failing, *slow], candidates, baseline),
         *caveats(chosen, pools),
+        *done_again(measurements),
         *prices(chosen, measurements),
     ]
     return Verdict(recommended=chosen.name, text="\n".join(lines))

@@ -13,8 +13,9 @@ import numpy as np
 
 from loadtest.analysis.observed import Observed, Ran
 from loadtest.analysis.queueing import most_throughput
-from loadtest.analysis.simulation import Outcome, simulate
+from loadtest.analysis.simulation import simulate
 from loadtest.analysis.values import Durations
+from loadtest.analysis.workload import Outcome
 from loadtest.config import PoolConfig
 
 # Checkouts that are simulated for a cell, in so many replications.
@@ -133,8 +134,7 @@ def _expected(observed: Observed, pool: PoolConfig) -> float:
     if work.rate is not None:
         return work.rate
     most, hold = _at_most(observed, pool)
-    outside = sum(work.outside) / len(work.outside) + work.handover
-    return max(0.1, min(most_throughput(work.users, most, outside, hold), 1e6))
+    return max(0.1, min(most_throughput(work.users, most, work.away(most), hold), 1e6))
 
 
 def _overloaded(observed: Observed, pool: PoolConfig) -> bool:
@@ -145,8 +145,7 @@ def _overloaded(observed: Observed, pool: PoolConfig) -> bool:
 def _at_most(observed: Observed, pool: PoolConfig) -> tuple[int, float]:
     """The most connections that can be in use at once, and for how long each is held then."""
     most = pool.connections_for(observed.workload.users)
-    low, high, share = observed.workload.hold.between(most)
-    return most, sum(low) / len(low) * (1 - share) + sum(high) / len(high) * share
+    return most, observed.workload.hold.mean(most)
 
 
 def _durations(waits: Sequence[float]) -> Durations:

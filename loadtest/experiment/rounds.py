@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from loadtest.database import preflight
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
 from loadtest.errors import LoadtestError, UsageError
+from loadtest.experiment.disturbed import Repeats
 from loadtest.experiment.faults import Faults
 from loadtest.experiment.run import Database, Plan, Watch, run
 from loadtest.interval import Interval
@@ -38,6 +40,9 @@ class Progress(Protocol):
 
     def failed(self, plan: Plan, error: LoadtestError) -> None:
         """The run measured nothing."""
+
+    def tell(self, text: str) -> None:
+        """What is to know of a run besides."""
 
 
 def plans(experiment: Experiment, after: int = 0, until: int | None = None) -> list[Plan]:
@@ -128,17 +133,20 @@ def run_all(
 ) -> bool:
     """Do all runs of an experiment; False if somebody interrupted it.
 
-    A run that measures nothing is reported to `progress`, and the others go on. Raises
-    LoadtestError if the first one fails: then the others would too.
+    A run that measures nothing is reported to `progress`, and the others go on; one that was
+    disturbed is done again. Raises LoadtestError if the first one fails: then the others would too.
     enough: asked of the folder after each look of the experiment, whether that is all.
     """
-    write_down(experiment, [pool for pool, _ in experiment.subjects], folder)
-    first, done = plans(experiment)[0], 0
+    pools = [pool for pool, _ in experiment.subjects]
+    write_down(experiment, pools, folder)
+    first, done, repeats = plans(experiment)[0], 0, Repeats(progress.tell)
     for look in experiment.looks:
         for plan in plans(experiment, done, look):
             progress.begin(plan)
+            once = partial(run_in, folder, plan, at, progress.interval)
             try:
-                run_in(folder, plan, at, progress.interval)
+                if repeats.run(plan, folder, once):
+                    write_down(experiment, pools, folder, disturbed=repeats.done)
             except LoadtestError as error:
                 if plan == first:
                     raise

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from loadtest.analysis.findings import doubts
 from loadtest.analysis.looks import Rate, decided
-from loadtest.analysis.measured import Round, gather
-from loadtest.analysis.search import Step, most_runs
+from loadtest.analysis.search import PRESENT, Step, most_runs
 from loadtest.analysis.summary import summarize
 from loadtest.analysis.tuning import Tuning
 from loadtest.analysis.units import duration, rate
 from loadtest.analysis.values import PoolSummary
 from loadtest.config import AS_IS, Experiment, PoolConfig
 from loadtest.errors import LoadtestError
+from loadtest.experiment.disturbed import Repeats
 from loadtest.experiment.rounds import SECONDS_BESIDE_LOAD, Progress, run_in, write_down
 from loadtest.experiment.run import Database, Enough, Plan, Watch
 from loadtest.interval import Interval
 from loadtest.objectives import parse_objective
 from loadtest.report.render import read
-from loadtest.results import read_run
-
-
-class SearchProgress(Progress, Protocol):
-    """Who is told how far the search is."""
-
-    def tell(self, text: str) -> None:
-        """What a run came to."""
 
 
 def pools(experiment: Experiment, at_most: int) -> tuple[PoolConfig, PoolConfig]:
@@ -53,7 +44,7 @@ def longest_seconds(experiment: Experiment) -> float:
     return runs * (load.warmup + load.duration + SECONDS_BESIDE_LOAD)
 
 
-def search(experiment: Experiment, at: Database, folder: Path, progress: SearchProgress) -> bool:
+def search(experiment: Experiment, at: Database, folder: Path, progress: Progress) -> bool:
     """Do the runs of a search; False if somebody interrupted it.
 
     experiment: with what `pools` gives. A size that measures nothing counts as one without a
@@ -64,20 +55,20 @@ def search(experiment: Experiment, at: Database, folder: Path, progress: SearchP
 
 class _Searching:
     def __init__(
-        self, experiment: Experiment, at: Database, folder: Path, progress: SearchProgress
+        self, experiment: Experiment, at: Database, folder: Path, progress: Progress
     ) -> None:
         self._experiment, self._at = experiment, at
         self._folder, self._progress = folder, progress
         self._pilot, self._largest = experiment.pool
         self._tried: dict[int, PoolConfig] = {}
         self._left = most_runs(self._largest.pool_size)
-        self._disturbed: list[float] = []
+        self._repeats = Repeats(progress.tell)
 
     def all(self) -> bool:
         """The pilot, then whatever the runs so far ask for."""
         try:
             self._do(Plan(self._experiment, self._pilot, 1, self._experiment.load.models[0]))
-            while self._left:
+            while self._left > 0:
                 tuning = self._tuning()
                 step = tuning.next_step()
                 if step is None:
@@ -89,7 +80,9 @@ class _Searching:
 
     def _try(self, step: Step, best: Rate | None) -> None:
         """A first run of a size may end early; further rounds are there to be sure."""
-        pool = self._tried.setdefault(step.size, of_size(step.size))
+        pool = self._pilot
+        if step.size != PRESENT:
+            pool = self._tried.setdefault(step.size, of_size(step.size))
         plan = Plan(self._experiment, pool, step.round, self._experiment.load.models[0])
         try:
             self._do(plan, best, to_its_end=step.round > 1)
@@ -98,22 +91,16 @@ class _Searching:
 
     def _do(self, plan: Plan, best: Rate | None = None, *, to_its_end: bool = True) -> None:
         """Do a run; one that something else on the machine disturbed is done a second time."""
-        self._once(plan, None if to_its_end else self._look(best))
-        path = plan.file_in(self._folder)
-        doubt = _doubt(path)
-        if doubt and self._left:
-            self._progress.tell(f"  once more: {doubt}")
-            self._disturbed.append(round(Round(read_run(path)).seconds, 3))
-            _put_aside(path)
-            self._once(plan, None if to_its_end else self._look(best))
+        self._repeats.run(plan, self._folder, partial(self._once, plan, best, to_its_end))
 
-    def _once(self, plan: Plan, look: Watch | None) -> None:
+    def _once(self, plan: Plan, best: Rate | None, to_its_end: bool) -> None:
         self._left -= 1
         ordered = [pool for _, pool in sorted(self._tried.items())]
-        more = {"most": self._largest.pool_size, "disturbed": self._disturbed}
+        seconds = [one["seconds"] for one in self._repeats.done]
+        more = {"most": self._largest.pool_size, "disturbed": seconds}
         write_down(self._experiment, [self._pilot, *ordered], self._folder, search=more)
         self._progress.begin(plan)
-        run_in(self._folder, plan, self._at, self._watch(look))
+        run_in(self._folder, plan, self._at, self._watch(None if to_its_end else self._look(best)))
         self._progress.end(plan)
         self._progress.tell(_came_to(self._tuning(), plan))
 
@@ -144,21 +131,6 @@ class _Searching:
     def _tuning(self) -> Tuning:
         measurements = read([self._folder])
         return Tuning.of(measurements, summarize(measurements).pools)
-
-
-def _doubt(path: Path) -> str:
-    """Why a run alone is not valid, in the code of a finding; empty if it is."""
-    (pool,) = gather([read_run(path)]).pools
-    return ", ".join(finding.code for finding in doubts(pool))
-
-
-def _put_aside(path: Path) -> None:
-    """Keep a run that another replaces, where no report finds it."""
-    aside = path.parent.parent / "disturbed"
-    aside.mkdir(exist_ok=True)
-    for file in (path, path.with_suffix(".log")):
-        if file.exists():
-            file.replace(aside / file.name)
 
 
 def _came_to(tuning: Tuning, plan: Plan) -> str:

@@ -119,7 +119,7 @@ class Workers:
         return self.known.setdefault(name, Worker())
 
     def _on_interval(self, environment: Any, msg: Any, **_: Any) -> None:
-        interval = Interval.from_json(msg.data, decode=False)
+        interval = Interval.from_json(msg.data, check=False)
         worker = self._worker(msg.node_id)
         worker.process = interval.process
         if worker.intervals:

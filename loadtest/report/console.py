@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich import box
@@ -33,16 +33,26 @@ def trimmed(console: Console) -> Iterator[None]:
     console.out("\n".join(line.rstrip() for line in printed.get().splitlines()), highlight=False)
 
 
-def grid(console: Console, columns: Sequence[str]) -> Table:
-    """An empty table with these headings, the first column to the left; no frames in a file."""
+def grid(console: Console, columns: Sequence[str], words: Collection[str] = ()) -> Table:
+    """An empty table with these headings; no frames in a file.
+
+    words: the columns of text beside the first; they go to the left, and break where it is narrow.
+    """
     frameless = console.options.ascii_only or not console.is_terminal
-    table = Table(box=None if frameless else box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table = Table(
+        box=None if frameless else box.SIMPLE_HEAD,
+        padding=(0, 1),
+        pad_edge=False,
+        show_edge=False,
+        collapse_padding=not frameless,  # the frame's own blanks stand between columns
+    )
     for number, heading in enumerate(columns):
+        text = number == 0 or heading in words
         table.add_column(
             heading,
-            justify="right" if number else "left",
+            justify="left" if text else "right",
             overflow="fold",
-            no_wrap=number > 0,
+            no_wrap=not text,
             min_width=None if number else len("(invalid)"),
         )
     return table

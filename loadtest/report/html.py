@@ -1,7 +1,9 @@
-"""The report as one self-contained page: nothing is fetched, nothing runs."""
+"""The report as one self-contained page: nothing is fetched, and one script runs, its own."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import time
@@ -18,7 +20,7 @@ from loadtest.analysis.values import Finding, Summary
 from loadtest.config import MARGIN
 from loadtest.faults import Fault
 from loadtest.loads import Stage
-from loadtest.report import compared, faults, stages
+from loadtest.report import compared, faults, overview, stages
 from loadtest.report.figures.drawing import Drawing
 from loadtest.report.figures.svg import pool_variables
 from loadtest.report.table import groups
@@ -33,6 +35,8 @@ def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         **_about(summary),
         summary=summary,
         drawings=drawings,
+        overview=overview.rows(summary),
+        overview_headings=overview.HEADINGS,
         groups=groups(summary),
         comparisons=[
             {"cells": compared.row(one), "baseline": one.baseline, "decision": one.decision}
@@ -62,11 +66,23 @@ def template(name: str) -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"pretty": _pretty, "svg": Markup, "together": _together}
+    script = (_HERE / "sort.js").read_text(encoding="utf-8")
     environment.globals |= {
+        "script": Markup(script),
+        "policy": _policy(script),
         "css": Markup((_HERE / "report.css").read_text(encoding="utf-8")),
         "colours": {"light": pool_variables(dark=False), "dark": pool_variables(dark=True)},
     }
     return environment.get_template(name)
+
+
+def _policy(script: str) -> str:
+    """What a browser lets a page do, whatever stands in it: its own style, and this one script."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
 
 
 def _about(summary: Summary) -> dict[str, Any]:

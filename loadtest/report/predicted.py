@@ -168,7 +168,7 @@ def to_json(prediction: Prediction, about: Mapping[str, Any]) -> dict[str, Any]:
             "users": work.users * prediction.observed.processes,
             "arrivals_per_second": work.rate and work.rate * prediction.observed.processes,
             "processes": prediction.observed.processes,
-            "outside_seconds": sum(work.outside) / len(work.outside) + work.handover,
+            "outside_seconds": work.away(work.hold.levels[0]),
             "hold": [
                 {"connections_in_use": used, "mean_seconds": sum(times) / len(times)}
                 for used, times in zip(work.hold.levels, work.hold.samples, strict=True)
@@ -217,12 +217,17 @@ def print_validation(results: Sequence[Validated], console: Console) -> None:
     """Print what was predicted and what was measured then."""
     with trimmed(console):
         print_grid(VALIDATED, list(validation_rows(results)), console)
-    for one in results:
-        if one.before and one.measured:
-            change = _error(error(one.before.served, one.measured.served))
-            text = (
-                f"{name(one.predicted)} was measured before: {rate(one.before.served)} per s then, "
-                f"{rate(one.measured.served)} now ({change}). That much in the errors above is not "
-                "the model's: the machine or the database is not as it was."
-            )
-            console.print(plain(text, console))
+    for text in changes(results):
+        console.print(plain(text, console))
+
+
+def changes(results: Sequence[Validated]) -> list[str]:
+    """What the pools do now that were measured before."""
+    return [
+        f"{name(one.predicted)} was measured before: {rate(one.before.served)} per s then, "
+        f"{rate(one.measured.served)} now "
+        f"({_error(error(one.before.served, one.measured.served))}). That much in the errors "
+        "above is not the model's: the machine or the database is not as it was."
+        for one in results
+        if one.before and one.measured
+    ]

@@ -31,7 +31,14 @@ def print_comparisons(
     compared: Sequence[Comparison], not_valid: Sequence[str], console: Console
 ) -> None:
     """Print what became better or worse, a row for each metric."""
-    table = grid(console, COMPARED)
+    with trimmed(console):
+        _print_comparisons(compared, not_valid, console)
+
+
+def _print_comparisons(
+    compared: Sequence[Comparison], not_valid: Sequence[str], console: Console
+) -> None:
+    table = grid(console, COMPARED, words=("against", "in", "decision"))
     for one in compared:
         table.add_row(
             *(plain(cell, console, _DECISIONS.get(one.decision, "")) for cell in compared_row(one))

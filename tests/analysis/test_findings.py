@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.analysis.gate import DISTURBANCES
 from loadtest.analysis.measured import gather
 from loadtest.analysis.summary import summarize_pool, summarize_runs
 from loadtest.analysis.values import Finding, PoolSummary
@@ -37,6 +38,24 @@ def test_a_busy_generator_makes_a_pool_invalid_in_more_than_a_fifth_of_the_time(
     pool = _summary(run(tmp_path, parts))
     assert pool.valid == valid
     assert [finding.code for finding in pool.findings] == ([] if valid else ["generator_bound"])
+
+
+def test_of_several_rounds_the_one_that_was_disturbed_is_named(tmp_path: Path) -> None:
+    def round_(number: int, lag: int, cpu: int) -> Run:
+        counters = {"requests": 100, "cpu": cpu}
+        part = interval(counters=counters, generator_lag=[lag] * 100, request=[20] * 100)
+        return run(tmp_path, [part], round_=number)
+
+    runs = [round_(1, 0, SECOND // 2), round_(2, 30, SECOND), round_(3, 0, SECOND // 2)]
+    found = {finding.code: finding for finding in summarize_runs(runs).pools[0].findings}
+    for code in DISTURBANCES:
+        assert found[code].evidence["rounds"] == ["20+0-2.jsonl"]
+        assert ", by what happened in 20+0-2.jsonl: " in found[code].message
+    all_alike = [round_(number, 30, SECOND) for number in (1, 2, 3)]
+    found = {finding.code: finding for finding in summarize_runs(all_alike).pools[0].findings}
+    for code in DISTURBANCES:
+        assert found[code].evidence["rounds"] == []
+        assert "by what happened in" not in found[code].message
 
 
 def test_the_saturated_one_of_two_processes_is_enough(tmp_path: Path) -> None:

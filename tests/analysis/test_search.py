@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from loadtest.analysis.search import (
     MOST_ROUNDS,
+    PRESENT,
     ROUNDS,
     Step,
     Trial,
     Trials,
     answer,
     best,
+    contradicted,
     most_runs,
     next_size,
     next_step,
@@ -147,6 +149,33 @@ def test_an_answer_that_is_not_sure_gets_five_rounds() -> None:
     trials = {4: Trial(50, met=False, rounds=3), 5: Trial(100, sure=None, rounds=3), 10: Trial(100)}
     assert next_step(trials, 10) == Step(5, 4)
     assert next_step({**trials, 5: Trial(100, sure=None, rounds=MOST_ROUNDS)}, 10) is None
+
+
+def test_an_answer_whose_rounds_do_not_agree_gets_five_rounds() -> None:
+    trials = {4: Trial(50, rounds=3), 5: Trial(100, rounds=3, steady=False), 10: Trial(100)}
+    assert next_step(trials, 10) == Step(5, 4)
+
+
+def test_where_the_pool_there_is_now_did_more_than_the_answer_both_get_more_rounds() -> None:
+    trials = {8: Trial(80, rounds=3), 9: Trial(90, rounds=3), 10: Trial(80, rounds=2)}
+    now = Trial(100)
+    assert next_step(trials, 10) is None
+    assert next_step(trials, 10, present=now) == Step(PRESENT, 2)
+    twice = Trial(100, rounds=2)
+    assert next_step(trials, 10, present=twice) == Step(10, 3)
+    assert next_step({**trials, 10: Trial(80, rounds=3)}, 10, present=twice) == Step(10, 4)
+    most = {**trials, 9: Trial(90, rounds=5), 10: Trial(80, rounds=5)}
+    assert next_step(most, 10, present=twice) is None
+    assert contradicted(most, twice)
+    # The largest was disturbed: with more rounds it is the best, and nine are too few.
+    assert answer({**trials, 10: Trial(97, rounds=4)}) == 10
+    assert not contradicted({**trials, 10: Trial(97, rounds=4)}, twice)
+
+
+@pytest.mark.parametrize("now", [Trial(100, valid=False), Trial(100, met=False), Trial(104)])
+def test_what_cannot_be_used_or_is_no_better_contradicts_nothing(now: Trial) -> None:
+    trials = {9: Trial(50, rounds=3), 10: Trial(100, rounds=3)}
+    assert not contradicted({**trials, 10: Trial(100 if now.able else 10)}, now)
 
 
 def test_a_larger_size_is_only_called_worse_after_a_second_round() -> None:

@@ -17,9 +17,9 @@ from loadtest.analysis.queueing import (
     erlang_c_wait,
     wait_percentile,
 )
-from loadtest.analysis.simulation import Outcome, simulate
+from loadtest.analysis.simulation import simulate
 from loadtest.analysis.stalls import Stalls
-from loadtest.analysis.workload import ByLevel, Workload
+from loadtest.analysis.workload import ByLevel, Outcome, Workload
 from loadtest.config import PoolConfig
 
 # The exponential distribution in equally likely parts, with a mean of exactly one.
@@ -145,7 +145,7 @@ class TestHowThePoolWorks:
     def test_all_who_are_due_in_a_stall_return_at_its_end(self) -> None:
         """So a small queue is full, and closes what comes back too much."""
         pool = PoolConfig(pool_size=2, max_overflow=8)
-        work = Workload(10, ByLevel.constant(times(0.05)), handover=0.001)
+        work = Workload(10, ByLevel.constant(times(0.05)), handover=only(0.001))
         stalling = replace(work, stalls=[Stalls((0.3,), (1.0,))])
         smooth, still = (simulate(pool, one, 1, 30, seed=1) for one in (work, stalling))
 
@@ -155,7 +155,7 @@ class TestHowThePoolWorks:
     def test_who_does_not_yield_takes_back_what_was_for_another(self) -> None:
         """As in sqlalchemy#7679: two users keep both connections, the others wait in vain."""
         pool = PoolConfig(pool_size=2, max_overflow=0, pool_timeout=1.0)
-        work = Workload(6, only(0.01), handover=0.001)
+        work = Workload(6, only(0.01), handover=only(0.001))
         fair, unfair = (
             simulate(pool, replace(work, yielding=share), 0, 10, seed=1) for share in (1.0, 0.0)
         )
@@ -208,7 +208,7 @@ WORKLOADS = st.builds(
     hold=st.floats(0.001, 0.2).map(lambda mean: ByLevel.constant(times(mean))),
     outside=st.floats(0, 0.2).map(times),
     connect=st.floats(0, 0.1).map(only),
-    handover=st.floats(0, 0.01),
+    handover=st.floats(0, 0.01).map(only),
     yielding=st.floats(0, 1),
     rate=st.none() | st.floats(1, 300),
     drop_after=st.floats(0.1, 2),

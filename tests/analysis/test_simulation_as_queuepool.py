@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.analysis.simulation import Outcome, simulate
-from loadtest.analysis.workload import ByLevel, Workload
+from loadtest.analysis.simulation import simulate
+from loadtest.analysis.workload import ByLevel, Outcome, Workload
 from loadtest.config import PoolConfig
 from tests.analysis.virtual_pool import VirtualPool, World
 
@@ -57,10 +58,16 @@ def real(pool: PoolConfig, work: Workload) -> Real:
     def begin() -> float:
         return draw(work.hold.samples[0])
 
+    def yields() -> bool:
+        share = 1 - work.overtaking.mean(1)
+        return share >= 1 or drawn() < share
+
     def user() -> None:
         while True:
             ask()
-            world.sleep(work.handover + draw(work.outside))
+            away = (work.handover.mean(1) if yields() else 0.0) + draw(work.outside)
+            if away:  # else they ask before anybody else gets a turn
+                world.sleep(away)
 
     def gap() -> float:
         return -math.log(1 - drawn()) / (work.rate or 1)
@@ -71,7 +78,7 @@ def real(pool: PoolConfig, work: Workload) -> Real:
 
     with pytest.MonkeyPatch.context() as patch:
         virtual = VirtualPool(
-            world, pool, lambda: draw(work.connect.samples[0]), work.handover, patch
+            world, pool, lambda: draw(work.connect.samples[0]), work.handover.mean(1), patch
         )
         if work.rate:
             world.at(gap(), arrive)
@@ -102,6 +109,7 @@ def workload(
     connect: float = 0.01,
     handover: float = 0.0,
     rate: float | None = None,
+    overtaking: float = 0.0,
 ) -> Workload:
     """Users with times (s) spread around these; arrivals at a rate, or a closed loop."""
     return Workload(
@@ -109,8 +117,9 @@ def workload(
         hold=ByLevel.constant([hold * factor for factor in SPREAD]),
         outside=[outside * factor for factor in SPREAD],
         connect=ByLevel.constant([connect * factor for factor in SPREAD]),
-        handover=handover,
+        handover=ByLevel.constant((handover,)),
         rate=rate,
+        overtaking=ByLevel.constant((overtaking,)),
     )
 
 
@@ -124,6 +133,27 @@ class TestAsQueuePool:
         at_once = simulate(pool, workload(hold=0.095, rate=29), 0, SECONDS, SEED)
 
         assert max(simulated.waits) > 1.5 * max(at_once.waits)
+
+    @pytest.mark.parametrize("share", [0.2, 0.5])
+    def test_who_asks_again_at_once_overtakes_and_the_overtaken_wait_another_round(
+        self, share: float
+    ) -> None:
+        """With holds nearly alike waits are whole rounds: as many as it takes not to be overtaken.
+
+        Each return notifies the next of the twenty who wait, so twenty returns are a round.
+        """
+        pool = PoolConfig(pool_size=4, max_overflow=0)
+        work = workload(24, hold=0.1, handover=0.0005, overtaking=share)
+        alike = replace(work, hold=ByLevel.constant([0.1 + 0.002 * factor for factor in SPREAD]))
+        simulated = assert_same(pool, alike)
+        rounds = np.array(simulate(pool, alike, 5, 60, SEED).waits) / (20 / 4 * 0.102)
+
+        assert simulated.asked > 100
+        assert np.mean(rounds) == pytest.approx(1, rel=0.03)
+        assert np.mean(rounds == 0) == pytest.approx(share, abs=0.03)
+        for number in (1, 2, 3):
+            longer = np.mean(rounds > number + 0.5)
+            assert longer == pytest.approx((1 - share) * share**number, abs=0.03)
 
     def test_overflow_is_opened_by_those_who_ask_and_closed_on_return(self) -> None:
         pool = PoolConfig(pool_size=2, max_overflow=3)
@@ -156,6 +186,7 @@ class TestAsQueuePool:
         connect=st.floats(0.001, 0.06),
         handover=st.floats(0, 0.04),
         timeout=st.floats(0, 0.9),
+        overtaking=st.sampled_from((0.0, 0.3)),
     )
     @settings(max_examples=60, deadline=None)
     def test_users_in_a_closed_loop(
@@ -169,12 +200,13 @@ class TestAsQueuePool:
         connect: float,
         handover: float,
         timeout: float,
+        overtaking: float,
     ) -> None:
         pool = PoolConfig(
             pool_size=size, max_overflow=overflow, pool_timeout=timeout, pool_use_lifo=lifo
         )
         times = {"hold": hold, "outside": outside, "connect": connect, "handover": handover}
-        assert_same(pool, workload(users, **times))
+        assert_same(pool, workload(users, overtaking=overtaking, **times))
 
     @given(
         size=st.integers(1, 6),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from loadtest.analysis.measured import gather
-from loadtest.analysis.timeline import timeline
+from loadtest.analysis.timeline import GENERATOR, timeline
 from loadtest.results import Run
 from tests.analysis.builders import SECOND, interval, run
 
@@ -48,3 +48,33 @@ def test_processors_that_nobody_could_see_have_no_line(tmp_path: Path) -> None:
         levels = timeline(gather([made]).pools[0], ["server_cpu", "row_lock_waiters"]).levels
         assert ("server_cpu" in levels) == bool(counters)
         assert levels["row_lock_waiters"].tolist() == [0]
+
+
+def test_the_band_is_from_the_lowest_to_the_highest_round(tmp_path: Path) -> None:
+    runs = [_round(tmp_path, n, level, 100 * n) for n, level in enumerate((4, 6, 20), start=1)]
+    line = timeline(gather(runs).pools[0], ["in_use"])
+    assert line.lowest["in_use"].tolist() == [1, 0.5, 5, 3]
+    assert line.highest["in_use"].tolist() == [1, 0.5, 21, 11]
+    assert line.typical("in_use") == 5.5
+
+
+def test_a_thinned_line_keeps_means_and_extremes(tmp_path: Path) -> None:
+    parts = [interval(second, gauges={"in_use": second}) for second in range(7)]
+    parts.insert(0, interval(-1, period="warmup", gauges={"in_use": 50}))
+    line = timeline(gather([run(tmp_path, parts)]).pools[0], ["in_use"])
+    thin = line.thinned(3)
+    assert (list(thin.seconds), thin.step, thin.edges) == ([-1, 0, 3, 6], 3, [-1, 0, 3, 6, 9])
+    assert thin.levels["in_use"].tolist() == [50, 1, 4, 6]
+    assert thin.lowest["in_use"].tolist() == [50, 0, 3, 6]
+    assert thin.highest["in_use"].tolist() == [50, 2, 5, 6]
+    assert line.thinned(8) is line
+
+
+def test_of_the_generator_the_busiest_process_is_shown(tmp_path: Path) -> None:
+    parts = [
+        interval(0, process="idle", counters={"cpu": SECOND // 10}, generator_lag=[1]),
+        interval(0, process="busy", counters={"cpu": SECOND // 2}, generator_lag=[2, 4]),
+    ]
+    line = timeline(gather([run(tmp_path, parts)]).pools[0], GENERATOR)
+    assert line.levels["generator_cpu"].tolist() == [0.5]
+    assert line.levels["generator_lag"].tolist() == [0.003]

@@ -128,6 +128,57 @@ def test_an_answer_whose_rounds_differ_gets_more_of_them_and_is_none_in_the_end(
     assert tuning.next_step() == Step(28, 1)  # halfway to 40 by ratio
 
 
+def test_where_the_pilot_did_more_than_the_answer_nothing_is_decided(tmp_path: Path) -> None:
+    runs = [
+        *steady(tmp_path, "default:5+10", [700, 701], peak=15, wait=90),
+        *steady(tmp_path, "19+0", [500] * 3),
+        *steady(tmp_path, "20+0", [640, 641, 642, 640, 641]),
+        *steady(tmp_path, "40+0", [620, 621, 622, 620, 621]),
+    ]
+    summary = searched(runs, "")
+    assert summary.search
+    assert (summary.search.outcome, summary.search.size, exit_code(summary)) == ("undecided", 20, 5)
+    assert summary.verdict.recommended is None
+    said = "default, measured first, did 700 per second, 109 % of that; repeat it on a machine"
+    assert said in summary.verdict.text
+    for part in runs[0].intervals:
+        part.counters["arrivals"] = 700  # of which another round may have fewer
+    assert not Tuning.of(*_read_without_objective(runs)).contradicted
+    for part in runs[0].intervals:
+        part.counters["arrivals"] = 0
+    fewer = [one for one in runs if (one.pool_name, one.path.stem[-1]) != ("20+0", "5")]
+    assert Tuning.of(*_read_without_objective(fewer)).next_step() == Step(20, 5)
+
+
+@pytest.mark.parametrize("arrivals", [0, 640])
+def test_rounds_that_differ_by_more_than_the_margin_are_not_sure_of_users(
+    tmp_path: Path, arrivals: int
+) -> None:
+    def steps(pool: str, per_second: list[int], wait: int = 30) -> list[Run]:
+        runs = steady(tmp_path, pool, per_second, wait=wait)
+        for one in runs:
+            for part in one.intervals:
+                part.counters["arrivals"] = arrivals
+        return runs
+
+    runs = [
+        *steps("default:5+10", [600]),
+        *steps("19+0", THREE, wait=80),
+        *steps("20+0", [640, 700, 560, 690, 610]),
+        *steps("40+0", [645]),
+    ]
+    summary = searched(runs)
+    assert summary.search
+    assert summary.search.size == 20
+    assert summary.search.outcome == ("found" if arrivals else "undecided")
+    assert ("its rounds differ too much" in summary.verdict.text) is not bool(arrivals)
+
+
+def _read_without_objective(runs: list[Run]) -> Any:
+    summary = searched(runs, "")
+    return gather(runs, summary.experiment), summary.pools
+
+
 def _read(runs: list[Run]) -> Any:
     summary = searched(runs)
     return gather(runs, summary.experiment), summary.pools

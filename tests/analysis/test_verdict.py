@@ -208,6 +208,16 @@ def test_of_equals_those_that_fail_more_are_told(tmp_path: Path) -> None:
     assert "lifo (700 per second with 21 connections; 0.8 % of requests failed)" in text
 
 
+def test_of_equals_with_as_many_connections_one_without_failures_is_taken(tmp_path: Path) -> None:
+    runs = [
+        *steady(tmp_path, "lifo:10+0", _five(700), started=1)[:4],
+        steady(tmp_path, "lifo:10+0", _five(700), failures=30, started=1)[4],
+        *steady(tmp_path, "pinged:10+0", _five(699), started=2),
+    ]
+    verdict = summarize_runs(runs).verdict
+    assert verdict.recommended == "pinged"
+
+
 def test_a_pool_of_which_more_requests_fail_is_not_as_good(tmp_path: Path) -> None:
     runs = [
         *steady(tmp_path, "as-it-comes:10+0", _five(700), failures=35, started=1),

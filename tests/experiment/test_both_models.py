@@ -112,7 +112,8 @@ def test_a_comparison_of_both_says_whether_the_conclusion_carries_over(
     environment = {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
     command = loadtest_command(*arguments, "--results", tmp_path)
     with running(tmp_path / "log", *command, env=environment) as process:
-        assert process.wait() in (0, 4, 5), process.output
+        # Where the machine is busy, each pool has a round once more.
+        assert process.wait(300) in (0, 4, 5), process.output
 
     folder = tmp_path / "latest"
     runs = {path.stem: read_run(path) for path in folder.glob("runs/*.jsonl")}

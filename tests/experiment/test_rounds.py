@@ -48,6 +48,9 @@ class Notes:
     def failed(self, plan: Plan, error: LoadtestError) -> None:
         self.told.append(f"failed {plan.pool.name} {plan.round}: {error}")
 
+    def tell(self, text: str) -> None:
+        self.told.append(text)
+
 
 def order(plan_list: list[Plan]) -> list[tuple[int, str]]:
     return [(plan.round, plan.pool.name) for plan in plan_list]

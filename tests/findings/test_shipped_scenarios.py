@@ -32,6 +32,7 @@ def test_a_forgotten_session_is_a_leak_until_the_pool_runs_dry(run: Run) -> None
     # Who forgets a session holds another one meanwhile: the last connection cannot be lost.
     assert found["leak"].evidence["kept"]["pay"] == 9
     assert "errors_pool_timeout" in found
+    assert not {"nested_checkout", "long_hold"} & found.keys()  # which is what a leak looks like
 
 
 def test_a_nested_checkout_needs_one_connection_more_than_users(run: Run) -> None:

@@ -1,7 +1,6 @@
 """The live page and the tab in Locust's web UI, watched by a real browser through real runs."""
 
 import json
-import os
 import re
 import urllib.request
 from collections import Counter
@@ -17,7 +16,9 @@ from sqlalchemy import URL
 from loadtest.distribution import Distribution
 from loadtest.live.second import Point
 from loadtest.results import Run
-from tests.live.test_web_ui import SCREENSHOTS, Web
+from tests.accessibility import barriers
+from tests.conftest import screenshots
+from tests.live.test_web_ui import Web
 from tests.processes import (
     PATIENCE_SECONDS,
     fetch,
@@ -51,12 +52,10 @@ def locust(folder: Path, url: URL, *more: Any, files: str = "scenarios/point_sel
     port, results = free_port(), folder / "results"
     address = f"http://127.0.0.1:{port}"
     command = locust_command("-f", files, "--web-port", port, "--results", results, *more)
-    screenshots = Path(os.environ.get(SCREENSHOTS) or folder)
-    screenshots.mkdir(parents=True, exist_ok=True)
     environment = {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
     with running(folder / "log", *command, env=environment) as process:
         process.until(lambda: answers(address), "the web UI")
-        yield Web(process, address, results, str(url.password), screenshots)
+        yield Web(process, address, results, str(url.password), screenshots())
 
 
 def answers(address: str) -> bool:
@@ -225,6 +224,7 @@ def test_it_shows_the_last_minutes_when_it_is_opened_late(
     for title in page.locator("figure h3").all_inner_texts():
         assert page.get_by_role("img", name=title.split("\n")[0].split(" ")[0]).count()
     assert page.evaluate(CONTRAST) == []
+    assert barriers(page) == []
     page.screenshot(path=web.screenshots / f"live-{width}-{scheme}.png", full_page=True)
     page.set_viewport_size({"width": 700, "height": 900})
     fits = "charts.every(({box, plot}) => plot.width === box.clientWidth)"

@@ -3,7 +3,6 @@
 from locust.argument_parser import get_parser
 
 import json
-import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from loadtest.database.private import PrivateServer
 from loadtest.interval import total
 from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's parser
 from loadtest.results import Run, read_run
+from tests.conftest import screenshots
 from tests.processes import (
     PATIENCE_SECONDS,
     Running,
@@ -29,7 +29,6 @@ from tests.processes import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.database]
-SCREENSHOTS = "LOADTEST_SCREENSHOTS"
 
 
 @dataclass
@@ -68,15 +67,13 @@ def web(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("web")
     port, results = free_port(), folder / "results"
     address = f"http://127.0.0.1:{port}"
-    screenshots = Path(os.environ.get(SCREENSHOTS) or folder)
-    screenshots.mkdir(parents=True, exist_ok=True)
     command = locust_command(
         *("-f", "scenarios/point_select.py", "--web-port", port, "--results", results)
     )
     environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
     with running(folder / "log", *command, env=environment) as process:
         process.until(lambda: fetch(address), "the web UI")
-        yield Web(process, address, results, server.password, screenshots)
+        yield Web(process, address, results, server.password, screenshots())
 
 
 @pytest.fixture

@@ -1,15 +1,31 @@
 """What the figures draw, before it is an image."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
 
 from loadtest.analysis.measured import gather
 from loadtest.analysis.summary import summarize, summarize_runs
-from loadtest.interval import SERVER, Period
-from loadtest.report.figures import errors, phases, server
-from tests.analysis.builders import interval, run, steady
+from loadtest.interval import SERVER, Fair, Period, SlowCheckout
+from loadtest.report.figures import (
+    connections,
+    draw,
+    errors,
+    generator,
+    phases,
+    server,
+    sharing,
+    sizes,
+    slowest,
+    throughput,
+    waits,
+)
+from loadtest.report.figures.drawing import Drawing
+from loadtest.results import Run
+from tests.analysis.builders import MILLISECOND, SECOND, interval, milliseconds, run, steady
 
 
 def shades(figure: Figure) -> dict[str, object]:
@@ -19,12 +35,12 @@ def shades(figure: Figure) -> dict[str, object]:
 
 
 def test_a_phase_has_its_colour_whichever_others_are_shown() -> None:
-    times = dict(zip(phases.PHASES, (1.0, 2.0, 3.0, 4.0), strict=True))
+    times = dict(zip(phases.PHASES, (1.0, 2.0, 3.0, 4.0, 5.0, 6.0), strict=True))
     every = shades(phases._figure({"20+0": times}))
     few = shades(phases._figure({"20+0": {**times, "waiting": 0.0, "pinging": 0.0}}))
     assert list(every) == list(phases.PHASES)
-    assert len(set(every.values())) == 4
-    assert few == {phase: every[phase] for phase in ("connecting", "holding")}
+    assert len(set(every.values())) == 6
+    assert few == {name: every[name] for name in every if name not in ("waiting", "pinging")}
 
 
 @pytest.mark.parametrize(("failures", "end"), [(1, 0.01), (300, 0.3)])
@@ -48,3 +64,202 @@ def test_a_server_that_was_only_asked_after_the_measured_time_is_not_drawn(
     measurements = gather([run(tmp_path, parts)])
     drawing = server.draw(measurements, summarize(measurements))
     assert (drawing is not None) == drawn
+
+
+def drawn(figure: Any, runs: list[Run]) -> Drawing:
+    """The figure of some runs, which must have one."""
+    measurements = gather(runs)
+    drawing = figure.draw(measurements, summarize(measurements))
+    assert isinstance(drawing, Drawing)
+    return drawing
+
+
+def cells(drawing: Drawing) -> list[dict[str, str]]:
+    """The rows of the table behind a figure, by their headings."""
+    assert drawing.table
+    return [dict(zip(drawing.table.headings, row, strict=True)) for row in drawing.table.rows]
+
+
+def eventful(folder: Path, pool: str = "5+10", round_: int = 1, started: int = 1) -> Run:
+    """A run that has something for every figure but that of a search."""
+    slow = [SlowCheckout(total=900 * MILLISECOND, wait=900 * MILLISECOND)] * 3
+    parts = [
+        replace(
+            interval(
+                second,
+                counters={
+                    **{"requests": 100, "failures": 3, "errors.deadlock": 3, "checkouts": 100},
+                    "cpu": SECOND // 2,
+                },
+                gauges={"open": 15, "in_use": 12 + round_, "idle": 1, "overflow": 9, "waiting": 40},
+                slowest=slow,
+                wait=[100] * 99 + [900],
+                checkout=[100] * 99 + [900],
+                hold=[30] * 100,
+                reset=[10] * 100,
+                request=[130] * 97,
+                generator_lag=[1, 3],
+            ),
+            fair=Fair(users=50, served=50, checkouts=100, squares=200, longest_wait=900_000_000),
+        )
+        for second in range(2)
+    ]
+    gauges = {"threads_running": 3, "threads_connected": 16}
+    parts += [interval(second, process=SERVER, gauges=gauges) for second in range(2)]
+    return run(folder, parts, pool, round_, started=started)
+
+
+def test_every_figure_answers_a_question_with_a_table_behind_it(tmp_path: Path) -> None:
+    runs = [eventful(tmp_path, "5+10", 1, 1), eventful(tmp_path, "20+0", 1, 2)]
+    measurements = gather(runs)
+    drawings = draw(measurements, summarize(measurements))
+    assert [drawing.name for drawing in drawings] == [
+        *("sizes", "waits", "connections", "server", "phases", "sharing", "slowest"),
+        *("generator", "errors"),
+    ]
+    for drawing in drawings:
+        assert drawing.question.endswith("?")
+        rows = cells(drawing)
+        assert {row["pool"] for row in rows} == {"5+10", "20+0"}
+        assert all(cell for row in rows for cell in row.values())
+
+
+@pytest.mark.parametrize(
+    ("small", "big", "said"),
+    [
+        ([100, 101, 102], [150, 151, 152], "A bigger pool helps: 20+0 does 151 "),
+        ([150, 151, 152], [100, 101, 102], "The biggest pool is not the best: 5+0 does 151 "),
+        ([100, 151, 202], [100, 155, 210], "20+0 does 155 "),
+        ([100], [150], "20+0 does 150 "),
+    ],
+)
+def test_whether_a_bigger_pool_helps_is_said_where_rounds_show_it(
+    tmp_path: Path, small: list[int], big: list[int], said: str
+) -> None:
+    runs = [
+        *steady(tmp_path, "5+0", small, started=1),
+        *steady(tmp_path, "20+0", big, started=2),
+    ]
+    drawing = drawn(sizes, runs)
+    assert drawing.title.startswith(said)
+    five, twenty = cells(drawing)
+    assert (five["connections allowed"], twenty["connections allowed"]) == ("5", "20")
+    assert five["in each round"] == " · ".join(["10.0 ms"] * len(small))
+
+
+def test_pools_stand_by_what_they_may_open_those_without_a_limit_last(tmp_path: Path) -> None:
+    runs = [
+        *steady(tmp_path, "3000+inf", [100], started=1),
+        *steady(tmp_path, "5+10", [100], started=2),
+        *steady(tmp_path, "15+0", [100], started=3),
+        *steady(tmp_path, "20+0", [100], started=4),
+    ]
+    summary = summarize_runs(runs)
+    places = sizes._places(dict(enumerate(summary.pools)))
+    assert sorted(places, key=lambda number: places[number]) == [1, 2, 3, 0]
+    assert places[2] / places[1] == pytest.approx(1.06, abs=0.05)
+    assert cells(drawn(sizes, runs))[0]["connections allowed"] == "no limit"
+
+
+def test_pools_of_one_size_are_compared_row_by_row(tmp_path: Path) -> None:
+    runs = [
+        *steady(tmp_path, "a:20+0", [100, 110], started=1),
+        *steady(tmp_path, "b:pool_size=20,max_overflow=0,pool_pre_ping=true", [90], started=2),
+    ]
+    measurements = gather(runs)
+    assert sizes.draw(measurements, summarize(measurements)) is None
+    drawing = drawn(throughput, runs)
+    assert drawing.title == "a does 105 requests per second, b 90.0"
+    assert [row["in each round"] for row in cells(drawing)] == ["100 · 110", "90.0"]
+
+
+@pytest.mark.parametrize(("waited", "far"), [(9_000, "–"), (20_000, "900 ms")])
+def test_the_wait_of_one_in_ten_thousand_needs_as_many(
+    tmp_path: Path, waited: int, far: str
+) -> None:
+    parts = interval(counters={"requests": 9, "checkouts": waited})
+    parts.histograms["wait"] = milliseconds([10] * (waited - 3) + [900] * 3)
+    (row,) = cells(drawn(waits, [run(tmp_path, [parts])]))
+    assert (row["p50"], row["p99.9"], row["p99.99"]) == ("10.0 ms", "10.0 ms", far)
+
+
+def test_limits_are_drawn_where_they_are_near(tmp_path: Path) -> None:
+    svg = drawn(connections, [eventful(tmp_path)]).svg
+    assert ">15 with overflow<" in svg
+    assert ">5 pool_size<" in svg
+    assert "max_connections" not in svg
+    near = {"variables": {"max_connections": "17"}}
+    scarce = run(tmp_path, eventful(tmp_path).intervals, server=near)
+    assert ">17 max_connections<" in drawn(connections, [scarce]).svg
+
+
+def test_the_limits_of_several_processes_are_those_of_all_pools_together(tmp_path: Path) -> None:
+    parts = [interval(0, process=name, counters={"requests": 9}) for name in "ab"]
+    measurements = gather([run(tmp_path, parts, "5+10")])
+    assert connections.of_pool(measurements.pools[0]) == [
+        (10, "pool_size × 2"),
+        (30, "with overflow"),
+    ]
+
+
+def test_the_table_over_time_has_the_rounds_beside_their_median(tmp_path: Path) -> None:
+    rows = cells(drawn(connections, [eventful(tmp_path, round_=n) for n in (1, 2, 3)]))
+    assert [row["seconds"] for row in rows] == ["0 to 1", "1 to 2"]
+    assert rows[0]["in use"] == "14 (13 – 15)"
+    assert rows[0]["users waiting"] == "40"
+
+
+def test_the_reset_is_a_part_of_the_hold(tmp_path: Path) -> None:
+    (row,) = cells(drawn(phases, [eventful(tmp_path)]))
+    assert (row["holding"], row["resetting"], row["together"]) == ("20.0 ms", "10.0 ms", "138 ms")
+
+
+def test_slow_checkouts_say_what_they_waited_for(tmp_path: Path) -> None:
+    opening = SlowCheckout(total=200 * MILLISECOND, wait=0, connect=200 * MILLISECOND)
+    part = interval(counters={"requests": 9}, slowest=[opening], wait=[0], checkout=[200])
+    runs = [eventful(tmp_path), run(tmp_path, [part], "50+0", started=2)]
+    drawing = drawn(slowest, runs)
+    assert (
+        drawing.title == "Slow checkouts spend their time waiting with 5+10, connecting with 50+0"
+    )
+    assert cells(drawing)[-1]["connecting"] == "200 ms (100 %)"
+
+
+def test_checkouts_that_nobody_notices_are_not_taken_apart(tmp_path: Path) -> None:
+    quick = SlowCheckout(total=50_000, wait=50_000)
+    part = interval(counters={"requests": 9}, slowest=[quick], checkout=[0])
+    measurements = gather([run(tmp_path, [part])])
+    assert slowest.draw(measurements, summarize(measurements)) is None
+
+
+def test_users_who_got_nothing_are_counted(tmp_path: Path) -> None:
+    lucky = Fair(users=50, served=5, checkouts=100, squares=2000, longest_wait=950 * MILLISECOND)
+    part = replace(interval(counters={"requests": 9}, wait=[10, 10, 10]), fair=lucky)
+    drawing = drawn(sharing, [eventful(tmp_path), run(tmp_path, [part], "5+0", started=2)])
+    assert drawing.title == "45 of 50 users got no connection in a whole round with 5+0"
+    some, unlucky = cells(drawing)
+    assert (some["users without a connection"], some["Jain's index"]) == ("0 of 50", "1.00")
+    assert (unlucky["longest wait"], unlucky["longest / median"]) == ("950 ms", "95 times")
+    fine = drawn(sharing, [eventful(tmp_path)])
+    assert fine.title == "No user went without a connection; the longest wait was 900 ms with 5+10"
+
+
+@pytest.mark.parametrize(
+    ("cpu", "lag", "said"),
+    [
+        (0.5, 1, "The load generator kept up: 50 % of its core with 20+0"),
+        (0.95, 1, "With 20+0 the load generator was measured, not the pool"),
+        (0.5, 50, "With 20+0 the load generator was measured, not the pool"),
+    ],
+)
+def test_the_generator_is_held_against_the_gate(
+    tmp_path: Path, cpu: float, lag: int, said: str
+) -> None:
+    counters = {"requests": 9, "cpu": int(cpu * SECOND)}
+    part = interval(counters=counters, request=[100] * 9, generator_lag=[lag] * 9)
+    drawing = drawn(generator, [run(tmp_path, [part])])
+    assert drawing.title == said
+    (row,) = cells(drawing)
+    assert row["late, allowed"] == "10.0 ms"
+    assert ">10.0 ms allowed<" in drawing.svg
+    assert ">90 % is too busy<" in drawing.svg

@@ -50,7 +50,8 @@ def test_nothing_comes_from_elsewhere(text: str) -> None:
         for name in ("src", "href", "xlink:href", "action", "srcset", "poster", "data"):
             value = attributes.get(name)
             assert value is None or value.startswith("#") or value == "data:,"
-    assert not {tag for tag, _ in page.tags} & {"script", "iframe", "object", "embed", "base"}
+    assert [given for tag, given in page.tags if tag == "script"] == [{}]
+    assert not {tag for tag, _ in page.tags} & {"iframe", "object", "embed", "base"}
     assert not re.search(r"@import|url\((?!#)", text)
     addresses = set(re.findall(r"https?://[^\s\"'<>)]+", text))
     assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
@@ -69,13 +70,23 @@ def test_what_is_recommended_can_be_pasted(text: str) -> None:
 
 def test_every_figure_has_a_text_in_its_place(text: str) -> None:
     labels = [attributes for _, attributes in _Page(text).tags if attributes.get("role") == "img"]
-    assert len(labels) == 5
+    assert len(labels) == 6
     assert all(len(label["aria-label"] or "") > 40 for label in labels)
 
 
-def test_the_throughput_figure_leaves_ratios_to_the_verdict(text: str) -> None:
-    (title,) = re.findall(r'<figure id="throughput">\s*<h3>(.*?)</h3>', text)
-    assert re.fullmatch(r"20\+0 does \d+ requests per second, seed [\d.]+", title)
+def test_the_figure_of_sizes_leaves_ratios_to_the_verdict(text: str) -> None:
+    (title,) = re.findall(r'<figure id="sizes">.*?<h3>(.*?)</h3>', text, flags=re.S)
+    said = r"The biggest pool is not the best: 20\+0 does \d+ requests per second, seed [\d.]+"
+    assert re.fullmatch(said, title)
+
+
+def test_behind_every_figure_is_a_table(text: str) -> None:
+    figures = re.findall(r"<figure.*?</figure>", text, flags=re.S)
+    assert len(figures) == 6
+    for figure in figures:
+        _, found, numbers = figure.partition("<details>\n<summary>The numbers</summary>")
+        assert found
+        assert len(re.findall(r'<th scope="row">(?:default|20\+0|seed)</th><td>', numbers)) >= 3
 
 
 def test_errors_and_findings_are_shown(text: str) -> None:
@@ -112,7 +123,7 @@ def test_names_are_text_and_no_markup(tmp_path: Path) -> None:
     render([tmp_path], tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert _line(header) in one.path.read_text()
-    assert "<script" not in text
+    assert text.count("<script") == 1  # the page's own
     assert "<b></b>" not in text
     assert text.count("&lt;script&gt;") > 5
     _Page(text)

@@ -25,7 +25,7 @@ from loadtest.report.predicted import (
     print_validation,
     to_json,
 )
-from loadtest.report.predicted_page import write
+from loadtest.report.predicted_page import page, write
 from tests.analysis.test_observed import measured
 
 ABOUT = {"name": "a <b>bold</b> name", "result": "reports/x", "command": "loadtest whatif x"}
@@ -142,6 +142,33 @@ class TestFiles:
         # One in each of three panels.
         dots = [text.split("<figure")[1].count("<use") for text in (with_dot, without)]
         assert dots[0] == dots[1] + 3
+        assert "dots were measured" in with_dot
+        assert "dots" not in without
+        assert "none of these settings was measured" in without
+
+    def test_what_was_measured_afterwards_stands_in_both(
+        self, prediction: Prediction, tmp_path: Path
+    ) -> None:
+        ((ran, cell),) = prediction.checks
+        results = [Validated(cell, replace(ran, served=80.0), True, ran)]
+        write(prediction, ABOUT, tmp_path, results)
+        page = (tmp_path / "whatif.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+
+        (found,) = json.loads((tmp_path / "whatif.json").read_text())["validation"]
+        assert found["measured"]["throughput"] == 80
+        assert "Predicted first, measured then" in page
+        assert "100 per s then, 80.0 now (-20 %)" in page
+
+    def test_what_was_measured_afterwards_has_a_dot_too_if_it_is_valid(
+        self, prediction: Prediction
+    ) -> None:
+        ((ran, cell),) = prediction.checks
+        bare = replace(prediction, checks=[])
+        dots = [
+            page(bare, ABOUT, results).split("<figure")[1].count("<use")
+            for results in ([], [Validated(cell, ran, True)], [Validated(cell, ran, False)])
+        ]
+        assert dots[1:] == [dots[0] + 3, dots[0]]
 
     def test_a_folder_that_cannot_be_written_is_named(
         self, prediction: Prediction, tmp_path: Path

@@ -14,7 +14,9 @@ from loadtest.errors import UsageError
 from loadtest.report.render import render
 from tests.analysis.builders import experiment, interval, run, steady
 
-FIGURES = {"throughput.svg", "waits.svg", "phases.svg", "connections.svg", "errors.svg"}
+FIGURES = {
+    *("sizes.svg", "waits.svg", "phases.svg", "connections.svg", "errors.svg", "generator.svg"),
+}
 
 
 def test_a_whole_experiment_leaves_all_it_should(tmp_path: Path) -> None:

@@ -1,10 +1,15 @@
 """The report as a person sees it."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser
 
 from loadtest.report.render import render
+from tests.accessibility import barriers
 from tests.analysis.builders import experiment
+
+PAPER = 718  # CSS pixels: A4 without its margins
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +21,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [380, 768, 1600])
 def test_it_fits_asks_for_nothing_and_complains_of_nothing(
     browser: Browser, report: str, width: int, scheme: str
 ) -> None:
@@ -26,6 +31,7 @@ def test_it_fits_asks_for_nothing_and_complains_of_nothing(
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(report)
+    page.get_by_role("button", name="ok/s").click()
     assert page.locator(".headline").inner_text().startswith("Set pool_size=20, max_overflow=0:")
     assert requests == [report]
     assert complaints == []
@@ -79,4 +85,47 @@ def test_on_paper_it_is_black_on_white_whatever_the_screen(browser: Browser, rep
         return [style.backgroundColor, style.color, style.colorScheme]; }"""
     )
     assert colours == ["rgb(255, 255, 255)", "rgb(29, 34, 38)", "light"]
+    page.close()
+
+
+@pytest.mark.browser
+def test_on_paper_nothing_is_cut_off_or_torn(browser: Browser, report: str) -> None:
+    page = browser.new_page(viewport={"width": PAPER, "height": 1016})
+    page.goto(report)
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PAPER
+    for table in page.locator(".scroll:visible").all():
+        assert table.evaluate("box => box.scrollWidth <= box.clientWidth")
+        assert table.evaluate("box => getComputedStyle(box).overflowX") == "visible"
+    for figure in page.locator("figure").all():
+        assert figure.evaluate("figure => getComputedStyle(figure).breakInside") == "avoid"
+        box = figure.bounding_box()
+        assert box is not None
+        assert box["height"] < 1016
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier(browser: Browser, report: str, scheme: str) -> None:
+    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(report)
+    assert barriers(page) == []
+    page.close()
+
+
+@pytest.mark.browser
+def test_whatever_a_page_holds_its_own_script_alone_runs_and_asks_nobody(
+    browser: Browser, report: str, tmp_path: Path
+) -> None:
+    text = Path(report.removeprefix("file://")).read_text()
+    evil = "<script>document.title = 'ran'</script><img src='http://127.0.0.1:9/x'>"
+    (tmp_path / "evil.html").write_text(text.replace("</main>", f"{evil}</main>"))
+    page = browser.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto((tmp_path / "evil.html").as_uri())
+    assert page.title() != "ran"
+    assert page.get_by_role("button", name="ok/s").count() == 1
+    assert len([said for said in complaints if "Content Security Policy" in said]) == 2
     page.close()

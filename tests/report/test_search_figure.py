@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from loadtest.analysis.measured import gather
+from loadtest.analysis.spread import spread
 from loadtest.analysis.summary import summarize_runs
-from loadtest.report.figures import search
-from tests.analysis.builders import steady
+from loadtest.report.figures import canvas, draw, search
+from tests.analysis.builders import interval, run, steady
 from tests.analysis.test_tuning import closed_in, searched
 
 
@@ -20,11 +23,39 @@ def test_it_names_the_knee_and_shows_every_size(tmp_path: Path) -> None:
     )
     assert all(f">{size}<" in drawing.svg for size in (20, 40))
     assert "var(--pool-2" in drawing.svg  # the knee
+    assert "decides nothing" in drawing.help
+
+
+def test_the_band_goes_from_the_slowest_to_the_fastest_tenth_of_the_seconds(tmp_path: Path) -> None:
+    parts = [
+        interval(second, counters={"requests": 100 + 10 * second}, wait=[1 + second] * 9)
+        for second in range(11)
+    ]
+    (pool,) = gather([run(tmp_path, parts)]).pools
+    found = spread(pool)
+    assert found
+    assert found.throughput == pytest.approx((110, 190))
+    assert found.wait_p95 == pytest.approx((0.002, 0.010), rel=0.02)
+    (short,) = gather([run(tmp_path / "short", parts[:1])]).pools
+    assert spread(short) is None
+
+
+def test_the_sizes_of_a_search_are_drawn_once(tmp_path: Path) -> None:
+    runs = closed_in(tmp_path)
+    drawings = {drawing.name: drawing for drawing in draw(gather(runs), searched(runs))}
+    assert not {"sizes", "throughput"} & drawings.keys()
+    table = drawings["search"].table
+    assert table
+    assert [row[:3] for row in table.rows] == [
+        ("19+0", "19", "641"),
+        ("20+0", "20", "641"),
+        ("40+0", "40", "645"),
+    ]
 
 
 def test_sizes_that_would_touch_are_left_out_but_for_the_answer() -> None:
-    assert search._readable([19, 20, 21, 40], 20, 1.2) == [20, 40]
-    assert search._readable([5, 10], 10, 1.2) == [5, 10]
+    assert canvas.readable([19, 20, 21, 40], 20, 1.2) == [20, 40]
+    assert canvas.readable([5, 10], 10, 1.2) == [5, 10]
 
 
 def test_a_search_without_an_answer_says_so(tmp_path: Path) -> None:

@@ -1,15 +1,16 @@
 """The table at the end of a command."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from loadtest.analysis.values import Summary
+from loadtest.analysis.values import Comparison, Summary
 from loadtest.report.render import render
-from loadtest.report.terminal import print_summary
-from tests.analysis.builders import SECOND, experiment, interval, run
+from loadtest.report.terminal import print_comparisons, print_summary
+from tests.analysis.builders import SECOND, experiment, interval, run, steady
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +91,40 @@ def test_brackets_in_names_are_no_markup(tmp_path: Path) -> None:
     text = _printed(render([tmp_path], tmp_path))
     assert "[red]a[/x]" in text
     assert "(invalid)" in text
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_long_names_and_big_numbers_leave_all_columns_in_eighty(
+    tmp_path: Path, terminal: bool
+) -> None:
+    name = "a-long-name-that-somebody-chose"
+    busy = {"failures": 9, "peak": 3000, "wait": 30_000}
+    steady(tmp_path, f"{name}:3000+inf", [12_345, 12_999, 12_340, 12_500, 12_222], **busy)  # type: ignore[arg-type]
+    text = _printed(render([tmp_path], tmp_path), force_terminal=terminal, no_color=True)
+    table = re.sub(r"\x1b\[[\d;]*m", "", text).split("\n\n")[0].splitlines()
+    assert max(map(len, table)) <= 80
+    assert table[0].split()[-3:] == ["conns", "errors", "CPU"]
+    row = r"12,481 +12,\d{3} – 12,\d{3} +30\.0 s +60\.0 s +3,000 +< 0\.1 % +50 %"
+    assert len([line for line in table if re.search(row, line)]) == 1
+    assert "".join(line.split()[0] for line in table[1:] if line[0] != "─") == name
+
+
+def test_comparisons_fit_a_terminal_with_every_word_and_number() -> None:
+    one = Comparison(
+        pool="a-pool",
+        baseline="a-pool before",
+        metric="throughput.per_second",
+        rounds=5,
+        ratio=1.02,
+        ci95=(0.98, 1.07),
+        decision="undecided",
+        further_rounds=12,
+    )
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, no_color=True)
+    print_comparisons([one], [], console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    plain = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in lines]
+    assert max(map(len, plain)) <= 80
+    told = " ".join(" ".join(plain[2:]).split())
+    for word in ("a-pool before", "1.02", "0.98 to 1.07", "(primary)", "12", "rounds", "decide"):
+        assert word in told

@@ -5,15 +5,22 @@ from loadtest.analysis.values import Summary
 from loadtest.report.figures import (
     connections,
     errors,
+    generator,
     phases,
     search,
     server,
+    sharing,
+    sizes,
+    slowest,
     throughput,
     waits,
 )
 from loadtest.report.figures.drawing import Drawing
 
-FIGURES = (search, throughput, waits, phases, connections, server, errors)
+FIGURES = (
+    *(search, sizes, throughput, waits, connections, server),
+    *(phases, sharing, slowest, generator, errors),
+)
 
 
 def draw(measurements: Measurements, summary: Summary) -> list[Drawing]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from loadtest.analysis.units import round_duration
 from loadtest.report.figures.svg import INK, POOL_COLOURS
 
 if TYPE_CHECKING:
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 # Inches. Narrow, so that text is large enough on a telephone and two figures fit beside each other.
 WIDTH = 4.8
 TEXT = 8.5
+SMALL = 7.5
 _ROW = 0.42
 _LEGEND = 0.19
 _LETTER = 0.072
@@ -29,9 +34,12 @@ def text_width(words: Sequence[str]) -> float:
     return _LETTER * max((len(word) for word in words), default=0)
 
 
-def short(name: str) -> str:
-    """A name that leaves room for the figure beside it; the page has it in full."""
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+def short(name: str, most: int = _LONGEST_NAME) -> str:
+    """A name that leaves room for the figure beside it, its middle cut out; the page has it all."""
+    if len(name) <= most:
+        return name
+    end = (most - 1) // 2
+    return f"{name[: most - 1 - end]}…{name[-end:]}"
 
 
 def panels(
@@ -77,15 +85,39 @@ def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
     axes.text(x, y, text, clip_on=False, **how)
 
 
-def rows(names: Sequence[str], legend: Sequence[str] = ()) -> tuple[Figure, Axes]:
-    """One row for each name, the first on top; room for a number on the right, a legend above."""
+def rows(
+    names: Sequence[str], legend: Sequence[str] = (), right: float = 0.75, above: float = 0.0
+) -> tuple[Figure, Axes]:
+    """One row for each name, the first on top; room on the right and above, there also a legend."""
     names = [short(name) for name in names]
-    left, above = 0.15 + text_width(names), _LEGEND * _legend_rows(legend)
-    figure, (axes,) = panels(1, _ROW * len(names), left=left, right=0.75, above=above)
+    left, above = 0.15 + text_width(names), above + _LEGEND * _legend_rows(legend)
+    figure, (axes,) = panels(1, _ROW * len(names), left=left, right=right, above=above)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(axis="y", length=0, pad=6)
     return figure, axes
+
+
+def log_seconds(axes: Axes, axis: str, most_ticks: int = 5) -> None:
+    """A logarithmic scale of durations on one axis ("x" or "y"), in whole powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    low, high = np.log10(axes.dataLim.intervalx if axis == "x" else axes.dataLim.intervaly)
+    edges = 10 ** np.floor(low), 10 ** max(np.ceil(high), np.floor(low) + 1)
+    axes.set(**{f"{axis}scale": "log", f"{axis}lim": edges})
+    scale = axes.xaxis if axis == "x" else axes.yaxis
+    scale.set_major_locator(LogLocator(numticks=most_ticks))
+    scale.set_major_formatter(FuncFormatter(lambda value, _: round_duration(value)))
+    scale.set_minor_locator(NullLocator())
+
+
+def readable(sizes: Sequence[int], first: int, gap: float) -> list[int]:
+    """Sizes that can be written under an axis: the first, and those that a ratio sets apart."""
+    shown: list[int] = []
+    for size in (first, sizes[0], sizes[-1], *sizes):
+        if all(max(size, other) >= gap * min(size, other) for other in shown):
+            shown.append(size)
+    return sorted(shown)
 
 
 def stacked(
@@ -128,36 +160,41 @@ def label_ends(
     bottom, top = axes.transAxes.transform([(0, 0), (0, 1)])[:, 1]
     inches = axes.get_window_extent().height / axes.figure.dpi
     heights = [axes.transData.transform((0, y))[1] for y, _ in labels]
-    places = spread([(y - bottom) / (top - bottom) for y in heights], _LINE / inches)
+    wanted = [(y - bottom) / (top - bottom) for y in heights]
+    places = spread(wanted, _LINE / inches, low=0.0, high=1.0)
     for place, (_, text), style in zip(places, labels, styles, strict=True):
         line = {"transform": axes.transAxes, "clip_on": False, **style}
         axes.plot([1.015, 1.05], [place, place], scaley=False, scalex=False, **line)
         write(axes, 1.065, place, text, transform=axes.transAxes)
 
 
-def spread(places: Sequence[float], gap: float) -> list[float]:
-    """Places moved apart until neighbours have the gap, in the same order, as little as may be."""
-    order = sorted(range(len(places)), key=lambda n: places[n])
+def spread(
+    places: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf
+) -> list[float]:
+    """Places moved apart until neighbours have the gap, in the same order, as little as may be.
+
+    low, high: what none is moved beyond, as far as there is room for all.
+    """
+
+    def middle(group: Sequence[int]) -> float:
+        half = (len(group) - 1) / 2 * gap
+        mean = sum(places[number] for number in group) / len(group)
+        return max(min(mean, high - half), low + half)
+
+    def too_near(one: Sequence[int], next_: Sequence[int]) -> bool:
+        return middle(next_) - middle(one) < gap * (len(one) + len(next_)) / 2 - 1e-9
+
     groups: list[list[int]] = []
-    for number in order:
+    for number in sorted(range(len(places)), key=lambda n: places[n]):
         groups.append([number])
-        while len(groups) > 1 and _too_near(groups[-2], groups[-1], places, gap):
+        while len(groups) > 1 and too_near(groups[-2], groups[-1]):
             last = groups.pop()
             groups[-1] += last
     moved = list(places)
     for group in groups:
         for step, number in enumerate(group):
-            moved[number] = _middle(group, places) + (step - (len(group) - 1) / 2) * gap
+            moved[number] = middle(group) + (step - (len(group) - 1) / 2) * gap
     return moved
-
-
-def _middle(group: Sequence[int], places: Sequence[float]) -> float:
-    return sum(places[number] for number in group) / len(group)
-
-
-def _too_near(low: list[int], high: list[int], places: Sequence[float], gap: float) -> bool:
-    apart = _middle(high, places) - _middle(low, places)
-    return apart < gap * (len(low) + len(high)) / 2 - 1e-9
 
 
 def colour(number: int) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.analysis.measured import Measurements
-from loadtest.analysis.settings import most_connections
+from loadtest.analysis.measured import Measurements, PoolRuns
+from loadtest.analysis.settings import kept_connections, most_connections
 from loadtest.analysis.units import count
 from loadtest.analysis.values import Summary
 from loadtest.report.figures import levels
@@ -12,9 +12,10 @@ from loadtest.report.figures.svg import INK, to_svg
 
 HELP = (
     "The vertical scale is logarithmic above 1 and the same for all pools; beside each line stands "
-    "its median. The dotted line is the most that the pool may open. Grey is warm-up and drain, "
-    "which do not count. Users waiting at a full pool: it is the bottleneck, or it shields the "
-    "database from being one."
+    "its median. Dotted lines are limits: what the pool keeps, what it may open, "
+    "and what the server accepts, where they are near. Grey is warm-up and drain, which do not "
+    "count. Users waiting at a full pool: it is the bottleneck, or it shields the database from "
+    "being one."
 )
 STYLES: levels.Styles = {
     "waiting": ("users waiting", {"lw": 1.4, "ls": (0, (4, 1.5)), "color": INK}),
@@ -35,18 +36,31 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         lambda pool: pool.connections.peak,
         lambda pool: count(pool.connections.peak),
     )
+    limits = {n: [*of_pool(p), *of_server(p)] for n, p in enumerate(measurements.pools)}
     return Drawing(
         name="connections",
         title=f"Open connections reach {peaks}",
         alt="Connections in use, idle and in overflow, and users waiting, over time. Open "
         f"connections reach {peaks}; users waiting at most "
         + every(shown, lambda pool: count(pool.connections.waiting_peak)),
-        help=HELP,
-        svg=to_svg(levels.panels(lines, summary, STYLES, _limits(measurements)), "connections"),
+        help=HELP + levels.bands(lines),
+        svg=to_svg(levels.panels(lines, summary, STYLES, limits), "connections"),
+        question="What happens over time?",
+        table=levels.table(lines, summary, STYLES),
     )
 
 
-def _limits(measurements: Measurements) -> list[int | None]:
-    """The most connections that all processes of each pool may open."""
-    most = [(most_connections(pool.settings), pool.processes) for pool in measurements.pools]
-    return [None if limit is None else limit * processes for limit, processes in most]
+def of_pool(pool: PoolRuns) -> list[tuple[int, str]]:
+    """How many connections the pools of all processes keep, and how many they may open."""
+    kept, most = kept_connections(pool.settings), most_connections(pool.settings)
+    each_ = f" × {pool.processes}" if pool.processes > 1 else ""
+    limits = [(kept * pool.processes, f"pool_size{each_}")] if kept else []
+    if most is not None and most != kept:
+        limits.append((most * pool.processes, "with overflow"))
+    return limits
+
+
+def of_server(pool: PoolRuns) -> list[tuple[int, str]]:
+    """How many connections the server accepts, if it was asked."""
+    accepted = pool.header.get("server", {}).get("variables", {}).get("max_connections")
+    return [(int(accepted), "max_connections")] if accepted else []

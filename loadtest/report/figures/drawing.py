@@ -12,14 +12,27 @@ FEW = 4
 
 
 @dataclass(frozen=True)
+class Table:
+    """The numbers behind a figure: a cell for each heading in every row, ready to be read."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Drawing:
-    """A figure for a page: a file name without ending, what it shows, and how to read it."""
+    """A figure for a page: a file name without ending, what it shows, and how to read it.
+
+    question: what it answers. table: None where the page has one beside the figure.
+    """
 
     name: str
     title: str
     alt: str
     help: str
     svg: str
+    question: str = ""
+    table: Table | None = None
 
 
 Say = Callable[[PoolSummary], str]
@@ -47,3 +60,8 @@ def each(
     first, *others = named
     start = f"{say(first)} {link} with {first.name}" if link else f"{say(first)} with {first.name}"
     return listed([start, *(f"{say(pool)} with {pool.name}" for pool in others)])
+
+
+def few(pools: Sequence[PoolSummary]) -> str:
+    """The names of some pools for a title; of many only how many they are."""
+    return listed([pool.name for pool in pools]) if len(pools) <= FEW else f"{len(pools)} pools"

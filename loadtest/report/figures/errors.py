@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from loadtest.analysis import kinds
 from loadtest.analysis.measured import Measurements
-from loadtest.analysis.units import percent
+from loadtest.analysis.units import count, percent
 from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, each
+from loadtest.report.figures.drawing import Drawing, Table, each
 from loadtest.report.figures.svg import to_svg
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         alt=f"Failed requests by kind of error: {rates}",
         help=HELP,
         svg=to_svg(_figure(shown), "errors"),
+        question="What failed?",
+        table=_table(shown),
     )
 
 
@@ -63,6 +65,15 @@ def stack(pools: Sequence[PoolSummary]) -> dict[str, list[float]]:
         rest = ordered[len(named) :]
         values["rest"] = [sum(part.get(kind, 0.0) for kind in rest) for part in parts]
     return values
+
+
+def _table(shown: Sequence[PoolSummary]) -> Table:
+    rows = [
+        (pool.name, kinds.label(kind), count(pool.errors.by_kind[kind]), percent(share))
+        for pool in shown
+        for kind, share in shares(pool).items()
+    ]
+    return Table(("pool", "error", "requests", "share of all requests"), tuple(rows))
 
 
 def _figure(shown: Sequence[PoolSummary]) -> Figure:

@@ -9,20 +9,23 @@ from loadtest.analysis.measured import Measurements, PoolRuns
 from loadtest.analysis.units import duration, round_duration
 from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, each, every
+from loadtest.report.figures.drawing import Drawing, Table, each, every
 from loadtest.report.figures.svg import to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Waiting is the queue of the pool; holding is the application's work and the database's. Holds "
-    "that grow with the number of connections mean that transactions hinder each other inside the "
-    "database. Connecting and pinging are spread over all checkouts, of which most need neither."
+    "Waiting is the queue of the pool; holding is the application's work and the database's; "
+    "resetting, the rollback at the end, is the last part of the hold. Holds that grow with the "
+    "number of connections mean that transactions hinder each other inside the database. "
+    "Connecting, reconnecting and pinging are spread over all checkouts, of which most need none."
 )
-PHASES = ("waiting", "connecting", "pinging", "holding")
+PHASES = ("waiting", "connecting", "reconnecting", "pinging", "holding", "resetting")
 # Each has its colour in every report, whichever others are shown.
-_SHADES = dict(zip(PHASES, canvas.PARTS, strict=False))
+SHADES = {name: canvas.PARTS[n] for name, n in zip(PHASES, (0, 1, 4, 2, 3, 5), strict=True)}
+
+Parts = Mapping[str, Mapping[str, float]]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
@@ -40,6 +43,8 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         + every(shown, _waiting_and_holding),
         help=HELP,
         svg=to_svg(_figure(parts), "phases"),
+        question="Where does the time go?",
+        table=_table(parts),
     )
 
 
@@ -49,16 +54,29 @@ def _waiting_and_holding(pool: PoolSummary) -> str:
 
 
 def _mean_times(pool: PoolSummary, runs: PoolRuns) -> dict[str, float]:
-    def spread(*names: str) -> float:
-        total = sum(runs.times(name).finished.sum for name in names)
-        return total / 1e9 / pool.checkout.count
+    def spread(name: str) -> float:
+        return runs.times(name).finished.sum / 1e9 / pool.checkout.count
 
-    waiting, holding = pool.checkout.wait_seconds.mean or 0.0, pool.hold_seconds.mean or 0.0
-    times = (waiting, spread("connect", "reconnect"), spread("ping"), holding)
-    return dict(zip(PHASES, times, strict=True))
+    resetting = spread("reset")
+    return {
+        "waiting": pool.checkout.wait_seconds.mean or 0.0,
+        "connecting": spread("connect"),
+        "reconnecting": spread("reconnect"),
+        "pinging": spread("ping"),
+        "holding": max((pool.hold_seconds.mean or 0.0) - resetting, 0.0),
+        "resetting": resetting,
+    }
 
 
-def _figure(parts: Mapping[str, Mapping[str, float]]) -> Figure:
+def _table(parts: Parts) -> Table:
+    rows = [
+        (name, *(duration(part[phase]) for phase in PHASES), duration(sum(part.values())))
+        for name, part in parts.items()
+    ]
+    return Table(("pool", *PHASES, "together"), tuple(rows))
+
+
+def _figure(parts: Parts) -> Figure:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     totals = [sum(part.values()) for part in parts.values()]
@@ -66,7 +84,7 @@ def _figure(parts: Mapping[str, Mapping[str, float]]) -> Figure:
     shown = [p for p in PHASES if any(part[p] > 0.002 * max(totals) for part in parts.values())]
     figure, axes = canvas.rows(list(parts), shown)
     bars = {phase: [part[phase] for part in parts.values()] for phase in shown}
-    canvas.stacked(figure, axes, bars, [_SHADES[phase] for phase in shown])
+    canvas.stacked(figure, axes, bars, [SHADES[phase] for phase in shown])
     for row, total in enumerate(totals):
         canvas.write(axes, total + 0.012 * max(totals), row, duration(total))
     axes.set_xlim(0, max(totals))

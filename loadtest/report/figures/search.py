@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from loadtest.analysis.measured import Measurements
-from loadtest.analysis.units import NOTHING, count, duration, listed, rate, round_duration
+from loadtest.analysis.meeting import MET
+from loadtest.analysis.spread import Spread, spread
+from loadtest.analysis.units import NOTHING, count, duration, listed, rate
 from loadtest.analysis.values import Interval95, Search, SizeTried, Summary
 from loadtest.objectives import parse_objective
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing
+from loadtest.report.figures.drawing import Drawing, Table
 from loadtest.report.figures.svg import INK, to_svg
 
 if TYPE_CHECKING:
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
 
 HELP = (
     "Each dot is a pool size that was tried, the line its 95 % interval: over three rounds or "
-    "more, else, of the throughput only, over the seconds of those that there are. Hollow dots "
-    "miss the objective or are not valid. The upright line is the answer, the dotted one what the "
-    "objective allows. Both wait and size are on a logarithmic scale."
+    "more, else, of the throughput only, over the seconds of those that there are. The faint bar "
+    "goes from the slowest to the fastest tenth of the seconds within the rounds: how even they "
+    "were, which decides nothing. Hollow dots miss the objective or are not valid. The upright "
+    "line is the answer, the dotted one what the objective allows. Both wait and size are on a "
+    "logarithmic scale."
 )
 WAIT = "checkout.wait_seconds.p95"
 # Shorter waits are none that anybody notices, and zero has no logarithm.
@@ -50,7 +54,9 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         alt="By pool size, successful requests per second and p95 of the wait: "
         + listed([f"{_numbers(one)} with {one.pool}" for one in tried]),
         help=HELP,
-        svg=to_svg(_figure(search, tried, allowed), "search"),
+        svg=to_svg(_figure(search, tried, allowed, _spreads(measurements)), "search"),
+        question="How many connections are enough?",
+        table=_table(tried),
     )
 
 
@@ -69,16 +75,58 @@ def _numbers(one: SizeTried) -> str:
     return f"{rate(one.throughput)} / {wait}"
 
 
-def _figure(search: Search, tried: Sequence[SizeTried], allowed: float | None) -> Figure:
+def _table(tried: Sequence[SizeTried]) -> Table:
+    rows = [
+        (
+            one.pool,
+            count(one.size),
+            rate(one.throughput),
+            _interval(one.throughput_ci95, rate),
+            NOTHING if one.wait_p95 is None else duration(one.wait_p95),
+            _interval(one.wait_p95_ci95, duration),
+            MET[one.met],
+            count(one.rounds),
+        )
+        for one in sorted(tried, key=lambda one: one.size)
+    ]
+    interval = "interval (95 %)"
+    headings = ("pool", "pool_size", "ok/s", interval, "wait p95", interval, "objective", "rounds")
+    return Table(headings, tuple(rows))
+
+
+def _interval(interval: Interval95 | None, say: Callable[[float], str]) -> str:
+    return f"{say(max(interval[0], 0.0))} – {say(interval[1])}" if interval else NOTHING
+
+
+def _spreads(measurements: Measurements) -> Mapping[str, Spread]:
+    """How uneven the seconds of each pool were, by its name."""
+    each = {pool.name: spread(pool) for pool in measurements.pools}
+    return {name: found for name, found in each.items() if found}
+
+
+def _figure(
+    search: Search,
+    tried: Sequence[SizeTried],
+    allowed: float | None,
+    spreads: Mapping[str, Spread],
+) -> Figure:
     figure, (above, below) = canvas.panels(2, 1.35, left=0.72, right=0.3, gap=0.32, above=0.12)
     for one in tried:
+        if one.pool in spreads:
+            _bar(above, one.size, spreads[one.pool].throughput, width=9, alpha=0.2)
+            _bar(below, one.size, spreads[one.pool].wait_p95, width=9, alpha=0.2)
         _dot(above, one, one.throughput, one.throughput_ci95)
         if one.wait_p95 is not None:
             _dot(below, one, max(one.wait_p95, SHORTEST), one.wait_p95_ci95)
     if allowed is not None:
         below.axhline(allowed, color=INK, lw=1, ls=(0, (1, 1.5)))
-    _wait_axis(below)
+    canvas.log_seconds(below, "y")
     above.set_ylim(bottom=0)
+    if search.size is not None:
+        place = above.get_xaxis_transform()
+        canvas.write(
+            above, search.size, 0.09, f" {count(search.size)}", transform=place, weight="bold"
+        )
     for axes, text in ((above, "successful requests per second"), (below, "wait p95")):
         _size_axis(axes, search, tried)
         canvas.write(axes, 0.0, 1.06, text, transform=axes.transAxes, va="bottom")
@@ -92,10 +140,15 @@ def _dot(axes: Axes, one: SizeTried, value: float | None, interval: Interval95 |
         return
     shade = canvas.colour(0)
     if interval:
-        low, high = (max(edge, SHORTEST) for edge in interval)
-        axes.plot([one.size, one.size], [low, high], color=shade, lw=1.6, solid_capstyle="butt")
+        _bar(axes, one.size, interval, width=1.6)
     fill = shade if one.met is True and one.valid else "none"
     axes.plot([one.size], [value], "o", color=shade, ms=5, mfc=fill, mew=1.2)
+
+
+def _bar(axes: Axes, size: int, interval: Interval95, *, width: float, alpha: float = 1.0) -> None:
+    low, high = (max(edge, SHORTEST) for edge in interval)
+    shade = canvas.colour(0)
+    axes.plot([size] * 2, [low, high], color=shade, lw=width, alpha=alpha, solid_capstyle="butt")
 
 
 def _size_axis(axes: Axes, search: Search, tried: Sequence[SizeTried]) -> None:
@@ -105,30 +158,10 @@ def _size_axis(axes: Axes, search: Search, tried: Sequence[SizeTried]) -> None:
     low, high = sizes[0] / 1.1, sizes[-1] * 1.1
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    shown = _readable(sizes, search.size or sizes[0], (high / low) ** _LEAST_GAP)
+    shown = canvas.readable(sizes, search.size or sizes[0], (high / low) ** _LEAST_GAP)
     axes.set_xticks(shown, [count(size) for size in shown])
     axes.xaxis.set_minor_locator(NullLocator())
     canvas.grid(axes, "y")
     if search.size is None:
         return
     axes.axvline(search.size, color=canvas.colour(1), lw=1.4, zorder=0)
-    place = axes.get_xaxis_transform()
-    canvas.write(axes, search.size, 0.09, f" {count(search.size)}", transform=place, weight="bold")
-
-
-def _readable(sizes: Sequence[int], first: int, gap: float) -> list[int]:
-    """Sizes that can be written under an axis: the first, and those that a ratio sets apart."""
-    shown: list[int] = []
-    for size in (first, sizes[0], sizes[-1], *sizes):
-        if all(max(size, other) >= gap * min(size, other) for other in shown):
-            shown.append(size)
-    return sorted(shown)
-
-
-def _wait_axis(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(numticks=5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: round_duration(y)))
-    axes.yaxis.set_minor_locator(NullLocator())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from loadtest.analysis.measured import Measurements
-from loadtest.analysis.units import level, listed
-from loadtest.analysis.values import Summary
+from loadtest.analysis.units import level
+from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import levels
-from loadtest.report.figures.drawing import Drawing
+from loadtest.report.figures.connections import of_server
+from loadtest.report.figures.drawing import Drawing, each, every
 from loadtest.report.figures.svg import INK, to_svg
 
 HELP = (
@@ -25,16 +26,22 @@ STYLES: levels.Styles = {
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     """The figure; None if no server was asked in the measured time."""
     lines = levels.lines(measurements, STYLES)
-    running = [(pool.name, pool.server.running) for pool in summary.pools]
-    means = [f"{level(mean)} with {name}" for name, mean in running if mean is not None]
-    if not lines or not means:
+    asked = [pool for pool in summary.pools if pool.server.running is not None]
+    if not lines or not asked:
         return None
-    said = listed(means)
+    limits = {number: of_server(pool) for number, pool in enumerate(measurements.pools)}
     return Drawing(
         name="server",
-        title=f"Sessions at work in the database: {said}",
+        title="Sessions at work in the database: "
+        + each(asked, lambda pool: pool.server.running, _running),
         alt="Sessions connected to the database, running, and waiting for row locks, and the "
-        f"server's processors in use, over time. On average run {said}",
-        help=HELP,
-        svg=to_svg(levels.panels(lines, summary, STYLES), "server"),
+        "server's processors in use, over time. On average run " + every(asked, _running),
+        help=HELP + levels.bands(lines),
+        svg=to_svg(levels.panels(lines, summary, STYLES, limits), "server"),
+        question="What does the server see?",
+        table=levels.table(lines, summary, STYLES),
     )
+
+
+def _running(pool: PoolSummary) -> str:
+    return level(pool.server.running or 0.0)

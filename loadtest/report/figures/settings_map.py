@@ -16,13 +16,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HELP = (
+PREDICTED = "Lines are predicted; none of these settings was measured."
+MEASURED = (
     "Lines are predicted, dots were measured: how far dots are from their line says how far to "
-    "trust it. The scales of pool_size and of the wait are logarithmic; waits below 0.1 ms are "
-    "drawn at 0.1 ms."
+    "trust it."
+)
+SCALES = (
+    "The scales of pool_size and of the wait are logarithmic; waits below 0.1 ms are drawn at "
+    "0.1 ms."
 )
 # Seconds. Below it nobody cares, and a logarithmic scale would show nothing else.
 LEAST = 1e-4
+# A scale of waits from here to so many times as much has numbers between the powers of ten.
+SHORT_SCALE = 50
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 Value = Callable[[Cell | Ran], float]
@@ -34,6 +40,8 @@ def draw(prediction: Prediction) -> Drawing:
 
     ranked = sorted(prediction.cells, key=lambda cell: cell.wait.p95 or 0.0)
     best, worst = ranked[0], ranked[-1]
+    overflows = _overflows(prediction)
+    dots = any(True for overflow in overflows for _ in _measured(prediction, overflow))
     said = f"at most {duration(worst.wait.p95)} with {name(worst)}"
     if (best.wait.p95 or 0.0) < (worst.wait.p95 or 0.0):
         said += f" and {duration(best.wait.p95)} with {name(best)}"
@@ -44,7 +52,7 @@ def draw(prediction: Prediction) -> Drawing:
         title=f"Predicted: 19 of 20 checkouts wait {said}",
         alt="Predicted p95 of the wait, share of timeouts and checkouts per second, by pool_size "
         "and max_overflow. The table has the numbers",
-        help=HELP,
+        help=f"{MEASURED if dots else PREDICTED} {SCALES}",
         svg=svg,
     )
 
@@ -58,8 +66,12 @@ def _overflow(most: int) -> str:
     return "inf" if most == -1 else str(most)
 
 
+def _overflows(prediction: Prediction) -> list[int]:
+    return list(dict.fromkeys(cell.settings.max_overflow for cell in prediction.cells))
+
+
 def _figure(prediction: Prediction) -> Figure:
-    overflows = list(dict.fromkeys(cell.settings.max_overflow for cell in prediction.cells))
+    overflows = _overflows(prediction)
     labels = [f"overflow {_overflow(overflow)}" for overflow in overflows]
     room = 0.35 + canvas.text_width(labels)
     figure, rows = canvas.panels(len(PANELS), 1.5, left=0.72, right=room, gap=0.34)
@@ -133,7 +145,9 @@ def _scale_of_waits(axes: Axes) -> None:
     axes.set_yscale("log")
     low, high = axes.dataLim.intervaly
     axes.set_ylim(max(min(low / 2, high / 20), LEAST * 0.7), max(2 * high, 100 * LEAST))
-    axes.yaxis.set_major_locator(LogLocator(numticks=8))
+    low, high = axes.get_ylim()
+    between = (1.0, 2.0, 5.0) if high < SHORT_SCALE * low else (1.0,)
+    axes.yaxis.set_major_locator(LogLocator(subs=between, numticks=8))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: round_duration(y)))
     axes.yaxis.set_minor_locator(NullLocator())
 
@@ -162,7 +176,7 @@ def _scale_of_sizes(axes: Axes, sizes: Sequence[int]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(low / 1.06, high * 1.06)
     ticks = [tick for tick in TICKS if low <= tick <= high]
-    ticks = ticks if len(ticks) > 1 else sorted({low, high})
+    ticks = ticks if len(ticks) > 1 else sorted({low, *ticks, high})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from loadtest.analysis.measured import Measurements
-from loadtest.analysis.units import rate
+from loadtest.analysis.units import NOTHING, rate
 from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, every
+from loadtest.report.figures.drawing import Drawing, Table, every
 from loadtest.report.figures.svg import to_svg
+from loadtest.report.table import interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,18 +27,54 @@ HELP_OF_ONE = "The upright line is what the one round did; without others there 
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if no pool measured anything."""
+    """The figure; None if no pool measured anything, or a figure of their sizes says it."""
     shown = [pool for pool in summary.pools if pool.rounds]
-    if not shown:
+    if not shown or summary.search or sizes_differ(summary):
         return None
     return Drawing(
         name="throughput",
-        title=_title(shown),
+        title=title(shown),
         alt="Successful requests per second: "
         + every(shown, lambda pool: rate(pool.throughput.per_second)),
         help=HELP if any(pool.throughput.ci95 for pool in shown) else HELP_OF_ONE,
         svg=to_svg(_figure(measurements, summary), "throughput"),
+        question="How much work gets done?",
+        table=_table(measurements, shown),
     )
+
+
+def sizes_differ(summary: Summary) -> bool:
+    """Whether pools may open different numbers of connections, and no search draws that."""
+    sizes = {pool.connections.allowed for pool in summary.pools if pool.rounds}
+    return len(sizes) > 1 and summary.search is None
+
+
+def title(shown: Sequence[PoolSummary]) -> str:
+    """What the best and the worst pool do."""
+    # Of a pool that was not measured properly nothing is claimed.
+    believed = [pool for pool in shown if pool.valid] or shown
+    ranked = sorted(believed, key=lambda pool: pool.throughput.per_second or 0.0)
+    best, worst = ranked[-1], ranked[0]
+    said = f"{best.name} does {rate(best.throughput.per_second)} requests per second"
+    most, least = best.throughput.per_second or 0.0, worst.throughput.per_second or 0.0
+    if not least or most < 1.02 * least:
+        return said
+    # No ratio: where rounds differ much, that of the means is not the one that is judged.
+    return f"{said}, {worst.name} {rate(least)}"
+
+
+def _table(measurements: Measurements, shown: Sequence[PoolSummary]) -> Table:
+    runs = {pool.name: pool for pool in measurements.pools}
+    rows = [
+        (
+            pool.name,
+            rate(pool.throughput.per_second),
+            interval(pool) or NOTHING,
+            " · ".join(rate(round_.throughput) for round_ in runs[pool.name].rounds),
+        )
+        for pool in shown
+    ]
+    return Table(("pool", "ok/s", "interval (95 %)", "in each round"), tuple(rows))
 
 
 def _figure(measurements: Measurements, summary: Summary) -> Figure:
@@ -57,21 +95,8 @@ def _figure(measurements: Measurements, summary: Summary) -> Figure:
 
 
 def _mean_with_interval(axes: Axes, row: int, pool: PoolSummary, shade: str) -> None:
-    middle, interval = pool.throughput.per_second or 0.0, pool.throughput.ci95
-    if interval:
-        low, high = max(interval[0], 0.0), interval[1]
+    middle, ci95 = pool.throughput.per_second or 0.0, pool.throughput.ci95
+    if ci95:
+        low, high = max(ci95[0], 0.0), ci95[1]
         axes.plot([low, high], [row, row], color=shade, lw=2, solid_capstyle="butt")
     axes.plot([middle, middle], [row - 0.26, row + 0.26], color=shade, lw=2.2)
-
-
-def _title(shown: list[PoolSummary]) -> str:
-    # Of a pool that was not measured properly nothing is claimed.
-    believed = [pool for pool in shown if pool.valid] or shown
-    ranked = sorted(believed, key=lambda pool: pool.throughput.per_second or 0.0)
-    best, worst = ranked[-1], ranked[0]
-    title = f"{best.name} does {rate(best.throughput.per_second)} requests per second"
-    most, least = best.throughput.per_second or 0.0, worst.throughput.per_second or 0.0
-    if not least or most < 1.02 * least:
-        return title
-    # No ratio: where rounds differ much, that of the means is not the one that is judged.
-    return f"{title}, {worst.name} {rate(least)}"

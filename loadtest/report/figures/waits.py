@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.analysis.censoring import Seconds, Shares, curve
+from loadtest.analysis.censoring import Seconds, Shares, curve, reached
 from loadtest.analysis.measured import Measurements
-from loadtest.analysis.units import at_least, round_duration
+from loadtest.analysis.units import NOTHING, at_least, duration
 from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, each, every
+from loadtest.report.figures.drawing import Drawing, Table, each, every
 from loadtest.report.figures.svg import to_svg
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ HELP = (
     "a curve that stops early says that no more is known."
 )
 TICKS = {0.30103: "p50", 1.0: "p90", 2.0: "p99", 3.0: "p99.9", 4.0: "p99.99"}
-FARTHEST = 4.5
+FARTHEST = 4.0
+
+Curve = tuple[Seconds, Shares]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
@@ -47,6 +49,8 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         + every(shown, lambda pool: " / ".join(_wait(pool, p) for p in ("p50", "p95", "p999"))),
         help=HELP,
         svg=to_svg(_figure(curves, summary), "waits"),
+        question="How long do checkouts wait?",
+        table=_table(shown, curves),
     )
 
 
@@ -55,21 +59,20 @@ def _wait(pool: PoolSummary, name: str) -> str:
     return at_least(getattr(wait, name), name in wait.at_least)
 
 
-def _figure(curves: Mapping[int, tuple[Seconds, Shares]], summary: Summary) -> Figure:
+def _figure(curves: Mapping[int, Curve], summary: Summary) -> Figure:
     names = [canvas.short(summary.pools[number].name) for number in curves]
-    figure, (axes,) = canvas.panels(1, 2.5, left=0.72, right=0.35 + canvas.text_width(names))
+    right = 0.35 + canvas.text_width(names)
+    figure, (axes,) = canvas.panels(1, 2.5, left=0.72, right=right, above=0.1)
     far = max(_farthest(share) for _, share in curves.values())
-    _axes(axes, far)
     ends = []
     for name, (number, (seconds, share)) in zip(names, curves.items(), strict=True):
         # A curve rises after the share that it has reached, so the last point is not its end.
-        reached = np.concatenate(([0.0], nines(share)))
-        x = np.minimum(np.repeat(reached, 2)[1:-1], far)
+        passed = np.concatenate(([0.0], nines(share)))
+        x = np.repeat(passed, 2)[1:-1]
         y = np.repeat(np.maximum(seconds, 1e-6), 2)
         axes.plot(x, y, color=canvas.colour(number), lw=1.8)
         ends.append((float(y[x < far][-1]), name))
-    low, high = np.log10(axes.dataLim.intervaly)
-    axes.set_ylim(10 ** np.floor(low), 10 ** max(np.ceil(high), np.floor(low) + 1))
+    _axes(axes, far)
     styles = [{"color": canvas.colour(number), "lw": 2.5} for number in curves]
     canvas.label_ends(axes, ends, styles)
     return figure
@@ -86,14 +89,31 @@ def _farthest(share: Shares) -> float:
 
 
 def _axes(axes: Axes, far: float) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
     shown = {place: name for place, name in TICKS.items() if place <= far + 0.01}
     axes.set_xlim(0, far)
     axes.set_xticks(list(shown), list(shown.values()))
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(numticks=9))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: round_duration(y)))
-    axes.yaxis.set_minor_locator(NullLocator())
+    canvas.log_seconds(axes, "y", 9)
     canvas.grid(axes, "y")
     canvas.name_x(axes, "percentile of the wait for a connection")
+
+
+def _table(pools: Sequence[PoolSummary], curves: Mapping[int, Curve]) -> Table:
+    named = ("p50", "p90", "p95", "p99", "p999")
+    rows = [
+        (
+            pool.name,
+            *(_wait(pool, name) for name in named),
+            _p9999(pool, *curves[number]),
+            _wait(pool, "max"),
+        )
+        for number, pool in zip(curves, pools, strict=True)
+    ]
+    return Table(("pool", "p50", "p90", "p95", "p99", "p99.9", "p99.99", "longest"), tuple(rows))
+
+
+def _p9999(pool: PoolSummary, seconds: Seconds, share: Shares) -> str:
+    """The wait that one in ten thousand exceeds; nothing where there were not so many."""
+    wait, longest = reached(seconds, share, 0.9999), pool.checkout.wait_seconds.max
+    if wait is None or longest is None:
+        return at_least(longest, True)
+    return duration(min(wait, longest)) if pool.checkout.count >= 10_000 else NOTHING

@@ -1,0 +1,61 @@
+"""How the users of a pool shared its connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loadtest.analysis.laws import STARVED_SHARE
+from loadtest.analysis.measured import SECOND, PoolRuns, Round
+from loadtest.interval import Fair
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """The round in which the users of a pool shared it worst.
+
+    users, without: how many there were, and how many never got a connection; in an open loop, whose
+    users have as much to do as arrives, only those who got one count. checkouts: how many each had,
+    on average. jain: Jain's index (see `Fair`); None in an open loop, or where nobody got any.
+    longest: the longest wait in any round (s), those going on included.
+    """
+
+    open_loop: bool
+    users: int
+    without: int
+    checkouts: float
+    jain: float | None
+    longest: float
+
+
+def sharing(pool: PoolRuns) -> Sharing | None:
+    """How its users shared a pool; None where nobody counted."""
+    rounds = [round_ for round_ in pool.rounds if round_.together.fair.users]
+    if not rounds:
+        return None
+    worst = max(rounds, key=_unfairness)
+    fair = worst.together.fair
+    open_loop = bool(pool.counters["arrivals"])
+    return Sharing(
+        open_loop=open_loop,
+        users=fair.users,
+        without=_without(worst),
+        checkouts=fair.checkouts / fair.users,
+        jain=None if open_loop else fair.jain,
+        longest=max(_longest(round_.together.fair) for round_ in rounds),
+    )
+
+
+def _without(round_: Round) -> int:
+    """Users who never got a connection; who held one from the warm-up on did not wait for it."""
+    fair = round_.together.fair
+    waited = fair.longest_wait > STARVED_SHARE * round_.together.length
+    return fair.users - fair.served if waited else 0
+
+
+def _unfairness(round_: Round) -> tuple[float, float]:
+    fair = round_.together.fair
+    return _without(round_) / fair.users, -(fair.jain or 0.0)
+
+
+def _longest(fair: Fair) -> float:
+    return fair.longest_wait / SECOND

@@ -1,0 +1,63 @@
+"""Runs that something else on the machine disturbed: done once more, the first one kept aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from loadtest.analysis.findings import doubts
+from loadtest.analysis.gate import DISTURBANCES
+from loadtest.analysis.measured import Round, gather
+from loadtest.errors import UsageError
+from loadtest.experiment.run import Plan
+from loadtest.results import read_run
+
+ASIDE = "disturbed"
+
+
+class Repeats:
+    """Does runs, and those that were disturbed a second time.
+
+    A pool whose second run is no better has a load that is too much for the generator: its other
+    rounds are not repeated. done: what was repeated: pool, round, why, the seconds it had measured.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._in_vain: set[str] = set()
+        self.done: list[dict[str, Any]] = []
+
+    def run(self, plan: Plan, folder: Path, once: Callable[[], None]) -> bool:
+        """Do a run, once more if need be; whether it was done again."""
+        once()
+        path, name = plan.file_in(folder), plan.pool.name
+        why = "" if name in self._in_vain else disturbance(path)
+        if not why:
+            return False
+        self._tell(f"  once more: {why}")
+        seconds = round(Round(read_run(path)).seconds, 3)
+        self.done.append({"pool": name, "round": plan.round, "why": why, "seconds": seconds})
+        _put_aside(path)
+        once()
+        if disturbance(path):
+            self._in_vain.add(name)
+        return True
+
+
+def disturbance(path: Path) -> str:
+    """What makes a run not valid, though it may not be the pool's; empty if nothing does."""
+    try:
+        (pool,) = gather([read_run(path)]).pools
+    except UsageError:
+        return ""  # it left nothing that can be read
+    return ", ".join(one.code for one in doubts(pool) if one.code in DISTURBANCES)
+
+
+def _put_aside(path: Path) -> None:
+    """Keep a run that another replaces, where no report finds it."""
+    aside = path.parent.parent / ASIDE
+    aside.mkdir(exist_ok=True)
+    for file in (path, path.with_suffix(".log")):
+        if file.exists():
+            file.replace(aside / file.name)

@@ -1,0 +1,160 @@
+"""How busy the load generator was through the run, against what the trust gate allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from loadtest.analysis import gate
+from loadtest.analysis.measured import Measurements
+from loadtest.analysis.timeline import GENERATOR, Timeline
+from loadtest.analysis.units import duration, percent
+from loadtest.analysis.values import PoolSummary, Summary
+from loadtest.report.figures import canvas, levels
+from loadtest.report.figures.drawing import FEW, Drawing, Table, each, every, few
+from loadtest.report.figures.svg import INK, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HELP = (
+    "Of the busiest process, each second. A pool is not valid where its line is above the dotted "
+    f"one in more than {percent(gate.BUSY_SHARE)} of the time (CPU), or where the event loop was "
+    "late by more than its dotted line on average (a tenth of the mean request, at least a "
+    "millisecond): then the generator was measured, not the pool."
+)
+CPU, LAG = GENERATOR
+# Less is nothing for a process that others run beside, and zero has no logarithm.
+SHORTEST = 1e-5
+_LABEL = 0.15
+_TOO_BUSY = f"{percent(gate.BUSY_CPU)} is too busy"
+_DOTTED: dict[str, Any] = {"lw": 0.9, "ls": (0, (1, 2))}
+
+Lines = Mapping[int, Timeline]
+
+
+def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
+    """The figure; None if the generator was not watched."""
+    names: levels.Styles = {name: (name, {}) for name in GENERATOR}
+    found = levels.lines(measurements, names)
+    lines = {number: line for number, line in found.items() if len(line.levels) == len(names)}
+    if not lines:
+        return None
+    shown = [summary.pools[number] for number in lines]
+    allowed = {number: gate.allowed_lag(measurements.pools[number]) for number in lines}
+    return Drawing(
+        name="generator",
+        title=_title(shown),
+        alt="The load generator's CPU and how late its event loop was, over time. On average "
+        + every(shown, lambda pool: f"{_cpu(pool)} of a core"),
+        help=HELP + levels.bands(lines),
+        svg=to_svg(_figure(lines, summary, allowed), "generator"),
+        question="Can I trust it?",
+        table=_table(measurements, shown),
+    )
+
+
+def _cpu(pool: PoolSummary) -> str:
+    return percent(pool.generator.cpu)
+
+
+def _title(shown: Sequence[PoolSummary]) -> str:
+    busy = [
+        pool
+        for pool in shown
+        if any(finding.code in gate.DISTURBANCES for finding in pool.findings)
+    ]
+    if busy:
+        return f"With {few(busy)} the load generator was measured, not the pool"
+    return "The load generator kept up: " + each(
+        shown, lambda pool: pool.generator.cpu, _cpu, link="of its core"
+    )
+
+
+def _table(measurements: Measurements, shown: Sequence[PoolSummary]) -> Table:
+    runs = {pool.name: pool for pool in measurements.pools}
+    busy = f"time ≥ {percent(gate.BUSY_CPU)}"
+    headings = ("pool", "CPU", busy, "allowed", "late, mean", "late, allowed", "late, p99")
+    rows = [
+        (
+            pool.name,
+            _cpu(pool),
+            percent(gate.busy_share(runs[pool.name])),
+            percent(gate.BUSY_SHARE),
+            duration(gate.lateness(runs[pool.name]).mean),
+            duration(gate.allowed_lag(runs[pool.name])),
+            duration(pool.generator.lag_p99_seconds),
+        )
+        for pool in shown
+    ]
+    return Table(headings, tuple(rows))
+
+
+def _figure(lines: Lines, summary: Summary, allowed: Mapping[int, float | None]) -> Figure:
+    lines = {number: line.thinned(levels.MOST_STEPS) for number, line in lines.items()}
+    names = [canvas.short(summary.pools[number].name) for number in lines]
+    height = max(1.3, _LABEL * (len(lines) + 2))
+    labels = [_TOO_BUSY, *(f"{name} 1.00 ms" for name in names)]
+    right = 0.35 + canvas.text_width(labels)
+    figure, (above, below) = canvas.panels(2, height, left=0.62, right=right, gap=0.34, above=-0.1)
+    for axes in (above, below):
+        longest = max(lines.values(), key=lambda line: line.measured)
+        levels.frame(axes, lines.values(), longest, named=axes is above)
+    _draw_cpu(above, lines, names)
+    _draw_lag(below, lines, names, allowed)
+    said = ("CPU of the generator, share of a core", "event loop late, mean of each second")
+    for axes, text in zip((above, below), said, strict=True):
+        canvas.write(axes, 0.0, 1.06, text, transform=axes.transAxes, va="bottom")
+        canvas.grid(axes, "y")
+    above.tick_params(axis="x", labelbottom=False)
+    levels.name_seconds(below, lines.values())
+    return figure
+
+
+def _draw_cpu(axes: Axes, lines: Lines, names: Sequence[str]) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    ends = _draw(axes, lines, names, CPU, percent)
+    axes.axhline(gate.BUSY_CPU, color=INK, **_DOTTED)
+    axes.set_ylim(0, 1.08 * max(1.0, *(line.levels[CPU].max() for line in lines.values())))
+    axes.set_yticks([0, 0.5, 1])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: percent(y)))
+    limit = (gate.BUSY_CPU, _TOO_BUSY)
+    canvas.label_ends(axes, [*ends, limit], [*_styles(lines), {"color": INK, **_DOTTED}])
+
+
+def _draw_lag(
+    axes: Axes, lines: Lines, names: Sequence[str], allowed: Mapping[int, float | None]
+) -> None:
+    ends = _draw(axes, lines, names, LAG, duration)
+    styles = _styles(lines)
+    for number in lines:
+        most = allowed[number]
+        if most is None:
+            continue
+        dotted = {"color": canvas.colour(number), **_DOTTED}
+        axes.axhline(most, **dotted)
+        if len(lines) <= FEW:
+            ends.append((most, f"{duration(most)} allowed"))
+            styles.append(dotted)
+    canvas.log_seconds(axes, "y")
+    canvas.label_ends(axes, ends, styles)
+
+
+def _draw(
+    axes: Axes, lines: Lines, names: Sequence[str], level: str, say: Any
+) -> list[tuple[float, str]]:
+    """The line of each pool; gives back where each stands, and the label for it."""
+    least = SHORTEST if level == LAG else 0.0
+    ends = []
+    for name, (number, line) in zip(names, lines.items(), strict=True):
+        style = {"color": canvas.colour(number), "lw": 1.6}
+        levels.draw_level(axes, line, level, style, least)
+        typical = line.typical(level)
+        ends.append((max(typical, least), f"{name} {say(typical)}"))
+    return ends
+
+
+def _styles(lines: Lines) -> list[dict[str, Any]]:
+    return [{"color": canvas.colour(number), "lw": 2.2} for number in lines]

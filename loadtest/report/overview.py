@@ -1,0 +1,52 @@
+"""The pools at a glance: one row a pool, with what each cell sorts by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from loadtest.analysis.units import count, percent, rate
+from loadtest.analysis.values import Durations, PoolSummary, Summary
+from loadtest.report.table import bound, interval
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value as people read it; number: what it sorts by, None where there is no value."""
+
+    text: str
+    number: float | None
+    note: str = ""
+
+
+Times = Callable[[PoolSummary], Durations]
+
+
+def _percentile(of: Times, name: str) -> Callable[[PoolSummary], Cell]:
+    return lambda pool: Cell(bound(of(pool), name), getattr(of(pool), name))
+
+
+def _wait(pool: PoolSummary) -> Durations:
+    return pool.checkout.wait_seconds
+
+
+_COLUMNS: Mapping[str, Callable[[PoolSummary], Cell]] = {
+    "ok/s": lambda pool: Cell(
+        rate(pool.throughput.per_second), pool.throughput.per_second, interval(pool)
+    ),
+    "wait p50": _percentile(_wait, "p50"),
+    "wait p95": _percentile(_wait, "p95"),
+    "wait p99": _percentile(_wait, "p99"),
+    "task p95": _percentile(lambda pool: pool.request_seconds, "p95"),
+    "connections": lambda pool: Cell(count(pool.connections.peak), pool.connections.peak),
+    "errors": lambda pool: Cell(percent(pool.errors.rate), pool.errors.rate),
+    "valid": lambda pool: Cell("yes" if pool.valid else "no", float(pool.valid)),
+}
+HEADINGS = ("pool", *_COLUMNS)
+
+
+def rows(summary: Summary) -> list[tuple[PoolSummary, list[Cell]]]:
+    """Each pool and its cells, under HEADINGS after the first; none where there is but one pool."""
+    if len(summary.pools) < 2:
+        return []
+    return [(pool, [cell(pool) for cell in _COLUMNS.values()]) for pool in summary.pools]

@@ -1,0 +1,62 @@
+"""The figures and the numbers behind them, as a person sees them."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from loadtest.report.render import render
+from tests.analysis.builders import experiment
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = experiment(tmp_path_factory.mktemp("results"), rounds=3)
+    render([folder], folder)
+    return (folder / "report.html").as_uri()
+
+
+@pytest.fixture
+def phone(browser: Browser, report: str) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 380, "height": 800})
+    page.goto(report)
+    yield page
+    page.close()
+
+
+@pytest.mark.browser
+def test_the_numbers_open_under_their_figure_and_stay_within_it(phone: Page) -> None:
+    for figure in phone.locator("figure").all():
+        assert not figure.locator("table").is_visible()
+        figure.locator("summary").click()
+        assert figure.locator("table").is_visible()
+        inside, around = figure.locator(".scroll").bounding_box(), figure.bounding_box()
+        assert inside
+        assert around
+        assert inside["x"] + inside["width"] <= around["x"] + around["width"]
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 380
+
+
+@pytest.mark.browser
+def test_on_a_telephone_the_text_in_figures_can_be_read_and_is_not_cut_off(phone: Page) -> None:
+    texts = phone.evaluate(
+        """() => [...document.querySelectorAll('figure svg')].flatMap(svg => {
+        const frame = svg.getBoundingClientRect();
+        const scale = frame.width / svg.viewBox.baseVal.width;
+        return [...svg.querySelectorAll('text')].map(text => {
+            const box = text.getBoundingClientRect();
+            const size = parseFloat(getComputedStyle(text).fontSize) * scale;
+            return {said: text.textContent, size,
+                    beyond: Math.max(frame.left - box.left, box.right - frame.right)};
+        }); })"""
+    )
+    assert len(texts) > 50
+    assert [text for text in texts if text["size"] < 8.5] == []
+    assert [text for text in texts if text["beyond"] > 2] == []
+
+
+@pytest.mark.browser
+def test_on_paper_there_are_only_the_figures(phone: Page) -> None:
+    phone.emulate_media(media="print")
+    assert phone.locator("figure svg").first.is_visible()
+    assert not phone.locator("figure summary").first.is_visible()

@@ -1,0 +1,60 @@
+"""The pages of `loadtest capacity` and `loadtest whatif` in a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from loadtest.analysis.grid import grid
+from loadtest.analysis.measured import gather
+from loadtest.analysis.observed import observe
+from loadtest.analysis.whatif import predict
+from loadtest.report.capacity import write_page
+from loadtest.report.predicted_page import write
+from tests.accessibility import barriers
+from tests.analysis.test_observed import measured
+from tests.report.test_capacity_page import answer
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The address of each."""
+    folder = tmp_path_factory.mktemp("pages")
+    observed = observe(gather([measured(folder, "10+0")]))
+    predicted = predict(observed, grid(observed, "5,10,20", "0,10", None), workers=1)
+    about = {"name": "held-connection", "result": "reports/x", "command": "loadtest whatif x"}
+    write(predicted, about, folder)
+    capacity = write_page(answer(wait_timeout=28_800), folder)
+    return {"capacity": capacity.as_uri(), "whatif": (folder / "whatif.html").as_uri()}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["capacity", "whatif"])
+def test_axe_finds_no_barrier(
+    browser: Browser, pages: dict[str, str], name: str, scheme: Any
+) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(pages[name])
+    assert barriers(page) == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [380, 768, 1600])
+@pytest.mark.parametrize("name", ["capacity", "whatif"])
+def test_a_page_fits_asks_for_nothing_and_complains_of_nothing(
+    browser: Browser, pages: dict[str, str], name: str, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    requests, complaints = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(pages[name])
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert requests == [pages[name]]
+    assert complaints == []
+    page.close()

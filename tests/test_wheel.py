@@ -1,0 +1,87 @@
+"""The wheel, installed where there is no checkout: what people get who only want to use it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+
+from tests.conftest import ROOT, without_database
+
+Installed = Callable[..., "subprocess.CompletedProcess[str]"]
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel, made of a copy, since a build leaves things behind where it happens."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    for name in ("loadtest", "scenarios"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in"):
+        shutil.copy(ROOT / name, source)
+    offline = ("--no-deps", "--no-index", "--no-build-isolation")
+    subprocess.run([*PIP, "wheel", *offline, "-w", folder, source], check=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The command of an environment of its own, whose other libraries are those of this one."""
+    folder = tmp_path_factory.mktemp("installed") / "env"
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    offline = ("--no-deps", "--no-index")
+    subprocess.run([*PIP, "--python", python, "install", *offline, wheel], check=True)
+    (libraries,) = folder.glob("lib/python*/site-packages")
+    (libraries / "others.pth").write_text(sysconfig.get_path("purelib"))
+    environment = {k: v for k, v in without_database().items() if k != "PYTHONPATH"}
+
+    def run(*arguments: Any, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = [str(folder / "bin" / "loadtest"), *map(str, arguments)]
+        how: dict[str, Any] = {"env": environment, "cwd": cwd, "timeout": 120}
+        return subprocess.run(command, check=check, capture_output=True, text=True, **how)
+
+    return run
+
+
+def test_the_wheel_has_every_file_of_the_package_and_the_scenarios(wheel: Path) -> None:
+    there = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    package = (path for path in (ROOT / "loadtest").rglob("*") if path.is_file())
+    wanted = {str(path.relative_to(ROOT)) for path in package if path.suffix != ".pyc"}
+    scenarios = [*(ROOT / "scenarios").glob("*.py"), *(ROOT / "scenarios").glob("*.toml")]
+    assert there == wanted | {f"loadtest/scenarios/{path.name}" for path in scenarios}
+
+
+def test_a_ready_scenario_is_listed_copied_and_planned(
+    installed: Installed, tmp_path: Path
+) -> None:
+    listed = installed("scenarios", cwd=tmp_path).stdout
+    assert "\nhot_row " in listed
+    installed("scenarios", "hot_row", "-o", "mine", cwd=tmp_path)
+    plan = installed("compare", "mine/hot_row.toml", "--dry-run", cwd=tmp_path).stdout
+    assert plan.count("locust -f mine/hot_row.py --headless") == 15
+    assert "15 runs, about " in plan
+
+
+@pytest.mark.database
+def test_it_measures_and_reports(installed: Installed, tmp_path: Path) -> None:
+    installed("scenarios", "point_select", cwd=tmp_path)
+    load = ("-u", 5, "-t", "1s", "--warmup", "0s", "--pool", "2+0")
+    # Whether a busy machine lets it call the measurement valid is not the question.
+    told = installed("run", "point_select.py", *load, "--json", cwd=tmp_path, check=False)
+    (pool,) = json.loads(told.stdout)["pools"]
+    assert pool["checkout"]["count"] > 0
+    assert pool["connections"]["peak"] == 2
+    assert (tmp_path / "reports" / "latest" / "report.html").exists()

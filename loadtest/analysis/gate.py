@@ -8,6 +8,7 @@ from loadtest.analysis.censoring import describe
 from loadtest.analysis.measured import SECOND, PoolRuns, Round
 from loadtest.analysis.units import count, duration, percent, plural
 from loadtest.analysis.values import Durations, Finding
+from loadtest.errors import IN_TROUBLE
 from loadtest.loads import THREADS
 
 BUSY_CPU = 0.90
@@ -57,6 +58,20 @@ def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
             "measure for longer.",
             evidence={"requests": 0, "seconds": pool.seconds},
         )
+
+
+def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
+    """A run was ended before its time, since others could not connect to the server any more."""
+    for run in pool.runs:
+        reason = str(run.footer["reason"]) if run.footer else ""
+        if reason.startswith(IN_TROUBLE):
+            yield Finding(
+                code="server_in_trouble",
+                severity="error",
+                message=f"{run.path.name} was ended before its time: {reason}. Use a smaller pool "
+                "or another server; with --no-abort the run goes on whatever happens to others.",
+                evidence={"file": run.path.name, "reason": reason},
+            )
 
 
 def generator_bound(pool: PoolRuns) -> Iterator[Finding]:

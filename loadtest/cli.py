@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from loadtest import __version__, cli_capacity, cli_tune, ready
+from loadtest import __version__, cli_capacity, cli_doctor, cli_tune, ready
+from loadtest.allowances import Allowances
 from loadtest.cli_options import (
+    AllowOverload,
     ArrivalRate,
     Arrivals,
     AsJson,
@@ -18,9 +20,11 @@ from loadtest.cli_options import (
     Duration,
     Engine,
     Faults,
+    KeepTables,
     Margin,
     Markdown,
     Model,
+    NoAbort,
     Objective,
     Options,
     Pools,
@@ -77,14 +81,20 @@ def _app(
 
 @app.command()
 def demo(
-    database_url: DatabaseUrl = "", results: Results = Path("reports"), quiet: Quiet = False
+    database_url: DatabaseUrl = "",
+    allow_overload: AllowOverload = False,
+    no_abort: NoAbort = False,
+    keep_tables: KeepTables = False,
+    results: Results = Path("reports"),
+    quiet: Quiet = False,
 ) -> None:
     """Compare three pools in a flash sale, about two minutes, and say which is best.
 
     Example: [bold]loadtest demo[/]
     """
     plan = read_experiment(ready.folder() / "hot_row.toml")
-    conduct(plan, database_url, results, Output(quiet))
+    allowed = Allowances(allow_overload, no_abort, keep_tables)
+    conduct(plan, database_url, results, Output(quiet), allowed=allowed)
 
 
 @app.command()
@@ -109,6 +119,9 @@ def run(
     option: Options = None,
     fault: Faults = None,
     database_url: DatabaseUrl = "",
+    allow_overload: AllowOverload = False,
+    no_abort: NoAbort = False,
+    keep_tables: KeepTables = False,
     results: Results = Path("reports"),
     objective: Objective = "",
     markdown: Markdown = None,
@@ -139,7 +152,9 @@ def run(
     pools = [pool or (AS_IS if session or engine else OWN_POOL)]
     said = {"rounds": 1, "session": session, "engine": engine, "objective": objective}
     experiment = experiment_of(scenario, pools, load, seed, option, fault, **said)
-    conduct(experiment, database_url, results, Output(quiet, as_json, markdown))
+    allowed = Allowances(allow_overload, no_abort, keep_tables)
+    output = Output(quiet, as_json, markdown)
+    conduct(experiment, database_url, results, output, allowed=allowed)
 
 
 @app.command()
@@ -164,6 +179,9 @@ def compare(
     fault: Faults = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
     database_url: DatabaseUrl = "",
+    allow_overload: AllowOverload = False,
+    no_abort: NoAbort = False,
+    keep_tables: KeepTables = False,
     results: Results = Path("reports"),
     objective: Objective = "",
     margin: Margin = None,
@@ -213,11 +231,13 @@ def compare(
         said |= {} if margin is None else {"margin": margin}
         plan = experiment_of(experiment, pool, load, seed, option, fault, **said)
     if dry_run:
-        for warning in check(plan, database_url):
+        for warning in check(plan, database_url).warnings:
             print(warning, file=sys.stderr)
         _print_plan(plan)
         return
-    conduct(plan, database_url, results, Output(quiet, as_json, markdown))
+    allowed = Allowances(allow_overload, no_abort, keep_tables)
+    output = Output(quiet, as_json, markdown)
+    conduct(plan, database_url, results, output, allowed=allowed)
 
 
 @app.command()
@@ -270,6 +290,7 @@ def diff(
 
 
 app.command()(cli_capacity.capacity)
+app.command()(cli_doctor.doctor)
 app.command()(whatif)
 app.command()(cli_tune.tune)
 app.command()(scenarios)

@@ -96,6 +96,18 @@ Markdown = Annotated[
     Path | None, typer.Option(help="Also write the answer here as Markdown, for a pull request.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")]
+AllowOverload = Annotated[
+    bool,
+    typer.Option(
+        "--allow-overload", help="Your own server: take more than 80 % of its free connections."
+    ),
+]
+NoAbort = Annotated[
+    bool, typer.Option("--no-abort", help="Go on when your own server refuses others.")
+]
+KeepTables = Annotated[
+    bool, typer.Option("--keep-tables", help="Leave the scenario's tables on your own server.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")]
 
 

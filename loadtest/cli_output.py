@@ -63,4 +63,4 @@ def tell(summary: Any, folder: Path, output: Output, *, table: bool = True) -> N
         return
     out = standard_output()
     print_summary(summary, out)
-    out.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False)
+    out.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False, markup=False)

@@ -8,17 +8,21 @@ from typing import Annotated
 
 import typer
 
+from loadtest.allowances import Allowances
 from loadtest.analysis.search import most_runs
 from loadtest.cli_options import (
+    AllowOverload,
     ArrivalRate,
     Arrivals,
     AsJson,
     DatabaseUrl,
     Engine,
     Faults,
+    KeepTables,
     Margin,
     Markdown,
     Model,
+    NoAbort,
     Objective,
     Options,
     Prefill,
@@ -62,6 +66,9 @@ def tune(
     fault: Faults = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
     database_url: DatabaseUrl = "",
+    allow_overload: AllowOverload = False,
+    no_abort: NoAbort = False,
+    keep_tables: KeepTables = False,
     results: Results = Path("reports"),
     markdown: Markdown = None,
     as_json: AsJson = False,
@@ -106,12 +113,13 @@ def tune(
     plan = experiment_of(scenario, ["5+10"], load, seed, option, fault, **said)
     plan = plan.model_copy(update={"name": f"{plan.name}-tune", "pool": pools(plan, at_most)})
     if dry_run:
-        for warning in check(plan, database_url):
+        for warning in check(plan, database_url).warnings:
             print(warning, file=sys.stderr)
         _print_plan(plan)
         return
     output, most = Output(quiet, as_json, markdown), most_runs(plan.pool[1].pool_size)
-    conduct(plan, database_url, results, output, runs=search, most=most)
+    allowed = Allowances(allow_overload, no_abort, keep_tables)
+    conduct(plan, database_url, results, output, allowed=allowed, runs=search, most=most)
 
 
 def _print_plan(plan: Experiment) -> None:

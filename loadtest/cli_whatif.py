@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from loadtest.cli_options import DatabaseUrl, Quiet
+from loadtest.allowances import Allowances
+from loadtest.cli_options import AllowOverload, DatabaseUrl, KeepTables, NoAbort, Quiet
 from loadtest.errors import UsageError
 from loadtest.results import as_typed, folder_of
 
@@ -42,6 +43,9 @@ def whatif(
         Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the result's).")
     ] = None,
     database_url: DatabaseUrl = "",
+    allow_overload: AllowOverload = False,
+    no_abort: NoAbort = False,
+    keep_tables: KeepTables = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print whatif.json instead of the table.")
     ] = False,
@@ -78,7 +82,8 @@ def whatif(
         print_prediction(prediction, console)
     results = []
     if validate:
-        results = _validate(prediction, measurements, result, folder, at, quiet)
+        allowed = Allowances(allow_overload, no_abort, keep_tables)
+        results = _validate(prediction, measurements, result, folder, at, quiet, allowed)
         write(prediction, about, folder, results)
     if as_json:
         typer.echo((folder / "whatif.json").read_text(encoding="utf-8"), nl=False)
@@ -92,7 +97,7 @@ def _tell(results: Sequence[Validated], folder: Path, console: Console) -> None:
     if results:
         console.print("\nPredicted, and then measured: throughput and wait")
         print_validation(results, console)
-    console.print(f"Page: {folder / 'whatif.html'}", soft_wrap=True, highlight=False)
+    console.print(f"Page: {folder / 'whatif.html'}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _validate(
@@ -102,6 +107,7 @@ def _validate(
     folder: Path,
     at: str,
     quiet: bool,
+    allowed: Allowances,
 ) -> list[Validated]:
     """Measure some of the settings where and how the result was measured."""
     from loadtest.analysis.validation import chosen, control, validated
@@ -112,7 +118,7 @@ def _validate(
     pools = list(dict.fromkeys([*control(prediction), *chosen(prediction)]))
     again = experiment_again(planned(result), measurements.runs[0], pools)
     console = Console(stderr=True)
-    runs, _ = conduct(again, at, folder / VALIDATION, console, quiet=quiet)
+    runs, _ = conduct(again, at, folder / VALIDATION, console, quiet=quiet, allowed=allowed)
     return validated(prediction.observed, again.load, again.pool, read([runs]))
 
 

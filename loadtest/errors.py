@@ -2,11 +2,18 @@
 
 from collections.abc import Sequence
 
+IN_TROUBLE = "the server got into trouble"
+
 
 class LoadtestError(Exception):
     """A failure of the tool or of something it needs; ends the command with exit code 1."""
 
     exit_code = 1
+
+    @property
+    def reason(self) -> str:
+        """Why a run ended, as its result file has it."""
+        return f"failed: {self}"
 
 
 class UsageError(LoadtestError):
@@ -26,3 +33,14 @@ class InvalidMeasurement(LoadtestError):
     """What was measured is no basis for what was asked of it; exit code 4."""
 
     exit_code = 4
+
+
+class ServerInTrouble(LoadtestError):
+    """A run was ended since a server that others use, too, turned them away; exit code 4."""
+
+    exit_code = 4
+
+    @property
+    def reason(self) -> str:
+        """As the result file has it; reports know it by its beginning."""
+        return f"{IN_TROUBLE}: {self}"

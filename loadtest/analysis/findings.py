@@ -92,6 +92,7 @@ def few_samples(pool: PoolRuns) -> Iterator[Finding]:
 
 
 DOUBTS: tuple[Rule, ...] = (
+    gate.server_in_trouble,
     gate.nothing_measured,
     gate.nothing_ended,
     gate.generator_bound,

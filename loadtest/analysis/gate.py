@@ -9,6 +9,7 @@ from loadtest.analysis.censoring import describe
 from loadtest.analysis.measured import SECOND, PoolRuns, Round
 from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.analysis.values import Durations, Finding
+from loadtest.errors import IN_TROUBLE
 from loadtest.loads import THREADS
 
 BUSY_CPU = 0.90
@@ -66,6 +67,20 @@ def busy_share(pool: PoolRuns) -> float:
     """The share of the measured time in which the generator had no CPU left."""
     busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
     return busy / pool.seconds if pool.seconds else 0.0
+
+
+def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
+    """A run was ended before its time, since others could not connect to the server any more."""
+    for run in pool.runs:
+        reason = str(run.footer["reason"]) if run.footer else ""
+        if reason.startswith(IN_TROUBLE):
+            yield Finding(
+                code="server_in_trouble",
+                severity="error",
+                message=f"{run.path.name} was ended before its time: {reason}. Use a smaller pool "
+                "or another server; with --no-abort the run goes on whatever happens to others.",
+                evidence={"file": run.path.name, "reason": reason},
+            )
 
 
 def generator_bound(pool: PoolRuns) -> Iterator[Finding]:

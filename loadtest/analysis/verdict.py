@@ -94,7 +94,12 @@ def _why_none(
 
 
 def exit_code(summary: Summary) -> int:
-    """The exit code of a summary: 0 fine, 3 the objective missed, 4 not valid, 5 undecided."""
+    """The exit code of a summary: 0 fine, 3 the objective missed, 4 not valid, 5 undecided.
+
+    Whatever else there is to say, an experiment that was ended for the server's sake is not valid.
+    """
+    if any(f.code == "server_in_trouble" for pool in summary.pools for f in pool.findings):
+        return 4
     if summary.search:
         return EXIT_CODES[summary.search.outcome]
     valid = [pool for pool in summary.pools if pool.valid]

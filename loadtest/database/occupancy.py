@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, text
 
@@ -51,20 +52,23 @@ class Occupancy:
     files_left: int
 
 
-def occupancy(url: URL) -> Occupancy:
+def occupancy(
+    url: URL, connecting: Mapping[str, Any] | None = None, otherwise: str = OTHERWISE
+) -> Occupancy:
     """Ask a server what it lets in and who is there.
 
+    connecting: how else than by the URL, as arguments of `create_engine`. otherwise: what there is
+    to do without a database.
     Raises UsageError (nothing there, wrong password, full), each with what to do.
     """
     timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
-    engine = create_engine(
-        url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=timeout
-    )
+    how = connecting or {"connect_args": timeout}
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", **how)
     try:
         with engine.connect() as connection:
             return _read(connection)
     except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
-        raise explained(error, url, OTHERWISE) from None
+        raise explained(error, url, otherwise) from None
 
 
 def _read(connection: Connection) -> Occupancy:

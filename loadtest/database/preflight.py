@@ -11,14 +11,13 @@ from typing import Any
 import pymysql
 from sqlalchemy import URL, NullPool, create_engine, text
 
+from loadtest.database.checks import FILES_BESIDE_CONNECTIONS, open_files, refuse
 from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
 from loadtest.database.failures import error_code
 from loadtest.errors import LoadtestError, UsageError
 
 # What making, filling and using a scenario's tables takes; MySQL wants the last for foreign keys.
 RIGHTS = "CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES"
-# What the generator needs besides its connections: results, web, logs, libraries.
-FILES_BESIDE_CONNECTIONS = 200
 OTHERWISE = "Without --database-url and LOADTEST_DATABASE_URL a private MariaDB is started"
 
 SERVER_VARIABLES = (
@@ -109,35 +108,13 @@ def explained(error: BaseException, url: URL, otherwise: str = OTHERWISE) -> Loa
     return UsageError(f"cannot use the database at {place}: {detail}")
 
 
-def too_many(facts: ServerFacts, connections: int) -> str:
-    """What to know if a run may open more connections than its server takes; else empty."""
-    names = ("max_connections", "max_user_connections")
-    limits = {name: int(facts.variables.get(name, 0)) for name in names}
-    name, limit = min(
-        ((name, limit) for name, limit in limits.items() if limit),
-        key=lambda pair: pair[1],
-        default=("", connections),
-    )
-    if connections <= limit:
-        return ""
-    return (
-        f"this run may open {connections} connections, the server takes {limit} ({name}): those "
-        "beyond fail, for other clients of the server too"
-    )
-
-
 def check_open_files(connections: int) -> None:
     """Raise this process's limit of open files as far as needed for that many connections.
 
     Raises UsageError where the system does not allow it.
     """
-    needed = connections + FILES_BESIDE_CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if needed <= soft or soft == resource.RLIM_INFINITY:
-        return
-    if hard not in (resource.RLIM_INFINITY,) and needed > hard:
-        raise UsageError(
-            f"{connections} connections need {needed} open files, this system allows {hard}: "
-            f"raise the limit (ulimit -n {needed}) or use fewer users or a smaller pool"
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    refuse([open_files(connections, None if hard == resource.RLIM_INFINITY else hard)])
+    needed = connections + FILES_BESIDE_CONNECTIONS
+    if needed > soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -54,6 +54,13 @@ class ServerStatus:
         self._before: Mapping[str, int] | None = None
         self._at = time.perf_counter_ns()
 
+    def open(self) -> None:
+        """Connect now: once a server is full, nobody can ask it any more."""
+        try:
+            self._connection = self._connection or self._engine.connect()
+        except SQLAlchemyError as error:
+            logger.debug("no server status: %s", error)
+
     def sample(self, period: Period) -> Interval | None:
         """The interval since the last sample; None for the first and while the server is away."""
         now = time.perf_counter_ns()

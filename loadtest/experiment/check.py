@@ -1,7 +1,7 @@
 """Looks at a scenario as Locust will, in a process of its own: the command never imports Locust.
 
-An experiment comes in on standard input; the last line out is two lists in JSON: what is wrong, and
-what to know beside that.
+An experiment comes in on standard input; the last line out is a list in JSON: what is wrong, what
+to know beside that, the tables of the scenario, and where its application has its database.
 """
 
 from __future__ import annotations
@@ -19,37 +19,50 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.config import Experiment
+from loadtest.database.application import Application
+from loadtest.database.before import place_of
 from loadtest.errors import UsageError
 from loadtest.experiment.run import Plan
 from loadtest.load import PoolUser
 from loadtest.load.application import blocking, load_application
+from loadtest.load.tables import metadata_of
 from loadtest.results import as_typed
 
 
-def problems(experiment: Experiment) -> list[str]:
-    """What keeps this scenario from running with these options and user classes."""
+def look(experiment: Experiment) -> tuple[list[str], list[str], list[str], str]:
+    """What is wrong, what to know beside that, the tables, where the application's database is."""
     before = _options(argument_parser.get_parser())
     try:
         classes, _ = load_locustfile(str(experiment.scenario.absolute()))
     except (Exception, SystemExit) as error:
-        return [_at_import(error, experiment.scenario)]
+        return [_at_import(error, experiment.scenario)], [], [], ""
+    wrong = _problems(experiment, classes, before)
+    if wrong:
+        return wrong, [], [], ""
+    try:
+        chosen = [classes[name] for name in experiment.user_classes or classes]
+        tables = [name for metadata in metadata_of(chosen) for name in metadata.tables]
+        found = _application_of(experiment)
+    except UsageError as error:
+        return list(error.problems), [], [], ""
+    warnings = [blocking(found)] if found and found.unknown_driver else []
+    return [], warnings, tables, place_of(found.url) if found else ""
+
+
+def _problems(
+    experiment: Experiment, classes: Mapping[str, type], before: Mapping[str, Any]
+) -> list[str]:
+    """What keeps this scenario from running with these options and user classes."""
     parser = argument_parser.get_parser()
     own = {name: action for name, action in _options(parser).items() if name not in before}
     wrong = [*_wrong_users(experiment, classes), *_wrong_options(experiment, own)]
     return wrong or list(_refused(experiment, parser))
 
 
-def application_of(experiment: Experiment) -> tuple[list[str], list[str]]:
-    """What keeps its application from being measured, and what to know of it."""
+def _application_of(experiment: Experiment) -> Application | None:
     named = {"session": experiment.session, "engine": experiment.engine, "database_url": ""}
     files = [str(experiment.scenario)]
-    try:
-        found = load_application(
-            Namespace(parsed_options=Namespace(**named), parsed_locustfiles=files)
-        )
-    except UsageError as error:
-        return list(error.problems), []
-    return [], [blocking(found)] if found and found.unknown_driver else []
+    return load_application(Namespace(parsed_options=Namespace(**named), parsed_locustfiles=files))
 
 
 def _options(parser: Any) -> dict[str, Any]:
@@ -115,5 +128,4 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 if __name__ == "__main__":
     answer, sys.stdout = sys.stdout, sys.stderr  # whatever a scenario prints is no answer
     asked_for = Experiment.model_validate_json(sys.stdin.read())
-    wrong = problems(asked_for)
-    print(json.dumps([wrong, []] if wrong else application_of(asked_for)), file=answer)
+    print(json.dumps(look(asked_for)), file=answer)

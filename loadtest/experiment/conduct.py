@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
+from loadtest.allowances import UNASKED, Allowances
 from loadtest.analysis.summary import summarize
 from loadtest.config import Experiment
-from loadtest.errors import UsageError
+from loadtest.errors import ServerInTrouble, UsageError
 from loadtest.experiment.rounds import check, database, plans, run_all
 from loadtest.experiment.run import Database
+from loadtest.report.console import plain
 from loadtest.report.progress import AnyPlan, RunProgress
 from loadtest.report.render import read
 from loadtest.results import new_folder
@@ -35,35 +36,44 @@ def conduct(
     console: Console,
     *,
     quiet: bool,
+    allowed: Allowances = UNASKED,
     runs: Runs = _all_rounds,
     most: int | None = None,
 ) -> tuple[Path, bool]:
     """Do all runs; the folder with their results, and whether nobody ended them before.
 
+    allowed: what a person allows on a server of theirs.
     runs: does them, by default all rounds of all pools. most: how many there may be, where
     nobody knows how many there will.
     Raises UsageError, and KeyboardInterrupt if they were ended before there was any result; then
     no folder is left.
     """
     with _sigterm_as_ctrl_c():
-        for warning in check(experiment, database_url):
-            console.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)
+        looked, planned = check(experiment, database_url), list[AnyPlan](plans(experiment))
+        _tell(console, looked.warnings, "yellow")
         if not (database_url or experiment.application or quiet):
             console.print("[dim]No database given: starting a private MariaDB[/]")
-        with database(database_url, experiment) as at:
-            if at.warning:
-                console.print(f"[yellow]{escape(at.warning)}[/]", soft_wrap=True)
-            planned: list[AnyPlan] = list(plans(experiment))
+        with database(database_url, experiment, looked, allowed, most or len(planned)) as at:
+            _tell(console, at.warnings, "yellow")
+            _tell(console, () if quiet else at.intentions, "dim")
             folder = new_folder(results, experiment.name, latest=False)
             try:
                 with RunProgress(console, planned, quiet=quiet, most=most) as progress:
                     complete = runs(experiment, at, folder, progress)
                 if not complete and not any(folder.glob("runs/*.jsonl")):
                     raise KeyboardInterrupt
+            except ServerInTrouble as error:
+                _tell(console, [f"Ended: {error.reason}"], "red")
+                complete = False
             except (UsageError, KeyboardInterrupt):
                 shutil.rmtree(folder)
                 raise
     return folder, complete
+
+
+def _tell(console: Console, lines: Iterable[str], style: str) -> None:
+    for line in lines:
+        console.print(plain(line, console, style), soft_wrap=True)
 
 
 def _decided(folder: Path) -> bool:

@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from loadtest.allowances import UNASKED, Allowances
 from loadtest.config import Experiment, PoolConfig, Subject
 from loadtest.database import preflight
+from loadtest.database.before import intentions, place_of, situation
+from loadtest.database.checks import examine, refuse, warnings
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
-from loadtest.errors import LoadtestError, UsageError
+from loadtest.database.situation import Demand, Situation
+from loadtest.errors import LoadtestError, ServerInTrouble, UsageError
 from loadtest.experiment.disturbed import Repeats
 from loadtest.experiment.faults import Faults
 from loadtest.experiment.run import Database, Plan, Watch, run
@@ -67,8 +71,16 @@ def expected_seconds(experiment: Experiment) -> float:
     return sum(plan.seconds + SECONDS_BESIDE_LOAD for plan in plans(experiment))
 
 
-def check(experiment: Experiment, database_url: str = "") -> list[str]:
-    """What to know of an experiment before it runs, if there is anything.
+class Looked(NamedTuple):
+    """What to know of an experiment, the tables of its scenario, its application's database."""
+
+    warnings: list[str]
+    tables: list[str]
+    place: str
+
+
+def check(experiment: Experiment, database_url: str = "") -> Looked:
+    """Look at a scenario and an application before they run.
 
     Raises UsageError if its scenario or application cannot be imported, or its options do not fit.
     """
@@ -85,43 +97,82 @@ def check(experiment: Experiment, database_url: str = "") -> list[str]:
         check=False,
     )
     try:
-        problems, warnings = json.loads(asked.stdout.splitlines()[-1])
+        problems, *looked = json.loads(asked.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         scenario, said = as_typed(experiment.scenario), asked.stderr.strip()[-1000:]
         raise UsageError(f"{scenario} ends the process that imports it. {said}".strip()) from None
     if problems:
         raise UsageError(*problems)
-    return list(warnings)
+    return Looked(*looked)
 
 
 @contextmanager
-def database(given: str, experiment: Experiment) -> Iterator[Database]:
+def database(
+    given: str,
+    experiment: Experiment,
+    looked: Looked,
+    allowed: Allowances = UNASKED,
+    runs: int = 1,
+) -> Iterator[Database]:
     """The database of an experiment: the one given, else a private one for as long as this lasts.
 
-    An application brings its own, of which only Locust's process knows.
-    Raises UsageError if it cannot be used or the file limit is too low for what is to run.
+    An application brings its own, which only Locust's process knows, and checks as this does.
+    looked: what `check` found. runs: how many there will be at most.
+    Raises UsageError with what keeps the experiment from running there.
     """
-    users = experiment.load.users
-    most = max(pool.connections_for(users) for pool in experiment.pool)
-    preflight.check_open_files(most)
+    demand = demand_of(experiment, allowed)
+    preflight.check_open_files(demand.most)
     if experiment.application and experiment.fault:
         raise UsageError(
             f"fault {experiment.fault[0]}: an application connects by itself, past what breaks here"
         )
     if experiment.application:
-        yield Database(None, False)
+        work = _work(experiment, runs)
+        intended = intentions(looked.place, demand, work, looked.tables, allowed)
+        yield Database(None, False, None, allowed, (), tuple(intended))
         return
     if given:
         url = database_url(given)
-        warning = preflight.too_many(preflight.look(url), most)
+        now = situation(url, demand, private=False)
+        warned, work = _checked(now), _work(experiment, runs)
+        intended = intentions(place_of(url), demand, work, looked.tables, allowed, now.server)
         with closing(Faults(experiment.fault, url, None)) as faults:
-            yield Database(faults.url, False, faults, warning)
+            yield Database(faults.url, False, faults, allowed, warned, tuple(intended))
         return
     with (
-        PrivateServer(most) as server,
+        PrivateServer(demand.most) as server,
         closing(Faults(experiment.fault, server.url, server)) as faults,
     ):
-        yield Database(faults.url, True, faults)
+        warned = _checked(situation(server.url, demand, private=True))
+        yield Database(faults.url, True, faults, allowed, warned)
+
+
+def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
+    """What each run of an experiment may ask for."""
+    load = experiment.load
+    return Demand(
+        experiment.pool,
+        load.users,
+        seconds=load.warmup + load.duration,
+        arrival_rate=load.highest_rate,
+        overload=allowed.overload,
+    )
+
+
+def _checked(now: Situation) -> tuple[str, ...]:
+    """What to know of a situation; raises UsageError if nothing can run in it."""
+    checks = examine(now)
+    refuse(checks)
+    return tuple(warnings(checks))
+
+
+def _work(experiment: Experiment, runs: int) -> str:
+    load = experiment.load
+    each = load.warmup + load.duration
+    minutes = runs * (each + SECONDS_BESIDE_LOAD) / 60
+    times = f", {runs} times at most ({minutes:.1f} min)" if runs > 1 else ""
+    scenario = as_typed(experiment.scenario)
+    return f"the tasks of {scenario}, at most {load.users:,} users for {each:g} s{times}"
 
 
 def run_all(
@@ -134,7 +185,8 @@ def run_all(
     """Do all runs of an experiment; False if somebody interrupted it.
 
     A run that measures nothing is reported to `progress`, and the others go on; one that was
-    disturbed is done again. Raises LoadtestError if the first one fails: then the others would too.
+    disturbed is done again. Raises LoadtestError if the first one fails: then the others would too;
+    ServerInTrouble ends them all.
     enough: asked of the folder after each look of the experiment, whether that is all.
     """
     pools = [pool for pool, _ in experiment.subjects]
@@ -147,6 +199,8 @@ def run_all(
             try:
                 if repeats.run(plan, folder, once):
                     write_down(experiment, pools, folder, disturbed=repeats.done)
+            except ServerInTrouble:
+                raise
             except LoadtestError as error:
                 if plan == first:
                     raise

@@ -17,9 +17,10 @@ from typing import IO
 
 from sqlalchemy import URL
 
+from loadtest.allowances import UNASKED, Allowances
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database import keeper
-from loadtest.errors import LoadtestError, UsageError
+from loadtest.errors import IN_TROUBLE, LoadtestError, ServerInTrouble, UsageError
 from loadtest.experiment.faults import Faults, Happened
 from loadtest.interval import SERVER, Interval
 from loadtest.loads import GREENLETS, MODELS, program
@@ -40,13 +41,16 @@ class Enough(Exception):
 class Database:
     """Where an experiment runs: its address, whether the tool started it, and what breaks there.
 
-    url: None where an application brings its database. warning: what to know before it is used.
+    url: None where an application brings its database. allowed: what a person allows there.
+    warnings: what to know before it is used. intentions: what is going to be done there.
     """
 
     url: URL | None
     private: bool
     faults: Faults | None = None
-    warning: str = ""
+    allowed: Allowances = UNASKED
+    warnings: tuple[str, ...] = ()
+    intentions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,14 +124,14 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     """Run it and read its result file; `watch` sees every interval as it comes.
 
     Raises LoadtestError with the end of Locust's log if nothing was measured, UsageError with what
-    it said if that was wrong usage. On an interrupt the run is stopped in good order first, and
-    so it is when the watch raises Enough.
+    it said if that was wrong usage, ServerInTrouble if the run ended itself for that. On an
+    interrupt the run is stopped in good order first, and so it is when the watch raises Enough.
     """
     path = plan.file_in(folder)
     log = path.with_suffix(".log")
     extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
     extra += ["--private-server"] if database.private else []
-    extra += plan.notes()
+    extra += [*plan.notes(), *database.allowed.arguments()]
     command = [sys.executable, "-m", MODELS[plan.model], *plan.arguments(), *extra]
     # The password goes through the environment: arguments are in everybody's process list.
     address = database.url.render_as_string(False) if database.url else ""
@@ -194,6 +198,9 @@ def _new_intervals(lines: IO[str]) -> Iterator[Interval]:
 def _result(path: Path, log: Path, code: int) -> Run:
     if path.exists():
         result = read_run(path)
+        ended = str(result.footer["reason"]) if result.footer else ""
+        if ended.startswith(IN_TROUBLE):
+            raise ServerInTrouble(ended.removeprefix(f"{IN_TROUBLE}: "))
         if any(result.measured()):
             return result
     said = log.read_text(encoding="utf-8", errors="replace").strip()

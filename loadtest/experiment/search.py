@@ -12,7 +12,7 @@ from loadtest.analysis.tuning import Tuning
 from loadtest.analysis.units import duration, rate
 from loadtest.analysis.values import PoolSummary
 from loadtest.config import AS_IS, Experiment, PoolConfig
-from loadtest.errors import LoadtestError
+from loadtest.errors import LoadtestError, ServerInTrouble
 from loadtest.experiment.disturbed import Repeats
 from loadtest.experiment.rounds import SECONDS_BESIDE_LOAD, Progress, run_in, write_down
 from loadtest.experiment.run import Database, Enough, Plan, Watch
@@ -48,7 +48,7 @@ def search(experiment: Experiment, at: Database, folder: Path, progress: Progres
     """Do the runs of a search; False if somebody interrupted it.
 
     experiment: with what `pools` gives. A size that measures nothing counts as one without a
-    result. Raises LoadtestError if the pilot fails: then the others would too.
+    result. Raises LoadtestError if the pilot fails: then the others would too; and ServerInTrouble.
     """
     return _Searching(experiment, at, folder, progress).all()
 
@@ -86,6 +86,8 @@ class _Searching:
         plan = Plan(self._experiment, pool, step.round, self._experiment.load.models[0])
         try:
             self._do(plan, best, to_its_end=step.round > 1)
+        except ServerInTrouble:
+            raise
         except LoadtestError as error:
             self._progress.failed(plan, error)
 

@@ -27,7 +27,17 @@ from loadtest.loads import (
 )
 
 # As in this project's [tool.locust], which Locust reads in this folder only.
-DEFAULTS = {"web_host": "127.0.0.1", "stop_timeout": 10.0, "exit_code_on_error": 0}
+DEFAULTS = {
+    "web_host": "127.0.0.1",
+    "stop_timeout": 10.0,
+    "exit_code_on_error": 0,
+    "master_bind_host": "127.0.0.1",
+}
+ALLOWANCES = {
+    "--allow-overload": "on a server that others use, take more than 80 %% of the free connections",
+    "--no-abort": "go on when that server refuses connections of others",
+    "--keep-tables": "leave the scenario's tables there at the end",
+}
 _NOT_REPEATED = {
     "database_url",
     "results",
@@ -174,6 +184,8 @@ def _run_group(group: Group) -> None:
         help="the database was started for this run alone",
         **hide,
     )
+    for flag, text in ALLOWANCES.items():
+        add(flag, action="store_true", default=False, help=text, **hide)
 
 
 def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 import psutil
 
 from loadtest import __version__
+from loadtest.database.machine import local_ports, open_files
 from loadtest.interval import Interval
 from loadtest.live.live import Live
 from loadtest.load.timeline import Timeline
@@ -82,20 +82,10 @@ def _versions() -> dict[str, str]:
 
 
 def _host() -> dict[str, Any]:
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return {
         "cpus": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "platform": platform.platform(),
-        "open_files": None if files == resource.RLIM_INFINITY else files,
-        "local_ports": _local_ports(),
+        "open_files": open_files(),
+        "local_ports": local_ports(),
     }
-
-
-def _local_ports() -> int | None:
-    """How many connections to one address this system can have; None where it does not tell."""
-    try:
-        low, high = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
-    except (OSError, ValueError):
-        return None
-    return int(high) - int(low) + 1

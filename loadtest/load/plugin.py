@@ -20,31 +20,29 @@ import socket
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
 
 import gevent
-from sqlalchemy import URL
 
 from loadtest.config import PoolConfig
 from loadtest.database import preflight
-from loadtest.database.application import Application
-from loadtest.database.engine import database_url
-from loadtest.database.private import PrivateServer
 from loadtest.database.status import ServerStatus
-from loadtest.errors import LoadtestError
+from loadtest.errors import LoadtestError, ServerInTrouble
 from loadtest.interval import Interval
 from loadtest.live import start_form, web
 from loadtest.live.live import Live
 from loadtest.load import options as run_options
-from loadtest.load.application import connecting, load_application, measured_pool
+from loadtest.load.application import measured_pool
 from loadtest.load.generator import watch_lag
+from loadtest.load.guard import Guard
 from loadtest.load.header import header
 from loadtest.load.log import FirstOfEachKind
 from loadtest.load.output import Output
+from loadtest.load.place import Place
 from loadtest.load.stages import follow
-from loadtest.load.target import Target, prepare_tables
+from loadtest.load.target import Target
 from loadtest.load.ticker import Ticker
 from loadtest.load.unpatched import aside
 from loadtest.load.users import PoolUser, note_error, with_options
@@ -98,11 +96,12 @@ class Plugin:
             self.workers = Workers(runner, self._take, self._refuse)
         self.on_interrupt: Any = None
         self.live = Live()
-        self.server: PrivateServer | None = None
-        self.application: Application | None = None
+        self.place = Place(environment)
         self.target: Target | None = None
         self.output: Output | None = None
-        self.facts: preflight.ServerFacts | None = None
+        self._targets: list[Target] = []
+        self._guard: Guard | None = None
+        self._status: ServerStatus | None = None
         self._prepared = False
         self._reason = ""
         self._started = 0.0
@@ -116,12 +115,6 @@ class Plugin:
         """Locust's options as they are now; a form changes them between runs."""
         return cast(Namespace, self.environment.parsed_options)
 
-    @property
-    def url(self) -> URL:
-        """The database of the run."""
-        own = self.application
-        return own.url if own else database_url(self.options.database_url)
-
     def open(self, web_ui: Any) -> None:
         """Find or start the database, serve the metrics and listen to Locust's events."""
         listen = self.environment.events
@@ -129,10 +122,11 @@ class Plugin:
         listen.test_stopping.add_listener(self._on_stopping)
         listen.test_stop.add_listener(self._on_stop)
         listen.quitting.add_listener(self._on_quitting)
+        listen.quit.add_listener(lambda **_: self.close())  # when workers were told to, too
         listen.user_error.add_listener(note_error)
         # Locust does it when it stops a run, and the first time blocks all users for 0.1 s.
         inspect.stack()
-        self.application = load_application(self.environment)
+        self.place.load_application()
         if self.master:
             if self.options.processes:
                 gevent.spawn(end_with, os.getppid())
@@ -154,34 +148,30 @@ class Plugin:
             self._prepare()
 
     def close(self) -> None:
-        """Stop the private server if there is one."""
-        if self.server:
-            self.server.close()
-            self.server = None
+        """Drop what was made, and stop the private server if there is one."""
+        if self.place.made:
+            for target in self._targets:
+                target.cut_off()  # what a task forgot would keep its tables
+        self.place.close()
 
     def _find_database(self) -> None:
-        if not (self.application or self.options.database_url):
-            logger.info("No --database-url given: starting a private MariaDB")
-            self.server = PrivateServer()
-            # Options are what reaches the workers; the web UI does not show this one.
-            self.options.private_server = True
-            self.options.database_url = self.server.url.render_as_string(hide_password=False)
-            logger.info("The private MariaDB listens on 127.0.0.1:%d", self.server.port)
-        self.facts = preflight.look(self.url, connecting(self.application))
-        PoolUser.host = f"{self.url.host}:{self.url.port or 3306}/{self.url.database}"
+        self.place.find()
+        url = self.place.url
+        PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
 
     def _prepare(self) -> None:
-        pool = measured_pool(self.options, self.application)
+        pool = measured_pool(self.options, self.place.application)
         run_options.warmup_seconds(self.options)
-        processes = max(1, self.runner.worker_count)
-        most = processes * pool.connections_for(self._users(processes))
-        if self.server:
-            self.server.check(most)
-        elif self.facts and (warning := preflight.too_many(self.facts, most)):
-            logger.warning("%s", warning)
-        how = connecting(self.application)
-        prepare_tables(self.url, self.environment.user_classes, self.options, how)
+        processes = max(1, self.runner.worker_count, *self._expected())
+        self.place.prepare(pool, self._users(processes), processes)
+        self._status = ServerStatus(self.place.url, self.place.connecting)
+        aside(self._status.open)()
         self._prepared = True
+
+    def _expected(self) -> Iterator[int]:
+        """How many workers there will be, of which none has come when a headless run prepares."""
+        if self.workers:
+            yield from (self.options.processes or 0, self.options.expect_workers)
 
     def _users(self, processes: int) -> int:
         """How many users each of so many processes has, at most."""
@@ -204,9 +194,8 @@ class Plugin:
 
     def _start(self, options: Namespace) -> None:
         self._reason, self._started = "", time.monotonic()
-        # A worker is told only now.
-        self.application = self.application or load_application(self.environment)
-        pool = measured_pool(options, self.application)
+        self.place.load_application()
+        pool = measured_pool(options, self.place.application)
         warmup = run_options.warmup_seconds(options)
         self._stages = run_options.stages_of(options)
         if not self.master:
@@ -214,10 +203,14 @@ class Plugin:
                 self._prepare()
             self._prepared = False
             self.live.begin(pool)
-            assert self.facts
-            facts = header(self.environment, options, _added, pool, self.facts, self.application)
+            assert self.place.facts
+            where = self.place.facts, self.place.application
+            facts = header(self.environment, options, _added, pool, *where)
             self.output = Output(options, self.live, facts)
-            status = ServerStatus(self.url, connecting(self.application))
+            watched = self.place.foreign and not options.no_abort
+            self._guard = Guard() if watched else None
+            status = self._status
+            assert status
             self._tickers.append(Ticker(aside(status.sample), self._take, warmup, self._stages))
             self._ended.append(status.close)
         if not self.workers:
@@ -230,9 +223,11 @@ class Plugin:
         index = getattr(self.runner, "worker_index", 0)
         random.seed(f"{options.seed}-{index}")
         preflight.check_open_files(pool.connections_for(self._users(1)))
-        facts = self.facts or preflight.look(self.url, connecting(self.application))
+        place = self.place
+        facts = place.facts or preflight.look(place.url, place.connecting)
         given = partial(Target, tls=facts.tls, process=self.process, index=index)
-        self.target = given(self.url, pool, options, application=self.application)
+        self.target = given(place.url, pool, options, application=place.application)
+        self._targets.append(self.target)
         recorder = self.target.recorder
         recorder.levels["users"] = lambda: self.runner.user_count
         recorder.levels["checked_out"] = self.target.checked_out
@@ -251,7 +246,7 @@ class Plugin:
         if self.master:
             self.master.refuse(error)
             return
-        self._reason = f"failed: {error}"
+        self._reason = error.reason
         self.runner.log_exception(self.process, str(error), "")
         if self.options.headless:
             self.environment.process_exit_code = error.exit_code
@@ -265,6 +260,10 @@ class Plugin:
         except LoadtestError as error:
             self.output = None
             self._refuse(error)
+            return
+        if self._guard and (trouble := self._guard.take(interval)):
+            self._guard = None
+            self._refuse(ServerInTrouble(trouble))
 
     def _on_stopping(self, environment: Any, **_: Any) -> None:
         ended = time.monotonic()
@@ -298,4 +297,3 @@ class Plugin:
                 self.runner.stop(send_stop_to_client=False)
             else:
                 self.runner.stop()
-        self.close()

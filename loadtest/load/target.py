@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from itertools import count
 from typing import Any
 
-from sqlalchemy import URL, MetaData, NullPool, QueuePool, create_engine, func, select
+from sqlalchemy import URL, QueuePool
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from loadtest.config import PoolConfig
 from loadtest.database.application import Application
 from loadtest.database.engine import make_engine, parent_session
 from loadtest.database.preflight import explained
-from loadtest.errors import UsageError
 from loadtest.load.alarm import new_alarm
 from loadtest.load.arrivals import schedule
 from loadtest.load.pool_options import pool_config
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 
-TABLE_PREFIX = "loadtest_"
+logger = logging.getLogger("loadtest")
 # What users say of their own sums, in this order.
 SUMS = ("checked", "lost", "doubled")
 CONNECTING_AT_ONCE = 50
@@ -110,45 +108,17 @@ class Target:
         pool = self.engine.pool
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
+    def cut_off(self) -> None:
+        """Close the connections that somebody still has, as the end of this process would."""
+        for owner in list(self.recorder.opened):
+            connection: Any = getattr(owner, "dbapi_connection", owner)
+            try:
+                self.engine.dialect.do_terminate(connection)
+            except Exception as error:  # of a driver that does not like it
+                logger.debug("a connection could not be closed: %s", error)
+
     def close(self) -> None:
         """Close the connections that are not in use, and wake nobody any more."""
         self.engine.dispose()
         if self.alarm:
             self.alarm.close()
-
-
-def prepare_tables(
-    url: URL,
-    user_classes: Iterable[Any],
-    options: Namespace,
-    connecting: Mapping[str, Any] | None = None,
-) -> None:
-    """Make and fill the tables of the scenarios anew, and read them once so that they are warm.
-
-    connecting: how else than by the URL, as arguments of `create_engine`.
-    Raises UsageError if a table's name does not begin with `loadtest_`, or the database refuses.
-    """
-    classes = [cls for cls in user_classes if getattr(cls, "metadata", None) is not None]
-    engine = create_engine(url, poolclass=NullPool, **(connecting or {}))
-    try:
-        for metadata in dict.fromkeys(cls.metadata for cls in classes):
-            _check_names(metadata)
-            metadata.drop_all(engine)
-            metadata.create_all(engine)
-        with Session(engine) as session:
-            for cls in classes:
-                cls.fill(session, options)
-                session.commit()
-                for table in cls.metadata.sorted_tables:
-                    session.execute(select(func.count()).select_from(table))
-    except (SQLAlchemyError, OSError) as error:
-        raise explained(error, url) from None
-
-
-def _check_names(metadata: MetaData) -> None:
-    foreign = [name for name in metadata.tables if not name.startswith(TABLE_PREFIX)]
-    if foreign:
-        raise UsageError(
-            f"table {foreign[0]!r}: a scenario's tables are dropped and made anew, so their names "
-            f"must begin with {TABLE_PREFIX!r}"
-        )

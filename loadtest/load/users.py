@@ -27,7 +27,8 @@ from loadtest.pool.uses import Task
 class PoolUser(User):
     """A user whose tasks run on child sessions of the one parent session of this process.
 
-    metadata: the scenario's tables, made anew before each run; their names begin with `loadtest_`.
+    metadata: the scenario's tables, made anew before each run and dropped when all is over; their
+    names begin with `loadtest_`.
     options: the values of the run's options, fixed when the run started.
     idle_since: when its last task ended, in clock nanoseconds; before the first, when it was made.
     In an open loop its tasks begin when arrivals are due, not after the scenario's `wait_time`.

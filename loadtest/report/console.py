@@ -12,6 +12,8 @@ from rich.text import Text
 
 WIDE = 1000  # columns of a file or a pipe: whoever reads it there breaks the lines
 _ASCII = str.maketrans({"µ": "u", "–": "-", "≥": ">", "×": "x", "·": "-"})
+# What would move the cursor or change the colours of a terminal is shown, not done.
+_CONTROLS = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\t\n"}
 
 
 def standard_output() -> Console:
@@ -70,4 +72,5 @@ def print_grid(columns: Sequence[str], rows: Sequence[Sequence[str]], console: C
 
 def plain(text: str, console: Console, style: str = "") -> Text:
     """Text without markup, since names come from files; plain letters where there are no others."""
+    text = text.translate(_CONTROLS)
     return Text(text.translate(_ASCII) if console.options.ascii_only else text, style=style)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -61,6 +62,6 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _plain(text: str) -> str:
     """Text that is no markup: names and errors come from files."""
-    for sign, written in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("\n", " "), ("`", "'")):
-        text = text.replace(sign, written)
-    return text
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("`", "'")
+    text = re.sub(r"([\\|*\[\]])", r"\\\1", text)
+    return re.sub(r"[\x00-\x1f]+", " ", text)

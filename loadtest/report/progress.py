@@ -14,6 +14,7 @@ from loadtest.config import PoolConfig
 from loadtest.distribution import Distribution
 from loadtest.errors import LoadtestError
 from loadtest.interval import Interval
+from loadtest.report.console import plain
 
 # Nanoseconds that an interval must have to stand for a second.
 WHOLE = 500_000_000
@@ -100,8 +101,8 @@ class RunProgress:
     def failed(self, plan: AnyPlan, error: LoadtestError) -> None:
         """The run measured nothing; the others go on."""
         self._total += plan.seconds
-        text = f"[red]{plan.pool.name}, round {plan.round}: {escape(str(error))}[/]"
-        self._console.print(text, soft_wrap=True, highlight=False)
+        text = f"{plan.pool.name}, round {plan.round}: {error}"
+        self._console.print(plain(text, self._console, "red"), soft_wrap=True)
 
     def tell(self, text: str) -> None:
         """Say something between two runs."""

@@ -48,7 +48,7 @@ def limited(connection: Connection, url: URL) -> Iterator[URL]:
 def test_a_pool_beyond_what_the_server_accepts_is_told_with_what_it_refused(
     tmp_path: Path, url: URL, accepted: int
 ) -> None:
-    pool = "-u 20 -r 20 -t 3s --pool-size 5 --max-overflow -1"
+    pool = "-u 20 -r 20 -t 3s --pool-size 5 --max-overflow -1 --allow-overload"
     findings = found_in(tmp_path, url, "query.py", run=pool)["run"]
     exceeds = findings["exceeds_server"]
     assert exceeds.severity == "error"
@@ -71,7 +71,7 @@ def test_a_pool_that_only_may_exceed_the_server_is_told_so(
 
 def _queueing(folder: Path, url: URL, poolclass: str) -> Found:
     load = "-u 24 -r 24 -t 4s --query-seconds 1 --think-seconds 0.5"
-    pool = f"--poolclass {poolclass} --pool-size 4 --max-overflow 0"
+    pool = f"--poolclass {poolclass} --pool-size 4 --max-overflow 0 --allow-overload"
     return found_in(folder, url, "query.py", run=f"{load} {pool}")["run"]
 
 

@@ -208,6 +208,7 @@ def test_what_this_project_sets_in_its_folder_is_the_default_everywhere(
     options, _ = parsed("-f", "a.py")
 
     assert (options.web_host, options.stop_timeout) == ("127.0.0.1", 10)
+    assert options.master_bind_host == "127.0.0.1"
     assert options.exit_code_on_error == 0
     assert parsed("-f", "a.py", "--web-host", "0.0.0.0")[0].web_host == "0.0.0.0"
 

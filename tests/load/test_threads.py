@@ -22,8 +22,8 @@ COUNTING = ROOT / "tests" / "load" / "counting.py"
 
 
 def command(*arguments: Any, scenario: Path = COUNTING) -> list[str]:
-    run = (sys.executable, "-m", "loadtest.threads", "-f", scenario, "--only-summary", *arguments)
-    return [str(part) for part in run]
+    fixed = ("-f", scenario, "--only-summary", "--keep-tables")
+    return [str(part) for part in (sys.executable, "-m", "loadtest.threads", *fixed, *arguments)]
 
 
 def environment(url: URL) -> dict[str, str]:

@@ -27,7 +27,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from loadtest.config import PoolConfig
 from loadtest.load import PoolUser
 from loadtest.load.plugin import Plugin
-from loadtest.load.target import Target, prepare_tables
+from loadtest.load.tables import prepare_tables
+from loadtest.load.target import Target
 from loadtest.load.users import note_error
 from loadtest.results import read_run
 from tests.processes import until

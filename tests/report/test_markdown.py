@@ -26,9 +26,9 @@ def test_the_verdict_its_line_and_the_tables(tmp_path: Path) -> None:
 
 def test_text_from_files_is_no_markup(tmp_path: Path) -> None:
     one = interval(counters={"requests": 9, "failures": 9, "errors.other": 9})
-    one.examples |= {"other": "<script>alert(1)</script> | `x`\n# y"}
+    one.examples |= {"other": "<script>alert(1)</script> | `x`\n# y **b** [c](d) \\|"}
     text = markdown(summarize_runs([run(tmp_path, [one])]))
-    assert "&lt;script>alert(1)&lt;/script> \\| 'x' # y" in text
+    assert "&lt;script>alert(1)&lt;/script> \\| 'x' # y \\*\\*b\\*\\* \\[c\\](d) \\\\\\|" in text
     assert "<script>" not in text
 
 

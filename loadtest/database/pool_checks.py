@@ -1,0 +1,142 @@
+"""Checks of a pool's settings, and of how it connects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from loadtest.config import AS_IS, PoolConfig
+from loadtest.database.situation import Check, Demand, Situation
+
+# A query that sleeps lets others run; a driver that stands still for half of it does not.
+STANDSTILL = 0.5
+SLOW_HANDSHAKE = 2.0
+_SHARE = "in the application: create_engine(url, connect_args={'ssl': context})"
+# Why a context for every connection is slow, what is done instead, and what to do: by TLS or not.
+_CONTEXTS = {
+    True: ("", "with one for all", _SHARE),
+    False: (
+        ", although this server speaks no TLS",
+        "without one",
+        f"{_SHARE}, or ssl_disabled where the network is trusted",
+    ),
+}
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "")
+
+
+def wait_timeout(situation: Situation) -> Iterator[Check]:
+    """Whether a pool hands out connections that the server closed because they were idle."""
+    timeout = int(situation.server.variables["wait_timeout"])
+    pools, lasts = situation.demand.pools, situation.demand.seconds
+    bare = [pool for pool in pools if not _renewed(pool, timeout)]
+    evidence = {"wait_timeout": timeout, "seconds": lasts}
+    if not bare:
+        message = f"wait_timeout = {timeout} s: no pool hands out what the server closed for it"
+        yield Check("wait_timeout", "ok", message, evidence=evidence)
+        return
+    yield Check(
+        "wait_timeout",
+        "warning" if lasts and lasts > timeout else "note",
+        f"the server closes a connection that idles for wait_timeout = {timeout} s, and whoever "
+        f"gets it next from {names(bare)} fails (2006, 2013)",
+        "set pool_recycle below that, or pool_pre_ping",
+        evidence,
+    )
+
+
+def _renewed(pool: PoolConfig, timeout: int) -> bool:
+    """Whether a pool looks at idle connections, or replaces them in time, or keeps none."""
+    unknown = pool.poolclass == AS_IS or pool.kept_connections == 0
+    return unknown or pool.pool_pre_ping or 0 <= pool.pool_recycle < timeout
+
+
+def driver(situation: Situation) -> Iterator[Check]:
+    """Whether other users of a process run while one waits for the database, if it was tried."""
+    still = situation.standstill
+    if still is None:
+        return
+    evidence = {"standstill": still}
+    if still > STANDSTILL:
+        message = f"while a query sleeps nobody else in the process runs ({still:.0%} of the time)"
+        advice = "take mysql+pymysql://, or run users as threads (--model threads)"
+        yield Check("driver", "warning", message, advice, evidence)
+        return
+    message = "PyMySQL lets the other users of a process run while one waits for the database: "
+    message += f"of a query that sleeps, they stood still for {still:.1%} at most"
+    yield Check("driver", "ok", message, evidence=evidence)
+
+
+def tls(situation: Situation) -> Iterator[Check]:
+    """What connecting costs with and without a TLS context of its own, and whether it is secret."""
+    measured = situation.handshake
+    if measured and measured.own > SLOW_HANDSHAKE * measured.shared:
+        why, instead, advice = _CONTEXTS[measured.tls]
+        yield Check(
+            "tls_context",
+            "note",
+            f"connecting takes {_ms(measured.own)} as create_engine() comes, since PyMySQL builds "
+            f"a TLS context for every connection{why}; {_ms(measured.shared)} {instead}, as here",
+            advice,
+            {"own": measured.own, "shared": measured.shared, "tls": measured.tls},
+        )
+    elif measured:
+        message = f"connecting takes {_ms(measured.shared)}, {_ms(measured.own)} with a TLS context"
+        evidence = {"own": measured.own, "shared": measured.shared, "tls": measured.tls}
+        yield Check("tls_context", "ok", f"{message} for each connection", evidence=evidence)
+    if measured and not measured.tls and situation.host not in LOOPBACK:
+        message = "the server speaks no TLS: what is asked and answered can be read on the way"
+        yield Check("no_tls", "note", message, "use it in a network that is trusted only")
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"
+
+
+def pool_timeout(situation: Situation) -> Iterator[Check]:
+    """Whether anybody can wait for so long."""
+    for pool in situation.demand.pools:
+        most = pool.most_connections
+        if most is None or pool.poolclass == AS_IS:
+            continue  # `unlimited` tells that nobody waits
+        yield _timeout_of(pool, most, situation.demand)
+
+
+def _timeout_of(pool: PoolConfig, most: int, demand: Demand) -> Check:
+    said, lasts = f"{pool.name}: pool_timeout = {pool.pool_timeout:g} s", demand.seconds
+    evidence = {"pool": pool.name, "pool_timeout": pool.pool_timeout, "seconds": lasts}
+    if demand.users <= most:
+        message = f"{said} is never reached, {demand.users} users never wait for {most} connections"
+        return Check("pool_timeout", "note", message, evidence=evidence)
+    if lasts and pool.pool_timeout >= lasts:
+        message = f"{said} is as long as the run ({lasts:g} s) or longer: no wait can time out"
+        advice = "waits still going on at the end count as unfinished; run for longer to see errors"
+        return Check("pool_timeout", "note", message, advice, evidence)
+    return Check("pool_timeout", "ok", f"{said} can be reached", evidence=evidence)
+
+
+def unlimited(situation: Situation) -> Iterator[Check]:
+    """Pools in which nobody ever waits."""
+    demand = situation.demand
+    for pool in demand.pools:
+        if pool.most_connections is not None or pool.poolclass == AS_IS:
+            continue
+        setting = _without_limit(pool)
+        yield Check(
+            "unlimited",
+            "note",
+            f"{pool.name}: with {setting} nobody waits, and pool_timeout means nothing; every user "
+            f"who finds no idle connection opens one, {demand.connections(pool):,} here at most",
+            "in an application that is as many as ask at once: give it a limit, like pool_size=20, "
+            "max_overflow=0",
+            {"pool": pool.name, "connections": demand.connections(pool)},
+        )
+
+
+def _without_limit(pool: PoolConfig) -> str:
+    if pool.poolclass == "NullPool":
+        return "NullPool"
+    return "max_overflow = -1" if pool.pool_size else "pool_size = 0"
+
+
+def names(pools: Sequence[PoolConfig]) -> str:
+    """The names of some pools, as part of a sentence."""
+    return ", ".join(pool.name for pool in pools)

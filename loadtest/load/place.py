@@ -1,0 +1,143 @@
+"""Where a Locust process runs its tests: the database, found or started, and left as it was."""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any, cast
+
+from sqlalchemy import URL
+
+from loadtest.allowances import Allowances
+from loadtest.config import PoolConfig
+from loadtest.database import preflight
+from loadtest.database.application import Application
+from loadtest.database.before import intentions, place_of, situation
+from loadtest.database.checks import examine, refuse, warnings
+from loadtest.database.engine import database_url
+from loadtest.database.private import PrivateServer
+from loadtest.database.situation import Demand
+from loadtest.errors import LoadtestError
+from loadtest.load import options as run_options
+from loadtest.load.application import connecting, load_application
+from loadtest.load.tables import drop_tables, metadata_of, prepare_tables
+from loadtest.loads import most_of
+
+logger = logging.getLogger("loadtest")
+
+
+class Place:
+    """The database of one Locust process, from its start to its end.
+
+    application: whose it is, None if it is nobody's. server: the private one that this process
+    started. facts: what the server says of itself.
+    """
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self.application: Application | None = None
+        self.server: PrivateServer | None = None
+        self.facts: preflight.ServerFacts | None = None
+        self._prepared = False
+
+    @property
+    def options(self) -> Namespace:
+        """Locust's options as they are now."""
+        return cast(Namespace, self._environment.parsed_options)
+
+    @property
+    def url(self) -> URL:
+        """The address of the database."""
+        own = self.application
+        return own.url if own else database_url(self.options.database_url)
+
+    @property
+    def connecting(self) -> Mapping[str, Any] | None:
+        """How other engines connect to it; None: as the address says."""
+        return connecting(self.application)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether others may use the server: the tool did not start it."""
+        return not self.options.private_server
+
+    @property
+    def allowed(self) -> Allowances:
+        """What a person allows there."""
+        said = self.options
+        return Allowances(said.allow_overload, said.no_abort, said.keep_tables)
+
+    @property
+    def made(self) -> bool:
+        """Whether there are tables on somebody's server that this process has to drop."""
+        return self._prepared and self.foreign and not self.allowed.tables
+
+    def load_application(self) -> None:
+        """Import the application that the options name, if they do; a worker is told late."""
+        self.application = self.application or load_application(self._environment)
+
+    def find(self) -> None:
+        """Connect to the database, or start a private one. Raises UsageError, LoadtestError."""
+        if not (self.application or self.options.database_url):
+            logger.info("No --database-url given: starting a private MariaDB")
+            self.server = PrivateServer()
+            # Options are what reaches the workers; the web UI does not show this one.
+            self.options.private_server = True
+            self.options.database_url = self.server.url.render_as_string(hide_password=False)
+            logger.info("The private MariaDB listens on 127.0.0.1:%d", self.server.port)
+        self.facts = preflight.look(self.url, self.connecting)
+
+    def prepare(self, pool: PoolConfig, users: int, processes: int) -> None:
+        """Check everything and make the scenario's tables anew, for so many users of a process.
+
+        Raises UsageError with what keeps the run from being one.
+        """
+        demand = self._demand(pool, users, processes)
+        if self.server:
+            self.server.check(demand.most)
+        private, how = not self.foreign, self.connecting
+        now = situation(self.url, demand, private=private, connecting=how)
+        checks = examine(now)
+        refuse(checks)
+        for warning in warnings(checks):
+            logger.warning("%s", warning)
+        classes = self._environment.user_classes
+        tables = [name for metadata in metadata_of(classes) for name in metadata.tables]
+        if self.foreign:
+            work = self._work(users * processes)
+            place = place_of(self.url)
+            for line in intentions(place, demand, work, tables, self.allowed, now.server):
+                logger.info("%s", line)
+        self._prepared = True
+        prepare_tables(self.url, classes, self.options, self.connecting)
+
+    def _demand(self, pool: PoolConfig, users: int, processes: int) -> Demand:
+        stages = run_options.stages_of(self.options)
+        staged = stages and stages[0].users is None
+        rate = most_of(stages) if staged else self.options.arrival_rate
+        seconds, overload = self.options.run_time, self.allowed.overload
+        return Demand((pool,), users, processes, seconds, rate or None, overload)
+
+    def _work(self, users: int) -> str:
+        names = ", ".join(cls.__name__ for cls in self._environment.user_classes)
+        limit = self.options.run_time
+        lasts = f"for {limit} s" if limit else "until somebody stops it"
+        return f"the tasks of {names}, at most {users:,} users, {lasts}"
+
+    def close(self) -> None:
+        """Leave nothing behind: drop the tables, unless they are to be kept, stop the server."""
+        if self.made:
+            self._drop()
+        self._prepared = False
+        if self.server:
+            self.server.close()
+            self.server = None
+
+    def _drop(self) -> None:
+        classes = self._environment.user_classes
+        try:
+            drop_tables(self.url, classes, self.connecting)
+        except LoadtestError as error:
+            names = ", ".join(n for metadata in metadata_of(classes) for n in metadata.tables)
+            logger.warning("These tables are left behind: %s (%s)", names, error)

@@ -1,0 +1,300 @@
+"""A server that the tool did not start: what is said before, what is refused, what is left."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pymysql
+import pytest
+from sqlalchemy import URL, Connection, Engine, inspect, text
+
+from loadtest.analysis.summary import summarize_runs
+from loadtest.analysis.verdict import exit_code
+from loadtest.load.guard import REFUSED
+from loadtest.results import read_run
+from tests.processes import (
+    Running,
+    free_port,
+    loadtest_command,
+    locust_command,
+    run_locust,
+    running,
+)
+
+pytestmark = pytest.mark.database
+POINT_SELECT = ("-f", "scenarios/point_select.py", "--headless", "--only-summary")
+TABLE = "loadtest_point_item"
+BYSTANDERS = ("customers", "loadtes_t", "myloadtest_point_item", "loadtest_other_team")
+
+
+def processes(number: int) -> tuple[object, ...]:
+    """Options for several processes, with a port of their own to talk on."""
+    port = free_port()
+    return ("--processes", number, "--master-bind-port", port, "--master-port", port)
+
+
+def at(url: URL) -> dict[str, str]:
+    return {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
+
+
+def locust(folder: Path, url: URL | None, *arguments: object) -> Running:
+    """A short run, to its end; without an address on a private server."""
+    more = ("-u", 3, "-r", 3, "-t", "1s", "--results", folder / "run.jsonl", *arguments)
+    return run_locust(folder / "log", *POINT_SELECT, *more, env=at(url) if url else {})
+
+
+@pytest.fixture
+def connection(admin: Engine) -> Iterator[Connection]:
+    with admin.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def few(connection: Connection) -> Iterator[int]:
+    """How many connections the server lets in for as long as a test lasts."""
+    before = connection.scalar(text("SELECT @@max_connections"))
+    connection.execute(text("SET GLOBAL max_connections = 30"))
+    yield 30
+    connection.execute(text(f"SET GLOBAL max_connections = {before}"))
+
+
+@pytest.fixture
+def bystanders(admin: Engine) -> Iterator[None]:
+    """Tables of others, with a row in each."""
+    with admin.begin() as connection:
+        for name in BYSTANDERS:
+            connection.execute(text(f"CREATE TABLE {name} AS SELECT 42 AS answer"))
+    yield
+    with admin.begin() as connection:
+        for name in BYSTANDERS:
+            connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
+
+
+def test_it_says_before_what_it_is_about_to_do(tmp_path: Path, url: URL) -> None:
+    ended = locust(tmp_path, url, "--pool-size", 2, "--max-overflow", 1)
+
+    assert ended.wait() == 0
+    told, _, after = ended.output.partition("All users spawned")
+    assert after
+    assert f"On loadtest at 127.0.0.1:{url.port}, a server that this tool did not start" in told
+    assert re.search(r"at most 4 connections at once \(3 of the pool, 1 to ask", told)
+    assert re.search(r"\d+ of max_connections = 10,000 are in use", told)
+    assert f"drop, make and fill the tables {TABLE}, and drop them at the end" in told
+    assert "run the tasks of PointSelect, at most 3 users, for 1 s" in told
+    assert "stop as soon as the server refuses connections of others" in told
+
+
+def test_all_processes_are_counted(tmp_path: Path, url: URL) -> None:
+    pool = ("--pool-size", 1, "--max-overflow", 0)
+    ended = locust(tmp_path, url, *pool, "-u", 4, *processes(2))
+
+    assert ended.wait() == 0, ended.output
+    assert "at most 3 connections at once (2 processes × 1 of the pool, 1 to ask" in ended.output
+    assert ended.output.count("a server that this tool did not start") == 1
+
+
+def test_of_a_private_server_nothing_is_said(tmp_path: Path) -> None:
+    ended = locust(tmp_path, None)
+
+    assert ended.wait() == 0
+    assert "did not start" not in ended.output
+
+
+def test_what_was_made_is_gone_and_what_others_made_is_there(
+    tmp_path: Path, url: URL, admin: Engine, bystanders: None
+) -> None:
+    before = set(inspect(admin).get_table_names())
+    assert locust(tmp_path, url).wait() == 0
+
+    assert set(inspect(admin).get_table_names()) == before - {TABLE}
+    with admin.connect() as connection:
+        for name in BYSTANDERS:
+            assert connection.scalar(text(f"SELECT answer FROM {name}")) == 42
+
+
+def test_several_processes_leave_nothing_either(tmp_path: Path, url: URL, admin: Engine) -> None:
+    ended = locust(tmp_path, url, *processes(2))
+
+    assert ended.wait() == 0, ended.output
+    assert TABLE not in inspect(admin).get_table_names()
+    assert "Traceback" not in ended.output
+
+
+def test_tables_are_kept_where_they_are_to_be_kept(tmp_path: Path, url: URL, admin: Engine) -> None:
+    said = locust(tmp_path, url, "--keep-tables").output
+    kept = inspect(admin).get_table_names()
+    assert locust(tmp_path, url).wait() == 0
+
+    assert f"the tables {TABLE}, and leave them there" in said
+    assert TABLE in kept
+    assert TABLE not in inspect(admin).get_table_names()
+
+
+def test_tables_that_somebody_still_uses_are_named_and_left(
+    tmp_path: Path, url: URL, admin: Engine
+) -> None:
+    arguments = (*POINT_SELECT, "-u", 2, "-t", "2s", "--results", tmp_path / "run.jsonl")
+    with (
+        running(tmp_path / "log", *locust_command(*arguments), env=at(url)) as process,
+        admin.connect() as connection,
+    ):
+        process.until(lambda: "All users spawned" in process.output, "the load")
+        connection.execute(text(f"SELECT COUNT(*) FROM {TABLE}"))  # the transaction goes on
+        code = process.wait()
+    with admin.begin() as connection:
+        connection.execute(text(f"DROP TABLE {TABLE}"))
+
+    assert code == 0
+    assert f"These tables are left behind: {TABLE}" in process.output
+    assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize("scenario", ["_forgotten_session", "_nested_checkout"])
+def test_connections_that_tasks_forgot_do_not_keep_the_tables(
+    tmp_path: Path, url: URL, admin: Engine, scenario: str
+) -> None:
+    arguments = ("-f", f"scenarios/{scenario}.py", "--headless", "--only-summary", "-u", 4)
+    more = ("-r", 4, "-t", "2s", "--pool-timeout", 0.5, "--results", tmp_path / "run.jsonl")
+    ended = run_locust(tmp_path / "log", *arguments, *more, env=at(url))
+
+    assert ended.wait() == 0
+    assert "left behind" not in ended.output
+    assert not [n for n in inspect(admin).get_table_names() if n.startswith("loadtest_")]
+
+
+def test_more_than_a_share_of_the_free_connections_is_refused(
+    tmp_path: Path, url: URL, admin: Engine, few: int
+) -> None:
+    pool = ("--pool-size", 27, "--max-overflow", 0, "-u", 27)
+    refused = locust(tmp_path, url, *pool)
+
+    assert refused.wait() == 2
+    assert "this run may open 27 connections, the server has room for" in refused.output
+    assert "say --allow-overload where nobody else needs that server" in refused.output
+    assert not (tmp_path / "run.jsonl").exists()
+    assert TABLE not in inspect(admin).get_table_names()
+
+
+def test_who_agrees_may_take_more(tmp_path: Path, url: URL, few: int) -> None:
+    pool = ("--pool-size", 27, "--max-overflow", 0, "-u", 27, "--allow-overload")
+    ended = locust(tmp_path, url, *pool)
+
+    assert ended.wait() == 0, ended.output
+    assert "WARNING/loadtest: this run may open 27 connections" in ended.output
+    assert "--allow-overload" in read_run(tmp_path / "run.jsonl").header["command"]
+
+
+@pytest.fixture
+def other(connection: Connection, url: URL) -> Iterator[URL]:
+    """Somebody else, who is no administrator."""
+    account = "loadtest_other@'127.0.0.1'"
+    connection.execute(text(f"CREATE USER {account} IDENTIFIED BY 'of-others'"))
+    connection.execute(text(f"GRANT SELECT ON {url.database}.* TO {account}"))
+    yield url.set(username="loadtest_other", password="of-others")
+    connection.execute(text(f"DROP USER {account}"))
+
+
+def let_in(url: URL) -> bool:
+    """Whether the server takes one more connection."""
+    try:
+        pymysql.connect(
+            host=url.host or "",
+            port=url.port or 0,
+            user=url.username,
+            password=str(url.password),
+            database=url.database,
+            ssl_disabled=True,
+        ).close()
+    except pymysql.Error:
+        return False
+    return True
+
+
+def crowd(folder: Path, url: URL, few: int, *arguments: object) -> tuple[str, ...]:
+    """A run whose users have all connections that the server has left, a second at a time."""
+    fixed = ("-f", "tests/findings/scenarios/query.py", "--headless", "--only-summary")
+    users = ("-u", few, "-r", few, "--pool-size", few, "--max-overflow", 0, "--query-seconds", 1)
+    more = (*users, "--stop-timeout", 1, "--allow-overload", "--results", folder / "run.jsonl")
+    return tuple(locust_command(*fixed, *more, *arguments))
+
+
+def test_it_ends_itself_when_the_server_refuses_others(
+    tmp_path: Path, url: URL, few: int, other: URL
+) -> None:
+    assert let_in(other)
+    command = crowd(tmp_path, url, few, "-t", "60s")
+    with running(tmp_path / "log", *command, env=at(url)) as process:
+        process.until(lambda: "All users spawned" in process.output, "the load")
+        refused = 0
+        while process.process.poll() is None:
+            refused += not let_in(other)
+            time.sleep(0.05)
+        code = process.wait()
+
+    result = read_run(tmp_path / "run.jsonl")
+    assert result.footer
+    assert code == 4, process.output
+    assert refused >= REFUSED
+    assert re.fullmatch(
+        r"the server got into trouble: it refused \d+ connections of others within 10 s, since its "
+        "max_connections were reached",
+        result.footer["reason"],
+    )
+    summary = summarize_runs([result])
+    assert not summary.pools[0].valid
+    assert "server_in_trouble" in {finding.code for finding in summary.pools[0].findings}
+    assert exit_code(summary) == 4
+    assert "Traceback" not in process.output
+
+
+def test_it_goes_on_where_it_was_told_to(tmp_path: Path, url: URL, few: int, other: URL) -> None:
+    command = crowd(tmp_path, url, few, "-t", "8s", "--no-abort")
+    with running(tmp_path / "log", *command, env=at(url)) as process:
+        while process.process.poll() is None:
+            let_in(other)
+            time.sleep(0.02)
+        code = process.wait()
+
+    result = read_run(tmp_path / "run.jsonl")
+    assert code == 0, process.output
+    assert result.footer
+    assert result.footer["reason"] == "finished"
+    assert sum(second.counters["refused_connects"] for second in result.server) > REFUSED
+    assert "stop as soon as" not in process.output
+
+
+def test_a_run_that_is_refused_itself_harms_nobody(tmp_path: Path, url: URL, few: int) -> None:
+    command = crowd(tmp_path, url, 2 * few, "-t", "6s")
+    with running(tmp_path / "log", *command, env=at(url)) as process:
+        code = process.wait()
+
+    result = read_run(tmp_path / "run.jsonl")
+    assert code == 0, process.output
+    assert result.footer
+    assert result.footer["reason"] == "finished"
+    assert result.footer["totals"]["counters"]["errors.too_many_connections"] > REFUSED
+
+
+def test_an_experiment_ends_with_the_run_that_was_ended(
+    tmp_path: Path, url: URL, few: int, other: URL
+) -> None:
+    scenario = "tests/findings/scenarios/query.py"
+    pools = ("--pool", f"{few}+0", "--pool", "1+0", "--rounds", 2, "--allow-overload")
+    load = ("-u", few, "-t", "40s", "--warmup", "0s", "--option", "query_seconds=1")
+    command = loadtest_command("compare", scenario, *pools, *load, "--results", tmp_path / "all")
+    with running(tmp_path / "log", *command, env=at(url)) as process:
+        while process.process.poll() is None:
+            let_in(other)
+            time.sleep(0.05)
+        code = process.wait()
+
+    assert code == 4, process.output
+    assert len(list(tmp_path.glob("all/*/runs/*.jsonl"))) == 2, "once by its name, once by latest"
+    assert "Ended: the server got into trouble: it refused" in process.output
+    assert process.output.count("$ locust") == 1
+    assert "server that this tool did not start, it will" in process.output
+    assert "for 40 s, 4 times at most (2.8 min)" in process.output
+    assert "Traceback" not in process.output

@@ -180,8 +180,8 @@ def _away(log: Path, results: Path) -> Any:
     return running(log, *loadtest_command(*LOAD, *fault, "--results", results))
 
 
-def _until_away(process: Running) -> None:
-    process.until(lambda: _serves(process), "the server")
+def _until_away(process: Running, results: Path) -> None:
+    process.until(lambda: list(results.glob("*/runs/*.jsonl")), "the run to begin")
     process.until(lambda: not _serves(process), "the server to be away")
 
 
@@ -190,7 +190,7 @@ def test_a_run_that_is_ended_while_the_server_is_away_ends_in_good_order(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     with _away(tmp_path / "log", tmp_path / "results") as process:
-        _until_away(process)
+        _until_away(process, tmp_path / "results")
         code = stop_with(process, number)
 
     assert code in (0, 4), process.output
@@ -205,7 +205,7 @@ def test_a_run_that_is_ended_while_the_server_is_away_ends_in_good_order(
 
 def test_a_run_that_is_killed_while_the_server_is_away_leaves_nothing(tmp_path: Path) -> None:
     with _away(tmp_path / "log", tmp_path / "results") as process:
-        _until_away(process)
+        _until_away(process, tmp_path / "results")
         stop_with(process, signal.SIGKILL)
 
     assert process.gone()

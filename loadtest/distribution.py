@@ -128,12 +128,15 @@ class Distribution:
     def from_json(cls, data: dict[str, Any], *, decode: bool = True) -> Distribution:
         """Read what `to_json` wrote.
 
-        decode: whether to do it now, and so to find out whether the histogram is sound.
+        decode: whether to do it now, and so to find out whether the histogram is sound; if it is
+        not, this raises whatever it met, ValueError if it has another count.
         """
         result = cls(data["count"], data["sum"], data["max"], None, data["hdr"])
         if decode:
+            if result.histogram.total_count != result.count:
+                raise ValueError(f"{result.count} durations, {result.histogram.total_count} binned")
             # Whoever reads a whole file has no use for the text beside it.
-            _, result._encoded = result.histogram, ""
+            result._encoded = ""
         return result
 
 

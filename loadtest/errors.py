@@ -1,6 +1,7 @@
 """The errors that reach a person: one clear message, one exit code, no traceback."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class LoadtestError(Exception):
@@ -20,6 +21,19 @@ class UsageError(LoadtestError):
     def __init__(self, *problems: str) -> None:
         self.problems: Sequence[str] = problems
         super().__init__("\n".join(problems))
+
+
+class CannotGoOn(LoadtestError):
+    """Something happened after which no further run can be done; ends the command with 1."""
+
+
+class Ended(LoadtestError):
+    """A failure in the middle of the runs; `folder` has what was measured until then."""
+
+    def __init__(self, error: LoadtestError, folder: Path) -> None:
+        self.exit_code = error.exit_code
+        self.folder = folder
+        super().__init__(str(error))
 
 
 class InvalidMeasurement(LoadtestError):

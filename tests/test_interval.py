@@ -434,3 +434,9 @@ def test_empty_parts_are_left_out_of_the_file():
     assert written["counters"] == written["histograms"] == written["gauges"] == {}
     assert "unfinished" not in written
     assert "slowest" not in written
+
+
+def test_a_count_that_is_not_the_histograms_is_found_when_it_is_decoded():
+    data = Distribution.of([1000, 2000]).to_json()
+    with pytest.raises(ValueError, match="3 durations, 2 binned"):
+        Distribution.from_json({**data, "count": 3})

@@ -21,6 +21,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks import work
+from loadtest.database.keeper import die_with_parent
 from loadtest.database.private import PrivateServer
 
 ROUNDS = 10
@@ -59,7 +60,13 @@ class Way:
         command = [sys.executable, *(part.format(folder=folder) for part in WAYS[name])]
         self._log = folder / f"{name}.log"
         with self._log.open("w") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,  # noqa: PLW1509
+            )
 
     @property
     def slices(self) -> list[list[float]]:

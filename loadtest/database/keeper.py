@@ -2,10 +2,12 @@
 
 The tool holds the writing end of the keeper's standard input. However the tool dies, SIGKILL
 included, the kernel closes that pipe: the keeper reads the end of the file, stops the child and
-removes the folder. (A parent-death signal would not do: it is cleared when a process changes its
-user.) The program part runs by path with the standard library alone, so that it starts quickly.
+removes the folder. Who kills the keeper kills the child: on Linux by the child's parent-death
+signal. (That would not do for the tool: it goes to one child, and nobody removes the folder.) The
+program part runs by path with the standard library alone, so that it starts quickly.
 """
 
+import ctypes
 import os
 import pwd
 import select
@@ -13,11 +15,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 GRACE_SECONDS = 15.0
+_SET_PARENT_DEATH_SIGNAL = 1
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
 def keep(
@@ -45,14 +50,20 @@ def keep(
 
 
 def stop(kept: subprocess.Popen[bytes]) -> int:
-    """Stop a kept command in good order and return its exit code."""
+    """Stop a kept command in good order and return its exit code; at once on Ctrl-C meanwhile."""
     if kept.stdin:
         kept.stdin.close()
-    return kept.wait()
+    try:
+        return kept.wait()
+    except KeyboardInterrupt:
+        kept.terminate()
+        kept.wait()
+        raise
 
 
 def _main(remove: str, user: str, *command: str) -> int:
     reading, writing = os.pipe()
+    os.set_blocking(reading, False)
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
@@ -60,7 +71,7 @@ def _main(remove: str, user: str, *command: str) -> int:
     try:
         child = _start(command, user)
         _wait(child, reading)
-        return _end(child)
+        return _end(child, reading)
     finally:
         if remove:
             shutil.rmtree(remove, ignore_errors=True)
@@ -75,24 +86,31 @@ def _start(command: Sequence[str], user: str) -> subprocess.Popen[bytes]:
         # Its own group, which need not have its name: nobody's is nogroup on Debian.
         group=pwd.getpwnam(user).pw_gid if user else None,
         extra_groups=[] if user else None,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - the keeper has no threads
     )
+
+
+def die_with_parent() -> None:
+    """Let the kernel (Linux's) kill this process when its parent dies: for `preexec_fn`."""
+    parent = os.getppid()
+    if _prctl:
+        _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:  # it was quicker
+            os._exit(1)
 
 
 def _wait(child: subprocess.Popen[bytes], signals: int) -> None:
     """Until the child has ended, or the tool or a signal wants it to end."""
     while child.poll() is None:
         readable, _, _ = select.select([sys.stdin.fileno(), signals], [], [])
-        # SIGCHLD also tells of a child that was stopped and goes on.
-        if signals not in readable or os.read(signals, 64).strip(bytes([signal.SIGCHLD])):
+        if _told(signals) or sys.stdin.fileno() in readable:
             return
 
 
-def _end(child: subprocess.Popen[bytes]) -> int:
+def _end(child: subprocess.Popen[bytes], signals: int) -> int:
     if child.poll() is None:
         child.terminate()
-        try:
-            child.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
+        if not _ends_in_time(child, signals):
             os.killpg(child.pid, signal.SIGKILL)
     code = child.wait()
     try:
@@ -100,6 +118,26 @@ def _end(child: subprocess.Popen[bytes]) -> int:
     except ProcessLookupError:
         return code if code >= 0 else 128 - code
     return code if code >= 0 else 128 - code
+
+
+def _ends_in_time(child: subprocess.Popen[bytes], signals: int) -> bool:
+    """Whether a child ends before its time is up and before anybody asks a second time."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while child.poll() is None:
+        select.select([signals], [], [], max(0.0, deadline - time.monotonic()))
+        again = _told(signals)
+        if again or time.monotonic() >= deadline:
+            return child.poll() is not None
+    return True
+
+
+def _told(signals: int) -> bool:
+    """Whether signals came that want the child to end."""
+    try:
+        # SIGCHLD also tells of a child that was stopped and goes on.
+        return bool(os.read(signals, 64).strip(bytes([signal.SIGCHLD])))
+    except BlockingIOError:
+        return False
 
 
 if __name__ == "__main__":

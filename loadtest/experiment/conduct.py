@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from loadtest.analysis.summary import summarize
 from loadtest.config import Experiment
-from loadtest.errors import UsageError
+from loadtest.errors import Ended, LoadtestError, UsageError
 from loadtest.experiment.rounds import check, database, plans, run_all
 from loadtest.experiment.run import Database
 from loadtest.report.progress import AnyPlan, RunProgress
@@ -42,8 +42,8 @@ def conduct(
 
     runs: does them, by default all rounds of all pools. most: how many there may be, where
     nobody knows how many there will.
-    Raises UsageError, and KeyboardInterrupt if they were ended before there was any result; then
-    no folder is left.
+    Raises UsageError, and KeyboardInterrupt if they were ended before anything was measured; then
+    no folder is left. Raises Ended where a failure left something to report.
     """
     with _sigterm_as_ctrl_c():
         for warning in check(experiment, database_url):
@@ -55,15 +55,32 @@ def conduct(
                 console.print(f"[yellow]{escape(at.warning)}[/]", soft_wrap=True)
             planned: list[AnyPlan] = list(plans(experiment))
             folder = new_folder(results, experiment.name, latest=False)
-            try:
-                with RunProgress(console, planned, quiet=quiet, most=most) as progress:
-                    complete = runs(experiment, at, folder, progress)
-                if not complete and not any(folder.glob("runs/*.jsonl")):
-                    raise KeyboardInterrupt
-            except (UsageError, KeyboardInterrupt):
-                shutil.rmtree(folder)
-                raise
+            with RunProgress(console, planned, quiet=quiet, most=most) as progress:
+                complete = _done(folder, lambda: runs(experiment, at, folder, progress))
     return folder, complete
+
+
+def _done(folder: Path, runs: Callable[[], bool]) -> bool:
+    """Do runs into a folder, which goes again if there is nothing in it to report."""
+    try:
+        complete = runs()
+    except KeyboardInterrupt:  # between two of them
+        complete = False
+    except LoadtestError as error:
+        if _measured(folder):
+            raise Ended(error, folder) from None
+        if isinstance(error, UsageError):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if not complete and not _measured(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise KeyboardInterrupt
+    return complete
+
+
+def _measured(folder: Path) -> bool:
+    """Whether there is anything to report."""
+    return any(b'"period":"measured"' in path.read_bytes() for path in folder.glob("runs/*.jsonl"))
 
 
 def _decided(folder: Path) -> bool:

@@ -14,11 +14,11 @@ from loadtest.config import Experiment, PoolConfig, Subject
 from loadtest.database import preflight
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
-from loadtest.errors import LoadtestError, UsageError
+from loadtest.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.experiment.faults import Faults
 from loadtest.experiment.run import Database, Plan, Watch, run
 from loadtest.interval import Interval
-from loadtest.results import as_typed, point_latest_at
+from loadtest.results import as_typed, point_latest_at, written_in
 
 # What a run needs besides its load: starting Locust, preparing tables, draining.
 SECONDS_BESIDE_LOAD = 2.5
@@ -37,7 +37,7 @@ class Progress(Protocol):
         """The run is over."""
 
     def failed(self, plan: Plan, error: LoadtestError) -> None:
-        """The run measured nothing."""
+        """The run failed."""
 
 
 def plans(experiment: Experiment, after: int = 0, until: int | None = None) -> list[Plan]:
@@ -108,15 +108,15 @@ def database(given: str, experiment: Experiment) -> Iterator[Database]:
         return
     if given:
         url = database_url(given)
-        warning = preflight.too_many(preflight.look(url), most)
         with closing(Faults(experiment.fault, url, None)) as faults:
+            warning = preflight.too_many(preflight.look(url), most)
             yield Database(faults.url, False, faults, warning)
         return
     with (
         PrivateServer(most) as server,
         closing(Faults(experiment.fault, server.url, server)) as faults,
     ):
-        yield Database(faults.url, True, faults)
+        yield Database(faults.url, True, faults, running=lambda: server.running)
 
 
 def run_all(
@@ -129,7 +129,7 @@ def run_all(
     """Do all runs of an experiment; False if somebody interrupted it.
 
     A run that measures nothing is reported to `progress`, and the others go on. Raises
-    LoadtestError if the first one fails: then the others would too.
+    LoadtestError if the first one fails: then the others would too; CannotGoOn at any time.
     enough: asked of the folder after each look of the experiment, whether that is all.
     """
     write_down(experiment, [pool for pool, _ in experiment.subjects], folder)
@@ -140,7 +140,7 @@ def run_all(
             try:
                 run_in(folder, plan, at, progress.interval)
             except LoadtestError as error:
-                if plan == first:
+                if plan == first or isinstance(error, CannotGoOn):
                     raise
                 progress.failed(plan, error)
             except KeyboardInterrupt:
@@ -159,13 +159,33 @@ def write_down(
     """Write experiment.json, by which the runs in a folder are read."""
     planned = experiment.model_dump(mode="json") | {"scenario": as_typed(experiment.scenario)}
     planned["pool"] = [pool.model_dump(mode="json") for pool in pools]
-    (folder / "experiment.json").write_text(json.dumps({**planned, **more}, indent=1) + "\n")
+    with written_in(folder):
+        text = json.dumps({**planned, **more}, indent=1) + "\n"
+        (folder / "experiment.json").write_text(text)
 
 
 def run_in(folder: Path, plan: Plan, at: Database, watch: Watch) -> None:
-    """Do one run; `latest` points at the folder as soon as there is something in it."""
+    """Do one run; `latest` points at the folder as soon as there is something in it.
+
+    Raises LoadtestError if it fails, CannotGoOn if the others would too.
+    """
     try:
-        run(plan, at, folder, watch)
+        with written_in(folder), _needed(at):
+            run(plan, at, folder, watch)
     finally:
         if plan.file_in(folder).exists():
             point_latest_at(folder)
+
+
+@contextmanager
+def _needed(at: Database) -> Iterator[None]:
+    """What is done here needs the private server: CannotGoOn if that is gone afterwards."""
+    failure: LoadtestError | None = None
+    try:
+        yield
+    except LoadtestError as error:
+        failure = error
+    if not at.running():
+        raise CannotGoOn("the private MariaDB is gone: somebody or the system has ended it")
+    if failure:
+        raise failure

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from loadtest.config import PoolConfig
 from loadtest.database.application import Application
 from loadtest.database.engine import make_engine, parent_session
-from loadtest.database.preflight import explained
+from loadtest.database.preflight import explained, otherwise
 from loadtest.errors import UsageError
 from loadtest.load.alarm import new_alarm
 from loadtest.load.arrivals import schedule
@@ -55,7 +55,7 @@ class Target:
         if application:
             application.install(pool_config(options))
         self.engine = application.engine if application else make_engine(url, pool, tls=tls)
-        self._initialise(url)
+        self._initialise(url, application)
         self.recorder = Recorder(process)
         measure(self.engine, self.recorder)
         self.parent = application.parent if application else parent_session(self.engine)
@@ -69,13 +69,14 @@ class Target:
             self.recorder.rising["dropped"] = self.arrivals.dropped
         self._seeds = (f"{options.seed}-{index}-{number}" for number in count())
 
-    def _initialise(self, url: URL) -> None:
+    def _initialise(self, url: URL, application: Application | None) -> None:
         # The first connection of an engine asks the server about itself; every pool starts after.
         try:
             with self.engine.connect():
                 pass
         except (SQLAlchemyError, OSError) as error:
-            raise explained(error, url) from None
+            how = otherwise(application.connecting if application else None)
+            raise explained(error, url, how) from None
         self.engine.dispose()
 
     def _prefill(self, number: int) -> None:
@@ -132,7 +133,7 @@ def prepare_tables(
                 for table in cls.metadata.sorted_tables:
                     session.execute(select(func.count()).select_from(table))
     except (SQLAlchemyError, OSError) as error:
-        raise explained(error, url) from None
+        raise explained(error, url, otherwise(connecting)) from None
 
 
 def _check_names(metadata: MetaData) -> None:

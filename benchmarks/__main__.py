@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from loadtest.database.keeper import die_with_parent
+
 BENCHMARKS = (
     *("overhead", "accuracy", "resolution", "scrape"),
     *("connect", "users", "erlang", "merge", "calibration", "tune", "report"),
@@ -18,7 +20,9 @@ def main() -> None:
     results = {}
     for name in BENCHMARKS:
         command = [sys.executable, "-m", f"benchmarks.{name}"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, check=True, preexec_fn=die_with_parent
+        )
         results[name] = json.loads(done.stdout)
         path.write_text(json.dumps(results, indent=1) + "\n")
         print(json.dumps({name: results[name]}))

@@ -30,6 +30,7 @@ from scipy import stats
 
 from loadtest.analysis.measured import SECOND, Round
 from loadtest.analysis.queueing import erlang_c_wait
+from loadtest.database.keeper import die_with_parent
 from loadtest.database.private import PrivateServer
 from loadtest.interval import Interval
 from loadtest.results import read_run
@@ -72,6 +73,7 @@ def _replications(load: float, length: Length, url: str, folder: Path) -> list[I
             stdout=output,
             stderr=output,
             check=False,
+            preexec_fn=die_with_parent,
         )
     run = read_run(result) if result.exists() else None
     if run is None or not run.finished:

@@ -18,6 +18,7 @@ from pathlib import Path
 import gevent
 
 from loadtest.config import PoolConfig
+from loadtest.database.keeper import die_with_parent
 from loadtest.errors import LoadtestError
 from loadtest.interval import Interval
 from loadtest.live.live import Live
@@ -106,7 +107,12 @@ def _slowest_arrival() -> float:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.jsonl"
         more = ["--processes", "2", "-u", "20", "-r", "20", "-t", "10s", "--results", str(path)]
-        subprocess.run([sys.executable, *REAL, *more], capture_output=True, check=True)
+        subprocess.run(
+            [sys.executable, *REAL, *more],
+            capture_output=True,
+            check=True,
+            preexec_fn=die_with_parent,
+        )
         footer = read_run(path).footer
         assert footer
         return max(float(worker["latest_seconds"]) for worker in footer["workers"])

@@ -22,6 +22,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks import work
+from loadtest.database.keeper import die_with_parent
 from loadtest.database.private import PrivateServer
 
 ROUNDS = 12
@@ -105,7 +106,13 @@ def _running(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     command = [sys.executable, *(part.format(folder=folder) for part in WAYS[name])]
     with (folder / f"{name}.log").open("w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,  # noqa: PLW1509
+        )
     try:
         yield process
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import work
 from loadtest.analysis.summary import summarize_runs
+from loadtest.database.keeper import die_with_parent
 from loadtest.database.private import PrivateServer
 from loadtest.results import read_run
 
@@ -32,7 +33,9 @@ def main() -> dict[str, object]:
             "PYTHONPATH": os.getcwd(),
         }
         command = [sys.executable, *COMMAND, "--results", str(results)]
-        subprocess.run(command, env=environment, capture_output=True, check=True)
+        subprocess.run(
+            command, env=environment, capture_output=True, check=True, preexec_fn=die_with_parent
+        )
         pool = summarize_runs([read_run(results)]).pools[0]
         return json.loads(output.read_text()) | {
             "per_second": pool.throughput.per_second,

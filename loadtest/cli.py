@@ -250,15 +250,17 @@ def report(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make the report again from result files.
+    """Make the report again from result files; the exit code is that of what they say.
 
     Example: [bold]loadtest report reports/latest[/]
     """
+    from loadtest.analysis.verdict import exit_code
     from loadtest.report.render import render
 
     folder = out or folder_of(result[0])
     summary = render(result, folder)
     tell(summary, folder, Output(quiet, as_json, markdown), table=not quiet)
+    raise typer.Exit(exit_code(summary))
 
 
 @app.command()

@@ -9,8 +9,10 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from loadtest.config import Experiment
+from loadtest.errors import Ended
 
 INTERRUPTED = 130  # as a shell has it
 
@@ -29,16 +31,21 @@ def conduct(
 ) -> None:
     """Run an experiment, make its report, and exit with the code that its outcome has.
 
+    Of a failure in the middle it is that of the failure, and the report has what there was before.
+
     how: what else `loadtest.experiment.conduct` is to know.
     """
     from loadtest.analysis.verdict import exit_code
     from loadtest.experiment.conduct import conduct as run
     from loadtest.report.render import render
 
-    console = Console(stderr=True)
+    console, failure = Console(stderr=True), None
     try:
         quiet = output.quiet
         folder, complete = run(experiment, database_url, results, console, quiet=quiet, **how)
+    except Ended as error:
+        folder, complete, failure = error.folder, True, error
+        console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True, highlight=False)
     except KeyboardInterrupt:
         console.print("[yellow]Interrupted before anything was measured[/]")
         raise typer.Exit(INTERRUPTED) from None
@@ -46,7 +53,7 @@ def conduct(
         console.print("[yellow]Interrupted: the report has what was measured until then[/]")
     summary = render([folder], folder)
     tell(summary, folder, output)
-    raise typer.Exit(exit_code(summary))
+    raise typer.Exit(failure.exit_code if failure else exit_code(summary))
 
 
 def tell(summary: Any, folder: Path, output: Output, *, table: bool = True) -> None:

@@ -270,8 +270,8 @@ def parse_pool(text: str) -> PoolConfig:
     short = _SHORT_POOL.match(settings.strip())
     if short:
         data |= {
-            "pool_size": int(short[1]),
-            "max_overflow": -1 if short[2] == "inf" else int(short[2]),
+            "pool_size": short[1],
+            "max_overflow": -1 if short[2] == "inf" else short[2],
         }
         return validated(PoolConfig, data, f"--pool {text}")
     for part in settings.split(","):
@@ -298,10 +298,17 @@ def read_experiment(path: Path) -> Experiment:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path}: cannot be read: it is no text in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not all of them TOMLDecodeErrors
         raise UsageError(f"{path}: not valid TOML: {error}") from None
     experiment = validated(Experiment, data, str(path))
     scenario = path.parent / experiment.scenario
-    if not scenario.is_file():
+    if not _is_file(scenario):
         raise UsageError(f"{path}: scenario: there is no file {scenario}")
     return experiment.model_copy(update={"scenario": scenario})
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no file could have such a name
+        return False

@@ -1,6 +1,7 @@
 """The errors that reach a person: one clear message, one exit code, no traceback."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 IN_TROUBLE = "the server got into trouble"
 
@@ -29,13 +30,26 @@ class UsageError(LoadtestError):
         super().__init__("\n".join(problems))
 
 
+class CannotGoOn(LoadtestError):
+    """Something happened after which no further run can be done; ends the command with 1."""
+
+
+class Ended(LoadtestError):
+    """A failure in the middle of the runs; `folder` has what was measured until then."""
+
+    def __init__(self, error: LoadtestError, folder: Path) -> None:
+        self.exit_code = error.exit_code
+        self.folder = folder
+        super().__init__(str(error))
+
+
 class InvalidMeasurement(LoadtestError):
     """What was measured is no basis for what was asked of it; exit code 4."""
 
     exit_code = 4
 
 
-class ServerInTrouble(LoadtestError):
+class ServerInTrouble(CannotGoOn):
     """A run was ended since a server that others use, too, turned them away; exit code 4."""
 
     exit_code = 4

@@ -23,7 +23,10 @@ def parse_duration(value: Any) -> float:
     Raises ValueError for anything else.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ValueError(str(error)) from None
     match = _DURATION.match(str(value).strip())
     if not match:
         raise ValueError(f"{value!r} is not a duration; write 30s, 500ms or 2m")

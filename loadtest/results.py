@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-import json
+import errno
+import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loadtest.errors import LoadtestError, UsageError
+from loadtest.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.interval import SERVER, Interval
+from loadtest.lines import FORMAT, Damaged, from_line, has_checksums, to_line
 
-FORMAT = 1
+# Two tools that begin in the same second want folders of the same name; so many may.
+MOST_OF_A_SECOND = 100
 
 
 class RunWriter:
     """Appends a run to its file: the header at once, an interval a line, the footer last.
 
-    Raises UsageError when the file cannot be made, LoadtestError when it cannot be written.
+    Raises UsageError when the file cannot be made or somebody else is writing it, LoadtestError
+    when it cannot be written or is gone.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("w", encoding="utf-8")
+            # Unbuffered: what could not be written is not tried again when the file is closed.
+            self._file = path.open("ab", buffering=0)
+            self._take()
+        except BlockingIOError:
+            self._file.close()
+            raise UsageError(f"another run is writing the result file {path}") from None
         except OSError as error:
             raise UsageError(f"cannot write the result file {path}: {error.strerror}") from None
         self._append({"type": "header", "format": FORMAT, **header})
+
+    def _take(self) -> None:
+        """Empty the file, unless somebody else is writing it."""
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(self._file.fileno()).st_size:
+            self._file.truncate(0)
 
     def add(self, interval: Interval) -> None:
         """Append an interval."""
@@ -39,12 +55,16 @@ class RunWriter:
         """Append the footer that tells a finished run from an interrupted one."""
         self._append({"type": "footer", "reason": reason, "totals": totals, **more})
         self._file.close()
+        if not self.path.exists():
+            raise LoadtestError(f"the result file {self.path} is gone")
 
     def _append(self, record: dict[str, Any]) -> None:
+        left = to_line(record)
         try:
-            self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
-            self._file.flush()
+            while left:
+                left = left[self._file.write(left) :]
         except OSError as error:
+            self._file.close()
             raise LoadtestError(
                 f"cannot write the result file {self.path}: {error.strerror}"
             ) from None
@@ -61,13 +81,17 @@ def add_to_footer(path: Path, **more: Any) -> None:
 
 
 def _change_footer(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    lines = path.read_bytes().splitlines(keepends=True)
-    footer = _record(lines[-1]) if lines else None
-    if footer is None or footer.get("type") != "footer" or not (changes := change(footer)):
+    content = path.read_bytes()
+    *before, last = _lines(content) or [b""]
+    try:
+        footer = from_line(last, checked=has_checksums(content))
+    except Damaged:
         return
-    last = json.dumps({**footer, **changes}, separators=(",", ":")) + "\n"
+    if footer.get("type") != "footer" or not (changes := change(footer)):
+        return
     fresh = path.with_name(f".{path.name}-{os.getpid()}")
-    fresh.write_bytes(b"".join(lines[:-1]) + last.encode())
+    kept = b"".join(line + b"\n" for line in before)
+    fresh.write_bytes(kept + to_line({**footer, **changes}))
     fresh.replace(path)
 
 
@@ -112,45 +136,56 @@ def read_run(path: Path) -> Run:
     Raises UsageError if it cannot be opened, is no run file, or is of another format version.
     """
     try:
-        lines = path.read_bytes().splitlines()
+        content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    header = _record(lines[0]) if lines else None
-    if not header or header.get("type") != "header":
-        raise UsageError(f"{path} is not a run of this tool: its first line is no header")
+    first, *lines = _lines(content) or [b""]
+    checked = has_checksums(content)
+    header = _header(path, first, checked)
     if header.get("format") != FORMAT:
         raise UsageError(f"{path} has format {header.get('format')}; this version reads {FORMAT}")
-    return _read_body(path, header, lines[1:])
+    return _read_body(path, header, lines, checked)
 
 
-def _read_body(path: Path, header: dict[str, Any], lines: list[bytes]) -> Run:
+def _lines(content: bytes) -> list[bytes]:
+    """The lines of a file without their ends; the last one may have none."""
+    lines = content.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def _header(path: Path, line: bytes, checked: bool) -> dict[str, Any]:
+    try:
+        header = from_line(line, checked=checked)
+    except Damaged as error:
+        header = {}
+        if b'"type":"header"' in line:
+            raise UsageError(f"{path}: its first line, the header, is damaged ({error})") from None
+    if header.get("type") != "header":
+        raise UsageError(f"{path} is not a run of this tool: its first line is no header")
+    return header
+
+
+def _read_body(path: Path, header: dict[str, Any], lines: list[bytes], checked: bool) -> Run:
     intervals: list[Interval] = []
     problems: list[str] = []
     footer: dict[str, Any] | None = None
     for number, line in enumerate(lines, start=2):
-        record = _record(line)
         try:
-            if record and record["type"] == "interval":
+            record = from_line(line, checked=checked)
+            if record["type"] == "interval":
                 intervals.append(Interval.from_json(record))
-            elif record and record["type"] == "footer":
+            elif record["type"] == "footer":
                 footer = record
             else:
-                problems.append(f"line {number} is damaged")
+                problems.append(f"line {number} is damaged: a second header")
         except Exception as error:
-            problems.append(f"line {number} is damaged ({type(error).__name__})")
+            why = str(error) if isinstance(error, Damaged) else type(error).__name__
+            problems.append(f"line {number} is damaged ({why})")
     if footer is None:
         problems.append("interrupted: the file has no footer")
     server = [interval for interval in intervals if interval.process == SERVER]
     clients = [interval for interval in intervals if interval.process != SERVER]
     return Run(path, header, clients, footer, tuple(problems), server)
-
-
-def _record(line: bytes) -> dict[str, Any] | None:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None
 
 
 def new_folder(parent: Path, name: str, *, latest: bool = True) -> Path:
@@ -161,16 +196,34 @@ def new_folder(parent: Path, name: str, *, latest: bool = True) -> Path:
     """
     stamp = time.strftime("%Y%m%d-%H%M%S")
     try:
-        for suffix in ("", *(f".{n}" for n in range(2, 100))):
-            folder = parent / f"{name}-{stamp}{suffix}"
-            if not folder.exists():
-                break
-        (folder / "runs").mkdir(parents=True)
+        folder = _first_free(parent / f"{name}-{stamp}")
+        (folder / "runs").mkdir()
         if latest:
             point_latest_at(folder)
     except OSError as error:
         raise UsageError(f"cannot make a results folder in {parent}: {error.strerror}") from None
     return folder
+
+
+def _first_free(folder: Path) -> Path:
+    """Make a folder under this name, or with a number behind it where others were quicker."""
+    for number in range(1, MOST_OF_A_SECOND):
+        free = folder.with_name(f"{folder.name}.{number}") if number > 1 else folder
+        with suppress(FileExistsError):
+            free.mkdir(parents=True)
+            return free
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+@contextmanager
+def written_in(folder: Path) -> Iterator[None]:
+    """Whatever fails here at writing into a folder is a LoadtestError, or a CannotGoOn."""
+    try:
+        yield
+    except OSError as error:
+        if not folder.exists():
+            raise CannotGoOn(f"the results folder {folder} is gone") from None
+        raise LoadtestError(f"{folder}: {error.strerror}") from None
 
 
 def point_latest_at(folder: Path) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import URL, Engine, NullPool, create_engine
 from loadtest.analysis.measured import gather
 from loadtest.analysis.summary import summarize_pool
 from loadtest.analysis.values import PoolSummary
+from loadtest.database import keeper
 from loadtest.database.private import PrivateServer
 from loadtest.errors import UsageError
 from tests.analysis.builders import steady
@@ -116,6 +117,7 @@ def loadtest() -> Callable[..., subprocess.CompletedProcess[str]]:
         command = [sys.executable, "-m", "loadtest", *map(str, arguments)]
         options.setdefault("env", without_database())
         options.setdefault("timeout", 120)
+        options |= {"preexec_fn": keeper.die_with_parent}
         return subprocess.run(command, check=False, capture_output=True, text=True, **options)
 
     return run

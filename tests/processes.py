@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from loadtest.database import keeper
 from tests.conftest import ROOT, without_database
 
 # How long to wait for something before the test is given up: no measure of anything.
@@ -49,6 +50,7 @@ class Running:
                 cwd=ROOT,
                 env={**without_database(), **(env or {}), MARK: self.mark},
                 start_new_session=True,
+                preexec_fn=keeper.die_with_parent,  # noqa: PLW1509 - killed tests leave nothing
             )
 
     @property

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis.builders import experiment, header, steady
+from tests.analysis.builders import SECOND, experiment, header, interval, run, steady
 from tests.test_cli import Loadtest
 
 FAST, SLOW = [700, 705, 690, 702, 699], [600, 605, 592, 603, 598]
@@ -103,3 +103,13 @@ def test_a_run_that_meets_or_misses_its_objective(
     ended = loadtest(*command, "--warmup", "1s", "--objective", objective, "--results", tmp_path)
     assert ended.returncode == code, ended.stdout
     assert f"{objective}: {'missed' if code else 'met'} (" in ended.stdout.replace("\n", " ")
+
+
+@pytest.mark.parametrize(("cpu", "code"), [(SECOND // 2, 0), (SECOND, 4)])
+def test_a_report_has_the_exit_code_of_what_it_reports(
+    loadtest: Loadtest, tmp_path: Path, cpu: int, code: int
+) -> None:
+    run(tmp_path, [interval(second, counters={"requests": 9, "cpu": cpu}) for second in range(3)])
+    ended = loadtest("report", tmp_path)
+    assert ended.returncode == code, ended.stderr
+    assert (tmp_path / "report.html").exists()

@@ -13,6 +13,7 @@ from loadtest.analysis.observed import observe
 from loadtest.analysis.whatif import cell
 from loadtest.config import PoolConfig
 from loadtest.report.render import read
+from tests.analysis.builders import change_header
 from tests.analysis.test_observed import measured
 from tests.conftest import ROOT, without_database
 
@@ -116,11 +117,8 @@ class TestWrongUsage:
     def test_a_database_of_ones_own_has_to_be_named_again(
         self, loadtest: Loadtest, tmp_path: Path
     ) -> None:
-        path = measured(tmp_path / "result").path
-        head, *rest = path.read_text().splitlines()
-        header = json.loads(head)
-        header["server"]["private"] = False
-        path.write_text("\n".join([json.dumps(header), *rest]) + "\n")
+        one = measured(tmp_path / "result")
+        change_header(one, lambda header: header["server"].update(private=False))
         ended = loadtest("whatif", tmp_path / "result", *FEW, "--validate")
 
         assert ended.returncode == 2

@@ -2,10 +2,12 @@
 
 The tool holds the writing end of the keeper's standard input. However the tool dies, SIGKILL
 included, the kernel closes that pipe: the keeper reads the end of the file, stops the child and
-removes the folder. (A parent-death signal would not do: it is cleared when a process changes its
-user.) The program part runs by path with the standard library alone, so that it starts quickly.
+removes the folder. Who kills the keeper kills the child: on Linux by the child's parent-death
+signal. (That would not do for the tool: it goes to one child, and nobody removes the folder.) The
+program part runs by path with the standard library alone, so that it starts quickly.
 """
 
+import ctypes
 import os
 import pwd
 import select
@@ -13,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -20,6 +23,8 @@ from typing import IO
 GRACE_SECONDS = 15.0
 # Orders: end the child and keep the folder; start the command again.
 DOWN, UP = b"-", b"+"
+_SET_PARENT_DEATH_SIGNAL = 1
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
 def keep(
@@ -53,14 +58,20 @@ def order(kept: subprocess.Popen[bytes], what: bytes) -> None:
 
 
 def stop(kept: subprocess.Popen[bytes]) -> int:
-    """Stop a kept command in good order and return its exit code."""
+    """Stop a kept command in good order and return its exit code; at once on Ctrl-C meanwhile."""
     if kept.stdin:
         kept.stdin.close()
-    return kept.wait()
+    try:
+        return kept.wait()
+    except KeyboardInterrupt:
+        kept.terminate()
+        kept.wait()
+        raise
 
 
 def _main(remove: str, user: str, *command: str) -> int:
     reading, writing = os.pipe()
+    os.set_blocking(reading, False)
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
@@ -69,11 +80,11 @@ def _main(remove: str, user: str, *command: str) -> int:
         child = _start(command, user)
         while told := _wait(reading, child):
             if told == DOWN:
-                code = _end(child)
+                code = _end(child, reading)
                 if _wait(reading) != UP:
                     return code
                 child = _start(command, user)
-        return _end(child)
+        return _end(child, reading)
     finally:
         if remove:
             shutil.rmtree(remove, ignore_errors=True)
@@ -88,6 +99,7 @@ def _start(command: Sequence[str], user: str) -> subprocess.Popen[bytes]:
         # Its own group, which need not have its name: nobody's is nogroup on Debian.
         group=pwd.getpwnam(user).pw_gid if user else None,
         extra_groups=[] if user else None,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - the keeper has no threads
     )
 
 
@@ -96,20 +108,26 @@ def _wait(signals: int, child: subprocess.Popen[bytes] | None = None) -> bytes:
     orders = sys.stdin.fileno()
     while child is None or child.poll() is None:
         readable, _, _ = select.select([orders, signals], [], [])
-        # SIGCHLD also tells of a child that was stopped and goes on.
-        if signals in readable and os.read(signals, 64).strip(bytes([signal.SIGCHLD])):
+        if _told(signals):
             return b""
         if orders in readable:
             return os.read(orders, 1)
     return b""
 
 
-def _end(child: subprocess.Popen[bytes]) -> int:
+def die_with_parent() -> None:
+    """Let the kernel (Linux's) kill this process when its parent dies: for `preexec_fn`."""
+    parent = os.getppid()
+    if _prctl:
+        _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != parent:  # it was quicker
+            os._exit(1)
+
+
+def _end(child: subprocess.Popen[bytes], signals: int) -> int:
     if child.poll() is None:
         child.terminate()
-        try:
-            child.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
+        if not _ends_in_time(child, signals):
             os.killpg(child.pid, signal.SIGKILL)
     code = child.wait()
     try:
@@ -117,6 +135,26 @@ def _end(child: subprocess.Popen[bytes]) -> int:
     except ProcessLookupError:
         return code if code >= 0 else 128 - code
     return code if code >= 0 else 128 - code
+
+
+def _ends_in_time(child: subprocess.Popen[bytes], signals: int) -> bool:
+    """Whether a child ends before its time is up and before anybody asks a second time."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while child.poll() is None:
+        select.select([signals], [], [], max(0.0, deadline - time.monotonic()))
+        again = _told(signals)
+        if again or time.monotonic() >= deadline:
+            return child.poll() is not None
+    return True
+
+
+def _told(signals: int) -> bool:
+    """Whether signals came that want the child to end."""
+    try:
+        # SIGCHLD also tells of a child that was stopped and goes on.
+        return bool(os.read(signals, 64).strip(bytes([signal.SIGCHLD])))
+    except BlockingIOError:
+        return False
 
 
 if __name__ == "__main__":

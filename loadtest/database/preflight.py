@@ -65,8 +65,13 @@ def look(url: URL, connecting: Mapping[str, Any] | None = None) -> ServerFacts:
             variables = {str(row[0]): str(row[1]) for row in rows}
             cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).one()[1]
     except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
-        raise explained(error, url) from None
+        raise explained(error, url, otherwise(connecting)) from None
     return ServerFacts(variables["version"], variables, bool(cipher))
+
+
+def otherwise(connecting: Mapping[str, Any] | None) -> str:
+    """What there is to do without a database; an application has no other."""
+    return OTHERWISE if connecting is None else ""
 
 
 def explained(error: BaseException, url: URL, otherwise: str = OTHERWISE) -> LoadtestError:
@@ -97,7 +102,7 @@ def explained(error: BaseException, url: URL, otherwise: str = OTHERWISE) -> Loa
         1040: f"the database at {place} is full (error 1040, too many connections): raise its "
         "max_connections, or close connections of others",
         2003: f"no database answers at {place}: is the server running there and reachable from "
-        f"here? {otherwise}",
+        f"here? {otherwise}".strip(),
         2013: f"{place} accepts connections but does not answer like MySQL or MariaDB",
     }
     if code in sentences:

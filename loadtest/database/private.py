@@ -9,8 +9,10 @@ import secrets
 import shlex
 import shutil
 import socket
+import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -43,19 +45,16 @@ class PrivateServer:
         self.limit = _connection_limit()
         self.check(connections)
         server, installer = _program("mariadbd"), _program("mariadb-install-db")
-        self.folder = Path(tempfile.mkdtemp(prefix="loadtest-mariadb-"))
         self.user = _unprivileged_user()
         self.password = secrets.token_urlsafe(24)
-        self.port = _free_port()
-        # Not in the folder, which is gone as soon as the server is.
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
-        # The keeper has the folder from here on: what kills the tool now leaves nothing behind.
-        self._kept = keeper.keep(
-            ["/bin/sh", "-c", self._script(installer, server)],
-            remove=self.folder,
-            user=self.user,
-            output=self._log,
-        )
+        self.port = free_port()
+        try:
+            # Not in the folder, which is gone as soon as the server is.
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
+            self.folder = Path(tempfile.mkdtemp(prefix="loadtest-mariadb-"))
+            self._kept = self._begin(installer, server)
+        except OSError as error:
+            raise LoadtestError(f"cannot start a private MariaDB: {error.strerror}") from None
         try:
             self._wait_until_ready()
         except BaseException:
@@ -100,8 +99,16 @@ class PrivateServer:
 
     def close(self) -> None:
         """Stop the server and remove its folder."""
-        keeper.stop(self._kept)
+        with suppress(KeyboardInterrupt):  # who does not want to wait: it is killed then
+            keeper.stop(self._kept)
+        # Its keeper does that, unless somebody has killed it.
+        shutil.rmtree(self.folder, ignore_errors=True)
         self._log.close()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended by itself, or by somebody else."""
+        return self._kept.poll() is None
 
     def __enter__(self) -> PrivateServer:
         return self
@@ -118,6 +125,19 @@ class PrivateServer:
     def _start_file(self) -> Path:
         """Makes the account, and the database: it is there until the server has answered."""
         return self.folder / _START
+
+    def _begin(self, installer: str, server: str) -> subprocess.Popen[bytes]:
+        """The keeper has the folder from here on: what kills the tool leaves nothing behind."""
+        try:
+            return keeper.keep(
+                ["/bin/sh", "-c", self._script(installer, server)],
+                remove=self.folder,
+                user=self.user,
+                output=self._log,
+            )
+        except OSError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def _write_start_file(self) -> None:
         start = self._start_file
@@ -218,7 +238,8 @@ def _group_of(user: str) -> int:
     return pwd.getpwnam(user).pw_gid
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

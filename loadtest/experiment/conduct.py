@@ -14,7 +14,7 @@ from rich.console import Console
 from loadtest.allowances import UNASKED, Allowances
 from loadtest.analysis.summary import summarize
 from loadtest.config import Experiment
-from loadtest.errors import ServerInTrouble, UsageError
+from loadtest.errors import Ended, LoadtestError, ServerInTrouble, UsageError
 from loadtest.experiment.rounds import check, database, plans, run_all
 from loadtest.experiment.run import Database
 from loadtest.report.console import plain
@@ -45,8 +45,8 @@ def conduct(
     allowed: what a person allows on a server of theirs.
     runs: does them, by default all rounds of all pools. most: how many there may be, where
     nobody knows how many there will.
-    Raises UsageError, and KeyboardInterrupt if they were ended before there was any result; then
-    no folder is left.
+    Raises UsageError, and KeyboardInterrupt if they were ended before anything was measured; then
+    no folder is left. Raises Ended where a failure left something to report.
     """
     with _sigterm_as_ctrl_c():
         looked, planned = check(experiment, database_url), list[AnyPlan](plans(experiment))
@@ -57,23 +57,40 @@ def conduct(
             _tell(console, at.warnings, "yellow")
             _tell(console, () if quiet else at.intentions, "dim")
             folder = new_folder(results, experiment.name, latest=False)
-            try:
-                with RunProgress(console, planned, quiet=quiet, most=most) as progress:
-                    complete = runs(experiment, at, folder, progress)
-                if not complete and not any(folder.glob("runs/*.jsonl")):
-                    raise KeyboardInterrupt
-            except ServerInTrouble as error:
-                _tell(console, [f"Ended: {error.reason}"], "red")
-                complete = False
-            except (UsageError, KeyboardInterrupt):
-                shutil.rmtree(folder)
-                raise
+            with RunProgress(console, planned, quiet=quiet, most=most) as progress:
+                complete = _done(folder, console, lambda: runs(experiment, at, folder, progress))
     return folder, complete
 
 
 def _tell(console: Console, lines: Iterable[str], style: str) -> None:
     for line in lines:
         console.print(plain(line, console, style), soft_wrap=True)
+
+
+def _done(folder: Path, console: Console, runs: Callable[[], bool]) -> bool:
+    """Do runs into a folder, which goes again if there is nothing in it to report."""
+    try:
+        complete = runs()
+    except KeyboardInterrupt:  # between two of them
+        complete = False
+    except ServerInTrouble as error:
+        _tell(console, [f"Ended: {error.reason}"], "red")
+        return False
+    except LoadtestError as error:
+        if _measured(folder):
+            raise Ended(error, folder) from None
+        if isinstance(error, UsageError):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if not complete and not _measured(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise KeyboardInterrupt
+    return complete
+
+
+def _measured(folder: Path) -> bool:
+    """Whether there is anything to report."""
+    return any(b'"period":"measured"' in path.read_bytes() for path in folder.glob("runs/*.jsonl"))
 
 
 def _decided(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from loadtest.analysis.findings import doubts
 from loadtest.analysis.gate import DISTURBANCES
 from loadtest.analysis.measured import Round, gather
-from loadtest.errors import UsageError
+from loadtest.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.experiment.run import Plan
 from loadtest.results import read_run
 
@@ -37,9 +37,17 @@ class Repeats:
             return False
         self._tell(f"  once more: {why}")
         seconds = round(Round(read_run(path)).seconds, 3)
+        _move(path, path.parent.parent / ASIDE)
+        try:
+            once()
+        except LoadtestError as error:
+            _move(path.parent.parent / ASIDE / path.name, path.parent)
+            if isinstance(error, CannotGoOn):
+                raise
+            self._in_vain.add(name)
+            self._tell("  which failed: what it measured before is kept")
+            return False
         self.done.append({"pool": name, "round": plan.round, "why": why, "seconds": seconds})
-        _put_aside(path)
-        once()
         if disturbance(path):
             self._in_vain.add(name)
         return True
@@ -54,10 +62,9 @@ def disturbance(path: Path) -> str:
     return ", ".join(one.code for one in doubts(pool) if one.code in DISTURBANCES)
 
 
-def _put_aside(path: Path) -> None:
-    """Keep a run that another replaces, where no report finds it."""
-    aside = path.parent.parent / ASIDE
-    aside.mkdir(exist_ok=True)
+def _move(path: Path, folder: Path) -> None:
+    """Move a run, with its log, to where no report finds it, or back."""
+    folder.mkdir(exist_ok=True)
     for file in (path, path.with_suffix(".log")):
         if file.exists():
-            file.replace(aside / file.name)
+            file.replace(folder / file.name)

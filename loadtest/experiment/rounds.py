@@ -19,12 +19,12 @@ from loadtest.database.checks import examine, refuse, warnings
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
 from loadtest.database.situation import Demand, Situation
-from loadtest.errors import LoadtestError, ServerInTrouble, UsageError
+from loadtest.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.experiment.disturbed import Repeats
 from loadtest.experiment.faults import Faults
 from loadtest.experiment.run import Database, Plan, Watch, run
 from loadtest.interval import Interval
-from loadtest.results import as_typed, point_latest_at
+from loadtest.results import as_typed, point_latest_at, written_in
 
 # What a run needs besides its load: starting Locust, preparing tables, draining.
 SECONDS_BESIDE_LOAD = 2.5
@@ -43,7 +43,7 @@ class Progress(Protocol):
         """The run is over."""
 
     def failed(self, plan: Plan, error: LoadtestError) -> None:
-        """The run measured nothing."""
+        """The run failed."""
 
     def tell(self, text: str) -> None:
         """What is to know of a run besides."""
@@ -133,10 +133,10 @@ def database(
         return
     if given:
         url = database_url(given)
-        now = situation(url, demand, private=False)
-        warned, work = _checked(now), _work(experiment, runs)
-        intended = intentions(place_of(url), demand, work, looked.tables, allowed, now.server)
         with closing(Faults(experiment.fault, url, None)) as faults:
+            now = situation(url, demand, private=False)
+            warned, work = _checked(now), _work(experiment, runs)
+            intended = intentions(place_of(url), demand, work, looked.tables, allowed, now.server)
             yield Database(faults.url, False, faults, allowed, warned, tuple(intended))
         return
     with (
@@ -144,7 +144,7 @@ def database(
         closing(Faults(experiment.fault, server.url, server)) as faults,
     ):
         warned = _checked(situation(server.url, demand, private=True))
-        yield Database(faults.url, True, faults, allowed, warned)
+        yield Database(faults.url, True, faults, allowed, warned, running=lambda: server.running)
 
 
 def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
@@ -186,7 +186,7 @@ def run_all(
 
     A run that measures nothing is reported to `progress`, and the others go on; one that was
     disturbed is done again. Raises LoadtestError if the first one fails: then the others would too;
-    ServerInTrouble ends them all.
+    CannotGoOn at any time.
     enough: asked of the folder after each look of the experiment, whether that is all.
     """
     pools = [pool for pool, _ in experiment.subjects]
@@ -199,10 +199,8 @@ def run_all(
             try:
                 if repeats.run(plan, folder, once):
                     write_down(experiment, pools, folder, disturbed=repeats.done)
-            except ServerInTrouble:
-                raise
             except LoadtestError as error:
-                if plan == first:
+                if plan == first or isinstance(error, CannotGoOn):
                     raise
                 progress.failed(plan, error)
             except KeyboardInterrupt:
@@ -221,13 +219,33 @@ def write_down(
     """Write experiment.json, by which the runs in a folder are read."""
     planned = experiment.model_dump(mode="json") | {"scenario": as_typed(experiment.scenario)}
     planned["pool"] = [pool.model_dump(mode="json") for pool in pools]
-    (folder / "experiment.json").write_text(json.dumps({**planned, **more}, indent=1) + "\n")
+    with written_in(folder):
+        text = json.dumps({**planned, **more}, indent=1) + "\n"
+        (folder / "experiment.json").write_text(text)
 
 
 def run_in(folder: Path, plan: Plan, at: Database, watch: Watch) -> None:
-    """Do one run; `latest` points at the folder as soon as there is something in it."""
+    """Do one run; `latest` points at the folder as soon as there is something in it.
+
+    Raises LoadtestError if it fails, CannotGoOn if the others would too.
+    """
     try:
-        run(plan, at, folder, watch)
+        with written_in(folder), _needed(at):
+            run(plan, at, folder, watch)
     finally:
         if plan.file_in(folder).exists():
             point_latest_at(folder)
+
+
+@contextmanager
+def _needed(at: Database) -> Iterator[None]:
+    """What is done here needs the private server: CannotGoOn if that is gone afterwards."""
+    failure: LoadtestError | None = None
+    try:
+        yield
+    except LoadtestError as error:
+        failure = error
+    if not at.running():
+        raise CannotGoOn("the private MariaDB is gone: somebody or the system has ended it")
+    if failure:
+        raise failure

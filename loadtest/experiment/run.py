@@ -29,6 +29,8 @@ from loadtest.results import Run, add_to_footer, as_typed, read_run, say_why_it_
 POLL_SECONDS = 0.25
 STOP_TIMEOUT_SECONDS = 10
 _LOG_LINES_SHOWN = 12
+# A shell's exit code of a program that a signal ended is that much more than the signal.
+_SIGNALLED = 128
 
 Watch = Callable[[Interval], None]
 
@@ -43,6 +45,7 @@ class Database:
 
     url: None where an application brings its database. allowed: what a person allows there.
     warnings: what to know before it is used. intentions: what is going to be done there.
+    running: whether it is still there, as far as the tool is to see to that.
     """
 
     url: URL | None
@@ -51,6 +54,7 @@ class Database:
     allowed: Allowances = UNASKED
     warnings: tuple[str, ...] = ()
     intentions: tuple[str, ...] = ()
+    running: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -123,9 +127,10 @@ def _pool_options(pool: PoolConfig) -> dict[str, object]:
 def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     """Run it and read its result file; `watch` sees every interval as it comes.
 
-    Raises LoadtestError with the end of Locust's log if nothing was measured, UsageError with what
-    it said if that was wrong usage, ServerInTrouble if the run ended itself for that. On an
-    interrupt the run is stopped in good order first, and so it is when the watch raises Enough.
+    Raises LoadtestError if nothing was measured, with the end of Locust's log, or if it was killed,
+    UsageError with what it said if that was wrong usage, ServerInTrouble if the run ended itself
+    for that. On an interrupt the run is stopped in good order first, and so it is when the watch
+    raises Enough.
     """
     path = plan.file_in(folder)
     log = path.with_suffix(".log")
@@ -202,10 +207,20 @@ def _result(path: Path, log: Path, code: int) -> Run:
         if ended.startswith(IN_TROUBLE):
             raise ServerInTrouble(ended.removeprefix(f"{IN_TROUBLE}: "))
         if any(result.measured()):
-            return result
+            return _whole(result, code)
     said = log.read_text(encoding="utf-8", errors="replace").strip()
     if code == UsageError.exit_code and not path.exists():
         raise UsageError(said.rpartition("\n\n")[2])  # the plugin says it apart from the log
     lines = said.splitlines()
     end = "\n".join(f"  {line}" for line in lines[-_LOG_LINES_SHOWN:])
     raise LoadtestError(f"Locust measured nothing; the end of its log ({log}):\n{end}")
+
+
+def _whole(result: Run, code: int) -> Run:
+    if result.finished:
+        return result
+    how = f"by signal {code - _SIGNALLED}" if code > _SIGNALLED else f"with exit code {code}"
+    raise LoadtestError(
+        f"Locust was ended {how} before its time: {result.path} has what it measured until then, "
+        f"{result.path.with_suffix('.log')} what it said"
+    )

@@ -12,7 +12,7 @@ from loadtest.analysis.tuning import Tuning
 from loadtest.analysis.units import duration, rate
 from loadtest.analysis.values import PoolSummary
 from loadtest.config import AS_IS, Experiment, PoolConfig
-from loadtest.errors import LoadtestError, ServerInTrouble
+from loadtest.errors import CannotGoOn, LoadtestError
 from loadtest.experiment.disturbed import Repeats
 from loadtest.experiment.rounds import SECONDS_BESIDE_LOAD, Progress, run_in, write_down
 from loadtest.experiment.run import Database, Enough, Plan, Watch
@@ -86,7 +86,7 @@ class _Searching:
         plan = Plan(self._experiment, pool, step.round, self._experiment.load.models[0])
         try:
             self._do(plan, best, to_its_end=step.round > 1)
-        except ServerInTrouble:
+        except CannotGoOn:
             raise
         except LoadtestError as error:
             self._progress.failed(plan, error)

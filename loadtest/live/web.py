@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from prometheus_client import (
@@ -22,6 +23,17 @@ def add_routes(web_ui: Any, registry: CollectorRegistry) -> None:
         return generate_latest(registry), {"Content-Type": CONTENT_TYPE_LATEST}
 
     web_ui.app.add_url_rule("/metrics", "loadtest_metrics", metrics)
+
+
+def check_port(web_ui: Any) -> None:
+    """Raise UsageError if Locust's web UI, which begins later, will not get its port."""
+    family = socket.AF_INET6 if ":" in web_ui.host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((web_ui.host, web_ui.port))
+    except OSError as error:
+        raise UsageError(f"--web-port {web_ui.port}: {error.strerror}; choose another") from None
 
 
 def serve_metrics(port: int, registry: CollectorRegistry) -> None:

@@ -18,6 +18,7 @@ import psutil
 
 from loadtest import __version__
 from loadtest.database.machine import local_ports, open_files
+from loadtest.errors import LoadtestError
 from loadtest.interval import Interval
 from loadtest.live.live import Live
 from loadtest.load.timeline import Timeline
@@ -25,6 +26,8 @@ from loadtest.load.workers import Workers
 from loadtest.results import RunWriter, new_folder
 
 logger = logging.getLogger("loadtest")
+# Exit codes of `loadtest report` that are about what was measured.
+_REPORTED = (0, 3, 4, 5)
 PACKAGES = ("sqlalchemy", "pymysql", "locust", "gevent")
 
 
@@ -58,6 +61,7 @@ class Output:
         """End the result file, draw the report in a process of its own, wait for it if asked.
 
         workers: those of which the footer has something to say, if this is a master.
+        Raises LoadtestError if the file cannot be ended, or the report not be made.
         """
         self._timeline.close(reason, workers.facts() if workers else [])
         if self.folder is None:
@@ -66,8 +70,8 @@ class Output:
         if shutil.which("nice"):
             command = ["nice", *command]  # the next run may already be measuring
         drawing = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        if wait and drawing.wait():
-            logger.error("The report could not be made; try: loadtest report %s", self.folder)
+        if wait and drawing.wait() not in _REPORTED:
+            raise LoadtestError(f"the report is missing; try: loadtest report {self.folder}")
         logger.info("Report: %s", self.folder / "report.html")
 
 

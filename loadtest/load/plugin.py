@@ -15,7 +15,6 @@ import logging
 import math
 import os
 import random
-import signal
 import socket
 import sys
 import time
@@ -38,6 +37,7 @@ from loadtest.load.application import measured_pool
 from loadtest.load.generator import watch_lag
 from loadtest.load.guard import Guard
 from loadtest.load.header import header
+from loadtest.load.interrupt import INTERRUPTED, on_ctrl_c
 from loadtest.load.log import FirstOfEachKind
 from loadtest.load.output import Output
 from loadtest.load.place import Place
@@ -46,12 +46,10 @@ from loadtest.load.target import Target
 from loadtest.load.ticker import Ticker
 from loadtest.load.unpatched import aside
 from loadtest.load.users import PoolUser, note_error, with_options
-from loadtest.load.workers import Master, Workers, end_with, ready
+from loadtest.load.workers import Master, Workers, ready
 from loadtest.loads import Stage
 
 logger = logging.getLogger("loadtest")
-# What a shell says of a program that Ctrl-C ended.
-INTERRUPTED = 130
 _added = run_options.Added([], [])
 
 
@@ -64,10 +62,6 @@ def _add_options(parser: Any) -> None:
 @events.init.add_listener
 def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
     environment.loadtest = plugin = Plugin(environment, runner)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # Else Ctrl-C would raise in the greenlet that is running, a user in a checkout for example.
-        interrupt = partial(gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
-        plugin.on_interrupt = gevent.signal_handler(signal.SIGINT, interrupt)
     try:
         plugin.open(web_ui)
         ready.set()
@@ -90,11 +84,11 @@ class Plugin:
         self.environment = environment
         self.runner = runner
         self.process = f"{socket.gethostname()}:{os.getpid()}"
+        self.on_ctrl_c = on_ctrl_c()
         self.master = Master(runner, self.process) if isinstance(runner, WorkerRunner) else None
         self.workers: Workers | None = None
         if isinstance(runner, MasterRunner):
             self.workers = Workers(runner, self._take, self._refuse)
-        self.on_interrupt: Any = None
         self.live = Live()
         self.place = Place(environment)
         self.target: Target | None = None
@@ -128,10 +122,10 @@ class Plugin:
         inspect.stack()
         self.place.load_application()
         if self.master:
-            if self.options.processes:
-                gevent.spawn(end_with, os.getppid())
             return
         run_options.settle(self.options)
+        if web_ui:
+            web.check_port(web_ui)
         self._find_database()
         if web_ui:
             self.live.serve(web_ui, self.options.web_base_path)
@@ -239,17 +233,21 @@ class Plugin:
         self._tickers.append(ticker)
         self._ended += [watch_lag(recorder), self.target.close]
 
+    def _failed(self, error: LoadtestError) -> None:
+        """Say what failed, to whoever reads the exit code too."""
+        logger.error("%s", error)
+        if self.options.headless and not self.master:
+            self.environment.process_exit_code = error.exit_code
+
     def _refuse(self, error: LoadtestError) -> None:
         """End a run that cannot begin or go on: no user runs, and the reason is said."""
         self.target = None
-        logger.error("%s", error)
+        self._failed(error)
         if self.master:
             self.master.refuse(error)
             return
         self._reason = error.reason
         self.runner.log_exception(self.process, str(error), "")
-        if self.options.headless:
-            self.environment.process_exit_code = error.exit_code
         gevent.spawn(self.runner.quit if self.options.headless else self.runner.stop)
 
     def _take(self, interval: Interval) -> None:
@@ -271,6 +269,8 @@ class Plugin:
             ticker.enter("drain")
         if self.workers:
             self.workers.end(self.environment.stop_timeout)
+            if self.workers.all_lost and not self._reason:
+                self._refuse(LoadtestError("all workers are lost"))
         limit = self.options.run_time
         over = limit and ended - self._started >= limit - 1
         self._reason = self._reason or ("finished" if over else "stopped")
@@ -282,8 +282,11 @@ class Plugin:
             end()
         self._tickers, self._ended, self.target = [], [], None
         output, self.output = self.output, None
-        if output:
-            output.close(self._reason, self.workers, wait=self.options.headless)
+        try:
+            if output:
+                output.close(self._reason, self.workers, wait=self.options.headless)
+        except LoadtestError as error:
+            self._failed(error)
         self.live.end(self._reason, output.report if output else lambda: None)
         if self.master:
             self.master.last()

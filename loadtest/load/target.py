@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from loadtest.config import PoolConfig
 from loadtest.database.application import Application
 from loadtest.database.engine import make_engine, parent_session
-from loadtest.database.preflight import explained
+from loadtest.database.preflight import explained, otherwise
 from loadtest.load.alarm import new_alarm
 from loadtest.load.arrivals import schedule
 from loadtest.load.pool_options import pool_config
@@ -57,7 +57,7 @@ class Target:
         if application:
             application.install(pool_config(options))
         self.engine = application.engine if application else make_engine(url, pool, tls=tls)
-        self._initialise(url)
+        self._initialise(url, application)
         self.recorder = Recorder(process)
         measure(self.engine, self.recorder)
         self.parent = application.parent if application else parent_session(self.engine)
@@ -77,13 +77,14 @@ class Target:
     def _sum(self, column: int) -> int:
         return sum(row[column] for row in self.sums)
 
-    def _initialise(self, url: URL) -> None:
+    def _initialise(self, url: URL, application: Application | None) -> None:
         # The first connection of an engine asks the server about itself; every pool starts after.
         try:
             with self.engine.connect():
                 pass
         except (SQLAlchemyError, OSError) as error:
-            raise explained(error, url) from None
+            how = otherwise(application.connecting if application else None)
+            raise explained(error, url, how) from None
         self.engine.dispose()
 
     def _prefill(self, number: int) -> None:

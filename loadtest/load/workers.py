@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from locust import events
+from locust.env import Environment
+from locust.exception import RPCError
 
 import logging
 import os
 import signal
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -17,7 +20,7 @@ import gevent
 from gevent.event import Event
 
 from loadtest.config import PoolConfig
-from loadtest.errors import LoadtestError
+from loadtest.errors import LoadtestError, UsageError
 from loadtest.interval import Interval
 from loadtest.load.clock import MasterClock
 from loadtest.load.own_file import OwnFile
@@ -37,6 +40,8 @@ INTERVAL, REFUSAL, END, LAST, QUESTION, ANSWER, CLOCK = (
 )
 # How long a master waits for its workers' last intervals after they should have stopped.
 LAST_SECONDS = 5.0
+# Workers are forked after everything has been imported.
+_forking = os.getpid()
 # Set when the plugin listens to Locust's events.
 ready = Event()
 
@@ -110,6 +115,12 @@ class Workers:
             if worker.state == "running":
                 worker.state = "silent" if name in self._expected else "no heartbeat"
                 logger.warning("The last interval of worker %s is missing", worker.process or name)
+
+    @property
+    def all_lost(self) -> bool:
+        """Whether there were workers and none came to its end."""
+        states = {worker.state for worker in self.known.values()}
+        return bool(states) and states <= {"no heartbeat", "silent"}
 
     def facts(self) -> list[dict[str, Any]]:
         """What the footer says of the workers."""
@@ -202,16 +213,43 @@ class Master:
     def last(self) -> None:
         """Say that no more intervals will come."""
         self._runner.send_message(LAST, {"intervals": self._sent})
-        if self._file:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        try:
+            if file:
+                file.close()
+        except LoadtestError as error:
+            self.refuse(error)
 
 
-def end_with(parent: int) -> None:
+def _end_with_parent() -> None:
     """End this worker when the process that forked it is gone, in whatever way.
 
     Locust's own would wait for another master, for minutes.
     """
-    while os.getppid() == parent:
+    while os.getppid() == _forking:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _Runners(Environment):
+    """Locust's runners where their making does what no event of Locust could."""
+
+    def create_worker_runner(self, *master: Any, **options: Any) -> Any:
+        """It does not return until there is a master."""
+        if self.parsed_options and self.parsed_options.processes:
+            gevent.spawn(_end_with_parent)
+        return _create_worker_runner(self, *master, **options)
+
+    def create_master_runner(self, *bind: Any, **options: Any) -> Any:
+        """It fails without a word for a person if another has its port."""
+        try:
+            return _create_master_runner(self, *bind, **options)
+        except RPCError as error:
+            print(f"\n--master-bind-port: {error}; choose another", file=sys.stderr)
+            sys.exit(UsageError.exit_code)
+
+
+_create_worker_runner = Environment.create_worker_runner
+_create_master_runner = Environment.create_master_runner
+Environment.create_worker_runner = _Runners.create_worker_runner  # type: ignore[method-assign, assignment]
+Environment.create_master_runner = _Runners.create_master_runner  # type: ignore[method-assign, assignment]

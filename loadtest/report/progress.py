@@ -54,6 +54,7 @@ class RunProgress:
         self._number = 0
         self._title = ""
         self._total = 0.0
+        self._failure = ""
         self._bar = Progress(
             BarColumn(bar_width=20),
             TextColumn("{task.percentage:>3.0f}%"),
@@ -99,9 +100,11 @@ class RunProgress:
         self._bar.update(self._task, completed=self._total, description=self._title)
 
     def failed(self, plan: AnyPlan, error: LoadtestError) -> None:
-        """The run measured nothing; the others go on."""
+        """The run failed; the others go on. What was said of the last is not repeated."""
         self._total += plan.seconds
-        text = f"{plan.pool.name}, round {plan.round}: {error}"
+        said = "the same" if str(error) == self._failure else str(error)
+        self._failure = str(error)
+        text = f"{plan.pool.name}, round {plan.round}: {said}"
         self._console.print(plain(text, self._console, "red"), soft_wrap=True)
 
     def tell(self, text: str) -> None:

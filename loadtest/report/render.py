@@ -12,6 +12,7 @@ from loadtest.analysis.measured import Measurements, gather
 from loadtest.analysis.summary import summarize
 from loadtest.analysis.values import Summary
 from loadtest.errors import UsageError
+from loadtest.lines import Damaged, from_plan
 from loadtest.report.figures import draw
 from loadtest.report.figures.drawing import Drawing
 from loadtest.report.figures.svg import standalone
@@ -66,14 +67,11 @@ def _experiment(paths: Sequence[Path], problems: list[str]) -> Mapping[str, Any]
     """What the first experiment.json says; one that is damaged is named, and done without."""
     for path in (folder / "experiment.json" for folder in paths if folder.is_dir()):
         try:
-            experiment = json.loads(path.read_text(encoding="utf-8"))
+            return from_plan(path.read_bytes())
         except FileNotFoundError:
             continue
-        except (OSError, ValueError) as error:
+        except (OSError, Damaged) as error:
             problems.append(f"{path} cannot be read: {error}")
-            continue
-        if isinstance(experiment, dict):
-            return experiment
     return None
 
 

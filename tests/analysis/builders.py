@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from loadtest.config import parse_pool
 from loadtest.distribution import Distribution
 from loadtest.interval import Gauge, Interval, Period, SlowCheckout
+from loadtest.lines import to_line
 from loadtest.results import Run, RunWriter, read_run
 
 SECOND = 1_000_000_000
@@ -234,3 +235,11 @@ def _seconds(
 def seconds_of(values: Iterable[float]) -> Distribution:
     """A distribution of times in seconds."""
     return Distribution.of((np.asarray(list(values), dtype=float) * 1e9).astype(np.int64))
+
+
+def change_header(one: Run, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change what the first line of a run's file says, as if it had been written so."""
+    header = {**one.header}
+    change(header)
+    _, rest = one.path.read_bytes().split(b"\n", 1)
+    one.path.write_bytes(to_line(header) + rest)

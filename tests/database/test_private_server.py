@@ -154,7 +154,7 @@ def test_a_port_that_is_taken_is_told_with_the_end_of_the_log(server, monkeypatc
         return str(folders[-1])
 
     monkeypatch.setattr(private.tempfile, "mkdtemp", remembered)
-    monkeypatch.setattr(private, "_free_port", lambda: server.port)
+    monkeypatch.setattr(private, "free_port", lambda: server.port)
     with pytest.raises(LoadtestError, match="did not start; the end of its log") as failure:
         PrivateServer()
     assert "Address already in use" in str(failure.value)
@@ -165,7 +165,7 @@ def test_a_port_that_is_taken_is_told_with_the_end_of_the_log(server, monkeypatc
 @pytest.mark.database
 def test_somebody_mute_on_the_port_does_not_hold_up_the_tool(server, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        monkeypatch.setattr(private, "_free_port", lambda: mute.getsockname()[1])
+        monkeypatch.setattr(private, "free_port", lambda: mute.getsockname()[1])
         with pytest.raises(LoadtestError, match="did not start"):
             PrivateServer()
 

@@ -1,6 +1,7 @@
 """Which runs an experiment has, in which order, and what becomes of those that fail."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from loadtest.config import Experiment, parse_pool
-from loadtest.errors import LoadtestError
+from loadtest.errors import CannotGoOn, LoadtestError
 from loadtest.experiment import rounds
 from loadtest.experiment.run import Database, Plan
 from loadtest.interval import Interval
@@ -212,3 +213,35 @@ def test_as_many_rounds_as_it_takes_are_looked_at_four_times_at_most(
     assert len(notes.told) == 2 * 2 * rounds_done
     # After the last rounds there is nothing left to ask.
     assert len(looks) == min(enough_after, 3)
+
+
+def test_after_what_ends_everything_no_further_run_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(plan: Plan, *_: Any) -> None:
+        if plan.pool.name == "2+0":
+            raise CannotGoOn("no room")
+
+    monkeypatch.setattr(rounds, "run", run)
+    notes = Notes()
+    with pytest.raises(CannotGoOn, match="no room"):
+        rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASE, tmp_path, notes)
+    assert notes.told == ["begin 1+0 1", "end 1+0 1", "begin 2+0 1"]
+
+
+@pytest.mark.parametrize("error", [None, LoadtestError("no database answers")])
+def test_a_private_server_that_is_gone_ends_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: LoadtestError | None
+) -> None:
+    there = [True, False]
+
+    def run(*_: Any) -> None:
+        if error and len(there) == 1:
+            raise error
+
+    monkeypatch.setattr(rounds, "run", run)
+    at = replace(DATABASE, running=lambda: there.pop(0))
+    notes = Notes()
+    with pytest.raises(CannotGoOn, match="the private MariaDB is gone"):
+        rounds.run_all(experiment("1+0", "2+0", "3+0"), at, tmp_path, notes)
+    assert notes.told == ["begin 1+0 1", "end 1+0 1", "begin 2+0 1"]

@@ -14,7 +14,7 @@ from loadtest.analysis.summary import summarize
 from loadtest.analysis.values import Summary
 from loadtest.analysis.verdict import exit_code
 from loadtest.config import Experiment, parse_pool
-from loadtest.errors import LoadtestError
+from loadtest.errors import CannotGoOn, LoadtestError
 from loadtest.experiment import search as searching
 from loadtest.experiment.run import Database, Enough, Plan, run
 from loadtest.experiment.search import longest_seconds, of_size, pools, search
@@ -234,3 +234,12 @@ def test_three_users_who_hold_a_connection_all_the_time_need_three(
     again = loadtest("report", tmp_path / "latest", "--json")
     assert json.loads(again.stdout)["verdict"] == found["verdict"]
     assert (tmp_path / "latest" / "figures" / "search.svg").exists()
+
+
+def test_what_ends_everything_ends_a_search(machine: Machine, tmp_path: Path) -> None:
+    def gone() -> int:
+        raise CannotGoOn("gone")
+
+    machine.happens["30+0"] = [gone]
+    with pytest.raises(CannotGoOn, match="gone"):
+        search(experiment(), DATABASE, tmp_path, Notes())

@@ -43,3 +43,12 @@ def test_a_failed_run_is_one_line_in_a_file() -> None:
     console = Console(file=io.StringIO(), width=40)
     RunProgress(console, [PLAN], quiet=False).failed(PLAN, LoadtestError("no" * 60))
     assert console.file.getvalue() == f"20+0, round 1: {'no' * 60}\n"  # type: ignore[attr-defined]
+
+
+def test_what_was_said_of_the_last_failure_is_not_repeated() -> None:
+    console = Console(file=io.StringIO(), width=40)
+    progress = RunProgress(console, [PLAN], quiet=False)
+    for words in ("no", "no", "never"):
+        progress.failed(PLAN, LoadtestError(words))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert [line.rpartition(": ")[2] for line in lines] == ["no", "the same", "never"]

@@ -10,7 +10,7 @@ from rich.console import Console
 from loadtest.analysis.values import Comparison, Summary
 from loadtest.report.render import render
 from loadtest.report.terminal import print_comparisons, print_summary
-from tests.analysis.builders import SECOND, experiment, interval, run, steady
+from tests.analysis.builders import SECOND, change_header, experiment, interval, run, steady
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_findings_are_of_a_pool_and_look_like_no_failure_of_the_tool(tmp_path: P
 
 def test_brackets_in_names_are_no_markup(tmp_path: Path) -> None:
     one = run(tmp_path, [interval(counters={"requests": 9, "cpu": SECOND})])
-    one.path.write_text(one.path.read_text().replace('"name":"20+0"', '"name":"[red]a[/x]"'))
+    change_header(one, lambda header: header["pool"].update(name="[red]a[/x]"))
     text = _printed(render([tmp_path], tmp_path))
     assert "[red]a[/x]" in text
     assert "(invalid)" in text

@@ -1,0 +1,149 @@
+"""Who is fed by the fuzzer. A target makes an input and tries it; what it raises is a bug."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache, partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from loadtest.analysis.summary import summarize
+from loadtest.config import PoolConfig, parse_pool, read_experiment
+from loadtest.errors import LoadtestError
+from loadtest.faults import parse_fault
+from loadtest.interval import Interval
+from loadtest.lines import from_line, to_line
+from loadtest.live.exporter import Exporter
+from loadtest.loads import parse_stages
+from loadtest.objectives import parse_objective
+from loadtest.report.render import read, render
+from loadtest.results import read_run
+from tests.fuzz import seeds
+from tests.fuzz.mutations import WORDS, another_value, mutated
+
+# Drawing takes a second: one input in so many.
+DRAWN = 150
+FOLDER = Path(tempfile.mkdtemp(prefix="loadtest-fuzz-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
+
+Target = Callable[[Random], None]
+
+
+def file_of_bytes(random: Random) -> None:
+    """A run file with bytes changed. With checksums none goes unnoticed."""
+    files = seeds.run_files()
+    number = random.randrange(len(files))
+    content = mutated(random, files[number])
+    path = _run_file(content)
+    with suppress(LoadtestError):
+        run = read_run(path)
+        unnoticed = not number and not run.problems and content.strip() != files[0].strip()
+        assert not unnoticed, content
+        _summarized(random, path)
+
+
+def file_of_values(random: Random) -> None:
+    """A run file whose lines are whole and say something that cannot be."""
+    records = [*seeds.records()]
+    for _ in range(random.randint(1, 3)):
+        at = random.randrange(len(records))
+        records[at] = another_value(random, records[at])
+    with suppress(LoadtestError):
+        _summarized(random, _run_file(b"".join(map(to_line, records))))
+
+
+def plan_of_values(random: Random) -> None:
+    """An experiment.json that says something that cannot be, beside a sound run."""
+    path = _run_file(seeds.run_files()[0])
+    plan: Any = seeds.plan()
+    for _ in range(random.randint(1, 3)):
+        plan = another_value(random, plan)
+    (path.parent.parent / "experiment.json").write_text(json.dumps(plan))
+    with suppress(LoadtestError):
+        _summarized(random, path.parent.parent)
+    (path.parent.parent / "experiment.json").unlink()
+
+
+def experiment(random: Random) -> None:
+    """An experiment's TOML."""
+    path = FOLDER / "experiment.toml"
+    path.write_bytes(mutated(random, random.choice(seeds.experiments())))
+    with suppress(LoadtestError):
+        read_experiment(path)
+
+
+def option(parse: Callable[[str], object], sound: Sequence[str], random: Random) -> None:
+    """A text from the command line."""
+    text = mutated(random, random.choice(sound).encode(), WORDS)
+    with suppress(LoadtestError):
+        parse(text.decode("utf-8", "surrogateescape"))
+
+
+def metrics(random: Random) -> None:
+    """Names of pools, counters, gauges, histograms: the page can be read, its labels are few."""
+    registry = CollectorRegistry()
+    exporter = Exporter(registry)
+    name = mutated(random, b"20+0").decode(errors="replace")
+    exporter.begin(PoolConfig().renamed(name))
+    part = _part(random)
+    if part:
+        exporter.add(part)
+    page = generate_latest(registry).decode()
+    found = {
+        (sample.name, *sample.labels.items())
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+    assert len(found) == _samples(), page
+
+
+def _part(random: Random) -> Interval | None:
+    """What a reader would take for an interval."""
+    try:
+        line = to_line(another_value(random, seeds.records()[4])).rstrip()
+        return Interval.from_json(from_line(line, checked=True))
+    except Exception:
+        return None
+
+
+@cache
+def _samples() -> int:
+    registry = CollectorRegistry()
+    Exporter(registry).begin(PoolConfig())
+    page = generate_latest(registry).decode()
+    return sum(len(family.samples) for family in text_string_to_metric_families(page))
+
+
+def _run_file(content: bytes) -> Path:
+    path = FOLDER / "result" / "runs" / "20+0-1.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def _summarized(random: Random, path: Path) -> None:
+    json.dumps(summarize(read([path])).to_json(), allow_nan=False)
+    if not random.randrange(DRAWN):
+        render([path], FOLDER / "report")
+
+
+TARGETS: dict[str, Target] = {
+    "file-of-bytes": file_of_bytes,
+    "file-of-values": file_of_values,
+    "plan-of-values": plan_of_values,
+    "experiment": experiment,
+    "pool": partial(option, parse_pool, seeds.POOLS),
+    "objective": partial(option, parse_objective, seeds.OBJECTIVES),
+    "stages": partial(option, parse_stages, seeds.STAGES),
+    "fault": partial(option, parse_fault, seeds.FAULTS),
+    "metrics": metrics,
+}

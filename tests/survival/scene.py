@@ -1,0 +1,118 @@
+"""Commands that something happens to, and what has to be true of them however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy import URL
+
+from loadtest.errors import UsageError
+from loadtest.results import Run, read_run
+from tests.processes import Running, loadtest_command, locust_command, until
+
+POINT_SELECT = "scenarios/point_select.py"
+SERVER_FOLDER = "loadtest-mariadb-"
+LOAD = ("-u", 4, "-t", "4s", "--warmup", "0s")
+# A user who is in a task for longer than anybody would wait for the end of a run.
+LONG_TASK = """
+from locust import task
+import time
+from sqlalchemy import text
+from loadtest.load import PoolUser
+
+class Slow(PoolUser):
+    @task
+    def quick_then_slow(self):
+        with self.session("quick") as session:
+            session.execute(text("SELECT 1"))
+        with self.session("slow"):
+            time.sleep(60)
+"""
+
+
+def run_command(results: Path, *more: Any) -> list[str]:
+    """One run of a few seconds."""
+    return loadtest_command("run", POINT_SELECT, *LOAD, "--results", results, *more)
+
+
+def compare_command(results: Path, *more: Any) -> list[str]:
+    """Four runs of a few seconds."""
+    pools = ("--pool", "2+0", "--pool", "3+0", "--rounds", 2)
+    return loadtest_command("compare", POINT_SELECT, *pools, *LOAD, "--results", results, *more)
+
+
+def by_hand(results: Path, *more: Any) -> list[str]:
+    """A run without an end."""
+    arguments = ("-f", POINT_SELECT, "--headless", "--only-summary", "-u", 4, "-r", 4)
+    return locust_command(*arguments, "--results", results, *more)
+
+
+def at(url: URL) -> dict[str, str]:
+    """The environment of a command that is to use this database."""
+    return {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
+
+
+def run_files(folder: Path) -> list[Path]:
+    """All run files below a folder, oldest first."""
+    return sorted(folder.rglob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+
+
+def seconds_measured(path: Path) -> int:
+    """How many seconds of users are in a file so far."""
+    try:
+        return len(read_run(path).intervals)
+    except (UsageError, OSError):
+        return 0
+
+
+def under_way(process: Running, folder: Path, runs: int = 1) -> Path:
+    """The file of that many-th run, once it has measured two seconds."""
+
+    def measuring() -> Path | None:
+        files = run_files(folder)
+        return files[-1] if len(files) == runs and seconds_measured(files[-1]) >= 2 else None
+
+    return process.until(measuring, f"two seconds of run {runs}")
+
+
+def named(process: Running, *words: str) -> list[psutil.Process]:
+    """Those that a command has started whose command line has all of some words."""
+    found = []
+    for one in process.alive():
+        try:
+            line = " ".join(one.cmdline())
+        except psutil.Error:
+            continue
+        if all(word in line for word in words):
+            found.append(one)
+    return found
+
+
+def keeper_of(process: Running, words: str) -> psutil.Process:
+    """The keeper of what has these words in its command line."""
+    (keeper,) = named(process, "keeper.py", words)
+    return keeper
+
+
+def server_folders(process: Running) -> list[Path]:
+    """The folders of the private servers that a command has now."""
+    words = [word for one in named(process, "keeper.py") for word in one.cmdline()]
+    return [Path(word) for word in words if SERVER_FOLDER in word and " " not in word]
+
+
+def assert_nothing_left(process: Running, servers: Sequence[Path] = ()) -> None:
+    """No process of a command is left, no folder of its server, and it died without a traceback."""
+    until(process.gone, "everything to end", context=lambda: f"{process.alive()}{process.output}")
+    assert not [folder for folder in servers if folder.exists()]
+    assert "Traceback" not in process.output, process.output
+
+
+def assert_sound_so_far(path: Path, seconds: int) -> Run:
+    """A file has what was in it before, and nothing in it is damaged."""
+    run = read_run(path)
+    assert len(run.intervals) >= seconds
+    assert [p for p in run.problems if not p.startswith("interrupted")] == []
+    return run

@@ -1,0 +1,129 @@
+"""Ctrl-C once ends in good order, twice at once; neither loses what was measured."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from sqlalchemy import URL
+
+from loadtest.errors import Ended, LoadtestError, UsageError
+from loadtest.experiment.conduct import _done
+from loadtest.results import new_folder
+from tests.analysis.builders import interval, run
+from tests.processes import loadtest_command, locust_command, running, stop_with
+from tests.survival.scene import (
+    LONG_TASK,
+    assert_nothing_left,
+    assert_sound_so_far,
+    at,
+    by_hand,
+    named,
+    seconds_measured,
+    server_folders,
+    under_way,
+)
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A scenario in which nobody comes to an end."""
+    path = tmp_path / "slow.py"
+    path.write_text(LONG_TASK)
+    return path
+
+
+@pytest.mark.database
+def test_twice_ends_a_command_at_once_with_a_report(tmp_path: Path, slow: Path) -> None:
+    load = ("-u", 2, "-t", "60s", "--warmup", "0s", "--results", tmp_path / "results")
+    with running(tmp_path / "log", *loadtest_command("run", slow, *load)) as tool:
+        path = under_way(tool, tmp_path)
+        seconds, servers = seconds_measured(path), server_folders(tool)
+        tool.signal(signal.SIGINT)
+        tool.until(lambda: b'"drain"' in path.read_bytes(), "the run to drain")
+        asked = time.monotonic()
+        code = stop_with(tool, signal.SIGINT)
+        took = time.monotonic() - asked
+
+        assert_nothing_left(tool, servers)
+    assert code in (0, 4), tool.output
+    assert not assert_sound_so_far(path, seconds).finished, f"it was not at once but {took:.0f} s"
+    assert (path.parent.parent / "report.html").exists()
+
+
+@pytest.mark.database
+def test_twice_ends_a_run_by_hand_at_once(tmp_path: Path, slow: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    command = locust_command("-f", slow, "--headless", "-u", 2, "-r", 2, "--results", path)
+    with running(tmp_path / "log", *command) as process:
+        under_way(process, tmp_path)
+        seconds, servers = seconds_measured(path), server_folders(process)
+        process.signal(signal.SIGINT)
+        process.until(lambda: b'"drain"' in path.read_bytes(), "the run to drain")
+
+        assert stop_with(process, signal.SIGINT) == 130
+        assert_nothing_left(process, servers)
+    assert not assert_sound_so_far(path, seconds).finished
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("program", ["mariadb-install-db", "mariadbd"])
+def test_while_the_private_server_starts(
+    tmp_path: Path, number: signal.Signals, program: str
+) -> None:
+    with running(tmp_path / "log", *by_hand(tmp_path / "run.jsonl")) as process:
+        process.until(lambda: named(process, program), "the server to start")
+        servers = server_folders(process)
+        assert stop_with(process, number) != 0
+        assert_nothing_left(process, servers)
+
+
+@pytest.mark.database
+def test_twice_with_workers(tmp_path: Path, slow: Path, url: URL) -> None:
+    path = tmp_path / "run.jsonl"
+    command = locust_command("-f", slow, "--headless", "-u", 2, "-r", 2, "--processes", 2)
+    with running(tmp_path / "log", *command, "--results", path, env=at(url)) as process:
+        under_way(process, tmp_path)
+        process.signal(signal.SIGINT)
+        process.until(lambda: b'"drain"' in path.read_bytes(), "the run to drain")
+        assert stop_with(process, signal.SIGINT) == 130
+        assert_nothing_left(process)
+
+
+class TestBetweenTwoRuns:
+    """What has been measured stays, whatever ends the rest."""
+
+    def measured(self, folder: Path, error: BaseException | None) -> Any:
+        """Runs of which one measured something and then something happened."""
+
+        def runs() -> bool:
+            run(folder, [interval(counters={"requests": 9})])
+            if error:
+                raise error
+            return False
+
+        return runs
+
+    def test_an_interrupt(self, tmp_path: Path) -> None:
+        folder = new_folder(tmp_path, "x")
+        assert not _done(folder, Console(quiet=True), self.measured(folder, KeyboardInterrupt()))
+        assert list(folder.glob("runs/*.jsonl"))
+
+    @pytest.mark.parametrize("error", [LoadtestError("no"), UsageError("no")])
+    def test_a_failure(self, tmp_path: Path, error: LoadtestError) -> None:
+        folder = new_folder(tmp_path, "x")
+        with pytest.raises(Ended, match="no") as ended:
+            _done(folder, Console(quiet=True), self.measured(folder, error))
+        assert (ended.value.folder, ended.value.exit_code) == (folder, error.exit_code)
+        assert list(folder.glob("runs/*.jsonl"))
+
+    def test_without_anything_measured_no_folder_stays(self, tmp_path: Path) -> None:
+        folder = new_folder(tmp_path, "x")
+        with pytest.raises(KeyboardInterrupt):
+            _done(folder, Console(quiet=True), lambda: False)
+        assert not folder.exists()

@@ -1,0 +1,54 @@
+"""Inputs that the fuzzer has found, each of which once ended in a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.config import parse_pool, read_experiment
+from loadtest.errors import UsageError
+from loadtest.results import read_run
+from tests.analysis.builders import change_header, steady
+
+MANY = "9" * 5000
+EXPERIMENT = 'name = "x"\nscenario = "s.py"\n[[pool]]\npool_size = 3\n'
+
+
+@pytest.mark.parametrize("pool", [f"{MANY}+0", f"1+{MANY}", "٣+0"])
+def test_numbers_of_a_pool_that_are_none(pool: str) -> None:
+    with pytest.raises(UsageError, match="--pool"):
+        parse_pool(pool)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("pool_size = 3", f"pool_size = {MANY}", "not valid TOML"),
+        ('"s.py"', f'"{MANY}"', "there is no file"),
+        ("[[pool]]", f"[load]\nduration = {MANY[:400]}\n[[pool]]", "load.duration"),
+    ],
+)
+def test_experiments(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(EXPERIMENT.replace(old, new))
+    with pytest.raises(UsageError, match=said):
+        read_experiment(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scenario": {"user_classes": [0.5]}},
+        {"load": {"stages": [{}]}},
+        {"load": {"warmup": "x"}},
+        {"pool": {"name": None}},
+        {"round": -1},
+        {"started": None},
+    ],
+)
+def test_headers_that_say_what_cannot_be(tmp_path: Path, change: dict[str, object]) -> None:
+    (one,) = steady(tmp_path, "20+0", [9])
+    change_header(one, lambda header: header.update(change))
+    with pytest.raises(UsageError, match="the header, is damaged"):
+        read_run(one.path)

@@ -1,0 +1,39 @@
+"""A port that somebody else has is named before anything is started."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import locust_command, running
+from tests.survival.scene import POINT_SELECT, assert_nothing_left
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--web-port",), "--web-port {port}: Address already in use; choose another"),
+        (("--headless", "-t", "2s", "--metrics-port"), "--metrics-port {port}: Address already"),
+        (("--headless", "--master", "--master-bind-port"), "Address already in use"),
+    ],
+)
+def test_a_port_that_is_taken(
+    tmp_path: Path, taken: int, arguments: tuple[str, ...], said: str
+) -> None:
+    command = locust_command("-f", POINT_SELECT, "--results", tmp_path, *arguments, taken)
+    with running(tmp_path / "log", *command) as process:
+        assert process.wait() != 0, process.output
+        assert_nothing_left(process)
+    assert said.format(port=taken) in process.output
+    assert not list(tmp_path.rglob("*.jsonl"))

@@ -56,7 +56,7 @@ class RunProgress:
         self._total = 0.0
         self._failure = ""
         self._bar = Progress(
-            BarColumn(bar_width=20),
+            BarColumn(bar_width=10),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeRemainingColumn(compact=True),
             TextColumn("{task.description}"),

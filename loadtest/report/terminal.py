@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from rich.console import Console
 from rich.table import Table
@@ -52,9 +54,7 @@ def _print_comparisons(
 def _print(summary: Summary, console: Console) -> None:
     console.print(_table(summary, console))
     console.print()
-    if broken := faults.rows(summary):
-        print_grid(faults.HEADINGS, broken, console)
-        console.print()
+    _print_faults(summary, console)
     several = [pool for pool in summary.pools if pool.processes > 1]
     for pool in several:
         console.print(plain(f"{pool.name}: {multiplied(pool.pool, pool.processes)}", console))
@@ -65,6 +65,14 @@ def _print(summary: Summary, console: Console) -> None:
     console.print(plain(headline, console, "bold green" if summary.verdict.recommended else "bold"))
     for line in rest:
         console.print(plain(line, console))
+
+
+def _print_faults(summary: Summary, console: Console) -> None:
+    """What each fault did, a row a pool; its name stands above, or the rows were too wide."""
+    for fault, rows in groupby(faults.rows(summary), itemgetter(0)):
+        console.print(plain(fault, console, "bold"))
+        print_grid(faults.HEADINGS[1:], [row[1:] for row in rows], console)
+        console.print()
 
 
 def _print_findings(summary: Summary, console: Console) -> None:

@@ -52,3 +52,15 @@ def test_what_was_said_of_the_last_failure_is_not_repeated() -> None:
         progress.failed(PLAN, LoadtestError(words))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert [line.rpartition(": ")[2] for line in lines] == ["no", "the same", "never"]
+
+
+def test_the_line_fits_a_terminal_of_80_columns_with_every_figure() -> None:
+    pool = parse_pool("3000+inf")
+    plan = Plan(PLAN.experiment, pool, 1)
+    console = Console(file=io.StringIO(), force_terminal=True, no_color=True, width=80)
+    progress = RunProgress(console, [plan] * 15, quiet=False)
+    progress.begin(plan)
+    progress.interval(interval(counters={"requests": 1234}, gauges={"overflow": 290}, wait=[3]))
+    console.print(progress._bar.get_renderable())
+    line = "1/15 3000+inf · 1,234/s · wait p95 3.00 ms · overflow 290"
+    assert line in console.file.getvalue()  # type: ignore[attr-defined]

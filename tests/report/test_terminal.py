@@ -11,6 +11,7 @@ from loadtest.analysis.values import Comparison, Summary
 from loadtest.report.render import render
 from loadtest.report.terminal import print_comparisons, print_summary
 from tests.analysis.builders import SECOND, change_header, experiment, interval, run, steady
+from tests.analysis.test_fault_effects import CALM, broken
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,18 @@ def test_long_names_and_big_numbers_leave_all_columns_in_eighty(
     row = r"12,481 +12,\d{3} – 12,\d{3} +30\.0 s +60\.0 s +3,000 +< 0\.1 % +50 %"
     assert len([line for line in table if re.search(row, line)]) == 1
     assert "".join(line.split()[0] for line in table[1:] if line[0] != "─") == name
+
+
+def test_what_faults_did_fits_a_terminal(tmp_path: Path) -> None:
+    made = broken(tmp_path, [*CALM, (0, 9), (100, 0), (100, 0)], (4.0, 4.5))
+    change_header(made, lambda header: header["pool"].update(name="lifo-and-pre-ping"))
+    text = _printed(render([tmp_path], tmp_path), force_terminal=True, no_color=True)
+    lines = [line.strip() for line in re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()]
+    above = lines.index("restart@4s+1s")
+    headings, _, row = (" ".join(line.split()) for line in lines[above + 1 : above + 4])
+    assert headings == "pool lasted first error errors recovered > pool_timeout lost doubled"
+    assert row.endswith(" 500 ms 250 ms 9 500 ms 0 – –")  # its name goes on below
+    assert max(map(len, lines[above : above + 4])) <= 80
 
 
 def test_comparisons_fit_a_terminal_with_every_word_and_number() -> None:

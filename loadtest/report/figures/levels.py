@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -146,11 +147,21 @@ def _mark(axes: Axes, line: Timeline, *, named: bool) -> None:
         axes.axvline(begin, color=FAULT, lw=0.8, alpha=0.6)  # of one that is over at once, all
     present = [marks for marks in (line.stages, line.faults) if marks and named]
     for height, marks in zip((0.99, 0.88), present, strict=False):
-        at = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
-        for begin, end, name in marks:
-            canvas.write(
-                axes, (begin + end) / 2, height, canvas.short(name), fontsize=canvas.SMALL, **at
-            )
+        _name(axes, height, marks)
+
+
+def _name(axes: Axes, height: float, marks: Sequence[tuple[float, float, str]]) -> None:
+    """What they are called, over their middle; no name that would cover the one before."""
+    low, high = axes.get_xlim()
+    inch = (high - low) / (axes.get_position().width * canvas.WIDTH)
+    at = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
+    free = -math.inf
+    for begin, end, name in marks:
+        shown, middle = canvas.short(name), (begin + end) / 2
+        half = inch * canvas.text_width([shown]) / 2
+        if middle - half >= free:
+            canvas.write(axes, middle, height, shown, fontsize=canvas.SMALL, **at)
+            free = middle + half
 
 
 def _draw_levels(axes: Axes, line: Timeline, shade: str, known: Styles, limits: Limits) -> None:

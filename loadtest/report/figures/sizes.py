@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from loadtest.analysis.units import NOTHING, count, duration, rate
 from loadtest.analysis.values import Interval95, PoolSummary, Summary
 from loadtest.report.figures import canvas, throughput
 from loadtest.report.figures.drawing import Drawing, Table, every
+from loadtest.report.figures.names import Names
 from loadtest.report.figures.svg import INK, to_svg
 from loadtest.report.table import bound, interval
 
@@ -35,6 +36,8 @@ HELP = (
 SHORTEST = 1e-5
 _LEAST_GAP = 0.09
 _ROOM_ABOVE = 1.42
+# Inches: a panel, and what lies beside it.
+_TALL, _LEFT, _RIGHT = 1.35, 0.72, 0.3
 
 Shown = Mapping[int, PoolSummary]
 
@@ -124,31 +127,40 @@ def _figure(
     measurements: Measurements, shown: Shown, waits: Mapping[int, Sequence[float]]
 ) -> Figure:
     waited = any(pool.checkout.wait_seconds.p95 is not None for pool in shown.values())
-    figure, rows = canvas.panels(1 + waited, 1.35, left=0.72, right=0.3, gap=0.34, above=-0.1)
+    names = Names([canvas.short(pool.name) for pool in shown.values()], _LEFT, _RIGHT)
+    figure, rows = canvas.panels(
+        1 + waited, _TALL, left=_LEFT, right=_RIGHT, gap=0.34, above=names.lift - 0.1
+    )
     places = _places(shown)
     for axes, text in zip(rows, ("successful requests per second", "wait p95"), strict=False):
-        canvas.write(axes, 0.0, 1.06, text, transform=axes.transAxes, va="bottom")
+        height = 1.06 + (names.lift / _TALL if axes is rows[0] else 0.0)
+        canvas.write(axes, 0.0, height, text, transform=axes.transAxes, va="bottom")
         _size_axis(axes, shown, places)
         axes.tick_params(axis="x", labelbottom=axes is rows[-1])
     _draw_throughput(rows[0], measurements, shown, places)
     if waited:
         _draw_waits(rows[1], shown, waits, places)
     canvas.name_x(rows[-1], "most connections that the pool may open")
-    _names(rows[0], places, [canvas.short(pool.name) for pool in shown.values()])
+    shades = [canvas.colour(number) for number in shown]
+    names.write(rows[0], _shares(rows[0], places.values()), shades)
     return figure
 
 
 def _draw_throughput(
     axes: Axes, measurements: Measurements, shown: Shown, places: Mapping[int, float]
 ) -> None:
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     _join(axes, [(places[n], pool.throughput.per_second) for n, pool in shown.items()], shown)
     for number, pool in shown.items():
         dots = [round_.throughput for round_ in measurements.pools[number].rounds]
         middle, ci95 = pool.throughput.per_second, pool.throughput.ci95
         _dot(axes, places[number], dots, middle, ci95, _look(number, pool))
-    axes.set_ylim(0, _ROOM_ABOVE * max(axes.dataLim.y1, 1.0))
+    top = max(axes.dataLim.y1, 1.0)
+    axes.set_ylim(0, _ROOM_ABOVE * top)
+    # Above the dots are the names.
+    ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, top)
+    axes.set_yticks([tick for tick in ticks if tick <= 1.1 * top])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,g}"))
 
 
@@ -229,15 +241,7 @@ def _size_axis(axes: Axes, shown: Shown, places: Mapping[int, float]) -> None:
     canvas.grid(axes, "y")
 
 
-def _names(axes: Axes, places: Mapping[int, float], names: Sequence[str]) -> None:
-    """Each pool's name above its dots, pushed apart; without them where there is no room."""
-    gap = (canvas.text_width(names) + 0.12) / (axes.get_position().width * canvas.WIDTH)
-    if gap * len(names) > 1.15:
-        return
-    ends = np.log(axes.get_xlim())
-    at = [(math.log(place) - ends[0]) / (ends[1] - ends[0]) for place in places.values()]
-    for number, x, moved, name in zip(places, at, canvas.spread(at, gap), names, strict=True):
-        line = {"transform": axes.transAxes, "color": canvas.colour(number), "lw": 1.4}
-        axes.plot([moved, x], [0.87, 0.78], scalex=False, scaley=False, **line)  # type: ignore[arg-type]
-        place = {"transform": axes.transAxes, "ha": "center", "weight": "bold"}
-        canvas.write(axes, moved, 0.94, name, **place)
+def _shares(axes: Axes, places: Iterable[float]) -> list[float]:
+    """Where on the axis of sizes some places are, from 0 to 1."""
+    low, high = np.log(axes.get_xlim())
+    return [float((math.log(place) - low) / (high - low)) for place in places]

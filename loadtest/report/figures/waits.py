@@ -62,7 +62,8 @@ def _wait(pool: PoolSummary, name: str) -> str:
 def _figure(curves: Mapping[int, Curve], summary: Summary) -> Figure:
     names = [canvas.short(summary.pools[number].name) for number in curves]
     right = 0.35 + canvas.text_width(names)
-    figure, (axes,) = canvas.panels(1, 2.5, left=0.72, right=right, above=0.1)
+    height = max(2.5, 0.15 * len(names))  # the names stand one under the other
+    figure, (axes,) = canvas.panels(1, height, left=0.72, right=right, above=0.1)
     far = max(_farthest(share) for _, share in curves.values())
     ends = []
     for name, (number, (seconds, share)) in zip(names, curves.items(), strict=True):

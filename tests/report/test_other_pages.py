@@ -16,6 +16,7 @@ from loadtest.report.predicted_page import write
 from tests.accessibility import barriers
 from tests.analysis.test_observed import measured
 from tests.report.test_capacity_page import answer
+from tests.report.test_report_in_browser import PAPER
 
 pytestmark = pytest.mark.browser
 
@@ -57,4 +58,28 @@ def test_a_page_fits_asks_for_nothing_and_complains_of_nothing(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert requests == [pages[name]]
     assert complaints == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["capacity", "whatif"])
+def test_on_a_wide_screen_the_figure_fills_its_card(
+    browser: Browser, pages: dict[str, str], name: str
+) -> None:
+    page = browser.new_page(viewport={"width": 1600, "height": 900})
+    page.goto(pages[name])
+    card, drawn = page.locator("figure").bounding_box(), page.locator("figure svg").bounding_box()
+    assert card
+    assert drawn
+    assert drawn["width"] > 0.85 * card["width"]
+    page.close()
+
+
+@pytest.mark.parametrize("name", ["capacity", "whatif"])
+def test_on_paper_nothing_is_cut_off(browser: Browser, pages: dict[str, str], name: str) -> None:
+    page = browser.new_page(viewport={"width": PAPER, "height": 1016})
+    page.goto(pages[name])
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PAPER
+    for table in page.locator(".scroll").all():
+        assert table.evaluate("box => box.scrollWidth <= box.clientWidth")
     page.close()

@@ -248,7 +248,7 @@ def report(
     ] = None,
     markdown: Markdown = None,
     as_json: AsJson = False,
-    quiet: Quiet = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only write the files.")] = False,
 ) -> None:
     """Make the report again from result files; the exit code is that of what they say.
 
@@ -272,7 +272,7 @@ def diff(
 ) -> None:
     """Say what became better or worse between two results; exit code 3 if anything is worse.
 
-    Example: [bold]loadtest diff reports/example reports/latest[/]
+    Example: [bold]loadtest diff reports/before/latest reports/after/latest[/]
     """
     from loadtest.analysis.regression import exit_code, invalid, regression
     from loadtest.report.console import standard_output

@@ -45,7 +45,6 @@ def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         margin=f"{100 * float(summary.experiment.get('margin') or MARGIN):g}",
         findings=_findings(summary),
         errors=list(_errors(summary)),
-        anatomy=list(_anatomy(summary)),
         stages=stages.rows(summary),
         stage_headings=stages.HEADINGS,
         faults=faults.rows(summary),
@@ -165,28 +164,6 @@ def _errors(summary: Summary) -> Iterator[dict[str, Any]]:
 
 def _clock(second: int | None) -> str:
     return units.NOTHING if second is None else time.strftime("%H:%M:%S", time.gmtime(second))
-
-
-def _anatomy(summary: Summary) -> Iterator[dict[str, str]]:
-    """A row for each percentile of each pool's checkouts that can be explained."""
-    for pool in summary.pools:
-        for part in pool.checkout.anatomy:
-            times = {
-                "waiting": part.wait_seconds,
-                "connecting": part.connect_seconds,
-                "ping": part.ping_seconds,
-            }
-            shown = [f"{units.duration(t)} {name}" for name, t in times.items() if t >= 1e-6]
-            yield {
-                "pool": pool.name,
-                "percentile": part.percentile.replace("p999", "p99.9"),
-                "seconds": units.duration(part.seconds),
-                "parts": " + ".join(shown),
-                "task": part.task or units.NOTHING,
-                "waiting": units.level(part.waiting),
-                "overflow": units.level(part.overflow),
-                "samples": units.count(part.samples),
-            }
 
 
 def _facts(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -215,14 +215,25 @@ def test_the_reset_is_a_part_of_the_hold(tmp_path: Path) -> None:
 
 
 def test_slow_checkouts_say_what_they_waited_for(tmp_path: Path) -> None:
-    opening = SlowCheckout(total=200 * MILLISECOND, wait=0, connect=200 * MILLISECOND)
+    opening = SlowCheckout(
+        total=200 * MILLISECOND,
+        wait=50 * MILLISECOND,
+        connect=150 * MILLISECOND,
+        task="buy",
+        waiting=7,
+    )
     part = interval(counters={"requests": 9}, slowest=[opening], wait=[0], checkout=[200])
     runs = [eventful(tmp_path), run(tmp_path, [part], "50+0", started=2)]
     drawing = drawn(slowest, runs)
     assert (
         drawing.title == "Slow checkouts spend their time waiting with 5+10, connecting with 50+0"
     )
-    assert cells(drawing)[-1]["connecting"] == "200 ms (100 %)"
+    first, last = cells(drawing)[0], cells(drawing)[-1]
+    assert (first["waiting"], first["connecting"]) == ("900 ms (100 %)", "0 s (0 %)")
+    assert first["task"] == "–"
+    assert (last["waiting"], last["connecting"]) == ("50.0 ms (25 %)", "150 ms (75 %)")
+    assert (last["percentile"], last["task"], last["others asking"]) == ("max", "buy", "7")
+    assert "pinging" not in last  # nobody did
 
 
 def test_checkouts_that_nobody_notices_are_not_taken_apart(tmp_path: Path) -> None:

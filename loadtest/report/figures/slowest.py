@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from loadtest.analysis.measured import Measurements
-from loadtest.analysis.units import count, duration, percent
+from loadtest.analysis.units import NOTHING, count, duration, level, percent
 from loadtest.analysis.values import Anatomy, PoolSummary, Summary
 from loadtest.report.figures import canvas
 from loadtest.report.figures.drawing import FEW, Drawing, Table, few
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 HELP = (
     "From asking for a connection to having it: the mean of those checkouts near each percentile "
     "that were kept (the slowest of every second), so the middle is missing where they were too "
-    "few. On the right how long they took; below 0.1 ms nobody waits, and nothing is drawn."
+    "few. On the right how long they took; below 0.1 ms nobody waits, and nothing is drawn. The "
+    "numbers have the task that most of them were of, and how many others were asking."
 )
 PERCENTILES = ("p50", "p95", "p99", "max")
 OF_MANY = ("p99", "max")
+PHASES = ("waiting", "connecting", "pinging")
 LEAST = 1e-4
 _NAME = 11
 
@@ -45,7 +47,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         help=HELP,
         svg=to_svg(_figure(kept), "slowest"),
         question="What are slow checkouts made of?",
-        table=_table(kept),
+        table=_table(summary.pools),
     )
 
 
@@ -55,11 +57,8 @@ def _kept(pool: PoolSummary, named: Sequence[str]) -> list[Anatomy]:
 
 def parts(anatomy: Anatomy) -> dict[str, float]:
     """The seconds of a checkout by phase."""
-    return {
-        "waiting": anatomy.wait_seconds,
-        "connecting": anatomy.connect_seconds,
-        "pinging": anatomy.ping_seconds,
-    }
+    times = (anatomy.wait_seconds, anatomy.connect_seconds, anatomy.ping_seconds)
+    return dict(zip(PHASES, times, strict=True))
 
 
 def _said(shown: Sequence[PoolSummary], kept: Kept) -> str:
@@ -72,20 +71,29 @@ def _said(shown: Sequence[PoolSummary], kept: Kept) -> str:
     return ", ".join(f"{phase} with {few(pools)}" for phase, pools in groups.items())
 
 
-def _table(kept: Kept) -> Table:
+def _table(pools: Sequence[PoolSummary]) -> Table:
+    """Every percentile of every pool, also those that are not drawn."""
+    told = [(pool.name, one) for pool in pools for one in pool.checkout.anatomy if one.seconds > 0]
+    phases = [phase for phase in PHASES if any(parts(one)[phase] for _, one in told)]
     rows = [
         (
             name,
-            one.percentile,
+            one.percentile.replace("p999", "p99.9"),
             duration(one.seconds),
-            *(f"{duration(s)} ({percent(s / one.seconds)})" for s in parts(one).values()),
+            *(_share(one, parts(one)[phase]) for phase in phases),
+            one.task or NOTHING,
+            level(one.waiting),
+            level(one.overflow),
             count(one.samples),
         )
-        for name, found in kept.items()
-        for one in found
+        for name, one in told
     ]
-    headings = ("pool", "percentile", "took", "waiting", "connecting", "pinging", "samples")
-    return Table(headings, tuple(rows))
+    others = ("task", "others asking", "in overflow", "samples")
+    return Table(("pool", "percentile", "took", *phases, *others), tuple(rows))
+
+
+def _share(anatomy: Anatomy, seconds: float) -> str:
+    return f"{duration(seconds)} ({percent(seconds / anatomy.seconds)})"
 
 
 def _figure(kept: Kept) -> Figure:
@@ -99,7 +107,7 @@ def _figure(kept: Kept) -> Figure:
     ]
     bars = {
         phase: [parts(one)[phase] / one.seconds for one in shown]
-        for phase in ("waiting", "connecting", "pinging")
+        for phase in PHASES
         if any(parts(one)[phase] > 0.002 * one.seconds for one in shown)
     }
     figure, axes = canvas.rows(names, list(bars))

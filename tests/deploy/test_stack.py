@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from loadtest.database.private import PrivateServer
 from tests.deploy.stack import DEPLOY, queries, rules, services
@@ -104,12 +105,25 @@ class Stack:
         return [(series["metric"], float(series["value"][1])) for series in found]
 
 
+class Database(PrivateServer):
+    """A private server that is given the options of the Compose file, too."""
+
+    def _command(self, server: str) -> list[str]:
+        return [*super()._command(server), *services()["mariadb"]["command"]]
+
+
+@pytest.fixture(scope="module")
+def database(server: PrivateServer) -> Iterator[Database]:  # server: where there is none, skip
+    with Database() as started:
+        yield started
+
+
 @pytest.fixture(scope="module")
 def stack(
-    server: PrivateServer, program: Callable[[str], str], tmp_path_factory: Any
+    database: Database, program: Callable[[str], str], tmp_path_factory: Any
 ) -> Iterator[Stack]:
     here = Here(tmp_path_factory.mktemp("stack"), free_port(), free_port(), free_port())
-    environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
+    environment = {"LOADTEST_DATABASE_URL": database.url.render_as_string(hide_password=False)}
     with ExitStack() as stopped:
 
         def start(name: str, command: list[Any]) -> Running:
@@ -124,6 +138,19 @@ def stack(
         master.until(lambda: "2 workers connected" in master.output, "two workers")
         here.start_load()
         yield Stack(here, master, workers, prometheus)
+
+
+def test_the_database_has_room_for_three_thousand_connections(database: Database) -> None:
+    command = services()["mariadb"]["command"]
+    wanted = dict(option.removeprefix("--").partition("=")[::2] for option in command)
+    engine = create_engine(database.url, connect_args={"ssl_disabled": True})
+    asked = text("SELECT @@max_connections, @@back_log, @@skip_name_resolve")
+    with engine.connect() as connection:
+        connections, backlog, no_names = connection.execute(asked).one()
+    engine.dispose()
+    assert (str(connections), str(backlog)) == (wanted["max-connections"], wanted["back-log"])
+    assert min(connections, backlog) > 3000
+    assert no_names == ("skip-name-resolve" in wanted)
 
 
 def test_alerts_fire_of_a_pool_that_is_too_small(stack: Stack) -> None:

@@ -134,7 +134,7 @@ function axes(chart) {
   const font = "12px system-ui, sans-serif";
   const format = (u, ticks) => ticks.map((v) => (v == null ? null : chart.format(v)));
   return [
-    { stroke: ink, grid, ticks: grid, font, space: 70, values: (u, ticks) => ticks.map(clock) },
+    { stroke: ink, grid, ticks: grid, font, space: 70, size: 34, values: (u, ticks) => ticks.map(clock) },
     { stroke: ink, grid: marks, ticks: marks, font, size: 62, values: format, filter: marks.filter },
   ];
 }

@@ -15,7 +15,7 @@ from loadtest.analysis.values import Comparison, Finding, PoolSummary, Summary
 from loadtest.report import faults
 from loadtest.report.compared import COLUMNS as COMPARED
 from loadtest.report.compared import row as compared_row
-from loadtest.report.console import grid, plain, print_grid, trimmed
+from loadtest.report.console import grid, plain, trimmed
 from loadtest.report.table import bound, interval
 
 _DECISIONS = {"better": "green", "worse": "bold red"}
@@ -69,9 +69,12 @@ def _print(summary: Summary, console: Console) -> None:
 
 def _print_faults(summary: Summary, console: Console) -> None:
     """What each fault did, a row a pool; its name stands above, or the rows were too wide."""
-    for fault, rows in groupby(faults.rows(summary), itemgetter(0)):
+    for fault, pools in groupby(faults.rows(summary), itemgetter(0)):
         console.print(plain(fault, console, "bold"))
-        print_grid(faults.HEADINGS[1:], [row[1:] for row in rows], console)
+        table = grid(console, faults.HEADINGS[1:])
+        for _, *cells in pools:
+            table.add_row(*(plain(cell, console) for cell in cells))
+        console.print(table)
         console.print()
 
 

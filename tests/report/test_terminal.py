@@ -120,6 +120,10 @@ def test_what_faults_did_fits_a_terminal(tmp_path: Path) -> None:
     assert headings == "pool lasted first error errors recovered > pool_timeout lost doubled"
     assert row.endswith(" 500 ms 250 ms 9 500 ms 0 – –")  # its name goes on below
     assert max(map(len, lines[above : above + 4])) <= 80
+    piped = _printed(render([tmp_path], tmp_path))
+    assert re.search(
+        r"^pool +lasted  first error  errors  recovered  > pool_timeout  lost", piped, re.M
+    )
 
 
 def test_comparisons_fit_a_terminal_with_every_word_and_number() -> None:

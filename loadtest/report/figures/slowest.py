@@ -27,6 +27,8 @@ PERCENTILES = ("p50", "p95", "p99", "max")
 OF_MANY = ("p99", "max")
 PHASES = ("waiting", "connecting", "pinging")
 LEAST = 1e-4
+# A smaller share has no bar that anybody could see.
+VISIBLE = 0.002
 _NAME = 11
 
 Kept = Mapping[str, Sequence[Anatomy]]
@@ -52,7 +54,9 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
 
 
 def _kept(pool: PoolSummary, named: Sequence[str]) -> list[Anatomy]:
-    return [a for a in pool.checkout.anatomy if a.percentile in named and a.seconds >= LEAST]
+    known = [a for a in pool.checkout.anatomy if a.percentile in named and a.seconds >= LEAST]
+    # In a damaged file the parts may come to nothing.
+    return [a for a in known if max(parts(a).values()) > VISIBLE * a.seconds]
 
 
 def parts(anatomy: Anatomy) -> dict[str, float]:
@@ -108,7 +112,7 @@ def _figure(kept: Kept) -> Figure:
     bars = {
         phase: [parts(one)[phase] / one.seconds for one in shown]
         for phase in PHASES
-        if any(parts(one)[phase] > 0.002 * one.seconds for one in shown)
+        if any(parts(one)[phase] > VISIBLE * one.seconds for one in shown)
     }
     figure, axes = canvas.rows(names, list(bars))
     canvas.stacked(figure, axes, bars, [SHADES[phase] for phase in bars])

@@ -81,7 +81,7 @@ def error(measured: float | None, predicted: float | None, least: float = 0.0) -
 
 
 def _error(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:+.0f} %"
+    return "–" if value is None else f"{round(100 * value):+d} %"
 
 
 VALIDATED = ("pool", "predicted", "per s", "error", "predicted", "wait p95", "error")

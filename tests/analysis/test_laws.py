@@ -63,7 +63,7 @@ def test_starved_is_who_gets_nothing_while_others_get_more_and_more(
 
 
 def _greedy(url: URL, poolclass: type[Pool]) -> tuple[Interval, Interval]:
-    """A second to warm up and two more: 100 users who ask again as soon as they are served, for 5."""
+    """A second to warm up and two more: 100 users who ask again at once for one of 5."""
     engine = create_engine(
         url, poolclass=poolclass, pool_size=5, max_overflow=0, connect_args={"ssl_disabled": True}
     )

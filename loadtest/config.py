@@ -215,7 +215,8 @@ class Experiment(Strict):
         for bound in parse_objective(self.objective):
             kind, _, rest = bound.path.partition(".")
             if kind == "stages" and rest.partition(".")[0] not in stages:
-                raise ValueError(f"objective {bound.text!r}: the stages of this load are {stages}")
+                there = ", ".join(stages) or "none"
+                raise ValueError(f"objective {bound.text!r}: the stages of this load: {there}")
         return self
 
     @model_validator(mode="after")

@@ -180,5 +180,5 @@ def test_an_objective_is_about_stages_that_there_are(tmp_path: Path) -> None:
     path.write_text(text.format("rush"))
     assert read_experiment(path).objective == "stages.rush.error_rate <= 1%"
     path.write_text(text.format("rest"))
-    with pytest.raises(UsageError, match=r"the stages of this load are \['rush'\]"):
+    with pytest.raises(UsageError, match=r"the stages of this load: rush"):
         read_experiment(path)

@@ -11,6 +11,7 @@ from loadtest.analysis.values import Interval95, Objective, PoolSummary
 from loadtest.objectives import Bound, parse_objective, value_at
 
 MET = {True: "met", False: "missed", None: "undecided"}
+_DROPPED = "arrivals were dropped, and how long they would have taken nobody knows"
 
 
 def judged(
@@ -74,7 +75,9 @@ def in_units(objective: Objective) -> tuple[str, list[str]]:
 def sentences(pool: PoolSummary) -> list[str]:
     """Whether a pool keeps to each of its objectives, a sentence each."""
     lines = [f"{one.text}: {MET[one.met]} ({found(one)})." for one in pool.objectives]
-    if lines and pool.rounds == 1:
+    if dropping(pool) and meets(pool) is None:
+        lines.append(f"{_DROPPED.capitalize()}.")
+    elif lines and pool.rounds == 1:
         lines.append("One round: there is no interval, the value alone decides.")
     return lines
 
@@ -101,10 +104,7 @@ def _unmeasured(candidates: Sequence[PoolSummary]) -> list[str]:
 
 def _open(unknown: Sequence[PoolSummary], asked: str) -> str:
     names = listed([pool.name for pool in unknown])
-    if any(map(dropping, unknown)):
-        why = "arrivals were dropped, and how long they would have taken nobody knows"
-    else:
-        why = "more rounds would tell"
+    why = _DROPPED if any(map(dropping, unknown)) else "more rounds would tell"
     return f"Whether {names} can keep to {asked} is undecided: {why}."
 
 

@@ -145,3 +145,18 @@ def test_an_invalid_run_meets_nothing(tmp_path: Path) -> None:
     busy = [interval(counters={"requests": 900, "cpu": 1_000_000_000})]
     summary = summarize_runs([run(tmp_path, busy)], {"objective": "throughput.per_second >= 100"})
     assert exit_code(summary) == 4
+
+
+def test_why_times_are_open_where_arrivals_were_dropped_is_told(tmp_path: Path) -> None:
+    counters = {"requests": 50, "arrivals": 100, "dropped": 50}
+    one = interval(counters=counters, request=[20] * 50)
+    asked = {"objective": "request_seconds.p95 <= 1s"}
+    summary = summarize_runs([run(tmp_path, [one])], asked)
+    lines = summary.verdict.text.splitlines()
+    assert "request_seconds.p95 <= 1s: undecided (20.0 ms)." in lines
+    why = "rrivals were dropped, and how long they would have taken nobody knows."
+    assert f"A{why}" in lines
+    runs = [run(tmp_path, [one], pool, n) for pool in ("5+0", "6+0") for n in range(1, 6)]
+    said = summarize_runs(runs, asked).verdict.text.splitlines()[0]
+    assert said.endswith(f"is undecided: a{why}")
+    assert exit_code(summary) == 5

@@ -29,8 +29,11 @@ DEMO = Path("scenarios/hot_row.toml")
 POOL = "20+0"
 
 
-def main() -> dict[str, float]:
-    """Run it: shares of simulated comparisons, and the spread of logarithms that they rest on."""
+def main() -> dict[str, object]:
+    """Run it: shares of simulated comparisons, and the spread of logarithms that they rest on.
+
+    itself: what the real comparison of the pool with itself decided.
+    """
     differences = _real_differences()
     spread = float(np.std(differences, ddof=1))
     random = np.random.default_rng(1)
@@ -45,6 +48,7 @@ def main() -> dict[str, float]:
         "power_10_percent": share({"better"}, 1.1, _at_once),
         "power_10_percent_auto": share({"better"}, 1.1, _in_looks),
         "between_round_sd": spread,
+        "itself": _at_once(differences),
         "rounds": len(differences),
     }
 

@@ -274,7 +274,7 @@ def diff(
 
     Example: [bold]loadtest diff reports/before/latest reports/after/latest[/]
     """
-    from loadtest.analysis.regression import exit_code, invalid, regression
+    from loadtest.analysis.regression import exit_code, invalid, regression, unmatched
     from loadtest.report.console import standard_output
     from loadtest.report.markdown import comparisons, write
     from loadtest.report.render import read
@@ -282,6 +282,8 @@ def diff(
 
     results = read([before]), read([after])
     found, not_valid = regression(*results), invalid(*results)
+    for line in unmatched(*results):
+        print(line, file=sys.stderr)
     if markdown:
         write(markdown, comparisons(found))
     if as_json:

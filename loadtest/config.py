@@ -210,6 +210,16 @@ class Experiment(Strict):
         return self
 
     @model_validator(mode="after")
+    def _objective_fits(self) -> Self:
+        stages = [stage.name for stage in self.load.stage]
+        for bound in parse_objective(self.objective):
+            kind, _, rest = bound.path.partition(".")
+            if kind == "stages" and rest.partition(".")[0] not in stages:
+                there = ", ".join(stages) or "none"
+                raise ValueError(f"objective {bound.text!r}: the stages of this load: {there}")
+        return self
+
+    @model_validator(mode="after")
     def _whole_seconds(self) -> Self:
         seconds = self.load.warmup + self.load.duration
         if seconds % 1:

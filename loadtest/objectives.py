@@ -23,6 +23,8 @@ _UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "%": 0.01, "/s": 1.0, N
 _HOW = "write checkout.wait_seconds.p95 <= 50ms, errors.rate <= 0.1%"
 _STAGE = re.compile(r"^stages\.[a-z0-9_+-]+\.(?P<path>.+)$")
 _GOOD_IN_PLENTY = ("per_second", "checkout.count")
+# Parts of a whole: `5%`, or 0.05.
+_SHARES = ("errors.rate", "error_rate", "generator.cpu", "server.cpu")
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,25 @@ def _bound(text: str) -> Bound:
         raise ValueError(_HOW)
     path, unit = match["path"], match["unit"]
     check_path(path)
+    bound = float(match["number"]) * _UNITS[unit]
+    _check_unit(path, unit, bound)
+    return Bound(path, match["sign"], bound, text)
+
+
+def _check_unit(path: str, unit: str | None, bound: float) -> None:
+    """Raise ValueError for a unit that a path does not have, and for one that is missing."""
     is_time = "_seconds" in path or path.startswith("checkout.seconds")
+    is_share = path.endswith(_SHARES)
     if unit in ("us", "µs", "ms", "s") and not is_time:
         raise ValueError(f"{path} is no time")
     if is_time and unit in ("%", "/s", None):
         raise ValueError(f"{path} is a time: write its unit, ms or s")
-    return Bound(path, match["sign"], float(match["number"]) * _UNITS[unit], text)
+    if unit == "%" and not is_share:
+        raise ValueError(f"{path} is no share: write it without %")
+    if unit == "/s" and not path.endswith("per_second"):
+        raise ValueError(f"{path} is no rate: write it without /s")
+    if is_share and bound > 1:
+        raise ValueError(f"{path} is a share and at most 100%: write its unit, %")
 
 
 def check_path(path: str) -> None:

@@ -170,3 +170,15 @@ def test_an_unknown_key_of_a_fault_is_answered_with_the_known_ones(path: Path) -
         f"{path}: fault.1.lenght: unknown key; known are kind, at, length, delay, "
         "idle, share, connections"
     ]
+
+
+def test_an_objective_is_about_stages_that_there_are(tmp_path: Path) -> None:
+    (tmp_path / "x.py").touch()
+    path = tmp_path / "x.toml"
+    stages = "[[load.stage]]\nname = 'rush'\nduration = '5s'\nusers = 9\n[[pool]]\n"
+    text = 'name = "x"\nscenario = "x.py"\nobjective = "stages.{}.error_rate <= 1%"\n' + stages
+    path.write_text(text.format("rush"))
+    assert read_experiment(path).objective == "stages.rush.error_rate <= 1%"
+    path.write_text(text.format("rest"))
+    with pytest.raises(UsageError, match=r"the stages of this load: rush"):
+        read_experiment(path)

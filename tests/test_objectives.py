@@ -19,6 +19,8 @@ def test_bounds_with_their_units() -> None:
     assert (rate.bound, rate.at_most, rate.text) == (600, False, "throughput.per_second>=600/s")
     assert wait.holds(0.05)
     assert not errors.holds(0.001)
+    (cpu,) = parse_objective("server.cpu <= 0.5")
+    assert cpu.bound == 0.5
     assert parse_objective("") == ()
 
 
@@ -32,6 +34,11 @@ def test_bounds_with_their_units() -> None:
         ("errors.rate <= 5ms", "errors.rate is no time"),
         ("request_seconds.p95 <= 5", "is a time: write its unit"),
         ("generator.lag_p99_seconds <= 5%", "is a time: write its unit"),
+        ("errors.rate <= 5", "is a share and at most 100%"),
+        ("stages.rush.error_rate <= 101%", "is a share and at most 100%"),
+        ("throughput.per_second >= 100%", "is no share: write it without %"),
+        ("errors.by_kind.deadlock <= 1%", "is no share: write it without %"),
+        ("connections.peak <= 20/s", "is no rate: write it without /s"),
         ("errors.by_kind.bad_luck <= 5", "is no number of a pool"),
         ("stages.rush.nothing <= 5", "is no number of a pool"),
     ],

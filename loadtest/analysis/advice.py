@@ -144,13 +144,26 @@ def _connections(pool: PoolSummary) -> str:
 
 def caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
     """What is not as it should be with the recommended pool, or with the measurement."""
-    lines = []
-    if (chosen.errors.rate or 0) > NOTABLE_ERRORS:
-        lines.append(f"Even with {chosen.name} {percent(chosen.errors.rate)} of requests failed.")
+    lines = flaws(chosen)
     largest = max(peak(pool) for pool in pools if pool.valid)
     if peak(chosen) == largest and any(f.code == "pool_bound" for f in chosen.findings):
         lines.append("Its connections are still the bottleneck: a larger pool may do more.")
     return lines + left_out(pools)
+
+
+def flaws(pool: PoolSummary) -> list[str]:
+    """That many requests fail or users get nothing, which the times of the others do not show."""
+    lines = []
+    if (pool.errors.rate or 0) > NOTABLE_ERRORS:
+        lines.append(f"Even with {pool.name} {percent(pool.errors.rate)} of requests failed.")
+    starved = [finding.evidence for finding in pool.findings if finding.code == "starvation"]
+    lines += [
+        f"With {pool.name} {percent(1 - one['served'] / one['users'])} of the users never got a "
+        "connection (see the finding starvation): its times are those of the others."
+        for one in starved
+        if one["users"] - one["served"] > NOTABLE_ERRORS * one["users"]
+    ]
+    return lines
 
 
 def prices(chosen: PoolSummary, measurements: Measurements) -> list[str]:

@@ -22,17 +22,20 @@ class Times:
 
     unfinished: ages of those still going on at the end. entered: ages that those which were going
     on at the start had then; they end among `finished` or `unfinished`.
+    throughout: how many were going on at both.
     """
 
     finished: Distribution = field(default_factory=Distribution)
     unfinished: Distribution = field(default_factory=Distribution)
     entered: Distribution = field(default_factory=Distribution)
+    throughout: int = 0
 
     def __add__(self, other: Times) -> Times:
         return Times(
             self.finished + other.finished,
             self.unfinished + other.unfinished,
             self.entered + other.entered,
+            self.throughout + other.throughout,
         )
 
     @property
@@ -85,12 +88,22 @@ def describe(times: Times) -> Durations:
     for name, wanted in PERCENTILES.items():
         within = reached(seconds, share, wanted)
         values[name] = longest if within is None else min(within, longest)
-        if within is None:
+        if within is None or _hidden(times, wanted):
             bounds.append(name)
     if times.unfinished.max > times.finished.max:
         bounds += ["max", "mean"]
     mean = _restricted_mean(seconds, share, longest)
     return Durations(**values, mean=mean, max=longest, at_least=tuple(bounds))
+
+
+def _hidden(times: Times, wanted: float) -> bool:
+    """Whether times that lasted throughout are more than a percentile leaves beyond it.
+
+    They are at risk only from the age on with which they came, so below that the estimate is that
+    of the others: of a pool that starves some of its users, of those whom it serves.
+    """
+    seen = times.finished.count + times.unfinished.count
+    return times.throughout > (1 - wanted) * seen + 1e-9
 
 
 def _exact(finished: Distribution) -> Durations:

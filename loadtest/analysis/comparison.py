@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from loadtest.analysis.estimate import mean
-from loadtest.analysis.values import Comparison, Decision, Interval95, PoolSummary, Role
+from loadtest.analysis.values import Comparison, Decision, Interval95, PoolSummary
 from loadtest.config import AUTO, MARGIN
 from loadtest.objectives import more_is_better, parse_objective, value_at
 
@@ -155,7 +155,7 @@ class Comparer:
         path = path or self.rule.primary
         difference = self._difference(pool, baseline, path)
         chances = difference.chances(self.rule.margin)
-        return self._comparison(pool, baseline, path, difference, chances, "primary")
+        return self._comparison(pool, baseline, path, difference, chances)
 
     def in_all_metrics(self, pool: str, baseline: str) -> list[Comparison]:
         """The same in every metric, the secondary ones corrected for their number."""
@@ -164,7 +164,7 @@ class Comparer:
         chances = [difference.chances(self.rule.margin) for difference in differences]
         corrected = zip(*(holm(kind) for kind in zip(*chances, strict=True)), strict=True)
         others = [
-            self._comparison(pool, baseline, path, one, chance, "secondary")
+            self._comparison(pool, baseline, path, one, chance, len(paths))
             for path, one, chance in zip(paths, differences, corrected, strict=True)
         ]
         return [self.one(pool, baseline), *others]
@@ -176,6 +176,10 @@ class Comparer:
         common = sorted(one.keys() & other.keys())
         return Difference.paired([one[key] - other[key] for key in common])
 
+    def _bounded(self, pool: str, path: str) -> bool:
+        """Whether there are rounds of which only a lower bound is known: they are not compared."""
+        return any(value_at(round_, path)[1] for round_ in self.rounds[pool].values())
+
     def _comparison(
         self,
         pool: str,
@@ -183,23 +187,30 @@ class Comparer:
         path: str,
         difference: Difference,
         chances: tuple[float, float],
-        role: Role,
+        others: int = 0,
     ) -> Comparison:
+        """others: how many secondary metrics this is one of; none if it is the primary one."""
         interval = difference.interval(self.rule.level)
         decision = decide(
             difference.mean or 0.0, *chances, self.rule.level, more_is_better=more_is_better(path)
         )
-        undecided = decision == "undecided" and role == "primary"
+        bounded = self._bounded(pool, path), self._bounded(baseline, path)
+        if _hangs_on(decision, *bounded):
+            decision = "undecided"
+        # By the strictest step of the correction: fewer may do.
+        rule = replace(self.rule, level=self.rule.level / max(others, 1))
+        # Rounds like these would leave a bound a bound.
+        undecided = decision == "undecided" and not any(bounded)
         return Comparison(
             pool=pool,
             baseline=baseline,
             metric=path,
-            role=role,
+            role="secondary" if others else "primary",
             rounds=difference.rounds,
             ratio=None if difference.mean is None else _exp(difference.mean),
             ci95=(_exp(interval[0]), _exp(interval[1])) if interval else None,
             decision=decision,
-            further_rounds=difference.further_rounds(self.rule) if undecided else None,
+            further_rounds=difference.further_rounds(rule) if undecided else None,
         )
 
 
@@ -216,6 +227,11 @@ def decide(
     if different <= level:
         return "better" if (difference > 0) == more_is_better else "worse"
     return "undecided"
+
+
+def _hangs_on(decision: Decision, pool: bool, baseline: bool) -> bool:
+    """Whether a decision may be due to the rounds that were left out, all of them longer times."""
+    return {"better": pool, "worse": baseline, "equivalent": pool or baseline}.get(decision, False)
 
 
 def holm(chances: Sequence[float]) -> list[float]:

@@ -89,12 +89,20 @@ class Round:
         finished = self.together.histograms.get(name, Distribution())
         if not cut_off_by_waits:
             return Times(finished)
-        return Times(finished, self.together.unfinished, self._waiting_at_the_start())
+        going_on, entered = self.together.unfinished, self._waiting_at_the_start()
+        return Times(finished, going_on, entered, self._throughout(going_on, entered))
 
     def _waiting_at_the_start(self) -> Distribution:
         """Ages of the waits that were going on when measuring began: what the warm-up left."""
         last = {i.process: i for i in self.run.intervals if i.period == "warmup"}
         return sum((interval.unfinished for interval in last.values()), Distribution())
+
+    def _throughout(self, going_on: Distribution, entered: Distribution) -> int:
+        """How many waits lasted for longer than was measured: from before it until its end."""
+        if not going_on.count or not entered.count:
+            return 0
+        longer = sum(n for end, n in going_on.bins() if end * 1000 > self.together.length)
+        return min(longer, entered.count)
 
     def peak(self, gauge: str) -> int | None:
         """The highest level of a gauge, an upper bound with several processes; None if unknown."""

@@ -28,6 +28,17 @@ def regression(before: Measurements, after: Measurements) -> tuple[Comparison, .
     )
 
 
+def unmatched(before: Measurements, after: Measurements) -> list[str]:
+    """A sentence for each pool that is in one of the results only, and so is not compared."""
+    matched = {id(pool) for pair in _pairs(before, after) for pool in pair}
+    return [
+        f"{pool.name} is only in the result {when}: it is not compared"
+        for when, result in ((BEFORE, before), (AFTER, after))
+        for pool in result.pools
+        if id(pool) not in matched
+    ]
+
+
 def invalid(*results: Measurements) -> list[str]:
     """The names of pools whose measurement is not valid, each once."""
     pools = [pool for result in results for pool in result.pools]

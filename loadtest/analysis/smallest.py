@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadtest.analysis.advice import flaws
 from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.meeting import found, meets
 from loadtest.analysis.settings import arguments
@@ -38,6 +39,7 @@ def _advice(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]
     yield from _smaller(tuning, chosen)
     yield from _bigger(tuning, value, chosen)
     yield _now(tuning, chosen)
+    yield from flaws(chosen)
     yield _timeout(tuning, value)
     yield from _left_out(tuning)
     yield _load_used(tuning, value)

@@ -27,13 +27,14 @@ def summarize(measurements: Measurements) -> Summary:
     """The summary of what was measured. Invalid pools are shown, but not compared."""
     experiment = measurements.experiment
     bounds = parse_objective(str(experiment.get("objective") or ""))
+    rule = Rule.of(experiment)
     rounds = {pool.name: by_round(pool) for pool in measurements.pools}
-    pools = tuple(_summary(pool, rounds[pool.name], bounds) for pool in measurements.pools)
+    pools = tuple(_summary(one, rounds[one.name], bounds, rule) for one in measurements.pools)
     if experiment.get("search"):
         return _of_a_search(measurements, pools)
     valid = {pool.name for pool in pools if pool.valid}
     parts = by_model(measurements)
-    compare = Comparer(rounds, Rule.of(experiment))
+    compare = Comparer(rounds, rule)
     return Summary(
         **_about(measurements),
         pools=pools,
@@ -64,16 +65,16 @@ def _about(measurements: Measurements) -> dict[str, Any]:
 
 def summarize_pool(pool: PoolRuns) -> PoolSummary:
     """One pool's numbers, all rounds together, and what there is to say of them."""
-    return _summary(pool, by_round(pool), ())
+    return _summary(pool, by_round(pool), (), Rule())
 
 
-def _summary(pool: PoolRuns, rounds: Rounds, bounds: Sequence[Bound]) -> PoolSummary:
-    doubts, together = findings.doubts(pool), numbers(pool)
+def _summary(pool: PoolRuns, rounds: Rounds, bounds: Sequence[Bound], rule: Rule) -> PoolSummary:
+    doubts, together, each = findings.doubts(pool), numbers(pool), list(rounds.values())
     return together.model_copy(
         update={
             "findings": doubts + findings.remarks(pool),
             "valid": not doubts,
-            "objectives": tuple(judged(bound, together, list(rounds.values())) for bound in bounds),
+            "objectives": tuple(judged(bound, together, each, rule.level) for bound in bounds),
         }
     )
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from scipy.special import stdtrit
 
 from loadtest.analysis import search
+from loadtest.analysis.censoring import describe
 from loadtest.analysis.estimate import interval95
 from loadtest.analysis.guess import first_guess
 from loadtest.analysis.leaks import drained
@@ -221,5 +222,7 @@ def _over_seconds(pool: PoolRuns) -> Interval95 | None:
 def _wait_interval(pool: PoolRuns) -> Interval95 | None:
     if len(pool.rounds) < ROUNDS:
         return None
-    waits = [round_.times("wait").finished.percentile_seconds(95) for round_ in pool.rounds]
-    return interval95([wait for wait in waits if wait is not None])
+    waits = [describe(round_.times("wait", cut_off_by_waits=True)) for round_ in pool.rounds]
+    if any("p95" in wait.at_least for wait in waits):
+        return None  # bounds are no values
+    return interval95([wait.p95 for wait in waits if wait.p95 is not None])

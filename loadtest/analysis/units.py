@@ -48,7 +48,7 @@ def count(number: float | None) -> str:
 
 def level(number: float) -> str:
     """A mean number of things: `285`, `0.3`."""
-    tenths = round(number, 1)
+    tenths = round(float(number), 1)
     return f"{tenths:.1f}" if tenths < 10 and not tenths.is_integer() else count(number)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from loadtest.allowances import UNASKED, Allowances
+from loadtest.analysis.meeting import dropping
 from loadtest.analysis.summary import summarize
 from loadtest.config import Experiment
 from loadtest.errors import Ended, LoadtestError, ServerInTrouble, UsageError
@@ -26,7 +27,7 @@ Runs = Callable[[Experiment, Database, Path, RunProgress], bool]
 
 
 def _all_rounds(experiment: Experiment, at: Database, folder: Path, progress: RunProgress) -> bool:
-    return run_all(experiment, at, folder, progress, _decided)
+    return run_all(experiment, at, folder, progress, decided)
 
 
 def conduct(
@@ -93,10 +94,16 @@ def _measured(folder: Path) -> bool:
     return any(b'"period":"measured"' in path.read_bytes() for path in folder.glob("runs/*.jsonl"))
 
 
-def _decided(folder: Path) -> bool:
-    """Whether what there is tells every pool from the baseline, or that it is as good."""
-    compared = summarize(read([folder])).comparisons
-    return all(c.decision != "undecided" for c in compared if c.role == "primary")
+def decided(folder: Path) -> bool:
+    """Whether no more rounds are needed: it is open of no pool if it is as good as the baseline, or
+    keeps to the objective.
+    """
+    summary = summarize(read([folder]))
+    primary = [one.decision for one in summary.comparisons if one.role == "primary"]
+    # What has no interval, or lacks the times of dropped arrivals, no more rounds would decide.
+    asked = [pool.objectives for pool in summary.pools if pool.valid and not dropping(pool)]
+    is_open = any(one.met is None and one.ci95 for objectives in asked for one in objectives)
+    return "undecided" not in primary and not is_open
 
 
 @contextmanager

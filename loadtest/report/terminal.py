@@ -9,7 +9,7 @@ from operator import itemgetter
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.analysis.settings import multiplied
+from loadtest.analysis.settings import create_engine, multiplied
 from loadtest.analysis.units import count, percent, rate
 from loadtest.analysis.values import Comparison, Finding, PoolSummary, Summary
 from loadtest.report import faults
@@ -63,6 +63,8 @@ def _print(summary: Summary, console: Console) -> None:
     _print_findings(summary, console)
     headline, *rest = summary.verdict.text.splitlines()
     console.print(plain(headline, console, "bold green" if summary.verdict.recommended else "bold"))
+    if summary.settings:
+        console.print(plain(f"    {create_engine(summary.settings)}", console), soft_wrap=True)
     for line in rest:
         console.print(plain(line, console))
 

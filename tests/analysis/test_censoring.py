@@ -36,6 +36,14 @@ def test_starved_users_make_the_tail_a_lower_bound() -> None:
     assert times.mean == pytest.approx(0.9 * 0.002 + 0.1 * 6, rel=0.01)
 
 
+def test_who_starves_from_the_warm_up_on_makes_the_tail_a_lower_bound() -> None:
+    """The same, begun a second before: at risk only from an age on that no quick one reaches."""
+    waiting = {"unfinished": milliseconds([7000] * 100), "entered": milliseconds([1000] * 100)}
+    times = describe(Times(milliseconds([2] * 900), **waiting, throughout=100))
+    assert times.p95 == pytest.approx(0.002, rel=0.01)
+    assert times.at_least == ("p95", "p99", "p999", "max", "mean")
+
+
 def test_only_unfinished_waits_bound_everything() -> None:
     times = describe(Times(unfinished=milliseconds([100, 300])))
     assert times.p50 == 0.3

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loadtest.analysis.measured import Measurements, gather
-from loadtest.analysis.regression import exit_code, invalid, regression
+from loadtest.analysis.regression import exit_code, invalid, regression, unmatched
 from loadtest.errors import UsageError
 from loadtest.results import Run
 from tests.analysis.builders import header, interval, run, steady
@@ -133,3 +133,15 @@ def test_results_under_another_load_are_refused(tmp_path: Path) -> None:
             _result(tmp_path / "a", FAST),
             _result(tmp_path / "b", FAST, load={**LOAD, "users": 20}),
         )
+
+
+def test_pools_that_are_in_one_result_only_are_named(tmp_path: Path) -> None:
+    one = gather(steady(tmp_path / "a", "20+0", FAST) + steady(tmp_path / "a", "9+9", FAST))
+    two = gather(steady(tmp_path / "b", "20+0", FAST) + steady(tmp_path / "b", "8+8", FAST))
+    assert unmatched(one, two) == [
+        "9+9 is only in the result before: it is not compared",
+        "8+8 is only in the result after: it is not compared",
+    ]
+    assert unmatched(one, one) == []
+    renamed = gather(steady(tmp_path / "c", "7+7", FAST))
+    assert unmatched(gather(steady(tmp_path / "d", "20+0", FAST)), renamed) == []

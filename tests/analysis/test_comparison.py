@@ -78,7 +78,25 @@ def test_a_wait_that_is_only_bounded_is_not_compared(tmp_path: Path) -> None:
     runs = [run(tmp_path, parts, pool, n) for pool in ("a:20+0", "b:20+0") for n in range(1, 6)]
     result = _comparer(runs).one("b", "a", WAIT_P95)
     assert (result.ratio, result.ci95, result.decision) == (None, None, "undecided")
-    assert result.further_rounds == 5
+    assert result.further_rounds is None
+
+
+@pytest.mark.parametrize(("wait", "decision"), [(1, "undecided"), (10, "undecided"), (30, "worse")])
+def test_rounds_that_are_only_bounded_make_nothing_better(
+    tmp_path: Path, wait: int, decision: str
+) -> None:
+    """Five rounds are known, a sixth is longer than known: it may only confirm what is worse."""
+    starving = interval(counters={"requests": 10}, wait=[wait] * 10, unfinished=[900] * 10)
+    runs = [
+        *steady(tmp_path, "a:20+0", [100] * 6),
+        *steady(tmp_path, "b:20+0", [100] * 5, wait=wait),
+        run(tmp_path, [starving], "b:20+0", 6),
+    ]
+    compare = _comparer(runs)
+    result = compare.one("b", "a", WAIT_P95)
+    assert (result.rounds, result.decision, result.further_rounds) == (5, decision, None)
+    turned = {"worse": "better"}.get(decision, decision)
+    assert compare.one("a", "b", WAIT_P95).decision == turned
 
 
 def test_only_rounds_that_both_have_are_paired(tmp_path: Path) -> None:
@@ -182,6 +200,7 @@ def test_a_secondary_difference_needs_more_than_a_primary_one(tmp_path: Path) ->
     assert alone.ci95 == among.ci95
     assert margin.one("b", "a", THROUGHPUT).decision == "better"
     assert among.decision == "undecided"
+    assert among.further_rounds is not None
 
 
 @settings(

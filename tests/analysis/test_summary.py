@@ -126,6 +126,31 @@ def test_waits_that_never_end_are_counted(tmp_path: Path) -> None:
     assert "p50" not in pool.checkout.wait_seconds.at_least
 
 
+def test_waits_that_last_from_the_warm_up_to_the_end_are_counted(tmp_path: Path) -> None:
+    """Some users are served at once again and again, fifty others never."""
+    parts = [
+        interval(0, period="warmup", unfinished=[900] * 50),
+        interval(1, counters={"requests": 50}, wait=[2] * 50, unfinished=[1900] * 50),
+        interval(2, counters={"requests": 50}, wait=[2] * 50, unfinished=[2900] * 50),
+    ]
+    asked = {"objective": "checkout.wait_seconds.p95 <= 50ms"}
+    (pool,) = summarize_runs([run(tmp_path, parts)], asked).pools
+    waits = pool.checkout.wait_seconds
+    assert waits.p95 == pytest.approx(0.002, rel=0.01)
+    assert waits.at_least == ("p90", "p95", "p99", "p999", "max", "mean")
+    assert pool.objectives[0].met is None
+
+
+def test_waits_that_began_before_and_ended_bound_nothing(tmp_path: Path) -> None:
+    parts = [
+        interval(0, period="warmup", unfinished=[900] * 50),
+        interval(1, counters={"requests": 50}, wait=[1900] * 50, unfinished=[900] * 50),
+    ]
+    (pool,) = summarize_runs([run(tmp_path, parts)]).pools
+    assert pool.checkout.wait_seconds.at_least == ()
+    assert pool.checkout.wait_seconds.p50 == 1.9
+
+
 def test_the_json_has_the_keys_of_schema_1_and_says_more_in_a_few_places(tmp_path: Path) -> None:
     runs = steady(tmp_path, "20+0", [640, 650]) + steady(tmp_path, "5+10", [600, 610])
     data = summarize_runs(runs).to_json()

@@ -250,3 +250,26 @@ def test_the_first_guess_of_an_open_loop_is_erlangs(tmp_path: Path, bound: str, 
     bounds = parse_objective(f"checkout.wait_seconds.p95 <= {bound}")
     assert first_guess(arrivals, 100, bounds) == size
     assert first_guess(arrivals, 100) == 14  # 10 + sqrt(10)
+
+
+@pytest.mark.parametrize("unfinished", [0, 90])
+def test_the_interval_of_a_wait_has_those_that_did_not_end(tmp_path: Path, unfinished: int) -> None:
+    """Where most waits went on at the end, the p95 of those that ended is no p95."""
+    waits: dict[str, Any] = {"wait": [20] * 10, "unfinished": [900] * unfinished}
+    part = interval(counters={"requests": 9, "checkouts": 10}, **waits)
+    runs = [run(tmp_path, [part], "19+0", number) for number in (1, 2, 3)]
+    found = searched([*pilot(tmp_path), *runs]).search
+    assert found is not None
+    assert found.sizes[0].wait_p95_ci95 == (None if unfinished else pytest.approx((0.02, 0.02)))
+
+
+def test_that_requests_fail_with_the_answer_is_told(tmp_path: Path) -> None:
+    runs = [
+        *pilot(tmp_path),
+        *steady(tmp_path, "19+0", THREE, wait=80),
+        *steady(tmp_path, "20+0", THREE, wait=30, failures=64),
+        *steady(tmp_path, "40+0", [645], wait=1),
+    ]
+    text = searched(runs).verdict.text
+    assert text.startswith("Set pool_size=20")
+    assert "Even with 20+0 9.1 % of requests failed." in text.splitlines()

@@ -65,6 +65,7 @@ def test_rates_counts_and_sizes() -> None:
     ]
     assert (units.count(1234), units.count(None)) == ("1,234", "–")
     assert [units.level(x) for x in (0.01, 0.31, 9.96, 285.2)] == ["0", "0.3", "10", "285"]
+    assert [units.level(x) for x in (0, 7, 285)] == ["0", "7", "285"]
     assert units.size(8 * 2**30) == "8.00 GiB"
     assert units.at_least(0.41, bound=True) == "≥ 410 ms"
 

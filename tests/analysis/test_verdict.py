@@ -10,7 +10,7 @@ from loadtest.analysis.numbers import by_round
 from loadtest.analysis.summary import summarize, summarize_runs
 from loadtest.analysis.values import Finding
 from loadtest.analysis.verdict import exit_code, verdict
-from loadtest.interval import TaskUse
+from loadtest.interval import Fair, TaskUse
 from loadtest.results import Run
 from tests.analysis.builders import SECOND, interval, run, steady
 
@@ -261,6 +261,20 @@ def test_no_size_is_recommended_against_a_leak(tmp_path: Path) -> None:
 def test_a_few_lost_connections_leave_a_recommendation(tmp_path: Path) -> None:
     runs = _losing(tmp_path, "5+10", 100, 15, 1) + _losing(tmp_path, "20+40", 265, 60, 1)
     assert summarize_runs(runs).verdict.recommended == "20+40"
+
+
+def test_that_a_recommended_pool_starves_users_is_told(tmp_path: Path) -> None:
+    runs = steady(tmp_path, "20+0", _five(350))
+    for number, around in enumerate(_five(700), start=1):
+        one = interval(counters={"requests": around, "checkouts": around})
+        one.fair = Fair(users=100, served=5, checkouts=around, squares=around, longest_wait=SECOND)
+        runs.append(run(tmp_path, [one], "5+0", number))
+    verdict = summarize_runs(runs).verdict
+    assert verdict.recommended == "5+0"
+    assert (
+        "With 5+0 95 % of the users never got a connection (see the finding starvation): its times "
+        "are those of the others." in verdict.text.splitlines()
+    )
 
 
 def _arriving(folder: Path, pool: str, peak: int, request: int) -> list[Run]:

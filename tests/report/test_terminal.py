@@ -38,6 +38,14 @@ def test_in_a_pipe_it_is_plain_text(summary: Summary) -> None:
     assert "Set pool_size=20, max_overflow=0:" in text
 
 
+def test_the_line_to_paste_follows_the_headline(summary: Summary) -> None:
+    lines = _printed(summary).splitlines()
+    paste = lines.index("    engine = create_engine(url, pool_size=20, max_overflow=0)")
+    assert [line for line in lines[:paste] if line.startswith("Set pool_size=20, max_overflow=0:")]
+    none = summary.verdict.model_copy(update={"recommended": None})
+    assert "create_engine" not in _printed(summary.model_copy(update={"verdict": none}))
+
+
 def test_on_a_terminal_the_recommended_pool_stands_out(summary: Summary) -> None:
     text = _printed(summary, force_terminal=True, color_system="standard")
     assert "\x1b[1m20+0" in text.replace(" ", "")

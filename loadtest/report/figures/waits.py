@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from loadtest.analysis.censoring import Seconds, Shares, curve, reached
 from loadtest.analysis.measured import Measurements
-from loadtest.analysis.units import NOTHING, at_least, duration
+from loadtest.analysis.units import NOTHING, at_least
 from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
 from loadtest.report.figures.drawing import Drawing, Table, each, every
@@ -117,4 +117,5 @@ def _p9999(pool: PoolSummary, seconds: Seconds, share: Shares) -> str:
     wait, longest = reached(seconds, share, 0.9999), pool.checkout.wait_seconds.max
     if wait is None or longest is None:
         return at_least(longest, True)
-    return duration(min(wait, longest)) if pool.checkout.count >= 10_000 else NOTHING
+    bounded = "p999" in pool.checkout.wait_seconds.at_least
+    return at_least(min(wait, longest), bounded) if pool.checkout.count >= 10_000 else NOTHING

@@ -142,7 +142,15 @@ def database(
         closing(Faults(experiment.fault, server.url, server)) as faults,
     ):
         warned = _checked(situation(server.url, demand, private=True))
-        yield Database(faults.url, True, faults, allowed, warned, running=lambda: server.running)
+        yield Database(
+            faults.url,
+            True,
+            faults,
+            allowed,
+            warned,
+            running=lambda: server.running,
+            last_error=lambda: server.last_error,
+        )
 
 
 def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
@@ -246,6 +254,7 @@ def _needed(at: Database) -> Iterator[None]:
     except LoadtestError as error:
         failure = error
     if not at.running():
-        raise CannotGoOn("the private MariaDB is gone: somebody or the system has ended it")
+        why = at.last_error() or "somebody or the system has ended it"
+        raise CannotGoOn(f"the private MariaDB is gone: {why}")
     if failure:
         raise failure

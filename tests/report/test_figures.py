@@ -232,6 +232,13 @@ def test_checkouts_that_nobody_notices_are_not_taken_apart(tmp_path: Path) -> No
     assert slowest.draw(measurements, summarize(measurements)) is None
 
 
+def test_checkouts_of_which_no_part_is_known_are_not_taken_apart(tmp_path: Path) -> None:
+    slow = SlowCheckout(total=200 * MILLISECOND, wait=0)
+    part = interval(counters={"requests": 9}, slowest=[slow], wait=[0], checkout=[200])
+    measurements = gather([run(tmp_path, [part])])
+    assert slowest.draw(measurements, summarize(measurements)) is None
+
+
 def test_users_who_got_nothing_are_counted(tmp_path: Path) -> None:
     lucky = Fair(users=50, served=5, checkouts=100, squares=2000, longest_wait=950 * MILLISECOND)
     part = replace(interval(counters={"requests": 9}, wait=[10, 10, 10]), fair=lucky)

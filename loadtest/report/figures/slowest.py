@@ -25,6 +25,8 @@ HELP = (
 PERCENTILES = ("p50", "p95", "p99", "max")
 OF_MANY = ("p99", "max")
 LEAST = 1e-4
+# A smaller share of a checkout would not be seen.
+SEEN = 0.002
 _NAME = 11
 
 Kept = Mapping[str, Sequence[Anatomy]]
@@ -50,7 +52,8 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
 
 
 def _kept(pool: PoolSummary, named: Sequence[str]) -> list[Anatomy]:
-    return [a for a in pool.checkout.anatomy if a.percentile in named and a.seconds >= LEAST]
+    slow = [a for a in pool.checkout.anatomy if a.percentile in named and a.seconds >= LEAST]
+    return [a for a in slow if max(parts(a).values()) > SEEN * a.seconds]  # else nobody knows
 
 
 def parts(anatomy: Anatomy) -> dict[str, float]:
@@ -100,7 +103,7 @@ def _figure(kept: Kept) -> Figure:
     bars = {
         phase: [parts(one)[phase] / one.seconds for one in shown]
         for phase in ("waiting", "connecting", "pinging")
-        if any(parts(one)[phase] > 0.002 * one.seconds for one in shown)
+        if any(parts(one)[phase] > SEEN * one.seconds for one in shown)
     }
     figure, axes = canvas.rows(names, list(bars))
     canvas.stacked(figure, axes, bars, [SHADES[phase] for phase in bars])

@@ -7,8 +7,17 @@ from typing import Annotated
 
 import typer
 
-from loadtest.cli_options import AllowOverload, ArrivalRate, DatabaseUrl, Duration, Pools, load_of
-from loadtest.config import parse_pool
+from loadtest.cli_options import (
+    AllowOverload,
+    ArrivalRate,
+    DatabaseUrl,
+    Duration,
+    Engine,
+    Pools,
+    Session,
+    load_of,
+)
+from loadtest.config import AS_IS, PoolConfig, parse_pool
 from loadtest.errors import UsageError
 
 _Users = Annotated[
@@ -22,6 +31,8 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print the checks as JSON 
 
 def doctor(
     pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
+    session: Session = "",
+    engine: Engine = "",
     users: _Users = None,
     arrival_rate: ArrivalRate = None,
     time: Duration = None,
@@ -32,9 +43,13 @@ def doctor(
 ) -> None:
     """Check this machine, the driver and the database before a run; nothing is changed there.
 
+    With --session or --engine they are your own application's, as is the pool without --pool.
+
     Each run makes the same checks. Exit code 2 if a run would be refused.
 
-    Example: [bold]loadtest doctor --pool 20+10 --pool 3000+inf -u 300[/]
+    Examples: [bold]loadtest doctor --pool 20+10 --pool 3000+inf -u 300[/]
+
+    [bold]loadtest doctor --session shop.db:Session -u 40[/]
     """
     from loadtest.database.situation import Demand
     from loadtest.experiment.doctor import doctor as look
@@ -42,13 +57,23 @@ def doctor(
     from loadtest.report.doctor import print_checks, to_json
 
     load = load_of(stages=None, time=time, users=users, arrival_rate=arrival_rate)
-    pools = tuple(map(parse_pool, pool or ["5+10"]))
+    pools = _pools(pool, session or engine)
     rate = load.highest_rate
     demand = Demand(pools, load.users, processes, load.duration, rate, allow_overload)
-    server, checks = look(database_url, demand)
+    server, checks = look(database_url, demand, session, engine)
     if as_json:
         typer.echo(json.dumps(to_json(server, checks), indent=2))
     else:
         print_checks(server, checks, standard_output())
     if any(check.severity == "error" for check in checks):
         raise typer.Exit(UsageError.exit_code)
+
+
+def _pools(given: list[str], application: str) -> tuple[PoolConfig, ...]:
+    pools = tuple(map(parse_pool, given or [AS_IS if application else "5+10"]))
+    for pool in pools:
+        try:
+            pool.check_application(application)
+        except ValueError as error:
+            raise UsageError(f"--pool {pool.name}: {error}") from None
+    return pools

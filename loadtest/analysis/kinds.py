@@ -45,6 +45,10 @@ _KINDS = {
         "lock wait timeouts",
         "A row stayed locked for longer than innodb_lock_wait_timeout.",
     ),
+    "disk_full": (
+        "no room left",
+        "The server had no room for another row: its disk, or the table, is full.",
+    ),
     "other": ("other errors", "Errors that are not about connections."),
 }
 

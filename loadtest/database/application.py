@@ -110,6 +110,15 @@ def find(session: str, engine: str, folders: Iterable[Path] = ()) -> Application
         raise UsageError(f"{where}: {error}") from None
 
 
+def alone(name: str, database_url: str) -> None:
+    """Raise UsageError if an application is named together with the address of a database."""
+    if database_url:
+        raise UsageError(
+            f"{name} has a database of its own: leave out --database-url, and take "
+            "LOADTEST_DATABASE_URL out of the environment"
+        )
+
+
 def _is_engine(thing: Any) -> bool:
     return isinstance(thing, Engine)
 

@@ -16,6 +16,8 @@ CODES = {
     2013: "lost_during_query",
     1205: "lock_wait_timeout",
     1213: "deadlock",
+    1021: "disk_full",
+    1114: "disk_full",
 }
 _CONNECT_ERRNO = {
     errno.EMFILE: "no_file_descriptor",

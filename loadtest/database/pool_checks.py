@@ -51,16 +51,17 @@ def _renewed(pool: PoolConfig, timeout: int) -> bool:
 
 def driver(situation: Situation) -> Iterator[Check]:
     """Whether other users of a process run while one waits for the database, if it was tried."""
-    still = situation.standstill
+    still, name = situation.standstill, situation.driver
     if still is None:
         return
-    evidence = {"standstill": still}
+    evidence = {"standstill": still, "driver": name}
     if still > STANDSTILL:
-        message = f"while a query sleeps nobody else in the process runs ({still:.0%} of the time)"
+        message = f"while a query of {name} sleeps nobody else in the process runs "
+        message += f"({still:.0%} of the time)"
         advice = "take mysql+pymysql://, or run users as threads (--model threads)"
         yield Check("driver", "warning", message, advice, evidence)
         return
-    message = "PyMySQL lets the other users of a process run while one waits for the database: "
+    message = f"{name} lets the other users of a process run while one waits for the database: "
     message += f"of a query that sleeps, they stood still for {still:.1%} at most"
     yield Check("driver", "ok", message, evidence=evidence)
 
@@ -68,21 +69,29 @@ def driver(situation: Situation) -> Iterator[Check]:
 def tls(situation: Situation) -> Iterator[Check]:
     """What connecting costs with and without a TLS context of its own, and whether it is secret."""
     measured = situation.handshake
-    if measured and measured.own > SLOW_HANDSHAKE * measured.shared:
+    if measured is None:
+        return
+    own, shared = _ms(measured.own), _ms(measured.shared)
+    evidence = {"own": measured.own, "shared": measured.shared, "tls": measured.tls}
+    how = "as the application does it" if measured.of_application else "as create_engine() comes"
+    if measured.own > SLOW_HANDSHAKE * measured.shared:
         why, instead, advice = _CONTEXTS[measured.tls]
+        otherwise = f"{shared} {instead}, as here"
+        if measured.of_application:
+            otherwise = f"the context alone takes about {_ms(measured.own - measured.shared)}"
         yield Check(
             "tls_context",
             "note",
-            f"connecting takes {_ms(measured.own)} as create_engine() comes, since PyMySQL builds "
-            f"a TLS context for every connection{why}; {_ms(measured.shared)} {instead}, as here",
+            f"connecting takes {own} {how}, since PyMySQL builds a TLS context for every "
+            f"connection{why}; {otherwise}",
             advice,
-            {"own": measured.own, "shared": measured.shared, "tls": measured.tls},
+            evidence,
         )
-    elif measured:
-        message = f"connecting takes {_ms(measured.shared)}, {_ms(measured.own)} with a TLS context"
-        evidence = {"own": measured.own, "shared": measured.shared, "tls": measured.tls}
-        yield Check("tls_context", "ok", f"{message} for each connection", evidence=evidence)
-    if measured and not measured.tls and situation.host not in LOOPBACK:
+    else:
+        message = f"connecting takes {shared}, {own} with a TLS context for each connection"
+        message = f"connecting takes {own} {how}" if measured.of_application else message
+        yield Check("tls_context", "ok", message, evidence=evidence)
+    if not measured.tls and situation.host not in LOOPBACK:
         message = "the server speaks no TLS: what is asked and answered can be read on the way"
         yield Check("no_tls", "note", message, "use it in a network that is trusted only")
 
@@ -95,8 +104,8 @@ def pool_timeout(situation: Situation) -> Iterator[Check]:
     """Whether anybody can wait for so long."""
     for pool in situation.demand.pools:
         most = pool.most_connections
-        if most is None or pool.poolclass == AS_IS:
-            continue  # `unlimited` tells that nobody waits
+        if most is None or pool.poolclass == AS_IS or not _queues(pool):
+            continue  # of most of them `unlimited` tells that nobody waits
         yield _timeout_of(pool, most, situation.demand)
 
 
@@ -132,9 +141,14 @@ def unlimited(situation: Situation) -> Iterator[Check]:
 
 
 def _without_limit(pool: PoolConfig) -> str:
-    if pool.poolclass == "NullPool":
-        return "NullPool"
+    if pool.poolclass == "NullPool" or not _queues(pool):
+        return pool.poolclass
     return "max_overflow = -1" if pool.pool_size else "pool_size = 0"
+
+
+def _queues(pool: PoolConfig) -> bool:
+    """Whether it is a queue; an application's own pool of another class has no size."""
+    return pool.pool_size is not None
 
 
 def names(pools: Sequence[PoolConfig]) -> str:

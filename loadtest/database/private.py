@@ -31,19 +31,22 @@ _START = "start.sql"
 _SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 # Files that the server opens besides its connections: tables, logs, its own sockets.
 _FILES_BESIDE_CONNECTIONS = 1_500
+# What a fresh MariaDB 10.11 takes is 125 MB; without room for its tables it ends itself.
+_LEAST_BYTES = 150_000_000
 
 
 class PrivateServer:
     """A MariaDB of our own on a free loopback port, with a fresh folder and a random password.
 
     It is gone, with its folder, when it is closed or when this process ends in whatever way.
-    Raises UsageError where MariaDB is not installed or the file limit is too low, LoadtestError
-    where it does not start.
+    Raises UsageError where MariaDB is not installed, the file limit is too low or the disk too
+    full, LoadtestError where it does not start.
     """
 
     def __init__(self, connections: int = 0) -> None:
         self.limit = _connection_limit()
         self.check(connections)
+        _check_disk()
         server, installer = _program("mariadbd"), _program("mariadb-install-db")
         self.user = _unprivileged_user()
         self.password = secrets.token_urlsafe(24)
@@ -109,6 +112,14 @@ class PrivateServer:
     def running(self) -> bool:
         """Whether it has not ended by itself, or by somebody else."""
         return self._kept.poll() is None
+
+    @property
+    def last_error(self) -> str:
+        """The last error in its log that says what happened; empty without one."""
+        log = self._log.fileno()  # the server writes on where this file is read to
+        lines = os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace").splitlines()
+        errors = [line.partition("[ERROR]")[2].strip() for line in lines if "[ERROR]" in line]
+        return next((error for error in reversed(errors) if "got signal" not in error), "")
 
     def __enter__(self) -> PrivateServer:
         return self
@@ -214,6 +225,16 @@ def _connection_limit() -> int:
     if hard == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS
     return min(MOST_CONNECTIONS, hard - _FILES_BESIDE_CONNECTIONS)
+
+
+def _check_disk() -> None:
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_BYTES:
+        raise UsageError(
+            f"a private MariaDB takes {_LEAST_BYTES // 10**6} MB and more in {folder}, where "
+            f"{free // 10**6} MB are left: make room, or name another folder in TMPDIR"
+        )
 
 
 def _program(name: str) -> str:

@@ -72,7 +72,7 @@ class Situation:
     """All that is looked at. private: the tool started the server, and nobody else uses it.
 
     standstill: for which share of a sleeping query nobody else could run; handshake: what
-    connecting takes; None where nobody measured.
+    connecting takes; None where nobody measured. driver: its name.
     """
 
     demand: Demand
@@ -82,3 +82,4 @@ class Situation:
     host: str = ""
     standstill: float | None = None
     handshake: Handshake | None = None
+    driver: str = "PyMySQL"

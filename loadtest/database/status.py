@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
-from sqlalchemy import URL, Connection, NullPool, create_engine, text
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from loadtest.config import PoolConfig
+from loadtest.database.claim import claim
+from loadtest.database.engine import make_engine
+from loadtest.errors import UsageError
 from loadtest.interval import SERVER, Gauge, Interval, Period
 
 logger = logging.getLogger("loadtest")
@@ -38,28 +42,44 @@ class ServerStatus:
     """Samples a server's status as intervals of the process `server`, all of its connections.
 
     Counters are differences between samples; `cpu` (ns) is there when the server runs on this
-    machine and its process may be looked at. connecting: how else than by the URL.
+    machine and its process may be looked at. connecting: how else than by the URL. tls: whether the
+    server speaks TLS, as for `make_engine`. tables: those that its connection claims meanwhile.
     """
 
-    def __init__(self, url: URL, connecting: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        url: URL,
+        connecting: Mapping[str, Any] | None = None,
+        *,
+        tls: bool | None = None,
+        tables: Sequence[str] = (),
+    ) -> None:
         # With no database chosen: so it is told from the connections under test.
-        self._engine = create_engine(
-            url.set(database=""),
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",
-            **(connecting or {}),
-        )
+        self._engine = _engine(url.set(database=""), connecting, tls)
         self._connection: Connection | None = None
         self._url, self._process = url, _local_process(url)
+        self._tables = tables
         self._before: Mapping[str, int] | None = None
         self._at = time.perf_counter_ns()
 
     def open(self) -> None:
-        """Connect now: once a server is full, nobody can ask it any more."""
+        """Connect now: once a server is full, nobody can ask it any more.
+
+        Raises UsageError if another run is using one of the tables.
+        """
         try:
-            self._connection = self._connection or self._engine.connect()
+            self._connection = self._connection or self._connected()
         except SQLAlchemyError as error:
             logger.debug("no server status: %s", error)
+
+    def _connected(self) -> Connection:
+        connection = self._engine.connect()
+        try:
+            claim(connection, self._url.database, self._tables)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def sample(self, period: Period) -> Interval | None:
         """The interval since the last sample; None for the first and while the server is away."""
@@ -69,6 +89,10 @@ class ServerStatus:
         except SQLAlchemyError as error:
             logger.debug("no server status: %s", error)
             self.close()
+            return None
+        except UsageError as error:  # the server was away, and another was there first
+            logger.warning("%s", error)
+            self._tables = ()
             return None
         before, self._before = self._before, values
         length, self._at = now - self._at, now
@@ -91,7 +115,7 @@ class ServerStatus:
 
     def _read(self) -> dict[str, int]:
         if self._connection is None:
-            self._connection = self._engine.connect()
+            self._connection = self._connected()
         rows = {str(name): int(value) for name, value in self._connection.execute(_QUERY)}
         values = {ours: rows.get(theirs, 0) for theirs, ours in (COUNTERS | GAUGES).items()}
         values["row_lock_time"] *= 1_000_000
@@ -106,6 +130,13 @@ class ServerStatus:
             self._process = _started_again(self._url.port or 3306)
             return {}
         return {"cpu": int((times.user + times.system) * 1e9)}
+
+
+def _engine(url: URL, connecting: Mapping[str, Any] | None, tls: bool | None) -> Engine:
+    if connecting:
+        return create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", **connecting)
+    each_time = PoolConfig(poolclass="NullPool", isolation_level="AUTOCOMMIT")
+    return make_engine(url, each_time, tls=tls)
 
 
 def _differences(before: Mapping[str, int], after: Mapping[str, int]) -> Counter[str]:

@@ -25,7 +25,7 @@ from loadtest.errors import UsageError
 from loadtest.experiment.run import Plan
 from loadtest.load import PoolUser
 from loadtest.load.application import blocking, load_application
-from loadtest.load.tables import metadata_of
+from loadtest.load.tables import names_of
 from loadtest.results import as_typed
 
 
@@ -41,7 +41,7 @@ def look(experiment: Experiment) -> tuple[list[str], list[str], list[str], str]:
         return wrong, [], [], ""
     try:
         chosen = [classes[name] for name in experiment.user_classes or classes]
-        tables = [name for metadata in metadata_of(chosen) for name in metadata.tables]
+        tables = names_of(chosen)
         found = _application_of(experiment)
     except UsageError as error:
         return list(error.problems), [], [], ""

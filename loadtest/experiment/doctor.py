@@ -5,26 +5,35 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 from sqlalchemy import URL
 
+from loadtest.database.application import Application, alone, find
 from loadtest.database.before import situation
 from loadtest.database.checks import examine
-from loadtest.database.connecting import handshake
+from loadtest.database.connecting import handshake, handshake_of
 from loadtest.database.engine import database_url
 from loadtest.database.preflight import look
 from loadtest.database.private import PrivateServer
 from loadtest.database.situation import Check, Demand
-from loadtest.errors import LoadtestError
+from loadtest.errors import LoadtestError, UsageError
 
 
-def doctor(given: str, demand: Demand) -> tuple[str, list[Check]]:
+def doctor(
+    given: str, demand: Demand, session: str = "", engine: str = ""
+) -> tuple[str, list[Check]]:
     """What server there is, in words, and all checks of it, of this machine and of the pools.
 
-    given: the address of a database; a private one is started without. Raises UsageError if it
-    cannot be used.
+    given: the address of a database; a private one is started without. session, engine: the names
+    of an application's instead, which connects as it does. Raises UsageError if it cannot be used.
     """
+    with redirect_stdout(sys.stderr):  # whatever an application prints is no answer
+        application = find(session, engine)
+    if application:
+        alone(application.name, given)
+        return _application(application, demand, session, engine)
     if given:
         return _looked_at(database_url(given), demand, private=False)
     with PrivateServer() as server:
@@ -34,16 +43,38 @@ def doctor(given: str, demand: Demand) -> tuple[str, list[Check]]:
 def _looked_at(url: URL, demand: Demand, *, private: bool) -> tuple[str, list[Check]]:
     facts = look(url)
     now = situation(url, demand, private=private)
-    connecting = handshake(url, tls=facts.tls)
-    measured = replace(now, handshake=connecting, standstill=_standstill(url))
-    where = "a private server" if private else f"{url.host or 'localhost'}:{url.port or 3306}"
+    still = _standstill(LOADTEST_DATABASE_URL=url.render_as_string(False))
+    measured = replace(now, handshake=handshake(url, tls=facts.tls), standstill=still)
+    where = "a private server" if private else _place(url)
     return f"{facts.version} at {where}", examine(measured)
 
 
-def _standstill(url: URL) -> float:
-    command = [sys.executable, "-m", "loadtest.experiment.standstill"]
-    environment = os.environ | {"LOADTEST_DATABASE_URL": url.render_as_string(False)}
-    asked = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+def _application(
+    application: Application, demand: Demand, session: str, engine: str
+) -> tuple[str, list[Check]]:
+    url, how = application.url, application.connecting
+    demand = replace(demand, pools=tuple(map(application.described, demand.pools)))
+    facts = look(url, how)
+    now = situation(url, demand, private=False, connecting=how)
+    measured = replace(
+        now,
+        handshake=handshake_of(url, how, tls=facts.tls),
+        standstill=_standstill(session, engine),
+        driver=application.unknown_driver or now.driver,
+    )
+    return f"{facts.version} at {_place(url)}, as {application.name} connects", examine(measured)
+
+
+def _place(url: URL) -> str:
+    return f"{url.host or 'localhost'}:{url.port or 3306}"
+
+
+def _standstill(session: str = "", engine: str = "", **environment: str) -> float:
+    command = [sys.executable, "-m", "loadtest.experiment.standstill", session, engine]
+    given = os.environ | environment
+    asked = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
+    if asked.returncode == UsageError.exit_code:
+        raise UsageError(asked.stdout.strip())
     try:
         return float(asked.stdout)
     except ValueError:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from loadtest.allowances import UNASKED, Allowances
 from loadtest.config import Experiment, PoolConfig, Subject
 from loadtest.database import preflight
+from loadtest.database.application import alone
 from loadtest.database.before import intentions, place_of, situation
 from loadtest.database.checks import examine, refuse, warnings
 from loadtest.database.engine import database_url
@@ -84,11 +85,8 @@ def check(experiment: Experiment, database_url: str = "") -> Looked:
 
     Raises UsageError if its scenario or application cannot be imported, or its options do not fit.
     """
-    if experiment.application and database_url:
-        raise UsageError(
-            f"{experiment.application} has a database of its own: leave out --database-url, and "
-            "take LOADTEST_DATABASE_URL out of the environment"
-        )
+    if experiment.application:
+        alone(experiment.application, database_url)
     asked = subprocess.run(
         [sys.executable, "-m", "loadtest.experiment.check"],
         input=experiment.model_dump_json(exclude_unset=True),
@@ -144,7 +142,15 @@ def database(
         closing(Faults(experiment.fault, server.url, server)) as faults,
     ):
         warned = _checked(situation(server.url, demand, private=True))
-        yield Database(faults.url, True, faults, allowed, warned, running=lambda: server.running)
+        yield Database(
+            faults.url,
+            True,
+            faults,
+            allowed,
+            warned,
+            running=lambda: server.running,
+            last_error=lambda: server.last_error,
+        )
 
 
 def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
@@ -172,7 +178,9 @@ def _work(experiment: Experiment, runs: int) -> str:
     minutes = runs * (each + SECONDS_BESIDE_LOAD) / 60
     times = f", {runs} times at most ({minutes:.1f} min)" if runs > 1 else ""
     scenario = as_typed(experiment.scenario)
-    return f"the tasks of {scenario}, at most {load.users:,} users for {each:g} s{times}"
+    faults = ", ".join(map(str, experiment.fault))
+    broken = f", and break its own connections: {faults}" if faults else ""
+    return f"the tasks of {scenario}, at most {load.users:,} users for {each:g} s{times}{broken}"
 
 
 def run_all(
@@ -246,6 +254,7 @@ def _needed(at: Database) -> Iterator[None]:
     except LoadtestError as error:
         failure = error
     if not at.running():
-        raise CannotGoOn("the private MariaDB is gone: somebody or the system has ended it")
+        why = at.last_error() or "somebody or the system has ended it"
+        raise CannotGoOn(f"the private MariaDB is gone: {why}")
     if failure:
         raise failure

@@ -45,7 +45,8 @@ class Database:
 
     url: None where an application brings its database. allowed: what a person allows there.
     warnings: what to know before it is used. intentions: what is going to be done there.
-    running: whether it is still there, as far as the tool is to see to that.
+    running: whether it is still there, as far as the tool is to see to that. last_error: in the log
+    of a private server.
     """
 
     url: URL | None
@@ -55,6 +56,7 @@ class Database:
     warnings: tuple[str, ...] = ()
     intentions: tuple[str, ...] = ()
     running: Callable[[], bool] = lambda: True
+    last_error: Callable[[], str] = str
 
 
 @dataclass(frozen=True)

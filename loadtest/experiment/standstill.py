@@ -1,6 +1,7 @@
 """Whether users can go on while one of them waits for the database: tried, as Locust would.
 
-In a process of its own: the command never imports Locust, which patches what blocks.
+In a process of its own: the command never imports Locust, which patches what blocks. Arguments are
+the names of a session and an engine of an application, both empty where there is none.
 """
 
 from __future__ import annotations
@@ -8,18 +9,23 @@ from __future__ import annotations
 import locust  # noqa: F401 - first: gevent patches the sockets that the driver imports
 
 import os
+import sys
 import time
+from argparse import Namespace
 from itertools import pairwise
 
 import gevent
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import Engine, NullPool, create_engine
+
+from loadtest.errors import UsageError
+from loadtest.load.application import load_application
 
 # A hundred times what a switch between greenlets takes, and soon over.
 QUERY_SECONDS = 0.2
 TICK_SECONDS = 0.002
 
 
-def longest_pause(url: str) -> float:
+def longest_pause(engine: Engine) -> float:
     """The longest time in which no other greenlet ran, as a share of a query that sleeps."""
     moments: list[float] = []
 
@@ -28,7 +34,7 @@ def longest_pause(url: str) -> float:
             moments.append(time.perf_counter())
             gevent.sleep(TICK_SECONDS)
 
-    with create_engine(url, poolclass=NullPool).connect() as connection:
+    with engine.connect() as connection:
         ticking = gevent.spawn(tick)
         gevent.sleep(TICK_SECONDS)
         begin = time.perf_counter()
@@ -39,5 +45,18 @@ def longest_pause(url: str) -> float:
     return max(after - before for before, after in pairwise(edges)) / (end - begin)
 
 
+def _engine(session: str, engine: str) -> Engine:
+    options = Namespace(session=session, engine=engine, database_url="")
+    application = load_application(Namespace(parsed_options=options, parsed_locustfiles=[]))
+    if application:
+        return create_engine(application.url, poolclass=NullPool, **application.connecting)
+    return create_engine(os.environ["LOADTEST_DATABASE_URL"], poolclass=NullPool)
+
+
 if __name__ == "__main__":
-    print(longest_pause(os.environ["LOADTEST_DATABASE_URL"]))
+    answer, sys.stdout = sys.stdout, sys.stderr  # whatever an application prints is no answer
+    try:
+        print(longest_pause(_engine(*sys.argv[1:])), file=answer)
+    except UsageError as error:
+        print(error, file=answer)
+        sys.exit(error.exit_code)

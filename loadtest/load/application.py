@@ -14,7 +14,7 @@ from gevent import monkey
 from gevent.event import Event
 
 from loadtest.config import PoolConfig
-from loadtest.database.application import Application, find
+from loadtest.database.application import Application, alone, find
 from loadtest.errors import UsageError
 from loadtest.load.pool_options import pool_config
 from loadtest.loads import THREADS
@@ -32,11 +32,7 @@ def load_application(environment: Any) -> Application | None:
     application = find(options.session, options.engine, [Path(f).absolute().parent for f in files])
     if application is None:
         return None
-    if options.database_url:
-        raise UsageError(
-            f"{application.name} has a database of its own: leave out --database-url, and take "
-            "LOADTEST_DATABASE_URL out of the environment"
-        )
+    alone(application.name, options.database_url)
     if getattr(getattr(environment, "runner", None), "model", "") != THREADS:
         _check_greenlets(application)
     if application.unknown_driver:

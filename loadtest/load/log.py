@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from locust.user import task
+
 import logging
+import sys
 import threading
+import traceback
 from collections import Counter
+from types import SimpleNamespace
 
 from loadtest.database.failures import kind_of, words_of
 
@@ -45,3 +50,17 @@ class FirstOfEachKind(logging.Filter):
         for kind, count in seen.items():
             if count > 1:
                 logger.warning("%d more tasks failed like the one above (%s)", count - 1, kind)
+
+
+class _WhenRead:
+    """The traceback of the exception that is being handled, formatted once somebody reads it."""
+
+    def __init__(self) -> None:
+        self._error = sys.exception()
+
+    def __str__(self) -> str:
+        return "".join(traceback.format_exception(self._error))
+
+
+# For each failed task Locust formats one, which takes a millisecond or two and is mostly left out.
+vars(task)["traceback"] = SimpleNamespace(format_exc=_WhenRead)

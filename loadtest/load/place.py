@@ -18,10 +18,12 @@ from loadtest.database.checks import examine, refuse, warnings
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
 from loadtest.database.situation import Demand
+from loadtest.database.status import ServerStatus
 from loadtest.errors import LoadtestError
 from loadtest.load import options as run_options
 from loadtest.load.application import connecting, load_application
-from loadtest.load.tables import drop_tables, metadata_of, prepare_tables
+from loadtest.load.tables import drop_tables, names_of, prepare_tables
+from loadtest.load.unpatched import aside
 from loadtest.loads import most_of
 
 logger = logging.getLogger("loadtest")
@@ -31,7 +33,8 @@ class Place:
     """The database of one Locust process, from its start to its end.
 
     application: whose it is, None if it is nobody's. server: the private one that this process
-    started. facts: what the server says of itself.
+    started. facts: what the server says of itself. status: asks it during a run, and has the tables
+    for it meanwhile.
     """
 
     def __init__(self, environment: Any) -> None:
@@ -39,6 +42,7 @@ class Place:
         self.application: Application | None = None
         self.server: PrivateServer | None = None
         self.facts: preflight.ServerFacts | None = None
+        self.status: ServerStatus | None = None
         self._prepared = False
 
     @property
@@ -93,6 +97,25 @@ class Place:
 
         Raises UsageError with what keeps the run from being one.
         """
+        self._check(pool, users, processes)
+        assert self.facts
+        # A private server has no other user.
+        claimed = self._tables() if self.foreign else []
+        tls = self.facts.tls
+        self.status = ServerStatus(self.url, self.connecting, tls=tls, tables=claimed)
+        aside(self.status.open)()
+        self._prepared = True
+        try:
+            classes = self._environment.user_classes
+            prepare_tables(self.url, classes, self.options, self.connecting)
+        except BaseException:
+            self.status.close()
+            raise
+
+    def _tables(self) -> list[str]:
+        return names_of(self._environment.user_classes)
+
+    def _check(self, pool: PoolConfig, users: int, processes: int) -> None:
         demand = self._demand(pool, users, processes)
         if self.server:
             self.server.check(demand.most)
@@ -102,15 +125,11 @@ class Place:
         refuse(checks)
         for warning in warnings(checks):
             logger.warning("%s", warning)
-        classes = self._environment.user_classes
-        tables = [name for metadata in metadata_of(classes) for name in metadata.tables]
         if self.foreign:
-            work = self._work(users * processes)
+            work, allowed = self._work(users * processes), self.allowed
             place = place_of(self.url)
-            for line in intentions(place, demand, work, tables, self.allowed, now.server):
+            for line in intentions(place, demand, work, self._tables(), allowed, now.server):
                 logger.info("%s", line)
-        self._prepared = True
-        prepare_tables(self.url, classes, self.options, self.connecting)
 
     def _demand(self, pool: PoolConfig, users: int, processes: int) -> Demand:
         stages = run_options.stages_of(self.options)
@@ -127,6 +146,8 @@ class Place:
 
     def close(self) -> None:
         """Leave nothing behind: drop the tables, unless they are to be kept, stop the server."""
+        if self.status:
+            self.status.close()
         if self.made:
             self._drop()
         self._prepared = False
@@ -139,5 +160,5 @@ class Place:
         try:
             drop_tables(self.url, classes, self.connecting)
         except LoadtestError as error:
-            names = ", ".join(n for metadata in metadata_of(classes) for n in metadata.tables)
+            names = ", ".join(self._tables())
             logger.warning("These tables are left behind: %s (%s)", names, error)

@@ -27,7 +27,6 @@ import gevent
 
 from loadtest.config import PoolConfig
 from loadtest.database import preflight
-from loadtest.database.status import ServerStatus
 from loadtest.errors import LoadtestError, ServerInTrouble
 from loadtest.interval import Interval
 from loadtest.live import start_form, web
@@ -95,7 +94,6 @@ class Plugin:
         self.output: Output | None = None
         self._targets: list[Target] = []
         self._guard: Guard | None = None
-        self._status: ServerStatus | None = None
         self._prepared = False
         self._reason = ""
         self._started = 0.0
@@ -158,8 +156,6 @@ class Plugin:
         run_options.warmup_seconds(self.options)
         processes = max(1, self.runner.worker_count, *self._expected())
         self.place.prepare(pool, self._users(processes), processes)
-        self._status = ServerStatus(self.place.url, self.place.connecting)
-        aside(self._status.open)()
         self._prepared = True
 
     def _expected(self) -> Iterator[int]:
@@ -203,7 +199,7 @@ class Plugin:
             self.output = Output(options, self.live, facts)
             watched = self.place.foreign and not options.no_abort
             self._guard = Guard() if watched else None
-            status = self._status
+            status = self.place.status
             assert status
             self._tickers.append(Ticker(aside(status.sample), self._take, warmup, self._stages))
             self._ended.append(status.close)

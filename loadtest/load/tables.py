@@ -9,6 +9,7 @@ from sqlalchemy import URL, MetaData, NullPool, create_engine, func, select, tex
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from loadtest.database.claim import claim
 from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
 from loadtest.database.preflight import explained
 from loadtest.errors import UsageError
@@ -26,6 +27,11 @@ def metadata_of(user_classes: Iterable[Any]) -> list[MetaData]:
     for metadata in found:
         _check_names(metadata)
     return found
+
+
+def names_of(user_classes: Iterable[Any]) -> list[str]:
+    """The names of these tables. Raises UsageError as `metadata_of` does."""
+    return [name for metadata in metadata_of(user_classes) for name in metadata.tables]
 
 
 def prepare_tables(
@@ -60,12 +66,14 @@ def drop_tables(
 ) -> None:
     """Drop the tables of the scenarios, as far as they are there.
 
-    Raises UsageError if the database refuses, or somebody still uses them after some seconds.
+    Raises UsageError if the database refuses, if another run uses them, or if somebody still does
+    after some seconds.
     """
     timeouts = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": PATIENCE_SECONDS}
     engine = create_engine(url, poolclass=NullPool, **(connecting or {"connect_args": timeouts}))
     try:
         with engine.begin() as connection:
+            claim(connection, url.database, names_of(user_classes))
             connection.execute(text(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}"))
             for metadata in metadata_of(user_classes):
                 metadata.drop_all(connection)

@@ -81,6 +81,15 @@ def test_a_lock_that_is_not_given_up_in_time(engine, rows):
 
 
 @pytest.mark.database
+def test_a_table_that_has_no_room_left(engine):
+    with engine.connect() as connection:
+        connection.execute(text("SET SESSION max_heap_table_size = 16384"))
+        connection.execute(text("CREATE TEMPORARY TABLE small (x CHAR(255)) ENGINE = MEMORY"))
+        rows = text("INSERT INTO small SELECT REPEAT('x', 255) FROM seq_1_to_1000")
+        assert kind_raised_by(lambda: connection.execute(rows)) == "disk_full"
+
+
+@pytest.mark.database
 def test_a_connection_that_the_server_has_killed(engine, admin):
     with engine.connect() as connection, admin.connect() as killer:
         number = connection.scalar(text("SELECT CONNECTION_ID()"))

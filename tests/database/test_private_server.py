@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pymysql
@@ -197,6 +198,25 @@ def test_more_connections_than_it_can_take_are_refused_before_it_starts(monkeypa
         PrivateServer(connections=MOST_CONNECTIONS + 1)
     assert f"may open {MOST_CONNECTIONS + 1} connections" in str(refused.value)
     assert "use fewer users" in str(refused.value)
+
+
+def test_a_disk_without_room_for_it_is_told_before_it_starts(monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=149_999_999))
+    with pytest.raises(UsageError, match=r"takes 150 MB and more in .* where 149 MB are left"):
+        PrivateServer()
+
+
+@pytest.mark.database
+def test_what_ended_it_is_read_from_its_log(server):
+    with PrivateServer() as other:
+        assert other.last_error == ""
+        other._log.write(
+            b"1 [ERROR] mariadbd: The table is full\n"
+            b"2 [ERROR] [FATAL] InnoDB: Error (Out of disk space) in rollback.\n"
+            b"3 [ERROR] mariadbd got signal 6 ;\n"
+        )
+        other._log.flush()
+        assert other.last_error == "[FATAL] InnoDB: Error (Out of disk space) in rollback."
 
 
 @pytest.mark.database

@@ -10,7 +10,9 @@ from sqlalchemy import URL, create_engine, text
 from loadtest.errors import UsageError
 from loadtest.experiment.faults import Faults
 from loadtest.experiment.relay import Relay
+from loadtest.experiment.rounds import Looked, database
 from loadtest.faults import parse_fault
+from tests.experiment.test_rounds import experiment
 
 DELAY = 0.3
 
@@ -63,3 +65,12 @@ def test_only_a_private_server_is_frozen() -> None:
     url = URL.create("mysql+pymysql", "me", "secret", "127.0.0.1", 9, "x")
     with pytest.raises(UsageError, match="only a private server is frozen"):
         Faults([parse_fault("freeze@1s+1s")], url, None)
+
+
+@pytest.mark.database
+def test_on_a_server_of_others_it_is_said_before_what_breaks(url: URL) -> None:
+    faults = (parse_fault("kill:50%@1s"), parse_fault("refuse@2s+1s"))
+    planned = experiment("5+10", fault=faults)
+    with database(url.render_as_string(False), planned, Looked([], [], "")) as at:
+        *_, work, _ = at.intentions
+    assert work.endswith("for 7 s, and break its own connections: kill:50%@1s, refuse@2s+1s")

@@ -240,8 +240,8 @@ def test_a_private_server_that_is_gone_ends_everything(
             raise error
 
     monkeypatch.setattr(rounds, "run", run)
-    at = replace(DATABASE, running=lambda: there.pop(0))
+    at = replace(DATABASE, running=lambda: there.pop(0), last_error=lambda: "Out of disk space")
     notes = Notes()
-    with pytest.raises(CannotGoOn, match="the private MariaDB is gone"):
+    with pytest.raises(CannotGoOn, match="the private MariaDB is gone: Out of disk space"):
         rounds.run_all(experiment("1+0", "2+0", "3+0"), at, tmp_path, notes)
     assert notes.told == ["begin 1+0 1", "end 1+0 1", "begin 2+0 1"]

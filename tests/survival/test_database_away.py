@@ -74,6 +74,8 @@ def test_one_that_comes_back_is_used_again(tmp_path: Path, door: Door) -> None:
         assert tool.wait() in (0, 4), tool.output
         assert_nothing_left(tool)
 
+    # On a busy machine the run was disturbed, and done once more without anything happening.
+    path, *_ = *path.parent.parent.glob("disturbed/*.jsonl"), path
     run = read_run(path)
     assert list(run.problems) == []
     whole = total(run.intervals)

@@ -14,7 +14,7 @@ from sqlalchemy import URL
 from loadtest.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.results import RunWriter, new_folder, read_run, written_in
 from tests.analysis.builders import header, interval
-from tests.processes import running, stop_with
+from tests.processes import locust_command, running, stop_with
 from tests.survival.scene import (
     assert_nothing_left,
     at,
@@ -95,7 +95,8 @@ def test_a_result_file_that_another_run_is_writing_is_left_alone(tmp_path: Path,
     with running(tmp_path / "log", *by_hand(path), env=at(url)) as first:
         under_way(first, tmp_path)
         seconds = seconds_measured(path)
-        with running(tmp_path / "other", *by_hand(path), env=at(url)) as second:
+        other = ("-f", "tests/findings/scenarios/query.py", "--headless", "--results", path)
+        with running(tmp_path / "other", *locust_command(*other), env=at(url)) as second:
             assert second.wait() == 2, second.output
             assert f"another run is writing the result file {path}" in second.output
             assert_nothing_left(second)

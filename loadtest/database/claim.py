@@ -1,0 +1,48 @@
+"""Tables that a run is using: locks of the server by their names, which every load test respects.
+
+They lock nothing but the names: who looks into the tables meanwhile is not held up.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from loadtest.errors import UsageError
+
+logger = logging.getLogger("loadtest")
+# A connection that was closed a moment ago may still have its locks.
+PATIENCE_SECONDS = 2
+# MySQL takes names of 64 characters at most.
+_TABLE = "CONCAT(COALESCE(DATABASE(), :database, ''), '.', :table)"
+_LOCK = f"CONCAT('loadtest ', LEFT(SHA2({_TABLE}, 256), 40))"
+_TAKE = text(f"SELECT GET_LOCK({_LOCK}, {PATIENCE_SECONDS})")
+_OWNER = text(f"SELECT IS_USED_LOCK({_LOCK})")
+
+
+def claim(connection: Connection, database: str | None, tables: Iterable[str]) -> None:
+    """Have these tables for as long as the connection lasts: no other run makes or drops them.
+
+    database: where they are, if the connection has chosen none.
+    Raises UsageError, with the server's number of that connection, if another run has one.
+    """
+    try:
+        for table in sorted(tables):  # in the same order everywhere: two never wait for each other
+            _claim(connection, {"database": database, "table": table})
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        # Some clusters have no such locks.
+        logger.warning("Other load tests are not kept off the tables: %s", error.orig)
+
+
+def _claim(connection: Connection, table: dict[str, str | None]) -> None:
+    if connection.scalar(_TAKE, table) != 1:
+        owner = connection.scalar(_OWNER, table)
+        raise UsageError(
+            f"another load test is using the table {table['table']} there, on connection {owner} "
+            "of the server: wait until it has ended"
+        )

@@ -251,11 +251,6 @@ class Experiment(Strict):
         data = self.model_dump(exclude_unset=True)
         return validated(Experiment, {**data, **settings}, where)
 
-    @property
-    def baseline_name(self) -> str:
-        """The pool that the others are compared with: the one named, else the first."""
-        return self.baseline or self.pool[0].name
-
 
 def parse_pool(text: str) -> PoolConfig:
     """A pool from the command line: `20+0`, `small:20+0`, `pool_size=20,max_overflow=0`, `as-is`.

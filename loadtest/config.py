@@ -30,6 +30,10 @@ _POOLCLASSES = "QueuePool, NullPool or FairPool"
 _ONE_CONNECTION = ("StaticPool", "AssertionPool")
 _SHORT_NAMES = {"QueuePool": "", "FairPool": "fair-"}
 _QUEUE_ONLY = {"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"}
+ResetOnReturn = Literal["rollback", "commit", "none"]
+IsolationLevel = Literal[
+    "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "AUTOCOMMIT"
+]
 
 
 def _known_poolclass(name: str) -> str:
@@ -55,13 +59,8 @@ class PoolConfig(Strict):
     pool_recycle: Annotated[Whole, Field(ge=-1)] = -1
     pool_pre_ping: bool = False
     pool_use_lifo: bool = False
-    pool_reset_on_return: Literal["rollback", "commit", "none"] = "rollback"
-    isolation_level: (
-        Literal[
-            "SERIALIZABLE", "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "AUTOCOMMIT"
-        ]
-        | None
-    ) = None
+    pool_reset_on_return: ResetOnReturn = "rollback"
+    isolation_level: IsolationLevel | None = None
 
     @model_validator(mode="after")
     def _short_form_as_name(self) -> Self:

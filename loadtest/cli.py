@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from loadtest import __version__, cli_capacity, cli_doctor, cli_tune, ready
+from loadtest import __version__, ready
 from loadtest.allowances import Allowances
+from loadtest.cli_capacity import capacity
+from loadtest.cli_doctor import doctor
 from loadtest.cli_options import (
     AllowOverload,
     ArrivalRate,
@@ -43,12 +44,13 @@ from loadtest.cli_options import (
     load_of,
     refuse_what_the_experiment_says,
 )
-from loadtest.cli_output import Output, conduct, tell
+from loadtest.cli_output import Output, conduct
+from loadtest.cli_report import diff, report
 from loadtest.cli_scenarios import scenarios
+from loadtest.cli_tune import tune
 from loadtest.cli_whatif import whatif
 from loadtest.config import AS_IS, AUTO, Experiment, read_experiment
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.results import folder_of
 
 OWN_POOL = "5+10"
 
@@ -240,61 +242,12 @@ def compare(
     conduct(plan, database_url, results, output, allowed=allowed)
 
 
-@app.command()
-def report(
-    result: Annotated[list[Path], typer.Argument(help="Run files or folders of results.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the first).")
-    ] = None,
-    markdown: Markdown = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Make the report again from result files; the exit code is that of what they say.
-
-    Example: [bold]loadtest report reports/latest[/]
-    """
-    from loadtest.analysis.verdict import exit_code
-    from loadtest.report.render import render
-
-    folder = out or folder_of(result[0])
-    summary = render(result, folder)
-    tell(summary, folder, Output(quiet, as_json, markdown), table=not quiet)
-    raise typer.Exit(exit_code(summary))
-
-
-@app.command()
-def diff(
-    before: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
-    after: Annotated[Path, typer.Argument(help="Another, with the same pools.")],
-    markdown: Markdown = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what became better or worse between two results; exit code 3 if anything is worse.
-
-    Example: [bold]loadtest diff reports/example reports/latest[/]
-    """
-    from loadtest.analysis.regression import exit_code, invalid, regression
-    from loadtest.report.console import standard_output
-    from loadtest.report.markdown import comparisons, write
-    from loadtest.report.render import read
-    from loadtest.report.terminal import print_comparisons
-
-    results = read([before]), read([after])
-    found, not_valid = regression(*results), invalid(*results)
-    if markdown:
-        write(markdown, comparisons(found))
-    if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
-    else:
-        print_comparisons(found, not_valid, standard_output())
-    raise typer.Exit(exit_code(found, not_valid))
-
-
-app.command()(cli_capacity.capacity)
-app.command()(cli_doctor.doctor)
+app.command()(report)
+app.command()(diff)
+app.command()(capacity)
+app.command()(doctor)
 app.command()(whatif)
-app.command()(cli_tune.tune)
+app.command()(tune)
 app.command()(scenarios)
 
 

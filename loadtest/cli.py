@@ -229,8 +229,8 @@ def compare(
             "session": session,
             "engine": engine,
             "objective": objective,
+            "margin": margin,
         }
-        said |= {} if margin is None else {"margin": margin}
         plan = experiment_of(experiment, pool, load, seed, option, fault, **said)
     if dry_run:
         for warning in check(plan, database_url).warnings:

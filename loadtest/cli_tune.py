@@ -109,8 +109,7 @@ def tune(
     if load.duration < 4:
         raise UsageError(f"--time {time}: the runs of a search need 4 s at least")
     said = {"rounds": 1, "session": session, "engine": engine, "objective": objective}
-    said |= {} if margin is None else {"margin": margin}
-    plan = experiment_of(scenario, ["5+10"], load, seed, option, fault, **said)
+    plan = experiment_of(scenario, ["5+10"], load, seed, option, fault, margin=margin, **said)
     plan = plan.model_copy(update={"name": f"{plan.name}-tune", "pool": pools(plan, at_most)})
     if dry_run:
         for warning in check(plan, database_url).warnings:

@@ -44,7 +44,7 @@ from loadtest.cli_options import (
     load_of,
     refuse_what_the_experiment_says,
 )
-from loadtest.cli_output import Output, conduct
+from loadtest.cli_output import Output, conduct, print_warnings
 from loadtest.cli_report import diff, report
 from loadtest.cli_scenarios import scenarios
 from loadtest.cli_tune import tune
@@ -203,8 +203,6 @@ def compare(
 
     [bold]loadtest compare scenarios/held_connection.toml --model greenlets,threads[/]
     """
-    from loadtest.experiment.rounds import check
-
     if experiment.suffix == ".toml":
         refuse_what_the_experiment_says(context, experiment)
         plan = read_experiment(experiment)
@@ -233,8 +231,7 @@ def compare(
         }
         plan = experiment_of(experiment, pool, load, seed, option, fault, **said)
     if dry_run:
-        for warning in check(plan, database_url).warnings:
-            print(warning, file=sys.stderr)
+        print_warnings(plan, database_url)
         _print_plan(plan)
         return
     allowed = Allowances(allow_overload, no_abort, keep_tables)

@@ -16,17 +16,15 @@ def mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def interval95(values: Sequence[float], level: float = 0.05) -> Interval95 | None:
+def interval95(values: Sequence[float]) -> Interval95 | None:
     """The 95 % interval of the mean of independent values; None for fewer than two.
 
     Mean -+ t(n-1, 0.975) s / sqrt(n) (Student, "The probable error of a mean", 1908).
-    level: how often one alone may leave out the mean; less where the values are looked at several
-    times, so that all such intervals together have 95 %.
     """
     if len(values) < 2:
         return None
     # `scipy.stats` has this ready-made, but takes a second to import.
-    t = float(stdtrit(len(values) - 1, 1 - level / 2))
+    t = float(stdtrit(len(values) - 1, 0.975))
     half = t * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     middle = float(np.mean(values))
     return middle - half, middle + half

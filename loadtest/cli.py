@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from loadtest import __version__, cli_capacity, cli_doctor, cli_tune, ready
+from loadtest import __version__, ready
 from loadtest.allowances import Allowances
+from loadtest.cli_capacity import capacity
+from loadtest.cli_doctor import doctor
 from loadtest.cli_options import (
     AllowOverload,
     ArrivalRate,
@@ -43,12 +44,13 @@ from loadtest.cli_options import (
     load_of,
     refuse_what_the_experiment_says,
 )
-from loadtest.cli_output import Output, conduct, tell
+from loadtest.cli_output import Output, conduct, print_warnings
+from loadtest.cli_report import diff, report
 from loadtest.cli_scenarios import scenarios
+from loadtest.cli_tune import tune
 from loadtest.cli_whatif import whatif
 from loadtest.config import AS_IS, AUTO, Experiment, read_experiment
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.results import folder_of
 
 OWN_POOL = "5+10"
 
@@ -201,8 +203,6 @@ def compare(
 
     [bold]loadtest compare scenarios/held_connection.toml --model greenlets,threads[/]
     """
-    from loadtest.experiment.rounds import check
-
     if experiment.suffix == ".toml":
         refuse_what_the_experiment_says(context, experiment)
         plan = read_experiment(experiment)
@@ -227,12 +227,11 @@ def compare(
             "session": session,
             "engine": engine,
             "objective": objective,
+            "margin": margin,
         }
-        said |= {} if margin is None else {"margin": margin}
         plan = experiment_of(experiment, pool, load, seed, option, fault, **said)
     if dry_run:
-        for warning in check(plan, database_url).warnings:
-            print(warning, file=sys.stderr)
+        print_warnings(plan, database_url)
         _print_plan(plan)
         return
     allowed = Allowances(allow_overload, no_abort, keep_tables)
@@ -240,63 +239,12 @@ def compare(
     conduct(plan, database_url, results, output, allowed=allowed)
 
 
-@app.command()
-def report(
-    result: Annotated[list[Path], typer.Argument(help="Run files or folders of results.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the first).")
-    ] = None,
-    markdown: Markdown = None,
-    as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only write the files.")] = False,
-) -> None:
-    """Make the report again from result files; the exit code is that of what they say.
-
-    Example: [bold]loadtest report reports/latest[/]
-    """
-    from loadtest.analysis.verdict import exit_code
-    from loadtest.report.render import render
-
-    folder = out or folder_of(result[0])
-    summary = render(result, folder)
-    tell(summary, folder, Output(quiet, as_json, markdown), table=not quiet)
-    raise typer.Exit(exit_code(summary))
-
-
-@app.command()
-def diff(
-    before: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
-    after: Annotated[Path, typer.Argument(help="Another, with the same pools.")],
-    markdown: Markdown = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what became better or worse between two results; exit code 3 if anything is worse.
-
-    Example: [bold]loadtest diff reports/before/latest reports/after/latest[/]
-    """
-    from loadtest.analysis.regression import exit_code, invalid, regression, unmatched
-    from loadtest.report.console import standard_output
-    from loadtest.report.markdown import comparisons, write
-    from loadtest.report.render import read
-    from loadtest.report.terminal import print_comparisons
-
-    results = read([before]), read([after])
-    found, not_valid = regression(*results), invalid(*results)
-    for line in unmatched(*results):
-        print(line, file=sys.stderr)
-    if markdown:
-        write(markdown, comparisons(found))
-    if as_json:
-        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
-    else:
-        print_comparisons(found, not_valid, standard_output())
-    raise typer.Exit(exit_code(found, not_valid))
-
-
-app.command()(cli_capacity.capacity)
-app.command()(cli_doctor.doctor)
+app.command()(report)
+app.command()(diff)
+app.command()(capacity)
+app.command()(doctor)
 app.command()(whatif)
-app.command()(cli_tune.tune)
+app.command()(tune)
 app.command()(scenarios)
 
 

@@ -150,7 +150,10 @@ def experiment_of(
     faults: list[str] | None,
     **more: Any,
 ) -> Experiment:
-    """The experiment that the options ask for; UsageError lists every mistake."""
+    """The experiment that the options ask for; UsageError lists every mistake.
+
+    more: other settings of an experiment; one that is None was not given.
+    """
     _refuse_what_is_no_scenario(scenario)
     data = {
         "name": re.sub(r"[^a-z0-9]+", "-", scenario.stem.lower()).strip("-") or "scenario",
@@ -160,7 +163,7 @@ def experiment_of(
         "options": dict(_option(text) for text in options or []),
         "fault": [parse_fault(text) for text in faults or []],
         "pool": [parse_pool(text) for text in pools],
-        **more,
+        **{name: value for name, value in more.items() if value is not None},
     }
     return validated(Experiment, data, "experiment")
 

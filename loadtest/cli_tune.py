@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +35,7 @@ from loadtest.cli_options import (
     experiment_of,
     load_of,
 )
-from loadtest.cli_output import Output, conduct
+from loadtest.cli_output import Output, conduct, print_warnings
 from loadtest.config import Experiment
 from loadtest.errors import UsageError
 from loadtest.objectives import parse_objective
@@ -84,7 +83,6 @@ def tune(
     [bold]loadtest tune scenarios/order_flow.py --arrival-rate 100
     --objective "checkout.wait_seconds.p95 <= 20ms" --dry-run[/]
     """
-    from loadtest.experiment.rounds import check
     from loadtest.experiment.search import pools, search
 
     load = load_of(
@@ -109,12 +107,10 @@ def tune(
     if load.duration < 4:
         raise UsageError(f"--time {time}: the runs of a search need 4 s at least")
     said = {"rounds": 1, "session": session, "engine": engine, "objective": objective}
-    said |= {} if margin is None else {"margin": margin}
-    plan = experiment_of(scenario, ["5+10"], load, seed, option, fault, **said)
+    plan = experiment_of(scenario, ["5+10"], load, seed, option, fault, margin=margin, **said)
     plan = plan.model_copy(update={"name": f"{plan.name}-tune", "pool": pools(plan, at_most)})
     if dry_run:
-        for warning in check(plan, database_url).warnings:
-            print(warning, file=sys.stderr)
+        print_warnings(plan, database_url)
         _print_plan(plan)
         return
     output, most = Output(quiet, as_json, markdown), most_runs(plan.pool[1].pool_size)

@@ -8,12 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from loadtest import faults
 from loadtest.errors import UsageError
@@ -35,6 +30,10 @@ _POOLCLASSES = "QueuePool, NullPool or FairPool"
 _ONE_CONNECTION = ("StaticPool", "AssertionPool")
 _SHORT_NAMES = {"QueuePool": "", "FairPool": "fair-"}
 _QUEUE_ONLY = {"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"}
+ResetOnReturn = Literal["rollback", "commit", "none"]
+IsolationLevel = Literal[
+    "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "AUTOCOMMIT"
+]
 
 
 def _known_poolclass(name: str) -> str:
@@ -60,13 +59,8 @@ class PoolConfig(Strict):
     pool_recycle: Annotated[Whole, Field(ge=-1)] = -1
     pool_pre_ping: bool = False
     pool_use_lifo: bool = False
-    pool_reset_on_return: Literal["rollback", "commit", "none"] = "rollback"
-    isolation_level: (
-        Literal[
-            "SERIALIZABLE", "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "AUTOCOMMIT"
-        ]
-        | None
-    ) = None
+    pool_reset_on_return: ResetOnReturn = "rollback"
+    isolation_level: IsolationLevel | None = None
 
     @model_validator(mode="after")
     def _short_form_as_name(self) -> Self:
@@ -182,20 +176,24 @@ class Experiment(Strict):
     pool: Annotated[tuple[PoolConfig, ...], BeforeValidator(_some)]
 
     @model_validator(mode="after")
-    def _faults_fit(self) -> Self:
+    def _fits_together(self) -> Self:
         faults.check(self.fault, self.load.duration)
+        self._check_application()
+        self._check_names()
+        self._check_objective()
+        if (seconds := self.load.warmup + self.load.duration) % 1:
+            raise ValueError(
+                f"load: warm-up and duration are {seconds:g} s together; write whole seconds"
+            )
         return self
 
-    @model_validator(mode="after")
-    def _application_fits(self) -> Self:
+    def _check_application(self) -> None:
         for pool in self.pool:
             pool.check_application(self.application)
         if self.application and self.fault:
             raise ValueError(f"fault {self.fault[0]}: only for a private server")
-        return self
 
-    @model_validator(mode="after")
-    def _names_fit(self) -> Self:
+    def _check_names(self) -> None:
         names = [pool.name for pool, _ in self.subjects]
         problems = [
             f"two pools have the name {name!r}; give one of them another"
@@ -207,26 +205,14 @@ class Experiment(Strict):
             problems.append(f"the baseline {self.baseline!r} is none of the pools {given}")
         if problems:
             raise ValueError("; ".join(problems))
-        return self
 
-    @model_validator(mode="after")
-    def _objective_fits(self) -> Self:
+    def _check_objective(self) -> None:
         stages = [stage.name for stage in self.load.stage]
         for bound in parse_objective(self.objective):
             kind, _, rest = bound.path.partition(".")
             if kind == "stages" and rest.partition(".")[0] not in stages:
                 there = ", ".join(stages) or "none"
                 raise ValueError(f"objective {bound.text!r}: the stages of this load: {there}")
-        return self
-
-    @model_validator(mode="after")
-    def _whole_seconds(self) -> Self:
-        seconds = self.load.warmup + self.load.duration
-        if seconds % 1:
-            raise ValueError(
-                f"load: warm-up and duration are {seconds:g} s together; write whole seconds"
-            )
-        return self
 
     @property
     def application(self) -> str:
@@ -261,40 +247,37 @@ class Experiment(Strict):
         data = self.model_dump(exclude_unset=True)
         return validated(Experiment, {**data, **settings}, where)
 
-    @property
-    def baseline_name(self) -> str:
-        """The pool that the others are compared with: the one named, else the first."""
-        return self.baseline or self.pool[0].name
-
 
 def parse_pool(text: str) -> PoolConfig:
     """A pool from the command line: `20+0`, `small:20+0`, `pool_size=20,max_overflow=0`, `as-is`.
 
     Raises UsageError with everything that is wrong with it.
     """
+    where = f"--pool {text}"
     head, colon, rest = text.partition(":")
-    name, settings = (head, rest) if colon else ("", text)
-    data: dict[str, Any] = {"name": name} if colon else {}
-    if settings.strip() == AS_IS:
-        return validated(PoolConfig, data | {"poolclass": AS_IS}, f"--pool {text}")
+    data: dict[str, str] = {"name": head} if colon else {}
+    settings = rest if colon else text
     short = _SHORT_POOL.match(settings.strip())
-    if short:
-        data |= {
-            "pool_size": short[1],
-            "max_overflow": -1 if short[2] == "inf" else short[2],
-        }
-        return validated(PoolConfig, data, f"--pool {text}")
+    if settings.strip() == AS_IS:
+        data["poolclass"] = AS_IS
+    elif short:
+        data |= {"pool_size": short[1], "max_overflow": "-1" if short[2] == "inf" else short[2]}
+    else:
+        _add_settings(data, settings, where)
+    return validated(PoolConfig, data, where)
+
+
+def _add_settings(data: dict[str, str], settings: str, where: str) -> None:
     for part in settings.split(","):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             raise UsageError(
-                f"--pool {text}: {part!r} is not a setting; write 20+0 on its own, or "
+                f"{where}: {part!r} is not a setting; write 20+0 on its own, or "
                 "pool_size=20,max_overflow=0"
             )
         if key in data:
-            raise UsageError(f"--pool {text}: {key} is given twice")
+            raise UsageError(f"{where}: {key} is given twice")
         data[key] = value
-    return validated(PoolConfig, data, f"--pool {text}")
 
 
 def read_experiment(path: Path) -> Experiment:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from loadtest.distribution import Distribution
 
@@ -20,6 +20,9 @@ SLOWEST_KEPT = 5
 SERVER = "server"
 
 Period = Literal["warmup", "measured", "drain"]
+
+_T = TypeVar("_T")
+_Join = Callable[[_T, _T], _T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,20 +159,19 @@ class Interval:
 
     def then(self, later: Interval) -> Interval:
         """The interval that covers this one and a later one of the same process."""
-        gauges = _together(self.gauges, later.gauges, Gauge.then)
-        length = self.length + later.length
-        unfinished = Distribution() + later.unfinished
-        tasks = _joined_uses(self.tasks, later.tasks, TaskUse.then)
-        return _joined(self, later, gauges, length, unfinished, later.fair, tasks)
+        joined = _joined(self, later, Gauge.then, TaskUse.then)
+        joined.length = self.length + later.length
+        joined.unfinished = Distribution() + later.unfinished
+        joined.fair = later.fair
+        return joined
 
     def beside(self, other: Interval) -> Interval:
         """The interval of two processes together in the same second."""
-        gauges = _together(self.gauges, other.gauges, Gauge.beside)
-        length = max(self.length, other.length)
-        unfinished = self.unfinished + other.unfinished
-        fair = self.fair.beside(other.fair)
-        tasks = _joined_uses(self.tasks, other.tasks, TaskUse.beside)
-        return _joined(self, other, gauges, length, unfinished, fair, tasks)
+        joined = _joined(self, other, Gauge.beside, TaskUse.beside)
+        joined.length = max(self.length, other.length)
+        joined.unfinished = self.unfinished + other.unfinished
+        joined.fair = self.fair.beside(other.fair)
+        return joined
 
     def absorb(self, later: Interval) -> None:
         """`then` in place, for running totals."""
@@ -181,7 +183,7 @@ class Interval:
         self.unfinished = later.unfinished
         self.slowest = _slowest(self.slowest + later.slowest)
         self.fair = later.fair
-        self.tasks = _joined_uses(self.tasks, later.tasks, TaskUse.then)
+        self.tasks = _by_name(self.tasks, later.tasks, TaskUse.then, TaskUse())
         self.examples = {**later.examples, **self.examples}
         self.first_failure = _earliest(self.first_failure, later.first_failure)
 
@@ -197,21 +199,16 @@ class Interval:
             "gauges": {name: _plain(gauge) for name, gauge in self.gauges.items()},
             "histograms": {n: d.to_json() for n, d in self.histograms.items() if d.count},
         }
-        if self.unfinished.count:
-            data["unfinished"] = self.unfinished.to_json()
-        if self.slowest:
-            data["slowest"] = [_plain(slow) for slow in self.slowest]
-        if self.fair.users:
-            data["fair"] = _plain(self.fair)
-        if self.tasks:
-            data["tasks"] = {name: _plain(use) for name, use in self.tasks.items()}
-        if self.examples:
-            data["examples"] = self.examples
-        if self.stage:
-            data["stage"] = self.stage
-        if self.first_failure:
-            data["first_failure"] = self.first_failure
-        return data
+        rest: dict[str, Any] = {
+            "unfinished": self.unfinished.to_json() if self.unfinished.count else None,
+            "slowest": [_plain(slow) for slow in self.slowest],
+            "fair": _plain(self.fair) if self.fair.users else None,
+            "tasks": {name: _plain(use) for name, use in self.tasks.items()},
+            "examples": self.examples,
+            "stage": self.stage,
+            "first_failure": self.first_failure,
+        }
+        return data | {name: part for name, part in rest.items() if part}
 
     @classmethod
     def from_json(cls, data: dict[str, Any], *, check: bool = True) -> Interval:
@@ -254,49 +251,34 @@ def _plain(value: Gauge | Fair | TaskUse | SlowCheckout) -> dict[str, Any]:
 
 
 def _together(
-    one: dict[str, Gauge], other: dict[str, Gauge], join: Callable[[Gauge, Gauge], Gauge]
+    one: dict[str, Gauge], other: dict[str, Gauge], join: _Join[Gauge]
 ) -> dict[str, Gauge]:
     """All gauges of both; one that only one side has stays as it is."""
     both = one.keys() & other.keys()
     return {**one, **other, **{name: join(one[name], other[name]) for name in both}}
 
 
-def _joined_uses(
-    one: dict[str, TaskUse],
-    other: dict[str, TaskUse],
-    join: Callable[[TaskUse, TaskUse], TaskUse],
-) -> dict[str, TaskUse]:
-    nothing = TaskUse()
+def _by_name(
+    one: dict[str, _T], other: dict[str, _T], join: _Join[_T], nothing: _T
+) -> dict[str, _T]:
+    """All of both; one that only one side has is joined with nothing."""
     names = sorted(one.keys() | other.keys())
     return {name: join(one.get(name, nothing), other.get(name, nothing)) for name in names}
 
 
 def _joined(
-    one: Interval,
-    other: Interval,
-    gauges: dict[str, Gauge],
-    length: int,
-    unfinished: Distribution,
-    fair: Fair,
-    tasks: dict[str, TaskUse],
+    one: Interval, other: Interval, join_gauges: _Join[Gauge], join_uses: _Join[TaskUse]
 ) -> Interval:
-    names = one.histograms.keys() | other.histograms.keys()
-    nothing = Distribution()
+    """What adds up either way; length, waits and shares are for who knows how the two stand."""
     return Interval(
         second=min(one.second, other.second),
         process=one.process if one.process == other.process else "",
         period=one.period,
-        length=length,
         counters=one.counters + other.counters,
-        gauges=gauges,
-        histograms={
-            name: one.histograms.get(name, nothing) + other.histograms.get(name, nothing)
-            for name in sorted(names)
-        },
-        unfinished=unfinished,
+        gauges=_together(one.gauges, other.gauges, join_gauges),
+        histograms=_by_name(one.histograms, other.histograms, Distribution.__add__, Distribution()),
         slowest=_slowest(one.slowest + other.slowest),
-        fair=fair,
-        tasks=tasks,
+        tasks=_by_name(one.tasks, other.tasks, join_uses, TaskUse()),
         examples={**other.examples, **one.examples},
         stage=one.stage if one.stage == other.stage else "",
         first_failure=_earliest(one.first_failure, other.first_failure),

@@ -276,9 +276,9 @@ def test_an_experiment_is_read_with_its_scenario_beside_it(written):
     assert (experiment.rounds, experiment.seed) == (5, 1)
 
 
-def test_the_first_pool_is_the_baseline_unless_one_is_named(written):
-    assert read_experiment(written(SOUND)).baseline_name == "default"
-    assert read_experiment(written(f'baseline = "20+0"{SOUND}')).baseline_name == "20+0"
+def test_a_baseline_may_be_named(written):
+    assert read_experiment(written(SOUND)).baseline == ""
+    assert read_experiment(written(f'baseline = "20+0"{SOUND}')).baseline == "20+0"
 
 
 def test_options_keep_their_types(written):

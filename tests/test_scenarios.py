@@ -104,7 +104,6 @@ def test_an_experiment_is_sound(path: Path) -> None:
     assert experiment.scenario.resolve() in [p.resolve() for p in SCENARIOS]
     assert len(experiment.pool) >= 2
     assert len(plans(experiment)) == len(experiment.pool) * experiment.rounds
-    assert experiment.baseline_name in [pool.name for pool in experiment.pool]
 
 
 @each(EXPERIMENTS)

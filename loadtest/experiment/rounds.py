@@ -120,10 +120,6 @@ def database(
     """
     demand = demand_of(experiment, allowed)
     preflight.check_open_files(demand.most)
-    if experiment.application and experiment.fault:
-        raise UsageError(
-            f"fault {experiment.fault[0]}: an application connects by itself, past what breaks here"
-        )
     if experiment.application:
         work = _work(experiment, runs)
         intended = intentions(looked.place, demand, work, looked.tables, allowed)

@@ -20,18 +20,19 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from loadtest.config import PoolConfig
-from loadtest.database.failures import KINDS
 from loadtest.distribution import Distribution
 from loadtest.interval import Interval
-from loadtest.live.metrics import BUCKET_SECONDS, COUNTS, HISTOGRAMS, LEVELS, POOL_LABEL, Count
-
-ERRORS = Count(
-    "loadtest_errors",
-    "Failed tasks by kind.",
-    tuple((kind, f"errors.{kind}") for kind in KINDS),
-    "kind",
+from loadtest.live.metrics import (
+    BUCKET_SECONDS,
+    COUNTS,
+    HISTOGRAMS,
+    LEAST_IDLE,
+    LEVELS,
+    MOST,
+    MOST_IDLE,
+    OLDEST_WAIT,
+    POOL_LABEL,
 )
-
 
 # Histograms that no metric shows need not be added up.
 _SHOWN = {name for metric in HISTOGRAMS for _, names in metric.sources for name in names}
@@ -94,7 +95,7 @@ class Exporter(Collector):
             yield family
 
     def _counters(self) -> Iterator[Metric]:
-        for metric in (*COUNTS, ERRORS):
+        for metric in COUNTS:
             labels = [POOL_LABEL, *filter(None, [metric.label])]
             family = CounterMetricFamily(metric.name, metric.help, labels=labels)
             for pool, total in self._totals.items():
@@ -115,26 +116,21 @@ class Exporter(Collector):
                 level = sum(i.gauges[name].last for i in latest if name in i.gauges)
                 family.add_metric([pool.name, *filter(None, [value])], level)
             yield family
-        oldest = max((interval.unfinished.max for interval in latest), default=0) / 1e9
-        processes = max(1, len(latest))
-        most, kept = pool.most_connections, pool.kept_connections
-        for name, text, number in (
-            ("loadtest_oldest_waiter_seconds", "Age of the oldest wait going on.", oldest),
-            (
-                "db_client_connection_max",
-                "Connections allowed, over all processes.",
-                math.inf if most is None else most * processes,
-            ),
-            (
-                "db_client_connection_idle_max",
-                "Idle connections kept at most, over all processes.",
-                math.inf if kept is None else kept * processes,
-            ),
-            ("db_client_connection_idle_min", "Idle connections kept at least.", 0),
-        ):
+        numbers = {
+            OLDEST_WAIT: max((interval.unfinished.max for interval in latest), default=0) / 1e9,
+            MOST: _of_all(pool.most_connections, len(latest)),
+            MOST_IDLE: _of_all(pool.kept_connections, len(latest)),
+            LEAST_IDLE: 0,
+        }
+        for (name, text), number in numbers.items():
             family = GaugeMetricFamily(name, text, labels=[POOL_LABEL])
             family.add_metric([pool.name], number)
             yield family
+
+
+def _of_all(of_one: int | None, processes: int) -> float:
+    """A limit of the pools of all processes together; before there are any, that of one."""
+    return math.inf if of_one is None else of_one * max(1, processes)
 
 
 def _joined(total: _Total, names: tuple[str, ...]) -> Distribution:

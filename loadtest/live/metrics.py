@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loadtest.database.failures import KINDS
+
 POOL_LABEL = "db_client_connection_pool_name"
 
 # 10 microseconds to 60 s, the same for every run: a healthy checkout and a starved one both fit.
@@ -115,6 +117,12 @@ COUNTS = (
         ),
         "reason",
     ),
+    Count(
+        "loadtest_errors",
+        "Failed tasks by kind.",
+        tuple((kind, f"errors.{kind}") for kind in KINDS),
+        "kind",
+    ),
 )
 
 LEVELS = (
@@ -135,3 +143,9 @@ LEVELS = (
         (("", "overflow"),),
     ),
 )
+
+# Gauges that no interval has as such: name and help.
+OLDEST_WAIT = ("loadtest_oldest_waiter_seconds", "Age of the oldest wait going on.")
+MOST = ("db_client_connection_max", "Connections allowed, over all processes.")
+MOST_IDLE = ("db_client_connection_idle_max", "Idle connections kept at most, over all processes.")
+LEAST_IDLE = ("db_client_connection_idle_min", "Idle connections kept at least.")

@@ -6,25 +6,14 @@ from locust.util.timespan import parse_timespan
 
 import math
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from loadtest.errors import UsageError
-from loadtest.faults import parse_fault
 from loadtest.fields import parse_duration
 from loadtest.load.pool_options import add_application, add_pool, pool_config, settle_pool
-from loadtest.loads import (
-    ARRIVALS,
-    DROP_AFTER,
-    GREENLETS,
-    Stage,
-    most_of,
-    parse_stages,
-    program,
-    seconds_of,
-    users_for,
-)
+from loadtest.loads import ARRIVALS, DROP_AFTER, Stage, most_of, parse_stages, seconds_of, users_for
 
 # As in this project's [tool.locust], which Locust reads in this folder only.
 DEFAULTS = {
@@ -37,16 +26,6 @@ ALLOWANCES = {
     "--allow-overload": "on a server that others use, take more than 80 %% of the free connections",
     "--no-abort": "go on when that server refuses connections of others",
     "--keep-tables": "leave the scenario's tables there at the end",
-}
-_NOT_REPEATED = {
-    "database_url",
-    "results",
-    "metrics_port",
-    "run_name",
-    "round",
-    "private_server",
-    "faults",
-    "rate_shared_by",
 }
 _NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
 
@@ -222,33 +201,6 @@ def _seconds(run_time: str) -> int | None:
         return None  # Locust answers this one itself
 
 
-def load_facts(options: Namespace, users: int, processes: int) -> dict[str, Any]:
-    """The load that the options ask for, as a result file has it; no duration without a limit."""
-    warmup, limit = warmup_seconds(options), options.run_time
-    stages = stages_of(options)
-    closed = stages and stages[0].users
-    return {
-        "users": int(most_of(stages)) if closed else users,
-        "spawn_rate": options.spawn_rate,
-        **_open_loop(options, stages),
-        "stages": [stage.model_dump() for stage in stages],
-        "duration": limit - warmup if limit else None,
-        "warmup": warmup,
-        "prefill": options.prefill,
-        "seed": options.seed,
-        "processes": processes,
-        "faults": [
-            parse_fault(text).model_dump(exclude_none=True) for text in options.faults.split()
-        ],
-    }
-
-
-def _open_loop(options: Namespace, stages: Sequence[Stage]) -> dict[str, Any]:
-    opened = options.arrival_rate or (stages and stages[0].users is None)
-    said = {"arrivals": options.arrivals, "drop_after": options.drop_after} if opened else {}
-    return {"arrival_rate": options.arrival_rate or None, **said}
-
-
 def stages_of(options: Namespace) -> tuple[Stage, ...]:
     """The stages that the options ask for; UsageError if they cannot be."""
     stages = parse_stages(options.stages)
@@ -290,23 +242,3 @@ def warmup_seconds(options: Namespace) -> float:
             f"--warmup {warmup:g}s leaves nothing to measure of --run-time {options.run_time}s"
         )
     return warmup
-
-
-def repeat_command(
-    options: Namespace, added: Added, files: list[str], model: str = GREENLETS
-) -> list[str]:
-    """The command line that does this run again; it never contains a password."""
-    command = [*program(model), "-f", ",".join(files), "--headless"]
-    command += ["-u", str(options.num_users or 1), "-r", f"{options.spawn_rate or 1:g}"]
-    if options.run_time:
-        command += ["-t", f"{options.run_time}s"]
-    if options.processes:
-        command += ["--processes", str(options.processes)]
-    for action in actions([*added.own, *added.scenarios]):
-        value = getattr(options, action.dest, action.default)
-        replaces = action.dest == "poolclass" and (options.session or options.engine)
-        if action.dest in _NOT_REPEATED or (value == action.default and not replaces):
-            continue
-        flag = action.option_strings[-1]
-        command += [flag] if value is True else [flag, str(value)]
-    return command + list(options.user_classes or [])

@@ -92,10 +92,11 @@ class Place:
             logger.info("The private MariaDB listens on 127.0.0.1:%d", self.server.port)
         self.facts = preflight.look(self.url, self.connecting)
 
-    def prepare(self, pool: PoolConfig, users: int, processes: int) -> None:
+    def prepare(self, pool: PoolConfig, users: int, processes: int) -> ServerStatus:
         """Check everything and make the scenario's tables anew, for so many users of a process.
 
-        Raises UsageError with what keeps the run from being one.
+        Gives back who will ask the server how it is. Raises UsageError with what keeps the run
+        from being one.
         """
         self._check(pool, users, processes)
         assert self.facts
@@ -111,6 +112,7 @@ class Place:
         except BaseException:
             self.status.close()
             raise
+        return self.status
 
     def _tables(self) -> list[str]:
         return names_of(self._environment.user_classes)

@@ -19,7 +19,7 @@ import socket
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -27,6 +27,7 @@ import gevent
 
 from loadtest.config import PoolConfig
 from loadtest.database import preflight
+from loadtest.database.status import ServerStatus
 from loadtest.errors import LoadtestError, ServerInTrouble
 from loadtest.interval import Interval
 from loadtest.live import start_form, web
@@ -94,7 +95,7 @@ class Plugin:
         self.output: Output | None = None
         self._targets: list[Target] = []
         self._guard: Guard | None = None
-        self._prepared = False
+        self._status: ServerStatus | None = None
         self._reason = ""
         self._started = 0.0
         self._stages: tuple[Stage, ...] = ()
@@ -137,7 +138,7 @@ class Plugin:
             web.serve_metrics(self.options.metrics_port, self.live.registry)
         if self.options.headless:
             # Locust's clock is already running when a test starts; so do the long part before.
-            self._prepare()
+            self._status = self._prepare()
 
     def close(self) -> None:
         """Drop what was made, and stop the private server if there is one."""
@@ -151,17 +152,15 @@ class Plugin:
         url = self.place.url
         PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
 
-    def _prepare(self) -> None:
-        pool = measured_pool(self.options, self.place.application)
-        run_options.warmup_seconds(self.options)
-        processes = max(1, self.runner.worker_count, *self._expected())
-        self.place.prepare(pool, self._users(processes), processes)
-        self._prepared = True
-
-    def _expected(self) -> Iterator[int]:
-        """How many workers there will be, of which none has come when a headless run prepares."""
-        if self.workers:
-            yield from (self.options.processes or 0, self.options.expect_workers)
+    def _prepare(self) -> ServerStatus:
+        """Check and fill the database; give back who will ask the server how it is."""
+        options = self.options
+        pool = measured_pool(options, self.place.application)
+        run_options.warmup_seconds(options)
+        # Of the workers that are expected none has come when a headless run prepares.
+        expected = (options.processes or 0, options.expect_workers) if self.workers else ()
+        processes = max(1, self.runner.worker_count, *expected)
+        return self.place.prepare(pool, self._users(processes), processes)
 
     def _users(self, processes: int) -> int:
         """How many users each of so many processes has, at most."""
@@ -189,25 +188,24 @@ class Plugin:
         warmup = run_options.warmup_seconds(options)
         self._stages = run_options.stages_of(options)
         if not self.master:
-            if not self._prepared:
-                self._prepare()
-            self._prepared = False
-            self.live.begin(pool)
-            assert self.place.facts
-            where = self.place.facts, self.place.application
-            facts = header(self.environment, options, _added, pool, *where)
-            self.output = Output(options, self.live, facts)
-            watched = self.place.foreign and not options.no_abort
-            self._guard = Guard() if watched else None
-            status = self.place.status
-            assert status
-            self._tickers.append(Ticker(aside(status.sample), self._take, warmup, self._stages))
-            self._ended.append(status.close)
+            self._record(options, pool, warmup)
         if not self.workers:
             self._measure(options, pool, warmup)
         if not self.master:
             # After the tickers: each stage is cut off before its successor's users come.
             self._ended.append(follow(self.runner, self._stages, warmup))
+
+    def _record(self, options: Namespace, pool: PoolConfig, warmup: float) -> None:
+        """Begin what a run has one of: its result, the live page's line, the server's figures."""
+        status, self._status = self._status or self._prepare(), None
+        self._ended.append(status.close)  # also if it comes no further
+        self.live.begin(pool)
+        place = self.place
+        assert place.facts
+        facts = header(self.environment, options, _added, pool, place.facts, place.application)
+        self.output = Output(options, self.live, facts)
+        self._guard = Guard() if place.foreign and not options.no_abort else None
+        self._tickers.append(Ticker(aside(status.sample), self._take, warmup, self._stages))
 
     def _measure(self, options: Namespace, pool: PoolConfig, warmup: float) -> None:
         index = getattr(self.runner, "worker_index", 0)

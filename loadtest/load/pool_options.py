@@ -5,19 +5,12 @@ from __future__ import annotations
 import argparse
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
-from loadtest.config import AS_IS, POOLCLASSES, PoolConfig
+from loadtest.config import AS_IS, POOLCLASSES, IsolationLevel, PoolConfig, ResetOnReturn
 from loadtest.errors import UsageError
 from loadtest.fields import validated
 
-ISOLATION_LEVELS = [
-    "READ UNCOMMITTED",
-    "READ COMMITTED",
-    "REPEATABLE READ",
-    "SERIALIZABLE",
-    "AUTOCOMMIT",
-]
 _POOL_FIELDS = tuple(name for name in PoolConfig.model_fields if name != "name")
 
 
@@ -46,11 +39,12 @@ def add_pool(group: Any) -> None:
     add(
         "--pool-reset-on-return",
         action=_Asked,
-        choices=["rollback", "commit", "none"],
+        choices=get_args(ResetOnReturn),
         default="rollback",
         help="what is sent when a connection is returned",
     )
-    add("--isolation-level", choices=["", *ISOLATION_LEVELS], default="", help="of transactions")
+    levels = ["", *get_args(IsolationLevel)]
+    add("--isolation-level", choices=levels, default="", help="of transactions")
     add("--pool-name", default="", help="what results and metrics call this pool")
 
 

@@ -51,7 +51,6 @@ def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         fault_headings=faults.HEADINGS,
         facts=list(_facts(summary)),
         intervals=any(pool.throughput.ci95 for pool in summary.pools),
-        units=units,
     )
 
 
@@ -64,7 +63,7 @@ def template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"pretty": _pretty, "svg": Markup, "together": _together}
+    environment.filters |= {"svg": Markup, "together": _together}
     script = (_HERE / "sort.js").read_text(encoding="utf-8")
     environment.globals |= {
         "script": Markup(script),

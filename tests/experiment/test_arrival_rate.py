@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,28 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from loadtest.interval import Interval, total
-from loadtest.results import Run, read_run
 from tests.conftest import ROOT, without_database
+from tests.experiment.outcomes import Done
 from tests.findings.runs import SCENARIOS
 
 pytestmark = pytest.mark.database
 POINT_SELECT = ROOT / "scenarios" / "point_select.py"
-Start = Callable[..., "Done"]
-
-
-class Done:
-    """What a run left: its file, its one pool in the summary, the page and what was printed."""
-
-    def __init__(self, ended: subprocess.CompletedProcess[str], folder: Path) -> None:
-        assert (folder / "summary.json").exists(), ended.stderr
-        self.code, self.said = ended.returncode, ended.stdout
-        (self.pool,) = json.loads((folder / "summary.json").read_text())["pools"]
-        self.findings = {finding["code"]: finding for finding in self.pool["findings"]}
-        self.page = (folder / "report.html").read_text()
-        (path,) = folder.glob("runs/*.jsonl")
-        self.run: Run = read_run(path)
-        self.measured: Interval = total(list(self.run.measured()))
+Start = Callable[..., Done]
 
 
 @pytest.fixture
@@ -45,7 +29,7 @@ def start(
         address = {"LOADTEST_DATABASE_URL": url.render_as_string(False)}
         command = ("run", scenario, "--results", tmp_path, *arguments)
         ended = loadtest(*command, env={**without_database(), **address})
-        return Done(ended, tmp_path / "latest")
+        return Done(tmp_path / "latest", ended.stdout + ended.stderr)
 
     return start
 
@@ -107,7 +91,7 @@ def test_a_rate_that_the_users_cannot_keep_up_with_is_dropped_and_told(start: St
     assert done.findings["dropped_arrivals"]["severity"] == "error"
     assert done.measured.histograms["schedule_lag"].max <= 1.2e9
     assert done.pool["arrivals"]["begun_per_second"] < 3
-    assert "free for 1.00 s and were dropped" in done.said
+    assert "free for 1.00 s and were dropped" in done.output
 
 
 def test_a_slow_pool_is_asked_no_less(start: Start) -> None:

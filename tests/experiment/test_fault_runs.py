@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,10 @@ from sqlalchemy.exc import ProgrammingError
 
 from loadtest.database.status import SERVERS
 from loadtest.interval import total
-from loadtest.results import Run, read_run
+from loadtest.results import read_run
 from tests.conftest import ROOT
-from tests.processes import (
-    Running,
-    loadtest_command,
-    locust_command,
-    running,
-    stop_with,
-    until,
-)
+from tests.experiment.outcomes import Done, side_by_side
+from tests.processes import Running, loadtest_command, locust_command, running, stop_with
 
 pytestmark = pytest.mark.database
 SCENARIO = ROOT / "scenarios" / "_database_down.py"
@@ -46,36 +39,11 @@ RUNS = {
 }
 
 
-class Done:
-    """What a run left."""
-
-    def __init__(self, folder: Path, output: str) -> None:
-        (self.pool,) = json.loads((folder / "summary.json").read_text())["pools"]
-        self.faults: list[dict[str, Any]] = self.pool["faults"]
-        (path,) = folder.glob("runs/*.jsonl")
-        self.run: Run = read_run(path)
-        self.output, self.page = output, (folder / "report.html").read_text()
-
-
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
-    folder = tmp_path_factory.mktemp("runs")
-    with ExitStack() as stack:
-        started = {
-            name: stack.enter_context(
-                running(
-                    folder / f"{name}.log",
-                    *loadtest_command(
-                        *LOAD, "-t", "9s", *given, "--quiet", "--results", folder / name
-                    ),
-                )
-            )
-            for name, given in RUNS.items()
-        }
-        for process in started.values():
-            assert process.wait() in (0, 4), process.output  # whatever else this machine does
-            until(process.gone, "the server to end")
-    return {name: Done(folder / name / "latest", started[name].output) for name in RUNS}
+    commands = {name: (*LOAD, "-t", "9s", *given, "--quiet") for name, given in RUNS.items()}
+    # Four: whatever else this machine does.
+    return side_by_side(tmp_path_factory.mktemp("runs"), commands, codes=(0, 4))
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -92,9 +60,9 @@ def test_when_each_fault_really_came_is_in_the_footer(done: dict[str, Done], nam
 
 
 def test_users_notice_and_it_is_told_when(done: dict[str, Done]) -> None:
-    kill, refuse = done["killed"].faults
-    (restart,) = done["restarted"].faults
-    drop, _ = done["dropped"].faults
+    kill, refuse = done["killed"].pool["faults"]
+    (restart,) = done["restarted"].pool["faults"]
+    drop, _ = done["dropped"].pool["faults"]
     for fault in (kill, restart, drop):
         assert fault["errors"] > 0
         assert fault["first_error_seconds"] >= 0
@@ -106,11 +74,12 @@ def test_users_notice_and_it_is_told_when(done: dict[str, Done]) -> None:
 
 
 def test_no_confirmed_payment_is_lost(done: dict[str, Done]) -> None:
-    (restart,) = done["restarted"].faults
+    (restart,) = done["restarted"].pool["faults"]
     assert restart["checked"] > 100
     assert restart["lost"] == 0
     assert restart["doubled"] >= 0
-    assert done["killed"].faults[0]["lost"] is None  # which of two faults it was, nobody knows
+    kill, _ = done["killed"].pool["faults"]
+    assert kill["lost"] is None  # which of the two it was, nobody knows
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -121,7 +90,7 @@ def test_it_works_again_afterwards(done: dict[str, Done], name: str) -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 def test_the_terminal_and_the_page_have_it_fault_by_fault(done: dict[str, Done], name: str) -> None:
-    for fault in done[name].faults:
+    for fault in done[name].pool["faults"]:
         assert f"\n{fault['fault']} " in done[name].output
         assert f'<th scope="row">{fault["fault"]}</th>' in done[name].page
     assert "<h2>Fault by fault</h2>" in done[name].page

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,11 @@ from sqlalchemy.pool import NullPool
 from loadtest.database.private import PrivateServer
 from loadtest.experiment.faults import Faults
 from loadtest.faults import Fault
-from loadtest.results import Run, read_run
+from loadtest.results import read_run
 from tests.conftest import without_database
+from tests.experiment.outcomes import Done, side_by_side
 from tests.findings.runs import SCENARIOS
-from tests.processes import Running, loadtest_command, running, stop_with, until
+from tests.processes import Running, loadtest_command, running, stop_with
 
 QUERY = SCENARIOS / "query.py"
 FAULT = ("--fault", "freeze@3s+2s")
@@ -36,38 +36,16 @@ RUNS = {
 Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-class Done:
-    """What a run on a server of its own left."""
-
-    def __init__(self, folder: Path) -> None:
-        (self.pool,) = json.loads((folder / "summary.json").read_text())["pools"]
-        self.findings = {finding["code"]: finding for finding in self.pool["findings"]}
-        (path,) = folder.glob("runs/*.jsonl")
-        self.run: Run = read_run(path)
-
-    def rates(self) -> list[float]:
-        """Requests a second of each second of the measured time."""
-        measured = [i for i in self.run.measured() if i.length > 5e8]
-        return [i.counters["requests"] * 1e9 / i.length for i in measured]
+def rates(done: Done) -> list[float]:
+    """Requests a second of each second of the measured time."""
+    measured = [i for i in done.run.measured() if i.length > 5e8]
+    return [i.counters["requests"] * 1e9 / i.length for i in measured]
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
-    folder = tmp_path_factory.mktemp("faults")
-    with ExitStack() as stack:
-        started = {
-            name: stack.enter_context(
-                running(
-                    folder / f"{name}.log",
-                    *loadtest_command(*LOAD, *given, "--results", folder / name),
-                )
-            )
-            for name, given in RUNS.items()
-        }
-        for process in started.values():
-            assert process.wait() == 0, process.output
-            until(process.gone, "the server to end", context=lambda: str(process.alive()))  # noqa: B023
-    return {name: Done(folder / name / "latest") for name in RUNS}
+    commands = {name: (*LOAD, *given) for name, given in RUNS.items()}
+    return side_by_side(tmp_path_factory.mktemp("faults"), commands)
 
 
 @pytest.mark.database
@@ -104,12 +82,12 @@ def test_an_undisturbed_closed_loop_has_no_stall(done: dict[str, Done]) -> None:
 @pytest.mark.database
 @pytest.mark.parametrize("name", ["open", "closed"])
 def test_the_server_goes_on_afterwards(done: dict[str, Done], name: str) -> None:
-    rates = done[name].rates()
+    seen = rates(done[name])
 
-    assert min(rates) < 20
+    assert min(seen) < 20
     assert done[name].run.footer is not None
     assert done[name].run.footer["reason"] == "finished"
-    assert rates[-1] > 30
+    assert seen[-1] > 30
 
 
 @pytest.mark.database

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.analysis import gate as report_of
 from loadtest.config import parse_pool
 from loadtest.distribution import Distribution
 from loadtest.interval import Gauge, Interval
+from loadtest.live import second as page_of
 from loadtest.live.points import KEPT_RUNS, KEPT_SECONDS, LATE_SECONDS, Points
 from loadtest.live.second import Point
 
@@ -284,3 +286,8 @@ def test_the_generator_is_judged_as_the_report_does(
     times = {"generator_lag": [lag], "request": [task]}
     shown.add(interval(times=times, cpu=int(cpu * SECOND)))
     assert shown.one().health == health
+
+
+@pytest.mark.parametrize("name", ["BUSY_CPU", "NOTABLE_LAG", "LAG_SHARE"])
+def test_the_page_and_the_report_draw_the_line_in_the_same_place(name: str) -> None:
+    assert getattr(page_of, name) == getattr(report_of, name)

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine
 from loadtest.config import PoolConfig
 from loadtest.errors import UsageError
 from loadtest.load import options as run_options
+from loadtest.load.header import load_facts, repeat_command
 
 
 class Scenario:
@@ -118,8 +119,8 @@ def test_a_warm_up_must_leave_something_to_measure() -> None:
 
 
 def test_the_duration_is_what_is_measured() -> None:
-    limited = run_options.load_facts(parsed("-t", "6s", "--warmup", "2s")[0], 50, 1)
-    endless = run_options.load_facts(parsed("--warmup", "2s")[0], 50, 2)
+    limited = load_facts(parsed("-t", "6s", "--warmup", "2s")[0], 50, 1)
+    endless = load_facts(parsed("--warmup", "2s")[0], 50, 2)
 
     assert (limited["duration"], limited["warmup"]) == (4, 2)
     assert endless["duration"] is None
@@ -139,7 +140,7 @@ def test_a_run_that_is_repeated_has_the_same_options() -> None:
     ]
     options, added = parsed(*elsewhere, *given)
 
-    command = run_options.repeat_command(options, added, ["a.py"])
+    command = repeat_command(options, added, ["a.py"])
 
     assert command[0] == "locust"
     again, _ = parsed(*command[1:])
@@ -151,9 +152,8 @@ def test_a_run_that_is_repeated_has_the_same_options() -> None:
 def test_the_defaults_need_no_options() -> None:
     options, added = parsed("-f", "a.py")
 
-    assert run_options.repeat_command(options, added, ["a.py", "b.py"]) == (
-        ["locust", "-f", "a.py,b.py", "--headless", "-u", "1", "-r", "1"]
-    )
+    command = repeat_command(options, added, ["a.py", "b.py"])
+    assert command == ["locust", "-f", "a.py,b.py", "--headless", "-u", "1", "-r", "1"]
 
 
 def test_a_start_form_is_checked_for_all_that_is_no_number_at_once() -> None:
@@ -237,7 +237,7 @@ def test_an_applications_pool_is_as_it_is_unless_another_is_asked_for(
     asked = run_options.pool_config(options)
 
     assert asked.name == name
-    again, _ = parsed(*run_options.repeat_command(options, added, ["a.py"])[1:])
+    again, _ = parsed(*repeat_command(options, added, ["a.py"])[1:])
     run_options.settle(again)
     assert run_options.pool_config(again) == asked
     assert (again.session or again.engine) == "myapp.db:it"
@@ -263,4 +263,4 @@ def test_the_start_form_replaces_an_applications_pool() -> None:
 def test_several_processes_are_repeated() -> None:
     options, added = parsed("-f", "a.py", "--processes", "2")
 
-    assert "--processes 2" in shlex.join(run_options.repeat_command(options, added, ["a.py"]))
+    assert "--processes 2" in shlex.join(repeat_command(options, added, ["a.py"]))

@@ -64,7 +64,7 @@ const CHARTS = [
 ];
 
 const byId = (id) => document.getElementById(id);
-const state = { version: 0, server: null, now: 0, kept: 900, at: {}, points: new Map(), runs: [] };
+const state = { version: 0, server: null, now: 0, at: {}, points: new Map(), runs: [] };
 const charts = [];
 
 function element(name, text, className) {

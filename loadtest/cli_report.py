@@ -1,0 +1,65 @@
+"""The commands `loadtest report` and `loadtest diff`: they read results, and measure nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadtest.cli_options import AsJson, Markdown
+from loadtest.cli_output import Output, tell
+from loadtest.results import folder_of
+
+
+def report(
+    result: Annotated[list[Path], typer.Argument(help="Run files or folders of results.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the first).")
+    ] = None,
+    markdown: Markdown = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only write the files.")] = False,
+) -> None:
+    """Make the report again from result files; the exit code is that of what they say.
+
+    Example: [bold]loadtest report reports/latest[/]
+    """
+    from loadtest.analysis.verdict import exit_code
+    from loadtest.report.render import render
+
+    folder = out or folder_of(result[0])
+    summary = render(result, folder)
+    tell(summary, folder, Output(quiet, as_json, markdown), table=not quiet)
+    raise typer.Exit(exit_code(summary))
+
+
+def diff(
+    before: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
+    after: Annotated[Path, typer.Argument(help="Another, with the same pools.")],
+    markdown: Markdown = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what became better or worse between two results; exit code 3 if anything is worse.
+
+    Example: [bold]loadtest diff reports/before/latest reports/after/latest[/]
+    """
+    from loadtest.analysis.regression import exit_code, invalid, regression, unmatched
+    from loadtest.report.console import standard_output
+    from loadtest.report.markdown import comparisons, write
+    from loadtest.report.render import read
+    from loadtest.report.terminal import print_comparisons
+
+    results = read([before]), read([after])
+    found, not_valid = regression(*results), invalid(*results)
+    for line in unmatched(*results):
+        print(line, file=sys.stderr)
+    if markdown:
+        write(markdown, comparisons(found))
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+    else:
+        print_comparisons(found, not_valid, standard_output())
+    raise typer.Exit(exit_code(found, not_valid))

@@ -135,17 +135,16 @@ class SessionTask(Task):
     spare: where it waits to be used again. lag: how long it was due (ns) when it began.
     """
 
-    lag = 0
     __slots__ = (
         *("_fire", "_parent", "_recorder", "_session", "_shared", "_spare", "_start"),
-        *("_tasks", "_user"),
+        *("_tasks", "_user", "lag"),
     )
 
     def __init__(
         self, user: PoolUser, target: Target, name: str, spare: dict[str, SessionTask]
     ) -> None:
         super().__init__(name, target.recorder.uses[name])
-        self._user, self._spare = user, spare
+        self._user, self._spare, self.lag = user, spare, 0
         self._parent, self._recorder = target.parent, target.recorder
         self._tasks, self._shared = target.recorder.tasks, target.shared
         self._fire = user.environment.events.request.fire
@@ -211,7 +210,7 @@ class SessionTask(Task):
 class DueTask(SessionTask):
     """A piece of work in an open loop: it is timed from when it was due."""
 
-    __slots__ = ("lag",)
+    __slots__ = ()
 
     def __enter__(self) -> Session:
         session = super().__enter__()

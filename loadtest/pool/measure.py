@@ -32,6 +32,8 @@ from loadtest.pool.listener import Listener
 from loadtest.pool.recorder import Recorder
 
 _QUERIES = ("do_execute", "do_executemany", "do_execute_no_params", "do_commit")
+# SQLAlchemy's own list: what a pool asks of a dialect is what this one has, for pools without any.
+_ASKED = [name for name in vars(type(Pool._dialect)) if not name.startswith("__")]
 
 
 def measure(engine: Engine, recorder: Recorder) -> None:
@@ -93,11 +95,13 @@ def _measured_connect(
         del pending[user]
         held[connection._connection_record] = (end, task)
         task.held += 1
-        phase = phases.pop(user, None) if phases else None
-        if phase is None and end - start < NOTICEABLE:
-            quick((start, end, id(user)))
-        else:
-            noticed(Checkout(start, end, id(user), task, phase, "ok", len(pending), len(opened)))
+        if phases or end - start >= NOTICEABLE:
+            phase = phases.pop(user, None)
+            if phase or end - start >= NOTICEABLE:
+                known = len(pending), len(opened)
+                noticed(Checkout(start, end, id(user), task, phase, "ok", *known))
+                return connection
+        quick((start, end, id(user)))
         return connection
 
     return connect
@@ -190,24 +194,37 @@ def _let_go(pool: QueuePool, listener: Listener) -> None:
 
 
 class _PoolDialect:
-    """What a pool asks of its dialect, measured; all else is the dialect's."""
+    """What a pool asks of its dialect, measured."""
 
     def __init__(self, dialect: Any, recorder: Recorder) -> None:
-        self._dialect = dialect
-        self.is_async, self.has_terminate = dialect.is_async, dialect.has_terminate
+        for name in _ASKED:
+            setattr(self, name, getattr(dialect, name))
         self.do_rollback = _measured_reset(recorder, dialect.do_rollback)
         self.do_commit = _measured_reset(recorder, dialect.do_commit)
         self._do_ping_w_event = _measured_ping(recorder, dialect._do_ping_w_event)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._dialect, name)
 
 
 def _shadow_dialects(engine: Engine, recorder: Recorder) -> None:
     pool: Any = engine.pool
     pool._dialect = _PoolDialect(pool._dialect, recorder)
     for name in _QUERIES:
-        _shadow(engine.dialect, name, partial(_measured_query, recorder))
+        wrap = _measured_execute if name == "do_execute" else _measured_query
+        _shadow(engine.dialect, name, partial(wrap, recorder))
+
+
+def _measured_execute(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
+    # As the one below for what each statement calls; `*arguments` would cost as much as the rest.
+    tasks, nobody = recorder.tasks, recorder.nobody
+
+    def execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> Any:
+        start = clock()
+        try:
+            return original(cursor, statement, parameters, context)
+        finally:
+            tasks.get(getcurrent(), nobody).use.queries.append(clock() - start)
+
+    execute.shadowed = original  # type: ignore[attr-defined]
+    return execute
 
 
 def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:

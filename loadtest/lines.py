@@ -29,6 +29,8 @@ class _Kind(BaseModel):
 
 class _Pool(_Kind):
     name: str
+    pool_size: Count | None = None
+    max_overflow: int | None = None
 
 
 class _Fault(_Kind):

@@ -191,6 +191,12 @@ def test_a_run_of_another_format_is_refused_with_both_versions(tmp_path):
         read_bytes(b'{"type":"header","format":99}\n', tmp_path)
 
 
+def test_a_size_that_is_no_number_is_a_damaged_header(tmp_path):
+    content = b'{"type":"header","format":1,"pool":{"name":"a","pool_size":"x"}}\n'
+    with pytest.raises(UsageError, match=r"header, is damaged"):
+        read_bytes(content, tmp_path)
+
+
 def test_a_run_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"cannot read .*none\.jsonl: No such file"):
         read_run(tmp_path / "none.jsonl")

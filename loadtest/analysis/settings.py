@@ -56,7 +56,7 @@ def most_connections(settings: Mapping[str, Any]) -> int | None:
     unlimited = settings.get("poolclass") in ("NullPool", AS_IS)
     if unlimited or not size or overflow == -1:
         return None
-    return int(size) + int(overflow)
+    return int(size) + int(overflow or 0)
 
 
 def kept_connections(settings: Mapping[str, Any]) -> int | None:

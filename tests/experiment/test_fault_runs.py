@@ -91,7 +91,7 @@ def test_it_works_again_afterwards(done: dict[str, Done], name: str) -> None:
 @pytest.mark.parametrize("name", RUNS)
 def test_the_terminal_and_the_page_have_it_fault_by_fault(done: dict[str, Done], name: str) -> None:
     for fault in done[name].pool["faults"]:
-        assert f"\n{fault['fault']} " in done[name].output
+        assert f"\n{fault['fault']}\n" in done[name].output
         assert f'<th scope="row">{fault["fault"]}</th>' in done[name].page
     assert "<h2>Fault by fault</h2>" in done[name].page
 

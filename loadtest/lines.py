@@ -72,6 +72,7 @@ class _Host(_Kind):
     memory_bytes: Count | None = None
     open_files: Count | None = None
     local_ports: Count | None = None
+    tls_context_seconds: FiniteFloat | None = None
 
 
 class _Header(_Kind):

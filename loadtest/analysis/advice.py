@@ -156,13 +156,11 @@ def flaws(pool: PoolSummary) -> list[str]:
     lines = []
     if (pool.errors.rate or 0) > NOTABLE_ERRORS:
         lines.append(f"Even with {pool.name} {percent(pool.errors.rate)} of requests failed.")
-    starved = [finding.evidence for finding in pool.findings if finding.code == "starvation"]
-    lines += [
-        f"With {pool.name} {percent(1 - one['served'] / one['users'])} of the users never got a "
-        "connection (see the finding starvation): its times are those of the others."
-        for one in starved
-        if one["users"] - one["served"] > NOTABLE_ERRORS * one["users"]
-    ]
+    if (share := equals.unserved(pool)) > equals.SOME_STARVED:
+        lines.append(
+            f"With {pool.name} {percent(share)} of the users never got a connection (see the "
+            "finding starvation): its times are those of the others."
+        )
     return lines
 
 

@@ -78,17 +78,25 @@ def nested_checkout(pool: PoolRuns) -> Iterator[Finding]:
     )
 
 
+def tls_context_seconds(pool: PoolRuns) -> float | None:
+    """What building a TLS context took on the machine of its first run; None if nobody measured."""
+    seconds: float | None = pool.header.get("host", {}).get("tls_context_seconds")
+    return seconds
+
+
 def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
     """A TLS context is built for every connection, which loads all certificates each time."""
     opened, contexts = pool.counters["opened"], pool.counters["tls_contexts"]
     if contexts < 3 or contexts < SLOW_CONTEXTS * opened:
         return
     spent = pool.spent("connect", "reconnect") / opened
+    each = tls_context_seconds(pool)
+    price = f", {duration(each)} of processor time each" if each else ""
     yield Finding(
         code="slow_handshake",
         severity="warning",
         message=f"{count(contexts)} of {count(opened)} connections built a TLS context of their "
-        f"own, about 20 ms of processor time each; connecting took {duration(spent)} on average. "
+        f"own{price}; connecting took {duration(spent)} on average. "
         "Share one: create_engine(url, connect_args={'ssl': context}), or ssl_disabled where the "
         "network is trusted.",
         evidence={"contexts": contexts, "opened": opened, "connect": spent},

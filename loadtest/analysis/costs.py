@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from loadtest.analysis.application import tls_context_seconds
 from loadtest.analysis.bounds import connect_bound
 from loadtest.analysis.measured import Measurements, PoolRuns
 from loadtest.analysis.units import count, duration, listed, percent
@@ -112,4 +113,19 @@ def _overflow(pool: PoolRuns) -> Iterator[Cost]:
     )
 
 
-_RULES: tuple[Callable[[PoolRuns], Iterator[Cost]], ...] = (_ping, _reset, _no_pool, _overflow)
+def _tls(pool: PoolRuns) -> Iterator[Cost]:
+    """TLS contexts, of which PyMySQL builds one for every connection that it is given none for."""
+    contexts, each = pool.counters["tls_contexts"], tls_context_seconds(pool)
+    if contexts > len(pool.rounds) * pool.processes and each:
+        yield from _cost(
+            pool,
+            "TLS",
+            contexts * each,
+            f"TLS contexts cost {duration(contexts * each)} of connecting ({count(contexts)} of "
+            f"{duration(each)} each), {{share}}: one for all connections saves nearly all of it.",
+        )
+
+
+_RULES: tuple[Callable[[PoolRuns], Iterator[Cost]], ...] = (
+    *(_ping, _reset, _no_pool, _overflow, _tls),
+)

@@ -1,4 +1,4 @@
-"""Pools that do as much work as the best one, but not as well: with more failures, or slower."""
+"""Pools that do as much work as the best one, but not as well: unfairly, with failures, slower."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from loadtest.analysis.units import duration, listed, percent
 from loadtest.analysis.values import PoolSummary
 
 SOME_ERRORS = 0.001
+SOME_STARVED = 0.01
 _APART = "Throughput does not tell these from it"
 
 Pools = Sequence[PoolSummary]
@@ -17,6 +18,21 @@ Pools = Sequence[PoolSummary]
 def fails(pool: PoolSummary) -> bool:
     """Whether more than a few of a pool's requests fail."""
     return _error_rate(pool) > SOME_ERRORS
+
+
+def unserved(pool: PoolSummary) -> float:
+    """The share of a pool's users who never got a connection while others got theirs."""
+    starved = [finding.evidence for finding in pool.findings if finding.code == "starvation"]
+    return max((1 - one["served"] / one["users"] for one in starved), default=0.0)
+
+
+def starving(tied: Pools) -> list[PoolSummary]:
+    """Of pools that do as much, those that leave some users without, unless all of them do.
+
+    How much is done says nothing of it: the lucky ones do the work of the others.
+    """
+    some = [pool for pool in tied if unserved(pool) > SOME_STARVED]
+    return some if len(some) < len(tied) else []
 
 
 def failing(tied: Pools, compare: Comparer) -> list[PoolSummary]:
@@ -43,9 +59,12 @@ def slow(tied: Pools, compare: Comparer) -> list[PoolSummary]:
     return [p for p in others if compare.one(p.name, quickest.name, REQUEST).decision == "worse"]
 
 
-def but(chosen: PoolSummary, failing_: Pools, slow_: Pools) -> list[str]:
+def but(chosen: PoolSummary, starving_: Pools, failing_: Pools, slow_: Pools) -> list[str]:
     """Why those that do as much are not as good, a sentence each."""
     lines = []
+    if starving_:
+        shares = [f"{percent(unserved(pool))} with {pool.name}" for pool in starving_]
+        lines.append(f"{_APART}, users who never get a connection do: {listed(shares)}.")
     if failing_:
         shares = [f"{percent(pool.errors.rate)} with {pool.name}" for pool in failing_]
         mine = percent(chosen.errors.rate)

@@ -29,10 +29,10 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
 
     Candidates are the valid pools that meet the objective, if there is one. The one with the
     highest mean throughput is compared with each other directly; those that cannot be told from it
-    are as good, unless more requests fail or, in an open loop, they are slower. Of these the one
-    with the fewest connections is recommended; of several, one without failures, and then the
-    baseline. There is no answer without five rounds of each, where no request succeeded, or where
-    the best pool lost most of its connections.
+    are as good, unless users starve, more requests fail or, in an open loop, they are slower. Of
+    these the one with the fewest connections is recommended; of several, one without failures, and
+    then the baseline. There is no answer without five rounds of each, where no request succeeded,
+    or where the best pool lost most of its connections.
     """
     candidates = [pool for pool in pools if pool.valid]
     lines = _why_none(measurements, pools, candidates, compare)
@@ -53,6 +53,8 @@ def _chosen(
     best = max(able, key=throughput)
     rivals = {p.name: compare.one(p.name, best.name, THROUGHPUT) for p in able if p is not best}
     tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
+    starving = equals.starving(tied)
+    tied = [pool for pool in tied if pool not in starving]
     failing = equals.failing(tied, compare)
     tied = [pool for pool in tied if pool not in failing]
     slow = equals.slow(tied, compare)
@@ -64,8 +66,8 @@ def _chosen(
         advice(chosen, baseline, candidates, compare),
         *kept(chosen, candidates),
         *ties(chosen, tied, rivals),
-        *equals.but(chosen, failing, slow),
-        *worst(chosen, [*tied, *failing, *slow], candidates, baseline),
+        *equals.but(chosen, starving, failing, slow),
+        *worst(chosen, [*tied, *starving, *failing, *slow], candidates, baseline),
         *caveats(chosen, pools),
         *done_again(measurements),
         *prices(chosen, measurements),

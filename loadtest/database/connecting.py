@@ -55,8 +55,13 @@ def handshake_of(url: URL, connecting: Mapping[str, Any], *, tls: bool) -> Hands
     contexts: list[Any] = []
     own = median(_seconds(engine, contexts.append) for _ in range(CONNECTS))
     each = sum(context is not contexts[0] for context in contexts) == CONNECTS - 1
-    building = median(_seconds_to_build() for _ in range(CONNECTS)) if each else 0.0
+    building = tls_context_seconds() if each else 0.0
     return Handshake(max(0.0, own - building), own, tls, of_application=True)
+
+
+def tls_context_seconds() -> float:
+    """What building a TLS context takes here (s, a median): it loads all certificates."""
+    return median(_seconds_to_build() for _ in range(CONNECTS))
 
 
 def _as_it_comes(url: URL) -> Engine:

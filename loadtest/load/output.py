@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from loadtest import __version__
+from loadtest.database.connecting import tls_context_seconds
 from loadtest.database.machine import local_ports, open_files
 from loadtest.errors import LoadtestError
 from loadtest.interval import Interval
@@ -92,4 +93,5 @@ def _host() -> dict[str, Any]:
         "platform": platform.platform(),
         "open_files": open_files(),
         "local_ports": local_ports(),
+        "tls_context_seconds": tls_context_seconds(),
     }

@@ -11,6 +11,7 @@ from sqlalchemy import URL
 from loadtest.analysis.costs import costs, not_covered
 from loadtest.analysis.measured import PoolRuns, gather
 from loadtest.analysis.summary import summarize_runs
+from loadtest.database.connecting import tls_context_seconds
 from loadtest.results import Run, read_run
 from tests.analysis.builders import header, interval, run, steady
 from tests.findings.runs import found_in
@@ -80,6 +81,27 @@ def test_an_overflow_that_is_opened_once_a_round_costs_nothing(tmp_path: Path) -
     counters = {"opened": 15, "checkouts": 100, "checkouts.overflow": 10}
     gauges = {"overflow": 10, "open": 15}
     assert costs(measured(tmp_path, counters=counters, gauges=gauges, connect=[90] * 15)) == []
+
+
+def test_a_tls_context_for_every_connection_has_the_price_that_this_machine_measured(
+    tmp_path: Path,
+) -> None:
+    each = tls_context_seconds()
+    opened = round(0.2 / each)  # a tenth of the time of all requests
+    second = interval(counters={"opened": opened, "tls_contexts": opened}, request=[20] * 100)
+    (found,) = costs(pool_of(run(tmp_path, [second], host={"tls_context_seconds": each})))
+    assert found.setting == "TLS"
+    assert found.seconds == pytest.approx(opened * each)
+    assert found.text.endswith(
+        "of the time of all requests: one for all connections saves nearly all of it."
+    )
+
+
+def test_one_tls_context_for_each_process_and_round_costs_nothing(tmp_path: Path) -> None:
+    said = {"counters": {"opened": 50, "tls_contexts": 1}, "request": [20] * 10}
+    host = {"tls_context_seconds": 0.1}
+    runs = [run(tmp_path, [interval(**said)], "5+10", number, host=host) for number in (1, 2)]
+    assert costs(pool_of(*runs)) == []
 
 
 @pytest.mark.parametrize("pool", ["n:poolclass=NullPool", "5+10"])

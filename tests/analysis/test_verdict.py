@@ -263,12 +263,28 @@ def test_a_few_lost_connections_leave_a_recommendation(tmp_path: Path) -> None:
     assert summarize_runs(runs).verdict.recommended == "20+40"
 
 
-def test_that_a_recommended_pool_starves_users_is_told(tmp_path: Path) -> None:
-    runs = steady(tmp_path, "20+0", _five(350))
-    for number, around in enumerate(_five(700), start=1):
+def _starving(folder: Path, pool: str, requests: int) -> list[Run]:
+    """Five rounds in which five of a hundred users do all the work."""
+    runs = []
+    for number, around in enumerate(_five(requests), start=1):
         one = interval(counters={"requests": around, "checkouts": around})
         one.fair = Fair(users=100, served=5, checkouts=around, squares=around, longest_wait=SECOND)
-        runs.append(run(tmp_path, [one], "5+0", number))
+        runs.append(run(folder, [one], pool, number))
+    return runs
+
+
+def test_of_pools_that_do_as_much_one_that_starves_users_is_not_recommended(tmp_path: Path) -> None:
+    runs = steady(tmp_path, "20+0", _five(698)) + _starving(tmp_path, "5+0", 700)
+    verdict = summarize_runs(runs).verdict
+    assert verdict.recommended == "20+0"
+    assert verdict.text.splitlines()[1] == (
+        "Throughput does not tell these from it, users who never get a connection do: 95 % with "
+        "5+0."
+    )
+
+
+def test_that_a_recommended_pool_starves_users_is_told(tmp_path: Path) -> None:
+    runs = steady(tmp_path, "20+0", _five(350)) + _starving(tmp_path, "5+0", 700)
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "5+0"
     assert (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from argparse import Namespace
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import URL, QueuePool
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
 
 from loadtest.config import PoolConfig
 from loadtest.database.application import Application
@@ -35,8 +37,9 @@ class Target:
 
     options: the run's options as they were when it started. index: which worker this is.
     application: whose engine and sessions it uses instead. shared: whether its code has the parent.
-    arrivals: the schedule of an open loop, and alarm: who wakes its users; None in a closed one.
-    sums: what users found when they checked their own transactions, SUMS of each.
+    child: makes a session as the parent does. arrivals: the schedule of an open loop, and alarm:
+    who wakes its users; None in a closed one. sums: what users found when they checked their own
+    transactions, SUMS of each.
     Raises UsageError if the database cannot be used.
     """
 
@@ -61,6 +64,10 @@ class Target:
         self.recorder = Recorder(process)
         measure(self.engine, self.recorder)
         self.parent = application.parent if application else parent_session(self.engine)
+        self.child: Callable[[], Session] = self.parent.session_factory
+        if isinstance(self.child, sessionmaker) and not application:
+            # Ours, which nobody configures later: it goes through the same arguments each time.
+            self.child = partial(self.child.class_, **self.child.kw)
         if options.prefill:
             self._prefill(pool.kept_connections or 0)
         self.arrivals = schedule(options, index)

@@ -136,8 +136,8 @@ class SessionTask(Task):
     """
 
     __slots__ = (
-        *("_fire", "_parent", "_recorder", "_session", "_shared", "_spare", "_start"),
-        *("_tasks", "_user", "lag"),
+        *("_child", "_fire", "_parent", "_recorder", "_session", "_shared", "_spare"),
+        *("_start", "_tasks", "_user", "lag"),
     )
 
     def __init__(
@@ -145,7 +145,8 @@ class SessionTask(Task):
     ) -> None:
         super().__init__(name, target.recorder.uses[name])
         self._user, self._spare, self.lag = user, spare, 0
-        self._parent, self._recorder = target.parent, target.recorder
+        self._parent, self._child = target.parent, target.child
+        self._recorder = target.recorder
         self._tasks, self._shared = target.recorder.tasks, target.shared
         self._fire = user.environment.events.request.fire
 
@@ -157,7 +158,8 @@ class SessionTask(Task):
         else:
             # What `parent()` does, which first looks for a session that it knows not to be there:
             # under gevent that takes longer than all measuring of a checkout.
-            session = parent.session_factory()
+            make = self._child
+            session = make()
             parent.registry.set(session)
         self._session, tasks[greenlet] = session, self
         return session
@@ -181,7 +183,8 @@ class SessionTask(Task):
             self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
-        user, recorder, start, now = self._user, self._recorder, self._start, clock()
+        user, recorder, fire = self._user, self._recorder, self._fire
+        start, now = self._start, clock()
         elapsed = now - start + self.lag
         self._tasks.pop(getcurrent(), None)  # of sessions in each other the inner one ended it
         recorder.thinks.append(start - user.idle_since)
@@ -197,7 +200,7 @@ class SessionTask(Task):
             user.error_counted = error
         else:
             return  # the user was killed: neither a success nor a failure
-        self._fire(
+        fire(
             request_type="session",
             name=self.name,
             response_time=elapsed / 1e6,

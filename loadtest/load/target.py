@@ -37,9 +37,9 @@ class Target:
 
     options: the run's options as they were when it started. index: which worker this is.
     application: whose engine and sessions it uses instead. shared: whether its code has the parent.
-    child: makes a session as the parent does. arrivals: the schedule of an open loop, and alarm:
-    who wakes its users; None in a closed one. sums: what users found when they checked their own
-    transactions, SUMS of each.
+    child: makes a session, with child_arguments, as the parent does. arrivals: the schedule of an
+    open loop, and alarm: who wakes its users; None in a closed one. sums: what users found when
+    they checked their own transactions, SUMS of each.
     Raises UsageError if the database cannot be used.
     """
 
@@ -64,10 +64,7 @@ class Target:
         self.recorder = Recorder(process)
         measure(self.engine, self.recorder)
         self.parent = application.parent if application else parent_session(self.engine)
-        self.child: Callable[[], Session] = self.parent.session_factory
-        if isinstance(self.child, sessionmaker) and not application:
-            # Ours, which nobody configures later: it goes through the same arguments each time.
-            self.child = partial(self.child.class_, **self.child.kw)
+        self.child, self.child_arguments = _maker(self.parent.session_factory)
         if options.prefill:
             self._prefill(pool.kept_connections or 0)
         self.arrivals = schedule(options, index)
@@ -130,3 +127,14 @@ class Target:
         self.engine.dispose()
         if self.alarm:
             self.alarm.close()
+
+
+def _maker(factory: Callable[[], Session]) -> tuple[Callable[..., Session], dict[str, Any]]:
+    """What makes a session as this factory does, and with which arguments.
+
+    A sessionmaker goes through its arguments, which `configure` may still change, for each session;
+    its class can be called with them as they are.
+    """
+    if type(factory) is sessionmaker:
+        return factory.class_, factory.kw
+    return factory, {}

@@ -136,8 +136,8 @@ class SessionTask(Task):
     """
 
     __slots__ = (
-        *("_child", "_fire", "_parent", "_recorder", "_session", "_shared", "_spare"),
-        *("_start", "_tasks", "_user", "lag"),
+        *("_arguments", "_child", "_fire", "_parent", "_recorder", "_session", "_shared"),
+        *("_spare", "_start", "_tasks", "_user", "lag"),
     )
 
     def __init__(
@@ -145,7 +145,8 @@ class SessionTask(Task):
     ) -> None:
         super().__init__(name, target.recorder.uses[name])
         self._user, self._spare, self.lag = user, spare, 0
-        self._parent, self._child = target.parent, target.child
+        self._parent = target.parent
+        self._child, self._arguments = target.child, target.child_arguments
         self._recorder = target.recorder
         self._tasks, self._shared = target.recorder.tasks, target.shared
         self._fire = user.environment.events.request.fire
@@ -158,8 +159,8 @@ class SessionTask(Task):
         else:
             # What `parent()` does, which first looks for a session that it knows not to be there:
             # under gevent that takes longer than all measuring of a checkout.
-            make = self._child
-            session = make()
+            make, arguments = self._child, self._arguments
+            session = make(**arguments)
             parent.registry.set(session)
         self._session, tasks[greenlet] = session, self
         return session

@@ -377,3 +377,10 @@ def test_a_whole_run_in_this_process(url: URL, tmp_path: Path) -> None:
 
 def _options(*arguments: str) -> Namespace:
     return get_parser(default_config_files=[]).parse_args(list(arguments))  # type: ignore[no-any-return]
+
+
+def test_what_the_parent_is_configured_with_later_holds_for_its_next_child(scene: Scene) -> None:
+    scene.target.parent.configure(info={"by": "hand"}, expire_on_commit=False)
+    with scene.user.session("look") as session:
+        assert session.info == {"by": "hand"}
+        assert session.expire_on_commit is False

@@ -234,7 +234,9 @@ def test_a_wrong_clock_is_named_and_its_seconds_are_put_right(tmp_path: Path, ur
     assert name_of(right) not in found.message
     both = [_seconds(run, name_of(process)) for process in (right, wrong)]
     assert all(started - 1 < second < time.time() for seconds in both for second in seconds)
-    assert set(both[0]) ^ set(both[1]) <= {*both[0][:1], *both[1][:1], *both[0][-1:], *both[1][-1:]}
+    # Uncorrected they would be three seconds apart; on a busy machine they begin up to two apart.
+    assert all(abs(both[0][edge] - both[1][edge]) <= 2 for edge in (0, -1))
+    assert all(sorted({*s}) == list(range(s[0], s[-1] + 1)) for s in both)
     assert {"worker_late", "worker_lost", "clock_steps"}.isdisjoint(findings(run))
 
 

@@ -20,6 +20,8 @@ SCARCE = 0.80
 TIME_WAIT_SECONDS = 60
 # What else the machine does may be why; then a second run is without it.
 DISTURBANCES = ("generator_bound", "generator_lag")
+# What makes a measurement invalid; other findings may be errors, but of the pool.
+REASONS = ("server_in_trouble", "nothing_measured", "nothing_ended", *DISTURBANCES)
 STILL_USABLE = (
     "What may still be used: counts of connections, overflow and errors by kind. Times and "
     "throughput are the generator's."

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from loadtest.analysis import kinds, units
+from loadtest.analysis import gate, kinds, units
 from loadtest.analysis.settings import create_engine
 from loadtest.analysis.values import Finding, Summary
 from loadtest.config import MARGIN
@@ -97,6 +97,7 @@ def _about(summary: Summary) -> dict[str, Any]:
         "create_engine": line,
         "recommended": recommended,
         "invalid": invalid,
+        "reasons": gate.REASONS,
     }
 
 

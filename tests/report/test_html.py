@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.analysis.findings import DOUBTS
+from loadtest.analysis.gate import REASONS
 from loadtest.report.render import render
 from tests.analysis.builders import SECOND, change_header, experiment, interval, run, steady
 
@@ -139,6 +141,18 @@ def test_an_invalid_pool_is_said_on_top(tmp_path: Path) -> None:
     assert "create_engine" not in text
     assert "20+0<small>not valid</small></th>" in text
     assert "<h3>5+10 does 700 requests per second</h3>" in text
+
+
+def test_the_banner_has_why_a_pool_is_not_valid_and_nothing_else(tmp_path: Path) -> None:
+    counters = {"requests": 9000, "failures": 5000, "errors.deadlock": 5000, "cpu": SECOND}
+    run(tmp_path, [interval(counters=counters)], "20+0")
+    render([tmp_path], tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    banner = text[text.index('role="alert"') : text.index('class="verdict')]
+    assert banner.count("<li>") == 1
+    assert "The load generator used" in banner
+    assert "of requests failed with deadlocks" in text
+    assert {rule.__name__ for rule in DOUBTS} == set(REASONS)
 
 
 def test_lower_bounds_are_marked(tmp_path: Path) -> None:

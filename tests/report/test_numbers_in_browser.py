@@ -1,17 +1,31 @@
 """The figures and the numbers behind them, as a person sees them."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from loadtest.interval import SERVER
 from loadtest.report.render import render
-from tests.analysis.builders import experiment
+from tests.analysis.builders import SECOND, experiment, interval, run
+from tests.report.test_figures import eventful
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = experiment(tmp_path_factory.mktemp("results"), rounds=3)
+def alone(folder: Path) -> None:
+    """One pool, whose labels are long."""
+    parts = [*eventful(folder, "20+0").intervals]
+    asked = {"threads_running": 295, "threads_connected": 301}
+    locks = {"cpu": SECOND, "row_lock_time": 290 * SECOND}
+    parts += [interval(n, process=SERVER, gauges=asked, counters=locks) for n in range(2)]
+    run(folder, parts, "20+0")
+
+
+@pytest.fixture(scope="module", params=[experiment, alone])
+def report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("results")
+    request.param(folder)
     render([folder], folder)
     return (folder / "report.html").as_uri()
 

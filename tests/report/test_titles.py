@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from loadtest.report.figures import canvas, phases, sharing, sizes, slowest, waits
+from loadtest.analysis.censoring import curve
+from loadtest.analysis.measured import gather
+from loadtest.analysis.summary import summarize
+from loadtest.report.figures import (
+    canvas,
+    connections,
+    generator,
+    phases,
+    sharing,
+    sizes,
+    slowest,
+    waits,
+)
 from loadtest.results import Run
 from tests.analysis.builders import SECOND, interval, run, steady
 from tests.report.test_figures import drawn, eventful
@@ -50,6 +62,16 @@ def test_the_wait_of_a_pool_that_is_not_valid_is_drawn_faintly(tmp_path: Path) -
     assert "stroke-opacity: 0.4" not in drawn(waits, [sound]).svg
 
 
+def test_a_curve_ends_at_the_edge_without_a_last_rise_on_it(tmp_path: Path) -> None:
+    part = interval(counters={"requests": 9}, wait=[10] * 99 + [900])
+    measurements = gather([run(tmp_path, [part])])
+    times = measurements.pools[0].times("wait", cut_off_by_waits=True)
+    axes = waits._figure({0: curve(times)}, summarize(measurements)).axes[0]
+    places, heights = axes.lines[0].get_data()
+    assert (places[-1], axes.get_xlim()[1]) == pytest.approx((2, 2))
+    assert max(heights) == pytest.approx(0.010, rel=0.01)
+
+
 def of_sizes(folder: Path, pools: Sequence[int]) -> list[Run]:
     return [one for n in pools for one in steady(folder, f"{n}+0", [n], wait=n, started=n)]
 
@@ -60,3 +82,18 @@ def test_pools_of_one_colour_have_different_lines(tmp_path: Path) -> None:
     assert [look["ls"] for look in looks[:7]] == ["-"] * 7
     assert "stroke-dasharray" not in drawn(waits, of_sizes(tmp_path / "few", range(1, 8))).svg
     assert "stroke-dasharray" in drawn(waits, of_sizes(tmp_path / "many", range(1, 9))).svg
+
+
+def test_what_all_pools_have_in_common_is_said_once(tmp_path: Path) -> None:
+    runs = [
+        *steady(tmp_path, "a:20+0", [100], started=1),
+        *steady(tmp_path, "b:20+0", [110], started=2),
+    ]
+    assert drawn(connections, runs).title == "Open connections reach 20 with both pools"
+    said = "The load generator kept up: 50 % of its core with both pools"
+    assert (
+        drawn(
+            generator, [eventful(tmp_path, p, started=n) for n, p in ((1, "5+10"), (2, "20+0"))]
+        ).title
+        == said
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -76,9 +76,9 @@ def grid(axes: Axes, axis: str) -> None:
     axes.set_axisbelow(True)
 
 
-def name_x(axes: Axes, text: str) -> None:
-    """What the horizontal axis shows, with its unit."""
-    axes.set_xlabel(text, color=INK, fontsize=TEXT, labelpad=3)
+def name_x(axes: Axes, text: str, loc: Literal["left", "center"] = "center") -> None:
+    """What the horizontal axis shows, with its unit. loc: of a long text, where there is room."""
+    axes.set_xlabel(text, color=INK, fontsize=TEXT, labelpad=3, loc=loc)
 
 
 def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
@@ -92,7 +92,7 @@ def rows(
 ) -> tuple[Figure, Axes]:
     """One row for each name, the first on top; room on the right and above, there also a legend."""
     names = [short(name) for name in names]
-    left, above = 0.15 + text_width(names), above + _LEGEND * _legend_rows(legend)
+    left, above = 0.25 + text_width(names), above + _LEGEND * _legend_rows(legend)
     figure, (axes,) = panels(1, _ROW * len(names), left=left, right=right, above=above)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks(range(len(names)), names)
@@ -142,13 +142,13 @@ def stacked(
         labelcolor=INK,
         handlelength=0.9,
         handleheight=0.9,
-        columnspacing=1.2,
+        columnspacing=2.2,  # a telephone's letters are larger
         borderaxespad=0.1,
     )
 
 
 def _legend_columns(names: Sequence[str]) -> int:
-    return max(1, min(len(names), int(WIDTH / (0.4 + text_width(names)))))
+    return max(1, min(len(names), int(WIDTH / (0.5 + text_width(names)))))
 
 
 def _legend_rows(names: Sequence[str]) -> int:

@@ -54,7 +54,10 @@ def each(
 
     link: words that follow what is said of the first pool.
     """
-    named = list(pools)
+    named, told = list(pools), {say(pool) for pool in pools}
+    if len(named) > 1 and len(told) == 1:
+        together = "both" if len(named) == 2 else f"all {len(named)}"
+        return " ".join([*told, *([link] if link else []), f"with {together} pools"])
     if len(named) > FEW:
         ranked = sorted(named, key=lambda pool: value(pool) or 0.0)
         named = [ranked[0], ranked[-1]]

@@ -51,7 +51,7 @@ def panels(
 ) -> Figure:
     """The figure. limits: of each pool, drawn as dotted lines where they are near."""
     lines = {number: line.thinned(MOST_STEPS) for number, line in lines.items()}
-    figure, rows = canvas.panels(len(lines), 1.2, left=0.5, right=1.35, gap=0.3)
+    figure, rows = canvas.panels(len(lines), 1.2, left=0.5, right=1.6, gap=0.3)
     highest = max(1.0, *(level.max() for line in lines.values() for level in line.levels.values()))
     near = {n: [(v, name) for v, name in limits[n] if v <= NEAR * highest] for n in lines}
     top = max(1.6 * highest, *(1.25 * v for found in near.values() for v, _ in found), 0)
@@ -100,7 +100,7 @@ def bands(lines: Mapping[int, Timeline]) -> str:
 def name_seconds(axes: Axes, lines: Collection[Timeline]) -> None:
     """What the time axis shows."""
     of = " (median of the rounds)" if _several(lines) else ""
-    canvas.name_x(axes, f"seconds since measuring began{of}")
+    canvas.name_x(axes, f"seconds since measuring began{of}", loc="left")
 
 
 def _several(lines: Collection[Timeline]) -> bool:

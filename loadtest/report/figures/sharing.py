@@ -110,7 +110,7 @@ def _figure(shared: Shared, summary: Summary) -> Figure:
     low, high = axes.get_xlim()
     axes.set_xlim(low, _ROOM * high)
     canvas.grid(axes, "x")
-    canvas.name_x(axes, "wait for a connection: median, and longest of any user")
+    canvas.name_x(axes, "wait: median, and longest of any user")
     return figure
 
 

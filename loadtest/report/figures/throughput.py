@@ -77,6 +77,8 @@ def _table(measurements: Measurements, shown: Sequence[PoolSummary]) -> Table:
 
 def _figure(measurements: Measurements, summary: Summary) -> Figure:
     shown = [number for number, pool in enumerate(summary.pools) if pool.rounds]
+    from matplotlib.ticker import FuncFormatter
+
     figure, axes = canvas.rows([summary.pools[number].name for number in shown])
     for row, number in enumerate(shown):
         dots = [round_.throughput for round_ in measurements.pools[number].rounds]
@@ -87,6 +89,7 @@ def _figure(measurements: Measurements, summary: Summary) -> Figure:
         text = rate(pool.throughput.per_second)
         canvas.write(axes, 1.02, row, text, transform=axes.get_yaxis_transform(), weight="bold")
     axes.set_xlim(0, 1.04 * max(axes.dataLim.x1, 1.0))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g}"))
     canvas.grid(axes, "x")
     canvas.name_x(axes, "successful requests per second")
     return figure

@@ -81,8 +81,11 @@ def _figure(curves: Mapping[int, Curve], summary: Summary) -> Figure:
         passed = np.concatenate(([0.0], nines(share)))
         x = np.repeat(passed, 2)[1:-1]
         y = np.repeat(np.maximum(seconds, 1e-6), 2)
+        inside = x < far
+        if not inside.all():  # else the last rise would lie on the edge
+            x, y = np.append(x[inside], far), np.append(y[inside], y[inside][-1])
         axes.plot(x, y, lw=1.8, **_look(number, summary))
-        ends.append((float(y[x < far][-1]), name))
+        ends.append((float(y[-1]), name))
     _axes(axes, far)
     styles = [{"lw": 2.5, **_look(number, summary)} for number in curves]
     canvas.label_ends(axes, ends, styles)

@@ -109,15 +109,19 @@ def test_locust_has_its_pages_and_leaves_a_report(
     outside = {"LOADTEST_DATABASE_URL": url, "PYTHONPATH": ""}
     with running(tmp_path / "log", *command, env=outside, cwd=tmp_path) as process:
         process.until(lambda: fetch(address), "the web UI")
-        form = urlencode({"user_count": 2, "spawn_rate": 2}).encode()
-        with urllib.request.urlopen(f"{address}/swarm", form, timeout=60) as answer:
-            assert json.load(answer)["success"]
+        send(f"{address}/swarm", user_count=2, spawn_rate=2)
         process.until(lambda: '"points": [[' in fetch(f"{address}/pool/data"), "a second")
         pages = ("/pool", "/pool/files/pool.js", "/pool/files/uPlot.js", "/metrics")
         assert [page for page in pages if not fetch(address + page)] == []
-        fetch(f"{address}/stop")
+        send(f"{address}/stop")
         process.until(lambda: "<h1>" in fetch(f"{address}/pool/report"), "the report")
     assert (tmp_path / "reports" / "latest" / "report.html").exists()
+
+
+def send(address: str, **form: int) -> None:
+    """Press a button of Locust's page."""
+    with urllib.request.urlopen(address, urlencode(form).encode(), timeout=60) as answer:
+        assert json.load(answer)["success"]
 
 
 def test_a_page_is_made_outside_of_the_checkout(installed: Installed, tmp_path: Path) -> None:

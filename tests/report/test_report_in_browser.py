@@ -12,6 +12,7 @@ from tests.analysis.builders import experiment
 from tests.conftest import screenshots
 from tests.report.troubled import troubled
 
+PHONE = 380
 PAPER = 718  # CSS pixels: A4 without its margins
 
 
@@ -39,7 +40,7 @@ def artefact(report: str, name: str) -> Path:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [380, 768, 1600])
+@pytest.mark.parametrize("width", [PHONE, 768, 1600])
 def test_it_fits_asks_for_nothing_and_complains_of_nothing(
     browser: Browser, report: str, width: int, scheme: str
 ) -> None:
@@ -56,6 +57,8 @@ def test_it_fits_asks_for_nothing_and_complains_of_nothing(
     assert requests == [report]
     assert complaints == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for table in page.locator("main > section > .scroll").all() if width > PHONE else ():
+        assert table.evaluate("box => box.scrollWidth <= box.clientWidth")
     for command in page.locator(".small pre").all():
         assert command.evaluate("box => box.scrollWidth <= box.clientWidth")
     for figure in page.locator("figure svg").all():

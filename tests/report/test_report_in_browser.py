@@ -59,6 +59,11 @@ def test_it_fits_asks_for_nothing_and_complains_of_nothing(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for table in page.locator("main > section > .scroll").all() if width > PHONE else ():
         assert table.evaluate("box => box.scrollWidth <= box.clientWidth")
+    if width == PHONE:
+        more = page.get_by_role("region", name="The pools, a row each")
+        assert more.evaluate("box => box.scrollWidth > box.clientWidth")
+        shadow = "box => getComputedStyle(box).backgroundAttachment"
+        assert more.evaluate(shadow) == "local, scroll, scroll"
     for command in page.locator(".small pre").all():
         assert command.evaluate("box => box.scrollWidth <= box.clientWidth")
     for figure in page.locator("figure svg").all():

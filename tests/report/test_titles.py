@@ -97,3 +97,8 @@ def test_what_all_pools_have_in_common_is_said_once(tmp_path: Path) -> None:
         ).title
         == said
     )
+
+
+def test_pools_that_do_the_same_are_not_ranked(tmp_path: Path) -> None:
+    runs = [*steady(tmp_path, "5+0", [100], started=1), *steady(tmp_path, "9+0", [101], started=2)]
+    assert drawn(sizes, runs).title == "Both pools do about 101 requests per second"

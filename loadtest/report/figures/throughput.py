@@ -23,6 +23,8 @@ HELP = (
     "Each dot is a round, the upright line their mean, the bar its 95 % interval. Bars far apart "
     "are a difference; where bars meet, the comparison pairs the rounds and tells more."
 )
+# Means that differ by less are no news, whatever the intervals.
+SAME = 1.02
 HELP_OF_ONE = "The upright line is what the one round did; without others there is no interval."
 
 
@@ -55,7 +57,10 @@ def title(shown: Sequence[PoolSummary]) -> str:
     best, worst = ranked[-1], ranked[0]
     said = f"{best.name} does {rate(best.throughput.per_second)} requests per second"
     most, least = best.throughput.per_second or 0.0, worst.throughput.per_second or 0.0
-    if not least or most < 1.02 * least:
+    if len(ranked) == len(shown) > 1 and least and most < SAME * least:
+        together = "Both" if len(shown) == 2 else "All"
+        return f"{together} pools do about {rate(most)} requests per second"
+    if not least or most < SAME * least:
         return said
     # No ratio: where rounds differ much, that of the means is not the one that is judged.
     return f"{said}, {worst.name} {rate(least)}"

@@ -113,6 +113,6 @@ def _limit_lines(axes: Axes, limits: Sequence[Limit], rows: int) -> None:
         name = "open files" if limit.setting == OPEN_FILES else limit.setting
         text = f"{name} {count(limit.value)}"
         if right:
-            canvas.write(axes, x, y, f"{text} ", ha="right")
+            canvas.write(axes, x, y, f"{text}{canvas.BLANK}", ha="right")
         else:
-            canvas.write(axes, x, y, f" {text}")
+            canvas.write(axes, x, y, f"{canvas.BLANK}{text}")

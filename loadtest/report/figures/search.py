@@ -134,7 +134,12 @@ def _figure(
     if search.size is not None:
         place = above.get_xaxis_transform()
         canvas.write(
-            above, search.size, 0.09, f" {count(search.size)}", transform=place, weight="bold"
+            above,
+            search.size,
+            0.09,
+            f"{canvas.BLANK}{count(search.size)}",
+            transform=place,
+            weight="bold",
         )
     for axes, text in ((above, "successful requests per second"), (below, "wait p95")):
         _size_axis(axes, search, tried, answer)

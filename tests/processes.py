@@ -39,7 +39,9 @@ class Running:
     Whatever it starts carries a mark in its environment, so that no descendant is lost.
     """
 
-    def __init__(self, log: Path, *command: Any, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, log: Path, *command: Any, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+    ) -> None:
         self.log, self.mark = log, uuid.uuid4().hex
         with log.open("wb") as output:
             self.process = subprocess.Popen(
@@ -47,7 +49,7 @@ class Running:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=ROOT,
+                cwd=cwd,
                 env={**without_database(), **(env or {}), MARK: self.mark},
                 start_new_session=True,
                 preexec_fn=keeper.die_with_parent,  # noqa: PLW1509 - killed tests leave nothing
@@ -99,9 +101,11 @@ class Running:
 
 
 @contextmanager
-def running(log: Path, *command: Any, env: Mapping[str, str] | None = None) -> Iterator[Running]:
+def running(
+    log: Path, *command: Any, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> Iterator[Running]:
     """A command that runs as long as the block lasts."""
-    process = Running(log, *command, env=env)
+    process = Running(log, *command, env=env, cwd=cwd)
     try:
         yield process
     finally:

@@ -7,15 +7,19 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import urllib.request
 import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from zipfile import ZipFile
 
 import pytest
 
+from loadtest.database.private import PrivateServer
 from tests.conftest import ROOT, without_database
+from tests.processes import fetch, free_port, running
 
 Installed = Callable[..., "subprocess.CompletedProcess[str]"]
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
@@ -37,8 +41,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The command of an environment of its own, whose other libraries are those of this one."""
+def home(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment of its own with the wheel; its other libraries are those of this one."""
     folder = tmp_path_factory.mktemp("installed") / "env"
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
@@ -46,10 +50,16 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     subprocess.run([*PIP, "--python", python, "install", *offline, wheel], check=True)
     (libraries,) = folder.glob("lib/python*/site-packages")
     (libraries / "others.pth").write_text(sysconfig.get_path("purelib"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(home: Path) -> Installed:
+    """The command of that environment."""
     environment = {k: v for k, v in without_database().items() if k != "PYTHONPATH"}
 
     def run(*arguments: Any, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [str(folder / "bin" / "loadtest"), *map(str, arguments)]
+        command = [str(home / "bin" / "loadtest"), *map(str, arguments)]
         how: dict[str, Any] = {"env": environment, "cwd": cwd, "timeout": 120}
         return subprocess.run(command, check=check, capture_output=True, text=True, **how)
 
@@ -85,3 +95,32 @@ def test_it_measures_and_reports(installed: Installed, tmp_path: Path) -> None:
     assert pool["checkout"]["count"] > 0
     assert pool["connections"]["peak"] == 2
     assert (tmp_path / "reports" / "latest" / "report.html").exists()
+
+
+@pytest.mark.database
+def test_locust_has_its_pages_and_leaves_a_report(
+    home: Path, installed: Installed, server: PrivateServer, tmp_path: Path
+) -> None:
+    installed("scenarios", "point_select", cwd=tmp_path)
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [home / "bin" / "python", "-m", "locust", "-f", "point_select.py", "--web-port", port]
+    url = server.url.render_as_string(hide_password=False)
+    outside = {"LOADTEST_DATABASE_URL": url, "PYTHONPATH": ""}
+    with running(tmp_path / "log", *command, env=outside, cwd=tmp_path) as process:
+        process.until(lambda: fetch(address), "the web UI")
+        form = urlencode({"user_count": 2, "spawn_rate": 2}).encode()
+        with urllib.request.urlopen(f"{address}/swarm", form, timeout=60) as answer:
+            assert json.load(answer)["success"]
+        process.until(lambda: '"points": [[' in fetch(f"{address}/pool/data"), "a second")
+        pages = ("/pool", "/pool/files/pool.js", "/pool/files/uPlot.js", "/metrics")
+        assert [page for page in pages if not fetch(address + page)] == []
+        fetch(f"{address}/stop")
+        process.until(lambda: "<h1>" in fetch(f"{address}/pool/report"), "the report")
+    assert (tmp_path / "reports" / "latest" / "report.html").exists()
+
+
+def test_a_page_is_made_outside_of_the_checkout(installed: Installed, tmp_path: Path) -> None:
+    fleet = ("--processes", 2, "--pool", "5+10", "--max-connections", 100)
+    installed("capacity", *fleet, "-o", "page", cwd=tmp_path)
+    assert "<svg" in (tmp_path / "page" / "capacity.html").read_text()

@@ -13,6 +13,15 @@ Check = Callable[[Mapping[str, str]], None]
 
 _FIELD = ":is(.MuiFormControl-root, .MuiFormControlLabel-root):has([name='{name}'])"
 _DATABASE = f"{_FIELD.format(name='host')} {{ pointer-events: none; opacity: 0.6; }}"
+# Labels hold the help texts, which would be cut off in one line on the frame of a field.
+_LABELS = """
+.MuiAccordionDetails-root .MuiInputLabel-root {
+  position: static; transform: none; max-width: none; margin-bottom: 0.3rem;
+  white-space: normal; pointer-events: auto;
+}
+.MuiAccordionDetails-root .MuiOutlinedInput-notchedOutline { top: 0; }
+.MuiAccordionDetails-root .MuiOutlinedInput-notchedOutline legend { display: none; }
+"""
 _HEADING = """
 {field} {{ position: relative; margin-top: 3.5rem; }}
 {field}::before {{
@@ -35,7 +44,7 @@ def arrange(
     """
     web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     headings = "".join(_heading(*group) for group in groups.items())
-    style = f"<style>{headings}{_DATABASE}</style></head>"
+    style = f"<style>{headings}{_LABELS}{_DATABASE}</style></head>"
 
     @web_ui.app.after_request
     def add_headings(response: Response) -> Response:

@@ -16,7 +16,7 @@ from sqlalchemy import URL
 from loadtest.distribution import Distribution
 from loadtest.live.second import Point
 from loadtest.results import Run
-from tests.accessibility import barriers
+from tests.accessibility import barriers, faint
 from tests.conftest import screenshots
 from tests.live.test_web_ui import Web
 from tests.processes import (
@@ -29,21 +29,14 @@ from tests.processes import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.database]
-CONTRAST = """() => {
-    const part = v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-    const light = c => .2126 * part(c[0]) + .7152 * part(c[1]) + .0722 * part(c[2]);
-    const rgb = text => text.match(/[\\d.]+/g).map(Number);
-    const ground = e => { for (; e; e = e.parentElement) {
-        const c = rgb(getComputedStyle(e).backgroundColor);
-        if (c.length < 4 || c[3] > 0) return c; } };
-    const faint = [];
-    for (const e of document.querySelectorAll('body *')) {
-        if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
-        const pair = [light(rgb(getComputedStyle(e).color)), light(ground(e))];
-        const contrast = (Math.max(...pair) + .05) / (Math.min(...pair) + .05);
-        if (contrast < 4.5) faint.push([e.textContent.trim(), contrast]);
-    }
-    return faint; }"""
+# Each text that is written on a canvas, and where it ends as a share of the canvas's width.
+NOTE_WHAT_IS_WRITTEN = """
+    window.written = [];
+    const fill = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, ...more) {
+        written.push([text, (x + this.measureText(text).width) / this.canvas.width]);
+        return fill.call(this, text, x, ...more);
+    };"""
 
 
 @contextmanager
@@ -223,7 +216,7 @@ def test_it_shows_the_last_minutes_when_it_is_opened_late(
         assert drawn["width"] <= box["width"]
     for title in page.locator("figure h3").all_inner_texts():
         assert page.get_by_role("img", name=title.split("\n")[0].split(" ")[0]).count()
-    assert page.evaluate(CONTRAST) == []
+    assert faint(page) == []
     assert barriers(page) == []
     page.screenshot(path=web.screenshots / f"live-{width}-{scheme}.png", full_page=True)
     page.set_viewport_size({"width": 700, "height": 900})
@@ -266,6 +259,29 @@ def test_names_and_reasons_are_text_whatever_they_hold(web: Web, browser: Browse
     expect(page.locator("#runs tbody td").nth(1)).to_have_text(evil)
     assert page.locator("img[src]").count() == 0
     assert watched.complaints == []
+    page.close()
+
+
+def test_the_name_of_the_newest_pool_stands_over_every_chart(web: Web, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.add_init_script(NOTE_WHAT_IS_WRITTEN)
+    blank = Point._make([0] * len(Point._fields))._replace(period="measured", health="fine")
+    points = [blank._replace(second=second, run=run) for second, run in ((60, 1), (98, 2))]
+    run = {"reason": "", "timeouts": 0, "report": False}
+    runs = [
+        {**run, "number": 1, "pool": "small", "begun": 60},
+        {**run, "number": 2, "pool": "a-larger-pool", "begun": 97},
+    ]
+    facts = {"server": 1, "version": 1, "now": 100, "kept": 900, "fields": Point._fields}
+    page.route(
+        "**/pool/data*",
+        lambda route: route.fulfill(json={**facts, "points": points, "runs": runs}),
+    )
+    page.goto(f"{web.address}/pool")
+    for name in ("small", "a-larger-pool"):
+        mine = f"written.filter(([text]) => text === '{name}').map(([, end]) => end)"
+        until(lambda mine=mine: len(page.evaluate(mine)) >= 8, f"{name} over eight charts")
+        assert max(page.evaluate(mine)) <= 1
     page.close()
 
 

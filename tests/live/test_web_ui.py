@@ -143,6 +143,20 @@ def test_the_form_shows_the_pools_settings_with_their_help_and_choices(page: Pag
     assert not {"databaseUrl", "results", "metricsPort", "round", "runName"} & set(names)
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_help_text_of_the_form_is_cut_off(web: Web, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    open_form(page)
+    texts = page.get_by_role("region").locator("label:visible")
+    expect(texts.filter(has_text="Pool Recycle (replace connections older")).to_be_visible()
+    cut = texts.evaluate_all(
+        "all => all.filter(l => l.scrollWidth > l.clientWidth + 1).map(l => l.textContent)"
+    )
+    assert texts.count() > 15
+    assert cut == []
+    page.locator("form").screenshot(path=web.screenshots / f"locust-form-{width}.png")
+
+
 def test_the_pools_settings_are_a_group_of_their_own(page: Page) -> None:
     open_form(page)
 

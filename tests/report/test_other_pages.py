@@ -15,6 +15,7 @@ from loadtest.report.capacity import write_page
 from loadtest.report.predicted_page import write
 from tests.accessibility import barriers
 from tests.analysis.test_observed import measured
+from tests.conftest import screenshots
 from tests.report.test_capacity_page import answer
 from tests.report.test_report_in_browser import PAPER
 
@@ -58,6 +59,7 @@ def test_a_page_fits_asks_for_nothing_and_complains_of_nothing(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert requests == [pages[name]]
     assert complaints == []
+    page.screenshot(path=screenshots() / f"{name}-{width}.png", full_page=True)
     page.close()
 
 

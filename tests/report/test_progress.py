@@ -64,3 +64,22 @@ def test_the_line_fits_a_terminal_of_80_columns_with_every_figure() -> None:
     console.print(progress._bar.get_renderable())
     line = "1/15 3000+inf · 1,234/s · wait p95 3.00 ms · overflow 290"
     assert line in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def told(*, quiet: bool) -> str:
+    """All that a run says in a file."""
+    console = Console(file=io.StringIO(), width=200)
+    with RunProgress(console, [PLAN], quiet=quiet) as progress:
+        progress.begin(PLAN)
+        progress.interval(interval(counters={"requests": 9}, wait=[3]))
+        progress.tell("a round is done once more")
+        progress.end(PLAN)
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def test_in_a_file_it_is_the_command_of_each_run_without_colours() -> None:
+    assert told(quiet=False) == f"$ {PLAN.command()}\na round is done once more\n"
+
+
+def test_whoever_wants_it_quiet_hears_nothing() -> None:
+    assert told(quiet=True) == ""

@@ -10,9 +10,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks.report import _write
 from loadtest.errors import UsageError
 from loadtest.report.render import render
 from tests.analysis.builders import experiment, interval, run, steady
+from tests.conftest import ROOT
 
 FIGURES = {
     *("sizes.svg", "waits.svg", "phases.svg", "connections.svg", "errors.svg", "generator.svg"),
@@ -143,3 +145,12 @@ def test_the_report_loads_nothing_of_the_measuring_half() -> None:
         env={**os.environ, "PYTHONPATH": str(root)},
     )
     assert result.stdout.strip() == ""
+
+
+def test_three_rounds_of_a_minute_for_three_pools_make_no_large_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)  # the benchmark reads the example from there
+    assert _write(tmp_path, rounds=3, seconds=60) == 9
+    render([tmp_path], tmp_path)
+    assert 100_000 < (tmp_path / "report.html").stat().st_size < 2_000_000

@@ -1,22 +1,40 @@
 """The report as a person sees it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from loadtest.report.render import render
-from tests.accessibility import barriers
+from tests.accessibility import barriers, faint
 from tests.analysis.builders import experiment
+from tests.conftest import screenshots
+from tests.report.troubled import troubled
 
 PAPER = 718  # CSS pixels: A4 without its margins
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = experiment(tmp_path_factory.mktemp("results"), rounds=5)
+@pytest.fixture(scope="module", params=["sound", "troubled"])
+def report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp(request.param)
+    {"sound": experiment, "troubled": troubled}[request.param](folder)
     render([folder], folder)
     return (folder / "report.html").as_uri()
+
+
+def opened(browser: Browser, report: str, **how: Any) -> Page:
+    """The report with all its numbers shown."""
+    page = browser.new_page(**how)
+    page.goto(report)
+    page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    return page
+
+
+def artefact(report: str, name: str) -> Path:
+    """Where what a test saw of a report is kept."""
+    kind = "troubled" if "troubled" in report else "sound"
+    return screenshots() / f"report-{kind}-{name}"
 
 
 @pytest.mark.browser
@@ -32,7 +50,9 @@ def test_it_fits_asks_for_nothing_and_complains_of_nothing(
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(report)
     page.get_by_role("button", name="ok/s").click()
-    assert page.locator(".headline").inner_text().startswith("Set pool_size=20, max_overflow=0:")
+    sound = page.locator(".headline").inner_text().startswith("Set pool_size=20, max_overflow=0:")
+    assert sound == ("sound" in report)
+    assert page.get_by_role("alert").count() == (not sound)
     assert requests == [report]
     assert complaints == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -43,35 +63,15 @@ def test_it_fits_asks_for_nothing_and_complains_of_nothing(
         assert box is not None
         assert box["width"] > 280
         assert 80 < box["height"] < 1200
+    page.screenshot(path=artefact(report, f"{width}-{scheme}.png"), full_page=True)
     page.close()
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_stand_out_from_their_ground(browser: Browser, report: str, scheme: str) -> None:
-    """Contrast of at least 4.5 (WCAG 2.2, 1.4.3) for every text, in figures too."""
-    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto(report)
-    faint = page.evaluate(
-        """() => {
-        const part = v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-        const light = c => .2126 * part(c[0]) + .7152 * part(c[1]) + .0722 * part(c[2]);
-        const rgb = text => text.match(/[\\d.]+/g).map(Number);
-        const ground = e => { for (; e; e = e.parentElement) {
-            const c = rgb(getComputedStyle(e).backgroundColor);
-            if (c.length < 4 || c[3] > 0) return c; } };
-        const faint = [];
-        for (const e of document.querySelectorAll('body *')) {
-            if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
-            const style = getComputedStyle(e);
-            const ink = rgb(e.namespaceURI.endsWith('svg') ? style.fill : style.color);
-            const pair = [light(ink), light(ground(e))].sort((a, b) => b - a);
-            const contrast = (pair[0] + .05) / (pair[1] + .05);
-            if (contrast < 4.5) faint.push([e.textContent.trim(), contrast]);
-        }
-        return faint; }"""
-    )
-    assert faint == []
+    page = opened(browser, report, color_scheme=scheme)
+    assert faint(page) == []
     page.close()
 
 
@@ -102,14 +102,14 @@ def test_on_paper_nothing_is_cut_off_or_torn(browser: Browser, report: str) -> N
         box = figure.bounding_box()
         assert box is not None
         assert box["height"] < 1016
+    page.pdf(path=artefact(report, "paper.pdf"), format="A4", prefer_css_page_size=True)
     page.close()
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_barrier(browser: Browser, report: str, scheme: str) -> None:
-    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
-    page.goto(report)
+    page = opened(browser, report, color_scheme=scheme)
     assert barriers(page) == []
     page.close()
 

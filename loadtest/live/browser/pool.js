@@ -156,7 +156,8 @@ function range(chart) {
   };
 }
 
-/* Where a run begins: a line, and above it the name of its pool, as far as there is room before the next. */
+/* Where a run begins: a line, and above it the name of its pool, as far as there is room before the next; that of the
+   newest always, even if it has to begin further left. */
 function markRuns(u) {
   const { left, top, height, width } = u.bbox;
   const context = u.ctx;
@@ -166,7 +167,8 @@ function markRuns(u) {
   context.textAlign = "left";
   context.textBaseline = "alphabetic";
   context.setLineDash([]);
-  let free = left + width;
+  const newest = state.runs.at(-1);
+  let free = left + width + 1;
   for (const run of [...state.runs].reverse()) {
     const x = u.valToPos(Math.floor(run.begun), "x", true); // a point stands where its second begins
     if (x < left || x > left + width) continue;
@@ -175,8 +177,10 @@ function markRuns(u) {
     context.moveTo(x, top);
     context.lineTo(x, top + height);
     context.stroke();
-    if (x + context.measureText(run.pool).width < free) context.fillText(run.pool, x, top - 5 * devicePixelRatio);
-    free = x - 6 * devicePixelRatio;
+    const wide = context.measureText(run.pool).width;
+    const at = Math.max(left, Math.min(x, left + width - wide));
+    if (at + wide < free || run === newest) context.fillText(run.pool, at, top - 5 * devicePixelRatio);
+    free = (run === newest ? at : x) - 6 * devicePixelRatio;
   }
   context.restore();
 }

@@ -27,6 +27,8 @@ _LONGEST_NAME = 16
 _LINE = 0.145
 # Phases and kinds of errors are no pools: they begin at the other end of the palette.
 PARTS = tuple(POOL_COLOURS[number] for number in (4, 5, 3, 2, 6, 0, 1))
+# Strokes and gaps of lines, in widths of these, once all colours were used, and once again.
+_STROKES = ("-", (0, (1.6, 0.9)), (0, (0.6, 0.7)))
 
 
 def text_width(words: Sequence[str]) -> float:
@@ -200,3 +202,8 @@ def spread(
 def colour(number: int) -> str:
     """The colour of the pool with this number, from 0; after seven they begin again."""
     return POOL_COLOURS[number % len(POOL_COLOURS)]
+
+
+def look(number: int) -> dict[str, Any]:
+    """The line of this pool: in its colour, and with gaps where a pool before it has the same."""
+    return {"color": colour(number), "ls": _STROKES[number // len(POOL_COLOURS) % len(_STROKES)]}

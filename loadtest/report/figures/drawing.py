@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -65,3 +66,16 @@ def each(
 def few(pools: Sequence[PoolSummary]) -> str:
     """The names of some pools for a title; of many only how many they are."""
     return listed([pool.name for pool in pools]) if len(pools) <= FEW else f"{len(pools)} pools"
+
+
+def believed(pools: Sequence[PoolSummary]) -> Sequence[PoolSummary]:
+    """The pools of which a title may claim something: those that are valid, or all if none is."""
+    return [pool for pool in pools if pool.valid] or pools
+
+
+def grouped(pools: Sequence[PoolSummary], word: Say) -> str:
+    """Pools by what is to be said of them: `waiting with default and 20+0, holding with seed`."""
+    groups: dict[str, list[PoolSummary]] = defaultdict(list)
+    for pool in pools:
+        groups[word(pool)].append(pool)
+    return ", ".join(f"{said} with {few(those)}" for said, those in groups.items())

@@ -151,7 +151,7 @@ def _draw(
     least = SHORTEST if level == LAG else 0.0
     ends = []
     for name, (number, line) in zip(names, lines.items(), strict=True):
-        style = {"color": canvas.colour(number), "lw": 1.6}
+        style = {**canvas.look(number), "lw": 1.6}
         levels.draw_level(axes, line, level, style, least)
         typical = line.typical(level)
         ends.append((max(typical, least), f"{name} {say(typical)}"))
@@ -159,4 +159,4 @@ def _draw(
 
 
 def _styles(lines: Lines) -> list[dict[str, Any]]:
-    return [{"color": canvas.colour(number), "lw": 2.2} for number in lines]
+    return [{**canvas.look(number), "lw": 2.2} for number in lines]

@@ -9,7 +9,7 @@ from loadtest.analysis.measured import Measurements, PoolRuns
 from loadtest.analysis.units import duration, round_duration
 from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, Table, each, every
+from loadtest.report.figures.drawing import Drawing, Table, believed, every, grouped
 from loadtest.report.figures.svg import to_svg
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         return None
     return Drawing(
         name="phases",
-        title="A connection is held for "
-        + each(shown, lambda p: p.hold_seconds.mean, lambda p: duration(p.hold_seconds.mean)),
+        title="Most time goes into "
+        + grouped(believed(shown), lambda pool: _longest(parts[pool.name])),
         alt="Mean time waiting for a connection and holding it: "
         + every(shown, _waiting_and_holding),
         help=HELP,
@@ -46,6 +46,10 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         question="Where does the time go?",
         table=_table(parts),
     )
+
+
+def _longest(part: Mapping[str, float]) -> str:
+    return max(part, key=lambda phase: part[phase])
 
 
 def _waiting_and_holding(pool: PoolSummary) -> str:

@@ -48,16 +48,23 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         ),
         None,
     )
+    shade = _shade(summary, [one.pool for one in tried if one.size == search.size])
     return Drawing(
         name="search",
         title=_title(search),
         alt="By pool size, successful requests per second and p95 of the wait: "
         + listed([f"{_numbers(one)} with {one.pool}" for one in tried]),
         help=HELP,
-        svg=to_svg(_figure(search, tried, allowed, _spreads(measurements)), "search"),
+        svg=to_svg(_figure(search, tried, allowed, _spreads(measurements), shade), "search"),
         question="How many connections are enough?",
         table=_table(tried),
     )
+
+
+def _shade(summary: Summary, answers: Sequence[str]) -> str:
+    """The colour that the answer has in all figures; the pools that were only tried need none."""
+    numbers = [number for number, pool in enumerate(summary.pools) if pool.name in answers]
+    return canvas.colour(numbers[-1]) if numbers else INK
 
 
 def _title(search: Search) -> str:
@@ -109,15 +116,17 @@ def _figure(
     tried: Sequence[SizeTried],
     allowed: float | None,
     spreads: Mapping[str, Spread],
+    answer: str,
 ) -> Figure:
     figure, (above, below) = canvas.panels(2, 1.35, left=0.72, right=0.3, gap=0.32, above=0.12)
     for one in tried:
+        shade = answer if one.size == search.size else INK
         if one.pool in spreads:
-            _bar(above, one.size, spreads[one.pool].throughput, width=9, alpha=0.2)
-            _bar(below, one.size, spreads[one.pool].wait_p95, width=9, alpha=0.2)
-        _dot(above, one, one.throughput, one.throughput_ci95)
+            _bar(above, one.size, spreads[one.pool].throughput, shade, width=9, alpha=0.2)
+            _bar(below, one.size, spreads[one.pool].wait_p95, shade, width=9, alpha=0.2)
+        _dot(above, one, one.throughput, one.throughput_ci95, shade)
         if one.wait_p95 is not None:
-            _dot(below, one, max(one.wait_p95, SHORTEST), one.wait_p95_ci95)
+            _dot(below, one, max(one.wait_p95, SHORTEST), one.wait_p95_ci95, shade)
     if allowed is not None:
         below.axhline(allowed, color=INK, lw=1, ls=(0, (1, 1.5)))
     canvas.log_seconds(below, "y")
@@ -128,30 +137,32 @@ def _figure(
             above, search.size, 0.09, f" {count(search.size)}", transform=place, weight="bold"
         )
     for axes, text in ((above, "successful requests per second"), (below, "wait p95")):
-        _size_axis(axes, search, tried)
+        _size_axis(axes, search, tried, answer)
         canvas.write(axes, 0.0, 1.06, text, transform=axes.transAxes, va="bottom")
     above.tick_params(axis="x", labelbottom=False)
     canvas.name_x(below, "pool_size")
     return figure
 
 
-def _dot(axes: Axes, one: SizeTried, value: float | None, interval: Interval95 | None) -> None:
+def _dot(
+    axes: Axes, one: SizeTried, value: float | None, interval: Interval95 | None, shade: str
+) -> None:
     if value is None:
         return
-    shade = canvas.colour(0)
     if interval:
-        _bar(axes, one.size, interval, width=1.6)
+        _bar(axes, one.size, interval, shade, width=1.6)
     fill = shade if one.met is True and one.valid else "none"
     axes.plot([one.size], [value], "o", color=shade, ms=5, mfc=fill, mew=1.2)
 
 
-def _bar(axes: Axes, size: int, interval: Interval95, *, width: float, alpha: float = 1.0) -> None:
+def _bar(
+    axes: Axes, size: int, interval: Interval95, shade: str, *, width: float, alpha: float = 1.0
+) -> None:
     low, high = (max(edge, SHORTEST) for edge in interval)
-    shade = canvas.colour(0)
     axes.plot([size] * 2, [low, high], color=shade, lw=width, alpha=alpha, solid_capstyle="butt")
 
 
-def _size_axis(axes: Axes, search: Search, tried: Sequence[SizeTried]) -> None:
+def _size_axis(axes: Axes, search: Search, tried: Sequence[SizeTried], shade: str) -> None:
     from matplotlib.ticker import NullLocator
 
     sizes = sorted(one.size for one in tried)
@@ -164,4 +175,4 @@ def _size_axis(axes: Axes, search: Search, tried: Sequence[SizeTried]) -> None:
     canvas.grid(axes, "y")
     if search.size is None:
         return
-    axes.axvline(search.size, color=canvas.colour(1), lw=1.4, zorder=0)
+    axes.axvline(search.size, color=shade, lw=1.4, zorder=0)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.sharing import Sharing, sharing
 from loadtest.analysis.units import NOTHING, count, duration, level, ratio
-from loadtest.analysis.values import Summary
+from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, Table, each, every
+from loadtest.report.figures.drawing import Drawing, Table, believed, each, every
 from loadtest.report.figures.svg import to_svg
 
 if TYPE_CHECKING:
@@ -39,18 +39,14 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     shared = {number: one for number, one in found.items() if one}
     if not shared:
         return None
-    of = {summary.pools[number].name: one for number, one in shared.items()}
-    longest = each(
-        [summary.pools[number] for number in shared],
-        lambda pool: of[pool.name].longest,
-        lambda pool: duration(of[pool.name].longest),
-    )
+    pools = [summary.pools[number] for number in shared]
+    of = {pool.name: one for pool, one in zip(pools, shared.values(), strict=True)}
     return Drawing(
         name="sharing",
-        title=_title(of, longest),
+        title=_title(believed(pools), of),
         alt="The median wait, the longest wait of any user, and users without a connection: "
         + every(
-            [summary.pools[number] for number in shared],
+            pools,
             lambda pool: (
                 f"{duration(pool.checkout.wait_seconds.p50)}, "
                 f"{duration(of[pool.name].longest)} and {_without(of[pool.name])}"
@@ -63,12 +59,18 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     )
 
 
-def _title(of: Mapping[str, Sharing], longest: str) -> str:
-    name, worst = max(of.items(), key=lambda item: item[1].without / item[1].users)
+def _title(pools: Sequence[PoolSummary], of: Mapping[str, Sharing]) -> str:
+    unlucky = max(pools, key=lambda pool: of[pool.name].without / of[pool.name].users)
+    worst = of[unlucky.name]
     if worst.without:
         some = f"{count(worst.without)} of {count(worst.users)} users"
-        return f"{some} got no connection in a whole round with {name}"
-    if all(one.open_loop for one in of.values()):
+        return f"{some} got no connection in a whole round with {unlucky.name}"
+    longest = each(
+        pools,
+        lambda pool: of[pool.name].longest,
+        lambda pool: duration(of[pool.name].longest),
+    )
+    if all(of[pool.name].open_loop for pool in pools):
         return f"The longest wait was {longest}"
     return f"No user went without a connection; the longest wait was {longest}"
 

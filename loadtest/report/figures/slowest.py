@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from loadtest.analysis.measured import Measurements
 from loadtest.analysis.units import NOTHING, count, duration, level, percent
 from loadtest.analysis.values import Anatomy, PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import FEW, Drawing, Table, few
+from loadtest.report.figures.drawing import FEW, Drawing, Table, believed, grouped
 from loadtest.report.figures.phases import SHADES
 from loadtest.report.figures.svg import to_svg
 
@@ -41,11 +40,11 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     shown = [pool for pool in summary.pools if kept[pool.name]]
     if not shown:
         return None
-    said = _said(shown, kept)
     return Drawing(
         name="slowest",
-        title=f"Slow checkouts spend their time {said}",
-        alt=f"Shares of waiting, connecting and pinging in the time of slow checkouts: {said}",
+        title=f"Slow checkouts spend their time {_said(believed(shown), kept)}",
+        alt="Shares of waiting, connecting and pinging in the time of slow checkouts. Most is "
+        + _said(shown, kept),
         help=HELP,
         svg=to_svg(_figure(kept), "slowest"),
         question="What are slow checkouts made of?",
@@ -67,12 +66,13 @@ def parts(anatomy: Anatomy) -> dict[str, float]:
 
 def _said(shown: Sequence[PoolSummary], kept: Kept) -> str:
     """Which phase takes the most of the slowest, and with which pools."""
-    groups: dict[str, list[PoolSummary]] = defaultdict(list)
-    for pool in shown:
+
+    def longest(pool: PoolSummary) -> str:
         found = kept[pool.name]
         slowest = parts(next((one for one in found if one.percentile == "p99"), found[-1]))
-        groups[max(slowest, key=lambda phase: slowest[phase])].append(pool)
-    return ", ".join(f"{phase} with {few(pools)}" for phase, pools in groups.items())
+        return max(slowest, key=lambda phase: slowest[phase])
+
+    return grouped(shown, longest)
 
 
 def _table(pools: Sequence[PoolSummary]) -> Table:

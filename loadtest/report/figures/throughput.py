@@ -11,7 +11,7 @@ from loadtest.analysis.measured import Measurements
 from loadtest.analysis.units import NOTHING, rate
 from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, Table, every
+from loadtest.report.figures.drawing import Drawing, Table, believed, every
 from loadtest.report.figures.svg import to_svg
 from loadtest.report.table import interval
 
@@ -51,9 +51,7 @@ def sizes_differ(summary: Summary) -> bool:
 
 def title(shown: Sequence[PoolSummary]) -> str:
     """What the best and the worst pool do."""
-    # Of a pool that was not measured properly nothing is claimed.
-    believed = [pool for pool in shown if pool.valid] or shown
-    ranked = sorted(believed, key=lambda pool: pool.throughput.per_second or 0.0)
+    ranked = sorted(believed(shown), key=lambda pool: pool.throughput.per_second or 0.0)
     best, worst = ranked[-1], ranked[0]
     said = f"{best.name} does {rate(best.throughput.per_second)} requests per second"
     most, least = best.throughput.per_second or 0.0, worst.throughput.per_second or 0.0

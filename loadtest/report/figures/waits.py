@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from loadtest.analysis.censoring import Seconds, Shares, curve, reached
 from loadtest.analysis.measured import Measurements
-from loadtest.analysis.units import NOTHING, at_least
+from loadtest.analysis.units import NOTHING, at_least, duration
 from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, Table, each, every
+from loadtest.report.figures.drawing import Drawing, Table, believed, each, every
 from loadtest.report.figures.svg import to_svg
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ HELP = (
     "Both scales are logarithmic. Waits that had not ended count with the age they had reached; "
     "a curve that stops early says that no more is known."
 )
+FAINT = " Faint lines are not valid."
 TICKS = {0.30103: "p50", 1.0: "p90", 2.0: "p99", 3.0: "p99.9", 4.0: "p99.99"}
 FARTHEST = 4.0
 
@@ -43,15 +44,24 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     shown = [summary.pools[number] for number in curves]
     return Drawing(
         name="waits",
-        title="19 of 20 checkouts wait at most "
-        + each(shown, lambda p: p.checkout.wait_seconds.p95, lambda p: _wait(p, "p95")),
+        title=_title(believed(shown)),
         alt="Wait for a connection by percentile, for p50, p95 and p99.9: "
         + every(shown, lambda pool: " / ".join(_wait(pool, p) for p in ("p50", "p95", "p999"))),
-        help=HELP,
+        help=HELP + FAINT * any(not pool.valid for pool in shown),
         svg=to_svg(_figure(curves, summary), "waits"),
         question="How long do checkouts wait?",
         table=_table(shown, curves),
     )
+
+
+def _title(pools: Sequence[PoolSummary]) -> str:
+    """True of a lower bound, too: as many wait at least as long as that."""
+
+    def p95(pool: PoolSummary) -> float | None:
+        return pool.checkout.wait_seconds.p95
+
+    said = each(pools, p95, lambda pool: duration(p95(pool)), link="or longer")
+    return f"1 in 20 checkouts waits {said}"
 
 
 def _wait(pool: PoolSummary, name: str) -> str:
@@ -71,12 +81,16 @@ def _figure(curves: Mapping[int, Curve], summary: Summary) -> Figure:
         passed = np.concatenate(([0.0], nines(share)))
         x = np.repeat(passed, 2)[1:-1]
         y = np.repeat(np.maximum(seconds, 1e-6), 2)
-        axes.plot(x, y, color=canvas.colour(number), lw=1.8)
+        axes.plot(x, y, lw=1.8, **_look(number, summary))
         ends.append((float(y[x < far][-1]), name))
     _axes(axes, far)
-    styles = [{"color": canvas.colour(number), "lw": 2.5} for number in curves]
+    styles = [{"lw": 2.5, **_look(number, summary)} for number in curves]
     canvas.label_ends(axes, ends, styles)
     return figure
+
+
+def _look(number: int, summary: Summary) -> dict[str, Any]:
+    return {**canvas.look(number), "alpha": 1.0 if summary.pools[number].valid else 0.4}
 
 
 def nines(share: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -1,0 +1,62 @@
+"""What figures claim in their titles, and how they tell many pools and unsound ones apart."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.report.figures import canvas, phases, sharing, sizes, slowest, waits
+from loadtest.results import Run
+from tests.analysis.builders import SECOND, interval, run, steady
+from tests.report.test_figures import drawn, eventful
+
+
+def believable_and_not(folder: Path) -> list[Run]:
+    """20+0, which is sound, and 5+10, whose load generator had no CPU left."""
+    busy = eventful(folder / "first", "5+10").intervals
+    for one in busy:
+        one.counters["cpu"] = SECOND
+    return [eventful(folder, "20+0"), run(folder, busy, "5+10", started=2)]
+
+
+def test_a_wait_that_is_a_lower_bound_is_told_as_one(tmp_path: Path) -> None:
+    parts = [interval(counters={"requests": 50}, wait=[2] * 50, unfinished=[1900] * 50)]
+    drawing = drawn(waits, [run(tmp_path, parts)])
+    assert drawing.title == "1 in 20 checkouts waits 1.90 s or longer with 20+0"
+    assert "≥ 1.90 s" in drawing.alt
+
+
+def test_where_the_time_goes_is_told_pool_by_pool(tmp_path: Path) -> None:
+    holding = interval(
+        counters={"requests": 9, "checkouts": 9}, wait=[1] * 9, hold=[40] * 9, request=[41] * 9
+    )
+    runs = [eventful(tmp_path, "5+10"), run(tmp_path, [holding], "50+0", started=2)]
+    assert drawn(phases, runs).title == "Most time goes into waiting with 5+10, holding with 50+0"
+
+
+@pytest.mark.parametrize("figure", [sizes, waits, phases, sharing, slowest])
+def test_nothing_is_claimed_of_a_pool_that_is_not_valid(tmp_path: Path, figure: Any) -> None:
+    drawing = drawn(figure, believable_and_not(tmp_path))
+    assert "20+0" in drawing.title
+    assert "5+10" not in drawing.title
+
+
+def test_the_wait_of_a_pool_that_is_not_valid_is_drawn_faintly(tmp_path: Path) -> None:
+    sound, busy = believable_and_not(tmp_path)
+    assert "Faint lines are not valid." in drawn(waits, [sound, busy]).help
+    assert "Faint" not in drawn(waits, [sound]).help
+    assert "stroke-opacity: 0.4" in drawn(waits, [sound, busy]).svg
+    assert "stroke-opacity: 0.4" not in drawn(waits, [sound]).svg
+
+
+def of_sizes(folder: Path, pools: Sequence[int]) -> list[Run]:
+    return [one for n in pools for one in steady(folder, f"{n}+0", [n], wait=n, started=n)]
+
+
+def test_pools_of_one_colour_have_different_lines(tmp_path: Path) -> None:
+    looks = [canvas.look(number) for number in range(21)]
+    assert len({str(look) for look in looks}) == 21
+    assert [look["ls"] for look in looks[:7]] == ["-"] * 7
+    assert "stroke-dasharray" not in drawn(waits, of_sizes(tmp_path / "few", range(1, 8))).svg
+    assert "stroke-dasharray" in drawn(waits, of_sizes(tmp_path / "many", range(1, 9))).svg

@@ -1,5 +1,6 @@
 """Runs all benchmarks and writes their results to reports/bench.json, one key each."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -15,6 +16,8 @@ BENCHMARKS = (
 
 def main() -> None:
     """Run them one after another, each in a process of its own; what is done is kept."""
+    alone = f"One alone: python -m benchmarks.NAME, one of {', '.join(BENCHMARKS)}."
+    argparse.ArgumentParser("python -m benchmarks", description=__doc__, epilog=alone).parse_args()
     path = Path("reports") / "bench.json"
     path.parent.mkdir(exist_ok=True)
     results = {}

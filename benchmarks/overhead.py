@@ -1,8 +1,9 @@
 """What measuring costs: CPU time per session against a plain Locust user and a bare loop.
 
-A round runs each way alone in a fresh process, in an order that changes from round to round, so
-that what drifts on the machine hits all alike. Over rounds, t intervals of the logarithms of the
-ratios. The page is the live page: asked for each second, as an open one asks.
+In a round all ways run in fresh processes, one at a time: a second of this, a second of that, while
+the others are stopped, so that what drifts on the machine hits all alike. Over rounds, t intervals
+of the logarithms of the ratios. The page is the live page: asked for each second, as an open one
+asks.
 """
 
 import json
@@ -14,7 +15,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,14 +27,16 @@ from loadtest.database.keeper import die_with_parent
 from loadtest.database.private import PrivateServer
 
 ROUNDS = 12
-SECONDS = 10
-# Until a process that has begun has connected and run in.
-START_SECONDS = 3
+TURNS = 10
+# Until a process that has begun has connected and run in, and until one that was stopped has closed
+# the second in which it was.
+START_SECONDS, RESUME_SECONDS = 3, 0.3
 WEB_PORT = 18089
+METRICS_PORTS = {"measured": 9646, "page": 9647}
 LOCUST = ["-m", "locust", "--only-summary", "-u", "16", "-r", "16", "-t", "5m"]
 MEASURED = [
     *(*LOCUST, "-f", "benchmarks/_pool_user.py", "--pool-size", "16", "--max-overflow", "0"),
-    *("--metrics-port", "9646", "--results", "{folder}/run.jsonl"),
+    *("--metrics-port", "{metrics}", "--results", "{folder}/{name}.jsonl"),
 ]
 WAYS = {
     "bare": ["-m", "benchmarks._bare_loop"],
@@ -64,21 +67,69 @@ def main() -> dict[str, object]:
         "ratio_to_plain_locust": _ratio(rounds, "measured", "plain"),
         "ratio_to_bare_loop": _ratio(rounds, "measured", "bare"),
         "ratio_with_page": _ratio(rounds, "page", "measured"),
-        "per_second": {
-            way: float(np.mean([costs[way].sessions / costs[way].wall for costs in rounds]))
-            for way in WAYS
-        },
+        "per_second": {way: float(np.mean(_rates(rounds, way))) for way in WAYS},
         "rounds": ROUNDS,
     }
 
 
-def _round(number: int, url: str, folder: Path) -> dict[str, Cost]:
-    names = list(WAYS)
-    shift = number % len(names)
-    return {name: _cost(name, url, folder, number) for name in [*names[shift:], *names[:shift]]}
+def _rates(rounds: list[list[dict[str, Cost]]], way: str) -> list[float]:
+    return [turn[way].sessions / turn[way].wall for turns in rounds for turn in turns]
 
 
-def _cost(name: str, url: str, folder: Path, seed: int) -> Cost:
+def _round(number: int, url: str, folder: Path) -> list[dict[str, Cost]]:
+    with ExitStack() as stack:
+        ways = [stack.enter_context(_running(name, url, folder, number)) for name in WAYS]
+        return [_turns(ways, number + turn) for turn in range(TURNS)]
+
+
+def _turns(ways: list["Way"], number: int) -> dict[str, Cost]:
+    shift = number % len(ways)
+    return {way.name: way.turn() for way in [*ways[shift:], *ways[:shift]]}
+
+
+class Way:
+    """A process that is stopped but when it has its turn."""
+
+    def __init__(self, name: str, process: "subprocess.Popen[bytes]", output: Path) -> None:
+        self.name, self._process, self._output = name, process, output
+        self._read, self._version = 0, 0
+        self._line()
+        time.sleep(START_SECONDS)
+        process.send_signal(signal.SIGSTOP)
+
+    def turn(self) -> Cost:
+        """Let it go on for a second; what it did and took."""
+        self._process.send_signal(signal.SIGCONT)
+        time.sleep(RESUME_SECONDS)
+        before, ends = self._meter(), time.monotonic() + 1
+        if self.name == "page":
+            self._look()
+        time.sleep(ends - time.monotonic())
+        after = self._meter()
+        self._process.send_signal(signal.SIGSTOP)
+        return Cost(*(late - early for early, late in zip(before, after, strict=True)))
+
+    def _look(self) -> None:
+        address = f"http://127.0.0.1:{WEB_PORT}/pool/data?since={self._version}"
+        with urllib.request.urlopen(address) as answer:
+            self._version = json.load(answer)["version"]
+
+    def _meter(self) -> list[float]:
+        self._process.send_signal(signal.SIGUSR1)
+        return self._line()
+
+    def _line(self) -> list[float]:
+        """The next line that the process writes about how far it is, as soon as it is there."""
+        while self._output.read_text().count("\n") <= self._read:
+            if self._process.poll() is not None:
+                raise RuntimeError(self._output.with_suffix(".log").read_text()[-2000:])
+            time.sleep(0.001)
+        self._read += 1
+        return [float(word) for word in self._output.read_text().splitlines()[-1].split()]
+
+
+@contextmanager
+def _running(name: str, url: str, folder: Path, seed: int) -> Iterator[Way]:
     output = folder / f"{name}.txt"
     output.write_text("")
     environment = {
@@ -89,23 +140,9 @@ def _cost(name: str, url: str, folder: Path, seed: int) -> Cost:
         # Else chance has its part in how fast one process is against another.
         "PYTHONHASHSEED": str(seed),
     }
-    with _running(name, environment, folder) as process:
-        _line(process, output, 0)
-        time.sleep(START_SECONDS)
-        process.send_signal(signal.SIGUSR1)
-        before = _line(process, output, 1)
-        _let_run(page=name == "page")
-        process.send_signal(signal.SIGUSR1)
-        after = _line(process, output, 2)
-    return Cost(*(late - early for early, late in zip(before, after, strict=True)))
-
-
-@contextmanager
-def _running(
-    name: str, environment: dict[str, str], folder: Path
-) -> Iterator["subprocess.Popen[bytes]"]:
-    command = [sys.executable, *(part.format(folder=folder) for part in WAYS[name])]
-    with (folder / f"{name}.log").open("w") as log:
+    places = {"folder": folder, "name": name, "metrics": METRICS_PORTS.get(name)}
+    command = [sys.executable, *(part.format(**places) for part in WAYS[name])]
+    with output.with_suffix(".log").open("w") as log:
         process = subprocess.Popen(
             command,
             env=environment,
@@ -114,34 +151,18 @@ def _running(
             preexec_fn=die_with_parent,  # noqa: PLW1509
         )
     try:
-        yield process
+        yield Way(name, process, output)
     finally:
         process.kill()  # what it would still do when it ends is not what is measured
         process.wait()
 
 
-def _line(process: "subprocess.Popen[bytes]", output: Path, number: int) -> list[float]:
-    """A line that a process writes about how far it is, as soon as it is there."""
-    while output.read_text().count("\n") <= number:
-        if process.poll() is not None:
-            raise RuntimeError(output.with_suffix(".log").read_text()[-2000:])
-        time.sleep(0.001)
-    return [float(word) for word in output.read_text().splitlines()[number].split()]
-
-
-def _let_run(page: bool) -> None:
-    version = 0
-    for _ in range(SECONDS):
-        time.sleep(1)
-        if page:
-            address = f"http://127.0.0.1:{WEB_PORT}/pool/data?since={version}"
-            with urllib.request.urlopen(address) as answer:
-                version = json.load(answer)["version"]
-
-
-def _ratio(rounds: list[dict[str, Cost]], one: str, other: str) -> dict[str, object]:
+def _ratio(rounds: list[list[dict[str, Cost]]], one: str, other: str) -> dict[str, object]:
     """Sessions for the same CPU time: of one way against another."""
-    logs = [_log_cost(costs[other]) - _log_cost(costs[one]) for costs in rounds]
+    logs = [
+        np.mean([_log_cost(turn[other]) - _log_cost(turn[one]) for turn in turns])
+        for turns in rounds
+    ]
     interval = stats.t.interval(0.95, len(logs) - 1, np.mean(logs), stats.sem(logs))
     return {
         "ratio": float(np.exp(np.mean(logs))),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -53,6 +55,8 @@ from loadtest.config import AS_IS, AUTO, Experiment, read_experiment
 from loadtest.errors import LoadtestError, UsageError
 
 OWN_POOL = "5+10"
+# A full disk, or nobody who reads any more.
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EPIPE)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -261,10 +265,25 @@ def _print_plan(experiment: Experiment) -> None:
 def main() -> None:
     """Run the command; a problem is one message on standard error and an exit code."""
     try:
-        app()
+        _answer()
     except LoadtestError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+def _answer() -> None:
+    """Run the command. Raises LoadtestError, also where nothing can be written to its output."""
+    try:
+        try:
+            app()
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again
+        raise LoadtestError(f"cannot write the answer: {error.strerror}") from None
 
 
 if __name__ == "__main__":

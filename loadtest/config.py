@@ -191,7 +191,7 @@ class Experiment(Strict):
         for pool in self.pool:
             pool.check_application(self.application)
         if self.application and self.fault:
-            raise ValueError(f"fault {self.fault[0]}: only for a private server")
+            raise ValueError(f"fault {self.fault[0]}: not with an application's own database")
 
     def _check_names(self) -> None:
         names = [pool.name for pool, _ in self.subjects]

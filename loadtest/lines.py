@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from loadtest.faults import Fault
 from loadtest.interval import Fair, Gauge, Period, SlowCheckout, TaskUse
+from loadtest.loads import Stage
 
 FORMAT = 1
 _MARK = b',"crc":'
@@ -33,15 +35,9 @@ class _Pool(_Kind):
     max_overflow: int | None = None
 
 
-class _Fault(_Kind):
-    kind: str
-    at: FiniteFloat = 0.0
-    length: FiniteFloat | None = None
-
-
-class _Stage(_Kind):
+class _Stage(Stage):
     name: str
-    duration: FiniteFloat
+    duration: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 
 
 class _Load(_Kind):
@@ -51,8 +47,9 @@ class _Load(_Kind):
     warmup: FiniteFloat | None = None
     arrival_rate: FiniteFloat | None = None
     drop_after: FiniteFloat | None = None
+    stage: list[Stage] | None = None
     stages: list[_Stage] | None = None
-    faults: list[_Fault] | None = None
+    faults: list[Fault] | None = None
 
 
 class _Scenario(_Kind):
@@ -119,10 +116,18 @@ class _Worker(_Kind):
     round_trip_seconds: FiniteFloat | None = None
 
 
+class _Happened(_Kind):
+    begin: FiniteFloat = 0.0
+    end: FiniteFloat = 0.0
+    problem: str = ""
+    killed: Count = 0
+
+
 class _Footer(_Kind):
     reason: str
     totals: dict[str, Any]
     workers: list[_Worker] = []
+    faults: list[_Happened] = []
 
 
 class _Plan(_Kind):
@@ -137,6 +142,7 @@ class _Plan(_Kind):
     seed: int = 1
     load: _Load = _Load()
     options: dict[str, Any] = {}
+    fault: list[Fault] = []
     pool: list[_Pool] = []
     search: dict[str, Any] | None = None
 

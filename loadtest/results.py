@@ -223,7 +223,8 @@ def written_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         if not folder.exists():
             raise CannotGoOn(f"the results folder {folder} is gone") from None
-        raise LoadtestError(f"{folder}: {error.strerror}") from None
+        where = error.filename2 or error.filename or folder
+        raise LoadtestError(f"{where}: {error.strerror}") from None
 
 
 def point_latest_at(folder: Path) -> None:

@@ -1,11 +1,13 @@
 """How the command answers: for machines, for pull requests, and by its exit code."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.analysis.builders import SECOND, experiment, header, interval, run, steady
+from tests.processes import loadtest_command
 from tests.test_cli import Loadtest
 
 FAST, SLOW = [700, 705, 690, 702, 699], [600, 605, 592, 603, 598]
@@ -29,6 +31,19 @@ def test_an_answer_that_cannot_be_written(loadtest: Loadtest, tmp_path: Path) ->
     ended = loadtest("report", experiment(tmp_path), "--markdown", tmp_path / "no" / "answer.md")
     assert ended.returncode == 2
     assert "cannot write" in ended.stderr
+
+
+def test_an_answer_that_has_no_room(tmp_path: Path) -> None:
+    folder = experiment(tmp_path)
+    with Path("/dev/full").open("w") as full:
+        for more in ([], ["--json"]):
+            command = loadtest_command("report", folder, *more)
+            ended = subprocess.run(
+                command, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+            assert ended.returncode == 1
+            assert ended.stderr == "cannot write the answer: No space left on device\n"
+    assert (folder / "report.html").exists()
 
 
 @pytest.mark.parametrize(

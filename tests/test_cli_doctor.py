@@ -7,9 +7,15 @@ import subprocess
 from collections.abc import Callable
 from typing import Any
 
+import pymysql
 import pytest
 from sqlalchemy import URL, Engine, text
+from sqlalchemy.exc import OperationalError
 
+from loadtest.config import parse_pool
+from loadtest.database.situation import Demand
+from loadtest.errors import UsageError
+from loadtest.experiment import doctor
 from tests.conftest import without_database
 
 Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -82,6 +88,18 @@ def test_nothing_is_left_on_the_server(loadtest: Loadtest, url: URL, admin: Engi
         before = connection.execute(text("SHOW TABLES")).all()
         assert loadtest("doctor", env=at(url)).returncode == 0
         assert connection.execute(text("SHOW TABLES")).all() == before
+
+
+@pytest.mark.database
+def test_a_server_that_is_full_by_then_is_told_as_before_a_run(
+    url: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OperationalError("", None, pymysql.OperationalError(1040, "Too many connections"))
+
+    monkeypatch.setattr(doctor, "handshake", full)
+    with pytest.raises(UsageError, match="is full"):
+        doctor.doctor(url.render_as_string(False), Demand((parse_pool("5+10"),), 5))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -28,11 +29,17 @@ pytestmark = pytest.mark.database
 PASSWORD = "s3cr3t/of:n0body@all%"
 POINT_SELECT = "scenarios/point_select.py"
 SHORT = ("-u", 2, "-t", "3s", "--warmup", "0s")
+APPLICATION = """
+import os
+from sqlalchemy import create_engine
+engine = create_engine(os.environ["OWN"], pool_size=2, max_overflow=0)
+"""
 PAGES = ("", "/pool", "/pool/data?since=0", "/metrics", "/stats/requests", "/logs", "/exceptions")
 COMMANDS: dict[str, tuple[Any, ...]] = {
     "run": ("run", POINT_SELECT, "--pool", "2+0", *SHORT),
     "threads": ("run", POINT_SELECT, "--pool", "2+0", *SHORT, "--model", "threads"),
     "relay": ("run", POINT_SELECT, "--pool", "2+0", *SHORT, "--fault", "connect-delay:10ms"),
+    "kill": ("run", POINT_SELECT, "--pool", "2+0", *SHORT, "--fault", "kill@1s"),
     "compare": ("compare", POINT_SELECT, "--pool", "1+0", "--pool", "2+0", "--rounds", 1, *SHORT),
     "tune": ("tune", POINT_SELECT, "-u", 2, "-t", "4s", "--warmup", "0s", "--at-most", 1),
     "doctor": ("doctor", "--pool", "2+0", "-u", 2),
@@ -98,6 +105,28 @@ def test_no_command_tells_it(tmp_path: Path, secret: URL, name: str) -> None:
     assert len(lines) > (name != "capacity"), "more than the command itself"
     for pid, line in lines.items():
         assert_silent(f"process {pid}", line)
+    assert_files_silent(tmp_path)
+
+
+def test_an_application_tells_its_own_nowhere(tmp_path: Path, secret: URL) -> None:
+    (tmp_path / "secretive.py").write_text(APPLICATION)
+    environment = {
+        "OWN": spoken(secret),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+    }
+    own = ("--engine", "secretive:engine")
+    commands = {
+        "run": ("run", POINT_SELECT, *own, *SHORT, "--results", tmp_path / "results"),
+        "doctor": ("doctor", *own),
+    }
+    for name, command in commands.items():
+        log = tmp_path / f"{name}.log"
+        with running(log, *loadtest_command(*command), env=environment) as run:
+            lines = watched(run)
+            assert run.wait() in (0, 4), run.output
+        assert len(lines) > 1
+        for pid, line in lines.items():
+            assert_silent(f"process {pid}", line)
     assert_files_silent(tmp_path)
 
 

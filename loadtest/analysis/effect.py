@@ -15,7 +15,8 @@ class FaultEffect(Value):
     recovered: in how many; None where nothing was measured before the first fault.
     beyond_pool_timeout: checkouts that took longer than `pool_timeout`. checked, lost, doubled:
     committed transactions of the whole runs by the scenario's own sums; None where it has none, or
-    where there were other faults.
+    where there were other faults. killed: how many connections a `kill` found and killed; None of
+    other kinds.
     """
 
     fault: str
@@ -31,3 +32,4 @@ class FaultEffect(Value):
     checked: int | None
     lost: int | None
     doubled: int | None
+    killed: int | None

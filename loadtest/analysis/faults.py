@@ -100,7 +100,7 @@ def rows(pool: PoolRuns) -> Iterator[FaultEffect]:
     for number, fault in enumerate(faults):
         if not fault.lasting:
             windows = [w for round_ in pool.rounds if (w := _window(round_, faults, number))]
-            yield _effect(pool, fault, windows, alone)
+            yield _effect(pool, number, windows, alone)
 
 
 def fault_failed(pool: PoolRuns) -> Iterator[Finding]:
@@ -133,7 +133,7 @@ def _span(round_: Round, faults: Sequence[Fault], number: int) -> tuple[float, f
     footer, load = round_.run.footer, round_.run.header.get("load", {})
     if footer and footer.get("faults"):
         told = _happened(footer, number)
-        return (told["begin"], told["end"]) if "end" in told else None
+        return (told["begin"], told["end"]) if {"begin", "end"} <= told.keys() else None
     measuring = float(round_.run.header.get("started", 0)) + float(load.get("warmup") or 0)
     return measuring + faults[number].at, measuring + faults[number].end
 
@@ -170,7 +170,8 @@ def _second(at: int, parts: Sequence[Interval]) -> _Second:
     return _Second(at, max(lengths.values()) / SECOND, requests - failures, failures)
 
 
-def _effect(pool: PoolRuns, fault: Fault, windows: Sequence[_Window], alone: bool) -> FaultEffect:
+def _effect(pool: PoolRuns, number: int, windows: Sequence[_Window], alone: bool) -> FaultEffect:
+    fault = _planned(pool)[number]
     recoveries = [r for window in windows if (r := window.recovery) is not None]
     known = all(window.before is not None for window in windows)
     counters: Counter[str] = sum((window.counters for window in windows), Counter())
@@ -190,7 +191,15 @@ def _effect(pool: PoolRuns, fault: Fault, windows: Sequence[_Window], alone: boo
         checked=sums.get("checked"),
         lost=sums.get("lost"),
         doubled=sums.get("doubled"),
+        killed=_killed(windows, number),
     )
+
+
+def _killed(windows: Sequence[_Window], number: int) -> int | None:
+    """How many connections a fault killed in its rounds; None if no run told of any."""
+    told = [_happened(window.round.run.footer, number) for window in windows]
+    found = [one["killed"] for one in told if "killed" in one]
+    return sum(found) if found else None
 
 
 def _sums(pool: PoolRuns) -> dict[str, int]:

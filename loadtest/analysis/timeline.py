@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
@@ -15,7 +15,7 @@ from loadtest.analysis.measured import SECOND, PoolRuns, Round
 from loadtest.faults import Fault
 from loadtest.interval import SERVER, Interval
 
-# A second of which less was seen than this, at either end, has no level worth drawing.
+# A second of which less was seen than this has no level worth drawing.
 LEAST_SEEN = 0.1
 # Of the load generator's busiest process alone: each has a core and an event loop of its own.
 GENERATOR = ("generator_cpu", "generator_lag")
@@ -28,7 +28,7 @@ Levels = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Timeline:
-    """Mean levels of gauges in each second: the median over the rounds.
+    """Mean levels of gauges in each second: the median over the rounds, NaN where none knew it.
 
     seconds: whole numbers, counted from where measuring began; the warm-up's are negative.
     measured: how many seconds from 0 on were measured; what is later is the drain. stages, faults:
@@ -55,7 +55,8 @@ class Timeline:
         """The median of a level over the measured time."""
         end = max(round(self.measured), 1)
         inside = [0 <= second < end for second in self.seconds]
-        return float(np.median(self.levels[name][inside])) if any(inside) else 0.0
+        known = self.levels[name][inside]
+        return float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
 
     def thinned(self, most: int) -> Timeline:
         """The same in at most so many stretches, or one more; its levels are means."""
@@ -63,21 +64,30 @@ class Timeline:
         if step <= 1:
             return self
         _, first = np.unique(np.floor_divide(self.seconds, step), return_index=True)
-        sizes = np.diff([*first, len(self.seconds)])
         return replace(
             self,
             seconds=[self.seconds[index] for index in first],
-            levels={n: np.add.reduceat(level, first) / sizes for n, level in self.levels.items()},
-            lowest={n: np.minimum.reduceat(level, first) for n, level in self.lowest.items()},
-            highest={n: np.maximum.reduceat(level, first) for n, level in self.highest.items()},
+            levels={n: _means(level, first) for n, level in self.levels.items()},
+            lowest={n: np.fmin.reduceat(level, first) for n, level in self.lowest.items()},
+            highest={n: np.fmax.reduceat(level, first) for n, level in self.highest.items()},
             step=step,
         )
+
+
+def _means(level: Levels, first: npt.NDArray[np.int_]) -> Levels:
+    """The means of stretches that begin at these places; NaN where nothing is known."""
+    known = np.isfinite(level)
+    number = np.add.reduceat(known.astype(float), first)
+    total = np.add.reduceat(np.where(known, level, 0.0), first)
+    means: Levels = np.divide(total, number, out=np.full(len(first), math.nan), where=number > 0)
+    return means
 
 
 def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
     """The timeline of some levels; those that no round knows are left out."""
     rounds = [_levels(round_, gauges) for round_ in pool.rounds]
-    seconds = sorted({second for levels in rounds for at in levels.values() for second in at})
+    known = {second for levels in rounds for at in levels.values() for second in at}
+    seconds = range(min(known), max(known) + 1) if known else []
     found = [name for name in gauges if any(name in levels for levels in rounds)]
     spread = {
         name: np.array([_over_rounds(rounds, name, second) for second in seconds]) for name in found
@@ -107,7 +117,7 @@ def _over_rounds(
 ) -> tuple[float, float, float]:
     """The lowest, the middle and the highest level that rounds had in a second."""
     found = [levels[name][second] for levels in rounds if second in levels.get(name, {})]
-    return (min(found), float(np.median(found)), max(found)) if found else (0.0, 0.0, 0.0)
+    return (min(found), float(np.median(found)), max(found)) if found else (math.nan,) * 3
 
 
 def _levels(round_: Round, gauges: Sequence[str]) -> dict[str, dict[int, float]]:
@@ -116,32 +126,70 @@ def _levels(round_: Round, gauges: Sequence[str]) -> dict[str, dict[int, float]]
     for interval in [*round_.run.intervals, *round_.run.server]:
         processes[interval.process].append(interval)
     levels: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for process, intervals in processes.items():
+    for (process, intervals), begins in zip(
+        processes.items(), _begins(list(processes.values())), strict=True
+    ):
         for name in gauges:
             if name in GENERATOR and process != round_.busiest.process:
                 continue
             if any(_integral(interval, name) is not None for interval in intervals):
-                for second, level in _resampled(intervals, name):
+                for second, level in _resampled(intervals, begins, name):
                     levels[name][second] += level
     return levels
 
 
-def _resampled(intervals: Sequence[Interval], gauge: str) -> list[tuple[int, float]]:
+def _begins(processes: Sequence[Sequence[Interval]]) -> list[Levels]:
+    """When the intervals of each process began, in seconds after measuring did.
+
+    All began to measure at the same time but those that joined more than a second after the first:
+    clocks differ, and are right to the second only.
+    """
+    first = min((one[0].second for one in processes), default=0)
+    begins = [np.array([*_since(one, first)]) for one in processes]
+    starts = [
+        next((at for i, at in zip(one, begun, strict=True) if i.period != "warmup"), math.inf)
+        for one, begun in zip(processes, begins, strict=True)
+    ]
+    earliest = min(starts, default=math.inf)
+    if earliest == math.inf:  # it ended in the warm-up
+        earliest = max((begun[-1] + 1 for begun in begins), default=0.0)
+    zeros = [start if start <= earliest + 1 else earliest for start in starts]
+    return [begun - zero for begun, zero in zip(begins, zeros, strict=True)]
+
+
+def _since(intervals: Sequence[Interval], first: int) -> Iterator[float]:
+    """When each interval of a process began, in seconds after one of the clock.
+
+    One follows another, but where a second is missing: a database that was away was not asked.
+    """
+    end = intervals[0].second - first + max(0.0, 1 - intervals[0].length / SECOND)
+    for interval in intervals:
+        begin = max(end, float(interval.second - first))
+        yield begin
+        end = begin + interval.length / SECOND
+
+
+def _resampled(
+    intervals: Sequence[Interval], begins: Levels, gauge: str
+) -> list[tuple[int, float]]:
     """Mean levels in whole seconds after measuring began, of intervals of any length.
 
     Intervals are cut at UTC seconds, which measuring does not begin with. In between, a level is
-    taken to be its mean.
+    taken to be its mean. Seconds in which none was known are left out.
     """
-    ends = np.cumsum([0, *(interval.length for interval in intervals)]) / SECOND
-    warmup = sum(interval.period == "warmup" for interval in intervals)
-    ends -= ends[warmup]
-    integrals = [_integral(interval, gauge) or 0 for interval in intervals]
-    rising = np.cumsum([0, *integrals]) / SECOND
-    seconds = range(math.floor(ends[0]), math.ceil(ends[-1]))
-    edges = np.clip([*seconds, math.ceil(ends[-1])], ends[0], ends[-1])
-    lengths = np.diff(edges)
-    levels = np.diff(np.interp(edges, ends, rising)) / np.maximum(lengths, 1e-9)
-    seen = lengths >= LEAST_SEEN
+    integrals = [_integral(interval, gauge) for interval in intervals]
+    lengths = [interval.length / SECOND for interval in intervals]
+    ends = begins + lengths
+    seconds = range(math.floor(begins[0]), math.ceil(ends[-1]))
+    edges = [*seconds, math.ceil(ends[-1])]
+
+    def within(amounts: Sequence[float]) -> Levels:
+        risen = np.repeat(np.cumsum([0.0, *amounts]), 2)[1:-1]
+        return np.diff(np.interp(edges, np.column_stack([begins, ends]).ravel(), risen))
+
+    known = within([0.0 if x is None else s for s, x in zip(lengths, integrals, strict=True)])
+    levels = within([(x or 0) / SECOND for x in integrals]) / np.maximum(known, 1e-9)
+    seen = known >= LEAST_SEEN
     return [(s, float(x)) for s, x, long in zip(seconds, levels, seen, strict=True) if long]
 
 

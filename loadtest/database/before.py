@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import URL
 
 from loadtest.allowances import Allowances
-from loadtest.database.checks import BESIDE_THE_POOLS
 from loadtest.database.machine import machine
 from loadtest.database.occupancy import Occupancy, occupancy
 from loadtest.database.preflight import OTHERWISE
@@ -32,6 +31,12 @@ def place_of(url: URL) -> str:
     return f"{url.database} at {url.host or 'localhost'}:{url.port or 3306}"
 
 
+def as_many(users: int, arrival_rate: float | None) -> str:
+    """How much work there is at most, as part of a sentence; arrival_rate: of an open loop."""
+    arrivals = f"{arrival_rate:,g} arrivals a second and " if arrival_rate else ""
+    return f"at most {arrivals}{users:,} users"
+
+
 def intentions(
     place: str,
     demand: Demand,
@@ -42,7 +47,7 @@ def intentions(
 ) -> Iterator[str]:
     """What is about to happen to a server that the tool did not start, a line each.
 
-    work: which tasks run, with how many users, for how long. tables: those that the scenario has.
+    work: which tasks run, how many at most, for how long. tables: those that the scenario has.
     server: what it says of its connections, if it was asked.
     """
     yield f"On {place}, a server that this tool did not start, it will"
@@ -54,9 +59,10 @@ def intentions(
         in_use = (
             f"; {server.connected:,} of max_connections = {server.max_connections:,} are in use"
         )
+    killing = ", 1 to kill some of them" if demand.killing else ""
     yield (
-        f"- open at most {demand.most + BESIDE_THE_POOLS:,} connections at once ({each}, "
-        f"{BESIDE_THE_POOLS} to ask for the server's status){in_use}"
+        f"- open at most {demand.most + demand.beside:,} connections at once ({each}, 1 to ask for "
+        f"the server's status{killing}){in_use}"
     )
     end = "leave them there" if allowed.tables else "drop them at the end"
     yield (

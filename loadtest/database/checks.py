@@ -21,8 +21,6 @@ SHARE = 0.8
 FILES_BESIDE_CONNECTIONS = 200
 # For how long the system keeps a local port after its connection was closed here.
 TIME_WAIT_SECONDS = 60
-# The connection outside of the pools that asks for the server's status every second.
-BESIDE_THE_POOLS = 1
 
 Rule = Callable[[Situation], Iterator[Check]]
 
@@ -129,7 +127,7 @@ def _max_user_connections(situation: Situation) -> Iterator[Check]:
 def _room(situation: Situation, name: str, limit: int, room: int) -> Check:
     """Whether a run fits into what a limit of the server leaves to it."""
     demand, private = situation.demand, situation.private
-    most, free = demand.most, max(0, room - BESIDE_THE_POOLS)
+    most, free = demand.most, max(0, room - demand.beside)
     share = 1.0 if private else SHARE
     evidence = {"connections": most, "free": free, "limit": limit, "share": share}
     if most <= share * free:
@@ -142,7 +140,8 @@ def _room(situation: Situation, name: str, limit: int, room: int) -> Check:
         return Check(name, "error", message, "use a smaller pool or fewer users", evidence)
     message += ", for other clients of the server too" if beyond else ""
     if demand.overload:
-        return Check(name, "warning", message, evidence=evidence)
+        advice = "watch what the others do, or take a smaller pool or fewer users"
+        return Check(name, "warning", message, advice, evidence)
     advice = (
         f"take at most {share * 100:.0f} % of what is free ({int(share * free)}) with a smaller "
         "pool or fewer users, or say --allow-overload where nobody else needs that server"

@@ -6,11 +6,12 @@ They lock nothing but the names: who looks into the tables meanwhile is not held
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, NullPool, create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
 from loadtest.errors import UsageError
 
 logger = logging.getLogger("loadtest")
@@ -46,3 +47,24 @@ def _claim(connection: Connection, table: dict[str, str | None]) -> None:
             f"another load test is using the table {table['table']} there, on connection {owner} "
             "of the server: wait until it has ended"
         )
+
+
+def left_behind(url: URL, tables: Sequence[str]) -> str:
+    """Which tables are still there after the runs, in a sentence; empty if none is.
+
+    Whoever killed a run, or has a transaction on a table, has kept it from being dropped. Those
+    that another run has by now are its own.
+    """
+    if not tables:
+        return ""
+    timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
+    try:
+        with create_engine(url, poolclass=NullPool, connect_args=timeout).connect() as connection:
+            claim(connection, url.database, tables)
+            found = [table for table in tables if inspect(connection).has_table(table)]
+    except UsageError:
+        return ""
+    except SQLAlchemyError as error:
+        logger.debug("cannot look for tables: %s", error)
+        return f"The server does not answer; these tables may be left there: {', '.join(tables)}"
+    return f"These tables are left there: {', '.join(found)}" if found else ""

@@ -114,7 +114,8 @@ def _timeout_of(pool: PoolConfig, most: int, demand: Demand) -> Check:
     evidence = {"pool": pool.name, "pool_timeout": pool.pool_timeout, "seconds": lasts}
     if demand.users <= most:
         message = f"{said} is never reached, {demand.users} users never wait for {most} connections"
-        return Check("pool_timeout", "note", message, evidence=evidence)
+        advice = "take more users or a smaller pool to see what waiting does"
+        return Check("pool_timeout", "note", message, advice, evidence)
     if lasts and pool.pool_timeout >= lasts:
         message = f"{said} is as long as the run ({lasts:g} s) or longer: no wait can time out"
         advice = "waits still going on at the end count as unfinished; run for longer to see errors"

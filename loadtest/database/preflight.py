@@ -103,6 +103,8 @@ def explained(error: BaseException, url: URL, otherwise: str = OTHERWISE) -> Loa
         "max_connections, or close connections of others",
         2003: f"no database answers at {place}: is the server running there and reachable from "
         f"here? {otherwise}".strip(),
+        1205: f"somebody has a transaction open on a table of the scenario at {place}: end it "
+        "(SHOW PROCESSLIST), or drop the table yourself",
         2013: f"{place} accepts connections but does not answer like MySQL or MariaDB",
     }
     if code in sentences:

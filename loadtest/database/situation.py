@@ -35,7 +35,7 @@ class Demand:
 
     users: of each process. seconds: how long the load goes on, None until somebody ends it.
     arrival_rate: the most arrivals per second, None in a closed loop. overload: whether a person
-    agreed that it takes more than its share.
+    agreed that it takes more than its share. killing: whether some of them are killed meanwhile.
     """
 
     pools: tuple[PoolConfig, ...]
@@ -44,6 +44,7 @@ class Demand:
     seconds: float | None = None
     arrival_rate: float | None = None
     overload: bool = False
+    killing: bool = False
 
     def connections(self, pool: PoolConfig) -> int:
         """The most connections that this pool has in all processes together."""
@@ -53,6 +54,11 @@ class Demand:
     def most(self) -> int:
         """The most connections of any of the pools."""
         return max(map(self.connections, self.pools))
+
+    @property
+    def beside(self) -> int:
+        """The connections outside of the pools: to ask for the server's status, and to kill."""
+        return 2 if self.killing else 1
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,8 @@ class ServerStatus:
         self._tables = tables
         self._before: Mapping[str, int] | None = None
         self._at = time.perf_counter_ns()
+        # Read once, as that of users: if somebody sets the clock, both stay beside each other.
+        self._epoch = time.time_ns() - self._at
 
     def open(self) -> None:
         """Connect now: once a server is full, nobody can ask it any more.
@@ -98,7 +100,7 @@ class ServerStatus:
         length, self._at = now - self._at, now
         if before is None:
             return None
-        second = (time.time_ns() - length) // 1_000_000_000
+        second = (self._epoch + now - length) // 1_000_000_000
         interval = Interval(second, SERVER, period, length)
         interval.counters = _differences(before, values)
         for name in GAUGES.values():

@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,12 @@ def conduct(
             _tell(console, at.warnings, "yellow")
             _tell(console, () if quiet else at.intentions, "dim")
             folder = new_folder(results, experiment.name, latest=False)
-            with RunProgress(console, planned, quiet=quiet, most=most) as progress:
-                complete = _done(folder, console, lambda: runs(experiment, at, folder, progress))
+            try:
+                with RunProgress(console, planned, quiet=quiet, most=most) as progress:
+                    do = partial(runs, experiment, at, folder, progress)
+                    complete = _done(folder, console, do)
+            finally:
+                _tell(console, filter(None, [at.left()]), "yellow")
     return folder, complete
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from sqlalchemy import URL
 
 from loadtest.database.application import Application, alone, find
 from loadtest.database.before import situation
 from loadtest.database.checks import examine
-from loadtest.database.connecting import handshake, handshake_of
+from loadtest.database.connecting import Handshake, handshake, handshake_of
 from loadtest.database.engine import database_url
-from loadtest.database.preflight import look
+from loadtest.database.preflight import explained, look, otherwise
 from loadtest.database.private import PrivateServer
 from loadtest.database.situation import Check, Demand
 from loadtest.errors import LoadtestError, UsageError
@@ -44,7 +47,8 @@ def _looked_at(url: URL, demand: Demand, *, private: bool) -> tuple[str, list[Ch
     facts = look(url)
     now = situation(url, demand, private=private)
     still = _standstill(LOADTEST_DATABASE_URL=url.render_as_string(False))
-    measured = replace(now, handshake=handshake(url, tls=facts.tls), standstill=still)
+    shaken = _shaken(partial(handshake, url, tls=facts.tls), url)
+    measured = replace(now, handshake=shaken, standstill=still)
     where = "a private server" if private else _place(url)
     return f"{facts.version} at {where}", examine(measured)
 
@@ -58,11 +62,21 @@ def _application(
     now = situation(url, demand, private=False, connecting=how)
     measured = replace(
         now,
-        handshake=handshake_of(url, how, tls=facts.tls),
+        handshake=_shaken(partial(handshake_of, url, how, tls=facts.tls), url, how),
         standstill=_standstill(session, engine),
         driver=application.unknown_driver or now.driver,
     )
     return f"{facts.version} at {_place(url)}, as {application.name} connects", examine(measured)
+
+
+def _shaken(
+    measure: Callable[[], Handshake], url: URL, how: Mapping[str, Any] | None = None
+) -> Handshake:
+    """What connecting takes; UsageError where the server is gone meanwhile, or full."""
+    try:
+        return measure()
+    except Exception as error:  # whatever an application's driver makes of it
+        raise explained(error, url, otherwise(how)) from None
 
 
 def _place(url: URL) -> str:

@@ -28,14 +28,17 @@ from loadtest.experiment.switches import (
 from loadtest.faults import Fault
 
 Happened = dict[str, Any]
-"""What became of a fault: `fault`, when it really began and ended (wall clock), or a `problem`."""
+"""What became of a fault: `fault`, when it really began and ended (wall clock), or a `problem`;
+how many connections were `killed`.
+"""
 
 
 class Faults:
     """The faults of an experiment on one database, ready to be provoked in each of its runs.
 
     url: the address that the runs connect to. server: the private server at `given`, if it is one.
-    Raises UsageError if a fault needs a private server and there is none.
+    Raises UsageError if a fault needs a private server and there is none, or host and port of a
+    server whose address is that of a socket file.
     """
 
     def __init__(self, faults: Sequence[Fault], given: URL, server: PrivateServer | None) -> None:
@@ -46,6 +49,10 @@ class Faults:
                     f"fault {fault}: only a private server is {fault.of.done}; leave out "
                     "--database-url"
                 )
+        if faults and "unix_socket" in given.query:
+            raise UsageError(
+                f"fault {faults[0]}: the database URL has a unix_socket; faults need host and port"
+            )
         relayed = any(fault.kind in ORDERS for fault in faults)
         self._relay = Relay(given) if relayed else None
         self.url = self._relay.url if self._relay else given
@@ -63,11 +70,11 @@ class Faults:
         of each, in their order; it is complete, and whatever was broken whole again, when this
         ends.
         """
-        over = threading.Event()
+        run = _Meanwhile()
         happened: list[Happened] = [{"fault": str(fault)} for fault in self._faults]
         threads = [
             threading.Thread(
-                target=_provoke, args=(fault, self._switch(fault, client), measuring, over, told)
+                target=_provoke, args=(fault, self._switch(fault, client), measuring, run, told)
             )
             for fault, told in zip(self._faults, happened, strict=True)
         ]
@@ -76,7 +83,7 @@ class Faults:
         try:
             yield happened
         finally:
-            over.set()
+            run.over.set()
             for thread in threads:
                 thread.join()
 
@@ -92,22 +99,39 @@ class Faults:
         return restarting(self._server) if fault.kind == "restart" else freezing(self._server)
 
 
+class _Meanwhile:
+    """The time of a run, by a wall clock that was read once, as its seconds are: if somebody sets
+    the clock, faults and seconds still belong together.
+    """
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self._epoch = time.time() - time.monotonic()
+
+    @property
+    def now(self) -> float:
+        return self._epoch + time.monotonic()
+
+
 def _provoke(
-    fault: Fault, switch: Switch, measuring: float, over: threading.Event, told: Happened
+    fault: Fault, switch: Switch, measuring: float, run: _Meanwhile, told: Happened
 ) -> None:
-    begin = 0.0 if fault.lasting else measuring + fault.at - time.time()
-    if over.wait(min(max(0.0, begin), threading.TIMEOUT_MAX)):
+    begin = 0.0 if fault.lasting else measuring + fault.at - run.now
+    if run.over.wait(min(max(0.0, begin), threading.TIMEOUT_MAX)):
         return
-    told["begin"] = time.time()
+    told["begin"] = run.now
     _try(switch, True, told)
-    over.wait(None if fault.lasting else fault.length or 0.0)
+    run.over.wait(None if fault.lasting else fault.length or 0.0)
     _try(switch, False, told)
-    told["end"] = time.time()
+    told["end"] = run.now
 
 
 def _try(switch: Switch, broken: bool, told: Happened) -> None:
     """Do it; what goes wrong is told with the result, and the run goes on."""
     try:
-        switch(broken)
+        killed = switch(broken)
     except (LoadtestError, SQLAlchemyError, psutil.Error, OSError) as error:
         told["problem"] = words_of(error)
+        return
+    if killed is not None:
+        told["killed"] = killed

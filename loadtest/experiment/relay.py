@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 import subprocess
 import sys
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy import URL
 
@@ -37,7 +39,7 @@ class Relay:
             sys.executable,
             "-m",
             __spec__.name,
-            str(url.host),
+            url.host or "localhost",
             str(url.port or DEFAULT_PORT),
         ]
         self._process = subprocess.Popen(
@@ -61,14 +63,18 @@ class Relay:
 
         connect-delay: a new connection takes so many seconds longer. latency: what is sent arrives
         so much later, each way. refuse: nobody listens. idle-drop: a connection is closed on which
-        nothing was asked for so many seconds.
+        nothing was asked for so many seconds. Raises LoadtestError if somebody has ended it.
         """
-        self._orders.write(f"{what} {number}\n")
-        self._orders.flush()
+        try:
+            self._orders.write(f"{what} {number}\n")
+            self._orders.flush()
+        except OSError:
+            raise LoadtestError("the relay for faults has ended before its time") from None
 
     def close(self) -> None:
         """End it, with all connections through it."""
-        self._orders.close()
+        with suppress(OSError):  # an order that it did not live to read
+            self._orders.close()
         self._process.wait()
 
 
@@ -194,4 +200,6 @@ async def _arrive(under_way: _Queue, writer: StreamWriter) -> None:
 
 
 if __name__ == "__main__":
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two for each connection
     asyncio.run(_Relaying(sys.argv[1], int(sys.argv[2])).serve())

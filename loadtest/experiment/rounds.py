@@ -15,9 +15,11 @@ from loadtest.allowances import UNASKED, Allowances
 from loadtest.config import Experiment, PoolConfig, Subject
 from loadtest.database import preflight
 from loadtest.database.application import alone
-from loadtest.database.before import intentions, place_of, situation
+from loadtest.database.before import as_many, intentions, place_of, situation
 from loadtest.database.checks import examine, refuse, warnings
+from loadtest.database.claim import left_behind
 from loadtest.database.engine import database_url
+from loadtest.database.keeper import die_with_parent
 from loadtest.database.private import PrivateServer
 from loadtest.database.situation import Demand, Situation
 from loadtest.errors import CannotGoOn, LoadtestError, UsageError
@@ -93,6 +95,7 @@ def check(experiment: Experiment, database_url: str = "") -> Looked:
         capture_output=True,
         text=True,
         check=False,
+        preexec_fn=die_with_parent,  # there are no threads yet
     )
     try:
         problems, *looked = json.loads(asked.stdout.splitlines()[-1])
@@ -131,7 +134,8 @@ def database(
             now = situation(url, demand, private=False)
             warned, work = _checked(now), _work(experiment, runs)
             intended = intentions(place_of(url), demand, work, looked.tables, allowed, now.server)
-            yield Database(faults.url, False, faults, allowed, warned, tuple(intended))
+            left = partial(left_behind, url, () if allowed.tables else looked.tables)
+            yield Database(faults.url, False, faults, allowed, warned, tuple(intended), left=left)
         return
     with (
         PrivateServer(demand.most) as server,
@@ -158,6 +162,7 @@ def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
         seconds=load.warmup + load.duration,
         arrival_rate=load.highest_rate,
         overload=allowed.overload,
+        killing=any(fault.kind == "kill" for fault in experiment.fault),
     )
 
 
@@ -176,7 +181,8 @@ def _work(experiment: Experiment, runs: int) -> str:
     scenario = as_typed(experiment.scenario)
     faults = ", ".join(map(str, experiment.fault))
     broken = f", and break its own connections: {faults}" if faults else ""
-    return f"the tasks of {scenario}, at most {load.users:,} users for {each:g} s{times}{broken}"
+    many = as_many(load.users, load.highest_rate)
+    return f"the tasks of {scenario}, {many} for {each:g} s{times}{broken}"
 
 
 def run_all(
@@ -233,12 +239,13 @@ def run_in(folder: Path, plan: Plan, at: Database, watch: Watch) -> None:
 
     Raises LoadtestError if it fails, CannotGoOn if the others would too.
     """
-    try:
-        with written_in(folder), _needed(at):
-            run(plan, at, folder, watch)
-    finally:
-        if plan.file_in(folder).exists():
-            point_latest_at(folder)
+    with written_in(folder):
+        try:
+            with _needed(at):
+                run(plan, at, folder, watch)
+        finally:
+            if plan.file_in(folder).exists():
+                point_latest_at(folder)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ class Database:
     url: None where an application brings its database. allowed: what a person allows there.
     warnings: what to know before it is used. intentions: what is going to be done there.
     running: whether it is still there, as far as the tool is to see to that. last_error: in the log
-    of a private server.
+    of a private server. left: what the runs have left there, in a sentence.
     """
 
     url: URL | None
@@ -57,6 +57,7 @@ class Database:
     intentions: tuple[str, ...] = ()
     running: Callable[[], bool] = lambda: True
     last_error: Callable[[], str] = str
+    left: Callable[[], str] = str
 
 
 @dataclass(frozen=True)

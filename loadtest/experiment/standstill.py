@@ -17,6 +17,7 @@ from itertools import pairwise
 import gevent
 from sqlalchemy import Engine, NullPool, create_engine
 
+from loadtest.database.keeper import die_with_parent
 from loadtest.errors import UsageError
 from loadtest.load.application import load_application
 
@@ -54,6 +55,7 @@ def _engine(session: str, engine: str) -> Engine:
 
 
 if __name__ == "__main__":
+    die_with_parent()  # a server may not answer at all
     answer, sys.stdout = sys.stdout, sys.stderr  # whatever an application prints is no answer
     try:
         print(longest_pause(_engine(*sys.argv[1:])), file=answer)

@@ -17,10 +17,11 @@ from loadtest.errors import LoadtestError
 from loadtest.experiment.relay import DEFAULT_PORT, Relay
 from loadtest.faults import Fault
 
-Switch = Callable[[bool], None]
-"""Breaks something (True), or makes it whole again."""
+Switch = Callable[[bool], int | None]
+"""Breaks something (True), or makes it whole again; tells how many connections it killed."""
 
 _NO_SUCH_THREAD = 1094
+PATIENCE_SECONDS = 10
 
 
 def relaying(relay: Relay, fault: Fault) -> Switch:
@@ -74,33 +75,40 @@ def killing(url: URL, fault: Fault, client: int) -> Switch:
     who have the same user and the same database keep theirs.
     """
 
-    engine = _beside(url)
+    # A server that hangs holds up this fault, and not the end of the run.
+    engine = _beside(url, connect_timeout=PATIENCE_SECONDS, read_timeout=PATIENCE_SECONDS)
 
-    def switch(broken: bool) -> None:
-        if broken:
-            with engine.connect() as own:
-                found = _threads(own, url, _ports_of(client, url.port or DEFAULT_PORT))
-                if not found:
-                    raise LoadtestError("the server's process list has no connection of this run")
-                for thread in _chosen(found, fault):
-                    _kill(own, thread)
+    def switch(broken: bool) -> int | None:
+        if not broken:
+            return None
+        with engine.connect() as own:
+            found = _threads(own, url, _ports_of(client, url.port or DEFAULT_PORT))
+            if not found:
+                raise LoadtestError("the server's process list has no connection of this run")
+            return sum(_kill(own, thread) for thread in _chosen(found, fault))
 
     return switch
 
 
-def _beside(url: URL) -> Engine:
+def _beside(url: URL, **how: float) -> Engine:
     """For connections beside the pools: with no database chosen, by which they are told apart."""
-    return create_engine(url.set(database=""), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    return create_engine(
+        url.set(database=""), poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=how
+    )
 
 
 def _threads(own: Connection, url: URL, ports: set[int]) -> list[int]:
     """The server's numbers of connections to this database that come from these ports."""
     rows = own.execute(text("SHOW PROCESSLIST")).mappings()
     return [
-        int(row["Id"])
-        for row in rows
-        if row["db"] == url.database and int(row["Host"].rpartition(":")[2] or 0) in ports
+        int(row["Id"]) for row in rows if row["db"] == url.database and _port(row["Host"]) in ports
     ]
+
+
+def _port(host: str) -> int | None:
+    """The port of a host in the process list; None of one who comes through a socket file."""
+    port = host.rpartition(":")[2]
+    return int(port) if port.isdecimal() else None
 
 
 def _ports_of(client: int, port: int) -> set[int]:
@@ -121,9 +129,12 @@ def _chosen(threads: Sequence[int], fault: Fault) -> Sequence[int]:
     return random.sample(threads, min(number, len(threads)))
 
 
-def _kill(own: Connection, thread: int) -> None:
+def _kill(own: Connection, thread: int) -> bool:
+    """Whether it was still there to be killed."""
     try:
         own.execute(text("KILL :thread"), {"thread": thread})
     except OperationalError as error:
-        if error_code(error) != _NO_SUCH_THREAD:  # it may be gone already
+        if error_code(error) != _NO_SUCH_THREAD:
             raise
+        return False
+    return True

@@ -13,7 +13,7 @@ from loadtest.allowances import Allowances
 from loadtest.config import PoolConfig
 from loadtest.database import preflight
 from loadtest.database.application import Application
-from loadtest.database.before import intentions, place_of, situation
+from loadtest.database.before import as_many, intentions, place_of, situation
 from loadtest.database.checks import examine, refuse, warnings
 from loadtest.database.engine import database_url
 from loadtest.database.private import PrivateServer
@@ -128,7 +128,7 @@ class Place:
         for warning in warnings(checks):
             logger.warning("%s", warning)
         if self.foreign:
-            work, allowed = self._work(users * processes), self.allowed
+            work, allowed = self._work(users * processes, demand), self.allowed
             place = place_of(self.url)
             for line in intentions(place, demand, work, self._tables(), allowed, now.server):
                 logger.info("%s", line)
@@ -140,11 +140,11 @@ class Place:
         seconds, overload = self.options.run_time, self.allowed.overload
         return Demand((pool,), users, processes, seconds, rate or None, overload)
 
-    def _work(self, users: int) -> str:
+    def _work(self, users: int, demand: Demand) -> str:
         names = ", ".join(cls.__name__ for cls in self._environment.user_classes)
         limit = self.options.run_time
         lasts = f"for {limit} s" if limit else "until somebody stops it"
-        return f"the tasks of {names}, at most {users:,} users, {lasts}"
+        return f"the tasks of {names}, {as_many(users, demand.arrival_rate)}, {lasts}"
 
     def close(self) -> None:
         """Leave nothing behind: drop the tables, unless they are to be kept, stop the server."""

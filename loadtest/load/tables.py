@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import URL, MetaData, NullPool, create_engine, func, select, text
+from sqlalchemy import URL, Connection, MetaData, NullPool, create_engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from loadtest.errors import UsageError
 TABLE_PREFIX = "loadtest_"
 # Whoever still has a transaction on a table delays its end for a day by the server's default.
 LOCK_WAIT_SECONDS = 5
+_PATIENCE = text(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}")
 PATIENCE_SECONDS = 60
 
 
@@ -43,22 +44,32 @@ def prepare_tables(
     """Make and fill the tables of the scenarios anew, and read them once so that they are warm.
 
     connecting: how else than by the URL, as arguments of `create_engine`.
-    Raises UsageError if a table's name does not begin with `loadtest_`, or the database refuses.
+    Raises UsageError if a table's name does not begin with `loadtest_`, the database refuses, or
+    somebody has a transaction on one.
     """
     classes = [cls for cls in user_classes if getattr(cls, "metadata", None) is not None]
+    if not classes:
+        return
     engine = create_engine(url, poolclass=NullPool, **(connecting or {}))
     try:
-        for metadata in metadata_of(classes):
-            metadata.drop_all(engine)
-            metadata.create_all(engine)
-        with Session(engine) as session:
-            for cls in classes:
-                cls.fill(session, options)
-                session.commit()
-                for table in cls.metadata.sorted_tables:
-                    session.execute(select(func.count()).select_from(table))
+        with engine.connect() as connection:
+            connection.execute(_PATIENCE)
+            for metadata in metadata_of(classes):
+                metadata.drop_all(connection)
+                metadata.create_all(connection)
+            connection.commit()
+            _fill(connection, classes, options)
     except (SQLAlchemyError, OSError) as error:
         raise explained(error, url) from None
+
+
+def _fill(connection: Connection, classes: Iterable[Any], options: Any) -> None:
+    with Session(connection) as session:
+        for cls in classes:
+            cls.fill(session, options)
+            session.commit()
+            for table in cls.metadata.sorted_tables:
+                session.execute(select(func.count()).select_from(table))
 
 
 def drop_tables(
@@ -74,7 +85,7 @@ def drop_tables(
     try:
         with engine.begin() as connection:
             claim(connection, url.database, names_of(user_classes))
-            connection.execute(text(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}"))
+            connection.execute(_PATIENCE)
             for metadata in metadata_of(user_classes):
                 metadata.drop_all(connection)
     except (SQLAlchemyError, OSError) as error:
@@ -82,7 +93,7 @@ def drop_tables(
 
 
 def _check_names(metadata: MetaData) -> None:
-    foreign = [name for name in metadata.tables if not name.startswith(TABLE_PREFIX)]
+    foreign = [key for key, t in metadata.tables.items() if not t.name.startswith(TABLE_PREFIX)]
     if foreign:
         raise UsageError(
             f"table {foreign[0]!r}: a scenario's tables are dropped and made anew, so their names "

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import random
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
 from typing import Any
@@ -66,7 +66,8 @@ class Target:
         self.parent = application.parent if application else parent_session(self.engine)
         self.child, self.child_arguments = _maker(self.parent.session_factory)
         if options.prefill:
-            self._prefill(pool.kept_connections or 0)
+            with _explained(url, application):
+                self._prefill(pool.kept_connections or 0)
         self.arrivals = schedule(options, index)
         self.alarm = new_alarm() if self.arrivals else None
         if self.arrivals:
@@ -83,12 +84,8 @@ class Target:
 
     def _initialise(self, url: URL, application: Application | None) -> None:
         # The first connection of an engine asks the server about itself; every pool starts after.
-        try:
-            with self.engine.connect():
-                pass
-        except (SQLAlchemyError, OSError) as error:
-            how = otherwise(application.connecting if application else None)
-            raise explained(error, url, how) from None
+        with _explained(url, application), self.engine.connect():
+            pass
         self.engine.dispose()
 
     def _prefill(self, number: int) -> None:
@@ -127,6 +124,16 @@ class Target:
         self.engine.dispose()
         if self.alarm:
             self.alarm.close()
+
+
+@contextmanager
+def _explained(url: URL, application: Application | None) -> Iterator[None]:
+    """What fails here is told as whoever starts a run can understand it."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        how = otherwise(application.connecting if application else None)
+        raise explained(error, url, how) from None
 
 
 def _maker(factory: Callable[[], Session]) -> tuple[Callable[..., Session], dict[str, Any]]:

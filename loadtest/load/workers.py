@@ -90,12 +90,18 @@ class Workers:
         self._runner, self._take, self._refuse = runner, take, refuse
         self._expected: set[str] = set()
         self.known: dict[str, Worker] = {}
-        runner.environment.events.test_start.add_listener(lambda **_: self.known.clear())
+        self._epoch = 0.0
+        runner.environment.events.test_start.add_listener(self._begin)
         runner.register_message(INTERVAL, self._on_interval)
         runner.register_message(REFUSAL, self._on_refusal)
         runner.register_message(LAST, self._on_last)
         runner.register_message(QUESTION, self._on_question)
         runner.register_message(CLOCK, self._on_clock)
+
+    def _begin(self, **_: Any) -> None:
+        self.known.clear()
+        # The seconds of workers go on as they began, even if somebody sets this clock.
+        self._epoch = time.time() - time.monotonic()
 
     def end(self, stop_timeout: float) -> None:
         """Let all workers stop, which takes them so long at most, and take their last intervals.
@@ -134,7 +140,7 @@ class Workers:
         worker = self._worker(msg.node_id)
         worker.process = interval.process
         if worker.intervals:
-            age = time.time() - (interval.second + 1)
+            age = self._epoch + time.monotonic() - (interval.second + 1)
             worker.latest_seconds = max(worker.latest_seconds, age)
         worker.intervals += 1
         self._take(interval)

@@ -98,6 +98,7 @@ def _about(summary: Summary) -> dict[str, Any]:
         "recommended": recommended,
         "invalid": invalid,
         "reasons": gate.REASONS,
+        "broken": _broken(summary),
     }
 
 
@@ -135,6 +136,10 @@ def _faults(summary: Summary) -> list[Fault]:
     experiment = summary.experiment
     told = experiment.get("fault") or experiment.get("load", {}).get("faults") or ()
     return [Fault(**fault) for fault in told]
+
+
+def _broken(summary: Summary) -> str | None:
+    return ", ".join(map(str, _faults(summary))) or None
 
 
 def _findings(summary: Summary) -> list[tuple[str, Finding]]:
@@ -193,7 +198,7 @@ def _asked(summary: Summary) -> dict[str, Any]:
     # An experiment calls them `stage`, a run's file `stages`.
     stages_ = [Stage(**stage) for stage in [*said.pop("stage", ()), *said.pop("stages", ())]]
     said["stages"] = ", ".join(map(str, stages_)) or None
-    said["faults"] = ", ".join(map(str, _faults(summary))) or None
+    said["faults"] = _broken(summary)
     if experiment.get("seed") is not None:
         said["seed"] = experiment["seed"]
     return said

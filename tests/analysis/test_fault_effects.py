@@ -177,3 +177,12 @@ def test_the_report_has_a_row_for_each_pool_in_each_fault(tmp_path: Path) -> Non
     page = (tmp_path / "report.html").read_text()
     assert "<h2>Fault by fault</h2>" in page
     assert '<th scope="row">restart@4s+1s</th><td class="text">20+0</td>' in page
+
+
+def test_killed_connections_are_counted_over_the_rounds(tmp_path: Path) -> None:
+    rounds = [broken(tmp_path, CALM, (2, 2), faults=[KILL], round_=number) for number in (1, 2)]
+    for made, killed in zip(rounds, (3, 4), strict=True):
+        told = {"fault": "kill", "begin": START + 2, "end": START + 2, "killed": killed}
+        add_to_footer(made.path, faults=[told])
+    assert effect(*(read_run(made.path) for made in rounds)).killed == 7
+    assert effect(broken(tmp_path, CALM, (2, 2))).killed is None

@@ -15,7 +15,10 @@ LOAD = {
     "users": 90,
     "warmup": 1.0,
     "duration": 3.0,
-    "stages": [{"name": "calm", "duration": 2.0}, {"name": "rush", "duration": 1.0}],
+    "stages": [
+        {"name": "calm", "duration": 2.0, "users": 3},
+        {"name": "rush", "duration": 1.0, "users": 90},
+    ],
     "faults": [
         {"kind": "freeze", "at": 1.0, "length": 0.5},
         {"kind": "connect-delay", "at": 0.0, "length": None, "delay": 0.1},

@@ -1,6 +1,9 @@
 """Levels over time."""
 
+import math
 from pathlib import Path
+
+import numpy as np
 
 from loadtest.analysis.measured import gather
 from loadtest.analysis.timeline import GENERATOR, timeline
@@ -78,3 +81,48 @@ def test_of_the_generator_the_busiest_process_is_shown(tmp_path: Path) -> None:
     line = timeline(gather([run(tmp_path, parts)]).pools[0], GENERATOR)
     assert line.levels["generator_cpu"].tolist() == [0.5]
     assert line.levels["generator_lag"].tolist() == [0.003]
+
+
+def test_a_second_in_which_the_server_could_not_be_asked_is_a_gap_in_its_place(
+    tmp_path: Path,
+) -> None:
+    half = SECOND // 2
+    loader = [interval(0, period="warmup", length=half, gauges={"in_use": 1})]
+    loader += [interval(second, gauges={"in_use": second}) for second in range(1, 7)]
+    asked = {second: {"threads_connected": second} for second in (1, 2, 5, 6)}
+    server = [interval(0, period="warmup", process="server", length=half)]
+    server += [interval(second, process="server", gauges=has) for second, has in asked.items()]
+    pool = gather([run(tmp_path, [*loader, *server])]).pools[0]
+
+    line = timeline(pool, ["threads_connected"])
+    assert line.edges == [0, 1, 2, 3, 4, 5, 6]
+    np.testing.assert_array_equal(
+        line.levels["threads_connected"], [1, 2, math.nan, math.nan, 5, 6]
+    )
+    assert line.typical("threads_connected") == 3.5
+    thin = line.thinned(3)
+    np.testing.assert_array_equal(thin.levels["threads_connected"], [1.5, math.nan, 5.5])
+    np.testing.assert_array_equal(thin.highest["threads_connected"], [2, math.nan, 6])
+    assert timeline(pool, ["in_use"]).levels["in_use"].tolist() == [1, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_worker_that_joined_late_stands_where_it_joined(tmp_path: Path) -> None:
+    parts = [interval(0, process="first", period="warmup", gauges={"in_use": 1})]
+    parts += [interval(second, process="first", gauges={"in_use": 1}) for second in (1, 2, 3, 4)]
+    parts += [interval(second, process="late", gauges={"in_use": 5}) for second in (3, 4)]
+    line = timeline(gather([run(tmp_path, parts)]).pools[0], ["in_use"])
+    assert list(line.seconds) == [-1, 0, 1, 2, 3]
+    assert line.levels["in_use"].tolist() == [1, 1, 1, 6, 6]
+
+
+def test_workers_whose_seconds_are_cut_elsewhere_began_together(tmp_path: Path) -> None:
+    cut = {"right": SECOND // 2, "wrong": SECOND // 5}
+    parts = [
+        interval(
+            second, process=name, length=length if second == 0 else SECOND, gauges={"in_use": 1}
+        )
+        for name, length in cut.items()
+        for second in (0, 1, 2)
+    ]
+    line = timeline(gather([run(tmp_path, parts)]).pools[0], ["in_use"])
+    assert line.levels["in_use"].tolist() == [2, 2, 2]

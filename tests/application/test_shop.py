@@ -234,7 +234,7 @@ def test_a_pool_of_any_class_is_measured(
         (("--engine", "shopp.db:engine"), "there is no module shopp"),
         (("--session", "shop.db:engine"), "--engine takes it"),
         (("--session", "shop.db:Session", "--engine", "shop.db:engine"), "give one of them"),
-        (("--engine", "shop.db:engine", "--fault", "freeze@1s+1s"), "only for a private server"),
+        (("--engine", "shop.db:engine", "--fault", "freeze@1s+1s"), "not with an applica"),
         (("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"), "own matter"),
         (("--pool", "as-is"), "as-is is an application's own pool"),
         (

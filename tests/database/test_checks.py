@@ -30,7 +30,7 @@ FREE = 151 - 30 - 1  # one is the tool's own, which asks for the status
 
 def situation(*pools: str, server: dict[str, Any] | None = None, **changes: Any) -> Situation:
     """A sound machine, a MariaDB as it comes, fifty users for 40 s; with these changes."""
-    own = {"users", "processes", "seconds", "arrival_rate", "overload"}
+    own = {"users", "processes", "seconds", "arrival_rate", "overload", "killing"}
     asked = {"users": 50, "seconds": 40.0, **{n: changes.pop(n) for n in own & changes.keys()}}
     demand = Demand(tuple(map(parse_pool, pools or ["20+0"])), **asked)
     machine = changes.pop("machine", Machine(20_000, 28_232))
@@ -136,7 +136,8 @@ def test_who_agreed_is_only_warned() -> None:
     assert found.severity == "warning"
     assert str(found) == (
         "this run may open 300 connections, the server has room for 120 (max_connections = 151): "
-        "those beyond fail, for other clients of the server too"
+        "those beyond fail, for other clients of the server too: watch what the others do, or "
+        "take a smaller pool or fewer users"
     )
 
 
@@ -151,6 +152,10 @@ def test_all_of_a_private_server_may_be_taken(connections: int, severity: str) -
     found = check("max_connections", f"{connections}+0", users=500, private=True)
     assert found.severity == severity
     assert "--allow-overload" not in str(found)
+
+
+def test_who_kills_needs_a_connection_more() -> None:
+    assert check("max_connections", killing=True).evidence["free"] == FREE - 1
 
 
 def test_a_place_for_administrators_counts_for_an_account_that_may_take_it() -> None:
@@ -275,3 +280,30 @@ def test_a_context_for_every_connection_costs_time() -> None:
 def test_what_can_be_read_on_the_way(host: str, tls: bool, told: bool) -> None:
     checks = examine(situation(handshake=Handshake(0.001, 0.001, tls), host=host))
     assert ("no_tls" in {one.code for one in checks}) is told
+
+
+SLOW = Handshake(0.001, 0.022, tls=False)
+TROUBLES: dict[str, dict[str, Any]] = {
+    "open_files": {"machine": Machine(100, 28_232)},
+    "local_ports": {"machine": Machine(20_000, 10)},
+    "max_connections": {"users": 200},
+    "max_user_connections": {"server": {"max_user_connections": 5}},
+    "in_use": {"server": {"connected": 140}},
+    "wait_timeout": {"seconds": 30_000.0},
+    "driver": {"standstill": 0.98},
+    "tls_context": {"handshake": SLOW},
+    "no_tls": {"handshake": SLOW, "host": "db.example"},
+    "pool_timeout": {"users": 3},
+    "unlimited": {},
+}
+
+
+@pytest.mark.parametrize("code", TROUBLES)
+@pytest.mark.parametrize("overload", [False, True])
+@pytest.mark.parametrize("private", [False, True])
+def test_whatever_is_not_well_says_what_to_do(code: str, overload: bool, private: bool) -> None:
+    pools = ("3000+inf", "200+0", "5+10", "poolclass=NullPool")
+    agreed = {"overload": overload, "private": private}
+    found = examine(situation(*pools, **TROUBLES[code], **agreed))
+    assert code in {one.code for one in found if one.severity != "ok"}
+    assert [one.code for one in found if one.severity != "ok" and not one.advice] == []

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
+import psutil
+import pymysql
 import pytest
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -77,6 +80,7 @@ def test_so_many_connections_are_killed(own: PrivateServer, fault: str, killed: 
         with provoked(own, fault) as (_, happened):
             until(lambda: "end" in happened[0], "the fault to be over")
         assert "problem" not in happened[0]
+        assert happened[0]["killed"] == killed
         until(lambda: len(alive(own.url) & set(numbers)) == 8 - killed, "them to be gone")
 
 
@@ -98,6 +102,26 @@ def test_who_finds_nothing_to_kill_says_so(own: PrivateServer) -> None:
         switch = killing(own.url, parse_fault("kill@0s"), relay.pid)
         with pytest.raises(LoadtestError, match="has no connection of this run"):
             switch(True)
+
+
+def test_who_comes_through_the_socket_file_is_not_of_the_run(own: PrivateServer) -> None:
+    """The process list has no port of such a connection."""
+    account = "local@'localhost'"
+    with closing(connect(own.url)) as admin, closing(Relay(own.url)) as relay:
+        admin.execute(text(f"CREATE USER {account} IDENTIFIED BY 'here'"))
+        admin.execute(text(f"GRANT ALL ON {own.url.database}.* TO {account}"))
+        local = pymysql.connect(
+            user="local",
+            password="here",
+            database=own.url.database,
+            unix_socket=str(own.folder / "socket"),
+            ssl_disabled=True,
+        )
+        with closing(local), pool(relay.url, 2):
+            assert killing(own.url, parse_fault("kill@0s"), relay.pid)(True) == 2
+            assert local.thread_id() in alive(own.url)
+        admin.execute(text(f"DROP USER {account}"))
+        admin.engine.dispose()
 
 
 def test_new_connections_are_refused_and_the_old_ones_stay(own: PrivateServer) -> None:
@@ -122,6 +146,33 @@ def refused(url: URL) -> bool:
     connection.close()
     connection.engine.dispose()
     return False
+
+
+def test_a_relay_has_files_for_all_connections(own: PrivateServer) -> None:
+    """Two for each, whatever the shell allows at first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+    try:
+        relay = Relay(own.url)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with closing(relay), pool(relay.url, 80) as (_, numbers):
+        assert len(set(numbers)) == 80
+
+
+def test_a_relay_that_somebody_has_ended_is_told(own: PrivateServer) -> None:
+    with closing(Relay(own.url)) as relay:
+        psutil.Process(relay.pid).kill()
+        assert "the relay for faults has ended" in until(lambda: ended(relay), "it to end")
+
+
+def ended(relay: Relay) -> str:
+    """What a relay that takes no orders any more says of itself; empty as long as it does."""
+    try:
+        relay.order("latency", 0.0)
+    except LoadtestError as error:
+        return str(error)
+    return ""
 
 
 def test_every_answer_is_late_and_none_is_torn(own: PrivateServer) -> None:

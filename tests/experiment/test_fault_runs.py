@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import signal
 import time
 from contextlib import suppress
@@ -23,6 +25,7 @@ from tests.processes import Running, loadtest_command, locust_command, running, 
 pytestmark = pytest.mark.database
 SCENARIO = ROOT / "scenarios" / "_database_down.py"
 LOAD = ("run", SCENARIO, "--pool", "5+0", "-u", 8, "--warmup", "1s")
+SHORTER = {"rounds = 5": "rounds = 1", "150": "30", "12s": "6s", '"3s': '"1s', '"5s': '"3s'}
 RUNS = {
     "killed": (
         "-t",
@@ -94,6 +97,25 @@ def test_the_terminal_and_the_page_have_it_fault_by_fault(done: dict[str, Done],
         assert f"\n{fault['fault']}\n" in done[name].output
         assert f'<th scope="row">{fault["fault"]}</th>' in done[name].page
     assert "<h2>Fault by fault</h2>" in done[name].page
+
+
+def test_the_ready_experiment_shows_what_pre_ping_is_worth(tmp_path: Path) -> None:
+    """One short round of the first two of its pools, with fewer users."""
+    plan = (SCENARIO.parent / "_idle_disconnects.toml").read_text()
+    for long, short in SHORTER.items():
+        plan = plan.replace(long, short)
+    (tmp_path / "idle.toml").write_text("[[pool]]".join(plan.split("[[pool]]")[:3]))
+    shutil.copy(SCENARIO, tmp_path)
+    command = loadtest_command("compare", tmp_path / "idle.toml", "--results", tmp_path / "all")
+    with running(tmp_path / "log", *command) as process:
+        assert process.wait() in (0, 4, 5), process.output
+    pools = json.loads((tmp_path / "all/latest/summary.json").read_text())["pools"]
+    bare, pinging = (pool["faults"][0] for pool in pools)
+    assert [pool["name"] for pool in pools] == ["as-it-comes", "pre-ping"]
+    assert bare["fault"] == pinging["fault"] == "idle-drop:1.2s@1s+3s"
+    assert bare["errors"] > 0
+    assert pinging["errors"] == 0
+    assert (bare["checked"] > 0, bare["lost"], pinging["lost"]) == (True, 0, 0)
 
 
 def test_payments_that_vanish_or_come_twice_are_found(tmp_path: Path, url: URL) -> None:

@@ -12,6 +12,7 @@ from loadtest.experiment.faults import Faults
 from loadtest.experiment.relay import Relay
 from loadtest.experiment.rounds import Looked, database
 from loadtest.faults import parse_fault
+from loadtest.loads import LoadConfig
 from tests.experiment.test_rounds import experiment
 
 DELAY = 0.3
@@ -61,6 +62,15 @@ def test_a_delay_lasts_as_long_as_it_should(url: URL) -> None:
         assert min(seconds_to_connect(faults.url) for _ in range(3)) < DELAY
 
 
+@pytest.mark.parametrize("fault", ["kill@1s", "refuse@1s+1s", "latency:1ms"])
+def test_through_a_socket_file_nothing_can_be_broken(fault: str) -> None:
+    """The run would go past the relay, and its connections have no ports."""
+    url = URL.create("mysql+pymysql", "me", "secret", "localhost", 9, "x")
+    there = url.update_query_dict({"unix_socket": "/run/mysqld/mysqld.sock"})
+    with pytest.raises(UsageError, match="faults need host and port"):
+        Faults([parse_fault(fault)], there, None)
+
+
 def test_only_a_private_server_is_frozen() -> None:
     url = URL.create("mysql+pymysql", "me", "secret", "127.0.0.1", 9, "x")
     with pytest.raises(UsageError, match="only a private server is frozen"):
@@ -72,5 +82,16 @@ def test_on_a_server_of_others_it_is_said_before_what_breaks(url: URL) -> None:
     faults = (parse_fault("kill:50%@1s"), parse_fault("refuse@2s+1s"))
     planned = experiment("5+10", fault=faults)
     with database(url.render_as_string(False), planned, Looked([], [], "")) as at:
-        *_, work, _ = at.intentions
+        _, connections, *_, work, _ = at.intentions
+    how_many = "17 connections at once (15 of the pool, 1 to ask for the server's status, 1 to kill"
+    assert connections.startswith(f"- open at most {how_many} some of them)")
     assert work.endswith("for 7 s, and break its own connections: kill:50%@1s, refuse@2s+1s")
+
+
+@pytest.mark.database
+def test_of_arrivals_it_is_said_before_how_many_there_are(url: URL) -> None:
+    load = LoadConfig(arrival_rate=1500, warmup=2, duration=5)
+    planned = experiment("5+10").changed("", load=load)
+    with database(url.render_as_string(False), planned, Looked([], [], "")) as at:
+        *_, work, _ = at.intentions
+    assert "at most 1,500 arrivals a second and 10,000 users for 7 s" in work

@@ -245,3 +245,11 @@ def test_a_private_server_that_is_gone_ends_everything(
     with pytest.raises(CannotGoOn, match="the private MariaDB is gone: Out of disk space"):
         rounds.run_all(experiment("1+0", "2+0", "3+0"), at, tmp_path, notes)
     assert notes.told == ["begin 1+0 1", "end 1+0 1", "begin 2+0 1"]
+
+
+def test_a_latest_that_is_no_link_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "latest" / "of_mine").mkdir(parents=True)
+    folder, (plan, *_) = new_folder(tmp_path, "x", latest=False), rounds.plans(experiment("1+0"))
+    monkeypatch.setattr(rounds, "run", lambda *_: plan.file_in(folder).touch())
+    with pytest.raises(LoadtestError, match=f"^{tmp_path / 'latest'}: "):
+        rounds.run_in(folder, plan, DATABASE, lambda _: None)

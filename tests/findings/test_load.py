@@ -174,7 +174,10 @@ def test_an_open_loop_has_seen_its_stalls(tmp_path: Path) -> None:
 
 
 def test_a_load_in_stages_has_no_usual_rate(tmp_path: Path) -> None:
-    stages = [{"name": "rush", "duration": 8}, {"name": "calm", "duration": 2}]
+    stages = [
+        {"name": "rush", "duration": 8, "users": 9},
+        {"name": "calm", "duration": 2, "users": 1},
+    ]
     load = {**header()["load"], "stages": stages}
 
     assert _stall(run(tmp_path, _seconds([*[100] * 8, 10, 10]), load=load)) is None

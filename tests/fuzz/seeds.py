@@ -9,7 +9,7 @@ from typing import Any
 
 from loadtest.interval import SERVER, Fair, Interval, SlowCheckout, TaskUse
 from loadtest.lines import to_line
-from tests.analysis.builders import SECOND, header, interval
+from tests.analysis.builders import SECOND, START, header, interval
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "reports" / "example"
@@ -34,6 +34,14 @@ OBJECTIVES = (
     "throughput.per_second >= 100/s, stages.rush.request_seconds.p99 < 1.5s",
     "errors.by_kind.deadlock <= 0",
 )
+FAULTS_OF_A_RUN = [
+    {"kind": "restart", "at": 0.5, "length": 1.0},
+    {"kind": "kill", "at": 2.0, "share": 0.5},
+]
+HAPPENED = [
+    {"fault": "restart@0.5s+1s", "begin": START + 1.5, "end": START + 2.6, "problem": "slow"},
+    {"fault": "kill:50%@2s", "begin": START + 3.0, "end": START + 3.0, "killed": 3},
+]
 STAGES = ("calm=5s:50/s,rush=5s:50-300/s,after=5s:50/s", "10s:50,2s:0/s+50", "1m:10-20")
 FAULTS = ("freeze@10s+2s", "connect-delay:150ms", "connect-delay:1.5s@3s+2m")
 
@@ -41,10 +49,11 @@ FAULTS = ("freeze@10s+2s", "connect-delay:150ms", "connect-delay:1.5s@3s+2m")
 @cache
 def records() -> list[dict[str, Any]]:
     """A run of two processes and the server, with something of everything."""
-    load = {"stages": [{"name": "a", "duration": 3.0, "users": 3}], "model": "greenlets"}
-    first = header(round_=1, load={**header()["load"], **load, "warmup": 1.0})
+    load = {"stages": [{"name": "a", "duration": 3.0, "users": 3}], "faults": FAULTS_OF_A_RUN}
+    first = header(round_=1, load={**header()["load"], **load, "model": "greenlets", "warmup": 1.0})
     parts = [_part(second, process) for second in range(5) for process in ("p1", "p2", SERVER)]
     footer = {"type": "footer", "reason": "finished", "totals": {}, "workers": [WORKER]}
+    footer["faults"] = HAPPENED
     return [{"type": "header", "format": 1, **first}, *(p.to_json() for p in parts), footer]
 
 
@@ -83,4 +92,5 @@ def plan() -> dict[str, Any]:
     data: dict[str, Any] = json.loads(
         (ROOT / "reports" / "example" / "experiment.json").read_text()
     )
-    return {**data, "pool": [header()["pool"]], "baseline": "20+0", "objective": OBJECTIVES[0]}
+    said = {"baseline": "20+0", "objective": OBJECTIVES[0], "fault": FAULTS_OF_A_RUN}
+    return {**data, **said, "pool": [header()["pool"]]}

@@ -11,10 +11,14 @@ from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
+from flask import Flask
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from werkzeug.test import create_environ, run_wsgi_app
 
 from loadtest.analysis.summary import summarize
 from loadtest.config import PoolConfig, parse_pool, read_experiment
@@ -23,6 +27,7 @@ from loadtest.faults import parse_fault
 from loadtest.interval import Interval
 from loadtest.lines import from_line, to_line
 from loadtest.live.exporter import Exporter
+from loadtest.live.live import Live
 from loadtest.loads import parse_stages
 from loadtest.objectives import parse_objective
 from loadtest.report.render import read, render
@@ -32,6 +37,7 @@ from tests.fuzz.mutations import WORDS, another_value, mutated
 
 # Drawing takes a second: one input in so many.
 DRAWN = 150
+PATHS = (b"metrics", b"pool", b"pool/data", b"pool/report/1", b"pool/files/pool.js")
 FOLDER = Path(tempfile.mkdtemp(prefix="loadtest-fuzz-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
@@ -106,6 +112,27 @@ def metrics(random: Random) -> None:
     assert len(found) == _samples(), page
 
 
+def asked(random: Random) -> None:
+    """What is asked of `/metrics` and the live page: there is an answer, or none to that."""
+    path, query = mutated(random, random.choice(PATHS)), mutated(random, b"since=0")
+    # As a server hands on what a client has sent: only the path is decoded.
+    target = {"PATH_INFO": f"/{path.decode('latin-1')}", "QUERY_STRING": quote(query, safe="=&%")}
+    _, status, _ = run_wsgi_app(_web_server(), {**create_environ(), **target})
+    assert int(status[:3]) < 500, status
+
+
+@cache
+def _web_server() -> Flask:
+    """That of Locust, as far as the tool adds to it, in a run; what fails in it is raised."""
+    app, live = Flask(__name__), Live()
+    app.testing = True
+    bare = SimpleNamespace(app=app, auth_required_if_enabled=lambda view: view, template_args={})
+    live.serve(bare, "")
+    live.begin(PoolConfig())
+    live.add(Interval.from_json(seeds.records()[4]))
+    return app
+
+
 def _part(random: Random) -> Interval | None:
     """What a reader would take for an interval."""
     try:
@@ -146,4 +173,5 @@ TARGETS: dict[str, Target] = {
     "stages": partial(option, parse_stages, seeds.STAGES),
     "fault": partial(option, parse_fault, seeds.FAULTS),
     "metrics": metrics,
+    "asked": asked,
 }

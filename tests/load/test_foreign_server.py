@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -152,6 +153,39 @@ def test_tables_that_somebody_still_uses_are_named_and_left(
     assert "Traceback" not in process.output
 
 
+def test_tables_that_somebody_uses_keep_a_run_from_beginning(
+    tmp_path: Path, url: URL, admin: Engine
+) -> None:
+    """By the server's default it would wait for a day, and say nothing."""
+    assert locust(tmp_path, url, "--keep-tables").wait() == 0
+    with admin.connect() as connection:
+        connection.execute(text(f"SELECT COUNT(*) FROM {TABLE}"))  # the transaction goes on
+        refused = locust(tmp_path, url)
+    with admin.begin() as connection:
+        connection.execute(text(f"DROP TABLE {TABLE}"))
+
+    assert refused.wait() == 2
+    assert "somebody has a transaction open on a table of the scenario" in refused.output
+    assert "Traceback" not in refused.output
+
+
+def test_a_command_says_what_it_had_to_leave(tmp_path: Path, url: URL, admin: Engine) -> None:
+    load = ("-u", 2, "-t", "2s", "--warmup", "0s", "--results", tmp_path / "results")
+    command = loadtest_command("run", "scenarios/point_select.py", *load)
+    with (
+        running(tmp_path / "log", *command, env=at(url)) as tool,
+        admin.connect() as connection,
+    ):
+        tool.until(lambda: list(tmp_path.glob("results/*/runs/*.jsonl")), "the load")
+        connection.execute(text(f"SELECT COUNT(*) FROM {TABLE}"))  # the transaction goes on
+        assert tool.wait() in (0, 4), tool.output
+    with admin.begin() as connection:
+        connection.execute(text(f"DROP TABLE {TABLE}"))
+
+    assert f"These tables are left there: {TABLE}\n" in tool.output
+    assert "Traceback" not in tool.output
+
+
 @pytest.mark.parametrize("scenario", ["_forgotten_session", "_nested_checkout"])
 def test_connections_that_tasks_forgot_do_not_keep_the_tables(
     tmp_path: Path, url: URL, admin: Engine, scenario: str
@@ -186,6 +220,17 @@ def test_who_agrees_may_take_more(tmp_path: Path, url: URL, few: int) -> None:
     assert ended.wait() == 0, ended.output
     assert "WARNING/loadtest: this run may open 27 connections" in ended.output
     assert "--allow-overload" in read_run(tmp_path / "run.jsonl").header["command"]
+
+
+def test_a_pool_that_cannot_be_filled_is_told_in_a_sentence(
+    tmp_path: Path, url: URL, few: int
+) -> None:
+    pool = ("--pool-size", 40, "--max-overflow", 0, "-u", 40, "--prefill", "--allow-overload")
+    ended = locust(tmp_path, url, *pool)
+
+    assert ended.wait() == 2, ended.output
+    assert "is full (error 1040, too many connections)" in ended.output
+    assert "Traceback" not in ended.output
 
 
 @pytest.fixture
@@ -299,3 +344,34 @@ def test_an_experiment_ends_with_the_run_that_was_ended(
     assert "server that this tool did not start, it will" in process.output
     assert "for 40 s, 4 times at most (2.8 min)" in process.output
     assert "Traceback" not in process.output
+
+
+def test_its_own_connections_are_killed_by_their_address_alone(
+    tmp_path: Path, url: URL, admin: Engine
+) -> None:
+    """Half of a full pool; who has the same account and database keeps what they have."""
+    load = ("-u", 8, "-t", "9s", "--warmup", "1s", "--prefill", "--option", "down_pause=0")
+    fault = ("--pool", "6+0", "--fault", "kill:50%@4s", "--results", tmp_path / "results")
+    command = loadtest_command("run", "scenarios/_database_down.py", *load, *fault)
+    number = text("SELECT CONNECTION_ID()")
+    with admin.connect() as bystander, running(tmp_path / "log", *command, env=at(url)) as tool:
+        before = bystander.scalar(number)
+        assert tool.wait() in (0, 4), tool.output
+        assert bystander.scalar(number) == before
+
+    (pool,) = json.loads((tmp_path / "results/latest/summary.json").read_text())["pools"]
+    (kill,) = pool["faults"]
+    assert (kill["fault"], kill["rounds"], kill["killed"]) == ("kill:50%@4s", 1, 3)
+    assert 1 <= kill["errors"] <= 3, "who had one; all others get a new one in its place"
+    assert set(kill["by_kind"]) <= {"gone_away", "lost_during_query", "other"}
+    assert sum(kill["by_kind"].values()) == kill["errors"]
+    assert 0 <= kill["first_error_seconds"] < 5
+    assert (kill["recovered"], kill["beyond_pool_timeout"]) == (1, 0)
+    assert 0 <= kill["recovery_seconds"] <= 5
+    assert kill["checked"] > 100
+    assert kill["lost"] == 0
+    assert pool["connections"]["opened"] >= kill["killed"]
+    assert "server that this tool did not start, it will" in tool.output
+    assert "1 to kill some of them)" in tool.output
+    assert "and break its own connections: kill:50%@4s" in tool.output
+    assert [name for name in inspect(admin).get_table_names() if "_down_" in name] == []

@@ -3,11 +3,14 @@
 import shlex
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Engine, inspect, text
+from sqlalchemy import URL, Column, Engine, Integer, MetaData, Table, inspect, text
 
+from loadtest.errors import UsageError
+from loadtest.load.tables import metadata_of
 from loadtest.results import read_run
 from tests.processes import Running, locust_command, run_locust, running
 
@@ -180,6 +183,14 @@ def test_a_table_that_may_be_somebodys_is_not_touched(
 
     assert_refused(ended, tmp_path, "table 'customers': a scenario's tables are dropped")
     assert "customers" in tables
+
+
+@pytest.mark.parametrize("schema", ["shop", "loadtest_shop"])
+def test_the_name_of_a_database_makes_no_table_ours(schema: str) -> None:
+    metadata = MetaData()
+    Table("customers", metadata, Column("id", Integer), schema=schema)
+    with pytest.raises(UsageError, match=f"table '{schema}.customers': a scenario's tables"):
+        metadata_of([SimpleNamespace(metadata=metadata)])
 
 
 def test_tables_that_cannot_be_filled_end_it_before_any_user_runs(tmp_path: Path, url: URL) -> None:

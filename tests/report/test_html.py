@@ -214,6 +214,7 @@ def test_stages_and_what_broke_are_told_as_the_command_line_has_them(tmp_path: P
     assert facts["stages"] == "rush=5s:50-300/s+9"
     assert facts["faults"] == "freeze@4s+2s, connect-delay:0.15s"
     assert " · freeze@4s+2s · connect-delay:0.15s · 1 round of 5 s · " in page
+    assert "<code>--fault</code>: freeze@4s+2s, connect-delay:0.15s." in page
 
 
 def test_what_a_load_does_without_is_not_told(text: str) -> None:
@@ -228,3 +229,11 @@ def test_settings_beyond_the_sizes_are_shown_where_they_differ(tmp_path: Path) -
     text = re.sub(r">\s+<", "><", (tmp_path / "report.html").read_text())
     assert '<th scope="row">pool_timeout</th><td>2</td><td>30</td>' in text
     assert "pool_pre_ping" not in text
+
+
+def test_each_run_has_a_line_that_repeats_it(text: str) -> None:
+    (block,) = re.findall(r'<pre class="runs"[^>]*><code>(.*?)</code></pre>', text, re.DOTALL)
+    pools = [line.partition(" --pool ")[2] for line in html.unescape(block).splitlines()]
+    assert len(pools) > 1
+    assert {"default", "20+0"} & {*pools}
+    assert "Without the faults" not in text

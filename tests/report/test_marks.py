@@ -12,7 +12,7 @@ from tests.report.test_figures import drawn, eventful
 
 def staged(folder: Path, stages: dict[str, float], **more: Any) -> Run:
     """Two seconds in which something goes on, in stages of so many seconds."""
-    told = [{"name": name, "duration": seconds} for name, seconds in stages.items()]
+    told = [{"name": name, "duration": s, "users": 3} for name, s in stages.items()]
     load = {**header()["load"], "stages": told, **more}
     one = eventful(folder)
     return run(folder, [*one.intervals, *one.server], load=load)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from sqlalchemy import URL
 
-from tests.processes import PATIENCE_SECONDS, Running, running, stop_with
+from tests.processes import PATIENCE_SECONDS, Running, loadtest_command, running, stop_with
 from tests.survival.scene import (
     assert_nothing_left,
     assert_sound_so_far,
@@ -91,6 +91,34 @@ def test_a_locust_that_is_killed_costs_a_comparison_its_run_and_no_other(
     assert code in (4, 5), tool.output  # two rounds decide nothing
     assert len(run_files(tmp_path)) == 4
     assert "round 1: Locust was ended by signal 9 before its time" in tool.output
+
+
+def test_a_relay_that_is_killed_is_named_in_the_report(tmp_path: Path, url: URL) -> None:
+    command = run_command(tmp_path / "results", "--fault", "latency:1ms")
+    with running(tmp_path / "log", *command, env=at(url)) as tool:
+        path = under_way(tool, tmp_path)
+        (relay,) = named(tool, "loadtest.experiment.relay")
+        relay.kill()
+        code = tool.wait()
+        assert_nothing_left(tool)
+
+    assert code in (0, 4), tool.output
+    assert "These tables are left there: loadtest_point_item\n" in tool.output
+    assert_sound_so_far(path, 2)
+    (pool,) = json.loads((path.parent.parent / "summary.json").read_text())["pools"]
+    (failed,) = [one for one in pool["findings"] if one["code"] == "fault_failed"]
+    assert "the relay for faults has ended before its time" in failed["message"]
+
+
+def test_a_scenario_that_never_ends_its_import_does_not_outlive_the_tool(tmp_path: Path) -> None:
+    scenario = tmp_path / "endless.py"
+    begun = tmp_path / "begun"
+    scenario.write_text(f"import time\nopen({str(begun)!r}, 'w').close()\ntime.sleep(600)\n")
+    with running(tmp_path / "log", *loadtest_command("run", scenario)) as tool:
+        tool.until(begun.exists, "its import")
+        tool.signal(signal.SIGKILL)
+        tool.process.wait()
+        assert_nothing_left(tool)
 
 
 @pytest.mark.parametrize("victim", ["server", "its keeper"])

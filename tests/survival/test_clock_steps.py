@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from locust.env import Environment
+
 import itertools
+import time
+from types import SimpleNamespace
+from typing import Any
 
 import gevent
 import pytest
+from sqlalchemy import URL
 
+from loadtest.database.status import ServerStatus
+from loadtest.experiment import faults
+from loadtest.experiment.faults import Faults
+from loadtest.faults import parse_fault
 from loadtest.interval import Interval, total
 from loadtest.load import ticker
 from loadtest.load.ticker import Ticker
+from loadtest.load.workers import Workers
 from loadtest.pool import recorder
 from loadtest.pool.recorder import Recorder
+from tests.processes import until
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
@@ -62,3 +74,58 @@ def test_intervals_are_cut_whatever_the_clock_says(monkeypatch: pytest.MonkeyPat
 
     assert len(taken) == 6
     assert all(0 < seconds <= 1.001 for seconds in naps)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The steps (s) of this process's wall clock: what is put in has happened."""
+    made: list[int] = []
+    seconds, nanoseconds = time.time, time.time_ns
+    monkeypatch.setattr(time, "time", lambda: seconds() + sum(made))
+    monkeypatch.setattr(time, "time_ns", lambda: nanoseconds() + sum(made) * SECOND)
+    return made
+
+
+def test_a_fault_is_told_by_the_clock_that_its_seconds_go_by(
+    monkeypatch: pytest.MonkeyPatch, steps: list[int]
+) -> None:
+    def switch(broken: bool) -> None:
+        if broken:
+            steps.append(3600)
+
+    monkeypatch.setattr(faults, "killing", lambda *_: switch)
+    nobody = URL.create("mysql+pymysql", "u", "p", "127.0.0.1", 1, "d")
+    began, due = time.time(), [parse_fault("kill@0s"), parse_fault("kill@1s")]
+    with Faults(due, nobody, None).provoked(began) as happened:
+        until(lambda: all("end" in told for told in happened), "both faults")
+
+    for told, at in zip(happened, (0, 1), strict=True):
+        assert at <= told["begin"] - began <= told["end"] - began < 600
+
+
+@pytest.mark.database
+def test_the_servers_seconds_stay_beside_those_of_users(url: URL, steps: list[int]) -> None:
+    began, status = time.time(), ServerStatus(url)
+    status.sample("measured")
+    found = []
+    for step in (3600, -7200):
+        steps.append(step)
+        found.append(status.sample("measured"))
+    status.close()
+
+    assert all(part and abs(part.second - began) < 600 for part in found)
+
+
+def test_a_masters_clock_makes_no_workers_report_late(steps: list[int]) -> None:
+    environment, taken = Environment(), list[Interval]()
+    runner: Any = SimpleNamespace(environment=environment, register_message=lambda *_: None)
+    workers = Workers(runner, taken.append, pytest.fail)
+    environment.events.test_start.fire(environment=environment)
+    now = int(time.time())
+    steps.append(3600)
+    for second in (now - 1, now):
+        part = Interval(second, "p", length=SECOND).to_json()
+        workers._on_interval(environment, SimpleNamespace(node_id="w", data=part))
+
+    assert len(taken) == 2
+    assert workers.known["w"].latest_seconds < 600

@@ -102,7 +102,8 @@ def test_a_report_names_what_is_damaged(whole: Path, tmp_path: Path, data: st.Da
 
 def test_a_plan_that_is_damaged_is_named_and_done_without(whole: Path, tmp_path: Path) -> None:
     read_as(whole.read_bytes(), tmp_path)
-    for text in ("{", "[]", '{"pool": 5}', '{"pool": [{}]}', '{"margin": "x"}', "\0"):
+    broken = ('{"fault": [{"kind": "x"}]}', '{"load": {"stage": [{}]}}', "\0")
+    for text in ("{", "[]", '{"pool": 5}', '{"pool": [{}]}', '{"margin": "x"}', *broken):
         (tmp_path / "experiment.json").write_text(text)
         summary = render([tmp_path], tmp_path)
         (problem,) = summary.experiment["problems"]

@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.config import parse_pool, read_experiment
 from loadtest.errors import UsageError
-from loadtest.results import read_run
+from loadtest.results import add_to_footer, read_run
 from tests.analysis.builders import change_header, steady
 
 MANY = "9" * 5000
@@ -41,6 +41,9 @@ def test_experiments(tmp_path: Path, old: str, new: str, said: str) -> None:
     [
         {"scenario": {"user_classes": [0.5]}},
         {"load": {"stages": [{}]}},
+        {"load": {"stages": [{"name": "a", "duration": 1.0}]}},
+        {"load": {"stages": [{"name": "a", "duration": "1s", "users": 1}]}},
+        {"load": {"faults": [{"kind": "quake", "at": 1.0}]}},
         {"load": {"warmup": "x"}},
         {"pool": {"name": None}},
         {"round": -1},
@@ -52,3 +55,12 @@ def test_headers_that_say_what_cannot_be(tmp_path: Path, change: dict[str, objec
     change_header(one, lambda header: header.update(change))
     with pytest.raises(UsageError, match="the header, is damaged"):
         read_run(one.path)
+
+
+@pytest.mark.parametrize("told", [["x"], [{"begin": "soon"}], [{"begin": 1.0, "killed": -1}]])
+def test_footers_that_tell_of_faults_that_cannot_be(tmp_path: Path, told: list[object]) -> None:
+    (one,) = steady(tmp_path, "20+0", [9])
+    add_to_footer(one.path, faults=told)
+    found = read_run(one.path)
+    assert [problem.startswith("line 4 is damaged") for problem in found.problems] == [True, False]
+    assert found.footer is None

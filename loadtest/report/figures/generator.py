@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from loadtest.analysis import gate
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.timeline import GENERATOR, Timeline
@@ -117,7 +119,7 @@ def _draw_cpu(axes: Axes, lines: Lines, names: Sequence[str]) -> None:
 
     ends = _draw(axes, lines, names, CPU, percent)
     axes.axhline(gate.BUSY_CPU, color=INK, **_DOTTED)
-    axes.set_ylim(0, 1.08 * max(1.0, *(line.levels[CPU].max() for line in lines.values())))
+    axes.set_ylim(0, 1.08 * max(1.0, *(np.nanmax(line.levels[CPU]) for line in lines.values())))
     axes.set_yticks([0, 0.5, 1])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: percent(y)))
     limit = (gate.BUSY_CPU, _TOO_BUSY)

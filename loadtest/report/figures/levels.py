@@ -10,7 +10,7 @@ import numpy as np
 
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.timeline import Timeline, timeline
-from loadtest.analysis.units import count
+from loadtest.analysis.units import NOTHING, count
 from loadtest.analysis.units import level as as_level
 from loadtest.analysis.values import Summary
 from loadtest.report.figures import canvas
@@ -26,6 +26,7 @@ Styles = Mapping[str, tuple[str, dict[str, Any]]]
 Limits = Sequence[tuple[int, str]]
 """The most that a level can be, and what that is called."""
 
+_GAPS = " Where a line has a gap, nobody could tell."
 _BANDS = " Shaded around a line is where the other rounds were."
 # Most pools have neither for most of the time, and a line at zero would only hide the others.
 QUIET_AT_ZERO = ("idle", "overflow", "row_lock_waiters")
@@ -52,7 +53,7 @@ def panels(
     """The figure. limits: of each pool, drawn as dotted lines where they are near."""
     lines = {number: line.thinned(MOST_STEPS) for number, line in lines.items()}
     figure, rows = canvas.panels(len(lines), 1.2, left=0.5, right=1.6, gap=0.3)
-    highest = max(1.0, *(level.max() for line in lines.values() for level in line.levels.values()))
+    highest = max(1.0, *(np.nanmax(x) for line in lines.values() for x in line.levels.values()))
     near = {n: [(v, name) for v, name in limits[n] if v <= NEAR * highest] for n in lines}
     top = max(1.6 * highest, *(1.25 * v for found in near.values() for v, _ in found), 0)
     top *= _room_for_names(lines)
@@ -87,14 +88,19 @@ def _cell(line: Timeline, name: str, place: int) -> str:
     if name not in line.levels:
         return as_level(0)
     low, middle, high = (
-        as_level(float(level[name][place])) for level in (line.lowest, line.levels, line.highest)
+        _known(float(level[name][place])) for level in (line.lowest, line.levels, line.highest)
     )
     return middle if low == high else f"{middle} ({low} – {high})"
 
 
+def _known(level: float) -> str:
+    return NOTHING if math.isnan(level) else as_level(level)
+
+
 def bands(lines: Mapping[int, Timeline]) -> str:
-    """How to read what is shaded around the lines; empty where one round has none."""
-    return _BANDS if _several(lines.values()) else ""
+    """How to read what is shaded around the lines, and gaps in them, where there are any."""
+    gaps = any(np.isnan(level).any() for line in lines.values() for level in line.levels.values())
+    return (_BANDS if _several(lines.values()) else "") + (_GAPS if gaps else "")
 
 
 def name_seconds(axes: Axes, lines: Collection[Timeline]) -> None:
@@ -171,7 +177,7 @@ def _draw_levels(axes: Axes, line: Timeline, shade: str, known: Styles, limits: 
         axes.axhline(value, **_LIMIT_STYLE)
     for name, level in line.levels.items():
         label, style = known[name]
-        if name in QUIET_AT_ZERO and not level.any():
+        if name in QUIET_AT_ZERO and not np.nan_to_num(level).any():
             continue
         styles.append({"color": shade, **style})
         draw_level(axes, line, name, styles[-1])

@@ -1,0 +1,30 @@
+"""What is said before a run of a server that the tool did not start."""
+
+from __future__ import annotations
+
+from loadtest.allowances import UNASKED
+from loadtest.config import parse_pool
+from loadtest.database.before import as_many, intentions
+from loadtest.database.situation import Demand
+
+
+def said(demand: Demand) -> str:
+    """The line about connections."""
+    _, connections, *_ = intentions("d at h:3306", demand, "the tasks", [], UNASKED)
+    return connections
+
+
+def test_every_connection_is_counted_also_those_outside_of_the_pools() -> None:
+    pools = (parse_pool("5+10"), parse_pool("20+0"))
+    one = "- open at most 21 connections at once (20 of the pool, 1 to ask for the server's status)"
+    assert said(Demand(pools, users=50)) == one
+    assert said(Demand(pools, users=50, killing=True)) == (
+        "- open at most 22 connections at once (20 of the pool, 1 to ask for the server's status, "
+        "1 to kill some of them)"
+    )
+
+
+def test_work_is_users_or_arrivals_and_users() -> None:
+    assert as_many(1200, None) == "at most 1,200 users"
+    assert as_many(1200, 2500.0) == "at most 2,500 arrivals a second and 1,200 users"
+    assert as_many(100, 0.5) == "at most 0.5 arrivals a second and 100 users"

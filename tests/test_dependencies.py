@@ -1,0 +1,40 @@
+"""Every dependency is used and has its reason in the README; nothing else is needed."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+
+from tests.conftest import ROOT
+from tests.test_arrows import MODULES, imported
+
+# Under another name than the package's; what comes along with Locust and Jinja2.
+CALLED = {"hdrh": "hdrhistogram"}
+BROUGHT = {"gevent", "greenlet", "flask", "markupsafe"}
+# PyMySQL looks for it when a server wants that login.
+FOR_OTHERS = {"cryptography"}
+
+
+def declared() -> set[str]:
+    """The packages that an installation brings."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return {re.split(r"[^\w-]", text)[0] for text in project["dependencies"]}
+
+
+def test_each_has_its_reason_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    table = readme.partition("Each dependency has a reason:\n\n")[2].partition("\n\n")[0]
+    _, _, *rows = [re.split(r"\s*\|\s*", line.strip("| ")) for line in table.lower().splitlines()]
+    told = {name: reason for names, reason in rows for name in names.split(", ")}
+
+    assert told.keys() == declared()
+    assert all(told.values())
+
+
+def test_each_is_used_and_nothing_else_is() -> None:
+    names = {name.partition(".")[0] for module in MODULES for name in imported(module)}
+    others = names - sys.stdlib_module_names - {"loadtest", "__future__"}
+    packages = {CALLED.get(name, name) for name in others}
+
+    assert packages - BROUGHT == declared() - FOR_OTHERS

@@ -64,8 +64,11 @@ def test_it_fits_asks_for_nothing_and_complains_of_nothing(
         assert more.evaluate("box => box.scrollWidth > box.clientWidth")
         shadow = "box => getComputedStyle(box).backgroundAttachment"
         assert more.evaluate(shadow) == "local, scroll, scroll"
-    for command in page.locator(".small pre").all():
-        assert command.evaluate("box => box.scrollWidth <= box.clientWidth")
+    commands = page.get_by_role("region", name="A command for each run")
+    assert commands.evaluate("box => [getComputedStyle(box).overflowX, box.tabIndex]") == [
+        "auto",
+        0,
+    ]
     for figure in page.locator("figure svg").all():
         box = figure.bounding_box()
         assert box is not None

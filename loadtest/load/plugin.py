@@ -45,7 +45,7 @@ from loadtest.load.stages import follow
 from loadtest.load.target import Target
 from loadtest.load.ticker import Ticker
 from loadtest.load.unpatched import aside
-from loadtest.load.users import PoolUser, note_error, with_options
+from loadtest.load.users import PoolUser, end_again, note_error, with_options
 from loadtest.load.workers import Master, Workers, ready
 from loadtest.loads import Stage
 
@@ -265,6 +265,8 @@ class Plugin:
             self.workers.end(self.environment.stop_timeout)
             if self.workers.all_lost and not self._reason:
                 self._refuse(LoadtestError("all workers are lost"))
+        if patience := self.environment.stop_timeout:
+            self._ended.append(end_again(self.runner, 2 * patience))
         limit = self.options.run_time
         over = limit and ended - self._started >= limit - 1
         self._reason = self._reason or ("finished" if over else "stopped")

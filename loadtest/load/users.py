@@ -6,12 +6,16 @@ from locust import User
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
 
+import logging
 import random
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar
 
 import gevent
+from gevent.pool import Group
 from greenlet import GreenletExit, getcurrent
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
@@ -22,6 +26,8 @@ from loadtest.load.arrivals import Arrivals
 from loadtest.load.target import Target
 from loadtest.pool.batch import clock
 from loadtest.pool.uses import Task
+
+logger = logging.getLogger("loadtest")
 
 
 class PoolUser(User):
@@ -227,6 +233,23 @@ def note_error(user_instance: Any, exception: BaseException, **_: Any) -> None:
     user = getattr(user_instance, "user", user_instance)
     if isinstance(user, PoolUser):
         user.failed(exception)
+
+
+def end_again(runner: Any, seconds: float) -> Callable[[], None]:
+    """Kill the users that are still there after so many seconds, unless what this gives is called.
+
+    Locust kills each once, and waits for ever if its `on_stop` then asks a server that is silent.
+    """
+
+    def end() -> None:
+        left = runner.user_greenlets
+        if isinstance(left, Group) and left:  # threads cannot be killed, and are not waited for
+            logger.warning(
+                "%d users still wait in on_stop for an answer: they are ended", len(left)
+            )
+            left.kill(block=False)
+
+    return partial(gevent.spawn_later(seconds, end).kill, block=False)
 
 
 def with_options(cls: type[PoolUser] = PoolUser) -> list[type[PoolUser]]:

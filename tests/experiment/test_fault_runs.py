@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, NullPool, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from loadtest.database.status import SERVERS
@@ -149,12 +149,10 @@ def _tamper(url: URL) -> None:
 
 
 def _do(url: URL, statement: str) -> int:
-    engine = create_engine(url, connect_args={"ssl_disabled": True})
+    engine = create_engine(url, poolclass=NullPool, connect_args={"ssl_disabled": True})
     with engine.begin() as connection:
         done = connection.execute(text(statement))
-        number = int(done.scalar() or 0) if done.returns_rows else done.rowcount
-    engine.dispose()
-    return number
+        return int(done.scalar() or 0) if done.returns_rows else done.rowcount
 
 
 def _serves(process: Running) -> bool:

@@ -23,6 +23,11 @@ def test_a_clock_that_was_set_is_told(tmp_path: Path, step: int) -> None:
         assert findings["clock_steps"].evidence == {"seconds": 0.25}
 
 
+def test_processes_of_one_machine_have_one_clock(tmp_path: Path) -> None:
+    parts = [interval(process=name, counters={"clock_step": SECOND}) for name in ("a", "b")]
+    assert found(run(tmp_path, parts))["clock_steps"].evidence == {"seconds": 1.0}
+
+
 def _on_a_small_machine(folder: Path, *parts: Interval) -> Found:
     return found(run(folder, parts, host=HOST))
 

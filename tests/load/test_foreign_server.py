@@ -350,7 +350,7 @@ def test_its_own_connections_are_killed_by_their_address_alone(
     tmp_path: Path, url: URL, admin: Engine
 ) -> None:
     """Half of a full pool; who has the same account and database keeps what they have."""
-    load = ("-u", 8, "-t", "9s", "--warmup", "1s", "--prefill", "--option", "down_pause=0")
+    load = ("-u", 8, "-t", "9s", "--warmup", "1s", "--prefill")  # of pauses, mostly
     fault = ("--pool", "6+0", "--fault", "kill:50%@4s", "--results", tmp_path / "results")
     command = loadtest_command("run", "scenarios/_database_down.py", *load, *fault)
     number = text("SELECT CONNECTION_ID()")

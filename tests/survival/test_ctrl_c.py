@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -35,6 +36,17 @@ def slow(tmp_path: Path) -> Path:
     path = tmp_path / "slow.py"
     path.write_text(LONG_TASK)
     return path
+
+
+def test_while_the_command_is_still_imported(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    slow = f"import time\nopen({str(begun)!r}, 'w').close()\ntime.sleep(600)\n"
+    (tmp_path / "typer.py").write_text(slow)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    with running(tmp_path / "log", *loadtest_command("doctor"), env={"PYTHONPATH": path}) as tool:
+        tool.until(begun.exists, "the import")
+        assert stop_with(tool, signal.SIGINT) == 130
+    assert tool.output == ""
 
 
 @pytest.mark.database

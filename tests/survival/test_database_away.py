@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import URL
 
 from loadtest.database.preflight import OTHERWISE
+from loadtest.database.private import PrivateServer
 from loadtest.interval import total
 from loadtest.results import read_run
-from tests.processes import loadtest_command, running
+from tests.processes import loadtest_command, locust_command, running
 from tests.survival.door import Door
 from tests.survival.scene import (
     POINT_SELECT,
@@ -121,3 +122,18 @@ def test_of_an_application_no_other_database_is_advised(tmp_path: Path, door: Do
     assert tool.output.count("no database answers") == 1
     assert "--database-url" not in tool.output
     assert OTHERWISE not in tool.output
+
+
+def test_one_that_falls_silent_holds_up_no_end(tmp_path: Path) -> None:
+    """Users ask it once more in `on_stop`, and no driver waits for less than for ever."""
+    path = tmp_path / "run.jsonl"
+    arguments = ("-f", "scenarios/_database_down.py", "--headless", "-u", 4, "-r", 4, "-t", "4s")
+    command = locust_command(*arguments, "--stop-timeout", 1, "--results", path)
+    with PrivateServer() as server, running(tmp_path / "log", *command, env=at(server.url)) as tool:
+        under_way(tool, tmp_path)
+        server.process.suspend()
+        tool.until(lambda: read_run(path).finished, "the end of the run")
+        server.process.resume()
+        assert tool.wait() == 0, tool.output
+        assert_nothing_left(tool)
+    assert "still wait in on_stop for an answer: they are ended" in tool.output

@@ -25,7 +25,7 @@ HELP = (
     "chance alone keeps it below 1."
 )
 SHORTEST = 1e-6
-# For what is written beside the last dot.
+# For what is written beside the last dot; the names of rows are close to the first.
 _ROOM = 4
 # Inches to the right of the axes.
 _WITHOUT, _JAIN = 0.5, 1.15
@@ -108,7 +108,7 @@ def _figure(shared: Shared, summary: Summary) -> Figure:
         canvas.write(axes, place, -0.68, heading, transform=across, ha="center", weight="bold")
     canvas.log_seconds(axes, "x")
     low, high = axes.get_xlim()
-    axes.set_xlim(low, _ROOM * high)
+    axes.set_xlim(low / _ROOM**2, _ROOM * high)
     canvas.grid(axes, "x")
     canvas.name_x(axes, "wait: median, and longest of any user")
     return figure

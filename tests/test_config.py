@@ -445,7 +445,7 @@ def test_an_experiment_may_name_an_application(written):
     [
         ({"pool": ("as-is",)}, "as-is is an application's own pool"),
         ({"pool": ("isolation_level=AUTOCOMMIT",), "engine": "a:b"}, "own matter; leave it out"),
-        ({"pool": ("5+10",), "engine": "a:b", "fault": ("freeze@1s+1s",)}, "only for a private"),
+        ({"pool": ("5+10",), "engine": "a:b", "fault": ("freeze@1s+1s",)}, "not with an appl"),
     ],
 )
 def test_what_does_not_go_with_an_application_is_refused(more, problem):

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,8 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadtest.database import keeper
+from loadtest.interval import Interval
+from loadtest.results import read_run
 from tests.conftest import ROOT, without_database
 
 # How long to wait for something before the test is given up: no measure of anything.
@@ -178,3 +180,8 @@ def samples(exposition: str) -> dict[Sample, float]:
         for family in text_string_to_metric_families(exposition)
         for sample in family.samples
     }
+
+
+def so_far(path: Path) -> Sequence[Interval]:
+    """The intervals in a file that may only come to be."""
+    return read_run(path).intervals if path.exists() and path.stat().st_size else ()

@@ -20,7 +20,7 @@ from loadtest.live.metrics import POOL_LABEL
 from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's parser
 from loadtest.loads import ARRIVALS
 from loadtest.results import Run, read_run
-from tests.processes import Sample, fetch, free_port, locust_command, running, samples
+from tests.processes import Sample, fetch, free_port, locust_command, running, samples, so_far
 
 MILLISECOND = 1_000_000
 SCENARIO = "scenarios/point_select.py"
@@ -115,7 +115,7 @@ def test_a_start_form_makes_an_open_loop_and_the_next_one_a_closed_one(
             before = set(results.glob("*-*/runs/*.jsonl"))
             assert _post(f"{address}/swarm", **form)["success"] is True
             fresh = process.until(lambda: set(results.glob("*-*/runs/*.jsonl")) - before, "a run")
-            process.until(lambda: len(read_run(min(fresh)).intervals) >= 3, "some seconds")
+            process.until(lambda: len(so_far(min(fresh))) >= 3, "some seconds")
             _post(f"{address}/stop")
             process.until(lambda: read_run(min(fresh)).finished, "its end")
             return read_run(min(fresh))

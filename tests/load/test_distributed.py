@@ -17,6 +17,7 @@ from tests.processes import (
     run_locust,
     running,
     samples,
+    so_far,
     stop_with,
     until,
 )
@@ -38,9 +39,7 @@ def test_two_processes_make_one_result(tmp_path: Path) -> None:
     path, metrics = tmp_path / "run.jsonl", free_port()
     command = locust_command(*two_workers("-t", "4s", "--results", path, "--metrics-port", metrics))
     with running(tmp_path / "log", *command) as process:
-        process.until(
-            lambda: path.exists() and len(read_run(path).intervals) >= 4, "two seconds of two"
-        )
+        process.until(lambda: len(so_far(path)) >= 4, "two seconds of two")
         page = samples(fetch(f"http://127.0.0.1:{metrics}/metrics"))
         assert process.wait() == 0, process.output
         until(process.gone, "the workers to end", context=lambda: str(process.alive()))
@@ -77,7 +76,7 @@ def test_a_signal_to_the_master_ends_its_workers_too(
     environment = {"LOADTEST_DATABASE_URL": url.render_as_string(False)}
     command = locust_command(*two_workers("--results", path))
     with running(tmp_path / "log", *command, env=environment) as process:
-        process.until(lambda: path.exists() and len(read_run(path).intervals) >= 4, "two seconds")
+        process.until(lambda: len(so_far(path)) >= 4, "two seconds")
         assert stop_with(process, number) == 0
 
     run = read_run(path)
@@ -108,7 +107,7 @@ def test_workers_do_not_outlive_a_killed_master(tmp_path: Path, url: URL) -> Non
     with running(
         tmp_path / "log", *locust_command(*two_workers("--results", path)), env=environment
     ) as process:
-        process.until(lambda: path.exists() and len(read_run(path).intervals) >= 2, "a second")
+        process.until(lambda: len(so_far(path)) >= 2, "a second")
         stop_with(process, signal.SIGKILL)
 
     assert not read_run(path).finished

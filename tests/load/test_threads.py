@@ -15,7 +15,16 @@ from sqlalchemy import URL, Engine, text
 from loadtest.interval import Interval, total
 from loadtest.results import Run, read_run
 from tests.conftest import ROOT, without_database
-from tests.processes import Running, fetch, free_port, running, samples, stop_with, until
+from tests.processes import (
+    Running,
+    fetch,
+    free_port,
+    running,
+    samples,
+    so_far,
+    stop_with,
+    until,
+)
 
 pytestmark = pytest.mark.database
 COUNTING = ROOT / "tests" / "load" / "counting.py"
@@ -154,7 +163,7 @@ def test_a_signal_ends_a_run_in_good_order(
     path = tmp_path / "run.jsonl"
     arguments = ("--headless", "-u", 5, "-r", 5, "--results", path)
     with running(tmp_path / "log", *command(*arguments), env=environment(url)) as process:
-        process.until(lambda: path.exists() and len(read_run(path).intervals) >= 2, "two seconds")
+        process.until(lambda: len(so_far(path)) >= 2, "two seconds")
         assert stop_with(process, number) == 0
 
     run = read_run(path)
@@ -201,7 +210,7 @@ def test_metrics_are_served_meanwhile(tmp_path: Path, url: URL) -> None:
     port, path = free_port(), tmp_path / "run.jsonl"
     arguments = ("--headless", "-u", 5, "-r", 5, "--metrics-port", port, "--results", path)
     with running(tmp_path / "log", *command(*arguments), env=environment(url)) as process:
-        process.until(lambda: path.exists() and len(read_run(path).intervals) >= 2, "two seconds")
+        process.until(lambda: len(so_far(path)) >= 2, "two seconds")
         before = total(read_run(path).intervals).counters["checkouts.pooled"]
         page = samples(fetch(f"http://127.0.0.1:{port}/metrics"))
         stop_with(process, signal.SIGTERM)

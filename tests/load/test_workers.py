@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy import URL
 from loadtest.analysis.summary import summarize_runs
 from loadtest.analysis.values import Finding
 from loadtest.distribution import Distribution
-from loadtest.interval import Interval, total
+from loadtest.interval import total
 from loadtest.results import Run, read_run
 from tests.processes import (
     Running,
@@ -29,6 +29,7 @@ from tests.processes import (
     run_locust,
     running,
     samples,
+    so_far,
     until,
 )
 
@@ -69,11 +70,6 @@ class Cluster:
 def cluster(folder: Path, url: URL) -> Iterator[Cluster]:
     with ExitStack() as stack:
         yield Cluster(folder, url, stack)
-
-
-def so_far(path: Path) -> Sequence[Interval]:
-    """The intervals in a file that may only come to be."""
-    return read_run(path).intervals if path.exists() and path.stat().st_size else ()
 
 
 def name_of(process: Running) -> str:

@@ -46,7 +46,7 @@ from loadtest.cli_options import (
     load_of,
     refuse_what_the_experiment_says,
 )
-from loadtest.cli_output import Output, conduct, print_warnings
+from loadtest.cli_output import Output, conduct
 from loadtest.cli_report import diff, report
 from loadtest.cli_scenarios import scenarios
 from loadtest.cli_tune import tune
@@ -235,7 +235,9 @@ def compare(
         }
         plan = experiment_of(experiment, pool, load, seed, option, fault, **said)
     if dry_run:
-        print_warnings(plan, database_url)
+        from loadtest.experiment.rounds import check
+
+        check(plan, database_url)
         _print_plan(plan)
         return
     allowed = Allowances(allow_overload, no_abort, keep_tables)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,17 +24,6 @@ class Output:
     quiet: bool = False
     as_json: bool = False
     markdown: Path | None = None
-
-
-def print_warnings(experiment: Experiment, database_url: str) -> None:
-    """Look at an experiment as its runs would, and say on standard error what to know of it.
-
-    Raises UsageError if it cannot be run.
-    """
-    from loadtest.experiment.rounds import check
-
-    for warning in check(experiment, database_url).warnings:
-        print(warning, file=sys.stderr)
 
 
 def conduct(

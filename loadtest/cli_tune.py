@@ -35,7 +35,7 @@ from loadtest.cli_options import (
     experiment_of,
     load_of,
 )
-from loadtest.cli_output import Output, conduct, print_warnings
+from loadtest.cli_output import Output, conduct
 from loadtest.config import Experiment
 from loadtest.errors import UsageError
 from loadtest.objectives import parse_objective
@@ -110,7 +110,9 @@ def tune(
     plan = experiment_of(scenario, ["5+10"], load, seed, option, fault, margin=margin, **said)
     plan = plan.model_copy(update={"name": f"{plan.name}-tune", "pool": pools(plan, at_most)})
     if dry_run:
-        print_warnings(plan, database_url)
+        from loadtest.experiment.rounds import check
+
+        check(plan, database_url)
         _print_plan(plan)
         return
     output, most = Output(quiet, as_json, markdown), most_runs(plan.pool[1].pool_size)

@@ -60,10 +60,10 @@ class Application:
         return {"creator": creator_of(self.engine.pool), "module": self.engine.dialect.dbapi}
 
     @property
-    def unknown_driver(self) -> str:
-        """The driver's name if it is not PyMySQL, which is known to let others run; else empty."""
-        name = getattr(self.engine.dialect.dbapi, "__name__", "")
-        return "" if name.partition(".")[0] == "pymysql" else name
+    def driver(self) -> str:
+        """The driver's name."""
+        name: str = getattr(self.engine.dialect.dbapi, "__name__", "")
+        return "PyMySQL" if name.partition(".")[0] == "pymysql" else name
 
     def described(self, config: PoolConfig) -> PoolConfig:
         """The settings that are measured: where `as-is` is asked for, those of its own pool."""

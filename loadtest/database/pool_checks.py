@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from loadtest.config import AS_IS, PoolConfig
 from loadtest.database.situation import Check, Demand, Situation
+
+if TYPE_CHECKING:
+    from loadtest.database.connecting import Handshake
 
 # A query that sleeps lets others run; a driver that stands still for half of it does not.
 STANDSTILL = 0.5
@@ -51,19 +55,21 @@ def _renewed(pool: PoolConfig, timeout: int) -> bool:
 
 def driver(situation: Situation) -> Iterator[Check]:
     """Whether other users of a process run while one waits for the database, if it was tried."""
-    still, name = situation.standstill, situation.driver
-    if still is None:
-        return
+    if situation.standstill is not None:
+        yield standing_still(situation.standstill, situation.driver)
+
+
+def standing_still(still: float, name: str) -> Check:
+    """What a driver does to others during a query that sleeps; still: for which share of it."""
     evidence = {"standstill": still, "driver": name}
     if still > STANDSTILL:
         message = f"while a query of {name} sleeps nobody else in the process runs "
         message += f"({still:.0%} of the time)"
         advice = "take mysql+pymysql://, or run users as threads (--model threads)"
-        yield Check("driver", "warning", message, advice, evidence)
-        return
+        return Check("driver", "warning", message, advice, evidence)
     message = f"{name} lets the other users of a process run while one waits for the database: "
     message += f"of a query that sleeps, they stood still for {still:.1%} at most"
-    yield Check("driver", "ok", message, evidence=evidence)
+    return Check("driver", "ok", message, evidence=evidence)
 
 
 def tls(situation: Situation) -> Iterator[Check]:
@@ -71,6 +77,17 @@ def tls(situation: Situation) -> Iterator[Check]:
     measured = situation.handshake
     if measured is None:
         return
+    yield contexts(measured)
+    if not measured.tls and situation.host not in LOOPBACK:
+        message = "the server speaks no TLS: what is asked and answered can be read on the way"
+        yield Check("no_tls", "note", message, "use it in a network that is trusted only")
+
+
+def contexts(measured: Handshake) -> Check:
+    """What TLS contexts cost where they are built for every connection.
+
+    An application pays that in each run of it; this tool's own engine does not.
+    """
     own, shared = _ms(measured.own), _ms(measured.shared)
     evidence = {"own": measured.own, "shared": measured.shared, "tls": measured.tls}
     how = "as the application does it" if measured.of_application else "as create_engine() comes"
@@ -79,21 +96,17 @@ def tls(situation: Situation) -> Iterator[Check]:
         otherwise = f"{shared} {instead}, as here"
         if measured.of_application:
             otherwise = f"the context alone takes about {_ms(measured.own - measured.shared)}"
-        yield Check(
+        return Check(
             "tls_context",
-            "note",
+            "warning" if measured.of_application else "note",
             f"connecting takes {own} {how}, since PyMySQL builds a TLS context for every "
             f"connection{why}; {otherwise}",
             advice,
             evidence,
         )
-    else:
-        message = f"connecting takes {shared}, {own} with a TLS context for each connection"
-        message = f"connecting takes {own} {how}" if measured.of_application else message
-        yield Check("tls_context", "ok", message, evidence=evidence)
-    if not measured.tls and situation.host not in LOOPBACK:
-        message = "the server speaks no TLS: what is asked and answered can be read on the way"
-        yield Check("no_tls", "note", message, "use it in a network that is trusted only")
+    message = f"connecting takes {shared}, {own} with a TLS context for each connection"
+    message = f"connecting takes {own} {how}" if measured.of_application else message
+    return Check("tls_context", "ok", message, evidence=evidence)
 
 
 def _ms(seconds: float) -> str:

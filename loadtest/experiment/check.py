@@ -1,7 +1,8 @@
 """Looks at a scenario as Locust will, in a process of its own: the command never imports Locust.
 
 An experiment comes in on standard input; the last line out is a list in JSON: what is wrong, what
-to know beside that, the tables of the scenario, and where its application has its database.
+to know beside that, the tables of the scenario, and where its application has its database. With
+the argument `connect` it is tried how an application connects.
 """
 
 from __future__ import annotations
@@ -21,15 +22,20 @@ from typing import Any
 from loadtest.config import Experiment
 from loadtest.database.application import Application
 from loadtest.database.before import place_of
+from loadtest.database.checks import warnings
 from loadtest.errors import UsageError
 from loadtest.experiment.run import Plan
 from loadtest.load import PoolUser
-from loadtest.load.application import blocking, load_application
+from loadtest.load.application import load_application
 from loadtest.load.tables import names_of
+from loadtest.load.trial import tried
+from loadtest.loads import GREENLETS
 from loadtest.results import as_typed
 
 
-def look(experiment: Experiment) -> tuple[list[str], list[str], list[str], str]:
+def look(
+    experiment: Experiment, *, connect: bool = False
+) -> tuple[list[str], list[str], list[str], str]:
     """What is wrong, what to know beside that, the tables, where the application's database is."""
     before = _options(argument_parser.get_parser())
     try:
@@ -43,10 +49,14 @@ def look(experiment: Experiment) -> tuple[list[str], list[str], list[str], str]:
         chosen = [classes[name] for name in experiment.user_classes or classes]
         tables = names_of(chosen)
         found = _application_of(experiment)
+        known = _tried(found, experiment) if found and connect else []
     except UsageError as error:
         return list(error.problems), [], [], ""
-    warnings = [blocking(found)] if found and found.unknown_driver else []
-    return [], warnings, tables, place_of(found.url) if found else ""
+    return [], known, tables, place_of(found.url) if found else ""
+
+
+def _tried(application: Application, experiment: Experiment) -> list[str]:
+    return warnings(tried(application, greenlets=GREENLETS in experiment.load.models))
 
 
 def _problems(
@@ -128,4 +138,4 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 if __name__ == "__main__":
     answer, sys.stdout = sys.stdout, sys.stderr  # whatever a scenario prints is no answer
     asked_for = Experiment.model_validate_json(sys.stdin.read())
-    print(json.dumps(look(asked_for)), file=answer)
+    print(json.dumps(look(asked_for, connect="connect" in sys.argv)), file=answer)

@@ -51,7 +51,8 @@ def conduct(
     no folder is left. Raises Ended where a failure left something to report.
     """
     with _sigterm_as_ctrl_c():
-        looked, planned = check(experiment, database_url), list[AnyPlan](plans(experiment))
+        looked = check(experiment, database_url, connect=True)
+        planned = list[AnyPlan](plans(experiment))
         _tell(console, looked.warnings, "yellow")
         if not (database_url or experiment.application or quiet):
             console.print("[dim]No database given: starting a private MariaDB[/]")

@@ -64,7 +64,7 @@ def _application(
         now,
         handshake=_shaken(partial(handshake_of, url, how, tls=facts.tls), url, how),
         standstill=_standstill(session, engine),
-        driver=application.unknown_driver or now.driver,
+        driver=application.driver,
     )
     return f"{facts.version} at {_place(url)}, as {application.name} connects", examine(measured)
 
@@ -84,7 +84,7 @@ def _place(url: URL) -> str:
 
 
 def _standstill(session: str = "", engine: str = "", **environment: str) -> float:
-    command = [sys.executable, "-m", "loadtest.experiment.standstill", session, engine]
+    command = [sys.executable, "-m", "loadtest.load.trial", session, engine]
     given = os.environ | environment
     asked = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
     if asked.returncode == UsageError.exit_code:

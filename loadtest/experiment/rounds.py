@@ -82,15 +82,16 @@ class Looked(NamedTuple):
     place: str
 
 
-def check(experiment: Experiment, database_url: str = "") -> Looked:
+def check(experiment: Experiment, database_url: str = "", *, connect: bool = False) -> Looked:
     """Look at a scenario and an application before they run.
 
+    connect: whether to try how an application connects, which takes its database.
     Raises UsageError if its scenario or application cannot be imported, or its options do not fit.
     """
     if experiment.application:
         alone(experiment.application, database_url)
     asked = subprocess.run(
-        [sys.executable, "-m", "loadtest.experiment.check"],
+        [sys.executable, "-m", "loadtest.experiment.check", *(["connect"] if connect else [])],
         input=experiment.model_dump_json(exclude_unset=True),
         capture_output=True,
         text=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,8 +18,6 @@ from loadtest.errors import UsageError
 from loadtest.load.pool_options import pool_config
 from loadtest.loads import THREADS
 
-logger = logging.getLogger("loadtest")
-
 
 def load_application(environment: Any) -> Application | None:
     """The application that a run's options name, imported in this process; None if they name none.
@@ -35,19 +32,7 @@ def load_application(environment: Any) -> Application | None:
     alone(application.name, options.database_url)
     if getattr(getattr(environment, "runner", None), "model", "") != THREADS:
         _check_greenlets(application)
-    if application.unknown_driver:
-        logger.warning("%s", blocking(application))
     return application
-
-
-def blocking(application: Application) -> str:
-    """What to know of a driver that may not let the other users of a process run."""
-    driver = application.unknown_driver
-    return (
-        f"the driver of {application.name} is {driver}, not PyMySQL: one that is written in C "
-        "stops all users of a process while one of them waits for the database. The finding "
-        "generator_lag says if this one does; mysql+pymysql:// does not"
-    )
 
 
 def measured_pool(options: Namespace, application: Application | None) -> PoolConfig:

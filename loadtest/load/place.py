@@ -23,8 +23,9 @@ from loadtest.errors import LoadtestError
 from loadtest.load import options as run_options
 from loadtest.load.application import connecting, load_application
 from loadtest.load.tables import drop_tables, names_of, prepare_tables
+from loadtest.load.trial import tried
 from loadtest.load.unpatched import aside
-from loadtest.loads import most_of
+from loadtest.loads import THREADS, most_of
 
 logger = logging.getLogger("loadtest")
 
@@ -125,6 +126,9 @@ class Place:
         now = situation(self.url, demand, private=private, connecting=how)
         checks = examine(now)
         refuse(checks)
+        if self.application:
+            greenlets = getattr(self._environment.runner, "model", "") != THREADS
+            checks += tried(self.application, greenlets=greenlets)
         for warning in warnings(checks):
             logger.warning("%s", warning)
         if self.foreign:

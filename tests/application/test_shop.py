@@ -272,19 +272,76 @@ def test_locust_refuses_what_it_cannot_measure(shop: dict[str, str], tmp_path: P
         assert not (tmp_path / "run.jsonl").exists()
 
 
-def test_a_driver_that_may_block_is_told_before_it_runs(
-    loadtest: Loadtest, shop: dict[str, str], tmp_path: Path
-) -> None:
-    (tmp_path / "renamed.py").write_text(
-        "import types, pymysql\nfrom sqlalchemy import create_engine\n"
-        "MySQLdb = types.ModuleType('MySQLdb')  # PyMySQL under the name of a driver in C\n"
-        "vars(MySQLdb).update({k: v for k, v in vars(pymysql).items() if k[:2] != '__'})\n"
-        "engine = create_engine('mysql+mysqldb://me@127.0.0.1/x', module=MySQLdb)\n"
-    )
-    environment = {**shop, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    pools = ("--pool", "as-is", "--pool", "20+0", "--engine", "renamed:engine")
-    ended = loadtest("compare", BUYING, *pools, "--dry-run", env=environment)
+ASKING = """
+from loadtest.load import PoolUser
+from locust import task
+from sqlalchemy import text
 
-    assert ended.returncode == 0, ended.stderr
-    assert "the driver of renamed:engine is MySQLdb, not PyMySQL" in ended.stderr
-    assert "generator_lag" in ended.stderr
+class Asking(PoolUser):
+    @task
+    def ask(self):
+        with self.session("ask") as session:
+            session.execute(text("SELECT 1"))
+"""
+ODD = """
+import os, types
+import pymysql
+from gevent import monkey
+from sqlalchemy import create_engine
+
+class InC(pymysql.connections.Connection):
+    def query(self, sql, unbuffered=False):  # it waits as what was written in C does
+        if "SLEEP" in sql:
+            monkey.get_original("time", "sleep")(0.2)
+            sql = "SELECT 0"
+        return super().query(sql, unbuffered)
+
+MySQLdb = types.ModuleType("MySQLdb")
+vars(MySQLdb).update({k: v for k, v in vars(pymysql).items() if k[:2] != "__"}, connect=InC)
+engine = create_engine(os.environ["SHOP_DATABASE_URL"], module=MySQLdb)
+"""
+STANDS_STILL = "while a query of MySQLdb sleeps nobody else in the process runs"
+BUILDS_CONTEXTS = "as the application does it, since PyMySQL builds a TLS context"
+
+
+@pytest.fixture
+def odd(shop: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The environment with an application that connects slowly, with a driver that blocks."""
+    (tmp_path / "odd.py").write_text(ODD)
+    (tmp_path / "asking.py").write_text(ASKING)
+    return {**shop, "PYTHONPATH": str(ROOT)}  # it stands beside its scenario
+
+
+def test_what_its_way_to_connect_costs_is_told_before_it_runs(
+    loadtest: Loadtest, odd: dict[str, str], tmp_path: Path
+) -> None:
+    results = ("--results", tmp_path / "results", "--quiet")
+    given = (tmp_path / "asking.py", "--engine", "odd:engine", "-u", 2, *results)
+    said = [
+        loadtest("run", *given, "-t", "1s", "--warmup", "0s", "--model", model, env=odd).stderr
+        for model in ("greenlets", "threads")
+    ]
+
+    assert all(BUILDS_CONTEXTS in text for text in said), said
+    assert STANDS_STILL in said[0]
+    assert "take mysql+pymysql://, or run users as threads (--model threads)" in said[0]
+    assert STANDS_STILL not in said[1], "threads are not stopped by it"
+
+
+def test_locust_tells_what_its_way_to_connect_costs(odd: dict[str, str], tmp_path: Path) -> None:
+    given = ("-f", tmp_path / "asking.py", "--headless", "-t", "1s", "--engine", "odd:engine")
+    ended = run_locust(tmp_path / "log", *given, "--results", tmp_path / "run.jsonl", env=odd)
+    assert ended.wait() == 0, ended.output
+    assert STANDS_STILL in ended.output
+    assert BUILDS_CONTEXTS in ended.output
+
+
+def test_a_plan_asks_no_database(loadtest: Loadtest, odd: dict[str, str], tmp_path: Path) -> None:
+    nowhere = {**odd, "SHOP_DATABASE_URL": "mysql+pymysql://me@127.0.0.1:9/x"}
+    given = ("compare", tmp_path / "asking.py", "--engine", "odd:engine")
+    pools = ("--pool", "as-is", "--pool", "20+0")
+    assert loadtest(*given, *pools, "--dry-run", env=nowhere).returncode == 0
+    refused = loadtest(*given, *pools, "--results", tmp_path / "none", env=nowhere)
+    assert refused.returncode == 2
+    assert "127.0.0.1:9" in refused.stderr
+    assert not (tmp_path / "none").exists()

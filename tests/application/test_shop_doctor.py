@@ -102,7 +102,7 @@ def test_what_is_wrong_with_it_is_told(doctor: Doctor) -> None:
     assert "max_overflow = -1 nobody waits" in found["unlimited"]["message"]
     assert found["unlimited"]["evidence"]["connections"] == 30
     handshake = found["tls_context"]
-    assert handshake["severity"] == "note"
+    assert handshake["severity"] == "warning"
     assert "as the application does it, since PyMySQL builds a TLS context" in handshake["message"]
     assert 0 <= handshake["evidence"]["shared"] < handshake["evidence"]["own"]
 

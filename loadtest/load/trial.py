@@ -1,7 +1,7 @@
-"""Whether users can go on while one of them waits for the database: tried, as Locust would.
+"""How connecting goes, tried where gevent has patched what blocks: as users will meet it.
 
-In a process of its own: the command never imports Locust, which patches what blocks. Arguments are
-the names of a session and an engine of an application, both empty where there is none.
+The command, which never imports Locust, runs this in a process of its own. Arguments are the names
+of a session and an engine of an application, both empty where there is none.
 """
 
 from __future__ import annotations
@@ -17,13 +17,38 @@ from itertools import pairwise
 import gevent
 from sqlalchemy import Engine, NullPool, create_engine
 
+from loadtest.database.application import Application
+from loadtest.database.connecting import handshake_of
 from loadtest.database.keeper import die_with_parent
+from loadtest.database.pool_checks import contexts, standing_still
+from loadtest.database.preflight import explained, look, otherwise
+from loadtest.database.situation import Check
 from loadtest.errors import UsageError
 from loadtest.load.application import load_application
 
 # A hundred times what a switch between greenlets takes, and soon over.
 QUERY_SECONDS = 0.2
 TICK_SECONDS = 0.002
+
+
+def tried(application: Application, *, greenlets: bool) -> list[Check]:
+    """What an application's way to connect costs its users, measured in half a second.
+
+    greenlets: whether users are, which its driver may stop. This tool's own engine is not tried: it
+    has a driver that lets others run, and one TLS context for all its connections.
+    Raises UsageError if its database cannot be used.
+    """
+    url, how = application.url, application.connecting
+    try:
+        checks = [contexts(handshake_of(url, how, tls=look(url, how).tls))]
+        if greenlets:
+            still = longest_pause(create_engine(url, poolclass=NullPool, **how))
+            checks.append(standing_still(still, application.driver))
+    except UsageError:
+        raise
+    except Exception as error:  # whatever an application's driver makes of it
+        raise explained(error, url, otherwise(how)) from None
+    return checks
 
 
 def longest_pause(engine: Engine) -> float:

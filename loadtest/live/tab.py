@@ -87,7 +87,7 @@ def _figures(run: LiveRun, point: Point) -> Iterator[tuple[str, str, str]]:
     yield "Waiting", _level(point.waiting), f"{run.most['waiting_most']:,.0f} at most"
     worst = run.most["checkout_p95"]
     yield "Checkout p95", duration(point.checkout_p95), f"{duration(worst)} in the worst second"
-    yield "Timeouts", f"{point.timeouts:g} a second", f"{run.timeouts:,}"
+    yield "Timeouts", f"{point.timeouts:,.0f} a second", f"{run.timeouts:,}"
     health = f"{_HEALTH[point.health]} (CPU {point.cpu:.0%}, lag p99 {duration(point.lag_p99)})"
     yield "Load generator", health, f"CPU {run.most['cpu']:.0%} at most"
 

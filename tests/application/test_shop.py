@@ -284,20 +284,10 @@ class Asking(PoolUser):
             session.execute(text("SELECT 1"))
 """
 ODD = """
-import os, types
-import pymysql
-from gevent import monkey
+import os
+from blocking_driver import MySQLdb
 from sqlalchemy import create_engine
 
-class InC(pymysql.connections.Connection):
-    def query(self, sql, unbuffered=False):  # it waits as what was written in C does
-        if "SLEEP" in sql:
-            monkey.get_original("time", "sleep")(0.2)
-            sql = "SELECT 0"
-        return super().query(sql, unbuffered)
-
-MySQLdb = types.ModuleType("MySQLdb")
-vars(MySQLdb).update({k: v for k, v in vars(pymysql).items() if k[:2] != "__"}, connect=InC)
 engine = create_engine(os.environ["SHOP_DATABASE_URL"], module=MySQLdb)
 """
 STANDS_STILL = "while a query of MySQLdb sleeps nobody else in the process runs"
@@ -309,7 +299,7 @@ def odd(shop: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """The environment with an application that connects slowly, with a driver that blocks."""
     (tmp_path / "odd.py").write_text(ODD)
     (tmp_path / "asking.py").write_text(ASKING)
-    return {**shop, "PYTHONPATH": str(ROOT)}  # it stands beside its scenario
+    return {**shop, "PYTHONPATH": f"{ROOT}:{HERE}"}  # it stands beside its scenario
 
 
 def test_what_its_way_to_connect_costs_is_told_before_it_runs(

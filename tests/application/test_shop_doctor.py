@@ -18,9 +18,8 @@ pytestmark = pytest.mark.database
 HERE = Path(__file__).parent
 Doctor = Callable[..., "subprocess.CompletedProcess[str]"]
 ODD = """
-import os, types
-import pymysql
-from gevent import monkey
+import os
+from blocking_driver import MySQLdb
 from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.orm import scoped_session, sessionmaker
 print("an application that talks")
@@ -29,15 +28,6 @@ unlimited = create_engine(URL, max_overflow=-1)
 one = create_engine(URL, poolclass=StaticPool)
 Everybodys = scoped_session(sessionmaker(unlimited), scopefunc=lambda: 1)
 
-class InC(pymysql.connections.Connection):
-    def query(self, sql, unbuffered=False):  # it waits as what was written in C does
-        if "SLEEP" in sql:
-            monkey.get_original("time", "sleep")(0.2)
-            sql = "SELECT 0"
-        return super().query(sql, unbuffered)
-
-MySQLdb = types.ModuleType("MySQLdb")
-vars(MySQLdb).update({k: v for k, v in vars(pymysql).items() if k[:2] != "__"}, connect=InC)
 blocking = create_engine(URL, module=MySQLdb)
 """
 

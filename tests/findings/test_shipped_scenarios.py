@@ -36,7 +36,7 @@ def test_a_forgotten_session_is_a_leak_until_the_pool_runs_dry(run: Run) -> None
 
 
 def test_a_nested_checkout_needs_one_connection_more_than_users(run: Run) -> None:
-    load = "-u 20 -r 20 -t 3s --max-overflow 0 --pool-timeout 0.5 --pool-size"
+    load = "-u 20 -r 20 -t 4s --max-overflow 0 --pool-timeout 1.5 --pool-size"
     small, enough = (run("_nested_checkout.py", f"{load} {size}") for size in (20, 21))
     assert small["nested_checkout"].evidence["least"] == 21
     assert "errors_pool_timeout" in small

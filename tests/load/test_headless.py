@@ -56,7 +56,8 @@ def intervals_in(path: Path) -> Interval:
 
 
 def seconds_measured(path: Path) -> int:
-    return len(read_run(path).intervals) if path.exists() else 0
+    there = path.exists() and path.stat().st_size  # it is made a moment before its header is in it
+    return len(read_run(path).intervals) if there else 0
 
 
 def private_servers(process: Running) -> list[psutil.Process]:

@@ -46,20 +46,22 @@ def diff(
 
     Example: [bold]loadtest diff reports/before/latest reports/after/latest[/]
     """
-    from loadtest.analysis.regression import exit_code, invalid, regression, unmatched
+    from loadtest.analysis.regression import drifts, exit_code, invalid, regression, unmatched
     from loadtest.report.console import standard_output
     from loadtest.report.markdown import comparisons, write
     from loadtest.report.render import read
     from loadtest.report.terminal import print_comparisons
 
     results = read([before]), read([after])
-    found, not_valid = regression(*results), invalid(*results)
+    found, not_valid, notes = regression(*results), invalid(*results), drifts(*results)
     for line in unmatched(*results):
         print(line, file=sys.stderr)
     if markdown:
-        write(markdown, comparisons(found))
+        write(markdown, comparisons(found, notes))
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
     else:
         print_comparisons(found, not_valid, standard_output())
+    for line in notes:
+        print(line, file=sys.stderr)
     raise typer.Exit(exit_code(found, not_valid))

@@ -66,6 +66,20 @@ def test_two_results_against_each_other(
     assert found[0]["metric"] == "throughput.per_second"
 
 
+def test_a_machine_that_was_slower_is_named_beside_the_table(
+    loadtest: Loadtest, tmp_path: Path
+) -> None:
+    for name, cpu in (("before", 300_000_000), ("after", 390_000_000)):
+        for number in range(1, 6):
+            counters = {"requests": 500, "cpu": cpu + number * 1_000_000}
+            run(tmp_path / name, [interval(counters=counters)], round_=number)
+    answer = tmp_path / "answer.md"
+    ended = loadtest("diff", tmp_path / "before", tmp_path / "after", "--markdown", answer)
+    note = "20+0: the load generator spent 1.30 times the processor time of before on a request"
+    assert (ended.returncode, note in ended.stderr) == (0, True)
+    assert note in answer.read_text()
+
+
 def test_results_that_cannot_be_compared(loadtest: Loadtest, tmp_path: Path) -> None:
     steady(tmp_path / "before", "20+0", FAST)
     steady(tmp_path / "after", "20+0", FAST, load={**header()["load"], "users": 10})

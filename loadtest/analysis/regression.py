@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 from loadtest.analysis.comparable import refuse_what_differs
-from loadtest.analysis.comparison import Comparer, Rounds, Rule
+from loadtest.analysis.comparison import LEVEL, Comparer, Difference, Rounds, Rule
 from loadtest.analysis.measured import Measurements, PoolRuns
 from loadtest.analysis.numbers import by_round
 from loadtest.analysis.summary import summarize_pool
+from loadtest.analysis.units import ratio
 from loadtest.analysis.values import Comparison
 from loadtest.errors import UsageError
 
@@ -43,6 +45,37 @@ def invalid(*results: Measurements) -> list[str]:
     """The names of pools whose measurement is not valid, each once."""
     pools = [pool for result in results for pool in result.pools]
     return list(dict.fromkeys(p.name for p in pools if not summarize_pool(p).valid))
+
+
+def drifts(before: Measurements, after: Measurements) -> list[str]:
+    """A sentence for each pool with which a request cost the load generator more, or less.
+
+    It does the same work for the same request, so that the machine may be what differs.
+    """
+    margin = Rule.of(after.experiment).margin
+    return [text for pair in _pairs(before, after) for text in _drift(*pair, margin)]
+
+
+def _drift(before: PoolRuns, after: PoolRuns, margin: float) -> Iterator[str]:
+    difference = Difference.between(_costs(after), _costs(before))
+    low, high = difference.interval(LEVEL) or (0.0, 0.0)
+    notable = max(low, -high) > math.log1p(margin)
+    if difference.mean is None or not notable:
+        return
+    times, *edges = (ratio(math.exp(value)) for value in (difference.mean, low, high))
+    why = "slower, or what was changed costs that"
+    why = why if difference.mean > 0 else "faster, or what was changed saves that"
+    yield (
+        f"{after.name}: the load generator spent {times} times the processor time of before on a "
+        f"request (95 % interval {' to '.join(edges)}): the machine was {why}. Measure BEFORE "
+        "again to tell"
+    )
+
+
+def _costs(pool: PoolRuns) -> list[float]:
+    """The logarithm of the processor time (ns) of a request, in each round with both."""
+    counted = [round_.together.counters for round_ in pool.rounds]
+    return [math.log(c["cpu"] / c["requests"]) for c in counted if c["cpu"] and c["requests"]]
 
 
 def exit_code(found: Sequence[Comparison], not_valid: Sequence[str]) -> int:

@@ -70,11 +70,14 @@ def summarize_pool(pool: PoolRuns) -> PoolSummary:
 
 def _summary(pool: PoolRuns, rounds: Rounds, bounds: Sequence[Bound], rule: Rule) -> PoolSummary:
     doubts, together, each = findings.doubts(pool), numbers(pool), list(rounds.values())
+    objectives = tuple(judged(bound, together, each, rule.level) for bound in bounds)
+    if doubts:  # its times are not the pool's
+        objectives = tuple(one.model_copy(update={"met": None}) for one in objectives)
     return together.model_copy(
         update={
             "findings": doubts + findings.remarks(pool),
             "valid": not doubts,
-            "objectives": tuple(judged(bound, together, each, rule.level) for bound in bounds),
+            "objectives": objectives,
         }
     )
 

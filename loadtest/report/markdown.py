@@ -32,9 +32,10 @@ def markdown(summary: Summary) -> str:
     return "\n\n".join([*parts, findings] if findings else parts) + "\n"
 
 
-def comparisons(compared: Sequence[Comparison]) -> str:
-    """Pools against their baseline, a row for each metric."""
-    return _table(COMPARED, [compared_row(one) for one in compared])
+def comparisons(compared: Sequence[Comparison], notes: Sequence[str] = ()) -> str:
+    """Pools against their baseline, a row for each metric, and what else to know."""
+    table = _table(COMPARED, [compared_row(one) for one in compared])
+    return "\n\n".join([table, *map(_plain, notes)])
 
 
 def write(path: Path, text: str) -> None:

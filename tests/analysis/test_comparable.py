@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loadtest.analysis.measured import Measurements, gather
-from loadtest.analysis.regression import exit_code, invalid, regression, unmatched
+from loadtest.analysis.regression import drifts, exit_code, invalid, regression, unmatched
 from loadtest.errors import UsageError
 from loadtest.results import Run
 from tests.analysis.builders import header, interval, run, steady
@@ -110,6 +110,21 @@ def test_what_is_not_valid_decides_nothing(tmp_path: Path) -> None:
     results = _result(tmp_path / "a", FAST), gather(runs)
     assert invalid(*results) == ["20+0"]
     assert exit_code(regression(*results), invalid(*results)) == 4
+
+
+def test_a_machine_that_was_slower_is_named(tmp_path: Path) -> None:
+    def result(name: str, cpus: list[int]) -> Measurements:
+        counters = [{"requests": 100, "cpu": cpu} for cpu in cpus]
+        rounds = enumerate(([interval(counters=each)] for each in counters), start=1)
+        return gather([run(tmp_path / name, parts, round_=number) for number, parts in rounds])
+
+    before = result("a", [300_000_000, 310_000_000, 305_000_000, 302_000_000, 308_000_000])
+    same = result("b", [302_000_000, 309_000_000, 306_000_000, 301_000_000, 307_000_000])
+    slower = result("c", [360_000_000, 370_000_000, 366_000_000, 362_000_000, 368_000_000])
+    assert drifts(before, same) == []
+    assert "spent 1.20 times" in drifts(before, slower)[0]
+    assert "machine was faster" in drifts(slower, before)[0]
+    assert drifts(result("d", [300_000_000]), result("e", [600_000_000])) == []
 
 
 def test_too_few_rounds_are_undecided(tmp_path: Path) -> None:

@@ -145,6 +145,7 @@ def test_an_invalid_run_meets_nothing(tmp_path: Path) -> None:
     busy = [interval(counters={"requests": 900, "cpu": 1_000_000_000})]
     summary = summarize_runs([run(tmp_path, busy)], {"objective": "throughput.per_second >= 100"})
     assert exit_code(summary) == 4
+    assert summary.pools[0].objectives[0].met is None
 
 
 def test_why_times_are_open_where_arrivals_were_dropped_is_told(tmp_path: Path) -> None:

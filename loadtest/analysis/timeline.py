@@ -160,9 +160,12 @@ def _begins(processes: Sequence[Sequence[Interval]]) -> list[Levels]:
 def _since(intervals: Sequence[Interval], first: int) -> Iterator[float]:
     """When each interval of a process began, in seconds after one of the clock.
 
-    One follows another, but where a second is missing: a database that was away was not asked.
+    One follows another, but where a second is missing: a database that was away was not asked. The
+    first ends with a second, its own or a later one: a worker that asks for the time cuts late.
     """
-    end = intervals[0].second - first + max(0.0, 1 - intervals[0].length / SECOND)
+    begun, length = intervals[0].second, intervals[0].length / SECOND
+    ended = min([begun + math.ceil(length), *(interval.second for interval in intervals[1:2])])
+    end = max(ended - length, begun) - first
     for interval in intervals:
         begin = max(end, float(interval.second - first))
         yield begin

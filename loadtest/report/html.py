@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from loadtest.analysis import gate, kinds, units
 from loadtest.analysis.settings import create_engine
@@ -214,10 +214,12 @@ def _with_unit(name: str, value: Any) -> str:
     return f"{text} s" if name.endswith(("timeout", "duration", "warmup", "drop_after")) else text
 
 
-def _together(text: str) -> str:
-    """A sentence whose numbers are not torn from their units at the end of a line."""
+def _together(text: str) -> Markup:
+    """A sentence of which no line ends between a number and its unit, or within an option."""
     text = re.sub(r"(?<=\d) (?=(?:%|[mµ]?s|[KMGT]iB)(?!\w))", "\N{NO-BREAK SPACE}", text)
-    return re.sub(r"(?<=[<≥]) (?=\d)", "\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"(?<=[<≥]) (?=\d)", "\N{NO-BREAK SPACE}", text)
+    option = r'<span class="option">\g<0></span>'
+    return Markup(re.sub(r"(?<![\w-])--[a-z][a-z-]*", option, str(escape(text))))
 
 
 def _pretty(value: Any) -> str:

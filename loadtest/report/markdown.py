@@ -47,7 +47,8 @@ def write(path: Path, text: str) -> None:
 
 
 def _objective(pool: PoolSummary, objective: Objective) -> tuple[str, ...]:
-    return pool.name, objective.text, found(objective), MET[objective.met]
+    judged = MET[objective.met] if pool.valid else "not valid"
+    return pool.name, objective.text, found(objective), judged
 
 
 def _findings(summary: Summary) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from loadtest.analysis.meeting import MET, in_units
 from loadtest.analysis.settings import default, spelled_out
 from loadtest.analysis.units import NOTHING, at_least, count, duration, level, percent, rate
-from loadtest.analysis.values import Durations, PoolSummary, Summary
+from loadtest.analysis.values import Durations, Objective, PoolSummary, Summary
 
 Cell = Callable[[PoolSummary], str]
 
@@ -121,15 +121,20 @@ def groups(summary: Summary) -> list[Group]:
 
 
 def _objectives(summary: Summary) -> tuple[Line, ...]:
-    """Each requirement: whether a pool keeps to it, and what was found."""
+    """Each requirement: what was found, and whether a pool keeps to it."""
     return tuple(
         Line(
             each[0].text,
-            tuple(f"{in_units(one)[0]}, {MET[one.met]}" for one in each),
+            tuple(map(_judged, summary.pools, each)),
             tuple(" – ".join(in_units(one)[1]) for one in each),
         )
         for each in zip(*(pool.objectives for pool in summary.pools), strict=True)
     )
+
+
+def _judged(pool: PoolSummary, objective: Objective) -> str:
+    value, _ = in_units(objective)
+    return f"{value}, {MET[objective.met]}" if pool.valid else value
 
 
 def _line(summary: Summary, label: str, cell: Cell) -> Line:

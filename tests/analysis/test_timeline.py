@@ -106,6 +106,19 @@ def test_a_second_in_which_the_server_could_not_be_asked_is_a_gap_in_its_place(
     assert timeline(pool, ["in_use"]).levels["in_use"].tolist() == [1, 1, 2, 3, 4, 5, 6]
 
 
+def test_a_first_second_that_was_cut_late_leaves_no_gap(tmp_path: Path) -> None:
+    parts = [interval(0, length=5 * SECOND // 4, gauges={"in_use": 4})]
+    parts += [interval(second, gauges={"in_use": 4}) for second in (2, 3)]
+    line = timeline(gather([run(tmp_path, parts)]).pools[0], ["in_use"])
+    assert list(line.seconds) == [0, 1, 2, 3]
+    assert line.levels["in_use"].tolist() == [4, 4, 4, 4]
+    # One that is a little longer than a second is that second all the same.
+    parts = [interval(second, gauges={"in_use": 4}) for second in (1, 2)]
+    parts.insert(0, interval(0, length=SECOND + 900_000, gauges={"in_use": 4}))
+    whole = timeline(gather([run(tmp_path / "whole", parts)]).pools[0], ["in_use"])
+    assert list(whole.seconds) == [0, 1, 2]
+
+
 def test_a_worker_that_joined_late_stands_where_it_joined(tmp_path: Path) -> None:
     parts = [interval(0, process="first", period="warmup", gauges={"in_use": 1})]
     parts += [interval(second, process="first", gauges={"in_use": 1}) for second in (1, 2, 3, 4)]

@@ -29,7 +29,8 @@ HELP = (
 CPU, LAG = GENERATOR
 # Less is nothing for a process that others run beside, and zero has no logarithm.
 SHORTEST = 1e-5
-_LABEL = 0.15
+# Inches: of a line's label, and between a panel and what is written above it.
+_LABEL, _ABOVE = 0.15, 0.08
 _TOO_BUSY = f"{percent(gate.BUSY_CPU)} is too busy"
 _DOTTED: dict[str, Any] = {"lw": 0.9, "ls": (0, (1, 2))}
 
@@ -107,7 +108,8 @@ def _figure(lines: Lines, summary: Summary, allowed: Mapping[int, float | None])
     _draw_lag(below, lines, names, allowed)
     said = ("CPU of the generator, share of a core", "event loop late, mean of each second")
     for axes, text in zip((above, below), said, strict=True):
-        canvas.write(axes, 0.0, 1.06, text, transform=axes.transAxes, va="bottom")
+        heading = 1 + _ABOVE / height
+        canvas.write(axes, 0.0, heading, text, transform=axes.transAxes, va="bottom")
         canvas.grid(axes, "y")
     above.tick_params(axis="x", labelbottom=False)
     levels.name_seconds(below, lines.values())

@@ -27,6 +27,8 @@ HELP = (
 SHORTEST = 1e-6
 # For what is written beside the last dot; the names of rows are close to the first.
 _ROOM = 4
+# From this ratio on two dots are so far apart that each can have its time right above it.
+_APART = 100
 # Inches to the right of the axes.
 _WITHOUT, _JAIN = 0.5, 1.15
 
@@ -120,6 +122,6 @@ def _draw_waits(axes: Axes, row: int, waits: tuple[float, float], shade: str) ->
     axes.plot([median, longest], [row, row], color=shade, lw=1.8)
     axes.plot([median], [row], "o", color=shade, ms=6, mfc="none", mew=1.4)
     axes.plot([longest], [row], "o", color=shade, ms=6, mew=0)
-    sides = ("right", "left") if longest < 10 * median else ("center", "center")
+    sides = ("right", "left") if longest < _APART * median else ("center", "center")
     for wait, side in zip(waits, sides, strict=True):
         canvas.write(axes, wait, row - 0.26, duration(wait), ha=side)

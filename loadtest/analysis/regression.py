@@ -57,18 +57,15 @@ def drifts(before: Measurements, after: Measurements) -> list[str]:
 
 
 def _drift(before: PoolRuns, after: PoolRuns, margin: float) -> Iterator[str]:
-    difference = Difference.between(_costs(after), _costs(before))
-    low, high = difference.interval(LEVEL) or (0.0, 0.0)
-    notable = max(low, -high) > math.log1p(margin)
-    if difference.mean is None or not notable:
+    low, high = Difference.between(_costs(after), _costs(before)).interval(LEVEL) or (0.0, 0.0)
+    if max(low, -high) <= math.log1p(margin):
         return
-    times, *edges = (ratio(math.exp(value)) for value in (difference.mean, low, high))
-    why = "slower, or what was changed costs that"
-    why = why if difference.mean > 0 else "faster, or what was changed saves that"
+    times, *edges = (ratio(math.exp(value)) for value in ((low + high) / 2, low, high))
+    was, does = ("slower", "costs") if low > 0 else ("faster", "saves")
     yield (
         f"{after.name}: the load generator spent {times} times the processor time of before on a "
-        f"request (95 % interval {' to '.join(edges)}): the machine was {why}. Measure BEFORE "
-        "again to tell"
+        f"request (95 % interval {' to '.join(edges)}): the machine was {was}, or what was changed "
+        f"{does} that. Measure BEFORE again to tell"
     )
 
 

@@ -161,10 +161,12 @@ def _since(intervals: Sequence[Interval], first: int) -> Iterator[float]:
     """When each interval of a process began, in seconds after one of the clock.
 
     One follows another, but where a second is missing: a database that was away was not asked. The
-    first ends with a second, its own or a later one: a worker that asks for the time cuts late.
+    first second ends on time, or with a later one: a worker that asks for the time cuts late.
     """
-    begun, length = intervals[0].second, intervals[0].length / SECOND
-    ended = min([begun + math.ceil(length), *(interval.second for interval in intervals[1:2])])
+    begun = intervals[0].second
+    length = sum(interval.length for interval in intervals if interval.second == begun) / SECOND
+    later = [interval.second for interval in intervals if interval.second > begun]
+    ended = min([begun + math.ceil(length), *later[:1]])
     end = max(ended - length, begun) - first
     for interval in intervals:
         begin = max(end, float(interval.second - first))

@@ -119,6 +119,15 @@ def test_a_first_second_that_was_cut_late_leaves_no_gap(tmp_path: Path) -> None:
     assert list(whole.seconds) == [0, 1, 2]
 
 
+def test_a_first_second_in_which_the_warm_up_ended_is_in_its_place(tmp_path: Path) -> None:
+    parts = [interval(0, period="warmup", length=SECOND // 4, gauges={"in_use": 9})]
+    parts += [interval(0, length=SECOND // 2, gauges={"in_use": 1})]
+    parts += [interval(second, gauges={"in_use": 3}) for second in (1, 2)]
+    line = timeline(gather([run(tmp_path, parts)]).pools[0], ["in_use"])
+    assert list(line.seconds) == [-1, 0, 1, 2]
+    assert line.levels["in_use"].tolist() == [9, 2, 3, 3]
+
+
 def test_a_worker_that_joined_late_stands_where_it_joined(tmp_path: Path) -> None:
     parts = [interval(0, process="first", period="warmup", gauges={"in_use": 1})]
     parts += [interval(second, process="first", gauges={"in_use": 1}) for second in (1, 2, 3, 4)]

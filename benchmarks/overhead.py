@@ -2,8 +2,9 @@
 
 In a round all ways run in fresh processes, one at a time: a second of this, a second of that, while
 the others are stopped, so that what drifts on the machine hits all alike. Over rounds, t intervals
-of the logarithms of the ratios. The page is the live page: asked for each second, as an open one
-asks.
+of the logarithms of the ratios. The live page is closed for a second and open for the next in one
+process, as two processes of one program differ by more than a page costs. Two seconds do, too: so
+twenty pages are open, each asks once a second as a browser does, and the ratio is that of one.
 """
 
 import json
@@ -31,6 +32,7 @@ TURNS = 10
 # Until a process that has begun has connected and run in, and until one that was stopped has closed
 # the second in which it was.
 START_SECONDS, RESUME_SECONDS = 3, 0.3
+PAGES = 20
 WEB_PORT = 18089
 METRICS_PORTS = {"measured": 9646, "page": 9647}
 LOCUST = ["-m", "locust", "--only-summary", "-u", "16", "-r", "16", "-t", "5m"]
@@ -38,6 +40,7 @@ MEASURED = [
     *(*LOCUST, "-f", "benchmarks/_pool_user.py", "--pool-size", "16", "--max-overflow", "0"),
     *("--metrics-port", "{metrics}", "--results", "{folder}/{name}.jsonl"),
 ]
+CLOSED, OPEN = "pages closed", "pages open"
 WAYS = {
     "bare": ["-m", "benchmarks._bare_loop"],
     "plain": [*LOCUST, "--headless", "-f", "benchmarks/_plain_user.py"],
@@ -47,7 +50,7 @@ WAYS = {
 
 
 class Cost(NamedTuple):
-    """What a way did in its turn, and took for it (CPU and wall seconds)."""
+    """What a process did in a second, and took for it (CPU and wall seconds)."""
 
     sessions: float
     cpu: float
@@ -57,7 +60,7 @@ class Cost(NamedTuple):
 def main() -> dict[str, object]:
     """Run it: throughput of each way, and the ratios with their intervals.
 
-    ratio_with_page: of the measured user with the live page open to the one without.
+    ratio_with_page: of the measured user with one live page open to the same with none.
     """
     with PrivateServer() as server, tempfile.TemporaryDirectory() as folder:
         work.prepare(server.url)
@@ -66,8 +69,8 @@ def main() -> dict[str, object]:
     return {
         "ratio_to_plain_locust": _ratio(rounds, "measured", "plain"),
         "ratio_to_bare_loop": _ratio(rounds, "measured", "bare"),
-        "ratio_with_page": _ratio(rounds, "page", "measured"),
-        "per_second": {way: float(np.mean(_rates(rounds, way))) for way in WAYS},
+        "ratio_with_page": _ratio(rounds, OPEN, CLOSED, times=PAGES),
+        "per_second": {way: float(np.mean(_rates(rounds, way))) for way in rounds[0][0]},
         "rounds": ROUNDS,
     }
 
@@ -84,7 +87,10 @@ def _round(number: int, url: str, folder: Path) -> list[dict[str, Cost]]:
 
 def _turns(ways: list["Way"], number: int) -> dict[str, Cost]:
     shift = number % len(ways)
-    return {way.name: way.turn() for way in [*ways[shift:], *ways[:shift]]}
+    costs: dict[str, Cost] = {}
+    for way in [*ways[shift:], *ways[:shift]]:
+        costs |= way.turn(number)
+    return costs
 
 
 class Way:
@@ -92,27 +98,32 @@ class Way:
 
     def __init__(self, name: str, process: "subprocess.Popen[bytes]", output: Path) -> None:
         self.name, self._process, self._output = name, process, output
-        self._read, self._version = 0, 0
+        self._read, self._versions = 0, [0] * PAGES
         self._line()
         time.sleep(START_SECONDS)
         process.send_signal(signal.SIGSTOP)
 
-    def turn(self) -> Cost:
-        """Let it go on for a second; what it did and took."""
+    def turn(self, number: int) -> dict[str, Cost]:
+        """Let it go on for a second, for two where there is a page: what each cost."""
+        seconds = [CLOSED, OPEN] if self.name == "page" else [self.name]
         self._process.send_signal(signal.SIGCONT)
         time.sleep(RESUME_SECONDS)
-        before, ends = self._meter(), time.monotonic() + 1
-        if self.name == "page":
-            self._look()
-        time.sleep(ends - time.monotonic())
-        after = self._meter()
+        costs = {name: self._second(name) for name in (seconds if number % 2 else seconds[::-1])}
         self._process.send_signal(signal.SIGSTOP)
-        return Cost(*(late - early for early, late in zip(before, after, strict=True)))
+        return costs
 
-    def _look(self) -> None:
-        address = f"http://127.0.0.1:{WEB_PORT}/pool/data?since={self._version}"
+    def _second(self, name: str) -> Cost:
+        before, began = self._meter(), time.monotonic()
+        for page in range(PAGES if name == OPEN else 0):
+            time.sleep(max(0.0, began + page / PAGES - time.monotonic()))
+            self._look(page)
+        time.sleep(max(0.0, began + 1 - time.monotonic()))
+        return Cost(*(late - early for early, late in zip(before, self._meter(), strict=True)))
+
+    def _look(self, page: int) -> None:
+        address = f"http://127.0.0.1:{WEB_PORT}/pool/data?since={self._versions[page]}"
         with urllib.request.urlopen(address) as answer:
-            self._version = json.load(answer)["version"]
+            self._versions[page] = json.load(answer)["version"]
 
     def _meter(self) -> list[float]:
         self._process.send_signal(signal.SIGUSR1)
@@ -157,17 +168,19 @@ def _running(name: str, url: str, folder: Path, seed: int) -> Iterator[Way]:
         process.wait()
 
 
-def _ratio(rounds: list[list[dict[str, Cost]]], one: str, other: str) -> dict[str, object]:
-    """Sessions for the same CPU time: of one way against another."""
+def _ratio(
+    rounds: list[list[dict[str, Cost]]], one: str, other: str, times: int = 1
+) -> dict[str, object]:
+    """Sessions for the same CPU time: of one way, that has something so many times, to another."""
     logs = [
-        np.mean([_log_cost(turn[other]) - _log_cost(turn[one]) for turn in turns])
+        np.mean([_log_cost(turn[other]) - _log_cost(turn[one]) for turn in turns]) / times
         for turns in rounds
     ]
     interval = stats.t.interval(0.95, len(logs) - 1, np.mean(logs), stats.sem(logs))
     return {
         "ratio": float(np.exp(np.mean(logs))),
         "ci95": [float(np.exp(edge)) for edge in interval],
-        "of_rounds": [round(float(np.exp(log)), 3) for log in logs],
+        "of_rounds": [round(float(np.exp(log)), 4) for log in logs],
     }
 
 

@@ -20,6 +20,8 @@ _HEALTH = {
     "busy": "BUSY: its own CPU limits what is measured",
     "late": "LATE: its event loop is blocked now and then",
 }
+# Told one of these, Locust's UI never asks again: its button stays at "Loading" for good.
+_ENDING = ("cleanup", "stopping")
 # Locust's tabs are tables of text. So the links are put below ours, where React leaves them alone,
 # and show only while it is there.
 _LINKS = """
@@ -58,8 +60,11 @@ def add_tab(web_ui: Any, points: Points) -> None:
     @web_ui.app.after_request
     def extend(response: Response) -> Response:
         if request.endpoint == "locust.request_stats" and response.is_json:
-            data = [{"key": KEY, "data": rows(points)}]
-            response.set_data(json.dumps({**(response.json or {}), "extended_stats": data}))
+            statistics = response.json or {}
+            if statistics["state"] in _ENDING:
+                statistics["state"] = "running"
+            statistics["extended_stats"] = [{"key": KEY, "data": rows(points)}]
+            response.set_data(json.dumps(statistics))
         elif request.endpoint == "locust.index" and response.is_sequence:
             page = response.get_data(as_text=True)
             response.set_data(page.replace("</body>", _LINKS, 1))

@@ -5,6 +5,7 @@ from locust.argument_parser import get_parser
 import json
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,16 @@ class Web:
 
 @pytest.fixture(scope="module")
 def web(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    folder = tmp_path_factory.mktemp("web")
+    with served(server, tmp_path_factory.mktemp("web"), "scenarios/point_select.py") as web:
+        yield web
+
+
+@contextmanager
+def served(server: PrivateServer, folder: Path, scenario: str | Path) -> Iterator[Web]:
+    """Locust with its web UI for a scenario."""
     port, results = free_port(), folder / "results"
     address = f"http://127.0.0.1:{port}"
-    command = locust_command(
-        *("-f", "scenarios/point_select.py", "--web-port", port, "--results", results)
-    )
+    command = locust_command(*("-f", scenario, "--web-port", port, "--results", results))
     environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
     with running(folder / "log", *command, env=environment) as process:
         process.until(lambda: fetch(address), "the web UI")
@@ -78,6 +83,13 @@ def web(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def page(web: Web, browser: Browser) -> Iterator[Page]:
+    with opened(web, browser) as page:
+        yield page
+
+
+@contextmanager
+def opened(web: Web, browser: Browser) -> Iterator[Page]:
+    """Locust's UI in a browser."""
     page = browser.new_page()
     page.set_default_timeout(PATIENCE_SECONDS * 1000)
     expect.set_options(timeout=PATIENCE_SECONDS * 1000)
@@ -229,6 +241,28 @@ def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page:
     assert later["db_client_connection_wait_time_seconds_count", pool] == (
         whole.histograms["wait"].count
     )
+
+
+SLOW_TO_STOP = """
+import gevent
+from scenarios.point_select import PointSelect
+
+
+class SlowToStop(PointSelect):
+    def on_stop(self):
+        gevent.sleep(5)
+"""
+
+
+def test_a_stop_that_lasts_longer_than_the_pages_next_question_is_seen_to_end(
+    server: PrivateServer, browser: Browser, tmp_path: Path
+) -> None:
+    scenario = tmp_path / "slow_to_stop.py"
+    scenario.write_text(SLOW_TO_STOP)
+    with served(server, tmp_path, scenario) as web, opened(web, browser) as page:
+        start(page)
+        expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
+        stop(page)
 
 
 def test_a_pool_that_cannot_be_is_refused_with_the_reason_and_the_next_one_runs(

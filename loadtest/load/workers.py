@@ -217,7 +217,10 @@ class Master:
         self._runner.send_message(REFUSAL, {"text": str(error), "code": error.exit_code})
 
     def last(self) -> None:
-        """Say that no more intervals will come."""
+        """Say that no more intervals will come, and be there for the next run at once."""
+        # Locust lets so long pass, with all users gone, before its worker is ready again; its UI
+        # then has counted no workers and lets nobody start. The next run brings its own.
+        self._runner.environment.stop_timeout = 0.0
         self._runner.send_message(LAST, {"intervals": self._sent})
         file, self._file = self._file, None
         try:

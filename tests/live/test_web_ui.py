@@ -70,11 +70,14 @@ def web(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @contextmanager
-def served(server: PrivateServer, folder: Path, scenario: str | Path) -> Iterator[Web]:
+def served(
+    server: PrivateServer, folder: Path, scenario: str | Path, *arguments: object
+) -> Iterator[Web]:
     """Locust with its web UI for a scenario."""
     port, results = free_port(), folder / "results"
     address = f"http://127.0.0.1:{port}"
-    command = locust_command(*("-f", scenario, "--web-port", port, "--results", results))
+    where = ("--web-port", port, "--results", results)
+    command = locust_command("-f", scenario, *where, *arguments)
     environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
     with running(folder / "log", *command, env=environment) as process:
         process.until(lambda: fetch(address), "the web UI")
@@ -263,6 +266,27 @@ def test_a_stop_that_lasts_longer_than_the_pages_next_question_is_seen_to_end(
         start(page)
         expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
         stop(page)
+
+
+def test_workers_are_there_for_the_next_run_as_soon_as_one_was_stopped(
+    server: PrivateServer, browser: Browser, tmp_path: Path
+) -> None:
+    port = free_port()
+    arguments = ["--processes", "2", "--master-bind-port", port, "--master-port", port]
+    with (
+        served(server, tmp_path, "scenarios/point_select.py", *arguments) as web,
+        opened(web, browser) as page,
+    ):
+        known: set[Path] = set()
+        for size in ("1", "2"):
+            start(page, Pool_Size=size, Max_Overflow="0")
+            path = web.next_run(known, seconds=1)
+            stop(page)
+            known.add(path)
+            run = web.finished(path)
+            assert list(run.problems) == []
+            assert total(run.intervals).gauges["open"].max == int(size)
+            assert len({interval.process for interval in run.intervals}) == 2
 
 
 def test_a_pool_that_cannot_be_is_refused_with_the_reason_and_the_next_one_runs(

@@ -37,6 +37,8 @@ from loadtest.cli_options import (
     Rounds,
     Scenario,
     Seed,
+    Server,
+    Servers,
     Session,
     SpawnRate,
     Stages,
@@ -87,6 +89,7 @@ def _app(
 
 @app.command()
 def demo(
+    server: Server = "",
     database_url: DatabaseUrl = "",
     allow_overload: AllowOverload = False,
     no_abort: NoAbort = False,
@@ -98,7 +101,7 @@ def demo(
 
     Example: [bold]loadtest demo[/]
     """
-    plan = read_experiment(ready.folder() / "hot_row.toml")
+    plan = read_experiment(ready.folder() / "hot_row.toml").changed("--server", server=server)
     allowed = Allowances(allow_overload, no_abort, keep_tables)
     conduct(plan, database_url, results, Output(quiet), allowed=allowed)
 
@@ -124,6 +127,7 @@ def run(
     seed: Seed = 1,
     option: Options = None,
     fault: Faults = None,
+    server: Server = "",
     database_url: DatabaseUrl = "",
     allow_overload: AllowOverload = False,
     no_abort: NoAbort = False,
@@ -156,7 +160,13 @@ def run(
     if len(load.models) > 1:
         raise UsageError(f"--model {model}: a run has one model; loadtest compare takes both")
     pools = [pool or (AS_IS if session or engine else OWN_POOL)]
-    said = {"rounds": 1, "session": session, "engine": engine, "objective": objective}
+    said = {
+        "rounds": 1,
+        "session": session,
+        "engine": engine,
+        "objective": objective,
+        "server": server,
+    }
     experiment = experiment_of(scenario, pools, load, seed, option, fault, **said)
     allowed = Allowances(allow_overload, no_abort, keep_tables)
     output = Output(quiet, as_json, markdown)
@@ -184,6 +194,7 @@ def compare(
     option: Options = None,
     fault: Faults = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
+    server: Servers = [],  # noqa: B006
     database_url: DatabaseUrl = "",
     allow_overload: AllowOverload = False,
     no_abort: NoAbort = False,
@@ -206,12 +217,15 @@ def compare(
     [bold]loadtest compare scenarios/hot_row.toml --objective "errors.rate <= 1%"[/]
 
     [bold]loadtest compare scenarios/held_connection.toml --model greenlets,threads[/]
+
+    [bold]loadtest compare scenarios/hot_row.toml --server mariadb --server mysql[/]
     """
     if experiment.suffix == ".toml":
         refuse_what_the_experiment_says(context, experiment)
         plan = read_experiment(experiment)
         plan = plan.with_model(model) if model else plan
         plan = plan.changed("--objective", objective=objective) if objective else plan
+        plan = plan.changed("--server", server=server) if server else plan
     else:
         if len(pool) < 2:
             raise UsageError("a comparison needs two pools or more: --pool 5+10 --pool 20+0")
@@ -232,6 +246,7 @@ def compare(
             "engine": engine,
             "objective": objective,
             "margin": margin,
+            "server": server,
         }
         plan = experiment_of(experiment, pool, load, seed, option, fault, **said)
     if dry_run:

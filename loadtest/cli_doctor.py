@@ -14,6 +14,7 @@ from loadtest.cli_options import (
     Duration,
     Engine,
     Pools,
+    Server,
     Session,
     load_of,
 )
@@ -38,6 +39,7 @@ def doctor(
     time: Duration = None,
     processes: _Processes = 1,
     allow_overload: AllowOverload = False,
+    server: Server = "",
     database_url: DatabaseUrl = "",
     as_json: _AsJson = False,
 ) -> None:
@@ -60,7 +62,7 @@ def doctor(
     pools = _pools(pool, session or engine)
     rate = load.highest_rate
     demand = Demand(pools, load.users, processes, load.duration, rate, allow_overload)
-    server, checks = look(database_url, demand, session, engine)
+    server, checks = look(database_url, demand, session, engine, server)
     if as_json:
         typer.echo(json.dumps(to_json(server, checks), indent=2))
     else:

@@ -76,8 +76,16 @@ DatabaseUrl = Annotated[
         "--database-url",
         envvar="LOADTEST_DATABASE_URL",
         show_envvar=True,
-        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE (default: a private MariaDB).",
+        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE (default: a private server).",
     ),
+]
+_SERVER = (
+    "Program of the private server: mariadb, mysql or a path (default: LOADTEST_SERVER, or what is "
+    "installed, MariaDB if both are)."
+)
+Server = Annotated[str, typer.Option("--server", help=_SERVER)]
+Servers = Annotated[
+    list[str], typer.Option("--server", help=f"{_SERVER} Several are compared; new:PATH names one.")
 ]
 Results = Annotated[Path, typer.Option("--results", help="Folder for the results.")]
 Rounds = Annotated[

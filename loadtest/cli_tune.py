@@ -29,6 +29,7 @@ from loadtest.cli_options import (
     Results,
     Scenario,
     Seed,
+    Server,
     Session,
     SpawnRate,
     Users,
@@ -64,6 +65,7 @@ def tune(
     option: Options = None,
     fault: Faults = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
+    server: Server = "",
     database_url: DatabaseUrl = "",
     allow_overload: AllowOverload = False,
     no_abort: NoAbort = False,
@@ -106,7 +108,13 @@ def tune(
         )
     if load.duration < 4:
         raise UsageError(f"--time {time}: the runs of a search need 4 s at least")
-    said = {"rounds": 1, "session": session, "engine": engine, "objective": objective}
+    said = {
+        "rounds": 1,
+        "session": session,
+        "engine": engine,
+        "objective": objective,
+        "server": server,
+    }
     plan = experiment_of(scenario, ["5+10"], load, seed, option, fault, margin=margin, **said)
     plan = plan.model_copy(update={"name": f"{plan.name}-tune", "pool": pools(plan, at_most)})
     if dry_run:

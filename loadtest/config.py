@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -16,6 +16,7 @@ from loadtest.faults import Fault
 from loadtest.fields import Name, Positive, Seconds, Strict, Whole, validated
 from loadtest.loads import LoadConfig
 from loadtest.objectives import parse_objective
+from loadtest.servers import Servers, parse_server
 
 _SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
 # An application's own pool, whatever its class.
@@ -148,14 +149,22 @@ def _sound_objective(text: str) -> str:
     return text
 
 
-Subject = tuple[PoolConfig, str]
-"""A pool, and the model of the users that it is measured with."""
+class Subject(NamedTuple):
+    """What a run measures: a pool, the model of its users, and the private server's program.
+
+    server: as the experiment names it; empty for what is installed.
+    """
+
+    pool: PoolConfig
+    model: str
+    server: str = ""
 
 
 class Experiment(Strict):
     """A scenario under one load with several pools, repeated in rounds.
 
     session, engine: where an application's own is, MODULE:NAME; at most one of them.
+    server: the server programs of private servers; empty: what is installed.
     objective: what a pool must keep to. margin: the share by which two may differ and count as
     equal.
     """
@@ -170,6 +179,7 @@ class Experiment(Strict):
     margin: Annotated[Positive, Field(lt=1)] = MARGIN
     session: str = ""
     engine: str = ""
+    server: Servers = ()
     load: LoadConfig = LoadConfig()
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     fault: tuple[Fault, ...] = ()
@@ -179,6 +189,7 @@ class Experiment(Strict):
     def _fits_together(self) -> Self:
         faults.check(self.fault, self.load.duration)
         self._check_application()
+        self._check_servers()
         self._check_names()
         self._check_objective()
         if (seconds := self.load.warmup + self.load.duration) % 1:
@@ -193,8 +204,14 @@ class Experiment(Strict):
         if self.application and self.fault:
             raise ValueError(f"fault {self.fault[0]}: not with an application's own database")
 
+    def _check_servers(self) -> None:
+        if self.server and self.application:
+            raise ValueError("server: not with an application, which brings its own database")
+        if len(self.server) > 1 and len(self.load.models) > 1:
+            raise ValueError("several servers go with one model of users")
+
     def _check_names(self) -> None:
-        names = [pool.name for pool, _ in self.subjects]
+        names = [subject.pool.name for subject in self.subjects]
         problems = [
             f"two pools have the name {name!r}; give one of them another"
             for name, count in Counter(names).items()
@@ -225,17 +242,27 @@ class Experiment(Strict):
         return LOOKS if self.rounds == "auto" else (self.rounds,)
 
     @property
-    def subjects(self) -> tuple[Subject, ...]:
-        """What is measured in each round: every pool with every model of users.
+    def servers(self) -> tuple[str, ...]:
+        """The server programs, each as it was named; an empty one for what is installed."""
+        return self.server or ("",)
 
-        With several models the pools of all but the first have the model at the end of their name.
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """What is measured in each round: every pool, with every model of users, on every server.
+
+        The pools of all models and servers but the first have these at the end of their names.
         """
-        first = self.load.models[0]
+        variants = [(model, server) for model in self.load.models for server in self.servers]
         return tuple(
-            (pool if model == first else pool.renamed(f"{pool.name}.{model}"), model)
+            Subject(self._variant(pool, model, server), model, server)
             for pool in self.pool
-            for model in self.load.models
+            for model, server in variants
         )
+
+    def _variant(self, pool: PoolConfig, model: str, server: str) -> PoolConfig:
+        own = [model] if model != self.load.models[0] else []
+        own += [parse_server(server).name] if server != self.servers[0] else []
+        return pool.renamed(".".join([pool.name, *own])) if own else pool
 
     def with_model(self, model: str) -> Experiment:
         """The same with another model of users, or several; raises UsageError if there is none."""

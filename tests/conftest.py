@@ -61,7 +61,7 @@ def pool_summary(tmp_path: Path) -> PoolSummary:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[PrivateServer]:
-    """The private MariaDB that the tool itself starts."""
+    """The private server that the tool itself starts."""
     try:
         running = PrivateServer()
     except UsageError as error:

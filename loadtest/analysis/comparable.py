@@ -20,7 +20,9 @@ def refuse_what_differs(runs: Sequence[Run]) -> None:
     """Raise UsageError naming every way in which runs differ in more than their pool."""
     problems: dict[str, str] = {}
     first_of_round: dict[int, Run] = {}
+    first_of_server: dict[str, Run] = {}
     for run in runs:
+        _refuse(problems, first_of_server.setdefault(_server(run), run), run, _server_facts)
         _refuse(problems, runs[0], run, _circumstances)
         _refuse(problems, first_of_round.setdefault(_round(run), run), run, _random_numbers)
     if problems:
@@ -47,18 +49,27 @@ def _random_numbers(header: Mapping[str, Any]) -> Facts:
     return {"load.seed": header.get("load", {}).get("seed")}
 
 
+def _server(run: Run) -> str:
+    return str(run.header.get("server", {}).get("name", ""))
+
+
+def _server_facts(header: Mapping[str, Any]) -> Facts:
+    """What pools on the same server must share."""
+    server = header.get("server", {})
+    variables = _named("server", server.get("variables", {}))
+    return {"server version": server.get("version"), **variables}
+
+
 def _circumstances(header: Mapping[str, Any]) -> Facts:
-    """Under what a run was made, a fact each: scenario, load, seed, server, machine."""
-    scenario, server = header.get("scenario", {}), header.get("server", {})
+    """Under what a run was made, a fact each: scenario, load, machine."""
+    scenario = header.get("scenario", {})
     facts = {
         "application": header.get("application"),
         "scenario": " ".join(Path(file).name for file in scenario.get("files", ())),
         "user classes": " ".join(scenario.get("user_classes", ())),
-        "server version": server.get("version"),
         "processors": header.get("host", {}).get("cpus"),
         **_named("option", scenario.get("options", {})),
         **_named("load", _asked_for(header.get("load", {}))),
-        **_named("server", server.get("variables", {})),
     }
     return {name: value for name, value in facts.items() if name not in _MAY_DIFFER}
 

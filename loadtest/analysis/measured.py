@@ -220,6 +220,11 @@ class PoolRuns:
         return str(self.header.get("load", {}).get("model", GREENLETS))
 
     @property
+    def server(self) -> str:
+        """The name of its private server's program, where one was asked for; else empty."""
+        return str(self.header.get("server", {}).get("name", ""))
+
+    @property
     def stages(self) -> Sequence[Mapping[str, Any]]:
         """The stages of its load, as its runs' headers have them."""
         return self.header.get("load", {}).get("stages") or ()

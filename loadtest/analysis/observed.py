@@ -94,8 +94,9 @@ def _usable(measurements: Measurements) -> list[PoolRuns]:
         )
     if any(pool.stages for pool in valid):
         raise UsageError("a load in stages is not steady: measure one of them alone, and ask again")
-    # What users are changes what everything costs.
-    return [pool for pool in valid if pool.model == valid[0].model]
+    # What users are, and which server it is, changes what everything costs.
+    first = valid[0]
+    return [p for p in valid if (p.model, p.server) == (first.model, first.server)]
 
 
 def _workload(pools: Sequence[PoolRuns], load: dict[str, Any], processes: int) -> Workload:
@@ -231,7 +232,7 @@ def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload
     names = {pool.name for pool in pools}
     left_out = [pool.name for pool in measurements.pools if pool.name not in names]
     if left_out:
-        yield f"Left out: {listed(left_out)} (not valid, or another model of users)."
+        yield f"Left out: {listed(left_out)} (not valid, or another model of users or server)."
     levels = work.hold.levels
     if len(levels) > 1:
         said = listed([level(used) for used in levels])

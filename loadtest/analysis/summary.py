@@ -9,10 +9,10 @@ from loadtest.analysis import findings, smallest
 from loadtest.analysis.comparison import Comparer, Rounds, Rule
 from loadtest.analysis.measured import Measurements, PoolRuns, gather
 from loadtest.analysis.meeting import judged
-from loadtest.analysis.models import by_model, verdicts
 from loadtest.analysis.numbers import by_round, numbers
 from loadtest.analysis.tuning import Tuning
 from loadtest.analysis.values import Comparison, PoolSummary, Summary
+from loadtest.analysis.variants import variants, verdicts
 from loadtest.analysis.verdict import verdict
 from loadtest.objectives import Bound, parse_objective
 from loadtest.results import Run
@@ -33,12 +33,14 @@ def summarize(measurements: Measurements) -> Summary:
     if experiment.get("search"):
         return _of_a_search(measurements, pools)
     valid = {pool.name for pool in pools if pool.valid}
-    parts = by_model(measurements)
+    parts = variants(measurements)
     compare = Comparer(rounds, rule)
     return Summary(
         **_about(measurements),
         pools=pools,
-        comparisons=tuple(c for p in parts.values() for c in _comparisons(p, valid, compare)),
+        comparisons=tuple(
+            c for part in parts for c in _comparisons(part.measurements, valid, compare)
+        ),
         verdict=verdicts(parts, pools, compare)
         if len(parts) > 1
         else verdict(measurements, pools, compare),

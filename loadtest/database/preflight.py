@@ -18,7 +18,7 @@ from loadtest.errors import LoadtestError, UsageError
 
 # What making, filling and using a scenario's tables takes; MySQL wants the last for foreign keys.
 RIGHTS = "CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES"
-OTHERWISE = "Without --database-url and LOADTEST_DATABASE_URL a private MariaDB is started"
+OTHERWISE = "Without --database-url and LOADTEST_DATABASE_URL a private server is started"
 
 SERVER_VARIABLES = (
     "version",

@@ -1,4 +1,4 @@
-"""The private MariaDB that the tool starts when it is given no database of yours."""
+"""The private server, MariaDB or MySQL, that the tool starts when it is given no database."""
 
 from __future__ import annotations
 
@@ -20,49 +20,55 @@ import psutil
 import pymysql
 from sqlalchemy import URL
 
-from loadtest.database import keeper
+from loadtest.database import keeper, server_program
 from loadtest.database.engine import DRIVER
+from loadtest.database.server_program import ServerProgram
 from loadtest.errors import LoadtestError, UsageError
 
 MOST_CONNECTIONS = 10_000
 READY_SECONDS = 60.0
 DATABASE = USER = "loadtest"
 _START = "start.sql"
-_SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 # Files that the server opens besides its connections: tables, logs, its own sockets.
 _FILES_BESIDE_CONNECTIONS = 1_500
-# What a fresh MariaDB 10.11 takes is 125 MB; without room for its tables it ends itself.
-_LEAST_BYTES = 150_000_000
 
 
 class PrivateServer:
-    """A MariaDB of our own on a free loopback port, with a fresh folder and a random password.
+    """A server for the tool alone, on a free loopback port, with a random password.
 
-    It is gone, with its folder, when it is closed or when this process ends in whatever way.
-    Raises UsageError where MariaDB is not installed, the file limit is too low or the disk too
-    full, LoadtestError where it does not start.
+    The server and its fresh folder are gone when it is closed or when this process ends in any way.
+    connections: how many a run may open. server: mariadb, mysql or the path of a server program; by
+    default what is installed. Raises UsageError where there is no usable server program, the file
+    limit is too low or the disk too full, LoadtestError where the server does not start.
     """
 
-    def __init__(self, connections: int = 0) -> None:
+    def __init__(self, connections: int = 0, server: str = "") -> None:
         self.limit = _connection_limit()
         self.check(connections)
-        _check_disk()
-        server, installer = _program("mariadbd"), _program("mariadb-install-db")
+        self.program = server_program.find(server)
+        _check_disk(self.program)
         self.user = _unprivileged_user()
         self.password = secrets.token_urlsafe(24)
         self.port = free_port()
         try:
             # Not in the folder, which is gone as soon as the server is.
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
-            self.folder = Path(tempfile.mkdtemp(prefix="loadtest-mariadb-"))
-            self._kept = self._begin(installer, server)
+            self.folder = Path(tempfile.mkdtemp(prefix=f"loadtest-{self.program.kind}-"))
+            self._kept = self._begin()
         except OSError as error:
-            raise LoadtestError(f"cannot start a private MariaDB: {error.strerror}") from None
+            raise LoadtestError(f"cannot start a {self.title}: {error.strerror}") from None
+        begun = time.monotonic()
         try:
             self._wait_until_ready()
         except BaseException:
             self.close()
             raise
+        self._ready_after = time.monotonic() - begun
+
+    @property
+    def title(self) -> str:
+        """What to call it: `private MySQL 9.7.4`."""
+        return f"private {self.program.title}"
 
     @property
     def url(self) -> URL:
@@ -70,11 +76,16 @@ class PrivateServer:
         return URL.create(DRIVER, USER, self.password, "127.0.0.1", self.port, DATABASE)
 
     @property
+    def ready(self) -> str:
+        """That it is there, and how long that took, in a sentence."""
+        return f"The {self.title} was ready after {self._ready_after:.1f} s"
+
+    @property
     def process(self) -> psutil.Process:
         """The server's process. Raises LoadtestError while there is none."""
         found = psutil.Process(self._kept.pid).children()
         if not found:
-            raise LoadtestError("the private MariaDB does not run")
+            raise LoadtestError(f"the {self.title} does not run")
         return found[0]
 
     def check(self, connections: int) -> None:
@@ -82,7 +93,7 @@ class PrivateServer:
         if connections > self.limit:
             raise UsageError(
                 f"this run may open {connections} connections; within this system's limit of open "
-                f"files the private MariaDB takes {self.limit}: raise it (ulimit -n "
+                f"files a private server takes {self.limit}: raise it (ulimit -n "
                 f"{connections + _FILES_BESIDE_CONNECTIONS}), or use fewer users or a smaller pool"
             )
 
@@ -137,11 +148,11 @@ class PrivateServer:
         """Makes the account, and the database: it is there until the server has answered."""
         return self.folder / _START
 
-    def _begin(self, installer: str, server: str) -> subprocess.Popen[bytes]:
+    def _begin(self) -> subprocess.Popen[bytes]:
         """The keeper has the folder from here on: what kills the tool leaves nothing behind."""
         try:
             return keeper.keep(
-                ["/bin/sh", "-c", self._script(installer, server)],
+                ["/bin/sh", "-c", self._script()],
                 remove=self.folder,
                 user=self.user,
                 output=self._log,
@@ -154,8 +165,7 @@ class PrivateServer:
         start = self._start_file
         start.touch(0o600)
         start.write_text(
-            # Only this account can reach the server: root has no password, but no address either.
-            "DELETE FROM mysql.global_priv WHERE User <> 'mariadb.sys';\nFLUSH PRIVILEGES;\n"
+            f"{self.program.no_other_account}\n"
             f"CREATE DATABASE {DATABASE};\n"
             f"CREATE USER {USER}@'127.0.0.1' IDENTIFIED BY '{self.password}';\n"
             f"GRANT ALL ON *.* TO {USER}@'127.0.0.1' WITH GRANT OPTION;\n"
@@ -164,36 +174,19 @@ class PrivateServer:
             for path in (self.folder, start):
                 shutil.chown(path, self.user, _group_of(self.user))
 
-    def _script(self, installer: str, server: str) -> str:
+    def _script(self) -> str:
         """What the keeper runs: make the server's files the first time, then become the server."""
         self._write_start_file()
-        install = [
-            installer,
-            "--no-defaults",
-            f"--datadir={self.folder / 'data'}",
-            f"--tmpdir={self.folder}",  # in /tmp two that start at once remove each other's tables
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-        ]
-        here, make, serve = map(
-            shlex.join, (["cd", str(self.folder)], install, self._command(server))
-        )
+        install = self.program.install_command(self.folder)
+        here, make, serve = map(shlex.join, (["cd", str(self.folder)], install, self._command()))
         begin = f"{make} && exec {serve} --init-file={shlex.quote(str(self._start_file))}"
         return f"{here} && if [ -e {_START} ]; then {begin}; else exec {serve}; fi"
 
-    def _command(self, server: str) -> list[str]:
+    def _command(self) -> list[str]:
         return [
-            server,
-            "--no-defaults",
-            f"--datadir={self.folder / 'data'}",
-            f"--socket={self.folder / 'socket'}",
-            f"--tmpdir={self.folder}",
+            *self.program.serve_command(self.folder),
             f"--port={self.port}",
-            "--bind-address=127.0.0.1",
-            "--skip-name-resolve",
             f"--max-connections={self.limit}",
-            "--back-log=4096",
-            "--table-open-cache=400",
         ]
 
     def _wait_until_ready(self) -> None:
@@ -217,7 +210,7 @@ class PrivateServer:
         keeper.stop(self._kept)
         self._log.seek(0)
         log = self._log.read()[-1500:].decode(errors="replace")
-        raise LoadtestError(f"the private MariaDB did not start; the end of its log:\n{log}")
+        raise LoadtestError(f"the {self.title} did not start; the end of its log:\n{log}")
 
 
 def _connection_limit() -> int:
@@ -227,25 +220,14 @@ def _connection_limit() -> int:
     return min(MOST_CONNECTIONS, hard - _FILES_BESIDE_CONNECTIONS)
 
 
-def _check_disk() -> None:
+def _check_disk(program: ServerProgram) -> None:
     folder = tempfile.gettempdir()
-    free = shutil.disk_usage(folder).free
-    if free < _LEAST_BYTES:
+    free, needed = shutil.disk_usage(folder).free, program.least_bytes
+    if free < needed:
         raise UsageError(
-            f"a private MariaDB takes {_LEAST_BYTES // 10**6} MB and more in {folder}, where "
+            f"a private {program.title} takes {needed // 10**6} MB and more in {folder}, where "
             f"{free // 10**6} MB are left: make room, or name another folder in TMPDIR"
         )
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name, path=_SYSTEM_PATH)
-    if not found:
-        raise UsageError(
-            f"there is no {name} here: install MariaDB's server (on Debian and Ubuntu: "
-            "apt-get install mariadb-server), or give a database of your own with "
-            "--database-url mysql+pymysql://USER:PASSWORD@HOST/DATABASE"
-        )
-    return found
 
 
 def _unprivileged_user() -> str | None:

@@ -11,6 +11,7 @@ from loadtest.config import Experiment, PoolConfig
 from loadtest.errors import UsageError
 from loadtest.fields import validated
 from loadtest.results import Run
+from loadtest.servers import parse_server
 
 # Seconds: long enough for a few thousand checkouts of most loads.
 LONGEST, LONGEST_WARMUP = 10.0, 5.0
@@ -36,6 +37,7 @@ def experiment_again(
         raise UsageError(f"there is no scenario {scenario} here: go to where the result was made")
     kept = ("name", "user_classes", "seed", "session", "engine", "options", "fault")
     again = {name: data[name] for name in kept if data.get(name) is not None}
+    again |= {"server": _server(data, run)}
     again |= {"scenario": scenario, "rounds": 1, "load": _shorter(load), "pool": list(pools)}
     return validated(Experiment, again, "the result's experiment")
 
@@ -57,6 +59,12 @@ def _from_header(run: Run) -> dict[str, Any]:
         "options": scenario.get("options", {}),
         "seed": header.get("load", {}).get("seed", 1),
     }
+
+
+def _server(data: Mapping[str, Any], run: Run) -> str:
+    """The private server's program that a run was on, as its experiment names it."""
+    name = run.header.get("server", {}).get("name")
+    return next((text for text in data.get("server", ()) if parse_server(text).name == name), "")
 
 
 def _load(data: Mapping[str, Any], run: Run) -> dict[str, Any]:

@@ -17,17 +17,18 @@ from loadtest.analysis.meeting import dropping
 from loadtest.analysis.summary import summarize
 from loadtest.config import Experiment
 from loadtest.errors import Ended, LoadtestError, ServerInTrouble, UsageError
-from loadtest.experiment.rounds import check, database, plans, run_all
-from loadtest.experiment.run import Database
+from loadtest.experiment.databases import databases
+from loadtest.experiment.rounds import check, plans, run_all
+from loadtest.experiment.run import Databases
 from loadtest.report.console import plain
 from loadtest.report.progress import AnyPlan, RunProgress
 from loadtest.report.render import read
 from loadtest.results import new_folder
 
-Runs = Callable[[Experiment, Database, Path, RunProgress], bool]
+Runs = Callable[[Experiment, Databases, Path, RunProgress], bool]
 
 
-def _all_rounds(experiment: Experiment, at: Database, folder: Path, progress: RunProgress) -> bool:
+def _all_rounds(experiment: Experiment, at: Databases, folder: Path, progress: RunProgress) -> bool:
     return run_all(experiment, at, folder, progress, decided)
 
 
@@ -55,17 +56,18 @@ def conduct(
         planned = list[AnyPlan](plans(experiment))
         _tell(console, looked.warnings, "yellow")
         if not (database_url or experiment.application or quiet):
-            console.print("[dim]No database given: starting a private MariaDB[/]")
-        with database(database_url, experiment, looked, allowed, most or len(planned)) as at:
-            _tell(console, at.warnings, "yellow")
-            _tell(console, () if quiet else at.intentions, "dim")
+            console.print("[dim]No database given: starting a private server[/]")
+        with databases(database_url, experiment, looked, allowed, most or len(planned)) as at:
+            for one in at.values():
+                _tell(console, one.warnings, "yellow")
+                _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
             folder = new_folder(results, experiment.name, latest=False)
             try:
                 with RunProgress(console, planned, quiet=quiet, most=most) as progress:
                     do = partial(runs, experiment, at, folder, progress)
                     complete = _done(folder, console, do)
             finally:
-                _tell(console, filter(None, [at.left()]), "yellow")
+                _tell(console, filter(None, [one.left() for one in at.values()]), "yellow")
     return folder, complete
 
 

@@ -25,11 +25,12 @@ from loadtest.errors import LoadtestError, UsageError
 
 
 def doctor(
-    given: str, demand: Demand, session: str = "", engine: str = ""
+    given: str, demand: Demand, session: str = "", engine: str = "", server: str = ""
 ) -> tuple[str, list[Check]]:
     """What server there is, in words, and all checks of it, of this machine and of the pools.
 
-    given: the address of a database; a private one is started without. session, engine: the names
+    given: the address of a database; without, a private server is started. server: its program, as
+    `server_program.find` reads it. session, engine: the names
     of an application's instead, which connects as it does. Raises UsageError if it cannot be used.
     """
     with redirect_stdout(sys.stderr):  # whatever an application prints is no answer
@@ -39,8 +40,8 @@ def doctor(
         return _application(application, demand, session, engine)
     if given:
         return _looked_at(database_url(given), demand, private=False)
-    with PrivateServer() as server:
-        return _looked_at(server.url, demand, private=True)
+    with PrivateServer(server=server) as private:
+        return _looked_at(private.url, demand, private=True)
 
 
 def _looked_at(url: URL, demand: Demand, *, private: bool) -> tuple[str, list[Check]]:

@@ -6,26 +6,17 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from loadtest.allowances import UNASKED, Allowances
 from loadtest.config import Experiment, PoolConfig, Subject
-from loadtest.database import preflight
 from loadtest.database.application import alone
-from loadtest.database.before import as_many, intentions, place_of, situation
-from loadtest.database.checks import examine, refuse, warnings
-from loadtest.database.claim import left_behind
-from loadtest.database.engine import database_url
 from loadtest.database.keeper import die_with_parent
-from loadtest.database.private import PrivateServer
-from loadtest.database.situation import Demand, Situation
 from loadtest.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.experiment.disturbed import Repeats
-from loadtest.experiment.faults import Faults
-from loadtest.experiment.run import Database, Plan, Watch, run
+from loadtest.experiment.run import Database, Databases, Plan, Watch, run
 from loadtest.interval import Interval
 from loadtest.results import as_typed, point_latest_at, written_in
 
@@ -58,9 +49,9 @@ def plans(experiment: Experiment, after: int = 0, until: int | None = None) -> l
     after, until: the rounds between which these are, the last one included.
     """
     return [
-        Plan(experiment, pool, round_, model)
+        Plan(experiment, subject.pool, round_, subject.model, subject.server)
         for round_ in range(after + 1, (until or experiment.looks[-1]) + 1)
-        for pool, model in _turned(experiment.subjects, round_ - 1)
+        for subject in _turned(experiment.subjects, round_ - 1)
     ]
 
 
@@ -108,87 +99,9 @@ def check(experiment: Experiment, database_url: str = "", *, connect: bool = Fal
     return Looked(*looked)
 
 
-@contextmanager
-def database(
-    given: str,
-    experiment: Experiment,
-    looked: Looked,
-    allowed: Allowances = UNASKED,
-    runs: int = 1,
-) -> Iterator[Database]:
-    """The database of an experiment: the one given, else a private one for as long as this lasts.
-
-    An application brings its own, which only Locust's process knows, and checks as this does.
-    looked: what `check` found. runs: how many there will be at most.
-    Raises UsageError with what keeps the experiment from running there.
-    """
-    demand = demand_of(experiment, allowed)
-    preflight.check_open_files(demand.most)
-    if experiment.application:
-        work = _work(experiment, runs)
-        intended = intentions(looked.place, demand, work, looked.tables, allowed)
-        yield Database(None, False, None, allowed, (), tuple(intended))
-        return
-    if given:
-        url = database_url(given)
-        with closing(Faults(experiment.fault, url, None)) as faults:
-            now = situation(url, demand, private=False)
-            warned, work = _checked(now), _work(experiment, runs)
-            intended = intentions(place_of(url), demand, work, looked.tables, allowed, now.server)
-            left = partial(left_behind, url, () if allowed.tables else looked.tables)
-            yield Database(faults.url, False, faults, allowed, warned, tuple(intended), left=left)
-        return
-    with (
-        PrivateServer(demand.most) as server,
-        closing(Faults(experiment.fault, server.url, server)) as faults,
-    ):
-        warned = _checked(situation(server.url, demand, private=True))
-        yield Database(
-            faults.url,
-            True,
-            faults,
-            allowed,
-            warned,
-            running=lambda: server.running,
-            last_error=lambda: server.last_error,
-        )
-
-
-def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
-    """What each run of an experiment may ask for."""
-    load = experiment.load
-    return Demand(
-        experiment.pool,
-        load.users,
-        seconds=load.warmup + load.duration,
-        arrival_rate=load.highest_rate,
-        overload=allowed.overload,
-        killing=any(fault.kind == "kill" for fault in experiment.fault),
-    )
-
-
-def _checked(now: Situation) -> tuple[str, ...]:
-    """What to know of a situation; raises UsageError if nothing can run in it."""
-    checks = examine(now)
-    refuse(checks)
-    return tuple(warnings(checks))
-
-
-def _work(experiment: Experiment, runs: int) -> str:
-    load = experiment.load
-    each = load.warmup + load.duration
-    minutes = runs * (each + SECONDS_BESIDE_LOAD) / 60
-    times = f", {runs} times at most ({minutes:.1f} min)" if runs > 1 else ""
-    scenario = as_typed(experiment.scenario)
-    faults = ", ".join(map(str, experiment.fault))
-    broken = f", and break its own connections: {faults}" if faults else ""
-    many = as_many(load.users, load.highest_rate)
-    return f"the tasks of {scenario}, {many} for {each:g} s{times}{broken}"
-
-
 def run_all(
     experiment: Experiment,
-    at: Database,
+    at: Databases,
     folder: Path,
     progress: Progress,
     enough: Callable[[Path], bool] = lambda _: False,
@@ -200,13 +113,13 @@ def run_all(
     CannotGoOn at any time.
     enough: asked of the folder after each look of the experiment, whether that is all.
     """
-    pools = [pool for pool, _ in experiment.subjects]
+    pools = [subject.pool for subject in experiment.subjects]
     write_down(experiment, pools, folder)
     first, done, repeats = plans(experiment)[0], 0, Repeats(progress.tell)
     for look in experiment.looks:
         for plan in plans(experiment, done, look):
             progress.begin(plan)
-            once = partial(run_in, folder, plan, at, progress.interval)
+            once = partial(run_in, folder, plan, at[plan.server], progress.interval)
             try:
                 if repeats.run(plan, folder, once):
                     write_down(experiment, pools, folder, disturbed=repeats.done)
@@ -259,6 +172,6 @@ def _needed(at: Database) -> Iterator[None]:
         failure = error
     if not at.running():
         why = at.last_error() or "somebody or the system has ended it"
-        raise CannotGoOn(f"the private MariaDB is gone: {why}")
+        raise CannotGoOn(f"the private server is gone: {why}")
     if failure:
         raise failure

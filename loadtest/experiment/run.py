@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,8 @@ class Database:
     """Where an experiment runs: its address, whether the tool started it, and what breaks there.
 
     url: None where an application brings its database. allowed: what a person allows there.
-    warnings: what to know before it is used. intentions: what is going to be done there.
+    warnings: what to know before it is used. intentions: what is going to be done there. ready:
+    that a private server is there, in a sentence.
     running: whether it is still there, as far as the tool is to see to that. last_error: in the log
     of a private server. left: what the runs have left there, in a sentence.
     """
@@ -55,19 +56,28 @@ class Database:
     allowed: Allowances = UNASKED
     warnings: tuple[str, ...] = ()
     intentions: tuple[str, ...] = ()
+    ready: str = ""
     running: Callable[[], bool] = lambda: True
     last_error: Callable[[], str] = str
     left: Callable[[], str] = str
 
 
+Databases = Mapping[str, Database]
+"""Where the runs of an experiment go, by the private server's program as it names it."""
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What one run does: which experiment, which of its pools, which round, what users are."""
+    """What one run does: which experiment, which of its pools, which round, what users are.
+
+    server: the private server's program, as the experiment names it.
+    """
 
     experiment: Experiment
     pool: PoolConfig
     round: int
     model: str = GREENLETS
+    server: str = ""
 
     @property
     def seconds(self) -> float:
@@ -101,6 +111,7 @@ class Plan:
         arguments += ["--seed", str(self.seed), "--pool-name", self.pool.name]
         arguments += ["--session", experiment.session] if experiment.session else []
         arguments += ["--engine", experiment.engine] if experiment.engine else []
+        arguments += ["--server", self.server] if self.server else []
         for name, value in {**_pool_options(self.pool), **experiment.options}.items():
             flag = "--" + name.replace("_", "-")
             if value is not False:

@@ -15,7 +15,7 @@ from loadtest.config import AS_IS, Experiment, PoolConfig
 from loadtest.errors import CannotGoOn, LoadtestError
 from loadtest.experiment.disturbed import Repeats
 from loadtest.experiment.rounds import SECONDS_BESIDE_LOAD, Progress, run_in, write_down
-from loadtest.experiment.run import Database, Enough, Plan, Watch
+from loadtest.experiment.run import Databases, Enough, Plan, Watch
 from loadtest.interval import Interval
 from loadtest.objectives import parse_objective
 from loadtest.report.render import read
@@ -44,7 +44,7 @@ def longest_seconds(experiment: Experiment) -> float:
     return runs * (load.warmup + load.duration + SECONDS_BESIDE_LOAD)
 
 
-def search(experiment: Experiment, at: Database, folder: Path, progress: Progress) -> bool:
+def search(experiment: Experiment, at: Databases, folder: Path, progress: Progress) -> bool:
     """Do the runs of a search; False if somebody interrupted it.
 
     experiment: with what `pools` gives. A size that measures nothing counts as one without a
@@ -55,7 +55,7 @@ def search(experiment: Experiment, at: Database, folder: Path, progress: Progres
 
 class _Searching:
     def __init__(
-        self, experiment: Experiment, at: Database, folder: Path, progress: Progress
+        self, experiment: Experiment, at: Databases, folder: Path, progress: Progress
     ) -> None:
         self._experiment, self._at = experiment, at
         self._folder, self._progress = folder, progress
@@ -67,7 +67,7 @@ class _Searching:
     def all(self) -> bool:
         """The pilot, then whatever the runs so far ask for."""
         try:
-            self._do(Plan(self._experiment, self._pilot, 1, self._experiment.load.models[0]))
+            self._do(self._plan(self._pilot, 1))
             while self._left > 0:
                 tuning = self._tuning()
                 step = tuning.next_step()
@@ -83,13 +83,17 @@ class _Searching:
         pool = self._pilot
         if step.size != PRESENT:
             pool = self._tried.setdefault(step.size, of_size(step.size))
-        plan = Plan(self._experiment, pool, step.round, self._experiment.load.models[0])
+        plan = self._plan(pool, step.round)
         try:
             self._do(plan, best, to_its_end=step.round > 1)
         except CannotGoOn:
             raise
         except LoadtestError as error:
             self._progress.failed(plan, error)
+
+    def _plan(self, pool: PoolConfig, round_: int) -> Plan:
+        experiment = self._experiment
+        return Plan(experiment, pool, round_, experiment.load.models[0], experiment.servers[0])
 
     def _do(self, plan: Plan, best: Rate | None = None, *, to_its_end: bool = True) -> None:
         """Do a run; one that something else on the machine disturbed is done a second time."""
@@ -102,7 +106,12 @@ class _Searching:
         more = {"most": self._largest.pool_size, "disturbed": seconds}
         write_down(self._experiment, [self._pilot, *ordered], self._folder, search=more)
         self._progress.begin(plan)
-        run_in(self._folder, plan, self._at, self._watch(None if to_its_end else self._look(best)))
+        run_in(
+            self._folder,
+            plan,
+            self._at[plan.server],
+            self._watch(None if to_its_end else self._look(best)),
+        )
         self._progress.end(plan)
         self._progress.tell(_came_to(self._tuning(), plan))
 

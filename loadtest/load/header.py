@@ -15,6 +15,7 @@ from loadtest.faults import parse_fault
 from loadtest.load.options import Added, actions, stages_of, warmup_seconds
 from loadtest.loads import GREENLETS, Stage, most_of, program
 from loadtest.results import as_typed
+from loadtest.servers import parse_server
 
 # What is of this place or of this run alone.
 _NOT_REPEATED = {
@@ -52,6 +53,7 @@ def header(
             "options": {a.dest: getattr(options, a.dest) for a in actions(added.scenarios)},
         },
         "server": {
+            "name": parse_server(options.server).name if options.server else "",
             "version": server.version,
             "private": options.private_server,
             "variables": server.variables,

@@ -137,7 +137,14 @@ def _run_group(group: Group) -> None:
         "--database-url",
         env_var="LOADTEST_DATABASE_URL",
         default="",
-        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE; without it a private MariaDB is started",
+        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE; without it a private server is started",
+        **hide,
+    )
+    add(
+        "--server",
+        default="",
+        help="program of the private server: mariadb, mysql or a path (LOADTEST_SERVER; default: "
+        "what is installed, MariaDB if both are)",
         **hide,
     )
     add(

@@ -85,12 +85,12 @@ class Place:
     def find(self) -> None:
         """Connect to the database, or start a private one. Raises UsageError, LoadtestError."""
         if not (self.application or self.options.database_url):
-            logger.info("No --database-url given: starting a private MariaDB")
-            self.server = PrivateServer()
+            logger.info("No --database-url given: starting a private server")
+            self.server = PrivateServer(server=self.options.server)
             # Options are what reaches the workers; the web UI does not show this one.
             self.options.private_server = True
             self.options.database_url = self.server.url.render_as_string(hide_password=False)
-            logger.info("The private MariaDB listens on 127.0.0.1:%d", self.server.port)
+            logger.info("%s, on 127.0.0.1:%d", self.server.ready, self.server.port)
         self.facts = preflight.look(self.url, self.connecting)
 
     def prepare(self, pool: PoolConfig, users: int, processes: int) -> ServerStatus:

@@ -30,8 +30,8 @@ class SmallServer(PrivateServer):
     def _script(self, installer: str, server: str) -> str:
         return f"ulimit -n 400 && {super()._script(installer, server)}"
 
-    def _command(self, server: str) -> list[str]:
-        return [*super()._command(server), "--max-connections=1000", "--max-user-connections=900"]
+    def _command(self) -> list[str]:
+        return [*super()._command(), "--max-connections=1000", "--max-user-connections=900"]
 
 
 @pytest.fixture(scope="module")

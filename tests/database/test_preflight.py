@@ -181,7 +181,7 @@ def test_a_missing_right_is_told_with_all_that_are_needed():
 def test_both_ways_of_naming_a_database_are_named():
     told = str(explained(OperationalError(2003, "no"), make_url("mysql+pymysql://h/d")))
     assert told.endswith(
-        "Without --database-url and LOADTEST_DATABASE_URL a private MariaDB is started"
+        "Without --database-url and LOADTEST_DATABASE_URL a private server is started"
     )
 
 

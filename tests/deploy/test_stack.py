@@ -108,8 +108,8 @@ class Stack:
 class Database(PrivateServer):
     """A private server that is given the options of the Compose file, too."""
 
-    def _command(self, server: str) -> list[str]:
-        return [*super()._command(server), *services()["mariadb"]["command"]]
+    def _command(self) -> list[str]:
+        return [*super()._command(), *services()["mariadb"]["command"]]
 
 
 @pytest.fixture(scope="module")

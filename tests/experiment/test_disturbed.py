@@ -14,7 +14,7 @@ from loadtest.report.render import read
 from loadtest.results import read_run
 from tests.analysis.builders import SECOND, interval
 from tests.analysis.builders import run as write_run
-from tests.experiment.test_rounds import DATABASE, Notes, experiment
+from tests.experiment.test_rounds import DATABASES, Notes, experiment
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_disturbed_round_is_done_again_and_kept_aside(
     machine: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     done, notes = machine("2+0-2"), Notes()
-    assert rounds.run_all(experiment("1+0", "2+0", rounds=5), DATABASE, tmp_path, notes)
+    assert rounds.run_all(experiment("1+0", "2+0", rounds=5), DATABASES, tmp_path, notes)
 
     assert len(done) == 11
     assert done.count("2+0-2") == 2
@@ -62,7 +62,7 @@ def test_where_the_second_run_is_no_better_the_other_rounds_of_that_pool_are_don
 ) -> None:
     always = [f"2+0-{round_}" for round_ in range(1, 6) for _ in range(2)]
     done = machine(*always)
-    assert rounds.run_all(experiment("1+0", "2+0", rounds=5), DATABASE, tmp_path, Notes())
+    assert rounds.run_all(experiment("1+0", "2+0", rounds=5), DATABASES, tmp_path, Notes())
 
     assert [done.count(f"2+0-{round_}") for round_ in range(1, 6)] == [2, 1, 1, 1, 1]
     summary = summarize(read([tmp_path]))
@@ -73,7 +73,7 @@ def test_undisturbed_rounds_are_done_once(
     machine: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     done = machine()
-    assert rounds.run_all(experiment("1+0", "2+0", rounds=2), DATABASE, tmp_path, Notes())
+    assert rounds.run_all(experiment("1+0", "2+0", rounds=2), DATABASES, tmp_path, Notes())
 
     assert len(done) == 4
     assert not (tmp_path / "disturbed").exists()

@@ -17,6 +17,7 @@ from loadtest.loads import LoadConfig
 from loadtest.results import new_folder
 
 DATABASE = Database(make_url("mysql+pymysql://me:s3cr3t@127.0.0.1:9/x"), private=False)
+DATABASES = {"": DATABASE}
 
 
 def experiment(*pools: str, rounds: Any = 1, **more: Any) -> Experiment:
@@ -95,7 +96,7 @@ def test_the_plan_is_written_down_before_the_first_run(
         written.append(json.loads((tmp_path / "experiment.json").read_text()))
 
     monkeypatch.setattr(rounds, "run", look)
-    assert rounds.run_all(plan, DATABASE, tmp_path, Notes())
+    assert rounds.run_all(plan, DATABASES, tmp_path, Notes())
 
     assert written[0]["options"] == {"point_rows": 7}
     assert [pool["pool_size"] for pool in written[0]["pool"]] == [1, 2]
@@ -111,7 +112,7 @@ def test_progress_is_told_of_every_run_and_every_second(
 
     monkeypatch.setattr(rounds, "run", run)
     notes = Notes()
-    assert rounds.run_all(experiment("1+0", "2+0", rounds=2), DATABASE, tmp_path, notes)
+    assert rounds.run_all(experiment("1+0", "2+0", rounds=2), DATABASES, tmp_path, notes)
 
     assert notes.told == [
         *("begin 1+0 1", "second 1", "end 1+0 1", "begin 2+0 1", "second 1", "end 2+0 1"),
@@ -128,7 +129,7 @@ def test_when_the_first_run_fails_the_others_are_not_tried(
     monkeypatch.setattr(rounds, "run", run)
     notes = Notes()
     with pytest.raises(LoadtestError, match="no"):
-        rounds.run_all(experiment("1+0", "2+0"), DATABASE, tmp_path, notes)
+        rounds.run_all(experiment("1+0", "2+0"), DATABASES, tmp_path, notes)
 
     assert notes.told == ["begin 1+0 1"]
 
@@ -142,7 +143,7 @@ def test_when_a_later_run_fails_the_others_go_on(
 
     monkeypatch.setattr(rounds, "run", run)
     notes = Notes()
-    assert rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASE, tmp_path, notes)
+    assert rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASES, tmp_path, notes)
 
     assert notes.told[2:] == [
         "begin 2+0 1",
@@ -164,7 +165,7 @@ def test_latest_points_at_results_once_there_are_some(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(rounds, "run", run)
-    assert not rounds.run_all(experiment("1+0"), DATABASE, folder, Notes())
+    assert not rounds.run_all(experiment("1+0"), DATABASES, folder, Notes())
 
     assert before == [False]
     assert (tmp_path / "latest").resolve() == folder
@@ -179,7 +180,7 @@ def test_a_run_that_fails_at_its_start_is_not_the_latest(
     monkeypatch.setattr(rounds, "run", run)
     folder = new_folder(tmp_path, "test", latest=False)
     with pytest.raises(LoadtestError):
-        rounds.run_all(experiment("1+0"), DATABASE, folder, Notes())
+        rounds.run_all(experiment("1+0"), DATABASES, folder, Notes())
 
     assert not (tmp_path / "latest").is_symlink()
 
@@ -191,7 +192,7 @@ def test_an_interrupt_ends_the_experiment(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(rounds, "run", run)
     notes = Notes()
-    assert not rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASE, tmp_path, notes)
+    assert not rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASES, tmp_path, notes)
 
     assert notes.told == ["begin 1+0 1", "end 1+0 1", "begin 2+0 1"]
 
@@ -208,7 +209,7 @@ def test_as_many_rounds_as_it_takes_are_looked_at_four_times_at_most(
         return len(looks) >= enough_after
 
     plan, notes = experiment("1+0", "2+0", rounds="auto"), Notes()
-    assert rounds.run_all(plan, DATABASE, tmp_path, notes, enough)
+    assert rounds.run_all(plan, DATABASES, tmp_path, notes, enough)
     assert notes.told[-1].endswith(f" {rounds_done}")
     assert len(notes.told) == 2 * 2 * rounds_done
     # After the last rounds there is nothing left to ask.
@@ -225,7 +226,7 @@ def test_after_what_ends_everything_no_further_run_is_tried(
     monkeypatch.setattr(rounds, "run", run)
     notes = Notes()
     with pytest.raises(CannotGoOn, match="no room"):
-        rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASE, tmp_path, notes)
+        rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASES, tmp_path, notes)
     assert notes.told == ["begin 1+0 1", "end 1+0 1", "begin 2+0 1"]
 
 
@@ -240,10 +241,10 @@ def test_a_private_server_that_is_gone_ends_everything(
             raise error
 
     monkeypatch.setattr(rounds, "run", run)
-    at = replace(DATABASE, running=lambda: there.pop(0), last_error=lambda: "Out of disk space")
+    gone = replace(DATABASE, running=lambda: there.pop(0), last_error=lambda: "Out of disk space")
     notes = Notes()
-    with pytest.raises(CannotGoOn, match="the private MariaDB is gone: Out of disk space"):
-        rounds.run_all(experiment("1+0", "2+0", "3+0"), at, tmp_path, notes)
+    with pytest.raises(CannotGoOn, match="the private server is gone: Out of disk space"):
+        rounds.run_all(experiment("1+0", "2+0", "3+0"), {"": gone}, tmp_path, notes)
     assert notes.told == ["begin 1+0 1", "end 1+0 1", "begin 2+0 1"]
 
 

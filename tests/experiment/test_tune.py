@@ -27,6 +27,7 @@ from tests.analysis.builders import run as write_run
 from tests.experiment.test_rounds import Notes
 
 DATABASE = Database(make_url("mysql+pymysql://me:s3cr3t@127.0.0.1:9/x"), private=False)
+DATABASES = {"": DATABASE}
 HELD = Path("scenarios/held_connection.py")
 
 
@@ -103,7 +104,7 @@ def test_a_search_finds_the_smallest_pool_and_its_folder_tells_all_of_it(
 ) -> None:
     told = Notes()
     plan = experiment(objective="checkout.wait_seconds.p95 <= 50ms")
-    assert search(plan, DATABASE, tmp_path, told)
+    assert search(plan, DATABASES, tmp_path, told)
     summary = summary_of(tmp_path)
     assert summary.search
     assert (summary.search.outcome, summary.search.size, exit_code(summary)) == ("found", 12, 0)
@@ -120,7 +121,7 @@ def test_a_search_finds_the_smallest_pool_and_its_folder_tells_all_of_it(
 def test_a_run_that_is_clear_early_ends_early_and_later_rounds_do_not(
     machine: Machine, tmp_path: Path
 ) -> None:
-    search(experiment(objective="checkout.wait_seconds.p95 <= 50ms"), DATABASE, tmp_path, Notes())
+    search(experiment(objective="checkout.wait_seconds.p95 <= 50ms"), DATABASES, tmp_path, Notes())
     first, second = (read_run(tmp_path / "runs" / f"11+0-{n}.jsonl") for n in (1, 2))
     assert first.footer
     assert str(first.footer["reason"]).startswith("enough: surely misses checkout.wait_seconds")
@@ -129,7 +130,7 @@ def test_a_run_that_is_clear_early_ends_early_and_later_rounds_do_not(
 
 def test_a_disturbed_run_is_done_again_and_put_aside(machine: Machine, tmp_path: Path) -> None:
     machine.happens["default"] = [lambda: SECOND]
-    assert search(experiment(), DATABASE, tmp_path, told := Notes())
+    assert search(experiment(), DATABASES, tmp_path, told := Notes())
     assert [name for name, *_ in machine.done].count("default") == 2
     assert "  once more: generator_bound" in told.told
     assert read_run(tmp_path / "disturbed" / "default-1.jsonl").finished
@@ -140,7 +141,7 @@ def test_a_disturbed_run_is_done_again_and_put_aside(machine: Machine, tmp_path:
 
 def test_where_everything_is_disturbed_the_search_stops(machine: Machine, tmp_path: Path) -> None:
     machine.happens = {name: [lambda: SECOND] * 9 for name in ("default", "40+0")}
-    assert search(experiment(), DATABASE, tmp_path, Notes())
+    assert search(experiment(), DATABASES, tmp_path, Notes())
     assert [name for name, *_ in machine.done] == ["default", "default", "40+0", "40+0"]
     assert exit_code(summary_of(tmp_path)) == 4
 
@@ -155,7 +156,7 @@ def _fail() -> int:
 
 def test_a_search_that_is_interrupted_keeps_what_it_has(machine: Machine, tmp_path: Path) -> None:
     machine.happens["30+0"] = [_interrupt]
-    assert not search(experiment(), DATABASE, tmp_path, Notes())
+    assert not search(experiment(), DATABASES, tmp_path, Notes())
     summary = summary_of(tmp_path)
     assert exit_code(summary) == 5
     assert "the best so far is pool_size=40, max_overflow=0" in summary.verdict.text
@@ -163,7 +164,7 @@ def test_a_search_that_is_interrupted_keeps_what_it_has(machine: Machine, tmp_pa
 
 def test_a_size_that_measures_nothing_is_no_answer(machine: Machine, tmp_path: Path) -> None:
     machine.happens["30+0"] = [_fail]
-    assert search(experiment(), DATABASE, tmp_path, told := Notes())
+    assert search(experiment(), DATABASES, tmp_path, told := Notes())
     assert "failed 30+0 1: no" in told.told
     summary = summary_of(tmp_path)
     assert not summary.pool("30+0").valid
@@ -175,7 +176,7 @@ def test_where_the_size_below_cannot_be_measured_the_answer_is_not_sure(
     machine: Machine, tmp_path: Path
 ) -> None:
     machine.happens["11+0"] = [_fail]
-    assert search(experiment(), DATABASE, tmp_path, Notes())
+    assert search(experiment(), DATABASES, tmp_path, Notes())
     summary = summary_of(tmp_path)
     assert summary.search
     assert (summary.search.size, exit_code(summary)) == (12, 5)
@@ -185,7 +186,7 @@ def test_where_the_size_below_cannot_be_measured_the_answer_is_not_sure(
 def test_a_pilot_that_measures_nothing_ends_the_search(machine: Machine, tmp_path: Path) -> None:
     machine.happens["default"] = [_fail]
     with pytest.raises(LoadtestError, match="no"):
-        search(experiment(), DATABASE, tmp_path, Notes())
+        search(experiment(), DATABASES, tmp_path, Notes())
 
 
 @pytest.mark.parametrize(("at_most", "most"), [(100, 40), (8, 8)])
@@ -242,4 +243,4 @@ def test_what_ends_everything_ends_a_search(machine: Machine, tmp_path: Path) ->
 
     machine.happens["30+0"] = [gone]
     with pytest.raises(CannotGoOn, match="gone"):
-        search(experiment(), DATABASE, tmp_path, Notes())
+        search(experiment(), DATABASES, tmp_path, Notes())

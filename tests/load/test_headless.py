@@ -105,7 +105,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Everything:
 
 def test_it_ends_well_and_says_where_the_database_came_from(finished: Everything) -> None:
     assert finished.code == 0, finished.output
-    assert "starting a private MariaDB" in finished.output
+    assert "starting a private server" in finished.output
     assert "Traceback" not in finished.output
 
 

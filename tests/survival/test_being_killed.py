@@ -131,7 +131,7 @@ def test_a_private_server_that_is_killed_ends_the_runs(tmp_path: Path, victim: s
         assert tool.wait() == 1, tool.output
         assert_nothing_left(tool, servers)
 
-    assert "the private MariaDB is gone" in tool.output
+    assert "the private server is gone" in tool.output
     assert run_files(tmp_path) == [path]
     assert (path.parent.parent / "report.html").exists()
 

@@ -1,4 +1,4 @@
-"""Whether a conclusion that was drawn with greenlets holds for threads."""
+"""Whether a conclusion that was drawn with greenlets, or on one server, holds for the others."""
 
 from pathlib import Path
 
@@ -112,9 +112,68 @@ def test_without_a_recommendation_of_both_it_cannot_be_told(tmp_path: Path) -> N
     last = summary.verdict.text.splitlines()[-1]
     assert last == (
         "Whether the conclusion carries over cannot be told: there is no recommendation with "
-        "greenlets and threads."
+        "greenlets and with threads."
     )
     assert summary.verdict.recommended is None
+
+
+SERVERS = {"mariadb": "10.11.19-MariaDB", "mysql": "9.7.4"}
+
+
+def on_servers(folder: Path, **speeds: tuple[int, int]) -> Summary:
+    """Both pools on several servers, as one experiment has them; the first is the baseline."""
+    runs: list[Run] = []
+    for started, (server, of_server) in enumerate(speeds.items()):
+        ending = "" if not started else f".{server}"
+        for pool, speed in zip(("5+10", "20+0"), of_server, strict=True):
+            runs += steady(
+                folder,
+                f"{pool}{ending}:{pool}",
+                [round(speed * factor) for factor in SPREAD],
+                peak=15 if pool == "5+10" else 20,
+                started=started,
+                server={"name": server, "version": SERVERS[server], "variables": {"v": server}},
+            )
+    return summarize_runs(runs)
+
+
+def test_a_recommendation_carries_over_to_another_server(tmp_path: Path) -> None:
+    summary = on_servers(tmp_path, mariadb=SMALL, mysql=SMALL)
+
+    lines = summary.verdict.text.splitlines()
+    assert lines[0].startswith("On mariadb (10.11.19-MariaDB): Set pool_size=20, max_overflow=0")
+    assert any(line.startswith("On mysql (9.7.4): Set pool_size=20") for line in lines)
+    assert lines[-1] == "The conclusion carries over: both recommend 20+0."
+    decisive = [c for c in summary.comparisons if c.role == "primary"]
+    assert [(c.pool, c.baseline) for c in decisive] == [
+        ("20+0", "5+10"),
+        ("20+0.mysql", "5+10.mysql"),
+    ]
+
+
+def test_another_server_can_contradict(tmp_path: Path) -> None:
+    summary = on_servers(tmp_path, mysql=SMALL, mariadb=LARGE)
+
+    last = summary.verdict.text.splitlines()[-1]
+    assert last == "The conclusion does not carry over: mysql 20+0, mariadb 5+10."
+    assert summary.verdict.recommended is None
+
+
+def test_a_pool_may_be_named_like_a_model(tmp_path: Path) -> None:
+    runs = [
+        one
+        for model, ending in (("greenlets", ""), ("threads", ".threads"))
+        for name, pool, speed in (("web.threads", "5+10", 646), ("large", "20+0", 760))
+        for one in steady(
+            tmp_path,
+            f"{name}{ending}:{pool}",
+            [round(speed * factor) for factor in SPREAD],
+            load=with_model(model),
+        )
+    ]
+
+    last = summarize_runs(runs).verdict.text.splitlines()[-1]
+    assert last == "The conclusion carries over: both recommend large."
 
 
 @pytest.mark.parametrize("model", ["greenlets", "threads"])

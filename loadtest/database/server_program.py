@@ -1,0 +1,192 @@
+"""The server program that a private server runs: MariaDB's or MySQL's, found and identified."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from loadtest.errors import UsageError
+from loadtest.servers import parse_server
+
+Kind = Literal["mariadb", "mysql"]
+
+VARIABLE = "LOADTEST_SERVER"
+PROGRAMS: dict[Kind, str] = {"mariadb": "mariadbd", "mysql": "mysqld"}
+TITLES: dict[Kind, str] = {"mariadb": "MariaDB", "mysql": "MySQL"}
+_INSTALLER = "mariadb-install-db"
+_OLDEST_MYSQL = (8, 0)
+# Servers live there, and a user's PATH often leaves it out.
+_SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+_VERSION_SECONDS = 20
+_DATA = "data"
+# A fresh folder takes 126 MB (MariaDB 10.11), 155 MB (MariaDB 11.8) or 197 MB (MySQL 9.7).
+_LEAST_BYTES: dict[Kind, int] = {"mariadb": 200_000_000, "mysql": 300_000_000}
+# Root has no password there. The accounts of the server itself are locked.
+_NO_OTHER_ACCOUNT: dict[Kind, str] = {
+    "mariadb": "DELETE FROM mysql.global_priv WHERE User <> 'mariadb.sys';\nFLUSH PRIVILEGES;",
+    "mysql": "DROP USER root@localhost;",
+}
+_ONLY: dict[Kind, list[str]] = {
+    "mariadb": [],
+    # The X protocol would listen on a port of its own; the folder for LOAD DATA need not exist.
+    "mysql": ["--mysqlx=OFF", "--secure-file-priv="],
+}
+_OTHERWISE = (
+    "name a server program with --server PATH, or give a database of your own with "
+    "--database-url mysql+pymysql://USER:PASSWORD@HOST/DATABASE"
+)
+_INSTALL: dict[Kind, str] = {
+    "mariadb": "install MariaDB's server (on Debian and Ubuntu: apt-get install mariadb-server)",
+    "mysql": "install MySQL 8.0 or newer (on Ubuntu: apt-get install mysql-server)",
+}
+
+
+@dataclass(frozen=True)
+class ServerProgram:
+    """A server program of this machine.
+
+    kind: mariadb or mysql. path: the program. version: as it says itself, like 11.8.9.
+    installer: the program that makes a data folder; MySQL's server does that itself.
+    """
+
+    kind: Kind
+    path: str
+    version: str
+    installer: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name and version for a person: `MySQL 9.7.4`."""
+        return f"{TITLES[self.kind]} {self.version}"
+
+    @property
+    def least_bytes(self) -> int:
+        """The free disk that it needs: without room for its tables it ends itself."""
+        return _LEAST_BYTES[self.kind]
+
+    @property
+    def no_other_account(self) -> str:
+        """The statements that remove every account of a fresh data folder that could log in."""
+        return _NO_OTHER_ACCOUNT[self.kind]
+
+    def install_command(self, folder: Path) -> list[str]:
+        """The command that makes its data below a folder."""
+        # MariaDB: in /tmp two that start at once remove each other's tables.
+        where = [f"--datadir={folder / _DATA}", f"--tmpdir={folder}"]
+        if self.kind == "mysql":
+            return [self.path, "--no-defaults", "--initialize-insecure", *where]
+        more = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        return [self.installer, "--no-defaults", *where, *more]
+
+    def serve_command(self, folder: Path) -> list[str]:
+        """The command that serves the data below a folder, on loopback and a socket file there."""
+        return [
+            self.path,
+            "--no-defaults",
+            f"--datadir={folder / _DATA}",
+            f"--socket={folder / 'socket'}",
+            f"--tmpdir={folder}",
+            "--bind-address=127.0.0.1",
+            "--skip-name-resolve",
+            "--back-log=4096",
+            "--table-open-cache=400",
+            *_ONLY[self.kind],
+        ]
+
+
+def find(asked: str = "") -> ServerProgram:
+    """The server program for a private server.
+
+    asked: as `parse_server` reads it; empty leaves that to LOADTEST_SERVER and, without it, to what
+    is installed: MariaDB if both are. Raises UsageError, with what to install, if there is none, if
+    the program does not run, or if it is a MySQL below 8.0.
+    """
+    asked = asked or os.environ.get(VARIABLE, "")
+    try:
+        program = parse_server(asked).program if asked else ""
+    except ValueError as error:
+        raise UsageError(f"--server or {VARIABLE}: {error}") from None
+    if "/" in program:
+        return _identified(_existing(program))
+    for kind in TITLES:
+        if program in ("", kind) and (found := _installed(kind)):
+            return found
+    raise UsageError(_missing(program))
+
+
+def _installed(kind: Kind) -> ServerProgram | None:
+    """The server of a kind on this machine; Debian calls MariaDB's server `mysqld`, too."""
+    path = shutil.which(PROGRAMS[kind], path=_SYSTEM_PATH)
+    if path is None:
+        return None
+    found = _identified(path)
+    return found if found.kind == kind else None
+
+
+def _existing(asked: str) -> str:
+    path = shutil.which(asked)
+    if path is None:
+        raise UsageError(f"--server {asked}: there is no such program; {_OTHERWISE}")
+    return str(Path(path).absolute())
+
+
+def _identified(path: str) -> ServerProgram:
+    """What a program says of itself. Raises UsageError if it is no server that can be used."""
+    said = _said(path)
+    version = re.search(r"Ver (\d+\.\d+\.\d+)", said)
+    if not version:
+        raise UsageError(
+            f"{path} is not a server of MariaDB or MySQL: to --version it answers "
+            f"{said[:100]!r}; {_OTHERWISE}"
+        )
+    if "mariadb" in said.lower():
+        return ServerProgram("mariadb", path, version[1], _installer(path))
+    if tuple(map(int, version[1].split(".")[:2])) < _OLDEST_MYSQL:
+        raise UsageError(
+            f"{path} is MySQL {version[1]}; a private server needs MySQL 8.0 or newer, or "
+            f"MariaDB: {_INSTALL['mysql']}, {_OTHERWISE}"
+        )
+    return ServerProgram("mysql", path, version[1])
+
+
+def _said(path: str) -> str:
+    try:
+        answer = subprocess.run(
+            [path, "--no-defaults", "--version"],
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_VERSION_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"{path} does not run ({error}): {_OTHERWISE}") from None
+    if answer.returncode:
+        why = answer.stderr.strip()[-300:] or f"exit code {answer.returncode}"
+        raise UsageError(f"{path} does not run ({why}): {_OTHERWISE}")
+    return answer.stdout.strip()
+
+
+def _installer(server: str) -> str:
+    """The program that makes a data folder for a MariaDB: beside the server, or of the system."""
+    own = Path(server).resolve().parent
+    beside = [Path(server).parent, own, own.parent / "bin", own.parent / "scripts"]
+    path = os.pathsep.join([*map(str, beside), _SYSTEM_PATH])
+    found = shutil.which(_INSTALLER, path=path)
+    if not found:
+        raise UsageError(
+            f"{server} is a MariaDB server without its {_INSTALLER}: {_INSTALL['mariadb']}"
+        )
+    return found
+
+
+def _missing(asked: str) -> str:
+    if asked == "mysql":
+        return f"there is no mysqld of MySQL here: {_INSTALL['mysql']}, {_OTHERWISE}"
+    which = "mariadbd" if asked else "mariadbd and no mysqld"
+    return f"there is no {which} here: {_INSTALL['mariadb']}, {_OTHERWISE}"

@@ -1,0 +1,122 @@
+"""Where an experiment runs: a database of yours, an application's, or private servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+
+from loadtest.allowances import UNASKED, Allowances
+from loadtest.config import Experiment
+from loadtest.database import preflight
+from loadtest.database.before import as_many, intentions, place_of, situation
+from loadtest.database.checks import examine, refuse, warnings
+from loadtest.database.claim import left_behind
+from loadtest.database.engine import database_url
+from loadtest.database.private import PrivateServer
+from loadtest.database.situation import Demand, Situation
+from loadtest.errors import UsageError
+from loadtest.experiment.faults import Faults
+from loadtest.experiment.rounds import SECONDS_BESIDE_LOAD, Looked
+from loadtest.experiment.run import Database, Databases
+from loadtest.results import as_typed
+
+
+@contextmanager
+def databases(
+    given: str,
+    experiment: Experiment,
+    looked: Looked,
+    allowed: Allowances = UNASKED,
+    runs: int = 1,
+) -> Iterator[Databases]:
+    """Where an experiment runs: the database given, else private servers as long as this lasts.
+
+    An application brings its own, which only Locust's process knows, and checks as this does.
+    looked: what `check` found. runs: how many there will be at most.
+    Raises UsageError with what keeps the experiment from running there.
+    """
+    demand = demand_of(experiment, allowed)
+    preflight.check_open_files(demand.most)
+    if experiment.application:
+        work = _work(experiment, runs)
+        intended = intentions(looked.place, demand, work, looked.tables, allowed)
+        yield {"": Database(None, False, None, allowed, (), tuple(intended))}
+    elif given:
+        with _foreign(given, experiment, looked, allowed, runs) as database:
+            yield {"": database}
+    else:
+        with ExitStack() as stack:
+            yield {
+                server: stack.enter_context(_private(server, experiment, allowed))
+                for server in experiment.servers
+            }
+
+
+@contextmanager
+def _foreign(
+    given: str, experiment: Experiment, looked: Looked, allowed: Allowances, runs: int
+) -> Iterator[Database]:
+    if experiment.server:
+        raise UsageError(
+            "--server names the program of a private server: leave it out, or --database-url and "
+            "LOADTEST_DATABASE_URL"
+        )
+    url, demand = database_url(given), demand_of(experiment, allowed)
+    with closing(Faults(experiment.fault, url, None)) as faults:
+        now = situation(url, demand, private=False)
+        warned, work = _checked(now), _work(experiment, runs)
+        intended = intentions(place_of(url), demand, work, looked.tables, allowed, now.server)
+        left = partial(left_behind, url, () if allowed.tables else looked.tables)
+        yield Database(faults.url, False, faults, allowed, warned, tuple(intended), left=left)
+
+
+@contextmanager
+def _private(program: str, experiment: Experiment, allowed: Allowances) -> Iterator[Database]:
+    demand = demand_of(experiment, allowed)
+    with (
+        PrivateServer(demand.most, program) as server,
+        closing(Faults(experiment.fault, server.url, server)) as faults,
+    ):
+        yield Database(
+            faults.url,
+            True,
+            faults,
+            allowed,
+            _checked(situation(server.url, demand, private=True)),
+            ready=server.ready,
+            running=lambda: server.running,
+            last_error=lambda: server.last_error,
+        )
+
+
+def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
+    """What each run of an experiment may ask for."""
+    load = experiment.load
+    return Demand(
+        experiment.pool,
+        load.users,
+        seconds=load.warmup + load.duration,
+        arrival_rate=load.highest_rate,
+        overload=allowed.overload,
+        killing=any(fault.kind == "kill" for fault in experiment.fault),
+    )
+
+
+def _checked(now: Situation) -> tuple[str, ...]:
+    """What to know of a situation; raises UsageError if nothing can run in it."""
+    checks = examine(now)
+    refuse(checks)
+    return tuple(warnings(checks))
+
+
+def _work(experiment: Experiment, runs: int) -> str:
+    load = experiment.load
+    each = load.warmup + load.duration
+    minutes = runs * (each + SECONDS_BESIDE_LOAD) / 60
+    times = f", {runs} times at most ({minutes:.1f} min)" if runs > 1 else ""
+    scenario = as_typed(experiment.scenario)
+    faults = ", ".join(map(str, experiment.fault))
+    broken = f", and break its own connections: {faults}" if faults else ""
+    many = as_many(load.users, load.highest_rate)
+    return f"the tasks of {scenario}, {many} for {each:g} s{times}{broken}"

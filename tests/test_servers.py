@@ -1,0 +1,57 @@
+"""How a person names the program of a private server."""
+
+import pytest
+
+from loadtest.config import Experiment
+from loadtest.errors import UsageError
+from loadtest.servers import Server, parse_server
+from tests.conftest import ROOT
+
+HOT_ROW = {"name": "x", "scenario": ROOT / "scenarios" / "hot_row.py", "pool": [{}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("mariadb", Server("mariadb", "mariadb")),
+        ("mysql", Server("mysql", "mysql")),
+        ("/usr/sbin/mysqld", Server("mysqld", "/usr/sbin/mysqld")),
+        ("bin/mariadbd", Server("mariadbd", "bin/mariadbd")),
+        ("new:/opt/my sql/mysqld", Server("new", "/opt/my sql/mysqld")),
+    ],
+)
+def test_a_server_is_a_kind_or_a_program(text: str, server: Server) -> None:
+    assert parse_server(text) == server
+
+
+@pytest.mark.parametrize("text", ["", "oracle", "mysqld", "new:mysql", "New:/mysqld", "a b:/x/y"])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a server; write mariadb, mysql, the path"):
+        parse_server(text)
+
+
+def test_an_experiment_has_one_server_or_several() -> None:
+    assert Experiment(**HOT_ROW).servers == ("",)
+    assert Experiment(**HOT_ROW, server="mysql").servers == ("mysql",)
+    several = Experiment(**HOT_ROW, server=["mariadb", "old:/x/mysqld"])
+    assert [(one.pool.name, one.server) for one in several.subjects] == [
+        ("5+10", "mariadb"),
+        ("5+10.old", "old:/x/mysqld"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"server": "oracle"}, "'oracle' is not a server"),
+        ({"server": ["/a/mysqld", "/b/mysqld"]}, "two servers have the name 'mysqld'"),
+        ({"server": "mysql", "engine": "shop:engine"}, "not with an application"),
+        (
+            {"server": ["mysql", "mariadb"], "load": {"model": "greenlets,threads"}},
+            "several servers go with one model of users",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(more: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Experiment(**HOT_ROW).changed("x", **more)

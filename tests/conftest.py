@@ -2,6 +2,7 @@
 
 import locust  # noqa: F401 - first: it patches the sockets and locks that the others import
 
+import functools
 import os
 import shutil
 import subprocess
@@ -107,6 +108,17 @@ def program() -> Callable[[str], str]:
         return str(found)
 
     return find
+
+
+@functools.cache
+def other_servers() -> dict[str, Path]:
+    """The programs of MariaDB 11.8 (`mariadb`) and MySQL 9.7 (`mysql`), fetched if need be."""
+    tool = ROOT / "tools" / "database-servers"
+    run = subprocess.run([tool], check=False, capture_output=True, text=True)
+    if run.returncode:
+        pytest.fail(f"tools/database-servers did not get both servers:\n{run.stderr}")
+    lines = [line.split(maxsplit=2) for line in run.stdout.splitlines()]
+    return {name: Path(program) for name, _, program in lines}
 
 
 @pytest.fixture

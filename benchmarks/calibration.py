@@ -26,7 +26,7 @@ from loadtest.report.render import read
 COMPARISONS = 2000
 Decided = Callable[[Sequence[float]], Decision]
 DEMO = Path("scenarios/hot_row.toml")
-POOL = "20+0"
+POOL = "40+0"
 
 
 def main() -> dict[str, object]:
@@ -77,7 +77,9 @@ def _real_differences() -> list[float]:
     command = [sys.executable, "-m", "loadtest", "compare", str(demo.scenario), "--quiet"]
     command += ["--pool", f"one:{POOL}", "--pool", f"other:{POOL}", "--rounds", str(demo.rounds)]
     command += ["-u", str(demo.load.users), "-t", f"{demo.load.duration:g}s"]
-    command += ["--warmup", f"{demo.load.warmup:g}s", "--option", "hot_rows=50"]
+    command += ["--warmup", f"{demo.load.warmup:g}s"]
+    for name, value in demo.options.items():
+        command += ["--option", f"{name}={value}"]
     with tempfile.TemporaryDirectory() as folder:
         # 5: it is not decided which of them is better, as it should be.
         done = subprocess.run(

@@ -28,8 +28,10 @@ _VARIABLES = (
 # MyISAM's and the logs' files, InnoDB's, and connections: now, and the most since the start.
 _STATUS = ("Open_files", "Innodb_num_open_files", "Threads_connected", "Max_used_connections")
 # With either, max_connections gives one place more, and max_user_connections of all accounts is
-# not looked at. In a role they are shown, too.
-_PRIVILEGED = re.compile(r"\b(ALL PRIVILEGES|SUPER|CONNECTION[ _]ADMIN)\b.* ON \*\.\*")
+# not looked at. In a role they are shown, too. Since MariaDB 11.0 (MDEV-29668) SUPER is not enough.
+_PRIVILEGED = re.compile(r"\b(ALL PRIVILEGES|CONNECTION[ _]ADMIN)\b.* ON \*\.\*")
+_SUPER = re.compile(r"\bSUPER\b.* ON \*\.\*")
+_SUPER_IS_NOT_ENOUGH = re.compile(r"1[1-9]\.\d.*MariaDB")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def _read(connection: Connection) -> Occupancy:
     variables = _named(connection, "VARIABLES", _VARIABLES)
     status = _named(connection, "STATUS", _STATUS)
     here = {name: int(status.get(name, 0)) for name in _STATUS}
-    privileged = _privileged(connection)
+    privileged = _privileged(connection, variables["version"])
     limit, own = _user_limit(connection, int(variables["max_user_connections"]), privileged)
     tables = here["Open_files"] + here["Innodb_num_open_files"]
     return Occupancy(
@@ -97,8 +99,10 @@ def _named(connection: Connection, what: str, names: tuple[str, ...]) -> dict[st
     return {str(name): str(value) for name, value in rows}
 
 
-def _privileged(connection: Connection) -> bool:
-    return any(_PRIVILEGED.search(str(row[0])) for row in connection.execute(text("SHOW GRANTS")))
+def _privileged(connection: Connection, version: str) -> bool:
+    grants = [str(row[0]) for row in connection.execute(text("SHOW GRANTS"))]
+    rights = [_PRIVILEGED] if _SUPER_IS_NOT_ENOUGH.match(version) else [_PRIVILEGED, _SUPER]
+    return any(right.search(grant) for right in rights for grant in grants)
 
 
 def _user_limit(connection: Connection, everybodys: int, privileged: bool) -> tuple[int, bool]:

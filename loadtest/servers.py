@@ -1,4 +1,4 @@
-"""Which server program a private server runs, as a person names it."""
+"""Servers by name: the program of a private server as a person names it, and a version's title."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ def parse_server(text: str) -> Server:
     if "/" not in program or not re.match(NAME_PATTERN, name):
         raise ValueError(f"{text!r} is not a server; {_WRITE}")
     return Server(name, program)
+
+
+def title_of(version: str) -> str:
+    """What to call a server by its version variable: `MariaDB 10.11.19`, `MySQL 9.7.4`."""
+    number, _, more = version.partition("-")
+    return f"{'MariaDB' if 'MariaDB' in more else 'MySQL'} {number}"
 
 
 def _some(value: Any) -> Any:

@@ -4,7 +4,7 @@ import pytest
 
 from loadtest.config import Experiment
 from loadtest.errors import UsageError
-from loadtest.servers import Server, parse_server
+from loadtest.servers import Server, parse_server, title_of
 from tests.conftest import ROOT
 
 HOT_ROW = {"name": "x", "scenario": ROOT / "scenarios" / "hot_row.py", "pool": [{}]}
@@ -28,6 +28,19 @@ def test_a_server_is_a_kind_or_a_program(text: str, server: Server) -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a server; write mariadb, mysql, the path"):
         parse_server(text)
+
+
+@pytest.mark.parametrize(
+    ("version", "title"),
+    [
+        ("10.11.19-MariaDB-0+deb12u1", "MariaDB 10.11.19"),
+        ("11.8.9-MariaDB-0+deb13u1 from Debian", "MariaDB 11.8.9"),
+        ("9.7.4-2", "MySQL 9.7.4"),
+        ("8.4.6", "MySQL 8.4.6"),
+    ],
+)
+def test_a_version_has_a_title(version: str, title: str) -> None:
+    assert title_of(version) == title
 
 
 def test_an_experiment_has_one_server_or_several() -> None:

@@ -10,6 +10,7 @@ from loadtest.analysis.bounds import connect_bound
 from loadtest.analysis.measured import Measurements, PoolRuns
 from loadtest.analysis.units import count, duration, listed, percent
 from loadtest.loads import GREENLETS
+from loadtest.servers import title_of
 
 # Less than this share of the time of all requests is nothing to think about.
 NOTICEABLE = 0.01
@@ -39,7 +40,11 @@ def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
     measured = {pool.model, *measurements.experiment.get("models", ())}
     if measured == {GREENLETS}:
         missing.append("users on OS threads (--model threads)")
-    if pool.header.get("server", {}).get("private"):
+    server = pool.header.get("server", {})
+    if version := server.get("version"):
+        known = measurements.experiment.get("server_titles", [title_of(version)])
+        missing.append(f"servers other than {listed(known)}")
+    if server.get("private"):
         cpus = pool.header.get("host", {}).get("cpus")
         shared = f"{count(cpus)} CPUs" if cpus else "a machine"
         missing.append(f"a server on a network (this one shared {shared} with the load)")

@@ -97,4 +97,6 @@ def _environment(measurements: Measurements) -> dict[str, Any]:
     header = runs[0].header if runs else {}
     commands = dict.fromkeys(str(run.header["command"]) for run in runs if "command" in run.header)
     parts = {part: header.get(part, {}) for part in ("versions", "host", "server")}
+    versions = dict.fromkeys(run.header.get("server", {}).get("version") for run in runs)
+    parts["server_versions"] = [version for version in versions if version]
     return {**parts, "started": header.get("started"), "commands": list(commands)}

@@ -13,6 +13,7 @@ from loadtest.analysis.measured import Measurements, PoolRuns
 from loadtest.analysis.units import listed
 from loadtest.analysis.values import PoolSummary, Verdict
 from loadtest.analysis.verdict import verdict
+from loadtest.servers import title_of
 
 AS_GOOD = ("equivalent", "undecided")
 
@@ -21,7 +22,7 @@ AS_GOOD = ("equivalent", "undecided")
 class Variant:
     """One variant of what was measured.
 
-    title: as sentences have it, `with threads` or `on mysql (9.7.4)`. measurements: its own, with a
+    title: as sentences have it, `with threads` or `on MySQL 9.7.4`. measurements: its own, with a
     baseline of its own. plain: what the person called each of its pools, by the pool's full name.
     """
 
@@ -36,10 +37,10 @@ def variants(measurements: Measurements) -> list[Variant]:
     servers = _names(measurements, lambda pool: pool.server)
     models = _names(measurements, lambda pool: pool.model)
     if len(servers) > 1:
-        return [_variant(measurements, servers, name, _on_server) for name in servers]
+        every = _knowing(measurements, server_titles=_names(measurements, _title_of_server))
+        return [_variant(every, servers, name, _on_server) for name in servers]
     if len(models) > 1:
-        experiment = {**measurements.experiment, "models": models}
-        every = replace(measurements, experiment=experiment)
+        every = _knowing(measurements, models=models)
         return [_variant(every, models, name, _with_model) for name in models]
     plain = {pool.name: pool.name for pool in measurements.pools}
     return [Variant("", "", measurements, plain)]
@@ -69,12 +70,20 @@ def _names(measurements: Measurements, of: Callable[[PoolRuns], str]) -> tuple[s
     return tuple(dict.fromkeys(of(pool) for pool in measurements.pools if pool.runs))
 
 
+def _knowing(measurements: Measurements, **more: tuple[str, ...]) -> Measurements:
+    return replace(measurements, experiment={**measurements.experiment, **more})
+
+
+def _title_of_server(pool: PoolRuns) -> str:
+    return title_of(pool.header["server"]["version"])
+
+
 def _with_model(pool: PoolRuns) -> tuple[str, str]:
     return pool.model, f"with {pool.model}"
 
 
 def _on_server(pool: PoolRuns) -> tuple[str, str]:
-    return pool.server, f"on {pool.server} ({pool.header['server']['version']})"
+    return pool.server, f"on {_title_of_server(pool)}"
 
 
 def _variant(

@@ -24,6 +24,7 @@ from loadtest.report import compared, faults, overview, stages
 from loadtest.report.figures.drawing import Drawing
 from loadtest.report.figures.svg import pool_variables
 from loadtest.report.table import groups
+from loadtest.servers import title_of
 
 _HERE = Path(__file__).parent
 _SEVERITIES = ("error", "warning", "info")
@@ -123,9 +124,9 @@ def _circumstances(summary: Summary) -> Iterator[str]:
     lasting = load.get("duration")
     of = f" of {units.round_duration(float(lasting))}" if lasting else ""
     yield units.plural(rounds, "round") + of + (" each" if of and rounds > 1 else "")
-    version = summary.environment["server"].get("version")
-    if version:
-        yield str(version)
+    versions = summary.environment.get("server_versions")
+    if versions:
+        yield " and ".join(map(title_of, versions))
     started = summary.environment.get("started")
     if started:
         yield time.strftime("%-d %B %Y, %H:%M UTC", time.gmtime(started))

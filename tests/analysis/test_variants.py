@@ -141,8 +141,8 @@ def test_a_recommendation_carries_over_to_another_server(tmp_path: Path) -> None
     summary = on_servers(tmp_path, mariadb=SMALL, mysql=SMALL)
 
     lines = summary.verdict.text.splitlines()
-    assert lines[0].startswith("On mariadb (10.11.19-MariaDB): Set pool_size=20, max_overflow=0")
-    assert any(line.startswith("On mysql (9.7.4): Set pool_size=20") for line in lines)
+    assert lines[0].startswith("On MariaDB 10.11.19: Set pool_size=20, max_overflow=0")
+    assert any(line.startswith("On MySQL 9.7.4: Set pool_size=20") for line in lines)
     assert lines[-1] == "The conclusion carries over: both recommend 20+0."
     decisive = [c for c in summary.comparisons if c.role == "primary"]
     assert [(c.pool, c.baseline) for c in decisive] == [

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from loadtest.allowances import UNASKED, Allowances
 from loadtest.config import Experiment, PoolConfig, Subject
 from loadtest.database import preflight
-from loadtest.database.application import alone
+from loadtest.database.application import environment_with
 from loadtest.database.before import as_many, intentions, place_of, situation
 from loadtest.database.checks import examine, refuse, warnings
 from loadtest.database.claim import left_behind
@@ -75,7 +75,10 @@ def expected_seconds(experiment: Experiment) -> float:
 
 
 class Looked(NamedTuple):
-    """What to know of an experiment, the tables of its scenario, its application's database."""
+    """What to know of an experiment, the tables of its scenario, its application's database.
+
+    place: where that is; empty without an application, and for one that waits for an address.
+    """
 
     warnings: list[str]
     tables: list[str]
@@ -85,17 +88,17 @@ class Looked(NamedTuple):
 def check(experiment: Experiment, database_url: str = "", *, connect: bool = False) -> Looked:
     """Look at a scenario and an application before they run.
 
-    connect: whether to try how an application connects, which takes its database.
+    database_url: what an application may find in LOADTEST_DATABASE_URL. connect: whether to try
+    how it connects, which takes its database.
     Raises UsageError if its scenario or application cannot be imported, or its options do not fit.
     """
-    if experiment.application:
-        alone(experiment.application, database_url)
     asked = subprocess.run(
         [sys.executable, "-m", "loadtest.experiment.check", *(["connect"] if connect else [])],
         input=experiment.model_dump_json(exclude_unset=True),
         capture_output=True,
         text=True,
         check=False,
+        env=environment_with(database_url),
         preexec_fn=die_with_parent,  # there are no threads yet
     )
     try:
@@ -118,16 +121,17 @@ def database(
 ) -> Iterator[Database]:
     """The database of an experiment: the one given, else a private one for as long as this lasts.
 
-    An application brings its own, which only Locust's process knows, and checks as this does.
+    An application may have its own, which only Locust's process knows, and checks as this does.
     looked: what `check` found. runs: how many there will be at most.
     Raises UsageError with what keeps the experiment from running there.
     """
     demand = demand_of(experiment, allowed)
     preflight.check_open_files(demand.most)
-    if experiment.application:
+    if looked.place:
         work = _work(experiment, runs)
         intended = intentions(looked.place, demand, work, looked.tables, allowed)
-        yield Database(None, False, None, allowed, (), tuple(intended))
+        url = database_url(given) if given else None
+        yield Database(url, False, None, allowed, (), tuple(intended))
         return
     if given:
         url = database_url(given)
@@ -143,6 +147,9 @@ def database(
         closing(Faults(experiment.fault, server.url, server)) as faults,
     ):
         warned = _checked(situation(server.url, demand, private=True))
+        if experiment.application:
+            address = server.url.render_as_string(hide_password=False)
+            warned += tuple(check(experiment, address, connect=True).warnings)
         yield Database(
             faults.url,
             True,

@@ -24,7 +24,7 @@ lint: $(VENV)/.test ## ruff and mypy
 bench: $(VENV)/.test ## what the tool itself costs, into reports/bench.json
 	$(VENV)/bin/python -m benchmarks
 
-up: ## MariaDB, Locust (WORKERS=2), Prometheus and Grafana in containers
+up: ## database, Locust (WORKERS=2), Prometheus and Grafana in containers
 	@mkdir -p reports
 	LOADTEST_USER="$$(id -u):$$(id -g)" docker compose up --build --scale worker=$(WORKERS)
 

@@ -125,9 +125,9 @@ def _validate(
 def _database(measurements: Measurements, given: str) -> str:
     """The address of the database that a result is from; empty for a private one or its own."""
     header = measurements.runs[0].header
-    if header.get("server", {}).get("private") or header.get("application"):
+    if header.get("server", {}).get("private"):
         return ""
-    if not given:
+    if not (given or header.get("application")):
         raise UsageError("the result is from a database of yours: name it with --database-url")
     return given
 

@@ -205,8 +205,6 @@ class Experiment(Strict):
             raise ValueError(f"fault {self.fault[0]}: not with an application's own database")
 
     def _check_servers(self) -> None:
-        if self.server and self.application:
-            raise ValueError("server: not with an application, which brings its own database")
         if len(self.server) > 1 and len(self.load.models) > 1:
             raise ValueError("several servers go with one model of users")
 

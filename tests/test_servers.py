@@ -58,7 +58,6 @@ def test_an_experiment_has_one_server_or_several() -> None:
     [
         ({"server": "oracle"}, "'oracle' is not a server"),
         ({"server": ["/a/mysqld", "/b/mysqld"]}, "two servers have the name 'mysqld'"),
-        ({"server": "mysql", "engine": "shop:engine"}, "not with an application"),
         (
             {"server": ["mysql", "mariadb"], "load": {"model": "greenlets,threads"}},
             "several servers go with one model of users",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -20,17 +22,22 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from loadtest.config import AS_IS, PoolConfig
-from loadtest.database.engine import parent_session, poolclass_of
+from loadtest.database.engine import database_url, parent_session, poolclass_of
 from loadtest.errors import UsageError
 from loadtest.pool.existing import another, creator_of, settings_of
 from loadtest.pool.measure import forget
 from loadtest.results import as_typed
 
+DATABASE_URL = "LOADTEST_DATABASE_URL"
 _ASYNC = (AsyncEngine, AsyncSession, async_scoped_session, async_sessionmaker)
 _NO_ASYNC = (
     "is async; users here are greenlets, which need create_engine() with mysql+pymysql:// and a "
     "sessionmaker or scoped_session on that"
 )
+
+
+class NeedsDatabase(UsageError):
+    """An application reads the address of its database from DATABASE_URL, which is not set."""
 
 
 class Application:
@@ -107,16 +114,47 @@ def find(session: str, engine: str, folders: Iterable[Path] = ()) -> Application
     except NotImplementedError:
         raise UsageError(f"{where}: its pool cannot be recreated: add recreate()") from None
     except UsageError as error:
-        raise UsageError(f"{where}: {error}") from None
+        raise type(error)(f"{where}: {error}") from None
 
 
-def alone(name: str, database_url: str) -> None:
-    """Raise UsageError if an application is named together with the address of a database."""
-    if database_url:
+def alone(application: Application, given: str) -> None:
+    """Raise UsageError if the address of a database is given that is not the application's."""
+    if given and _place(database_url(given)) != _place(application.url):
         raise UsageError(
-            f"{name} has a database of its own: leave out --database-url, and take "
-            "LOADTEST_DATABASE_URL out of the environment"
+            f"{application.name} has a database of its own: leave out --database-url, and take "
+            f"{DATABASE_URL} out of the environment"
         )
+
+
+def _place(url: URL) -> tuple[str | None, int, str | None]:
+    return url.host, url.port or 3306, url.database
+
+
+def waits_for_database(error: BaseException) -> bool:
+    """Whether an import ended since it reads DATABASE_URL, and nothing stands there."""
+    return isinstance(error, KeyError) and error.args == (DATABASE_URL,)
+
+
+def environment_with(address: str) -> dict[str, str]:
+    """The environment for a process whose database this is; empty: one that knows of none."""
+    others = {name: value for name, value in os.environ.items() if name != DATABASE_URL}
+    return others | ({DATABASE_URL: address} if address else {})
+
+
+@contextmanager
+def handed_on(address: str) -> Iterator[None]:
+    """Meanwhile an application that this process or a child of it imports finds that database."""
+    before = os.environ.get(DATABASE_URL, "")
+    _hand_on(address)
+    try:
+        yield
+    finally:
+        _hand_on(before)
+
+
+def _hand_on(address: str) -> None:
+    os.environ.pop(DATABASE_URL, None)
+    os.environ.update(environment_with(address))
 
 
 def _is_engine(thing: Any) -> bool:
@@ -135,6 +173,8 @@ def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -
     try:
         module = import_module(module_name)
     except (Exception, SystemExit) as error:
+        if waits_for_database(error):
+            raise NeedsDatabase(f"it reads {DATABASE_URL}, which is not set") from None
         raise UsageError(_why_not(error, module_name)) from None
     try:
         return attrgetter(attribute)(module)

@@ -1,8 +1,9 @@
 """Looks at a scenario as Locust will, in a process of its own: the command never imports Locust.
 
 An experiment comes in on standard input; the last line out is a list in JSON: what is wrong, what
-to know beside that, the tables of the scenario, and where its application has its database. With
-the argument `connect` it is tried how an application connects.
+to know beside that, the tables of the scenario, and where its application has its database: empty
+if it reads the address from LOADTEST_DATABASE_URL, and there is none. With the argument `connect`
+it is tried how an application connects.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from locust import argument_parser
 from locust.util.load_locustfile import load_locustfile
 
 import json
+import os
 import re
 import sys
 import traceback
@@ -20,7 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.config import Experiment
-from loadtest.database.application import Application
+from loadtest.database.application import (
+    DATABASE_URL,
+    Application,
+    NeedsDatabase,
+    waits_for_database,
+)
 from loadtest.database.before import place_of
 from loadtest.database.checks import warnings
 from loadtest.errors import UsageError
@@ -41,6 +48,8 @@ def look(
     try:
         classes, _ = load_locustfile(str(experiment.scenario.absolute()))
     except (Exception, SystemExit) as error:
+        if experiment.application and waits_for_database(error):  # it imports the application
+            return [], [], [], ""
         return [_at_import(error, experiment.scenario)], [], [], ""
     wrong = _problems(experiment, classes, before)
     if wrong:
@@ -50,6 +59,8 @@ def look(
         tables = names_of(chosen)
         found = _application_of(experiment)
         known = _tried(found, experiment) if found and connect else []
+    except NeedsDatabase:
+        return [], [], tables, ""
     except UsageError as error:
         return list(error.problems), [], [], ""
     return [], known, tables, place_of(found.url) if found else ""
@@ -70,7 +81,8 @@ def _problems(
 
 
 def _application_of(experiment: Experiment) -> Application | None:
-    named = {"session": experiment.session, "engine": experiment.engine, "database_url": ""}
+    given = os.environ.get(DATABASE_URL, "")
+    named = {"session": experiment.session, "engine": experiment.engine, "database_url": given}
     files = [str(experiment.scenario)]
     return load_application(Namespace(parsed_options=Namespace(**named), parsed_locustfiles=files))
 

@@ -55,7 +55,7 @@ def conduct(
         looked = check(experiment, database_url, connect=True)
         planned = list[AnyPlan](plans(experiment))
         _tell(console, looked.warnings, "yellow")
-        if not (database_url or experiment.application or quiet):
+        if not (database_url or looked.place or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         with databases(database_url, experiment, looked, allowed, most or len(planned)) as at:
             for one in at.values():

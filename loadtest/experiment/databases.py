@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
+from sqlalchemy import URL
+
 from loadtest.allowances import UNASKED, Allowances
 from loadtest.config import Experiment
 from loadtest.database import preflight
@@ -17,7 +19,7 @@ from loadtest.database.private import PrivateServer
 from loadtest.database.situation import Demand, Situation
 from loadtest.errors import UsageError
 from loadtest.experiment.faults import Faults
-from loadtest.experiment.rounds import SECONDS_BESIDE_LOAD, Looked
+from loadtest.experiment.rounds import SECONDS_BESIDE_LOAD, Looked, check
 from loadtest.experiment.run import Database, Databases
 from loadtest.results import as_typed
 
@@ -32,16 +34,21 @@ def databases(
 ) -> Iterator[Databases]:
     """Where an experiment runs: the database given, else private servers as long as this lasts.
 
-    An application brings its own, which only Locust's process knows, and checks as this does.
+    An application may have its own, which only Locust's process knows, and checks as this does.
     looked: what `check` found. runs: how many there will be at most.
     Raises UsageError with what keeps the experiment from running there.
     """
     demand = demand_of(experiment, allowed)
     preflight.check_open_files(demand.most)
-    if experiment.application:
-        work = _work(experiment, runs)
+    if experiment.server and (given or looked.place):
+        raise UsageError(
+            "--server names the program of a private server: leave it out where there is a "
+            "database (--database-url, LOADTEST_DATABASE_URL, an application's own)"
+        )
+    if looked.place:
+        url, work = database_url(given) if given else None, _work(experiment, runs)
         intended = intentions(looked.place, demand, work, looked.tables, allowed)
-        yield {"": Database(None, False, None, allowed, (), tuple(intended))}
+        yield {"": Database(url, False, None, allowed, (), tuple(intended))}
     elif given:
         with _foreign(given, experiment, looked, allowed, runs) as database:
             yield {"": database}
@@ -57,11 +64,6 @@ def databases(
 def _foreign(
     given: str, experiment: Experiment, looked: Looked, allowed: Allowances, runs: int
 ) -> Iterator[Database]:
-    if experiment.server:
-        raise UsageError(
-            "--server names the program of a private server: leave it out, or --database-url and "
-            "LOADTEST_DATABASE_URL"
-        )
     url, demand = database_url(given), demand_of(experiment, allowed)
     with closing(Faults(experiment.fault, url, None)) as faults:
         now = situation(url, demand, private=False)
@@ -83,11 +85,20 @@ def _private(program: str, experiment: Experiment, allowed: Allowances) -> Itera
             True,
             faults,
             allowed,
-            _checked(situation(server.url, demand, private=True)),
+            (
+                *_checked(situation(server.url, demand, private=True)),
+                *_known(experiment, server.url),
+            ),
             ready=server.ready,
             running=lambda: server.running,
             last_error=lambda: server.last_error,
         )
+
+
+def _known(experiment: Experiment, url: URL) -> list[str]:
+    """What to know of an application that has waited for the address of its database."""
+    address = url.render_as_string(hide_password=False)
+    return check(experiment, address, connect=True).warnings if experiment.application else []
 
 
 def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from loadtest.database.application import Application, alone, find
+from loadtest.database.application import Application, NeedsDatabase, alone, find, handed_on
 from loadtest.database.before import situation
 from loadtest.database.checks import examine
 from loadtest.database.connecting import Handshake, handshake, handshake_of
@@ -30,14 +30,17 @@ def doctor(
     """What server there is, in words, and all checks of it, of this machine and of the pools.
 
     given: the address of a database; without, a private server is started. server: its program, as
-    `server_program.find` reads it. session, engine: the names
-    of an application's instead, which connects as it does. Raises UsageError if it cannot be used.
+    `server_program.find` reads it. session, engine: the names of an application's instead, which
+    connects as it does: to the database given, or to a private one if it reads
+    LOADTEST_DATABASE_URL. Raises UsageError if it cannot be used.
     """
-    with redirect_stdout(sys.stderr):  # whatever an application prints is no answer
-        application = find(session, engine)
-    if application:
-        alone(application.name, given)
-        return _application(application, demand, session, engine)
+    if session or engine:
+        try:
+            return _application(given, demand, session, engine)
+        except NeedsDatabase:
+            with PrivateServer(server=server) as private:
+                address = private.url.render_as_string(hide_password=False)
+                return _application(address, demand, session, engine, private=True)
     if given:
         return _looked_at(database_url(given), demand, private=False)
     with PrivateServer(server=server) as private:
@@ -55,19 +58,31 @@ def _looked_at(url: URL, demand: Demand, *, private: bool) -> tuple[str, list[Ch
 
 
 def _application(
-    application: Application, demand: Demand, session: str, engine: str
+    given: str, demand: Demand, session: str, engine: str, *, private: bool = False
+) -> tuple[str, list[Check]]:
+    with handed_on(given):
+        with redirect_stdout(sys.stderr):  # whatever an application prints is no answer
+            application = find(session, engine)
+        assert application
+        alone(application, given)
+        return _connecting(application, demand, (session, engine), private=private)
+
+
+def _connecting(
+    application: Application, demand: Demand, names: tuple[str, str], *, private: bool
 ) -> tuple[str, list[Check]]:
     url, how = application.url, application.connecting
     demand = replace(demand, pools=tuple(map(application.described, demand.pools)))
     facts = look(url, how)
-    now = situation(url, demand, private=False, connecting=how)
+    now = situation(url, demand, private=private, connecting=how)
     measured = replace(
         now,
         handshake=_shaken(partial(handshake_of, url, how, tls=facts.tls), url, how),
-        standstill=_standstill(session, engine),
+        standstill=_standstill(*names),
         driver=application.driver,
     )
-    return f"{facts.version} at {_place(url)}, as {application.name} connects", examine(measured)
+    where = "a private server" if private else _place(url)
+    return f"{facts.version} at {where}, as {application.name} connects", examine(measured)
 
 
 def _shaken(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from loadtest.config import Experiment, PoolConfig, Subject
-from loadtest.database.application import alone
+from loadtest.database.application import environment_with
 from loadtest.database.keeper import die_with_parent
 from loadtest.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.experiment.disturbed import Repeats
@@ -66,7 +66,10 @@ def expected_seconds(experiment: Experiment) -> float:
 
 
 class Looked(NamedTuple):
-    """What to know of an experiment, the tables of its scenario, its application's database."""
+    """What to know of an experiment, the tables of its scenario, its application's database.
+
+    place: where that is; empty without an application, and for one that waits for an address.
+    """
 
     warnings: list[str]
     tables: list[str]
@@ -76,17 +79,17 @@ class Looked(NamedTuple):
 def check(experiment: Experiment, database_url: str = "", *, connect: bool = False) -> Looked:
     """Look at a scenario and an application before they run.
 
-    connect: whether to try how an application connects, which takes its database.
+    database_url: what an application may find in LOADTEST_DATABASE_URL. connect: whether to try
+    how it connects, which takes its database.
     Raises UsageError if its scenario or application cannot be imported, or its options do not fit.
     """
-    if experiment.application:
-        alone(experiment.application, database_url)
     asked = subprocess.run(
         [sys.executable, "-m", "loadtest.experiment.check", *(["connect"] if connect else [])],
         input=experiment.model_dump_json(exclude_unset=True),
         capture_output=True,
         text=True,
         check=False,
+        env=environment_with(database_url),
         preexec_fn=die_with_parent,  # there are no threads yet
     )
     try:

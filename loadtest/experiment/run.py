@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shlex
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from sqlalchemy import URL
 from loadtest.allowances import UNASKED, Allowances
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database import keeper
+from loadtest.database.application import environment_with
 from loadtest.errors import IN_TROUBLE, LoadtestError, ServerInTrouble, UsageError
 from loadtest.experiment.faults import Faults, Happened
 from loadtest.interval import SERVER, Interval
@@ -43,7 +43,7 @@ class Enough(Exception):
 class Database:
     """Where an experiment runs: its address, whether the tool started it, and what breaks there.
 
-    url: None where an application brings its database. allowed: what a person allows there.
+    url: None where an application has its own. allowed: what a person allows there.
     warnings: what to know before it is used. intentions: what is going to be done there. ready:
     that a private server is there, in a sentence.
     running: whether it is still there, as far as the tool is to see to that. last_error: in the log
@@ -154,7 +154,7 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     command = [sys.executable, "-m", MODELS[plan.model], *plan.arguments(), *extra]
     # The password goes through the environment: arguments are in everybody's process list.
     address = database.url.render_as_string(False) if database.url else ""
-    environment = os.environ | ({"LOADTEST_DATABASE_URL": address} if address else {})
+    environment = environment_with(address)
     reason, happened = "", list[Happened]()
     with log.open("wb") as output:
         kept = keeper.keep(command, environment=environment, output=output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from gevent import monkey
 from gevent.event import Event
 
 from loadtest.config import PoolConfig
-from loadtest.database.application import Application, alone, find
+from loadtest.database.application import DATABASE_URL, Application, alone, find
 from loadtest.errors import UsageError
 from loadtest.load.pool_options import pool_config
 from loadtest.loads import THREADS
@@ -23,13 +24,16 @@ def load_application(environment: Any) -> Application | None:
     """The application that a run's options name, imported in this process; None if they name none.
 
     Not before Locust's `init`: it forks workers until then, and each has to import its own. It is
-    looked for in the scenarios' folders, too. Raises UsageError.
+    looked for in the scenarios' folders, too. Raises UsageError, NeedsDatabase if it reads the
+    address of its database from the environment and the options have none.
     """
     options, files = environment.parsed_options, environment.parsed_locustfiles or []
+    if (options.session or options.engine) and options.database_url:
+        os.environ[DATABASE_URL] = options.database_url
     application = find(options.session, options.engine, [Path(f).absolute().parent for f in files])
     if application is None:
         return None
-    alone(application.name, options.database_url)
+    alone(application, options.database_url)
     if getattr(getattr(environment, "runner", None), "model", "") != THREADS:
         _check_greenlets(application)
     return application

@@ -12,7 +12,7 @@ from sqlalchemy import URL
 from loadtest.allowances import Allowances
 from loadtest.config import PoolConfig
 from loadtest.database import preflight
-from loadtest.database.application import Application
+from loadtest.database.application import Application, NeedsDatabase
 from loadtest.database.before import as_many, intentions, place_of, situation
 from loadtest.database.checks import examine, refuse, warnings
 from loadtest.database.engine import database_url
@@ -79,8 +79,14 @@ class Place:
         return self._prepared and self.foreign and not self.allowed.tables
 
     def load_application(self) -> None:
-        """Import the application that the options name, if they do; a worker is told late."""
-        self.application = self.application or load_application(self._environment)
+        """Import the application that the options name, if they do; a worker is told late.
+
+        One that reads the address of its database waits until there is one.
+        """
+        try:
+            self.application = self.application or load_application(self._environment)
+        except NeedsDatabase as error:
+            logger.info("%s", error)
 
     def find(self) -> None:
         """Connect to the database, or start a private one. Raises UsageError, LoadtestError."""
@@ -91,6 +97,7 @@ class Place:
             self.options.private_server = True
             self.options.database_url = self.server.url.render_as_string(hide_password=False)
             logger.info("%s, on 127.0.0.1:%d", self.server.ready, self.server.port)
+            self.load_application()
         self.facts = preflight.look(self.url, self.connecting)
 
     def prepare(self, pool: PoolConfig, users: int, processes: int) -> ServerStatus:

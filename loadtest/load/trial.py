@@ -17,7 +17,7 @@ from itertools import pairwise
 import gevent
 from sqlalchemy import Engine, NullPool, create_engine
 
-from loadtest.database.application import Application
+from loadtest.database.application import DATABASE_URL, Application
 from loadtest.database.connecting import handshake_of
 from loadtest.database.keeper import die_with_parent
 from loadtest.database.pool_checks import contexts, standing_still
@@ -72,11 +72,12 @@ def longest_pause(engine: Engine) -> float:
 
 
 def _engine(session: str, engine: str) -> Engine:
-    options = Namespace(session=session, engine=engine, database_url="")
+    given = os.environ.get(DATABASE_URL, "")
+    options = Namespace(session=session, engine=engine, database_url=given)
     application = load_application(Namespace(parsed_options=options, parsed_locustfiles=[]))
     if application:
         return create_engine(application.url, poolclass=NullPool, **application.connecting)
-    return create_engine(os.environ["LOADTEST_DATABASE_URL"], poolclass=NullPool)
+    return create_engine(given, poolclass=NullPool)
 
 
 if __name__ == "__main__":

@@ -13,22 +13,33 @@ from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
 DASHBOARD = DEPLOY / "grafana" / "dashboards" / "pool.json"
-PASSWORDS = {"MARIADB_PASSWORD": "chosen1", "GRAFANA_PASSWORD": "chosen2"}
-_VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
+PASSWORDS = {"DATABASE_PASSWORD": "chosen1", "GRAFANA_PASSWORD": "chosen2"}
+# The environment with each choice of a database.
+SERVERS = {
+    "": PASSWORDS,
+    "mariadb": {**PASSWORDS, "DATABASE_SERVER": "mariadb"},
+    "mysql": {**PASSWORDS, "DATABASE_SERVER": "mysql"},
+}
+_VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?::([-?])([^}]*))?\})")
 
 
-def compose() -> dict[str, Any]:
-    """The Compose file as it is written, variables and all."""
-    return dict(yaml.safe_load((ROOT / "docker-compose.yml").read_text()))
+def compose(name: str = "docker-compose.yml") -> dict[str, Any]:
+    """A Compose file as it is written, variables and all."""
+    return dict(yaml.safe_load((ROOT / name).read_text()))
 
 
 def services(environment: Mapping[str, str] = PASSWORDS) -> dict[str, Any]:
-    """The services as Compose would start them; raises KeyError for a variable that is required."""
-    return dict(resolved(compose()["services"], environment))
+    """The services as Compose would start them, those of included files first.
+
+    Raises KeyError for a variable that is required.
+    """
+    file = compose()
+    files = [*map(compose, resolved(file["include"], environment)), file]
+    return {k: v for one in files for k, v in resolved(one["services"], environment).items()}
 
 
 def resolved(value: Any, environment: Mapping[str, str]) -> Any:
-    """A part of a Compose file with `${A}`, `${A:-default}` and `${A:?why}` replaced."""
+    """A part of a Compose file with `$$`, `${A}`, `${A:-default}` and `${A:?why}` replaced."""
     if isinstance(value, dict):
         return {key: resolved(part, environment) for key, part in value.items()}
     if isinstance(value, list):
@@ -38,6 +49,8 @@ def resolved(value: Any, environment: Mapping[str, str]) -> Any:
 
     def replaced(found: re.Match[str]) -> str:
         name, kind, rest = found.groups()
+        if name is None:
+            return "$"
         if kind == "?" and not environment.get(name):
             raise KeyError(f"{name}: {rest}")
         return environment.get(name) or (rest if kind == "-" else "")

@@ -109,7 +109,7 @@ class Database(PrivateServer):
     """A private server that is given the options of the Compose file, too."""
 
     def _command(self) -> list[str]:
-        return [*super()._command(), *services()["mariadb"]["command"]]
+        return [*super()._command(), *services()["database"]["command"]]
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def stack(
 
 
 def test_the_database_has_room_for_three_thousand_connections(database: Database) -> None:
-    command = services()["mariadb"]["command"]
+    command = services()["database"]["command"]
     wanted = dict(option.removeprefix("--").partition("=")[::2] for option in command)
     engine = create_engine(database.url, connect_args={"ssl_disabled": True})
     asked = text("SELECT @@max_connections, @@back_log, @@skip_name_resolve")

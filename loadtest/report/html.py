@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from loadtest.analysis import gate, kinds, units
+from loadtest.analysis import failing, gate, kinds, units
 from loadtest.analysis.settings import create_engine
 from loadtest.analysis.values import Finding, Summary
 from loadtest.config import MARGIN
@@ -88,7 +88,10 @@ def _about(summary: Summary) -> dict[str, Any]:
     headline, *rest = summary.verdict.text.splitlines()
     recommended = summary.verdict.recommended
     line = create_engine(summary.settings) if summary.settings else ""
-    invalid = [pool for pool in summary.pools if not pool.valid]
+    # A pool that fails beside one that may be recommended is part of the answer, no alarm.
+    failed = [pool for pool in summary.pools if failing.mostly(pool.errors.rate)]
+    alarming = [pool for pool in failed if not (pool.valid and recommended)]
+    invalid = [pool for pool in summary.pools if not pool.valid and pool not in failed]
     return {
         "title": str(summary.experiment.get("name") or "Connection pool"),
         "subtitle": " · ".join(_circumstances(summary)),
@@ -96,6 +99,8 @@ def _about(summary: Summary) -> dict[str, Any]:
         "rest": rest,
         "create_engine": line,
         "recommended": recommended,
+        "failing": alarming,
+        "most_failed": failing.CODE,
         "invalid": invalid,
         "reasons": gate.REASONS,
         "broken": _broken(summary),

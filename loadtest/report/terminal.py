@@ -9,6 +9,7 @@ from operator import itemgetter
 from rich.console import Console
 from rich.table import Table
 
+from loadtest.analysis import failing
 from loadtest.analysis.settings import create_engine, multiplied
 from loadtest.analysis.units import count, percent, rate
 from loadtest.analysis.values import Comparison, Finding, PoolSummary, Summary
@@ -111,7 +112,10 @@ def _told_of(summary: Summary) -> Sequence[PoolSummary]:
 
 def _example(pool: PoolSummary, finding: Finding) -> str:
     """Of a kind of error, one in its own words."""
-    told = pool.errors.kinds.get(finding.code.removeprefix("errors_"))
+    if any(one.code == failing.CODE for one in pool.findings):
+        return ""  # the first finding has one
+    kind = finding.evidence.get("kind", finding.code.removeprefix("errors_"))
+    told = pool.errors.kinds.get(kind)
     return f" For example: {' '.join(told.example.split())}" if told and told.example else ""
 
 
@@ -126,7 +130,7 @@ def _table(summary: Summary, console: Console) -> Table:
 
 def row(pool: PoolSummary) -> tuple[str, ...]:
     """The cells of a pool, under COLUMNS."""
-    name = pool.name if pool.valid else f"{pool.name}\n(invalid)"
+    name = pool.name if pool.valid else f"{pool.name}\n({_why_not(pool)})"
     return (
         name,
         rate(pool.throughput.per_second),
@@ -137,3 +141,7 @@ def row(pool: PoolSummary) -> tuple[str, ...]:
         percent(pool.errors.rate),
         percent(pool.generator.cpu),
     )
+
+
+def _why_not(pool: PoolSummary) -> str:
+    return "failing" if failing.mostly(pool.errors.rate) else "invalid"

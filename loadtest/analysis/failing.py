@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 
 from loadtest.analysis import gate, kinds
 from loadtest.analysis.measured import PoolRuns
@@ -13,8 +14,8 @@ from loadtest.analysis.values import Errors, Finding, PoolSummary
 MOST = 0.5
 CODE = "most_failed"
 _OVERLOADED = (
-    "The load generator was overloaded meanwhile: failed requests end early, and users send the "
-    "next ones at once. Times and throughput are not the pool's; remove the errors first."
+    "The load generator was overloaded as well: failed requests end early, and users send the next "
+    "ones at once. Times and throughput are not the pool's; remove the errors first."
 )
 
 Rule = Callable[[PoolRuns], Iterable[Finding]]
@@ -32,7 +33,12 @@ def unless_failing(rule: Rule) -> Rule:
     bursts: a commit fails all transactions that waited for its row. The generator is then late or
     busy because of the errors: another run would be no better, and a larger machine no cure.
     """
-    return lambda pool: () if _fails(pool) else rule(pool)
+
+    @wraps(rule)
+    def of_others(pool: PoolRuns) -> Iterable[Finding]:
+        return () if _fails(pool) else rule(pool)
+
+    return of_others
 
 
 def overloaded_by_failures(pool: PoolRuns) -> Iterator[Finding]:

@@ -148,9 +148,10 @@ def _broken(summary: Summary) -> str | None:
 
 
 def _findings(summary: Summary) -> list[tuple[str, Finding]]:
-    """Each with its pool's name, the most serious first."""
+    """Each with its pool's name: that most requests failed, then the most serious first."""
     found = [(pool.name, finding) for pool in summary.pools for finding in pool.findings]
-    return sorted(found, key=lambda pair: _SEVERITIES.index(pair[1].severity))
+    found.sort(key=lambda pair: _SEVERITIES.index(pair[1].severity))
+    return sorted(found, key=lambda pair: pair[1].code != failing.CODE)
 
 
 def _errors(summary: Summary) -> Iterator[dict[str, Any]]:

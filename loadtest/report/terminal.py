@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -21,6 +21,12 @@ from loadtest.report.table import bound, interval
 
 _DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
+# What comes first: that most requests failed, then other errors, then warnings.
+_ORDER: Sequence[tuple[str, Callable[[Finding], bool]]] = (
+    ("error", lambda finding: finding.code == failing.CODE),
+    ("error", lambda finding: finding.code != failing.CODE),
+    ("warning", lambda _: True),
+)
 COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "errors", "CPU")
 
 
@@ -85,10 +91,10 @@ def _print_findings(summary: Summary, console: Console) -> None:
     """Findings that matter, the serious ones first, in words that are no failure of the tool."""
     found = [
         (severity, f"{pool.name}: {finding.message}{_example(pool, finding)}")
-        for severity in _STYLES
+        for severity, of in _ORDER
         for pool in _told_of(summary)
         for finding in pool.findings
-        if finding.severity == severity
+        if finding.severity == severity and of(finding)
     ]
     found += [("warning", str(problem)) for problem in summary.experiment.get("problems", ())]
     if found:

@@ -124,14 +124,14 @@ def _others(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[Pool
     """The other candidates, without those that do more although most of their requests fail."""
     others = [pool for pool in candidates if pool is not chosen]
     most = throughput(chosen)
-    return [p for p in others if not failing.mostly(p.errors.rate) or throughput(p) < most]
+    return [p for p in others if not failing.mostly(p) or throughput(p) < most]
 
 
 def _reasons(worst: PoolSummary, chosen: PoolSummary) -> list[str]:
     """What is notably worse than in the recommended pool: errors, connections, waits, holds."""
     reasons = []
     rate_there, rate_here = worst.errors.rate or 0, chosen.errors.rate or 0
-    if failing.mostly(rate_there) or rate_there > max(NOTABLE_ERRORS, 2 * rate_here):
+    if failing.mostly(worst) or rate_there > max(NOTABLE_ERRORS, 2 * rate_here):
         reasons.append(failing.said(worst))
     if peak(worst) > 2 * peak(chosen):
         reasons.append(f"it had {_connections(worst)} at once")

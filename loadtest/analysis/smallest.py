@@ -76,7 +76,7 @@ def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
         yield "No smaller pool is possible." if size == 1 else "No smaller pool was tried."
         return
     nearest = tuning.sizes[max(below)]
-    if failing.mostly(nearest.errors.rate):
+    if failing.mostly(nearest):
         return  # which is said of all such sizes
     if not nearest.valid:
         yield f"{nearest.name} may be enough, too: its measurement is not valid."
@@ -94,7 +94,7 @@ def _surely(tuning: Tuning, pool: PoolSummary) -> bool:
 
 def _wrong(tuning: Tuning, pool: PoolSummary) -> str:
     """What keeps a size from being the answer."""
-    if failing.mostly(pool.errors.rate):
+    if failing.mostly(pool):
         return failing.said(pool)
     if not pool.valid:
         return "its measurement is not valid"
@@ -153,7 +153,7 @@ def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str
     asked = ", ".join(bound.text for bound in tuning.bounds)
     if not tuning.pilot.throughput.per_second:
         return f"Nothing to search for: with {tuning.pilot.name} no request succeeded."
-    if failing.mostly(tuning.pilot.errors.rate) and chosen is None:
+    if failing.mostly(tuning.pilot) and chosen is None:
         words = failing.in_its_words(tuning.pilot.errors)
         return (
             f"No size is recommended: with {tuning.pilot.name} {failing.said(tuning.pilot)}{words}."
@@ -192,7 +192,7 @@ def _nearest(tuning: Tuning) -> str:
 def _left_out(tuning: Tuning) -> Iterator[str]:
     sizes = [pool for _, pool in sorted(tuning.sizes.items())]
     yield from failing.not_recommended(sizes)
-    failed = [pool for pool in sizes if failing.mostly(pool.errors.rate)]
+    failed = [pool for pool in sizes if failing.mostly(pool)]
     invalid = [pool.name for pool in sizes if not pool.valid and pool not in failed]
     if invalid:
         yield f"Left out, since the measurement is not valid (see the findings): {listed(invalid)}."

@@ -171,7 +171,7 @@ class Tuning:
         met = meets(pool if last else pool.model_copy(update={"objectives": by_value}))
         return Trial(
             throughput=throughput,
-            met=met if throughput and not failing.mostly(pool.errors.rate) else False,
+            met=met if throughput and not failing.mostly(pool) else False,
             sure=meets(pool) if pool.rounds > 1 else None,
             rounds=pool.rounds,
             valid=pool.valid,

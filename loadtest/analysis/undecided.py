@@ -85,7 +85,7 @@ def cannot_tell(candidates: Sequence[PoolSummary]) -> list[str]:
 def left_out(pools: Sequence[PoolSummary]) -> list[str]:
     """Which pools were left out, since most requests failed or the measurement is not valid."""
     invalid = [pool for pool in pools if not pool.valid]
-    failed = [pool for pool in invalid if failing.mostly(pool.errors.rate)]
+    failed = [pool for pool in invalid if failing.mostly(pool)]
     names = [pool.name for pool in invalid if pool not in failed]
     lines = failing.not_recommended(failed)
     if not names:

@@ -46,7 +46,7 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     lines = _why_none(measurements, pools, candidates, compare)
     if lines:
         return Verdict(recommended=None, text="\n".join([*lines, *done_again(measurements)]))
-    able = [pool for pool in candidates if meets(pool) and not failing.mostly(pool.errors.rate)]
+    able = [pool for pool in candidates if meets(pool) and not failing.mostly(pool)]
     return _chosen(measurements, pools, able, compare)
 
 
@@ -95,7 +95,7 @@ def _why_none(
     """Why nothing can be recommended; empty if something can."""
     if lines := _failures(measurements, pools):
         return lines
-    working = [pool for pool in candidates if not failing.mostly(pool.errors.rate)]
+    working = [pool for pool in candidates if not failing.mostly(pool)]
     if len(candidates) < 2 or not working:
         return nothing_to_compare(pools, candidates)
     if not max(map(throughput, candidates)):
@@ -113,7 +113,7 @@ def _failures(measurements: Measurements, pools: Sequence[PoolSummary]) -> list[
     ended = [pool for pool in pools if pool.errors.rate is not None]
     if ended and all(pool.errors.rate == 1 for pool in ended):
         return all_failed(measurements, ended)
-    if ended and all(failing.mostly(pool.errors.rate) for pool in ended):
+    if ended and all(failing.mostly(pool) for pool in ended):
         return most_failed(measurements, ended)
     return []
 

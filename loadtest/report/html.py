@@ -89,7 +89,7 @@ def _about(summary: Summary) -> dict[str, Any]:
     recommended = summary.verdict.recommended
     line = create_engine(summary.settings) if summary.settings else ""
     # A pool that fails beside one that may be recommended is part of the answer, no alarm.
-    failed = [pool for pool in summary.pools if failing.mostly(pool.errors.rate)]
+    failed = [pool for pool in summary.pools if failing.mostly(pool)]
     alarming = [pool for pool in failed if not (pool.valid and recommended)]
     invalid = [pool for pool in summary.pools if not pool.valid and pool not in failed]
     return {

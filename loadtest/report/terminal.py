@@ -150,4 +150,4 @@ def row(pool: PoolSummary) -> tuple[str, ...]:
 
 
 def _why_not(pool: PoolSummary) -> str:
-    return "failing" if failing.mostly(pool.errors.rate) else "invalid"
+    return "failing" if failing.mostly(pool) else "invalid"

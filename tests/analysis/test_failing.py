@@ -9,7 +9,7 @@ from loadtest.analysis.gate import DISTURBANCES
 from loadtest.analysis.summary import summarize_runs
 from loadtest.analysis.verdict import exit_code
 from loadtest.results import Run
-from tests.analysis.builders import SECOND, interval, run, steady
+from tests.analysis.builders import SECOND, header, interval, run, steady
 
 WORDS = "(1020, \"Record has changed since last read in table 'article'\")"
 FIVE = (1, 2, 3, 4, 5)
@@ -80,6 +80,17 @@ def test_with_an_idle_generator_a_pool_that_fails_is_valid_and_says_so_first(
     assert pool.valid
     assert pool.findings[0].code == "most_failed"
     assert "load generator" not in pool.findings[0].message
+
+
+def test_in_a_drill_failed_requests_are_what_was_asked_for(tmp_path: Path) -> None:
+    load = {**header()["load"], "faults": [{"kind": "restart", "at": 1.0}]}
+    runs = [
+        *_failing(tmp_path, "5+10", 600, load=load, started=1),
+        *_failing(tmp_path, "20+0", 900, load=load, started=2),
+    ]
+    summary = summarize_runs(runs)
+    assert summary.verdict.recommended == "5+10"
+    assert not [f for pool in summary.pools for f in pool.findings if f.code == "most_failed"]
 
 
 def test_the_advice_about_a_kind_is_given_once(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def _title(shown: Sequence[PoolSummary]) -> str:
     ]
     if busy:
         return f"With {few(busy)} the load generator was measured, not the pool"
-    failed = [pool for pool in shown if not pool.valid and failing.mostly(pool.errors.rate)]
+    failed = [pool for pool in shown if not pool.valid and failing.mostly(pool)]
     if failed:
         return f"With {few(failed)} failed requests overloaded the load generator"
     return "The load generator kept up: " + each(

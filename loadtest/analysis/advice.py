@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from loadtest.analysis import equals, kinds
+from loadtest.analysis import equals, failing, kinds
 from loadtest.analysis.comparison import THROUGHPUT, Comparer
 from loadtest.analysis.costs import costs, not_covered
 from loadtest.analysis.findings import NOTABLE_ERRORS
@@ -33,9 +33,8 @@ def advice(
     """What to set, and how much that brings over the baseline (or the baseline over the next)."""
     does = f"{rate(chosen.throughput.per_second)} requests succeeded per second"
     if chosen.name == baseline:
-        others = [pool for pool in candidates if pool is not chosen]
-        other = max(others, key=throughput).name
-        text = _times_as_many(compare.one(chosen.name, other, THROUGHPUT))
+        other = max(_others(chosen, candidates), key=throughput, default=None)
+        text = _times_as_many(compare.one(chosen.name, other.name, THROUGHPUT)) if other else ""
         return f"Keep {chosen.name} ({arguments(chosen.pool)}): {does}{text}."
     text = f"Set {arguments(chosen.pool)}: {does}"
     if any(pool.name == baseline for pool in candidates):
@@ -100,11 +99,9 @@ def worst(
 
     How much less than the best that is, unless the advice has compared these two already.
     """
-    names = {pool.name for pool in tied}
-    behind = [pool for pool in candidates if pool.name not in names]
-    if not behind:
+    worst = last(chosen, tied, candidates)
+    if worst is None:
         return []
-    worst = min(behind, key=throughput)
     share = percent(throughput(worst) / throughput(chosen))
     does = f"{rate(worst.throughput.per_second)} per second"
     if worst.name != baseline:
@@ -114,14 +111,28 @@ def worst(
     return [f"The worst choice is {worst.name}: {does}{because}."]
 
 
+def last(
+    chosen: PoolSummary, tied: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
+) -> PoolSummary | None:
+    """The candidate with the lowest throughput of those that are not as good as the best."""
+    names = {pool.name for pool in tied}
+    behind = [pool for pool in _others(chosen, candidates) if pool.name not in names]
+    return min(behind, key=throughput, default=None)
+
+
+def _others(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[PoolSummary]:
+    """The other candidates, without those that do more although most of their requests fail."""
+    others = [pool for pool in candidates if pool is not chosen]
+    most = throughput(chosen)
+    return [p for p in others if not failing.mostly(p) or throughput(p) < most]
+
+
 def _reasons(worst: PoolSummary, chosen: PoolSummary) -> list[str]:
     """What is notably worse than in the recommended pool: errors, connections, waits, holds."""
     reasons = []
     rate_there, rate_here = worst.errors.rate or 0, chosen.errors.rate or 0
-    if rate_there > max(NOTABLE_ERRORS, 2 * rate_here):
-        kind = max(worst.errors.by_kind, key=lambda k: worst.errors.by_kind[k], default="other")
-        share = f"{percent(rate_there)} of its requests failed"
-        reasons.append(f"{share}, most with {kinds.label(kind)}")
+    if failing.mostly(worst) or rate_there > max(NOTABLE_ERRORS, 2 * rate_here):
+        reasons.append(failing.said(worst))
     if peak(worst) > 2 * peak(chosen):
         reasons.append(f"it had {_connections(worst)} at once")
     for what, there, here in (
@@ -155,10 +166,12 @@ def flaws(pool: PoolSummary) -> list[str]:
     """That many requests fail or users get nothing, which the times of the others do not show."""
     lines = []
     if (pool.errors.rate or 0) > NOTABLE_ERRORS:
-        lines.append(f"Even with {pool.name} {percent(pool.errors.rate)} of requests failed.")
-    if (share := equals.unserved(pool)) > equals.SOME_STARVED:
+        most = kinds.label(failing.main_kind(pool.errors))
+        share = percent(pool.errors.rate)
+        lines.append(f"Even with {pool.name} {share} of requests failed, most with {most}.")
+    if (without := equals.unserved(pool)) > equals.SOME_STARVED:
         lines.append(
-            f"With {pool.name} {percent(share)} of the users never got a connection (see the "
+            f"With {pool.name} {percent(without)} of the users never got a connection (see the "
             "finding starvation): its times are those of the others."
         )
     return lines

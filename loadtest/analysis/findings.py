@@ -6,11 +6,13 @@ pool is not valid: whatever they find makes its numbers no basis for a decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from loadtest.analysis import (
     application,
     bounds,
+    conflicts,
+    failing,
     faults,
     gate,
     kinds,
@@ -23,8 +25,6 @@ from loadtest.analysis import (
 from loadtest.analysis.measured import PoolRuns
 from loadtest.analysis.units import count, listed, percent, plural
 from loadtest.analysis.values import Finding
-
-Rule = Callable[[PoolRuns], Iterator[Finding]]
 
 NOTABLE_ERRORS = 0.01
 SERIOUS_ERRORS = 0.10
@@ -61,17 +61,21 @@ def unsound_files(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
-    """Each kind of error that ended more than one request in a hundred."""
-    requests = pool.counters["requests"]
+    """Each kind of error that ended more than one request in a hundred.
+
+    Write conflicts have a finding of their own.
+    """
+    requests, told = pool.counters["requests"], failing.told(pool)
     for name in sorted(pool.counters):
         kind, number = name.removeprefix("errors."), pool.counters[name]
-        if kind == name or number <= NOTABLE_ERRORS * requests:
+        if kind in (name, conflicts.KIND) or number <= NOTABLE_ERRORS * requests:
             continue
         yield Finding(
             code=f"errors_{kind}",
             severity="error" if number > SERIOUS_ERRORS * requests else "warning",
             message=f"{percent(number / max(requests, 1))} of requests failed with "
-            f"{kinds.label(kind)} ({count(number)} of {count(requests)}). {kinds.advice(kind)}",
+            f"{kinds.label(kind)} ({count(number)} of {count(requests)}). "
+            f"{'' if kind == told else kinds.advice(kind)}".strip(),
             evidence={"count": number, "requests": requests},
         )
 
@@ -91,14 +95,15 @@ def few_samples(pool: PoolRuns) -> Iterator[Finding]:
         )
 
 
-DOUBTS: tuple[Rule, ...] = (
+DOUBTS: tuple[failing.Rule, ...] = (
     gate.server_in_trouble,
     gate.nothing_measured,
     gate.nothing_ended,
-    gate.generator_bound,
-    gate.generator_lag,
+    failing.overloaded_by_failures,
+    *map(failing.unless_failing, gate.GENERATOR),
 )
-REMARKS: tuple[Rule, ...] = (
+REMARKS: tuple[failing.Rule, ...] = (
+    failing.most_failed,
     unsound_files,
     faults.fault_failed,
     workers.worker_lost,
@@ -122,6 +127,7 @@ REMARKS: tuple[Rule, ...] = (
     application.slow_handshake,
     application.long_hold,
     errors_by_kind,
+    conflicts.write_conflicts,
     sizes.overflow_churn,
     sizes.opened_in_vain,
     sizes.exceeds_server,

@@ -150,6 +150,10 @@ def _in(rounds: Sequence[str]) -> str:
     return f", by what happened in {listed(rounds)}" if rounds else ""
 
 
+# What shows that the generator could not keep up.
+GENERATOR = (generator_bound, generator_lag)
+
+
 def short_requests(pool: PoolRuns) -> Iterator[Finding]:
     """Requests so short that taking turns in the generator is a good part of their time."""
     lag, share = lateness(pool), _lag_share(pool)

@@ -35,7 +35,30 @@ _KINDS = {
         "server gone away",
         "The server had closed the connection; see pool_pre_ping and pool_recycle.",
     ),
-    "lost_during_query": ("lost during a query", "The connection broke in the middle of a query."),
+    "lost_during_query": (
+        "lost during a query",
+        "The connection broke in the middle of a query, or MySQL 8.0.24 or newer had closed it "
+        "while it was idle (PyMySQL reports both alike; see pool_pre_ping and pool_recycle).",
+    ),
+    "connection_killed": (
+        "killed connections",
+        "KILL or a limit of the server ended the connection during a query.",
+    ),
+    "server_shutdown": ("server shutdowns", "The server was shutting down."),
+    "query_interrupted": (
+        "interrupted queries",
+        "KILL QUERY, or a limit that the server or a tool enforces, ended the query.",
+    ),
+    "statement_timeout": (
+        "statement timeouts",
+        "A statement took longer than max_execution_time (MySQL) or max_statement_time (MariaDB): "
+        "shorten the statement or raise the limit.",
+    ),
+    "write_conflict": (
+        "write conflicts",
+        "Another transaction changed the row after this one had read: lock the row with the first "
+        "read (with_for_update()), retry the transaction, or use READ COMMITTED.",
+    ),
     "deadlock": (
         "deadlocks",
         "Transactions locked the same rows in different order: the more of them run at once, the "
@@ -43,13 +66,26 @@ _KINDS = {
     ),
     "lock_wait_timeout": (
         "lock wait timeouts",
-        "A row stayed locked for longer than innodb_lock_wait_timeout.",
+        "A row stayed locked for longer than innodb_lock_wait_timeout. With NOWAIT, MariaDB "
+        "reports this error at once.",
+    ),
+    "lock_not_available": (
+        "locks not available",
+        "A statement with NOWAIT met a locked row: try again later, or leave the row out with "
+        "SKIP LOCKED.",
+    ),
+    "read_only": (
+        "writes to a read-only server",
+        "The server accepts no writes: it is a replica, or became one. Send writes to the primary.",
     ),
     "disk_full": (
         "no room left",
         "The server had no room for another row: its disk, or the table, is full.",
     ),
-    "other": ("other errors", "Errors that are not about connections."),
+    "other": (
+        "other errors",
+        "Errors of no kind that this tool knows; their first words say more.",
+    ),
 }
 
 KINDS = tuple(_KINDS)

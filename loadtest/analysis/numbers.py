@@ -44,7 +44,7 @@ def numbers(pool: PoolRuns) -> PoolSummary:
         dropped=pool.counters["dropped"],
         arrivals=_arrivals(pool),
         connections=_connections(pool),
-        errors=_errors(pool),
+        errors=errors(pool),
         generator=_generator(pool),
         server=_server(pool),
         stages=tuple(stages.rows(pool)),
@@ -107,7 +107,8 @@ def _connections(pool: PoolRuns) -> Connections:
     )
 
 
-def _errors(pool: PoolRuns) -> Errors:
+def errors(pool: PoolRuns) -> Errors:
+    """The share of requests that failed, and the kinds of errors, the most frequent first."""
     prefix = "errors."
     by_kind = {n.removeprefix(prefix): c for n, c in pool.counters.items() if n.startswith(prefix)}
     requests = pool.counters["requests"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadtest.analysis import failing
 from loadtest.analysis.advice import flaws
 from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.meeting import found, meets
@@ -75,6 +76,8 @@ def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
         yield "No smaller pool is possible." if size == 1 else "No smaller pool was tried."
         return
     nearest = tuning.sizes[max(below)]
+    if failing.mostly(nearest):
+        return  # which is said of all such sizes
     if not nearest.valid:
         yield f"{nearest.name} may be enough, too: its measurement is not valid."
         return
@@ -91,6 +94,8 @@ def _surely(tuning: Tuning, pool: PoolSummary) -> bool:
 
 def _wrong(tuning: Tuning, pool: PoolSummary) -> str:
     """What keeps a size from being the answer."""
+    if failing.mostly(pool):
+        return failing.said(pool)
     if not pool.valid:
         return "its measurement is not valid"
     if tuning.trials[pool.pool["pool_size"]].met is not True:
@@ -148,6 +153,11 @@ def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str
     asked = ", ".join(bound.text for bound in tuning.bounds)
     if not tuning.pilot.throughput.per_second:
         return f"Nothing to search for: with {tuning.pilot.name} no request succeeded."
+    if failing.mostly(tuning.pilot) and chosen is None:
+        words = failing.in_its_words(tuning.pilot.errors)
+        return (
+            f"No size is recommended: with {tuning.pilot.name} {failing.said(tuning.pilot)}{words}."
+        )
     if value.outcome == "invalid":
         return "No pool size could be measured: see the findings."
     if value.outcome == "missed":
@@ -180,7 +190,10 @@ def _nearest(tuning: Tuning) -> str:
 
 
 def _left_out(tuning: Tuning) -> Iterator[str]:
-    invalid = [pool.name for _, pool in sorted(tuning.sizes.items()) if not pool.valid]
+    sizes = [pool for _, pool in sorted(tuning.sizes.items())]
+    yield from failing.not_recommended(sizes)
+    failed = [pool for pool in sizes if failing.mostly(pool)]
+    invalid = [pool.name for pool in sizes if not pool.valid and pool not in failed]
     if invalid:
         yield f"Left out, since the measurement is not valid (see the findings): {listed(invalid)}."
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from scipy.special import stdtrit
 
-from loadtest.analysis import search
+from loadtest.analysis import failing, search
 from loadtest.analysis.censoring import describe
 from loadtest.analysis.estimate import interval95
 from loadtest.analysis.guess import first_guess
@@ -171,7 +171,7 @@ class Tuning:
         met = meets(pool if last else pool.model_copy(update={"objectives": by_value}))
         return Trial(
             throughput=throughput,
-            met=met if throughput else False,
+            met=met if throughput and not failing.mostly(pool) else False,
             sure=meets(pool) if pool.rounds > 1 else None,
             rounds=pool.rounds,
             valid=pool.valid,

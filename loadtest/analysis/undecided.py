@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loadtest.analysis import failing, kinds
 from loadtest.analysis.comparison import FEWEST_ROUNDS
-from loadtest.analysis.measured import Measurements
+from loadtest.analysis.measured import Measurements, PoolRuns
 from loadtest.analysis.meeting import sentences
 from loadtest.analysis.settings import arguments
 from loadtest.analysis.units import count, listed, percent, plural, rate
@@ -43,8 +44,29 @@ def all_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list
     else:
         none = "Nothing can be recommended: with none of the pools did a request succeed"
         lines = [f"{none}{words and f'; with {pool.name}, for example'}{words}"]
+    return [*lines, *_log(runs)]
+
+
+def most_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
+    """That most requests failed with every pool: with what, and what to do about it."""
+    pool = max(ended, key=lambda pool: pool.errors.rate or 0.0)
+    runs = next(p for p in measurements.pools if p.name == pool.name)
+    kind, words = failing.main_kind(pool.errors), failing.in_its_words(pool.errors)
+    most = f"most with {kinds.label(kind)}{words}."
+    if len(measurements.pools) == 1:
+        number, share = count(runs.counters["requests"]), percent(pool.errors.rate)
+        head = f"{share} of {number} requests failed with {pool.name} ({arguments(pool.pool)}), "
+    else:
+        shares = listed([f"{percent(one.errors.rate)} with {one.name}" for one in ended])
+        head = f"Nothing can be recommended: most requests failed with every pool ({shares}), "
+    kept_to = sentences(pool) if len(measurements.pools) == 1 and pool.valid else []
+    return [head + most, kinds.advice(kind), *kept_to, *_log(runs)]
+
+
+def _log(runs: PoolRuns) -> list[str]:
+    """Where there is more about the errors."""
     log = next((run.log for run in runs.runs if run.log), None)
-    return [*lines, f"More is in Locust's log, {log.parent.name}/{log.name}."] if log else lines
+    return [f"More is in Locust's log, {log.parent.name}/{log.name}."] if log else []
 
 
 def cannot_tell(candidates: Sequence[PoolSummary]) -> list[str]:
@@ -56,18 +78,23 @@ def cannot_tell(candidates: Sequence[PoolSummary]) -> list[str]:
         "cannot be told from difference.",
         f"Requests per second in what there is: {listed(reached)}. Repeat with "
         f"--rounds {FEWEST_ROUNDS}, or --rounds auto for as many as it takes.",
+        *failing.not_recommended(candidates),
     ]
 
 
 def left_out(pools: Sequence[PoolSummary]) -> list[str]:
-    """Which pools were left out, since their measurement is not valid."""
-    invalid = [pool.name for pool in pools if not pool.valid]
-    if not invalid:
-        return []
+    """Which pools were left out, since most requests failed or the measurement is not valid."""
+    invalid = [pool for pool in pools if not pool.valid]
+    failed = [pool for pool in invalid if failing.mostly(pool)]
+    names = [pool.name for pool in invalid if pool not in failed]
+    lines = failing.not_recommended(failed)
+    if not names:
+        return lines
     if len(pools) == 1:
-        return [f"The measurement of {invalid[0]} is not valid (see the findings)."]
-    are = "is" if len(invalid) == 1 else "are"
-    return [f"{listed(invalid)} {are} left out: the measurement is not valid (see the findings)."]
+        return [f"The measurement of {names[0]} is not valid (see the findings)."]
+    are = "is" if len(names) == 1 else "are"
+    text = f"{listed(names)} {are} left out: the measurement is not valid (see the findings)."
+    return [*lines, text]
 
 
 def done_again(measurements: Measurements) -> list[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadtest.analysis import equals
+from loadtest.analysis import equals, failing
 from loadtest.analysis.advice import (
     advice,
     caveats,
     kept,
+    last,
     peak,
     prices,
     throughput,
@@ -20,14 +21,21 @@ from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.meeting import meets, missed
 from loadtest.analysis.tuning import EXIT_CODES
-from loadtest.analysis.undecided import all_failed, cannot_tell, done_again, nothing_to_compare
+from loadtest.analysis.undecided import (
+    all_failed,
+    cannot_tell,
+    done_again,
+    most_failed,
+    nothing_to_compare,
+)
 from loadtest.analysis.values import Comparison, PoolSummary, Summary, Verdict
 
 
 def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: Comparer) -> Verdict:
     """The recommended pool and why.
 
-    Candidates are the valid pools that meet the objective, if there is one. The one with the
+    Candidates are the valid pools that meet the objective, if there is one, and of which most
+    requests succeeded. The one with the
     highest mean throughput is compared with each other directly; those that cannot be told from it
     are as good, unless users starve, more requests fail or, in an open loop, they are slower. Of
     these the one with the fewest connections is recommended; of several, one without failures, and
@@ -38,7 +46,7 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     lines = _why_none(measurements, pools, candidates, compare)
     if lines:
         return Verdict(recommended=None, text="\n".join([*lines, *done_again(measurements)]))
-    able = [pool for pool in candidates if meets(pool)]
+    able = [pool for pool in candidates if meets(pool) and not failing.mostly(pool)]
     return _chosen(measurements, pools, able, compare)
 
 
@@ -55,19 +63,22 @@ def _chosen(
     tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
     starving = equals.starving(tied)
     tied = [pool for pool in tied if pool not in starving]
-    failing = equals.failing(tied, compare)
-    tied = [pool for pool in tied if pool not in failing]
+    failed = equals.failing(tied, compare)
+    tied = [pool for pool in tied if pool not in failed]
     slow = equals.slow(tied, compare)
     tied = [pool for pool in tied if pool not in slow]
     chosen = min(tied, key=lambda p: (peak(p), equals.fails(p), p.name != baseline, -throughput(p)))
+    beaten = [*tied, *starving, *failed, *slow]
+    others = [pool for pool in candidates if pool is not last(chosen, beaten, candidates)]
     if drained(chosen):
         return Verdict(recommended=None, text="\n".join(leaking(able)))
     lines = [
         advice(chosen, baseline, candidates, compare),
         *kept(chosen, candidates),
         *ties(chosen, tied, rivals),
-        *equals.but(chosen, starving, failing, slow),
-        *worst(chosen, [*tied, *starving, *failing, *slow], candidates, baseline),
+        *equals.but(chosen, starving, failed, slow),
+        *worst(chosen, beaten, candidates, baseline),
+        *failing.not_recommended(others),
         *caveats(chosen, pools),
         *done_again(measurements),
         *prices(chosen, measurements),
@@ -82,17 +93,29 @@ def _why_none(
     compare: Comparer,
 ) -> list[str]:
     """Why nothing can be recommended; empty if something can."""
-    ended = [pool for pool in pools if pool.errors.rate is not None]
-    if ended and all(pool.errors.rate == 1 for pool in ended):
-        return all_failed(measurements, ended)
-    if len(candidates) < 2:
+    if lines := _failures(measurements, pools):
+        return lines
+    working = [pool for pool in candidates if not failing.mostly(pool)]
+    if len(candidates) < 2 or not working:
         return nothing_to_compare(pools, candidates)
     if not max(map(throughput, candidates)):
         return all_failed(measurements, candidates)
     together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
     if len(together) < FEWEST_ROUNDS:
         return cannot_tell(candidates)
-    return [] if any(meets(pool) for pool in candidates) else missed(candidates)
+    if not any(meets(pool) for pool in working):
+        return [*missed(working), *failing.not_recommended(candidates)]
+    return []
+
+
+def _failures(measurements: Measurements, pools: Sequence[PoolSummary]) -> list[str]:
+    """What failed, if with every pool all or most requests did."""
+    ended = [pool for pool in pools if pool.errors.rate is not None]
+    if ended and all(pool.errors.rate == 1 for pool in ended):
+        return all_failed(measurements, ended)
+    if ended and all(failing.mostly(pool) for pool in ended):
+        return most_failed(measurements, ended)
+    return []
 
 
 def exit_code(summary: Summary) -> int:

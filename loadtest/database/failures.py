@@ -7,15 +7,28 @@ import errno
 import pymysql
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+# For several options; the error's words name the one.
+_OPTION_FORBIDS = 1290
 CODES = {
     1040: "too_many_connections",
     1203: "user_limit",
     1226: "user_limit",
     1129: "host_blocked",
     2006: "gone_away",
+    4031: "gone_away",  # sent by MySQL before it closes an idle connection; PyMySQL makes it 2013
     2013: "lost_during_query",
+    1927: "connection_killed",
+    1053: "server_shutdown",
+    1317: "query_interrupted",
+    3024: "statement_timeout",
+    1969: "statement_timeout",  # MariaDB's
     1205: "lock_wait_timeout",
+    3572: "lock_not_available",
     1213: "deadlock",
+    1020: "write_conflict",
+    3101: "write_conflict",  # another member of a MySQL group was first
+    _OPTION_FORBIDS: "read_only",
+    1836: "read_only",
     1021: "disk_full",
     1114: "disk_full",
 }
@@ -43,6 +56,8 @@ def kind_of(error: BaseException) -> str:
         # The driver wraps every failure to connect in this code; the cause tells them apart.
         cause = getattr(driver_error, "original_exception", None)
         return _CONNECT_ERRNO.get(getattr(cause, "errno", None) or 0, "other")
+    if code == _OPTION_FORBIDS and "read-only" not in str(driver_error):
+        return "other"
     return CODES.get(code or 0, "other")
 
 

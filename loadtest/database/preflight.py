@@ -31,6 +31,7 @@ SERVER_VARIABLES = (
     "innodb_flush_log_at_trx_commit",
     "innodb_lock_wait_timeout",
     "innodb_deadlock_detect",
+    "innodb_snapshot_isolation",
     "tx_isolation",
     "transaction_isolation",
     "have_ssl",

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from loadtest.analysis import gate, kinds, units
+from loadtest.analysis import failing, gate, kinds, units
 from loadtest.analysis.settings import create_engine
 from loadtest.analysis.values import Finding, Summary
 from loadtest.config import MARGIN
@@ -89,7 +89,10 @@ def _about(summary: Summary) -> dict[str, Any]:
     headline, *rest = summary.verdict.text.splitlines()
     recommended = summary.verdict.recommended
     line = create_engine(summary.settings) if summary.settings else ""
-    invalid = [pool for pool in summary.pools if not pool.valid]
+    # A pool that fails beside one that may be recommended is part of the answer, no alarm.
+    failed = [pool for pool in summary.pools if failing.mostly(pool)]
+    alarming = [pool for pool in failed if not (pool.valid and recommended)]
+    invalid = [pool for pool in summary.pools if not pool.valid and pool not in failed]
     return {
         "title": str(summary.experiment.get("name") or "Connection pool"),
         "subtitle": " · ".join(_circumstances(summary)),
@@ -97,6 +100,8 @@ def _about(summary: Summary) -> dict[str, Any]:
         "rest": rest,
         "create_engine": line,
         "recommended": recommended,
+        "failing": alarming,
+        "most_failed": failing.CODE,
         "invalid": invalid,
         "reasons": gate.REASONS,
         "broken": _broken(summary),
@@ -144,9 +149,10 @@ def _broken(summary: Summary) -> str | None:
 
 
 def _findings(summary: Summary) -> list[tuple[str, Finding]]:
-    """Each with its pool's name, the most serious first."""
+    """Each with its pool's name: that most requests failed, then the most serious first."""
     found = [(pool.name, finding) for pool in summary.pools for finding in pool.findings]
-    return sorted(found, key=lambda pair: _SEVERITIES.index(pair[1].severity))
+    found.sort(key=lambda pair: _SEVERITIES.index(pair[1].severity))
+    return sorted(found, key=lambda pair: pair[1].code != failing.CODE)
 
 
 def _errors(summary: Summary) -> Iterator[dict[str, Any]]:

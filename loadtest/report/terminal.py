@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
 
 from rich.console import Console
 from rich.table import Table
 
+from loadtest.analysis import failing
 from loadtest.analysis.settings import create_engine, multiplied
 from loadtest.analysis.units import count, percent, rate
 from loadtest.analysis.values import Comparison, Finding, PoolSummary, Summary
@@ -20,6 +21,12 @@ from loadtest.report.table import bound, interval
 
 _DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
+# What comes first: that most requests failed, then other errors, then warnings.
+_ORDER: Sequence[tuple[str, Callable[[Finding], bool]]] = (
+    ("error", lambda finding: finding.code == failing.CODE),
+    ("error", lambda finding: finding.code != failing.CODE),
+    ("warning", lambda _: True),
+)
 COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "errors", "CPU")
 
 
@@ -84,10 +91,10 @@ def _print_findings(summary: Summary, console: Console) -> None:
     """Findings that matter, the serious ones first, in words that are no failure of the tool."""
     found = [
         (severity, f"{pool.name}: {finding.message}{_example(pool, finding)}")
-        for severity in _STYLES
+        for severity, of in _ORDER
         for pool in _told_of(summary)
         for finding in pool.findings
-        if finding.severity == severity
+        if finding.severity == severity and of(finding)
     ]
     found += [("warning", str(problem)) for problem in summary.experiment.get("problems", ())]
     if found:
@@ -111,7 +118,10 @@ def _told_of(summary: Summary) -> Sequence[PoolSummary]:
 
 def _example(pool: PoolSummary, finding: Finding) -> str:
     """Of a kind of error, one in its own words."""
-    told = pool.errors.kinds.get(finding.code.removeprefix("errors_"))
+    if any(one.code == failing.CODE for one in pool.findings):
+        return ""  # the first finding has one
+    kind = finding.evidence.get("kind", finding.code.removeprefix("errors_"))
+    told = pool.errors.kinds.get(kind)
     return f" For example: {' '.join(told.example.split())}" if told and told.example else ""
 
 
@@ -126,7 +136,7 @@ def _table(summary: Summary, console: Console) -> Table:
 
 def row(pool: PoolSummary) -> tuple[str, ...]:
     """The cells of a pool, under COLUMNS."""
-    name = pool.name if pool.valid else f"{pool.name}\n(invalid)"
+    name = pool.name if pool.valid else f"{pool.name}\n({_why_not(pool)})"
     return (
         name,
         rate(pool.throughput.per_second),
@@ -137,3 +147,7 @@ def row(pool: PoolSummary) -> tuple[str, ...]:
         percent(pool.errors.rate),
         percent(pool.generator.cpu),
     )
+
+
+def _why_not(pool: PoolSummary) -> str:
+    return "failing" if failing.mostly(pool) else "invalid"

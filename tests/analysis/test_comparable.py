@@ -44,6 +44,26 @@ def test_a_result_from_before_an_option_is_one_that_did_not_use_it(tmp_path: Pat
         gather(runs + steady(tmp_path, "9+9", [100], load=broken))
 
 
+def test_a_result_from_before_a_servers_variable_was_read_may_be_of_the_same_server(
+    tmp_path: Path,
+) -> None:
+    def told(pool: str, **variables: str) -> list[Run]:
+        server = header()["server"]
+        return steady(
+            tmp_path,
+            pool,
+            [100],
+            server={**server, "variables": {**server["variables"], **variables}},
+        )
+
+    before, now = told("20+0"), told("5+10", innodb_snapshot_isolation="ON")
+    assert len(gather(before + now).pools) == 2
+    with pytest.raises(UsageError, match=r"server\.innodb_snapshot_isolation is ON in"):
+        gather(now + told("9+9", innodb_snapshot_isolation="OFF"))
+    with pytest.raises(UsageError, match=r"server\.tx_isolation is None in"):
+        gather(before + told("8+8", tx_isolation="READ-COMMITTED"))
+
+
 def test_what_a_fault_leaves_open_need_not_be_said(tmp_path: Path) -> None:
     now = {"kind": "freeze", "at": 1.0, "length": 1.0}
     loads = [{**LOAD, "faults": [fault]} for fault in (now, {**now, "delay": None})]

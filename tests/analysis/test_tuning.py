@@ -263,6 +263,39 @@ def test_the_interval_of_a_wait_has_those_that_did_not_end(tmp_path: Path, unfin
     assert found.sizes[0].wait_p95_ci95 == (None if unfinished else pytest.approx((0.02, 0.02)))
 
 
+def test_a_size_with_which_most_requests_fail_is_no_answer(tmp_path: Path) -> None:
+    runs = [
+        *pilot(tmp_path),
+        *steady(tmp_path, "19+0", THREE, wait=10, failures=700),
+        *steady(tmp_path, "20+0", THREE, wait=30),
+        *steady(tmp_path, "40+0", [645], wait=1),
+    ]
+    summary = searched(runs)
+    assert summary.verdict.recommended == "20+0"
+    said = "52 % of its requests failed, most with deadlocks"
+    lines = summary.verdict.text.splitlines()
+    assert [line for line in lines if "19+0" in line] == [f"19+0 is not recommended: {said}."]
+
+
+@pytest.mark.parametrize("lag", [0, 30])
+def test_where_most_requests_fail_with_all_sizes_the_verdict_is_the_error(
+    tmp_path: Path, lag: int
+) -> None:
+    counters = {"requests": 100, "failures": 90, "errors.deadlock": 90, "checkouts": 100}
+    parts = [
+        interval(s, counters=counters, wait=[1] * 9, request=[9] * 9, generator_lag=[lag])
+        for s in range(2)
+    ]
+    runs = [run(tmp_path, parts, pool) for pool in ("default:5+10", "20+0", "40+0")]
+    verdict = searched(runs).verdict
+    assert verdict.recommended is None
+    assert verdict.text.startswith(
+        "No size is recommended: with default 90 % of its requests failed, most with deadlocks."
+    )
+    assert "20+0 is not recommended: 90 % of its requests failed" in verdict.text
+    assert "not valid" not in verdict.text
+
+
 def test_that_requests_fail_with_the_answer_is_told(tmp_path: Path) -> None:
     runs = [
         *pilot(tmp_path),
@@ -272,4 +305,4 @@ def test_that_requests_fail_with_the_answer_is_told(tmp_path: Path) -> None:
     ]
     text = searched(runs).verdict.text
     assert text.startswith("Set pool_size=20")
-    assert "Even with 20+0 9.1 % of requests failed." in text.splitlines()
+    assert "Even with 20+0 9.1 % of requests failed, most with deadlocks." in text.splitlines()

@@ -41,6 +41,23 @@ def test_a_look_tells_what_the_server_says_of_itself(url, server):
 
 
 @pytest.mark.database
+def test_a_look_tells_the_isolation_of_transactions_as_far_as_the_server_has_it(url, admin):
+    named = "'innodb_snapshot_isolation', 'tx_isolation', 'transaction_isolation'"
+    with admin.connect() as connection:
+        rows = connection.execute(text(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({named})"))
+        expected = {str(row[0]): str(row[1]) for row in rows}
+    told = {name: value for name, value in look(url).variables.items() if "isolation" in name}
+    assert told == expected
+    assert "REPEATABLE-READ" in told.values()
+
+
+@pytest.mark.database
+def test_a_variable_that_no_server_has_is_left_out(url, monkeypatch):
+    monkeypatch.setattr(preflight, "SERVER_VARIABLES", ("version", "innodb_of_the_future"))
+    assert look(url).variables.keys() == {"version"}
+
+
+@pytest.mark.database
 def test_a_look_leaves_no_connection_behind(url, admin):
     look(url)
     with admin.connect() as connection:

@@ -9,6 +9,7 @@ import pytest
 
 from loadtest.analysis.summary import summarize
 from loadtest.experiment import rounds
+from loadtest.experiment.disturbed import disturbance
 from loadtest.experiment.run import Plan
 from loadtest.report.render import read
 from loadtest.results import read_run
@@ -67,6 +68,17 @@ def test_where_the_second_run_is_no_better_the_other_rounds_of_that_pool_are_don
     assert [done.count(f"2+0-{round_}") for round_ in range(1, 6)] == [2, 1, 1, 1, 1]
     summary = summarize(read([tmp_path]))
     assert [pool.valid for pool in summary.pools] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("failures", "why"), [(94, ""), (50, "generator_bound"), (1, "generator_bound")]
+)
+def test_a_generator_that_failed_requests_keep_busy_is_no_disturbance(
+    tmp_path: Path, failures: int, why: str
+) -> None:
+    counters = {"requests": 100, "failures": failures, "errors.write_conflict": failures}
+    parts = [interval(s, counters={**counters, "cpu": SECOND}, request=[9] * 9) for s in range(5)]
+    assert disturbance(write_run(tmp_path, parts).path) == why
 
 
 def test_undisturbed_rounds_are_done_once(

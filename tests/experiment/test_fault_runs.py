@@ -73,7 +73,8 @@ def test_users_notice_and_it_is_told_when(done: dict[str, Done]) -> None:
     assert [f["fault"] for f in (kill, refuse)] == ["kill@3s", "refuse@6s+1s"]
     assert restart["lasted_seconds"] >= 1
     kinds = done["restarted"].pool["errors"]["by_kind"]
-    assert set(kinds) <= {"refused", "gone_away", "lost_during_query", "other", "pool_timeout"}
+    lost = {"gone_away", "lost_during_query", "connection_killed", "server_shutdown"}
+    assert set(kinds) <= {"refused", *lost, "other", "pool_timeout"}
 
 
 def test_no_confirmed_payment_is_lost(done: dict[str, Done]) -> None:

@@ -262,6 +262,13 @@ def test_users_who_got_nothing_are_counted(tmp_path: Path) -> None:
     assert fine.title == "No user went without a connection; the longest wait was 900 ms with 5+10"
 
 
+def test_a_generator_that_failed_requests_keep_busy_is_not_said_to_keep_up(tmp_path: Path) -> None:
+    counters = {"requests": 9, "failures": 6, "errors.write_conflict": 6, "cpu": SECOND}
+    part = interval(counters=counters, request=[100] * 3, generator_lag=[1] * 9)
+    drawing = drawn(generator, [run(tmp_path, [part])])
+    assert drawing.title == "With 20+0 failed requests overloaded the load generator"
+
+
 @pytest.mark.parametrize(
     ("cpu", "lag", "said"),
     [

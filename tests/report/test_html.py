@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -128,6 +129,34 @@ def test_names_are_text_and_no_markup(tmp_path: Path) -> None:
     _Page(text)
 
 
+def test_where_most_requests_failed_the_error_is_said_on_top(tmp_path: Path) -> None:
+    counters = {"requests": 100, "failures": 94, "errors.write_conflict": 94, "cpu": SECOND}
+    part = replace(interval(counters=counters), examples={"write_conflict": "(1020, 'changed')"})
+    run(tmp_path, [part], "5+10")
+    render([tmp_path], tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    banner = text[text.index('role="alert"') : text.index('class="verdict')]
+    assert "<h2>Most requests failed</h2>" in banner
+    assert (
+        "<b>5+10:</b> 94\xa0% of requests failed (94 of 100), most with write conflicts" in banner
+    )
+    assert "not valid" not in banner
+    assert '<p class="headline">94\xa0% of 100 requests failed with 5+10' in text
+    assert "5+10<small>failing</small></th>" in text
+
+
+def test_a_failing_pool_beside_a_recommended_one_is_no_alarm(tmp_path: Path) -> None:
+    experiment(tmp_path)
+    render([tmp_path], tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert 'role="alert"' not in text
+    # That most requests failed with it is the first finding all the same.
+    findings = text[text.index("<h2>Findings</h2>") :]
+    assert (
+        findings.index("63\xa0% of requests failed") == findings.index("% of requests failed") - 3
+    )
+
+
 def test_an_invalid_pool_is_said_on_top(tmp_path: Path) -> None:
     steady(tmp_path, "5+10", [700, 701])
     busy = [interval(counters={"requests": 9000, "cpu": SECOND})]
@@ -144,7 +173,7 @@ def test_an_invalid_pool_is_said_on_top(tmp_path: Path) -> None:
 
 
 def test_the_banner_has_why_a_pool_is_not_valid_and_nothing_else(tmp_path: Path) -> None:
-    counters = {"requests": 9000, "failures": 5000, "errors.deadlock": 5000, "cpu": SECOND}
+    counters = {"requests": 9000, "failures": 4000, "errors.deadlock": 4000, "cpu": SECOND}
     run(tmp_path, [interval(counters=counters)], "20+0")
     render([tmp_path], tmp_path)
     text = (tmp_path / "report.html").read_text()
@@ -152,7 +181,8 @@ def test_the_banner_has_why_a_pool_is_not_valid_and_nothing_else(tmp_path: Path)
     assert banner.count("<li>") == 1
     assert "The load generator used" in banner
     assert "of requests failed with deadlocks" in text
-    assert {rule.__name__ for rule in DOUBTS} == set(REASONS)
+    # Pools that mostly fail have a banner of their own.
+    assert {rule.__name__ for rule in DOUBTS} == {*REASONS, "overloaded_by_failures"}
 
 
 def test_lower_bounds_are_marked(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,23 @@ def test_on_a_terminal_the_recommended_pool_stands_out(summary: Summary) -> None
     text = _printed(summary, force_terminal=True, color_system="standard")
     assert "\x1b[1m20+0" in text.replace(" ", "")
     assert "\x1b[1;32mSet pool_size=20" in text
+
+
+def test_where_most_requests_failed_that_comes_before_other_errors(tmp_path: Path) -> None:
+    few = {"requests": 100, "failures": 20, "errors.deadlock": 20}
+    run(tmp_path, [interval(counters=few)], "5+10", started=1)
+    most = {"requests": 100, "failures": 94, "errors.write_conflict": 94, "cpu": SECOND}
+    part = replace(interval(counters=most), examples={"write_conflict": "(1020, 'changed')"})
+    run(tmp_path, [part], "20+0", started=2)
+    text = _printed(render([tmp_path], tmp_path))
+    assert text.splitlines()[2].startswith("20+0 ")
+    assert "(failing)" in text
+    assert "(invalid)" not in text
+    found = re.findall(r"^- (\S+: \d+ %)", text, re.MULTILINE)
+    assert found == ["20+0: 94 %", "5+10: 20 %", "20+0: 94 %"]
+    words = " ".join(text.split())
+    assert words.count("(1020, 'changed')") == 1
+    assert "20+0 is not recommended: 94 %" in words
 
 
 def test_the_pools_of_several_processes_are_multiplied(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loadtest.analysis import gate
+from loadtest.analysis import failing, gate
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.timeline import GENERATOR, Timeline
 from loadtest.analysis.units import duration, percent
@@ -70,6 +70,9 @@ def _title(shown: Sequence[PoolSummary]) -> str:
     ]
     if busy:
         return f"With {few(busy)} the load generator was measured, not the pool"
+    failed = [pool for pool in shown if not pool.valid and failing.mostly(pool)]
+    if failed:
+        return f"With {few(failed)} failed requests overloaded the load generator"
     return "The load generator kept up: " + each(
         shown, lambda pool: pool.generator.cpu, _cpu, link="of its core"
     )

@@ -1,18 +1,17 @@
-"""Every supported server in turn: the machine's own, MariaDB 11.8 and MySQL 9.7."""
+"""Every supported server in turn, in place of the machine's own: MariaDB 11.8 and MySQL 9.7."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, NullPool, create_engine
 
 from loadtest.database.private import PrivateServer
 from tests.conftest import other_servers
 
 
 @pytest.fixture(scope="session", params=["mariadb", "mysql"])
-def fetched(request: pytest.FixtureRequest) -> Iterator[PrivateServer]:
+def server(request: pytest.FixtureRequest) -> Iterator[PrivateServer]:
     """A private server with a program from tools/database-servers.
 
     The tests of a server that cannot be fetched are named as not run: a machine without Debian's
@@ -22,13 +21,5 @@ def fetched(request: pytest.FixtureRequest) -> Iterator[PrivateServer]:
     programs, why = other_servers()
     if name not in programs:
         pytest.skip(f"not run on the other {name}, which cannot be fetched: {why}")
-    with PrivateServer(server=f"{name}:{programs[name]}") as server:
-        yield server
-
-
-@pytest.fixture
-def root(fetched: PrivateServer) -> Iterator[Engine]:
-    """An engine beside the one under test, for looking at the server."""
-    engine = create_engine(fetched.url, poolclass=NullPool, connect_args={"ssl_disabled": True})
-    yield engine
-    engine.dispose()
+    with PrivateServer(server=f"{name}:{programs[name]}") as running:
+        yield running

@@ -28,41 +28,41 @@ def at(server: PrivateServer) -> dict[str, str]:
     return {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
 
 
-def test_a_run_measures_the_server_too(fetched: PrivateServer, tmp_path: Path) -> None:
+def test_a_run_measures_the_server_too(server: PrivateServer, tmp_path: Path) -> None:
     load = ("-u", 5, "-t", "2s", "--warmup", "1s", "--results", tmp_path, "--quiet")
     command = loadtest_command("run", ORDER_FLOW, *load)
-    with running(tmp_path / "log", *command, env=at(fetched)) as process:
+    with running(tmp_path / "log", *command, env=at(server)) as process:
         assert process.wait() in (0, 4), process.output  # 4: a busy machine
 
     run = read_run(next(tmp_path.glob("latest/runs/*.jsonl")))
     measured = list(run.measured())
     assert sum(one.counters["requests"] for one in measured) > 20
     assert sum(one.counters["failures"] for one in measured) == 0
-    assert run.header["server"]["version"].startswith(fetched.program.version)
+    assert run.header["server"]["version"].startswith(server.program.version)
     assert run.header["server"]["variables"]["transaction_isolation"] == "REPEATABLE-READ"
-    server = [one for one in run.server if one.period == "measured"]
-    assert sum(one.counters["questions"] for one in server) > 50
-    assert sum(one.counters["cpu"] for one in server) > 0
-    assert max(one.gauges["threads_connected"].max for one in server) >= 5
+    told = [one for one in run.server if one.period == "measured"]
+    assert sum(one.counters["questions"] for one in told) > 50
+    assert sum(one.counters["cpu"] for one in told) > 0
+    assert max(one.gauges["threads_connected"].max for one in told) >= 5
     # One TLS context serves all connections.
     assert all(one.counters["tls_contexts"] <= 1 for one in run.intervals)
 
 
-def test_the_doctor_finds_it_ready(fetched: PrivateServer, tmp_path: Path) -> None:
+def test_the_doctor_finds_it_ready(server: PrivateServer, tmp_path: Path) -> None:
     command = loadtest_command("doctor", "--pool", "20+0", "-u", 20, "--json")
-    with running(tmp_path / "log", *command, env=at(fetched)) as process:
+    with running(tmp_path / "log", *command, env=at(server)) as process:
         assert process.wait() == 0, process.output
     told = json.loads(process.output)
-    assert fetched.program.version in told["server"]
+    assert server.program.version in told["server"]
     assert {check["code"] for check in told["checks"]} >= {"max_connections", "driver"}
 
 
 def test_a_restart_in_the_middle_of_a_run_is_survived(
-    fetched: PrivateServer, tmp_path: Path
+    server: PrivateServer, tmp_path: Path
 ) -> None:
-    name = fetched.program.kind
+    name = server.program.kind
     load = ("-u", 4, "-t", "10s", "--warmup", "1s", "--fault", "restart@2s+500ms", "--quiet")
-    where = ("--server", f"{name}:{fetched.program.path}", "--results", tmp_path)
+    where = ("--server", f"{name}:{server.program.path}", "--results", tmp_path)
     command = loadtest_command("run", ORDER_FLOW, *load, *where)
     with running(tmp_path / "log", *command) as process:
         assert process.wait() in (0, 4), process.output
@@ -85,58 +85,58 @@ def test_a_restart_in_the_middle_of_a_run_is_survived(
 @pytest.mark.parametrize(("user", "password"), [("loadtest", "wrong"), ("root", ""), ("", "")])
 @pytest.mark.parametrize("way", ["port", "socket"])
 def test_only_its_own_account_gets_in(
-    fetched: PrivateServer, user: str, password: str, way: str
+    server: PrivateServer, user: str, password: str, way: str
 ) -> None:
-    where = {"host": "127.0.0.1", "port": fetched.port}
+    where = {"host": "127.0.0.1", "port": server.port}
     if way == "socket":
-        where = {"unix_socket": str(fetched.folder / "socket")}
+        where = {"unix_socket": str(server.folder / "socket")}
     with pytest.raises(pymysql.err.OperationalError) as refused:
         pymysql.connect(user=user, password=password, ssl_disabled=True, **where)
     assert refused.value.args[0] in (1045, 1698)
 
 
-def test_it_listens_on_loopback_alone_and_not_as_root(fetched: PrivateServer) -> None:
-    process = fetched.process
+def test_it_listens_on_loopback_alone_and_not_as_root(server: PrivateServer) -> None:
+    process = server.process
     listening = {
         connection.laddr
         for connection in process.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     }
-    assert listening == {("127.0.0.1", fetched.port)}
+    assert listening == {("127.0.0.1", server.port)}
     assert 0 not in process.uids()
     assert process.name() in ("mariadbd", "mysqld")
 
 
-def test_tls_is_there_and_can_be_left_out(fetched: PrivateServer) -> None:
-    assert look(fetched.url).tls
-    assert not look(fetched.url.update_query_dict({"ssl_disabled": "true"})).tls
+def test_tls_is_there_and_can_be_left_out(server: PrivateServer) -> None:
+    assert look(server.url).tls
+    assert not look(server.url.update_query_dict({"ssl_disabled": "true"})).tls
 
 
 def test_the_rights_that_are_named_make_a_scenarios_tables(
-    fetched: PrivateServer, root: Engine, tmp_path: Path
+    server: PrivateServer, admin: Engine, tmp_path: Path
 ) -> None:
-    with root.connect() as connection:
+    with admin.connect() as connection:
         connection.execute(text("CREATE USER few@'127.0.0.1' IDENTIFIED BY 'few-rights'"))
-        connection.execute(text(f"GRANT {RIGHTS} ON {fetched.url.database}.* TO few@'127.0.0.1'"))
-    url = fetched.url.set(username="few", password="few-rights")
+        connection.execute(text(f"GRANT {RIGHTS} ON {server.url.database}.* TO few@'127.0.0.1'"))
+    url = server.url.set(username="few", password="few-rights")
     load = ("-u", 2, "-t", "2s", "--warmup", "1s", "--results", tmp_path, "--quiet")
     command = loadtest_command("run", ORDER_FLOW, *load)
     environment = {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
     with running(tmp_path / "log", *command, env=environment) as process:
         assert process.wait() in (0, 4), process.output
     assert occupancy(url).of_account == 0
-    with root.connect() as connection:
+    with admin.connect() as connection:
         assert connection.execute(text("SHOW TABLES")).all() == []
         connection.execute(text("DROP USER few@'127.0.0.1'"))
 
 
-def test_a_killed_tool_leaves_no_server(fetched: PrivateServer, tmp_path: Path) -> None:
-    where = ("--server", f"x:{fetched.program.path}", "--results", tmp_path, "--quiet")
+def test_a_killed_tool_leaves_no_server(server: PrivateServer, tmp_path: Path) -> None:
+    where = ("--server", f"x:{server.program.path}", "--results", tmp_path, "--quiet")
     command = loadtest_command("run", ORDER_FLOW, "-u", 2, "-t", "60s", *where)
     with running(tmp_path / "log", *command) as process:
         process.until(lambda: list(tmp_path.glob("*/runs/*.jsonl")), "a result")
-        (server,) = [one for one in process.alive() if one.name() in ("mariadbd", "mysqld")]
-        folder = Path(next(a for a in server.cmdline() if a.startswith("--tmpdir="))[9:])
+        (its,) = [one for one in process.alive() if one.name() in ("mariadbd", "mysqld")]
+        folder = Path(next(a for a in its.cmdline() if a.startswith("--tmpdir="))[9:])
         assert folder.exists()
         process.process.send_signal(signal.SIGKILL)
         until(process.gone, "everything to end", context=lambda: str(process.alive()))

@@ -63,9 +63,9 @@ def standing_still(still: float, name: str) -> Check:
     """What a driver does to others during a query that sleeps; still: for which share of it."""
     evidence = {"standstill": still, "driver": name}
     if still > STANDSTILL:
-        message = f"while a query of {name} sleeps nobody else in the process runs "
-        message += f"({still:.0%} of the time)"
-        advice = "take mysql+pymysql://, or run users as threads (--model threads)"
+        message = f"{name} blocks the event loop: during a query that sleeps, no other user of the "
+        message += f"process ran for {still:.0%} of the time"
+        advice = "run each user on an OS thread (--model threads), or connect with mysql+pymysql://"
         return Check("driver", "warning", message, advice, evidence)
     message = f"{name} lets the other users of a process run while one waits for the database: "
     message += f"of a query that sleeps, they stood still for {still:.1%} at most"
@@ -79,7 +79,10 @@ def tls(situation: Situation) -> Iterator[Check]:
         return
     yield contexts(measured)
     if not measured.tls and situation.host not in LOOPBACK:
-        message = "the server speaks no TLS: what is asked and answered can be read on the way"
+        who = "the server speaks no TLS"
+        if measured.of_application:
+            who = f"the application's connections ({measured.driver}) are not encrypted"
+        message = f"{who}: what is asked and answered can be read on the way"
         yield Check("no_tls", "note", message, "use it in a network that is trusted only")
 
 
@@ -105,7 +108,9 @@ def contexts(measured: Handshake) -> Check:
             evidence,
         )
     message = f"connecting takes {shared}, {own} with a TLS context for each connection"
-    message = f"connecting takes {own} {how}" if measured.of_application else message
+    if measured.of_application:
+        message = f"connecting takes {own} {how}, with {measured.driver} and "
+        message += "TLS" if measured.tls else "without TLS"
     return Check("tls_context", "ok", message, evidence=evidence)
 
 

@@ -60,12 +60,9 @@ def _application(
     demand = replace(demand, pools=tuple(map(application.described, demand.pools)))
     facts = look(url, how)
     now = situation(url, demand, private=False, connecting=how)
-    measured = replace(
-        now,
-        handshake=_shaken(partial(handshake_of, url, how, tls=facts.tls), url, how),
-        standstill=_standstill(session, engine),
-        driver=application.driver,
-    )
+    shaken = _shaken(partial(handshake_of, url, how, tls=facts.tls), url, how)
+    still = _standstill(session, engine)
+    measured = replace(now, handshake=shaken, standstill=still, driver=shaken.driver)
     return f"{facts.version} at {_place(url)}, as {application.name} connects", examine(measured)
 
 

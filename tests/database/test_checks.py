@@ -282,6 +282,16 @@ def test_what_can_be_read_on_the_way(host: str, tls: bool, told: bool) -> None:
     assert ("no_tls" in {one.code for one in checks}) is told
 
 
+def test_an_application_is_told_how_its_driver_connects() -> None:
+    plain = Handshake(0.0003, 0.0003, False, of_application=True, driver="mysqlclient")
+    told = {one.code: one for one in examine(situation(handshake=plain, host="db.example"))}
+    assert told["tls_context"].message == (
+        "connecting takes 0.3 ms as the application does it, with mysqlclient and without TLS"
+    )
+    assert "connections (mysqlclient) are not encrypted" in told["no_tls"].message
+    assert "speaks no TLS" not in told["no_tls"].message
+
+
 SLOW = Handshake(0.001, 0.022, tls=False)
 TROUBLES: dict[str, dict[str, Any]] = {
     "open_files": {"machine": Machine(100, 28_232)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, NullPool, create_engine
 
 from loadtest.config import PoolConfig
-from loadtest.database.drivers import driver_of
+from loadtest.database.drivers import PURE_CONNECTOR, driver_of
 from loadtest.database.engine import make_engine
 
 CONNECTS = 7
@@ -57,9 +57,17 @@ def handshake_of(url: URL, connecting: Mapping[str, Any], *, tls: bool) -> Hands
         driver = driver_of(connection.connection.dbapi_connection)
     contexts: list[Any] = []
     own = median(_seconds(engine, contexts.append) for _ in range(CONNECTS))
-    each = sum(context is not contexts[0] for context in contexts) == CONNECTS - 1
-    building = tls_context_seconds() if each else 0.0
+    building = tls_context_seconds() * _built(
+        contexts, of_connector=tls and driver == PURE_CONNECTOR
+    )
     return Handshake(max(0.0, own - building), own, tls, of_application=True, driver=driver)
+
+
+def _built(contexts: Sequence[Any], *, of_connector: bool) -> int:
+    """How often each connection loads all certificates."""
+    if of_connector:
+        return 2  # once with ssl.create_default_context(), once again with load_default_certs()
+    return int(sum(context is not contexts[0] for context in contexts) == CONNECTS - 1)
 
 
 def tls_context_seconds() -> float:

@@ -13,10 +13,11 @@ from loadtest.pool.existing import creator_of
 logger = logging.getLogger("loadtest")
 
 # By the module of their connections: mysql-connector-python has two kinds under one name.
+PURE_CONNECTOR = "mysql-connector-python (pure Python)"
 _NAMES = {
     "pymysql.connections": "PyMySQL",
     "MySQLdb.connections": "mysqlclient",
-    "mysql.connector.connection": "mysql-connector-python (pure Python)",
+    "mysql.connector.connection": PURE_CONNECTOR,
     "mysql.connector.connection_cext": "mysql-connector-python (C extension)",
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from loadtest.database.keeper import die_with_parent
 
 BENCHMARKS = (
-    *("overhead", "accuracy", "resolution", "scrape"),
+    *("overhead", "drivers", "accuracy", "resolution", "scrape"),
     *("connect", "users", "erlang", "merge", "calibration", "tune", "report"),
 )
 

@@ -81,11 +81,14 @@ def _rates(rounds: list[list[dict[str, Cost]]], way: str) -> list[float]:
 
 def _round(number: int, url: str, folder: Path) -> list[dict[str, Cost]]:
     with ExitStack() as stack:
-        ways = [stack.enter_context(_running(name, url, folder, number)) for name in WAYS]
-        return [_turns(ways, number + turn) for turn in range(TURNS)]
+        ways = [
+            stack.enter_context(running(name, WAYS[name], url, folder, number)) for name in WAYS
+        ]
+        return [turns(ways, number + turn) for turn in range(TURNS)]
 
 
-def _turns(ways: list["Way"], number: int) -> dict[str, Cost]:
+def turns(ways: list["Way"], number: int) -> dict[str, Cost]:
+    """Each way's turn, in an order that the number shifts: what each cost."""
     shift = number % len(ways)
     costs: dict[str, Cost] = {}
     for way in [*ways[shift:], *ways[:shift]]:
@@ -140,7 +143,8 @@ class Way:
 
 
 @contextmanager
-def _running(name: str, url: str, folder: Path, seed: int) -> Iterator[Way]:
+def running(name: str, arguments: list[str], url: str, folder: Path, seed: int) -> Iterator[Way]:
+    """A way, given by Python's arguments, in a process that has run in and is stopped."""
     output = folder / f"{name}.txt"
     output.write_text("")
     environment = {
@@ -152,7 +156,7 @@ def _running(name: str, url: str, folder: Path, seed: int) -> Iterator[Way]:
         "PYTHONHASHSEED": str(seed),
     }
     places = {"folder": folder, "name": name, "metrics": METRICS_PORTS.get(name)}
-    command = [sys.executable, *(part.format(**places) for part in WAYS[name])]
+    command = [sys.executable, *(part.format(**places) for part in arguments)]
     with output.with_suffix(".log").open("w") as log:
         process = subprocess.Popen(
             command,

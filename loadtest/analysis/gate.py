@@ -31,8 +31,9 @@ _LESS_LOAD = "Use fewer users, more work per request or more processes."
 _LESS_THREADS = "Use fewer users or more work per request."
 _OF_GREENLETS = (
     "all users waited for it. Something blocked it, a driver written in C or work in Python for "
-    "example, or other programs took its core. Use a driver that yields (PyMySQL), do the work "
-    "elsewhere, run more processes, or take a machine that has nothing else to do."
+    "example, or other programs took its core. Use a driver that yields (PyMySQL) or users on OS "
+    "threads (--model threads), do the work elsewhere, run more processes, or take a machine that "
+    "has nothing else to do."
 )
 _OF_THREADS = (
     "it waited for its turn, since one thread at a time runs Python, and so did every user. Use "

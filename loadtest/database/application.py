@@ -66,12 +66,6 @@ class Application:
         """Arguments of `create_engine` with which another engine connects as this one does."""
         return {"creator": creator_of(self.engine.pool), "module": self.engine.dialect.dbapi}
 
-    @property
-    def driver(self) -> str:
-        """The driver's name."""
-        name: str = getattr(self.engine.dialect.dbapi, "__name__", "")
-        return "PyMySQL" if name.partition(".")[0] == "pymysql" else name
-
     def described(self, config: PoolConfig) -> PoolConfig:
         """The settings that are measured: where `as-is` is asked for, those of its own pool."""
         if config.poolclass != AS_IS:

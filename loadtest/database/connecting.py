@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, NullPool, create_engine
 
 from loadtest.config import PoolConfig
+from loadtest.database.drivers import PURE_CONNECTOR, driver_of
 from loadtest.database.engine import make_engine
 
 CONNECTS = 7
@@ -23,13 +24,14 @@ class Handshake:
     TLS where the server speaks none; and as `create_engine` comes. tls: whether it is encrypted.
 
     of_application: `own` is as an application connects. If it builds a context for every connection
-    `shared` is that without the time in which one is built, else it is the same.
+    `shared` is that without the time in which one is built, else it is the same. driver: its name.
     """
 
     shared: float
     own: float
     tls: bool
     of_application: bool = False
+    driver: str = "PyMySQL"
 
 
 def handshake(url: URL, *, tls: bool) -> Handshake:
@@ -51,12 +53,21 @@ def handshake_of(url: URL, connecting: Mapping[str, Any], *, tls: bool) -> Hands
     connecting: its way, as arguments of `create_engine`. tls: whether it is encrypted.
     """
     engine = create_engine(url, poolclass=NullPool, **connecting)
-    engine.connect().close()
+    with engine.connect() as connection:
+        driver = driver_of(connection.connection.dbapi_connection)
     contexts: list[Any] = []
     own = median(_seconds(engine, contexts.append) for _ in range(CONNECTS))
-    each = sum(context is not contexts[0] for context in contexts) == CONNECTS - 1
-    building = tls_context_seconds() if each else 0.0
-    return Handshake(max(0.0, own - building), own, tls, of_application=True)
+    building = tls_context_seconds() * _built(
+        contexts, of_connector=tls and driver == PURE_CONNECTOR
+    )
+    return Handshake(max(0.0, own - building), own, tls, of_application=True, driver=driver)
+
+
+def _built(contexts: Sequence[Any], *, of_connector: bool) -> int:
+    """How often each connection loads all certificates."""
+    if of_connector:
+        return 2  # once with ssl.create_default_context(), once again with load_default_certs()
+    return int(sum(context is not contexts[0] for context in contexts) == CONNECTS - 1)
 
 
 def tls_context_seconds() -> float:
@@ -69,7 +80,7 @@ def _as_it_comes(url: URL) -> Engine:
 
 
 def _seconds(engine: Engine, tell: Callable[[Any], None] = lambda _: None) -> float:
-    """How long it takes to connect; the TLS context, as PyMySQL calls it, is told."""
+    """How long it takes to connect; the TLS context is told, which only PyMySQL shows."""
     begin = time.perf_counter()
     connection = engine.raw_connection()
     elapsed = time.perf_counter() - begin

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from loadtest.config import AS_IS, PoolConfig
-from loadtest.database.situation import Check, Demand, Situation
+from loadtest.database.drivers import PURE_CONNECTOR
+from loadtest.database.situation import Check, Demand, Severity, Situation
 
 if TYPE_CHECKING:
     from loadtest.database.connecting import Handshake
@@ -24,6 +25,11 @@ _CONTEXTS = {
         f"{_SHARE}, or ssl_disabled where the network is trusted",
     ),
 }
+_CONNECTOR_ADVICE = (
+    "let the pool keep its connections (a pool_size that is rarely exceeded); "
+    "connect_args={'tls_versions': ['TLSv1.3']} halves the time, ssl_disabled saves it where the "
+    "network is trusted"
+)
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "")
 
 
@@ -63,9 +69,9 @@ def standing_still(still: float, name: str) -> Check:
     """What a driver does to others during a query that sleeps; still: for which share of it."""
     evidence = {"standstill": still, "driver": name}
     if still > STANDSTILL:
-        message = f"while a query of {name} sleeps nobody else in the process runs "
-        message += f"({still:.0%} of the time)"
-        advice = "take mysql+pymysql://, or run users as threads (--model threads)"
+        message = f"{name} blocks the event loop: during a query that sleeps, no other user of the "
+        message += f"process ran for {still:.0%} of the time"
+        advice = "run each user on an OS thread (--model threads), or connect with mysql+pymysql://"
         return Check("driver", "warning", message, advice, evidence)
     message = f"{name} lets the other users of a process run while one waits for the database: "
     message += f"of a query that sleeps, they stood still for {still:.1%} at most"
@@ -79,7 +85,10 @@ def tls(situation: Situation) -> Iterator[Check]:
         return
     yield contexts(measured)
     if not measured.tls and situation.host not in LOOPBACK:
-        message = "the server speaks no TLS: what is asked and answered can be read on the way"
+        who = "the server speaks no TLS"
+        if measured.of_application:
+            who = f"the application's connections ({measured.driver}) are not encrypted"
+        message = f"{who}: what is asked and answered can be read on the way"
         yield Check("no_tls", "note", message, "use it in a network that is trusted only")
 
 
@@ -90,23 +99,30 @@ def contexts(measured: Handshake) -> Check:
     """
     own, shared = _ms(measured.own), _ms(measured.shared)
     evidence = {"own": measured.own, "shared": measured.shared, "tls": measured.tls}
-    how = "as the application does it" if measured.of_application else "as create_engine() comes"
+    of_application = measured.of_application
+    how = "as the application does it" if of_application else "as create_engine() comes"
     if measured.own > SLOW_HANDSHAKE * measured.shared:
-        why, instead, advice = _CONTEXTS[measured.tls]
-        otherwise = f"{shared} {instead}, as here"
-        if measured.of_application:
-            otherwise = f"the context alone takes about {_ms(measured.own - measured.shared)}"
-        return Check(
-            "tls_context",
-            "warning" if measured.of_application else "note",
-            f"connecting takes {own} {how}, since PyMySQL builds a TLS context for every "
-            f"connection{why}; {otherwise}",
-            advice,
-            evidence,
-        )
+        reason, advice = _why_slow(measured)
+        severity: Severity = "warning" if of_application else "note"
+        message = f"connecting takes {own} {how}, since {reason}"
+        return Check("tls_context", severity, message, advice, evidence)
     message = f"connecting takes {shared}, {own} with a TLS context for each connection"
-    message = f"connecting takes {own} {how}" if measured.of_application else message
+    if of_application:
+        message = f"connecting takes {own} {how}, with {measured.driver} and "
+        message += "TLS" if measured.tls else "without TLS"
     return Check("tls_context", "ok", message, evidence=evidence)
+
+
+def _why_slow(measured: Handshake) -> tuple[str, str]:
+    """What makes connecting slow, and what to do: each driver has options of its own."""
+    why, instead, advice = _CONTEXTS[measured.tls]
+    builder = "PyMySQL"
+    if measured.driver == PURE_CONNECTOR:
+        builder, why, advice = PURE_CONNECTOR, " and cannot share one", _CONNECTOR_ADVICE
+    otherwise = f"{_ms(measured.shared)} {instead}, as here"
+    if measured.of_application:
+        otherwise = f"the context alone takes about {_ms(measured.own - measured.shared)}"
+    return f"{builder} builds a TLS context for every connection{why}; {otherwise}", advice
 
 
 def _ms(seconds: float) -> str:

@@ -75,12 +75,9 @@ def _connecting(
     demand = replace(demand, pools=tuple(map(application.described, demand.pools)))
     facts = look(url, how)
     now = situation(url, demand, private=private, connecting=how)
-    measured = replace(
-        now,
-        handshake=_shaken(partial(handshake_of, url, how, tls=facts.tls), url, how),
-        standstill=_standstill(*names),
-        driver=application.driver,
-    )
+    shaken = _shaken(partial(handshake_of, url, how, tls=facts.tls), url, how)
+    still = _standstill(*names)
+    measured = replace(now, handshake=shaken, standstill=still, driver=shaken.driver)
     where = "a private server" if private else _place(url)
     return f"{facts.version} at {where}, as {application.name} connects", examine(measured)
 

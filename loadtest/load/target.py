@@ -12,12 +12,14 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from gevent.monkey import is_module_patched
 from sqlalchemy import URL, QueuePool
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from loadtest.config import PoolConfig
 from loadtest.database.application import Application
+from loadtest.database.drivers import Killer
 from loadtest.database.engine import make_engine, parent_session
 from loadtest.database.preflight import explained, otherwise
 from loadtest.load.alarm import new_alarm
@@ -63,6 +65,8 @@ class Target:
         self._initialise(url, application)
         self.recorder = Recorder(process)
         measure(self.engine, self.recorder)
+        # Users that are threads may be waiting for an answer when their connections are closed.
+        self._killer = None if is_module_patched("threading") else Killer(self.engine)
         self.parent = application.parent if application else parent_session(self.engine)
         self.child, self.child_arguments = _maker(self.parent.session_factory)
         if options.prefill:
@@ -112,8 +116,13 @@ class Target:
 
     def cut_off(self) -> None:
         """Close the connections that somebody still has, as the end of this process would."""
-        for owner in list(self.recorder.opened):
-            connection: Any = getattr(owner, "dbapi_connection", owner)
+        owners = list(self.recorder.opened)
+        found: list[Any] = [getattr(owner, "dbapi_connection", owner) for owner in owners]
+        connections = [connection for connection in found if connection is not None]
+        if self._killer:
+            self._killer.kill(connections)
+            return
+        for connection in connections:
             try:
                 self.engine.dialect.do_terminate(connection)
             except Exception as error:  # of a driver that does not like it

@@ -40,10 +40,11 @@ def tried(application: Application, *, greenlets: bool) -> list[Check]:
     """
     url, how = application.url, application.connecting
     try:
-        checks = [contexts(handshake_of(url, how, tls=look(url, how).tls))]
+        shaken = handshake_of(url, how, tls=look(url, how).tls)
+        checks = [contexts(shaken)]
         if greenlets:
             still = longest_pause(create_engine(url, poolclass=NullPool, **how))
-            checks.append(standing_still(still, application.driver))
+            checks.append(standing_still(still, shaken.driver))
     except UsageError:
         raise
     except Exception as error:  # whatever an application's driver makes of it

@@ -10,6 +10,8 @@ from gevent import monkey
 
 
 class _InC(pymysql.connections.Connection):
+    __module__ = "MySQLdb.connections"
+
     def query(self, sql: str, unbuffered: bool = False) -> Any:
         if "SLEEP" in sql:
             monkey.get_original("time", "sleep")(0.2)

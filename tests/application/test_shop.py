@@ -290,7 +290,7 @@ from sqlalchemy import create_engine
 
 engine = create_engine(os.environ["SHOP_DATABASE_URL"], module=MySQLdb)
 """
-STANDS_STILL = "while a query of MySQLdb sleeps nobody else in the process runs"
+STANDS_STILL = "mysqlclient blocks the event loop"
 BUILDS_CONTEXTS = "as the application does it, since PyMySQL builds a TLS context"
 
 
@@ -314,7 +314,7 @@ def test_what_its_way_to_connect_costs_is_told_before_it_runs(
 
     assert all(BUILDS_CONTEXTS in text for text in said), said
     assert STANDS_STILL in said[0]
-    assert "take mysql+pymysql://, or run users as threads (--model threads)" in said[0]
+    assert "on an OS thread (--model threads), or connect with mysql+pymysql://" in said[0]
     assert STANDS_STILL not in said[1], "threads are not stopped by it"
 
 

@@ -108,10 +108,8 @@ def test_a_driver_that_stands_still_is_named(doctor: Doctor) -> None:
     found = checks(doctor("--engine", "odd:blocking", "--json"))
 
     assert found["driver"]["severity"] == "warning"
-    assert found["driver"]["evidence"]["driver"] == "MySQLdb"
-    assert (
-        "while a query of MySQLdb sleeps nobody else in the process" in found["driver"]["message"]
-    )
+    assert found["driver"]["evidence"]["driver"] == "mysqlclient"
+    assert "mysqlclient blocks the event loop" in found["driver"]["message"]
 
 
 @pytest.mark.parametrize(

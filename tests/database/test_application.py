@@ -110,19 +110,6 @@ def test_copies_of_an_engine_are_one(written, tmp_path, more):
     assert found.engine.pool is sys.modules[module].engine.pool
 
 
-def test_a_driver_is_known_by_its_name(written, tmp_path):
-    more = """
-import pymysql, types
-MySQLdb = types.ModuleType("MySQLdb")  # its functions are PyMySQL's: only the name differs
-vars(MySQLdb).update({k: v for k, v in vars(pymysql).items() if not k.startswith("__")})
-other = create_engine("mysql+mysqldb://me@127.0.0.1/x", module=MySQLdb)
-named = create_engine("mysql+mysqldb://me@127.0.0.1/x", module=pymysql)
-"""
-    module = written(more)
-    drivers = [find("", f"{module}:{n}", [tmp_path]).driver for n in ("other", "named")]
-    assert drivers == ["MySQLdb", "PyMySQL"]
-
-
 # ---- What is refused
 
 

@@ -10,6 +10,7 @@ import pytest
 from loadtest.config import parse_pool
 from loadtest.database.checks import FILES_BESIDE_CONNECTIONS, SHARE, examine, refuse, warnings
 from loadtest.database.connecting import Handshake
+from loadtest.database.drivers import PURE_CONNECTOR
 from loadtest.database.occupancy import Occupancy
 from loadtest.database.situation import Check, Demand, Machine, Situation
 from loadtest.errors import UsageError
@@ -280,6 +281,26 @@ def test_a_context_for_every_connection_costs_time() -> None:
 def test_what_can_be_read_on_the_way(host: str, tls: bool, told: bool) -> None:
     checks = examine(situation(handshake=Handshake(0.001, 0.001, tls), host=host))
     assert ("no_tls" in {one.code for one in checks}) is told
+
+
+def test_an_application_is_told_how_its_driver_connects() -> None:
+    plain = Handshake(0.0003, 0.0003, False, of_application=True, driver="mysqlclient")
+    told = {one.code: one for one in examine(situation(handshake=plain, host="db.example"))}
+    assert told["tls_context"].message == (
+        "connecting takes 0.3 ms as the application does it, with mysqlclient and without TLS"
+    )
+    assert "connections (mysqlclient) are not encrypted" in told["no_tls"].message
+    assert "speaks no TLS" not in told["no_tls"].message
+
+
+def test_a_connector_in_python_has_advice_of_its_own() -> None:
+    slow = Handshake(0.003, 0.037, True, of_application=True, driver=PURE_CONNECTOR)
+    told = check("tls_context", handshake=slow)
+    assert told.severity == "warning"
+    assert f"37.0 ms as the application does it, since {PURE_CONNECTOR} builds" in told.message
+    assert "cannot share one; the context alone takes about 34.0 ms" in told.message
+    assert "'tls_versions': ['TLSv1.3']" in told.advice
+    assert "'ssl': context" not in told.advice, "only PyMySQL takes one"
 
 
 SLOW = Handshake(0.001, 0.022, tls=False)

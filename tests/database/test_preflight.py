@@ -62,7 +62,8 @@ def test_a_look_leaves_no_connection_behind(url, admin):
     look(url)
     with admin.connect() as connection:
         for _ in range(100):
-            rows = connection.execute(text("SHOW PROCESSLIST")).all()
+            rows = connection.execute(text("SHOW PROCESSLIST")).mappings().all()
+            rows = [row for row in rows if row["User"] != "event_scheduler"]  # MySQL's own
             if len(rows) == 1:
                 break
             gevent.sleep(0.05)

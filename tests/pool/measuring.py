@@ -34,17 +34,20 @@ class Clock:
 
 
 class Connection(sqlite3.Connection):
-    """A connection that knows whether it is open; `lives` are all that are."""
+    """A connection that leaves `lives`, the set of all open connections, when it is closed."""
 
-    lives: set[int]
+    lives: set[Connection]
 
     def close(self) -> None:
-        self.lives.discard(id(self))
+        self.lives.discard(self)
         super().close()
 
 
 class Bench:
-    """An engine whose pool is measured by a clock that stands still; `with` puts all back.
+    """An engine whose pool is measured by a clock that stands still.
+
+    The end of `with` restores the clock and closes all connections, also those that `dispose()`
+    left open.
 
     connecting, resetting, pinging, querying: how long each takes (ms). refuse: an error that
     connecting raises. alive: what a ping answers. hang: "connecting" or "pinging", which then
@@ -57,7 +60,7 @@ class Bench:
         self.refuse: Exception | None = None
         self.alive = True
         self.hang = ""
-        self.lives: set[int] = set()
+        self.lives: set[Connection] = set()
         self._patches = pytest.MonkeyPatch()
         for module in ("measure", "listener", "recorder"):
             self._patches.setattr(f"loadtest.pool.{module}.clock", self.clock)
@@ -81,6 +84,8 @@ class Bench:
         trace: TracebackType | None,
     ) -> None:
         self.engine.dispose()
+        for connection in list(self.lives):
+            connection.close()
         self._patches.undo()
 
     def take(self) -> Any:
@@ -105,7 +110,7 @@ class Bench:
             raise self.refuse
         connection = sqlite3.connect(":memory:", check_same_thread=False, factory=Connection)
         connection.lives = self.lives
-        self.lives.add(id(connection))
+        self.lives.add(connection)
         return connection
 
     def _reset(self, dbapi_connection: Any) -> None:

@@ -211,10 +211,12 @@ def test_overflow_of_a_disposed_pool_is_counted_as_closed_once():
 def test_measuring_keeps_no_connection_of_a_disposed_pool_alive():
     with Bench(pool_size=2) as bench:
         connection = bench.take()
-        dead = weakref.ref(connection.dbapi_connection)
+        raw = connection.dbapi_connection
+        dead = weakref.ref(raw)
         bench.engine.dispose()
         connection.close()
-        del connection
+        raw.close()  # the pool has given it up
+        del connection, raw
         gc.collect()
         assert dead() is None
 

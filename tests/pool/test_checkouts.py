@@ -361,8 +361,7 @@ def test_the_slowest_checkouts_tell_what_they_were_made_of():
         others_go_on()
         bench.forward(20)
         second.close()
-        for user in users:
-            user.get()
+        gevent.joinall(users, raise_error=True)
         slowest = bench.cut().slowest
         thirty = 30 * MILLISECOND
         buyer = SlowCheckout(
@@ -371,6 +370,8 @@ def test_the_slowest_checkouts_tell_what_they_were_made_of():
         assert buyer in slowest
         assert [slow.total for slow in slowest] == [50 * MILLISECOND, 30 * MILLISECOND]
         assert slowest[0].waiting == 0
+        for user in users:
+            user.get().close()
 
 
 def test_the_slowest_five_are_kept():

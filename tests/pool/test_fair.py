@@ -2,6 +2,8 @@
 
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import gevent
 import pytest
@@ -49,19 +51,29 @@ def test_queuepool_starves_users_and_the_fair_pool_does_not(url: URL) -> None:
     assert max(fair) - min(fair) <= CONNECTIONS
 
 
-def small(poolclass: type[Pool], size: int = 1, overflow: int = 0, timeout: float = 5.0) -> Engine:
-    return create_engine(
-        "sqlite://",
-        creator=lambda: sqlite3.connect(":memory:", check_same_thread=False),
-        poolclass=poolclass,
-        pool_size=size,
-        max_overflow=overflow,
-        pool_timeout=timeout,
-    )
+def connect_to_memory() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", check_same_thread=False)
 
 
-def test_waiters_are_served_in_the_order_in_which_they_came() -> None:
-    engine = small(FairPool)
+@pytest.fixture
+def fair_engine() -> Iterator[Callable[..., Engine]]:
+    """Makes an engine with a fair pool of one connection, and disposes of it at the end."""
+    made: list[Engine] = []
+
+    def make(connect: Callable[[], Any] = connect_to_memory, **pool: Any) -> Engine:
+        settings = {"pool_size": 1, "max_overflow": 0} | pool
+        made.append(create_engine("sqlite://", creator=connect, poolclass=FairPool, **settings))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.dispose()
+
+
+def test_waiters_are_served_in_the_order_in_which_they_came(
+    fair_engine: Callable[..., Engine],
+) -> None:
+    engine = fair_engine()
     order: list[int] = []
 
     def wait(number: int) -> None:
@@ -76,8 +88,8 @@ def test_waiters_are_served_in_the_order_in_which_they_came() -> None:
     assert order == list(range(10))
 
 
-def test_who_gives_up_leaves_the_queue() -> None:
-    engine = small(FairPool, timeout=0.05)
+def test_who_gives_up_leaves_the_queue(fair_engine: Callable[..., Engine]) -> None:
+    engine = fair_engine(pool_timeout=0.05)
 
     with engine.connect(), pytest.raises(PoolTimeout):
         engine.connect()
@@ -89,8 +101,10 @@ def test_who_gives_up_leaves_the_queue() -> None:
 
 @pytest.mark.parametrize("handed_over", [False, True])
 @pytest.mark.parametrize("others", [0, 1])
-def test_a_waiter_who_is_killed_takes_no_connection_along(handed_over: bool, others: int) -> None:
-    engine = small(FairPool)
+def test_a_waiter_who_is_killed_takes_no_connection_along(
+    handed_over: bool, others: int, fair_engine: Callable[..., Engine]
+) -> None:
+    engine = fair_engine()
     holder = engine.raw_connection()
     waiters = [gevent.spawn(engine.raw_connection) for _ in range(1 + others)]
     gevent.sleep(0)
@@ -105,10 +119,9 @@ def test_a_waiter_who_is_killed_takes_no_connection_along(handed_over: bool, oth
     assert engine.pool.checkedin() == 1  # type: ignore[attr-defined]
     assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
     engine.raw_connection().close()
-    engine.dispose()
 
 
-def test_a_failed_connect_lets_the_next_waiter_try() -> None:
+def test_a_failed_connect_lets_the_next_waiter_try(fair_engine: Callable[..., Engine]) -> None:
     attempts: list[float] = []
 
     def connect() -> sqlite3.Connection:
@@ -116,11 +129,9 @@ def test_a_failed_connect_lets_the_next_waiter_try() -> None:
         if len(attempts) == 1:
             gevent.sleep(0.1)
             raise sqlite3.OperationalError("the server is not there yet")
-        return sqlite3.connect(":memory:", check_same_thread=False)
+        return connect_to_memory()
 
-    engine = create_engine(
-        "sqlite://", creator=connect, poolclass=FairPool, pool_size=1, max_overflow=0
-    )
+    engine = fair_engine(connect)
     first = gevent.spawn(engine.raw_connection)
     gevent.sleep(0)
     second = gevent.spawn(engine.raw_connection)
@@ -128,10 +139,13 @@ def test_a_failed_connect_lets_the_next_waiter_try() -> None:
 
     assert isinstance(first.exception, Exception)
     assert second.successful()
+    second.get().close()
 
 
-def test_overflow_works_as_in_queuepool_and_dispose_empties_it() -> None:
-    engine = small(FairPool, size=1, overflow=1)
+def test_overflow_works_as_in_queuepool_and_dispose_empties_it(
+    fair_engine: Callable[..., Engine],
+) -> None:
+    engine = fair_engine(max_overflow=1)
 
     with engine.connect(), engine.connect():
         assert engine.pool.overflow() == 1  # type: ignore[attr-defined]
@@ -142,7 +156,9 @@ def test_overflow_works_as_in_queuepool_and_dispose_empties_it() -> None:
     assert engine.pool.checkedin() == 0
 
 
-def test_a_slot_that_a_failed_connect_frees_is_the_first_waiters_not_a_newcomers() -> None:
+def test_a_slot_that_a_failed_connect_frees_is_the_first_waiters_not_a_newcomers(
+    fair_engine: Callable[..., Engine],
+) -> None:
     attempts = 0
 
     def connect() -> sqlite3.Connection:
@@ -151,11 +167,9 @@ def test_a_slot_that_a_failed_connect_frees_is_the_first_waiters_not_a_newcomers
         gevent.sleep(0.05)
         if attempts == 1:
             raise sqlite3.OperationalError("the server is not there yet")
-        return sqlite3.connect(":memory:", check_same_thread=False)
+        return connect_to_memory()
 
-    engine = create_engine(
-        "sqlite://", creator=connect, poolclass=FairPool, pool_size=1, max_overflow=0
-    )
+    engine = fair_engine(connect)
     order: list[str] = []
 
     def first() -> None:
@@ -174,8 +188,10 @@ def test_a_slot_that_a_failed_connect_frees_is_the_first_waiters_not_a_newcomers
     assert order == ["second", "first"]
 
 
-def test_a_waiter_killed_with_a_slot_in_hand_gives_it_back() -> None:
-    engine = small(FairPool)
+def test_a_waiter_killed_with_a_slot_in_hand_gives_it_back(
+    fair_engine: Callable[..., Engine],
+) -> None:
+    engine = fair_engine()
     pool = engine.pool
     held = engine.raw_connection()
     waiter = gevent.spawn(engine.raw_connection)

@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import gevent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measuring import MILLISECOND, Bench, others_go_on
+from measuring import MILLISECOND, Bench, Connection, others_go_on
 from sqlalchemy import NullPool, QueuePool
 
 from loadtest.interval import Gauge, Interval, total
@@ -64,7 +63,8 @@ def test_waiters_are_counted_while_they_wait():
         second = bench.cut()
         assert first.gauges["waiting"] == Gauge(200 * MILLISECOND, 2, 2, 2)
         assert second.gauges["waiting"] == Gauge((2 * 30 + 70) * MILLISECOND, 1, 2, 1)
-        gevent.killall(users)
+        for user in users:
+            user.get().close()
 
 
 def test_a_wait_before_a_connect_that_still_goes_on_is_counted_too():
@@ -87,7 +87,8 @@ def test_a_checkout_from_an_idle_pool_is_no_waiter():
     with Bench() as bench:
         kept = [bench.take() for _ in range(5)]
         assert bench.cut().gauges["waiting"].max == 0
-        assert len(kept) == 5
+        for connection in kept:
+            connection.close()
 
 
 def test_overflow_is_what_is_open_beyond_the_pools_size_and_never_negative():
@@ -117,6 +118,8 @@ def test_a_pool_without_a_size_has_no_overflow(pool):
         assert interval.gauges["open"].last == interval.gauges["in_use"].last == len(kept)
         assert interval.counters["checkouts.overflow"] == 0
         assert interval.counters["checkouts.new"] == 20
+        for connection in kept:
+            connection.close()
 
 
 def test_an_interval_of_no_length_has_no_level():
@@ -159,12 +162,12 @@ class Model:
     bench: Bench
     held: list[tuple[Any, QueuePool]] = field(default_factory=list)
     detached: list[Any] = field(default_factory=list)
-    abandoned: dict[int, Any] = field(default_factory=dict)  # kept: ids are given out again
+    abandoned: set[Connection] = field(default_factory=set)
     seen: list[tuple[int, int, int]] = field(default_factory=list)
-    known: set[int] = field(default_factory=set)
+    known: set[Connection] = field(default_factory=set)
 
-    def open(self) -> set[int]:
-        return self.bench.lives - self.abandoned.keys()
+    def open(self) -> set[Connection]:
+        return self.bench.lives - self.abandoned
 
     def take(self, _: int) -> None:
         pool = self.bench.engine.pool
@@ -176,8 +179,8 @@ class Model:
             connection, pool = self.held.pop(which % len(self.held))
             raw = connection.dbapi_connection
             connection.close()
-            if pool is not self.bench.engine.pool and id(raw) in self.bench.lives:
-                self.abandoned[id(raw)] = raw
+            if pool is not self.bench.engine.pool and raw in self.bench.lives:
+                self.abandoned.add(raw)
 
     def detach(self, which: int) -> None:
         if self.held:

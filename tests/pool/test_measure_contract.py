@@ -106,8 +106,10 @@ def test_every_return_goes_through_the_door_of_the_pool_with_its_record(engine):
     record = connection._connection_record
     connection.close()
     assert returned == [record]
-    engine.raw_connection().detach()
+    detached = engine.raw_connection()
+    detached.detach()
     assert returned == [record]
+    detached.close()
 
 
 def test_a_record_stays_the_same_over_reconnects_and_knows_when_it_connected(engine):

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 
-import gevent
 import pytest
 from measuring import MILLISECOND, Bench, counted, milliseconds, others_go_on, use_once
 
@@ -115,7 +114,8 @@ def test_how_users_share_the_pool_is_summed_up_since_measuring_began():
         bench.forward(30)
         assert bench.cut().fair == Fair(5, 2, 3, 4 + 1, 60 * MILLISECOND)
         assert bench.recorder.cut("drain").fair == Fair()
-        gevent.killall(users)
+        for user in users:
+            user.get().close()
 
 
 def test_who_connects_has_waited_no_longer_than_until_then():

@@ -41,7 +41,7 @@ class HotRow(PoolUser):
 
     @classmethod
     def add_options(cls, group):
-        group.add_argument("--hot-rows", type=int, default=200, help="articles everybody wants")
+        group.add_argument("--hot-rows", type=int, default=120, help="articles everybody wants")
         group.add_argument("--hot-work", type=float, default=0.06, help="seconds the shop works")
 
     @classmethod

@@ -28,7 +28,8 @@ from benchmarks._soak_figure import figure
 from benchmarks._soak_user import Account
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database.private import free_port
-from loadtest.experiment.rounds import Looked, database
+from loadtest.experiment.databases import databases
+from loadtest.experiment.rounds import Looked
 from loadtest.experiment.run import Database, Plan, run
 from loadtest.faults import Fault
 from loadtest.interval import Interval
@@ -121,7 +122,8 @@ def soak(seconds: int, out: Path) -> dict[str, object]:
     experiment = _experiment(seconds, watched.port)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "runs").mkdir()
-        with database("", experiment, Looked([], [], "")) as at:
+        with databases("", experiment, Looked([], [], "")) as every:
+            at = every[""]
             ran = run(Plan(experiment, POOL, 1), at, Path(folder), watched.see)
             sums = _sums_in(at)
         result = {**_summary(ran, watched), **_sums_right(ran, watched, sums)}

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import URL, create_engine, text
 
 from loadtest.errors import UsageError
+from loadtest.experiment.databases import databases
 from loadtest.experiment.faults import Faults
 from loadtest.experiment.relay import Relay
-from loadtest.experiment.rounds import Looked, database
+from loadtest.experiment.rounds import Looked
 from loadtest.faults import parse_fault
 from loadtest.loads import LoadConfig
 from tests.experiment.test_rounds import experiment
@@ -81,8 +82,8 @@ def test_only_a_private_server_is_frozen() -> None:
 def test_on_a_server_of_others_it_is_said_before_what_breaks(url: URL) -> None:
     faults = (parse_fault("kill:50%@1s"), parse_fault("refuse@2s+1s"))
     planned = experiment("5+10", fault=faults)
-    with database(url.render_as_string(False), planned, Looked([], [], "")) as at:
-        _, connections, *_, work, _ = at.intentions
+    with databases(url.render_as_string(False), planned, Looked([], [], "")) as at:
+        _, connections, *_, work, _ = at[""].intentions
     how_many = "17 connections at once (15 of the pool, 1 to ask for the server's status, 1 to kill"
     assert connections.startswith(f"- open at most {how_many} some of them)")
     assert work.endswith("for 7 s, and break its own connections: kill:50%@1s, refuse@2s+1s")
@@ -92,6 +93,6 @@ def test_on_a_server_of_others_it_is_said_before_what_breaks(url: URL) -> None:
 def test_of_arrivals_it_is_said_before_how_many_there_are(url: URL) -> None:
     load = LoadConfig(arrival_rate=1500, warmup=2, duration=5)
     planned = experiment("5+10").changed("", load=load)
-    with database(url.render_as_string(False), planned, Looked([], [], "")) as at:
-        *_, work, _ = at.intentions
+    with databases(url.render_as_string(False), planned, Looked([], [], "")) as at:
+        *_, work, _ = at[""].intentions
     assert "at most 1,500 arrivals a second and 10,000 users for 7 s" in work

@@ -179,7 +179,9 @@ def test_a_scopefunc_that_does_not_tell_users_apart_is_refused(
 
 
 @pytest.mark.database
-def test_an_application_and_the_address_of_another_database_are_too_much(tmp_path: Path, shop: str, url: URL) -> None:
+def test_an_application_and_the_address_of_another_database_are_too_much(
+    tmp_path: Path, shop: str, url: URL
+) -> None:
     address = url.set(database="another").render_as_string(hide_password=False)
     with pytest.raises(UsageError, match="has a database of its own") as refused:
         load_application(environment_of(tmp_path, "", f"{shop}:engine", database_url=address))

@@ -10,7 +10,7 @@ help: ## list the targets
 
 setup: $(VENV)/.test ## install everything, the parts for the tests too
 
-demo: $(VENV)/.run ## compare pools on a private server, about two minutes
+demo: $(VENV)/.run ## compare pools on a private server, about three minutes
 	$(VENV)/bin/loadtest demo
 
 test: lint ## lint, then all tests

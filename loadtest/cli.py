@@ -97,7 +97,7 @@ def demo(
     results: Results = Path("reports"),
     quiet: Quiet = False,
 ) -> None:
-    """Compare three pools in a flash sale, about two minutes, and say which is best.
+    """Compare three pools in a flash sale, about three minutes, and say which is best.
 
     Example: [bold]loadtest demo[/]
     """

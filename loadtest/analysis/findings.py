@@ -63,15 +63,12 @@ def unsound_files(pool: PoolRuns) -> Iterator[Finding]:
 def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
     """Each kind of error that ended more than one request in a hundred.
 
-    Write conflicts have a finding of their own, and so has a kind that most requests failed with,
-    where there is no other.
+    Write conflicts have a finding of their own.
     """
     requests, told = pool.counters["requests"], failing.told(pool)
     for name in sorted(pool.counters):
         kind, number = name.removeprefix("errors."), pool.counters[name]
         if kind in (name, conflicts.KIND) or number <= NOTABLE_ERRORS * requests:
-            continue
-        if kind == told and number == pool.counters["failures"]:
             continue
         yield Finding(
             code=f"errors_{kind}",

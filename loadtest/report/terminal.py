@@ -94,7 +94,7 @@ def _print_findings(summary: Summary, console: Console) -> None:
         for severity, of in _ORDER
         for pool in _told_of(summary)
         for finding in pool.findings
-        if finding.severity == severity and of(finding)
+        if finding.severity == severity and of(finding) and not _told_already(pool, finding)
     ]
     found += [("warning", str(problem)) for problem in summary.experiment.get("problems", ())]
     if found:
@@ -114,6 +114,12 @@ def _told_of(summary: Summary) -> Sequence[PoolSummary]:
         return summary.pools
     answer = summary.verdict.recommended
     return [pool for pool in summary.pools if pool.name == answer or not pool.valid]
+
+
+def _told_already(pool: PoolSummary, finding: Finding) -> bool:
+    """Whether it repeats that most requests failed, and with which kind of error."""
+    first = next((one for one in pool.findings if one.code == failing.CODE), None)
+    return first is not None and finding.code == f"errors_{first.evidence['kind']}"
 
 
 def _example(pool: PoolSummary, finding: Finding) -> str:

@@ -298,7 +298,7 @@ class Hasty(PoolUser):
         Hasty.tasks_begun += 1
 
     def wait_time(self) -> float:
-        return 0.001
+        return 0.05  # longer than a busy machine lets the test wait before it orders the stop
 
     def on_stop(self) -> None:
         gevent.sleep(0.02)
@@ -314,7 +314,7 @@ def test_a_user_who_wakes_up_while_it_is_stopped_begins_no_further_task(scene: S
         gevent.sleep(0)
     begun, signed_out = Hasty.tasks_begun, Hasty.signed_out
     stopping = gevent.spawn_later(0, user.stop)
-    ended = time.perf_counter() + 0.005
+    ended = time.perf_counter() + 0.06
     while time.perf_counter() < ended:
         pass  # its time to wake up comes, and both get their turn in the same round of the loop
     gevent.joinall([stopping, user.greenlet], timeout=5)

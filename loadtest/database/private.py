@@ -157,7 +157,7 @@ class PrivateServer:
                 user=self.user,
                 output=self._log,
             )
-        except OSError:
+        except BaseException:  # also Ctrl-C: the keeper does not know the folder yet
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 

@@ -54,7 +54,9 @@ def _random_numbers(header: Mapping[str, Any]) -> Facts:
 
 
 def _server(run: Run) -> str:
-    return str(run.header.get("server", {}).get("name", ""))
+    """The server that a comparison of servers put behind the pool's name; else all share one."""
+    name = str(run.header.get("server", {}).get("name", ""))
+    return name if name and run.pool_name.endswith(f".{name}") else ""
 
 
 def _server_facts(header: Mapping[str, Any]) -> Facts:

@@ -180,3 +180,15 @@ def test_pools_that_are_in_one_result_only_are_named(tmp_path: Path) -> None:
     assert unmatched(one, one) == []
     renamed = gather(steady(tmp_path / "c", "7+7", FAST))
     assert unmatched(gather(steady(tmp_path / "d", "20+0", FAST)), renamed) == []
+
+
+def test_results_of_two_servers_are_no_comparison_of_servers(tmp_path: Path) -> None:
+    runs = [
+        run(tmp_path / name, [interval(request=[1])], "20+0", server=facts)
+        for name, facts in {
+            "mariadb": {"name": "mariadb", "version": "10.11.19-MariaDB"},
+            "mysql": {"name": "mysql", "version": "9.7.4"},
+        }.items()
+    ]
+    with pytest.raises(UsageError, match=r"server version is 10\.11\.19-MariaDB in .*, 9\.7\.4 in"):
+        gather(runs)

@@ -1,4 +1,4 @@
-"""The private server is ready when it is there, lets nobody else in, and leaves nothing behind."""
+"""The private server answers once it has started, admits only its own account, and is then gone."""
 
 import os
 import socket
@@ -11,11 +11,11 @@ import psutil
 import pymysql
 import pytest
 from sqlalchemy import create_engine, text
-from test_keeper import eventually, gone
 
 from loadtest.database import private, server_program
 from loadtest.database.private import MOST_CONNECTIONS, PrivateServer
 from loadtest.errors import LoadtestError, UsageError
+from tests.database.test_keeper import eventually, gone
 
 TOOL = """
 import sys, time

@@ -6,8 +6,6 @@ import json
 import signal
 from pathlib import Path
 
-import psutil
-import pymysql
 import pytest
 from sqlalchemy import Engine, text
 
@@ -17,6 +15,12 @@ from loadtest.database.private import PrivateServer
 from loadtest.interval import total
 from loadtest.results import read_run
 from tests.conftest import ROOT
+from tests.database.test_private_server import (  # noqa: F401 - the same tests, on other servers
+    test_it_does_not_run_as_root,
+    test_it_listens_on_loopback_only,
+    test_its_password_stands_in_no_process_list_and_no_file,
+    test_nobody_else_gets_in,
+)
 from tests.processes import loadtest_command, running, until
 
 pytestmark = pytest.mark.database
@@ -80,31 +84,6 @@ def test_a_restart_in_the_middle_of_a_run_is_survived(
     assert counters["failures"] > 0
     assert counters["errors.other"] == 0
     assert run.header["server"]["name"] == name
-
-
-@pytest.mark.parametrize(("user", "password"), [("loadtest", "wrong"), ("root", ""), ("", "")])
-@pytest.mark.parametrize("way", ["port", "socket"])
-def test_only_its_own_account_gets_in(
-    server: PrivateServer, user: str, password: str, way: str
-) -> None:
-    where = {"host": "127.0.0.1", "port": server.port}
-    if way == "socket":
-        where = {"unix_socket": str(server.folder / "socket")}
-    with pytest.raises(pymysql.err.OperationalError) as refused:
-        pymysql.connect(user=user, password=password, ssl_disabled=True, **where)
-    assert refused.value.args[0] in (1045, 1698)
-
-
-def test_it_listens_on_loopback_alone_and_not_as_root(server: PrivateServer) -> None:
-    process = server.process
-    listening = {
-        connection.laddr
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
-    assert listening == {("127.0.0.1", server.port)}
-    assert 0 not in process.uids()
-    assert process.name() in ("mariadbd", "mysqld")
 
 
 def test_tls_is_there_and_can_be_left_out(server: PrivateServer) -> None:

@@ -206,7 +206,7 @@ class Experiment(Strict):
 
     def _check_servers(self) -> None:
         if len(self.server) > 1 and len(self.load.models) > 1:
-            raise ValueError("several servers go with one model of users")
+            raise ValueError("compare several servers, or several models of users, not both")
 
     def _check_names(self) -> None:
         names = [subject.pool.name for subject in self.subjects]

@@ -37,7 +37,7 @@ class TestPrediction:
         ended = loadtest("whatif", EXAMPLE, "--pool-size", "20,50", "-o", tmp_path, cwd=ROOT)
 
         assert ended.returncode == 0, ended.stderr
-        assert "Hold uses what was measured at 15, 20 and 300 connections in use" in " ".join(
+        assert "Hold uses what was measured at 15, 40 and 300 connections in use" in " ".join(
             ended.stdout.split()
         )
         assert max(map(len, ended.stdout.splitlines()[:-1])) <= 80

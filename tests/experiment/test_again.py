@@ -36,7 +36,7 @@ class TestAgain:
         again = experiment_again(EXAMPLE, made(tmp_path), POOLS)
 
         assert [pool.name for pool in again.pool] == ["7+0", "9+1"]
-        assert (again.rounds, again.seed, again.options) == (1, 1, {"hot_rows": 50})
+        assert (again.rounds, again.seed, again.options) == (1, 1, EXAMPLE["options"])
         assert again.scenario == Path("scenarios/hot_row.py")
         assert (again.load.users, again.load.warmup, again.load.duration) == (300, 1.0, 5.0)
 

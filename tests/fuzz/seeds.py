@@ -73,7 +73,7 @@ def _part(second: int, process: str) -> Interval:
 @cache
 def run_files() -> list[bytes]:
     """Whole files: with checksums, and from before there were any."""
-    old = (EXAMPLE / "runs" / "20+0-1.jsonl").read_bytes()
+    old = (EXAMPLE / "runs" / "40+0-1.jsonl").read_bytes()
     short = b"".join(old.splitlines(keepends=True)[:6])
     plain = b"".join(json.dumps(record).encode() + b"\n" for record in records())
     return [b"".join(map(to_line, records())), plain, short]
@@ -92,5 +92,5 @@ def plan() -> dict[str, Any]:
     data: dict[str, Any] = json.loads(
         (ROOT / "reports" / "example" / "experiment.json").read_text()
     )
-    said = {"baseline": "20+0", "objective": OBJECTIVES[0], "fault": FAULTS_OF_A_RUN}
+    said = {"baseline": "40+0", "objective": OBJECTIVES[0], "fault": FAULTS_OF_A_RUN}
     return {**data, **said, "pool": [header()["pool"]]}

@@ -92,5 +92,5 @@ def plan() -> dict[str, Any]:
     data: dict[str, Any] = json.loads(
         (ROOT / "reports" / "example" / "experiment.json").read_text()
     )
-    said = {"baseline": "40+0", "objective": OBJECTIVES[0], "fault": FAULTS_OF_A_RUN}
+    said = {"baseline": "20+0", "objective": OBJECTIVES[0], "fault": FAULTS_OF_A_RUN}
     return {**data, **said, "pool": [header()["pool"]]}

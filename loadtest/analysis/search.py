@@ -85,13 +85,14 @@ def answer(trials: Trials, margin: float = MARGIN) -> int | None:
 
 
 def worse_when_bigger(trials: Trials, margin: float = MARGIN) -> int | None:
-    """The first size above the answer that is no longer good, if there is one."""
-    chosen, sizes = answer(trials, margin), good(trials, margin)
-    if chosen is None:
+    """The first size from which on no tried size is good, if it is above the answer.
+
+    A size between two good ones that misses by a little is chance.
+    """
+    if answer(trials, margin) is None:
         return None
-    return min(
-        (s for s, t in trials.items() if s > chosen and t.valid and s not in sizes), default=None
-    )
+    largest = max(good(trials, margin))
+    return min((s for s, t in trials.items() if s > largest and t.valid), default=None)
 
 
 def contradicted(trials: Trials, present: Trial | None, margin: float = MARGIN) -> bool:

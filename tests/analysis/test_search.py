@@ -225,3 +225,6 @@ def test_a_bigger_pool_that_is_worse_is_named() -> None:
     assert worse_when_bigger({5: Trial(100), 10: Trial(98), 20: Trial(60)}) == 20
     assert worse_when_bigger({5: Trial(100), 10: Trial(99, met=False)}) == 10
     assert worse_when_bigger({5: Trial(100), 10: Trial(99), 20: Trial(50, valid=False)}) is None
+    plateau = {5: Trial(96), 10: Trial(94), 20: Trial(100)}
+    assert worse_when_bigger(plateau) is None, "a larger one is good again"
+    assert worse_when_bigger({**plateau, 40: Trial(80), 80: Trial(60)}) == 40

@@ -28,7 +28,9 @@ class SmallServer(PrivateServer):
     """A private server for every account of which there are few connections, and few files."""
 
     def _script(self) -> str:
-        return f"ulimit -n 400 && {super()._script()}"
+        # MySQL keeps 810 files for other things, and lowers max_connections to the rest.
+        files = 1400 if self.program.kind == "mysql" else 400
+        return f"ulimit -n {files} && {super()._script()}"
 
     def _command(self) -> list[str]:
         return [*super()._command(), "--max-connections=1000", "--max-user-connections=900"]
@@ -262,8 +264,13 @@ def test_a_server_short_of_files_lets_in_what_was_computed_and_far_from_max_conn
         url = make("loadtest_plain")
         alone(connection)
         short = answer(url)
-        assert short.server.max_connections == 1000
         room = short.binding.room
+        if small.program.kind == "mysql":
+            assert short.server.max_connections < 1000, "it has lowered it"
+            assert short.binding.setting == MAX_CONNECTIONS
+            assert opened(url, room + 1) == (room, 1040)
+            return
+        assert short.server.max_connections == 1000
         assert short.binding.setting == "open_files_limit"
         assert 200 < room < 400
         assert opened(url, room, read_timeout=30) == (room, None)

@@ -1,20 +1,29 @@
 PYTHON ?= python3
 VENV := .venv
 WORKERS ?= 2
+# Tests wait more than they compute: two for each core.
+JOBS ?= $(shell echo $$((2 * $$(nproc))))
+PYTEST = $(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench up clean python packages-run packages-test
+.PHONY: help setup demo test test-all lint bench up clean python packages-run packages-test
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.test ## install everything, the parts for the tests too
 
 demo: $(VENV)/.run ## compare pools on a private server, about three minutes
 	$(VENV)/bin/loadtest demo
 
-test: lint ## lint, then all tests
-	$(VENV)/bin/python -m pytest
+test: lint ## lint, then the quick tests
+	$(PYTEST) -m 'not long'
+
+test-all: $(VENV)/.test ## the long tests, then the database tests on MariaDB 11.8 and MySQL 9.7
+	$(PYTEST) -m long
+	servers=$$(tools/database-servers) && echo "$$servers" | while read -r name version program; do \
+	  echo "On $$name $$version:"; LOADTEST_SERVER="$$program" $(PYTEST) -m 'database and not each_server' || exit 1; \
+	done
 
 lint: $(VENV)/.test ## ruff and mypy
 	$(VENV)/bin/ruff check

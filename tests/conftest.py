@@ -2,20 +2,24 @@
 
 import locust  # noqa: F401 - first: it patches the sockets and locks that the others import
 
+import contextlib
 import functools
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import gevent
 import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import URL, Engine, NullPool, create_engine
 
+from loadtest.__main__ import main
 from loadtest.analysis.measured import gather
 from loadtest.analysis.summary import summarize_pool
 from loadtest.analysis.values import PoolSummary
@@ -25,6 +29,10 @@ from loadtest.errors import UsageError
 from tests.analysis.builders import steady
 
 ROOT = Path(__file__).resolve().parent.parent
+# pytest-xdist waits here for a thread of its own, which gevent's event loop does not know: without
+# anything else to wait for it would take that for a deadlock.
+_AWAKE = gevent.get_hub().loop.async_()
+_AWAKE.start(lambda: None)
 # How long an example takes says nothing on a machine that has other work.
 settings.register_profile("unhurried", settings.default, deadline=None)
 settings.load_profile("unhurried")
@@ -124,17 +132,52 @@ def other_servers() -> tuple[dict[str, Path], str]:
 
 
 @pytest.fixture
-def loadtest() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the `loadtest` command as a person would, without the environment's database."""
+def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the `loadtest` command in the test's own process, without the environment's database.
 
-    def run(*arguments: Any, **options: Any) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "loadtest", *map(str, arguments)]
-        options.setdefault("env", without_database())
-        options.setdefault("timeout", 120)
-        options |= {"preexec_fn": keeper.die_with_parent}
-        return subprocess.run(command, check=False, capture_output=True, text=True, **options)
+    A process of its own would import everything again. What it starts are processes, as always.
+    """
+
+    def run(
+        *arguments: Any, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        command = ["loadtest", *map(str, arguments)]
+        with (
+            mock.patch.dict(os.environ, without_database() if env is None else env, clear=True),
+            mock.patch.object(sys, "argv", command),
+            contextlib.chdir(cwd or Path.cwd()),
+        ):
+            code = _exit_code(main)
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(command, code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def loadtest_process() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the `loadtest` command in a process of its own: for one that imports an application."""
+
+    def run(*arguments: Any, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "loadtest", *map(str, arguments)]
+        options: dict[str, Any] = {"capture_output": True, "text": True, "env": env}
+        return subprocess.run(
+            command,
+            check=False,
+            **options,
+            preexec_fn=keeper.die_with_parent,
+        )
+
+    return run
+
+
+def _exit_code(command: Callable[[], None]) -> int:
+    """The exit code of a command that ends with one."""
+    with pytest.raises(SystemExit) as ended:
+        command()
+    assert isinstance(ended.value.code, int | None)
+    return ended.value.code or 0
 
 
 def without_database() -> dict[str, str]:

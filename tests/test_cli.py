@@ -15,7 +15,7 @@ import pytest
 import typer
 from sqlalchemy import URL, Engine, text
 
-from loadtest.cli import app, main
+from loadtest.cli import app
 from loadtest.results import read_run
 from tests.conftest import ROOT, without_database
 from tests.processes import Running, loadtest_command, running, stop_with, until
@@ -68,23 +68,6 @@ def documented_exit_code(summary: dict[str, Any]) -> int:
     return 5 if undecided else 0
 
 
-@pytest.fixture
-def mistaken(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs a command that should refuse at once in this process, which is quicker."""
-    monkeypatch.delenv("LOADTEST_DATABASE_URL", raising=False)
-
-    def run(*arguments: Any) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setattr("sys.argv", ["loadtest", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return subprocess.CompletedProcess([], int(ended.value.code or 0), said.out, said.err)
-
-    return run
-
-
 def assert_usage_error(ended: subprocess.CompletedProcess[str], *messages: str) -> None:
     """Exit code 2, the messages and nothing else on standard error, nothing on standard output."""
     assert ended.returncode == 2, ended.stderr
@@ -107,14 +90,14 @@ class TestHelp:
 
     @pytest.mark.parametrize("name", sorted(COMMANDS))
     def test_every_command_shows_an_example_that_it_takes(
-        self, loadtest: Loadtest, name: str
+        self, loadtest: Loadtest, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
-        wide = {**without_database(), "COLUMNS": "200", "TERMINAL_WIDTH": "200"}
-        shown = loadtest(name, "--help", env=wide)
+        monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 200)
+        shown = loadtest(name, "--help")
 
         assert shown.returncode == 0
         assert re.search(r"Examples?: ", shown.stdout)
-        examples = re.findall(rf"(?m)(?:^ *|: )loadtest ({name}\b.*?) *$", shown.stdout)
+        examples = re.findall(rf"(?m)(?:^ *|Examples?: )loadtest ({name}\b.*?) *$", shown.stdout)
         assert examples
         for example in examples:
             _, *arguments = shlex.split(example)
@@ -152,8 +135,8 @@ class TestWrongUsage:
             ("Loud:20+0", "name: String should match pattern"),
         ],
     )
-    def test_pools(self, mistaken: Loadtest, pool: str, message: str) -> None:
-        ended = mistaken("run", POINT_SELECT, "--pool", pool)
+    def test_pools(self, loadtest: Loadtest, pool: str, message: str) -> None:
+        ended = loadtest("run", POINT_SELECT, "--pool", pool)
 
         assert_usage_error(ended, message)
         assert len(ended.stderr.splitlines()) == 1
@@ -169,8 +152,8 @@ class TestWrongUsage:
             (["--option", "fifty"], "--option fifty: write NAME=VALUE"),
         ],
     )
-    def test_loads(self, mistaken: Loadtest, arguments: list[str], message: str) -> None:
-        ended = mistaken("run", POINT_SELECT, *arguments)
+    def test_loads(self, loadtest: Loadtest, arguments: list[str], message: str) -> None:
+        ended = loadtest("run", POINT_SELECT, *arguments)
 
         assert_usage_error(ended, message)
         assert len(ended.stderr.splitlines()) == 1
@@ -180,9 +163,9 @@ class TestWrongUsage:
         [["nonsense"], ["run"], ["run", POINT_SELECT, "--colour", "green"], ["run", "a", "b"]],
     )
     def test_commands_and_options_that_are_none(
-        self, mistaken: Loadtest, arguments: list[Any]
+        self, loadtest: Loadtest, arguments: list[Any]
     ) -> None:
-        assert_usage_error(mistaken(*arguments), "Usage: ")
+        assert_usage_error(loadtest(*arguments), "Usage: ")
 
     @pytest.mark.parametrize(
         ("scenario", "message"),
@@ -197,10 +180,10 @@ class TestWrongUsage:
         ],
     )
     def test_what_is_no_scenario(
-        self, mistaken: Loadtest, monkeypatch: pytest.MonkeyPatch, scenario: str, message: str
+        self, loadtest: Loadtest, monkeypatch: pytest.MonkeyPatch, scenario: str, message: str
     ) -> None:
         monkeypatch.chdir(ROOT)
-        ended = mistaken("run", scenario)
+        ended = loadtest("run", scenario)
 
         assert_usage_error(ended, message)
         assert len(ended.stderr.splitlines()) == 1
@@ -214,32 +197,32 @@ class TestWrongUsage:
         ],
     )
     def test_options_of_the_scenario(
-        self, mistaken: Loadtest, tmp_path: Path, option: str, message: str, more: tuple[str, ...]
+        self, loadtest: Loadtest, tmp_path: Path, option: str, message: str, more: tuple[str, ...]
     ) -> None:
         """Told by the scenario itself, before a server is started."""
         scenario = ROOT / "scenarios" / "hot_row.py"
         pools, results = ("--pool", "5+10", "--pool", "20+0"), ("--results", tmp_path / "results")
-        ended = mistaken("compare", scenario, *pools, "--option", option, *results, *more)
+        ended = loadtest("compare", scenario, *pools, "--option", option, *results, *more)
 
         assert_usage_error(ended, message)
         assert len(ended.stderr.splitlines()) == 1
         assert not (tmp_path / "results").exists()
 
-    def test_options_of_an_experiment(self, mistaken: Loadtest, tmp_path: Path) -> None:
+    def test_options_of_an_experiment(self, loadtest: Loadtest, tmp_path: Path) -> None:
         path = tmp_path / "x.toml"
         scenario, pools = ROOT / "scenarios" / "hot_row.py", "[[pool]]\n[[pool]]\npool_size = 3\n"
         path.write_text(f'name = "x"\nscenario = "{scenario}"\n[options]\nhot_rowz = 8\n{pools}')
 
-        ended = mistaken("compare", path, "--dry-run")
+        ended = loadtest("compare", path, "--dry-run")
 
         assert_usage_error(ended, "has no option hot_rowz")
         assert len(ended.stderr.splitlines()) == 1
 
-    def test_a_scenario_that_cannot_be_imported(self, mistaken: Loadtest, tmp_path: Path) -> None:
+    def test_a_scenario_that_cannot_be_imported(self, loadtest: Loadtest, tmp_path: Path) -> None:
         path = tmp_path / "shop.py"
         path.write_text("import os\nx = = 3\n")
 
-        ended = mistaken("run", path)
+        ended = loadtest("run", path)
 
         assert_usage_error(ended, f"{path}, line 2: SyntaxError: invalid syntax")
         assert len(ended.stderr.splitlines()) == 1
@@ -267,18 +250,18 @@ class TestWrongUsage:
         ],
     )
     def test_files_that_are_no_experiments(
-        self, mistaken: Loadtest, tmp_path: Path, content: str | None, message: str
+        self, loadtest: Loadtest, tmp_path: Path, content: str | None, message: str
     ) -> None:
         path = tmp_path / "x.toml"
         if content is not None:
             path.write_bytes(content.encode("latin-1"))
 
-        assert_usage_error(mistaken("compare", path), f"{path}: {message}")
+        assert_usage_error(loadtest("compare", path), f"{path}: {message}")
 
-    def test_a_comparison_needs_two_pools_with_different_names(self, mistaken: Loadtest) -> None:
-        one = mistaken("compare", POINT_SELECT, "--pool", "5+10")
-        twice = mistaken("compare", POINT_SELECT, "--pool", "5+10", "--pool", "5+10")
-        both = mistaken("compare", POINT_SELECT.with_suffix(".toml"), "--pool", "5+10")
+    def test_a_comparison_needs_two_pools_with_different_names(self, loadtest: Loadtest) -> None:
+        one = loadtest("compare", POINT_SELECT, "--pool", "5+10")
+        twice = loadtest("compare", POINT_SELECT, "--pool", "5+10", "--pool", "5+10")
+        both = loadtest("compare", POINT_SELECT.with_suffix(".toml"), "--pool", "5+10")
 
         assert_usage_error(one, "a comparison needs two pools or more")
         assert_usage_error(twice, "two pools have the name '5+10'")
@@ -295,10 +278,10 @@ class TestWrongUsage:
         ],
     )
     def test_addresses_of_databases(
-        self, mistaken: Loadtest, tmp_path: Path, url: str, message: str
+        self, loadtest: Loadtest, tmp_path: Path, url: str, message: str
     ) -> None:
         results = tmp_path / "results"
-        ended = mistaken("run", POINT_SELECT, "--database-url", url, "--results", results)
+        ended = loadtest("run", POINT_SELECT, "--database-url", url, "--results", results)
 
         assert_usage_error(ended, message)
         assert PASSWORD not in ended.stderr
@@ -314,9 +297,9 @@ class TestWrongUsage:
         assert PASSWORD not in ended.stderr
         assert not (tmp_path / "x").exists()
 
-    def test_results_that_are_not_there(self, mistaken: Loadtest, tmp_path: Path) -> None:
-        assert_usage_error(mistaken("report", tmp_path), f"{tmp_path}: no run files there")
-        assert_usage_error(mistaken("report", tmp_path / "x.jsonl"), "no run files there")
+    def test_results_that_are_not_there(self, loadtest: Loadtest, tmp_path: Path) -> None:
+        assert_usage_error(loadtest("report", tmp_path), f"{tmp_path}: no run files there")
+        assert_usage_error(loadtest("report", tmp_path / "x.jsonl"), "no run files there")
 
     @pytest.mark.database
     def test_results_that_cannot_be_written(

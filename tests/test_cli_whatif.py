@@ -66,7 +66,7 @@ class TestPrediction:
     def test_a_wide_map_computed_in_several_processes(
         self, loadtest: Loadtest, result: Path
     ) -> None:
-        ended = loadtest("whatif", result, "--json", timeout=300)
+        ended = loadtest("whatif", result, "--json")
 
         cells = json.loads(ended.stdout)["cells"]
         sizes = [one["pool_size"] for one in cells if one["max_overflow"] == 0]

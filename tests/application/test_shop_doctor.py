@@ -33,7 +33,7 @@ blocking = create_engine(URL, module=MySQLdb)
 
 
 @pytest.fixture
-def doctor(loadtest: Doctor, url: URL, tmp_path: Path) -> Doctor:
+def doctor(loadtest_process: Doctor, url: URL, tmp_path: Path) -> Doctor:
     """Runs the command in an environment with the shop, and with a module `odd`."""
     (tmp_path / "odd.py").write_text(ODD)
     folders = os.pathsep.join(map(str, (HERE, tmp_path, ROOT)))
@@ -41,7 +41,7 @@ def doctor(loadtest: Doctor, url: URL, tmp_path: Path) -> Doctor:
     environment = {**without_database(), **address, "PYTHONPATH": folders, "COLUMNS": "200"}
 
     def look(*arguments: Any) -> subprocess.CompletedProcess[str]:
-        ended = loadtest("doctor", *arguments, env=environment)
+        ended = loadtest_process("doctor", *arguments, env=environment)
         assert str(url.password) not in ended.stdout + ended.stderr
         assert "Traceback" not in ended.stderr
         return ended

@@ -192,9 +192,9 @@ def test_it_is_measured_on_a_database_that_is_given(
 
 @pytest.mark.database
 def test_the_doctor_looks_at_it_on_a_private_server(
-    loadtest: Loadtest, environment: dict[str, str]
+    loadtest_process: Loadtest, environment: dict[str, str]
 ) -> None:
-    ended = loadtest("doctor", *SNIPPET, "-u", 30, "--json", env=environment)
+    ended = loadtest_process("doctor", *SNIPPET, "-u", 30, "--json", env=environment)
 
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)

@@ -23,7 +23,7 @@ from tests.database.test_private_server import (  # noqa: F401 - the same tests,
 )
 from tests.processes import loadtest_command, running, until
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.each_server]
 ORDER_FLOW = ROOT / "scenarios" / "order_flow.py"
 
 

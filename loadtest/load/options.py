@@ -225,6 +225,12 @@ def most_users(options: Namespace) -> int | None:
     return int(most) if stages and stages[0].users else users_for(most) if most else None
 
 
+def users_each(options: Namespace, asked: int | None, processes: int) -> int:
+    """The most users of each of so many processes; asked: how many a run was last told to have."""
+    wanted = max(asked or options.num_users or 1, most_users(options) or 0)
+    return math.ceil(wanted / processes)
+
+
 def settle(options: Namespace) -> None:
     """Fill in what was left open: which pool it is, how many users, and for how long."""
     settle_pool(options)

@@ -12,7 +12,6 @@ from locust.runners import MasterRunner, WorkerRunner
 
 import inspect
 import logging
-import math
 import os
 import random
 import socket
@@ -34,6 +33,7 @@ from loadtest.live import start_form, web
 from loadtest.live.live import Live
 from loadtest.load import options as run_options
 from loadtest.load.application import measured_pool
+from loadtest.load.ending import take_each
 from loadtest.load.generator import watch_lag
 from loadtest.load.guard import Guard
 from loadtest.load.header import header
@@ -50,6 +50,7 @@ from loadtest.load.workers import Master, Workers, ready
 from loadtest.loads import Stage
 
 logger = logging.getLogger("loadtest")
+_ENDED_WELL = ("", "finished", "stopped", "interrupted")
 _added = run_options.Added([], [])
 
 
@@ -142,10 +143,9 @@ class Plugin:
 
     def close(self) -> None:
         """Drop what was made, and stop the private server if there is one."""
-        if self.place.made:
-            for target in self._targets:
-                target.cut_off()  # what a task forgot would keep its tables
-        self.place.close()
+        # What a task forgot would keep its tables.
+        forgotten = self._targets if self.place.made else []
+        take_each([*(target.cut_off for target in forgotten), self.place.close], self._failed)
 
     def _find_database(self) -> None:
         self.place.find()
@@ -163,10 +163,7 @@ class Plugin:
         return self.place.prepare(pool, self._users(processes), processes)
 
     def _users(self, processes: int) -> int:
-        """How many users each of so many processes has, at most."""
-        wanted = self.runner.target_user_count or self.options.num_users or 1
-        wanted = max(wanted, run_options.most_users(self.options) or 0)
-        return math.ceil(wanted / processes)
+        return run_options.users_each(self.options, self.runner.target_user_count, processes)
 
     def on_start(self, environment: Any, **_: Any) -> None:
         """A run begins: measure it, or refuse."""
@@ -259,8 +256,7 @@ class Plugin:
 
     def _on_stopping(self, environment: Any, **_: Any) -> None:
         ended = time.monotonic()
-        for ticker in self._tickers:
-            ticker.enter("drain")
+        take_each([partial(ticker.enter, "drain") for ticker in self._tickers], self._ended_badly)
         if self.workers:
             self.workers.end(self.environment.stop_timeout)
             if self.workers.all_lost and not self._reason:
@@ -272,21 +268,29 @@ class Plugin:
         self._reason = self._reason or ("finished" if over else "stopped")
 
     def _on_stop(self, environment: Any, **_: Any) -> None:
-        for ticker in self._tickers:
-            ticker.stop()
-        for end in self._ended:
-            end()
-        self._tickers, self._ended, self.target = [], [], None
-        output, self.output = self.output, None
+        tickers, ended = self._tickers, self._ended
+        self._tickers, self._ended = [], []
+        steps = [*(ticker.stop for ticker in tickers), *ended, self._close_output]
+        steps += [self.master.last] if self.master else []
+        take_each([*steps, self._quiet.sum_up], self._ended_badly)
+
+    def _close_output(self) -> None:
+        output, self.output, self.target = self.output, None, None
         try:
             if output:
                 output.close(self._reason, self.workers, wait=self.options.headless)
-        except LoadtestError as error:
-            self._failed(error)
-        self.live.end(self._reason, output.report if output else lambda: None)
+        finally:
+            self.live.end(self._reason, output.report if output else lambda: None)
+
+    def _ended_badly(self, error: LoadtestError) -> None:
+        """Say what failed at the end of a run; the first failure is how it ended."""
+        if self._reason not in _ENDED_WELL:
+            logger.error("%s", error)
+            return
+        self._reason = error.reason
+        self._failed(error)
         if self.master:
-            self.master.last()
-        self._quiet.sum_up()
+            self.master.refuse(error)
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         if self._tickers:  # a run is under way, whatever Locust's state says while it begins

@@ -138,8 +138,9 @@ class Interval:
     length: nanoseconds that it covers. unfinished: the ages of the waits that were going on when
     it ended. fair: as it stood then. tasks: by their names. examples: the first error of each
     kind. A second is cut where a period (warm-up, measured, drain) or a stage ends inside it.
-    stage: the one that it is of, if the load has any. first_failure: when (UTC nanoseconds) its
-    first request failed, 0 if none did.
+    stage: the one that it lies in, if the load has any; empty where it covers parts of two, as one
+    of a server that was slow to answer can. first_failure: when (UTC nanoseconds) its first request
+    failed, 0 if none did.
     """
 
     second: int

@@ -85,7 +85,6 @@ class ServerStatus:
 
     def sample(self, period: Period) -> Interval | None:
         """The interval since the last sample; None for the first and while the server is away."""
-        now = time.perf_counter_ns()
         try:
             values = self._read()
         except SQLAlchemyError as error:
@@ -96,6 +95,8 @@ class ServerStatus:
             logger.warning("%s", error)
             self._tables = ()
             return None
+        # After the answer: the values of a server that was slow to give them are of that moment.
+        now = time.perf_counter_ns()
         before, self._before = self._before, values
         length, self._at = now - self._at, now
         if before is None:

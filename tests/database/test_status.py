@@ -2,6 +2,7 @@
 
 import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import gevent
 import psutil
@@ -64,6 +65,27 @@ def test_the_intervals_cover_the_time_between_the_samples(status):
         lengths.append(status.sample("measured").length)
     assert all(length >= 10_000_000 for length in lengths)
     assert sum(lengths) <= time.perf_counter_ns() - begin
+
+
+def test_an_interval_ends_when_the_server_answers(monkeypatch):
+    clock = SimpleNamespace(now=10**15)
+    clock.perf_counter_ns = clock.time_ns = lambda: clock.now
+    monkeypatch.setattr("loadtest.database.status.time", clock)
+    status = ServerStatus(URL.create("mysql+pymysql", "u", "p", "127.0.0.1", 1, "d"))
+
+    def answers_after(seconds):
+        def read():
+            clock.now += seconds * 10**9
+            return dict.fromkeys([*COUNTERS.values(), *GAUGES.values()], 0)
+
+        monkeypatch.setattr(status, "_read", read)
+        return status.sample("measured")
+
+    assert answers_after(0) is None
+    clock.now += 10**9
+    slow, quick = answers_after(3), answers_after(0)
+    assert (slow.length, quick.length) == (4 * 10**9, 0)
+    assert quick.second - slow.second == 4
 
 
 @pytest.mark.database

@@ -14,6 +14,7 @@ from sqlalchemy import URL, NullPool, create_engine, text
 from loadtest.database.checks import FILES_BESIDE_CONNECTIONS, open_files, refuse
 from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
 from loadtest.database.failures import error_code
+from loadtest.database.redaction import without_passwords
 from loadtest.errors import LoadtestError, UsageError
 
 # What making, filling and using a scenario's tables takes; MySQL wants the last for foreign keys.
@@ -110,9 +111,7 @@ def explained(error: BaseException, url: URL, otherwise: str = OTHERWISE) -> Loa
     }
     if code in sentences:
         return UsageError(sentences[code])
-    detail = str(getattr(error, "orig", None) or error)
-    if url.password:
-        detail = detail.replace(str(url.password), "***")
+    detail = without_passwords(str(getattr(error, "orig", None) or error), url)
     return UsageError(f"cannot use the database at {place}: {detail}")
 
 

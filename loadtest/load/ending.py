@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
+from loadtest.database.redaction import words_with_type
 from loadtest.errors import LoadtestError
 
 logger = logging.getLogger("loadtest")
@@ -21,5 +22,5 @@ def take_each(
             failed(error)
         except Exception as error:
             logger.exception("A step at the end of the run failed")
-            what = f"{type(error).__name__}: {error}"
+            what = words_with_type(error)
             failed(LoadtestError(f"the run did not end in good order: {what}"))

@@ -26,6 +26,7 @@ import gevent
 
 from loadtest.config import PoolConfig
 from loadtest.database import preflight
+from loadtest.database.failures import words_of
 from loadtest.database.status import ServerStatus
 from loadtest.errors import LoadtestError, ServerInTrouble
 from loadtest.interval import Interval
@@ -176,7 +177,7 @@ class Plugin:
         except Exception as error:
             # Locust would log it and let the users run on nothing.
             logger.exception("The run could not begin")
-            self._refuse(LoadtestError(f"the run could not begin: {error}"))
+            self._refuse(LoadtestError(f"the run could not begin: {words_of(error)}"))
 
     def _start(self, options: Namespace) -> None:
         self._reason, self._started = "", time.monotonic()

@@ -62,6 +62,7 @@ class _Server(_Kind):
     version: str = ""
     private: bool = False
     variables: dict[str, str | int] = {}
+    lacks: list[str] = []
 
 
 class _Host(_Kind):

@@ -55,7 +55,7 @@ def intentions(
     if demand.processes > 1:
         each = f"{demand.processes} processes × {demand.most // demand.processes} of the pool"
     in_use = ""
-    if server:
+    if server and server.connected is not None and server.max_connections is not None:
         in_use = (
             f"; {server.connected:,} of max_connections = {server.max_connections:,} are in use"
         )

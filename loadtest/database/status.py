@@ -42,8 +42,9 @@ class ServerStatus:
     """Samples a server's status as intervals of the process `server`, all of its connections.
 
     Counters are differences between samples; `cpu` (ns) is there when the server runs on this
-    machine and its process may be looked at. connecting: how else than by the URL. tls: whether the
-    server speaks TLS, as for `make_engine`. tables: those that its connection claims meanwhile.
+    machine and its process may be looked at. What the server does not tell is left out.
+    connecting: how else than by the URL. tls: whether the server speaks TLS, as for `make_engine`.
+    tables: those that its connection claims meanwhile.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ class ServerStatus:
         second = (self._epoch + now - length) // 1_000_000_000
         interval = Interval(second, SERVER, period, length)
         interval.counters = _differences(before, values)
-        for name in GAUGES.values():
+        for name in values.keys() & GAUGES.values():
             level = values[name]
             interval.gauges[name] = Gauge(level * length, level, level, level)
         return interval
@@ -119,9 +120,9 @@ class ServerStatus:
     def _read(self) -> dict[str, int]:
         if self._connection is None:
             self._connection = self._connected()
-        rows = {str(name): int(value) for name, value in self._connection.execute(_QUERY)}
-        values = {ours: rows.get(theirs, 0) for theirs, ours in (COUNTERS | GAUGES).items()}
-        values["row_lock_time"] *= 1_000_000
+        values = _told(self._connection)
+        if "row_lock_time" in values:
+            values["row_lock_time"] *= 1_000_000
         return values | self._cpu()
 
     def _cpu(self) -> dict[str, int]:
@@ -133,6 +134,18 @@ class ServerStatus:
             self._process = _started_again(self._url.port or 3306)
             return {}
         return {"cpu": int((times.user + times.system) * 1e9)}
+
+
+def lacking(connection: Connection) -> tuple[str, ...]:
+    """Which counters of COUNTERS, by our names, a server does not have."""
+    told = _told(connection)
+    return tuple(name for name in COUNTERS.values() if name not in told)
+
+
+def _told(connection: Connection) -> dict[str, int]:
+    rows = {str(name): str(value) for name, value in connection.execute(_QUERY)}
+    names = COUNTERS | GAUGES
+    return {names[name]: int(value) for name, value in rows.items() if value.isdecimal()}
 
 
 def _engine(url: URL, connecting: Mapping[str, Any] | None, tls: bool | None) -> Engine:

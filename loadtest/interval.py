@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Literal, TypeVar
 
 from loadtest.distribution import Distribution
@@ -212,12 +211,9 @@ class Interval:
         return data | {name: part for name, part in rest.items() if part}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], *, check: bool = True) -> Interval:
-        """Read what `to_json` wrote.
-
-        check: False takes it that histograms are sound, for one who only passes them on.
-        """
-        read = partial(Distribution.from_json, check=check)
+    def from_json(cls, data: dict[str, Any]) -> Interval:
+        """Read what `to_json` wrote."""
+        read = Distribution.from_json
         return cls(
             second=data["second"],
             process=data["process"],

@@ -103,7 +103,7 @@ def test_percentiles_are_those_of_all_processes_together(
     for number, some in enumerate(waits):
         one = interval(process=f"p{number}", times={"checkout": some, "request": some})
         # as a master gets it
-        shown.add(Interval.from_json(one.to_json(), check=False) if encoded else one)
+        shown.add(Interval.from_json(one.to_json()) if encoded else one)
 
     together = Distribution.of([wait for some in waits for wait in some])
     point = shown.one()

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from loadtest.config import PoolConfig
 from loadtest.database.claim import claim
 from loadtest.database.engine import make_engine
+from loadtest.database.failures import words_of
 from loadtest.errors import UsageError
 from loadtest.interval import SERVER, Gauge, Interval, Period
 
@@ -44,7 +45,8 @@ class ServerStatus:
     Counters are differences between samples; `cpu` (ns) is there when the server runs on this
     machine and its process may be looked at. What the server does not tell is left out.
     connecting: how else than by the URL. tls: whether the server speaks TLS, as for `make_engine`.
-    tables: those that its connection claims meanwhile.
+    tables: those that its connection claims meanwhile. answers: how often the server answered.
+    problem: why it did not the last time, empty if it did.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class ServerStatus:
         self._connection: Connection | None = None
         self._url, self._process = url, _local_process(url)
         self._tables = tables
+        self.answers, self.problem = 0, ""
         self._before: Mapping[str, int] | None = None
         self._at = time.perf_counter_ns()
         # Read once, as that of users: if somebody sets the clock, both stay beside each other.
@@ -73,7 +76,7 @@ class ServerStatus:
         try:
             self._connection = self._connection or self._connected()
         except SQLAlchemyError as error:
-            logger.debug("no server status: %s", error)
+            self._lost(error)
 
     def _connected(self) -> Connection:
         connection = self._engine.connect()
@@ -89,13 +92,14 @@ class ServerStatus:
         try:
             values = self._read()
         except SQLAlchemyError as error:
-            logger.debug("no server status: %s", error)
+            self._lost(error)
             self.close()
             return None
         except UsageError as error:  # the server was away, and another was there first
             logger.warning("%s", error)
             self._tables = ()
             return None
+        self.answers, self.problem = self.answers + 1, ""
         # After the answer: the values of a server that was slow to give them are of that moment.
         now = time.perf_counter_ns()
         before, self._before = self._before, values
@@ -109,6 +113,10 @@ class ServerStatus:
             level = values[name]
             interval.gauges[name] = Gauge(level * length, level, level, level)
         return interval
+
+    def _lost(self, error: SQLAlchemyError) -> None:
+        logger.debug("no server status: %s", error)
+        self.problem = words_of(error)
 
     def close(self) -> None:
         """Give the connection up."""

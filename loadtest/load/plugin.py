@@ -202,7 +202,8 @@ class Plugin:
         assert place.facts
         facts = header(self.environment, options, _added, pool, place.facts, place.application)
         self.output = Output(options, self.live, facts)
-        self._guard = Guard() if place.foreign and not options.no_abort else None
+        guarded = place.foreign and not options.no_abort
+        self._guard = Guard(status, place.facts.lacks) if guarded else None
         self._tickers.append(Ticker(aside(status.sample), self._take, warmup, self._stages))
 
     def _measure(self, options: Namespace, pool: PoolConfig, warmup: float) -> None:

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import gevent
 import psutil
+import pymysql
 import pytest
 from sqlalchemy import URL, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from loadtest.database.private import PrivateServer
 from loadtest.database.status import COUNTERS, GAUGES, ServerStatus
@@ -187,6 +189,23 @@ def test_a_server_that_is_away_says_nothing():
     assert nobody.sample("measured") is None
     assert nobody.sample("measured") is None
     nobody.close()
+
+
+def test_a_status_that_is_lost_says_why_until_it_is_there_again(monkeypatch):
+    status = ServerStatus(URL.create("mysql+pymysql", "u", "p", "127.0.0.1", 1, "d"))
+    full = pymysql.OperationalError(1040, "Too many connections")
+
+    def refuse():
+        raise OperationalError("connect", {}, full)
+
+    monkeypatch.setattr(status, "_connected", refuse)
+    status.open()
+    assert (status.answers, status.problem) == (0, "(1040, 'Too many connections')")
+    assert status.sample("measured") is None
+    assert (status.answers, status.problem) == (0, "(1040, 'Too many connections')")
+    monkeypatch.setattr(status, "_read", dict)
+    assert status.sample("measured") is None  # the first says only where counting begins
+    assert (status.answers, status.problem) == (1, "")
 
 
 @pytest.mark.database

@@ -9,6 +9,8 @@ from loadtest.database.redaction import words_with_type
 from loadtest.errors import LoadtestError
 
 logger = logging.getLogger("loadtest")
+# Why a run ends in which nothing failed; empty as long as it goes on.
+ENDED_WELL = ("", "finished", "stopped", "interrupted")
 
 
 def take_each(

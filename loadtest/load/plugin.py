@@ -34,7 +34,7 @@ from loadtest.live import start_form, web
 from loadtest.live.live import Live
 from loadtest.load import options as run_options
 from loadtest.load.application import measured_pool
-from loadtest.load.ending import take_each
+from loadtest.load.ending import ENDED_WELL, take_each
 from loadtest.load.generator import watch_lag
 from loadtest.load.guard import Guard
 from loadtest.load.header import header
@@ -51,7 +51,6 @@ from loadtest.load.workers import Master, Workers, ready
 from loadtest.loads import Stage
 
 logger = logging.getLogger("loadtest")
-_ENDED_WELL = ("", "finished", "stopped", "interrupted")
 _added = run_options.Added([], [])
 
 
@@ -127,7 +126,9 @@ class Plugin:
         run_options.settle(self.options)
         if web_ui:
             web.check_port(web_ui)
-        self._find_database()
+        self.place.find()
+        url = self.place.url
+        PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
         if web_ui:
             self.live.serve(web_ui, self.options.web_base_path)
             start_form.arrange(
@@ -144,14 +145,8 @@ class Plugin:
 
     def close(self) -> None:
         """Drop what was made, and stop the private server if there is one."""
-        # What a task forgot would keep its tables.
-        forgotten = self._targets if self.place.made else []
+        forgotten = self._targets if self.place.made else []  # what a task forgot keeps its tables
         take_each([*(target.cut_off for target in forgotten), self.place.close], self._failed)
-
-    def _find_database(self) -> None:
-        self.place.find()
-        url = self.place.url
-        PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
 
     def _prepare(self) -> ServerStatus:
         """Check and fill the database; give back who will ask the server how it is."""
@@ -272,9 +267,10 @@ class Plugin:
     def _on_stop(self, environment: Any, **_: Any) -> None:
         tickers, ended = self._tickers, self._ended
         self._tickers, self._ended = [], []
-        steps = [*(ticker.stop for ticker in tickers), *ended, self._close_output]
-        steps += [self.master.last] if self.master else []
+        last = [self.master.last] if self.master else []
+        steps = [*(ticker.stop for ticker in tickers), *ended, self._close_output, *last]
         take_each([*steps, self._quiet.sum_up], self._ended_badly)
+        self._targets = [target for target in self._targets if target.recorder.opened]
 
     def _close_output(self) -> None:
         output, self.output, self.target = self.output, None, None
@@ -286,7 +282,7 @@ class Plugin:
 
     def _ended_badly(self, error: LoadtestError) -> None:
         """Say what failed at the end of a run; the first failure is how it ended."""
-        if self._reason not in _ENDED_WELL:
+        if self._reason not in ENDED_WELL:
             logger.error("%s", error)
             return
         self._reason = error.reason

@@ -19,6 +19,7 @@ from loadtest.load.output import Output
 from loadtest.load.plugin import Plugin
 from loadtest.load.ticker import Ticker
 from loadtest.load.workers import Master
+from loadtest.pool.recorder import Recorder
 from loadtest.results import read_run
 
 
@@ -126,12 +127,21 @@ def test_a_worker_tells_its_master_before_it_says_that_no_more_will_come(tmp_pat
     assert len(told) == 1
 
 
+def test_of_the_targets_of_runs_only_those_with_open_connections_are_kept(tmp_path: Path) -> None:
+    run = Ending(tmp_path / "run.jsonl")
+    closed, forgotten = (SimpleNamespace(recorder=Recorder()) for _ in range(2))
+    forgotten.recorder.opened["a connection that a task forgot"] = 1
+    run.plugin._targets = [cast(Any, closed), cast(Any, forgotten)]
+    run.end([])
+    assert run.plugin._targets == [forgotten]
+
+
 def test_what_cannot_be_cut_off_at_last_keeps_no_server_running(tmp_path: Path) -> None:
     run = Ending(tmp_path / "run.jsonl")
+    assert run.end([]) == "finished"
     run.plugin._targets = [cast(Any, SimpleNamespace(cut_off=fail))]
     run.plugin.place = cast(
         Any, SimpleNamespace(made=True, close=run.step("server"), application=None)
     )
-    assert run.end([]) == "finished"
     run.plugin.close()
     assert run.done == ["server"]

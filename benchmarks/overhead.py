@@ -18,14 +18,14 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from benchmarks import work
 from loadtest.database.keeper import die_with_parent
-from loadtest.database.private import PrivateServer
+from loadtest.database.private import PrivateServer, free_port
 
 ROUNDS = 12
 TURNS = 10
@@ -33,8 +33,6 @@ TURNS = 10
 # the second in which it was.
 START_SECONDS, RESUME_SECONDS = 3, 0.3
 PAGES = 20
-WEB_PORT = 18089
-METRICS_PORTS = {"measured": 9646, "page": 9647}
 LOCUST = ["-m", "locust", "--only-summary", "-u", "16", "-r", "16", "-t", "5m"]
 MEASURED = [
     *(*LOCUST, "-f", "benchmarks/_pool_user.py", "--pool-size", "16", "--max-overflow", "0"),
@@ -45,7 +43,7 @@ WAYS = {
     "bare": ["-m", "benchmarks._bare_loop"],
     "plain": [*LOCUST, "--headless", "-f", "benchmarks/_plain_user.py"],
     "measured": [*MEASURED, "--headless"],
-    "page": [*MEASURED, "--autostart", "--web-port", str(WEB_PORT)],
+    "page": [*MEASURED, "--autostart", "--web-port", "{web}"],
 }
 
 
@@ -97,10 +95,12 @@ def turns(ways: list["Way"], number: int) -> dict[str, Cost]:
 
 
 class Way:
-    """A process that is stopped but when it has its turn."""
+    """A process that is stopped but when it has its turn; port: where its pages are, if any."""
 
-    def __init__(self, name: str, process: "subprocess.Popen[bytes]", output: Path) -> None:
-        self.name, self._process, self._output = name, process, output
+    def __init__(
+        self, name: str, process: "subprocess.Popen[bytes]", output: Path, port: int
+    ) -> None:
+        self.name, self._process, self._output, self._port = name, process, output, port
         self._read, self._versions = 0, [0] * PAGES
         self._line()
         time.sleep(START_SECONDS)
@@ -124,7 +124,7 @@ class Way:
         return Cost(*(late - early for early, late in zip(before, self._meter(), strict=True)))
 
     def _look(self, page: int) -> None:
-        address = f"http://127.0.0.1:{WEB_PORT}/pool/data?since={self._versions[page]}"
+        address = f"http://127.0.0.1:{self._port}/pool/data?since={self._versions[page]}"
         with urllib.request.urlopen(address) as answer:
             self._versions[page] = json.load(answer)["version"]
 
@@ -142,6 +142,16 @@ class Way:
         return [float(word) for word in self._output.read_text().splitlines()[-1].split()]
 
 
+def places(name: str, folder: Path) -> dict[str, Any]:
+    """What the arguments of a way leave open: its files, and ports that nobody else has."""
+    return {"folder": folder, "name": name, "metrics": free_port(), "web": free_port()}
+
+
+def command(arguments: list[str], where: dict[str, Any]) -> list[str]:
+    """The command line of a way, given by Python's arguments and its places."""
+    return [sys.executable, *(part.format(**where) for part in arguments)]
+
+
 @contextmanager
 def running(name: str, arguments: list[str], url: str, folder: Path, seed: int) -> Iterator[Way]:
     """A way, given by Python's arguments, in a process that has run in and is stopped."""
@@ -155,18 +165,17 @@ def running(name: str, arguments: list[str], url: str, folder: Path, seed: int) 
         # Else chance has its part in how fast one process is against another.
         "PYTHONHASHSEED": str(seed),
     }
-    places = {"folder": folder, "name": name, "metrics": METRICS_PORTS.get(name)}
-    command = [sys.executable, *(part.format(**places) for part in arguments)]
+    where = places(name, folder)
     with output.with_suffix(".log").open("w") as log:
         process = subprocess.Popen(
-            command,
+            command(arguments, where),
             env=environment,
             stdout=log,
             stderr=log,
             preexec_fn=die_with_parent,  # noqa: PLW1509
         )
     try:
-        yield Way(name, process, output)
+        yield Way(name, process, output, where["web"])
     finally:
         process.kill()  # what it would still do when it ends is not what is measured
         process.wait()

@@ -130,36 +130,38 @@ def server_of(url: str, others: int | None, said: dict[str, int | None]) -> Serv
 
     told = {name: value for name, value in said.items() if value is not None}
     if url:
-        return Server(**(_asked(url, others) | told))
+        told = _asked(url, others) | told
     if "max_connections" not in told:
         raise UsageError(
-            "what may the server have? Give --max-connections N, or the database itself with "
+            "what may the server have? It does not tell: give --max-connections N"
+            if url
+            else "what may the server have? Give --max-connections N, or the database itself with "
             "--database-url mysql+pymysql://USER:PASSWORD@HOST/DATABASE or LOADTEST_DATABASE_URL"
         )
-    return Server(**told, others=others or 0)
+    return Server(**{"others": others or 0, **told})
 
 
 def _asked(url: str, others: int | None) -> dict[str, Any]:
-    """What a database says of itself; without what is told of the others in its place."""
+    """What a database says of itself, as far as it does; others: what is told in its place."""
     from loadtest.database.engine import database_url
     from loadtest.database.occupancy import occupancy
 
     now = occupancy(database_url(url))
     # Who says that there are fewer others leaves the fleet's own out, which has the same account.
-    fleets = 0 if others is None else max(0, now.connected - others)
-    there = now.connected if others is None else others
-    return {
+    connected = now.connected or 0
+    fleets = 0 if others is None else max(0, connected - others)
+    there = connected if others is None else others
+    asked = {
         "max_connections": now.max_connections,
         "max_user_connections": now.max_user_connections,
         "own_limit": now.own_limit,
         "files": now.files_left,
         "others": there,
         "others_of_account": min(there, max(0, now.of_account - fleets)),
-        "counted": others is None,
+        "counted": others is None and now.connected is not None,
         "peak": now.peak,
         "privileged": now.privileged,
-        "open_files_limit": int(now.variables["open_files_limit"]),
-        "table_open_cache": int(now.variables["table_open_cache"]),
-        "wait_timeout": int(now.variables["wait_timeout"]),
-        "version": now.variables["version"],
+        **{n: now.number(n) for n in ("open_files_limit", "table_open_cache", "wait_timeout")},
+        "version": now.variables.get("version"),
     }
+    return {name: value for name, value in asked.items() if value is not None}

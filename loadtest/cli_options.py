@@ -111,7 +111,7 @@ AllowOverload = Annotated[
     ),
 ]
 NoAbort = Annotated[
-    bool, typer.Option("--no-abort", help="Go on when your own server refuses others.")
+    bool, typer.Option("--no-abort", help="Go on when your own server refuses others or is silent.")
 ]
 KeepTables = Annotated[
     bool, typer.Option("--keep-tables", help="Leave the scenario's tables on your own server.")

@@ -5,13 +5,14 @@ Histograms are HdrHistograms of whole microseconds with two significant digits.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from hdrh.codec import HdrHistogramEncoder
+from hdrh.codec import HdrCookieException, HdrHistogramEncoder, HdrLengthException
 from hdrh.histogram import HdrHistogram
 
 LONGEST_MICROSECONDS = 3_600_000_000
@@ -19,6 +20,9 @@ SIGNIFICANT_DIGITS = 2
 
 # A histogram with two significant digits has 256 sub-buckets: values of up to 8 bits are exact.
 _EXACT_BITS = 8
+
+# What the decoder raises for text that is no base64, no zlib or no histogram; the last, of nothing.
+_UNDECODABLE = (ValueError, zlib.error, HdrCookieException, HdrLengthException, RuntimeError)
 
 Nanoseconds = npt.NDArray[np.int64]
 
@@ -126,15 +130,22 @@ class Distribution:
         return {"count": self.count, "sum": self.sum, "max": self.max, "hdr": self._encoded}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], *, check: bool = True) -> Distribution:
+    def from_json(cls, data: dict[str, Any]) -> Distribution:
         """Read what `to_json` wrote; the histogram is decoded when somebody looks at it.
 
         A decoded one has room for every bin, fifty times what it takes as text, and whoever reads a
-        whole file wants sums only. check: whether to find out now, by its checksum, if it is sound.
+        whole file wants sums only.
         """
-        if check:
-            HdrHistogramEncoder.decode(data["hdr"])
         return cls(data["count"], data["sum"], data["max"], None, data["hdr"])
+
+
+def sound(encoded: str) -> str:
+    """The text of a histogram; raises ValueError if it is damaged, which its checksum tells."""
+    try:
+        HdrHistogramEncoder.decode(encoded)
+    except _UNDECODABLE as error:
+        raise ValueError(f"no histogram: {error}") from None
+    return encoded
 
 
 def _record(histogram: HdrHistogram, microseconds: Nanoseconds) -> None:

@@ -50,7 +50,10 @@ class InvalidMeasurement(LoadtestError):
 
 
 class ServerInTrouble(CannotGoOn):
-    """A run was ended since a server that others use, too, turned them away; exit code 4."""
+    """A run was ended since a server that others use, too, turned them away; exit code 4.
+
+    Also since it did not tell any more whether it does.
+    """
 
     exit_code = 4
 

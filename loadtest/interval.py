@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Literal, TypeVar
 
 from loadtest.distribution import Distribution
@@ -138,8 +137,9 @@ class Interval:
     length: nanoseconds that it covers. unfinished: the ages of the waits that were going on when
     it ended. fair: as it stood then. tasks: by their names. examples: the first error of each
     kind. A second is cut where a period (warm-up, measured, drain) or a stage ends inside it.
-    stage: the one that it is of, if the load has any. first_failure: when (UTC nanoseconds) its
-    first request failed, 0 if none did.
+    stage: the one that it lies in, if the load has any; empty where it covers parts of two, as one
+    of a server that was slow to answer can. first_failure: when (UTC nanoseconds) its first request
+    failed, 0 if none did.
     """
 
     second: int
@@ -211,12 +211,9 @@ class Interval:
         return data | {name: part for name, part in rest.items() if part}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], *, check: bool = True) -> Interval:
-        """Read what `to_json` wrote.
-
-        check: False takes it that histograms are sound, for one who only passes them on.
-        """
-        read = partial(Distribution.from_json, check=check)
+    def from_json(cls, data: dict[str, Any]) -> Interval:
+        """Read what `to_json` wrote."""
+        read = Distribution.from_json
         return cls(
             second=data["second"],
             process=data["process"],

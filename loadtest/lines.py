@@ -11,8 +11,17 @@ import re
 import zlib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    with_config,
+)
 
+from loadtest.distribution import sound
 from loadtest.faults import Fault
 from loadtest.interval import Fair, Gauge, Period, SlowCheckout, TaskUse
 from loadtest.loads import Stage
@@ -20,6 +29,10 @@ from loadtest.loads import Stage
 FORMAT = 1
 _MARK = b',"crc":'
 _CHECKSUM = re.compile(rb'(?s)(.*),"crc":(\d{1,10})\}')
+
+# Their keys become arguments, so there may be no other; those of a model are passed over.
+for _values in (Fair, Gauge, SlowCheckout, TaskUse):
+    with_config(ConfigDict(strict=True, extra="forbid"))(_values)
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Second = Annotated[int, Field(ge=0, lt=2**33)]
@@ -62,6 +75,7 @@ class _Server(_Kind):
     version: str = ""
     private: bool = False
     variables: dict[str, str | int] = {}
+    lacks: list[str] = []
 
 
 class _Host(_Kind):
@@ -88,7 +102,7 @@ class _Durations(_Kind):
     count: Count
     sum: Count
     max: Count
-    hdr: str
+    hdr: Annotated[str, AfterValidator(sound)]
 
 
 class _Interval(_Kind):
@@ -99,12 +113,13 @@ class _Interval(_Kind):
     counters: dict[str, Count]
     gauges: dict[str, Gauge]
     histograms: dict[str, _Durations]
-    unfinished: _Durations | None = None
+    unfinished: _Durations = _Durations.model_construct(count=0, sum=0, max=0, hdr="")
     slowest: list[SlowCheckout] = []
     fair: Fair = Fair()
     tasks: dict[str, TaskUse] = {}
     examples: dict[str, str] = {}
     stage: str = ""
+    first_failure: Count = 0
 
 
 class _Worker(_Kind):
@@ -147,7 +162,7 @@ class _Plan(_Kind):
     search: dict[str, Any] | None = None
 
 
-_KINDS: dict[object, type[_Kind]] = {"header": _Header, "interval": _Interval, "footer": _Footer}
+_KINDS: dict[str, type[_Kind]] = {"header": _Header, "interval": _Interval, "footer": _Footer}
 
 
 class Damaged(ValueError):
@@ -168,11 +183,17 @@ def from_line(line: bytes, *, checked: bool) -> dict[str, Any]:
     text = _without_checksum(line) if checked else line
     try:
         record = json.loads(text)
-        kind = _KINDS[record["type"]]
-        if record.get("format", FORMAT) == FORMAT:  # of another format the reader says so
-            kind.model_validate_json(text)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Damaged(type(error).__name__) from None
+    except (ValueError, RecursionError):
+        raise Damaged("no JSON") from None
+    kind = _KINDS.get(str(record.get("type"))) if isinstance(record, dict) else None
+    if kind is None:
+        raise Damaged("no record of a run")
+    if kind is _Header and record.get("format", FORMAT) != FORMAT:
+        return dict(record)  # the reader says so
+    try:
+        kind.model_validate_json(text)
+    except ValidationError:
+        raise Damaged("values that cannot be") from None
     return dict(record)
 
 

@@ -34,14 +34,23 @@ _STAGE = re.compile(
 _HOW = "write 10s:50 (users), rush=5s:50-500/s (arrivals a second, rising) or 2s:0/s+50 (at once)"
 
 
+def _part_of_a_path(name: str) -> str:
+    if "." in name:
+        raise ValueError(
+            "the name of a stage has no dots, since it is a part of the paths of objectives "
+            f"(stages.NAME.error_rate); write {name.replace('.', '-')!r}"
+        )
+    return name
+
+
 class Stage(Strict):
     """So many users, or arrivals per second, for so many seconds, rising or falling to `to`.
 
-    name: what reports call it; without one, its number. at_once: arrivals that are all due when it
-    begins.
+    name: what reports and objectives call it, without dots; its number where none is given.
+    at_once: arrivals that are all due when it begins.
     """
 
-    name: Name = ""
+    name: Annotated[Name, AfterValidator(_part_of_a_path)] = ""
     duration: Annotated[Seconds, Field(gt=0)]
     users: Annotated[Whole, Field(ge=1)] | None = None
     arrival_rate: NotNegative | None = None

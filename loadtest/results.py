@@ -172,15 +172,15 @@ def _read_body(path: Path, header: dict[str, Any], lines: list[bytes], checked: 
     for number, line in enumerate(lines, start=2):
         try:
             record = from_line(line, checked=checked)
-            if record["type"] == "interval":
-                intervals.append(Interval.from_json(record))
-            elif record["type"] == "footer":
-                footer = record
-            else:
-                problems.append(f"line {number} is damaged: a second header")
-        except Exception as error:
-            why = str(error) if isinstance(error, Damaged) else type(error).__name__
-            problems.append(f"line {number} is damaged ({why})")
+        except Damaged as error:
+            problems.append(f"line {number} is damaged ({error})")
+            continue
+        if record["type"] == "interval":
+            intervals.append(Interval.from_json(record))
+        elif record["type"] == "footer":
+            footer = record
+        else:
+            problems.append(f"line {number} is damaged: a second header")
     if footer is None:
         problems.append("interrupted: the file has no footer")
     server = [interval for interval in intervals if interval.process == SERVER]

@@ -20,6 +20,7 @@ from loadtest.loads import (
     LoadConfig,
     users_for,
 )
+from loadtest.objectives import parse_objective
 
 HOW = "write freeze@10s+2s, kill:50%@5s or connect-delay:150ms"
 OPEN = """
@@ -170,6 +171,25 @@ def test_an_unknown_key_of_a_fault_is_answered_with_the_known_ones(path: Path) -
         f"{path}: fault.1.lenght: unknown key; known are kind, at, length, delay, "
         "idle, share, connections"
     ]
+
+
+@pytest.mark.parametrize("name", ["rush", "v1-2", "x_1", "50+100", "7"])
+def test_whatever_a_stage_may_be_called_an_objective_can_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / "x.py").touch()
+    path = tmp_path / "x.toml"
+    stage = f"[[load.stage]]\nname = '{name}'\nduration = '5s'\nusers = 9\n[[pool]]\n"
+    objective = f"stages.{name}.error_rate <= 1%"
+    path.write_text(f"name = 'x'\nscenario = 'x.py'\nobjective = '{objective}'\n{stage}")
+    (bound,) = parse_objective(read_experiment(path).objective)
+    assert bound.path == f"stages.{name}.error_rate"
+
+
+def test_a_stage_whose_name_no_objective_could_have_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    stage = "[[load.stage]]\nname = 'v1.2'\nduration = '5s'\nusers = 9\n[[pool]]\n"
+    path.write_text(f"name = 'x'\nscenario = 'x.py'\n{stage}")
+    with pytest.raises(UsageError, match=r"load\.stage\.1\.name: the name of a stage has no dots"):
+        read_experiment(path)
 
 
 def test_an_objective_is_about_stages_that_there_are(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Measurements add up exactly, however a stream of them is cut and in whatever order joined."""
 
+import base64
 import json
+import zlib
 from collections import Counter
 from functools import reduce
 from itertools import pairwise
@@ -11,7 +13,12 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.distribution import LONGEST_MICROSECONDS, SIGNIFICANT_DIGITS, Distribution
+from loadtest.distribution import (
+    LONGEST_MICROSECONDS,
+    SIGNIFICANT_DIGITS,
+    Distribution,
+    sound,
+)
 from loadtest.interval import SLOWEST_KEPT, Fair, Gauge, Interval, SlowCheckout, TaskUse, total
 
 # How long one example takes says nothing on a busy machine.
@@ -408,7 +415,7 @@ def test_an_interval_reads_back_as_it_was_written(interval):
 @given(intervals(), intervals())
 def test_what_is_decoded_late_is_passed_on_and_added_as_if_it_had_been_at_once(one, two):
     early = [Interval.from_json(json.loads(json.dumps(i.to_json()))) for i in (one, two)]
-    late = [Interval.from_json(i.to_json(), check=False) for i in (one, two)]
+    late = [Interval.from_json(i.to_json()) for i in (one, two)]
     assert [i.to_json() for i in late] == [one.to_json(), two.to_json()]
     assert late[0].beside(late[1]) == early[0].beside(early[1]) == one.beside(two)
     assert late == [one, two]
@@ -422,11 +429,44 @@ def test_what_was_written_before_more_was_added_is_not_written_again():
     assert Distribution.from_json(distribution.to_json()) == distribution
 
 
-def test_a_damaged_histogram_is_found_when_it_is_read():
-    data = {**Distribution.of([1_000_000]).to_json(), "hdr": "HISTFAAAAB"}
-    with pytest.raises(ValueError, match="padding"):
-        Distribution.from_json(data)
-    assert Distribution.from_json(data, check=False).to_json() == data
+def damaged_histograms():
+    """Texts that are no histogram, by where they stop being one."""
+    text = Distribution.of([1_000_000]).to_json()["hdr"]
+    raw = base64.b64decode(text)
+    changed = bytearray(raw)
+    changed[-1] ^= 1
+    length = (len(raw) - 9).to_bytes(4, "big")
+    header = raw[:4]
+    return {
+        "letters of another alphabet": "é" * 8,
+        "no whole letters": text[:-1],
+        "nothing": "",
+        "a header alone": base64.b64encode(header + bytes(4)).decode(),
+        "another header": base64.b64encode(b"abcd" + raw[4:]).decode(),
+        "another length": base64.b64encode(raw[:-1]).decode(),
+        "an end that is missing": base64.b64encode(header + length + raw[8:-1]).decode(),
+        "another checksum": base64.b64encode(bytes(changed)).decode(),
+        "too little inside": packed(b"short"),
+        "something else inside": packed(bytes(100)),
+    }
+
+
+def packed(content):
+    """Something in the place of a histogram, compressed as one is."""
+    inside = zlib.compress(content)
+    raw = base64.b64decode(Distribution.of([1]).to_json()["hdr"])
+    return base64.b64encode(raw[:4] + len(inside).to_bytes(4, "big") + inside).decode()
+
+
+@pytest.mark.parametrize("what", damaged_histograms())
+def test_a_damaged_histogram_is_no_sound_one(what):
+    with pytest.raises(ValueError, match="no histogram"):
+        sound(damaged_histograms()[what])
+
+
+def test_a_sound_histogram_stays_as_it_is():
+    text = Distribution.of([1_000_000]).to_json()["hdr"]
+    assert sound(text) == text
 
 
 def test_empty_parts_are_left_out_of_the_file():

@@ -62,6 +62,7 @@ def test_what_is_written_is_read_back(stages: list[Stage]) -> None:
         ("3s:10,3s:10/s", "some stages have users"),
         ("a=3s:10,a=3s:20", "two stages have the name 'a'"),
         ("A b=3s:10", "name"),
+        ("v1.2=3s:10", r"name: the name of a stage has no dots, .*; write 'v1-2'"),
     ],
 )
 def test_stages_that_cannot_be_are_refused_with_the_reason(text: str, why: str) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from loadtest.distribution import Distribution
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.interval import SERVER, Gauge, Interval, SlowCheckout
+from loadtest.lines import to_line
 from loadtest.results import (
     FORMAT,
     Run,
@@ -176,6 +177,44 @@ def test_a_line_that_is_no_record_is_named_and_left_out(whole, tmp_path, line):
     assert run.intervals == [INTERVALS[0], *INTERVALS[2:]]
     assert run.finished
     assert [problem.split(" (")[0] for problem in run.problems] == ["line 3 is damaged"]
+
+
+DAMAGE = {
+    "a key that no gauge has": {"gauges": {"open": {"integral": 5, "lost": 1}}},
+    "a level that is no number": {"gauges": {"open": {"integral": "5"}}},
+    "a slow checkout without a time": {"slowest": [{"task": "Buy"}]},
+    "a key that no checkout has": {"slowest": [{"total": 1, "lost": 1}]},
+    "a key that no share has": {"fair": {"lost": 1}},
+    "a key that no task has": {"tasks": {"Buy": {"lost": 1}}},
+    "nothing unfinished": {"unfinished": None},
+    "a histogram that is none": {
+        "histograms": {"wait": {**dict.fromkeys(["count", "sum", "max"], 1), "hdr": "x"}}
+    },
+    "a moment that is none": {"first_failure": "yesterday"},
+    "no counters": {"counters": None},
+    "another format": {"format": 99, "counters": None},
+    "a type that is a list": {"type": ["interval"]},
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_line_that_says_what_cannot_be_is_damaged(whole, tmp_path, what):
+    lines = whole.read_bytes().splitlines(keepends=True)
+    lines[2] = to_line({**INTERVALS[1].to_json(), **DAMAGE[what]})
+    run = read_bytes(b"".join(lines), tmp_path)
+    assert run.intervals == [INTERVALS[0], *INTERVALS[2:]]
+    (problem,) = run.problems
+    assert problem.startswith("line 3 is damaged (")
+
+
+@pytest.mark.parametrize("mistake", [KeyError, TypeError, AttributeError, ValueError])
+def test_a_mistake_in_the_reader_is_no_damage_of_the_file(whole, monkeypatch, mistake):
+    def read(data):
+        raise mistake("of the program")
+
+    monkeypatch.setattr(Interval, "from_json", read)
+    with pytest.raises(mistake, match="of the program"):
+        read_run(whole)
 
 
 @pytest.mark.parametrize(

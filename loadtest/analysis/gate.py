@@ -11,11 +11,9 @@ from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.analysis.values import Durations, Finding
 from loadtest.errors import IN_TROUBLE
 from loadtest.loads import THREADS
+from loadtest.trust import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
 
-BUSY_CPU = 0.90
 BUSY_SHARE = 0.20
-LAG_SHARE = 0.10
-NOTABLE_LAG = 0.001
 SCARCE = 0.80
 TIME_WAIT_SECONDS = 60
 # What else the machine does may be why; then a second run is without it.
@@ -73,7 +71,7 @@ def busy_share(pool: PoolRuns) -> float:
 
 
 def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
-    """A run was ended before its time, since others could not connect to the server any more."""
+    """A run was ended before its time: the server refused others, or did not tell any more."""
     for run in pool.runs:
         reason = str(run.footer["reason"]) if run.footer else ""
         if reason.startswith(IN_TROUBLE):

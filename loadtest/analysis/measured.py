@@ -191,13 +191,15 @@ class PoolRuns:
         return _mean_level([round_.together for round_ in self.rounds], gauge)
 
     def server_level(self, gauge: str) -> float | None:
-        """The mean of a gauge of the server; None if it was not asked."""
-        asked = [round_.server for round_ in self.rounds if round_.server.length]
-        return _mean_level(asked, gauge) if asked else None
+        """The mean of a gauge of the server; None if it was not asked or did not tell."""
+        told = [round_.server for round_ in self.rounds if gauge in round_.server.gauges]
+        return _mean_level(told, gauge) if told else None
 
     def server_rate(self, counter: str) -> float | None:
-        """How much a counter of the server rose in a second; None if it was not asked."""
+        """How much a counter of the server rose in a second; None if not asked, or it has none."""
         # A counter that did not rise is not in the file.
+        if counter in self.lacks:
+            return None
         asked = [r.server for r in self.rounds if r.server.length]
         length = sum(interval.length for interval in asked)
         total_ = sum(interval.counters[counter] for interval in asked)
@@ -223,6 +225,11 @@ class PoolRuns:
     def server(self) -> str:
         """The name of its private server's program, where one was asked for; else empty."""
         return str(self.header.get("server", {}).get("name", ""))
+
+    @property
+    def lacks(self) -> Sequence[str]:
+        """The counters that its server does not have."""
+        return tuple(self.header.get("server", {}).get("lacks", ()))
 
     @property
     def stages(self) -> Sequence[Mapping[str, Any]]:

@@ -134,13 +134,13 @@ def _error_kind(pool: PoolRuns, kind: str) -> ErrorKind:
 def _server(pool: PoolRuns) -> Server:
     locked = pool.server_rate("row_lock_time")
     counters: Counter[str] = sum((r.server.counters for r in pool.rounds), Counter())
+    failed = ("aborted_connects", "refused_connects")
     return Server(
         cpu=bounds.server_cpu(pool),
         running=pool.server_level("threads_running"),
         connected=pool.server_level("threads_connected"),
         row_lock_waiters=None if locked is None else locked / SECOND,
-        aborted_connects=counters["aborted_connects"],
-        refused_connects=counters["refused_connects"],
+        **{name: None if name in pool.lacks else counters[name] for name in failed},
     )
 
 

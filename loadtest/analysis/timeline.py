@@ -85,7 +85,8 @@ def _means(level: Levels, first: npt.NDArray[np.int_]) -> Levels:
 
 def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
     """The timeline of some levels; those that no round knows are left out."""
-    rounds = [_levels(round_, gauges) for round_ in pool.rounds]
+    told = [name for name in gauges if _SERVER_LEVELS.get(name) not in pool.lacks]
+    rounds = [_levels(round_, told) for round_ in pool.rounds]
     known = {second for levels in rounds for at in levels.values() for second in at}
     seconds = range(min(known), max(known) + 1) if known else []
     found = [name for name in gauges if any(name in levels for levels in rounds)]

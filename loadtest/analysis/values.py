@@ -109,18 +109,19 @@ class Errors(_Value):
 
 
 class Server(_Value):
-    """What the database server said of itself; None where it was not asked or is not local.
+    """What the database server said of itself; None where it was not asked or did not tell.
 
-    cpu: share of its machine's processors. running, connected: mean sessions. row_lock_waiters:
-    mean sessions that waited for a row lock. aborted_connects, refused_connects: in all.
+    cpu: share of its machine's processors, if that is this one. running, connected: mean sessions.
+    row_lock_waiters: mean sessions that waited for a row lock. aborted_connects, refused_connects:
+    in all.
     """
 
     cpu: float | None
     running: float | None
     connected: float | None
     row_lock_waiters: float | None
-    aborted_connects: int
-    refused_connects: int
+    aborted_connects: int | None
+    refused_connects: int | None
 
 
 class Generator(_Value):

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from loadtest.config import AS_IS, PoolConfig
 from loadtest.database.engine import database_url, parent_session, poolclass_of
+from loadtest.database.redaction import words_with_type
 from loadtest.errors import UsageError
 from loadtest.pool.existing import another, creator_of, settings_of
 from loadtest.pool.measure import forget
@@ -177,7 +178,7 @@ def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -
         hint = f"there is {there}" if there else "nor anything else that fits"
         raise UsageError(f"{module_name} has no {attribute}, {hint}") from None
     except Exception as error:
-        raise UsageError(f"{type(error).__name__}: {error}") from None
+        raise UsageError(words_with_type(error)) from None
 
 
 def _why_not(error: BaseException, module: str) -> str:
@@ -189,9 +190,9 @@ def _why_not(error: BaseException, module: str) -> str:
         )
     places = [frame for frame in traceback.extract_tb(error.__traceback__) if _users(frame)]
     if not places:
-        return f"{type(error).__name__}: {error}"
+        return words_with_type(error)
     file, line = as_typed(Path(places[-1].filename)), places[-1].lineno
-    return f"{file}, line {line}: {type(error).__name__}: {error}"
+    return f"{file}, line {line}: {words_with_type(error)}"
 
 
 def _users(frame: traceback.FrameSummary) -> bool:
@@ -242,7 +243,7 @@ def _bound(factory: Callable[[], Any]) -> Any:
     try:
         session = factory()
     except Exception as error:
-        raise UsageError(f"it makes no session: {type(error).__name__}: {error}") from None
+        raise UsageError(f"it makes no session: {words_with_type(error)}") from None
     if isinstance(session, _ASYNC):
         raise UsageError(_NO_ASYNC)
     options = getattr(factory, "kw", {})

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from loadtest.allowances import Allowances
+from loadtest.allowances import UNSEEN_SECONDS, Allowances
 from loadtest.database.machine import machine
 from loadtest.database.occupancy import Occupancy, occupancy
 from loadtest.database.preflight import OTHERWISE
@@ -55,7 +55,7 @@ def intentions(
     if demand.processes > 1:
         each = f"{demand.processes} processes × {demand.most // demand.processes} of the pool"
     in_use = ""
-    if server:
+    if server and server.connected is not None and server.max_connections is not None:
         in_use = (
             f"; {server.connected:,} of max_connections = {server.max_connections:,} are in use"
         )
@@ -72,4 +72,7 @@ def intentions(
     )
     yield f"- run {work}"
     if not allowed.trouble:
-        yield "- stop as soon as the server refuses connections of others"
+        yield (
+            "- stop as soon as the server refuses connections of others, or its status cannot be "
+            f"read for {UNSEEN_SECONDS} s"
+        )

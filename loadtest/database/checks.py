@@ -108,11 +108,11 @@ def _closes(pool: PoolConfig, users: int) -> bool:
 
 def _max_connections(situation: Situation) -> Iterator[Check]:
     server = situation.server
-    room = server.max_connections + server.privileged - server.connected
-    yield _room(situation, "max_connections", server.max_connections, room)
-    if server.files_left < server.max_connections:
-        room = server.files_left - server.connected
-        yield _room(situation, "open_files_limit", server.files_left, room)
+    most, files, connected = server.max_connections, server.files_left, server.connected or 0
+    if most is not None:
+        yield _room(situation, "max_connections", most, most + server.privileged - connected)
+    if files is not None and (most is None or files < most):
+        yield _room(situation, "open_files_limit", files, files - connected)
 
 
 def _max_user_connections(situation: Situation) -> Iterator[Check]:
@@ -151,12 +151,16 @@ def _room(situation: Situation, name: str, limit: int, room: int) -> Check:
 
 def _occupied(situation: Situation) -> Iterator[Check]:
     server = situation.server
+    if server.connected is None or not server.max_connections:
+        return
     used = server.connected / server.max_connections
+    peak = ""
+    if server.peak is not None:
+        peak = f", at most {server.peak:,} at once since the server's start"
     yield Check(
         "in_use",
         "warning" if used > SHARE else "ok",
-        f"{server.connected:,} of {server.max_connections:,} connections are in use now, at most "
-        f"{server.peak:,} at once since the server's start",
+        f"{server.connected:,} of {server.max_connections:,} connections are in use now{peak}",
         "find out who has them, SHOW PROCESSLIST, before there is more load"
         if used > SHARE
         else "",

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from loadtest.config import PoolConfig
+from loadtest.database.redaction import without_passwords
 from loadtest.errors import UsageError
 from loadtest.pool.fair import FairPool
 
@@ -131,7 +132,8 @@ def _context(url: URL) -> ssl.SSLContext:
     try:
         unconnected: Any = pymysql.Connection(**arguments, defer_connect=True)
     except (OSError, TypeError, ValueError) as error:
-        raise UsageError(f"the TLS options of the database URL cannot be used: {error}") from None
+        said = without_passwords(str(error), url)
+        raise UsageError(f"the TLS options of the database URL cannot be used: {said}") from None
     context: ssl.SSLContext = unconnected.ctx
     return context
 

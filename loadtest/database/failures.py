@@ -7,6 +7,9 @@ import errno
 import pymysql
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from loadtest.database.redaction import without_passwords
+
+WORDS = 300
 # For several options; the error's words name the one.
 _OPTION_FORBIDS = 1290
 CODES = {
@@ -71,5 +74,6 @@ def error_code(error: BaseException) -> int | None:
 
 
 def words_of(error: BaseException) -> str:
-    """What an error says, without the statement's parameters: they may be somebody's secrets."""
-    return str(getattr(error, "orig", None) or error)[:300]
+    """The first words of an error, without passwords and without the statement's parameters."""
+    said = str(getattr(error, "orig", None) or error)
+    return without_passwords(said[: 10 * WORDS])[:WORDS]

@@ -36,7 +36,7 @@ _SUPER_IS_NOT_ENOUGH = re.compile(r"1[1-9]\.\d.*MariaDB")
 
 @dataclass(frozen=True)
 class Occupancy:
-    """A server's limits, and its connections without the one that asked.
+    """A server's limits, and its connections without the one that asked; None: it does not tell.
 
     max_user_connections: what holds for this account, 0 without a limit; own_limit: whether it is
     the account's own. of_account: connections with this account's user name. privileged: whether
@@ -44,14 +44,18 @@ class Occupancy:
     """
 
     variables: Mapping[str, str]
-    max_connections: int
+    max_connections: int | None
     max_user_connections: int
     own_limit: bool
-    connected: int
+    connected: int | None
     of_account: int
-    peak: int
+    peak: int | None
     privileged: bool
-    files_left: int
+    files_left: int | None
+
+    def number(self, variable: str) -> int | None:
+        """The value of a variable that is a whole number; None if the server does not tell it."""
+        return _number(self.variables, variable)
 
 
 def occupancy(
@@ -76,21 +80,34 @@ def occupancy(
 def _read(connection: Connection) -> Occupancy:
     variables = _named(connection, "VARIABLES", _VARIABLES)
     status = _named(connection, "STATUS", _STATUS)
-    here = {name: int(status.get(name, 0)) for name in _STATUS}
-    privileged = _privileged(connection, variables["version"])
-    limit, own = _user_limit(connection, int(variables["max_user_connections"]), privileged)
-    tables = here["Open_files"] + here["Innodb_num_open_files"]
+    privileged = _privileged(connection, variables.get("version", ""))
+    everybodys = _number(variables, "max_user_connections")
+    limit, own = _user_limit(connection, everybodys, privileged)
+    connected = _number(status, "Threads_connected")
     return Occupancy(
         variables=variables,
-        max_connections=int(variables["max_connections"]),
+        max_connections=_number(variables, "max_connections"),
         max_user_connections=limit,
         own_limit=own,
-        connected=max(0, here["Threads_connected"] - 1),
+        connected=None if connected is None else max(0, connected - 1),
         of_account=_of_account(connection),
-        peak=here["Max_used_connections"],
+        peak=_number(status, "Max_used_connections"),
         privileged=privileged,
-        files_left=max(0, int(variables["open_files_limit"]) - tables - FILES_BESIDE_CONNECTIONS),
+        files_left=_files_left(variables, status),
     )
+
+
+def _number(told: Mapping[str, str], name: str) -> int | None:
+    text = told.get(name, "")
+    return int(text) if text.isdecimal() else None
+
+
+def _files_left(variables: Mapping[str, str], status: Mapping[str, str]) -> int | None:
+    limit = _number(variables, "open_files_limit")
+    if limit is None:
+        return None
+    tables = sum(_number(status, name) or 0 for name in ("Open_files", "Innodb_num_open_files"))
+    return max(0, limit - tables - FILES_BESIDE_CONNECTIONS)
 
 
 def _named(connection: Connection, what: str, names: tuple[str, ...]) -> dict[str, str]:
@@ -105,11 +122,15 @@ def _privileged(connection: Connection, version: str) -> bool:
     return any(right.search(grant) for right in rights for grant in grants)
 
 
-def _user_limit(connection: Connection, everybodys: int, privileged: bool) -> tuple[int, bool]:
+def _user_limit(
+    connection: Connection, everybodys: int | None, privileged: bool
+) -> tuple[int, bool]:
     """The limit of this account (0: none), and whether it is its own; it goes before the others'.
 
-    The server has whichever holds in the session's variable.
+    The server has whichever holds in the session's variable; a server without it has no limit.
     """
+    if everybodys is None:
+        return 0, False
     limit = int(connection.scalar(text("SELECT @@SESSION.max_user_connections")) or 0)
     own = limit != everybodys
     return (limit, own) if own or not privileged else (0, False)

@@ -35,7 +35,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1", "")
 
 def wait_timeout(situation: Situation) -> Iterator[Check]:
     """Whether a pool hands out connections that the server closed because they were idle."""
-    timeout = int(situation.server.variables["wait_timeout"])
+    timeout = situation.server.number("wait_timeout")
+    if timeout is None:
+        return
     pools, lasts = situation.demand.pools, situation.demand.seconds
     bare = [pool for pool in pools if not _renewed(pool, timeout)]
     evidence = {"wait_timeout": timeout, "seconds": lasts}

@@ -14,6 +14,8 @@ from sqlalchemy import URL, NullPool, create_engine, text
 from loadtest.database.checks import FILES_BESIDE_CONNECTIONS, open_files, refuse
 from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
 from loadtest.database.failures import error_code
+from loadtest.database.redaction import without_passwords
+from loadtest.database.status import lacking
 from loadtest.errors import LoadtestError, UsageError
 
 # What making, filling and using a scenario's tables takes; MySQL wants the last for foreign keys.
@@ -41,11 +43,15 @@ SERVER_VARIABLES = (
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What a server says of itself: version, chosen variables, and whether it speaks TLS."""
+    """What a server says of itself: version, chosen variables, and whether it speaks TLS.
+
+    lacks: the counters of its status that it does not have, by the names of intervals.
+    """
 
     version: str
     variables: dict[str, str]
     tls: bool
+    lacks: tuple[str, ...] = ()
 
 
 def look(url: URL, connecting: Mapping[str, Any] | None = None) -> ServerFacts:
@@ -64,10 +70,11 @@ def look(url: URL, connecting: Mapping[str, Any] | None = None) -> ServerFacts:
                 text(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})")
             )
             variables = {str(row[0]): str(row[1]) for row in rows}
-            cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).one()[1]
+            cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).first()
+            lacks = lacking(connection)
     except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
         raise explained(error, url, otherwise(connecting)) from None
-    return ServerFacts(variables["version"], variables, bool(cipher))
+    return ServerFacts(variables.get("version", ""), variables, bool(cipher and cipher[1]), lacks)
 
 
 def otherwise(connecting: Mapping[str, Any] | None) -> str:
@@ -110,9 +117,7 @@ def explained(error: BaseException, url: URL, otherwise: str = OTHERWISE) -> Loa
     }
     if code in sentences:
         return UsageError(sentences[code])
-    detail = str(getattr(error, "orig", None) or error)
-    if url.password:
-        detail = detail.replace(str(url.password), "***")
+    detail = without_passwords(str(getattr(error, "orig", None) or error), url)
     return UsageError(f"cannot use the database at {place}: {detail}")
 
 

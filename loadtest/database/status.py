@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from loadtest.config import PoolConfig
 from loadtest.database.claim import claim
 from loadtest.database.engine import make_engine
+from loadtest.database.failures import words_of
 from loadtest.errors import UsageError
 from loadtest.interval import SERVER, Gauge, Interval, Period
 
@@ -42,8 +43,10 @@ class ServerStatus:
     """Samples a server's status as intervals of the process `server`, all of its connections.
 
     Counters are differences between samples; `cpu` (ns) is there when the server runs on this
-    machine and its process may be looked at. connecting: how else than by the URL. tls: whether the
-    server speaks TLS, as for `make_engine`. tables: those that its connection claims meanwhile.
+    machine and its process may be looked at. What the server does not tell is left out.
+    connecting: how else than by the URL. tls: whether the server speaks TLS, as for `make_engine`.
+    tables: those that its connection claims meanwhile. answers: how often the server answered.
+    problem: why it did not the last time, empty if it did.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class ServerStatus:
         self._connection: Connection | None = None
         self._url, self._process = url, _local_process(url)
         self._tables = tables
+        self.answers, self.problem = 0, ""
         self._before: Mapping[str, int] | None = None
         self._at = time.perf_counter_ns()
         # Read once, as that of users: if somebody sets the clock, both stay beside each other.
@@ -72,7 +76,7 @@ class ServerStatus:
         try:
             self._connection = self._connection or self._connected()
         except SQLAlchemyError as error:
-            logger.debug("no server status: %s", error)
+            self._lost(error)
 
     def _connected(self) -> Connection:
         connection = self._engine.connect()
@@ -85,17 +89,19 @@ class ServerStatus:
 
     def sample(self, period: Period) -> Interval | None:
         """The interval since the last sample; None for the first and while the server is away."""
-        now = time.perf_counter_ns()
         try:
             values = self._read()
         except SQLAlchemyError as error:
-            logger.debug("no server status: %s", error)
+            self._lost(error)
             self.close()
             return None
         except UsageError as error:  # the server was away, and another was there first
             logger.warning("%s", error)
             self._tables = ()
             return None
+        self.answers, self.problem = self.answers + 1, ""
+        # After the answer: the values of a server that was slow to give them are of that moment.
+        now = time.perf_counter_ns()
         before, self._before = self._before, values
         length, self._at = now - self._at, now
         if before is None:
@@ -103,10 +109,14 @@ class ServerStatus:
         second = (self._epoch + now - length) // 1_000_000_000
         interval = Interval(second, SERVER, period, length)
         interval.counters = _differences(before, values)
-        for name in GAUGES.values():
+        for name in values.keys() & GAUGES.values():
             level = values[name]
             interval.gauges[name] = Gauge(level * length, level, level, level)
         return interval
+
+    def _lost(self, error: SQLAlchemyError) -> None:
+        logger.debug("no server status: %s", error)
+        self.problem = words_of(error)
 
     def close(self) -> None:
         """Give the connection up."""
@@ -118,9 +128,9 @@ class ServerStatus:
     def _read(self) -> dict[str, int]:
         if self._connection is None:
             self._connection = self._connected()
-        rows = {str(name): int(value) for name, value in self._connection.execute(_QUERY)}
-        values = {ours: rows.get(theirs, 0) for theirs, ours in (COUNTERS | GAUGES).items()}
-        values["row_lock_time"] *= 1_000_000
+        values = _told(self._connection)
+        if "row_lock_time" in values:
+            values["row_lock_time"] *= 1_000_000
         return values | self._cpu()
 
     def _cpu(self) -> dict[str, int]:
@@ -132,6 +142,18 @@ class ServerStatus:
             self._process = _started_again(self._url.port or 3306)
             return {}
         return {"cpu": int((times.user + times.system) * 1e9)}
+
+
+def lacking(connection: Connection) -> tuple[str, ...]:
+    """Which counters of COUNTERS, by our names, a server does not have."""
+    told = _told(connection)
+    return tuple(name for name in COUNTERS.values() if name not in told)
+
+
+def _told(connection: Connection) -> dict[str, int]:
+    rows = {str(name): str(value) for name, value in connection.execute(_QUERY)}
+    names = COUNTERS | GAUGES
+    return {names[name]: int(value) for name, value in rows.items() if value.isdecimal()}
 
 
 def _engine(url: URL, connecting: Mapping[str, Any] | None, tls: bool | None) -> Engine:

@@ -30,6 +30,7 @@ from loadtest.database.application import (
 )
 from loadtest.database.before import place_of
 from loadtest.database.checks import warnings
+from loadtest.database.redaction import words_with_type
 from loadtest.errors import UsageError
 from loadtest.experiment.run import Plan
 from loadtest.load import PoolUser
@@ -108,7 +109,7 @@ def _at_import(error: BaseException, scenario: Path) -> str:
         file, line = error.filename or file, error.lineno or line
         error = SyntaxError(error.msg)
     place = f"{as_typed(Path(file))}, line {line}" if line else as_typed(Path(file))
-    return f"{place}: {type(error).__name__}: {error}"
+    return f"{place}: {words_with_type(error)}"
 
 
 def _wrong_users(experiment: Experiment, classes: Mapping[str, type]) -> Iterator[str]:

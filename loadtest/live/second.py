@@ -7,11 +7,8 @@ from typing import Any, NamedTuple
 
 from loadtest.distribution import Distribution
 from loadtest.interval import Gauge, Interval
+from loadtest.trust import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
 
-# The report's measures (analysis/gate.py) of a generator that was measured in the pool's place.
-BUSY_CPU = 0.90
-NOTABLE_LAG = 0.001
-LAG_SHARE = 0.10
 # A second of which less was seen than this (ns) has no rate worth drawing.
 LEAST_SEEN = 100_000_000
 

@@ -57,6 +57,7 @@ def header(
             "version": server.version,
             "private": options.private_server,
             "variables": server.variables,
+            "lacks": list(server.lacks),
         },
         "command": shlex.join(repeat_command(options, added, files, model)),
     }

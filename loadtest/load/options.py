@@ -24,7 +24,7 @@ DEFAULTS = {
 }
 ALLOWANCES = {
     "--allow-overload": "on a server that others use, take more than 80 %% of the free connections",
-    "--no-abort": "go on when that server refuses connections of others",
+    "--no-abort": "go on when that server refuses connections of others, or does not answer",
     "--keep-tables": "leave the scenario's tables there at the end",
 }
 _NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
@@ -223,6 +223,12 @@ def most_users(options: Namespace) -> int | None:
     stages = stages_of(options)
     most = most_of(stages) if stages else options.arrival_rate
     return int(most) if stages and stages[0].users else users_for(most) if most else None
+
+
+def users_each(options: Namespace, asked: int | None, processes: int) -> int:
+    """The most users of each of so many processes; asked: how many a run was last told to have."""
+    wanted = max(asked or options.num_users or 1, most_users(options) or 0)
+    return math.ceil(wanted / processes)
 
 
 def settle(options: Namespace) -> None:

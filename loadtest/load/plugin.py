@@ -12,7 +12,6 @@ from locust.runners import MasterRunner, WorkerRunner
 
 import inspect
 import logging
-import math
 import os
 import random
 import socket
@@ -27,6 +26,7 @@ import gevent
 
 from loadtest.config import PoolConfig
 from loadtest.database import preflight
+from loadtest.database.failures import words_of
 from loadtest.database.status import ServerStatus
 from loadtest.errors import LoadtestError, ServerInTrouble
 from loadtest.interval import Interval
@@ -34,6 +34,7 @@ from loadtest.live import start_form, web
 from loadtest.live.live import Live
 from loadtest.load import options as run_options
 from loadtest.load.application import measured_pool
+from loadtest.load.ending import ENDED_WELL, take_each
 from loadtest.load.generator import watch_lag
 from loadtest.load.guard import Guard
 from loadtest.load.header import header
@@ -125,7 +126,9 @@ class Plugin:
         run_options.settle(self.options)
         if web_ui:
             web.check_port(web_ui)
-        self._find_database()
+        self.place.find()
+        url = self.place.url
+        PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
         if web_ui:
             self.live.serve(web_ui, self.options.web_base_path)
             start_form.arrange(
@@ -142,15 +145,8 @@ class Plugin:
 
     def close(self) -> None:
         """Drop what was made, and stop the private server if there is one."""
-        if self.place.made:
-            for target in self._targets:
-                target.cut_off()  # what a task forgot would keep its tables
-        self.place.close()
-
-    def _find_database(self) -> None:
-        self.place.find()
-        url = self.place.url
-        PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
+        forgotten = self._targets if self.place.made else []  # what a task forgot keeps its tables
+        take_each([*(target.cut_off for target in forgotten), self.place.close], self._failed)
 
     def _prepare(self) -> ServerStatus:
         """Check and fill the database; give back who will ask the server how it is."""
@@ -163,10 +159,7 @@ class Plugin:
         return self.place.prepare(pool, self._users(processes), processes)
 
     def _users(self, processes: int) -> int:
-        """How many users each of so many processes has, at most."""
-        wanted = self.runner.target_user_count or self.options.num_users or 1
-        wanted = max(wanted, run_options.most_users(self.options) or 0)
-        return math.ceil(wanted / processes)
+        return run_options.users_each(self.options, self.runner.target_user_count, processes)
 
     def on_start(self, environment: Any, **_: Any) -> None:
         """A run begins: measure it, or refuse."""
@@ -179,7 +172,7 @@ class Plugin:
         except Exception as error:
             # Locust would log it and let the users run on nothing.
             logger.exception("The run could not begin")
-            self._refuse(LoadtestError(f"the run could not begin: {error}"))
+            self._refuse(LoadtestError(f"the run could not begin: {words_of(error)}"))
 
     def _start(self, options: Namespace) -> None:
         self._reason, self._started = "", time.monotonic()
@@ -204,7 +197,8 @@ class Plugin:
         assert place.facts
         facts = header(self.environment, options, _added, pool, place.facts, place.application)
         self.output = Output(options, self.live, facts)
-        self._guard = Guard() if place.foreign and not options.no_abort else None
+        guarded = place.foreign and not options.no_abort
+        self._guard = Guard(status, place.facts.lacks) if guarded else None
         self._tickers.append(Ticker(aside(status.sample), self._take, warmup, self._stages))
 
     def _measure(self, options: Namespace, pool: PoolConfig, warmup: float) -> None:
@@ -259,8 +253,7 @@ class Plugin:
 
     def _on_stopping(self, environment: Any, **_: Any) -> None:
         ended = time.monotonic()
-        for ticker in self._tickers:
-            ticker.enter("drain")
+        take_each([partial(ticker.enter, "drain") for ticker in self._tickers], self._ended_badly)
         if self.workers:
             self.workers.end(self.environment.stop_timeout)
             if self.workers.all_lost and not self._reason:
@@ -272,21 +265,30 @@ class Plugin:
         self._reason = self._reason or ("finished" if over else "stopped")
 
     def _on_stop(self, environment: Any, **_: Any) -> None:
-        for ticker in self._tickers:
-            ticker.stop()
-        for end in self._ended:
-            end()
-        self._tickers, self._ended, self.target = [], [], None
-        output, self.output = self.output, None
+        tickers, ended = self._tickers, self._ended
+        self._tickers, self._ended = [], []
+        last = [self.master.last] if self.master else []
+        steps = [*(ticker.stop for ticker in tickers), *ended, self._close_output, *last]
+        take_each([*steps, self._quiet.sum_up], self._ended_badly)
+        self._targets = [target for target in self._targets if target.recorder.opened]
+
+    def _close_output(self) -> None:
+        output, self.output, self.target = self.output, None, None
         try:
             if output:
                 output.close(self._reason, self.workers, wait=self.options.headless)
-        except LoadtestError as error:
-            self._failed(error)
-        self.live.end(self._reason, output.report if output else lambda: None)
+        finally:
+            self.live.end(self._reason, output.report if output else lambda: None)
+
+    def _ended_badly(self, error: LoadtestError) -> None:
+        """Say what failed at the end of a run; the first failure is how it ended."""
+        if self._reason not in ENDED_WELL:
+            logger.error("%s", error)
+            return
+        self._reason = error.reason
+        self._failed(error)
         if self.master:
-            self.master.last()
-        self._quiet.sum_up()
+            self.master.refuse(error)
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         if self._tickers:  # a run is under way, whatever Locust's state says while it begins

@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 
 import gevent
-from gevent.lock import Semaphore
 
 from loadtest.interval import Interval, Period
 from loadtest.loads import Stage, begins
 
 # Woken a little late rather than a little early: then nothing of the new second is lost.
 _MARGIN_SECONDS = 0.0005
+
+Part = tuple[Period, str]
+"""A part of a run: its period, and its stage (empty if it has none)."""
 
 
 class Ticker:
@@ -33,9 +35,9 @@ class Ticker:
     ) -> None:
         self._cut_source, self._take, self._clock = cut, take, clock
         parts = [(warmup + begin, name) for begin, name in begins(stages) or [(0.0, "")]]
-        self._period: Period = "warmup" if warmup else "measured"
-        self._stage = "" if warmup else parts[0][1]
-        self._busy = Semaphore()
+        self._part: Part = ("warmup", "") if warmup else ("measured", parts[0][1])
+        # What the cut under way covers, if there is one.
+        self._covered: list[Part] | None = None
         self._greenlets = [gevent.spawn(self._run)]
         self._greenlets += [
             gevent.spawn_later(at, self.enter, "measured", name) for at, name in parts if at
@@ -43,27 +45,38 @@ class Ticker:
 
     def enter(self, period: Period, stage: str = "") -> None:
         """End the current period and stage here."""
-        self._cut()
-        self._period, self._stage = period, stage
+        before, self._part = self._part, (period, stage)
+        if self._covered is None:
+            self._cut(before)
+        else:
+            self._covered.append(self._part)
 
     def stop(self) -> None:
         """Cut what is left and stop."""
         gevent.killall(self._greenlets)
-        self._cut()
+        self._cut(self._part)
 
     def _run(self) -> None:
         while True:
             gevent.sleep(1 - self._clock() % 1 + _MARGIN_SECONDS)
-            self._cut()
+            self._cut(self._part)
 
-    def _cut(self) -> None:
-        # A source that asks a server can hang; who comes meanwhile leaves its part to the next.
-        if not self._busy.acquire(blocking=False):
+    def _cut(self, part: Part) -> None:
+        # A source that asks a server can hang; a cut that is due meanwhile leaves its time to it.
+        if self._covered is not None:
             return
+        covered = self._covered = [part]
         try:
-            interval = self._cut_source(self._period)
+            interval = self._cut_source(part[0])
         finally:
-            self._busy.release()
+            self._covered = None
         if interval is not None:
-            interval.stage = self._stage
+            interval.period, interval.stage = _together(covered)
             self._take(interval)
+
+
+def _together(parts: Sequence[Part]) -> Part:
+    """What an interval is of that covers these parts: measured, or of a stage, if all of it is."""
+    periods, stages = ([*dict.fromkeys(each)] for each in zip(*parts, strict=True))
+    outside = [period for period in periods if period != "measured"]
+    return (outside or periods)[0], stages[0] if len(stages) == 1 else ""

@@ -136,7 +136,7 @@ class Workers:
         return self.known.setdefault(name, Worker())
 
     def _on_interval(self, environment: Any, msg: Any, **_: Any) -> None:
-        interval = Interval.from_json(msg.data, check=False)
+        interval = Interval.from_json(msg.data)
         worker = self._worker(msg.node_id)
         worker.process = interval.process
         if worker.intervals:

@@ -24,9 +24,11 @@ NOTICEABLE = 100_000
 
 @dataclass(slots=True)
 class Phases:
-    """What else than waiting happened in a checkout (ns); only those that connect or ping have one.
+    """What else than waiting happened in a checkout (ns).
 
+    Checkouts that connect or ping have one, and those whose listener makes another checkout.
     began: when the waiting was over. connecting: when a connect under way began, else 0.
+    nested: whether a listener made another checkout meanwhile.
     """
 
     began: int
@@ -34,6 +36,7 @@ class Phases:
     connect: int = 0
     ping: int = 0
     reconnects: bool = False
+    nested: bool = False
     overflow: int = 0
 
     def connected(self, now: int) -> None:
@@ -118,9 +121,11 @@ class Batch:
 
 
 def wait_of(checkout: Checkout) -> int:
-    """The nanoseconds of a checkout that were neither connecting nor pinging."""
+    """The nanoseconds of a checkout that were neither connecting nor pinging, nor a listener's."""
     elapsed = checkout.end - checkout.start
     phases = checkout.phases
+    if phases and phases.nested:
+        return phases.began - checkout.start
     return max(0, elapsed - phases.connect - phases.ping) if phases else elapsed
 
 

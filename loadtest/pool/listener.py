@@ -69,7 +69,8 @@ class Listener:
 
     def _reason(self, record: Any) -> str:
         user = getcurrent()
-        if user in self.recorder.pending:
+        # A listener of a checkout may break a connection of its own.
+        if user in self.recorder.pending and record not in self.recorder.held:
             self.recorder.phases_of(user, clock()).reconnects = True
             old = -1 < self.recycle < time.time() - record.last_connect_time
             return "recycle" if old else "invalidated"

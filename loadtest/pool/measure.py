@@ -82,6 +82,8 @@ def _measured_connect(
 
     def connect() -> PoolProxiedConnection:
         user = getcurrent()
+        if user in pending:
+            return _nested(recorder, user, connect)
         task = tasks.get(user, nobody)
         if task.held:
             task.use.nested.append(1)
@@ -107,8 +109,23 @@ def _measured_connect(
     return connect
 
 
+def _nested(
+    recorder: Recorder, user: greenlet, connect: Callable[[], PoolProxiedConnection]
+) -> PoolProxiedConnection:
+    """A checkout that a listener makes while its user checks out: the first one waits no longer."""
+    recorder.phases_of(user, clock()).nested = True
+    task = recorder.tasks.get(user, recorder.nobody)
+    task.held += 1
+    try:
+        with recorder.set_aside(user):
+            return connect()
+    finally:
+        task.held -= 1
+
+
 def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Callable[[Any], None]:
-    held, opened = listener.recorder.held, listener.recorder.opened
+    recorder = listener.recorder
+    held, opened, pending = recorder.held, recorder.opened, recorder.pending
 
     def return_connection(record: Any) -> None:
         taken = held.pop(record, None)
@@ -116,6 +133,10 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
             start, task = taken
             task.held -= 1
             task.use.holds.extend((start, clock()))
+            user = getcurrent()
+            if user in pending:  # a listener of a checkout returns another connection
+                with recorder.set_aside(user):
+                    return original(record)
         elif record.dbapi_connection is not None:
             opened.setdefault(record, listener.attached)  # taken before the measuring began
         original(record)
@@ -131,7 +152,8 @@ def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException
         return  # killed in the middle: neither a wait that ended nor one that timed out
     if phases:
         phases.connected(end)
-    outcome: Outcome = "timeout" if isinstance(error, PoolTimeout) else "error"
+    # After the wait it is another checkout that timed out, one of a listener.
+    outcome: Outcome = "timeout" if isinstance(error, PoolTimeout) and not phases else "error"
     task = recorder.tasks.get(user, recorder.nobody)
     waiting, is_open = len(recorder.pending), len(recorder.opened)
     recorder.noticed.append(Checkout(start, end, id(user), task, phases, outcome, waiting, is_open))

@@ -8,7 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from heapq import nlargest
 
 import numpy as np
@@ -38,9 +39,10 @@ class Recorder:
     """Collects what one process does with its pool and gives it out as Intervals.
 
     `pending`, `phases` and `tasks` are keyed by greenlet (of a thread that has none, by its main
-    one); `held` and `opened` by connection record. `connections` is held while one is closed, so
-    that it is found in `opened` or in `closes`. The lists are what a Batch says of them, `quick`
-    flat: tuples would be more objects for the garbage collector to look at.
+    one); `held` and `opened` by connection record. `aside` has the checkouts (user, start, phases)
+    whose listeners use the pool meanwhile. `connections` is held while one is closed, so that it is
+    found in `opened` or in `closes`. The lists are what a Batch says of them, `quick` flat: tuples
+    would be more objects for the garbage collector to look at.
     nobody: the task of those who have none. pool_size: connections above it are overflow; None
     where there is no such. levels: more gauges, read at each cut. rising: more counters, each with
     the function that gives its total so far. correction: gives what is to be added to this
@@ -52,6 +54,7 @@ class Recorder:
         self.pool_size = pool_size
         self.pending: dict[greenlet, int] = {}
         self.phases: dict[greenlet, Phases] = {}
+        self.aside: list[tuple[greenlet, int, Phases | None]] = []
         self.tasks: dict[greenlet, Task] = {}
         self.held: dict[object, tuple[int, Task]] = {}
         self.uses = Uses()
@@ -84,6 +87,20 @@ class Recorder:
     def phases_of(self, user: greenlet, began: int) -> Phases:
         """The phases of a user's checkout, which wait no longer from `began` on if they are new."""
         return self.phases.setdefault(user, Phases(began))
+
+    @contextmanager
+    def set_aside(self, user: greenlet) -> Iterator[None]:
+        """Keep a user's checkout apart from what its listeners do with the pool meanwhile."""
+        start, phases = self.pending.pop(user), self.phases.pop(user, None)
+        checkout = (user, start, phases)
+        self.aside.append(checkout)
+        try:
+            yield
+        finally:
+            self.aside.remove(checkout)
+            self.pending[user] = start
+            if phases:
+                self.phases[user] = phases
 
     def restart(self) -> None:
         """Forget what was recorded so far and begin the first interval now."""
@@ -205,8 +222,9 @@ class Recorder:
         return [slow(checkout, batch, self.pool_size) for checkout in worst]
 
     def _waits_going_on(self, now: int) -> list[tuple[int, int, int]]:
+        under_way = [(user, at, self.phases.get(user)) for user, at in self.pending.copy().items()]
         return [
-            (id(user), start, min(phases.began, now) if (phases := self.phases.get(user)) else now)
-            for user, start in self.pending.copy().items()
+            (id(user), start, min(phases.began, now) if phases else now)
+            for user, start, phases in [*under_way, *self.aside]
             if start < now
         ]

@@ -189,6 +189,15 @@ def test_an_error_of_another_kind_is_told_without_the_password():
     )
 
 
+@pytest.mark.parametrize("password", ["p", "o", "1", "Host", "allowed", "*"])
+def test_a_short_password_leaves_the_words_of_an_error_readable(password):
+    url = URL.create("mysql+pymysql", "u", password, "h", None, "d")
+    told = explained(OperationalError(1130, "Host 'app' is not allowed to connect"), url)
+    assert str(told) == (
+        "cannot use the database at h:3306: (1130, \"Host 'app' is not allowed to connect\")"
+    )
+
+
 def test_a_missing_right_is_told_with_all_that_are_needed():
     url = make_url(f"mysql+pymysql://u:{SECRET}@h/shop")
     denied = "DROP command denied to user 'u'@'h' for table `shop`.`loadtest_hot_article`"

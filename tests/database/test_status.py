@@ -2,11 +2,14 @@
 
 import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import gevent
 import psutil
+import pymysql
 import pytest
 from sqlalchemy import URL, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from loadtest.database.private import PrivateServer
 from loadtest.database.status import COUNTERS, GAUGES, ServerStatus
@@ -64,6 +67,27 @@ def test_the_intervals_cover_the_time_between_the_samples(status):
         lengths.append(status.sample("measured").length)
     assert all(length >= 10_000_000 for length in lengths)
     assert sum(lengths) <= time.perf_counter_ns() - begin
+
+
+def test_an_interval_ends_when_the_server_answers(monkeypatch):
+    clock = SimpleNamespace(now=10**15)
+    clock.perf_counter_ns = clock.time_ns = lambda: clock.now
+    monkeypatch.setattr("loadtest.database.status.time", clock)
+    status = ServerStatus(URL.create("mysql+pymysql", "u", "p", "127.0.0.1", 1, "d"))
+
+    def answers_after(seconds):
+        def read():
+            clock.now += seconds * 10**9
+            return dict.fromkeys([*COUNTERS.values(), *GAUGES.values()], 0)
+
+        monkeypatch.setattr(status, "_read", read)
+        return status.sample("measured")
+
+    assert answers_after(0) is None
+    clock.now += 10**9
+    slow, quick = answers_after(3), answers_after(0)
+    assert (slow.length, quick.length) == (4 * 10**9, 0)
+    assert quick.second - slow.second == 4
 
 
 @pytest.mark.database
@@ -165,6 +189,23 @@ def test_a_server_that_is_away_says_nothing():
     assert nobody.sample("measured") is None
     assert nobody.sample("measured") is None
     nobody.close()
+
+
+def test_a_status_that_is_lost_says_why_until_it_is_there_again(monkeypatch):
+    status = ServerStatus(URL.create("mysql+pymysql", "u", "p", "127.0.0.1", 1, "d"))
+    full = pymysql.OperationalError(1040, "Too many connections")
+
+    def refuse():
+        raise OperationalError("connect", {}, full)
+
+    monkeypatch.setattr(status, "_connected", refuse)
+    status.open()
+    assert (status.answers, status.problem) == (0, "(1040, 'Too many connections')")
+    assert status.sample("measured") is None
+    assert (status.answers, status.problem) == (0, "(1040, 'Too many connections')")
+    monkeypatch.setattr(status, "_read", dict)
+    assert status.sample("measured") is None  # the first says only where counting begins
+    assert (status.answers, status.problem) == (1, "")
 
 
 @pytest.mark.database

@@ -1,14 +1,18 @@
 """The live page's points, from intervals made by hand."""
 
+import ast
+import inspect
 import json
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest import trust
 from loadtest.analysis import gate as report_of
 from loadtest.config import parse_pool
 from loadtest.distribution import Distribution
@@ -103,7 +107,7 @@ def test_percentiles_are_those_of_all_processes_together(
     for number, some in enumerate(waits):
         one = interval(process=f"p{number}", times={"checkout": some, "request": some})
         # as a master gets it
-        shown.add(Interval.from_json(one.to_json(), check=False) if encoded else one)
+        shown.add(Interval.from_json(one.to_json()) if encoded else one)
 
     together = Distribution.of([wait for some in waits for wait in some])
     point = shown.one()
@@ -288,6 +292,13 @@ def test_the_generator_is_judged_as_the_report_does(
     assert shown.one().health == health
 
 
-@pytest.mark.parametrize("name", ["BUSY_CPU", "NOTABLE_LAG", "LAG_SHARE"])
-def test_the_page_and_the_report_draw_the_line_in_the_same_place(name: str) -> None:
-    assert getattr(page_of, name) == getattr(report_of, name)
+@pytest.mark.parametrize("module", [page_of, report_of])
+def test_the_page_and_the_report_have_their_limits_from_one_place(module: ModuleType) -> None:
+    limits = {name for name in vars(trust) if name.isupper()}
+    assert len(limits) == 3
+    assert all(getattr(module, name) is getattr(trust, name) for name in limits)
+    statements = ast.parse(inspect.getsource(module)).body
+    targets = [
+        target for one in statements if isinstance(one, ast.Assign) for target in one.targets
+    ]
+    assert not limits & {target.id for target in targets if isinstance(target, ast.Name)}

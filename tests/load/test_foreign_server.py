@@ -296,6 +296,34 @@ def test_it_ends_itself_when_the_server_refuses_others(
     assert "Traceback" not in process.output
 
 
+def test_it_ends_itself_when_a_full_server_does_not_tell_any_more(
+    tmp_path: Path, url: URL, few: int, connection: Connection
+) -> None:
+    """Its own connection to the server is lost, and error 1040 answers the next."""
+    command = crowd(tmp_path, url, few, "-t", "60s")
+    asking = text("SELECT ID FROM information_schema.PROCESSLIST WHERE DB IS NULL AND USER = :user")
+    with running(tmp_path / "log", *command, env=at(url)) as process:
+        process.until(lambda: "All users spawned" in process.output, "the load")
+        while process.process.poll() is None:
+            for number in connection.scalars(asking, {"user": url.username}).all():
+                connection.exec_driver_sql(f"KILL {number}")
+            time.sleep(0.1)
+        code = process.wait()
+
+    result = read_run(tmp_path / "run.jsonl")
+    assert result.footer
+    assert code == 4, process.output
+    assert (
+        "cannot be read (1040, 'Too many connections'), so the run does not see" in process.output
+    )
+    assert re.match(
+        r"the server got into trouble: its status could not be read for \d+ s \(1040, ",
+        result.footer["reason"],
+    )
+    assert not summarize_runs([result]).pools[0].valid
+    assert "Traceback" not in process.output
+
+
 def test_it_goes_on_where_it_was_told_to(tmp_path: Path, url: URL, few: int, other: URL) -> None:
     command = crowd(tmp_path, url, few, "-t", "8s", "--no-abort")
     with running(tmp_path / "log", *command, env=at(url)) as process:

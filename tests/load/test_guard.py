@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from locust.env import Environment
+from locust.event import Events
+
+from argparse import Namespace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import gevent
+import pytest
+
+from loadtest.allowances import UNSEEN_SECONDS
+from loadtest.database.status import COUNTERS
 from loadtest.interval import SERVER, Interval
-from loadtest.load.guard import ABORTED, REFUSED, SETTLED_SECONDS, WINDOW_SECONDS, Guard
+from loadtest.load.guard import (
+    ABORTED,
+    REFUSED,
+    SETTLED_SECONDS,
+    UNTOLD_SECONDS,
+    WINDOW_SECONDS,
+    Guard,
+)
+from loadtest.load.plugin import Plugin
 
 SECOND = 1_000_000_000
+FULL, WORDS = "(1040, 'Too many connections')", "1040, 'Too many connections'"
 
 
 class Watched:
     """A guard, and the seconds that it is shown."""
 
     def __init__(self) -> None:
-        self.guard, self.now = Guard(), 0
+        self.status = SimpleNamespace(answers=0, problem="")
+        self.guard, self.now = Guard(self.status), 1_750_000_000
 
     def second(self, refused: int = 0, aborted: int = 0, own: int = 0, late: int = 0) -> str:
         """What it says of a second: what the server refused, of which `own` were the run's.
@@ -27,7 +49,17 @@ class Watched:
         servers = Interval(self.now, SERVER, "measured", SECOND)
         servers.counters["refused_connects"] = refused
         servers.counters["aborted_connects"] = aborted
+        self.status.answers += 1
         return "".join(map(self.guard.take, (mine, before, servers)))
+
+    def silent(self, seconds: int, problem: str = "") -> list[str]:
+        """What it says of some seconds in which the server does not tell its status."""
+        self.status.problem = problem
+        said = []
+        for _ in range(seconds):
+            self.now += 1
+            said.append(self.guard.take(Interval(self.now, "here", "measured", SECOND)))
+        return said
 
 
 def test_a_quiet_server_is_left_alone() -> None:
@@ -79,3 +111,96 @@ def test_attempts_that_fail_for_whatever_reason_count_too() -> None:
     watched = Watched()
     said = [watched.second(aborted=ABORTED) for _ in range(SETTLED_SECONDS + 1)]
     assert said[-1] == f"{ABORTED} attempts of others to connect failed within {WINDOW_SECONDS} s"
+
+
+def test_what_a_slow_answer_tells_is_compared_with_all_of_its_seconds() -> None:
+    watched = Watched()
+    for _ in range(WINDOW_SECONDS):
+        assert not watched.second()
+    watched.silent(3)
+    for second, failed in enumerate((40, 0, 20)):
+        mine = Interval(watched.now - second, "here", "measured", SECOND)
+        mine.counters["checkout_errors"] = failed
+        watched.guard.take(mine)
+    slow = Interval(watched.now - 2, SERVER, "measured", 3 * SECOND)
+    slow.counters["refused_connects"] = 60
+    watched.status.answers += 1
+    watched.guard.take(slow)
+    assert not any(watched.second() for _ in range(2 * WINDOW_SECONDS))
+
+
+# ---- A server that does not tell its status
+
+
+@pytest.mark.parametrize(("problem", "why"), [(FULL, WORDS), ("", "no answer")])
+def test_a_server_that_tells_nothing_is_trouble_after_a_while(
+    problem: str, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = Watched()
+    watched.second()
+    said = watched.silent(UNSEEN_SECONDS, problem)
+    assert said[:-1] == [""] * (UNSEEN_SECONDS - 1)
+    assert said[-1] == (
+        f"its status could not be read for {UNSEEN_SECONDS} s ({why}), and without it the run does "
+        "not see whether connections of others are refused"
+    )
+    (warning,) = caplog.messages
+    assert f"cannot be read ({why})" in warning
+    assert f"it ends if that lasts for {UNSEEN_SECONDS} s" in warning
+
+
+def test_a_server_that_was_never_asked_is_given_as_long() -> None:
+    watched = Watched()
+    watched.now += 3600  # between the start of the process and that of the load
+    said = watched.silent(UNSEEN_SECONDS + 1, FULL)
+    assert said[:-1] == [""] * UNSEEN_SECONDS
+    assert said[-1]
+
+
+def test_a_server_that_answers_now_and_then_is_seen(caplog: pytest.LogCaptureFixture) -> None:
+    watched = Watched()
+    for _ in range(3):
+        assert not any(watched.silent(UNSEEN_SECONDS - 1, FULL))
+        watched.status.answers += 1  # a first answer of a new connection is no interval yet
+    assert len(caplog.messages) == 3
+    assert not any(watched.second() or "".join(watched.silent(1)) for _ in range(30))
+    assert not any(watched.silent(UNTOLD_SECONDS - 2))
+    assert len(caplog.messages) == 3
+
+
+def test_seconds_that_a_worker_tells_late_make_no_silence() -> None:
+    watched = Watched()
+    watched.second()
+    watched.silent(UNSEEN_SECONDS - 2)
+    watched.status.answers += 1
+    watched.guard.take(Interval(watched.now - 5, "worker", "measured", SECOND))
+    watched.guard.take(Interval(watched.now, "here", "measured", SECOND))
+    assert not any(watched.silent(UNSEEN_SECONDS - 1))
+
+
+def test_a_server_that_counts_no_refusals_is_told_at_the_start(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    status = SimpleNamespace(answers=0, problem="")
+    Guard(status, lacks=["refused_connects"])
+    assert caplog.messages == []
+    Guard(status, lacks=list(COUNTERS.values()))
+    (warning,) = caplog.messages
+    assert "the run cannot stop for others" in warning
+
+
+def test_a_run_ends_where_its_server_tells_nothing_any_more() -> None:
+    ended: list[str] = []
+    runner = SimpleNamespace(log_exception=lambda *_: None, quit=lambda: ended.append("quit"))
+    environment = Environment(events=Events())
+    environment.parsed_options = Namespace(headless=True)
+    plugin = Plugin(environment, runner)
+    plugin.output = cast(Any, SimpleNamespace(add=lambda interval: None))
+    plugin._guard = Guard(SimpleNamespace(answers=0, problem=FULL))
+    for second in range(1, UNSEEN_SECONDS + 5):
+        plugin._take(Interval(second, "here", "measured", SECOND))
+    gevent.sleep(0)
+    assert ended == ["quit"]
+    assert plugin._reason.startswith("the server got into trouble: its status could not be read")
+    assert f" for {UNSEEN_SECONDS} s ({WORDS})" in plugin._reason
+    assert environment.process_exit_code == 4

@@ -16,11 +16,11 @@ from measuring import (
     use_once,
     waiting,
 )
-from sqlalchemy import QueuePool, event, text
+from sqlalchemy import NullPool, QueuePool, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from loadtest.interval import SlowCheckout
+from loadtest.interval import Gauge, SlowCheckout
 from loadtest.pool.fair import FairPool
 from loadtest.pool.uses import Task, Use
 
@@ -341,6 +341,121 @@ def test_a_connection_that_the_application_forgot_is_returned_when_it_is_collect
         bench.forward(10)
         del connection
         assert milliseconds(bench.cut(), "hold") == 10
+
+
+# ---- Listeners that use the engine
+
+
+def nest(bench, work):
+    """Let a listener of each checkout do something that checks out too; nothing listens to that."""
+    inside = []
+
+    @event.listens_for(bench.engine, "checkout")
+    def look(dbapi_connection, record, proxy):
+        if not inside:
+            inside.append(1)
+            try:
+                work()
+            finally:
+                inside.clear()
+
+
+def use_for(bench, milliseconds_):
+    connection = bench.take()
+    bench.forward(milliseconds_)
+    connection.close()
+
+
+def nothing_left(bench):
+    recorder = bench.recorder
+    empty = [recorder.pending, recorder.phases, recorder.held, recorder.aside]
+    return not any(empty) and not bench.engine.pool.checkedout()
+
+
+def test_a_checkout_by_a_listener_of_a_checkout_is_one_of_its_own():
+    with Bench(pool_size=2) as bench:
+        nest(bench, lambda: use_for(bench, 10))
+        use_for(bench, 20)
+        bench.forward(1)
+        interval = bench.cut()
+        assert counted(interval) == {"checkouts": 2, "checkouts.new": 2, "opened": 2}
+        assert milliseconds(interval, "wait") == 0
+        assert milliseconds(interval, "connect") == 2
+        assert milliseconds(interval, "hold") == 10 + 20
+        assert milliseconds(interval, "checkout") == 1 + (1 + 1 + 10)
+        assert interval.histograms["hold"].count == interval.histograms["wait"].count == 2
+        assert interval.gauges["in_use"].integral == 30 * MILLISECOND
+        assert interval.gauges["in_use"].max == 1
+        assert interval.gauges["open"].last == interval.gauges["idle"].last == 2
+        assert nothing_left(bench)
+
+
+def test_who_waits_in_a_listener_has_waited_for_the_first_connection():
+    with Bench(pool_size=2, max_overflow=0) as bench:
+        first, second = bench.take(), bench.take()
+        bench.cut()
+        nest(bench, lambda: use_for(bench, 5))
+        user = bench.begin_to_take()
+        bench.forward(30)
+        first.close()
+        others_go_on()  # the user has that one; its listener waits for another
+        bench.forward(40)
+        during = bench.cut()
+        assert during.unfinished.count == 1
+        assert during.unfinished.max == 40 * MILLISECOND
+        assert during.gauges["waiting"].integral == (30 + 40) * MILLISECOND
+        assert during.gauges["waiting"].max == 1
+        second.close()
+        user.get().close()
+        after = bench.cut()
+        assert milliseconds(after, "wait") == 30 + 40
+        assert after.histograms["wait"].max == 40 * MILLISECOND
+        assert after.gauges["waiting"] == Gauge()
+        assert nothing_left(bench)
+
+
+def test_a_listener_that_waits_in_vain_times_out_and_the_first_checkout_fails():
+    with Bench(pool_size=1, max_overflow=0, pool_timeout=0.02) as bench:
+        nest(bench, lambda: use_for(bench, 5))
+        with pytest.raises(PoolTimeout):
+            bench.take()
+        counters = counted(bench.cut())
+        assert (counters["timeouts"], counters["checkout_errors"]) == (1, 1)
+        assert nothing_left(bench)
+
+
+def test_a_connection_that_a_listener_returns_is_closed_for_its_own_reasons():
+    with Bench(pool_size=1, max_overflow=1) as bench:
+        nest(bench, lambda: use_for(bench, 5))
+        use_once(bench.engine)
+        assert counted(bench.cut()) == {
+            "checkouts": 2,
+            "checkouts.new": 1,
+            "checkouts.overflow": 1,
+            "closed.overflow": 1,
+            "opened": 2,
+        }
+        assert nothing_left(bench)
+
+
+def test_a_connection_that_a_listener_breaks_is_closed_for_its_error():
+    with Bench(pool_size=2) as bench:
+        nest(bench, lambda: bench.take().invalidate())
+        use_once(bench.engine)
+        counters = counted(bench.cut())
+        assert counters["closed.error"] == 1
+        assert counters["checkouts.new"] == 2
+        assert nothing_left(bench)
+
+
+def test_an_engine_that_listens_to_itself_is_measured_without_a_pool_too():
+    with Bench(poolclass=NullPool) as bench:
+        nest(bench, lambda: use_for(bench, 5))
+        use_for(bench, 10)
+        interval = bench.cut()
+        assert interval.counters["checkouts.new"] == interval.histograms["hold"].count == 2
+        assert milliseconds(interval, "hold") == 15
+        assert bench.recorder.held == bench.recorder.opened == {}
 
 
 # ---- The slowest

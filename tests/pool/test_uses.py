@@ -6,6 +6,7 @@ import pytest
 from gevent.event import Event
 from greenlet import getcurrent
 from measuring import MILLISECOND, Bench, waiting
+from sqlalchemy import event
 
 from loadtest.interval import TaskUse
 from loadtest.pool.uses import Task
@@ -75,6 +76,21 @@ def test_a_checkout_while_the_user_holds_a_connection_is_nested(bench):
         with bench.engine.connect():
             bench.forward(1)
     assert used(bench).nested == 2
+
+
+def test_a_checkout_by_a_listener_of_a_checkout_is_nested(bench):
+    inside = []
+
+    @event.listens_for(bench.engine, "checkout")
+    def look(dbapi_connection, record, proxy):
+        if not inside:
+            inside.append(1)
+            bench.take().close()
+
+    with task(bench, "Buy"):
+        for _ in range(2):
+            bench.take().close()
+    assert used(bench).nested == 1
 
 
 def test_one_after_another_or_by_another_user_is_not_nested(bench):

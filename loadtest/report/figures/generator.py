@@ -15,6 +15,7 @@ from loadtest.analysis.values import PoolSummary, Summary
 from loadtest.report.figures import canvas, levels
 from loadtest.report.figures.drawing import FEW, Drawing, Table, each, every, few
 from loadtest.report.figures.svg import INK, to_svg
+from loadtest.trust import BUSY_CPU
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +32,7 @@ CPU, LAG = GENERATOR
 SHORTEST = 1e-5
 # Inches: of a line's label, and between a panel and what is written above it.
 _LABEL, _ABOVE = 0.15, 0.08
-_TOO_BUSY = f"{percent(gate.BUSY_CPU)} is too busy"
+_TOO_BUSY = f"{percent(BUSY_CPU)} is too busy"
 _DOTTED: dict[str, Any] = {"lw": 0.9, "ls": (0, (1, 2))}
 
 Lines = Mapping[int, Timeline]
@@ -80,7 +81,7 @@ def _title(shown: Sequence[PoolSummary]) -> str:
 
 def _table(measurements: Measurements, shown: Sequence[PoolSummary]) -> Table:
     runs = {pool.name: pool for pool in measurements.pools}
-    busy = f"time ≥ {percent(gate.BUSY_CPU)}"
+    busy = f"time ≥ {percent(BUSY_CPU)}"
     headings = ("pool", "CPU", busy, "allowed", "late, mean", "late, allowed", "late, p99")
     rows = [
         (
@@ -123,11 +124,11 @@ def _draw_cpu(axes: Axes, lines: Lines, names: Sequence[str]) -> None:
     from matplotlib.ticker import FuncFormatter
 
     ends = _draw(axes, lines, names, CPU, percent)
-    axes.axhline(gate.BUSY_CPU, color=INK, **_DOTTED)
+    axes.axhline(BUSY_CPU, color=INK, **_DOTTED)
     axes.set_ylim(0, 1.08 * max(1.0, *(np.nanmax(line.levels[CPU]) for line in lines.values())))
     axes.set_yticks([0, 0.5, 1])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: percent(y)))
-    limit = (gate.BUSY_CPU, _TOO_BUSY)
+    limit = (BUSY_CPU, _TOO_BUSY)
     canvas.label_ends(axes, [*ends, limit], [*_styles(lines), {"color": INK, **_DOTTED}])
 
 

@@ -1,0 +1,62 @@
+"""Texts of drivers and applications without the passwords in them.
+
+A password is hidden where the text around it says that it is one: in an address, as the value of
+a name like `password`. Elsewhere it is hidden only if it is too odd to be a word of the text: who
+sees which word is hidden in a known sentence knows that word.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, quote_plus
+
+from sqlalchemy import URL
+
+HIDDEN = "***"
+# From so many characters on a password is no word of a message; with only letters from more on.
+ODD, ODD_LETTERS = 6, 12
+_QUOTED = r"""[bu]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_NAME = r"(?:pass(?:word|wd|phrase)?|pwd)"
+_ADDRESSES = (
+    (re.compile(r"(://[^\s:@/]*:)\S*@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"(%3A%2F%2F\S*?%3A)\S*%40", re.IGNORECASE), rf"\1{HIDDEN}%40"),
+)
+_VALUES = (
+    (re.compile(rf"({_NAME}['\"]?(?:\s*[=:]\s*|\s+)){_QUOTED}", re.IGNORECASE), rf"\1'{HIDDEN}'"),
+    (re.compile(rf"({_NAME}\s*=\s*)[^\s&'\"]+", re.IGNORECASE), rf"\1{HIDDEN}"),
+)
+
+
+def without_passwords(text: str, url: URL | None = None) -> str:
+    """The text with *** for each password in it; url: an address whose own may be there, too."""
+    if url and url.password:
+        text = _without(str(url.password), text, url)
+    for pattern, replacement in (*_ADDRESSES, *_VALUES):
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def words_with_type(error: BaseException) -> str:
+    """The type of an exception and what it says, without passwords."""
+    return without_passwords(f"{type(error).__name__}: {error}")
+
+
+def _without(password: str, text: str, url: URL) -> str:
+    forms = sorted(_forms(password), key=len, reverse=True)
+    for form in forms:
+        text = text.replace(f":{form}@", f":{HIDDEN}@")
+        if _odd(password, url):
+            text = text.replace(form, HIDDEN)
+    return text
+
+
+def _forms(password: str) -> set[str]:
+    """How a password is written: as it is, in an address, in a form, in a literal of Python."""
+    encoded = {quote(password, safe, errors="replace") for safe in ("", " +", "/")}
+    return {password, *encoded, quote_plus(password, errors="replace"), repr(password)[1:-1]}
+
+
+def _odd(password: str, url: URL) -> bool:
+    known = (url.username, url.host, url.database)
+    least = ODD_LETTERS if password.isalpha() else ODD
+    return len(password) >= least and password not in known

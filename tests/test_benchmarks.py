@@ -1,0 +1,31 @@
+"""What benchmarks do beside others on the same machine."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import overhead
+
+PORTS = re.compile(r"--(?:web|metrics)-port (\S+)")
+
+
+@pytest.mark.parametrize("name", ["measured", "page"])
+def test_a_way_of_the_overhead_has_ports_that_the_system_chose(name: str, tmp_path: Path) -> None:
+    given = PORTS.findall(" ".join(overhead.WAYS[name]))
+    assert given
+    assert all(port in ("{web}", "{metrics}") for port in given)
+    used = {port for _ in range(2) for port in PORTS.findall(" ".join(_command(name, tmp_path)))}
+    assert len(used) == 2 * len(given)
+    assert all(1024 < int(port) < 65536 for port in used)
+
+
+def _command(name: str, folder: Path) -> list[str]:
+    return overhead.command(overhead.WAYS[name], overhead.places(name, folder))
+
+
+def test_a_way_without_ports_is_started_as_it_is_written(tmp_path: Path) -> None:
+    assert _command("bare", tmp_path) == [sys.executable, *overhead.WAYS["bare"]]

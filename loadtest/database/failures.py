@@ -7,6 +7,8 @@ import errno
 import pymysql
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from loadtest.errors import MoreThanAnnounced
+
 # For several options; the error's words name the one.
 _OPTION_FORBIDS = 1290
 CODES = {
@@ -40,6 +42,7 @@ _CONNECT_ERRNO = {
 }
 KINDS = (
     "pool_timeout",
+    "beyond_announced",
     *dict.fromkeys(CODES.values()),
     *dict.fromkeys(_CONNECT_ERRNO.values()),
     "other",
@@ -50,6 +53,8 @@ def kind_of(error: BaseException) -> str:
     """The kind of a failure, one of KINDS."""
     if isinstance(error, PoolTimeout):
         return "pool_timeout"
+    if isinstance(error, MoreThanAnnounced):
+        return "beyond_announced"
     driver_error = getattr(error, "orig", None) or error
     code = error_code(driver_error)
     if code == 2003:

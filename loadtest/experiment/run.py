@@ -20,7 +20,7 @@ from loadtest.allowances import UNASKED, Allowances
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database import keeper
 from loadtest.database.application import environment_with
-from loadtest.errors import IN_TROUBLE, LoadtestError, ServerInTrouble, UsageError
+from loadtest.errors import EndedForOthers, LoadtestError, UsageError
 from loadtest.experiment.faults import Faults, Happened
 from loadtest.interval import SERVER, Interval
 from loadtest.loads import GREENLETS, MODELS, program
@@ -142,7 +142,7 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     """Run it and read its result file; `watch` sees every interval as it comes.
 
     Raises LoadtestError if nothing was measured, with the end of Locust's log, or if it was killed,
-    UsageError with what it said if that was wrong usage, ServerInTrouble if the run ended itself
+    UsageError with what it said if that was wrong usage, EndedForOthers if the run ended itself
     for that. On an interrupt the run is stopped in good order first, and so it is when the watch
     raises Enough.
     """
@@ -218,8 +218,8 @@ def _result(path: Path, log: Path, code: int) -> Run:
     if path.exists():
         result = read_run(path)
         ended = str(result.footer["reason"]) if result.footer else ""
-        if ended.startswith(IN_TROUBLE):
-            raise ServerInTrouble(ended.removeprefix(f"{IN_TROUBLE}: "))
+        if for_others := EndedForOthers.of(ended):
+            raise for_others
         if any(result.measured()):
             return _whole(result, code)
     said = log.read_text(encoding="utf-8", errors="replace").strip()

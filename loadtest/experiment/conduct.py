@@ -54,7 +54,7 @@ def conduct(
     with _sigterm_as_ctrl_c():
         looked = check(experiment, database_url, connect=True)
         planned = list[AnyPlan](plans(experiment))
-        _tell(console, looked.warnings, "yellow")
+        _tell(console, filter(None, [looked.ignored, *looked.warnings]), "yellow")
         if not (database_url or looked.place or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         with databases(database_url, experiment, looked, allowed, most or len(planned)) as at:

@@ -29,6 +29,8 @@ from loadtest.results import Run, add_to_footer, as_typed, read_run, say_why_it_
 POLL_SECONDS = 0.25
 STOP_TIMEOUT_SECONDS = 10
 _LOG_LINES_SHOWN = 12
+# Locust's own settings from outside must not reach it.
+ISOLATED = (sys.executable, "-m", "loadtest.experiment.isolated")
 # A shell's exit code of a program that a signal ended is that much more than the signal.
 _SIGNALLED = 128
 
@@ -151,7 +153,7 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
     extra += ["--private-server"] if database.private else []
     extra += [*plan.notes(), *database.allowed.arguments()]
-    command = [sys.executable, "-m", MODELS[plan.model], *plan.arguments(), *extra]
+    command = [*ISOLATED, MODELS[plan.model], *plan.arguments(), *extra]
     # The password goes through the environment: arguments are in everybody's process list.
     address = database.url.render_as_string(False) if database.url else ""
     environment = environment_with(address)

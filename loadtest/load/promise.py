@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
+import gevent
+
 from loadtest.config import PoolConfig
 from loadtest.database.status import ServerStatus
 from loadtest.errors import LoadtestError, MoreThanAnnounced, UsageError
@@ -19,6 +21,8 @@ from loadtest.load.application import measured_pool
 from loadtest.load.place import Place
 
 logger = logging.getLogger("loadtest")
+# How long after a run the workers that came during it have to wait.
+LATE_SECONDS = 1.0
 
 
 class Promise:
@@ -36,11 +40,16 @@ class Promise:
         self._users = 0
         self._processes = 0
         self._counted: set[str] | None = None
-        self._late: set[str] = set()
+        self._late: dict[str, Any] = {}
 
     @property
     def _options(self) -> Namespace:
         return cast(Namespace, self._environment.parsed_options)
+
+    @property
+    def _present(self) -> int:
+        """How many processes would run users now."""
+        return max(1, int(self._environment.runner.worker_count))
 
     @property
     def _shape(self) -> str:
@@ -63,8 +72,8 @@ class Promise:
         runner, options = self._environment.runner, self._options
         # Of the workers that are expected none has come when a headless run prepares.
         distributed = isinstance(runner, MasterRunner)
-        expected = (options.processes or 0, options.expect_workers) if distributed else ()
-        self._announce(pool, max(1, runner.worker_count, *expected))
+        expected = (options.processes or 0, options.expect_workers) if distributed else (1,)
+        self._announce(pool, max(self._present, *expected))
         return self._place.prepare()
 
     def begin(self, pool: PoolConfig, status: ServerStatus | None) -> ServerStatus:
@@ -74,20 +83,27 @@ class Promise:
         be.
         """
         runner = self._environment.runner
-        here = max(1, runner.worker_count)
+        if status is None:
+            self._announce(pool, self._present)
+            status = self._place.prepare()
         if isinstance(runner, MasterRunner) and self._place.foreign:
             clients = runner.clients
             self._counted = {one.id for one in clients.all} - {one.id for one in clients.missing}
-        if status is None or here != self._processes:
-            self._announce(pool, here)
+        if self._present != self._processes:  # more or fewer have come than were expected
+            self._announce(pool, self._present)
         if self._users and runner.target_user_count > self._users:
             raise self._beyond(runner.target_user_count)
-        return status or self._place.prepare()
+        return status
 
     def over(self) -> None:
-        """The run has ended: the next one announces its own."""
+        """The run has ended: the next one announces its own, and takes the workers that waited."""
         self._users, self._counted = 0, None
-        self._late.clear()
+        late, self._late = self._late, {}
+        for client_id, msg in late.items():
+            # Where this process is about to end, they should not be told to end before they began.
+            gevent.spawn_later(
+                LATE_SECONDS, self._environment.runner.handle_message, client_id, msg
+            )
 
     def check_form(self, form: Mapping[str, str], added: run_options.Added) -> None:
         """Raise UsageError with what is wrong in a start form, or goes beyond what may be taken."""
@@ -102,9 +118,9 @@ class Promise:
 
     def _check_room(self, wanted: Namespace, users: int) -> None:
         users = max(users, run_options.most_users(wanted) or 0)
-        processes = max(1, self._environment.runner.worker_count)
+        each = math.ceil(users / self._present)
         pool = measured_pool(wanted, self._place.application)
-        self._place.check(self._place.demand(wanted, pool, math.ceil(users / processes), processes))
+        self._place.check(self._place.demand(wanted, pool, each, self._present))
 
     def _announce(self, pool: PoolConfig, processes: int) -> None:
         users = math.ceil(self._most_users() / processes)
@@ -155,16 +171,16 @@ class Promise:
     def _hear(self, hear: Callable[..., None], client_id: str, msg: Any) -> None:
         """As the master's; a worker that comes during a run has to wait until it is over.
 
-        It asks again every few seconds until it is answered. One that was missing when the run
-        began, and is heard again, stays missing.
+        One that was missing when the run began, and is heard again, stays missing.
         """
         late = self._counted is not None and client_id not in self._counted
         if not (late and msg.type in ("client_ready", "heartbeat")):
             hear(client_id, msg)
-        elif client_id not in self._late:
-            self._late.add(client_id)
+            return
+        if client_id not in self._late:
             logger.warning(
                 "Worker %s has to wait for the next run: this one was announced for %d processes",
                 client_id,
                 self._processes,
             )
+        self._late[client_id] = msg

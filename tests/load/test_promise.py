@@ -6,15 +6,18 @@ from locust import LoadTestShape
 from locust.runners import MasterRunner, WorkerNode, WorkerNodes
 
 from argparse import Namespace
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import pytest
 
 from loadtest.config import PoolConfig, parse_pool
 from loadtest.database.situation import Demand
 from loadtest.errors import LoadtestError, MoreThanAnnounced, UsageError
 from loadtest.load import options as run_options
+from loadtest.load import promise
 from loadtest.load.promise import Promise
 
 NO_OPTIONS = run_options.Added([], [])
@@ -65,6 +68,7 @@ class Place:
         self.foreign, self.room, self.application = foreign, room, None
         self.announced: list[Demand] = []
         self.prepared = 0
+        self.meanwhile: Callable[[], None] = lambda: None
 
     def announce(self, pool: PoolConfig, users: int, processes: int) -> Demand:
         demand = self.demand(Namespace(), pool, users, processes)
@@ -81,6 +85,7 @@ class Place:
 
     def prepare(self) -> str:
         self.prepared += 1
+        self.meanwhile()
         return "status"
 
 
@@ -200,8 +205,9 @@ def test_more_workers_than_were_expected_are_announced_before_they_begin() -> No
 
 
 def test_a_worker_that_comes_during_a_run_waits_for_the_next(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(promise, "LATE_SECONDS", 0)
     runner = Master("a", "b")
     scene = Scene(runner=runner)
     scene.begin(10)
@@ -211,11 +217,21 @@ def test_a_worker_that_comes_during_a_run_waits_for_the_next(
     assert caplog.text.count("Worker late has to wait for the next run") == 1
 
     scene.promise.over()
-    runner.handle_message("late", SimpleNamespace(type="client_ready"))
+    gevent.sleep(0.01)  # it does not ask again
     scene.begin(10)
     runner.handle_message("late", SimpleNamespace(type="heartbeat"))
     assert runner.heard[1:] == [("late", "client_ready"), ("late", "heartbeat")]
     assert [demand.processes for demand in scene.place.announced] == [2, 3]
+
+
+def test_a_worker_that_comes_while_the_tables_are_made_is_announced_too() -> None:
+    runner = Master("a")
+    scene = Scene(runner=runner)
+    ready: Any = SimpleNamespace(type="client_ready")
+    scene.place.meanwhile = lambda: runner.handle_message("b", ready)
+    scene.begin(10)
+
+    assert [demand.processes for demand in scene.place.announced] == [1, 2]
 
 
 def test_a_worker_that_was_missing_when_the_run_began_stays_missing() -> None:

@@ -1,9 +1,12 @@
 """The errors that reach a person: one clear message, one exit code, no traceback."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 
 IN_TROUBLE = "the server got into trouble"
+BEYOND_ANNOUNCED = "more than announced"
 
 
 class LoadtestError(Exception):
@@ -49,15 +52,36 @@ class InvalidMeasurement(LoadtestError):
     exit_code = 4
 
 
-class ServerInTrouble(CannotGoOn):
-    """A run was ended since a server that others use, too, turned them away; exit code 4.
+class EndedForOthers(CannotGoOn):
+    """A run was ended for the sake of a server that others use, too; exit code 4.
 
-    Also since it did not tell any more whether it does.
+    beginning: of the reason in the result file, by which reports know it.
     """
 
     exit_code = 4
+    beginning = ""
 
     @property
     def reason(self) -> str:
-        """As the result file has it; reports know it by its beginning."""
-        return f"{IN_TROUBLE}: {self}"
+        """Why the run ended, as its result file has it."""
+        return f"{self.beginning}: {self}"
+
+    @staticmethod
+    def of(reason: str) -> EndedForOthers | None:
+        """The error that a result file's reason tells of; None for any other reason."""
+        for kind in (ServerInTrouble, MoreThanAnnounced):
+            if reason.startswith(kind.beginning):
+                return kind(reason.removeprefix(f"{kind.beginning}: "))
+        return None
+
+
+class ServerInTrouble(EndedForOthers):
+    """The server turned others away, or did not tell any more whether it does."""
+
+    beginning = IN_TROUBLE
+
+
+class MoreThanAnnounced(EndedForOthers):
+    """The run wanted more users or connections than were announced before it began."""
+
+    beginning = BEYOND_ANNOUNCED

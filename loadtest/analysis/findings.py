@@ -97,6 +97,7 @@ def few_samples(pool: PoolRuns) -> Iterator[Finding]:
 
 DOUBTS: tuple[failing.Rule, ...] = (
     gate.server_in_trouble,
+    gate.more_than_announced,
     gate.nothing_measured,
     gate.nothing_ended,
     failing.overloaded_by_failures,

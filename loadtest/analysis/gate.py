@@ -9,7 +9,7 @@ from loadtest.analysis.censoring import describe
 from loadtest.analysis.measured import SECOND, PoolRuns, Round
 from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.analysis.values import Durations, Finding
-from loadtest.errors import IN_TROUBLE
+from loadtest.errors import BEYOND_ANNOUNCED, IN_TROUBLE
 from loadtest.loads import THREADS
 from loadtest.trust import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
 
@@ -19,7 +19,8 @@ TIME_WAIT_SECONDS = 60
 # What else the machine does may be why; then a second run is without it.
 DISTURBANCES = ("generator_bound", "generator_lag")
 # What makes a measurement invalid; other findings may be errors, but of the pool.
-REASONS = ("server_in_trouble", "nothing_measured", "nothing_ended", *DISTURBANCES)
+ENDED_FOR_OTHERS = ("server_in_trouble", "more_than_announced")
+REASONS = (*ENDED_FOR_OTHERS, "nothing_measured", "nothing_ended", *DISTURBANCES)
 STILL_USABLE = (
     "What may still be used: counts of connections, overflow and errors by kind. Times and "
     "throughput are the generator's."
@@ -72,14 +73,30 @@ def busy_share(pool: PoolRuns) -> float:
 
 def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
     """A run was ended before its time: the server refused others, or did not tell any more."""
+    advice = (
+        "Use a smaller pool or another server; with --no-abort the run goes on whatever happens to "
+        "others."
+    )
+    yield from _ended(pool, "server_in_trouble", IN_TROUBLE, advice)
+
+
+def more_than_announced(pool: PoolRuns) -> Iterator[Finding]:
+    """A run was ended before its time, since it would have taken more than it had announced."""
+    advice = (
+        "Announce more users, limit the pool (pool_size + max_overflow) to the number of users, or "
+        "let the tasks hold one connection at a time."
+    )
+    yield from _ended(pool, "more_than_announced", BEYOND_ANNOUNCED, advice)
+
+
+def _ended(pool: PoolRuns, code: str, beginning: str, advice: str) -> Iterator[Finding]:
     for run in pool.runs:
         reason = str(run.footer["reason"]) if run.footer else ""
-        if reason.startswith(IN_TROUBLE):
+        if reason.startswith(beginning):
             yield Finding(
-                code="server_in_trouble",
+                code=code,
                 severity="error",
-                message=f"{run.path.name} was ended before its time: {reason}. Use a smaller pool "
-                "or another server; with --no-abort the run goes on whatever happens to others.",
+                message=f"{run.path.name} was ended before its time: {reason}. {advice}",
                 evidence={"file": run.path.name, "reason": reason},
             )
 

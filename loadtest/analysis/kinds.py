@@ -9,6 +9,10 @@ _KINDS = {
         "No connection came free within pool_timeout: connections are held for too long or are "
         "too few.",
     ),
+    "beyond_announced": (
+        "connections beyond the announced",
+        "The run had announced fewer connections to a server that others use, and opened no more.",
+    ),
     "too_many_connections": (
         "too many connections",
         "The server's max_connections was reached: fewer connections per pool or fewer processes.",

@@ -17,6 +17,7 @@ from loadtest.analysis.advice import (
     worst,
 )
 from loadtest.analysis.comparison import FEWEST_ROUNDS, THROUGHPUT, Comparer
+from loadtest.analysis.gate import ENDED_FOR_OTHERS
 from loadtest.analysis.leaks import drained, leaking
 from loadtest.analysis.measured import Measurements
 from loadtest.analysis.meeting import meets, missed
@@ -123,7 +124,7 @@ def exit_code(summary: Summary) -> int:
 
     Whatever else there is to say, an experiment that was ended for the server's sake is not valid.
     """
-    if any(f.code == "server_in_trouble" for pool in summary.pools for f in pool.findings):
+    if any(f.code in ENDED_FOR_OTHERS for pool in summary.pools for f in pool.findings):
         return 4
     if summary.search:
         return EXIT_CODES[summary.search.outcome]

@@ -61,7 +61,7 @@ def open_files(connections: int, allowed: int | None) -> Check:
 
 def _open_files(situation: Situation) -> Iterator[Check]:
     demand = situation.demand
-    each = max(pool.connections_for(demand.users) for pool in demand.pools)
+    each = max(map(demand.of_process, demand.pools))
     yield open_files(each, situation.machine.open_files)
 
 

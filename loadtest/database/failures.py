@@ -8,6 +8,7 @@ import pymysql
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from loadtest.database.redaction import without_passwords
+from loadtest.errors import MoreThanAnnounced
 
 WORDS = 300
 # For several options; the error's words name the one.
@@ -43,6 +44,7 @@ _CONNECT_ERRNO = {
 }
 KINDS = (
     "pool_timeout",
+    "beyond_announced",
     *dict.fromkeys(CODES.values()),
     *dict.fromkeys(_CONNECT_ERRNO.values()),
     "other",
@@ -53,6 +55,8 @@ def kind_of(error: BaseException) -> str:
     """The kind of a failure, one of KINDS."""
     if isinstance(error, PoolTimeout):
         return "pool_timeout"
+    if isinstance(error, MoreThanAnnounced):
+        return "beyond_announced"
     driver_error = getattr(error, "orig", None) or error
     code = error_code(driver_error)
     if code == 2003:

@@ -36,6 +36,7 @@ class Demand:
     users: of each process. seconds: how long the load goes on, None until somebody ends it.
     arrival_rate: the most arrivals per second, None in a closed loop. overload: whether a person
     agreed that it takes more than its share. killing: whether some of them are killed meanwhile.
+    prefill: whether the pools open what they keep before the load begins.
     """
 
     pools: tuple[PoolConfig, ...]
@@ -45,10 +46,16 @@ class Demand:
     arrival_rate: float | None = None
     overload: bool = False
     killing: bool = False
+    prefill: bool = False
+
+    def of_process(self, pool: PoolConfig) -> int:
+        """The most connections that this pool has in one process."""
+        kept = (pool.kept_connections or 0) if self.prefill else 0
+        return max(kept, pool.connections_for(self.users))
 
     def connections(self, pool: PoolConfig) -> int:
         """The most connections that this pool has in all processes together."""
-        return self.processes * pool.connections_for(self.users)
+        return self.processes * self.of_process(pool)
 
     @property
     def most(self) -> int:

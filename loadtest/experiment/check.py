@@ -1,9 +1,9 @@
 """Looks at a scenario as Locust will, in a process of its own: the command never imports Locust.
 
 An experiment comes in on standard input; the last line out is a list in JSON: what is wrong, what
-to know beside that, the tables of the scenario, and where its application has its database: empty
-if it reads the address from LOADTEST_DATABASE_URL, and there is none. With the argument `connect`
-it is tried how an application connects.
+to know beside that, the tables of the scenario, where its application has its database (empty if it
+reads the address from LOADTEST_DATABASE_URL, and there is none), and which settings from outside
+its runs ignore. With the argument `connect` it is tried how an application connects.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from loadtest.database.before import place_of
 from loadtest.database.checks import warnings
 from loadtest.database.redaction import words_with_type
 from loadtest.errors import UsageError
+from loadtest.experiment.outside import ignored
 from loadtest.experiment.run import Plan
 from loadtest.load import PoolUser
 from loadtest.load.application import load_application
@@ -47,12 +48,12 @@ def look(
     """What is wrong, what to know beside that, the tables, where the application's database is."""
     before = _options(argument_parser.get_parser())
     try:
-        classes, _ = load_locustfile(str(experiment.scenario.absolute()))
+        classes, shapes = load_locustfile(str(experiment.scenario.absolute()))
     except (Exception, SystemExit) as error:
         if experiment.application and waits_for_database(error):  # it imports the application
             return [], [], [], ""
         return [_at_import(error, experiment.scenario)], [], [], ""
-    wrong = _problems(experiment, classes, before)
+    wrong = [*_shaped(experiment, shapes), *_problems(experiment, classes, before)]
     if wrong:
         return wrong, [], [], ""
     try:
@@ -134,6 +135,17 @@ def _wrong_options(experiment: Experiment, own: Mapping[str, Any]) -> Iterator[s
             yield f"{scenario}: option {name}: {value!r} is neither true nor false"
 
 
+def _shaped(experiment: Experiment, shapes: Sequence[object]) -> Iterator[str]:
+    """Shapes that Locust would let decide on users and duration, imported ones too."""
+    if shapes:
+        names = ", ".join(type(shape).__name__ for shape in shapes)
+        yield (
+            f"{as_typed(experiment.scenario)} has a LoadTestShape ({names}), which would replace "
+            "users and duration of the runs: take it out, and give the load in stages, with "
+            "--stages 10s:20,10s:20-200 or [[load.stage]] in an experiment"
+        )
+
+
 def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
     """What Locust's own parser says of the run's arguments."""
 
@@ -151,4 +163,6 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 if __name__ == "__main__":
     answer, sys.stdout = sys.stdout, sys.stderr  # whatever a scenario prints is no answer
     asked_for = Experiment.model_validate_json(sys.stdin.read())
-    print(json.dumps(look(asked_for, connect="connect" in sys.argv)), file=answer)
+    found = look(asked_for, connect="connect" in sys.argv)
+    known = "" if found[0] else ignored(Plan(asked_for, asked_for.pool[0], 1).arguments())
+    print(json.dumps([*found, known]), file=answer)

@@ -16,7 +16,7 @@ from loadtest.allowances import UNASKED, Allowances
 from loadtest.analysis.meeting import dropping
 from loadtest.analysis.summary import summarize
 from loadtest.config import Experiment
-from loadtest.errors import Ended, LoadtestError, ServerInTrouble, UsageError
+from loadtest.errors import Ended, EndedForOthers, LoadtestError, UsageError
 from loadtest.experiment.databases import databases
 from loadtest.experiment.rounds import check, plans, run_all
 from loadtest.experiment.run import Databases
@@ -54,7 +54,7 @@ def conduct(
     with _sigterm_as_ctrl_c():
         looked = check(experiment, database_url, connect=True)
         planned = list[AnyPlan](plans(experiment))
-        _tell(console, looked.warnings, "yellow")
+        _tell(console, filter(None, [looked.ignored, *looked.warnings]), "yellow")
         if not (database_url or looked.place or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         with databases(database_url, experiment, looked, allowed, most or len(planned)) as at:
@@ -82,7 +82,7 @@ def _done(folder: Path, console: Console, runs: Callable[[], bool]) -> bool:
         complete = runs()
     except KeyboardInterrupt:  # between two of them
         complete = False
-    except ServerInTrouble as error:
+    except EndedForOthers as error:
         _tell(console, [f"Ended: {error.reason}"], "red")
         return False
     except LoadtestError as error:

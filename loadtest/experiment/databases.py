@@ -111,6 +111,7 @@ def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
         arrival_rate=load.highest_rate,
         overload=allowed.overload,
         killing=any(fault.kind == "kill" for fault in experiment.fault),
+        prefill=load.prefill,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +15,7 @@ from loadtest.database.application import environment_with
 from loadtest.database.keeper import die_with_parent
 from loadtest.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.experiment.disturbed import Repeats
-from loadtest.experiment.run import Database, Databases, Plan, Watch, run
+from loadtest.experiment.run import ISOLATED, Database, Databases, Plan, Watch, run
 from loadtest.interval import Interval
 from loadtest.results import as_typed, point_latest_at, written_in
 
@@ -69,11 +68,13 @@ class Looked(NamedTuple):
     """What to know of an experiment, the tables of its scenario, its application's database.
 
     place: where that is; empty without an application, and for one that waits for an address.
+    ignored: settings of Locust that have no effect on its runs, in one line; empty without any.
     """
 
     warnings: list[str]
     tables: list[str]
     place: str
+    ignored: str = ""
 
 
 def check(experiment: Experiment, database_url: str = "", *, connect: bool = False) -> Looked:
@@ -84,7 +85,7 @@ def check(experiment: Experiment, database_url: str = "", *, connect: bool = Fal
     Raises UsageError if its scenario or application cannot be imported, or its options do not fit.
     """
     asked = subprocess.run(
-        [sys.executable, "-m", "loadtest.experiment.check", *(["connect"] if connect else [])],
+        [*ISOLATED, "loadtest.experiment.check", *(["connect"] if connect else [])],
         input=experiment.model_dump_json(exclude_unset=True),
         capture_output=True,
         text=True,

@@ -20,7 +20,7 @@ from loadtest.allowances import UNASKED, Allowances
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database import keeper
 from loadtest.database.application import environment_with
-from loadtest.errors import IN_TROUBLE, LoadtestError, ServerInTrouble, UsageError
+from loadtest.errors import EndedForOthers, LoadtestError, UsageError
 from loadtest.experiment.faults import Faults, Happened
 from loadtest.interval import SERVER, Interval
 from loadtest.loads import GREENLETS, MODELS, program
@@ -29,6 +29,8 @@ from loadtest.results import Run, add_to_footer, as_typed, read_run, say_why_it_
 POLL_SECONDS = 0.25
 STOP_TIMEOUT_SECONDS = 10
 _LOG_LINES_SHOWN = 12
+# Locust's own settings from outside must not reach it.
+ISOLATED = (sys.executable, "-m", "loadtest.experiment.isolated")
 # A shell's exit code of a program that a signal ended is that much more than the signal.
 _SIGNALLED = 128
 
@@ -142,7 +144,7 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     """Run it and read its result file; `watch` sees every interval as it comes.
 
     Raises LoadtestError if nothing was measured, with the end of Locust's log, or if it was killed,
-    UsageError with what it said if that was wrong usage, ServerInTrouble if the run ended itself
+    UsageError with what it said if that was wrong usage, EndedForOthers if the run ended itself
     for that. On an interrupt the run is stopped in good order first, and so it is when the watch
     raises Enough.
     """
@@ -151,7 +153,7 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
     extra += ["--private-server"] if database.private else []
     extra += [*plan.notes(), *database.allowed.arguments()]
-    command = [sys.executable, "-m", MODELS[plan.model], *plan.arguments(), *extra]
+    command = [*ISOLATED, MODELS[plan.model], *plan.arguments(), *extra]
     # The password goes through the environment: arguments are in everybody's process list.
     address = database.url.render_as_string(False) if database.url else ""
     environment = environment_with(address)
@@ -218,8 +220,8 @@ def _result(path: Path, log: Path, code: int) -> Run:
     if path.exists():
         result = read_run(path)
         ended = str(result.footer["reason"]) if result.footer else ""
-        if ended.startswith(IN_TROUBLE):
-            raise ServerInTrouble(ended.removeprefix(f"{IN_TROUBLE}: "))
+        if for_others := EndedForOthers.of(ended):
+            raise for_others
         if any(result.measured()):
             return _whole(result, code)
     said = log.read_text(encoding="utf-8", errors="replace").strip()

@@ -48,7 +48,7 @@ def search(experiment: Experiment, at: Databases, folder: Path, progress: Progre
     """Do the runs of a search; False if somebody interrupted it.
 
     experiment: with what `pools` gives. A size that measures nothing counts as one without a
-    result. Raises LoadtestError if the pilot fails: then the others would too; and ServerInTrouble.
+    result. Raises LoadtestError if the pilot fails: then the others would too; and EndedForOthers.
     """
     return _Searching(experiment, at, folder, progress).all()
 

@@ -42,6 +42,8 @@ def header(
     runner = environment.runner
     files = [as_typed(Path(file)) for file in environment.parsed_locustfiles or []]
     users = runner.target_user_count or options.num_users or 1
+    if environment.shape_class:  # the target is what it asks for at first
+        users = max(users, options.num_users or 0)
     model = getattr(runner, "model", GREENLETS)
     return {
         "pool": pool.model_dump(),

@@ -174,8 +174,11 @@ def _run_group(group: Group) -> None:
         add(flag, action="store_true", default=False, help=text, **hide)
 
 
-def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> None:
-    """Raise UsageError with what is wrong in a start form; Locust would answer HTTP 500, or run."""
+def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> Namespace:
+    """The options as a start form wants them.
+
+    Raises UsageError with what is wrong in it; Locust would answer HTTP 500, or run.
+    """
     wanted, wrong = dict(vars(options)), []
     for action in actions([*added.own, *added.scenarios]):
         name = action.dest
@@ -188,9 +191,11 @@ def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> Non
     if wrong:
         raise UsageError("; ".join(wrong))
     wanted["run_time"] = _seconds(form.get("run_time", ""))
-    pool_config(Namespace(**wanted))
-    warmup_seconds(Namespace(**wanted))
-    stages_of(Namespace(**wanted))
+    result = Namespace(**wanted)
+    pool_config(result)
+    warmup_seconds(result)
+    stages_of(result)
+    return result
 
 
 def _typed(known: Any, text: str) -> Any:
@@ -223,12 +228,6 @@ def most_users(options: Namespace) -> int | None:
     stages = stages_of(options)
     most = most_of(stages) if stages else options.arrival_rate
     return int(most) if stages and stages[0].users else users_for(most) if most else None
-
-
-def users_each(options: Namespace, asked: int | None, processes: int) -> int:
-    """The most users of each of so many processes; asked: how many a run was last told to have."""
-    wanted = max(asked or options.num_users or 1, most_users(options) or 0)
-    return math.ceil(wanted / processes)
 
 
 def settle(options: Namespace) -> None:

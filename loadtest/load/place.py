@@ -16,8 +16,9 @@ from loadtest.database.application import Application, NeedsDatabase
 from loadtest.database.before import as_many, intentions, place_of, situation
 from loadtest.database.checks import examine, refuse, warnings
 from loadtest.database.engine import database_url
+from loadtest.database.occupancy import Occupancy
 from loadtest.database.private import PrivateServer
-from loadtest.database.situation import Demand
+from loadtest.database.situation import Check, Demand
 from loadtest.database.status import ServerStatus
 from loadtest.errors import LoadtestError
 from loadtest.load import options as run_options
@@ -100,13 +101,11 @@ class Place:
             self.load_application()
         self.facts = preflight.look(self.url, self.connecting)
 
-    def prepare(self, pool: PoolConfig, users: int, processes: int) -> ServerStatus:
-        """Check everything and make the scenario's tables anew, for so many users of a process.
+    def prepare(self) -> ServerStatus:
+        """Make the scenario's tables anew; gives back what will ask the server for its status.
 
-        Gives back who will ask the server how it is. Raises UsageError with what keeps the run
-        from being one.
+        Raises UsageError with what keeps the run from being one.
         """
-        self._check(pool, users, processes)
         assert self.facts
         # A private server has no other user.
         claimed = self._tables() if self.foreign else []
@@ -125,14 +124,13 @@ class Place:
     def _tables(self) -> list[str]:
         return names_of(self._environment.user_classes)
 
-    def _check(self, pool: PoolConfig, users: int, processes: int) -> None:
-        demand = self._demand(pool, users, processes)
-        if self.server:
-            self.server.check(demand.most)
-        private, how = not self.foreign, self.connecting
-        now = situation(self.url, demand, private=private, connecting=how)
-        checks = examine(now)
-        refuse(checks)
+    def announce(self, pool: PoolConfig, users: int, processes: int) -> Demand:
+        """Check everything and say what the run is about to do, with so many users of a process.
+
+        Raises UsageError with what keeps the run from being one.
+        """
+        demand = self.demand(self.options, pool, users, processes)
+        checks, server = self.check(demand)
         if self.application:
             greenlets = getattr(self._environment.runner, "model", "") != THREADS
             checks += tried(self.application, greenlets=greenlets)
@@ -141,20 +139,40 @@ class Place:
         if self.foreign:
             work, allowed = self._work(users * processes, demand), self.allowed
             place = place_of(self.url)
-            for line in intentions(place, demand, work, self._tables(), allowed, now.server):
+            for line in intentions(place, demand, work, self._tables(), allowed, server):
                 logger.info("%s", line)
+        return demand
 
-    def _demand(self, pool: PoolConfig, users: int, processes: int) -> Demand:
-        stages = run_options.stages_of(self.options)
+    def check(self, demand: Demand) -> tuple[list[Check], Occupancy]:
+        """What there is to know before such a run; UsageError if the server has no room for it."""
+        if self.server:
+            self.server.check(demand.most)
+        private, how = not self.foreign, self.connecting
+        now = situation(self.url, demand, private=private, connecting=how)
+        checks = examine(now)
+        refuse(checks)
+        return checks, now.server
+
+    def demand(self, options: Namespace, pool: PoolConfig, users: int, processes: int) -> Demand:
+        """What a run with these options asks for, with so many users of a process."""
+        stages = run_options.stages_of(options)
         staged = stages and stages[0].users is None
-        rate = most_of(stages) if staged else self.options.arrival_rate
-        seconds, overload = self.options.run_time, self.allowed.overload
-        return Demand((pool,), users, processes, seconds, rate or None, overload)
+        rate = most_of(stages) if staged else options.arrival_rate
+        return Demand(
+            (pool,),
+            users,
+            processes,
+            None if self._environment.shape_class else options.run_time,
+            rate or None,
+            self.allowed.overload,
+            prefill=options.prefill,
+        )
 
     def _work(self, users: int, demand: Demand) -> str:
         names = ", ".join(cls.__name__ for cls in self._environment.user_classes)
-        limit = self.options.run_time
-        lasts = f"for {limit} s" if limit else "until somebody stops it"
+        shape = self._environment.shape_class
+        lasts = f"for {demand.seconds} s" if demand.seconds else "until somebody stops it"
+        lasts = f"until {type(shape).__name__}, its LoadTestShape, ends" if shape else lasts
         return f"the tasks of {names}, {as_many(users, demand.arrival_rate)}, {lasts}"
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ from loadtest.config import PoolConfig
 from loadtest.database import preflight
 from loadtest.database.failures import words_of
 from loadtest.database.status import ServerStatus
-from loadtest.errors import LoadtestError, ServerInTrouble
+from loadtest.errors import LoadtestError, MoreThanAnnounced, ServerInTrouble
 from loadtest.interval import Interval
 from loadtest.live import start_form, web
 from loadtest.live.live import Live
@@ -42,8 +42,9 @@ from loadtest.load.interrupt import INTERRUPTED, on_ctrl_c
 from loadtest.load.log import FirstOfEachKind
 from loadtest.load.output import Output
 from loadtest.load.place import Place
+from loadtest.load.promise import Promise
 from loadtest.load.stages import follow
-from loadtest.load.target import Target
+from loadtest.load.target import BEYOND, Target
 from loadtest.load.ticker import Ticker
 from loadtest.load.unpatched import aside
 from loadtest.load.users import PoolUser, end_again, note_error, with_options
@@ -92,6 +93,7 @@ class Plugin:
             self.workers = Workers(runner, self._take, self._refuse)
         self.live = Live()
         self.place = Place(environment)
+        self.promise = Promise(environment, self.place, self._refuse)
         self.target: Target | None = None
         self.output: Output | None = None
         self._targets: list[Target] = []
@@ -129,37 +131,27 @@ class Plugin:
         self.place.find()
         url = self.place.url
         PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
+        self.promise.keep()
         if web_ui:
             self.live.serve(web_ui, self.options.web_base_path)
             start_form.arrange(
                 web_ui,
                 _added.headings,
-                check=lambda form: run_options.check_form(self.options, form, _added),
+                check=lambda form: self.promise.check_form(form, _added),
                 current=lambda: vars(self.options),
             )
         if self.options.metrics_port:
             web.serve_metrics(self.options.metrics_port, self.live.registry)
         if self.options.headless:
             # Locust's clock is already running when a test starts; so do the long part before.
-            self._status = self._prepare()
+            pool = measured_pool(self.options, self.place.application)
+            run_options.warmup_seconds(self.options)
+            self._status = self.promise.prepare(pool)
 
     def close(self) -> None:
         """Drop what was made, and stop the private server if there is one."""
         forgotten = self._targets if self.place.made else []  # what a task forgot keeps its tables
         take_each([*(target.cut_off for target in forgotten), self.place.close], self._failed)
-
-    def _prepare(self) -> ServerStatus:
-        """Check and fill the database; give back who will ask the server how it is."""
-        options = self.options
-        pool = measured_pool(options, self.place.application)
-        run_options.warmup_seconds(options)
-        # Of the workers that are expected none has come when a headless run prepares.
-        expected = (options.processes or 0, options.expect_workers) if self.workers else ()
-        processes = max(1, self.runner.worker_count, *expected)
-        return self.place.prepare(pool, self._users(processes), processes)
-
-    def _users(self, processes: int) -> int:
-        return run_options.users_each(self.options, self.runner.target_user_count, processes)
 
     def on_start(self, environment: Any, **_: Any) -> None:
         """A run begins: measure it, or refuse."""
@@ -190,7 +182,8 @@ class Plugin:
 
     def _record(self, options: Namespace, pool: PoolConfig, warmup: float) -> None:
         """Begin what a run has one of: its result, the live page's line, the server's figures."""
-        status, self._status = self._status or self._prepare(), None
+        status, self._status = self._status, None
+        status = self.promise.begin(pool, status)
         self._ended.append(status.close)  # also if it comes no further
         self.live.begin(pool)
         place = self.place
@@ -204,10 +197,11 @@ class Plugin:
     def _measure(self, options: Namespace, pool: PoolConfig, warmup: float) -> None:
         index = getattr(self.runner, "worker_index", 0)
         random.seed(f"{options.seed}-{index}")
-        preflight.check_open_files(pool.connections_for(self._users(1)))
-        place = self.place
+        place, most = self.place, self.options.most_connections
+        preflight.check_open_files(most)
         facts = place.facts or preflight.look(place.url, place.connecting)
         given = partial(Target, tls=facts.tls, process=self.process, index=index)
+        given = partial(given, ceiling=most if place.foreign else None)
         self.target = given(place.url, pool, options, application=place.application)
         self._targets.append(self.target)
         recorder = self.target.recorder
@@ -247,9 +241,18 @@ class Plugin:
             self.output = None
             self._refuse(error)
             return
-        if self._guard and (trouble := self._guard.take(interval)):
-            self._guard = None
-            self._refuse(ServerInTrouble(trouble))
+        if not self._reason and (trouble := self._trouble(interval)):
+            self._refuse(trouble)
+
+    def _trouble(self, interval: Interval) -> LoadtestError | None:
+        """Why this interval ends the run for the sake of others; None if it does not."""
+        if interval.counters[BEYOND]:
+            return MoreThanAnnounced(
+                f"{interval.process} wanted more than the {self.options.most_connections:,} "
+                "connections that were announced for each process"
+            )
+        said = self._guard.take(interval) if self._guard else ""
+        return ServerInTrouble(said) if said else None
 
     def _on_stopping(self, environment: Any, **_: Any) -> None:
         ended = time.monotonic()
@@ -268,7 +271,8 @@ class Plugin:
         tickers, ended = self._tickers, self._ended
         self._tickers, self._ended = [], []
         last = [self.master.last] if self.master else []
-        steps = [*(ticker.stop for ticker in tickers), *ended, self._close_output, *last]
+        steps = [*(ticker.stop for ticker in tickers), *ended, self.promise.over]
+        steps += [self._close_output, *last]
         take_each([*steps, self._quiet.sum_up], self._ended_badly)
         self._targets = [target for target in self._targets if target.recorder.opened]
 

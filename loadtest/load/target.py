@@ -31,6 +31,8 @@ from loadtest.pool.recorder import Recorder
 logger = logging.getLogger("loadtest")
 # What users say of their own sums, in this order.
 SUMS = ("checked", "lost", "doubled")
+# What counts the connections that were wanted beyond the ceiling.
+BEYOND = "beyond_announced"
 CONNECTING_AT_ONCE = 50
 
 
@@ -38,6 +40,7 @@ class Target:
     """An engine with a pool of this configuration, measured, and the parent session on it.
 
     options: the run's options as they were when it started. index: which worker this is.
+    ceiling: how many connections this process may have, None without a limit.
     application: whose engine and sessions it uses instead. shared: whether its code has the parent.
     child: makes a session, with child_arguments, as the parent does. arrivals: the schedule of an
     open loop, and alarm: who wakes its users; None in a closed one. sums: what users found when
@@ -54,6 +57,7 @@ class Target:
         tls: bool,
         process: str,
         index: int = 0,
+        ceiling: int | None = None,
         application: Application | None = None,
     ) -> None:
         self.pool = pool
@@ -64,6 +68,8 @@ class Target:
         self.engine = application.engine if application else make_engine(url, pool, tls=tls)
         self._initialise(url, application)
         self.recorder = Recorder(process)
+        self.recorder.ceiling = ceiling
+        self.recorder.rising[BEYOND] = lambda: self.recorder.beyond
         measure(self.engine, self.recorder)
         # Users that are threads may be waiting for an answer when their connections are closed.
         self._killer = None if is_module_patched("threading") else Killer(self.engine)

@@ -44,13 +44,16 @@ class Listener:
     def _on_connect(self, dbapi_connection: Any, record: Any) -> None:
         now = clock()
         self.broken.discard(record)
-        self.recorder.opened[record] = now
+        user = getcurrent()
+        with self.recorder.connections:
+            self.recorder.connecting.discard(user)
+            self.recorder.opened[record] = now
         self.recorder.openings.append(now)
         context = getattr(dbapi_connection, "ctx", None)  # as PyMySQL calls its TLS context
         if context is not self.context:
             self.context = context
             self.recorder.contexts.append(now)
-        phases = self.recorder.phases.get(getcurrent())
+        phases = self.recorder.phases.get(user)
         if phases:
             phases.connected(now)
 

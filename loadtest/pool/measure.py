@@ -147,6 +147,7 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
 def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException) -> None:
     end = clock()
     del recorder.pending[user]
+    recorder.connecting.discard(user)
     phases = recorder.phases.pop(user, None)
     if not isinstance(error, Exception):
         return  # killed in the middle: neither a wait that ended nor one that timed out
@@ -171,6 +172,7 @@ def _noted_creator(
             phases.reconnects = phases.reconnects or record in listener.broken
             phases.overflow = max(0, pool.overflow()) if isinstance(pool, QueuePool) else 0
             phases.connecting = clock()
+        recorder.take_room(user)
         return original(record)
 
     return create

@@ -16,6 +16,7 @@ import numpy as np
 from greenlet import greenlet
 
 from loadtest.distribution import Distribution
+from loadtest.errors import MoreThanAnnounced
 from loadtest.interval import SLOWEST_KEPT, Fair, Gauge, Interval, Period, SlowCheckout
 from loadtest.pool.batch import (
     NOTICEABLE,
@@ -39,19 +40,24 @@ class Recorder:
     """Collects what one process does with its pool and gives it out as Intervals.
 
     `pending`, `phases` and `tasks` are keyed by greenlet (of a thread that has none, by its main
-    one); `held` and `opened` by connection record. `aside` has the checkouts (user, start, phases)
-    whose listeners use the pool meanwhile. `connections` is held while one is closed, so that it is
-    found in `opened` or in `closes`. The lists are what a Batch says of them, `quick` flat: tuples
-    would be more objects for the garbage collector to look at.
+    one), as are the users in `connecting`; `held` and `opened` by connection record. `aside` has
+    the checkouts (user, start, phases) whose listeners use the pool meanwhile. `connections` is
+    held while one is opened or closed, so that it is found in one place. The lists are what a Batch
+    says of them, `quick` flat: tuples would be more objects for the garbage collector to look at.
     nobody: the task of those who have none. pool_size: connections above it are overflow; None
-    where there is no such. levels: more gauges, read at each cut. rising: more counters, each with
-    the function that gives its total so far. correction: gives what is to be added to this
-    machine's wall clock (ns). open_loop: whether users may have nothing to do.
+    where there is no such. ceiling: how many connections may be open at once, those being made
+    included; None without a limit. beyond: how many more were wanted and refused. levels: more
+    gauges, read at each cut. rising: more counters, each with the function that gives its total so
+    far. correction: gives what is to be added to this machine's wall clock (ns). open_loop: whether
+    users may have nothing to do.
     """
 
     def __init__(self, process: str = "", pool_size: int | None = None) -> None:
         self.process = process
         self.pool_size = pool_size
+        self.ceiling: int | None = None
+        self.beyond = 0
+        self.connecting: set[greenlet] = set()
         self.pending: dict[greenlet, int] = {}
         self.phases: dict[greenlet, Phases] = {}
         self.aside: list[tuple[greenlet, int, Phases | None]] = []
@@ -101,6 +107,23 @@ class Recorder:
             self.pending[user] = start
             if phases:
                 self.phases[user] = phases
+
+    def take_room(self, user: greenlet) -> None:
+        """Count the connection that a user is about to make, until it is open or has failed.
+
+        Raises MoreThanAnnounced if the ceiling leaves no room for it.
+        """
+        if self.ceiling is None:
+            return
+        with self.connections:
+            if len(self.opened) + len(self.connecting) < self.ceiling:
+                self.connecting.add(user)
+                return
+            self.beyond += 1
+        raise MoreThanAnnounced(
+            f"a checkout wanted one connection more than the {self.ceiling} that were announced "
+            "for this process"
+        )
 
     def restart(self) -> None:
         """Forget what was recorded so far and begin the first interval now."""

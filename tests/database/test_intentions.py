@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from loadtest.allowances import UNASKED
 from loadtest.config import parse_pool
 from loadtest.database.before import as_many, intentions
@@ -22,6 +24,14 @@ def test_every_connection_is_counted_also_those_outside_of_the_pools() -> None:
         "- open at most 22 connections at once (20 of the pool, 1 to ask for the server's status, "
         "1 to kill some of them)"
     )
+
+
+def test_a_pool_that_is_filled_before_has_what_it_keeps_whatever_the_users_need() -> None:
+    demand = Demand((parse_pool("20+5"),), users=3, processes=2)
+    assert demand.most == 6
+    assert replace(demand, prefill=True).most == 40
+    assert replace(demand, prefill=True, users=22).most == 44
+    assert Demand((parse_pool("poolclass=NullPool"),), users=3, prefill=True).most == 3
 
 
 def test_work_is_users_or_arrivals_and_users() -> None:

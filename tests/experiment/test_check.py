@@ -107,3 +107,41 @@ def test_users_that_are_chosen_must_be_there_and_ask_for_connections(written: Pa
     ]
     (problem,) = problems(written, user_classes=("Theirs",))
     assert problem.startswith("shop.py has no PoolUser")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "from locust import LoadTestShape\nclass Rush(LoadTestShape):\n    tick = None\n",
+        "from helper import Rush\n",
+    ],
+)
+def test_a_shape_is_refused_also_an_imported_one(written: Path, content: str) -> None:
+    shape = "from locust import LoadTestShape\nclass Rush(LoadTestShape):\n    tick = None\n"
+    (written.parent / "helper.py").write_text(shape)
+    written.write_text(content + USERS)
+
+    (problem,) = problems(written)
+    assert problem.startswith("shop.py has a LoadTestShape (Rush), which would replace users and")
+    assert "--stages 10s:20,10s:20-200 or [[load.stage]]" in problem
+
+
+def test_the_base_of_shapes_is_none(written: Path) -> None:
+    written.write_text("from locust import LoadTestShape\n" + USERS)
+    check(experiment(written))
+
+
+def test_settings_from_outside_are_named_and_change_nothing(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(written.parent)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("LOCUST_USER_CLASSES", "Nobody")
+    (written.parent / "locust.conf").write_text("kind = c\nfast = true\nno-such = 1\n")
+
+    looked = check(experiment(written, options={"kind": "b"}))
+    assert looked.warnings == []
+    assert looked.ignored == (
+        "Ignored, because loadtest sets up its own runs: locust.conf (kind, fast, no-such), "
+        "LOCUST_USER_CLASSES"
+    )

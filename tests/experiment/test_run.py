@@ -12,7 +12,13 @@ import pytest
 from sqlalchemy import URL, make_url
 
 from loadtest.config import Experiment, PoolConfig, parse_pool
-from loadtest.errors import LoadtestError, UsageError
+from loadtest.errors import (
+    EndedForOthers,
+    LoadtestError,
+    MoreThanAnnounced,
+    ServerInTrouble,
+    UsageError,
+)
 from loadtest.experiment.run import Database, Plan, _new_intervals, run
 from loadtest.interval import SERVER, Interval
 from loadtest.loads import LoadConfig
@@ -178,6 +184,13 @@ def test_intervals_are_given_out_once_each_is_whole(tmp_path: Path) -> None:
             seen.append([interval.second for interval in _new_intervals(reading)])
 
     assert seen == [[], [1], [], [2], [3]]
+
+
+@pytest.mark.parametrize("error", [ServerInTrouble("it refused"), MoreThanAnnounced("one more")])
+def test_a_result_tells_that_its_run_was_ended_for_others(error: EndedForOthers) -> None:
+    told = EndedForOthers.of(error.reason)
+    assert (type(told), str(told), error.exit_code) == (type(error), str(error), 4)
+    assert EndedForOthers.of(LoadtestError("no more users").reason) is None
 
 
 def database(url: URL | str) -> Database:

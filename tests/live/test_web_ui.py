@@ -319,8 +319,13 @@ def test_a_change_during_a_run_waits_for_the_next_one(web: Web, page: Page) -> N
     known = set(web.runs())
     start(page, Pool_Size="2", Max_Overflow="0", Pool_Name="as-started")
     path = web.next_run(known, seconds=1)
-    edited: dict[str, Any] = {"user_count": 6, "spawn_rate": 6, "pool_size": 9, "pool_name": "edit"}
-    assert page.request.post(f"{web.address}/swarm", form=edited).ok
+    edited: dict[str, Any] = {"user_count": 3, "spawn_rate": 6, "pool_size": 9, "pool_name": "edit"}
+    assert page.request.post(f"{web.address}/swarm", form=edited).json()["success"]
+    refused = page.request.post(f"{web.address}/swarm", form=edited | {"user_count": 6}).json()
+    assert not refused["success"]
+    assert refused["message"] == (
+        "6 users, and 4 were announced: stop this run and start one with more"
+    )
     seen = len(read_run(path).intervals)
     web.process.until(lambda: len(read_run(path).intervals) >= seen + 2, "two seconds more")
     stop(page)
@@ -328,7 +333,7 @@ def test_a_change_during_a_run_waits_for_the_next_one(web: Web, page: Page) -> N
     run = web.finished(path)
     assert run.pool_name == "as-started"
     whole = total(run.intervals)
-    assert whole.gauges["users"].max == 6
+    assert (whole.gauges["users"].max, whole.gauges["users"].last) == (4, 3)
     assert whole.gauges["open"].max == 2
     assert set(web.runs()) == {*known, path}
 

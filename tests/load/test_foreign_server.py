@@ -191,13 +191,44 @@ def test_connections_that_tasks_forgot_do_not_keep_the_tables(
     tmp_path: Path, url: URL, admin: Engine, scenario: str
 ) -> None:
     arguments = ("-f", f"scenarios/{scenario}.py", "--headless", "--only-summary", "-u", 4)
-    more = ("-r", 4, "-t", "2s", "--pool-timeout", 0.5, "--results", tmp_path / "run.jsonl")
+    pool = ("--pool-size", 4, "--max-overflow", 0, "--pool-timeout", 0.5)
+    more = ("-r", 4, "-t", "2s", *pool, "--results", tmp_path / "run.jsonl")
     before = set(inspect(admin).get_table_names())  # what runs that were killed have left
     ended = run_locust(tmp_path / "log", *arguments, *more, env=at(url))
 
     assert ended.wait() == 0
     assert "left behind" not in ended.output
     assert set(inspect(admin).get_table_names()) <= before
+
+
+def test_tasks_that_want_more_than_was_announced_end_the_run(
+    tmp_path: Path, url: URL, admin: Engine
+) -> None:
+    """Two workers with two users each: a second connection for a user is beyond their shares."""
+    with admin.connect() as connection:
+        connection.execute(text("FLUSH STATUS"))
+        before = int(connection.execute(text("SHOW STATUS LIKE 'Threads_connected'")).one()[1])
+    scenario = ("-f", "tests/findings/scenarios/nested.py", "--headless", "--only-summary")
+    load = ("-u", 4, "-r", 4, "-t", "60s", "--pool-size", 9, "--results", tmp_path / "run.jsonl")
+    ended = run_locust(tmp_path / "log", *scenario, *load, *processes(2), env=at(url))
+    with admin.connect() as connection:
+        most = int(connection.execute(text("SHOW STATUS LIKE 'Max_used_connections'")).one()[1])
+
+    result = read_run(tmp_path / "run.jsonl")
+    assert ended.wait() == 4, ended.output
+    assert "at most 5 connections at once (2 processes × 2 of the pool, 1 to ask" in ended.output
+    assert most <= before + 5
+    assert result.footer
+    assert re.fullmatch(
+        r"more than announced: \S+ wanted more than the 2 connections that were announced for each "
+        "process",
+        result.footer["reason"],
+    )
+    assert result.footer["totals"]["counters"]["errors.beyond_announced"] > 0
+    summary = summarize_runs([result])
+    assert not summary.pools[0].valid
+    assert "more_than_announced" in {finding.code for finding in summary.pools[0].findings}
+    assert exit_code(summary) == 4
 
 
 def test_more_than_a_share_of_the_free_connections_is_refused(

@@ -349,7 +349,8 @@ def test_a_whole_run_in_this_process(url: URL, tmp_path: Path) -> None:
         user_classes=[Failing], events=Events(), stop_timeout=10, parsed_locustfiles=[__file__]
     )
     environment.parsed_options = _options(
-        "--headless", "--database-url", url.render_as_string(False), "--results", str(path)
+        *("--headless", "-u", "4", "--results", str(path)),
+        *("--database-url", url.render_as_string(False)),
     )
     runner = environment.create_local_runner()
     environment.loadtest = plugin = Plugin(environment, runner)

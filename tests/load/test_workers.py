@@ -39,6 +39,8 @@ LAUNCHERS = Path(__file__).parent / "launchers"
 SCENARIO = ("-f", "scenarios/point_select.py")
 POOL = ("--pool-size", 2, "--max-overflow", 1)
 POOL_LABEL = (("db_client_connection_pool_name", "2+1"),)
+# On a server that others use, no worker joins a run under way.
+ALONE = "--private-server"
 
 
 class Cluster:
@@ -181,7 +183,7 @@ def test_a_worker_that_joins_late_is_named_and_measured_from_then_on(
     tmp_path: Path, url: URL
 ) -> None:
     with cluster(tmp_path, url) as one:
-        master = one.master(1)
+        master = one.master(1, ALONE)
         first = one.worker("first")
         master.until(lambda: one.seconds(first) >= 4, "seconds of the first")
         late = one.worker("late", LAUNCHERS / "shifted_clock.py", -7200.25)
@@ -200,11 +202,27 @@ def test_a_worker_that_joins_late_is_named_and_measured_from_then_on(
     assert sum(i.counters["requests"] for i in run.intervals if i.process == name_of(late)) > 0
 
 
+def test_a_worker_that_comes_late_to_a_server_of_others_waits(tmp_path: Path, url: URL) -> None:
+    with cluster(tmp_path, url) as one:
+        master = one.master(1)
+        first = one.worker("first")
+        master.until(lambda: one.seconds(first) >= 1, "a second of the first")
+        late = one.worker("late")
+        master.until(lambda: "has to wait for the next run" in master.output, "the late one")
+        seen = one.seconds(first)
+        master.until(lambda: one.seconds(first) >= seen + 1, "a second more")
+        end(master)
+
+    assert one.seconds(late) == 0
+    assert set(footer_of(read_run(one.path))) == {name_of(first)}
+    assert "at most 4 connections at once (3 of the pool, 1 to ask" in master.output
+
+
 def test_a_worker_that_is_told_to_start_before_it_is_ready_measures_all_the_same(
     tmp_path: Path, url: URL
 ) -> None:
     with cluster(tmp_path, url) as one:
-        master = one.master(1)
+        master = one.master(1, ALONE)
         first = one.worker("first")
         master.until(lambda: one.seconds(first) >= 2, "seconds of the first")
         slow = one.worker("slow", LAUNCHERS / "slow_start.py")

@@ -1,0 +1,125 @@
+"""Locust's settings from outside of a run: environment variables and configuration files.
+
+A run of this tool has all its settings on its command line. The others are shut out, and those that
+would have made a difference are named.
+"""
+
+from __future__ import annotations
+
+from locust import argument_parser
+
+import glob
+import os
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from configargparse import ConfigFileParserException
+
+_PREFIX = "LOCUST_"
+# Locust looks this one up without its parser.
+_USER_CLASSES = "LOCUST_USER_CLASSES"
+_REASON = "Ignored, because loadtest sets up its own runs: "
+_shut_out: dict[str, str] = {}
+
+
+class _CommandLine(argument_parser.LocustArgumentParser):
+    """Locust's parser without configuration files."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "default_config_files": []})
+
+
+def shut_out(more: Mapping[str, str] | None = None) -> None:
+    """From now on Locust's parsers in this process see the command line alone.
+
+    more: variables that were taken out of the environment before.
+    """
+    _shut_out.update(more or {})
+    parser = argument_parser.get_parser(default_config_files=[])
+    variables = {getattr(action, "env_var", None) or "" for action in parser._actions}
+    for name in (*variables, _USER_CLASSES):
+        if name.startswith(_PREFIX) and name in os.environ:
+            _shut_out[name] = os.environ.pop(name)
+    argument_parser.LocustArgumentParser = _CommandLine  # type: ignore[misc]
+
+
+def ignored(arguments: Sequence[str]) -> str:
+    """The settings that were shut out and differ from a run's, in one line; empty without any.
+
+    arguments: the run's. A file that Locust could not read is named without its settings.
+    """
+    return described(arguments, _shut_out, argument_parser.DEFAULT_CONFIG_FILES)
+
+
+def described(
+    arguments: Sequence[str], environment: Mapping[str, str], patterns: Sequence[str]
+) -> str:
+    """As `ignored`, of these variables and of the files that these patterns name."""
+    run = _Run(arguments)
+    named = [*_files(run, patterns), *_variables(run, environment)]
+    return f"{_REASON}{', '.join(named)}" if named else ""
+
+
+class _Run:
+    """The settings of a run, and which others differ from them."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._parser = argument_parser.get_parser(default_config_files=[])
+        self._parser.error = _refuse  # type: ignore[method-assign]
+        self._settings = self._parsed(arguments)
+        actions = self._parser._actions
+        self._by_key = {
+            key: action
+            for action in actions
+            for key in self._parser.get_possible_config_keys(action)
+        }
+        self._by_variable = {getattr(action, "env_var", None): action for action in actions}
+
+    def _parsed(self, arguments: Sequence[str]) -> Namespace:
+        found: Namespace = self._parser.parse_known_args([*arguments], env_vars={})[0]
+        return found
+
+    def key_differs(self, key: str, value: Any) -> bool:
+        """Whether a configuration file's setting is another than the run's, or none of Locust's."""
+        return self._differs(self._by_key.get(key), key, value)
+
+    def variable_differs(self, name: str, value: str) -> bool:
+        """Whether an environment variable's setting is another than the run's."""
+        return bool(value) and self._differs(self._by_variable.get(name), name, value)
+
+    def _differs(self, action: Any, key: str, value: Any) -> bool:
+        if action is None:
+            return True
+        try:
+            arguments = self._parser.convert_item_to_command_line_arg(action, key, value)
+            given = self._parsed(arguments)
+        except (ValueError, SystemExit):  # a value that cannot be, or --help
+            return True
+        return bool(getattr(given, action.dest, None) != getattr(self._settings, action.dest, None))
+
+
+def _refuse(message: str) -> None:
+    raise ValueError(message)
+
+
+def _files(run: _Run, patterns: Sequence[str]) -> Iterator[str]:
+    for pattern in patterns:
+        for name in glob.glob(os.path.expanduser(pattern)):
+            try:
+                found = _settings(name)
+            except (OSError, ValueError, ConfigFileParserException):
+                yield pattern
+                continue
+            keys = [key for key, value in found.items() if run.key_differs(key, value)]
+            if keys:
+                yield f"{pattern} ({', '.join(keys)})"
+
+
+def _settings(path: str) -> dict[str, Any]:
+    with open(path, encoding="utf-8") as stream:
+        return dict(argument_parser.LocustConfigParser().parse(stream))
+
+
+def _variables(run: _Run, environment: Mapping[str, str]) -> list[str]:
+    return [name for name, value in environment.items() if run.variable_differs(name, value)]

@@ -219,7 +219,7 @@ def test_a_database_that_does_not_answer_is_what_is_said(tmp_path: Path) -> None
 def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, url: URL) -> None:
     (tmp_path / "runs").mkdir()
     seen: list[Interval] = []
-    chosen = plan("tiny:1+1", load=LoadConfig(users=4, warmup=1, duration=1))
+    chosen = plan("tiny:1+1", load=LoadConfig(users=4, warmup=1, duration=2))
 
     done = run(chosen, database(url), tmp_path, seen.append)
 

@@ -133,7 +133,14 @@ def start(page: Page, *, pre_ping: bool = False, **settings: str) -> None:
     page.get_by_role("button", name="Start", exact=True).click()
 
 
+def see_it_run(page: Page) -> None:
+    """Look at a run under way: the page may have been told last what was true before its start."""
+    if not page.get_by_role("button", name="Stop", exact=True).is_visible():
+        page.reload()
+
+
 def stop(page: Page) -> None:
+    see_it_run(page)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_role("button", name="New", exact=True)).to_be_visible()
 
@@ -209,6 +216,7 @@ def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page:
     known = set(web.runs())
     start(page, pre_ping=True, Pool_Size="1", Max_Overflow="1")
     first = web.next_run(known)
+    see_it_run(page)
     expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
     page.screenshot(path=web.screenshots / "locust-running.png", full_page=True)
     metrics = samples(fetch(f"{web.address}/metrics"))
@@ -265,6 +273,8 @@ def test_a_stop_that_lasts_longer_than_the_pages_next_question_is_seen_to_end(
     scenario.write_text(SLOW_TO_STOP)
     with served(server, tmp_path, scenario) as web, opened(web, browser) as page:
         start(page)
+        web.next_run(set())
+        see_it_run(page)
         expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
         stop(page)
 

@@ -207,7 +207,7 @@ def test_a_pool_that_cannot_be_made_again_is_refused(written, tmp_path):
 # ---- Its pool, as it is and replaced
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_its_own_pool_is_described_as_it_is(engine_of):
     found = engine_of("engine = create_engine(URL, pool_size=7, max_overflow=-1, pool_recycle=9)")
     described = found.described(parse_pool("as-is"))
@@ -219,7 +219,7 @@ def test_its_own_pool_is_described_as_it_is(engine_of):
     assert found.described(parse_pool("20+0")) == parse_pool("20+0")
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_pool_of_any_class_is_described(engine_of):
     found = engine_of(
         "from sqlalchemy import StaticPool\ne = create_engine(URL, poolclass=StaticPool)", "e"
@@ -230,7 +230,7 @@ def test_a_pool_of_any_class_is_described(engine_of):
     assert described.connections_for(50) == 1
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_as_is_and_replaced_take_turns_and_are_measured_once_each(engine_of):
     found = engine_of()
     connected = []
@@ -252,7 +252,7 @@ def test_as_is_and_replaced_take_turns_and_are_measured_once_each(engine_of):
     assert len(connected) == 3
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_measuring_ends_for_a_recorder_whose_run_is_over(engine_of):
     found = engine_of()
     found.install(parse_pool("as-is"))
@@ -266,7 +266,7 @@ def test_measuring_ends_for_a_recorder_whose_run_is_over(engine_of):
     assert "do_execute" not in str(getattr(found.engine.dialect.do_execute, "shadowed", ""))
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_what_else_the_engine_is_stays_when_its_pool_is_replaced(engine_of):
     found = engine_of(
         "from sqlalchemy import event\n"
@@ -290,7 +290,7 @@ def test_what_else_the_engine_is_stays_when_its_pool_is_replaced(engine_of):
     assert found.engine.pool.size() == 2
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_connections_from_the_import_are_let_go(engine_of):
     found = engine_of("with engine.connect(): pass\nearlier = engine.pool")
     assert found.engine.pool.checkedin() == 0
@@ -299,7 +299,7 @@ def test_connections_from_the_import_are_let_go(engine_of):
     module.earlier.dispose()
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_others_connect_as_the_application_does(written, tmp_path, url):
     module = written(
         "import pymysql\n"

@@ -368,7 +368,7 @@ class Person(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_the_parent_forwards_queries_to_the_session_of_whoever_asks(parent):
     assert isinstance(parent, scoped_session)
     Base.metadata.create_all(parent.get_bind())
@@ -383,7 +383,7 @@ def test_the_parent_forwards_queries_to_the_session_of_whoever_asks(parent):
         Base.metadata.drop_all(parent.get_bind())
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_child_is_a_session_and_the_same_one_until_it_is_removed(parent):
     child = parent()
     assert isinstance(child, Session)
@@ -393,7 +393,7 @@ def test_a_child_is_a_session_and_the_same_one_until_it_is_removed(parent):
     parent.remove()
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_every_greenlet_has_a_child_of_its_own(parent):
     def work():
         child = parent()
@@ -411,14 +411,14 @@ def test_every_greenlet_has_a_child_of_its_own(parent):
     assert len(set(numbers)) == 4
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_child_is_no_factory_of_children(parent):
     with pytest.raises(TypeError, match="not callable"):
         parent()()
     parent.remove()
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_removing_a_child_gives_its_connection_back(parent):
     pool = parent.get_bind().pool
     parent.execute(text("SELECT 1"))

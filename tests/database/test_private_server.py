@@ -118,17 +118,6 @@ def test_every_server_has_a_password_and_a_folder_of_its_own_and_is_gone_when_cl
 
 
 @pytest.mark.database
-def test_an_error_closes_the_server_too(server):
-    def failing():
-        with PrivateServer() as other:
-            raise KeyError(other.folder)
-
-    with pytest.raises(KeyError) as failure:
-        failing()
-    assert not failure.value.args[0].exists()
-
-
-@pytest.mark.database
 def test_when_the_tool_is_killed_the_server_its_folder_and_all_kept_children_are_gone(server):
     tool = subprocess.Popen([sys.executable, "-c", TOOL], stdout=subprocess.PIPE, text=True)
     with tool:
@@ -172,12 +161,20 @@ def test_somebody_mute_on_the_port_does_not_hold_up_the_tool(server, monkeypatch
 
 
 @pytest.mark.database
-def test_it_also_runs_as_nobody(server, monkeypatch):
-    if os.geteuid() != 0:
-        pytest.skip("only root changes the user")
-    monkeypatch.setattr(private, "_unprivileged_user", lambda: "nobody")
-    with PrivateServer() as other:
-        assert server_process(other).username() == "nobody"
+def test_it_also_runs_as_nobody_and_an_error_closes_it(server, monkeypatch):
+    if os.geteuid() == 0:  # only root changes the user
+        monkeypatch.setattr(private, "_unprivileged_user", lambda: "nobody")
+
+    def failing():
+        with PrivateServer() as other:
+            user = server_process(other).username()
+            raise KeyError(other.folder, user)
+
+    with pytest.raises(KeyError) as failure:
+        failing()
+    folder, user = failure.value.args
+    assert not folder.exists()
+    assert user == "nobody" or os.geteuid()
 
 
 def test_more_connections_than_it_can_take_are_refused_before_it_starts(monkeypatch):
@@ -195,16 +192,20 @@ def test_a_disk_without_room_for_it_is_told_before_it_starts(monkeypatch):
 
 
 @pytest.mark.database
-def test_what_ended_it_is_read_from_its_log(server):
+def test_one_that_was_killed_is_known_to_be_gone_and_its_log_says_why(server):
     with PrivateServer() as other:
         assert other.last_error == ""
+        assert other.running
         other._log.write(
             b"1 [ERROR] mariadbd: The table is full\n"
             b"2 [ERROR] [FATAL] InnoDB: Error (Out of disk space) in rollback.\n"
             b"3 [ERROR] mariadbd got signal 6 ;\n"
         )
         other._log.flush()
+        other.process.kill()
+        assert eventually(lambda: not other.running)
         assert other.last_error == "[FATAL] InnoDB: Error (Out of disk space) in rollback."
+        assert not other.folder.exists()
 
 
 @pytest.mark.database

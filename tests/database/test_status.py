@@ -221,18 +221,21 @@ def test_a_server_that_was_away_is_asked_again(status, url, admin):
 
 
 @pytest.mark.database
-def test_the_server_counts_whom_it_refused(server):
-    with PrivateServer() as small:
-        engine = create_engine(small.url, connect_args={"ssl_disabled": True}, max_overflow=30)
-        status = ServerStatus(small.url)
-        status.sample("measured")
-        kept = [engine.connect()]
-        kept[0].execute(text("SET GLOBAL max_connections = 10"))
+def test_the_server_counts_whom_it_refused(url):
+    engine = create_engine(url, connect_args={"ssl_disabled": True}, max_overflow=30)
+    status = ServerStatus(url)
+    status.sample("measured")
+    kept = [engine.connect()]
+    usual = kept[0].scalar(text("SELECT @@max_connections"))
+    kept[0].execute(text("SET GLOBAL max_connections = 10"))
+    try:
         with pytest.raises(Exception, match="Too many connections"):  # noqa: PT012
             for _ in range(20):
                 kept.append(engine.connect())
         assert status.sample("measured").counters["refused_connects"] == 1
-        status.close()
-        for connection in kept:
-            connection.close()
-        engine.dispose()
+    finally:
+        kept[0].execute(text(f"SET GLOBAL max_connections = {usual}"))
+    status.close()
+    for connection in kept:
+        connection.close()
+    engine.dispose()

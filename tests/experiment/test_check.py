@@ -1,5 +1,8 @@
 """A scenario is looked at before anything is started: what is wrong with it is told at once."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,11 @@ def more(parser):
 """
 
 
+def long(*values: Any) -> Any:
+    """A case of a test that only `make test-all` tries."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 def experiment(scenario: Path, **more: Any) -> Experiment:
     pools = (parse_pool("poolclass=NullPool"), parse_pool("5+10"))
     return Experiment(name="test", scenario=scenario, pool=pools, **more)
@@ -51,9 +59,22 @@ def written(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("scenarios/*.py")), ids=lambda path: path.stem)
-def test_the_scenarios_that_come_with_the_tool_are_sound(path: Path) -> None:
-    check(experiment(path))
+# All of them in one process, as in `locust -f scenarios/`: importing Locust takes long.
+LOOK = """
+import json, sys
+from loadtest.experiment.check import look
+from tests.experiment.test_check import experiment, SHIPPED
+print(json.dumps({path.name: look(experiment(path))[0] for path in SHIPPED}))
+"""
+SHIPPED = sorted(ROOT.glob("scenarios/*.py"))
+
+
+def test_the_scenarios_that_come_with_the_tool_are_sound() -> None:
+    looked = subprocess.run(
+        [sys.executable, "-c", LOOK], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert looked.returncode == 0, looked.stderr
+    assert json.loads(looked.stdout.splitlines()[-1]) == {path.name: [] for path in SHIPPED}
 
 
 def test_options_are_taken_whoever_added_them(written: Path) -> None:
@@ -73,8 +94,8 @@ def test_all_unknown_options_are_told_with_the_known_ones() -> None:
     ("options", "problem"),
     [
         ({"locusts_way": "many"}, "option locusts_way: invalid float value: 'many'"),
-        ({"locusts_way": True}, "option locusts_way: expected one argument"),
-        ({"kind": "c"}, "option kind: invalid choice: 'c' (choose from 'a', 'b')"),
+        long({"locusts_way": True}, "option locusts_way: expected one argument"),
+        long({"kind": "c"}, "option kind: invalid choice: 'c' (choose from 'a', 'b')"),
         ({"fast": "true"}, "option fast: 'true' is neither true nor false"),
     ],
 )
@@ -88,9 +109,11 @@ def test_values_of_another_type_are_told(
     ("content", "problem"),
     [
         ("import os\nx = = 3\n", "shop.py, line 2: SyntaxError: invalid syntax"),
-        ("\n\nimport no_such", "shop.py, line 3: ModuleNotFoundError: No module named 'no_such'"),
+        long(
+            "\n\nimport no_such", "shop.py, line 3: ModuleNotFoundError: No module named 'no_such'"
+        ),
         ("print('[1]')\nimport helper\n", "helper.py, line 2: KeyError: 'x'"),
-        ("raise SystemExit('set SHOP first')", "shop.py, line 1: SystemExit: set SHOP first"),
+        long("raise SystemExit('set SHOP first')", "shop.py, line 1: SystemExit: set SHOP first"),
         ("import os\nos._exit(3)", "shop.py ends the process that imports it."),
         ("", "shop.py has no PoolUser: derive its users from loadtest.load.PoolUser"),
     ],

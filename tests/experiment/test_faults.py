@@ -31,7 +31,7 @@ def seconds_to_connect(url: URL) -> float:
     return time.perf_counter() - begin
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_relay_passes_everything_on_and_delays_only_new_connections(url: URL) -> None:
     with closing(Relay(url)) as relay:
         engine = create_engine(relay.url, connect_args={"ssl_disabled": True})
@@ -45,7 +45,7 @@ def test_a_relay_passes_everything_on_and_delays_only_new_connections(url: URL) 
         assert min(seconds_to_connect(relay.url) for _ in range(3)) < DELAY
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_relay_is_gone_when_it_is_closed(url: URL) -> None:
     with closing(Relay(url)) as relay:
         address = relay.url
@@ -53,7 +53,7 @@ def test_a_relay_is_gone_when_it_is_closed(url: URL) -> None:
         seconds_to_connect(address)
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_delay_lasts_as_long_as_it_should(url: URL) -> None:
     with closing(Faults([parse_fault("connect-delay:300ms")], url, None)) as faults:
         assert faults.url.port != url.port
@@ -78,7 +78,7 @@ def test_only_a_private_server_is_frozen() -> None:
         Faults([parse_fault("freeze@1s+1s")], url, None)
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_on_a_server_of_others_it_is_said_before_what_breaks(url: URL) -> None:
     faults = (parse_fault("kill:50%@1s"), parse_fault("refuse@2s+1s"))
     planned = experiment("5+10", fault=faults)
@@ -89,7 +89,7 @@ def test_on_a_server_of_others_it_is_said_before_what_breaks(url: URL) -> None:
     assert work.endswith("for 7 s, and break its own connections: kill:50%@1s, refuse@2s+1s")
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_of_arrivals_it_is_said_before_how_many_there_are(url: URL) -> None:
     load = LoadConfig(arrival_rate=1500, warmup=2, duration=5)
     planned = experiment("5+10").changed("", load=load)

@@ -35,7 +35,7 @@ def plan(pool: PoolConfig | str = "20+0", **more: Any) -> Plan:
     settings = {
         "name": "test",
         "scenario": SCENARIOS / "point_select.py",
-        "load": LoadConfig(users=2, warmup=1, duration=1),
+        "load": LoadConfig(users=2, warmup=0, duration=1),
         **more,
     }
     pool = parse_pool(pool) if isinstance(pool, str) else pool
@@ -228,7 +228,7 @@ def test_a_database_that_does_not_answer_is_what_is_said(tmp_path: Path) -> None
     assert not plan().file_in(tmp_path).exists()
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, url: URL) -> None:
     (tmp_path / "runs").mkdir()
     seen: list[Interval] = []
@@ -242,11 +242,11 @@ def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, url: URL) -> None:
     assert done.header["round"] == 1
     assert done.header["name"] == "test"
     assert {interval.period for interval in done.intervals} == {"warmup", "measured", "drain"}
-    assert len(seen) > 1
+    assert seen
     assert seen == list(done.intervals)[: len(seen)]
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_command_can_be_pasted_into_a_shell(tmp_path: Path, url: URL) -> None:
     chosen = plan("pool_size=2,max_overflow=0,isolation_level=READ COMMITTED")
     result = tmp_path / "pasted.jsonl"

@@ -15,7 +15,7 @@ SLOW = ("file-of-bytes", "file-of-values", "plan-of-values", "metrics")
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_input_is_taken_or_refused_with_a_message(name: str) -> None:
-    inputs = 60 if name in SLOW else 1000
+    inputs = 30 if name in SLOW else 1000
     done, failures = fed(TARGETS[name], range(inputs))
     assert done == inputs
     assert failures == {}

@@ -28,7 +28,7 @@ from tests.processes import (
     until,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.database]
+pytestmark = [pytest.mark.browser, pytest.mark.server]
 # Each text that is written on a canvas, and where it ends as a share of the canvas's width.
 NOTE_WHAT_IS_WRITTEN = """
     window.written = [];
@@ -141,8 +141,8 @@ def test_it_moves_every_second_through_run_after_run(web: Web, browser: Browser)
     swarm(web, page, pool_size=1, max_overflow=1, warmup=2, pool_name="")
     expect(page.get_by_role("heading", level=1)).to_have_text("1+1")
     expect(page.get_by_role("status")).to_have_text("Run 1: measuring, 6 users")
-    assert len(seen(watched, 3, lambda: watched.chart("Throughput"))) == 3
-    assert len(seen(watched, 3, lambda: watched.picture(4))) == 3
+    assert len(seen(watched, 2, lambda: watched.chart("Throughput"))) == 2
+    assert len(seen(watched, 2, lambda: watched.picture(4))) == 2
     assert float(watched.figure("In use")) <= 2
     assert float(watched.figure("Waiting")) <= 4  # on a quick machine they hardly wait
     assert "limit 2" in watched.chart("Connections")
@@ -188,13 +188,20 @@ def have_two_runs(web: Web, browser: Browser) -> None:
     while len(runs := json.loads(fetch(f"{web.address}/pool/data"))["runs"]) < 2:
         known = set(web.runs())
         swarm(web, page, pool_name=f"run-{len(runs)}", warmup=0)
-        web.next_run(known, seconds=4)
+        web.next_run(known, seconds=3)
         stop(web, page)
     page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (390, "light"),
+        (1280, "dark"),
+        pytest.param(390, "dark", marks=pytest.mark.long),
+        pytest.param(1280, "light", marks=pytest.mark.long),
+    ],
+)
 def test_it_shows_the_last_minutes_when_it_is_opened_late(
     web: Web, browser: Browser, width: int, scheme: Any
 ) -> None:
@@ -347,6 +354,7 @@ def test_nothing_but_its_own_files_and_reports_is_served(web: Web) -> None:
         assert json.loads(fetch(f"{web.address}/pool/data?since={number}"))["kept"] == 900
 
 
+@pytest.mark.long
 def test_in_a_distributed_run_a_point_is_what_all_workers_wrote_into_the_result_file(
     tmp_path: Path, server: Any, browser: Browser
 ) -> None:
@@ -386,6 +394,7 @@ def compare(point: Point, run: Run) -> None:
     assert point.checkout_p95 == checkouts.percentile_seconds(95)
 
 
+@pytest.mark.long
 def test_behind_a_login_nothing_is_told_without_a_session(
     tmp_path: Path, server: Any, browser: Browser
 ) -> None:

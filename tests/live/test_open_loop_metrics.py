@@ -2,11 +2,8 @@
 
 from locust.argument_parser import get_parser, ui_extra_args_dict
 
-import json
-import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -14,16 +11,14 @@ from sqlalchemy import URL
 
 from loadtest.config import parse_pool
 from loadtest.distribution import Distribution
-from loadtest.interval import Interval, total
+from loadtest.interval import Interval
 from loadtest.live.exporter import Exporter
 from loadtest.live.metrics import POOL_LABEL
 from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's parser
 from loadtest.loads import ARRIVALS
-from loadtest.results import Run, read_run
-from tests.processes import Sample, fetch, free_port, locust_command, running, samples, so_far
+from tests.processes import Sample, fetch, free_port, locust_command, running, samples
 
 MILLISECOND = 1_000_000
-SCENARIO = "scenarios/point_select.py"
 LABEL = ((POOL_LABEL, "20+0"),)
 LAG, DROPPED = "loadtest_schedule_lag_seconds", "loadtest_dropped_arrivals_total"
 
@@ -63,7 +58,7 @@ def test_lags_and_dropped_arrivals_are_added_up_over_time_and_processes(
     assert value(f"{LAG}_bucket", le="+Inf") == 4
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_run_shows_them_while_it_goes_on(tmp_path: Path, url: URL) -> None:
     port = free_port()
     arguments = ["-f", "scenarios/_slow_report.py", "--headless", "--only-summary", "-u", "1"]
@@ -91,45 +86,3 @@ def test_the_start_form_asks_for_arrivals_with_help_and_choices() -> None:
         assert "open loop" in asked[name]["help_text"]
     assert list(asked["arrivals"]["choices"]) == list(ARRIVALS)
     assert not {"rate_shared_by", "faults"} & set(asked)
-
-
-def _post(address: str, **form: Any) -> dict[str, Any]:
-    """What Locust answers when a form is sent."""
-    body = urlencode({"user_count": 5, "spawn_rate": 5, **form}).encode()
-    with urllib.request.urlopen(address, body, timeout=60) as answer:
-        return dict(json.loads(answer.read()))
-
-
-@pytest.mark.database
-def test_a_start_form_makes_an_open_loop_and_the_next_one_a_closed_one(
-    tmp_path: Path, url: URL
-) -> None:
-    port = free_port()
-    address, results = f"http://127.0.0.1:{port}", tmp_path / "results"
-    command = locust_command("-f", SCENARIO, "--web-port", port, "--results", results)
-    environment = {"LOADTEST_DATABASE_URL": url.render_as_string(False)}
-    with running(tmp_path / "log", *command, env=environment) as process:
-        process.until(lambda: fetch(address), "the web UI")
-
-        def run(**form: Any) -> Run:
-            before = set(results.glob("*-*/runs/*.jsonl"))
-            assert _post(f"{address}/swarm", **form)["success"] is True
-            fresh = process.until(lambda: set(results.glob("*-*/runs/*.jsonl")) - before, "a run")
-            process.until(lambda: len(so_far(min(fresh))) >= 3, "some seconds")
-            _post(f"{address}/stop")
-            process.until(lambda: read_run(min(fresh)).finished, "its end")
-            return read_run(min(fresh))
-
-        refused = _post(f"{address}/swarm", arrival_rate="many")
-        arrived = run(arrival_rate="30", arrivals="even", drop_after="2")
-        closed = run(arrival_rate="0")
-
-    assert refused["success"] is False
-    assert "arrival_rate: 'many' is not a number" in json.dumps(refused)
-    load = arrived.header["load"]
-    assert (load["arrival_rate"], load["arrivals"], load["drop_after"]) == (30, "even", 2)
-    assert (load["users"], load["processes"]) == (5, 1)
-    assert total(arrived.intervals).counters["arrivals"] > 0
-    assert closed.header["load"]["arrival_rate"] is None
-    assert total(closed.intervals).counters["arrivals"] == 0
-    assert total(closed.intervals).counters["requests"] > 0

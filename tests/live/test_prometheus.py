@@ -7,11 +7,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import URL
 
+from loadtest.database.private import PrivateServer
 from tests.processes import fetch, free_port, locust_command, running
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.database]
+pytestmark = [pytest.mark.prometheus, pytest.mark.server]
 CONFIGURATION = """
 global:
   scrape_interval: 1s
@@ -22,15 +22,15 @@ scrape_configs:
 """
 
 
-@pytest.fixture
-def metrics_port(url: URL, tmp_path: Path) -> Iterator[int]:
+@pytest.fixture(scope="module")
+def metrics_port(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port on which a headless Locust of eight users on 2+1 connections shows its metrics."""
-    port = free_port()
+    port, folder = free_port(), tmp_path_factory.mktemp("locust")
     arguments = ["-f", "scenarios/point_select.py", "--headless", "-u", "8", "-r", "8"]
     arguments += ["--pool-size", "2", "--max-overflow", "1", "--metrics-port", str(port)]
-    command = locust_command(*arguments, "--results", tmp_path / "run.jsonl")
-    environment = {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
-    with running(tmp_path / "locust.log", *command, env=environment) as locust:
+    command = locust_command(*arguments, "--results", folder / "run.jsonl")
+    environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
+    with running(folder / "log", *command, env=environment) as locust:
         address = f"http://127.0.0.1:{port}/metrics"
         locust.until(lambda: "wait_time_seconds_count" in fetch(address), "the metrics")
         yield port

@@ -14,7 +14,7 @@ from tests.live.test_live_page import locust
 from tests.live.test_web_ui import Web, start, stop
 from tests.processes import PATIENCE_SECONDS
 
-pytestmark = [pytest.mark.browser, pytest.mark.database]
+pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.long]
 WIDTHS = (380, 768, 1600)
 
 

@@ -29,7 +29,7 @@ from tests.processes import (
     stop_with,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.database]
+pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 
 @dataclass
@@ -133,7 +133,14 @@ def start(page: Page, *, pre_ping: bool = False, **settings: str) -> None:
     page.get_by_role("button", name="Start", exact=True).click()
 
 
+def see_it_run(page: Page) -> None:
+    """Look at a run under way: the page may have been told last what was true before its start."""
+    if not page.get_by_role("button", name="Stop", exact=True).is_visible():
+        page.reload()
+
+
 def stop(page: Page) -> None:
+    see_it_run(page)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_role("button", name="New", exact=True)).to_be_visible()
 
@@ -209,6 +216,7 @@ def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page:
     known = set(web.runs())
     start(page, pre_ping=True, Pool_Size="1", Max_Overflow="1")
     first = web.next_run(known)
+    see_it_run(page)
     expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
     page.screenshot(path=web.screenshots / "locust-running.png", full_page=True)
     metrics = samples(fetch(f"{web.address}/metrics"))
@@ -257,6 +265,7 @@ class SlowToStop(PointSelect):
 """
 
 
+@pytest.mark.long
 def test_a_stop_that_lasts_longer_than_the_pages_next_question_is_seen_to_end(
     server: PrivateServer, browser: Browser, tmp_path: Path
 ) -> None:
@@ -264,10 +273,13 @@ def test_a_stop_that_lasts_longer_than_the_pages_next_question_is_seen_to_end(
     scenario.write_text(SLOW_TO_STOP)
     with served(server, tmp_path, scenario) as web, opened(web, browser) as page:
         start(page)
+        web.next_run(set())
+        see_it_run(page)
         expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
         stop(page)
 
 
+@pytest.mark.long
 def test_workers_are_there_for_the_next_run_as_soon_as_one_was_stopped(
     server: PrivateServer, browser: Browser, tmp_path: Path
 ) -> None:
@@ -338,17 +350,35 @@ def test_a_change_during_a_run_waits_for_the_next_one(web: Web, page: Page) -> N
     assert set(web.runs()) == {*known, path}
 
 
-def test_the_next_start_begins_from_what_the_last_one_had_and_may_last_as_long_as_it_likes(
+def test_the_next_start_begins_from_the_last_and_may_be_longer_and_another_loop(
     web: Web, page: Page
 ) -> None:
-    for pool_size, run_time in (("7", "1m"), ("8", "2m")):
-        known = set(web.runs())
-        form = {"user_count": 2, "spawn_rate": 2, "run_time": run_time, "pool_size": pool_size}
-        assert page.request.post(f"{web.address}/swarm", form=form).json()["success"]
-        path = web.next_run(known, seconds=1)
-        page.request.post(f"{web.address}/stop")
-        assert web.finished(path).header["pool"]["pool_size"] == int(pool_size)
+    def post(**form: str) -> dict[str, Any]:
+        all_of_it = {"user_count": 5, "spawn_rate": 5, **form}
+        return dict(page.request.post(f"{web.address}/swarm", form=all_of_it).json())
 
+    def run(**form: str) -> Run:
+        known = set(web.runs())
+        assert post(**form)["success"]
+        path = web.next_run(known)
+        page.request.post(f"{web.address}/stop")
+        return web.finished(path)
+
+    refused = post(arrival_rate="many")
+    assert not refused["success"]
+    assert "arrival_rate: 'many' is not a number" in json.dumps(refused)
+    arrivals = {"arrival_rate": "30", "arrivals": "even", "drop_after": "2"}
+    opened = run(run_time="1m", pool_size="7", **arrivals)
+    closed = run(run_time="2m", pool_size="8", arrival_rate="0")
+
+    load = opened.header["load"]
+    assert (load["arrival_rate"], load["arrivals"], load["drop_after"]) == (30, "even", 2)
+    assert (load["users"], load["processes"]) == (5, 1)
+    assert total(opened.intervals).counters["arrivals"] > 0
+    assert closed.header["load"]["arrival_rate"] is None
+    assert total(closed.intervals).counters["arrivals"] == 0
+    assert total(closed.intervals).counters["requests"] > 0
+    assert [one.header["pool"]["pool_size"] for one in (opened, closed)] == [7, 8]
     page.reload()
     open_form(page)
     assert page.get_by_label("Pool Size").input_value() == "8"
@@ -371,7 +401,9 @@ def test_the_database_and_its_password_are_nowhere_to_be_seen(web: Web, page: Pa
     assert "Traceback" not in web.process.output
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_a_signal_ends_a_run_of_the_web_ui_in_good_order(
     tmp_path: Path, server: PrivateServer, page: Page, number: signal.Signals
 ) -> None:

@@ -92,7 +92,7 @@ class Scene:
         return self.target.checked_out()
 
 
-@pytest.mark.database
+@pytest.mark.server
 class TestSessions:
     """What `self.session(name)` gives."""
 
@@ -165,7 +165,7 @@ class TestSessions:
         scene.target.close()
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("name", "problem"),
     [("ForAll", "is the same for all users"), ("InContext", "fails: working outside of app")],
@@ -178,7 +178,7 @@ def test_a_scopefunc_that_does_not_tell_users_apart_is_refused(
     assert f"{shop}:{name}: the scopefunc of its scoped_session {problem}" in str(refused.value)
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_an_application_and_the_address_of_another_database_are_too_much(
     tmp_path: Path, shop: str, url: URL
 ) -> None:
@@ -200,7 +200,7 @@ load_application(Namespace(parsed_options=options, parsed_locustfiles=[]))
 """
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("skip", "problem"),
     [("", "let nothing import it before locust"), ("1", "gevent must patch this process")],

@@ -1,4 +1,4 @@
-"""A master with its workers on this machine: one result of all of them, and one end."""
+"""A master with its workers on this machine: however it ends, they end too."""
 
 import signal
 from collections import Counter
@@ -10,20 +10,9 @@ from sqlalchemy import URL
 
 from loadtest.interval import total
 from loadtest.results import read_run
-from tests.processes import (
-    fetch,
-    free_port,
-    locust_command,
-    run_locust,
-    running,
-    samples,
-    so_far,
-    stop_with,
-    until,
-)
+from tests.processes import free_port, locust_command, run_locust, running, so_far, stop_with
 
-pytestmark = pytest.mark.database
-POOL = (("db_client_connection_pool_name", "2+1"),)
+pytestmark = pytest.mark.server
 
 
 def two_workers(*more: Any) -> list[str]:
@@ -35,40 +24,9 @@ def two_workers(*more: Any) -> list[str]:
     return [*arguments, *ports, *map(str, more)]
 
 
-def test_two_processes_make_one_result(tmp_path: Path) -> None:
-    path, metrics = tmp_path / "run.jsonl", free_port()
-    command = locust_command(*two_workers("-t", "4s", "--results", path, "--metrics-port", metrics))
-    with running(tmp_path / "log", *command) as process:
-        process.until(lambda: len(so_far(path)) >= 4, "two seconds of two")
-        page = samples(fetch(f"http://127.0.0.1:{metrics}/metrics"))
-        assert process.wait() == 0, process.output
-        until(process.gone, "the workers to end", context=lambda: str(process.alive()))
-
-    run = read_run(path)
-    assert list(run.problems) == []
-    assert run.footer is not None
-    assert run.footer["reason"] == "finished"
-    assert run.header["load"]["processes"] == 2
-    assert Counter(run.footer["totals"]["counters"]) == +total(run.intervals).counters
-    parts = [
-        [interval for interval in run.intervals if interval.process == name]
-        for name in {interval.process for interval in run.intervals}
-    ]
-    assert len(parts) == 2
-    for part in parts:
-        whole = total(part)
-        assert whole.gauges["users"].max == 10
-        assert whole.gauges["open"].max == 3
-        assert whole.counters["requests"] == whole.histograms["request"].count > 0
-        assert part[-1].period == "drain"
-        assert [i.second for i in part] == sorted(i.second for i in part)
-    assert page["db_client_connection_max", POOL] == 6
-    assert page["db_client_connection_idle_max", POOL] == 4
-    assert "is missing" not in process.output
-    assert "Traceback" not in process.output
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_a_signal_to_the_master_ends_its_workers_too(
     tmp_path: Path, number: signal.Signals, url: URL
 ) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, inspect, text
 
 from loadtest.analysis.summary import summarize_runs
 from loadtest.analysis.verdict import exit_code
+from loadtest.database.private import PrivateServer
 from loadtest.load.guard import REFUSED
 from loadtest.results import read_run
 from tests.processes import (
@@ -25,7 +26,6 @@ from tests.processes import (
     running,
 )
 
-pytestmark = pytest.mark.database
 POINT_SELECT = ("-f", "scenarios/point_select.py", "--headless", "--only-summary")
 TABLE = "loadtest_point_item"
 BYSTANDERS = ("customers", "loadtes_t", "myloadtest_point_item", "loadtest_other_team")
@@ -74,66 +74,59 @@ def bystanders(admin: Engine) -> Iterator[None]:
             connection.execute(text(f"DROP TABLE IF EXISTS {name}"))
 
 
-def test_it_says_before_what_it_is_about_to_do(tmp_path: Path, url: URL) -> None:
+@pytest.mark.database
+def test_it_says_before_what_it_is_about_to_do_and_leaves_only_what_others_made(
+    tmp_path: Path, url: URL, admin: Engine, server: PrivateServer, bystanders: None
+) -> None:
+    before = set(inspect(admin).get_table_names())
     ended = locust(tmp_path, url, "--pool-size", 2, "--max-overflow", 1)
 
-    assert ended.wait() == 0
+    assert ended.wait() == 0, ended.output
     told, _, after = ended.output.partition("All users spawned")
     assert after
     assert f"On loadtest at 127.0.0.1:{url.port}, a server that this tool did not start" in told
     assert re.search(r"at most 4 connections at once \(3 of the pool, 1 to ask", told)
-    assert re.search(r"\d+ of max_connections = 10,000 are in use", told)
+    assert re.search(rf"\d+ of max_connections = {server.limit:,} are in use", told)
     assert f"drop, make and fill the tables {TABLE}, and drop them at the end" in told
     assert "run the tasks of PointSelect, at most 3 users, for 1 s" in told
     assert "stop as soon as the server refuses connections of others" in told
-
-
-def test_all_processes_are_counted(tmp_path: Path, url: URL) -> None:
-    pool = ("--pool-size", 1, "--max-overflow", 0)
-    ended = locust(tmp_path, url, *pool, "-u", 4, *processes(2))
-
-    assert ended.wait() == 0, ended.output
-    assert "at most 3 connections at once (2 processes × 1 of the pool, 1 to ask" in ended.output
-    assert ended.output.count("a server that this tool did not start") == 1
-
-
-def test_of_a_private_server_nothing_is_said(tmp_path: Path) -> None:
-    ended = locust(tmp_path, None)
-
-    assert ended.wait() == 0
-    assert "did not start" not in ended.output
-
-
-def test_what_was_made_is_gone_and_what_others_made_is_there(
-    tmp_path: Path, url: URL, admin: Engine, bystanders: None
-) -> None:
-    before = set(inspect(admin).get_table_names())
-    assert locust(tmp_path, url).wait() == 0
-
     assert set(inspect(admin).get_table_names()) == before - {TABLE}
     with admin.connect() as connection:
         for name in BYSTANDERS:
             assert connection.scalar(text(f"SELECT answer FROM {name}")) == 42
 
 
-def test_several_processes_leave_nothing_either(tmp_path: Path, url: URL, admin: Engine) -> None:
-    ended = locust(tmp_path, url, *processes(2))
+@pytest.mark.server
+def test_all_processes_are_counted_and_leave_nothing(
+    tmp_path: Path, url: URL, admin: Engine
+) -> None:
+    pool = ("--pool-size", 1, "--max-overflow", 0)
+    ended = locust(tmp_path, url, *pool, "-u", 4, *processes(2))
 
     assert ended.wait() == 0, ended.output
+    assert "at most 3 connections at once (2 processes × 1 of the pool, 1 to ask" in ended.output
+    assert ended.output.count("a server that this tool did not start") == 1
     assert TABLE not in inspect(admin).get_table_names()
     assert "Traceback" not in ended.output
 
 
+@pytest.mark.server
 def test_tables_are_kept_where_they_are_to_be_kept(tmp_path: Path, url: URL, admin: Engine) -> None:
     said = locust(tmp_path, url, "--keep-tables").output
     kept = inspect(admin).get_table_names()
-    assert locust(tmp_path, url).wait() == 0
+    drop(admin)
 
     assert f"the tables {TABLE}, and leave them there" in said
     assert TABLE in kept
-    assert TABLE not in inspect(admin).get_table_names()
 
 
+def drop(admin: Engine) -> None:
+    with admin.begin() as connection:
+        connection.execute(text(f"DROP TABLE {TABLE}"))
+
+
+@pytest.mark.database
+@pytest.mark.long
 def test_tables_that_somebody_still_uses_are_named_and_left(
     tmp_path: Path, url: URL, admin: Engine
 ) -> None:
@@ -145,14 +138,15 @@ def test_tables_that_somebody_still_uses_are_named_and_left(
         process.until(lambda: "All users spawned" in process.output, "the load")
         connection.execute(text(f"SELECT COUNT(*) FROM {TABLE}"))  # the transaction goes on
         code = process.wait()
-    with admin.begin() as connection:
-        connection.execute(text(f"DROP TABLE {TABLE}"))
+    drop(admin)
 
     assert code == 0
     assert f"These tables are left behind: {TABLE}" in process.output
     assert "Traceback" not in process.output
 
 
+@pytest.mark.database
+@pytest.mark.long
 def test_tables_that_somebody_uses_keep_a_run_from_beginning(
     tmp_path: Path, url: URL, admin: Engine
 ) -> None:
@@ -161,14 +155,15 @@ def test_tables_that_somebody_uses_keep_a_run_from_beginning(
     with admin.connect() as connection:
         connection.execute(text(f"SELECT COUNT(*) FROM {TABLE}"))  # the transaction goes on
         refused = locust(tmp_path, url)
-    with admin.begin() as connection:
-        connection.execute(text(f"DROP TABLE {TABLE}"))
+    drop(admin)
 
     assert refused.wait() == 2
     assert "somebody has a transaction open on a table of the scenario" in refused.output
     assert "Traceback" not in refused.output
 
 
+@pytest.mark.server
+@pytest.mark.long
 def test_a_command_says_what_it_had_to_leave(tmp_path: Path, url: URL, admin: Engine) -> None:
     load = ("-u", 2, "-t", "2s", "--warmup", "0s", "--results", tmp_path / "results")
     command = loadtest_command("run", "scenarios/point_select.py", *load)
@@ -179,14 +174,17 @@ def test_a_command_says_what_it_had_to_leave(tmp_path: Path, url: URL, admin: En
         tool.until(lambda: list(tmp_path.glob("results/*/runs/*.jsonl")), "the load")
         connection.execute(text(f"SELECT COUNT(*) FROM {TABLE}"))  # the transaction goes on
         assert tool.wait() in (0, 4), tool.output
-    with admin.begin() as connection:
-        connection.execute(text(f"DROP TABLE {TABLE}"))
+    drop(admin)
 
     assert f"These tables are left there: {TABLE}\n" in tool.output
     assert "Traceback" not in tool.output
 
 
-@pytest.mark.parametrize("scenario", ["_forgotten_session", "_nested_checkout"])
+@pytest.mark.server
+@pytest.mark.parametrize(
+    "scenario",
+    ["_forgotten_session", pytest.param("_nested_checkout", marks=pytest.mark.long)],
+)
 def test_connections_that_tasks_forgot_do_not_keep_the_tables(
     tmp_path: Path, url: URL, admin: Engine, scenario: str
 ) -> None:
@@ -201,6 +199,7 @@ def test_connections_that_tasks_forgot_do_not_keep_the_tables(
     assert set(inspect(admin).get_table_names()) <= before
 
 
+@pytest.mark.database
 def test_tasks_that_want_more_than_was_announced_end_the_run(
     tmp_path: Path, url: URL, admin: Engine
 ) -> None:
@@ -231,6 +230,7 @@ def test_tasks_that_want_more_than_was_announced_end_the_run(
     assert exit_code(summary) == 4
 
 
+@pytest.mark.database
 def test_more_than_a_share_of_the_free_connections_is_refused(
     tmp_path: Path, url: URL, admin: Engine, few: int
 ) -> None:
@@ -244,6 +244,7 @@ def test_more_than_a_share_of_the_free_connections_is_refused(
     assert TABLE not in inspect(admin).get_table_names()
 
 
+@pytest.mark.database
 def test_who_agrees_may_take_more(tmp_path: Path, url: URL, few: int) -> None:
     pool = ("--pool-size", 27, "--max-overflow", 0, "-u", 27, "--allow-overload")
     ended = locust(tmp_path, url, *pool)
@@ -253,6 +254,7 @@ def test_who_agrees_may_take_more(tmp_path: Path, url: URL, few: int) -> None:
     assert "--allow-overload" in read_run(tmp_path / "run.jsonl").header["command"]
 
 
+@pytest.mark.database
 def test_a_pool_that_cannot_be_filled_is_told_in_a_sentence(
     tmp_path: Path, url: URL, few: int
 ) -> None:
@@ -298,6 +300,7 @@ def crowd(folder: Path, url: URL, few: int, *arguments: object) -> tuple[str, ..
     return tuple(locust_command(*fixed, *more, *arguments))
 
 
+@pytest.mark.database
 def test_it_ends_itself_when_the_server_refuses_others(
     tmp_path: Path, url: URL, few: int, other: URL
 ) -> None:
@@ -327,6 +330,8 @@ def test_it_ends_itself_when_the_server_refuses_others(
     assert "Traceback" not in process.output
 
 
+@pytest.mark.database
+@pytest.mark.long
 def test_it_ends_itself_when_a_full_server_does_not_tell_any_more(
     tmp_path: Path, url: URL, few: int, connection: Connection
 ) -> None:
@@ -355,6 +360,8 @@ def test_it_ends_itself_when_a_full_server_does_not_tell_any_more(
     assert "Traceback" not in process.output
 
 
+@pytest.mark.database
+@pytest.mark.long
 def test_it_goes_on_where_it_was_told_to(tmp_path: Path, url: URL, few: int, other: URL) -> None:
     command = crowd(tmp_path, url, few, "-t", "8s", "--no-abort")
     with running(tmp_path / "log", *command, env=at(url)) as process:
@@ -371,6 +378,8 @@ def test_it_goes_on_where_it_was_told_to(tmp_path: Path, url: URL, few: int, oth
     assert "stop as soon as" not in process.output
 
 
+@pytest.mark.database
+@pytest.mark.long
 def test_a_run_that_is_refused_itself_harms_nobody(tmp_path: Path, url: URL, few: int) -> None:
     command = crowd(tmp_path, url, 2 * few, "-t", "6s")
     with running(tmp_path / "log", *command, env=at(url)) as process:
@@ -383,6 +392,8 @@ def test_a_run_that_is_refused_itself_harms_nobody(tmp_path: Path, url: URL, few
     assert result.footer["totals"]["counters"]["errors.too_many_connections"] > REFUSED
 
 
+@pytest.mark.database
+@pytest.mark.long
 def test_an_experiment_ends_with_the_run_that_was_ended(
     tmp_path: Path, url: URL, few: int, other: URL
 ) -> None:
@@ -405,6 +416,8 @@ def test_an_experiment_ends_with_the_run_that_was_ended(
     assert "Traceback" not in process.output
 
 
+@pytest.mark.database
+@pytest.mark.long
 def test_its_own_connections_are_killed_by_their_address_alone(
     tmp_path: Path, url: URL, admin: Engine
 ) -> None:

@@ -14,7 +14,7 @@ from loadtest.load.tables import metadata_of
 from loadtest.results import read_run
 from tests.processes import Running, locust_command, run_locust, running
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.server
 PASSWORD = "s3cr3t-p4ssw0rd"
 LOCUSTFILE = """
 from locust import task
@@ -35,6 +35,11 @@ class Odd(PoolUser):
             session.connection()
             {work}
 """
+
+
+def long(*values: Any) -> Any:
+    """A case of a test that only `make test-all` tries."""
+    return pytest.param(*values, marks=pytest.mark.long)
 
 
 def locustfile(
@@ -70,10 +75,10 @@ def assert_refused(ended: Running, folder: Path, message: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--max-overflow", "-7"], "max_overflow: Input should be greater than or equal to -1"),
-        (["--poolclass", "StaticPool"], "invalid choice: 'StaticPool'"),
-        (["--pool-size", "many"], "argument --pool-size: invalid int value: 'many'"),
-        (["--warmup", "a while"], "warmup: 'a while' is not a duration"),
+        long(["--max-overflow", "-7"], "max_overflow: Input should be greater than or equal to -1"),
+        long(["--poolclass", "StaticPool"], "invalid choice: 'StaticPool'"),
+        long(["--pool-size", "many"], "argument --pool-size: invalid int value: 'many'"),
+        long(["--warmup", "a while"], "warmup: 'a while' is not a duration"),
         (["--warmup", "1s"], "--warmup 1s leaves nothing to measure"),
     ],
 )
@@ -94,9 +99,13 @@ def test_several_wrong_settings_are_listed_at_once(tmp_path: Path, url: URL) -> 
     ("address", "message"),
     [
         (f"mysql+pymysql://me:{PASSWORD}@127.0.0.1:9/x", "no database answers at 127.0.0.1:9"),
-        (f"mysql+pymysql://me:{PASSWORD}@127.0.0.1:x/x", "the database URL cannot be understood"),
-        (f"postgresql://me:{PASSWORD}@127.0.0.1/x", "the database URL starts with postgresql://"),
-        (f"mysql+pymysql://me:{PASSWORD}@127.0.0.1", "the database URL names no database"),
+        long(
+            f"mysql+pymysql://me:{PASSWORD}@127.0.0.1:x/x", "the database URL cannot be understood"
+        ),
+        long(
+            f"postgresql://me:{PASSWORD}@127.0.0.1/x", "the database URL starts with postgresql://"
+        ),
+        long(f"mysql+pymysql://me:{PASSWORD}@127.0.0.1", "the database URL names no database"),
     ],
 )
 def test_addresses_that_lead_nowhere(tmp_path: Path, address: str, message: str) -> None:
@@ -106,6 +115,7 @@ def test_addresses_that_lead_nowhere(tmp_path: Path, address: str, message: str)
     assert PASSWORD not in ended.output
 
 
+@pytest.mark.long
 def test_a_wrong_password(tmp_path: Path, url: URL) -> None:
     ended = run(tmp_path, url.set(password=PASSWORD))
 
@@ -113,6 +123,7 @@ def test_a_wrong_password(tmp_path: Path, url: URL) -> None:
     assert PASSWORD not in ended.output
 
 
+@pytest.mark.long
 def test_a_database_that_is_not_there(tmp_path: Path, url: URL) -> None:
     ended = run(tmp_path, url.set(database="elsewhere"))
 

@@ -11,13 +11,13 @@ from loadtest.interval import total
 from loadtest.results import read_run
 from tests.processes import free_port, run_locust
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.server
 
 
-@pytest.mark.parametrize("spacing", ["even", "poisson"])
+@pytest.mark.parametrize("spacing", ["even", pytest.param("poisson", marks=pytest.mark.long)])
 def test_two_workers_share_the_rate(tmp_path: Path, url: URL, spacing: str) -> None:
     path, port = tmp_path / "run.jsonl", free_port()
-    arguments = ["-f", "scenarios/point_select.py", "--headless", "--only-summary", "-t", "4s"]
+    arguments = ["-f", "scenarios/point_select.py", "--headless", "--only-summary", "-t", "3s"]
     arguments += ["--arrival-rate", "60", "--arrivals", spacing, "--processes", "2"]
     ports = ["--master-bind-port", str(port), "--master-port", str(port)]
     environment = {"LOADTEST_DATABASE_URL": url.render_as_string(False)}

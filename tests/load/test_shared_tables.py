@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,9 +27,11 @@ from sqlalchemy import (
     text,
 )
 
+from loadtest.database import claim as of_claims
 from loadtest.database.claim import claim
 from loadtest.database.status import ServerStatus
 from loadtest.errors import UsageError
+from loadtest.load import tables
 from loadtest.load.tables import drop_tables, prepare_tables
 from loadtest.results import read_run
 from tests.processes import running, stop_with
@@ -52,6 +55,14 @@ class Users:
         """Without a row."""
 
 
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Whoever asks for a table that another run has is refused at once."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(of_claims, "_TAKE", text(f"SELECT GET_LOCK({of_claims._LOCK}, 0)"))
+        yield
+
+
 @pytest.fixture
 def other(url: URL) -> Iterator[Connection]:
     """The connection of another load test; it has chosen no database, as in a run."""
@@ -60,22 +71,22 @@ def other(url: URL) -> Iterator[Connection]:
         yield connection
 
 
+@pytest.mark.parametrize("command", [by_hand, pytest.param(run_command, marks=pytest.mark.long)])
 def test_the_second_is_refused_and_the_first_goes_on(
-    tmp_path: Path, url: URL, admin: Engine
+    tmp_path: Path, url: URL, admin: Engine, command: Callable[[Path], list[str]]
 ) -> None:
     path = tmp_path / "first.jsonl"
     with running(tmp_path / "log", *by_hand(path), env=at(url)) as first:
         under_way(first, tmp_path)
-        for number, command in enumerate([by_hand(tmp_path / "2"), run_command(tmp_path / "3")]):
-            with running(tmp_path / f"log{number}", *command, env=at(url)) as second:
-                assert second.wait() == 2, second.output
-                assert_nothing_left(second)
-            said = re.search(rf"{USED} {POINT} there, on connection (\d+) of", second.output)
-            assert said, second.output
-            with admin.connect() as connection:
-                listed = text("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = :id")
-                assert connection.scalar(listed, {"id": int(said[1])}) == 1
-            assert POINT in inspect(admin).get_table_names()
+        with running(tmp_path / "other", *command(tmp_path / "2"), env=at(url)) as second:
+            assert second.wait() == 2, second.output
+            assert_nothing_left(second)
+        said = re.search(rf"{USED} {POINT} there, on connection (\d+) of", second.output)
+        assert said, second.output
+        with admin.connect() as connection:
+            listed = text("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = :id")
+            assert connection.scalar(listed, {"id": int(said[1])}) == 1
+        assert POINT in inspect(admin).get_table_names()
         assert stop_with(first, signal.SIGTERM) == 0
     run = read_run(path)
     assert run.footer
@@ -83,12 +94,28 @@ def test_the_second_is_refused_and_the_first_goes_on(
     assert POINT not in inspect(admin).get_table_names()
 
 
+def test_tables_that_somebody_uses_are_neither_made_anew_nor_dropped(
+    url: URL, admin: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the server's default both would wait for a day."""
+    monkeypatch.setattr(tables, "_PATIENCE", text("SET SESSION lock_wait_timeout = 1"))
+    prepare_tables(url, [Users], SimpleNamespace())
+    with admin.connect() as somebody:
+        somebody.execute(text(f"SELECT COUNT(*) FROM {SHARED}"))  # the transaction goes on
+        with pytest.raises(UsageError, match="somebody has a transaction open on a table"):
+            prepare_tables(url, [Users], SimpleNamespace())
+        with pytest.raises(UsageError, match="somebody has a transaction open on a table"):
+            drop_tables(url, [Users])
+    drop_tables(url, [Users])
+    assert SHARED not in inspect(admin).get_table_names()
+
+
 def test_tables_of_a_run_under_way_are_not_dropped(
     url: URL, admin: Engine, other: Connection
 ) -> None:
     prepare_tables(url, [Users], SimpleNamespace())
     claim(other, url.database, [SHARED])
-    with pytest.raises(UsageError, match=f"{USED} {SHARED}"):
+    with impatient(), pytest.raises(UsageError, match=f"{USED} {SHARED}"):
         drop_tables(url, [Users])
     assert SHARED in inspect(admin).get_table_names()
 
@@ -102,7 +129,7 @@ def test_names_are_those_of_one_database(url: URL, admin: Engine, other: Connect
     claim(other, url.database, ["loadtest_else"])
     with admin.connect() as connection:
         claim(connection, url.database, [SHARED])
-        with pytest.raises(UsageError, match=f"{USED} loadtest_else"):
+        with impatient(), pytest.raises(UsageError, match=f"{USED} loadtest_else"):
             claim(connection, None, [SHARED, "loadtest_else"])
 
 
@@ -111,14 +138,14 @@ def test_who_was_away_and_finds_another_there_says_so_and_goes_on(
 ) -> None:
     status = ServerStatus(url, tables=[SHARED])
     status.open()
-    with pytest.raises(UsageError, match=f"{USED} {SHARED}"):
+    with impatient(), pytest.raises(UsageError, match=f"{USED} {SHARED}"):
         claim(other, url.database, [SHARED])
     assert status._connection
     number = status._connection.scalar(text("SELECT CONNECTION_ID()"))
     with admin.connect() as connection:
         connection.execute(text(f"KILL {number}"))
     claim(other, url.database, [SHARED])
-    with caplog.at_level(logging.WARNING, "loadtest"):
+    with impatient(), caplog.at_level(logging.WARNING, "loadtest"):
         assert [status.sample("measured") for _ in range(3)] == [None] * 3
         assert status.sample("measured")
     status.close()

@@ -34,18 +34,19 @@ def test_a_ramp_of_users_goes_second_by_second_and_ends_where_it_should() -> Non
     assert sum(seconds for seconds, _ in ramp) == pytest.approx(3.5)
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_users_follow_their_stages(tmp_path: Path, url: URL) -> None:
-    run = staged(tmp_path, url, "few=2s:3,2s:12,2s:5", "--warmup", "1s")
+    run = staged(tmp_path, url, "few=1s:3,1s:12,1s:5", "--warmup", "1s")
 
     assert run.header["load"]["users"] == 12
-    assert run.header["load"]["duration"] == 6
+    assert run.header["load"]["duration"] == 3
     last = {i.stage: i.gauges["users"].last for i in run.measured()}
     assert last == {"few": 3, "2": 12, "3": 5}
     assert {i.stage for i in run.intervals if i.period == "warmup"} == {""}
 
 
-@pytest.mark.database
+@pytest.mark.server
+@pytest.mark.long
 def test_arrivals_follow_their_stages_and_a_burst_is_of_the_stage_that_it_begins(
     tmp_path: Path, url: URL
 ) -> None:
@@ -63,7 +64,7 @@ def test_arrivals_follow_their_stages_and_a_burst_is_of_the_stage_that_it_begins
     assert json.loads(json.dumps(pool.model_dump(mode="json")))["stages"][1]["name"] == "burst"
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_stages_that_cannot_be_end_the_run_before_it_begins(tmp_path: Path, url: URL) -> None:
     ended = run_locust(
         tmp_path / "log",

@@ -29,11 +29,11 @@ from loadtest.load import PoolUser
 from loadtest.load.plugin import Plugin
 from loadtest.load.tables import prepare_tables
 from loadtest.load.target import Target
-from loadtest.load.users import note_error
+from loadtest.load.users import end_again, note_error
 from loadtest.results import read_run
 from tests.processes import until
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.server
 
 
 class Base(DeclarativeBase):
@@ -286,6 +286,24 @@ def test_an_error_outside_of_any_session_is_counted_and_one_inside_only_once(sce
     note_error(SimpleNamespace(user=scene.user), RuntimeError("boom"))
     assert [kind for _, kind in failures] == ["other", "other"]
     assert scene.target.recorder.cut("measured").counters["failures"] == 2
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_users_who_still_wait_for_an_answer_are_ended_unless_all_is_over(
+    caplog: pytest.LogCaptureFixture, ended: bool
+) -> None:
+    waiting = gevent.pool.Group()
+    user = waiting.spawn(gevent.sleep, 600)
+    over = end_again(SimpleNamespace(user_greenlets=waiting), 0.01)
+    if ended:
+        over()
+    gevent.sleep(0.05)
+    user.join(0 if ended else 60)
+
+    said = ["1 users still wait in on_stop for an answer: they are ended"]
+    assert [record.getMessage() for record in caplog.records] == ([] if ended else said)
+    assert user.dead is not ended
+    waiting.kill()
 
 
 class Hasty(PoolUser):

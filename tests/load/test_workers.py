@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from tests.processes import (
     until,
 )
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.server
 LAUNCHERS = Path(__file__).parent / "launchers"
 SCENARIO = ("-f", "scenarios/point_select.py")
 POOL = ("--pool-size", 2, "--max-overflow", 1)
@@ -112,11 +111,11 @@ def by_hand(files: list[Path]) -> tuple[Counter[str], dict[str, Distribution]]:
 def test_what_the_workers_measured_adds_up_at_the_master(tmp_path: Path) -> None:
     """Compared with files that the workers write themselves, past all messages."""
     path, own, port, metrics = tmp_path / "run.jsonl", tmp_path / "own", free_port(), free_port()
-    arguments = ["--headless", "--only-summary", "--processes", 2, "-u", 20, "-r", 20, "-t", "6s"]
+    arguments = ["--headless", "--only-summary", "--processes", 2, "-u", 20, "-r", 20, "-t", "4s"]
     arguments += ["--master-bind-port", port, "--master-port", port, "--metrics-port", metrics]
     arguments += ["--results", path, "--worker-results", own, *POOL]
     with running(tmp_path / "log", *locust_command(*SCENARIO, *arguments)) as process:
-        process.until(lambda: len(so_far(path)) >= 6, "seconds")
+        process.until(lambda: len(so_far(path)) >= 4, "two seconds of two")
         before, _ = by_hand([path])
         page = samples(fetch(f"http://127.0.0.1:{metrics}/metrics"))
         after, _ = by_hand([path])
@@ -134,11 +133,24 @@ def test_what_the_workers_measured_adds_up_at_the_master(tmp_path: Path) -> None
     assert (counters, histograms) == by_hand([path])
     assert run.footer
     assert Counter(run.footer["totals"]["counters"]) == counters
+    assert (run.footer["reason"], run.header["load"]["processes"]) == ("finished", 2)
+    assert list(run.problems) == []
     whole = total(run.intervals)
     assert {name: whole.histograms[name] for name in histograms} == histograms
     pooled = ("source", "pooled")
     shown = page["loadtest_checkouts_total", (*POOL_LABEL, pooled)]
     assert before["checkouts.pooled"] <= shown <= after["checkouts.pooled"]
+    assert page["db_client_connection_max", POOL_LABEL] == 6
+    assert page["db_client_connection_idle_max", POOL_LABEL] == 4
+    for name in {interval.process for interval in run.intervals}:
+        part = [interval for interval in run.intervals if interval.process == name]
+        mine = total(part)
+        assert (mine.gauges["users"].max, mine.gauges["open"].max) == (10, 3)
+        assert mine.counters["requests"] == mine.histograms["request"].count > 0
+        assert part[-1].period == "drain"
+        assert [i.second for i in part] == sorted(i.second for i in part)
+    assert "is missing" not in process.output
+    assert "Traceback" not in process.output
     for worker in footer_of(run).values():
         assert worker["state"] == "ended"
         assert worker["lost"] == 0
@@ -151,6 +163,7 @@ def _plain(worker: dict[str, Any]) -> str:
     return str(worker["process"]).replace(":", "-")
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_is_named_and_the_rest_stands(tmp_path: Path, url: URL) -> None:
     with cluster(tmp_path, url) as one:
         master = one.master(2)
@@ -179,6 +192,7 @@ def test_a_worker_that_dies_is_named_and_the_rest_stands(tmp_path: Path, url: UR
     assert "nothing_measured" not in findings(run)
 
 
+@pytest.mark.long
 def test_a_worker_that_joins_late_is_named_and_measured_from_then_on(
     tmp_path: Path, url: URL
 ) -> None:
@@ -202,6 +216,7 @@ def test_a_worker_that_joins_late_is_named_and_measured_from_then_on(
     assert sum(i.counters["requests"] for i in run.intervals if i.process == name_of(late)) > 0
 
 
+@pytest.mark.long
 def test_a_worker_that_comes_late_to_a_server_of_others_waits(tmp_path: Path, url: URL) -> None:
     with cluster(tmp_path, url) as one:
         master = one.master(1)
@@ -218,6 +233,7 @@ def test_a_worker_that_comes_late_to_a_server_of_others_waits(tmp_path: Path, ur
     assert "at most 4 connections at once (3 of the pool, 1 to ask" in master.output
 
 
+@pytest.mark.long
 def test_a_worker_that_is_told_to_start_before_it_is_ready_measures_all_the_same(
     tmp_path: Path, url: URL
 ) -> None:
@@ -238,8 +254,9 @@ def test_a_wrong_clock_is_named_and_its_seconds_are_put_right(tmp_path: Path, ur
         right = one.worker("right")
         wrong = one.worker("wrong", LAUNCHERS / "shifted_clock.py", shift)
         started = time.time()
-        master.until(lambda: one.seconds(wrong) >= 4, "seconds of it")
+        master.until(lambda: one.seconds(wrong) >= 3, "seconds of it")
         end(master)
+        ended = time.time()
 
     run = read_run(one.path)
     facts = footer_of(run)[name_of(wrong)]
@@ -248,20 +265,17 @@ def test_a_wrong_clock_is_named_and_its_seconds_are_put_right(tmp_path: Path, ur
     assert list(found.evidence["workers"]) == [name_of(wrong)]
     assert name_of(right) not in found.message
     both = [_seconds(run, name_of(process)) for process in (right, wrong)]
-    assert all(started - 1 < second < time.time() for seconds in both for second in seconds)
-    # Uncorrected they would be three seconds apart; on a busy machine they begin up to two apart.
-    assert all(abs(both[0][edge] - both[1][edge]) <= 2 for edge in (0, -1))
-    for seconds in both:
-        first, *others = [later - early for early, later in pairwise(seconds)]
-        assert first in (1, 2)  # the first interval is longer by what asking for the time took
-        assert {*others} <= {0, 1}
-    assert {"worker_late", "worker_lost", "clock_steps"}.isdisjoint(findings(run))
+    # Uncorrected, those of the wrong one would lie three seconds later.
+    assert all(started - 1 < second < ended for seconds in both for second in seconds)
+    assert all(seconds == sorted(seconds) for seconds in both)
+    assert {"worker_lost", "clock_steps"}.isdisjoint(findings(run))
 
 
 def _seconds(run: Run, process: str) -> list[int]:
     return [i.second for i in run.intervals if i.process == process]
 
 
+@pytest.mark.long
 def test_a_folder_of_the_workers_that_cannot_be_made_ends_the_run(tmp_path: Path, url: URL) -> None:
     (tmp_path / "file").write_text("")
     port = free_port()

@@ -41,7 +41,7 @@ def checkouts_per_user(url: URL, poolclass: type[Pool]) -> list[int]:
     return at_the_end
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_queuepool_starves_users_and_the_fair_pool_does_not(url: URL) -> None:
     starved = checkouts_per_user(url, QueuePool)
     fair = checkouts_per_user(url, FairPool)

@@ -9,12 +9,13 @@ from typing import Any
 import psutil
 from sqlalchemy import URL
 
+from loadtest.database.status import SERVERS
 from loadtest.errors import UsageError
 from loadtest.results import Run, read_run
 from tests.processes import Running, loadtest_command, locust_command, until
 
 POINT_SELECT = "scenarios/point_select.py"
-SERVER_FOLDER = "loadtest-mariadb-"
+SERVER_FOLDERS = ("loadtest-mariadb-", "loadtest-mysql-")
 LOAD = ("-u", 4, "-t", "4s", "--warmup", "0s")
 # A user who is in a task for longer than anybody would wait for the end of a run.
 LONG_TASK = """
@@ -91,6 +92,28 @@ def named(process: Running, *words: str) -> list[psutil.Process]:
     return found
 
 
+def servers(process: Running, *words: str) -> list[psutil.Process]:
+    """The server programs among them whose command line has all of some words."""
+    return [one for one in named(process, *words) if _name(one) in SERVERS]
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def being_made(process: Running) -> bool:
+    """Whether the data folder of a private server is being made."""
+    return bool(servers(process, "--bootstrap") or servers(process, "--initialize-insecure"))
+
+
+def serving(process: Running) -> bool:
+    """Whether a private server has been started on its data folder."""
+    return bool(servers(process, "--socket="))
+
+
 def keeper_of(process: Running, words: str) -> psutil.Process:
     """The keeper of what has these words in its command line."""
     (keeper,) = named(process, "keeper.py", words)
@@ -100,7 +123,8 @@ def keeper_of(process: Running, words: str) -> psutil.Process:
 def server_folders(process: Running) -> list[Path]:
     """The folders of the private servers that a command has now."""
     words = [word for one in named(process, "keeper.py") for word in one.cmdline()]
-    return [Path(word) for word in words if SERVER_FOLDER in word and " " not in word]
+    paths = [Path(word) for word in words if " " not in word]
+    return [path for path in paths if path.name.startswith(SERVER_FOLDERS)]
 
 
 def assert_nothing_left(process: Running, servers: Sequence[Path] = ()) -> None:

@@ -7,16 +7,19 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from sqlalchemy import URL
 
+from loadtest.database.status import SERVERS
 from tests.processes import PATIENCE_SECONDS, Running, loadtest_command, running, stop_with
 from tests.survival.scene import (
     assert_nothing_left,
     assert_sound_so_far,
     at,
+    being_made,
     by_hand,
     compare_command,
     keeper_of,
@@ -25,26 +28,40 @@ from tests.survival.scene import (
     run_files,
     seconds_measured,
     server_folders,
+    serving,
     under_way,
 )
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.server
 
 MOMENTS: dict[str, Callable[[Running, Path], object]] = {
-    "its server is being made": lambda tool, _: named(tool, "mariadb-install-db"),
-    "its server starts": lambda tool, _: named(tool, "mariadbd", "--socket"),
+    "its server is being made": lambda tool, _: being_made(tool),
+    "its server starts": lambda tool, _: serving(tool),
     "a run begins": lambda tool, _: "$ locust" in tool.output,
     "a run measures": lambda _, folder: [p for p in run_files(folder) if seconds_measured(p)],
     "the second run begins": lambda tool, _: tool.output.count("$ locust") == 2,
     "the report is drawn": lambda _, folder: [*folder.rglob("summary.json")],
 }
+OF_THE_SERVER = ("its server is being made", "its server starts")
+QUICK = ("its server starts", "a run measures")
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+def moments() -> list[Any]:
+    """All moments: two for every day, and those in which the server is made on each server."""
+
+    def marks(moment: str) -> list[pytest.MarkDecorator]:
+        often = [] if moment in QUICK else [pytest.mark.long]
+        return [*often, pytest.mark.database] if moment in OF_THE_SERVER else often
+
+    return [pytest.param(moment, marks=marks(moment)) for moment in MOMENTS]
+
+
+@pytest.mark.parametrize("moment", moments())
 def test_a_comparison_that_is_killed_leaves_nothing_but_its_results(
     tmp_path: Path, moment: str
 ) -> None:
-    with running(tmp_path / "log", *compare_command(tmp_path / "results")) as tool:
+    command = compare_command(tmp_path / "results", "-t", "2s")
+    with running(tmp_path / "log", *command) as tool:
         tool.until(lambda: MOMENTS[moment](tool, tmp_path / "results"), f"that {moment}")
         seconds = {path: seconds_measured(path) for path in run_files(tmp_path / "results")}
         servers = server_folders(tool)
@@ -57,7 +74,7 @@ def test_a_comparison_that_is_killed_leaves_nothing_but_its_results(
                 assert_sound_so_far(path, had)
 
 
-@pytest.mark.parametrize("victim", ["locust", "its keeper"])
+@pytest.mark.parametrize("victim", ["locust", pytest.param("its keeper", marks=pytest.mark.long)])
 def test_a_run_whose_locust_is_killed_is_reported_and_no_success(
     tmp_path: Path, url: URL, victim: str
 ) -> None:
@@ -79,10 +96,12 @@ def test_a_run_whose_locust_is_killed_is_reported_and_no_success(
     assert "unsound_file" in [finding["code"] for finding in pool["findings"]]
 
 
+@pytest.mark.long
 def test_a_locust_that_is_killed_costs_a_comparison_its_run_and_no_other(
     tmp_path: Path, url: URL
 ) -> None:
-    with running(tmp_path / "log", *compare_command(tmp_path), env=at(url)) as tool:
+    command = compare_command(tmp_path, "-t", "3s")
+    with running(tmp_path / "log", *command, env=at(url)) as tool:
         under_way(tool, tmp_path, runs=2)
         keeper_of(tool, "locust").children()[0].kill()
         code = tool.wait()
@@ -93,6 +112,7 @@ def test_a_locust_that_is_killed_costs_a_comparison_its_run_and_no_other(
     assert "round 1: Locust was ended by signal 9 before its time" in tool.output
 
 
+@pytest.mark.long
 def test_a_relay_that_is_killed_is_named_in_the_report(tmp_path: Path, url: URL) -> None:
     command = run_command(tmp_path / "results", "--fault", "latency:1ms")
     with running(tmp_path / "log", *command, env=at(url)) as tool:
@@ -121,11 +141,13 @@ def test_a_scenario_that_never_ends_its_import_does_not_outlive_the_tool(tmp_pat
         assert_nothing_left(tool)
 
 
+@pytest.mark.database
+@pytest.mark.long
 @pytest.mark.parametrize("victim", ["server", "its keeper"])
 def test_a_private_server_that_is_killed_ends_the_runs(tmp_path: Path, victim: str) -> None:
     with running(tmp_path / "log", *compare_command(tmp_path / "results")) as tool:
         path = under_way(tool, tmp_path)
-        keeper, servers = keeper_of(tool, "mariadb"), server_folders(tool)
+        keeper, servers = keeper_of(tool, "--socket="), server_folders(tool)
         (keeper.children()[0] if victim == "server" else keeper).kill()
 
         assert tool.wait() == 1, tool.output
@@ -177,11 +199,12 @@ time.sleep(600)
 """
 
 
+@pytest.mark.long
 def test_tests_that_are_killed_take_what_they_started_along(tmp_path: Path) -> None:
     with running(tmp_path / "log", sys.executable, "-c", TESTS, tmp_path) as tests:
         under_way(tests, tmp_path)
         started = psutil.Process(tests.process.pid).children(recursive=True)
-        assert {"mariadbd"} < {one.name() for one in started}
+        assert set(SERVERS) & {one.name() for one in started}
         tests.signal(signal.SIGKILL)
         tests.process.wait()
         _, alive = psutil.wait_procs(started, timeout=PATIENCE_SECONDS)

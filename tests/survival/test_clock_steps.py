@@ -103,7 +103,7 @@ def test_a_fault_is_told_by_the_clock_that_its_seconds_go_by(
         assert at <= told["begin"] - began <= told["end"] - began < 600
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_the_servers_seconds_stay_beside_those_of_users(url: URL, steps: list[int]) -> None:
     began, status = time.time(), ServerStatus(url)
     status.sample("measured")

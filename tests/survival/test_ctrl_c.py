@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,17 @@ from loadtest.errors import Ended, LoadtestError, UsageError
 from loadtest.experiment.conduct import _done
 from loadtest.results import new_folder
 from tests.analysis.builders import interval, run
-from tests.processes import loadtest_command, locust_command, running, stop_with
+from tests.processes import Running, loadtest_command, locust_command, running, stop_with
 from tests.survival.scene import (
     LONG_TASK,
     assert_nothing_left,
     assert_sound_so_far,
     at,
+    being_made,
     by_hand,
-    named,
     seconds_measured,
     server_folders,
+    serving,
     under_way,
 )
 
@@ -49,25 +51,25 @@ def test_while_the_command_is_still_imported(tmp_path: Path) -> None:
     assert tool.output == ""
 
 
-@pytest.mark.database
-def test_twice_ends_a_command_at_once_with_a_report(tmp_path: Path, slow: Path) -> None:
+@pytest.mark.server
+def test_twice_ends_a_command_at_once_with_a_report(tmp_path: Path, slow: Path, url: URL) -> None:
     load = ("-u", 2, "-t", "60s", "--warmup", "0s", "--results", tmp_path / "results")
-    with running(tmp_path / "log", *loadtest_command("run", slow, *load)) as tool:
+    with running(tmp_path / "log", *loadtest_command("run", slow, *load), env=at(url)) as tool:
         path = under_way(tool, tmp_path)
-        seconds, servers = seconds_measured(path), server_folders(tool)
+        seconds = seconds_measured(path)
         tool.signal(signal.SIGINT)
         tool.until(lambda: b'"drain"' in path.read_bytes(), "the run to drain")
         asked = time.monotonic()
         code = stop_with(tool, signal.SIGINT)
         took = time.monotonic() - asked
 
-        assert_nothing_left(tool, servers)
+        assert_nothing_left(tool)
     assert code in (0, 4), tool.output
     assert not assert_sound_so_far(path, seconds).finished, f"it was not at once but {took:.0f} s"
     assert (path.parent.parent / "report.html").exists()
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_twice_ends_a_run_by_hand_at_once(tmp_path: Path, slow: Path) -> None:
     path = tmp_path / "run.jsonl"
     command = locust_command("-f", slow, "--headless", "-u", 2, "-r", 2, "--results", path)
@@ -83,19 +85,21 @@ def test_twice_ends_a_run_by_hand_at_once(tmp_path: Path, slow: Path) -> None:
 
 
 @pytest.mark.database
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("program", ["mariadb-install-db", "mariadbd"])
+@pytest.mark.parametrize(
+    ("number", "moment"), [(signal.SIGTERM, being_made), (signal.SIGINT, serving)]
+)
 def test_while_the_private_server_starts(
-    tmp_path: Path, number: signal.Signals, program: str
+    tmp_path: Path, number: signal.Signals, moment: Callable[[Running], bool]
 ) -> None:
     with running(tmp_path / "log", *by_hand(tmp_path / "run.jsonl")) as process:
-        process.until(lambda: named(process, program), "the server to start")
+        process.until(lambda: moment(process), "the server to start")
         servers = server_folders(process)
         assert stop_with(process, number) != 0
         assert_nothing_left(process, servers)
 
 
-@pytest.mark.database
+@pytest.mark.server
+@pytest.mark.long
 def test_twice_with_workers(tmp_path: Path, slow: Path, url: URL) -> None:
     path = tmp_path / "run.jsonl"
     command = locust_command("-f", slow, "--headless", "-u", 2, "-r", 2, "--processes", 2)

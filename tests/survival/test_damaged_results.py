@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import URL
 
-from loadtest.analysis.summary import summarize_runs
+from loadtest.analysis.summary import summarize, summarize_runs
 from loadtest.errors import UsageError
-from loadtest.report.render import render
+from loadtest.interval import SERVER, Interval
+from loadtest.lines import to_line
+from loadtest.report.render import read, render
 from loadtest.results import Run, read_run
-from tests.processes import run_locust
-from tests.survival.scene import POINT_SELECT, at
+from tests.conftest import ROOT
 
-pytestmark = pytest.mark.database
-few = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-many = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RECORDED = ROOT / "reports" / "example" / "runs" / "default-1.jsonl"
+few = settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, server: object) -> Path:
-    """A real run with two workers."""
-    folder = tmp_path_factory.mktemp("real")
-    path = folder / "runs" / "20+0-1.jsonl"
-    arguments = ("-f", POINT_SELECT, "--headless", "-u", 6, "-r", 6, "-t", "5s", "--processes", 2)
-    url: URL = server.url  # type: ignore[attr-defined]
-    ended = run_locust(folder / "log", *arguments, "--results", path, env=at(url))
-    assert ended.wait() == 0, ended.output
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds of a recorded run, each as if two workers had measured it, and the server's."""
+    top, *lines = map(json.loads, RECORDED.read_text().splitlines())
+    for line in (top, *lines):
+        del line["crc"]
+    top["load"]["processes"] = 2
+    path = tmp_path_factory.mktemp("real") / "runs" / "20+0-1.jsonl"
+    path.parent.mkdir()
+    path.write_bytes(b"".join(map(to_line, [top, *_of_two(lines[:6]), lines[-1]])))
     assert list(read_run(path).problems) == []
     return path
+
+
+def _of_two(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        yield line
+        if line["process"] != SERVER:
+            yield {**line, "process": "another:2"}
 
 
 def read_as(content: bytes, folder: Path) -> Run | None:
@@ -48,13 +59,19 @@ def read_as(content: bytes, folder: Path) -> Run | None:
     return None
 
 
+@functools.cache
+def intervals_of(whole: Path) -> list[Interval]:
+    """All that was written."""
+    run = read_run(whole)
+    return [*run.intervals, *run.server]
+
+
 def assert_sound_part(run: Run | None, whole: Path) -> None:
     """Every interval is one that was written, and its numbers make a summary."""
     if run is None:
         return
-    written = read_run(whole)
-    mine = [*run.intervals, *run.server]
-    assert all(one in [*written.intervals, *written.server] for one in mine)
+    written = intervals_of(whole)
+    assert all(one in written for one in [*run.intervals, *run.server])
     json.dumps(summarize_runs([run]).to_json(), allow_nan=False)
 
 
@@ -105,6 +122,6 @@ def test_a_plan_that_is_damaged_is_named_and_done_without(whole: Path, tmp_path:
     broken = ('{"fault": [{"kind": "x"}]}', '{"load": {"stage": [{}]}}', "\0")
     for text in ("{", "[]", '{"pool": 5}', '{"pool": [{}]}', '{"margin": "x"}', *broken):
         (tmp_path / "experiment.json").write_text(text)
-        summary = render([tmp_path], tmp_path)
+        summary = summarize(read([tmp_path]))
         (problem,) = summary.experiment["problems"]
         assert "experiment.json cannot be read" in problem

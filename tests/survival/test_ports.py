@@ -19,12 +19,11 @@ def taken() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("--web-port",), "--web-port {port}: Address already in use; choose another"),
-        (("--headless", "-t", "2s", "--metrics-port"), "--metrics-port {port}: Address already"),
         (("--headless", "--master", "--master-bind-port"), "Address already in use"),
     ],
 )

@@ -18,6 +18,7 @@ from tests.conftest import ROOT, without_database
 
 
 @pytest.mark.database
+@pytest.mark.long
 def test_full_speed_in_overflow_with_faults_for_a_short_while(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "benchmarks.soak", "--minutes", "0.4", "-o", str(tmp_path)],

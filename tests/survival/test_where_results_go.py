@@ -27,7 +27,8 @@ from tests.survival.scene import (
 )
 
 
-@pytest.mark.database
+@pytest.mark.server
+@pytest.mark.long
 def test_a_folder_that_is_removed_in_the_middle_of_a_comparison(tmp_path: Path, url: URL) -> None:
     results = tmp_path / "results"
     with running(tmp_path / "log", *compare_command(results), env=at(url)) as tool:
@@ -41,7 +42,7 @@ def test_a_folder_that_is_removed_in_the_middle_of_a_comparison(tmp_path: Path, 
     assert tool.output.count("$ locust") == 1, "no further run is tried"
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_result_that_is_removed_is_no_success_of_a_run_by_hand(tmp_path: Path, url: URL) -> None:
     results = tmp_path / "results"
     with running(tmp_path / "log", *by_hand(results), env=at(url)) as process:
@@ -53,7 +54,8 @@ def test_a_result_that_is_removed_is_no_success_of_a_run_by_hand(tmp_path: Path,
     assert f"the result file {path} is gone" in process.output
 
 
-@pytest.mark.database
+@pytest.mark.server
+@pytest.mark.long
 def test_a_disk_that_fills_up_under_a_command_keeps_what_was_written(
     tmp_path: Path, url: URL
 ) -> None:
@@ -72,7 +74,8 @@ def test_a_disk_that_fills_up_under_a_command_keeps_what_was_written(
     assert "File too large" in tool.output
 
 
-@pytest.mark.database
+@pytest.mark.server
+@pytest.mark.long
 def test_two_tools_at_once_have_a_folder_each(tmp_path: Path) -> None:
     command = run_command(tmp_path / "results", "-t", "3s")
     with (
@@ -89,7 +92,8 @@ def test_two_tools_at_once_have_a_folder_each(tmp_path: Path) -> None:
     assert (tmp_path / "results" / "latest").resolve() in folders
 
 
-@pytest.mark.database
+@pytest.mark.server
+@pytest.mark.long
 def test_a_result_file_that_another_run_is_writing_is_left_alone(tmp_path: Path, url: URL) -> None:
     path = tmp_path / "run.jsonl"
     with running(tmp_path / "log", *by_hand(path), env=at(url)) as first:

@@ -1,0 +1,227 @@
+"""What a master knows of its workers, from the messages that they send."""
+
+from __future__ import annotations
+
+from locust.env import Environment
+
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from loadtest.config import PoolConfig
+from loadtest.errors import LoadtestError, UsageError
+from loadtest.interval import Interval
+from loadtest.load import workers as of_workers
+from loadtest.load.own_file import OwnFile
+from loadtest.load.workers import (
+    ANSWER,
+    CLOCK,
+    END,
+    INTERVAL,
+    LAST,
+    QUESTION,
+    REFUSAL,
+    Master,
+    Workers,
+)
+from loadtest.results import read_run
+
+
+class Clients:
+    """Locust's list of the workers, by what they are doing."""
+
+    def __init__(self) -> None:
+        self.running: list[Any] = []
+        self.spawning: list[Any] = []
+        self.missing: list[Any] = []
+
+
+class Scene:
+    """A master without a network: what workers say is handed in, what it says is kept."""
+
+    def __init__(self, *names: str) -> None:
+        self.environment, self.clients = Environment(), Clients()
+        self.clients.running = [SimpleNamespace(id=name) for name in names]
+        self.heard: dict[str, Callable[..., None]] = {}
+        self.sent: list[tuple[str, Any, str]] = []
+        self.taken: list[Interval] = []
+        self.refused: list[LoadtestError] = []
+        self.workers = Workers(self, self.taken.append, self.refused.append)
+        self.environment.events.test_start.fire(environment=self.environment)
+
+    def register_message(self, kind: str, listener: Callable[..., None]) -> None:
+        self.heard[kind] = listener
+
+    def send_message(self, kind: str, data: Any = None, client_id: str = "") -> None:
+        self.sent.append((kind, data, client_id))
+
+    def hear(self, name: str, kind: str, data: Any) -> None:
+        message = SimpleNamespace(node_id=name, data=data)
+        self.heard[kind](environment=self.environment, msg=message)
+
+    def interval(self, name: str, second: int = 1) -> None:
+        self.hear(name, INTERVAL, Interval(second, f"host:{name}").to_json())
+
+    def states(self) -> dict[str, str]:
+        return {fact["process"]: fact["state"] for fact in self.workers.facts()}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_workers, "LAST_SECONDS", 0.1)
+
+
+def test_intervals_that_a_worker_sent_and_that_never_came_are_lost() -> None:
+    master = Scene("a", "b")
+    for name, sent in (("a", 2), ("b", 3)):
+        master.interval(name, 1)
+        master.interval(name, 2)
+        master.hear(name, LAST, {"intervals": sent})
+    master.workers.end(0)
+
+    assert [one.process for one in master.taken] == ["host:a", "host:a", "host:b", "host:b"]
+    assert master.states() == {"host:a": "ended", "host:b": "ended"}
+    told = [(fact["intervals"], fact["lost"]) for fact in master.workers.facts()]
+    assert told == [(2, 0), (2, 1)]
+    assert [(kind, to) for kind, _, to in master.sent if kind == END] in (
+        [(END, "a"), (END, "b")],
+        [(END, "b"), (END, "a")],
+    )
+    assert not master.workers.all_lost
+
+
+def test_a_worker_whose_last_interval_never_came_is_silent_or_has_no_heartbeat(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    master = Scene("a", "b", "c")
+    for name in "abc":
+        master.interval(name)
+    master.hear("a", LAST, {"intervals": 1})
+    master.clients.missing = [client for client in master.clients.running if client.id == "b"]
+    master.workers.end(0)
+
+    assert master.states() == {"host:a": "ended", "host:b": "no heartbeat", "host:c": "silent"}
+    assert [fact["lost"] for fact in master.workers.facts()] == [0, None, None]
+    assert not master.workers.all_lost
+    assert [record.getMessage() for record in caplog.records] == [
+        f"The last interval of worker host:{name} is missing" for name in "bc"
+    ]
+
+
+def test_all_are_lost_where_none_came_to_its_end() -> None:
+    master = Scene("a", "b")
+    assert not master.workers.all_lost, "there was none yet"
+    master.interval("a")
+    master.interval("b")
+    master.clients.missing = [client for client in master.clients.running if client.id == "b"]
+    master.workers.end(0)
+
+    assert master.workers.all_lost
+
+
+def test_a_worker_that_refuses_ends_the_run_with_its_own_words() -> None:
+    master = Scene("a")
+    master.hear("a", REFUSAL, {"text": "no room", "code": 2})
+
+    (error,) = master.refused
+    assert (str(error), error.exit_code) == ("worker a: no room", 2)
+
+
+def test_a_worker_that_asks_for_the_time_is_told() -> None:
+    master = Scene("a")
+    master.hear("a", QUESTION, {"asked": 7})
+
+    ((kind, answer, to),) = master.sent
+    assert (kind, to, answer["asked"]) == (ANSWER, "a", 7)
+    assert answer["heard"] <= answer["answered"]
+
+
+def test_what_a_worker_knows_of_its_clock_stands_in_the_footer() -> None:
+    master = Scene("a", "b")
+    master.hear("a", CLOCK, {"process": "host:a", "ahead": 3_300_000_000, "round_trip": 2_000_000})
+    master.hear("b", CLOCK, {"process": "host:b", "ahead": None})
+
+    told = [
+        (fact["process"], fact["clock_ahead_seconds"], fact["round_trip_seconds"])
+        for fact in master.workers.facts()
+    ]
+    assert told == [("host:a", 3.3, 0.002), ("host:b", None, None)]
+
+
+def test_the_next_run_knows_nothing_of_the_last_one() -> None:
+    master = Scene("a")
+    master.interval("a")
+    master.environment.events.test_start.fire(environment=master.environment)
+
+    assert master.workers.facts() == []
+
+
+class Worker:
+    """A worker without a network: what it says is kept."""
+
+    def __init__(self) -> None:
+        self.environment = Environment(stop_timeout=10)
+        self.sent: list[tuple[str, Any]] = []
+        self.master = Master(self, "host:1")
+
+    def register_message(self, *_: Any, **__: Any) -> None:
+        """It hears nothing."""
+
+    def send_message(self, kind: str, data: Any) -> None:
+        self.sent.append((kind, data))
+
+    def keep(self, folder: Path) -> OwnFile:
+        """Keep what is sent in a file, too."""
+        options = Namespace(worker_results=str(folder))
+        file = self.master._file = OwnFile.wanted(options, "host:1", PoolConfig())
+        assert file
+        return file
+
+    def send(self, *seconds: int) -> list[Interval]:
+        parts = [Interval(second, "host:1") for second in seconds]
+        for part in parts:
+            self.master._send(part)
+        return parts
+
+
+def test_a_worker_says_how_many_intervals_it_sent_and_is_there_for_the_next_run(
+    tmp_path: Path,
+) -> None:
+    worker = Worker()
+    worker.keep(tmp_path)
+    parts = worker.send(1, 2)
+    worker.master.last()
+
+    assert [kind for kind, _ in worker.sent] == [INTERVAL, INTERVAL, LAST]
+    assert worker.sent[-1][1] == {"intervals": 2}
+    assert worker.environment.stop_timeout == 0
+    own = read_run(tmp_path / "host-1.jsonl")
+    assert own.finished
+    assert list(own.intervals) == parts
+
+
+def test_a_file_of_a_worker_that_cannot_be_written_is_told_once_and_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise LoadtestError("no room")
+
+    worker = Worker()
+    file = worker.keep(tmp_path)
+    monkeypatch.setattr(file, "add", fail)
+    worker.send(1, 2)
+    file.close()
+
+    refused = {"text": "no room", "code": 1}
+    assert [kind for kind, _ in worker.sent] == [INTERVAL, REFUSAL, INTERVAL]
+    assert worker.sent[1][1] == refused
+
+
+def test_a_folder_of_a_worker_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot write the result file"):
+        Worker().keep(tmp_path / "file" / "own")

@@ -161,8 +161,8 @@ def test_a_failing_pool_beside_a_recommended_one_is_no_alarm(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("busy", "core or more in <share> of the measured time: it was measured, not the pool."),
-        ("blocking", "The load generator’s event loop was late by"),
+        ("busy", "of the measured time: it was measured, not the pool."),
+        ("blocking", "event loop was late by"),
     ],
 )
 def test_a_real_run_that_is_not_valid_is_said_on_top(tmp_path: Path, key: str, said: str) -> None:
@@ -170,7 +170,7 @@ def test_a_real_run_that_is_not_valid_is_said_on_top(tmp_path: Path, key: str, s
     text = (tmp_path / "report.html").read_text()
     banner = text[text.index('role="alert"') : text.index('class="verdict')]
     assert "This measurement is not valid" in banner
-    assert said in re.sub(r"\d+\xa0%(?= of the)", "<share>", banner)
+    assert said in banner
 
 
 def test_a_real_run_that_is_valid_needs_no_banner(tmp_path: Path) -> None:

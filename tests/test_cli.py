@@ -378,6 +378,7 @@ def test_a_run_leaves_a_result_and_a_report(loadtest: Loadtest, tmp_path: Path) 
     assert list(run.problems) == []
     assert run.header["server"]["private"] is True
     assert run.header["load"]["warmup"] == 1
+    assert run.header["host"]["tls_context_seconds"] > 0
     assert {interval.period for interval in run.intervals} == {"warmup", "measured", "drain"}
     (pool,) = summary["pools"]
     assert [(o["text"], o["met"]) for o in pool["objectives"]] == [(load[-1], True)]

@@ -6,7 +6,7 @@ JOBS ?= $(shell echo $$((2 * $$(nproc))))
 PYTEST = $(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint bench up clean python packages-run packages-test
+.PHONY: help setup demo test test-all fixtures lint bench up clean python packages-run packages-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,10 +20,13 @@ test: lint ## lint, then the quick tests
 	$(PYTEST) -m 'not long'
 
 test-all: $(VENV)/.test ## the long tests, then the database tests on MariaDB 11.8 and MySQL 9.7
-	$(PYTEST) -m long
+	$(PYTEST) --live -m 'long or provoked'
 	servers=$$(tools/database-servers) && echo "$$servers" | while read -r name version program; do \
 	  echo "On $$name $$version:"; LOADTEST_SERVER="$$program" $(PYTEST) -m 'database and not each_server' || exit 1; \
 	done
+
+fixtures: $(VENV)/.test ## record the runs in tests/recorded again, about three minutes
+	$(VENV)/bin/python -m pytest --record -m provoked tests/findings
 
 lint: $(VENV)/.test ## ruff and mypy
 	$(VENV)/bin/ruff check

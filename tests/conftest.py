@@ -47,6 +47,13 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where runs that provoke findings come from."""
+    group = parser.getgroup("provoked runs")
+    group.addoption("--live", action="store_true", help="provoke findings on a real server")
+    group.addoption("--record", action="store_true", help="--live, and keep its runs for later")
+
+
 def screenshots() -> Path:
     """The folder for pictures of what browser tests see; LOADTEST_SCREENSHOTS names another."""
     folder = Path(os.environ.get("LOADTEST_SCREENSHOTS") or ROOT / "reports" / "test-artefacts")

@@ -1,4 +1,4 @@
-"""What a comparison on the real database says where the right answer is known."""
+"""What a comparison on a real database says where the right answer is known."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.test_cli import Loadtest
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.long, pytest.mark.server]
 
 
 def test_the_same_pool_twice_and_one_that_is_too_small(loadtest: Loadtest, tmp_path: Path) -> None:

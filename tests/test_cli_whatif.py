@@ -11,7 +11,7 @@ import pytest
 
 from loadtest.analysis.observed import observe
 from loadtest.analysis.whatif import cell
-from loadtest.config import PoolConfig
+from loadtest.config import Experiment, PoolConfig
 from loadtest.report.render import read
 from tests.analysis.builders import change_header
 from tests.analysis.test_observed import measured
@@ -126,13 +126,42 @@ class TestWrongUsage:
         assert "name it with --database-url" in ended.stderr
 
 
-@pytest.mark.database
 class TestValidate:
-    """Predicted first, measured then, on a private server."""
+    """Predicted first, measured then."""
 
-    def test_three_settings_are_measured(
-        self, loadtest: Loadtest, tmp_path: Path, server: object
+    def test_three_settings_and_the_measured_one_again_are_compared(
+        self, loadtest: Loadtest, result: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """Where the runs are made by hand: each pool does ten requests a connection."""
+        asked: list[Experiment] = []
+
+        def conduct(
+            again: Experiment, at: str, folder: Path, *_: object, **__: object
+        ) -> tuple[Path, bool]:
+            asked.append(again)
+            for pool in again.pool:
+                measured(folder, pool.name, rate=10 * pool.pool_size, in_use=pool.pool_size)
+            return folder, True
+
+        monkeypatch.setattr("loadtest.experiment.conduct.conduct", conduct)
+        sizes = ("--pool-size", "1,10,20,40", "--max-overflow", "0")
+        ended = loadtest("whatif", result, *sizes, "--validate", "--json", "-q", cwd=ROOT)
+
+        assert ended.returncode == 0, ended.stderr
+        assert [pool.name for pool in asked[0].pool] == ["10+0", "1+0", "20+0", "40+0"]
+        again, *said = json.loads(ended.stdout)["validation"]
+        assert again["predicted"]["measured"] == "10+0"
+        assert again["before"]["throughput"] == again["measured"]["throughput"] == 100
+        assert [one["measured"]["throughput"] for one in said] == [10, 200, 400]
+        assert not any(one["before"] for one in said)
+        both = said[0]["predicted"]["throughput"] / 10
+        assert said[0]["throughput_error"] == pytest.approx(both - 1)
+        table = loadtest("whatif", result, *sizes, "--validate", cwd=ROOT).stdout
+        assert "Predicted, and then measured: throughput and wait" in table
+
+    @pytest.mark.long
+    @pytest.mark.server
+    def test_three_settings_are_measured(self, loadtest: Loadtest, tmp_path: Path) -> None:
         scenario = ROOT / "scenarios" / "held_connection.py"
         options = ("-u", 12, "-t", "3s", "--warmup", "1s", "--pool", "4+0")
         ran = loadtest("run", scenario, *options, "--results", tmp_path, "-q", cwd=ROOT)

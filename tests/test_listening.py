@@ -16,7 +16,6 @@ from tests.processes import (
     running,
 )
 
-pytestmark = pytest.mark.database
 POINT_SELECT = ("-f", "scenarios/point_select.py")
 
 
@@ -30,6 +29,7 @@ def listening(process: Running) -> dict[int, str]:
     }
 
 
+@pytest.mark.database
 def test_locust_with_all_that_belongs_to_it(tmp_path: Path) -> None:
     web, metrics, talk = free_port(), free_port(), free_port()
     ports = ("--web-port", web, "--metrics-port", metrics, "--master-bind-port", talk)
@@ -43,6 +43,7 @@ def test_locust_with_all_that_belongs_to_it(tmp_path: Path) -> None:
     assert set(found.values()) == {"127.0.0.1"}
 
 
+@pytest.mark.server
 def test_who_says_otherwise_gets_it(tmp_path: Path) -> None:
     web, talk = free_port(), free_port()
     ports = ("--web-port", web, "--master-bind-port", talk, "--master")
@@ -55,6 +56,7 @@ def test_who_says_otherwise_gets_it(tmp_path: Path) -> None:
     assert found[web] == "127.0.0.1"
 
 
+@pytest.mark.server
 def test_a_run_with_a_relay_before_its_private_server(tmp_path: Path) -> None:
     run = ("run", "scenarios/point_select.py", "-u", 2, "-t", "4s", "--warmup", "0s")
     command = loadtest_command(

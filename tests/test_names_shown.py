@@ -50,7 +50,7 @@ class Hostile(PoolUser):
     def add_options(cls, group):
         group.add_argument("--greeting", default={TASK!r})
 
-    @task(3)
+    @task
     def works(self):
         with self.session({TASK!r}) as session:
             session.execute(text("SELECT 1"))
@@ -101,7 +101,7 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shown(scenario: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> Shown:
     folder = tmp_path_factory.mktemp("results [bold]")
     address = {"LOADTEST_DATABASE_URL": server.url.render_as_string(False)}
-    pools = ("--pool", "3+0", "-u", "4", "-t", "3s", "--warmup", "0s")
+    pools = ("--pool", "3+0", "-u", "6", "-t", "2s", "--warmup", "0s")
     where = ("--results", str(folder), "--markdown", str(folder / "x.md"))
     ended = subprocess.run(
         loadtest_command("run", scenario, *pools, *where),
@@ -122,7 +122,7 @@ def test_a_pools_name_is_made_of_few_letters(name: str) -> None:
         parse_pool(f"{name}:5+0")
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_page_has_our_tags_and_their_text(shown: Shown) -> None:
     page = Tags(shown.page)
     active = [tag for tag, _ in page.tags if tag in ("script", "img", "iframe", "object", "a")]
@@ -132,7 +132,7 @@ def test_a_page_has_our_tags_and_their_text(shown: Shown) -> None:
     assert IMAGE in page.text
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.browser
 def test_a_browser_shows_it_and_does_nothing(shown: Shown, browser: Browser) -> None:
     page = browser.new_page()
@@ -142,7 +142,7 @@ def test_a_browser_shows_it_and_does_nothing(shown: Shown, browser: Browser) -> 
     page.close()
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_terminal_shows_it_as_it_is_and_obeys_nothing(shown: Shown) -> None:
     assert "[link=http://x]d[/link] [/] | e f" in shown.out
     assert "\\x1b]0;owned\\x07\\x1b[31m" in shown.out
@@ -153,7 +153,7 @@ def test_a_terminal_shows_it_as_it_is_and_obeys_nothing(shown: Shown) -> None:
     assert "\x07" not in shown.out + shown.err
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_coloured_terminal_obeys_nothing_either(shown: Shown) -> None:
     console = Console(force_terminal=True, width=80, record=True, color_system="standard")
     with console.capture() as printed:
@@ -162,7 +162,7 @@ def test_a_coloured_terminal_obeys_nothing_either(shown: Shown) -> None:
     assert "\x07" not in printed.get()
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_markdown_has_no_tags_links_or_further_columns(shown: Shown) -> None:
     assert "<" not in shown.markdown.replace("&lt;", "")
     assert "\x1b" not in shown.markdown
@@ -170,7 +170,7 @@ def test_markdown_has_no_tags_links_or_further_columns(shown: Shown) -> None:
     assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_json_has_it_word_for_word(shown: Shown) -> None:
     summary = json.loads((shown.folder / "summary.json").read_text())
     (pool,) = summary["pools"]
@@ -184,7 +184,7 @@ def failed(metrics: str) -> bool:
     return any(value for (name, _), value in found.items() if name == "loadtest_errors_total")
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.browser
 def test_the_web_pages_and_the_metrics_show_it_as_text(
     scenario: Path, tmp_path: Path, url: URL, browser: Browser
@@ -203,7 +203,9 @@ def test_the_web_pages_and_the_metrics_show_it_as_text(
         process.until(lambda: failed(fetch(f"{address}/metrics")), "errors")
         for path in ("", "/pool"):
             page.goto(address + path)
-            page.wait_for_timeout(1500)
+            if not path:
+                page.get_by_text("document.title").first.wait_for()
+            page.wait_for_timeout(1000)
             assert "owned" not in page.title(), path
         labels = {label for _, own in samples(fetch(f"{address}/metrics")) for label in own}
         page.request.post(f"{address}/stop")

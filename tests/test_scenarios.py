@@ -44,6 +44,20 @@ for number, path in enumerate(sys.argv[1:]):
     tables = [name for user in users for name in user.metadata.tables]
     print(json.dumps({"path": path, "users": [u.__name__ for u in users], "tables": tables}))
 """
+# Each in a process of its own, for the same reason.
+CHECK = """
+import os, sys
+from pathlib import Path
+from loadtest.config import read_experiment
+from loadtest.experiment.check import look
+for path in map(Path, sys.argv[1:]):
+    child = os.fork()
+    if not child:
+        wrong, known, tables, place = look(read_experiment(path))
+        print(path.stem, *wrong, sep=": ", flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
 
 
 def each(paths: list[Path]) -> Any:
@@ -79,7 +93,7 @@ def test_scenarios_have_tables_of_their_own(facts: list[dict[str, Any]]) -> None
 @each(SCENARIOS)
 def test_a_scenario_runs_without_failures(path: Path, tmp_path: Path, url: URL) -> None:
     result = tmp_path / "run.jsonl"
-    arguments = ("-f", path, "--headless", "-u", 10, "-r", 10, "-t", "2s", "--only-summary")
+    arguments = ("-f", path, "--headless", "-u", 10, "-r", 10, "-t", "1s", "--only-summary")
 
     ended = run_locust(
         tmp_path / "log",
@@ -107,10 +121,17 @@ def test_an_experiment_is_sound(path: Path) -> None:
     assert len(plans(experiment)) == len(experiment.pool) * experiment.rounds
 
 
-@each(EXPERIMENTS)
+def test_experiments_have_options_and_users_that_their_scenarios_have() -> None:
+    command = [sys.executable, "-c", CHECK, *map(str, EXPERIMENTS)]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert checked.stdout.splitlines() == [path.stem for path in EXPERIMENTS]
+
+
 def test_the_plan_of_an_experiment_is_shown(
-    path: Path, loadtest: Callable[..., subprocess.CompletedProcess[str]]
+    loadtest: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
+    path = ROOT / "scenarios" / "hot_row.toml"
     shown = loadtest("compare", path, "--dry-run")
 
     assert shown.returncode == 0, shown.stderr

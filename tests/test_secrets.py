@@ -3,55 +3,68 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import psutil
 import pytest
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import URL, Engine, create_engine, text
 
+from loadtest.interval import total
+from loadtest.results import read_run
+from tests.conftest import ROOT, without_database
 from tests.processes import (
     Running,
     fetch,
     free_port,
     loadtest_command,
     locust_command,
+    run_locust,
     running,
-    until,
+    so_far,
 )
 
-pytestmark = pytest.mark.database
+Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
 # With signs that an address has to have written otherwise.
 PASSWORD = "s3cr3t/of:n0body@all%"
 POINT_SELECT = "scenarios/point_select.py"
-SHORT = ("-u", 2, "-t", "3s", "--warmup", "0s")
+SHORT = ("-u", 2, "-t", "1s", "--warmup", "0s")
+# One pool, greenlets and threads, through a relay, and its connections are killed.
+EXPERIMENT = f"""
+name = "secretive"
+scenario = "{ROOT / POINT_SELECT}"
+rounds = 1
+[load]
+users = 2
+duration = "1s"
+warmup = "0s"
+[[fault]]
+kind = "connect-delay"
+delay = "10ms"
+[[fault]]
+kind = "kill"
+at = "0.5s"
+[[pool]]
+pool_size = 2
+max_overflow = 0
+"""
 APPLICATION = """
 import os
 from sqlalchemy import create_engine
 engine = create_engine(os.environ["OWN"], pool_size=2, max_overflow=0)
 """
 PAGES = ("", "/pool", "/pool/data?since=0", "/metrics", "/stats/requests", "/logs", "/exceptions")
-COMMANDS: dict[str, tuple[Any, ...]] = {
-    "run": ("run", POINT_SELECT, "--pool", "2+0", *SHORT),
-    "threads": ("run", POINT_SELECT, "--pool", "2+0", *SHORT, "--model", "threads"),
-    "relay": ("run", POINT_SELECT, "--pool", "2+0", *SHORT, "--fault", "connect-delay:10ms"),
-    "kill": ("run", POINT_SELECT, "--pool", "2+0", *SHORT, "--fault", "kill@1s"),
-    "compare": ("compare", POINT_SELECT, "--pool", "1+0", "--pool", "2+0", "--rounds", 1, *SHORT),
-    "tune": ("tune", POINT_SELECT, "-u", 2, "-t", "4s", "--warmup", "0s", "--at-most", 1),
-    "doctor": ("doctor", "--pool", "2+0", "-u", 2),
-    "capacity": ("capacity", "--pool", "2+0"),
-}
+TUNE = ("tune", POINT_SELECT, "-u", 2, "-t", "4s", "--warmup", "0s", "--at-most", 1)
 
 
 @pytest.fixture(scope="module")
 def secret(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
     """The address of an account whose password is known."""
-    from sqlalchemy import create_engine
-
     admin = create_engine(server.url, connect_args={"ssl_disabled": True})
     account = "loadtest_secret@'127.0.0.1'"
     with admin.begin() as connection:
@@ -93,56 +106,78 @@ def watched(process: Running) -> dict[str, str]:
     return seen
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_no_command_tells_it(tmp_path: Path, secret: URL, name: str) -> None:
-    results = () if name in ("doctor", "capacity") else ("--results", tmp_path / "results")
-    command = loadtest_command(*COMMANDS[name], *results)
-    with running(tmp_path / "log", *command, env={"LOADTEST_DATABASE_URL": spoken(secret)}) as run:
+def command_lines(log: Path, *arguments: Any, env: dict[str, str] | None = None) -> list[str]:
+    """The command lines of all that a command of the tool starts, after it has ended."""
+    with running(log, *loadtest_command(*arguments), env=env) as run:
         lines = watched(run)
         code = run.wait()
+    assert code in (0, 4, 5), run.output
+    lines.pop(str(run.process.pid))
+    assert lines, "a process of its own"
+    return list(lines.values())
 
-    assert code != 1, run.output
-    assert len(lines) > (name != "capacity"), "more than the command itself"
-    for pid, line in lines.items():
-        assert_silent(f"process {pid}", line)
+
+@pytest.mark.database
+def test_no_part_of_a_comparison_tells_it(tmp_path: Path, secret: URL) -> None:
+    """Given as an argument, it goes no further than to the tool itself."""
+    (tmp_path / "secretive.toml").write_text(EXPERIMENT)
+    given = ("--model", "greenlets,threads", "--database-url", spoken(secret))
+    results = ("--results", tmp_path / "results")
+    lines = command_lines(
+        tmp_path / "log", "compare", tmp_path / "secretive.toml", *given, *results
+    )
+
+    for part in ("locust", "loadtest.threads", "loadtest.experiment.relay"):
+        assert any(part in line for line in lines), part
+    assert_silent("a process", "\n".join(lines))
+    assert_files_silent(tmp_path)
+    runs = [read_run(path) for path in tmp_path.glob("results/latest/runs/*.jsonl")]
+    faults = [fault for run in runs if run.footer for fault in run.footer["faults"]]
+    assert len(runs) == 2
+    assert ["problem" in fault for fault in faults] == [False] * 4
+
+
+@pytest.mark.database
+def test_the_doctor_does_not_tell_it(tmp_path: Path, secret: URL) -> None:
+    environment = {"LOADTEST_DATABASE_URL": spoken(secret)}
+    lines = command_lines(tmp_path / "log", "doctor", "--pool", "2+0", env=environment)
+    assert_silent("a process", "\n".join(lines))
     assert_files_silent(tmp_path)
 
 
+@pytest.mark.server
+def test_capacity_does_not_tell_it(loadtest: Loadtest, secret: URL) -> None:
+    environment = {**without_database(), "LOADTEST_DATABASE_URL": spoken(secret)}
+    ended = loadtest("capacity", "--pool", "2+0", "--json", env=environment)
+    assert ended.returncode == 0, ended.stderr
+    assert_silent("the command", ended.stdout + ended.stderr)
+
+
+@pytest.mark.long
+@pytest.mark.server
+def test_a_search_does_not_tell_it(tmp_path: Path, secret: URL) -> None:
+    environment = {"LOADTEST_DATABASE_URL": spoken(secret)}
+    command = (*TUNE, "--results", tmp_path / "results")
+    lines = command_lines(tmp_path / "log", *command, env=environment)
+    assert_silent("a process", "\n".join(lines))
+    assert_files_silent(tmp_path)
+
+
+@pytest.mark.server
 def test_an_application_tells_its_own_nowhere(tmp_path: Path, secret: URL) -> None:
     (tmp_path / "secretive.py").write_text(APPLICATION)
     environment = {
         "OWN": spoken(secret),
         "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
     }
-    own = ("--engine", "secretive:engine")
-    commands = {
-        "run": ("run", POINT_SELECT, *own, *SHORT, "--results", tmp_path / "results"),
-        "doctor": ("doctor", *own),
-    }
-    for name, command in commands.items():
-        log = tmp_path / f"{name}.log"
-        with running(log, *loadtest_command(*command), env=environment) as run:
-            lines = watched(run)
-            assert run.wait() in (0, 4), run.output
-        assert len(lines) > 1
-        for pid, line in lines.items():
-            assert_silent(f"process {pid}", line)
+    own, results = ("--engine", "secretive:engine"), ("--results", tmp_path / "results")
+    command = ("run", POINT_SELECT, *own, *SHORT, *results)
+    lines = command_lines(tmp_path / "log", *command, env=environment)
+    assert_silent("a process", "\n".join(lines))
     assert_files_silent(tmp_path)
 
 
-def test_an_address_among_the_arguments_goes_no_further(tmp_path: Path, secret: URL) -> None:
-    command = loadtest_command(*COMMANDS["run"], "--results", tmp_path / "results")
-    with running(tmp_path / "log", *command, "--database-url", spoken(secret)) as run:
-        lines = watched(run)
-        assert run.wait() in (0, 4), run.output
-
-    lines.pop(str(run.process.pid))
-    assert lines
-    for pid, line in lines.items():
-        assert_silent(f"process {pid}", line)
-    assert_files_silent(tmp_path)
-
-
+@pytest.mark.server
 def test_no_page_and_no_process_of_locust_tells_it(tmp_path: Path, secret: URL) -> None:
     web, metrics, talk = free_port(), free_port(), free_port()
     ports = ("--web-port", web, "--metrics-port", metrics, "--master-bind-port", talk)
@@ -178,35 +213,51 @@ def _elsewhere(url: URL) -> dict[str, str]:
     }
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("what", _elsewhere(URL.create("mysql+pymysql")))
-def test_no_failure_tells_it(tmp_path: Path, secret: URL, what: str) -> None:
-    environment = {"LOADTEST_DATABASE_URL": _elsewhere(secret)[what]}
-    commands = {
-        "doctor": loadtest_command("doctor"),
-        "run": loadtest_command("run", POINT_SELECT, *SHORT, "--results", tmp_path / "results"),
-        "locust": locust_command("-f", POINT_SELECT, "--headless", "-t", "1s"),
-    }
-    for name, command in commands.items():
-        with running(tmp_path / f"{name}.log", *command, env=environment) as run:
-            code = run.wait()
-        assert code == 2, run.output
-        assert "Traceback" not in run.output
-    assert_files_silent(tmp_path)
+def test_no_failure_tells_it(loadtest: Loadtest, secret: URL, what: str) -> None:
+    address = {"LOADTEST_DATABASE_URL": _elsewhere(secret)[what]}
+    ended = loadtest("doctor", env={**without_database(), **address})
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert_silent("the doctor", ended.stdout + ended.stderr)
 
 
+@pytest.mark.server
+def test_no_run_that_cannot_connect_tells_it(
+    loadtest: Loadtest, tmp_path: Path, secret: URL
+) -> None:
+    address = {"LOADTEST_DATABASE_URL": _elsewhere(secret)["an option that is none"]}
+    command = ("run", ROOT / POINT_SELECT, *SHORT, "--results", tmp_path / "results")
+    ended = loadtest(*command, env={**without_database(), **address})
+    by_hand = run_locust(tmp_path / "log", "-f", POINT_SELECT, "--headless", env=address)
+    assert (ended.returncode, by_hand.wait()) == (2, 2), ended.stderr + by_hand.output
+    assert "klingon" in ended.stderr
+    for said in (ended.stdout, ended.stderr, by_hand.output):
+        assert "Traceback" not in said
+        assert_silent("the run", said)
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+@pytest.mark.database
 def test_a_server_that_goes_away_is_told_without_it(
     tmp_path: Path, secret: URL, admin: Engine
 ) -> None:
     command = loadtest_command(
-        *("run", POINT_SELECT, "--pool", "2+0", "-u", 2, "-t", "4s", "--warmup", "0s"),
+        *("run", POINT_SELECT, "--pool", "2+0", "-u", 2, "-t", "3s", "--warmup", "0s"),
         *("--results", tmp_path / "results"),
     )
+    result = tmp_path / "results" / "latest" / "runs" / "2+0-1.jsonl"
+
+    def measured() -> int:
+        return total(so_far(result)).counters["requests"]
+
     lock = "ALTER USER loadtest_secret@'127.0.0.1' ACCOUNT"
     with (
         running(tmp_path / "log", *command, env={"LOADTEST_DATABASE_URL": spoken(secret)}) as run,
         admin.connect() as connection,
     ):
-        until(lambda: list(tmp_path.glob("results/*/runs/*.jsonl")), "the run")
+        run.until(lambda: measured() > 0, "the first second")
         connection.execute(text(f"{lock} LOCK"))
         rows = connection.execute(
             text("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'loadtest_secret'")
@@ -218,4 +269,5 @@ def test_a_server_that_goes_away_is_told_without_it(
 
     assert code in (0, 1, 4), run.output
     assert "Traceback" not in run.output
+    assert total(so_far(result)).counters["failures"] > 0
     assert_files_silent(tmp_path)

@@ -85,7 +85,7 @@ def test_a_ready_scenario_is_listed_copied_and_planned(
     assert "15 runs, about " in plan
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_it_measures_and_reports(installed: Installed, tmp_path: Path) -> None:
     installed("scenarios", "point_select", cwd=tmp_path)
     load = ("-u", 5, "-t", "1s", "--warmup", "0s", "--pool", "2+0")
@@ -97,7 +97,7 @@ def test_it_measures_and_reports(installed: Installed, tmp_path: Path) -> None:
     assert (tmp_path / "reports" / "latest" / "report.html").exists()
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_locust_has_its_pages_and_leaves_a_report(
     home: Path, installed: Installed, server: PrivateServer, tmp_path: Path
 ) -> None:

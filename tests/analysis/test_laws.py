@@ -3,17 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-import gevent
 import pytest
-from sqlalchemy import URL, Pool, QueuePool, create_engine, text
 
 from loadtest.analysis.measured import gather
 from loadtest.analysis.summary import summarize_pool
 from loadtest.analysis.values import Finding
 from loadtest.interval import Fair, Interval
-from loadtest.pool.fair import FairPool
-from loadtest.pool.measure import measure
-from loadtest.pool.recorder import Recorder
 from loadtest.results import Run
 from tests.analysis.builders import SECOND, interval, run
 
@@ -60,45 +55,3 @@ def test_starved_is_who_gets_nothing_while_others_get_more_and_more(
 ) -> None:
     part = replace(_second(10, 150, 50, 50), fair=fair)
     assert ("starvation" in _found(run(tmp_path, [part]))) == found
-
-
-def _greedy(url: URL, poolclass: type[Pool]) -> tuple[Interval, Interval]:
-    """A second to warm up and two more: 100 users who ask again at once for one of 5."""
-    engine = create_engine(
-        url, poolclass=poolclass, pool_size=5, max_overflow=0, connect_args={"ssl_disabled": True}
-    )
-    recorder, over = Recorder("p1"), False
-    measure(engine, recorder)
-    recorder.levels["users"] = lambda: 100
-
-    def user() -> None:
-        while not over:
-            with engine.connect() as connection:
-                connection.execute(text("SELECT 1"))
-
-    users = [gevent.spawn(user) for _ in range(100)]
-    gevent.sleep(1)
-    warmup = recorder.cut("warmup")
-    gevent.sleep(2)
-    measured = recorder.cut("measured")
-    over = True
-    gevent.joinall(users)
-    engine.dispose()
-    return warmup, measured
-
-
-@pytest.mark.database
-@pytest.mark.parametrize(("poolclass", "found"), [(QueuePool, True), (FairPool, False)])
-def test_the_starvation_of_a_real_queue_is_found_and_named(
-    tmp_path: Path, url: URL, poolclass: type[Pool], found: bool
-) -> None:
-    warmup, measured = _greedy(url, poolclass)
-    measured.counters["requests"] = measured.counters["checkouts"]
-    summary = summarize_pool(gather([run(tmp_path, [warmup, measured])]).pools[0])
-    findings = {finding.code: finding for finding in summary.findings}
-    assert ("starvation" in findings) == found
-    # They have waited since the warm-up: no wait that began later tells of theirs.
-    assert ("p999" in summary.checkout.wait_seconds.at_least) == found
-    if found:
-        assert "sqlalchemy#7679" in findings["starvation"].message
-        assert findings["starvation"].evidence["longest_wait"] > 1.5

@@ -74,11 +74,13 @@ def test_the_timeout_leaves_room_over_the_longest_wait(tmp_path: Path) -> None:
 
 
 def test_a_bigger_pool_that_is_worse_is_told(tmp_path: Path) -> None:
-    runs = [*closed_in(tmp_path), *steady(tmp_path, "39+0", [300, 301])]
+    *smaller, _ = closed_in(tmp_path)
+    between = steady(tmp_path, "28+0", THREE)
+    runs = [*smaller, *between, *steady(tmp_path, "40+0", [300, 301])]
     summary = searched(runs)
     assert summary.search
-    assert summary.search.worse_from == 39
-    assert "A bigger pool makes it worse: with 39+0 300 per second, 47 %" in summary.verdict.text
+    assert summary.search.worse_from == 40
+    assert "A bigger pool makes it worse: with 40+0 300 per second, 47 %" in summary.verdict.text
 
 
 def test_without_an_objective_the_throughput_decides(tmp_path: Path) -> None:

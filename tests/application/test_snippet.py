@@ -90,11 +90,11 @@ def test_an_address_is_handed_on_for_a_while(monkeypatch: pytest.MonkeyPatch) ->
     assert os.environ[DATABASE_URL] == "before"
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_it_is_measured_on_a_private_server(
     loadtest: Loadtest, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    load = ("-u", 20, "-t", "4s", "--warmup", "0s", "--results", tmp_path)
+    load = ("-u", 5, "-t", "1s", "--warmup", "0s", "--results", tmp_path)
     ended = loadtest("run", HOT_ROW, *SNIPPET, *load, env=environment, cwd=ROOT)
 
     assert ended.returncode in (0, 4), ended.stderr  # 4: on a busy machine it says so
@@ -104,13 +104,10 @@ def test_it_is_measured_on_a_private_server(
     assert run.header["application"] == "snippet:Session"
     assert run.header["server"]["private"] is True
     assert whole.counters["requests"] > whole.counters["failures"]
-    assert 0 < whole.counters["opened"] <= 20
+    assert 0 < whole.counters["opened"] <= 5
     assert whole.counters["tls_contexts"] == whole.counters["opened"]
     assert "starting a private server" in ended.stderr
     assert "did not start" not in ended.stderr
-    (pool,) = json.loads((tmp_path / "latest" / "summary.json").read_text())["pools"]
-    (found,) = [one for one in pool["findings"] if one["code"] == "slow_handshake"]
-    assert "connections built a TLS context of their own" in found["message"]
 
 
 IMPORTS_IT = """
@@ -129,7 +126,8 @@ class Asking(PoolUser):
 """
 
 
-@pytest.mark.database
+@pytest.mark.long
+@pytest.mark.server
 def test_its_pool_is_compared_with_another(
     loadtest: Loadtest, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -151,12 +149,12 @@ def test_its_pool_is_compared_with_another(
         assert run.header["server"]["private"] is True
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_workers_are_told_the_address(environment: dict[str, str], tmp_path: Path) -> None:
     result, port = tmp_path / "run.jsonl", free_port()
     ended = run_locust(
         tmp_path / "log",
-        *("-f", POINT_SELECT, "--headless", "--only-summary", "-u", 10, "-r", 10, "-t", "4s"),
+        *("-f", POINT_SELECT, "--headless", "--only-summary", "-u", 10, "-r", 10, "-t", "2s"),
         *(*SNIPPET, "--processes", 2, "--results", result),
         *("--master-bind-port", port, "--master-port", port),
         env=environment,
@@ -171,15 +169,15 @@ def test_workers_are_told_the_address(environment: dict[str, str], tmp_path: Pat
     assert whole.counters["failures"] == 0
 
 
-@pytest.mark.database
-@pytest.mark.parametrize("by_option", [True, False])
+@pytest.mark.server
+@pytest.mark.parametrize("by_option", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_it_is_measured_on_a_database_that_is_given(
     loadtest: Loadtest, environment: dict[str, str], tmp_path: Path, url: URL, by_option: bool
 ) -> None:
     address = url.render_as_string(hide_password=False)
     given: tuple[Any, ...] = ("--database-url", address) if by_option else ()
     environment |= {} if by_option else {DATABASE_URL: address}
-    load = ("-u", 5, "-t", "2s", "--warmup", "0s", "--results", tmp_path)
+    load = ("-u", 5, "-t", "1s", "--warmup", "0s", "--results", tmp_path)
     ended = loadtest("run", POINT_SELECT, *SNIPPET, *load, *given, env=environment, cwd=ROOT)
 
     assert ended.returncode in (0, 4), ended.stderr
@@ -190,7 +188,7 @@ def test_it_is_measured_on_a_database_that_is_given(
     assert str(url.password) not in ended.stdout + ended.stderr
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_the_doctor_looks_at_it_on_a_private_server(
     loadtest_process: Loadtest, environment: dict[str, str]
 ) -> None:

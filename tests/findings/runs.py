@@ -1,18 +1,23 @@
-"""Real runs of the small scenarios beside, and what is found in them."""
+"""Runs that show findings: recorded ones or, with --live, those of a real server."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
+import pytest
 from sqlalchemy import URL
 
 from loadtest.analysis.summary import summarize_runs
 from loadtest.analysis.values import Finding
 from loadtest.results import Run, read_run
+from tests.conftest import ROOT
 from tests.processes import Running, locust_command, running, until
 
 SCENARIOS = Path(__file__).parent / "scenarios"
+RECORDED = ROOT / "tests" / "recorded"
 Found = dict[str, Finding]
 
 
@@ -22,12 +27,74 @@ def found(*runs: Run) -> Found:
     return {finding.code: finding for finding in pool.findings}
 
 
-def found_in(folder: Path, url: URL | None, scenario: str, **arguments: str) -> dict[str, Found]:
-    """What is found in runs that differ in Locust's arguments, by their names.
+class Provoked:
+    """The runs that provoke findings; today's analysis reads them, recorded or live.
 
-    They run side by side on one database; without an address each has a private one.
+    live: whether a real server provokes them (--live), so that fixtures must prepare it.
     """
-    folder.mkdir(exist_ok=True)
+
+    def __init__(self, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> None:
+        self.live = bool(request.config.getoption("live") or request.config.getoption("record"))
+        self._record = bool(request.config.getoption("record"))
+        self._request, self._folders = request, folders
+
+    @property
+    def url(self) -> URL:
+        """The address of the real database, which is started for it."""
+        url: URL = self._request.getfixturevalue("server").url
+        return url
+
+    def runs(self, key: str, provoke: Callable[[Path], Mapping[str, Path]]) -> dict[str, Run]:
+        """The runs of a key by their names.
+
+        provoke: makes them in a folder and gives their files by name; called only if live.
+        """
+        files = provoke(self._folders.mktemp(key)) if self.live else _recorded(key)
+        if self._record:
+            _keep(files, RECORDED / key)
+        return {name: read_run(path) for name, path in files.items()}
+
+    def locusts(
+        self,
+        key: str,
+        scenario: str,
+        url: URL | None = None,
+        *,
+        private: bool = False,
+        **arguments: str,
+    ) -> dict[str, Run]:
+        """Runs side by side that differ in Locust's arguments, by their names.
+
+        url: of another account than the tests' own. private: each on a server of its own.
+        """
+
+        def provoke(folder: Path) -> dict[str, Path]:
+            address = None if private else url or self.url
+            return _side_by_side(folder, address, scenario, arguments)
+
+        return self.runs(key, provoke)
+
+    def found_in(self, key: str, scenario: str, **more: str) -> dict[str, Found]:
+        """The findings in each of these runs, which share the tests' own database."""
+        return {name: found(run) for name, run in self.locusts(key, scenario, **more).items()}
+
+
+def _recorded(key: str) -> dict[str, Path]:
+    files = {path.stem: path for path in (RECORDED / key).glob("*.jsonl")}
+    assert files, f"there is no recorded run of {key}: make fixtures records it"
+    return files
+
+
+def _keep(files: Mapping[str, Path], folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, path in files.items():
+        shutil.copyfile(path, folder / f"{name}.jsonl")
+
+
+def _side_by_side(
+    folder: Path, url: URL | None, scenario: str, arguments: Mapping[str, str]
+) -> dict[str, Path]:
     with ExitStack() as stack:
         processes = {
             name: stack.enter_context(_started(folder / name, url, scenario, given.split()))
@@ -45,7 +112,7 @@ def _started(
     return running(result.with_suffix(".log"), *command, env=environment)
 
 
-def _result(result: Path, process: Running) -> Found:
+def _result(result: Path, process: Running) -> Path:
     assert process.wait() == 0, process.output
     until(process.gone, "everything that Locust started to end")
-    return found(read_run(result.with_suffix(".jsonl")))
+    return result.with_suffix(".jsonl")

@@ -5,23 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
 
 from loadtest.interval import SERVER
 from tests.analysis.builders import SECOND, interval, run
-from tests.findings.runs import Found, found, found_in
+from tests.findings.runs import Found, Provoked, found
 
 
-def _counting(folder: Path, url: URL, rows: int) -> Found:
+def _counting(provoked: Provoked, key: str, rows: int) -> Found:
     load = "-u 40 -r 40 -t 4s --warmup 1s --pool-size 15 --max-overflow 0"
-    return found_in(folder, url, "counter.py", run=f"{load} --rows {rows}")["run"]
+    return provoked.found_in(key, "counter.py", run=f"{load} --rows {rows}")["run"]
 
 
-@pytest.mark.database
-def test_connections_that_wait_for_one_row_are_the_databases_queue(
-    tmp_path: Path, url: URL
-) -> None:
-    findings = _counting(tmp_path, url, 1)
+@pytest.mark.provoked
+def test_connections_that_wait_for_one_row_are_the_databases_queue(provoked: Provoked) -> None:
+    findings = _counting(provoked, "one-row", 1)
     evidence = findings["database_bound"].evidence
     assert evidence["locked"] > 0.7
     assert 14 < evidence["in_use"] <= 15
@@ -30,9 +27,9 @@ def test_connections_that_wait_for_one_row_are_the_databases_queue(
     assert "pool_bound" not in findings
 
 
-@pytest.mark.database
-def test_connections_with_rows_of_their_own_are_not(tmp_path: Path, url: URL) -> None:
-    findings = _counting(tmp_path, url, 1000)
+@pytest.mark.provoked
+def test_connections_with_rows_of_their_own_are_not(provoked: Provoked) -> None:
+    findings = _counting(provoked, "many-rows", 1000)
     assert "database_bound" not in findings
     assert findings["pool_bound"].evidence["locked"] < 0.2
 

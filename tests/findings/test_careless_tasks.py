@@ -4,37 +4,32 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.database.private import PrivateServer
-from tests.findings.runs import Found, found_in
+from tests.findings.runs import Found, Provoked
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.provoked
 
 
 @pytest.fixture(scope="module")
-def keeping(tmp_path_factory: pytest.TempPathFactory, server: PrivateServer) -> dict[str, Found]:
+def keeping(provoked: Provoked) -> dict[str, Found]:
     load = "-u 5 -r 5 -t 3s --pool-size 100 --max-overflow 0"
-    folder = tmp_path_factory.mktemp("keeping")
-    return found_in(folder, server.url, "keeping.py", kept=load, given_back=f"{load} --give-back")
+    return provoked.found_in("keeping", "keeping.py", kept=load, given_back=f"{load} --give-back")
 
 
 @pytest.fixture(scope="module")
-def holding(tmp_path_factory: pytest.TempPathFactory, server: PrivateServer) -> dict[str, Found]:
+def holding(provoked: Provoked) -> dict[str, Found]:
     load = "-u 20 -r 20 -t 3s --pool-size 4 --max-overflow 0"
     # One after the other: how many threads run on the server is part of the evidence.
     return {
-        name: found_in(tmp_path_factory.mktemp(name), server.url, "idle_hold.py", run=arguments)[
-            "run"
-        ]
+        name: provoked.found_in(f"idle-hold-{name}", "idle_hold.py", run=arguments)["run"]
         for name, arguments in {"held": load, "early": f"{load} --commit-first"}.items()
     }
 
 
 @pytest.fixture(scope="module")
-def nested(tmp_path_factory: pytest.TempPathFactory, server: PrivateServer) -> dict[str, Found]:
+def nested(provoked: Provoked) -> dict[str, Found]:
     load = "-u 6 -r 6 -t 3s --max-overflow 0 --pool-timeout 0.3"
-    return found_in(
-        tmp_path_factory.mktemp("nested"),
-        server.url,
+    return provoked.found_in(
+        "nested",
         "nested.py",
         small=f"{load} --pool-size 3",
         large=f"{load} --pool-size 20",

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.findings.runs import found_in
+from tests.findings.runs import Provoked, found
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.provoked
 
 
-@pytest.mark.parametrize(("end", "number"), [("", 20), ("--close", 0)])
 def test_connections_that_a_task_opens_itself_and_drops_are_the_servers_alone(
-    tmp_path: Path, end: str, number: int
+    provoked: Provoked,
 ) -> None:
-    load = f"-u 5 -r 5 -t 3s --max-overflow 0 {end}"
-    found = found_in(tmp_path, None, "beside.py", run=load)["run"]
-    assert ("server_disagrees" in found) == bool(number)
-    if number:
-        evidence = found["server_disagrees"].evidence
-        asking = 1
-        assert evidence["threads_connected"] - asking - evidence["open"] == pytest.approx(
-            number, abs=4
-        )
+    load = "-u 5 -r 5 -t 3s --max-overflow 0"
+    given = {"dropped": load, "closed": f"{load} --close"}
+    runs = provoked.locusts("beside", "beside.py", private=True, **given)
+    assert "server_disagrees" not in found(runs["closed"])
+    evidence = found(runs["dropped"])["server_disagrees"].evidence
+    asking = 1
+    assert evidence["threads_connected"] - asking - evidence["open"] == pytest.approx(20, abs=4)

@@ -10,23 +10,20 @@ from sqlalchemy import URL, Engine, NullPool, create_engine
 
 from loadtest.config import PoolConfig
 from loadtest.database.engine import make_engine
-from loadtest.database.private import PrivateServer
 from loadtest.interval import Interval
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 from tests.analysis.builders import run
-from tests.findings.runs import Found, found, found_in
+from tests.findings.runs import Found, Provoked, found
 
-pytestmark = pytest.mark.database
 SHORT = "-u 8 -r 8 -t 3s --query-seconds 0"
 
 
 @pytest.fixture(scope="module")
-def pools(tmp_path_factory: pytest.TempPathFactory, server: PrivateServer) -> dict[str, Found]:
+def pools(provoked: Provoked) -> dict[str, Found]:
     overlapping = "-u 8 -r 8 -t 3s --query-seconds 0.02 --think-seconds 0.02"
-    return found_in(
-        tmp_path_factory.mktemp("opening"),
-        server.url,
+    return provoked.found_in(
+        "opening",
         "query.py",
         overflowing=f"{overlapping} --pool-size 1 --max-overflow 9",
         fitting=f"{overlapping} --pool-size 10 --max-overflow 0",
@@ -35,6 +32,7 @@ def pools(tmp_path_factory: pytest.TempPathFactory, server: PrivateServer) -> di
     )
 
 
+@pytest.mark.provoked
 def test_an_overflow_that_is_needed_all_the_time_is_churn(pools: dict[str, Found]) -> None:
     evidence = pools["overflowing"]["overflow_churn"].evidence
     assert 2 <= evidence["peak"] <= 8
@@ -42,10 +40,12 @@ def test_an_overflow_that_is_needed_all_the_time_is_churn(pools: dict[str, Found
     assert evidence["closed_overflow"] > 0.9 * evidence["opened"]
 
 
+@pytest.mark.provoked
 def test_a_pool_that_keeps_its_connections_opens_none_again(pools: dict[str, Found]) -> None:
     assert not {"overflow_churn", "connect_bound"} & pools["fitting"].keys()
 
 
+@pytest.mark.provoked
 def test_short_queries_without_a_pool_spend_their_time_connecting(pools: dict[str, Found]) -> None:
     evidence = pools["keeping_none"]["connect_bound"].evidence
     assert evidence["opened"] > 50
@@ -53,6 +53,7 @@ def test_short_queries_without_a_pool_spend_their_time_connecting(pools: dict[st
     assert "overflow_churn" not in pools["keeping_none"]
 
 
+@pytest.mark.provoked
 def test_a_pool_that_fills_is_not_bound_by_that(pools: dict[str, Found]) -> None:
     # Most of the time of its few short requests goes into opening each connection once.
     assert "connect_bound" not in pools["filling"]
@@ -79,6 +80,7 @@ def _twenty_connections(engine: Engine) -> Interval:
     return recorder.cut("measured")
 
 
+@pytest.mark.database
 @pytest.mark.parametrize(("make", "slow"), [(_plain, True), (_without_tls, False), (_ours, False)])
 def test_a_driver_that_builds_a_tls_context_for_every_connection_is_named(
     tmp_path: Path, url: URL, make: Callable[[URL], Engine], slow: bool

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.database.private import PrivateServer
-from tests.findings.runs import Found, found_in
+from tests.findings.runs import Found, Provoked
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.provoked
 LOAD = "-u 40 -r 40 -t 5s --warmup 1s"
 
 
 @pytest.fixture(scope="module")
-def pools(tmp_path_factory: pytest.TempPathFactory, server: PrivateServer) -> dict[str, Found]:
-    return found_in(
-        tmp_path_factory.mktemp("sizes"),
-        server.url,
+def pools(provoked: Provoked) -> dict[str, Found]:
+    return provoked.found_in(
+        "pool-sizes",
         "query.py",
         small=f"{LOAD} --pool-size 4 --max-overflow 0",
         large=f"{LOAD} --pool-size 40 --max-overflow 80",

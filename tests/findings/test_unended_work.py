@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.database.private import PrivateServer
-from tests.findings.runs import Found, found_in
+from tests.findings.runs import Found, Provoked
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.provoked
 
 
 @pytest.fixture(scope="module")
-def queues(tmp_path_factory: pytest.TempPathFactory, server: PrivateServer) -> dict[str, Found]:
+def queues(provoked: Provoked) -> dict[str, Found]:
     load = "-u 10 -r 10 -t 3s --think-seconds 0 --pool-size 2 --max-overflow 0"
-    return found_in(
-        tmp_path_factory.mktemp("unended"),
-        server.url,
+    return provoked.found_in(
+        "unended-work",
         "query.py",
         stuck=f"{load} --query-seconds 2",
         moving=f"{load} --query-seconds 0.1",

@@ -92,8 +92,7 @@ def test_the_page_fetches_nothing_and_says_everything() -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 def test_it_fits_a_screen_asks_for_nothing_and_complains_of_nothing(
     browser: Browser, tmp_path: Path, width: int, scheme: str
 ) -> None:

@@ -13,6 +13,7 @@ from loadtest.analysis.findings import DOUBTS
 from loadtest.analysis.gate import REASONS
 from loadtest.report.render import render
 from tests.analysis.builders import SECOND, change_header, experiment, interval, run, steady
+from tests.findings.runs import RECORDED
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "wbr", "source"}
 
@@ -155,6 +156,26 @@ def test_a_failing_pool_beside_a_recommended_one_is_no_alarm(tmp_path: Path) -> 
     assert (
         findings.index("63\xa0% of requests failed") == findings.index("% of requests failed") - 3
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("busy", "of the measured time: it was measured, not the pool."),
+        ("blocking", "event loop was late by"),
+    ],
+)
+def test_a_real_run_that_is_not_valid_is_said_on_top(tmp_path: Path, key: str, said: str) -> None:
+    render([RECORDED / key / "run.jsonl"], tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    banner = text[text.index('role="alert"') : text.index('class="verdict')]
+    assert "This measurement is not valid" in banner
+    assert said in banner
+
+
+def test_a_real_run_that_is_valid_needs_no_banner(tmp_path: Path) -> None:
+    render([RECORDED / "yielding" / "run.jsonl"], tmp_path)
+    assert 'role="alert"' not in (tmp_path / "report.html").read_text()
 
 
 def test_an_invalid_pool_is_said_on_top(tmp_path: Path) -> None:

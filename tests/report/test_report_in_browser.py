@@ -39,8 +39,7 @@ def artefact(report: str, name: str) -> Path:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [PHONE, 768, 1600])
+@pytest.mark.parametrize(("width", "scheme"), [(PHONE, "dark"), (768, "light"), (1600, "light")])
 def test_it_fits_asks_for_nothing_and_complains_of_nothing(
     browser: Browser, report: str, width: int, scheme: str
 ) -> None:

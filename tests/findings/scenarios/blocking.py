@@ -19,6 +19,6 @@ class Blocking(PoolUser):
     @task
     def query(self):
         with self.session("query") as session:
-            session.execute(text("SELECT SLEEP(0.05)"))
+            session.execute(text("SELECT SLEEP(0.2)"))
         SLEEPS[self.options.sleep](0.1)
         gevent.sleep(0.05)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 IN_TROUBLE = "the server got into trouble"
+OVERDUE = "ended at its deadline"
 
 
 class LoadtestError(Exception):
@@ -47,6 +48,10 @@ class InvalidMeasurement(LoadtestError):
     """What was measured is no basis for what was asked of it; exit code 4."""
 
     exit_code = 4
+
+
+class Overdue(InvalidMeasurement):
+    """Something took longer than its limit and was ended; its text says where it was."""
 
 
 class ServerInTrouble(CannotGoOn):

@@ -1,9 +1,9 @@
 """Looks at a scenario as Locust will, in a process of its own: the command never imports Locust.
 
-An experiment comes in on standard input; the last line out is a list in JSON: what is wrong, what
-to know beside that, the tables of the scenario, and where its application has its database: empty
-if it reads the address from LOADTEST_DATABASE_URL, and there is none. With the argument `connect`
-it is tried how an application connects.
+An experiment comes in the environment, as LOADTEST_EXPERIMENT; the last line out is a list in JSON:
+what is wrong, what to know beside that, the tables of the scenario, and where its application has
+its database: empty if it reads the address from LOADTEST_DATABASE_URL, and there is none. With the
+argument `connect` it is tried how an application connects.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from loadtest.database.application import (
 from loadtest.database.before import place_of
 from loadtest.database.checks import warnings
 from loadtest.errors import UsageError
-from loadtest.experiment.run import Plan
+from loadtest.experiment.run import EXPERIMENT, Plan
 from loadtest.load import PoolUser
 from loadtest.load.application import load_application
 from loadtest.load.tables import names_of
@@ -149,5 +149,5 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 
 if __name__ == "__main__":
     answer, sys.stdout = sys.stdout, sys.stderr  # whatever a scenario prints is no answer
-    asked_for = Experiment.model_validate_json(sys.stdin.read())
+    asked_for = Experiment.model_validate_json(os.environ.pop(EXPERIMENT))
     print(json.dumps(look(asked_for, connect="connect" in sys.argv)), file=answer)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 IN_TROUBLE = "the server got into trouble"
 BEYOND_ANNOUNCED = "more than announced"
+OVERDUE = "ended at its deadline"
 
 
 class LoadtestError(Exception):
@@ -50,6 +51,10 @@ class InvalidMeasurement(LoadtestError):
     """What was measured is no basis for what was asked of it; exit code 4."""
 
     exit_code = 4
+
+
+class Overdue(InvalidMeasurement):
+    """Something took longer than its limit and was ended; its text says where it was."""
 
 
 class EndedForOthers(CannotGoOn):

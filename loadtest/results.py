@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from loadtest.lines import FORMAT, Damaged, from_line, has_checksums, to_line
 
 # Two tools that begin in the same second want folders of the same name; so many may.
 MOST_OF_A_SECOND = 100
+# The reason in the footer of a run that came to its planned end.
+FINISHED = "finished"
 
 
 class RunWriter:
@@ -78,6 +81,20 @@ def say_why_it_ended(path: Path, reason: str) -> None:
 def add_to_footer(path: Path, **more: Any) -> None:
     """Put more into the footer of a run that has ended; nothing where there is none."""
     _change_footer(path, lambda _: more)
+
+
+def end_for(path: Path, reason: str) -> None:
+    """Put the reason into the footer of a run that was ended from outside, also if it has none."""
+    run = read_run(path)
+    if run.finished:
+        add_to_footer(path, reason=reason)
+        return
+    counters = sum((interval.counters for interval in run.intervals), Counter[str]())
+    totals = {"counters": dict(sorted(counters.items()))}
+    with path.open("r+b") as file:
+        file.seek(file.read().rfind(b"\n") + 1)  # over a line that was still being written
+        file.truncate()
+        file.write(to_line({"type": "footer", "reason": reason, "totals": totals}))
 
 
 def _change_footer(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from loadtest.results import (
     Run,
     RunWriter,
     add_to_footer,
+    end_for,
     find_runs,
     new_folder,
     read_run,
@@ -356,3 +357,26 @@ def test_a_run_without_a_footer_is_given_none(whole):
     say_why_it_ended(path, "enough: seen")
     add_to_footer(path, faults=[])
     assert path.read_bytes() == b"".join(lines[:-1])
+
+
+@pytest.mark.parametrize("cut", [0, 9])
+def test_a_run_that_was_ended_from_outside_is_given_a_footer_that_says_why(whole, cut):
+    path = whole.with_name("cut.jsonl")
+    lines = whole.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]) + lines[-1][:cut])
+    end_for(path, "ended at its deadline")
+    run = read_run(path)
+    assert run.problems == ()
+    assert run.intervals == read_run(whole).intervals
+    counted = sum((one.counters for one in run.intervals), Counter())
+    totals = {"counters": dict(counted)}
+    assert run.footer == {"type": "footer", "reason": "ended at its deadline", "totals": totals}
+
+
+def test_the_reason_of_a_run_that_was_ended_from_outside_takes_the_place_of_its_own(whole):
+    before, path = read_run(whole), whole.with_name("ended.jsonl")
+    path.write_bytes(whole.read_bytes())
+    end_for(path, "ended at its deadline")
+    after = read_run(path)
+    assert after.footer == {**before.footer, "reason": "ended at its deadline"}
+    assert after.intervals == before.intervals

@@ -98,8 +98,10 @@ def few_samples(pool: PoolRuns) -> Iterator[Finding]:
 DOUBTS: tuple[failing.Rule, ...] = (
     gate.server_in_trouble,
     gate.more_than_announced,
+    gate.missed_deadline,
     gate.nothing_measured,
     gate.nothing_ended,
+    gate.measured_too_little,
     failing.overloaded_by_failures,
     *map(failing.unless_failing, gate.GENERATOR),
 )

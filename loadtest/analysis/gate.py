@@ -9,18 +9,25 @@ from loadtest.analysis.censoring import describe
 from loadtest.analysis.measured import SECOND, PoolRuns, Round
 from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.analysis.values import Durations, Finding
-from loadtest.errors import BEYOND_ANNOUNCED, IN_TROUBLE
+from loadtest.errors import BEYOND_ANNOUNCED, IN_TROUBLE, OVERDUE
 from loadtest.loads import THREADS
+from loadtest.results import FINISHED
 from loadtest.trust import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
 
 BUSY_SHARE = 0.20
 SCARCE = 0.80
 TIME_WAIT_SECONDS = 60
+# A run that measured less than this share of its duration, by more than these seconds, is no
+# measurement of it. Seconds: what starts before a load takes a part of short durations.
+LEAST_MEASURED, MISSING_SECONDS = 0.8, 1.0
 # What else the machine does may be why; then a second run is without it.
 DISTURBANCES = ("generator_bound", "generator_lag")
 # What makes a measurement invalid; other findings may be errors, but of the pool.
 ENDED_FOR_OTHERS = ("server_in_trouble", "more_than_announced")
-REASONS = (*ENDED_FOR_OTHERS, "nothing_measured", "nothing_ended", *DISTURBANCES)
+REASONS = (
+    *(*ENDED_FOR_OTHERS, "missed_deadline", "nothing_measured", "nothing_ended"),
+    *("measured_too_little", *DISTURBANCES),
+)
 STILL_USABLE = (
     "What may still be used: counts of connections, overflow and errors by kind. Times and "
     "throughput are the generator's."
@@ -28,6 +35,10 @@ STILL_USABLE = (
 
 _LESS_LOAD = "Use fewer users, more work per request or more processes."
 _LESS_THREADS = "Use fewer users or more work per request."
+_BLOCKING_DRIVER = (
+    "If it is a driver that blocks, take one that yields (PyMySQL) or users on OS threads (--model "
+    "threads). "
+)
 _OF_GREENLETS = (
     "all users waited for it. Something blocked it, a driver written in C or work in Python for "
     "example, or other programs took its core. Use a driver that yields (PyMySQL) or users on OS "
@@ -98,6 +109,38 @@ def _ended(pool: PoolRuns, code: str, beginning: str, advice: str) -> Iterator[F
                 severity="error",
                 message=f"{run.path.name} was ended before its time: {reason}. {advice}",
                 evidence={"file": run.path.name, "reason": reason},
+            )
+
+
+def missed_deadline(pool: PoolRuns) -> Iterator[Finding]:
+    """A run did not end by itself: something blocked its process, or kept it from ending."""
+    for run in pool.runs:
+        reason = str(run.footer["reason"]) if run.footer else ""
+        if reason.startswith(OVERDUE):
+            yield Finding(
+                code="missed_deadline",
+                severity="error",
+                message=f"{run.path.name} was {reason}. Something there stops all users or does "
+                f"not end. {'' if pool.model == THREADS else _BLOCKING_DRIVER}The log beside the "
+                "file has all stacks.",
+                evidence={"file": run.path.name, "reason": reason},
+            )
+
+
+def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
+    """A run came to its planned end, but measured for clearly less time than planned."""
+    for round_ in pool.rounds:
+        run, seconds = round_.run, round_.seconds
+        planned = run.header.get("load", {}).get("duration") or 0.0
+        whole = seconds >= min(LEAST_MEASURED * planned, planned - MISSING_SECONDS)
+        if not whole and run.footer and run.footer["reason"] == FINISHED:
+            yield Finding(
+                code="measured_too_little",
+                severity="error",
+                message=f"{run.path.name} measured {duration(seconds)} of the {duration(planned)} "
+                "planned. Something else took the rest of the time: code that blocked the process, "
+                "or opening many connections. Remove it, or measure for longer.",
+                evidence={"file": run.path.name, "seconds": seconds, "planned": planned},
             )
 
 

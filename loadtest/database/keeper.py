@@ -34,17 +34,19 @@ def keep(
     user: str | None = None,
     environment: Mapping[str, str] | None = None,
     output: IO[bytes] | int | None = None,
+    errors: IO[bytes] | int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a command under a keeper; close its `stdin` to stop it, `wait()` for the exit code.
 
     remove: a folder to delete when the command has ended. user: the system user that runs it.
+    errors: where its standard error goes, if that is not the place of its output.
     """
     arguments = [sys.executable, "-I", "-S", __file__, str(remove or ""), user or "", *command]
     return subprocess.Popen(
         arguments,
         stdin=subprocess.PIPE,
         stdout=output,
-        stderr=output,
+        stderr=output if errors is None else errors,
         env=environment,
         # In a session of its own: Ctrl-C is for the tool, which then stops the child in order.
         start_new_session=True,
@@ -57,11 +59,17 @@ def order(kept: subprocess.Popen[bytes], what: bytes) -> None:
     os.write(kept.stdin.fileno(), what)
 
 
-def stop(kept: subprocess.Popen[bytes]) -> int:
-    """Stop a kept command in good order and return its exit code; at once on Ctrl-C meanwhile."""
+def stop(kept: subprocess.Popen[bytes], patience: float | None = None) -> int:
+    """Stop a kept command in good order and return its exit code; at once on Ctrl-C meanwhile.
+
+    patience: the seconds after which it is killed, if GRACE_SECONDS are too many.
+    """
     if kept.stdin:
         kept.stdin.close()
     try:
+        return kept.wait(patience)
+    except subprocess.TimeoutExpired:
+        kept.terminate()
         return kept.wait()
     except KeyboardInterrupt:
         kept.terminate()

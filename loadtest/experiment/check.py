@@ -1,9 +1,10 @@
 """Looks at a scenario as Locust will, in a process of its own: the command never imports Locust.
 
-An experiment comes in on standard input; the last line out is a list in JSON: what is wrong, what
-to know beside that, the tables of the scenario, where its application has its database (empty if it
-reads the address from LOADTEST_DATABASE_URL, and there is none), and which settings from outside
-its runs ignore. With the argument `connect` it is tried how an application connects.
+An experiment comes in the environment, as LOADTEST_EXPERIMENT; the last line out is a list in JSON:
+what is wrong, what to know beside that, the tables of the scenario, where its application has its
+database (empty if it reads the address from LOADTEST_DATABASE_URL, and there is none), and which
+settings from outside its runs ignore. With the argument `connect` it is tried how an application
+connects.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from loadtest.database.checks import warnings
 from loadtest.database.redaction import words_with_type
 from loadtest.errors import UsageError
 from loadtest.experiment.outside import ignored
-from loadtest.experiment.run import Plan
+from loadtest.experiment.run import EXPERIMENT, Plan
 from loadtest.load import PoolUser
 from loadtest.load.application import load_application
 from loadtest.load.tables import names_of
@@ -162,7 +163,7 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 
 if __name__ == "__main__":
     answer, sys.stdout = sys.stdout, sys.stderr  # whatever a scenario prints is no answer
-    asked_for = Experiment.model_validate_json(sys.stdin.read())
+    asked_for = Experiment.model_validate_json(os.environ.pop(EXPERIMENT))
     found = look(asked_for, connect="connect" in sys.argv)
     known = "" if found[0] else ignored(Plan(asked_for, asked_for.pool[0], 1).arguments())
     print(json.dumps([*found, known]), file=answer)

@@ -19,8 +19,8 @@ from loadtest.database.private import PrivateServer
 from loadtest.database.situation import Demand, Situation
 from loadtest.errors import UsageError
 from loadtest.experiment.faults import Faults
-from loadtest.experiment.rounds import SECONDS_BESIDE_LOAD, Looked, check
-from loadtest.experiment.run import Database, Databases
+from loadtest.experiment.rounds import Looked, check
+from loadtest.experiment.run import SECONDS_BESIDE_LOAD, Database, Databases
 from loadtest.results import as_typed
 
 

@@ -22,7 +22,7 @@ from loadtest.database.preflight import explained, look, otherwise
 from loadtest.database.private import PrivateServer
 from loadtest.database.situation import Check, Demand
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.experiment.run import ISOLATED
+from loadtest.experiment import deadline
 
 
 def doctor(
@@ -98,7 +98,7 @@ def _place(url: URL) -> str:
 
 
 def _standstill(session: str = "", engine: str = "", **environment: str) -> float:
-    command = [*ISOLATED, "loadtest.load.trial", session, engine]
+    command = deadline.command("loadtest.load.trial", session, engine)
     given = os.environ | environment
     asked = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
     if asked.returncode == UsageError.exit_code:

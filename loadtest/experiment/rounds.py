@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 from loadtest.config import Experiment, PoolConfig, Subject
+from loadtest.database import keeper
 from loadtest.database.application import environment_with
-from loadtest.database.keeper import die_with_parent
-from loadtest.errors import CannotGoOn, LoadtestError, UsageError
+from loadtest.errors import CannotGoOn, LoadtestError, Overdue, UsageError
+from loadtest.experiment import deadline
 from loadtest.experiment.disturbed import Repeats
-from loadtest.experiment.run import ISOLATED, Database, Databases, Plan, Watch, run
+from loadtest.experiment.run import (
+    EXPERIMENT,
+    SECONDS_BESIDE_LOAD,
+    Database,
+    Databases,
+    Plan,
+    Watch,
+    run,
+)
 from loadtest.interval import Interval
 from loadtest.results import as_typed, point_latest_at, written_in
-
-# What a run needs besides its load: starting Locust, preparing tables, draining.
-SECONDS_BESIDE_LOAD = 2.5
 
 
 class Progress(Protocol):
@@ -82,25 +89,42 @@ def check(experiment: Experiment, database_url: str = "", *, connect: bool = Fal
 
     database_url: what an application may find in LOADTEST_DATABASE_URL. connect: whether to try
     how it connects, which takes its database.
-    Raises UsageError if its scenario or application cannot be imported, or its options do not fit.
+    Raises UsageError if its scenario or application cannot be imported, or takes too long for that,
+    or its options do not fit.
     """
-    asked = subprocess.run(
-        [*ISOLATED, "loadtest.experiment.check", *(["connect"] if connect else [])],
-        input=experiment.model_dump_json(exclude_unset=True),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment_with(database_url),
-        preexec_fn=die_with_parent,  # there are no threads yet
-    )
+    scenario = as_typed(experiment.scenario)
+    command = deadline.command("loadtest.experiment.check", *(["connect"] if connect else []))
+    given = {EXPERIMENT: experiment.model_dump_json(exclude_unset=True)}
+    answer, said = _ask(scenario, command, environment_with(database_url) | given)
     try:
-        problems, *looked = json.loads(asked.stdout.splitlines()[-1])
+        problems, *looked = json.loads(answer.splitlines()[-1])
     except (IndexError, ValueError):
-        scenario, said = as_typed(experiment.scenario), asked.stderr.strip()[-1000:]
-        raise UsageError(f"{scenario} ends the process that imports it. {said}".strip()) from None
+        end = said.strip()[-1000:]
+        raise UsageError(f"{scenario} ends the process that imports it. {end}".strip()) from None
     if problems:
         raise UsageError(*problems)
     return Looked(*looked)
+
+
+def _ask(scenario: str, command: list[str], environment: dict[str, str]) -> tuple[str, str]:
+    """What the process that looks at a scenario answers, and what it says beside that."""
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as said:
+        kept = keeper.keep(command, environment=environment, output=answer, errors=said)
+        try:
+            kept.wait(deadline.LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            limit, place = deadline.LOOK_SECONDS, deadline.where(kept, said)
+            raise UsageError(
+                f"{scenario}: the process that imports it did not end within {limit:g} s: {place}"
+            ) from None
+        finally:
+            keeper.stop(kept)
+        return _text(answer), _text(said)
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def run_all(
@@ -112,9 +136,9 @@ def run_all(
 ) -> bool:
     """Do all runs of an experiment; False if somebody interrupted it.
 
-    A run that measures nothing is reported to `progress`, and the others go on; one that was
-    disturbed is done again. Raises LoadtestError if the first one fails: then the others would too;
-    CannotGoOn at any time.
+    A run that measures nothing, or that was ended at its deadline, is reported to `progress`, and
+    the others go on; one that was disturbed is done again. Raises LoadtestError if the first one
+    fails: then the others would too; CannotGoOn at any time.
     enough: asked of the folder after each look of the experiment, whether that is all.
     """
     pools = [subject.pool for subject in experiment.subjects]
@@ -127,6 +151,8 @@ def run_all(
             try:
                 if repeats.run(plan, folder, once):
                     write_down(experiment, pools, folder, disturbed=repeats.done)
+            except Overdue as error:
+                progress.failed(plan, error)
             except LoadtestError as error:
                 if plan == first or isinstance(error, CannotGoOn):
                     raise

@@ -6,11 +6,10 @@ import json
 import math
 import shlex
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -20,17 +19,25 @@ from loadtest.allowances import UNASKED, Allowances
 from loadtest.config import Experiment, PoolConfig
 from loadtest.database import keeper
 from loadtest.database.application import environment_with
-from loadtest.errors import EndedForOthers, LoadtestError, UsageError
+from loadtest.errors import (
+    OVERDUE,
+    EndedForOthers,
+    LoadtestError,
+    Overdue,
+    UsageError,
+)
+from loadtest.experiment import deadline
 from loadtest.experiment.faults import Faults, Happened
 from loadtest.interval import SERVER, Interval
 from loadtest.loads import GREENLETS, MODELS, program
-from loadtest.results import Run, add_to_footer, as_typed, read_run, say_why_it_ended
+from loadtest.results import Run, add_to_footer, as_typed, end_for, read_run, say_why_it_ended
 
-POLL_SECONDS = 0.25
 STOP_TIMEOUT_SECONDS = 10
+# What a run needs besides its load: starting Locust, preparing tables, draining.
+SECONDS_BESIDE_LOAD = 2.5
+# What the process that looks at a scenario has in its environment.
+EXPERIMENT = "LOADTEST_EXPERIMENT"
 _LOG_LINES_SHOWN = 12
-# Locust's own settings from outside must not reach it.
-ISOLATED = (sys.executable, "-m", "loadtest.experiment.isolated")
 # A shell's exit code of a program that a signal ended is that much more than the signal.
 _SIGNALLED = 128
 
@@ -85,6 +92,13 @@ class Plan:
     def seconds(self) -> float:
         """How long its load goes on, warm-up included."""
         return self.experiment.load.warmup + self.experiment.load.duration
+
+    @property
+    def limit(self) -> float:
+        """The longest that it may take from the beginning of its load to its end (s)."""
+        load = self.experiment.load
+        planned = self.seconds + load.users / load.users_per_second + SECONDS_BESIDE_LOAD
+        return planned + STOP_TIMEOUT_SECONDS + deadline.MARGIN_SECONDS
 
     @property
     def seed(self) -> int:
@@ -144,26 +158,26 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     """Run it and read its result file; `watch` sees every interval as it comes.
 
     Raises LoadtestError if nothing was measured, with the end of Locust's log, or if it was killed,
-    UsageError with what it said if that was wrong usage, EndedForOthers if the run ended itself
-    for that. On an interrupt the run is stopped in good order first, and so it is when the watch
-    raises Enough.
+    UsageError with what it said if that was wrong usage, or if its load did not begin in time,
+    EndedForOthers if the run ended itself for that, Overdue if it was ended at its deadline. On an
+    interrupt the run is stopped in good order first, and so it is when the watch raises Enough.
     """
     path = plan.file_in(folder)
     log = path.with_suffix(".log")
-    extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
-    extra += ["--private-server"] if database.private else []
-    extra += [*plan.notes(), *database.allowed.arguments()]
-    command = [*ISOLATED, MODELS[plan.model], *plan.arguments(), *extra]
     # The password goes through the environment: arguments are in everybody's process list.
     address = database.url.render_as_string(False) if database.url else ""
-    environment = environment_with(address)
+    environment, command = environment_with(address), _command(plan, database, path)
     reason, happened = "", list[Happened]()
-    with log.open("wb") as output:
+    with log.open("w+b") as output:
         kept = keeper.keep(command, environment=environment, output=output)
         try:
-            _follow(kept, path, watch, database.faults, happened)
+            _follow(kept, output, plan, path, watch, database.faults, happened)
         except Enough as enough:
             reason = str(enough)
+        except Overdue as late:
+            keeper.stop(kept, deadline.STOP_SECONDS)
+            end_for(path, str(late))
+            raise
         finally:
             code = keeper.stop(kept)
             if happened and path.exists():
@@ -173,24 +187,45 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     return _result(path, log, code)
 
 
+def _not_begun(plan: Plan, place: str) -> UsageError:
+    scenario, limit = as_typed(plan.experiment.scenario), deadline.START_SECONDS
+    return UsageError(f"{scenario}: the load did not begin within {limit:g} s: {place}")
+
+
+def _overdue(plan: Plan, place: str) -> Overdue:
+    return Overdue(f"{OVERDUE}, {plan.limit:.0f} s after its load began: {place}")
+
+
+def _command(plan: Plan, database: Database, path: Path) -> list[str]:
+    extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
+    extra += ["--private-server"] if database.private else []
+    extra += [*plan.notes(), *database.allowed.arguments()]
+    return deadline.command(MODELS[plan.model], *plan.arguments(), *extra)
+
+
 def _follow(
     kept: subprocess.Popen[bytes],
+    output: IO[bytes],
+    plan: Plan,
     path: Path,
     watch: Watch,
     faults: Faults | None,
     happened: list[Happened],
 ) -> None:
-    """Watch it until it ends, and provoke what is to break; what became of that is added to."""
-    while kept.poll() is None and not (path.exists() and path.read_bytes().count(b"\n")):
-        time.sleep(POLL_SECONDS)
+    """Watch it until it ends, and provoke what is to break; what became of that is added to.
+
+    Raises Overdue at its deadline, UsageError if its load has not begun in time.
+    """
+    for _ in deadline.running(kept, output, deadline.START_SECONDS, partial(_not_begun, plan)):
+        if path.exists() and path.read_bytes().count(b"\n"):
+            break
     if not path.exists():
         return
     with path.open(encoding="utf-8") as lines, ExitStack() as broken:
         measuring = _measuring(lines.readline())
         if faults:
             happened += broken.enter_context(faults.provoked(measuring, kept.pid))
-        while kept.poll() is None:
-            time.sleep(POLL_SECONDS)
+        for _ in deadline.running(kept, output, plan.limit, partial(_overdue, plan)):
             for interval in _new_intervals(lines):
                 watch(interval)
 

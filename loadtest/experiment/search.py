@@ -14,8 +14,8 @@ from loadtest.analysis.values import PoolSummary
 from loadtest.config import AS_IS, Experiment, PoolConfig
 from loadtest.errors import CannotGoOn, LoadtestError
 from loadtest.experiment.disturbed import Repeats
-from loadtest.experiment.rounds import SECONDS_BESIDE_LOAD, Progress, run_in, write_down
-from loadtest.experiment.run import Databases, Enough, Plan, Watch
+from loadtest.experiment.rounds import Progress, run_in, write_down
+from loadtest.experiment.run import SECONDS_BESIDE_LOAD, Databases, Enough, Plan, Watch
 from loadtest.interval import Interval
 from loadtest.objectives import parse_objective
 from loadtest.report.render import read

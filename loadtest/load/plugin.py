@@ -50,6 +50,7 @@ from loadtest.load.unpatched import aside
 from loadtest.load.users import PoolUser, end_again, note_error, with_options
 from loadtest.load.workers import Master, Workers, ready
 from loadtest.loads import Stage
+from loadtest.results import FINISHED
 
 logger = logging.getLogger("loadtest")
 _added = run_options.Added([], [])
@@ -265,7 +266,7 @@ class Plugin:
             self._ended.append(end_again(self.runner, 2 * patience))
         limit = self.options.run_time
         over = limit and ended - self._started >= limit - 1
-        self._reason = self._reason or ("finished" if over else "stopped")
+        self._reason = self._reason or (FINISHED if over else "stopped")
 
     def _on_stop(self, environment: Any, **_: Any) -> None:
         tickers, ended = self._tickers, self._ended

@@ -64,7 +64,7 @@ def header(pool: str = "20+0", round_: int = 1, **more: Any) -> dict[str, Any]:
         "name": "hot-row",
         "round": round_,
         "pool": settings,
-        "load": {"users": 300, "spawn_rate": 300.0, "duration": 5.0, "warmup": 1.0, "seed": 1},
+        "load": {"users": 300, "spawn_rate": 300.0, "duration": None, "warmup": 1.0, "seed": 1},
         "scenario": {
             "files": ["scenarios/hot_row.py"],
             "user_classes": ["HotRow"],
@@ -158,18 +158,19 @@ CLASHES = {
 def experiment(folder: Path, rounds: int = 5, users: int = 300) -> Path:
     """Write the runs of an experiment in which too many connections fight over a few rows."""
     random = np.random.default_rng(1)
+    load = {**header()["load"], "duration": 5.0}
     for round_ in range(1, rounds + 1):
         # What slows a round down slows every pool in it.
         speed = random.normal(1, 0.02)
         for pool in CLASHES:
-            run(folder, _seconds(random, pool, users, speed), pool, round_)
+            run(folder, _seconds(random, pool, users, speed), pool, round_, load=load)
     plan = {
         "name": "hot-row",
         "scenario": "scenarios/hot_row.py",
         "rounds": rounds,
         "seed": 1,
         "baseline": "default",
-        "load": header()["load"],
+        "load": load,
         "options": {"hot_rows": 50},
         "pool": [parse_pool(pool).model_dump() for pool in CLASHES],
     }

@@ -79,6 +79,57 @@ def test_a_run_that_never_measured_is_not_valid(tmp_path: Path) -> None:
     assert not pool.valid
 
 
+@pytest.mark.parametrize(
+    ("seconds", "planned", "reason", "valid"),
+    [
+        (0.8, 5.0, "finished", False),
+        (3.9, 5.0, "finished", False),
+        (4.0, 5.0, "finished", True),
+        (1.0, 2.0, "finished", True),
+        (0.9, 2.0, "finished", False),
+        (23.9, 30.0, "finished", False),
+        (24.0, 30.0, "finished", True),
+        (0.8, None, "finished", True),
+        (0.8, 5.0, "stopped", True),
+        (0.8, 5.0, "interrupted", True),
+        (0.8, 5.0, "enough: it is clear", True),
+        (0.8, 5.0, None, True),
+    ],
+)
+def test_a_run_that_ended_as_planned_but_measured_much_less_is_not_valid(
+    tmp_path: Path, seconds: float, planned: float | None, reason: str | None, valid: bool
+) -> None:
+    part = interval(length=int(seconds * SECOND), counters={"requests": 5})
+    load = {"users": 3, "duration": planned}
+    pool = _summary(run(tmp_path, [part], load=load, reason=reason))
+    assert pool.valid == valid
+    codes = [finding.code for finding in pool.findings]
+    assert ("measured_too_little" in codes) == (not valid)
+
+
+def test_a_run_that_measured_much_less_says_how_much(tmp_path: Path) -> None:
+    part = interval(length=8 * SECOND // 10, counters={"requests": 5})
+    one = run(tmp_path, [part], load={"users": 3, "duration": 5.0})
+    finding = _found(one)["measured_too_little"]
+    assert finding.message.startswith("20+0-1.jsonl measured 800 ms of the 5.00 s planned. ")
+    assert finding.evidence == {"file": "20+0-1.jsonl", "seconds": 0.8, "planned": 5.0}
+
+
+@pytest.mark.parametrize(("model", "threads"), [("greenlets", True), ("threads", False)])
+def test_a_run_that_was_ended_at_its_deadline_is_not_valid(
+    tmp_path: Path, model: str, threads: bool
+) -> None:
+    reason = "ended at its deadline, 80 s after its load began: it was at shop.py:5, in buy"
+    parts = [interval(second, counters={"requests": 5}) for second in range(5)]
+    load = {"users": 3, "duration": 5.0, "model": model}
+    pool = _summary(run(tmp_path, parts, reason=reason, load=load))
+    (finding,) = pool.findings
+    assert not pool.valid
+    assert finding.code == "missed_deadline"
+    assert finding.message.startswith(f"20+0-1.jsonl was {reason}. ")
+    assert ("--model threads" in finding.message) is threads
+
+
 def test_a_pool_that_only_fails_is_a_valid_measurement(tmp_path: Path) -> None:
     parts = [interval(counters={"requests": 5, "failures": 5, "errors.refused": 5})]
     pool = _summary(run(tmp_path, parts))

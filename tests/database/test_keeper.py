@@ -122,6 +122,18 @@ def test_a_child_that_ignores_the_signal_is_killed(tmp_path):
     assert gone(pid)
 
 
+def test_a_child_that_ignores_the_signal_is_killed_sooner_by_who_has_less_patience(keep, tmp_path):
+    stubborn = (
+        "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"print(os.getpid(), file=open({str(tmp_path / 'pid')!r}, 'w'), flush=True)\n"
+        "time.sleep(1000)"
+    )
+    kept = keep(*PYTHON, stubborn)
+    pid = int(written(tmp_path / "pid"))
+    assert keeper.stop(kept, 0.1) == 128 + signal.SIGKILL
+    assert gone(pid)
+
+
 def test_children_of_the_child_are_gone_too(keep, tmp_path):
     family = (
         "import subprocess, time\n"
@@ -167,6 +179,14 @@ def test_output_and_environment_are_the_childs(keep, tmp_path):
     with (tmp_path / "out").open("wb") as output:
         keep(*PYTHON, command, environment={"WHO": "me"}, output=output).wait(FAR_BEYOND_NOISE)
     assert sorted((tmp_path / "out").read_text().split()) == ["me", "oops"]
+
+
+def test_errors_can_go_to_another_place_than_output(keep, tmp_path):
+    command = "import sys; print('well'); print('oops', file=sys.stderr)"
+    with (tmp_path / "out").open("wb") as output, (tmp_path / "errors").open("wb") as errors:
+        keep(*PYTHON, command, output=output, errors=errors).wait(FAR_BEYOND_NOISE)
+    assert (tmp_path / "out").read_text() == "well\n"
+    assert (tmp_path / "errors").read_text() == "oops\n"
 
 
 def test_an_interrupt_at_the_terminal_is_not_for_the_child(keep):

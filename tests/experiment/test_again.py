@@ -41,7 +41,8 @@ class TestAgain:
         assert (again.load.users, again.load.warmup, again.load.duration) == (300, 1.0, 5.0)
 
     def test_from_a_run_file_alone(self, tmp_path: Path) -> None:
-        again = experiment_again(None, made(tmp_path), POOLS)
+        load = {"users": 300, "duration": 5.0, "warmup": 1.0, "seed": 1}
+        again = experiment_again(None, made(tmp_path, load=load), POOLS)
 
         assert again.scenario == Path("scenarios/hot_row.py")
         assert again.user_classes == ("HotRow",)

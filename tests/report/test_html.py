@@ -225,7 +225,7 @@ def test_a_number_is_not_torn_from_its_unit_in_a_sentence(text: str) -> None:
 
 
 def test_one_round_has_no_interval_to_explain(tmp_path: Path, text: str) -> None:
-    steady(tmp_path, "20+0", [700])
+    steady(tmp_path, "20+0", [700], seconds=5, load={"users": 300, "duration": 5.0})
     render([tmp_path], tmp_path)
     one = (tmp_path / "report.html").read_text()
     assert "300 users · 1 round of 5 s · " in one
@@ -242,7 +242,8 @@ def test_what_the_server_and_the_load_were_told_has_units(tmp_path: Path) -> Non
         "max_connections": "4000",
     }
     server = {"version": "11", "private": True, "variables": variables}
-    run(tmp_path, [interval(counters={"requests": 9})], server=server)
+    load = {"users": 3, "duration": 5.0, "warmup": 1.0}
+    run(tmp_path, [interval(counters={"requests": 9})], server=server, load=load)
     render([tmp_path], tmp_path)
     page = (tmp_path / "report.html").read_text()
     facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))

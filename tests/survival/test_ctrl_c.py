@@ -70,6 +70,22 @@ def test_twice_ends_a_command_at_once_with_a_report(tmp_path: Path, slow: Path, 
 
 
 @pytest.mark.server
+def test_twice_ends_a_run_whose_event_loop_is_blocked(tmp_path: Path, url: URL) -> None:
+    scenario, begun = tmp_path / "blocks.py", tmp_path / "begun"
+    block = f"open({str(begun)!r}, 'w').close(); get_original('time', 'sleep')(600)"
+    scenario.write_text(LONG_TASK.replace("time.sleep(60)", block))
+    with scenario.open("a") as file:
+        file.write("from gevent.monkey import get_original\n")
+    load = ("-u", 1, "-t", "60s", "--warmup", "0s", "--results", tmp_path / "results")
+    with running(tmp_path / "log", *loadtest_command("run", scenario, *load), env=at(url)) as tool:
+        tool.until(begun.exists, "the event loop to be blocked")
+        tool.signal(signal.SIGINT)
+        time.sleep(0.5)
+        stop_with(tool, signal.SIGINT)
+        assert_nothing_left(tool)
+
+
+@pytest.mark.server
 def test_twice_ends_a_run_by_hand_at_once(tmp_path: Path, slow: Path) -> None:
     path = tmp_path / "run.jsonl"
     command = locust_command("-f", slow, "--headless", "-u", 2, "-r", 2, "--results", path)

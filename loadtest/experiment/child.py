@@ -1,10 +1,10 @@
-"""Runs a Python module as a child of the tool: `python -m … MODULE ARGUMENTS`.
+"""Runs a Python module as a child of the tool: `python -m … SIGNAL MODULE ARGUMENTS`.
 
 Locust's settings from outside of its command line, in the environment and in configuration files,
-do not reach it, and it tells where it is when asked.
-On the signal WHERE the process writes stacks to standard error, the innermost frame of each first:
-that of the main thread at once, even if the event loop is blocked in C; then, as soon as Python
-runs, those of greenlets and threads. Forks of the process do the same.
+do not reach it, and it tells where it is when asked: on the signal of this number it writes stacks
+to standard error, the innermost frame of each first: that of the main thread at once, even if the
+event loop is blocked in C; then, as soon as Python runs, those of greenlets and threads. Forks of
+the process do the same.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-# A process that does not listen to this one ignores it.
-WHERE = signal.SIGURG
 _STANDARD_ERROR = 2
 _MAIN = "__main__"
 # Locust looks at it when it is imported. Whether gevent patches a run is for --model to say.
@@ -63,8 +61,9 @@ def _shut_out(module: str) -> None:
 
 
 if __name__ == _MAIN:
-    signal.signal(WHERE, _tell)
-    faulthandler.register(WHERE, _STANDARD_ERROR, all_threads=False, chain=True)
-    del sys.argv[0]
+    asked = int(sys.argv[1])
+    signal.signal(asked, _tell)
+    faulthandler.register(asked, _STANDARD_ERROR, all_threads=False, chain=True)
+    del sys.argv[:2]
     _shut_out(sys.argv[0])
     runpy.run_module(sys.argv[0], run_name=_MAIN, alter_sys=True)

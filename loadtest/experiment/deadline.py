@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -18,7 +19,6 @@ import psutil
 import loadtest
 from loadtest import ready
 from loadtest.errors import LoadtestError
-from loadtest.experiment import child
 from loadtest.results import as_typed
 
 # Limit of the look at a scenario before all runs: import, options, an application's connection.
@@ -31,6 +31,8 @@ MARGIN_SECONDS = 60.0
 STOP_SECONDS = 5.0
 
 POLL_SECONDS = 0.25
+# Asks a process where it is; one that does not listen to this signal ignores it.
+_WHERE = signal.SIGURG
 # A process has told where it is once it said something, and then nothing more for a while: an idle
 # event loop looks every 0.3 s whether there was a signal.
 _TELLING_SECONDS, _QUIET_SECONDS = 3.0, 0.5
@@ -47,7 +49,14 @@ Stack = Sequence[Frame]
 
 def command(module: str, *arguments: str) -> list[str]:
     """The command line of a Python module in a process that can tell where it is."""
-    return [sys.executable, "-m", child.__name__, module, *arguments]
+    return [
+        sys.executable,
+        "-m",
+        "loadtest.experiment.child",
+        str(_WHERE.value),
+        module,
+        *arguments,
+    ]
 
 
 def running(
@@ -105,7 +114,7 @@ def _told(process: psutil.Process, log: IO[bytes]) -> str:
     now = time.monotonic()
     ends, quiet_until = now + _TELLING_SECONDS, now + _TELLING_SECONDS
     with suppress(psutil.Error):
-        process.send_signal(child.WHERE)
+        process.send_signal(_WHERE)
     while (now := time.monotonic()) < min(ends, quiet_until):
         time.sleep(0.05)
         before, size = size, os.fstat(log.fileno()).st_size

@@ -57,9 +57,11 @@ def accounts(connection: Connection, url: URL) -> Iterator[Account]:
             connection.execute(text(f"GRANT {right} ON *.* TO {account}"))
         return url.set(username=name, password="of-many")
 
-    yield make
-    for account in made:
-        connection.execute(text(f"DROP USER {account}"))
+    try:
+        yield make
+    finally:
+        for account in made:
+            connection.execute(text(f"DROP USER {account}"))
 
 
 @pytest.fixture

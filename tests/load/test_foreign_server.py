@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.processes import (
     locust_command,
     run_locust,
     running,
+    stop_with,
 )
 
 POINT_SELECT = ("-f", "scenarios/point_select.py", "--headless", "--only-summary")
@@ -130,14 +132,14 @@ def drop(admin: Engine) -> None:
 def test_tables_that_somebody_still_uses_are_named_and_left(
     tmp_path: Path, url: URL, admin: Engine
 ) -> None:
-    arguments = (*POINT_SELECT, "-u", 2, "-t", "2s", "--results", tmp_path / "run.jsonl")
+    arguments = (*POINT_SELECT, "-u", 2, "-r", 2, "--results", tmp_path / "run.jsonl")
     with (
         running(tmp_path / "log", *locust_command(*arguments), env=at(url)) as process,
         admin.connect() as connection,
     ):
         process.until(lambda: "All users spawned" in process.output, "the load")
         connection.execute(text(f"SELECT COUNT(*) FROM {TABLE}"))  # the transaction goes on
-        code = process.wait()
+        code = stop_with(process, signal.SIGTERM)
     drop(admin)
 
     assert code == 0
@@ -227,7 +229,7 @@ def test_a_pool_that_cannot_be_filled_is_told_in_a_sentence(
     tmp_path: Path, url: URL, few: int
 ) -> None:
     pool = ("--pool-size", 40, "--max-overflow", 0, "-u", 40, "--prefill", "--allow-overload")
-    ended = locust(tmp_path, url, *pool)
+    ended = locust(tmp_path, url, *pool, "-t", "60s")
 
     assert ended.wait() == 2, ended.output
     assert "is full (error 1040, too many connections)" in ended.output

@@ -27,8 +27,9 @@ _VARIABLES = (
 )
 # MyISAM's and the logs' files, InnoDB's, and connections: now, and the most since the start.
 _STATUS = ("Open_files", "Innodb_num_open_files", "Threads_connected", "Max_used_connections")
-# With either, max_connections gives one place more, and max_user_connections of all accounts is
-# not looked at. In a role they are shown, too. Since MariaDB 11.0 (MDEV-29668) SUPER is not enough.
+# With either, max_connections gives one place more, and MariaDB does not apply max_user_connections
+# of all accounts (MySQL does). In a role they are shown, too. Since MariaDB 11.0 (MDEV-29668) SUPER
+# is not enough.
 _PRIVILEGED = re.compile(r"\b(ALL PRIVILEGES|CONNECTION[ _]ADMIN)\b.* ON \*\.\*")
 _SUPER = re.compile(r"\bSUPER\b.* ON \*\.\*")
 _SUPER_IS_NOT_ENOUGH = re.compile(r"1[1-9]\.\d.*MariaDB")
@@ -78,7 +79,8 @@ def _read(connection: Connection) -> Occupancy:
     status = _named(connection, "STATUS", _STATUS)
     here = {name: int(status.get(name, 0)) for name in _STATUS}
     privileged = _privileged(connection, variables["version"])
-    limit, own = _user_limit(connection, int(variables["max_user_connections"]), privileged)
+    exempt = privileged and "MariaDB" in variables["version"]
+    limit, own = _user_limit(connection, int(variables["max_user_connections"]), exempt)
     tables = here["Open_files"] + here["Innodb_num_open_files"]
     return Occupancy(
         variables=variables,
@@ -105,14 +107,14 @@ def _privileged(connection: Connection, version: str) -> bool:
     return any(right.search(grant) for right in rights for grant in grants)
 
 
-def _user_limit(connection: Connection, everybodys: int, privileged: bool) -> tuple[int, bool]:
+def _user_limit(connection: Connection, everybodys: int, exempt: bool) -> tuple[int, bool]:
     """The limit of this account (0: none), and whether it is its own; it goes before the others'.
 
-    The server has whichever holds in the session's variable.
+    The server has whichever holds in the session's variable. exempt: from that of all accounts.
     """
     limit = int(connection.scalar(text("SELECT @@SESSION.max_user_connections")) or 0)
     own = limit != everybodys
-    return (limit, own) if own or not privileged else (0, False)
+    return (0, False) if exempt and not own else (limit, own)
 
 
 def _of_account(connection: Connection) -> int:

@@ -81,16 +81,16 @@ def test_it_says_before_what_it_is_about_to_do_and_leaves_only_what_others_made(
     tmp_path: Path, url: URL, admin: Engine, server: PrivateServer, bystanders: None
 ) -> None:
     before = set(inspect(admin).get_table_names())
-    ended = locust(tmp_path, url, "--pool-size", 2, "--max-overflow", 1)
+    ended = locust(tmp_path, url, "--pool-size", 2, "--max-overflow", 1, "-t", "2s")
 
     assert ended.wait() == 0, ended.output
-    told, _, after = ended.output.partition("All users spawned")
+    told, _, after = ended.output.partition("Ramping to 3 users")
     assert after
     assert f"On loadtest at 127.0.0.1:{url.port}, a server that this tool did not start" in told
     assert re.search(r"at most 4 connections at once \(3 of the pool, 1 to ask", told)
     assert re.search(rf"\d+ of max_connections = {server.limit:,} are in use", told)
     assert f"drop, make and fill the tables {TABLE}, and drop them at the end" in told
-    assert "run the tasks of PointSelect, at most 3 users, for 1 s" in told
+    assert "run the tasks of PointSelect, at most 3 users, for 2 s" in told
     assert "stop as soon as the server refuses connections of others" in told
     assert set(inspect(admin).get_table_names()) == before - {TABLE}
     with admin.connect() as connection:

@@ -190,9 +190,8 @@ def _until_away(process: Running, results: Path) -> None:
     process.until(lambda: not _serves(process), "the server to be away")
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_ended_while_the_server_is_away_ends_in_good_order(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -215,6 +215,7 @@ def test_more_than_a_share_of_the_free_connections_is_refused(
 
 
 @pytest.mark.database
+@pytest.mark.long
 def test_who_agrees_may_take_more(tmp_path: Path, url: URL, few: int) -> None:
     pool = ("--pool-size", 27, "--max-overflow", 0, "-u", 27, "--allow-overload")
     ended = locust(tmp_path, url, *pool)

@@ -27,8 +27,9 @@ _VARIABLES = (
 )
 # MyISAM's and the logs' files, InnoDB's, and connections: now, and the most since the start.
 _STATUS = ("Open_files", "Innodb_num_open_files", "Threads_connected", "Max_used_connections")
-# With either, max_connections gives one place more, and max_user_connections of all accounts is
-# not looked at. In a role they are shown, too. Since MariaDB 11.0 (MDEV-29668) SUPER is not enough.
+# With either, max_connections gives one place more, and MariaDB does not apply max_user_connections
+# of all accounts (MySQL does). In a role they are shown, too. Since MariaDB 11.0 (MDEV-29668) SUPER
+# is not enough.
 _PRIVILEGED = re.compile(r"\b(ALL PRIVILEGES|CONNECTION[ _]ADMIN)\b.* ON \*\.\*")
 _SUPER = re.compile(r"\bSUPER\b.* ON \*\.\*")
 _SUPER_IS_NOT_ENOUGH = re.compile(r"1[1-9]\.\d.*MariaDB")
@@ -80,9 +81,10 @@ def occupancy(
 def _read(connection: Connection) -> Occupancy:
     variables = _named(connection, "VARIABLES", _VARIABLES)
     status = _named(connection, "STATUS", _STATUS)
-    privileged = _privileged(connection, variables.get("version", ""))
+    version = variables.get("version", "")
+    privileged = _privileged(connection, version)
     everybodys = _number(variables, "max_user_connections")
-    limit, own = _user_limit(connection, everybodys, privileged)
+    limit, own = _user_limit(connection, everybodys, privileged and "MariaDB" in version)
     connected = _number(status, "Threads_connected")
     return Occupancy(
         variables=variables,
@@ -122,18 +124,17 @@ def _privileged(connection: Connection, version: str) -> bool:
     return any(right.search(grant) for right in rights for grant in grants)
 
 
-def _user_limit(
-    connection: Connection, everybodys: int | None, privileged: bool
-) -> tuple[int, bool]:
+def _user_limit(connection: Connection, everybodys: int | None, exempt: bool) -> tuple[int, bool]:
     """The limit of this account (0: none), and whether it is its own; it goes before the others'.
 
     The server has whichever holds in the session's variable; a server without it has no limit.
+    exempt: from that of all accounts.
     """
     if everybodys is None:
         return 0, False
     limit = int(connection.scalar(text("SELECT @@SESSION.max_user_connections")) or 0)
     own = limit != everybodys
-    return (limit, own) if own or not privileged else (0, False)
+    return (0, False) if exempt and not own else (limit, own)
 
 
 def _of_account(connection: Connection) -> int:

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any, cast
 
+from gevent.lock import RLock
 from sqlalchemy import URL
 
 from loadtest.allowances import Allowances
@@ -46,6 +47,7 @@ class Place:
         self.facts: preflight.ServerFacts | None = None
         self.status: ServerStatus | None = None
         self._prepared = False
+        self._closing = RLock()
 
     @property
     def options(self) -> Namespace:
@@ -177,14 +179,15 @@ class Place:
 
     def close(self) -> None:
         """Leave nothing behind: drop the tables, unless they are to be kept, stop the server."""
-        if self.status:
-            self.status.close()
-        if self.made:
-            self._drop()
-        self._prepared = False
-        if self.server:
-            self.server.close()
-            self.server = None
+        with self._closing:  # after a signal Locust quits twice: the second waits for the first
+            if self.status:
+                self.status.close()
+            if self.made:
+                self._drop()
+            self._prepared = False
+            if self.server:
+                self.server.close()
+                self.server = None
 
     def _drop(self) -> None:
         classes = self._environment.user_classes

@@ -57,9 +57,11 @@ def accounts(connection: Connection, url: URL) -> Iterator[Account]:
             connection.execute(text(f"GRANT {right} ON *.* TO {account}"))
         return url.set(username=name, password="of-many")
 
-    yield make
-    for account in made:
-        connection.execute(text(f"DROP USER {account}"))
+    try:
+        yield make
+    finally:
+        for account in made:
+            connection.execute(text(f"DROP USER {account}"))
 
 
 @pytest.fixture
@@ -250,8 +252,9 @@ def test_a_limit_of_all_accounts_is_error_1203_and_exact(small: PrivateServer) -
         plain = answer(url)
         assert (plain.server.max_user_connections, plain.server.own_limit) == (6, False)
         assert opened(url, 7) == (6, 1203)
-        assert answer(above).server.max_user_connections == 0
-        assert opened(above, 12) == (12, None)
+        exempt = small.program.kind == "mariadb"
+        assert answer(above).server.max_user_connections == (0 if exempt else 6)
+        assert opened(above, 12) == ((12, None) if exempt else (6, 1203))
         connection.execute(text("SET GLOBAL max_user_connections = 900"))
     engine.dispose()
 

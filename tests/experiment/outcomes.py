@@ -49,6 +49,13 @@ def side_by_side(
     return {name: Done(folder / name / "latest", output) for name, output in printed.items()}
 
 
+def recovered(seconds: Sequence[Interval], after: float = 0.0) -> bool:
+    """Whether requests failed and did not any more in the last two seconds, so long (s) after."""
+    failed = any(one.counters["failures"] for one in seconds)
+    well = [one.counters["requests"] > 0 == one.counters["failures"] for one in seconds[-2:]]
+    return failed and all(well) and sum(one.length for one in seconds) / 1e9 > after
+
+
 def _ended(process: Running, codes: Collection[int]) -> str:
     """What a command printed, after it and its server have ended."""
     assert process.wait() in codes, process.output

@@ -21,8 +21,16 @@ from loadtest.database.status import SERVERS
 from loadtest.interval import total
 from loadtest.results import read_run
 from tests.conftest import ROOT
-from tests.experiment.outcomes import Done, side_by_side
-from tests.processes import Running, loadtest_command, locust_command, running, stop_with
+from tests.experiment.outcomes import Done, recovered
+from tests.processes import (
+    Running,
+    loadtest_command,
+    locust_command,
+    running,
+    so_far,
+    stop_with,
+)
+from tests.survival.scene import run_files
 
 pytestmark = pytest.mark.database
 SCENARIO = ROOT / "scenarios" / "_database_down.py"
@@ -35,10 +43,11 @@ def faults(*given: str) -> list[str]:
 
 LOAD = ("run", SCENARIO, "--pool", "5+0", "-u", 8, "--warmup", "1s")
 SHORTER = {"rounds = 5": "rounds = 1", "150": "30", "12s": "6s", '"3s': '"1s', '"5s': '"3s'}
+# The faults of a run, and after how many of its seconds they are over.
 RUNS = {
-    "killed": ("-t", "5s", *faults("kill@1s", "refuse@2s+1s", "latency:1ms")),
-    "restarted": ("-t", "9s", *faults("restart@3s+1s")),
-    "dropped": ("-t", "6s", *faults("idle-drop:20ms@1s+1s", "kill:1@3s")),
+    "killed": (faults("kill@1s", "refuse@2s+1s", "latency:1ms"), 4),
+    "restarted": (faults("restart@2s+1s"), 4),
+    "dropped": (faults("idle-drop:20ms@1s+1s", "kill:1@3s"), 5),
 }
 long = pytest.mark.long
 NAMES = ["killed", pytest.param("restarted", marks=long), pytest.param("dropped", marks=long)]
@@ -50,9 +59,15 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Done]:
 
     @functools.cache
     def run(name: str) -> Done:
-        command = {name: (*LOAD, *RUNS[name], "--quiet")}
-        # Four: whatever else this machine does.
-        return side_by_side(tmp_path_factory.mktemp("runs"), command, codes=(0, 4))[name]
+        given, seconds = RUNS[name]
+        folder = tmp_path_factory.mktemp(name)
+        where = ("-t", "90s", "--quiet", "--results", folder / "results")
+        with running(folder / "log", *loadtest_command(*LOAD, *given, *where)) as tool:
+            path, *_ = tool.until(lambda: run_files(folder), "the run to begin")
+            tool.until(lambda: recovered(so_far(path), seconds), "the end of the faults")
+            # Four: whatever else this machine does.
+            assert stop_with(tool, signal.SIGINT) in (0, 4), tool.output
+        return Done(folder / "results" / "latest", tool.output)
 
     return run
 
@@ -69,16 +84,14 @@ def test_each_fault_is_told_and_users_get_over_it(done: Callable[[str], Done], n
             assert told["begin"] >= measuring + planned["at"]
             assert told["end"] >= told["begin"] + planned.get("length", 0)
         assert told["fault"].startswith(planned["kind"])
-    first = found.pool["faults"][0]
-    assert first["errors"] > 0
-    assert first["first_error_seconds"] >= 0
-    assert first["rounds"] == 1
+    noticed = [fault for fault in found.pool["faults"] if fault["errors"]]
+    assert noticed, "on a busy machine a fault may come so late that the next one has its errors"
+    assert all(fault["first_error_seconds"] >= 0 for fault in noticed)
+    assert {fault["rounds"] for fault in found.pool["faults"]} == {1}
     for fault in found.pool["faults"]:
         assert f"\n{fault['fault']}\n" in found.output
         assert f'<th scope="row">{fault["fault"]}</th>' in found.page
     assert "<h2>Fault by fault</h2>" in found.page
-    whole = [i for i in run.measured() if i.length > 9e8]
-    assert whole[-1].counters["requests"] > whole[-1].counters["failures"]
 
 
 def test_of_two_faults_it_is_not_known_which_has_lost_a_payment(
@@ -94,7 +107,7 @@ def test_no_confirmed_payment_is_lost(done: Callable[[str], Done]) -> None:
     found = done("restarted").pool
     (restart,) = found["faults"]
     assert restart["lasted_seconds"] >= 1
-    assert restart["checked"] > 100
+    assert restart["checked"] > 20
     assert restart["lost"] == 0
     assert restart["doubled"] >= 0
     lost = {"gone_away", "lost_during_query", "connection_killed", "server_shutdown"}
@@ -177,9 +190,8 @@ def _until_away(process: Running, results: Path) -> None:
     process.until(lambda: not _serves(process), "the server to be away")
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_ended_while_the_server_is_away_ends_in_good_order(
     tmp_path: Path, number: signal.Signals
 ) -> None:

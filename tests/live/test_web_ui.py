@@ -401,9 +401,8 @@ def test_the_database_and_its_password_are_nowhere_to_be_seen(web: Web, page: Pa
     assert "Traceback" not in web.process.output
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_run_of_the_web_ui_in_good_order(
     tmp_path: Path, server: PrivateServer, page: Page, number: signal.Signals
 ) -> None:

@@ -24,9 +24,8 @@ def two_workers(*more: Any) -> list[str]:
     return [*arguments, *ports, *map(str, more)]
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_master_ends_its_workers_too(
     tmp_path: Path, number: signal.Signals, url: URL
 ) -> None:
@@ -59,6 +58,7 @@ def test_a_pool_that_cannot_be_ends_master_and_workers(tmp_path: Path, url: URL)
     assert not (tmp_path / "run.jsonl").exists()
 
 
+@pytest.mark.long
 def test_workers_do_not_outlive_a_killed_master(tmp_path: Path, url: URL) -> None:
     path = tmp_path / "run.jsonl"
     environment = {"LOADTEST_DATABASE_URL": url.render_as_string(False)}

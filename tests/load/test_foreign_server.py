@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.processes import (
     locust_command,
     run_locust,
     running,
+    stop_with,
 )
 
 POINT_SELECT = ("-f", "scenarios/point_select.py", "--headless", "--only-summary")
@@ -79,16 +81,16 @@ def test_it_says_before_what_it_is_about_to_do_and_leaves_only_what_others_made(
     tmp_path: Path, url: URL, admin: Engine, server: PrivateServer, bystanders: None
 ) -> None:
     before = set(inspect(admin).get_table_names())
-    ended = locust(tmp_path, url, "--pool-size", 2, "--max-overflow", 1)
+    ended = locust(tmp_path, url, "--pool-size", 2, "--max-overflow", 1, "-t", "2s")
 
     assert ended.wait() == 0, ended.output
-    told, _, after = ended.output.partition("All users spawned")
+    told, _, after = ended.output.partition("Ramping to 3 users")
     assert after
     assert f"On loadtest at 127.0.0.1:{url.port}, a server that this tool did not start" in told
     assert re.search(r"at most 4 connections at once \(3 of the pool, 1 to ask", told)
     assert re.search(rf"\d+ of max_connections = {server.limit:,} are in use", told)
     assert f"drop, make and fill the tables {TABLE}, and drop them at the end" in told
-    assert "run the tasks of PointSelect, at most 3 users, for 1 s" in told
+    assert "run the tasks of PointSelect, at most 3 users, for 2 s" in told
     assert "stop as soon as the server refuses connections of others" in told
     assert set(inspect(admin).get_table_names()) == before - {TABLE}
     with admin.connect() as connection:
@@ -130,14 +132,14 @@ def drop(admin: Engine) -> None:
 def test_tables_that_somebody_still_uses_are_named_and_left(
     tmp_path: Path, url: URL, admin: Engine
 ) -> None:
-    arguments = (*POINT_SELECT, "-u", 2, "-t", "2s", "--results", tmp_path / "run.jsonl")
+    arguments = (*POINT_SELECT, "-u", 2, "-r", 2, "--results", tmp_path / "run.jsonl")
     with (
         running(tmp_path / "log", *locust_command(*arguments), env=at(url)) as process,
         admin.connect() as connection,
     ):
         process.until(lambda: "All users spawned" in process.output, "the load")
         connection.execute(text(f"SELECT COUNT(*) FROM {TABLE}"))  # the transaction goes on
-        code = process.wait()
+        code = stop_with(process, signal.SIGTERM)
     drop(admin)
 
     assert code == 0
@@ -245,6 +247,7 @@ def test_more_than_a_share_of_the_free_connections_is_refused(
 
 
 @pytest.mark.database
+@pytest.mark.long
 def test_who_agrees_may_take_more(tmp_path: Path, url: URL, few: int) -> None:
     pool = ("--pool-size", 27, "--max-overflow", 0, "-u", 27, "--allow-overload")
     ended = locust(tmp_path, url, *pool)
@@ -259,7 +262,7 @@ def test_a_pool_that_cannot_be_filled_is_told_in_a_sentence(
     tmp_path: Path, url: URL, few: int
 ) -> None:
     pool = ("--pool-size", 40, "--max-overflow", 0, "-u", 40, "--prefill", "--allow-overload")
-    ended = locust(tmp_path, url, *pool)
+    ended = locust(tmp_path, url, *pool, "-t", "60s")
 
     assert ended.wait() == 2, ended.output
     assert "is full (error 1040, too many connections)" in ended.output

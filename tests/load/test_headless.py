@@ -225,6 +225,7 @@ def test_a_killed_run_costs_its_last_second_and_leaves_nothing_running(tmp_path:
     assert list(run.problems) == ["interrupted: the file has no footer"]
 
 
+@pytest.mark.long
 def test_the_command_in_the_header_repeats_the_run(tmp_path: Path, url: URL) -> None:
     first, again = tmp_path / "first.jsonl", tmp_path / "again.jsonl"
     environment = {"LOADTEST_DATABASE_URL": url.render_as_string(False)}
@@ -280,6 +281,7 @@ def test_the_pool_that_ran_is_the_pool_that_was_asked_for(tmp_path: Path, url: U
     assert whole.gauges["users"].max == 8
 
 
+@pytest.mark.long
 def test_without_a_pool_each_checkout_opens_a_connection(tmp_path: Path, url: URL) -> None:
     null = run_of(tmp_path, url, "--poolclass", "NullPool", "-t", "1s")
     counters = total(null.intervals).counters

@@ -180,6 +180,7 @@ def test_a_metrics_port_that_is_taken(tmp_path: Path, url: URL) -> None:
     assert_refused(ended, tmp_path, f"--metrics-port {port}: Address already in use")
 
 
+@pytest.mark.long
 def test_a_table_that_may_be_somebodys_is_not_touched(
     tmp_path: Path, url: URL, admin: Engine
 ) -> None:

@@ -73,11 +73,12 @@ def rows(admin: Engine) -> list[Any]:
         return list(connection.execute(text("SELECT * FROM loadtest_counting_done")))
 
 
-def test_users_are_threads_and_what_is_counted_is_what_the_database_saw(
+def test_users_are_threads_in_turn_and_what_is_counted_is_what_the_database_saw(
     tmp_path: Path, url: URL, admin: Engine
 ) -> None:
-    pool = ("--pool-size", 3, "--max-overflow", 1)
-    run, whole = result(tmp_path, url, "-u", 12, "-r", 12, "-t", "2s", "--work", 0.02, *pool)
+    """Without a pause between tasks, too, all of them get their turn."""
+    pool = ("--pool-size", 3, "--max-overflow", 1, "--work", 0.02, "--pause", 0)
+    run, whole = result(tmp_path, url, "-u", 12, "-r", 12, "-t", "2s", *pool)
 
     done = rows(admin)
     assert whole.counters["requests"] == len(done) > 3 * 12
@@ -89,6 +90,7 @@ def test_users_are_threads_and_what_is_counted_is_what_the_database_saw(
     assert whole.gauges["users"].max == 12
     assert 0 < whole.gauges["waiting"].max <= 12
     assert whole.histograms["wait"].max > 10_000_000
+    assert max(interval.fair.served for interval in run.measured()) == 12
     table = re.findall(r"^session +(\w+) +(\d+) +0\(", log(tmp_path), re.MULTILINE)
     assert {name: int(n) for name, n in table} == Counter(row.what for row in done)
     assert not any(row.patched for row in done)
@@ -98,28 +100,26 @@ def test_users_are_threads_and_what_is_counted_is_what_the_database_saw(
     assert len(of_thread) == 12
     for what in of_thread.values():
         assert (what[0], what[-1]) == ("start", "stop")
-        assert set(what[1:-1]) <= {"work"}
+        assert set(what[1:-1]) == {"work"}
 
 
-def test_without_a_pause_users_take_turns_all_the_same(tmp_path: Path, url: URL) -> None:
-    pool = ("--pool-size", 2, "--max-overflow", 0)
-    work = ("--work", 0.02, "--pause", 0, "--only-work")
-    run, _ = result(tmp_path, url, "-u", 8, "-r", 8, "-t", "2s", *work, *pool)
-
-    assert max(interval.fair.served for interval in run.measured()) == 8
-
-
-def test_who_waits_for_longer_than_the_timeout_is_counted(tmp_path: Path, url: URL) -> None:
+def test_who_waits_for_too_long_is_counted_and_who_does_not_end_is_left_behind(
+    tmp_path: Path, url: URL
+) -> None:
+    """One has the only connection, and never ends; the others ask for it again and again."""
     pool = ("--pool-size", 1, "--max-overflow", 0, "--pool-timeout", 0.1)
-    process = ended(
-        tmp_path, url, "-u", 5, "-r", 5, "-t", "2s", "--work", 0.5, "--only-work", *pool
-    )
+    work = ("--work", 600, "--only-work", "--stop-timeout", 1)
+    process = ended(tmp_path, url, "-u", 5, "-r", 5, "-t", "2s", *work, *pool)
 
     assert process.wait() == 0, process.output
-    counters = total(read_run(tmp_path / "run.jsonl").intervals).counters
-    assert counters["timeouts"] == counters["errors.pool_timeout"] == counters["failures"] > 2
-    assert counters["checkouts"] + counters["timeouts"] >= counters["requests"]
     assert "more tasks failed like the one above (pool_timeout)" in process.output
+    assert "1 threads did not end within 1 s and are left to themselves" in process.output
+    run = read_run(tmp_path / "run.jsonl")
+    assert list(run.problems) == []
+    assert run.intervals[-1].gauges["in_use"].last == 1
+    counters = total(run.intervals).counters
+    assert counters["timeouts"] == counters["errors.pool_timeout"] == counters["failures"] > 2
+    assert counters["requests"] == counters["failures"]
 
 
 @pytest.mark.parametrize(
@@ -144,16 +144,6 @@ def test_users_follow_their_stages(tmp_path: Path, url: URL) -> None:
     run, _ = result(tmp_path, url, "--stages", "few=2s:3,2s:12,2s:5", "--warmup", "1s")
 
     assert {i.stage: i.gauges["users"].last for i in run.measured()} == {"few": 3, "2": 12, "3": 5}
-
-
-def test_who_does_not_end_is_left_behind_with_its_connection(tmp_path: Path, url: URL) -> None:
-    process = ended(tmp_path, url, "-u", 4, "-r", 4, "-t", "2s", "--work", 600, "--stop-timeout", 1)
-
-    assert process.wait() == 0, process.output
-    assert "4 threads did not end within 1 s and are left to themselves" in process.output
-    run = read_run(tmp_path / "run.jsonl")
-    assert list(run.problems) == []
-    assert run.intervals[-1].gauges["in_use"].last == 4
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from loadtest.database.application import DATABASE_URL
 from loadtest.database.occupancy import occupancy
 from loadtest.database.preflight import RIGHTS, look
 from loadtest.database.private import PrivateServer
-from loadtest.interval import Interval, total
+from loadtest.interval import total
 from loadtest.results import read_run
 from tests.conftest import ROOT, without_database
 from tests.database.test_failures import *  # noqa: F403 - the same tests, on other servers
@@ -25,6 +25,7 @@ from tests.database.test_private_server import (  # noqa: F401 - the same tests,
     test_its_password_stands_in_no_process_list_and_no_file,
     test_nobody_else_gets_in,
 )
+from tests.experiment.outcomes import recovered
 from tests.processes import loadtest_command, running, so_far, stop_with, until
 from tests.survival.scene import run_files
 
@@ -91,7 +92,7 @@ def test_a_restart_in_the_middle_of_a_run_is_survived_and_no_payment_is_lost(
     command = loadtest_command("run", DATABASE_DOWN, "--option", "down_pause=0.1", *load, *where)
     with running(tmp_path / "log", *command) as process:
         files = process.until(lambda: run_files(tmp_path), "a result")
-        process.until(lambda: _recovered(so_far(files[0])), "seconds after the restart")
+        process.until(lambda: recovered(so_far(files[0])), "seconds after the restart")
         assert stop_with(process, signal.SIGINT) in (0, 4), process.output
 
     run = read_run(files[0])
@@ -110,13 +111,6 @@ def test_a_restart_in_the_middle_of_a_run_is_survived_and_no_payment_is_lost(
     (restart,) = pool["faults"]
     assert restart["checked"] > 20
     assert (restart["lost"], restart["doubled"] >= 0) == (0, True)
-
-
-def _recovered(seconds: Sequence[Interval]) -> bool:
-    """Whether requests failed and did not any more for two seconds afterwards."""
-    failed = [number for number, one in enumerate(seconds) if one.counters["failures"]]
-    well = seconds[failed[-1] + 1 :] if failed else []
-    return sum(one.counters["requests"] > 0 for one in well) >= 2
 
 
 def test_tls_is_there_and_can_be_left_out(server: PrivateServer) -> None:

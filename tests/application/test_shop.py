@@ -238,7 +238,7 @@ def test_a_pool_of_any_class_is_measured(
         "        with self.session('one') as session:\n"
         "            session.execute(text('SELECT 1'))\n"
     )
-    arguments = ("-f", scenario, "--headless", "--only-summary", "-t", "1s", "--results", result)
+    arguments = ("-f", scenario, "--headless", "--only-summary", "-t", "2s", "--results", result)
     ended = run_locust(tmp_path / "log", *arguments, "--engine", "odd:engine", env=shop)
 
     assert ended.wait() == 0, ended.output

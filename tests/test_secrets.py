@@ -34,7 +34,7 @@ Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
 # With signs that an address has to have written otherwise.
 PASSWORD = "s3cr3t/of:n0body@all%"
 POINT_SELECT = "scenarios/point_select.py"
-SHORT = ("-u", 2, "-t", "1s", "--warmup", "0s")
+SHORT = ("-u", 2, "-t", "2s", "--warmup", "0s")
 # One pool, greenlets and threads, through a relay, and its connections are killed.
 EXPERIMENT = f"""
 name = "secretive"
@@ -42,14 +42,14 @@ scenario = "{ROOT / POINT_SELECT}"
 rounds = 1
 [load]
 users = 2
-duration = "1s"
+duration = "2s"
 warmup = "0s"
 [[fault]]
 kind = "connect-delay"
 delay = "10ms"
 [[fault]]
 kind = "kill"
-at = "0.5s"
+at = "1s"
 [[pool]]
 pool_size = 2
 max_overflow = 0

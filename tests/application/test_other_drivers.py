@@ -67,11 +67,11 @@ def application(url: URL, tmp_path: Path) -> dict[str, str]:
 def with_threads(
     engine: str, query: str, answer: int, folder: Path, environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """A second of users that are threads."""
+    """Two seconds of users that are threads."""
     (folder / "asking.py").write_text(SCENARIO.format(query=query, answer=answer))
     command = [
         *(sys.executable, "-m", "loadtest.threads", "-f", folder / "asking.py", "--headless"),
-        *("--only-summary", "-u", "4", "-r", "4", "-t", "1s", "--warmup", "0s"),
+        *("--only-summary", "-u", "4", "-r", "4", "-t", "2s", "--warmup", "0s"),
         *("--stop-timeout", "1", "--engine", f"drivers_app:{engine}"),
         *("--results", folder / "run.jsonl"),
     ]

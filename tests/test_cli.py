@@ -40,6 +40,7 @@ class Reader(PoolUser):
     @task
     def newest(self):
         with self.session("newest") as session:
+            session.execute(text("SELECT SLEEP(0.2)"))  # a busy machine is not late by much of it
             session.execute(text("SELECT * FROM articles"))
 """
 WRONG_EXPERIMENT = """
@@ -381,7 +382,9 @@ def test_a_run_leaves_a_result_and_a_report(loadtest: Loadtest, tmp_path: Path) 
     assert run.header["host"]["tls_context_seconds"] > 0
     assert {interval.period for interval in run.intervals} == {"warmup", "measured", "drain"}
     (pool,) = summary["pools"]
-    assert [(o["text"], o["met"]) for o in pool["objectives"]] == [(load[-1], True)]
+    (objective,) = pool["objectives"]
+    assert objective["text"] == load[-1]
+    assert objective["met"] is (True if pool["valid"] else None)
     done = sum(i.counters["requests"] - i.counters["failures"] for i in run.measured())
     seconds = sum(i.length for i in run.measured()) / 1e9
     assert pool["throughput"]["per_second"] == pytest.approx(done / seconds, rel=0.01)
@@ -395,7 +398,7 @@ def test_a_run_in_which_nothing_succeeds_says_so_with_the_error_and_the_log(
     path = tmp_path / "shop.py"
     path.write_text(FAILING)
 
-    ended = loadtest("run", path, "-u", 2, "-t", "1s", "--warmup", "0s", "--results", tmp_path)
+    ended = loadtest("run", path, "-u", 2, "-t", "2s", "--warmup", "0s", "--results", tmp_path)
 
     error = "(1146, \"Table 'loadtest.articles' doesn't exist\")"
     said = ended.stdout.splitlines()
@@ -437,7 +440,7 @@ def test_a_database_user_without_the_rights_is_told_which_are_needed(
 
 @pytest.mark.server
 def test_a_comparison_runs_every_pool_in_every_round(loadtest: Loadtest, tmp_path: Path) -> None:
-    ended = loadtest(*COMPARE, "-t", "1s", "--results", tmp_path)
+    ended = loadtest(*COMPARE, "--results", tmp_path)
 
     folder = (tmp_path / "latest").resolve()
     assert re.fullmatch(r"held-connection-\d{8}-\d{6}", folder.name)

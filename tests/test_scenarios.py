@@ -93,7 +93,7 @@ def test_scenarios_have_tables_of_their_own(facts: list[dict[str, Any]]) -> None
 @each(SCENARIOS)
 def test_a_scenario_runs_without_failures(path: Path, tmp_path: Path, url: URL) -> None:
     result = tmp_path / "run.jsonl"
-    arguments = ("-f", path, "--headless", "-u", 10, "-r", 10, "-t", "1s", "--only-summary")
+    arguments = ("-f", path, "--headless", "-u", 10, "-r", 10, "-t", "2s", "--only-summary")
 
     ended = run_locust(
         tmp_path / "log",

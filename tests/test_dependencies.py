@@ -11,7 +11,7 @@ from tests.test_arrows import MODULES, imported
 
 # Under another name than the package's; what comes along with Locust and Jinja2.
 CALLED = {"hdrh": "hdrhistogram"}
-BROUGHT = {"gevent", "greenlet", "flask", "markupsafe"}
+BROUGHT = {"configargparse", "gevent", "greenlet", "flask", "markupsafe"}
 # PyMySQL looks for it when a server wants that login.
 FOR_OTHERS = {"cryptography"}
 

@@ -11,7 +11,7 @@ _KINDS = {
     ),
     "beyond_announced": (
         "connections beyond the announced",
-        "The run had announced fewer connections to a server that others use, and opened no more.",
+        "The run had announced its connections to a server that others use, and opened no more.",
     ),
     "too_many_connections": (
         "too many connections",

@@ -37,9 +37,10 @@ def shut_out(more: Mapping[str, str] | None = None) -> None:
     """
     _shut_out.update(more or {})
     parser = argument_parser.get_parser(default_config_files=[])
-    variables = {getattr(action, "env_var", None) or "" for action in parser._actions}
-    for name in (*variables, _USER_CLASSES):
-        if name.startswith(_PREFIX) and name in os.environ:
+    variables = {getattr(action, "env_var", None) for action in parser._actions}
+    for name in sorted(os.environ):
+        # This tool's own begin otherwise.
+        if name.startswith(_PREFIX) and name in {*variables, _USER_CLASSES}:
             _shut_out[name] = os.environ.pop(name)
     argument_parser.LocustArgumentParser = _CommandLine  # type: ignore[misc]
 

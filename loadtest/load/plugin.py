@@ -202,7 +202,8 @@ class Plugin:
         preflight.check_open_files(most)
         facts = place.facts or preflight.look(place.url, place.connecting)
         given = partial(Target, tls=facts.tls, process=self.process, index=index)
-        given = partial(given, ceiling=most if place.foreign else None)
+        ceiling = (lambda: cast(int, self.options.most_connections)) if place.foreign else None
+        given = partial(given, ceiling=ceiling)
         self.target = given(place.url, pool, options, application=place.application)
         self._targets.append(self.target)
         recorder = self.target.recorder

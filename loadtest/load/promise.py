@@ -21,7 +21,7 @@ from loadtest.load.application import measured_pool
 from loadtest.load.place import Place
 
 logger = logging.getLogger("loadtest")
-# How long after a run the workers that came during it have to wait.
+# How long the workers that came during a run wait after it.
 LATE_SECONDS = 1.0
 
 
@@ -36,8 +36,8 @@ class Promise:
         self, environment: Any, place: Place, refuse: Callable[[LoadtestError], None]
     ) -> None:
         self._environment, self._place, self._refuse = environment, place, refuse
-        # Of all processes together; none while no run is announced.
-        self._users = 0
+        # Of all processes together; no users while no run is announced.
+        self._users = self._connections = 0
         self._processes = 0
         self._counted: set[str] | None = None
         self._late: dict[str, Any] = {}
@@ -77,10 +77,10 @@ class Promise:
         return self._place.prepare()
 
     def begin(self, pool: PoolConfig, status: ServerStatus | None) -> ServerStatus:
-        """A run begins with the processes that are there, and gets no others.
+        """Begin a run with the processes that are there; it gets no others.
 
         status: what `prepare` gave, if it was called before. Raises LoadtestError if the run cannot
-        be.
+        begin.
         """
         runner = self._environment.runner
         if status is None:
@@ -108,13 +108,16 @@ class Promise:
     def check_form(self, form: Mapping[str, str], added: run_options.Added) -> None:
         """Raise UsageError with what is wrong in a start form, or goes beyond what may be taken."""
         wanted = run_options.check_form(self._options, form, added)
-        users = form.get("user_count", "")
-        if not self._place.foreign or self._shape or not users.isdecimal():
-            return  # Locust answers what is no number
+        if not self._place.foreign or self._shape:
+            return
+        try:
+            users = int(form.get("user_count", ""))
+        except ValueError:
+            return  # Locust answers this
         if not self._users:
-            self._check_room(wanted, max(1, int(users)))
-        elif int(users) > self._users:
-            raise UsageError(str(self._beyond(int(users))))
+            self._check_room(wanted, max(1, users))
+        elif users > self._users:
+            raise UsageError(str(self._beyond(users)))
 
     def _check_room(self, wanted: Namespace, users: int) -> None:
         users = max(users, run_options.most_users(wanted) or 0)
@@ -127,13 +130,14 @@ class Promise:
         demand = self._place.announce(pool, users, processes)
         self._processes = processes
         self._users = users * processes if self._place.foreign else 0
+        self._connections = demand.most
         # Options are what reaches the workers.
         self._options.most_connections = demand.of_process(pool)
 
     def _most_users(self) -> int:
         """The most users of all processes together.
 
-        Raises UsageError where a shape decides that, and nobody said how many it asks for.
+        Raises UsageError if a shape sets the number, and --users does not limit it.
         """
         options, asked = self._options, self._environment.runner.target_user_count
         if not (self._shape and self._place.foreign):
@@ -141,8 +145,8 @@ class Promise:
             return int(max(most, run_options.most_users(options) or 0))
         if not options.num_users:
             raise UsageError(
-                f"{self._shape}, a LoadTestShape, decides how many users there are, on a server "
-                "that others use: give the most that it asks for as --users"
+                f"{self._shape} (a LoadTestShape) sets the number of users, and others use this "
+                "server: give its largest number as --users"
             )
         return int(options.num_users)
 
@@ -162,11 +166,22 @@ class Promise:
     ) -> None:
         """As the runner's; it refuses users beyond the announced ones."""
         if not self._users or user_count <= self._users:
+            self._share_out()
             start(user_count, spawn_rate, *more, **named)
         elif self._shape:
             self._refuse(self._beyond(user_count))
         else:
             logger.warning("Refused: %s", self._beyond(user_count))
+
+    def _share_out(self) -> None:
+        """Divide the announced connections among the workers that are left, as Locust does users.
+
+        A missing worker may still have its connections. It ends after 60 s without its master,
+        which forgets it only then.
+        """
+        if self._counted:
+            left = self._counted & self._environment.runner.clients.keys()
+            self._options.most_connections = self._connections // max(1, len(left))
 
     def _hear(self, hear: Callable[..., None], client_id: str, msg: Any) -> None:
         """As the master's; a worker that comes during a run has to wait until it is over.

@@ -40,7 +40,7 @@ class Target:
     """An engine with a pool of this configuration, measured, and the parent session on it.
 
     options: the run's options as they were when it started. index: which worker this is.
-    ceiling: how many connections this process may have, None without a limit.
+    ceiling: gives how many connections this process may have, None without a limit.
     application: whose engine and sessions it uses instead. shared: whether its code has the parent.
     child: makes a session, with child_arguments, as the parent does. arrivals: the schedule of an
     open loop, and alarm: who wakes its users; None in a closed one. sums: what users found when
@@ -57,7 +57,7 @@ class Target:
         tls: bool,
         process: str,
         index: int = 0,
-        ceiling: int | None = None,
+        ceiling: Callable[[], int] | None = None,
         application: Application | None = None,
     ) -> None:
         self.pool = pool

@@ -45,8 +45,8 @@ class Recorder:
     held while one is opened or closed, so that it is found in one place. The lists are what a Batch
     says of them, `quick` flat: tuples would be more objects for the garbage collector to look at.
     nobody: the task of those who have none. pool_size: connections above it are overflow; None
-    where there is no such. ceiling: how many connections may be open at once, those being made
-    included; None without a limit. beyond: how many more were wanted and refused. levels: more
+    where there is no such. ceiling: gives how many connections may be open at once, those being
+    made included; None without a limit. beyond: how many more were wanted and refused. levels: more
     gauges, read at each cut. rising: more counters, each with the function that gives its total so
     far. correction: gives what is to be added to this machine's wall clock (ns). open_loop: whether
     users may have nothing to do.
@@ -55,7 +55,7 @@ class Recorder:
     def __init__(self, process: str = "", pool_size: int | None = None) -> None:
         self.process = process
         self.pool_size = pool_size
-        self.ceiling: int | None = None
+        self.ceiling: Callable[[], int] | None = None
         self.beyond = 0
         self.connecting: set[greenlet] = set()
         self.pending: dict[greenlet, int] = {}
@@ -115,14 +115,15 @@ class Recorder:
         """
         if self.ceiling is None:
             return
+        most = self.ceiling()
         with self.connections:
-            if len(self.opened) + len(self.connecting) < self.ceiling:
+            if len(self.opened) + len(self.connecting) < most:
                 self.connecting.add(user)
                 return
             self.beyond += 1
         raise MoreThanAnnounced(
-            f"a checkout wanted one connection more than the {self.ceiling} that were announced "
-            "for this process"
+            f"a checkout wanted one connection more than the {most} that were announced for this "
+            "process"
         )
 
     def restart(self) -> None:

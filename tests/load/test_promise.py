@@ -146,7 +146,7 @@ def test_where_nobody_else_is_nothing_is_refused() -> None:
 
 def test_a_shape_has_to_be_counted_before() -> None:
     scene = Scene(shape=Rush(), num_users=None)
-    with pytest.raises(UsageError, match="Rush, a LoadTestShape, decides how many users there are"):
+    with pytest.raises(UsageError, match=r"Rush \(a LoadTestShape\) sets the number of"):
         scene.promise.prepare(parse_pool("50+0"))
     assert scene.place.announced == []
 
@@ -234,6 +234,19 @@ def test_a_worker_that_comes_while_the_tables_are_made_is_announced_too() -> Non
     assert [demand.processes for demand in scene.place.announced] == [1, 2]
 
 
+def test_what_a_worker_had_goes_to_the_others_once_it_has_ended() -> None:
+    runner = Master("a", "b")
+    scene = Scene(runner=runner)
+    scene.begin(10, "20+inf")
+    runner.clients["a"].state = "missing"
+    runner.start(10, 10)
+    assert scene.options.most_connections == 5, "it may still have its connections"
+
+    del runner.clients["a"]
+    runner.start(10, 10)
+    assert scene.options.most_connections == 10
+
+
 def test_a_worker_that_was_missing_when_the_run_began_stays_missing() -> None:
     runner = Master("a", "b")
     runner.clients["b"].state = "missing"
@@ -246,7 +259,8 @@ def test_a_worker_that_was_missing_when_the_run_began_stays_missing() -> None:
 def test_a_form_gets_an_answer_where_the_server_has_no_room() -> None:
     scene = Scene(room=7)
     scene.form("7")
-    scene.form("7.5")  # Locust answers this one
+    for text in ("7.5", "many", ""):
+        scene.form(text)  # Locust answers these
     with pytest.raises(UsageError, match="no room for 8"):
         scene.form("8")
     assert scene.place.announced == []

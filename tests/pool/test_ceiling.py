@@ -15,7 +15,7 @@ from loadtest.errors import MoreThanAnnounced
 def bench():
     """A pool without a limit of its own, under a ceiling of two connections."""
     with Bench(pool_size=1, max_overflow=-1) as bench:
-        bench.recorder.ceiling = 2
+        bench.recorder.ceiling = lambda: 2
         yield bench
 
 

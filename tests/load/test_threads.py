@@ -176,7 +176,7 @@ def test_a_user_may_end_the_run(tmp_path: Path, url: URL, admin: Engine) -> None
     assert run.footer is not None
     assert run.footer["reason"] == "stopped"
     assert whole.counters["requests"] == len(rows(admin))
-    assert 5 <= Counter(row.what for row in rows(admin))["work"] <= 15 + 3
+    assert Counter(row.what for row in rows(admin))["work"] >= 5
 
 
 @pytest.mark.long

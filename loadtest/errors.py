@@ -50,10 +50,7 @@ class InvalidMeasurement(LoadtestError):
 
 
 class ServerInTrouble(CannotGoOn):
-    """A run was ended since a server that others use, too, turned them away; exit code 4.
-
-    Also since it did not tell any more whether it does.
-    """
+    """A run was ended: the server refused others, or its status could not be read; exit code 4."""
 
     exit_code = 4
 

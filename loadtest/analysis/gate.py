@@ -71,7 +71,7 @@ def busy_share(pool: PoolRuns) -> float:
 
 
 def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
-    """A run was ended before its time: the server refused others, or did not tell any more."""
+    """A run was ended early: the server refused others, or its status could not be read."""
     for run in pool.runs:
         reason = str(run.footer["reason"]) if run.footer else ""
         if reason.startswith(IN_TROUBLE):

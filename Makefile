@@ -3,7 +3,8 @@ VENV := .venv
 WORKERS ?= 2
 # Tests wait more than they compute: two for each core.
 JOBS ?= $(shell echo $$((2 * $$(nproc))))
-PYTEST = $(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
+ALONE = $(VENV)/bin/python -m pytest
+PYTEST = $(ALONE) -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all fixtures lint bench up clean python packages-run packages-test
@@ -20,13 +21,14 @@ test: lint ## lint, then the quick tests
 	$(PYTEST) -m 'not long'
 
 test-all: $(VENV)/.test ## the long tests, then the database tests on MariaDB 11.8 and MySQL 9.7
-	$(PYTEST) --live -m 'long or provoked'
+	$(PYTEST) -m long
+	$(ALONE) --live -m provoked tests/findings # beside other work some would find the work
 	servers=$$(tools/database-servers) && echo "$$servers" | while read -r name version program; do \
 	  echo "On $$name $$version:"; LOADTEST_SERVER="$$program" $(PYTEST) -m 'database and not each_server' || exit 1; \
 	done
 
 fixtures: $(VENV)/.test ## record the runs in tests/recorded again, about three minutes
-	$(VENV)/bin/python -m pytest --record -m provoked tests/findings
+	$(ALONE) --record -m provoked tests/findings
 
 lint: $(VENV)/.test ## ruff and mypy
 	$(VENV)/bin/ruff check

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# After so many seconds without an answer of such a server a run ends: it may be refusing others.
+# A run ends when the status of such a server cannot be read for this long.
 UNSEEN_SECONDS = 10
 
 
@@ -13,7 +13,8 @@ class Allowances:
     """What the tool does to a server that it did not start only where it is told to.
 
     overload: take more than a share of the free connections. trouble: go on when the server refuses
-    connections of others, or does not tell. tables: leave the scenario's tables there at the end.
+    connections of others, or its status cannot be read. tables: leave the scenario's tables there
+    at the end.
     """
 
     overload: bool = False

@@ -133,7 +133,7 @@ def server_of(url: str, others: int | None, said: dict[str, int | None]) -> Serv
         told = _asked(url, others) | told
     if "max_connections" not in told:
         raise UsageError(
-            "what may the server have? It does not tell: give --max-connections N"
+            "the server does not tell its max_connections: give --max-connections N"
             if url
             else "what may the server have? Give --max-connections N, or the database itself with "
             "--database-url mysql+pymysql://USER:PASSWORD@HOST/DATABASE or LOADTEST_DATABASE_URL"

@@ -111,7 +111,10 @@ AllowOverload = Annotated[
     ),
 ]
 NoAbort = Annotated[
-    bool, typer.Option("--no-abort", help="Go on when your own server refuses others or is silent.")
+    bool,
+    typer.Option(
+        "--no-abort", help="Your own server: go on when it refuses others or cannot be watched."
+    ),
 ]
 KeepTables = Annotated[
     bool, typer.Option("--keep-tables", help="Leave the scenario's tables on your own server.")

@@ -21,7 +21,7 @@ SIGNIFICANT_DIGITS = 2
 # A histogram with two significant digits has 256 sub-buckets: values of up to 8 bits are exact.
 _EXACT_BITS = 8
 
-# What the decoder raises for text that is no base64, no zlib or no histogram; the last, of nothing.
+# The decoder's errors for text that is not base64, zlib or a histogram; the last is for no text.
 _UNDECODABLE = (ValueError, zlib.error, HdrCookieException, HdrLengthException, RuntimeError)
 
 Nanoseconds = npt.NDArray[np.int64]

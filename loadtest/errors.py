@@ -81,7 +81,7 @@ class EndedForOthers(CannotGoOn):
 
 
 class ServerInTrouble(EndedForOthers):
-    """The server turned others away, or did not tell any more whether it does."""
+    """The server refused others, or its status could not be read any more."""
 
     beginning = IN_TROUBLE
 

@@ -30,7 +30,7 @@ FORMAT = 1
 _MARK = b',"crc":'
 _CHECKSUM = re.compile(rb'(?s)(.*),"crc":(\d{1,10})\}')
 
-# Their keys become arguments, so there may be no other; those of a model are passed over.
+# Keys of these become arguments, so an unknown one is refused. Unknown keys of models are ignored.
 for _values in (Fair, Gauge, SlowCheckout, TaskUse):
     with_config(ConfigDict(strict=True, extra="forbid"))(_values)
 
@@ -184,16 +184,16 @@ def from_line(line: bytes, *, checked: bool) -> dict[str, Any]:
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):
-        raise Damaged("no JSON") from None
+        raise Damaged("not JSON") from None
     kind = _KINDS.get(str(record.get("type"))) if isinstance(record, dict) else None
     if kind is None:
-        raise Damaged("no record of a run")
+        raise Damaged("not a record of a run")
     if kind is _Header and record.get("format", FORMAT) != FORMAT:
         return dict(record)  # the reader says so
     try:
         kind.model_validate_json(text)
     except ValidationError:
-        raise Damaged("values that cannot be") from None
+        raise Damaged("a value of the wrong kind") from None
     return dict(record)
 
 

@@ -37,7 +37,7 @@ _HOW = "write 10s:50 (users), rush=5s:50-500/s (arrivals a second, rising) or 2s
 def _part_of_a_path(name: str) -> str:
     if "." in name:
         raise ValueError(
-            "the name of a stage has no dots, since it is a part of the paths of objectives "
+            "the name of a stage has no dots, since dots separate the parts of an objective's path "
             f"(stages.NAME.error_rate); write {name.replace('.', '-')!r}"
         )
     return name

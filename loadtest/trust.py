@@ -1,8 +1,11 @@
-"""From when on the load generator was measured in the pool's place: for the report and the page."""
+"""Limits of the load generator, for the report and the live page.
+
+Beyond them the results show the generator's limit, not the pool's.
+"""
 
 BUSY_CPU = 0.90
-"""The share of its core that a process must not use up."""
+"""A process that uses this share of its core or more is busy."""
 NOTABLE_LAG = 0.001
-"""How late (s) its event loop may be on average, whatever it does."""
+"""An event loop may be late by this many seconds on average."""
 LAG_SHARE = 0.10
-"""The share of the mean request that may be such lag, where that is more."""
+"""It may be later, up to this share of the mean request."""

@@ -83,7 +83,7 @@ def busy_share(pool: PoolRuns) -> float:
 
 
 def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
-    """A run was ended before its time: the server refused others, or did not tell any more."""
+    """A run was ended early: the server refused others, or its status could not be read."""
     advice = (
         "Use a smaller pool or another server; with --no-abort the run goes on whatever happens to "
         "others."

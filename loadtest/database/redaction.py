@@ -1,8 +1,8 @@
 """Texts of drivers and applications without the passwords in them.
 
-A password is hidden where the text around it says that it is one: in an address, as the value of
-a name like `password`. Elsewhere it is hidden only if it is too odd to be a word of the text: who
-sees which word is hidden in a known sentence knows that word.
+A password is hidden where the text marks it as one: in an address, or as the value of a name like
+`password`. Elsewhere it is hidden only if it cannot be taken for a word of the text. A hidden word
+in a known sentence would tell that word.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 from sqlalchemy import URL
 
 HIDDEN = "***"
-# From so many characters on a password is no word of a message; with only letters from more on.
+# A password of this many characters is not taken for a word; one of letters alone needs more.
 ODD, ODD_LETTERS = 6, 12
 _QUOTED = r"""[bu]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _NAME = r"(?:pass(?:word|wd|phrase)?|pwd)"
@@ -28,7 +28,7 @@ _VALUES = (
 
 
 def without_passwords(text: str, url: URL | None = None) -> str:
-    """The text with *** for each password in it; url: an address whose own may be there, too."""
+    """The text with *** in place of passwords; url: the address whose password is known."""
     if url and url.password:
         text = _without(str(url.password), text, url)
     for pattern, replacement in (*_ADDRESSES, *_VALUES):

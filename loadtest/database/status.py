@@ -46,7 +46,7 @@ class ServerStatus:
     machine and its process may be looked at. What the server does not tell is left out.
     connecting: how else than by the URL. tls: whether the server speaks TLS, as for `make_engine`.
     tables: those that its connection claims meanwhile. answers: how often the server answered.
-    problem: why it did not the last time, empty if it did.
+    problem: why the last sample failed, empty if it did not.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class ServerStatus:
             self._tables = ()
             return None
         self.answers, self.problem = self.answers + 1, ""
-        # After the answer: the values of a server that was slow to give them are of that moment.
+        # Read after the answer: a slow server's values are from that moment.
         now = time.perf_counter_ns()
         before, self._before = self._before, values
         length, self._at = now - self._at, now

@@ -16,12 +16,12 @@ WINDOW_SECONDS = 10
 SETTLED_SECONDS = 2
 # In so many seconds: a mistyped password, or a health check that only knocks, is no trouble.
 REFUSED, ABORTED = 10, 20
-# An answer that is late, or one that is lost, is no trouble yet.
+# A status that is late, or fails once, is no reason to warn.
 UNTOLD_SECONDS = 3
 
 
 class Status(Protocol):
-    """Who asks the server how it is: how often it answered, and why it did not the last time."""
+    """The server's status: how often it was read, and why the last reading failed (or empty)."""
 
     answers: int
     problem: str
@@ -33,9 +33,9 @@ class Guard:
     What the server refused beyond the failed checkouts of this run, it refused to others: because
     it is full (Connection_errors_max_connections), or for any reason (Aborted_connects). A checkout
     may end in the second after the one in which it was refused, so one more second of them counts.
-    A server that does not answer for UNSEEN_SECONDS, since it is full itself for example, is
-    trouble, too: nobody sees then what happens to others.
-    lacks: the counters that the server does not have.
+    A status that cannot be read for UNSEEN_SECONDS, for example since a full server refuses the
+    tool itself, is trouble, too: the run cannot see then whether others are refused.
+    status: is asked at each interval. lacks: the counters that the server does not have.
     """
 
     def __init__(self, status: Status, lacks: Sequence[str] = ()) -> None:
@@ -44,8 +44,8 @@ class Guard:
         self._now, self._seen, self._warned = 0, 0, False
         if {"refused_connects", "aborted_connects"} <= set(lacks):
             logger.warning(
-                "This server does not count the connections that it refuses: the run cannot stop "
-                "for others"
+                "This server does not count refused connections: the run cannot stop when it "
+                "refuses those of others"
             )
 
     def take(self, interval: Interval) -> str:
@@ -54,7 +54,7 @@ class Guard:
         if interval.process != SERVER:
             self._own[second] += counters["checkout_errors"]
             return self._unseen(second)
-        # A slow answer is of several seconds: all is put down to the last.
+        # A slow answer covers several seconds: all counts belong to the last one.
         second += max(0, round(interval.length / 1e9) - 1)
         self._own[second] += sum(self._own.pop(each, 0) for each in range(interval.second, second))
         self._refused[second] += counters["refused_connects"]
@@ -69,14 +69,14 @@ class Guard:
         silent, why = self._now - self._seen, self._status.problem.strip("()") or "no answer"
         if silent >= UNSEEN_SECONDS:
             return (
-                f"its status could not be read for {silent} s ({why}), and without it the run does "
-                "not see whether connections of others are refused"
+                f"its status could not be read for {silent} s ({why}), so the run cannot see "
+                "whether it refuses connections of others"
             )
         if silent >= UNTOLD_SECONDS and not self._warned:
             self._warned = True
             logger.warning(
-                "The server's status cannot be read (%s), so the run does not see whether "
-                "connections of others are refused: it ends if that lasts for %d s",
+                "The server's status cannot be read (%s), so the run cannot see whether it refuses "
+                "connections of others. The run ends if this lasts for %d s",
                 *(why, UNSEEN_SECONDS),
             )
         return ""

@@ -24,7 +24,7 @@ DEFAULTS = {
 }
 ALLOWANCES = {
     "--allow-overload": "on a server that others use, take more than 80 %% of the free connections",
-    "--no-abort": "go on when that server refuses connections of others, or does not answer",
+    "--no-abort": "go on when that server refuses connections of others or cannot be watched",
     "--keep-tables": "leave the scenario's tables there at the end",
 }
 _NUMBERS: dict[type, str] = {int: "whole number", float: "number"}

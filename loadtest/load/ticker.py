@@ -36,7 +36,7 @@ class Ticker:
         self._cut_source, self._take, self._clock = cut, take, clock
         parts = [(warmup + begin, name) for begin, name in begins(stages) or [(0.0, "")]]
         self._part: Part = ("warmup", "") if warmup else ("measured", parts[0][1])
-        # What the cut under way covers, if there is one.
+        # The parts that the cut under way covers; None without one.
         self._covered: list[Part] | None = None
         self._greenlets = [gevent.spawn(self._run)]
         self._greenlets += [
@@ -62,7 +62,7 @@ class Ticker:
             self._cut(self._part)
 
     def _cut(self, part: Part) -> None:
-        # A source that asks a server can hang; a cut that is due meanwhile leaves its time to it.
+        # A source that asks a server can hang. Its time then reaches over cuts that were due.
         if self._covered is not None:
             return
         covered = self._covered = [part]
@@ -76,7 +76,7 @@ class Ticker:
 
 
 def _together(parts: Sequence[Part]) -> Part:
-    """What an interval is of that covers these parts: measured, or of a stage, if all of it is."""
+    """The period and stage of an interval: `measured`, and a stage, only where all parts agree."""
     periods, stages = ([*dict.fromkeys(each)] for each in zip(*parts, strict=True))
     outside = [period for period in periods if period != "measured"]
     return (outside or periods)[0], stages[0] if len(stages) == 1 else ""

@@ -153,7 +153,7 @@ def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException
         return  # killed in the middle: neither a wait that ended nor one that timed out
     if phases:
         phases.connected(end)
-    # After the wait it is another checkout that timed out, one of a listener.
+    # A timeout after the wait comes from a checkout that a listener made.
     outcome: Outcome = "timeout" if isinstance(error, PoolTimeout) and not phases else "error"
     task = recorder.tasks.get(user, recorder.nobody)
     waiting, is_open = len(recorder.pending), len(recorder.opened)

@@ -127,7 +127,9 @@ def test_what_is_unknown_is_not_checked_and_not_announced(terse: occupancy.Occup
 @pytest.mark.usefixtures("terse")
 def test_a_fleet_needs_to_be_told_what_the_server_does_not_tell() -> None:
     address = NOWHERE.render_as_string(hide_password=False)
-    with pytest.raises(UsageError, match="It does not tell: give --max-connections N"):
+    with pytest.raises(
+        UsageError, match="does not tell its max_connections: give --max-connections N"
+    ):
         cli_capacity.server_of(address, None, {})
     server = cli_capacity.server_of(address, None, {"max_connections": 100})
     assert (server.max_connections, server.others, server.counted) == (100, 0, False)

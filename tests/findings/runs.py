@@ -65,7 +65,8 @@ class Provoked:
     ) -> dict[str, Run]:
         """Runs side by side that differ in Locust's arguments, by their names.
 
-        url: of another account than the tests' own. private: each on a server of its own.
+        url: of another account than the tests' own. private: each on a server of its own, where
+        tasks may take more connections than there are users.
         """
 
         def provoke(folder: Path) -> dict[str, Path]:
@@ -74,9 +75,12 @@ class Provoked:
 
         return self.runs(key, provoke)
 
-    def found_in(self, key: str, scenario: str, **more: str) -> dict[str, Found]:
-        """The findings in each of these runs, which share the tests' own database."""
-        return {name: found(run) for name, run in self.locusts(key, scenario, **more).items()}
+    def found_in(
+        self, key: str, scenario: str, *, private: bool = False, **arguments: str
+    ) -> dict[str, Found]:
+        """The findings in each of these runs."""
+        runs = self.locusts(key, scenario, private=private, **arguments)
+        return {name: found(run) for name, run in runs.items()}
 
 
 def _recorded(key: str) -> dict[str, Path]:

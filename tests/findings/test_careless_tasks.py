@@ -12,7 +12,8 @@ pytestmark = pytest.mark.provoked
 @pytest.fixture(scope="module")
 def keeping(provoked: Provoked) -> dict[str, Found]:
     load = "-u 5 -r 5 -t 3s --pool-size 100 --max-overflow 0"
-    return provoked.found_in("keeping", "keeping.py", kept=load, given_back=f"{load} --give-back")
+    more = {"kept": load, "given_back": f"{load} --give-back"}
+    return provoked.found_in("keeping", "keeping.py", private=True, **more)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,7 @@ def nested(provoked: Provoked) -> dict[str, Found]:
     return provoked.found_in(
         "nested",
         "nested.py",
+        private=True,
         small=f"{load} --pool-size 3",
         large=f"{load} --pool-size 20",
         in_turn=f"{load} --pool-size 3 --commit-first",

@@ -16,7 +16,7 @@ def found_in(provoked: Provoked, scenario: str, **arguments: str) -> list[Found]
     path = str(ROOT / "scenarios" / f"{scenario}.py")
     key = scenario.strip("_").replace("_", "-")
     return [
-        provoked.found_in(f"{key}-{name}", path, run=given)["run"]
+        provoked.found_in(f"{key}-{name}", path, private=True, run=given)["run"]
         for name, given in arguments.items()
     ]
 

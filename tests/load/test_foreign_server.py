@@ -352,9 +352,7 @@ def test_it_ends_itself_when_a_full_server_does_not_tell_any_more(
     result = read_run(tmp_path / "run.jsonl")
     assert result.footer
     assert code == 4, process.output
-    assert (
-        "cannot be read (1040, 'Too many connections'), so the run does not see" in process.output
-    )
+    assert "cannot be read (1040, 'Too many connections'), so the run cannot see" in process.output
     assert re.match(
         r"the server got into trouble: its status could not be read for \d+ s \(1040, ",
         result.footer["reason"],

@@ -141,12 +141,12 @@ def test_a_server_that_tells_nothing_is_trouble_after_a_while(
     said = watched.silent(UNSEEN_SECONDS, problem)
     assert said[:-1] == [""] * (UNSEEN_SECONDS - 1)
     assert said[-1] == (
-        f"its status could not be read for {UNSEEN_SECONDS} s ({why}), and without it the run does "
-        "not see whether connections of others are refused"
+        f"its status could not be read for {UNSEEN_SECONDS} s ({why}), so the run cannot see "
+        "whether it refuses connections of others"
     )
     (warning,) = caplog.messages
     assert f"cannot be read ({why})" in warning
-    assert f"it ends if that lasts for {UNSEEN_SECONDS} s" in warning
+    assert f"The run ends if this lasts for {UNSEEN_SECONDS} s" in warning
 
 
 def test_a_server_that_was_never_asked_is_given_as_long() -> None:
@@ -186,7 +186,7 @@ def test_a_server_that_counts_no_refusals_is_told_at_the_start(
     assert caplog.messages == []
     Guard(status, lacks=list(COUNTERS.values()))
     (warning,) = caplog.messages
-    assert "the run cannot stop for others" in warning
+    assert "the run cannot stop when it refuses those of others" in warning
 
 
 def test_a_run_ends_where_its_server_tells_nothing_any_more() -> None:

@@ -234,7 +234,7 @@ def test_the_command_in_the_header_repeats_the_run(tmp_path: Path, url: URL) -> 
     settings += ["--seed", 7, "--point-rows", 50]
     run_locust(
         tmp_path / "log",
-        *(*POINT_SELECT, "-u", 2, "-r", 2, "-t", "2s", *settings, "--results", first),
+        *(*POINT_SELECT, "-u", 2, "-r", 2, "-t", "4s", *settings, "--results", first),
         env=environment,
     )
     one = read_run(first)
@@ -283,7 +283,7 @@ def test_the_pool_that_ran_is_the_pool_that_was_asked_for(tmp_path: Path, url: U
 
 @pytest.mark.long
 def test_without_a_pool_each_checkout_opens_a_connection(tmp_path: Path, url: URL) -> None:
-    null = run_of(tmp_path, url, "--poolclass", "NullPool", "-t", "1s")
+    null = run_of(tmp_path, url, "--poolclass", "NullPool", "-t", "3s")
     counters = total(null.intervals).counters
     assert null.pool_name == "nullpool"
     assert counters["checkouts.new"] == counters["opened"] == counters["checkouts"] > 0

@@ -136,7 +136,7 @@ def test_arrivals_come_as_they_are_due(
     work = Counter(row.what for row in rows(admin))["work"]
     assert whole.histograms["schedule_lag"].count == work
     begun = whole.counters["arrivals"] - whole.counters["dropped"]
-    assert begun - 3 <= work <= begun
+    assert begun - 30 <= work <= begun, "each user may have one that is under way"
 
 
 @pytest.mark.long

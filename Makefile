@@ -35,7 +35,7 @@ lint: $(VENV)/.test ## ruff and mypy
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-bench: $(VENV)/.test ## what the tool itself costs, into reports/bench.json
+bench: $(VENV)/.test ## what the tool itself costs, into reports/bench.json, about twenty minutes
 	$(VENV)/bin/python -m benchmarks
 
 up: ## database, Locust (WORKERS=2), Prometheus and Grafana in containers

@@ -6,23 +6,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks._length import LONG
 from loadtest.database.keeper import die_with_parent
 
 BENCHMARKS = (
-    *("overhead", "drivers", "accuracy", "resolution", "scrape"),
+    *("instructions", "overhead", "drivers", "accuracy", "resolution", "scrape"),
     *("connect", "users", "erlang", "merge", "calibration", "tune", "report"),
 )
+IN_TWO_LENGTHS = ("overhead", "drivers", "erlang", "tune")
 
 
 def main() -> None:
     """Run them one after another, each in a process of its own; what is done is kept."""
     alone = f"One alone: python -m benchmarks.NAME, one of {', '.join(BENCHMARKS)}."
-    argparse.ArgumentParser("python -m benchmarks", description=__doc__, epilog=alone).parse_args()
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__, epilog=alone)
+    lengthy = f"the longer forms of {', '.join(IN_TWO_LENGTHS)}: about an hour more"
+    parser.add_argument(LONG, action="store_true", help=lengthy)
+    longer = parser.parse_args().long
     path = Path("reports") / "bench.json"
     path.parent.mkdir(exist_ok=True)
     results = {}
     for name in BENCHMARKS:
-        command = [sys.executable, "-m", f"benchmarks.{name}"]
+        more = [LONG] if longer and name in IN_TWO_LENGTHS else []
+        command = [sys.executable, "-m", f"benchmarks.{name}", *more]
         done = subprocess.run(
             command, stdout=subprocess.PIPE, check=True, preexec_fn=die_with_parent
         )

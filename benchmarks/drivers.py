@@ -2,7 +2,8 @@
 
 In a round all ways run in fresh processes, one at a time: a second of this, a second of that, while
 the others are stopped, so that what drifts on the machine hits all alike; of connections, twenty of
-each driver in turn. Over rounds, t intervals of the logarithms of the ratios to PyMySQL.
+each driver in turn. Over rounds, t intervals of the logarithms of the ratios to PyMySQL; `--long`
+has more rounds, and more turns in each.
 """
 
 import json
@@ -19,12 +20,12 @@ from scipy import stats
 
 from benchmarks import work
 from benchmarks._driver_loop import DRIVERS
-from benchmarks.overhead import Cost, running, turns
+from benchmarks._length import long_wanted
+from benchmarks.overhead import Cost, Length, running, turns
 from loadtest.database.keeper import die_with_parent
 from loadtest.database.private import PrivateServer
 
-ROUNDS = 5
-TURNS = 4
+SHORT, LONG = Length(3, 3), Length(5, 4)
 TURNS_OF_CONNECTING = 20
 URL = "LOADTEST_DATABASE_URL"
 BASE = "pymysql"
@@ -32,7 +33,7 @@ MODELS = ("greenlets", "threads")
 Round = list[dict[str, Cost]]
 
 
-def main() -> dict[str, object]:
+def main(length: Length) -> dict[str, object]:
     """Run it: seconds of each driver for each session or connection, and its ratios to PyMySQL.
 
     not_measured: the drivers that cannot be used here, and why.
@@ -42,13 +43,14 @@ def main() -> dict[str, object]:
         url = server.url.render_as_string(hide_password=False)
         missing = {name: why for name in DRIVERS if (why := _why_not(name, url))}
         drivers = [name for name in DRIVERS if name not in missing]
-        working = [_working(number, drivers, url, Path(folder)) for number in range(ROUNDS)]
-        connecting = [_connecting(drivers, url) for _ in range(ROUNDS)]
+        where = url, Path(folder)
+        working = [_working(n, length.turns, drivers, *where) for n in range(length.rounds)]
+        connecting = [_connecting(drivers, url) for _ in range(length.rounds)]
     return {
         **{model: {name: _costs(working, model, name) for name in drivers} for model in MODELS},
         "connect": {name: _costs(connecting, "connect", name) for name in drivers},
         "not_measured": missing,
-        "rounds": ROUNDS,
+        "rounds": length.rounds,
     }
 
 
@@ -69,7 +71,7 @@ def _why_not(driver: str, url: str) -> str:
     return tried.stderr.strip().splitlines()[-1] if tried.returncode else ""
 
 
-def _working(number: int, drivers: Iterable[str], url: str, folder: Path) -> Round:
+def _working(number: int, turns_: int, drivers: Iterable[str], url: str, folder: Path) -> Round:
     with ExitStack() as stack:
         ways = [
             stack.enter_context(
@@ -78,7 +80,7 @@ def _working(number: int, drivers: Iterable[str], url: str, folder: Path) -> Rou
             for model in MODELS
             for name in drivers
         ]
-        return [turns(ways, number + turn) for turn in range(TURNS)]
+        return [turns(ways, number + turn) for turn in range(turns_)]
 
 
 def _connecting(drivers: Iterable[str], url: str) -> Round:
@@ -134,4 +136,4 @@ def _ratio(logs: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> dict[str, ob
 
 
 if __name__ == "__main__":
-    print(json.dumps(main()))
+    print(json.dumps(main(LONG if long_wanted(6) else SHORT)))

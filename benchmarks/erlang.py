@@ -6,7 +6,8 @@ Erlang's, in loadtest/analysis/queueing.py.
 Each replication is a worker of one Locust run, with a pool, arrivals and holds of its own. The
 rate and the hold that go into the formula are those that came about in all replications together,
 from the same result files: of each replication alone they vary by chance, and the mean of a convex
-function of them is too high (by 3 % at 95 % load, in a simulation of this benchmark's lengths).
+function of them is too high (by 3 % at 95 % load, in a simulation of the lengths of `--long`).
+The interval is over replications; the short form's is wide.
 
 Two things about a real pool are not in the formula, and nothing is taken off for them: a checkout
 takes some 50 us even if nobody waits, and a connection that is returned is idle for some 50 to
@@ -28,6 +29,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from benchmarks._length import long_wanted
 from loadtest.analysis.measured import SECOND, Round
 from loadtest.analysis.queueing import erlang_c_wait
 from loadtest.database.keeper import die_with_parent
@@ -49,16 +51,17 @@ class Length:
     warmup: int
 
 
-LENGTHS = {0.5: Length(400, 5), 0.8: Length(350, 15), 0.95: Length(600, 60)}
+SHORT = {0.5: Length(30, 5), 0.8: Length(45, 15), 0.95: Length(60, 60)}
+LONG = {0.5: Length(400, 5), 0.8: Length(350, 15), 0.95: Length(600, 60)}
 
 
-def main() -> list[dict[str, object]]:
+def main(lengths: dict[float, Length]) -> list[dict[str, object]]:
     """Run it: for each load the mean wait (s), predicted and measured, and its interval."""
     with PrivateServer() as server, tempfile.TemporaryDirectory() as folder:
         url = server.url.render_as_string(hide_password=False)
         return [
             _compared(load, _replications(load, length, url, Path(folder)))
-            for load, length in LENGTHS.items()
+            for load, length in lengths.items()
         ]
 
 
@@ -120,4 +123,4 @@ def _mean(parts: Iterable[Interval], name: str) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main()))
+    print(json.dumps(main(LONG if long_wanted(24) else SHORT)))

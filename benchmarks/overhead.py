@@ -2,9 +2,10 @@
 
 In a round all ways run in fresh processes, one at a time: a second of this, a second of that, while
 the others are stopped, so that what drifts on the machine hits all alike. Over rounds, t intervals
-of the logarithms of the ratios. The live page is closed for a second and open for the next in one
-process, as two processes of one program differ by more than a page costs. Two seconds do, too: so
-twenty pages are open, each asks once a second as a browser does, and the ratio is that of one.
+of the logarithms of the ratios; `--long` has more rounds, and more turns in each. The live page is
+closed for a second and open for the next in one process, as two processes of one program differ by
+more than a page costs. Two seconds do, too: so twenty pages are open, each asks once a second as a
+browser does, and the ratio is that of one.
 """
 
 import json
@@ -24,11 +25,10 @@ import numpy as np
 from scipy import stats
 
 from benchmarks import work
+from benchmarks._length import long_wanted
 from loadtest.database.keeper import die_with_parent
 from loadtest.database.private import PrivateServer, free_port
 
-ROUNDS = 12
-TURNS = 10
 # Until a process that has begun has connected and run in, and until one that was stopped has closed
 # the second in which it was.
 START_SECONDS, RESUME_SECONDS = 3, 0.3
@@ -47,6 +47,16 @@ WAYS = {
 }
 
 
+class Length(NamedTuple):
+    """The number of rounds, each with new processes, and of the turns in each."""
+
+    rounds: int
+    turns: int
+
+
+SHORT, LONG = Length(5, 4), Length(12, 10)
+
+
 class Cost(NamedTuple):
     """What a process did in a second, and took for it (CPU and wall seconds)."""
 
@@ -55,7 +65,7 @@ class Cost(NamedTuple):
     wall: float
 
 
-def main() -> dict[str, object]:
+def main(length: Length) -> dict[str, object]:
     """Run it: throughput of each way, and the ratios with their intervals.
 
     ratio_with_page: of the measured user with one live page open to the same with none.
@@ -63,13 +73,13 @@ def main() -> dict[str, object]:
     with PrivateServer() as server, tempfile.TemporaryDirectory() as folder:
         work.prepare(server.url)
         url = server.url.render_as_string(hide_password=False)
-        rounds = [_round(number, url, Path(folder)) for number in range(ROUNDS)]
+        rounds = [_round(n, length.turns, url, Path(folder)) for n in range(length.rounds)]
     return {
         "ratio_to_plain_locust": _ratio(rounds, "measured", "plain"),
         "ratio_to_bare_loop": _ratio(rounds, "measured", "bare"),
         "ratio_with_page": _ratio(rounds, OPEN, CLOSED, times=PAGES),
         "per_second": {way: float(np.mean(_rates(rounds, way))) for way in rounds[0][0]},
-        "rounds": ROUNDS,
+        "rounds": length.rounds,
     }
 
 
@@ -77,12 +87,12 @@ def _rates(rounds: list[list[dict[str, Cost]]], way: str) -> list[float]:
     return [turn[way].sessions / turn[way].wall for turns in rounds for turn in turns]
 
 
-def _round(number: int, url: str, folder: Path) -> list[dict[str, Cost]]:
+def _round(number: int, turns_: int, url: str, folder: Path) -> list[dict[str, Cost]]:
     with ExitStack() as stack:
         ways = [
             stack.enter_context(running(name, WAYS[name], url, folder, number)) for name in WAYS
         ]
-        return [turns(ways, number + turn) for turn in range(TURNS)]
+        return [turns(ways, number + turn) for turn in range(turns_)]
 
 
 def turns(ways: list["Way"], number: int) -> dict[str, Cost]:
@@ -202,4 +212,4 @@ def _log_cost(cost: Cost) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main()))
+    print(json.dumps(main(LONG if long_wanted(17) else SHORT)))

@@ -193,7 +193,8 @@ def test_an_installed_mariadb_is_left_alone(machine: Machine) -> None:
     assert machine.set_up("test", plan=os.devnull).returncode == 0
     assert machine.asked[-2].startswith(INSTALL)
     packages = set(machine.asked[-2].removeprefix(INSTALL).split())
-    assert packages >= {"libmariadb-dev", "chromium", "prometheus", "fonts-dejavu-core"}
+    programs = {"chromium", "prometheus", "valgrind"}
+    assert packages >= {"libmariadb-dev", "fonts-dejavu-core", *programs}
     assert "mariadb-server" not in packages
 
 

@@ -1,0 +1,46 @@
+"""Stands for a driver and its server: every statement is answered at once, with one row of a 1."""
+
+from typing import Any
+
+ANSWERS: dict[str, Any] = {
+    "SELECT VERSION()": "8.4.0",
+    "SELECT DATABASE()": "nowhere",
+    "SELECT @@sql_mode": "",
+    "SELECT @@transaction_isolation": "REPEATABLE-READ",
+}
+
+
+class Cursor:
+    """A cursor that has one row after each statement."""
+
+    description = (("value", 3, None, None, None, None, None),)
+    rowcount = 1
+
+    def execute(self, statement: str, _: object = None) -> None:
+        """Have a row."""
+        self._rows = [(ANSWERS.get(statement, 1),)]
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """The row, once."""
+        return self._rows.pop() if self._rows else None
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class Connection:
+    """A connection to nowhere; the arguments are PyMySQL's."""
+
+    def __init__(self, **_: object) -> None:
+        self.commit = self.rollback = self.close = _nothing
+
+    def cursor(self) -> Cursor:
+        """A new cursor."""
+        return Cursor()
+
+    def character_set_name(self) -> None:
+        """None: SQLAlchemy sets no other."""
+
+
+def _nothing() -> None:
+    """What takes no time."""

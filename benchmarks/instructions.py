@@ -1,0 +1,83 @@
+"""What measuring costs, in instructions of a session: the measured user and a plain Locust user.
+
+Valgrind's callgrind counts the instructions of each of two processes that differ only in their
+number of sessions; the difference is that of the sessions. No clock is read and no database asked,
+so that the count repeats and does not depend on what else the machine does. It leaves out what the
+processor makes of the instructions, the garbage collector, the driver, and what the tool does once
+a second.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from loadtest.database.keeper import die_with_parent
+
+SESSIONS = (1000, 2000)
+PROGRAM = [sys.executable, "-m", "benchmarks._counted_users", *map(str, SESSIONS)]
+# The same addresses and the same hashes each time: both decide how long a look into a dict takes.
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONPATH": os.getcwd(), "PATH": os.environ["PATH"]}
+CALLGRIND = ["setarch", "--addr-no-randomize", "valgrind", "--tool=callgrind", "-q"]
+_SUMMARY = re.compile(r"^summary: (\d+)$", re.MULTILINE)
+
+
+def main() -> dict[str, object]:
+    """Run it: instructions of a session of each user, and of the measuring in it.
+
+    ratio_to_plain_locust: sessions for the same instructions.
+    """
+    if not shutil.which("valgrind"):
+        raise SystemExit("valgrind is missing; make setup installs it")
+    with tempfile.TemporaryDirectory() as folder:
+        _run([])  # Python keeps what it compiles, and then always begins alike
+        told = _run([*CALLGRIND, f"--callgrind-out-file={folder}/%p"])
+        counts = counted(told, Path(folder))
+    plain, measured = (per_session(counts[user]) for user in ("plain", "measured"))
+    return {
+        "plain": plain,
+        "measured": measured,
+        "measuring": measured - plain,
+        "ratio_to_plain_locust": plain / measured,
+        "sessions": SESSIONS,
+    }
+
+
+def _run(under: list[str]) -> str:
+    """What the program says, alone or under another one."""
+    done = subprocess.run(
+        [*under, *PROGRAM],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        preexec_fn=die_with_parent,
+    )
+    return done.stdout
+
+
+def counted(told: str, folder: Path) -> dict[str, dict[int, int]]:
+    """The instructions of each user by the number of sessions.
+
+    told: user, number and process, a line each. folder: callgrind's files by the process.
+    """
+    counts: dict[str, dict[int, int]] = {}
+    for line in told.splitlines():
+        user, sessions, process = line.split()
+        (summary,) = _SUMMARY.findall((folder / process).read_text())
+        counts.setdefault(user, {})[int(sessions)] = int(summary)
+    return counts
+
+
+def per_session(counts: dict[int, int]) -> float:
+    """Instructions of one session, from two numbers of sessions."""
+    (few, less), (many, more) = sorted(counts.items())
+    return (more - less) / (many - few)
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))

@@ -133,8 +133,8 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
             start, task = taken
             task.held -= 1
             task.use.holds.extend((start, clock()))
-            user = getcurrent()
-            if user in pending:  # a listener of a checkout returns another connection
+            if pending and (user := getcurrent()) in pending:
+                # A listener of a checkout returns another connection.
                 with recorder.set_aside(user):
                     return original(record)
         elif record.dbapi_connection is not None:

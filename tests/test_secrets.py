@@ -42,7 +42,7 @@ scenario = "{ROOT / POINT_SELECT}"
 rounds = 1
 [load]
 users = 2
-duration = "2s"
+duration = "4s"
 warmup = "0s"
 [[fault]]
 kind = "connect-delay"

@@ -58,7 +58,7 @@ def compared(
     said = said.replace('"buying.py"', f'"{HERE / "buying.py"}"').replace(
         "rounds = 5", "rounds = 1"
     )
-    said = said.replace("users = 40", "users = 10").replace('duration = "4s"', 'duration = "1s"')
+    said = said.replace("users = 40", "users = 10").replace('duration = "4s"', 'duration = "3s"')
     (folder / "buying.toml").write_text(said)
     admin = create_engine(server.url, poolclass=NullPool, connect_args={"ssl_disabled": True})
     assert {"article", "shop_order"} <= set(inspect(admin).get_table_names())

@@ -103,7 +103,7 @@ def test_all_processes_are_counted_and_leave_nothing(
     tmp_path: Path, url: URL, admin: Engine
 ) -> None:
     pool = ("--pool-size", 1, "--max-overflow", 0)
-    ended = locust(tmp_path, url, *pool, "-u", 4, *processes(2))
+    ended = locust(tmp_path, url, *pool, "-u", 4, "-t", "3s", *processes(2))
 
     assert ended.wait() == 0, ended.output
     assert "at most 3 connections at once (2 processes × 1 of the pool, 1 to ask" in ended.output

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks._length import LONG
-from loadtest.database.keeper import die_with_parent
+from loadtest.database.supervisor import die_with_parent
 
 BENCHMARKS = (
     *("instructions", "overhead", "drivers", "accuracy", "resolution", "scrape"),

@@ -39,8 +39,8 @@ pymysql.connect = _stub_driver.Connection  # type: ignore[assignment]
 from benchmarks._plain_user import PlainUser  # noqa: E402
 from benchmarks._pool_user import MeasuredUser  # noqa: E402
 from benchmarks.work import POOL_SIZE  # noqa: E402
-from loadtest.config import PoolConfig  # noqa: E402
-from loadtest.load.target import Target  # noqa: E402
+from loadtest.load.engine_under_test import Target  # noqa: E402
+from loadtest.model.pool import PoolConfig  # noqa: E402
 
 USERS: dict[str, type[User]] = {"plain": PlainUser, "measured": MeasuredUser}
 

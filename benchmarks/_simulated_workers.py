@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.merge import SECONDS, WORKERS
-from loadtest.distribution import Distribution
-from loadtest.interval import Fair, Gauge, Interval, SlowCheckout, TaskUse
-from loadtest.load.workers import INTERVAL
+from loadtest.load.workers.protocol import INTERVAL
+from loadtest.model.distribution import Distribution
+from loadtest.model.interval import Fair, Gauge, Interval, SlowCheckout, TaskUse
 
 # Their parts are the same for many workers; the master cannot know.
 DIFFERENT = 50

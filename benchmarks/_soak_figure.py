@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from loadtest.report.figures.canvas import TEXT, colour, grid, name_x, panels, write
-from loadtest.report.figures.svg import standalone, to_svg
+from loadtest.report.figures.toolkit.canvas import TEXT, colour, grid, name_x, panels, write
+from loadtest.report.figures.toolkit.svg import standalone, to_svg
 
 
 class Curves(Protocol):

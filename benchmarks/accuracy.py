@@ -18,9 +18,9 @@ import numpy as np  # noqa: E402
 from scipy import stats  # noqa: E402
 from sqlalchemy import Engine  # noqa: E402
 
-from loadtest.config import PoolConfig  # noqa: E402
 from loadtest.database.engine import make_engine  # noqa: E402
-from loadtest.database.private import PrivateServer  # noqa: E402
+from loadtest.database.private_server import PrivateServer  # noqa: E402
+from loadtest.model.pool import PoolConfig  # noqa: E402
 from loadtest.pool.measure import measure  # noqa: E402
 from loadtest.pool.recorder import Recorder  # noqa: E402
 

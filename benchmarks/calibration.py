@@ -16,11 +16,17 @@ from pathlib import Path
 
 import numpy as np
 
-from loadtest.analysis.comparison import LEVEL_OF_FOUR_LOOKS, THROUGHPUT, Difference, Rule, decide
-from loadtest.analysis.numbers import by_round
-from loadtest.analysis.values import Decision, PoolSummary
-from loadtest.config import LOOKS, read_experiment
-from loadtest.objectives import value_at
+from loadtest.analysis.comparison.comparer import (
+    LEVEL_OF_FOUR_LOOKS,
+    THROUGHPUT,
+    Difference,
+    Rule,
+    decide,
+)
+from loadtest.analysis.pool_numbers import by_round
+from loadtest.model.experiment import LOOKS, read_experiment
+from loadtest.model.objective import value_at
+from loadtest.model.summary import Decision, PoolSummary
 from loadtest.report.render import read
 
 COMPARISONS = 2000

@@ -19,10 +19,10 @@ import pymysql
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
-from loadtest.config import PoolConfig
 from loadtest.database.engine import make_engine
-from loadtest.database.preflight import look
-from loadtest.database.private import PrivateServer
+from loadtest.database.preflight.server_probe import look
+from loadtest.database.private_server import PrivateServer
+from loadtest.model.pool import PoolConfig
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 

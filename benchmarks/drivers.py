@@ -22,8 +22,8 @@ from benchmarks import work
 from benchmarks._driver_loop import DRIVERS
 from benchmarks._length import long_wanted
 from benchmarks.overhead import Cost, Length, running, turns
-from loadtest.database.keeper import die_with_parent
-from loadtest.database.private import PrivateServer
+from loadtest.database.private_server import PrivateServer
+from loadtest.database.supervisor import die_with_parent
 
 SHORT, LONG = Length(3, 3), Length(5, 4)
 TURNS_OF_CONNECTING = 20

@@ -1,7 +1,7 @@
 """Is the mean wait in an open loop right? Erlang's formula says what it must be.
 
 Poisson arrivals and exponential holds on c connections are an M/M/c queue. Its mean wait is
-Erlang's, in loadtest/analysis/queueing.py.
+Erlang's, in loadtest/analysis/statistics/queueing.py.
 
 Each replication is a worker of one Locust run, with a pool, arrivals and holds of its own. The
 rate and the hold that go into the formula are those that came about in all replications together,
@@ -30,12 +30,12 @@ import numpy as np
 from scipy import stats
 
 from benchmarks._length import long_wanted
-from loadtest.analysis.measured import SECOND, Round
-from loadtest.analysis.queueing import erlang_c_wait
-from loadtest.database.keeper import die_with_parent
-from loadtest.database.private import PrivateServer
-from loadtest.interval import Interval
-from loadtest.results import read_run
+from loadtest.analysis.pool_runs import SECOND, Round
+from loadtest.analysis.statistics.queueing import erlang_c_wait
+from loadtest.database.private_server import PrivateServer
+from loadtest.database.supervisor import die_with_parent
+from loadtest.model.interval import Interval
+from loadtest.runfile.reader import read_run
 
 CONNECTIONS, HOLD = 3, 0.04
 REPLICATIONS = 12

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from loadtest.database.keeper import die_with_parent
+from loadtest.database.supervisor import die_with_parent
 
 SESSIONS = (1000, 2000)
 PROGRAM = [sys.executable, "-m", "benchmarks._counted_users", *map(str, SESSIONS)]

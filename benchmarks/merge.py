@@ -17,14 +17,15 @@ from pathlib import Path
 
 import gevent
 
-from loadtest.config import PoolConfig
-from loadtest.database.keeper import die_with_parent
-from loadtest.errors import LoadtestError
-from loadtest.interval import Interval
-from loadtest.live.live import Live
-from loadtest.load.timeline import Timeline
-from loadtest.load.workers import Workers
-from loadtest.results import RunWriter, read_run
+from loadtest.database.supervisor import die_with_parent
+from loadtest.live.displays import Live
+from loadtest.load.interval_stream import Timeline
+from loadtest.load.workers.protocol import Workers
+from loadtest.model.errors import LoadtestError
+from loadtest.model.interval import Interval
+from loadtest.model.pool import PoolConfig
+from loadtest.runfile.reader import read_run
+from loadtest.runfile.writer import RunWriter
 
 WORKERS = 1000
 SECONDS = 3

@@ -26,8 +26,8 @@ from scipy import stats
 
 from benchmarks import work
 from benchmarks._length import long_wanted
-from loadtest.database.keeper import die_with_parent
-from loadtest.database.private import PrivateServer, free_port
+from loadtest.database.private_server import PrivateServer, free_port
+from loadtest.database.supervisor import die_with_parent
 
 # Until a process that has begun has connected and run in, and until one that was stopped has closed
 # the second in which it was.

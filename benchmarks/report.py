@@ -16,8 +16,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from loadtest.interval import Interval
-from loadtest.results import Run, RunWriter, find_runs, read_run
+from loadtest.model.interval import Interval
+from loadtest.runfile.folders import find_runs
+from loadtest.runfile.reader import Run, read_run
+from loadtest.runfile.writer import RunWriter
 
 EXAMPLE = Path("reports/example")  # three pools
 WHOLE = 900_000_000  # nanoseconds: the parts of a second at the ends of a run are no seconds

@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 from prometheus_client import CollectorRegistry, generate_latest
 
-from loadtest.config import PoolConfig
-from loadtest.distribution import Distribution
-from loadtest.interval import Gauge, Interval
 from loadtest.live.exporter import Exporter
+from loadtest.model.distribution import Distribution
+from loadtest.model.interval import Gauge, Interval
+from loadtest.model.pool import PoolConfig
 
 SCRAPES = 50
 NAMES = ("checkout", "wait", "connect", "hold", "reset", "request", "generator_lag")

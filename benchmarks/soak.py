@@ -26,15 +26,16 @@ from sqlalchemy import NullPool, create_engine, func, select
 
 from benchmarks._soak_figure import figure
 from benchmarks._soak_user import Account
-from loadtest.config import Experiment, PoolConfig
-from loadtest.database.private import free_port
+from loadtest.database.private_server import free_port
 from loadtest.experiment.databases import databases
 from loadtest.experiment.rounds import Looked
-from loadtest.experiment.run import Database, Plan, run
-from loadtest.faults import Fault
-from loadtest.interval import Interval
-from loadtest.loads import LoadConfig
-from loadtest.results import Run
+from loadtest.experiment.single_run import Database, Plan, run
+from loadtest.model.experiment import Experiment
+from loadtest.model.fault import Fault
+from loadtest.model.interval import Interval
+from loadtest.model.load import LoadConfig
+from loadtest.model.pool import PoolConfig
+from loadtest.runfile.reader import Run
 
 # More users than pool_size and fewer than the pool may open: nobody waits, most reconnect.
 USERS, POOL = 12, PoolConfig(name="overflowing", pool_size=2, max_overflow=20)

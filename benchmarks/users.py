@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import work
-from loadtest.analysis.summary import summarize_runs
-from loadtest.database.keeper import die_with_parent
-from loadtest.database.private import PrivateServer
-from loadtest.results import read_run
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.database.private_server import PrivateServer
+from loadtest.database.supervisor import die_with_parent
+from loadtest.runfile.reader import read_run
 
 USERS = "10000"
 COMMAND = [

@@ -9,7 +9,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command; Ctrl-C while it is still being imported ends it like any other."""
     try:
-        from loadtest.cli import main as run
+        from loadtest.cli.main import main as run
 
         run()
     except KeyboardInterrupt:

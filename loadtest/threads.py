@@ -5,6 +5,6 @@ import os
 if __name__ == "__main__":
     # Looked at when locust is imported, which all of `loadtest.load` does.
     os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
-    from loadtest.load.threads import main
+    from loadtest.load.users.thread_users import main
 
     main()

@@ -20,12 +20,12 @@ from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import URL, Engine, NullPool, create_engine
 
 from loadtest.__main__ import main
-from loadtest.analysis.measured import gather
-from loadtest.analysis.summary import summarize_pool
-from loadtest.analysis.values import PoolSummary
-from loadtest.database import keeper
-from loadtest.database.private import PrivateServer
-from loadtest.errors import UsageError
+from loadtest.analysis.pool_runs import gather
+from loadtest.analysis.summarize import summarize_pool
+from loadtest.database import supervisor
+from loadtest.database.private_server import PrivateServer
+from loadtest.model.errors import UsageError
+from loadtest.model.summary import PoolSummary
 from tests.analysis.builders import steady
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -173,7 +173,7 @@ def loadtest_process() -> Callable[..., subprocess.CompletedProcess[str]]:
             command,
             check=False,
             **options,
-            preexec_fn=keeper.die_with_parent,
+            preexec_fn=supervisor.die_with_parent,
         )
 
     return run

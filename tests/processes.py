@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from loadtest.database import keeper
-from loadtest.interval import Interval
-from loadtest.results import read_run
+from loadtest.database import supervisor
+from loadtest.model.interval import Interval
+from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
 
 # How long to wait for something before the test is given up: no measure of anything.
@@ -54,7 +54,7 @@ class Running:
                 cwd=cwd,
                 env={**without_database(), **(env or {}), MARK: self.mark},
                 start_new_session=True,
-                preexec_fn=keeper.die_with_parent,  # noqa: PLW1509 - killed tests leave nothing
+                preexec_fn=supervisor.die_with_parent,  # noqa: PLW1509 - killed tests leave nothing
             )
 
     @property

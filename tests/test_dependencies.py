@@ -7,7 +7,7 @@ import sys
 import tomllib
 
 from tests.conftest import ROOT
-from tests.test_arrows import MODULES, imported
+from tests.test_arrows import HOUSE
 
 # Under another name than the package's; what comes along with Locust and Jinja2.
 CALLED = {"hdrh": "hdrhistogram"}
@@ -33,7 +33,7 @@ def test_each_has_its_reason_in_the_readme() -> None:
 
 
 def test_each_is_used_and_nothing_else_is() -> None:
-    names = {name.partition(".")[0] for module in MODULES for name in imported(module)}
+    names = {name.partition(".")[0] for found in HOUSE.direct.values() for name in found}
     others = names - sys.stdlib_module_names - {"loadtest", "__future__"}
     packages = {CALLED.get(name, name) for name in others}
 

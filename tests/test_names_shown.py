@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page
 from rich.console import Console
 from sqlalchemy import URL
 
-from loadtest.config import parse_pool
-from loadtest.errors import UsageError
+from loadtest.model.errors import UsageError
+from loadtest.model.pool import parse_pool
 from loadtest.report.render import render
 from loadtest.report.terminal import print_summary
 from tests.conftest import without_database

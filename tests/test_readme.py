@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from loadtest.cli import app
+from loadtest.cli.main import app
 from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's parser
 from tests.conftest import ROOT
 

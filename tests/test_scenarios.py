@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from loadtest.config import read_experiment
 from loadtest.experiment.rounds import plans
-from loadtest.interval import total
-from loadtest.results import read_run
+from loadtest.model.experiment import read_experiment
+from loadtest.model.interval import total
+from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT
 from tests.processes import run_locust
 
@@ -48,8 +48,8 @@ for number, path in enumerate(sys.argv[1:]):
 CHECK = """
 import os, sys
 from pathlib import Path
-from loadtest.config import read_experiment
-from loadtest.experiment.check import look
+from loadtest.model.experiment import read_experiment
+from loadtest.experiment.scenario_check import look
 for path in map(Path, sys.argv[1:]):
     child = os.fork()
     if not child:

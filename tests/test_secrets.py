@@ -16,8 +16,8 @@ import psutil
 import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 
-from loadtest.interval import total
-from loadtest.results import read_run
+from loadtest.model.interval import total
+from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
 from tests.processes import (
     Running,
@@ -128,7 +128,7 @@ def test_no_part_of_a_comparison_tells_it(tmp_path: Path, secret: URL) -> None:
         tmp_path / "log", "compare", tmp_path / "secretive.toml", *given, *results
     )
 
-    for part in ("locust", "loadtest.threads", "loadtest.experiment.relay"):
+    for part in ("locust", "loadtest.threads", "loadtest.experiment.faults.relay"):
         assert any(part in line for line in lines), part
     assert_silent("a process", "\n".join(lines))
     assert_files_silent(tmp_path)

@@ -17,7 +17,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from loadtest.database.private import PrivateServer
+from loadtest.database.private_server import PrivateServer
 from tests.conftest import ROOT, without_database
 from tests.processes import fetch, free_port, running
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from loadtest.analysis.measured import SECOND, PoolRuns
-from loadtest.analysis.values import Anatomy, Durations
-from loadtest.interval import SlowCheckout
+from loadtest.analysis.pool_runs import SECOND, PoolRuns
+from loadtest.model.interval import SlowCheckout
+from loadtest.model.summary import Anatomy, Durations
 
 PERCENTILES = ("p50", "p90", "p95", "p99", "p999", "max")
 # A percentile is explained by the kept checkouts that took about as long.

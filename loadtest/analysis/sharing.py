@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.analysis.laws import STARVED_SHARE
-from loadtest.analysis.measured import SECOND, PoolRuns, Round
-from loadtest.interval import Fair
+from loadtest.analysis.findings.cross_checks import STARVED_SHARE
+from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+from loadtest.model.interval import Fair
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from loadtest.config import AS_IS, PoolConfig
 from loadtest.database.engine import database_url, parent_session, poolclass_of
 from loadtest.database.redaction import words_with_type
-from loadtest.errors import UsageError
-from loadtest.pool.existing import another, creator_of, settings_of
+from loadtest.model.errors import UsageError
+from loadtest.model.pool import AS_IS, PoolConfig
+from loadtest.pool.engine_settings import another, creator_of, settings_of
 from loadtest.pool.measure import forget
-from loadtest.results import as_typed
+from loadtest.runfile.folders import as_typed
 
 DATABASE_URL = "LOADTEST_DATABASE_URL"
 _ASYNC = (AsyncEngine, AsyncSession, async_scoped_session, async_sessionmaker)

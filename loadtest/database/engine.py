@@ -16,10 +16,10 @@ from sqlalchemy import URL, Engine, NullPool, Pool, QueuePool, create_engine, ma
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from loadtest.config import PoolConfig
 from loadtest.database.redaction import without_passwords
-from loadtest.errors import UsageError
-from loadtest.pool.fair import FairPool
+from loadtest.model.errors import UsageError
+from loadtest.model.pool import PoolConfig
+from loadtest.pool.fair_pool import FairPool
 
 DRIVER = "mysql+pymysql"
 CONNECT_TIMEOUT_SECONDS = 10

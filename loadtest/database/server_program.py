@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from loadtest.errors import UsageError
-from loadtest.servers import parse_server
+from loadtest.model.errors import UsageError
+from loadtest.model.server_name import parse_server
 
 Kind = Literal["mariadb", "mysql"]
 

@@ -12,18 +12,18 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtest.allowances import UNASKED, Allowances
-from loadtest.analysis.meeting import dropping
-from loadtest.analysis.summary import summarize
-from loadtest.config import Experiment
-from loadtest.errors import Ended, EndedForOthers, LoadtestError, UsageError
+from loadtest.analysis.comparison.objective_check import dropping
+from loadtest.analysis.summarize import summarize
 from loadtest.experiment.databases import databases
 from loadtest.experiment.rounds import check, plans, run_all
-from loadtest.experiment.run import Databases
+from loadtest.experiment.single_run import Databases
+from loadtest.model.allowances import UNASKED, Allowances
+from loadtest.model.errors import Ended, EndedForOthers, LoadtestError, UsageError
+from loadtest.model.experiment import Experiment
 from loadtest.report.console import plain
 from loadtest.report.progress import AnyPlan, RunProgress
 from loadtest.report.render import read
-from loadtest.results import new_folder
+from loadtest.runfile.folders import new_folder
 
 Runs = Callable[[Experiment, Databases, Path, RunProgress], bool]
 

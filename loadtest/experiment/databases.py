@@ -8,20 +8,20 @@ from functools import partial
 
 from sqlalchemy import URL
 
-from loadtest.allowances import UNASKED, Allowances
-from loadtest.config import Experiment
-from loadtest.database import preflight
-from loadtest.database.before import as_many, intentions, place_of, situation
-from loadtest.database.checks import examine, refuse, warnings
-from loadtest.database.claim import left_behind
 from loadtest.database.engine import database_url
-from loadtest.database.private import PrivateServer
-from loadtest.database.situation import Demand, Situation
-from loadtest.errors import UsageError
-from loadtest.experiment.faults import Faults
+from loadtest.database.preflight import server_probe
+from loadtest.database.preflight.announcement import as_many, intentions, place_of, situation
+from loadtest.database.preflight.checks import examine, refuse, warnings
+from loadtest.database.preflight.situation import Demand, Situation
+from loadtest.database.private_server import PrivateServer
+from loadtest.database.table_claims import left_behind
+from loadtest.experiment.faults.schedule import Faults
 from loadtest.experiment.rounds import Looked, check
-from loadtest.experiment.run import SECONDS_BESIDE_LOAD, Database, Databases
-from loadtest.results import as_typed
+from loadtest.experiment.single_run import SECONDS_BESIDE_LOAD, Database, Databases
+from loadtest.model.allowances import UNASKED, Allowances
+from loadtest.model.errors import UsageError
+from loadtest.model.experiment import Experiment
+from loadtest.runfile.folders import as_typed
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def databases(
     Raises UsageError with what keeps the experiment from running there.
     """
     demand = demand_of(experiment, allowed)
-    preflight.check_open_files(demand.most)
+    server_probe.check_open_files(demand.most)
     if experiment.server and (given or looked.place):
         raise UsageError(
             "--server names the program of a private server: leave it out where there is a "

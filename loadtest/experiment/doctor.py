@@ -14,15 +14,16 @@ from typing import Any
 from sqlalchemy import URL
 
 from loadtest.database.application import Application, NeedsDatabase, alone, find, handed_on
-from loadtest.database.before import situation
-from loadtest.database.checks import examine
-from loadtest.database.connecting import Handshake, handshake, handshake_of
+from loadtest.database.connection_errors import explained, otherwise
 from loadtest.database.engine import database_url
-from loadtest.database.preflight import explained, look, otherwise
-from loadtest.database.private import PrivateServer
-from loadtest.database.situation import Check, Demand
-from loadtest.errors import LoadtestError, UsageError
-from loadtest.experiment import deadline
+from loadtest.database.preflight.announcement import situation
+from loadtest.database.preflight.checks import examine
+from loadtest.database.preflight.handshake import Handshake, handshake, handshake_of
+from loadtest.database.preflight.server_probe import look
+from loadtest.database.preflight.situation import Check, Demand
+from loadtest.database.private_server import PrivateServer
+from loadtest.experiment import deadlines
+from loadtest.model.errors import LoadtestError, UsageError
 
 
 def doctor(
@@ -98,7 +99,7 @@ def _place(url: URL) -> str:
 
 
 def _standstill(session: str = "", engine: str = "", **environment: str) -> float:
-    command = deadline.command("loadtest.load.trial", session, engine)
+    command = deadlines.command("loadtest.load.setup.driver_probe", session, engine)
     given = os.environ | environment
     asked = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
     if asked.returncode == UsageError.exit_code:

@@ -11,13 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
-from loadtest.config import Experiment, PoolConfig, Subject
-from loadtest.database import keeper
+from loadtest.database import supervisor
 from loadtest.database.application import environment_with
-from loadtest.errors import CannotGoOn, LoadtestError, Overdue, UsageError
-from loadtest.experiment import deadline
-from loadtest.experiment.disturbed import Repeats
-from loadtest.experiment.run import (
+from loadtest.experiment import deadlines
+from loadtest.experiment.disturbed_runs import Repeats
+from loadtest.experiment.single_run import (
     EXPERIMENT,
     SECONDS_BESIDE_LOAD,
     Database,
@@ -26,8 +24,11 @@ from loadtest.experiment.run import (
     Watch,
     run,
 )
-from loadtest.interval import Interval
-from loadtest.results import as_typed, point_latest_at, written_in
+from loadtest.model.errors import CannotGoOn, LoadtestError, Overdue, UsageError
+from loadtest.model.experiment import Experiment, Subject
+from loadtest.model.interval import Interval
+from loadtest.model.pool import PoolConfig
+from loadtest.runfile.folders import as_typed, point_latest_at, written_in
 
 
 class Progress(Protocol):
@@ -93,7 +94,9 @@ def check(experiment: Experiment, database_url: str = "", *, connect: bool = Fal
     or its options do not fit.
     """
     scenario = as_typed(experiment.scenario)
-    command = deadline.command("loadtest.experiment.check", *(["connect"] if connect else []))
+    command = deadlines.command(
+        "loadtest.experiment.scenario_check", *(["connect"] if connect else [])
+    )
     given = {EXPERIMENT: experiment.model_dump_json(exclude_unset=True)}
     answer, said = _ask(scenario, command, environment_with(database_url) | given)
     try:
@@ -109,16 +112,16 @@ def check(experiment: Experiment, database_url: str = "", *, connect: bool = Fal
 def _ask(scenario: str, command: list[str], environment: dict[str, str]) -> tuple[str, str]:
     """What the process that looks at a scenario answers, and what it says beside that."""
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as said:
-        kept = keeper.keep(command, environment=environment, output=answer, errors=said)
+        kept = supervisor.keep(command, environment=environment, output=answer, errors=said)
         try:
-            kept.wait(deadline.LOOK_SECONDS)
+            kept.wait(deadlines.LOOK_SECONDS)
         except subprocess.TimeoutExpired:
-            limit, place = deadline.LOOK_SECONDS, deadline.where(kept, said)
+            limit, place = deadlines.LOOK_SECONDS, deadlines.where(kept, said)
             raise UsageError(
                 f"{scenario}: the process that imports it did not end within {limit:g} s: {place}"
             ) from None
         finally:
-            keeper.stop(kept)
+            supervisor.stop(kept)
         return _text(answer), _text(said)
 
 

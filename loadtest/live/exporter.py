@@ -19,9 +19,6 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from loadtest.config import PoolConfig
-from loadtest.distribution import Distribution
-from loadtest.interval import Interval
 from loadtest.live.metrics import (
     BUCKET_SECONDS,
     COUNTS,
@@ -33,6 +30,9 @@ from loadtest.live.metrics import (
     OLDEST_WAIT,
     POOL_LABEL,
 )
+from loadtest.model.distribution import Distribution
+from loadtest.model.interval import Interval
+from loadtest.model.pool import PoolConfig
 
 # Histograms that no metric shows need not be added up.
 _SHOWN = {name for metric in HISTOGRAMS for _, names in metric.sources for name in names}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.database.failures import KINDS
+from loadtest.database.failure_kinds import KINDS
 
 POOL_LABEL = "db_client_connection_pool_name"
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadtest.config import PoolConfig
-from loadtest.interval import Interval
 from loadtest.live.second import Point, Second
+from loadtest.model.interval import Interval
+from loadtest.model.pool import PoolConfig
 
 KEPT_SECONDS = 900
 KEPT_RUNS = 50

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
-from loadtest.distribution import Distribution
-from loadtest.interval import Gauge, Interval
-from loadtest.trust import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
+from loadtest.model.distribution import Distribution
+from loadtest.model.interval import Gauge, Interval
+from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
 
 # A second of which less was seen than this (ns) has no rate worth drawing.
 LEAST_SEEN = 100_000_000

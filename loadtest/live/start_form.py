@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Request, Response, jsonify, request
 
-from loadtest.errors import UsageError
+from loadtest.model.errors import UsageError
 
 Check = Callable[[Mapping[str, str]], None]
 

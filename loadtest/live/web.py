@@ -12,7 +12,7 @@ from prometheus_client import (
     start_http_server,
 )
 
-from loadtest.errors import UsageError
+from loadtest.model.errors import UsageError
 
 
 def add_routes(web_ui: Any, registry: CollectorRegistry) -> None:

@@ -24,33 +24,33 @@ from typing import Any, cast
 
 import gevent
 
-from loadtest.config import PoolConfig
-from loadtest.database import preflight
-from loadtest.database.failures import words_of
-from loadtest.database.status import ServerStatus
-from loadtest.errors import LoadtestError, MoreThanAnnounced, ServerInTrouble
-from loadtest.interval import Interval
+from loadtest.database.failure_kinds import words_of
+from loadtest.database.preflight import server_probe
+from loadtest.database.server_status import ServerStatus
 from loadtest.live import start_form, web
-from loadtest.live.live import Live
-from loadtest.load import options as run_options
-from loadtest.load.application import measured_pool
-from loadtest.load.ending import ENDED_WELL, take_each
-from loadtest.load.generator import watch_lag
-from loadtest.load.guard import Guard
-from loadtest.load.header import header
-from loadtest.load.interrupt import INTERRUPTED, on_ctrl_c
-from loadtest.load.log import FirstOfEachKind
-from loadtest.load.output import Output
-from loadtest.load.place import Place
-from loadtest.load.promise import Promise
-from loadtest.load.stages import follow
-from loadtest.load.target import BEYOND, Target
+from loadtest.live.displays import Live
+from loadtest.load.announced_limits import Promise
+from loadtest.load.ctrl_c import INTERRUPTED, on_ctrl_c
+from loadtest.load.engine_under_test import BEYOND, Target
+from loadtest.load.lag_monitor import watch_lag
+from loadtest.load.log_filter import FirstOfEachKind
+from loadtest.load.options import run_options
+from loadtest.load.run_header import header
+from loadtest.load.run_output import Output
+from loadtest.load.server_guard import Guard
+from loadtest.load.setup.application_pool import measured_pool
+from loadtest.load.setup.database_setup import Place
+from loadtest.load.setup.unpatched import aside
+from loadtest.load.shutdown import ENDED_WELL, take_each
 from loadtest.load.ticker import Ticker
-from loadtest.load.unpatched import aside
-from loadtest.load.users import PoolUser, end_again, note_error, with_options
-from loadtest.load.workers import Master, Workers, ready
-from loadtest.loads import Stage
-from loadtest.results import FINISHED
+from loadtest.load.users.pool_user import PoolUser, end_again, note_error, with_options
+from loadtest.load.users.staged_users import follow
+from loadtest.load.workers.protocol import Master, Workers, ready
+from loadtest.model.errors import LoadtestError, MoreThanAnnounced, ServerInTrouble
+from loadtest.model.interval import Interval
+from loadtest.model.load import Stage
+from loadtest.model.pool import PoolConfig
+from loadtest.runfile.schema import FINISHED
 
 logger = logging.getLogger("loadtest")
 _added = run_options.Added([], [])
@@ -199,8 +199,8 @@ class Plugin:
         index = getattr(self.runner, "worker_index", 0)
         random.seed(f"{options.seed}-{index}")
         place, most = self.place, self.options.most_connections
-        preflight.check_open_files(most)
-        facts = place.facts or preflight.look(place.url, place.connecting)
+        server_probe.check_open_files(most)
+        facts = place.facts or server_probe.look(place.url, place.connecting)
         given = partial(Target, tls=facts.tls, process=self.process, index=index)
         ceiling = (lambda: cast(int, self.options.most_connections)) if place.foreign else None
         given = partial(given, ceiling=ceiling)

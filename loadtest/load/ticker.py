@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import gevent
 
-from loadtest.interval import Interval, Period
-from loadtest.loads import Stage, begins
+from loadtest.model.interval import Interval, Period
+from loadtest.model.load import Stage, begins
 
 # Woken a little late rather than a little early: then nothing of the new second is lost.
 _MARGIN_SECONDS = 0.0005

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from loadtest.distribution import Nanoseconds
-from loadtest.interval import Gauge
+from loadtest.model.distribution import Nanoseconds
+from loadtest.model.interval import Gauge
 
 Steps = tuple[Nanoseconds, Nanoseconds]
 """The times (ns) at which a level changes, and by how much."""

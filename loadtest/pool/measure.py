@@ -27,8 +27,8 @@ from sqlalchemy import Engine, Pool, QueuePool, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
-from loadtest.pool.batch import NOTICEABLE, Checkout, Outcome, clock
-from loadtest.pool.listener import Listener
+from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, Outcome, clock
+from loadtest.pool.event_listener import Listener
 from loadtest.pool.recorder import Recorder
 
 _QUERIES = ("do_execute", "do_executemany", "do_execute_no_params", "do_commit")

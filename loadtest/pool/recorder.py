@@ -15,10 +15,10 @@ from heapq import nlargest
 import numpy as np
 from greenlet import greenlet
 
-from loadtest.distribution import Distribution
-from loadtest.errors import MoreThanAnnounced
-from loadtest.interval import SLOWEST_KEPT, Fair, Gauge, Interval, Period, SlowCheckout
-from loadtest.pool.batch import (
+from loadtest.model.distribution import Distribution
+from loadtest.model.errors import MoreThanAnnounced
+from loadtest.model.interval import SLOWEST_KEPT, Fair, Gauge, Interval, Period, SlowCheckout
+from loadtest.pool.checkout_batch import (
     NOTICEABLE,
     Batch,
     Checkout,
@@ -29,9 +29,9 @@ from loadtest.pool.batch import (
     slow,
     wait_of,
 )
-from loadtest.pool.fairness import Fairness
 from loadtest.pool.levels import gauge, minus, steps
-from loadtest.pool.uses import NO_TASK, Task, Uses, rows, summed_up, taken
+from loadtest.pool.task_usage import NO_TASK, Task, Uses, rows, summed_up, taken
+from loadtest.pool.user_shares import Fairness
 
 LEAST_STEP = 100_000_000
 

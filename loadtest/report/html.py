@@ -14,17 +14,19 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from loadtest.analysis import failing, gate, kinds, units
-from loadtest.analysis.settings import create_engine
-from loadtest.analysis.values import Finding, Summary
-from loadtest.config import MARGIN
-from loadtest.faults import Fault
-from loadtest.loads import Stage
-from loadtest.report import compared, faults, overview, stages
-from loadtest.report.figures.drawing import Drawing
-from loadtest.report.figures.svg import pool_variables
-from loadtest.report.table import groups
-from loadtest.servers import title_of
+from loadtest.analysis import units
+from loadtest.analysis.findings import mostly_failing, trust_gate
+from loadtest.analysis.pool_settings import create_engine
+from loadtest.model import error_kinds
+from loadtest.model.experiment import MARGIN
+from loadtest.model.fault import Fault
+from loadtest.model.load import Stage
+from loadtest.model.server_name import title_of
+from loadtest.model.summary import Finding, Summary
+from loadtest.report import comparison_rows, fault_rows, overview, stage_rows
+from loadtest.report.figures.toolkit.drawing import Drawing
+from loadtest.report.figures.toolkit.svg import pool_variables
+from loadtest.report.pool_table import groups
 
 _HERE = Path(__file__).parent
 _SEVERITIES = ("error", "warning", "info")
@@ -40,16 +42,16 @@ def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         overview_headings=overview.HEADINGS,
         groups=groups(summary),
         comparisons=[
-            {"cells": compared.row(one), "baseline": one.baseline, "decision": one.decision}
+            {"cells": comparison_rows.row(one), "baseline": one.baseline, "decision": one.decision}
             for one in summary.comparisons
         ],
         margin=f"{100 * float(summary.experiment.get('margin') or MARGIN):g}",
         findings=_findings(summary),
         errors=list(_errors(summary)),
-        stages=stages.rows(summary),
-        stage_headings=stages.HEADINGS,
-        faults=faults.rows(summary),
-        fault_headings=faults.HEADINGS,
+        stages=stage_rows.rows(summary),
+        stage_headings=stage_rows.HEADINGS,
+        faults=fault_rows.rows(summary),
+        fault_headings=fault_rows.HEADINGS,
         facts=list(_facts(summary)),
         intervals=any(pool.throughput.ci95 for pool in summary.pools),
     )
@@ -90,7 +92,7 @@ def _about(summary: Summary) -> dict[str, Any]:
     recommended = summary.verdict.recommended
     line = create_engine(summary.settings) if summary.settings else ""
     # A pool that fails beside one that may be recommended is part of the answer, no alarm.
-    failed = [pool for pool in summary.pools if failing.mostly(pool)]
+    failed = [pool for pool in summary.pools if mostly_failing.mostly(pool)]
     alarming = [pool for pool in failed if not (pool.valid and recommended)]
     invalid = [pool for pool in summary.pools if not pool.valid and pool not in failed]
     return {
@@ -101,9 +103,9 @@ def _about(summary: Summary) -> dict[str, Any]:
         "create_engine": line,
         "recommended": recommended,
         "failing": alarming,
-        "most_failed": failing.CODE,
+        "most_failed": mostly_failing.CODE,
         "invalid": invalid,
-        "reasons": gate.REASONS,
+        "reasons": trust_gate.REASONS,
         "broken": _broken(summary),
     }
 
@@ -152,7 +154,7 @@ def _findings(summary: Summary) -> list[tuple[str, Finding]]:
     """Each with its pool's name: that most requests failed, then the most serious first."""
     found = [(pool.name, finding) for pool in summary.pools for finding in pool.findings]
     found.sort(key=lambda pair: _SEVERITIES.index(pair[1].severity))
-    return sorted(found, key=lambda pair: pair[1].code != failing.CODE)
+    return sorted(found, key=lambda pair: pair[1].code != mostly_failing.CODE)
 
 
 def _errors(summary: Summary) -> Iterator[dict[str, Any]]:
@@ -165,8 +167,8 @@ def _errors(summary: Summary) -> Iterator[dict[str, Any]]:
         numbers = [units.count(pool.errors.by_kind.get(kind, 0)) for pool in summary.pools]
         told = [pool.errors.kinds[kind] for pool in summary.pools if kind in pool.errors.kinds]
         yield {
-            "label": kinds.label(kind),
-            "advice": kinds.advice(kind),
+            "label": error_kinds.label(kind),
+            "advice": error_kinds.advice(kind),
             "numbers": numbers,
             "first": _clock(min((k.first for k in told if k.first is not None), default=None)),
             "last": _clock(max((k.last for k in told if k.last is not None), default=None)),

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from loadtest.analysis.meeting import MET, found
-from loadtest.analysis.settings import create_engine
-from loadtest.analysis.values import Comparison, Objective, PoolSummary, Summary
-from loadtest.errors import UsageError
-from loadtest.report.compared import COLUMNS as COMPARED
-from loadtest.report.compared import row as compared_row
+from loadtest.analysis.comparison.objective_check import MET, found
+from loadtest.analysis.pool_settings import create_engine
+from loadtest.model.errors import UsageError
+from loadtest.model.summary import Comparison, Objective, PoolSummary, Summary
+from loadtest.report.comparison_rows import COLUMNS as COMPARED
+from loadtest.report.comparison_rows import row as compared_row
 from loadtest.report.terminal import COLUMNS, row
 
 

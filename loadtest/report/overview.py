@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from loadtest.analysis.units import count, percent, rate
-from loadtest.analysis.values import Durations, PoolSummary, Summary
-from loadtest.report.table import bound, interval
+from loadtest.model.summary import Durations, PoolSummary, Summary
+from loadtest.report.pool_table import bound, interval
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from loadtest.analysis.units import duration as as_time
-from loadtest.config import PoolConfig
-from loadtest.distribution import Distribution
-from loadtest.errors import LoadtestError
-from loadtest.interval import Interval
+from loadtest.model.distribution import Distribution
+from loadtest.model.errors import LoadtestError
+from loadtest.model.interval import Interval
+from loadtest.model.pool import PoolConfig
 from loadtest.report.console import plain
 
 # Nanoseconds that an interval must have to stand for a second.

@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loadtest.analysis.measured import Measurements, gather
-from loadtest.analysis.summary import summarize
-from loadtest.analysis.values import Summary
-from loadtest.errors import UsageError
-from loadtest.lines import Damaged, from_plan
+from loadtest.analysis.pool_runs import Measurements, gather
+from loadtest.analysis.summarize import summarize
+from loadtest.model.errors import UsageError
+from loadtest.model.summary import Summary
 from loadtest.report.figures import draw
-from loadtest.report.figures.drawing import Drawing
-from loadtest.report.figures.svg import standalone
+from loadtest.report.figures.toolkit.drawing import Drawing
+from loadtest.report.figures.toolkit.svg import standalone
 from loadtest.report.html import page
-from loadtest.results import Run, find_runs, folder_of, read_run
+from loadtest.runfile.folders import find_runs, folder_of
+from loadtest.runfile.reader import Run, read_run
+from loadtest.runfile.schema import Damaged, from_plan
 
 
 def render(paths: Sequence[Path], out: Path) -> Summary:

@@ -9,22 +9,22 @@ from operator import itemgetter
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.analysis import failing
-from loadtest.analysis.settings import create_engine, multiplied
+from loadtest.analysis.findings import mostly_failing
+from loadtest.analysis.pool_settings import create_engine, multiplied
 from loadtest.analysis.units import count, percent, rate
-from loadtest.analysis.values import Comparison, Finding, PoolSummary, Summary
-from loadtest.report import faults
-from loadtest.report.compared import COLUMNS as COMPARED
-from loadtest.report.compared import row as compared_row
+from loadtest.model.summary import Comparison, Finding, PoolSummary, Summary
+from loadtest.report import fault_rows
+from loadtest.report.comparison_rows import COLUMNS as COMPARED
+from loadtest.report.comparison_rows import row as compared_row
 from loadtest.report.console import grid, plain, trimmed
-from loadtest.report.table import bound, interval
+from loadtest.report.pool_table import bound, interval
 
 _DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
 # What comes first: that most requests failed, then other errors, then warnings.
 _ORDER: Sequence[tuple[str, Callable[[Finding], bool]]] = (
-    ("error", lambda finding: finding.code == failing.CODE),
-    ("error", lambda finding: finding.code != failing.CODE),
+    ("error", lambda finding: finding.code == mostly_failing.CODE),
+    ("error", lambda finding: finding.code != mostly_failing.CODE),
     ("warning", lambda _: True),
 )
 COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "errors", "CPU")
@@ -78,9 +78,9 @@ def _print(summary: Summary, console: Console) -> None:
 
 def _print_faults(summary: Summary, console: Console) -> None:
     """What each fault did, a row a pool; its name stands above, or the rows were too wide."""
-    for fault, pools in groupby(faults.rows(summary), itemgetter(0)):
+    for fault, pools in groupby(fault_rows.rows(summary), itemgetter(0)):
         console.print(plain(fault, console, "bold"))
-        table = grid(console, faults.HEADINGS[1:])
+        table = grid(console, fault_rows.HEADINGS[1:])
         for _, *cells in pools:
             table.add_row(*(plain(cell, console) for cell in cells))
         console.print(table)
@@ -118,13 +118,13 @@ def _told_of(summary: Summary) -> Sequence[PoolSummary]:
 
 def _told_already(pool: PoolSummary, finding: Finding) -> bool:
     """Whether it repeats that most requests failed, and with which kind of error."""
-    first = next((one for one in pool.findings if one.code == failing.CODE), None)
+    first = next((one for one in pool.findings if one.code == mostly_failing.CODE), None)
     return first is not None and finding.code == f"errors_{first.evidence['kind']}"
 
 
 def _example(pool: PoolSummary, finding: Finding) -> str:
     """Of a kind of error, one in its own words."""
-    if any(one.code == failing.CODE for one in pool.findings):
+    if any(one.code == mostly_failing.CODE for one in pool.findings):
         return ""  # the first finding has one
     kind = finding.evidence.get("kind", finding.code.removeprefix("errors_"))
     told = pool.errors.kinds.get(kind)
@@ -156,4 +156,4 @@ def row(pool: PoolSummary) -> tuple[str, ...]:
 
 
 def _why_not(pool: PoolSummary) -> str:
-    return "failing" if failing.mostly(pool) else "invalid"
+    return "failing" if mostly_failing.mostly(pool) else "invalid"

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.config import parse_pool
-from loadtest.distribution import Distribution
-from loadtest.interval import Gauge, Interval, Period, SlowCheckout
-from loadtest.lines import to_line
-from loadtest.results import Run, RunWriter, read_run
+from loadtest.model.distribution import Distribution
+from loadtest.model.interval import Gauge, Interval, Period, SlowCheckout
+from loadtest.model.pool import parse_pool
+from loadtest.runfile.reader import Run, read_run
+from loadtest.runfile.schema import to_line
+from loadtest.runfile.writer import RunWriter
 
 SECOND = 1_000_000_000
 MILLISECOND = 1_000_000

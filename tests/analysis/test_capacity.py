@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.analysis.capacity import (
+from loadtest.analysis.fleet.capacity import (
     RESERVE,
     Capacity,
     Fleet,
@@ -18,7 +18,7 @@ from loadtest.analysis.capacity import (
     limits_of,
     safe_pool,
 )
-from loadtest.analysis.capacity_words import capacity
+from loadtest.analysis.fleet.capacity_findings import capacity
 
 UNLIMITED = -1
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import CensoredData, ecdf
 
-from loadtest.analysis.censoring import Times, curve, describe
-from loadtest.distribution import Distribution
+from loadtest.analysis.statistics.censoring import Times, curve, describe
+from loadtest.model.distribution import Distribution
 from tests.analysis.builders import milliseconds, seconds_of
 
 ages = st.lists(st.integers(1, 250), max_size=30)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.analysis.values import Finding
-from loadtest.results import Run
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.summary import Finding
+from loadtest.runfile.reader import Run
 from tests.analysis.builders import interval, run
 
 NEW = {

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from loadtest.analysis.effect import FaultEffect
-from loadtest.analysis.summary import summarize_runs
-from loadtest.analysis.values import Summary
-from loadtest.interval import Interval
-from loadtest.report.faults import HEADINGS, rows
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.fault_effect import FaultEffect
+from loadtest.model.interval import Interval
+from loadtest.model.summary import Summary
+from loadtest.report.fault_rows import HEADINGS, rows
 from loadtest.report.render import render
-from loadtest.results import Run, add_to_footer, read_run
+from loadtest.runfile.footer import add_to_footer
+from loadtest.runfile.reader import Run, read_run
 from tests.analysis.builders import SECOND, START, header, interval, run
 
 RESTART = {"kind": "restart", "at": 4.0, "length": 1.0}

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.analysis.measured import gather
-from loadtest.analysis.observed import observe
-from loadtest.analysis.overtaking import Served, at_once, with_overtaking
-from loadtest.analysis.simulation import simulate
-from loadtest.analysis.workload import ByLevel, Workload
-from loadtest.config import PoolConfig
-from loadtest.distribution import Distribution
-from tests.analysis.test_observed import measured
+from loadtest.analysis.pool_runs import gather
+from loadtest.analysis.prediction.observed_workload import observe
+from loadtest.analysis.prediction.overtaking import Served, at_once, with_overtaking
+from loadtest.analysis.prediction.simulation import simulate
+from loadtest.analysis.prediction.workload import ByLevel, Workload
+from loadtest.model.distribution import Distribution
+from loadtest.model.pool import PoolConfig
+from tests.analysis.test_observed_workload import measured
 
 TEN = PoolConfig(pool_size=10, max_overflow=0)
 HOLD = [0.1 + 0.0001 * n for n in range(100)]

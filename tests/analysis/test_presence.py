@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from loadtest.analysis.settings import multiplied
-from loadtest.analysis.summary import summarize_runs
-from loadtest.analysis.values import Finding, PoolSummary
-from loadtest.interval import Interval
-from loadtest.results import Run, RunWriter, read_run
+from loadtest.analysis.pool_settings import multiplied
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.interval import Interval
+from loadtest.model.summary import Finding, PoolSummary
+from loadtest.runfile.reader import Run, read_run
+from loadtest.runfile.writer import RunWriter
 from tests.analysis.builders import SECOND, header, interval, run
 
 CODES = {"worker_late", "worker_lost", "late_reports", "intervals_lost", "clock_offset"}

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from loadtest.analysis import queueing
+from loadtest.analysis.statistics import queueing
 
 
 class TestErlang:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.measured import gather
+from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.sharing import Sharing, sharing
-from loadtest.interval import Fair
+from loadtest.model.interval import Fair
 from tests.analysis.builders import MILLISECOND, interval, run
 
 EVEN = Fair(users=10, served=10, checkouts=100, squares=1000, longest_wait=5 * MILLISECOND)

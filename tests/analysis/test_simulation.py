@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.analysis.queueing import (
+from loadtest.analysis.prediction.simulation import simulate
+from loadtest.analysis.prediction.stalls import Stalls
+from loadtest.analysis.prediction.workload import ByLevel, Outcome, Workload
+from loadtest.analysis.statistics.queueing import (
     closed_throughput,
     closed_wait,
     erlang_c_wait,
     wait_percentile,
 )
-from loadtest.analysis.simulation import simulate
-from loadtest.analysis.stalls import Stalls
-from loadtest.analysis.workload import ByLevel, Outcome, Workload
-from loadtest.config import PoolConfig
+from loadtest.model.pool import PoolConfig
 
 # The exponential distribution in equally likely parts, with a mean of exactly one.
 _RAW = [-math.log(1 - (n + 0.5) / 5000) for n in range(5000)]

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.analysis.simulation import simulate
-from loadtest.analysis.workload import ByLevel, Outcome, Workload
-from loadtest.config import PoolConfig
+from loadtest.analysis.prediction.simulation import simulate
+from loadtest.analysis.prediction.workload import ByLevel, Outcome, Workload
+from loadtest.model.pool import PoolConfig
 from tests.analysis.virtual_pool import VirtualPool, World
 
 SECONDS = 3.0

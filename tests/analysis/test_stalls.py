@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from loadtest.analysis.stalls import Stalls, Turns, stalls
-from loadtest.distribution import Distribution
+from loadtest.analysis.prediction.stalls import Stalls, Turns, stalls
+from loadtest.model.distribution import Distribution
 
 
 def lateness(lengths: dict[float, float], seconds: float) -> Distribution:

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from loadtest.analysis.guess import first_guess
-from loadtest.analysis.measured import PoolRuns, gather
-from loadtest.analysis.search import Step
-from loadtest.analysis.summary import summarize_runs
-from loadtest.analysis.tuning import Tuning
-from loadtest.analysis.values import Summary
-from loadtest.analysis.verdict import exit_code
-from loadtest.interval import TaskUse
-from loadtest.objectives import parse_objective
-from loadtest.results import Run
+from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.pool_runs import PoolRuns, gather
+from loadtest.analysis.sizing.initial_size import first_guess
+from loadtest.analysis.sizing.size_search import Step
+from loadtest.analysis.sizing.tuning import Tuning
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.interval import TaskUse
+from loadtest.model.objective import parse_objective
+from loadtest.model.summary import Summary
+from loadtest.runfile.reader import Run
 from tests.analysis.builders import SECOND, header, interval, run, steady
 
 OBJECTIVE = "checkout.wait_seconds.p95 <= 50ms"

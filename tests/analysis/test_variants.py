@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.analysis.values import Summary
-from loadtest.analysis.verdict import exit_code
-from loadtest.results import Run
+from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.summary import Summary
+from loadtest.runfile.reader import Run
 from tests.analysis.builders import header, interval, run, steady
 
 SPREAD = [1.0, 1.01, 0.99, 1.02, 0.98]

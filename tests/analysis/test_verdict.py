@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.comparison import Comparer
-from loadtest.analysis.measured import gather
-from loadtest.analysis.numbers import by_round
-from loadtest.analysis.summary import summarize, summarize_runs
-from loadtest.analysis.values import Finding
-from loadtest.analysis.verdict import exit_code, verdict
-from loadtest.interval import Fair, TaskUse
-from loadtest.results import Run
+from loadtest.analysis.comparison.comparer import Comparer
+from loadtest.analysis.comparison.verdict import exit_code, verdict
+from loadtest.analysis.pool_numbers import by_round
+from loadtest.analysis.pool_runs import gather
+from loadtest.analysis.summarize import summarize, summarize_runs
+from loadtest.model.interval import Fair, TaskUse
+from loadtest.model.summary import Finding
+from loadtest.runfile.reader import Run
 from tests.analysis.builders import SECOND, interval, run, steady
 
 FIVE = [1.0, 1.01, 0.99, 1.02, 0.98]

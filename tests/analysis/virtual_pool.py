@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import queue as sqlalchemy_queue
 
-from loadtest.config import PoolConfig
+from loadtest.model.pool import PoolConfig
 
 
 class World:

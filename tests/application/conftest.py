@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.database.private import PrivateServer
+from loadtest.database.private_server import PrivateServer
 from tests.conftest import without_database
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from loadtest.config import Experiment, parse_pool
 from loadtest.experiment.rounds import check
+from loadtest.model.experiment import Experiment
+from loadtest.model.pool import parse_pool
 from tests.conftest import ROOT
 from tests.processes import run_locust
 

@@ -13,10 +13,10 @@ from sqlalchemy import URL, Engine, create_engine, text
 
 from loadtest.database.application import Application
 from loadtest.database.engine import parent_session
-from loadtest.database.keeper import die_with_parent
-from loadtest.interval import total
-from loadtest.load.trial import tried
-from loadtest.results import read_run
+from loadtest.database.supervisor import die_with_parent
+from loadtest.load.setup.driver_probe import tried
+from loadtest.model.interval import total
+from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
 from tests.processes import until
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, inspect, text
 
-from loadtest.database.private import PrivateServer
-from loadtest.interval import total
-from loadtest.results import Run, read_run
+from loadtest.database.private_server import PrivateServer
+from loadtest.model.interval import total
+from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT
 from tests.processes import free_port, loadtest_command, locust_command, run_locust, running
 

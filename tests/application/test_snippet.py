@@ -17,8 +17,8 @@ from sqlalchemy import URL
 from sqlalchemy.orm import scoped_session
 
 from loadtest.database.application import DATABASE_URL, NeedsDatabase, find, handed_on
-from loadtest.interval import total
-from loadtest.results import Run, read_run
+from loadtest.model.interval import total
+from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT, without_database
 from tests.processes import free_port, run_locust
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import QueuePool, StaticPool, create_engine, event, select, text
 from sqlalchemy.orm import Session
 
-from loadtest.config import PoolConfig, parse_pool
 from loadtest.database.application import find
-from loadtest.errors import UsageError
+from loadtest.model.errors import UsageError
+from loadtest.model.pool import PoolConfig, parse_pool
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 

@@ -7,13 +7,19 @@ from typing import Any
 
 import pytest
 
-from loadtest.config import parse_pool
-from loadtest.database.checks import FILES_BESIDE_CONNECTIONS, SHARE, examine, refuse, warnings
-from loadtest.database.connecting import Handshake
 from loadtest.database.drivers import PURE_CONNECTOR
-from loadtest.database.occupancy import Occupancy
-from loadtest.database.situation import Check, Demand, Machine, Situation
-from loadtest.errors import UsageError
+from loadtest.database.preflight.checks import (
+    FILES_BESIDE_CONNECTIONS,
+    SHARE,
+    examine,
+    refuse,
+    warnings,
+)
+from loadtest.database.preflight.handshake import Handshake
+from loadtest.database.preflight.occupancy import Occupancy
+from loadtest.database.preflight.situation import Check, Demand, Machine, Situation
+from loadtest.model.errors import UsageError
+from loadtest.model.pool import parse_pool
 
 SERVER = Occupancy(
     variables={"wait_timeout": "28800"},

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import URL, NullPool, QueuePool, event, make_url, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session
 
-from loadtest.config import PoolConfig, parse_pool
 from loadtest.database.engine import database_url, make_engine, parent_session
-from loadtest.errors import UsageError
-from loadtest.pool.fair import FairPool
+from loadtest.model.errors import UsageError
+from loadtest.model.pool import PoolConfig, parse_pool
+from loadtest.pool.fair_pool import FairPool
 
 ANY_URL = "mysql+pymysql://user:secret@db.example:3307/shop"
 

@@ -9,8 +9,8 @@ from sqlalchemy import QueuePool, create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from loadtest.analysis import kinds
-from loadtest.database.failures import CODES, KINDS, error_code, kind_of, words_of
+from loadtest.database.failure_kinds import CODES, KINDS, error_code, kind_of, words_of
+from loadtest.model import error_kinds
 from tests.database.test_failures import kind_raised_by
 
 
@@ -107,9 +107,9 @@ def test_a_pools_timeout_needs_no_number():
 def test_the_kinds_are_few_and_each_has_an_explanation():
     assert len(set(KINDS)) == len(KINDS)
     assert {"pool_timeout", "other", *CODES.values()} <= set(KINDS)
-    assert set(kinds.KINDS) == set(KINDS)
-    assert [kind for kind in KINDS if not kinds.advice(kind)] == []
-    assert len({kinds.label(kind) for kind in KINDS}) == len(KINDS)
+    assert set(error_kinds.KINDS) == set(KINDS)
+    assert [kind for kind in KINDS if not error_kinds.advice(kind)] == []
+    assert len({error_kinds.label(kind) for kind in KINDS}) == len(KINDS)
 
 
 def test_every_number_of_the_server_is_tried():

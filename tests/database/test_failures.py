@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from loadtest.database.failures import error_code, kind_of
+from loadtest.database.failure_kinds import error_code, kind_of
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loadtest.allowances import UNASKED
-from loadtest.config import parse_pool
-from loadtest.database.before import as_many, intentions
-from loadtest.database.situation import Demand
+from loadtest.database.preflight.announcement import as_many, intentions
+from loadtest.database.preflight.situation import Demand
+from loadtest.model.allowances import UNASKED
+from loadtest.model.pool import parse_pool
 
 
 def said(demand: Demand) -> str:

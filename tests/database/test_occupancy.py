@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from loadtest.analysis.capacity import MAX_CONNECTIONS, Capacity, Fleet, Server, calculate
-from loadtest.cli_capacity import server_of
-from loadtest.database.failures import error_code
-from loadtest.database.occupancy import occupancy
-from loadtest.database.private import PrivateServer
-from loadtest.errors import UsageError
+from loadtest.analysis.fleet.capacity import MAX_CONNECTIONS, Capacity, Fleet, Server, calculate
+from loadtest.cli.capacity import server_of
+from loadtest.database.failure_kinds import error_code
+from loadtest.database.preflight.occupancy import occupancy
+from loadtest.database.private_server import PrivateServer
+from loadtest.model.errors import UsageError
 
 PATIENCE_SECONDS = 60
 Account = Callable[..., URL]

@@ -12,15 +12,15 @@ import pymysql
 import pytest
 from sqlalchemy import create_engine, text
 
-from loadtest.database import private, server_program
-from loadtest.database.private import MOST_CONNECTIONS, PrivateServer
-from loadtest.errors import LoadtestError, UsageError
-from tests.database.test_keeper import eventually, gone
+from loadtest.database import private_server, server_program
+from loadtest.database.private_server import MOST_CONNECTIONS, PrivateServer
+from loadtest.model.errors import LoadtestError, UsageError
+from tests.database.test_supervisor import eventually, gone
 
 TOOL = """
 import sys, time
 from loadtest.database import keeper
-from loadtest.database.private import PrivateServer
+from loadtest.database.private_server import PrivateServer
 server = PrivateServer()
 kept = keeper.keep(["sleep", "1000"])
 print(server._kept.pid, kept.pid, server.port, server.folder, flush=True)
@@ -137,14 +137,14 @@ def test_when_the_tool_is_killed_the_server_its_folder_and_all_kept_children_are
 
 @pytest.mark.database
 def test_a_port_that_is_taken_is_told_with_the_end_of_the_log(server, monkeypatch):
-    folders, made = [], private.tempfile.mkdtemp
+    folders, made = [], private_server.tempfile.mkdtemp
 
     def remembered(**options):
         folders.append(Path(made(**options)))
         return str(folders[-1])
 
-    monkeypatch.setattr(private.tempfile, "mkdtemp", remembered)
-    monkeypatch.setattr(private, "free_port", lambda: server.port)
+    monkeypatch.setattr(private_server.tempfile, "mkdtemp", remembered)
+    monkeypatch.setattr(private_server, "free_port", lambda: server.port)
     with pytest.raises(LoadtestError, match="did not start; the end of its log") as failure:
         PrivateServer()
     assert "Address already in use" in str(failure.value)
@@ -155,7 +155,7 @@ def test_a_port_that_is_taken_is_told_with_the_end_of_the_log(server, monkeypatc
 @pytest.mark.database
 def test_somebody_mute_on_the_port_does_not_hold_up_the_tool(server, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        monkeypatch.setattr(private, "free_port", lambda: mute.getsockname()[1])
+        monkeypatch.setattr(private_server, "free_port", lambda: mute.getsockname()[1])
         with pytest.raises(LoadtestError, match="did not start"):
             PrivateServer()
 
@@ -163,7 +163,7 @@ def test_somebody_mute_on_the_port_does_not_hold_up_the_tool(server, monkeypatch
 @pytest.mark.database
 def test_it_also_runs_as_nobody_and_an_error_closes_it(server, monkeypatch):
     if os.geteuid() == 0:  # only root changes the user
-        monkeypatch.setattr(private, "_unprivileged_user", lambda: "nobody")
+        monkeypatch.setattr(private_server, "_unprivileged_user", lambda: "nobody")
 
     def failing():
         with PrivateServer() as other:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
-from loadtest.database.failures import WORDS, words_of
+from loadtest.database.failure_kinds import WORDS, words_of
 from loadtest.database.redaction import without_passwords, words_with_type
 
 

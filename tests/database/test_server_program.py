@@ -7,7 +7,7 @@ import pytest
 
 from loadtest.database import server_program
 from loadtest.database.server_program import ServerProgram, find
-from loadtest.errors import UsageError
+from loadtest.model.errors import UsageError
 
 MARIADB = "mariadbd  Ver 11.8.9-MariaDB-0+deb13u1 for debian-linux-gnu on x86_64"
 MYSQL = "/usr/sbin/mysqld  Ver 9.7.4 for Linux on x86_64 (MySQL Community Server - GPL)"

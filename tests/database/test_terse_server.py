@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from loadtest import cli_capacity
-from loadtest.allowances import UNASKED
-from loadtest.analysis.measured import gather
-from loadtest.analysis.numbers import numbers
-from loadtest.analysis.timeline import timeline
-from loadtest.config import parse_pool
-from loadtest.database import occupancy, preflight
-from loadtest.database.before import intentions
-from loadtest.database.checks import examine
-from loadtest.database.situation import Demand, Machine, Situation
-from loadtest.database.status import ServerStatus
-from loadtest.errors import UsageError
-from loadtest.interval import SERVER
+from loadtest.analysis.levels_over_time import timeline
+from loadtest.analysis.pool_numbers import numbers
+from loadtest.analysis.pool_runs import gather
+from loadtest.cli import capacity
+from loadtest.database.preflight import occupancy, server_probe
+from loadtest.database.preflight.announcement import intentions
+from loadtest.database.preflight.checks import examine
+from loadtest.database.preflight.situation import Demand, Machine, Situation
+from loadtest.database.server_status import ServerStatus
+from loadtest.model.allowances import UNASKED
+from loadtest.model.errors import UsageError
+from loadtest.model.interval import SERVER
+from loadtest.model.pool import parse_pool
 from tests.analysis.builders import interval, run
 
 NOWHERE = URL.create("mysql+pymysql", "u", "hush", "127.0.0.1", 1, "d")
@@ -70,8 +70,8 @@ class Terse:
 
 def test_a_look_finds_out_what_the_server_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     terse = Terse({"Questions": "7", "Aborted_connects": "0"}, {"version": "8.0.11-Terse"})
-    monkeypatch.setattr(preflight, "create_engine", terse.engine)
-    facts = preflight.look(NOWHERE)
+    monkeypatch.setattr(server_probe, "create_engine", terse.engine)
+    facts = server_probe.look(NOWHERE)
     assert (facts.version, facts.tls) == ("8.0.11-Terse", False)
     assert facts.lacks == ("refused_connects", "row_lock_waits", "row_lock_time")
 
@@ -130,8 +130,8 @@ def test_a_fleet_needs_to_be_told_what_the_server_does_not_tell() -> None:
     with pytest.raises(
         UsageError, match="does not tell its max_connections: give --max-connections N"
     ):
-        cli_capacity.server_of(address, None, {})
-    server = cli_capacity.server_of(address, None, {"max_connections": 100})
+        capacity.server_of(address, None, {})
+    server = capacity.server_of(address, None, {"max_connections": 100})
     assert (server.max_connections, server.others, server.counted) == (100, 0, False)
     assert (server.files, server.peak, server.wait_timeout) == (None, None, None)
 

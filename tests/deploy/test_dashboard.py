@@ -8,9 +8,9 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from loadtest.config import PoolConfig
 from loadtest.live.exporter import Exporter
 from loadtest.live.metrics import HISTOGRAMS
+from loadtest.model.pool import PoolConfig
 from tests.deploy.stack import DEPLOY, asked, dashboard, rules
 
 # Of the units that Grafana knows: https://github.com/grafana/grafana, valueFormats/categories.ts

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from sqlalchemy import create_engine, text
 
-from loadtest.database.private import PrivateServer
+from loadtest.database.private_server import PrivateServer
 from tests.deploy.stack import DEPLOY, queries, rules, services
 from tests.processes import Running, fetch, free_port, running
 

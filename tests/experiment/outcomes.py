@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from loadtest.interval import Interval, total
-from loadtest.results import Run, read_run
+from loadtest.model.interval import Interval, total
+from loadtest.runfile.reader import Run, read_run
 from tests.processes import Running, loadtest_command, running, until
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from loadtest.config import Experiment, PoolConfig, parse_pool
-from loadtest.errors import UsageError
 from loadtest.experiment import rounds
-from loadtest.loads import LoadConfig
-from loadtest.results import read_run
+from loadtest.model.errors import UsageError
+from loadtest.model.experiment import Experiment
+from loadtest.model.load import LoadConfig
+from loadtest.model.pool import PoolConfig, parse_pool
+from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT
 from tests.processes import loadtest_command, running
 

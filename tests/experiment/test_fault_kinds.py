@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from loadtest.database.failures import error_code, kind_of
-from loadtest.database.private import PrivateServer
-from loadtest.errors import LoadtestError, UsageError
-from loadtest.experiment.faults import Faults
-from loadtest.experiment.relay import Relay
-from loadtest.experiment.switches import killing
-from loadtest.faults import parse_fault
+from loadtest.database.failure_kinds import error_code, kind_of
+from loadtest.database.private_server import PrivateServer
+from loadtest.experiment.faults.relay import Relay
+from loadtest.experiment.faults.schedule import Faults
+from loadtest.experiment.faults.switches import killing
+from loadtest.model.errors import LoadtestError, UsageError
+from loadtest.model.fault import parse_fault
 from tests.processes import until
 
 pytestmark = pytest.mark.database

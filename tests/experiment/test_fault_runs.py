@@ -17,9 +17,9 @@ import pytest
 from sqlalchemy import URL, NullPool, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from loadtest.database.status import SERVERS
-from loadtest.interval import total
-from loadtest.results import read_run
+from loadtest.database.server_status import SERVERS
+from loadtest.model.interval import total
+from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT
 from tests.experiment.outcomes import Done, recovered
 from tests.processes import (

@@ -16,10 +16,10 @@ from sqlalchemy import URL, text
 from sqlalchemy.engine import create_engine
 from sqlalchemy.pool import NullPool
 
-from loadtest.database.private import PrivateServer
-from loadtest.experiment.faults import Faults
-from loadtest.faults import Fault
-from loadtest.results import read_run
+from loadtest.database.private_server import PrivateServer
+from loadtest.experiment.faults.schedule import Faults
+from loadtest.model.fault import Fault
+from loadtest.runfile.reader import read_run
 from tests.experiment.outcomes import Done, side_by_side
 from tests.findings.runs import SCENARIOS
 from tests.processes import Running, loadtest_command, running, stop_with
@@ -152,9 +152,9 @@ def test_a_run_that_is_killed_leaves_no_frozen_server(tmp_path: Path) -> None:
 # In a process of its own, as the command has it: threads and clocks are real ones there.
 PROVOKE = """
 import time
-from loadtest.database.private import PrivateServer
-from loadtest.experiment.faults import Faults
-from loadtest.faults import Fault
+from loadtest.database.private_server import PrivateServer
+from loadtest.experiment.faults.schedule import Faults
+from loadtest.model.fault import Fault
 
 def state():
     return server.process.status()

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from loadtest.config import Experiment, parse_pool
-from loadtest.errors import CannotGoOn, LoadtestError
 from loadtest.experiment import rounds
-from loadtest.experiment.run import Database, Plan
-from loadtest.interval import Interval
-from loadtest.loads import LoadConfig
-from loadtest.results import new_folder
+from loadtest.experiment.single_run import Database, Plan
+from loadtest.model.errors import CannotGoOn, LoadtestError
+from loadtest.model.experiment import Experiment
+from loadtest.model.interval import Interval
+from loadtest.model.load import LoadConfig
+from loadtest.model.pool import parse_pool
+from loadtest.runfile.folders import new_folder
 
 DATABASE = Database(make_url("mysql+pymysql://me:s3cr3t@127.0.0.1:9/x"), private=False)
 DATABASES = {"": DATABASE}

@@ -9,19 +9,20 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, make_url
 
-from loadtest.analysis.measured import Round
-from loadtest.analysis.summary import summarize
-from loadtest.analysis.values import Summary
-from loadtest.analysis.verdict import exit_code
-from loadtest.config import Experiment, parse_pool
-from loadtest.errors import CannotGoOn, LoadtestError
-from loadtest.experiment import search as searching
-from loadtest.experiment.run import Database, Enough, Plan, run
-from loadtest.experiment.search import longest_seconds, of_size, pools, search
-from loadtest.interval import Interval
-from loadtest.loads import LoadConfig
+from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.pool_runs import Round
+from loadtest.analysis.summarize import summarize
+from loadtest.experiment import search_runs as searching
+from loadtest.experiment.search_runs import longest_seconds, of_size, pools, search
+from loadtest.experiment.single_run import Database, Enough, Plan, run
+from loadtest.model.errors import CannotGoOn, LoadtestError
+from loadtest.model.experiment import Experiment
+from loadtest.model.interval import Interval
+from loadtest.model.load import LoadConfig
+from loadtest.model.pool import parse_pool
+from loadtest.model.summary import Summary
 from loadtest.report.render import read
-from loadtest.results import read_run
+from loadtest.runfile.reader import read_run
 from tests.analysis.builders import SECOND, header, interval
 from tests.analysis.builders import run as write_run
 from tests.experiment.test_rounds import Notes

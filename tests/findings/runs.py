@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.analysis.values import Finding
-from loadtest.results import Run, read_run
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.summary import Finding
+from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT
 from tests.processes import Running, locust_command, running, until
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.interval import SERVER
+from loadtest.model.interval import SERVER
 from tests.analysis.builders import SECOND, interval, run
 from tests.findings.runs import Found, Provoked, found
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.analysis.verdict import exit_code
+from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.summarize import summarize_runs
 from tests.findings.runs import Found, Provoked
 
 pytestmark = pytest.mark.provoked

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.interval import Interval
-from loadtest.results import Run
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.interval import Interval
+from loadtest.runfile.reader import Run
 from tests.analysis.builders import SECOND, header, interval, run
 from tests.findings.runs import Found, found
 

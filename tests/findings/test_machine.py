@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.interval import Interval
+from loadtest.model.interval import Interval
 from tests.analysis.builders import SECOND, interval, run
 from tests.findings.runs import Found, found
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, Engine, NullPool, create_engine
 
-from loadtest.config import PoolConfig
 from loadtest.database.engine import make_engine
-from loadtest.interval import Interval
+from loadtest.model.interval import Interval
+from loadtest.model.pool import PoolConfig
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 from tests.analysis.builders import run

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.analysis.costs import Cost, costs
-from loadtest.analysis.measured import gather
-from loadtest.results import Run
+from loadtest.analysis.comparison.setting_costs import Cost, costs
+from loadtest.analysis.pool_runs import gather
+from loadtest.runfile.reader import Run
 from tests.findings.runs import Provoked
 
 pytestmark = pytest.mark.provoked

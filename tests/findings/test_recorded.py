@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from loadtest.results import read_run
+from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT
 from tests.findings.runs import RECORDED
 

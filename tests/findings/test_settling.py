@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.steady import truncation
-from loadtest.results import Run
+from loadtest.analysis.findings.settling import truncation
+from loadtest.runfile.reader import Run
 from tests.analysis.builders import SECOND, interval, run
 from tests.findings.runs import found
 

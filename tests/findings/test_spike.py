@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.analysis.verdict import exit_code
+from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.summarize import summarize_runs
 from tests.conftest import ROOT
 from tests.findings.runs import Provoked
 

@@ -8,9 +8,9 @@ import gevent
 import pytest
 from sqlalchemy import URL, Pool, QueuePool, create_engine, text
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.interval import Interval
-from loadtest.pool.fair import FairPool
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.interval import Interval
+from loadtest.pool.fair_pool import FairPool
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 from tests.analysis.builders import run

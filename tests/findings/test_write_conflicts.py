@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
-from loadtest.results import Run
+from loadtest.runfile.reader import Run
 from tests.findings.runs import Found, Provoked, found
 
 pytestmark = pytest.mark.provoked

@@ -20,18 +20,19 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import create_environ, run_wsgi_app
 
-from loadtest.analysis.summary import summarize
-from loadtest.config import PoolConfig, parse_pool, read_experiment
-from loadtest.errors import LoadtestError
-from loadtest.faults import parse_fault
-from loadtest.interval import Interval
-from loadtest.lines import from_line, to_line
+from loadtest.analysis.summarize import summarize
+from loadtest.live.displays import Live
 from loadtest.live.exporter import Exporter
-from loadtest.live.live import Live
-from loadtest.loads import parse_stages
-from loadtest.objectives import parse_objective
+from loadtest.model.errors import LoadtestError
+from loadtest.model.experiment import read_experiment
+from loadtest.model.fault import parse_fault
+from loadtest.model.interval import Interval
+from loadtest.model.load import parse_stages
+from loadtest.model.objective import parse_objective
+from loadtest.model.pool import PoolConfig, parse_pool
 from loadtest.report.render import read, render
-from loadtest.results import read_run
+from loadtest.runfile.reader import read_run
+from loadtest.runfile.schema import from_line, to_line
 from tests.fuzz import seeds
 from tests.fuzz.mutations import WORDS, another_value, mutated
 

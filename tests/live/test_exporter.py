@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from loadtest.config import PoolConfig, parse_pool
-from loadtest.database.failures import KINDS
-from loadtest.distribution import Distribution
-from loadtest.interval import Gauge, Interval
+from loadtest.database.failure_kinds import KINDS
 from loadtest.live.exporter import Exporter
 from loadtest.live.metrics import BUCKET_SECONDS, POOL_LABEL
+from loadtest.model.distribution import Distribution
+from loadtest.model.interval import Gauge, Interval
+from loadtest.model.pool import PoolConfig, parse_pool
 from tests.processes import Sample, samples
 
 MICROSECOND, MILLISECOND, SECOND = 1_000, 1_000_000, 1_000_000_000

@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import URL
 
-from loadtest.distribution import Distribution
 from loadtest.live.second import Point
-from loadtest.results import Run
+from loadtest.model.distribution import Distribution
+from loadtest.runfile.reader import Run
 from tests.accessibility import barriers, faint
 from tests.conftest import screenshots
 from tests.live.test_web_ui import Web

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask_login import UserMixin
 
-from loadtest.live.live import Live
+from loadtest.live.displays import Live
 
 # What a browser needs before anybody has signed in.
 OPEN = {"static", "locust.send_assets", "locust.login"}

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest import trust
-from loadtest.analysis import gate as report_of
-from loadtest.config import parse_pool
-from loadtest.distribution import Distribution
-from loadtest.interval import Gauge, Interval
+from loadtest.analysis.findings import trust_gate as report_of
 from loadtest.live import second as page_of
 from loadtest.live.points import KEPT_RUNS, KEPT_SECONDS, LATE_SECONDS, Points
 from loadtest.live.second import Point
+from loadtest.model import trust_limits
+from loadtest.model.distribution import Distribution
+from loadtest.model.interval import Gauge, Interval
+from loadtest.model.pool import parse_pool
 
 MILLISECOND, SECOND = 1_000_000, 1_000_000_000
 
@@ -294,9 +294,9 @@ def test_the_generator_is_judged_as_the_report_does(
 
 @pytest.mark.parametrize("module", [page_of, report_of])
 def test_the_page_and_the_report_have_their_limits_from_one_place(module: ModuleType) -> None:
-    limits = {name for name in vars(trust) if name.isupper()}
+    limits = {name for name in vars(trust_limits) if name.isupper()}
     assert len(limits) == 3
-    assert all(getattr(module, name) is getattr(trust, name) for name in limits)
+    assert all(getattr(module, name) is getattr(trust_limits, name) for name in limits)
     statements = ast.parse(inspect.getsource(module)).body
     targets = [
         target for one in statements if isinstance(one, ast.Assign) for target in one.targets

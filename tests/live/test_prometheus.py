@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from loadtest.database.private import PrivateServer
+from loadtest.database.private_server import PrivateServer
 from tests.processes import fetch, free_port, locust_command, running
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.server]

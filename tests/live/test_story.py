@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from loadtest.interval import total
+from loadtest.model.interval import total
 from tests.live.test_live_page import locust
 from tests.live.test_web_ui import Web, start, stop
 from tests.processes import PATIENCE_SECONDS

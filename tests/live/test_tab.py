@@ -2,9 +2,9 @@
 
 import pytest
 
-from loadtest.interval import Gauge
 from loadtest.live.points import Points
 from loadtest.live.tab import duration, rows
+from loadtest.model.interval import Gauge
 from tests.live.test_points import MILLISECOND, SECOND, Shown, interval
 
 

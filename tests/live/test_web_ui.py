@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from loadtest.database.private import PrivateServer
-from loadtest.interval import total
+from loadtest.database.private_server import PrivateServer
 from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's parser
-from loadtest.results import Run, read_run
+from loadtest.model.interval import total
+from loadtest.runfile.reader import Run, read_run
 from tests.conftest import screenshots
 from tests.processes import (
     PATIENCE_SECONDS,

@@ -19,10 +19,10 @@ from greenlet import getcurrent
 from sqlalchemy import URL, text
 
 from loadtest.database.application import Application
-from loadtest.errors import UsageError
 from loadtest.load import PoolUser
-from loadtest.load.application import load_application, measured_pool
-from loadtest.load.target import Target
+from loadtest.load.engine_under_test import Target
+from loadtest.load.setup.application_pool import load_application, measured_pool
+from loadtest.model.errors import UsageError
 from tests.conftest import ROOT
 
 SHOP = """
@@ -194,7 +194,7 @@ sys.path.insert(0, {folder!r})
 import {shop}
 import locust
 from argparse import Namespace
-from loadtest.load.application import load_application
+from loadtest.load.setup.application_pool import load_application
 options = Namespace(session="{shop}:Session", engine="", database_url="")
 load_application(Namespace(parsed_options=options, parsed_locustfiles=[]))
 """

@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from loadtest.load import arrivals
-from loadtest.load.arrivals import (
+from loadtest.load.users import arrivals
+from loadtest.load.users.arrivals import (
     A_MOMENT,
     NEVER,
     Arrivals,

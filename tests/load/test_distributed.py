@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from loadtest.interval import total
-from loadtest.results import read_run
+from loadtest.model.interval import total
+from loadtest.runfile.reader import read_run
 from tests.processes import free_port, locust_command, run_locust, running, so_far, stop_with
 
 pytestmark = pytest.mark.server

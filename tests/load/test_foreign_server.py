@@ -13,11 +13,11 @@ import pymysql
 import pytest
 from sqlalchemy import URL, Connection, Engine, inspect, text
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.analysis.verdict import exit_code
-from loadtest.database.private import PrivateServer
-from loadtest.load.guard import REFUSED
-from loadtest.results import read_run
+from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.database.private_server import PrivateServer
+from loadtest.load.server_guard import REFUSED
+from loadtest.runfile.reader import read_run
 from tests.processes import (
     Running,
     free_port,

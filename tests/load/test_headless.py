@@ -15,8 +15,8 @@ import psutil
 import pytest
 from sqlalchemy import URL
 
-from loadtest.interval import Interval, total
-from loadtest.results import Run, read_run
+from loadtest.model.interval import Interval, total
+from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT, without_database
 from tests.processes import (
     Running,

@@ -15,13 +15,13 @@ import gevent.pool
 import pytest
 from sqlalchemy import URL, text
 
-from loadtest.config import PoolConfig
 from loadtest.load import PoolUser
-from loadtest.load.arrivals import Arrivals
-from loadtest.load.target import Target
-from loadtest.load.users import note_error
-from loadtest.pool.batch import clock
-from loadtest.results import read_run
+from loadtest.load.engine_under_test import Target
+from loadtest.load.users.arrivals import Arrivals
+from loadtest.load.users.pool_user import note_error
+from loadtest.model.pool import PoolConfig
+from loadtest.pool.checkout_batch import clock
+from loadtest.runfile.reader import read_run
 from tests.processes import run_locust, until
 
 pytestmark = pytest.mark.server

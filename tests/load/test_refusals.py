@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, Column, Engine, Integer, MetaData, Table, inspect, text
 
-from loadtest.errors import UsageError
-from loadtest.load.tables import metadata_of
-from loadtest.results import read_run
+from loadtest.load.setup.scenario_tables import metadata_of
+from loadtest.model.errors import UsageError
+from loadtest.runfile.reader import read_run
 from tests.processes import Running, locust_command, run_locust, running
 
 pytestmark = pytest.mark.server

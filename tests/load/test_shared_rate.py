@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from loadtest.interval import total
-from loadtest.results import read_run
+from loadtest.model.interval import total
+from loadtest.runfile.reader import read_run
 from tests.processes import free_port, run_locust
 
 pytestmark = pytest.mark.server

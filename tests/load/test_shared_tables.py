@@ -27,13 +27,13 @@ from sqlalchemy import (
     text,
 )
 
-from loadtest.database import claim as of_claims
-from loadtest.database.claim import claim
-from loadtest.database.status import ServerStatus
-from loadtest.errors import UsageError
-from loadtest.load import tables
-from loadtest.load.tables import drop_tables, prepare_tables
-from loadtest.results import read_run
+from loadtest.database import table_claims as of_claims
+from loadtest.database.server_status import ServerStatus
+from loadtest.database.table_claims import claim
+from loadtest.load.setup import scenario_tables
+from loadtest.load.setup.scenario_tables import drop_tables, prepare_tables
+from loadtest.model.errors import UsageError
+from loadtest.runfile.reader import read_run
 from tests.processes import running, stop_with
 from tests.survival.scene import assert_nothing_left, at, by_hand, run_command, under_way
 
@@ -98,7 +98,7 @@ def test_tables_that_somebody_uses_are_neither_made_anew_nor_dropped(
     url: URL, admin: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the server's default both would wait for a day."""
-    monkeypatch.setattr(tables, "_PATIENCE", text("SET SESSION lock_wait_timeout = 1"))
+    monkeypatch.setattr(scenario_tables, "_PATIENCE", text("SET SESSION lock_wait_timeout = 1"))
     prepare_tables(url, [Users], SimpleNamespace())
     with admin.connect() as somebody:
         somebody.execute(text(f"SELECT COUNT(*) FROM {SHARED}"))  # the transaction goes on

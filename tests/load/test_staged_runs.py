@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.load.stages import steps
-from loadtest.loads import parse_stages
-from loadtest.results import Run, read_run
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.load.users.staged_users import steps
+from loadtest.model.load import parse_stages
+from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT
 from tests.processes import run_locust
 

@@ -6,9 +6,9 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from loadtest.interval import Interval, Period
 from loadtest.load.ticker import Ticker
-from loadtest.loads import parse_stages
+from loadtest.model.interval import Interval, Period
+from loadtest.model.load import parse_stages
 
 
 class Slow:

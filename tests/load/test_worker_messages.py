@@ -12,12 +12,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.config import PoolConfig
-from loadtest.errors import LoadtestError, UsageError
-from loadtest.interval import Interval
-from loadtest.load import workers as of_workers
-from loadtest.load.own_file import OwnFile
-from loadtest.load.workers import (
+from loadtest.load.workers import protocol as of_workers
+from loadtest.load.workers.protocol import (
     ANSWER,
     CLOCK,
     END,
@@ -28,7 +24,11 @@ from loadtest.load.workers import (
     Master,
     Workers,
 )
-from loadtest.results import read_run
+from loadtest.load.workers.worker_file import OwnFile
+from loadtest.model.errors import LoadtestError, UsageError
+from loadtest.model.interval import Interval
+from loadtest.model.pool import PoolConfig
+from loadtest.runfile.reader import read_run
 
 
 class Clients:

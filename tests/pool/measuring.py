@@ -12,7 +12,7 @@ import pytest
 from gevent import Greenlet
 from sqlalchemy import Engine, QueuePool, create_engine
 
-from loadtest.interval import Interval
+from loadtest.model.interval import Interval
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 

@@ -7,7 +7,7 @@ import pytest
 from measuring import MILLISECOND, Bench, counted, milliseconds, use_once
 from sqlalchemy import NullPool, QueuePool, StaticPool, create_engine, text
 
-from loadtest.interval import Gauge
+from loadtest.model.interval import Gauge
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 

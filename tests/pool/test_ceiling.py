@@ -8,7 +8,7 @@ from greenlet import GreenletExit
 from measuring import Bench, use_once
 from sqlalchemy import NullPool, event
 
-from loadtest.errors import MoreThanAnnounced
+from loadtest.model.errors import MoreThanAnnounced
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from sqlalchemy import NullPool, QueuePool, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from loadtest.interval import Gauge, SlowCheckout
-from loadtest.pool.fair import FairPool
-from loadtest.pool.uses import Task, Use
+from loadtest.model.interval import Gauge, SlowCheckout
+from loadtest.pool.fair_pool import FairPool
+from loadtest.pool.task_usage import Task, Use
 
 
 def test_a_first_connection_is_new_and_a_second_checkout_finds_it_in_the_pool():

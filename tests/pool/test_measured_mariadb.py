@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from loadtest.config import parse_pool
 from loadtest.database.engine import make_engine, parent_session
-from loadtest.interval import total
+from loadtest.model.interval import total
+from loadtest.model.pool import parse_pool
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 

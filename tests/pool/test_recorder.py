@@ -7,7 +7,7 @@ import time
 import pytest
 from measuring import MILLISECOND, Bench, counted, milliseconds, others_go_on, use_once
 
-from loadtest.interval import Fair, Gauge
+from loadtest.model.interval import Fair, Gauge
 from loadtest.pool.recorder import Recorder
 
 
@@ -148,7 +148,7 @@ from collections import Counter
 from sqlalchemy import QueuePool, create_engine
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
-from loadtest.pool.uses import Task
+from loadtest.pool.task_usage import Task
 from greenlet import getcurrent
 
 USERS, TIMES = 12, 200

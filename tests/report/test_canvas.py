@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.report.figures.canvas import short, spread
+from loadtest.report.figures.toolkit.canvas import short, spread
 
 
 def test_labels_that_do_not_touch_stay_where_they_are() -> None:

@@ -11,10 +11,10 @@ import pytest
 from playwright.sync_api import Browser
 from rich.console import Console
 
-from loadtest.analysis.capacity import Capacity, Fleet, Server
-from loadtest.analysis.capacity_words import capacity
-from loadtest.report.capacity import page, print_capacity, write_page
-from loadtest.report.figures.capacity import draw
+from loadtest.analysis.fleet.capacity import Capacity, Fleet, Server
+from loadtest.analysis.fleet.capacity_findings import capacity
+from loadtest.report.capacity_table import page, print_capacity, write_page
+from loadtest.report.figures.capacity_steps import draw
 
 
 def answer(pool_size: int = 20, max_overflow: int = 10, **server: Any) -> Capacity:

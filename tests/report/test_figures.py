@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from loadtest.analysis.measured import gather
-from loadtest.analysis.summary import summarize, summarize_runs
-from loadtest.interval import SERVER, Fair, Period, SlowCheckout
+from loadtest.analysis.pool_runs import gather
+from loadtest.analysis.summarize import summarize, summarize_runs
+from loadtest.model.interval import SERVER, Fair, Period, SlowCheckout
 from loadtest.report.figures import (
-    connections,
+    connections_over_time,
     draw,
-    errors,
-    generator,
-    phases,
-    server,
-    sharing,
-    sizes,
-    slowest,
+    failed_requests,
+    generator_load,
+    phase_times,
+    server_activity,
+    size_curve,
+    slowest_checkouts,
     throughput,
-    waits,
+    unluckiest_user,
+    wait_percentiles,
 )
-from loadtest.report.figures.drawing import Drawing
-from loadtest.results import Run
+from loadtest.report.figures.toolkit.drawing import Drawing
+from loadtest.runfile.reader import Run
 from tests.analysis.builders import MILLISECOND, SECOND, interval, milliseconds, run, steady
 
 
@@ -35,10 +35,10 @@ def shades(figure: Figure) -> dict[str, object]:
 
 
 def test_a_phase_has_its_colour_whichever_others_are_shown() -> None:
-    times = dict(zip(phases.PHASES, (1.0, 2.0, 3.0, 4.0, 5.0, 6.0), strict=True))
-    every = shades(phases._figure({"20+0": times}))
-    few = shades(phases._figure({"20+0": {**times, "waiting": 0.0, "pinging": 0.0}}))
-    assert list(every) == list(phases.PHASES)
+    times = dict(zip(phase_times.PHASES, (1.0, 2.0, 3.0, 4.0, 5.0, 6.0), strict=True))
+    every = shades(phase_times._figure({"20+0": times}))
+    few = shades(phase_times._figure({"20+0": {**times, "waiting": 0.0, "pinging": 0.0}}))
+    assert list(every) == list(phase_times.PHASES)
     assert len(set(every.values())) == 6
     assert few == {name: every[name] for name in every if name not in ("waiting", "pinging")}
 
@@ -46,7 +46,7 @@ def test_a_phase_has_its_colour_whichever_others_are_shown() -> None:
 @pytest.mark.parametrize(("failures", "end"), [(1, 0.01), (300, 0.3)])
 def test_a_tiny_share_of_errors_is_a_tiny_bar(tmp_path: Path, failures: int, end: float) -> None:
     summary = summarize_runs(steady(tmp_path, "20+0", [1000 - failures], failures=failures))
-    axes = errors._figure(summary.pools).axes[0]
+    axes = failed_requests._figure(summary.pools).axes[0]
     ticks = [axes.xaxis.get_major_formatter()(x, 0) for x in axes.get_xticks() if x <= end]
     assert axes.get_xlim() == pytest.approx((0, end))
     assert len(set(ticks)) == len(ticks) > 2
@@ -62,7 +62,7 @@ def test_a_server_that_was_only_asked_after_the_measured_time_is_not_drawn(
         interval(1, period=period, process=SERVER, gauges=gauges),
     ]
     measurements = gather([run(tmp_path, parts)])
-    drawing = server.draw(measurements, summarize(measurements))
+    drawing = server_activity.draw(measurements, summarize(measurements))
     assert (drawing is not None) == drawn
 
 
@@ -140,7 +140,7 @@ def test_whether_a_bigger_pool_helps_is_said_where_rounds_show_it(
         *steady(tmp_path, "5+0", small, started=1),
         *steady(tmp_path, "20+0", big, started=2),
     ]
-    drawing = drawn(sizes, runs)
+    drawing = drawn(size_curve, runs)
     assert drawing.title.startswith(said)
     five, twenty = cells(drawing)
     assert (five["connections allowed"], twenty["connections allowed"]) == ("5", "20")
@@ -155,10 +155,10 @@ def test_pools_stand_by_what_they_may_open_those_without_a_limit_last(tmp_path: 
         *steady(tmp_path, "20+0", [100], started=4),
     ]
     summary = summarize_runs(runs)
-    places = sizes._places(dict(enumerate(summary.pools)))
+    places = size_curve._places(dict(enumerate(summary.pools)))
     assert sorted(places, key=lambda number: places[number]) == [1, 2, 3, 0]
     assert places[2] / places[1] == pytest.approx(1.06, abs=0.05)
-    assert cells(drawn(sizes, runs))[0]["connections allowed"] == "no limit"
+    assert cells(drawn(size_curve, runs))[0]["connections allowed"] == "no limit"
 
 
 def test_pools_of_one_size_are_compared_row_by_row(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_pools_of_one_size_are_compared_row_by_row(tmp_path: Path) -> None:
         *steady(tmp_path, "b:pool_size=20,max_overflow=0,pool_pre_ping=true", [90], started=2),
     ]
     measurements = gather(runs)
-    assert sizes.draw(measurements, summarize(measurements)) is None
+    assert size_curve.draw(measurements, summarize(measurements)) is None
     drawing = drawn(throughput, runs)
     assert drawing.title == "a does 105 requests per second, b 90.0"
     assert [row["in each round"] for row in cells(drawing)] == ["100 · 110", "90.0"]
@@ -179,38 +179,38 @@ def test_the_wait_of_one_in_ten_thousand_needs_as_many(
 ) -> None:
     parts = interval(counters={"requests": 9, "checkouts": waited})
     parts.histograms["wait"] = milliseconds([10] * (waited - 3) + [900] * 3)
-    (row,) = cells(drawn(waits, [run(tmp_path, [parts])]))
+    (row,) = cells(drawn(wait_percentiles, [run(tmp_path, [parts])]))
     assert (row["p50"], row["p99.9"], row["p99.99"]) == ("10.0 ms", "10.0 ms", far)
 
 
 def test_limits_are_drawn_where_they_are_near(tmp_path: Path) -> None:
-    svg = drawn(connections, [eventful(tmp_path)]).svg
+    svg = drawn(connections_over_time, [eventful(tmp_path)]).svg
     assert ">15 with overflow<" in svg
     assert ">5 pool_size<" in svg
     assert "max_connections" not in svg
     near = {"variables": {"max_connections": "17"}}
     scarce = run(tmp_path, eventful(tmp_path).intervals, server=near)
-    assert ">17 max_connections<" in drawn(connections, [scarce]).svg
+    assert ">17 max_connections<" in drawn(connections_over_time, [scarce]).svg
 
 
 def test_the_limits_of_several_processes_are_those_of_all_pools_together(tmp_path: Path) -> None:
     parts = [interval(0, process=name, counters={"requests": 9}) for name in "ab"]
     measurements = gather([run(tmp_path, parts, "5+10")])
-    assert connections.of_pool(measurements.pools[0]) == [
+    assert connections_over_time.of_pool(measurements.pools[0]) == [
         (10, "pool_size × 2"),
         (30, "with overflow"),
     ]
 
 
 def test_the_table_over_time_has_the_rounds_beside_their_median(tmp_path: Path) -> None:
-    rows = cells(drawn(connections, [eventful(tmp_path, round_=n) for n in (1, 2, 3)]))
+    rows = cells(drawn(connections_over_time, [eventful(tmp_path, round_=n) for n in (1, 2, 3)]))
     assert [row["seconds"] for row in rows] == ["0 to 1", "1 to 2"]
     assert rows[0]["in use"] == "14 (13 – 15)"
     assert rows[0]["users waiting"] == "40"
 
 
 def test_the_reset_is_a_part_of_the_hold(tmp_path: Path) -> None:
-    (row,) = cells(drawn(phases, [eventful(tmp_path)]))
+    (row,) = cells(drawn(phase_times, [eventful(tmp_path)]))
     assert (row["holding"], row["resetting"], row["together"]) == ("20.0 ms", "10.0 ms", "138 ms")
 
 
@@ -224,7 +224,7 @@ def test_slow_checkouts_say_what_they_waited_for(tmp_path: Path) -> None:
     )
     part = interval(counters={"requests": 9}, slowest=[opening], wait=[0], checkout=[200])
     runs = [eventful(tmp_path), run(tmp_path, [part], "50+0", started=2)]
-    drawing = drawn(slowest, runs)
+    drawing = drawn(slowest_checkouts, runs)
     assert (
         drawing.title == "Slow checkouts spend their time waiting with 5+10, connecting with 50+0"
     )
@@ -240,32 +240,32 @@ def test_checkouts_that_nobody_notices_are_not_taken_apart(tmp_path: Path) -> No
     quick = SlowCheckout(total=50_000, wait=50_000)
     part = interval(counters={"requests": 9}, slowest=[quick], checkout=[0])
     measurements = gather([run(tmp_path, [part])])
-    assert slowest.draw(measurements, summarize(measurements)) is None
+    assert slowest_checkouts.draw(measurements, summarize(measurements)) is None
 
 
 def test_a_damaged_checkout_that_is_made_of_nothing_is_not_drawn(tmp_path: Path) -> None:
     empty = SlowCheckout(total=200 * MILLISECOND)
     part = interval(counters={"requests": 9}, slowest=[empty], checkout=[200])
     measurements = gather([run(tmp_path, [part])])
-    assert slowest.draw(measurements, summarize(measurements)) is None
+    assert slowest_checkouts.draw(measurements, summarize(measurements)) is None
 
 
 def test_users_who_got_nothing_are_counted(tmp_path: Path) -> None:
     lucky = Fair(users=50, served=5, checkouts=100, squares=2000, longest_wait=950 * MILLISECOND)
     part = replace(interval(counters={"requests": 9}, wait=[10, 10, 10]), fair=lucky)
-    drawing = drawn(sharing, [eventful(tmp_path), run(tmp_path, [part], "5+0", started=2)])
+    drawing = drawn(unluckiest_user, [eventful(tmp_path), run(tmp_path, [part], "5+0", started=2)])
     assert drawing.title == "45 of 50 users got no connection in a whole round with 5+0"
     some, unlucky = cells(drawing)
     assert (some["users without a connection"], some["Jain's index"]) == ("0 of 50", "1.00")
     assert (unlucky["longest wait"], unlucky["longest / median"]) == ("950 ms", "95 times")
-    fine = drawn(sharing, [eventful(tmp_path)])
+    fine = drawn(unluckiest_user, [eventful(tmp_path)])
     assert fine.title == "No user went without a connection; the longest wait was 900 ms with 5+10"
 
 
 def test_a_generator_that_failed_requests_keep_busy_is_not_said_to_keep_up(tmp_path: Path) -> None:
     counters = {"requests": 9, "failures": 6, "errors.write_conflict": 6, "cpu": SECOND}
     part = interval(counters=counters, request=[100] * 3, generator_lag=[1] * 9)
-    drawing = drawn(generator, [run(tmp_path, [part])])
+    drawing = drawn(generator_load, [run(tmp_path, [part])])
     assert drawing.title == "With 20+0 failed requests overloaded the load generator"
 
 
@@ -282,7 +282,7 @@ def test_the_generator_is_held_against_the_gate(
 ) -> None:
     counters = {"requests": 9, "cpu": int(cpu * SECOND)}
     part = interval(counters=counters, request=[100] * 9, generator_lag=[lag] * 9)
-    drawing = drawn(generator, [run(tmp_path, [part])])
+    drawing = drawn(generator_load, [run(tmp_path, [part])])
     assert drawing.title == said
     (row,) = cells(drawing)
     assert row["late, allowed"] == "10.0 ms"

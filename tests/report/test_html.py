@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.findings import DOUBTS
-from loadtest.analysis.gate import REASONS
+from loadtest.analysis.findings.rules import DOUBTS
+from loadtest.analysis.findings.trust_gate import REASONS
 from loadtest.report.render import render
 from tests.analysis.builders import SECOND, change_header, experiment, interval, run, steady
 from tests.findings.runs import RECORDED

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.summary import summarize_runs
-from loadtest.errors import UsageError
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.errors import UsageError
 from loadtest.report.markdown import markdown, write
 from tests.analysis.builders import interval, run, steady
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from loadtest.analysis.measured import gather
-from loadtest.analysis.summary import summarize
+from loadtest.analysis.pool_runs import gather
+from loadtest.analysis.summarize import summarize
 from loadtest.report import figures
-from loadtest.report.figures import sizes
-from loadtest.report.figures.names import spaced
+from loadtest.report.figures import size_curve
+from loadtest.report.figures.toolkit.dot_labels import spaced
 from tests.analysis.builders import steady
 
 STYLE = Path(figures.__file__).parent.parent / "report.css"
@@ -55,7 +55,7 @@ def test_names_of_pools_neither_touch_nor_leave_the_figure(
 ) -> None:
     runs = [run for n, pool in enumerate(pools) for run in steady(tmp_path, pool, [n + 9])]
     measurements = gather(runs)
-    drawing = sizes.draw(measurements, summarize(measurements))
+    drawing = size_curve.draw(measurements, summarize(measurements))
     assert drawing
     page = browser.new_page(viewport={"width": width, "height": 900})
     style = f"<!doctype html><style>{STYLE.read_text()}</style>"

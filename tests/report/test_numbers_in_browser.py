@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from loadtest.interval import SERVER
+from loadtest.model.interval import SERVER
 from loadtest.report.render import render
 from tests.analysis.builders import SECOND, experiment, interval, run
 from tests.report.test_figures import eventful

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from loadtest.analysis.summary import summarize_runs
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.report.pool_table import Group, groups
 from loadtest.report.render import render
-from loadtest.report.table import Group, groups
-from loadtest.results import Run
+from loadtest.runfile.reader import Run
 from tests.analysis.builders import header, interval, run
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from loadtest.analysis.grid import grid
-from loadtest.analysis.measured import gather
-from loadtest.analysis.observed import observe
-from loadtest.analysis.whatif import predict
-from loadtest.report.capacity import write_page
-from loadtest.report.predicted_page import write
+from loadtest.analysis.pool_runs import gather
+from loadtest.analysis.prediction.observed_workload import observe
+from loadtest.analysis.prediction.settings_grid import grid
+from loadtest.analysis.prediction.whatif import predict
+from loadtest.report.capacity_table import write_page
+from loadtest.report.prediction_page import write
 from tests.accessibility import barriers
-from tests.analysis.test_observed import measured
+from tests.analysis.test_observed_workload import measured
 from tests.conftest import screenshots
 from tests.report.test_capacity_page import answer
 from tests.report.test_report_in_browser import PAPER

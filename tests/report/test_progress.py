@@ -5,10 +5,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loadtest.config import Experiment, parse_pool
-from loadtest.errors import LoadtestError
-from loadtest.experiment.run import Plan
-from loadtest.loads import LoadConfig
+from loadtest.experiment.single_run import Plan
+from loadtest.model.errors import LoadtestError
+from loadtest.model.experiment import Experiment
+from loadtest.model.load import LoadConfig
+from loadtest.model.pool import parse_pool
 from loadtest.report.progress import RunProgress
 from tests.analysis.builders import MILLISECOND, SECOND, interval
 

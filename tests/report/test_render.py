@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.report import _write
-from loadtest.errors import UsageError
+from loadtest.model.errors import UsageError
 from loadtest.report.render import render
 from tests.analysis.builders import experiment, interval, run, steady
 from tests.conftest import ROOT
@@ -130,7 +130,7 @@ def test_the_report_loads_nothing_of_the_measuring_half() -> None:
         "for package in (loadtest.analysis, loadtest.report):\n"
         "    for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
         "        __import__(module.name)\n"
-        "assert 'loadtest.report.figures.waits' in sys.modules\n"
+        "assert 'loadtest.report.figures.wait_percentiles' in sys.modules\n"
         "found = {name.split('.')[0] for name in sys.modules}\n"
         "found |= {'.'.join(name.split('.')[:2]) for name in sys.modules}\n"
         "measuring = {f'loadtest.{room}' for room in ('pool', 'load', 'database', 'live')}\n"

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.measured import gather
-from loadtest.analysis.spread import spread
-from loadtest.analysis.summary import summarize_runs
-from loadtest.report.figures import canvas, draw, search
+from loadtest.analysis.pool_runs import gather
+from loadtest.analysis.statistics.within_rounds import spread
+from loadtest.analysis.summarize import summarize_runs
+from loadtest.report.figures import draw, search_curve
+from loadtest.report.figures.toolkit import canvas
 from tests.analysis.builders import interval, run, steady
 from tests.analysis.test_tuning import closed_in, searched
 
@@ -16,7 +17,7 @@ from tests.analysis.test_tuning import closed_in, searched
 def test_it_names_the_knee_and_shows_every_size(tmp_path: Path) -> None:
     runs = closed_in(tmp_path)
     summary = searched(runs)
-    drawing = search.draw(gather(runs), summary)
+    drawing = search_curve.draw(gather(runs), summary)
     assert drawing
     assert drawing.title == "20 connections are enough"
     assert drawing.alt.endswith(
@@ -62,11 +63,11 @@ def test_sizes_that_would_touch_are_left_out_but_for_the_answer() -> None:
 def test_a_search_without_an_answer_says_so(tmp_path: Path) -> None:
     runs = [*closed_in(tmp_path)]
     summary = searched(runs, "checkout.wait_seconds.p95 <= 0.1ms")
-    drawing = search.draw(gather(runs), summary)
+    drawing = search_curve.draw(gather(runs), summary)
     assert drawing
     assert drawing.title == "No pool size keeps to the objective"
 
 
 def test_where_nothing_was_searched_there_is_none(tmp_path: Path) -> None:
     runs = steady(tmp_path, "20+0", [640])
-    assert search.draw(gather(runs), summarize_runs(runs)) is None
+    assert search_curve.draw(gather(runs), summarize_runs(runs)) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loadtest.analysis.values import Comparison, Summary
+from loadtest.model.summary import Comparison, Summary
 from loadtest.report.render import render
 from loadtest.report.terminal import print_comparisons, print_summary
 from tests.analysis.builders import SECOND, change_header, experiment, interval, run, steady

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from loadtest.results import add_to_footer, read_run
+from loadtest.runfile.footer import add_to_footer
+from loadtest.runfile.reader import read_run
 from tests.analysis.builders import CLASHES, SECOND, START, experiment, header, run
 
 STAGES = [

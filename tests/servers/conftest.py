@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from loadtest.database.private import PrivateServer
+from loadtest.database.private_server import PrivateServer
 from tests.conftest import other_servers
 
 

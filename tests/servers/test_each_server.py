@@ -12,11 +12,12 @@ import pytest
 from sqlalchemy import URL, Engine, text
 
 from loadtest.database.application import DATABASE_URL
-from loadtest.database.occupancy import occupancy
-from loadtest.database.preflight import RIGHTS, look
-from loadtest.database.private import PrivateServer
-from loadtest.interval import total
-from loadtest.results import read_run
+from loadtest.database.connection_errors import RIGHTS
+from loadtest.database.preflight.occupancy import occupancy
+from loadtest.database.preflight.server_probe import look
+from loadtest.database.private_server import PrivateServer
+from loadtest.model.interval import total
+from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
 from tests.database.test_failures import *  # noqa: F403 - the same tests, on other servers
 from tests.database.test_private_server import (  # noqa: F401 - the same tests, on other servers

@@ -9,9 +9,9 @@ from typing import Any
 import psutil
 from sqlalchemy import URL
 
-from loadtest.database.status import SERVERS
-from loadtest.errors import UsageError
-from loadtest.results import Run, read_run
+from loadtest.database.server_status import SERVERS
+from loadtest.model.errors import UsageError
+from loadtest.runfile.reader import Run, read_run
 from tests.processes import Running, loadtest_command, locust_command, until
 
 POINT_SELECT = "scenarios/point_select.py"

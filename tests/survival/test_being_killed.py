@@ -13,7 +13,7 @@ import psutil
 import pytest
 from sqlalchemy import URL
 
-from loadtest.database.status import SERVERS
+from loadtest.database.server_status import SERVERS
 from tests.processes import PATIENCE_SECONDS, Running, loadtest_command, running, stop_with
 from tests.survival.scene import (
     assert_nothing_left,
@@ -117,7 +117,7 @@ def test_a_relay_that_is_killed_is_named_in_the_report(tmp_path: Path, url: URL)
     command = run_command(tmp_path / "results", "--fault", "latency:1ms")
     with running(tmp_path / "log", *command, env=at(url)) as tool:
         path = under_way(tool, tmp_path)
-        (relay,) = named(tool, "loadtest.experiment.relay")
+        (relay,) = named(tool, "loadtest.experiment.faults.relay")
         relay.kill()
         code = tool.wait()
         assert_nothing_left(tool)

@@ -13,14 +13,14 @@ import gevent
 import pytest
 from sqlalchemy import URL
 
-from loadtest.database.status import ServerStatus
-from loadtest.experiment import faults
-from loadtest.experiment.faults import Faults
-from loadtest.faults import parse_fault
-from loadtest.interval import Interval, total
+from loadtest.database.server_status import ServerStatus
+from loadtest.experiment.faults import schedule
+from loadtest.experiment.faults.schedule import Faults
 from loadtest.load import ticker
 from loadtest.load.ticker import Ticker
-from loadtest.load.workers import Workers
+from loadtest.load.workers.protocol import Workers
+from loadtest.model.fault import parse_fault
+from loadtest.model.interval import Interval, total
 from loadtest.pool import recorder
 from loadtest.pool.recorder import Recorder
 from tests.processes import until
@@ -93,7 +93,7 @@ def test_a_fault_is_told_by_the_clock_that_its_seconds_go_by(
         if broken:
             steps.append(3600)
 
-    monkeypatch.setattr(faults, "killing", lambda *_: switch)
+    monkeypatch.setattr(schedule, "killing", lambda *_: switch)
     nobody = URL.create("mysql+pymysql", "u", "p", "127.0.0.1", 1, "d")
     began, due = time.time(), [parse_fault("kill@0s"), parse_fault("kill@1s")]
     with Faults(due, nobody, None).provoked(began) as happened:

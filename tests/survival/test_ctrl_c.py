@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 from sqlalchemy import URL
 
-from loadtest.errors import Ended, LoadtestError, UsageError
 from loadtest.experiment.conduct import _done
-from loadtest.results import new_folder
+from loadtest.model.errors import Ended, LoadtestError, UsageError
+from loadtest.runfile.folders import new_folder
 from tests.analysis.builders import interval, run
 from tests.processes import Running, loadtest_command, locust_command, running, stop_with
 from tests.survival.scene import (

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loadtest.analysis.summary import summarize, summarize_runs
-from loadtest.errors import UsageError
-from loadtest.interval import SERVER, Interval
-from loadtest.lines import to_line
+from loadtest.analysis.summarize import summarize, summarize_runs
+from loadtest.model.errors import UsageError
+from loadtest.model.interval import SERVER, Interval
 from loadtest.report.render import read, render
-from loadtest.results import Run, read_run
+from loadtest.runfile.reader import Run, read_run
+from loadtest.runfile.schema import to_line
 from tests.conftest import ROOT
 
 RECORDED = ROOT / "reports" / "example" / "runs" / "default-1.jsonl"

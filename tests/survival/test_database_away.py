@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from loadtest.database.preflight import OTHERWISE
-from loadtest.database.private import PrivateServer
-from loadtest.interval import Interval, total
-from loadtest.results import read_run
+from loadtest.database.connection_errors import OTHERWISE
+from loadtest.database.private_server import PrivateServer
+from loadtest.model.interval import Interval, total
+from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
 from tests.processes import loadtest_command, locust_command, running, so_far, stop_with
 from tests.survival.door import Door

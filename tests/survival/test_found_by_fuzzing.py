@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.config import parse_pool, read_experiment
-from loadtest.errors import UsageError
-from loadtest.results import add_to_footer, read_run
+from loadtest.model.errors import UsageError
+from loadtest.model.experiment import read_experiment
+from loadtest.model.pool import parse_pool
+from loadtest.runfile.footer import add_to_footer
+from loadtest.runfile.reader import read_run
 from tests.analysis.builders import change_header, steady
 
 MANY = "9" * 5000

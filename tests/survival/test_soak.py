@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.soak import Watched, _grown
-from loadtest.results import read_run
+from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
 
 

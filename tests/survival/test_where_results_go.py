@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from loadtest.errors import CannotGoOn, LoadtestError, UsageError
-from loadtest.results import RunWriter, new_folder, read_run, written_in
+from loadtest.model.errors import CannotGoOn, LoadtestError, UsageError
+from loadtest.runfile.folders import new_folder, written_in
+from loadtest.runfile.reader import read_run
+from loadtest.runfile.writer import RunWriter
 from tests.analysis.builders import header, interval
 from tests.processes import locust_command, running, stop_with
 from tests.survival.scene import (
@@ -153,7 +155,7 @@ def test_folders_of_the_same_second_are_never_shared(tmp_path: Path) -> None:
 def test_more_folders_of_one_second_than_anybody_makes_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loadtest.results.MOST_OF_A_SECOND", 3)
+    monkeypatch.setattr("loadtest.runfile.folders.MOST_OF_A_SECOND", 3)
     monkeypatch.setattr("time.strftime", lambda _: "now")
     names = [new_folder(tmp_path, "x").name for _ in range(2)]
     assert names == ["x-now", "x-now.2"]

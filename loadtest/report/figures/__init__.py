@@ -1,25 +1,32 @@
 """The figures of a report, a file for each; matplotlib is imported only when they are drawn."""
 
-from loadtest.analysis.measured import Measurements
-from loadtest.analysis.values import Summary
+from loadtest.analysis.pool_runs import Measurements
+from loadtest.model.summary import Summary
 from loadtest.report.figures import (
-    connections,
-    errors,
-    generator,
-    phases,
-    search,
-    server,
-    sharing,
-    sizes,
-    slowest,
+    connections_over_time,
+    failed_requests,
+    generator_load,
+    phase_times,
+    search_curve,
+    server_activity,
+    size_curve,
+    slowest_checkouts,
     throughput,
-    waits,
+    unluckiest_user,
+    wait_percentiles,
 )
-from loadtest.report.figures.drawing import Drawing
+from loadtest.report.figures.toolkit.drawing import Drawing
 
 FIGURES = (
-    *(search, sizes, throughput, waits, connections, server),
-    *(phases, sharing, slowest, generator, errors),
+    *(
+        search_curve,
+        size_curve,
+        throughput,
+        wait_percentiles,
+        connections_over_time,
+        server_activity,
+    ),
+    *(phase_times, unluckiest_user, slowest_checkouts, generator_load, failed_requests),
 )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from loadtest.analysis.observed import Ran
+from loadtest.analysis.prediction.observed_workload import Ran
+from loadtest.analysis.prediction.whatif import Cell, Prediction
 from loadtest.analysis.units import duration, percent, round_duration
-from loadtest.analysis.whatif import Cell, Prediction
-from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing
-from loadtest.report.figures.svg import to_svg
+from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.drawing import Drawing
+from loadtest.report.figures.toolkit.svg import to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

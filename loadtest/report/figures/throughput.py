@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loadtest.analysis.measured import Measurements
+from loadtest.analysis.pool_runs import Measurements
 from loadtest.analysis.units import NOTHING, rate
-from loadtest.analysis.values import PoolSummary, Summary
-from loadtest.report.figures import canvas
-from loadtest.report.figures.drawing import Drawing, Table, believed, every
-from loadtest.report.figures.svg import to_svg
-from loadtest.report.table import interval
+from loadtest.model.summary import PoolSummary, Summary
+from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.drawing import Drawing, Table, believed, every
+from loadtest.report.figures.toolkit.svg import to_svg
+from loadtest.report.pool_table import interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

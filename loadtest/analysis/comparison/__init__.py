@@ -1,0 +1,1 @@
+"""Pools against one another: comparisons, objectives, the verdict and its sentences."""

@@ -1,0 +1,97 @@
+"""Whether runs can be compared at all: they must differ in their pools only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from loadtest.model.errors import UsageError
+from loadtest.runfile.reader import Run
+
+Facts = dict[str, Any]
+
+# Models are what may be compared; how many processes share a load is a part of what is set up.
+# Every round may have random numbers of its own.
+_MAY_DIFFER = {"load.model", "load.processes", "load.seed"}
+# Older results do not tell it, on the same server.
+_NAMED_LATER = {"server.innodb_snapshot_isolation"}
+
+
+def refuse_what_differs(runs: Sequence[Run]) -> None:
+    """Raise UsageError naming every way in which runs differ in more than their pool."""
+    problems: dict[str, str] = {}
+    first_of_round: dict[int, Run] = {}
+    first_of_server: dict[str, Run] = {}
+    for run in runs:
+        _refuse(problems, first_of_server.setdefault(_server(run), run), run, _server_facts)
+        _refuse(problems, runs[0], run, _circumstances)
+        _refuse(problems, first_of_round.setdefault(_round(run), run), run, _random_numbers)
+    if problems:
+        raise UsageError(*problems.values())
+
+
+def _refuse(
+    problems: dict[str, str], one: Run, other: Run, told: Callable[[Mapping[str, Any]], Facts]
+) -> None:
+    """Add what two runs tell differently and nobody has said yet."""
+    here, there = told(one.header), told(other.header)
+    for name in sorted(here.keys() | there.keys()):
+        if name in _NAMED_LATER and not (name in here and name in there):
+            continue
+        if name not in problems and here.get(name) != there.get(name):
+            both = f"{here.get(name)} in {one.path}, {there.get(name)} in {other.path}"
+            problems[name] = f"cannot be compared: {name} is {both}"
+
+
+def _round(run: Run) -> int:
+    return int(run.header.get("round", 1))
+
+
+def _random_numbers(header: Mapping[str, Any]) -> Facts:
+    """What pools of the same round must share."""
+    return {"load.seed": header.get("load", {}).get("seed")}
+
+
+def _server(run: Run) -> str:
+    """The server that a comparison of servers put behind the pool's name; else all share one."""
+    name = str(run.header.get("server", {}).get("name", ""))
+    return name if name and run.pool_name.endswith(f".{name}") else ""
+
+
+def _server_facts(header: Mapping[str, Any]) -> Facts:
+    """What pools on the same server must share."""
+    server = header.get("server", {})
+    variables = _named("server", server.get("variables", {}))
+    return {"server version": server.get("version"), **variables}
+
+
+def _circumstances(header: Mapping[str, Any]) -> Facts:
+    """Under what a run was made, a fact each: scenario, load, machine."""
+    scenario = header.get("scenario", {})
+    facts = {
+        "application": header.get("application"),
+        "scenario": " ".join(Path(file).name for file in scenario.get("files", ())),
+        "user classes": " ".join(scenario.get("user_classes", ())),
+        "processors": header.get("host", {}).get("cpus"),
+        **_named("option", scenario.get("options", {})),
+        **_named("load", _asked_for(header.get("load", {}))),
+    }
+    return {name: value for name, value in facts.items() if name not in _MAY_DIFFER}
+
+
+def _asked_for(load: Mapping[str, Any]) -> dict[str, Any]:
+    """A load without what it does not do: an older result does not name what came later."""
+    asked = {n: v for n, v in load.items() if v is not False and v not in (None, [])}
+    return {name: _without_gaps(value) for name, value in asked.items()}
+
+
+def _without_gaps(value: Any) -> Any:
+    """Stages or faults without the settings that they leave open, which not every result names."""
+    if not isinstance(value, list):
+        return value
+    return [{name: one for name, one in part.items() if one is not None} for part in value]
+
+
+def _named(before: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{before}.{name}": value for name, value in facts.items()}

@@ -1,0 +1,136 @@
+"""What a pool's settings cost, in seconds that users waited, and what a verdict does not cover."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from loadtest.analysis.findings.bottleneck import connect_bound
+from loadtest.analysis.findings.connection_use import tls_context_seconds
+from loadtest.analysis.pool_runs import Measurements, PoolRuns
+from loadtest.analysis.units import count, duration, listed, percent
+from loadtest.model.load import GREENLETS
+from loadtest.model.server_name import title_of
+
+# Less than this share of the time of all requests is nothing to think about.
+NOTICEABLE = 0.01
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a setting cost all users together (s), as a share of their requests' time, in words."""
+
+    setting: str
+    seconds: float
+    share: float
+    text: str
+
+
+def costs(pool: PoolRuns) -> list[Cost]:
+    """The settings with a price that can be noticed, the dearest first; only what was measured."""
+    found = [cost for rule in _RULES for cost in rule(pool)]
+    return sorted(
+        (cost for cost in found if cost.share > NOTICEABLE), key=lambda c: c.share, reverse=True
+    )
+
+
+def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
+    """What a verdict says nothing about, since this pool was not measured with it."""
+    missing = ["other queries and data than this scenario's"]
+    measured = {pool.model, *measurements.experiment.get("models", ())}
+    if measured == {GREENLETS}:
+        missing.append("users on OS threads (--model threads)")
+    server = pool.header.get("server", {})
+    if version := server.get("version"):
+        known = measurements.experiment.get("server_titles", [title_of(version)])
+        missing.append(f"servers other than {listed(known)}")
+    if server.get("private"):
+        cpus = pool.header.get("host", {}).get("cpus")
+        shared = f"{count(cpus)} CPUs" if cpus else "a machine"
+        missing.append(f"a server on a network (this one shared {shared} with the load)")
+    return f"Not covered: {listed(missing)}."
+
+
+def _working(pool: PoolRuns) -> float:
+    return pool.spent("request", "failed_request")
+
+
+def _cost(pool: PoolRuns, setting: str, seconds: float, text: str) -> Iterator[Cost]:
+    working = _working(pool)
+    if seconds and working:
+        share = seconds / working
+        told = text.format(share=f"{percent(share)} of the time of all requests")
+        yield Cost(setting, seconds, share, told)
+
+
+def _ping(pool: PoolRuns) -> Iterator[Cost]:
+    """The question to the server before a connection is handed out."""
+    pings = pool.times("ping").finished
+    yield from _cost(
+        pool,
+        "pool_pre_ping",
+        pool.spent("ping"),
+        f"pool_pre_ping cost {duration(pings.mean_seconds)} a ping, {{share}}: the price of never "
+        "handing out a connection that the server has closed.",
+    )
+
+
+def _reset(pool: PoolRuns) -> Iterator[Cost]:
+    """What ends a transaction that may be open when a connection comes back."""
+    resets = pool.times("reset").finished
+    yield from _cost(
+        pool,
+        "pool_reset_on_return",
+        pool.spent("reset"),
+        f"Reset on return cost {duration(resets.mean_seconds)} each time, {{share}}: the price of "
+        "never handing on somebody's transaction.",
+    )
+
+
+def _no_pool(pool: PoolRuns) -> Iterator[Cost]:
+    """A connection made for every checkout."""
+    if pool.settings.get("poolclass") != "NullPool" or any(connect_bound(pool)):
+        return  # what is a finding already is not said twice
+    connects = pool.times("connect").finished
+    yield from _cost(
+        pool,
+        "NullPool",
+        pool.spent("connect"),
+        f"NullPool cost {duration(connects.mean_seconds)} a checkout to connect, {{share}}: a pool "
+        "that keeps connections saves nearly all of it.",
+    )
+
+
+def _overflow(pool: PoolRuns) -> Iterator[Cost]:
+    """Connections made again and again, since the overflow keeps none: those of a larger pool_size
+    would have been opened once in each round.
+    """
+    again = pool.counters["checkouts.overflow"] - (pool.peak("overflow") or 0) * len(pool.rounds)
+    each = pool.times("connect").finished.mean_seconds
+    if again <= 0 or each is None or any(connect_bound(pool)):
+        return
+    yield from _cost(
+        pool,
+        "max_overflow",
+        again * each,
+        f"Overflow cost users {duration(again * each)} of waiting ({count(again)} connects of "
+        f"{duration(each)} that a larger pool_size would have saved), {{share}}.",
+    )
+
+
+def _tls(pool: PoolRuns) -> Iterator[Cost]:
+    """TLS contexts, of which PyMySQL builds one for every connection that it is given none for."""
+    contexts, each = pool.counters["tls_contexts"], tls_context_seconds(pool)
+    if contexts > len(pool.rounds) * pool.processes and each:
+        yield from _cost(
+            pool,
+            "TLS",
+            contexts * each,
+            f"TLS contexts cost {duration(contexts * each)} of connecting ({count(contexts)} of "
+            f"{duration(each)} each), {{share}}: one for all connections saves nearly all of it.",
+        )
+
+
+_RULES: tuple[Callable[[PoolRuns], Iterator[Cost]], ...] = (
+    *(_ping, _reset, _no_pool, _overflow, _tls),
+)

@@ -1,0 +1,141 @@
+"""Pools measured in several variants: whether the conclusion of one variant holds for the others.
+
+A variant is a model of users (greenlets, threads) or a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from loadtest.analysis.comparison.comparer import THROUGHPUT, Comparer
+from loadtest.analysis.comparison.verdict import verdict
+from loadtest.analysis.pool_runs import Measurements, PoolRuns
+from loadtest.analysis.units import listed
+from loadtest.model.server_name import title_of
+from loadtest.model.summary import PoolSummary, Verdict
+
+AS_GOOD = ("equivalent", "undecided")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One variant of what was measured.
+
+    title: as sentences have it, `with threads` or `on MySQL 9.7.4`. measurements: its own, with a
+    baseline of its own. plain: what the person called each of its pools, by the pool's full name.
+    """
+
+    name: str
+    title: str
+    measurements: Measurements
+    plain: Mapping[str, str]
+
+
+def variants(measurements: Measurements) -> list[Variant]:
+    """The variants of what was measured; a single one, without a name, where there are no more."""
+    servers = _names(measurements, lambda pool: pool.server)
+    models = _names(measurements, lambda pool: pool.model)
+    if len(servers) > 1:
+        every = _knowing(measurements, server_titles=_names(measurements, _title_of_server))
+        return [_variant(every, servers, name, _on_server) for name in servers]
+    if len(models) > 1:
+        every = _knowing(measurements, models=models)
+        return [_variant(every, models, name, _with_model) for name in models]
+    plain = {pool.name: pool.name for pool in measurements.pools}
+    return [Variant("", "", measurements, plain)]
+
+
+def verdicts(parts: Sequence[Variant], pools: Sequence[PoolSummary], compare: Comparer) -> Verdict:
+    """The verdict of each variant, and whether the conclusion carries over.
+
+    A pool is recommended, under the name that it has in the first variant, if that does.
+    """
+    each = [verdict(part.measurements, _summaries(part, pools), compare) for part in parts]
+    lines = [
+        f"{part.title[0].upper()}{part.title[1:]}: {line}"
+        for part, of_part in zip(parts, each, strict=True)
+        for line in of_part.text.splitlines()
+    ]
+    recommended = [of_part.recommended for of_part in each]
+    valid = {pool.name for pool in pools if pool.valid}
+    carries, sentence = _carried_over(parts, recommended, valid, compare)
+    return Verdict(
+        recommended=recommended[0] if carries else None,
+        text="\n".join(dict.fromkeys([*lines, sentence])),
+    )
+
+
+def _names(measurements: Measurements, of: Callable[[PoolRuns], str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(of(pool) for pool in measurements.pools if pool.runs))
+
+
+def _knowing(measurements: Measurements, **more: tuple[str, ...]) -> Measurements:
+    return replace(measurements, experiment={**measurements.experiment, **more})
+
+
+def _title_of_server(pool: PoolRuns) -> str:
+    return title_of(pool.header["server"]["version"])
+
+
+def _with_model(pool: PoolRuns) -> tuple[str, str]:
+    return pool.model, f"with {pool.model}"
+
+
+def _on_server(pool: PoolRuns) -> tuple[str, str]:
+    return pool.server, f"on {_title_of_server(pool)}"
+
+
+def _variant(
+    measurements: Measurements,
+    names: Sequence[str],
+    name: str,
+    told: Callable[[PoolRuns], tuple[str, str]],
+) -> Variant:
+    others = names[1:]  # the pools of the first variant keep the name that they were given
+
+    def of(pool: PoolRuns) -> str:
+        by_name = next((other for other in others if pool.name.endswith(f".{other}")), names[0])
+        return told(pool)[0] if pool.runs else by_name
+
+    pools = [pool for pool in measurements.pools if of(pool) == name]
+    ending = f".{name}" if name in others else ""
+    plain = {pool.name: pool.name.removesuffix(ending) for pool in pools}
+    baselines = [full for full, given in plain.items() if given == measurements.baseline]
+    experiment = {**measurements.experiment, "baseline": (baselines or list(plain))[0]}
+    title = next(told(pool)[1] for pool in pools if pool.runs)
+    return Variant(name, title, replace(measurements, pools=pools, experiment=experiment), plain)
+
+
+def _summaries(part: Variant, pools: Sequence[PoolSummary]) -> list[PoolSummary]:
+    return [pool for pool in pools if pool.name in part.plain]
+
+
+def _carried_over(
+    parts: Sequence[Variant],
+    recommended: Sequence[str | None],
+    valid: set[str],
+    compare: Comparer,
+) -> tuple[bool, str]:
+    pairs = list(zip(parts, recommended, strict=True))
+    without = [part.title for part, name in pairs if name is None]
+    if without:
+        none = f"there is no recommendation {listed(without)}"
+        return False, f"Whether the conclusion carries over cannot be told: {none}."
+    names = {part.name: part.plain[str(name)] for part, name in pairs}
+    different = set(names.values())
+    if len(different) == 1:
+        every = "both" if len(parts) == 2 else "all"
+        return True, f"The conclusion carries over: {every} recommend {different.pop()}."
+    said = ", ".join(f"{part} {name}" for part, name in names.items())
+    if all(_as_good(part, different, valid, compare) for part in parts):
+        noise = "and with each the other is as good within the noise"
+        return True, f"The conclusion carries over: {said}, {noise}."
+    return False, f"The conclusion does not carry over: {said}."
+
+
+def _as_good(part: Variant, names: set[str], valid: set[str], compare: Comparer) -> bool:
+    """Whether the pools that were recommended cannot be told apart in this variant."""
+    pools = [name for name, given in part.plain.items() if given in names and name in valid]
+    others = [compare.one(name, pools[0], THROUGHPUT) for name in pools[1:]]
+    return len(pools) == len(names) and all(other.decision in AS_GOOD for other in others)

@@ -1,0 +1,145 @@
+"""Which pool to use, if the runs can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadtest.analysis.comparison import tie_breaks
+from loadtest.analysis.comparison.comparer import FEWEST_ROUNDS, THROUGHPUT, Comparer
+from loadtest.analysis.comparison.no_recommendation import (
+    all_failed,
+    cannot_tell,
+    done_again,
+    most_failed,
+    nothing_to_compare,
+)
+from loadtest.analysis.comparison.objective_check import meets, missed
+from loadtest.analysis.comparison.recommendation import (
+    advice,
+    caveats,
+    kept,
+    last,
+    peak,
+    prices,
+    throughput,
+    ties,
+    worst,
+)
+from loadtest.analysis.findings import mostly_failing
+from loadtest.analysis.findings.leaks import drained, leaking
+from loadtest.analysis.findings.trust_gate import ENDED_FOR_OTHERS
+from loadtest.analysis.pool_runs import Measurements
+from loadtest.analysis.sizing.tuning import EXIT_CODES
+from loadtest.model.summary import Comparison, PoolSummary, Summary, Verdict
+
+
+def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: Comparer) -> Verdict:
+    """The recommended pool and why.
+
+    Candidates are the valid pools that meet the objective, if there is one, and of which most
+    requests succeeded. The one with the
+    highest mean throughput is compared with each other directly; those that cannot be told from it
+    are as good, unless users starve, more requests fail or, in an open loop, they are slower. Of
+    these the one with the fewest connections is recommended; of several, one without failures, and
+    then the baseline. There is no answer without five rounds of each, where no request succeeded,
+    or where the best pool lost most of its connections.
+    """
+    candidates = [pool for pool in pools if pool.valid]
+    lines = _why_none(measurements, pools, candidates, compare)
+    if lines:
+        return Verdict(recommended=None, text="\n".join([*lines, *done_again(measurements)]))
+    able = [pool for pool in candidates if meets(pool) and not mostly_failing.mostly(pool)]
+    return _chosen(measurements, pools, able, compare)
+
+
+def _chosen(
+    measurements: Measurements,
+    pools: Sequence[PoolSummary],
+    able: Sequence[PoolSummary],
+    compare: Comparer,
+) -> Verdict:
+    """One of those that may be recommended, unless leaks decided."""
+    baseline, candidates = measurements.baseline, [pool for pool in pools if pool.valid]
+    best = max(able, key=throughput)
+    rivals = {p.name: compare.one(p.name, best.name, THROUGHPUT) for p in able if p is not best}
+    tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
+    starving = tie_breaks.starving(tied)
+    tied = [pool for pool in tied if pool not in starving]
+    failed = tie_breaks.failing(tied, compare)
+    tied = [pool for pool in tied if pool not in failed]
+    slow = tie_breaks.slow(tied, compare)
+    tied = [pool for pool in tied if pool not in slow]
+    chosen = min(
+        tied, key=lambda p: (peak(p), tie_breaks.fails(p), p.name != baseline, -throughput(p))
+    )
+    beaten = [*tied, *starving, *failed, *slow]
+    others = [pool for pool in candidates if pool is not last(chosen, beaten, candidates)]
+    if drained(chosen):
+        return Verdict(recommended=None, text="\n".join(leaking(able)))
+    lines = [
+        advice(chosen, baseline, candidates, compare),
+        *kept(chosen, candidates),
+        *ties(chosen, tied, rivals),
+        *tie_breaks.but(chosen, starving, failed, slow),
+        *worst(chosen, beaten, candidates, baseline),
+        *mostly_failing.not_recommended(others),
+        *caveats(chosen, pools),
+        *done_again(measurements),
+        *prices(chosen, measurements),
+    ]
+    return Verdict(recommended=chosen.name, text="\n".join(lines))
+
+
+def _why_none(
+    measurements: Measurements,
+    pools: Sequence[PoolSummary],
+    candidates: Sequence[PoolSummary],
+    compare: Comparer,
+) -> list[str]:
+    """Why nothing can be recommended; empty if something can."""
+    if lines := _failures(measurements, pools):
+        return lines
+    working = [pool for pool in candidates if not mostly_failing.mostly(pool)]
+    if len(candidates) < 2 or not working:
+        return nothing_to_compare(pools, candidates)
+    if not max(map(throughput, candidates)):
+        return all_failed(measurements, candidates)
+    together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
+    if len(together) < FEWEST_ROUNDS:
+        return cannot_tell(candidates)
+    if not any(meets(pool) for pool in working):
+        return [*missed(working), *mostly_failing.not_recommended(candidates)]
+    return []
+
+
+def _failures(measurements: Measurements, pools: Sequence[PoolSummary]) -> list[str]:
+    """What failed, if with every pool all or most requests did."""
+    ended = [pool for pool in pools if pool.errors.rate is not None]
+    if ended and all(pool.errors.rate == 1 for pool in ended):
+        return all_failed(measurements, ended)
+    if ended and all(mostly_failing.mostly(pool) for pool in ended):
+        return most_failed(measurements, ended)
+    return []
+
+
+def exit_code(summary: Summary) -> int:
+    """The exit code of a summary: 0 fine, 3 the objective missed, 4 not valid, 5 undecided.
+
+    Whatever else there is to say, an experiment that was ended for the server's sake is not valid.
+    """
+    if any(f.code in ENDED_FOR_OTHERS for pool in summary.pools for f in pool.findings):
+        return 4
+    if summary.search:
+        return EXIT_CODES[summary.search.outcome]
+    valid = [pool for pool in summary.pools if pool.valid]
+    if len(valid) < min(2, len(summary.pools)):
+        return 4
+    if summary.verdict.recommended:
+        return 0
+    if all(meets(pool) is False for pool in valid):
+        return 3
+    return 0 if len(summary.pools) == 1 and meets(valid[0]) else 5
+
+
+def _as_good(rival: Comparison) -> bool:
+    return rival.decision in ("equivalent", "undecided")

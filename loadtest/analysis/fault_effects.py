@@ -1,0 +1,210 @@
+"""What each fault did to a pool: when users saw it first, and when the pool was itself again.
+
+A pool has recovered with the first whole second, not before the fault's end, in which it does at
+least 90 % of the throughput that it had before the first fault and no request fails; where nothing
+was measured before, nobody knows. So a recovery is known to the second: what is told is at most one
+too long. Of a fault that nobody noticed, in any second of it or of what followed until then,
+recovery took no time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+from loadtest.analysis.statistics.estimate import mean
+from loadtest.model.distribution import Distribution
+from loadtest.model.fault import Fault
+from loadtest.model.fault_effect import FaultEffect
+from loadtest.model.interval import Interval
+from loadtest.model.summary import Finding
+
+RECOVERED = 0.90
+WHOLE = 0.95
+
+
+@dataclass(frozen=True)
+class _Second:
+    """A measured second of all processes together; at: its beginning (UTC seconds)."""
+
+    at: int
+    length: float
+    successes: int
+    failures: int
+
+    @property
+    def whole(self) -> bool:
+        return self.length >= WHOLE
+
+    def sound(self, before: float) -> bool:
+        """Whether nothing failed, and as much was done as before (successes per second)."""
+        return not self.failures and self.successes >= RECOVERED * before * self.length
+
+
+@dataclass(frozen=True)
+class _Window:
+    """What followed a fault in one round, until the next fault or the end (UTC seconds)."""
+
+    round: Round
+    begin: float
+    end: float
+    stop: float
+    before: float | None
+
+    @property
+    def parts(self) -> list[Interval]:
+        """The intervals of it; of the second in which it began, all."""
+        first, last = math.floor(self.begin), math.floor(self.stop)
+        return [i for i in self.round.run.measured() if first <= i.second < last]
+
+    @property
+    def first_error(self) -> float | None:
+        """Seconds from the beginning of the fault to the first request that failed."""
+        moments = [i.first_failure / SECOND for i in self.parts if i.first_failure]
+        return min((m - self.begin for m in moments if m >= self.begin), default=None)
+
+    @property
+    def recovery(self) -> float | None:
+        """Seconds from the fault's end until the pool had recovered; None if it had not."""
+        if self.before is None:
+            return None
+        noticed = False
+        for second in _seconds(self.parts):
+            sound = second.sound(self.before)
+            if sound and second.whole and second.at >= self.end:
+                return second.at - self.end if noticed else 0.0
+            noticed |= not sound
+        return None
+
+    def beyond(self, limit: float) -> int:
+        """Checkouts that took longer than so many seconds, those still going on included."""
+        found = [i.histograms.get("checkout", Distribution()) for i in self.parts]
+        last = {i.process: i.unfinished for i in self.parts}
+        bins = [one for part in (*found, *last.values()) if part.count for one in part.bins()]
+        return sum(number for microseconds, number in bins if microseconds > 1e6 * limit)
+
+    @property
+    def counters(self) -> Counter[str]:
+        """All counters of it."""
+        return sum((part.counters for part in self.parts), Counter())
+
+
+def rows(pool: PoolRuns) -> Iterator[FaultEffect]:
+    """What each fault of a pool's load did, in their order; nothing of those that last."""
+    faults = _planned(pool)
+    alone = sum(not fault.lasting for fault in faults) == 1
+    for number, fault in enumerate(faults):
+        if not fault.lasting:
+            windows = [w for round_ in pool.rounds if (w := _window(round_, faults, number))]
+            yield _effect(pool, number, windows, alone)
+
+
+def fault_failed(pool: PoolRuns) -> Iterator[Finding]:
+    """Faults that could not be provoked, or not be undone, as they should have been."""
+    for number, fault in enumerate(_planned(pool)):
+        told = [one for run in pool.runs if (one := _happened(run.footer, number))]
+        problems = [str(one["problem"]) for one in told if "problem" in one]
+        if problems:
+            yield Finding(
+                code="fault_failed",
+                severity="warning",
+                message=f"{fault} did not go as planned in {len(problems)} of {len(told)} runs: "
+                f"{problems[0]}",
+                evidence={"fault": str(fault), "runs": len(problems), "problem": problems[0]},
+            )
+
+
+def _planned(pool: PoolRuns) -> list[Fault]:
+    return [Fault(**fault) for fault in pool.header.get("load", {}).get("faults") or ()]
+
+
+def _happened(footer: Mapping[str, Any] | None, number: int) -> Mapping[str, Any]:
+    """What became of a fault, as the run's footer tells; empty where it does not."""
+    told: Sequence[Mapping[str, Any]] = (footer or {}).get("faults") or ()
+    return told[number] if number < len(told) else {}
+
+
+def _span(round_: Round, faults: Sequence[Fault], number: int) -> tuple[float, float] | None:
+    """When a fault of a round began and ended (UTC); without a word of it, as planned."""
+    footer, load = round_.run.footer, round_.run.header.get("load", {})
+    if footer and footer.get("faults"):
+        told = _happened(footer, number)
+        return (told["begin"], told["end"]) if {"begin", "end"} <= told.keys() else None
+    measuring = float(round_.run.header.get("started", 0)) + float(load.get("warmup") or 0)
+    return measuring + faults[number].at, measuring + faults[number].end
+
+
+def _window(round_: Round, faults: Sequence[Fault], number: int) -> _Window | None:
+    """What followed a fault in a round; None if it did not come there."""
+    spans = [_span(round_, faults, n) for n, fault in enumerate(faults) if not fault.lasting]
+    own = _span(round_, faults, number)
+    if own is None:
+        return None
+    begins = [span[0] for span in spans if span]
+    parts = list(round_.run.measured())
+    stop = min((b for b in begins if b > own[0]), default=max(i.second for i in parts) + 1)
+    calm = [s for s in _seconds(parts) if s.at + 1 <= min(begins)]
+    length = sum(second.length for second in calm)
+    before = sum(second.successes for second in calm) / length if length else None
+    return _Window(round_, *own, stop, before)
+
+
+def _seconds(intervals: Sequence[Interval]) -> list[_Second]:
+    """The seconds of some intervals, in order."""
+    by_second: dict[int, list[Interval]] = defaultdict(list)
+    for interval in intervals:
+        by_second[interval.second].append(interval)
+    return [_second(at, parts) for at, parts in sorted(by_second.items())]
+
+
+def _second(at: int, parts: Sequence[Interval]) -> _Second:
+    lengths: dict[str, int] = defaultdict(int)
+    for part in parts:
+        lengths[part.process] += part.length
+    requests = sum(part.counters["requests"] for part in parts)
+    failures = sum(part.counters["failures"] for part in parts)
+    return _Second(at, max(lengths.values()) / SECOND, requests - failures, failures)
+
+
+def _effect(pool: PoolRuns, number: int, windows: Sequence[_Window], alone: bool) -> FaultEffect:
+    fault = _planned(pool)[number]
+    recoveries = [r for window in windows if (r := window.recovery) is not None]
+    known = all(window.before is not None for window in windows)
+    counters: Counter[str] = sum((window.counters for window in windows), Counter())
+    sums = _sums(pool) if alone else {}
+    timeout = pool.settings.get("pool_timeout")
+    return FaultEffect(
+        fault=str(fault),
+        begin=fault.at,
+        rounds=len(windows),
+        lasted_seconds=mean([window.end - window.begin for window in windows]),
+        first_error_seconds=mean([e for w in windows if (e := w.first_error) is not None]),
+        errors=counters["failures"],
+        by_kind={n.removeprefix("errors."): c for n, c in counters.items() if "errors." in n},
+        recovered=len(recoveries) if known else None,
+        recovery_seconds=mean(recoveries) if len(recoveries) == len(windows) else None,
+        beyond_pool_timeout=None if timeout is None else sum(w.beyond(timeout) for w in windows),
+        checked=sums.get("checked"),
+        lost=sums.get("lost"),
+        doubled=sums.get("doubled"),
+        killed=_killed(windows, number),
+    )
+
+
+def _killed(windows: Sequence[_Window], number: int) -> int | None:
+    """How many connections a fault killed in its rounds; None if no run told of any."""
+    told = [_happened(window.round.run.footer, number) for window in windows]
+    found = [one["killed"] for one in told if "killed" in one]
+    return sum(found) if found else None
+
+
+def _sums(pool: PoolRuns) -> dict[str, int]:
+    """What the users' own sums came to, over all runs; empty where nobody checked any."""
+    names = ("checked", "lost", "doubled")
+    parts = [interval for run in pool.runs for interval in run.intervals]
+    sums = {name: sum(part.counters[f"sums.{name}"] for part in parts) for name in names}
+    return sums if sums["checked"] else {}

@@ -1,0 +1,131 @@
+"""What limits the throughput: the pool, the database, or the opening of connections.
+
+The load generator as the limit is a matter of trust, see `gate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtest.analysis.pool_runs import SECOND, PoolRuns
+from loadtest.analysis.pool_settings import most_connections
+from loadtest.analysis.units import count, level, percent
+from loadtest.model.summary import Finding
+
+FULL = 0.90
+LEAKED = 0.50
+LOCKED = 0.50
+BUSY_SERVER = 0.80
+ROOM_LOCKED = 0.20
+ROOM_SERVER = 0.60
+CONNECTING = 0.20
+REOPENED = 2.0
+
+
+def pool_bound(pool: PoolRuns) -> Iterator[Finding]:
+    """All connections are in use, more users wait than work, and the database has room.
+
+    Where ended tasks keep most of them, more connections would only be kept, too.
+    """
+    in_use, waiting = pool.mean_level("in_use"), pool.mean_level("waiting")
+    limit = most_connections(pool.settings)
+    if limit is None or in_use < FULL * limit * pool.processes or waiting < max(in_use, 1):
+        return
+    if pool.kept > LEAKED * limit * pool.processes:
+        return
+    locked, cpu = locked_share(pool), server_cpu(pool)
+    if locked is None or locked > ROOM_LOCKED or (cpu or 0) > ROOM_SERVER:
+        return
+    running = pool.server_level("threads_running")
+    yield Finding(
+        code="pool_bound",
+        severity="warning",
+        message=f"The pool is the bottleneck: {level(in_use)} of {count(limit * pool.processes)} "
+        f"connections were in use and {level(waiting)} users waited on average, while the database "
+        f"had room{_room(cpu, locked)}. Try a larger pool_size, or hold connections for less time.",
+        evidence={
+            **{"in_use": in_use, "limit": limit * pool.processes, "waiting": waiting},
+            **{"locked": locked, "server_cpu": cpu, "threads_running": running},
+        },
+    )
+
+
+def database_bound(pool: PoolRuns) -> Iterator[Finding]:
+    """The connections wait for each other's row locks, or the server's processors are busy."""
+    locked, cpu = locked_share(pool), server_cpu(pool)
+    in_use = pool.mean_level("in_use")
+    if locked is not None and locked >= LOCKED and in_use >= 1:
+        yield Finding(
+            code="database_bound",
+            severity="warning",
+            message=f"The database is the bottleneck: connections spent {percent(locked)} of the "
+            "time in which they were in use waiting for row locks of others. More connections only "
+            "make that queue longer: use fewer, and shorter transactions.",
+            evidence={"locked": locked, "in_use": in_use, "server_cpu": cpu},
+        )
+    elif cpu is not None and cpu >= BUSY_SERVER:
+        yield Finding(
+            code="database_bound",
+            severity="warning",
+            message=f"The database is the bottleneck: its server used {percent(cpu)} of the "
+            "machine's processors. More connections do not make it faster: look for cheaper "
+            "queries, or give it a larger machine.",
+            evidence={"locked": locked, "in_use": in_use, "server_cpu": cpu},
+        )
+
+
+def connect_bound(pool: PoolRuns) -> Iterator[Finding]:
+    """A good part of the requests' time goes into opening connections, again and again.
+
+    A pool that opens each of its connections once is only filling.
+    """
+    connecting = pool.spent("connect", "reconnect")
+    working = pool.spent("request", "failed_request")
+    opened, peak = pool.counters["opened"], pool.peak("open") or 1
+    filling = opened < REOPENED * peak * len(pool.rounds)
+    if filling or not working or connecting < CONNECTING * working:
+        return
+    yield Finding(
+        code="connect_bound",
+        severity="warning",
+        message=f"{percent(connecting / working)} of the time of all requests went into opening "
+        f"{count(opened)} connections, {count(opened / pool.seconds)} per second. {_cure(pool)}",
+        evidence={"connecting": connecting, "working": working, "opened": opened},
+    )
+
+
+def _cure(pool: PoolRuns) -> str:
+    """What keeps connections open, by why they were closed."""
+    lost = pool.counters["closed.invalidated"] + pool.counters["closed.error"]
+    closed = {
+        "The server, or something on the way to it, had closed them: let it wait for longer "
+        "(wait_timeout), or keep fewer, which idle for less.": lost,
+        "They had become too old: raise pool_recycle.": pool.counters["closed.recycle"],
+    }
+    cure = max(closed, key=lambda text: closed[text])
+    if closed[cure] > pool.counters["opened"] / 2:
+        return cure
+    return (
+        "Keep connections open: a pool_size of as many as are in use, instead of overflow or "
+        "NullPool."
+    )
+
+
+def locked_share(pool: PoolRuns) -> float | None:
+    """The share of the time of connections in use that went into waiting for row locks."""
+    locked, in_use = pool.server_rate("row_lock_time"), pool.mean_level("in_use")
+    return locked / SECOND / in_use if locked is not None and in_use else None
+
+
+def server_cpu(pool: PoolRuns) -> float | None:
+    """The share of its machine's processors that the server used; None unless it was local."""
+    used = pool.server_rate("cpu")
+    cpus = pool.header.get("host", {}).get("cpus")
+    return used / SECOND / cpus if used and cpus else None
+
+
+def _room(cpu: float | None, locked: float) -> str:
+    parts = [f"{percent(locked)} of that time went into row locks"]
+    if cpu is not None:
+        parts.append(f"the server used {percent(cpu)} of the processors")
+    return f" ({', '.join(parts)})"

@@ -1,0 +1,146 @@
+"""What the application does wrong with its connections, and which task does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+from loadtest.analysis.pool_settings import most_connections
+from loadtest.analysis.units import count, duration, level, listed, percent, plural
+from loadtest.model.summary import Finding
+
+LONG_HOLD = 0.005
+IDLE_HOLD = 0.50
+SLOW_CONTEXTS = 0.50
+ASLEEP_SECONDS = 2
+
+
+def leak(pool: PoolRuns) -> Iterator[Finding]:
+    """Connections that tasks did not give back when they ended."""
+    kept = {name: use.kept for name, use in pool.tasks.items() if use.kept}
+    if kept:
+        total = sum(kept.values())
+        yield Finding(
+            code="leak",
+            severity="error",
+            message=f"{plural(total, 'connection')}{_over(pool)} {'was' if total == 1 else 'were'} "
+            f"still held by tasks that had ended: {_by_task(kept)}. Whoever takes a connection or "
+            "session has to give it back: open it in a `with` block, or call `remove()`.",
+            evidence={"kept": kept},
+        )
+
+
+def long_hold(pool: PoolRuns) -> Iterator[Finding]:
+    """A task that holds its connection while it does something else and the database idles."""
+    holding = {name: use for name, use in pool.tasks.items() if use.holds and use.hold}
+    if not holding:
+        return
+    name, use = max(holding.items(), key=lambda item: item[1].hold - item[1].query)
+    mean, querying = use.hold / use.holds / SECOND, use.query / use.hold
+    running, in_use = pool.server_level("threads_running"), pool.mean_level("in_use")
+    if mean < LONG_HOLD or querying > IDLE_HOLD:
+        return
+    if running is not None and running > IDLE_HOLD * in_use + 1:  # one is the asking itself
+        return
+    waiting = pool.mean_level("waiting")
+    meanwhile = f", while {level(waiting)} users wait for one" if waiting >= 1 else ""
+    yield Finding(
+        code="long_hold",
+        severity="warning" if meanwhile else "info",
+        message=f"{name!r} holds a connection for {duration(mean)} and uses it for queries in only "
+        f"{percent(querying)} of that time{meanwhile}. Give it back (commit, or close the session) "
+        "before other work begins.",
+        evidence={"task": name, "hold": mean, "querying": querying, "threads_running": running},
+    )
+
+
+def nested_checkout(pool: PoolRuns) -> Iterator[Finding]:
+    """Users who take a second connection while they hold the first: with enough, a deadlock.
+
+    The least number of connections with which that cannot happen is users x (n - 1) + 1 for n
+    connections at once (HikariCP, "About Pool Sizing").
+    """
+    nested = {name: use.nested for name, use in pool.tasks.items() if use.nested}
+    if not nested:
+        return
+    users, limit = pool.mean_level("users"), most_connections(pool.settings)
+    least = round(users / pool.processes) + 1
+    safe = limit is None or limit >= least
+    has = "no limit" if limit is None else count(limit)
+    yield Finding(
+        code="nested_checkout",
+        severity="info" if safe else "error",
+        message=f"Users took a second connection while they held one: {_by_task(nested)}. With "
+        f"{count(users / pool.processes)} users a pool needs {count(users / pool.processes)} x "
+        f"(2 - 1) + 1 = {count(least)} connections, or they can wait for each other for ever; it "
+        f"has {has}. Better: pass the first connection on.",
+        evidence={"nested": nested, "users": users, "least": least, "limit": limit},
+    )
+
+
+def tls_context_seconds(pool: PoolRuns) -> float | None:
+    """What building a TLS context took on the machine of its first run; None if nobody measured."""
+    seconds: float | None = pool.header.get("host", {}).get("tls_context_seconds")
+    return seconds
+
+
+def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
+    """A TLS context is built for every connection, which loads all certificates each time."""
+    opened, contexts = pool.counters["opened"], pool.counters["tls_contexts"]
+    if contexts < 3 or contexts < SLOW_CONTEXTS * opened:
+        return
+    spent = pool.spent("connect", "reconnect") / opened
+    each = tls_context_seconds(pool)
+    price = f", {duration(each)} of processor time each" if each else ""
+    yield Finding(
+        code="slow_handshake",
+        severity="warning",
+        message=f"{count(contexts)} of {count(opened)} connections built a TLS context of their "
+        f"own{price}; connecting took {duration(spent)} on average. "
+        "Share one: create_engine(url, connect_args={'ssl': context}), or ssl_disabled where the "
+        "network is trusted.",
+        evidence={"contexts": contexts, "opened": opened, "connect": spent},
+    )
+
+
+def sleeping_waiters(pool: PoolRuns) -> Iterator[Finding]:
+    """Users who went on waiting although there was room: nobody woke them after a failed connect.
+
+    SQLAlchemy's QueuePool frees the slot of a connect that failed but does not tell the queue.
+    """
+    failed = pool.counters["checkout_errors"]
+    limit = most_connections(pool.settings)
+    if not failed or limit is None:
+        return
+    seconds = sum(_seconds_asleep(round_, limit) for round_ in pool.rounds)
+    if seconds < ASLEEP_SECONDS:
+        return
+    yield Finding(
+        code="sleeping_waiters",
+        severity="warning",
+        message=f"After {plural(failed, 'failed checkout')} users went on waiting in "
+        f"{plural(seconds, 'second')} in which the pool had room: a connect that fails frees its "
+        "place, but QueuePool wakes nobody. A short pool_timeout, with a retry, limits the harm.",
+        evidence={"seconds": seconds, "failed": failed, "limit": limit},
+    )
+
+
+def _seconds_asleep(round_: Round, limit: int) -> int:
+    """The seconds at whose end somebody had waited for a second and a place was free."""
+    return sum(
+        interval.unfinished.max >= SECOND
+        and "checked_out" in interval.gauges
+        and interval.gauges["checked_out"].last < limit
+        for interval in round_.run.measured()
+    )
+
+
+def _over(pool: PoolRuns) -> str:
+    """That a number is the sum of several rounds, if it is: it may exceed the pool's size."""
+    rounds = len(pool.rounds)
+    return f" (in {rounds} rounds together)" if rounds > 1 else ""
+
+
+def _by_task(counts: Mapping[str, int]) -> str:
+    most = sorted(counts, key=lambda name: -counts[name])[:3]
+    return listed([f"{name!r} ({count(counts[name])})" for name in most])

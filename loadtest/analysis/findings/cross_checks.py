@@ -1,0 +1,172 @@
+"""Checks of a pool's numbers against numbers that come from elsewhere, and of how they are shared.
+
+Little's law (Little, Operations Research 9(3), 1961): in a steady state the mean number in a system
+is the rate of those who leave it times the mean time they spent in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from loadtest.analysis.pool_runs import PoolRuns, Round
+from loadtest.analysis.units import count, duration, level, percent
+from loadtest.model.interval import Gauge, Interval
+from loadtest.model.summary import Finding
+
+# Tasks that straddle the ends of the measured time make small differences.
+TOLERANCE = 0.25
+TURNS_OF_THE_LUCKY = 3
+STARVED_SHARE = 0.5
+LEAST_DIFFERENCE = 2.0
+# The connection that asks for the server's status.
+BESIDE_THE_POOL = 1
+
+
+def users_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
+    """Users that Locust counts but whose time is in no task that ended and in no pause.
+
+    Users = throughput x (time per task + think time) holds when every user gets their turn. Where
+    tasks account for far fewer, the others are stuck, and no percentile of finished work shows it.
+    In an open loop most users have nothing to do, and that is as it should be.
+    """
+    closed = [round_ for round_ in pool.rounds if not round_.together.counters["arrivals"]]
+    rounds = [round_ for round_ in closed if "users" in round_.together.gauges]
+    counted = sum(_mean_level(round_, "users") for round_ in rounds)
+    accounted = sum(_mean_users_by_little(round_) for round_ in rounds)
+    if counted and accounted < (1 - TOLERANCE) * counted:
+        number = len(rounds)
+        yield Finding(
+            code="users_unaccounted",
+            severity="warning",
+            message=f"Locust ran {count(counted / number)} users, but throughput times the time "
+            f"per task accounts for {count(accounted / number)} (Little's law): the others were in "
+            "tasks that did not end, stuck or too long for so short a run. Percentiles of finished "
+            "work flatter this pool.",
+            evidence={"users": counted / number, "accounted": accounted / number},
+        )
+
+
+def connections_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
+    """Connections that the pool counts as checked out but that no checkout that ended explains.
+
+    Checked out = rate x (hold + connect + ping). One way only: a hold that began before the
+    measured time ends in it with all of its length.
+    """
+    rounds = [round_ for round_ in pool.rounds if "checked_out" in round_.together.gauges]
+    counted = sum(_mean_checked_out(round_) for round_ in rounds) / max(len(rounds), 1)
+    accounted = sum(_mean_connections_by_little(r) for r in rounds) / max(len(rounds), 1)
+    if counted - accounted > max(TOLERANCE * counted, LEAST_DIFFERENCE):
+        yield Finding(
+            code="connections_unaccounted",
+            severity="warning",
+            message=f"The pool says that {level(counted)} connections were in use, but checkouts "
+            f"times the time they were held account for {level(accounted)} (Little's law): the "
+            "others were not given back while it was measured, or taken past the measuring.",
+            evidence={"checked_out": counted, "accounted": accounted},
+        )
+
+
+def waiters_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
+    """Users seen waiting at the end of each second, against the rate of waits x their length."""
+    rounds = pool.rounds
+    seen = sum(_mean_seen_waiting(round_) for round_ in rounds) / max(len(rounds), 1)
+    accounted = sum(_mean_waiters_by_little(round_) for round_ in rounds) / max(len(rounds), 1)
+    if seen - accounted > max(TOLERANCE * seen, LEAST_DIFFERENCE):
+        yield Finding(
+            code="waiters_unaccounted",
+            severity="warning",
+            message=f"At the end of a second {level(seen)} users waited, but the waits that ended "
+            f"account for {level(accounted)} (Little's law): the others had not ended. "
+            "Percentiles of the wait marked with ≥ are lower bounds.",
+            evidence={"seen": seen, "accounted": accounted},
+        )
+
+
+def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
+    """The server holds more connections than the pools have open: they were closed on one side."""
+    held, has = pool.server_level("threads_connected"), pool.mean_level("open")
+    private = all(run.header.get("server", {}).get("private") for run in pool.runs)
+    if held is None or not private:
+        return  # on a server of others, others are connected
+    if held - BESIDE_THE_POOL - has > max(TOLERANCE * held, LEAST_DIFFERENCE):
+        yield Finding(
+            code="server_disagrees",
+            severity="warning",
+            message=f"The server held {level(held)} connections on average, the pools had "
+            f"{level(has)} open: the difference was dropped by the application without being "
+            "closed, and counts against max_connections until the server notices.",
+            evidence={"threads_connected": held, "open": has},
+        )
+
+
+def starvation(pool: PoolRuns) -> Iterator[Finding]:
+    """Users who never got a connection while others got theirs again and again.
+
+    A starved user waits for most of the measured time; one who holds a connection from the warm-up
+    on gets none either, but is not waiting.
+    """
+    shares = [
+        round_.together.fair
+        for round_ in pool.rounds
+        if round_.together.fair.longest_wait > STARVED_SHARE * round_.together.length
+    ]
+    users, served = sum(s.users for s in shares), sum(s.served for s in shares)
+    checkouts = sum(share.checkouts for share in shares)
+    if not served or served == users or checkouts < TURNS_OF_THE_LUCKY * served:
+        return
+    longest = max(share.longest_wait for share in shares) / 1e9
+    jain = min((share.jain for share in shares if share.jain is not None), default=0.0)
+    yield Finding(
+        code="starvation",
+        severity="error",
+        message=f"{count(users - served)} of {count(users)} users ({percent(1 - served / users)}) "
+        f"never got a connection, while the others had {count(checkouts / served)} each; the "
+        f"longest wait was {duration(longest)}. SQLAlchemy's queue lets those overtake who return "
+        "a connection and ask again at once (sqlalchemy#7679). Let them do something else in "
+        "between, or compare with poolclass=FairPool.",
+        evidence={"users": users, "served": served, "jain": jain, "longest_wait": longest},
+    )
+
+
+def _mean_level(round_: Round, gauge: str) -> float:
+    return round_.together.gauges[gauge].integral / max(round_.together.length, 1)
+
+
+def _mean_checked_out(round_: Round) -> float:
+    """The pool's own count, read once a second: too seldom for a mean of a level that jumps.
+
+    So it is compared with the measured connections of the same moments, whose mean is known.
+    """
+    parts = [i for i in round_.run.measured() if "in_use" in i.gauges]
+    uncounted = sum((_last(i, "checked_out") - _last(i, "in_use")) * i.length for i in parts)
+    return _mean_level(round_, "in_use") + uncounted / max(round_.together.length, 1)
+
+
+def _last(interval: Interval, gauge: str) -> int:
+    return interval.gauges.get(gauge, Gauge()).last
+
+
+def _mean_users_by_little(round_: Round) -> float:
+    return _mean_number(round_, "request", "failed_request", "think")
+
+
+def _mean_connections_by_little(round_: Round) -> float:
+    return _mean_number(round_, "hold", "connect", "reconnect", "ping")
+
+
+def _mean_waiters_by_little(round_: Round) -> float:
+    return _mean_number(round_, "wait")
+
+
+def _mean_number(round_: Round, *names: str) -> float:
+    """The rate of some histograms' values times their mean: their sum over the time."""
+    parts = (round_.together.histograms.get(name) for name in names)
+    return sum(part.sum for part in parts if part) / max(round_.together.length, 1)
+
+
+def _mean_seen_waiting(round_: Round) -> float:
+    seen: Counter[int] = Counter()
+    for interval in round_.run.measured():
+        seen[interval.second] += interval.unfinished.count
+    return sum(seen.values()) / max(len(seen), 1)

@@ -1,0 +1,108 @@
+"""Whether the load was what was asked for, and what a closed loop cannot see of a stall."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import dropwhile
+
+import numpy as np
+
+from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+from loadtest.analysis.units import count, duration, percent, plural, rate
+from loadtest.model.summary import Finding
+
+# Below this share of its usual rate, a second was part of a stall.
+STALLED = 0.5
+# And so many standard deviations of a Poisson count below it: few requests differ by chance.
+CHANCE = 3
+# Seconds that are needed to say what is usual.
+LEAST_SECONDS = 5
+# From this share of all requests on, those never sent would change the p99.
+NOTABLE_SHARE = 0.01
+NOTABLE_DROPS = 0.01
+
+
+def dropped_arrivals(pool: PoolRuns) -> Iterator[Finding]:
+    """Arrivals that found no free user in time: less was asked of the pool than intended."""
+    arrived, dropped = pool.counters["arrivals"], pool.counters["dropped"]
+    if not dropped:
+        return
+    load = pool.header.get("load", {})
+    limit = duration(load["drop_after"]) if load.get("drop_after") else "the bound"
+    share = dropped / max(arrived, dropped)
+    yield Finding(
+        code="dropped_arrivals",
+        severity="error" if share > NOTABLE_DROPS else "warning",
+        message=f"{count(dropped)} of {count(arrived)} arrivals ({percent(share)}) found none of "
+        f"{plural(load.get('users') or 0, 'user')} free for {limit} and were dropped: less than "
+        f"the intended {rate(arrived / pool.seconds)} a second was asked of this pool, and "
+        "request times leave out the ones dropped. If the connections were all in use, the rate "
+        "is more than this pool can carry; otherwise give more users.",
+        evidence={"dropped": dropped, "arrivals": arrived},
+    )
+
+
+def unseen_stall(pool: PoolRuns) -> Iterator[Finding]:
+    """A stall in a closed loop: the requests that would have met it were never sent.
+
+    Each user waits for its answer before it asks again, so of a stall a closed loop sees one slow
+    request a user, however long it takes (coordinated omission: Schroeder, Wierman,
+    Harchol-Balter, Open Versus Closed, NSDI 2006; Tene, How NOT to Measure Latency, 2013).
+    """
+    if pool.counters["arrivals"] or pool.stages:
+        return  # of a load in stages, no rate is the usual one
+    missing = sum(_never_sent(round_) for round_ in pool.rounds)
+    requests = pool.counters["requests"]
+    if not requests or missing < NOTABLE_SHARE * requests:
+        return
+    stalled = sum(len(_stalled(round_)) for round_ in pool.rounds)
+    usual = float(np.median([_usual(_rates(round_)) for round_ in pool.rounds]))
+    yield Finding(
+        code="unseen_stall",
+        severity="warning",
+        message=f"In {plural(stalled, 'second')} requests came to less than half of the usual "
+        f"{rate(usual)} a second. This is a closed loop: users who wait for an answer do not ask, "
+        f"so about {count(missing)} requests that real arrivals would have sent meanwhile are in "
+        "no percentile, and p95 and p99 flatter this pool. To see what they would have met, run "
+        f"it in an open loop: --arrival-rate {usual:.0f}.",
+        evidence={"seconds": stalled, "never_sent": missing, "usual": usual},
+    )
+
+
+def _never_sent(round_: Round) -> float:
+    rates = _rates(round_)
+    return sum(_usual(rates) - rates[second] for second in _stalled(round_))
+
+
+def _stalled(round_: Round) -> list[int]:
+    """The seconds with far fewer requests than usual, after the first that had enough."""
+    rates = _rates(round_)
+    usual = _usual(rates)
+    # Users who ask less than once a second each may do so in step, all in one second of several.
+    if len(rates) < LEAST_SECONDS or usual < _users(round_):
+        return []
+    limit = min(STALLED * usual, usual - CHANCE * math.sqrt(usual))
+    few = {second for second, rate_ in rates.items() if rate_ < limit}
+    begun = dropwhile(lambda second: second in few, sorted(rates))
+    return [second for second in begun if second in few]
+
+
+def _users(round_: Round) -> float:
+    gauge = round_.together.gauges.get("users")
+    return gauge.integral / round_.together.length if gauge else 0.0
+
+
+def _usual(rates: Mapping[int, float]) -> float:
+    return float(np.median(list(rates.values()))) if rates else 0.0
+
+
+def _rates(round_: Round) -> dict[int, float]:
+    """Requests that ended in each whole second that was measured."""
+    ended: Counter[int] = Counter()
+    lengths: dict[int, int] = {}
+    for interval in round_.run.measured():
+        ended[interval.second] += interval.counters["requests"]
+        lengths[interval.second] = max(lengths.get(interval.second, 0), interval.length)
+    return {s: ended[s] * SECOND / length for s, length in lengths.items() if length > SECOND / 2}

@@ -1,0 +1,144 @@
+"""What a reader should know about a pool's runs: each rule looks at one thing.
+
+A rule takes a pool's runs and yields findings. The rules of DOUBTS say that the measurement of a
+pool is not valid: whatever they find makes its numbers no basis for a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtest.analysis import fault_effects
+from loadtest.analysis.findings import (
+    bottleneck,
+    connection_use,
+    cross_checks,
+    mostly_failing,
+    offered_load,
+    pool_sizes,
+    settling,
+    trust_gate,
+    worker_presence,
+    write_conflicts,
+)
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.units import count, listed, percent, plural
+from loadtest.model import error_kinds
+from loadtest.model.summary import Finding
+
+NOTABLE_ERRORS = 0.01
+SERIOUS_ERRORS = 0.10
+SHOWN = (95, 99)
+BEYOND = 10
+# Who kept a connection holds it still when it takes the next.
+FOLLOW_FROM_LEAK = {"nested_checkout", "long_hold"}
+
+
+def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
+    """Why a pool's numbers must not be believed; nothing if they may."""
+    return tuple(finding for rule in DOUBTS for finding in rule(pool))
+
+
+def remarks(pool: PoolRuns) -> tuple[Finding, ...]:
+    """What else is worth knowing about a pool; of a leak's consequences only the leak."""
+    found = [finding for rule in REMARKS for finding in rule(pool)]
+    leaks = any(finding.code == "leak" for finding in found)
+    return tuple(f for f in found if not (leaks and f.code in FOLLOW_FROM_LEAK))
+
+
+def unsound_files(pool: PoolRuns) -> Iterator[Finding]:
+    """Run files that are damaged, or of runs that did not come to their planned end."""
+    for run in pool.runs:
+        reason = str(run.footer["reason"]) if run.footer else ""
+        ended_badly = reason.startswith(("interrupted", "failed"))
+        for problem in [*run.problems, *([reason] if ended_badly else [])]:
+            yield Finding(
+                code="unsound_file",
+                severity="warning",
+                message=f"{run.path.name}: {problem}",
+                evidence={"file": run.path.name, "problem": problem},
+            )
+
+
+def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
+    """Each kind of error that ended more than one request in a hundred.
+
+    Write conflicts have a finding of their own.
+    """
+    requests, told = pool.counters["requests"], mostly_failing.told(pool)
+    for name in sorted(pool.counters):
+        kind, number = name.removeprefix("errors."), pool.counters[name]
+        if kind in (name, write_conflicts.KIND) or number <= NOTABLE_ERRORS * requests:
+            continue
+        yield Finding(
+            code=f"errors_{kind}",
+            severity="error" if number > SERIOUS_ERRORS * requests else "warning",
+            message=f"{percent(number / max(requests, 1))} of requests failed with "
+            f"{error_kinds.label(kind)} ({count(number)} of {count(requests)}). "
+            f"{'' if kind == told else error_kinds.advice(kind)}".strip(),
+            evidence={"count": number, "requests": requests},
+        )
+
+
+def few_samples(pool: PoolRuns) -> Iterator[Finding]:
+    """Percentiles of the wait with so few values beyond them that the next run's will differ."""
+    waits = pool.times("wait", cut_off_by_waits=True)
+    number = waits.finished.count + waits.unfinished.count
+    weak = [f"p{percentile}" for percentile in SHOWN if number * (100 - percentile) < 100 * BEYOND]
+    if number and weak:
+        yield Finding(
+            code="few_samples",
+            severity="info",
+            message=f"Only {plural(number, 'wait')} were measured: fewer than {BEYOND} lie beyond "
+            f"{listed(weak)}, which the next run will find elsewhere. Measure for longer.",
+            evidence={"waits": number, "percentiles": weak},
+        )
+
+
+DOUBTS: tuple[mostly_failing.Rule, ...] = (
+    trust_gate.server_in_trouble,
+    trust_gate.more_than_announced,
+    trust_gate.missed_deadline,
+    trust_gate.nothing_measured,
+    trust_gate.nothing_ended,
+    trust_gate.measured_too_little,
+    mostly_failing.overloaded_by_failures,
+    *map(mostly_failing.unless_failing, trust_gate.GENERATOR),
+)
+REMARKS: tuple[mostly_failing.Rule, ...] = (
+    mostly_failing.most_failed,
+    unsound_files,
+    fault_effects.fault_failed,
+    worker_presence.worker_lost,
+    worker_presence.worker_late,
+    worker_presence.intervals_lost,
+    worker_presence.clock_offset,
+    worker_presence.late_reports,
+    offered_load.dropped_arrivals,
+    offered_load.unseen_stall,
+    connection_use.leak,
+    connection_use.nested_checkout,
+    connection_use.sleeping_waiters,
+    cross_checks.starvation,
+    cross_checks.users_unaccounted,
+    cross_checks.connections_unaccounted,
+    cross_checks.waiters_unaccounted,
+    cross_checks.server_disagrees,
+    bottleneck.pool_bound,
+    bottleneck.database_bound,
+    bottleneck.connect_bound,
+    connection_use.slow_handshake,
+    connection_use.long_hold,
+    errors_by_kind,
+    write_conflicts.write_conflicts,
+    pool_sizes.overflow_churn,
+    pool_sizes.opened_in_vain,
+    pool_sizes.exceeds_server,
+    pool_sizes.pool_per_process,
+    pool_sizes.never_needed,
+    trust_gate.short_requests,
+    trust_gate.clock_steps,
+    trust_gate.little_headroom,
+    settling.unsettled,
+    few_samples,
+)

@@ -1,0 +1,290 @@
+"""The trust gate: whether it was the pool that was measured, or the load generator itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+from loadtest.analysis.statistics.censoring import describe
+from loadtest.analysis.units import count, duration, listed, percent, plural
+from loadtest.model.errors import BEYOND_ANNOUNCED, IN_TROUBLE, OVERDUE
+from loadtest.model.load import THREADS
+from loadtest.model.summary import Durations, Finding
+from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
+from loadtest.runfile.schema import FINISHED
+
+BUSY_SHARE = 0.20
+SCARCE = 0.80
+TIME_WAIT_SECONDS = 60
+# A run that measured less than this share of its duration, by more than these seconds, is no
+# measurement of it. Seconds: what starts before a load takes a part of short durations.
+LEAST_MEASURED, MISSING_SECONDS = 0.8, 1.0
+# What else the machine does may be why; then a second run is without it.
+DISTURBANCES = ("generator_bound", "generator_lag")
+# What makes a measurement invalid; other findings may be errors, but of the pool.
+ENDED_FOR_OTHERS = ("server_in_trouble", "more_than_announced")
+REASONS = (
+    *(*ENDED_FOR_OTHERS, "missed_deadline", "nothing_measured", "nothing_ended"),
+    *("measured_too_little", *DISTURBANCES),
+)
+STILL_USABLE = (
+    "What may still be used: counts of connections, overflow and errors by kind. Times and "
+    "throughput are the generator's."
+)
+
+_LESS_LOAD = "Use fewer users, more work per request or more processes."
+_LESS_THREADS = "Use fewer users or more work per request."
+_BLOCKING_DRIVER = (
+    "If it is a driver that blocks, take one that yields (PyMySQL) or users on OS threads (--model "
+    "threads). "
+)
+_OF_GREENLETS = (
+    "all users waited for it. Something blocked it, a driver written in C or work in Python for "
+    "example, or other programs took its core. Use a driver that yields (PyMySQL) or users on OS "
+    "threads (--model threads), do the work elsewhere, run more processes, or take a machine that "
+    "has nothing else to do."
+)
+_OF_THREADS = (
+    "it waited for its turn, since one thread at a time runs Python, and so did every user. Use "
+    "fewer users or more work per request, or do the work elsewhere."
+)
+
+
+def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
+    """No run came as far as its measured time."""
+    if not pool.rounds:
+        yield Finding(
+            code="nothing_measured",
+            severity="error",
+            message=f"Nothing was measured in {plural(len(pool.runs), 'run')} of this pool."
+            if pool.runs
+            else "It never ran: the experiment was ended before.",
+            evidence={"runs": len(pool.runs)},
+        )
+
+
+def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
+    """No request ended, well or badly: the measured time was too short or the users did nothing."""
+    if pool.rounds and not pool.counters["requests"]:
+        yield Finding(
+            code="nothing_ended",
+            severity="error",
+            message="Not one request ended, neither well nor badly, in the measured time: "
+            "measure for longer.",
+            evidence={"requests": 0, "seconds": pool.seconds},
+        )
+
+
+def busy_share(pool: PoolRuns) -> float:
+    """The share of the measured time in which the generator had no CPU left."""
+    busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
+    return busy / pool.seconds if pool.seconds else 0.0
+
+
+def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
+    """A run was ended early: the server refused others, or its status could not be read."""
+    advice = (
+        "Use a smaller pool or another server; with --no-abort the run goes on whatever happens to "
+        "others."
+    )
+    yield from _ended(pool, "server_in_trouble", IN_TROUBLE, advice)
+
+
+def more_than_announced(pool: PoolRuns) -> Iterator[Finding]:
+    """A run was ended before its time, since it would have taken more than it had announced."""
+    advice = (
+        "Announce more users, limit the pool (pool_size + max_overflow) to the number of users, or "
+        "let the tasks hold one connection at a time."
+    )
+    yield from _ended(pool, "more_than_announced", BEYOND_ANNOUNCED, advice)
+
+
+def _ended(pool: PoolRuns, code: str, beginning: str, advice: str) -> Iterator[Finding]:
+    for run in pool.runs:
+        reason = str(run.footer["reason"]) if run.footer else ""
+        if reason.startswith(beginning):
+            yield Finding(
+                code=code,
+                severity="error",
+                message=f"{run.path.name} was ended before its time: {reason}. {advice}",
+                evidence={"file": run.path.name, "reason": reason},
+            )
+
+
+def missed_deadline(pool: PoolRuns) -> Iterator[Finding]:
+    """A run did not end by itself: something blocked its process, or kept it from ending."""
+    for run in pool.runs:
+        reason = str(run.footer["reason"]) if run.footer else ""
+        if reason.startswith(OVERDUE):
+            yield Finding(
+                code="missed_deadline",
+                severity="error",
+                message=f"{run.path.name} was {reason}. Something there stops all users or does "
+                f"not end. {'' if pool.model == THREADS else _BLOCKING_DRIVER}The log beside the "
+                "file has all stacks.",
+                evidence={"file": run.path.name, "reason": reason},
+            )
+
+
+def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
+    """A run came to its planned end, but measured for clearly less time than planned."""
+    for round_ in pool.rounds:
+        run, seconds = round_.run, round_.seconds
+        planned = run.header.get("load", {}).get("duration") or 0.0
+        whole = seconds >= min(LEAST_MEASURED * planned, planned - MISSING_SECONDS)
+        if not whole and run.footer and run.footer["reason"] == FINISHED:
+            yield Finding(
+                code="measured_too_little",
+                severity="error",
+                message=f"{run.path.name} measured {duration(seconds)} of the {duration(planned)} "
+                "planned. Something else took the rest of the time: code that blocked the process, "
+                "or opening many connections. Remove it, or measure for longer.",
+                evidence={"file": run.path.name, "seconds": seconds, "planned": planned},
+            )
+
+
+def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
+    """The generator had no CPU left for a good part of the time.
+
+    One process runs all its users on one core. When that core is full, every time is longer than
+    the pool made it, and the throughput is the generator's. Single busy seconds (users starting,
+    garbage collection) do no harm, hence a share of the time.
+    """
+    busy = busy_share(pool)
+    if busy > BUSY_SHARE:
+        alone = _rounds(pool, generator_bound)
+        yield Finding(
+            code="generator_bound",
+            severity="error",
+            message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
+            f"{percent(busy)} of the measured time{_in(alone)}: it was measured, "
+            f"not the pool. {_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} "
+            f"{STILL_USABLE}",
+            evidence={
+                "share": busy,
+                "cpu": BUSY_CPU,
+                "allowed_share": BUSY_SHARE,
+                "rounds": alone,
+            },
+        )
+
+
+def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
+    """The event loop was late by a millisecond and by more than a tenth of a request: blocked.
+
+    CPU does not show a driver that blocks, or a second busy process on the same core. The mean is
+    compared, since it is what an event meets on average. A percentile would not do: no Python
+    process stays below a tenth of a request of 0.6 ms in 99 of 100 moments. With threads it is how
+    long the main one waits for the interpreter. Measured on two cores
+    with selects by key: 0.2 to 0.4 ms at 13 to 79 % CPU, where users only take turns, 1.7 ms and
+    more from 93 % on, and with 50 ms of blocking now and then tens of milliseconds.
+    """
+    lag, share, threads = lateness(pool), _lag_share(pool), pool.model == THREADS
+    allowed = allowed_lag(pool)
+    if lag.mean is None or allowed is None or lag.mean <= allowed:
+        return
+    alone = _rounds(pool, generator_lag)
+    yield Finding(
+        code="generator_lag",
+        severity="error",
+        message=f"The load generator's {'main thread' if threads else 'event loop'} was late by "
+        f"{duration(lag.mean)} on average (p99 {duration(lag.p99)}), which is {percent(share)} of "
+        f"the mean request{_in(alone)}: {_OF_THREADS if threads else _OF_GREENLETS} "
+        f"{STILL_USABLE}",
+        evidence={"lag_mean": lag.mean, "lag_p99": lag.p99, "share": share, "rounds": alone},
+    )
+
+
+def _rounds(pool: PoolRuns, rule: Callable[[PoolRuns], Iterator[Finding]]) -> list[str]:
+    """Which of several rounds break a rule by themselves; empty if all of them do."""
+    each = {one.run.path.name: replace(pool, attempts=[one]) for one in pool.rounds}
+    if len(each) < 2:
+        return []
+    alone = [name for name, round_ in each.items() if any(rule(round_))]
+    return alone if len(alone) < len(each) else []
+
+
+def _in(rounds: Sequence[str]) -> str:
+    return f", by what happened in {listed(rounds)}" if rounds else ""
+
+
+# What shows that the generator could not keep up.
+GENERATOR = (generator_bound, generator_lag)
+
+
+def short_requests(pool: PoolRuns) -> Iterator[Finding]:
+    """Requests so short that taking turns in the generator is a good part of their time."""
+    lag, share = lateness(pool), _lag_share(pool)
+    if lag.mean is None or lag.mean > NOTABLE_LAG or share <= LAG_SHARE:
+        return
+    yield Finding(
+        code="short_requests",
+        severity="info",
+        message=f"Requests are so short that {percent(share)} of their mean time is the "
+        f"generator's own: its users wait {duration(lag.mean)} for their turn. Compare request "
+        "times with those of the other pools only; waits for a connection and throughput stand.",
+        evidence={"lag_mean": lag.mean, "share": share},
+    )
+
+
+def lateness(pool: PoolRuns) -> Durations:
+    """How late the event loop gave the turn; with threads, the interpreter its main one."""
+    return describe(pool.times("generator_lag"))
+
+
+def allowed_lag(pool: PoolRuns) -> float | None:
+    """The most that the event loop may be late on average (s); None where no request succeeded."""
+    request = describe(pool.times("request")).mean
+    return max(NOTABLE_LAG, LAG_SHARE * request) if request else None
+
+
+def _lag_share(pool: PoolRuns) -> float:
+    """The mean lag as a share of the mean request."""
+    lag, request = lateness(pool).mean, describe(pool.times("request")).mean
+    return lag / request if lag is not None and request else 0.0
+
+
+def clock_steps(pool: PoolRuns) -> Iterator[Finding]:
+    """The machine's wall clock was set while a run measured."""
+    # Processes of one machine have one clock.
+    rounds = [round_.processes.values() for round_ in pool.rounds]
+    steps = [max((i.counters["clock_step"] for i in each), default=0) for each in rounds]
+    stepped = sum(steps) / SECOND
+    if stepped:
+        yield Finding(
+            code="clock_steps",
+            severity="warning",
+            message=f"The machine's clock was set by {duration(stepped)} during a run. Times are "
+            "measured by another clock and still right; the seconds of several machines, and those "
+            "of server logs, may not lie side by side.",
+            evidence={"seconds": stepped},
+        )
+
+
+def little_headroom(pool: PoolRuns) -> Iterator[Finding]:
+    """The generator came close to what its system allows: open files, or local ports.
+
+    A closed connection keeps its local port for a minute (TIME_WAIT), so the rate of new ones is
+    limited by the ports.
+    """
+    for round_ in pool.rounds:
+        for what, needed, limit in _resources(round_):
+            if limit and needed > SCARCE * limit:
+                yield Finding(
+                    code="little_headroom",
+                    severity="warning",
+                    message=f"{round_.run.path.name} needed {count(needed)} of the {count(limit)} "
+                    f"{what} that this system allows the generator; what is more fails here and "
+                    "not in the pool. Raise the limit, or open fewer connections.",
+                    evidence={"what": what, "needed": needed, "limit": limit},
+                )
+
+
+def _resources(round_: Round) -> Iterator[tuple[str, float, float]]:
+    host = round_.run.header.get("host", {})
+    processes = max(len(round_.processes), 1)
+    yield "open files", (round_.peak("open") or 0) / processes, host.get("open_files") or 0
+    opened = round_.together.counters["opened"] / round_.seconds
+    lasting = min(round_.seconds, TIME_WAIT_SECONDS)
+    yield "local ports", opened * lasting, host.get("local_ports") or 0

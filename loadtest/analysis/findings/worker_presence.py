@@ -1,0 +1,189 @@
+"""Workers that were not there for all of a run, or whose word came late, incomplete or misdated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+from loadtest.analysis.units import count, duration, listed, plural
+from loadtest.model.summary import Finding
+
+# Workers begin and end within a second of each other, which may lie in two UTC seconds.
+NOTABLE_SECONDS = 2
+LATE_REPORT = 1.0
+NOTABLE_OFFSET = 0.5
+NAMED = 4
+THE_REST_STANDS = "What the others measured stands."
+
+
+@dataclass(frozen=True)
+class Presence:
+    """One process in one round: its first and last UTC second under load, against all others'.
+
+    state: what the master says of its end; empty if it says nothing.
+    """
+
+    file: str
+    process: str
+    first: int
+    last: int
+    earliest: int
+    latest: int
+    state: str = ""
+
+    @property
+    def missing_before(self) -> int:
+        """Seconds in which others were at work already."""
+        return self.first - self.earliest
+
+    @property
+    def missing_after(self) -> int:
+        """Seconds in which others were still at work."""
+        return self.latest - self.last
+
+    @property
+    def lost(self) -> bool:
+        """Whether it ended before the others, or without its last word."""
+        unheard = self.state not in ("", "ended")
+        return unheard or self.missing_after >= NOTABLE_SECONDS
+
+
+def worker_late(pool: PoolRuns) -> Iterator[Finding]:
+    """Workers that joined when others were already at work."""
+    late = [p for p in _presences(pool) if p.missing_before >= NOTABLE_SECONDS]
+    if late:
+        told = [f"{p.process} ({plural(p.missing_before, 'second')} later)" for p in late]
+        yield Finding(
+            code="worker_late",
+            severity="warning",
+            message=f"{_named(told)} joined when the run was under way: what they would have done "
+            f"until then is missing, and their pools were new when those of the others were not. "
+            f"{THE_REST_STANDS} Let the master wait for all workers: --expect-workers.",
+            evidence={"workers": [_evidence(p, p.missing_before) for p in late]},
+        )
+
+
+def worker_lost(pool: PoolRuns) -> Iterator[Finding]:
+    """Workers that ended before the others, or from which the last interval never came."""
+    lost = [p for p in _presences(pool) if p.lost]
+    if lost:
+        yield Finding(
+            code="worker_lost",
+            severity="warning",
+            message=f"{_named([_how(p) for p in lost])}. What they did from then on is in no "
+            f"number, and throughput is that of fewer workers. {THE_REST_STANDS}",
+            evidence={"workers": [_evidence(p, p.missing_after) for p in lost]},
+        )
+
+
+def late_reports(pool: PoolRuns) -> Iterator[Finding]:
+    """Workers whose seconds reached the master later than within the next."""
+    late = [w for w in _workers(pool) if (w.get("latest_seconds") or 0) > LATE_REPORT]
+    if late:
+        told = [f"{w['process']} ({duration(w['latest_seconds'])})" for w in late]
+        yield Finding(
+            code="late_reports",
+            severity="info",
+            message=f"{_named(told)} reported a second later than within the next: live figures "
+            "lagged behind; the result has them all the same. The worker, the master or the "
+            "network between them was busy.",
+            evidence={"workers": {w["process"]: w["latest_seconds"] for w in late}},
+        )
+
+
+def intervals_lost(pool: PoolRuns) -> Iterator[Finding]:
+    """Workers of whose intervals some did not reach the master."""
+    short = [w for w in _workers(pool) if w.get("lost")]
+    if short:
+        told = [f"{plural(w['lost'], 'interval')} of {w['process']}" for w in short]
+        yield Finding(
+            code="intervals_lost",
+            severity="warning",
+            message=f"{_named(told)} did not reach the master: what happened in them is in no "
+            "number. Look at the network between the machines.",
+            evidence={"workers": {w["process"]: w["lost"] for w in short}},
+        )
+
+
+def clock_offset(pool: PoolRuns) -> Iterator[Finding]:
+    """Workers whose wall clock differs from the master's by more than half a second."""
+    known = [w for w in _workers(pool) if w.get("clock_ahead_seconds") is not None]
+    apart = [w for w in known if abs(w["clock_ahead_seconds"]) > NOTABLE_OFFSET]
+    if apart:
+        yield Finding(
+            code="clock_offset",
+            severity="warning",
+            message=f"The clock of {_named([_ahead(w) for w in apart])} the master's. Their "
+            "seconds were corrected by that and lie beside those of the others; the times in "
+            "their logs do not. Synchronise the machines (NTP).",
+            evidence={
+                "workers": {
+                    w["process"]: {
+                        "ahead": w["clock_ahead_seconds"],
+                        "round_trip": w["round_trip_seconds"],
+                    }
+                    for w in apart
+                }
+            },
+        )
+
+
+def _presences(pool: PoolRuns) -> list[Presence]:
+    return [presence for round_ in pool.rounds for presence in _of_round(round_)]
+
+
+def _of_round(round_: Round) -> Iterator[Presence]:
+    seconds: dict[str, list[int]] = {}
+    for interval in round_.run.intervals:
+        if interval.period != "drain":
+            # Of a process that was blocked, one interval covers several seconds.
+            covered = max(round(interval.length / SECOND), 1)
+            seconds.setdefault(interval.process, []).append(interval.second)
+            seconds[interval.process].append(interval.second + covered - 1)
+    earliest = min(min(own) for own in seconds.values())
+    latest = max(max(own) for own in seconds.values())
+    states = {w["process"]: w.get("state", "") for w in _in_footer(round_) if w["process"]}
+    for process in [*seconds, *(states.keys() - seconds.keys())]:
+        own = seconds.get(process, [earliest, earliest - 1])  # gone before its first interval
+        file, state = round_.run.path.name, states.get(process, "")
+        yield Presence(file, process, own[0], own[-1], earliest, latest, state)
+
+
+def _in_footer(round_: Round) -> list[dict[str, Any]]:
+    return list((round_.run.footer or {}).get("workers", ()))
+
+
+def _workers(pool: PoolRuns) -> list[dict[str, Any]]:
+    return [worker for round_ in pool.rounds for worker in _in_footer(round_)]
+
+
+def _how(presence: Presence) -> str:
+    early = presence.missing_after
+    when = f"{plural(early, 'second')} before the others" if early > 0 else "at the end"
+    unheard = {"no heartbeat": "without a heartbeat", "silent": "without its last interval"}
+    how = unheard.get(presence.state, "")
+    return f"{presence.process} was gone {when}{' ' + how if how else ''}"
+
+
+def _ahead(worker: dict[str, Any]) -> str:
+    ahead = worker["clock_ahead_seconds"]
+    relation = "ahead of" if ahead > 0 else "behind"
+    return f"{worker['process']} is {duration(abs(ahead))} {relation}"
+
+
+def _named(told: list[str]) -> str:
+    rest = len(told) - NAMED
+    return listed(told[:NAMED] + ([f"{count(rest)} more"] if rest > 0 else []))
+
+
+def _evidence(presence: Presence, missing: int) -> dict[str, Any]:
+    return {
+        "file": presence.file,
+        "process": presence.process,
+        "missing_seconds": missing,
+        "first": presence.first,
+        "last": presence.last,
+        "state": presence.state,
+    }

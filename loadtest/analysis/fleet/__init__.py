@@ -1,0 +1,1 @@
+"""The connections of many processes against the limits of a server."""

@@ -1,0 +1,272 @@
+"""How many connections a fleet of processes can open, against what the server lets in.
+
+Each process has a pool of its own, so pools multiply: replicas x processes x (pool_size +
+max_overflow), and in a deploy old and new replicas run beside each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from loadtest.analysis.pool_settings import kept_connections, most_connections
+from loadtest.model.summary import Finding
+
+# A backup, a migration, two agents that watch, and people at a prompt: whoever has to come in just
+# when everything is full. The server itself keeps one place, for an administrator's account only.
+RESERVE = 10
+
+State = Literal["fits", "reserve", "exceeds"]
+MAX_CONNECTIONS, MAX_USER_CONNECTIONS = "max_connections", "max_user_connections"
+OPEN_FILES = "open_files_limit"
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Fleet(_Value):
+    """Processes that have such a pool each, per replica.
+
+    surge: replicas that run beside the others in a deploy. pool: SQLAlchemy's settings. threads: of
+    a process, each with one connection at a time; None where their number is not known.
+    """
+
+    processes: int = Field(ge=1)
+    replicas: int = Field(ge=1)
+    surge: int = Field(ge=0)
+    pool: dict[str, Any]
+    threads: int | None = Field(default=None, ge=1)
+
+    @property
+    def most_processes(self) -> int:
+        """How many processes there are in a deploy, all together."""
+        return self.processes * (self.replicas + self.surge)
+
+
+class Server(_Value):
+    """What a server lets in, and who is there already.
+
+    max_user_connections: of the fleet's account, 0 where it has no limit; own_limit: whether the
+    account has that limit itself, rather than all accounts. files: how many connections the
+    server's open files are enough for; None if unknown. others, others_of_account: connections of
+    others, and those of them with the fleet's account. reserve: to be left free. peak: the most
+    connections at once since the server started. privileged: whether the account may come in where
+    others are refused. counted: whether others were counted there rather than told. wait_timeout:
+    seconds. What was not asked for is None.
+    """
+
+    max_connections: int = Field(ge=1)
+    max_user_connections: int = Field(default=0, ge=0)
+    own_limit: bool = False
+    files: int | None = Field(default=None, ge=0)
+    others: int = Field(default=0, ge=0)
+    others_of_account: int = Field(default=0, ge=0)
+    reserve: int = Field(default=RESERVE, ge=0)
+    counted: bool = False
+    peak: int | None = None
+    privileged: bool = False
+    open_files_limit: int | None = None
+    table_open_cache: int | None = None
+    wait_timeout: int | None = None
+    version: str | None = None
+
+
+class Limit(_Value):
+    """A setting that limits connections: its value, and what others and the reserve take of it."""
+
+    setting: str
+    value: int
+    others: int
+    reserve: int
+
+    @property
+    def left(self) -> int:
+        """What the fleet can have before somebody is refused; the reserve is part of it."""
+        return self.value - self.others
+
+    @property
+    def room(self) -> int:
+        """What the fleet may have, the reserve left alone; negative if it is taken already."""
+        return self.left - self.reserve
+
+
+class Step(_Value):
+    """A moment in the fleet's life.
+
+    connections: the fleet's, None where nothing limits them. room: what is left of the server's
+    room then. limit: the setting that refuses connections, else the one that has the least room.
+    """
+
+    name: str
+    deploy: bool
+    full: bool
+    processes: int
+    connections: int | None
+    room: int | None
+    limit: str
+    state: State
+
+
+class SafePool(_Value):
+    """The largest pool_size with some max_overflow that always fits; None if none does.
+
+    connections: what the fleet then opens at most.
+    """
+
+    pool_size: int | None
+    max_overflow: int
+    connections: int | None
+
+
+class Capacity(_Value):
+    """The answer: what the fleet opens at each step, what breaks first, which pool is safe.
+
+    first: the name of the first step that does not fit; None if all do. needed: the least
+    max_connections for all of them, None where no number is enough.
+    """
+
+    fleet: Fleet
+    server: Server
+    limits: tuple[Limit, ...]
+    steps: tuple[Step, ...]
+    first: str | None
+    needed: int | None
+    safe: tuple[SafePool, ...]
+    findings: tuple[Finding, ...] = ()
+    verdict: str = ""
+
+    @property
+    def fits(self) -> bool:
+        """Whether every step fits and leaves the reserve alone."""
+        return self.first is None
+
+    @property
+    def binding(self) -> Limit:
+        """The limit that leaves the fleet the least room."""
+        return binding(self.limits)
+
+    def step(self, name: str) -> Step:
+        """The step of this name; KeyError if there is none."""
+        found = [step for step in self.steps if step.name == name]
+        if not found:
+            raise KeyError(name)
+        return found[0]
+
+    @property
+    def worst(self) -> Step:
+        """The step with the most connections."""
+        return self.steps[-1]
+
+
+@dataclass(frozen=True)
+class _Moment:
+    name: str
+    deploy: bool
+    full: bool
+
+
+# In the order in which they come about: a deploy is more common than all pools full at once.
+_MOMENTS = (
+    _Moment("running", deploy=False, full=False),
+    _Moment("deploy", deploy=True, full=False),
+    _Moment("all pools full", deploy=False, full=True),
+    _Moment("deploy, all full", deploy=True, full=True),
+)
+
+
+def calculate(fleet: Fleet, server: Server) -> Capacity:
+    """The numbers of an answer, as yet without words."""
+    limits = limits_of(server)
+    steps = tuple(_step(moment, fleet, limits) for moment in _moments(fleet))
+    most = steps[-1].connections
+    needed = None if most is None else most + server.others + server.reserve
+    return Capacity(
+        fleet=fleet,
+        server=server,
+        limits=limits,
+        steps=steps,
+        first=next((step.name for step in steps if step.state != "fits"), None),
+        needed=needed,
+        safe=tuple(safe_pool(fleet, limits, overflow) for overflow in _overflows(fleet.pool)),
+    )
+
+
+def limits_of(server: Server) -> tuple[Limit, ...]:
+    """The limits that can be met; the reserve is for other accounts than the fleet's."""
+    beside = {"others": server.others, "reserve": server.reserve}
+    limits = [Limit(setting=MAX_CONNECTIONS, value=server.max_connections, **beside)]
+    if server.max_user_connections:
+        value, others = server.max_user_connections, server.others_of_account
+        limits.append(Limit(setting=MAX_USER_CONNECTIONS, value=value, others=others, reserve=0))
+    if server.files is not None and server.files < server.max_connections:
+        limits.append(Limit(setting=OPEN_FILES, value=server.files, **beside))
+    return tuple(limits)
+
+
+def binding(limits: tuple[Limit, ...]) -> Limit:
+    """The limit with the least room; of equal ones the first."""
+    return min(limits, key=lambda limit: limit.room)
+
+
+def connections_of(fleet: Fleet, *, deploy: bool, full: bool) -> int | None:
+    """What the fleet opens: pool_size in each process, or all that the pools may; None: any."""
+    most = most_connections(fleet.pool)
+    each = most if full else kept_connections(fleet.pool)
+    if fleet.threads is not None:
+        each = fleet.threads if each is None else min(each, fleet.threads)
+    replicas = fleet.replicas + (fleet.surge if deploy else 0)
+    return None if each is None else each * fleet.processes * replicas
+
+
+def safe_pool(fleet: Fleet, limits: tuple[Limit, ...], overflow: int) -> SafePool:
+    """The largest pool_size that fits with this overflow even in a deploy with all pools full.
+
+    Not larger than the threads of a process, which open no more.
+    """
+    processes, threads = fleet.most_processes, fleet.threads
+    each = max(0, binding(limits).room) // processes
+    if threads is not None and threads <= each:
+        return SafePool(pool_size=threads, max_overflow=overflow, connections=threads * processes)
+    size = each - overflow
+    if overflow < 0 or size < 1:
+        return SafePool(pool_size=None, max_overflow=overflow, connections=None)
+    return SafePool(pool_size=size, max_overflow=overflow, connections=each * processes)
+
+
+def _overflows(pool: Mapping[str, Any]) -> list[int]:
+    """The pool's own overflow, and none."""
+    own = pool.get("max_overflow", 10) if pool.get("poolclass", "QueuePool") != "NullPool" else 0
+    return list(dict.fromkeys([int(own), 0]))
+
+
+def _moments(fleet: Fleet) -> list[_Moment]:
+    """Those that differ for this fleet."""
+    moments = [moment for moment in _MOMENTS if fleet.surge or not moment.deploy]
+    kept = connections_of(fleet, deploy=False, full=False)
+    if kept in (0, connections_of(fleet, deploy=False, full=True)):
+        return [moment for moment in moments if moment.full]
+    return moments
+
+
+def _step(moment: _Moment, fleet: Fleet, limits: tuple[Limit, ...]) -> Step:
+    connections = connections_of(fleet, deploy=moment.deploy, full=moment.full)
+    least = binding(limits)
+    refusing = [limit for limit in limits if connections is None or connections > limit.left]
+    state: State = "exceeds" if refusing else "fits"
+    if not refusing and connections is not None and connections > least.room:
+        state = "reserve"
+    replicas = fleet.replicas + (fleet.surge if moment.deploy else 0)
+    return Step(
+        name=moment.name,
+        deploy=moment.deploy,
+        full=moment.full,
+        processes=replicas * fleet.processes,
+        connections=connections,
+        room=None if connections is None else least.room - connections,
+        limit=min(refusing, key=lambda limit: limit.left, default=least).setting,
+        state=state,
+    )

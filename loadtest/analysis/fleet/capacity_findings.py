@@ -1,0 +1,233 @@
+"""What the numbers of a capacity mean: the verdict, and what else there is to know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtest.analysis.fleet.capacity import (
+    MAX_CONNECTIONS,
+    MAX_USER_CONNECTIONS,
+    OPEN_FILES,
+    Capacity,
+    Fleet,
+    Limit,
+    SafePool,
+    Server,
+    Step,
+    calculate,
+)
+from loadtest.analysis.pool_settings import arguments, most_connections
+from loadtest.analysis.units import count, plural
+from loadtest.model.summary import Finding
+
+WHEN = {
+    "running": "in normal operation, with no more than pool_size open",
+    "deploy": "in a deploy, with no more than pool_size open",
+    "all pools full": "when all pools are full at once",
+    "deploy, all full": "when all pools are full in a deploy",
+}
+_ERRORS = {
+    MAX_CONNECTIONS: "error 1040 (Too many connections), and so do other clients of the server",
+    OPEN_FILES: "no answer, since the server has no file left for them, until their own timeout "
+    "(error 2013), and queries on the others fail with error 23 (Out of resources)",
+}
+_USER_LIMIT = {
+    True: "error 1226 (exceeded 'max_user_connections'), and other accounts do not",
+    False: "error 1203 (more than 'max_user_connections'), and other accounts do not",
+}
+
+
+def capacity(fleet: Fleet, server: Server) -> Capacity:
+    """How many connections the fleet can open, whether they fit, and what that means."""
+    numbers = calculate(fleet, server)
+    found = [finding for rule in _RULES for finding in rule(numbers)]
+    return numbers.model_copy(
+        update={"findings": tuple(found), "verdict": "\n".join(_verdict(numbers))}
+    )
+
+
+def product(fleet: Fleet, step: Step) -> str:
+    """Where a number of connections comes from: `60 processes × (20 + 10)`."""
+    pool, threads = fleet.pool, fleet.threads
+    most = most_connections(pool)
+    if threads is not None and (most is None or threads < most):
+        each = plural(threads, "thread")
+    elif most is None:
+        each = "a pool without a limit"
+    else:
+        each = f"({pool.get('pool_size', 5)} + {pool.get('max_overflow', 10)})"
+    return f"{plural(step.processes, 'process', 'processes')} × {each}"
+
+
+def error_of(capacity: Capacity, setting: str) -> str:
+    """What connections beyond a limit get."""
+    if setting == MAX_USER_CONNECTIONS:
+        return _USER_LIMIT[capacity.server.own_limit]
+    return _ERRORS[setting]
+
+
+def _verdict(capacity: Capacity) -> Iterator[str]:
+    worst = capacity.worst
+    many = "any number of" if worst.connections is None else count(worst.connections)
+    opens = f"{many} connections ({product(capacity.fleet, worst)})"
+    if capacity.fits:
+        left = plural(worst.room or 0, "connection")
+        yield f"It fits: at most {opens}, and {left} of the server's room are left then."
+    else:
+        yield f"It does not fit: the fleet can open {opens}."
+        yield _room(capacity.binding)
+        yield from _breaks(capacity)
+    yield from _safe(capacity)
+    if not capacity.fits:
+        yield from _instead(capacity)
+    else:
+        yield "Safe is not best: which pool is, a measurement tells (loadtest compare)."
+
+
+def _room(limit: Limit) -> str:
+    """What there is for the fleet, and why not more."""
+    less = [f"{count(limit.others)} are others'"] if limit.others else []
+    less += [f"{count(limit.reserve)} are kept in reserve"] if limit.reserve else []
+    of = f" of {limit.setting} = {count(limit.value)}"
+    if limit.setting == OPEN_FILES:
+        of = f" of the {count(limit.value)} that {limit.setting} has files for"
+    because = f": {' and '.join(less)}" if less else ""
+    return f"There is room for {count(max(0, limit.room))}{of}{because}."
+
+
+def _breaks(capacity: Capacity) -> Iterator[str]:
+    """What breaks first and when: the reserve, and then somebody is refused."""
+    refused = next((step for step in capacity.steps if step.state == "exceeds"), None)
+    step = next(step for step in capacity.steps if step.state != "fits")
+    if step is not refused:
+        yield (
+            f"First the reserve goes, {WHEN[step.name]}: nobody is refused yet, but of "
+            f"{plural(capacity.server.reserve, 'place')} kept for people and agents "
+            f"{count(-(step.room or 0))} are taken."
+        )
+    if refused:
+        yield (
+            f"Connections are refused {WHEN[refused.name]}, by {refused.limit}: those beyond get "
+            f"{error_of(capacity, refused.limit)}."
+        )
+
+
+def _safe(capacity: Capacity) -> Iterator[str]:
+    """The largest pools that always fit."""
+    also = ", also in a deploy, is" if capacity.fleet.surge else " is"
+    able = [safe for safe in capacity.safe if safe.pool_size is not None]
+    if able:
+        pools = [f"{said(capacity, safe)} ({count(safe.connections)} connections)" for safe in able]
+        without = [safe for safe in capacity.safe if safe.pool_size is None and capacity.needed]
+        none = "".join(f"; with max_overflow={safe.max_overflow} none fits" for safe in without)
+        yield f"The largest safe pool per process{also} {' or '.join(pools)}{none}."
+    else:
+        room, processes = max(0, capacity.binding.room), capacity.fleet.most_processes
+        yield (
+            f"No pool is safe: {plural(processes, 'process', 'processes')} with one connection "
+            f"each are more than the room for {count(room)}. Run fewer processes, or put a proxy "
+            "that shares connections between them and the server (ProxySQL, MaxScale)."
+        )
+
+
+def said(capacity: Capacity, safe: SafePool) -> str:
+    """A safe pool as one writes it in Python; a class of its own stays."""
+    poolclass = capacity.fleet.pool.get("poolclass", "QueuePool")
+    sizes = {"pool_size": safe.pool_size, "max_overflow": safe.max_overflow}
+    return arguments({**sizes, "poolclass": "QueuePool" if poolclass == "NullPool" else poolclass})
+
+
+def _instead(capacity: Capacity) -> Iterator[str]:
+    """Which limit would have to be raised for the pool as it is, and how far."""
+    most = capacity.worst.connections
+    if most is None:
+        yield "For a pool without a limit no max_connections is enough: set max_overflow."
+        return
+    short = [limit for limit in capacity.limits if limit.room < most]
+    settable = [limit for limit in short if limit.setting != OPEN_FILES]
+    raised = [f"{limit.setting} = {most + limit.others + limit.reserve}" for limit in settable]
+    if len(short) > len(settable):
+        missing = most - next(limit.room for limit in short if limit.setting == OPEN_FILES)
+        raised.append(f"{OPEN_FILES} = {(capacity.server.open_files_limit or 0) + missing}")
+    yield f"For this pool as it is, the server needs at least {' and '.join(raised)}."
+
+
+def privileged(capacity: Capacity) -> Iterator[Finding]:
+    """An account for which the server makes exceptions."""
+    if capacity.server.privileged:
+        yield Finding(
+            code="privileged_account",
+            severity="warning",
+            message="This account may come in where others are refused (SUPER or CONNECTION "
+            "ADMIN): at max_connections the fleet takes the one place that the server keeps for "
+            "an administrator, and max_user_connections of all accounts does not hold for it. "
+            "Give the application an account without these rights.",
+        )
+
+
+def counted_twice(capacity: Capacity) -> Iterator[Finding]:
+    """Connections of others that may be the fleet's own."""
+    server = capacity.server
+    if server.counted and server.others_of_account:
+        rest = server.others - server.others_of_account
+        yield Finding(
+            code="same_account",
+            severity="info",
+            message=f"Of the {plural(server.others, 'connection')} of others, "
+            f"{count(server.others_of_account)} have this very account. If they are this fleet's, "
+            f"they count twice here: say --others {rest}.",
+            evidence={"others": server.others, "of_account": server.others_of_account},
+        )
+
+
+def busier_before(capacity: Capacity) -> Iterator[Finding]:
+    """A server that has had many more connections than it has now."""
+    server = capacity.server
+    if server.counted and server.peak and server.peak > 2 * (server.others + 1):
+        yield Finding(
+            code="busier_before",
+            severity="info",
+            message=f"Others have {plural(server.others, 'connection')} now; the server has had "
+            f"{count(server.peak)} at once since it started (Max_used_connections). Ask at the "
+            "busiest hour, or say --others.",
+            evidence={"others": server.others, "peak": server.peak},
+        )
+
+
+def files(capacity: Capacity) -> Iterator[Finding]:
+    """A larger max_connections for which the server has no files.
+
+    The manuals' formula for what it asks the system for: max_connections + 2 x table_open_cache +
+    a few (MySQL, "How MySQL Opens and Closes Tables"). With less, MySQL lowers max_connections when
+    it starts; MariaDB 10.11 with several table_open_cache_instances does not, and runs out.
+    """
+    server, needed = capacity.server, capacity.needed
+    if not needed or server.open_files_limit is None or needed <= server.max_connections:
+        return
+    wanted = needed + 2 * (server.table_open_cache or 0) + 50
+    if wanted > server.open_files_limit:
+        yield Finding(
+            code="open_files",
+            severity="warning",
+            message=f"For max_connections = {needed} raise open_files_limit, too, to {wanted} or "
+            f"more; it is {server.open_files_limit}. A server with too few files lowers "
+            "max_connections or its table cache when it starts, or runs out of files at work.",
+            evidence={"wanted": wanted, "open_files_limit": server.open_files_limit},
+        )
+
+
+def left_behind(capacity: Capacity) -> Iterator[Finding]:
+    """For how long the connections of a machine that vanished count."""
+    seconds = capacity.server.wait_timeout
+    if seconds and seconds > 600:
+        yield Finding(
+            code="left_behind",
+            severity="info",
+            message=f"Connections of a machine that vanishes without closing them count for up to "
+            f"wait_timeout = {seconds} s. Replicas that replace it come on top of them: count "
+            "them as surge, or lower wait_timeout and set pool_recycle below it.",
+            evidence={"wait_timeout": seconds},
+        )
+
+
+_RULES = (privileged, counted_twice, busier_before, files, left_behind)

@@ -1,0 +1,153 @@
+"""One pool's numbers: the one place where `summary.json` gets those of a pool."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+from loadtest.analysis import fault_effects, stage_results
+from loadtest.analysis.anatomy import anatomy
+from loadtest.analysis.findings import bottleneck
+from loadtest.analysis.pool_runs import SECOND, PoolRuns
+from loadtest.analysis.pool_settings import most_connections
+from loadtest.analysis.statistics.censoring import describe
+from loadtest.analysis.statistics.estimate import interval95, mean
+from loadtest.model.summary import (
+    Arrivals,
+    Checkout,
+    Connections,
+    Durations,
+    ErrorKind,
+    Errors,
+    Generator,
+    PoolSummary,
+    Server,
+    Throughput,
+)
+
+RoundKey = tuple[str, int]
+
+
+def numbers(pool: PoolRuns) -> PoolSummary:
+    """All rounds together, before anybody has judged them."""
+    return PoolSummary(
+        name=pool.name,
+        pool={key: value for key, value in pool.settings.items() if key != "name"},
+        processes=pool.processes,
+        rounds=len(pool.rounds),
+        seconds=sum(round_.seconds for round_ in pool.rounds),
+        throughput=_throughput(pool),
+        checkout=_checkout(pool),
+        hold_seconds=_durations(pool, "hold"),
+        request_seconds=describe(pool.times("request", cut_off_by_waits=True)),
+        schedule_lag_seconds=_durations(pool, "schedule_lag"),
+        dropped=pool.counters["dropped"],
+        arrivals=_arrivals(pool),
+        connections=_connections(pool),
+        errors=errors(pool),
+        generator=_generator(pool),
+        server=_server(pool),
+        stages=tuple(stage_results.rows(pool)),
+        faults=tuple(fault_effects.rows(pool)),
+        valid=True,
+    )
+
+
+def by_round(pool: PoolRuns) -> Mapping[RoundKey, PoolSummary]:
+    """The same for each round alone, by what rounds of different pools are paired by."""
+    return {round_.key: numbers(replace(pool, attempts=[round_])) for round_ in pool.rounds}
+
+
+def _durations(pool: PoolRuns, name: str) -> Durations:
+    return describe(pool.times(name))
+
+
+def _arrivals(pool: PoolRuns) -> Arrivals | None:
+    if not pool.counters["arrivals"]:
+        return None
+    return Arrivals(
+        offered_per_second=pool.counters["arrivals"] / pool.seconds,
+        begun_per_second=pool.times("schedule_lag").finished.count / pool.seconds,
+        dropped=pool.counters["dropped"],
+    )
+
+
+def _throughput(pool: PoolRuns) -> Throughput:
+    per_round = [round_.throughput for round_ in pool.rounds]
+    return Throughput(per_second=mean(per_round), ci95=interval95(per_round))
+
+
+def _checkout(pool: PoolRuns) -> Checkout:
+    wait = pool.times("wait", cut_off_by_waits=True)
+    seconds = describe(pool.times("checkout", cut_off_by_waits=True))
+    return Checkout(
+        count=pool.counters["checkouts"],
+        timeouts=pool.counters["timeouts"],
+        unfinished=wait.unfinished.count,
+        seconds=seconds,
+        wait_seconds=describe(wait),
+        connect_seconds=_durations(pool, "connect"),
+        reconnect_seconds=_durations(pool, "reconnect"),
+        ping_seconds=_durations(pool, "ping"),
+        reset_seconds=_durations(pool, "reset"),
+        anatomy=anatomy(pool, seconds),
+    )
+
+
+def _connections(pool: PoolRuns) -> Connections:
+    closed = [n for name, n in pool.counters.items() if name.startswith("closed.")]
+    most = most_connections(pool.settings)
+    return Connections(
+        allowed=None if most is None else most * pool.processes,
+        peak=pool.peak("open"),
+        overflow_peak=pool.peak("overflow"),
+        waiting_peak=pool.peak("waiting"),
+        opened=pool.counters["opened"],
+        closed=sum(closed),
+    )
+
+
+def errors(pool: PoolRuns) -> Errors:
+    """The share of requests that failed, and the kinds of errors, the most frequent first."""
+    prefix = "errors."
+    by_kind = {n.removeprefix(prefix): c for n, c in pool.counters.items() if n.startswith(prefix)}
+    requests = pool.counters["requests"]
+    ordered = dict(sorted(by_kind.items(), key=lambda item: (-item[1], item[0])))
+    return Errors(
+        rate=pool.counters["failures"] / requests if requests else None,
+        by_kind=ordered,
+        kinds={kind: _error_kind(pool, kind) for kind in ordered},
+    )
+
+
+def _error_kind(pool: PoolRuns, kind: str) -> ErrorKind:
+    intervals = [interval for run in pool.runs for interval in run.intervals]
+    seconds = [i.second for i in intervals if i.counters[f"errors.{kind}"]]
+    examples = [i.examples[kind] for i in intervals if kind in i.examples]
+    return ErrorKind(
+        first=min(seconds, default=None),
+        last=max(seconds, default=None),
+        example=examples[0] if examples else None,
+    )
+
+
+def _server(pool: PoolRuns) -> Server:
+    locked = pool.server_rate("row_lock_time")
+    counters: Counter[str] = sum((r.server.counters for r in pool.rounds), Counter())
+    failed = ("aborted_connects", "refused_connects")
+    return Server(
+        cpu=bottleneck.server_cpu(pool),
+        running=pool.server_level("threads_running"),
+        connected=pool.server_level("threads_connected"),
+        row_lock_waiters=None if locked is None else locked / SECOND,
+        **{name: None if name in pool.lacks else counters[name] for name in failed},
+    )
+
+
+def _generator(pool: PoolRuns) -> Generator:
+    busiest = [round_.busiest for round_ in pool.rounds]
+    length = sum(process.length for process in busiest)
+    cpu = sum(process.counters["cpu"] for process in busiest)
+    lag = _durations(pool, "generator_lag")
+    return Generator(cpu=cpu / length if length else None, lag_p99_seconds=lag.p99)

@@ -1,0 +1,1 @@
+"""Other settings of a pool, predicted by simulation from a measured run."""

@@ -1,0 +1,297 @@
+"""What a result tells of those who asked its pools for connections: a workload to simulate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.analysis.findings.rules import doubts
+from loadtest.analysis.pool_runs import SECOND, Measurements, PoolRuns
+from loadtest.analysis.prediction.overtaking import Served, at_once, overtaken, with_overtaking
+from loadtest.analysis.prediction.samples import samples, scaled
+from loadtest.analysis.prediction.stalls import Stalls, stalls
+from loadtest.analysis.prediction.workload import AT_ONCE, ByLevel, Samples, Workload
+from loadtest.analysis.statistics.censoring import describe
+from loadtest.analysis.units import count, duration, level, listed, percent
+from loadtest.model.distribution import Distribution
+from loadtest.model.errors import InvalidMeasurement, UsageError
+from loadtest.model.load import DROP_AFTER
+from loadtest.model.pool import PoolConfig
+from loadtest.model.summary import Durations
+
+# Levels of connections in use that are so close (a share, a number) are one.
+SAME_LEVEL, LEAST_DIFFERENCE = 0.05, 0.5
+# Users who are away for less than so many turns of the event loop do not pause, nor who are for
+# less than this (s): the work around a task, and a timer that epoll rounds up, take that long.
+PAUSE, LEAST_PAUSE = 2.0, 0.005
+_SETTINGS = ("pool_size", "max_overflow", "pool_timeout", "pool_use_lifo", "pool_recycle")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A pool as it was measured. served: checkouts a second that got a connection.
+
+    settings: None where it was no QueuePool.
+    """
+
+    name: str
+    settings: PoolConfig | None
+    served: float
+    wait: Durations
+    timeouts: float
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the valid pools of a result have in common, for one process.
+
+    settings: the pool whose other settings predictions have. processes: how many there were, each
+    with such a pool and such a workload. cpu: seconds of the generator's CPU for each checkout, at
+    each of the workload's levels of connections in use. notes: what a reader has to know.
+    """
+
+    workload: Workload
+    settings: PoolConfig
+    processes: int
+    warmup: float
+    seconds: float
+    ran: Sequence[Ran]
+    notes: Sequence[str]
+    cpu: Sequence[float]
+
+
+def observe(measurements: Measurements) -> Observed:
+    """The workload of a result.
+
+    Raises UsageError if its load is not steady, InvalidMeasurement if none of its pools is valid.
+    """
+    pools = _usable(measurements)
+    load = pools[0].header.get("load", {})
+    processes = max(pool.processes for pool in pools)
+    warmup = float(load.get("warmup") or 0.0)
+    seconds = _mean([round_.seconds for pool in pools for round_ in pool.rounds])
+    workload = with_overtaking(_workload(pools, load, processes), list(_served(pools)), warmup)
+    return Observed(
+        workload=workload,
+        settings=_settings(pools, measurements.baseline),
+        processes=processes,
+        warmup=warmup,
+        seconds=seconds,
+        ran=[ran(pool) for pool in pools],
+        notes=list(_notes(measurements, pools, workload)),
+        cpu=[_cpu_per_checkout(group) for _, group in _levels(pools)],
+    )
+
+
+def _usable(measurements: Measurements) -> list[PoolRuns]:
+    valid = [pool for pool in measurements.pools if not doubts(pool) and _attempts(pool)]
+    if not valid:
+        raise InvalidMeasurement(
+            "nothing can be predicted: none of these pools was measured properly (loadtest report "
+            "says why)"
+        )
+    if any(pool.stages for pool in valid):
+        raise UsageError("a load in stages is not steady: measure one of them alone, and ask again")
+    # What users are, and which server it is, changes what everything costs.
+    first = valid[0]
+    return [p for p in valid if (p.model, p.server) == (first.model, first.server)]
+
+
+def _workload(pools: Sequence[PoolRuns], load: dict[str, Any], processes: int) -> Workload:
+    rate = load.get("arrival_rate")
+    groups = _levels(pools)
+    still = [stalls(_times(group, "generator_lag")) for _, group in groups]
+    handover, outside = (AT_ONCE, (0.0,)) if rate else _outside(pools, groups)
+    levels = tuple(used for used, _ in groups)
+    return Workload(
+        users=max(1, round(float(load.get("users") or 1) / processes)),
+        hold=ByLevel(
+            levels, tuple(_hold(group, of) for (_, group), of in zip(groups, still, strict=True))
+        ),
+        stalls=tuple(still),
+        handover=handover,
+        outside=outside,
+        yielding=min(1.0, _total(pools, "requests") / sum(map(_attempts, pools))),
+        connect=_connect(groups),
+        ping=samples(_times(pools, "ping")) or (0.0,),
+        rate=rate and float(rate) * _checkouts_per_arrival(pools) / processes,
+        even=load.get("arrivals") == "even",
+        drop_after=float(load.get("drop_after") or DROP_AFTER) if rate else math.inf,
+    )
+
+
+def _outside(
+    pools: Sequence[PoolRuns], groups: Sequence[tuple[float, list[PoolRuns]]]
+) -> tuple[ByLevel, Samples]:
+    """Between a return and the next question: until users get a turn, and their pause beyond that.
+
+    Of users who do not pause it is all the turn's, which those whom they notified get at the same
+    time. A pause has the shape of the pauses between tasks.
+    """
+    mean, turn = _away(pools), _times(pools, "generator_lag").mean_seconds or 0.0
+    if mean < max(PAUSE * turn, LEAST_PAUSE):
+        turns = {used: (_away(group),) for used, group in groups}
+        return ByLevel(tuple(turns), tuple(turns.values())), (0.0,)
+    return AT_ONCE, scaled(samples(_times(pools, "think")), mean)
+
+
+def _away(pools: Sequence[PoolRuns]) -> float:
+    """How long (s) users are outside of the pool each time, by Little's law.
+
+    Users who neither wait nor connect nor hold, over the rate at which they ask.
+    """
+    users = sum(pool.mean_level("users") * pool.seconds for pool in pools)
+    return max(0.0, users - sum(map(_inside, pools))) / sum(map(_attempts, pools))
+
+
+def _served(pools: Sequence[PoolRuns]) -> Iterator[Served]:
+    """How many of the checkouts at each level did not wait; of the queues among the pools only."""
+    for level_, group in _levels(pools):
+        queues = [pool for pool in group if _queue(pool)]
+        settings = next((found for pool in queues if (found := _queue(pool))), None)
+        if settings:
+            rate = _total(queues, "checkouts") / sum(p.seconds * p.processes for p in queues)
+            yield Served(level_, settings, rate, at_once(_times(queues, "wait")))
+
+
+def _inside(pool: PoolRuns) -> float:
+    """User seconds spent waiting for connections, opening and holding them."""
+    levels = pool.mean_level("waiting") + pool.mean_level("in_use")
+    return levels * pool.seconds + pool.spent("connect", "reconnect", "ping")
+
+
+def _levels(pools: Sequence[PoolRuns]) -> list[tuple[float, list[PoolRuns]]]:
+    """The pools by their connections in use, of one process; levels close to each other are one."""
+    returned = [pool for pool in pools if pool.times("hold").finished.count]
+    if not returned:
+        raise InvalidMeasurement("nothing can be predicted: no connection was given back")
+    groups: list[tuple[float, list[PoolRuns]]] = []
+    for pool in sorted(returned, key=_in_use):
+        used = _in_use(pool)
+        if groups and used - groups[-1][0] <= max(SAME_LEVEL * used, LEAST_DIFFERENCE):
+            together = [*groups.pop()[1], pool]
+            groups.append((_mean([_in_use(one) for one in together]), together))
+        else:
+            groups.append((used, [pool]))
+    return groups
+
+
+def _in_use(pool: PoolRuns) -> float:
+    return pool.mean_level("in_use") / pool.processes
+
+
+def _hold(group: Sequence[PoolRuns], still: Stalls) -> Samples:
+    """How long connections were held, but for what the stalls of the generator add to it.
+
+    The mean is Little's, connections in use over the rate at which they are taken: holds that had
+    not ended when the measuring did, the longest ones, are in no histogram.
+    """
+    used = sum(pool.mean_level("in_use") * pool.seconds for pool in group)
+    mean = used / max(_total(group, "checkouts"), 1)
+    return scaled(samples(_times(group, "hold")), mean - min(still.mean_delay, mean / 2))
+
+
+def _connect(groups: Sequence[tuple[float, list[PoolRuns]]]) -> ByLevel:
+    """How long connects took at each level where there were some, else in the warm-up.
+
+    Not all together: many who connect at once take longer than one in overflow.
+    """
+    measured = [(used, samples(_times(group, "connect"))) for used, group in groups]
+    before = [(used, samples(_when_warm(group))) for used, group in groups]
+    known = [one for one in measured if one[1]] or [one for one in before if one[1]]
+    return ByLevel(*(tuple(side) for side in zip(*known, strict=True))) if known else AT_ONCE
+
+
+def _settings(pools: Sequence[PoolRuns], baseline: str) -> PoolConfig:
+    """The baseline's settings if it is a queue, else the first queue's, else SQLAlchemy's."""
+    ordered = sorted(pools, key=lambda pool: pool.name != baseline)
+    return next((found for pool in ordered if (found := _queue(pool))), PoolConfig())
+
+
+def _queue(pool: PoolRuns) -> PoolConfig | None:
+    if pool.settings.get("poolclass", "QueuePool") != "QueuePool":
+        return None
+    names = (*_SETTINGS, "pool_pre_ping")
+    return PoolConfig(**{name: pool.settings[name] for name in names if name in pool.settings})
+
+
+def ran(pool: PoolRuns) -> Ran:
+    """What a pool did while it was measured."""
+    return Ran(
+        name=pool.name,
+        settings=_queue(pool),
+        served=pool.counters["checkouts"] / pool.seconds,
+        wait=describe(pool.times("wait", cut_off_by_waits=True)),
+        timeouts=pool.counters["timeouts"] / max(_attempts(pool), 1),
+    )
+
+
+def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload) -> Iterator[str]:
+    names = {pool.name for pool in pools}
+    left_out = [pool.name for pool in measurements.pools if pool.name not in names]
+    if left_out:
+        yield f"Left out: {listed(left_out)} (not valid, or another model of users or server)."
+    levels = work.hold.levels
+    if len(levels) > 1:
+        said = listed([level(used) for used in levels])
+        yield (
+            f"Hold uses what was measured at {said} connections in use; between them it follows a "
+            "power of that number."
+        )
+    else:
+        yield (
+            f"Hold is assumed constant: it was measured at {level(levels[0])} connections in use "
+            "only. Where transactions hinder each other it grows with them; measure two sizes."
+        )
+    if work.rate is None:
+        away = duration(_away(pools))
+        yield f"By Little's law a user is outside of the pool for {away} each time."
+    yield from overtaken(work, list(_served(pools)))
+    if not _times(pools, "connect").count:
+        yield "Connects are those of the warm-up: none was opened while measured."
+    nested = sum(use.nested for pool in pools for use in pool.tasks.values())
+    if nested:
+        yield (
+            f"{count(nested)} checkouts were made by users who held a connection already: the "
+            "simulation knows no such users, and no deadlock between them."
+        )
+    failed = _total(pools, "failures") / max(_total(pools, "requests"), 1)
+    if failed > 0.01:
+        yield f"Checkouts are predicted, not success: {percent(failed)} of all requests failed."
+    if pools[0].header.get("load", {}).get("faults"):
+        yield "Something was broken on purpose while this was measured; it is in all times."
+
+
+def _times(pools: Sequence[PoolRuns], name: str) -> Distribution:
+    return sum((pool.times(name).finished for pool in pools), Distribution())
+
+
+def _when_warm(pools: Sequence[PoolRuns]) -> Distribution:
+    """The connects of the warm-up."""
+    parts = [interval for pool in pools for run in pool.runs for interval in run.intervals]
+    found = [part.histograms["connect"] for part in parts if "connect" in part.histograms]
+    return sum(found, Distribution())
+
+
+def _attempts(pool: PoolRuns) -> int:
+    counters = pool.counters
+    return counters["checkouts"] + counters["timeouts"] + counters["checkout_errors"]
+
+
+def _total(pools: Sequence[PoolRuns], counter: str) -> int:
+    return sum(pool.counters[counter] for pool in pools)
+
+
+def _checkouts_per_arrival(pools: Sequence[PoolRuns]) -> float:
+    begun = _times(pools, "schedule_lag").count
+    return sum(map(_attempts, pools)) / begun if begun else 1.0
+
+
+def _cpu_per_checkout(pools: Sequence[PoolRuns]) -> float:
+    return _total(pools, "cpu") / SECOND / max(_total(pools, "checkouts"), 1)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / max(len(values), 1)

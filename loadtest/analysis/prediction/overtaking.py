@@ -1,0 +1,94 @@
+"""How often a user who returns a connection and asks again at once is quicker than who waits.
+
+Under gevent whoever is notified of a returned connection runs in the next turn of the event loop,
+and behind them the one who returned it and asks again. Where several return in one turn, they run
+in this order: first notified, first to return, second notified, second to return. So half of the
+connections go to those who returned them, and half of those notified wait on, behind all others.
+How many return in one turn hangs on microseconds (timers that end in the same millisecond, commits
+that the server ends together), and no result knows it. It knows what comes of it: who overtakes has
+not waited at all. So the share of those is measured, and the simulation is set to have as many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from loadtest.analysis.prediction.simulation import simulate
+from loadtest.analysis.prediction.workload import ByLevel, Workload
+from loadtest.analysis.units import level, listed, percent
+from loadtest.model.distribution import Distribution
+from loadtest.model.pool import PoolConfig
+
+# A wait (s) that is none: looking into the queue takes so long.
+NO_WAIT = 2e-4
+# Simulated checkouts, and how often what came of them corrects the share that was tried.
+CHECKOUTS, STEPS, SEED = 8000, 4, 1
+MOST, NOTABLE = 0.95, 0.02
+# The coefficient of variation of holds that are alike.
+ALIKE = 0.25
+_ROUNDS = (
+    " Holds are nearly all the same, so waits are whole numbers of rounds: but for the levels that "
+    "were measured, a predicted p95 of the wait may be a round off."
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a pool did at a level of connections in use, of one process.
+
+    rate: checkouts a second. at_once: the share of them that did not wait.
+    """
+
+    level: float
+    pool: PoolConfig
+    rate: float
+    at_once: float
+
+
+def at_once(waits: Distribution) -> float:
+    """The share of waits that were none; 0 if there are no waits."""
+    number = sum(number for end, number in waits.bins() if end <= NO_WAIT * 1e6)
+    return number / waits.count if waits.count else 0.0
+
+
+def with_overtaking(work: Workload, measured: Sequence[Served], warmup: float) -> Workload:
+    """The workload with the overtaking that makes simulated pools serve as many at once."""
+    if not measured or not _at_once(work):
+        return work
+    shares = [(_share(work, one, warmup),) for one in measured]
+    return replace(work, overtaking=ByLevel(tuple(one.level for one in measured), tuple(shares)))
+
+
+def _at_once(work: Workload) -> bool:
+    """Whether users ask again at once; who pauses is not there to overtake."""
+    return work.rate is None and not any(work.outside)
+
+
+def overtaken(work: Workload, measured: Sequence[Served]) -> Iterator[str]:
+    """What that does to the waits, in words, if there was any."""
+    full = [one for one in measured if NOTABLE < one.at_once < MOST]
+    if full and _at_once(work):
+        said = listed([f"{percent(one.at_once)} at {level(one.level)}" for one in full])
+        yield (
+            "Users ask again as soon as they have returned a connection, and some overtake those "
+            f"who wait, so that {said} connections in use did not wait at all. The overtaken wait "
+            f"another round, behind all others.{_ROUNDS if _alike(work) else ''}"
+        )
+
+
+def _alike(work: Workload) -> bool:
+    """Whether holds are so much the same that waits are whole numbers of rounds."""
+    return any(np.std(times) < ALIKE * np.mean(times) for times in work.hold.samples)
+
+
+def _share(work: Workload, one: Served, warmup: float) -> float:
+    share, seconds = 0.0, CHECKOUTS / one.rate
+    for _ in range(STEPS):
+        trying = replace(work, overtaking=ByLevel.constant((share,)))
+        waits = simulate(one.pool, trying, warmup, seconds, SEED).waits
+        found = sum(wait <= NO_WAIT for wait in waits) / max(len(waits), 1)
+        share = min(max(0.0, share + one.at_once - found), MOST)
+    return share

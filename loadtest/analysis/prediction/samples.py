@@ -1,0 +1,50 @@
+"""Distributions as so many equally likely values, which a simulation draws from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from loadtest.analysis.prediction.workload import Samples
+from loadtest.model.distribution import Distribution
+
+NUMBER = 1000
+
+
+def samples(times: Distribution, number: int = NUMBER) -> Samples:
+    """Rising values (s), the mean of each `number`-th part of the times; empty if there are none.
+
+    Their mean is the exact mean of the times; within a bin times are taken to be evenly spread.
+    """
+    if not times.count:
+        return ()
+    bins = np.array(times.bins(), dtype=np.float64)
+    highest = np.minimum(bins[:, 0], times.max / 1e3)
+    lowest = np.minimum(np.concatenate(([0.0], bins[:-1, 0])), highest)
+    lowest = np.maximum(lowest, highest * (1 - 2 / 2**8))  # bins are at most so wide
+    return _parts(lowest / 1e6, highest / 1e6, bins[:, 1], times.sum / times.count / 1e9, number)
+
+
+def scaled(values: Samples, mean: float) -> Samples:
+    """The same shape with another mean; without a shape, that value alone."""
+    average = sum(values) / len(values) if values else 0.0
+    return tuple(value * mean / average for value in values) if average else (mean,)
+
+
+def _parts(
+    lowest: np.ndarray, highest: np.ndarray, counts: np.ndarray, mean: float, number: int
+) -> Sequence[float]:
+    """The means of equally large parts of values that are evenly spread in their bins."""
+    reached = np.concatenate(([0.0], np.cumsum(counts))) / counts.sum()
+    # The integral of the quantile function, a parabola within each bin.
+    edges = np.linspace(0, 1, number + 1)
+    inside = np.clip(np.searchsorted(reached, edges, side="right") - 1, 0, len(counts) - 1)
+    width = reached[inside + 1] - reached[inside]
+    share = np.clip((edges - reached[inside]) / width, 0, 1)
+    before = np.concatenate(([0.0], np.cumsum((lowest + highest) / 2 * np.diff(reached))))
+    rise = highest[inside] - lowest[inside]
+    integral = before[inside] + width * (lowest[inside] * share + rise * share**2 / 2)
+    values = np.diff(integral) * number
+    average = float(values.mean())
+    return scaled(tuple(values.tolist()), mean) if average else tuple(values.tolist())

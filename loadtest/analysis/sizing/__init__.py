@@ -1,0 +1,1 @@
+"""The search for the smallest pool that is good enough."""

@@ -1,0 +1,68 @@
+"""The pool size to begin a search with, from one run with any pool."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.statistics.censoring import PERCENTILES
+from loadtest.analysis.statistics.queueing import wait_percentile
+from loadtest.model.objective import Bound
+
+_WAIT = "checkout.wait_seconds."
+
+
+def first_guess(pilot: PoolRuns, most: int, bounds: Iterable[Bound] = ()) -> int:
+    """How many connections the load of a pilot probably needs: from 1 to `most`.
+
+    Only where the search begins: a hold that grows with the number of connections, or that is long
+    because there were too few, makes it wrong, and the search goes on from there.
+    """
+    hold = pilot.times("hold").finished.mean_seconds or 0.0
+    wanted = _open_loop(pilot, hold, most, bounds) if pilot.counters["arrivals"] else None
+    if wanted is None:
+        wanted = _closed_loop(pilot, hold)
+    return min(max(math.ceil(wanted - 1e-9), 1), most)
+
+
+def _closed_loop(pilot: PoolRuns, hold: float) -> float:
+    """Connections in use if nobody had to wait.
+
+    Rate x hold are in use (Little, "A proof for the queuing formula L = λW", 1961), by those users
+    who do not wait; with connections for all, those who wait would do as they do.
+    """
+    in_use = pilot.counters["checkouts"] / pilot.seconds * hold
+    users, waiting = pilot.mean_level("users"), pilot.mean_level("waiting")
+    going = users - waiting
+    return in_use * users / going if going >= 1 else users
+
+
+def _open_loop(pilot: PoolRuns, hold: float, most: int, bounds: Iterable[Bound]) -> float:
+    """The fewest connections with which a wait's percentile is within its bound (M/M/c).
+
+    Without such a bound, and where none is enough, some more than are in use: a + sqrt(a) for a
+    connections in use (Halfin and Whitt, "Heavy-traffic limits for queues with many exponential
+    servers", 1981).
+    """
+    requests = max(pilot.counters["requests"], 1)
+    arrivals = pilot.counters["arrivals"] / pilot.seconds
+    rate = arrivals * pilot.counters["checkouts"] / requests
+    enough = [_fewest(bound, rate, hold, most) for bound in bounds]
+    known = [size for size in enough if size is not None]
+    return max(known, default=rate * hold + math.sqrt(rate * hold))
+
+
+def _fewest(bound: Bound, rate: float, hold: float, most: int) -> int | None:
+    share = _share(bound)
+    if share is None:
+        return None
+    sizes = range(1, most + 1)
+    return next((c for c in sizes if wait_percentile(c, rate, hold, share) <= bound.bound), None)
+
+
+def _share(bound: Bound) -> float | None:
+    """The share of waits that a bound is about; None if it is of something else."""
+    name = bound.path.removeprefix(_WAIT)
+    known = bound.path.startswith(_WAIT) and bound.at_most and name in PERCENTILES
+    return PERCENTILES[name] if known else None

@@ -1,0 +1,208 @@
+"""What a search for the smallest pool came to, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtest.analysis.comparison.objective_check import found, meets
+from loadtest.analysis.comparison.recommendation import flaws
+from loadtest.analysis.findings import mostly_failing
+from loadtest.analysis.findings.leaks import drained, leaking
+from loadtest.analysis.pool_settings import arguments
+from loadtest.analysis.sizing.tuning import LONGEST_TIMEOUT, Tuning
+from loadtest.analysis.units import count, duration, listed, percent, plural, rate
+from loadtest.model.summary import PoolSummary, Search, Verdict
+
+_DISTURBED = "repeat it on a machine that has nothing else to do"
+
+
+def verdict(tuning: Tuning) -> Verdict:
+    """The size to set and why, a sentence a line; nothing is recommended that is not sure."""
+    value = tuning.value
+    chosen = None if value.size is None else tuning.sizes[value.size]
+    if value.outcome == "found" and chosen:
+        return Verdict(recommended=chosen.name, text="\n".join(_advice(tuning, value, chosen)))
+    if drained(tuning.pilot):
+        return Verdict(recommended=None, text="\n".join(leaking([tuning.pilot])))
+    lines = [_no_answer(tuning, value, chosen), *_left_out(tuning)]
+    if chosen:
+        lines += [*_kept(chosen), *_smaller(tuning, chosen)]
+    return Verdict(recommended=None, text="\n".join([*lines, _load_used(tuning, value)]))
+
+
+def _advice(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]:
+    settings = chosen.pool
+    if value.pool_timeout is not None:
+        settings = {**settings, "pool_timeout": value.pool_timeout}
+    does = f"{_throughput(chosen)} requests succeeded per second{_sure(chosen)}"
+    yield f"Set {arguments(settings)}: {does}."
+    yield from _kept(chosen)
+    yield from _smaller(tuning, chosen)
+    yield from _bigger(tuning, value, chosen)
+    yield _now(tuning, chosen)
+    yield from flaws(chosen)
+    yield _timeout(tuning, value)
+    yield from _left_out(tuning)
+    yield _load_used(tuning, value)
+
+
+def _throughput(pool: PoolSummary) -> str:
+    return rate(pool.throughput.per_second)
+
+
+def _sure(pool: PoolSummary) -> str:
+    if not pool.throughput.ci95:
+        return ""
+    low, high = (rate(max(edge, 0)) for edge in pool.throughput.ci95)
+    return f" (95 % interval {low} to {high}, {plural(pool.rounds, 'round')})"
+
+
+def _share(pool: PoolSummary, of: PoolSummary) -> str:
+    return percent((pool.throughput.per_second or 0.0) / (of.throughput.per_second or 1.0))
+
+
+def _kept(chosen: PoolSummary) -> Iterator[str]:
+    """What it keeps to, with how much room."""
+    if chosen.objectives:
+        said = [f"{one.text}: {found(one)}" for one in chosen.objectives]
+        yield f"Objective, in {plural(chosen.rounds, 'round')}: {listed(said)}."
+
+
+def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
+    """Why no smaller pool will do: the nearest that was tried, and what is wrong with it."""
+    size = chosen.pool["pool_size"]
+    below = [smaller for smaller in tuning.sizes if smaller < size]
+    if not below:
+        yield "No smaller pool is possible." if size == 1 else "No smaller pool was tried."
+        return
+    nearest = tuning.sizes[max(below)]
+    if mostly_failing.mostly(nearest):
+        return  # which is said of all such sizes
+    if not nearest.valid:
+        yield f"{nearest.name} may be enough, too: its measurement is not valid."
+        return
+    rounds = plural(nearest.rounds, "round")
+    surely = "" if _surely(tuning, nearest) else "probably "
+    yield f"{nearest.name} is {surely}too small: {_wrong(tuning, nearest)} ({rounds})."
+
+
+def _surely(tuning: Tuning, pool: PoolSummary) -> bool:
+    """Whether a size that is no answer is surely none; of a lower throughput the margin says it."""
+    trial = tuning.trials[pool.pool["pool_size"]]
+    return pool.rounds > 1 and ((trial.met is True and trial.steady) or meets(pool) is False)
+
+
+def _wrong(tuning: Tuning, pool: PoolSummary) -> str:
+    """What keeps a size from being the answer."""
+    if mostly_failing.mostly(pool):
+        return mostly_failing.said(pool)
+    if not pool.valid:
+        return "its measurement is not valid"
+    if tuning.trials[pool.pool["pool_size"]].met is not True:
+        said = [f"{one.text}: {found(one)}" for one in pool.objectives if one.met is not True]
+        return listed(said) if said else "it may or may not keep to the objective"
+    best = max(
+        (p for size, p in tuning.sizes.items() if tuning.trials[size].able),
+        key=lambda p: p.throughput.per_second or 0.0,
+    )
+    return f"{_throughput(pool)} per second, {_share(pool, best)} of what {best.name} does"
+
+
+def _bigger(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]:
+    """Whether more connections make it worse, or bring nothing."""
+    valid = {size: pool for size, pool in tuning.sizes.items() if pool.valid}
+    above = {size: pool for size, pool in valid.items() if size > (value.size or 0)}
+    if value.worse_from is not None:
+        worse = tuning.sizes[value.worse_from]
+        yield f"A bigger pool makes it worse: with {worse.name} {_wrong(tuning, worse)}."
+    elif above:
+        far = above[max(above)]
+        yield (
+            f"A bigger pool brings nothing: {far.name} did {_throughput(far)} per second, "
+            f"{_share(far, chosen)} of what {chosen.name} does."
+        )
+    else:
+        yield f"No bigger pool was tried: {count(value.most)} is the most."
+
+
+def _now(tuning: Tuning, chosen: PoolSummary) -> str:
+    pilot = tuning.pilot
+    text = f"{pilot.name} ({arguments(pilot.pool)}), measured first, did {_throughput(pilot)}"
+    text += f" per second, {_share(pilot, chosen)} of what {chosen.name} does"
+    met = meets(pilot)
+    if not pilot.objectives or met is None:
+        return f"{text}."
+    return f"{text}, and {'keeps' if met else 'does not keep'} to the objective."
+
+
+def _timeout(tuning: Tuning, value: Search) -> str:
+    """Why this pool_timeout."""
+    if value.pool_timeout is None:
+        return "For a pool_timeout the longest wait is not known: leave it as it is."
+    wait = f"no wait with this pool was longer than {duration(tuning.longest)}"
+    if value.pool_timeout >= LONGEST_TIMEOUT:
+        return f"pool_timeout stays at SQLAlchemy's {LONGEST_TIMEOUT} seconds: {wait}."
+    seconds = round(value.pool_timeout)
+    return (
+        f"pool_timeout={seconds}, not {LONGEST_TIMEOUT}: {wait}; who waits for "
+        f"{plural(seconds, 'second')} has met an overload, and is told of it soon."
+    )
+
+
+def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str:
+    asked = ", ".join(bound.text for bound in tuning.bounds)
+    if not tuning.pilot.throughput.per_second:
+        return f"Nothing to search for: with {tuning.pilot.name} no request succeeded."
+    if mostly_failing.mostly(tuning.pilot) and chosen is None:
+        words = mostly_failing.in_its_words(tuning.pilot.errors)
+        failed = mostly_failing.said(tuning.pilot)
+        return f"No size is recommended: with {tuning.pilot.name} {failed}{words}."
+    if value.outcome == "invalid":
+        return "No pool size could be measured: see the findings."
+    if value.outcome == "missed":
+        none = f"No pool of 1 to {count(value.most)} connections keeps to {asked}."
+        return f"{none} {_nearest(tuning)}"
+    if chosen is None:
+        return "Undecided: no size is known to be good yet."
+    return f"Undecided: the best so far is {arguments(chosen.pool)}, and {_why(tuning, chosen)}."
+
+
+def _why(tuning: Tuning, chosen: PoolSummary) -> str:
+    """Why the best so far is not the answer."""
+    size = chosen.pool["pool_size"]
+    if tuning.next_step() is not None:
+        return "the search was not finished"
+    if tuning.contradicted:
+        more = f"{_throughput(tuning.pilot)} per second, {_share(tuning.pilot, chosen)} of that"
+        return f"{tuning.pilot.name}, measured first, did {more}; {_DISTURBED}"
+    if not tuning.trials[size].steady:
+        return f"its rounds differ too much{_sure(chosen)}; {_DISTURBED}"
+    if tuning.trials[size].sure is not True:
+        return f"whether it keeps to {', '.join(bound.text for bound in tuning.bounds)} is not sure"
+    return "a smaller one could not be measured"
+
+
+def _nearest(tuning: Tuning) -> str:
+    """The size with the highest throughput, and what it misses."""
+    pool = max(tuning.sizes.values(), key=lambda p: p.throughput.per_second or 0.0)
+    return f"With {pool.name}, the fastest, {_wrong(tuning, pool)}."
+
+
+def _left_out(tuning: Tuning) -> Iterator[str]:
+    sizes = [pool for _, pool in sorted(tuning.sizes.items())]
+    yield from mostly_failing.not_recommended(sizes)
+    failed = [pool for pool in sizes if mostly_failing.mostly(pool)]
+    invalid = [pool.name for pool in sizes if not pool.valid and pool not in failed]
+    if invalid:
+        yield f"Left out, since the measurement is not valid (see the findings): {listed(invalid)}."
+
+
+def _load_used(tuning: Tuning, value: Search) -> str:
+    repeated = len(tuning.disturbed)
+    runs = repeated + tuning.pilot.rounds + sum(pool.rounds for pool in tuning.sizes.values())
+    again = f", {count(repeated)} of them disturbed and done again," if repeated else ""
+    return (
+        f"{plural(runs, 'run')} of {plural(len(tuning.sizes), 'size')}{again} took "
+        f"{count(value.load_seconds)} s of load; every size from 1 to {count(value.most)} once "
+        f"would have taken {count(value.grid_seconds)} s."
+    )

@@ -1,0 +1,229 @@
+"""A search for the smallest pool, read from its runs: what was tried, what comes next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from scipy.special import stdtrit
+
+from loadtest.analysis.comparison.objective_check import judged, meets
+from loadtest.analysis.findings import mostly_failing
+from loadtest.analysis.findings.leaks import drained
+from loadtest.analysis.pool_runs import Measurements, PoolRuns
+from loadtest.analysis.sizing import size_search
+from loadtest.analysis.sizing.initial_size import first_guess
+from loadtest.analysis.sizing.size_search import MOST_ROUNDS, ROUNDS, Step, Trial
+from loadtest.analysis.statistics.censoring import describe
+from loadtest.analysis.statistics.estimate import interval95
+from loadtest.analysis.statistics.interim_analysis import Rate, batches, rate
+from loadtest.model.experiment import MARGIN
+from loadtest.model.objective import Bound, parse_objective
+from loadtest.model.summary import Interval95, PoolSummary, Search, SizeTried
+
+EXIT_CODES = {"found": 0, "missed": 3, "invalid": 4, "undecided": 5}
+# SQLAlchemy's own; more would only make people wait longer for an answer than they do without it.
+LONGEST_TIMEOUT = 30
+# So many times the longest wait of a good pool is no longer the load that it was made for.
+BEYOND = 3
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The pilot and the sizes that a search has tried.
+
+    most: the largest size that it may try. margin: the share of the best throughput that an answer
+    may lack.
+    """
+
+    measurements: Measurements
+    pilot: PoolSummary
+    sizes: Mapping[int, PoolSummary]
+    most: int
+    margin: float
+
+    @classmethod
+    def of(cls, measurements: Measurements, pools: Sequence[PoolSummary]) -> Tuning:
+        """The search whose experiment.json these runs came with."""
+        experiment = measurements.experiment
+        return cls(
+            measurements,
+            next(pool for pool in pools if pool.name == measurements.baseline),
+            {int(p.pool["pool_size"]): p for p in pools if p.name != measurements.baseline},
+            int(experiment["search"]["most"]),
+            float(experiment.get("margin") or MARGIN),
+        )
+
+    @cached_property
+    def bounds(self) -> Sequence[Bound]:
+        """What its objective asks for."""
+        return parse_objective(str(self.measurements.experiment.get("objective") or ""))
+
+    @property
+    def disturbed(self) -> Sequence[float]:
+        """The measured seconds of runs that were not valid and were done once more."""
+        return tuple(self.measurements.experiment["search"].get("disturbed", ()))
+
+    @cached_property
+    def trials(self) -> dict[int, Trial]:
+        """The same sizes, as the search sees them."""
+        return {size: self._trial(pool) for size, pool in self.sizes.items()}
+
+    @cached_property
+    def present(self) -> Trial | None:
+        """The pilot, as the search sees it; None in an open loop.
+
+        There the throughput is that of the arrivals, which differ from round to round by chance.
+        """
+        return None if self.pilot.arrivals else self._trial(self.pilot)
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the pilot did more than the answer."""
+        return size_search.contradicted(self.trials, self.present, self.margin)
+
+    @property
+    def size(self) -> int | None:
+        """The smallest good size so far."""
+        return size_search.answer(self.trials, self.margin)
+
+    def next_step(self) -> Step | None:
+        """What to run next; None where nothing is left to find out, or nothing can be."""
+        if self.hopeless:
+            return None
+        if not self.trials:
+            return Step(first_guess(self._runs(self.pilot), self.most, self.bounds), 1)
+        return size_search.next_step(self.trials, self.most, self.margin, self.present)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether more runs would say as little: all fails or leaks, or nothing can be believed."""
+        if not self.pilot.throughput.per_second or drained(self.pilot):
+            return True
+        return not self.pilot.valid and any(not trial.valid for trial in self.trials.values())
+
+    @property
+    def best_rate(self) -> Rate | None:
+        """The best throughput of a size that keeps to the objective, with its standard error."""
+        able = [size for size, trial in self.trials.items() if trial.able]
+        if not able:
+            return None
+        best = max(able, key=lambda size: self.trials[size].throughput)
+        return _rate(self._runs(self.sizes[best]))
+
+    @property
+    def value(self) -> Search:
+        """What it came to."""
+        load = self.measurements.experiment["load"]
+        warmup, duration = float(load["warmup"]), float(load["duration"])
+        pools = [self.pilot, *self.sizes.values()]
+        return Search(
+            outcome=self._outcome(),
+            most=self.most,
+            size=self.size,
+            worse_from=size_search.worse_when_bigger(self.trials, self.margin),
+            pool_timeout=self.pool_timeout,
+            load_seconds=sum(pool.seconds + pool.rounds * warmup for pool in pools)
+            + sum(seconds + warmup for seconds in self.disturbed),
+            grid_seconds=self.most * (warmup + duration),
+            sizes=tuple(self._tried(size) for size in sorted(self.sizes)),
+        )
+
+    @property
+    def longest(self) -> float | None:
+        """The longest wait (s) with the answer; None if there is none, or it had not ended."""
+        if self.size is None:
+            return None
+        waits = self.sizes[self.size].checkout.wait_seconds
+        return None if "max" in waits.at_least else waits.max
+
+    @property
+    def pool_timeout(self) -> float | None:
+        """A wait (s) that means that something else is wrong, in whole seconds; None if unknown."""
+        if self.longest is None:
+            return None
+        allowed = [
+            bound.bound
+            for bound in self.bounds
+            if bound.path.startswith("checkout.wait_seconds.") and bound.at_most
+        ]
+        wait = BEYOND * max(self.longest, *allowed) if allowed else BEYOND * self.longest
+        return float(min(max(1, math.ceil(wait)), LONGEST_TIMEOUT))
+
+    def _outcome(self) -> str:
+        trials = self.trials.values()
+        if (self.trials or not self.pilot.valid) and not any(t.valid for t in trials):
+            return "invalid"
+        if self.size is None:
+            finished = self.trials and self.next_step() is None
+            return "missed" if finished and all(t.met is False for t in trials) else "undecided"
+        below = self.trials.get(self.size - 1)
+        known = below is None or below.valid
+        sure = known and self.trials[self.size].certain and not self.contradicted
+        return "found" if sure and self.next_step() is None else "undecided"
+
+    def _trial(self, pool: PoolSummary) -> Trial:
+        """A pool as its runs tell: by its values at first, by their intervals in the end."""
+        last = pool.rounds >= MOST_ROUNDS
+        by_value = tuple(judged(bound, pool, ()) for bound in self.bounds)
+        throughput = pool.throughput.per_second or 0.0
+        met = meets(pool if last else pool.model_copy(update={"objectives": by_value}))
+        return Trial(
+            throughput=throughput,
+            met=met if throughput and not mostly_failing.mostly(pool) else False,
+            sure=meets(pool) if pool.rounds > 1 else None,
+            rounds=pool.rounds,
+            valid=pool.valid,
+            steady=self._steady(pool),
+        )
+
+    def _steady(self, pool: PoolSummary) -> bool:
+        """Whether the rounds agree in the throughput, to within the margin; of users only."""
+        interval = pool.throughput.ci95
+        if pool.rounds < ROUNDS or not interval or self.pilot.arrivals:
+            return True
+        low, high = interval
+        return high - low <= self.margin * (high + low)
+
+    def _runs(self, pool: PoolSummary) -> PoolRuns:
+        return next(runs for runs in self.measurements.pools if runs.name == pool.name)
+
+    def _tried(self, size: int) -> SizeTried:
+        pool = self.sizes[size]
+        return SizeTried(
+            pool=pool.name,
+            size=size,
+            rounds=pool.rounds,
+            throughput=pool.throughput.per_second,
+            throughput_ci95=pool.throughput.ci95
+            if pool.rounds >= ROUNDS
+            else _over_seconds(self._runs(pool)),
+            wait_p95=pool.checkout.wait_seconds.p95,
+            wait_p95_ci95=_wait_interval(self._runs(pool)),
+            met=meets(pool),
+            valid=pool.valid,
+        )
+
+
+def _rate(pool: PoolRuns) -> Rate | None:
+    return rate([part for round_ in pool.rounds for part in round_.run.measured()])
+
+
+def _over_seconds(pool: PoolRuns) -> Interval95 | None:
+    found = _rate(pool)
+    if found is None:
+        return None
+    seconds = sum(len(batches(round_.run.measured())) for round_ in pool.rounds)
+    half = float(stdtrit(seconds - 1, 0.975)) * found.error
+    return found.mean - half, found.mean + half
+
+
+def _wait_interval(pool: PoolRuns) -> Interval95 | None:
+    if len(pool.rounds) < ROUNDS:
+        return None
+    waits = [describe(round_.times("wait", cut_off_by_waits=True)) for round_ in pool.rounds]
+    if any("p95" in wait.at_least for wait in waits):
+        return None  # bounds are no values
+    return interval95([wait.p95 for wait in waits if wait.p95 is not None])

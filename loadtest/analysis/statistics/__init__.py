@@ -1,0 +1,1 @@
+"""Estimates, percentiles, queueing formulas and interim analyses."""

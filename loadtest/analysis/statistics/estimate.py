@@ -1,0 +1,32 @@
+"""Means of a few rounds and how far they can be trusted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import stdtrit
+
+from loadtest.model.summary import Interval95
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The mean; None of nothing."""
+    return float(np.mean(values)) if values else None
+
+
+def interval95(values: Sequence[float], level: float = 0.05) -> Interval95 | None:
+    """The 95 % interval of the mean of independent values; None for fewer than two.
+
+    Mean -+ t(n-1, 0.975) s / sqrt(n) (Student, "The probable error of a mean", 1908).
+    level: how often one alone may leave out the mean; less where the values are looked at several
+    times, so that all such intervals together have 95 %.
+    """
+    if len(values) < 2:
+        return None
+    # `scipy.stats` has this ready-made, but takes a second to import.
+    t = float(stdtrit(len(values) - 1, 1 - level / 2))
+    half = t * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    middle = float(np.mean(values))
+    return middle - half, middle + half

@@ -1,0 +1,188 @@
+"""Looks at a run under way: whether it is already clear what it is going to say.
+
+Who looks four times and stops at the first difference that seems certain errs more often than in
+5 % of cases. O'Brien and Fleming's bounds keep it at 5 % for all looks together, by asking for much
+at first ("A multiple testing procedure for clinical trials", 1979; the values are in Jennison and
+Turnbull, Group Sequential Methods, 2000, table 2.3). They are of a known variance; here it comes
+from a few seconds, so the bound is Student's at the same level (the same book, chapter 4).
+
+Seconds stand for batches of requests (batch means: Law, Simulation Modeling and Analysis, 2007,
+chapter 9). Near saturation neighbouring seconds are alike, and are less certain than they look:
+what is decided in the end is decided by rounds.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, stdtrit
+
+from loadtest.analysis.pool_runs import SECOND
+from loadtest.analysis.statistics.censoring import PERCENTILES
+from loadtest.model.distribution import Distribution
+from loadtest.model.experiment import MARGIN
+from loadtest.model.interval import Interval
+from loadtest.model.objective import Bound
+
+# After which share of the measured time, and how many standard errors are enough then. The fourth
+# look is the end.
+LOOKS = ((0.25, 4.049), (0.5, 2.863), (0.75, 2.337))
+_HISTOGRAMS = {
+    "checkout.wait_seconds": "wait",
+    "checkout.seconds": "checkout",
+    "request_seconds": "request",
+    "hold_seconds": "hold",
+}
+_CUT_OFF_BY_WAITS = ("wait", "checkout", "request")
+_PERCENTILE = re.compile(rf"^(?P<of>.+)\.(?P<name>{'|'.join(PERCENTILES)})$")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A throughput (requests per second that succeeded) and its standard error."""
+
+    mean: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Excess:
+    """By how much each second exceeded what is allowed in it, and the least error of the total.
+
+    least_error: known beforehand, where the seconds may by chance be more alike than they are.
+    """
+
+    parts: Sequence[float]
+    least_error: float
+
+    def kept(self, standard_errors: float) -> bool | None:
+        """Whether it is clear that the total is below zero; None if neither that nor above.
+
+        standard_errors: how many are enough, if the variance were known.
+        """
+        number = len(self.parts)
+        if number < 2:
+            return None
+        spread = math.sqrt(number) * float(np.std(self.parts, ddof=1))
+        of_a_few = float(stdtrit(number - 1, ndtr(standard_errors)))
+        enough = max(of_a_few * spread, standard_errors * self.least_error)
+        total = sum(self.parts)
+        return None if abs(total) <= enough else total < 0
+
+
+def rate(parts: Sequence[Interval]) -> Rate | None:
+    """The throughput of some seconds; None of fewer than two."""
+    seconds = batches(parts)
+    if len(seconds) < 2:
+        return None
+    length = sum(one.length for one in seconds) / SECOND
+    mean = sum(map(successes, seconds)) / length
+    excess = [successes(one) - mean * one.length / SECOND for one in seconds]
+    return Rate(mean, math.sqrt(len(seconds)) * float(np.std(excess, ddof=1)) / length)
+
+
+def decided(
+    parts: Sequence[Interval],
+    duration: float,
+    bounds: Sequence[Bound],
+    best: Rate | None,
+    margin: float = MARGIN,
+) -> str:
+    """What is clear after so much of a run, in a few words; empty if it is not, or no look is due.
+
+    parts: what was measured so far, of `duration` seconds in all. best: the throughput that must
+    not be lost; None if there is none yet, then a run that may be the best goes on to its end.
+    """
+    standard_errors = _due(parts, duration)
+    if standard_errors is None:
+        return ""
+    seconds = batches(parts)
+    kept = {bound.text: _of(bound, seconds, standard_errors) for bound in bounds}
+    loses = best and _lost(seconds, (1 - margin) * best.mean, best.error).kept(standard_errors)
+    missed = [text for text, fine in kept.items() if fine is False]
+    if missed:
+        return f"surely misses {missed[0]}"
+    if loses is False:
+        return "surely loses throughput"
+    return "surely good" if loses and all(kept.values()) else ""
+
+
+def _due(parts: Sequence[Interval], duration: float) -> float | None:
+    """How many standard errors are enough at a look that the last second made due."""
+    if not parts:
+        return None
+    now = sum(part.length for part in parts) / SECOND / duration
+    before = now - parts[-1].length / SECOND / duration
+    return next((enough for share, enough in LOOKS if before < share <= now), None)
+
+
+def batches(parts: Iterable[Interval]) -> list[Interval]:
+    """Whole seconds: where a period began or ended within one, its bit goes with its neighbour."""
+    seconds: list[Interval] = []
+    for part in parts:
+        if seconds and min(part.length, seconds[-1].length) < SECOND / 2:
+            seconds[-1] = seconds[-1].then(part)
+        else:
+            seconds.append(part)
+    return seconds
+
+
+def _of(bound: Bound, seconds: Sequence[Interval], standard_errors: float) -> bool | None:
+    excess = _excess(bound, seconds)
+    return excess.kept(standard_errors) if excess else None
+
+
+def _excess(bound: Bound, seconds: Sequence[Interval]) -> Excess | None:
+    """What exceeds a bound; None for those that a part of a run says nothing about."""
+    percentile = _PERCENTILE.match(bound.path)
+    if percentile and bound.at_most and percentile["of"] in _HISTOGRAMS:
+        allowed = 1 - PERCENTILES[percentile["name"]]
+        return _too_long(seconds, _HISTOGRAMS[percentile["of"]], bound.bound, allowed)
+    if bound.path == "errors.rate" and bound.at_most:
+        failed = [(one.counters["failures"], one.counters["requests"]) for one in seconds]
+        return _too_many(failed, bound.bound)
+    if bound.path == "throughput.per_second" and not bound.at_most:
+        return _lost(seconds, bound.bound, 0.0)
+    return None
+
+
+def _too_long(seconds: Sequence[Interval], name: str, longest: float, allowed: float) -> Excess:
+    """Times over a bound, beyond the share that a percentile allows; waits still going on, too."""
+    times = [one.histograms.get(name, Distribution()) for one in seconds]
+    counted = [(_over(one, longest), one.count) for one in times]
+    if name in _CUT_OFF_BY_WAITS:
+        going_on = _over(seconds[-1].unfinished, longest)
+        over, of = counted[-1]
+        counted[-1] = over + going_on, of + going_on
+    return _too_many(counted, allowed)
+
+
+def _over(times: Distribution, seconds: float) -> int:
+    """How many times are longer than so many seconds."""
+    return sum(number for end, number in times.bins() if end > seconds * 1e6)
+
+
+def _too_many(counted: Sequence[tuple[int, int]], allowed: float) -> Excess:
+    """Of so many each second so many that count, beyond an allowed share.
+
+    Where none counts the seconds do not differ, but the binomial's error remains.
+    """
+    number = sum(of for _, of in counted)
+    least = math.sqrt(allowed * (1 - allowed) * number)
+    return Excess([some - allowed * of for some, of in counted], least)
+
+
+def _lost(seconds: Sequence[Interval], least: float, error: float) -> Excess:
+    """Requests that are missing for a throughput, which itself is known with some error."""
+    length = sum(one.length for one in seconds) / SECOND
+    parts = [least * one.length / SECOND - successes(one) for one in seconds]
+    return Excess(parts, max(error * length, math.sqrt(len(seconds)) / 2))
+
+
+def successes(one: Interval) -> int:
+    """Requests that ended well in it."""
+    return one.counters["requests"] - one.counters["failures"]

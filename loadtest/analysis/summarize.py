@@ -1,0 +1,103 @@
+"""From runs to the summary: what was measured, compared and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from loadtest.analysis.comparison.comparer import Comparer, Rounds, Rule
+from loadtest.analysis.comparison.objective_check import judged
+from loadtest.analysis.comparison.variants import variants, verdicts
+from loadtest.analysis.comparison.verdict import verdict
+from loadtest.analysis.findings import rules
+from loadtest.analysis.pool_numbers import by_round, numbers
+from loadtest.analysis.pool_runs import Measurements, PoolRuns, gather
+from loadtest.analysis.sizing import tune_verdict
+from loadtest.analysis.sizing.tuning import Tuning
+from loadtest.model.objective import Bound, parse_objective
+from loadtest.model.summary import Comparison, PoolSummary, Summary
+from loadtest.runfile.reader import Run
+
+
+def summarize_runs(runs: Sequence[Run], experiment: Mapping[str, Any] | None = None) -> Summary:
+    """The summary of some runs; experiment: what experiment.json holds, if there is one."""
+    return summarize(gather(runs, experiment))
+
+
+def summarize(measurements: Measurements) -> Summary:
+    """The summary of what was measured. Invalid pools are shown, but not compared."""
+    experiment = measurements.experiment
+    bounds = parse_objective(str(experiment.get("objective") or ""))
+    rule = Rule.of(experiment)
+    rounds = {pool.name: by_round(pool) for pool in measurements.pools}
+    pools = tuple(_summary(one, rounds[one.name], bounds, rule) for one in measurements.pools)
+    if experiment.get("search"):
+        return _of_a_search(measurements, pools)
+    valid = {pool.name for pool in pools if pool.valid}
+    parts = variants(measurements)
+    compare = Comparer(rounds, rule)
+    return Summary(
+        **_about(measurements),
+        pools=pools,
+        comparisons=tuple(
+            c for part in parts for c in _comparisons(part.measurements, valid, compare)
+        ),
+        verdict=verdicts(parts, pools, compare)
+        if len(parts) > 1
+        else verdict(measurements, pools, compare),
+    )
+
+
+def _of_a_search(measurements: Measurements, pools: tuple[PoolSummary, ...]) -> Summary:
+    """Its verdict is the size that it found; sizes tried once are not compared with each other."""
+    tuning = Tuning.of(measurements, pools)
+    return Summary(
+        **_about(measurements),
+        pools=pools,
+        comparisons=(),
+        verdict=tune_verdict.verdict(tuning),
+        search=tuning.value,
+    )
+
+
+def _about(measurements: Measurements) -> dict[str, Any]:
+    """What ran, and where."""
+    experiment = {**measurements.experiment, "problems": list(measurements.problems)}
+    return {"experiment": experiment, "environment": _environment(measurements)}
+
+
+def summarize_pool(pool: PoolRuns) -> PoolSummary:
+    """One pool's numbers, all rounds together, and what there is to say of them."""
+    return _summary(pool, by_round(pool), (), Rule())
+
+
+def _summary(pool: PoolRuns, rounds: Rounds, bounds: Sequence[Bound], rule: Rule) -> PoolSummary:
+    doubts, together, each = rules.doubts(pool), numbers(pool), list(rounds.values())
+    objectives = tuple(judged(bound, together, each, rule.level) for bound in bounds)
+    if doubts:  # its times are not the pool's
+        objectives = tuple(one.model_copy(update={"met": None}) for one in objectives)
+    return together.model_copy(
+        update={
+            "findings": doubts + rules.remarks(pool),
+            "valid": not doubts,
+            "objectives": objectives,
+        }
+    )
+
+
+def _comparisons(
+    measurements: Measurements, valid: set[str], compare: Comparer
+) -> tuple[Comparison, ...]:
+    names = [pool.name for pool in measurements.pools if pool.name in valid]
+    return compare.all(names, measurements.baseline) if measurements.baseline in names else ()
+
+
+def _environment(measurements: Measurements) -> dict[str, Any]:
+    """Where it ran, as the first run tells it, and every command that was run."""
+    runs = measurements.runs
+    header = runs[0].header if runs else {}
+    commands = dict.fromkeys(str(run.header["command"]) for run in runs if "command" in run.header)
+    parts = {part: header.get(part, {}) for part in ("versions", "host", "server")}
+    versions = dict.fromkeys(run.header.get("server", {}).get("version") for run in runs)
+    parts["server_versions"] = [version for version in versions if version]
+    return {**parts, "started": header.get("started"), "commands": list(commands)}

@@ -1,0 +1,167 @@
+"""The command `loadtest capacity`: processes x pool against what the server lets in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from loadtest.model.errors import UsageError
+from loadtest.model.pool import AS_IS, PoolConfig, parse_pool
+
+if TYPE_CHECKING:
+    from loadtest.analysis.fleet.capacity import Server
+
+MISSED = 3
+
+_Processes = Annotated[
+    int, typer.Option(min=1, help="Processes of a replica, each with a pool of its own.")
+]
+_Replicas = Annotated[
+    int, typer.Option(min=1, help="Machines, containers or pods with such processes.")
+]
+_Surge = Annotated[
+    int,
+    typer.Option(min=0, help="Replicas beside these in a deploy, those that are still ending too."),
+]
+_Pool = Annotated[
+    str, typer.Option("--pool", help="20+10, 3000+inf or pool_size=20,max_overflow=10.")
+]
+_Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Threads of a process, a connection each at most (default: unknown, any)."
+    ),
+]
+_MaxConnections = Annotated[
+    int | None, typer.Option(min=1, help="The server's (default: asked of the database).")
+]
+_MaxUserConnections = Annotated[
+    int | None,
+    typer.Option(min=0, help="The account's limit, 0 for none (default: asked, else none)."),
+]
+_Others = Annotated[
+    int | None,
+    typer.Option(min=0, help="Connections of others (default: those there now, else none)."),
+]
+_Reserve = Annotated[
+    int | None,
+    typer.Option(min=0, help="Places left free for a backup, a migration, people (default: 10)."),
+]
+_DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        "--database-url",
+        envvar="LOADTEST_DATABASE_URL",
+        show_envvar=True,
+        help="The server to ask: mysql+pymysql://USER:PASSWORD@HOST/DATABASE.",
+    ),
+]
+_Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder for capacity.html, with a figure.")
+]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON instead.")]
+
+
+def capacity(
+    pool: _Pool = "5+10",
+    processes: _Processes = 1,
+    replicas: _Replicas = 1,
+    surge: _Surge = 0,
+    threads: _Threads = None,
+    max_connections: _MaxConnections = None,
+    max_user_connections: _MaxUserConnections = None,
+    others: _Others = None,
+    reserve: _Reserve = None,
+    database_url: _DatabaseUrl = "",
+    out: _Out = None,
+    as_json: _AsJson = False,
+) -> None:
+    """Say what a fleet's pools come to, what breaks first, and which pool is safe.
+
+    Of the database it only reads limits and who is connected. Exit code 3 if it does not fit.
+
+    Example: [bold]loadtest capacity --processes 12 --replicas 5 --surge 1 --pool 20+10
+    --max-connections 500[/]
+    """
+    from loadtest.analysis.fleet.capacity import Fleet
+    from loadtest.analysis.fleet.capacity_findings import capacity as answer
+    from loadtest.report import capacity_table as told
+    from loadtest.report.console import standard_output
+
+    fleet = Fleet(
+        processes=processes,
+        replicas=replicas,
+        surge=surge,
+        pool=_multipliable(pool).arguments(),
+        threads=threads,
+    )
+    said = {
+        "max_connections": max_connections,
+        "max_user_connections": max_user_connections,
+        "reserve": reserve,
+    }
+    found = answer(fleet, server_of(database_url, others, said))
+    path = told.write_page(found, out) if out else None
+    if as_json:
+        typer.echo(json.dumps(told.to_json(found), indent=2))
+    else:
+        told.print_capacity(found, standard_output())
+    if path and not as_json:
+        typer.echo(f"Report: {path}")
+    raise typer.Exit(0 if found.fits else MISSED)
+
+
+def _multipliable(text: str) -> PoolConfig:
+    pool = parse_pool(text)
+    if pool.poolclass == AS_IS:
+        raise UsageError(f"--pool {AS_IS}: its sizes are not known here; write them, like 20+10")
+    return pool
+
+
+def server_of(url: str, others: int | None, said: dict[str, int | None]) -> Server:
+    """The server as it is, or as it was told; what was told goes before what was asked.
+
+    Raises UsageError if neither says how many connections it lets in.
+    """
+    from loadtest.analysis.fleet.capacity import Server
+
+    told = {name: value for name, value in said.items() if value is not None}
+    if url:
+        told = _asked(url, others) | told
+    if "max_connections" not in told:
+        raise UsageError(
+            "the server does not tell its max_connections: give --max-connections N"
+            if url
+            else "what may the server have? Give --max-connections N, or the database itself with "
+            "--database-url mysql+pymysql://USER:PASSWORD@HOST/DATABASE or LOADTEST_DATABASE_URL"
+        )
+    return Server(**{"others": others or 0, **told})
+
+
+def _asked(url: str, others: int | None) -> dict[str, Any]:
+    """What a database says of itself, as far as it does; others: what is told in its place."""
+    from loadtest.database.engine import database_url
+    from loadtest.database.preflight.occupancy import occupancy
+
+    now = occupancy(database_url(url))
+    # Who says that there are fewer others leaves the fleet's own out, which has the same account.
+    connected = now.connected or 0
+    fleets = 0 if others is None else max(0, connected - others)
+    there = connected if others is None else others
+    asked = {
+        "max_connections": now.max_connections,
+        "max_user_connections": now.max_user_connections,
+        "own_limit": now.own_limit,
+        "files": now.files_left,
+        "others": there,
+        "others_of_account": min(there, max(0, now.of_account - fleets)),
+        "counted": others is None and now.connected is not None,
+        "peak": now.peak,
+        "privileged": now.privileged,
+        **{n: now.number(n) for n in ("open_files_limit", "table_open_cache", "wait_timeout")},
+        "version": now.variables.get("version"),
+    }
+    return {name: value for name, value in asked.items() if value is not None}

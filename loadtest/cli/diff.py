@@ -1,0 +1,49 @@
+"""The command `loadtest diff`: two finished results against each other."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadtest.cli.shared_options import AsJson, Markdown
+
+
+def diff(
+    before: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
+    after: Annotated[Path, typer.Argument(help="Another, with the same pools.")],
+    markdown: Markdown = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what became better or worse between two results; exit code 3 if anything is worse.
+
+    Example: [bold]loadtest diff reports/before/latest reports/after/latest[/]
+    """
+    from loadtest.analysis.comparison.result_diff import (
+        drifts,
+        exit_code,
+        invalid,
+        regression,
+        unmatched,
+    )
+    from loadtest.report.console import standard_output
+    from loadtest.report.markdown import comparisons, write
+    from loadtest.report.render import read
+    from loadtest.report.terminal import print_comparisons
+
+    results = read([before]), read([after])
+    found, not_valid, notes = regression(*results), invalid(*results), drifts(*results)
+    for line in unmatched(*results):
+        print(line, file=sys.stderr)
+    if markdown:
+        write(markdown, comparisons(found, notes))
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
+    else:
+        print_comparisons(found, not_valid, standard_output())
+    for line in notes:
+        print(line, file=sys.stderr)
+    raise typer.Exit(exit_code(found, not_valid))

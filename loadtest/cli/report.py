@@ -1,0 +1,34 @@
+"""The command `loadtest report`: the report once more from its files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadtest.cli.output import Output, tell
+from loadtest.cli.shared_options import AsJson, Markdown
+from loadtest.runfile.folders import folder_of
+
+
+def report(
+    result: Annotated[list[Path], typer.Argument(help="Run files or folders of results.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the first).")
+    ] = None,
+    markdown: Markdown = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only write the files.")] = False,
+) -> None:
+    """Make the report again from result files; the exit code is that of what they say.
+
+    Example: [bold]loadtest report reports/latest[/]
+    """
+    from loadtest.analysis.comparison.verdict import exit_code
+    from loadtest.report.render import render
+
+    folder = out or folder_of(result[0])
+    summary = render(result, folder)
+    tell(summary, folder, Output(quiet, as_json, markdown), table=not quiet)
+    raise typer.Exit(exit_code(summary))

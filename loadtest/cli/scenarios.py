@@ -1,0 +1,42 @@
+"""`loadtest scenarios`: what there is to run at once, and to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from loadtest.experiment import bundled_scenarios
+from loadtest.model.errors import UsageError
+
+
+def scenarios(
+    name: Annotated[
+        str | None, typer.Argument(help="The one to copy; without it, all are listed.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to copy it to (default: this one).")
+    ] = None,
+) -> None:
+    """List the ready scenarios, or copy one with its experiment to start from.
+
+    Examples: [bold]loadtest scenarios[/]
+
+    [bold]loadtest scenarios hot_row -o mine[/]
+    """
+    if name is None and out:
+        raise UsageError(f"-o {out}: which one? loadtest scenarios NAME -o {out}")
+    if name is None:
+        _list()
+        return
+    copies = bundled_scenarios.copy(name, out or Path())
+    for path in copies:
+        typer.echo(f"wrote {path}")
+    typer.echo(f"Next: loadtest compare {copies[-1]} --dry-run")
+
+
+def _list() -> None:
+    width = max(map(len, bundled_scenarios.names()))
+    for name in bundled_scenarios.names():
+        typer.echo(f"{name:<{width}}  {bundled_scenarios.about(name)}")

@@ -1,0 +1,187 @@
+"""The options that several commands share, each with its help, and what they ask for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from loadtest.model.errors import UsageError
+from loadtest.model.experiment import Experiment
+from loadtest.model.fault import parse_fault
+from loadtest.model.field_types import validated
+from loadtest.model.load import LoadConfig, parse_stages
+from loadtest.model.pool import parse_pool
+
+LOAD = ("users", "spawn_rate", "arrival_rate", "arrivals", "stages", "time", "warmup", "prefill")
+
+Scenario = Annotated[Path, typer.Argument(help="A locustfile with a PoolUser.")]
+Pools = Annotated[
+    list[str],
+    typer.Option("--pool", help="20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0 or as-is"),
+]
+Session = Annotated[
+    str, typer.Option("--session", help="Your scoped_session or sessionmaker: myapp.db:Session.")
+]
+Engine = Annotated[
+    str,
+    typer.Option("--engine", help="Your own Engine instead of a database URL: myapp.db:engine."),
+]
+Users = Annotated[
+    int | None,
+    typer.Option(
+        "--users", "-u", help="Users (default: 50; with --arrival-rate enough, 100 or more)."
+    ),
+]
+ArrivalRate = Annotated[
+    float | None,
+    typer.Option(help="Open loop: begin so many tasks a second, whoever is busy."),
+]
+Arrivals = Annotated[
+    str | None, typer.Option(help="Open loop: poisson (default) or even, evenly spaced.")
+]
+SpawnRate = Annotated[
+    float | None, typer.Option("--spawn-rate", help="Users started a second (default: all).")
+]
+Stages = Annotated[
+    str | None,
+    typer.Option(help="The load in stages: calm=10s:50/s,rush=5s:50-500/s (or users: 10s:20)."),
+]
+Duration = Annotated[
+    str | None, typer.Option("--time", "-t", help="Measured time, like 30s or 2m (default: 30s).")
+]
+Model = Annotated[
+    str | None,
+    typer.Option(help="What users are: greenlets (default) or threads; compare takes both."),
+]
+Prefill = Annotated[bool, typer.Option("--prefill", help="Open pool_size connections first.")]
+Warmup = Annotated[str, typer.Option("--warmup", help="Time before that, not measured.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the users' random numbers.")]
+Options = Annotated[
+    list[str] | None, typer.Option("--option", help="An option of the scenario: hot_rows=80.")
+]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault",
+        help="What breaks, when, for how long: restart@10s+2s, kill:50%@5s, freeze@10s+2s, "
+        "refuse@5s+1s, latency:5ms, connect-delay:150ms, idle-drop:1s@3s+5s, "
+        "max-connections:50@5s+5s.",
+    ),
+]
+DatabaseUrl = Annotated[
+    str,
+    typer.Option(
+        "--database-url",
+        envvar="LOADTEST_DATABASE_URL",
+        show_envvar=True,
+        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE (default: a private server).",
+    ),
+]
+_SERVER = (
+    "Program of the private server: mariadb, mysql or a path (default: LOADTEST_SERVER, or what is "
+    "installed, MariaDB if both are)."
+)
+Server = Annotated[str, typer.Option("--server", help=_SERVER)]
+Servers = Annotated[
+    list[str], typer.Option("--server", help=f"{_SERVER} Several are compared; new:PATH names one.")
+]
+Results = Annotated[Path, typer.Option("--results", help="Folder for the results.")]
+Rounds = Annotated[
+    str, typer.Option("--rounds", help="Repetitions of each pool; auto: what it takes, 20 at most.")
+]
+Objective = Annotated[
+    str,
+    typer.Option(
+        help='What a pool must keep to: "request_seconds.p95 <= 50ms, errors.rate <= 1%".'
+    ),
+]
+Margin = Annotated[
+    float | None, typer.Option(help="The share by which two may differ and count as equal (0.05).")
+]
+Markdown = Annotated[
+    Path | None, typer.Option(help="Also write the answer here as Markdown, for a pull request.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")]
+AllowOverload = Annotated[
+    bool,
+    typer.Option(
+        "--allow-overload", help="Your own server: take more than 80 % of its free connections."
+    ),
+]
+NoAbort = Annotated[
+    bool,
+    typer.Option(
+        "--no-abort", help="Your own server: go on when it refuses others or cannot be watched."
+    ),
+]
+KeepTables = Annotated[
+    bool, typer.Option("--keep-tables", help="Leave the scenario's tables on your own server.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")]
+
+
+def refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:
+    """Raise UsageError if an option was given that an experiment's file says itself."""
+    own = ("pool", "session", "engine", "rounds", "option", "seed", "fault", "margin", *LOAD)
+    sources = {name: context.get_parameter_source(name) for name in own}
+    given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
+    if given:
+        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise UsageError(f"{flags}: goes with a scenario; {experiment} says that itself, edit it")
+
+
+def _refuse_what_is_no_scenario(path: Path) -> None:
+    if path.is_dir():
+        example = min(path.glob("[!_]*.py"), default=path / "NAME.py")
+        raise UsageError(f"{path} is a folder; name one file of it, like {example}")
+    if not path.is_file():
+        raise UsageError(f"there is no scenario {path}")
+    if path.suffix == ".toml":
+        raise UsageError(f"{path} is an experiment, not a scenario: loadtest compare {path}")
+    if path.suffix != ".py":
+        raise UsageError(f"{path} is no scenario: write a Python file, NAME.py")
+
+
+def load_of(*, stages: str | None, time: str | None, **given: Any) -> LoadConfig:
+    """The load that the options ask for; UsageError lists every mistake."""
+    data = {name: value for name, value in given.items() if value is not None}
+    data |= {"stage": parse_stages(stages)} if stages else {}
+    data |= {"duration": time} if time else {}
+    return validated(LoadConfig, data, "load")
+
+
+def experiment_of(
+    scenario: Path,
+    pools: list[str],
+    load: LoadConfig,
+    seed: int,
+    options: list[str] | None,
+    faults: list[str] | None,
+    **more: Any,
+) -> Experiment:
+    """The experiment that the options ask for; UsageError lists every mistake.
+
+    more: other settings of an experiment; one that is None was not given.
+    """
+    _refuse_what_is_no_scenario(scenario)
+    data = {
+        "name": re.sub(r"[^a-z0-9]+", "-", scenario.stem.lower()).strip("-") or "scenario",
+        "scenario": scenario,
+        "seed": seed,
+        "load": load,
+        "options": dict(_option(text) for text in options or []),
+        "fault": [parse_fault(text) for text in faults or []],
+        "pool": [parse_pool(text) for text in pools],
+        **{name: value for name, value in more.items() if value is not None},
+    }
+    return validated(Experiment, data, "experiment")
+
+
+def _option(text: str) -> tuple[str, str | bool]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--option {text}: write NAME=VALUE, like hot_rows=80")
+    return name, {"true": True, "false": False}.get(value, value)

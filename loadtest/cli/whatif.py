@@ -1,0 +1,139 @@
+"""`loadtest whatif`: other settings of a pool, predicted from a measured result."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from loadtest.cli.shared_options import AllowOverload, DatabaseUrl, KeepTables, NoAbort, Quiet
+from loadtest.model.allowances import Allowances
+from loadtest.model.errors import UsageError
+from loadtest.runfile.folders import as_typed, folder_of
+
+if TYPE_CHECKING:
+    from loadtest.analysis.pool_runs import Measurements
+    from loadtest.analysis.prediction.validation import Validated
+    from loadtest.analysis.prediction.whatif import Prediction
+
+NARROW = 80  # columns of a file or a pipe; the tables fit
+VALIDATION = "whatif-validation"
+
+
+def whatif(
+    result: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
+    pool_size: Annotated[
+        str, typer.Option("--pool-size", help="Sizes: 5..100 (20 at most), 5,10,20 or 5.")
+    ] = "5..100",
+    max_overflow: Annotated[
+        str, typer.Option("--max-overflow", help="Overflows: 0,10; inf is no limit.")
+    ] = "0,10",
+    pool_timeout: Annotated[
+        str | None, typer.Option("--pool-timeout", help="Like 2s (default: the measured pool's).")
+    ] = None,
+    validate: Annotated[
+        bool,
+        typer.Option("--validate", help="Measure three of them, and one again, 10 s at most each."),
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the result's).")
+    ] = None,
+    database_url: DatabaseUrl = "",
+    allow_overload: AllowOverload = False,
+    no_abort: NoAbort = False,
+    keep_tables: KeepTables = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print whatif.json instead of the table.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Predict what other pool settings would do, from a measured result, by simulation.
+
+    Examples: [bold]loadtest whatif reports/example --pool-size 5..100[/]
+
+    [bold]loadtest whatif reports/latest --pool-size 8,12,16 --max-overflow 0 --validate[/]
+    """
+    from loadtest.analysis.prediction.observed_workload import observe
+    from loadtest.analysis.prediction.settings_grid import grid
+    from loadtest.analysis.prediction.whatif import predict
+    from loadtest.report.prediction import print_prediction
+    from loadtest.report.prediction_page import write
+    from loadtest.report.render import read
+
+    measurements = read([result])
+    at = _database(measurements, database_url) if validate else ""
+    observed = observe(measurements)
+    prediction = predict(observed, grid(observed, pool_size, max_overflow, pool_timeout))
+    folder = out or folder_of(result)
+    asked = ["whatif", as_typed(result), "--pool-size", pool_size, "--max-overflow", max_overflow]
+    asked += ["--pool-timeout", pool_timeout] if pool_timeout else []
+    about: dict[str, Any] = {
+        "name": str(measurements.experiment.get("name") or "Connection pool"),
+        "result": as_typed(result),
+        "command": shlex.join(["loadtest", *asked]),
+    }
+    write(prediction, about, folder)
+    console = _console()
+    if not as_json:
+        print_prediction(prediction, console)
+    results = []
+    if validate:
+        allowed = Allowances(allow_overload, no_abort, keep_tables)
+        results = _validate(prediction, measurements, result, folder, at, quiet, allowed)
+        write(prediction, about, folder, results)
+    if as_json:
+        typer.echo((folder / "whatif.json").read_text(encoding="utf-8"), nl=False)
+        return
+    _tell(results, folder, console)
+
+
+def _tell(results: Sequence[Validated], folder: Path, console: Console) -> None:
+    from loadtest.report.prediction import print_validation
+
+    if results:
+        console.print("\nPredicted, and then measured: throughput and wait")
+        print_validation(results, console)
+    console.print(f"Page: {folder / 'whatif.html'}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _validate(
+    prediction: Prediction,
+    measurements: Measurements,
+    result: Path,
+    folder: Path,
+    at: str,
+    quiet: bool,
+    allowed: Allowances,
+) -> list[Validated]:
+    """Measure some of the settings where and how the result was measured."""
+    from loadtest.analysis.prediction.validation import chosen, control, validated
+    from loadtest.experiment.conduct import conduct
+    from loadtest.experiment.validation_plan import experiment_again
+    from loadtest.report.render import planned, read
+
+    pools = list(dict.fromkeys([*control(prediction), *chosen(prediction)]))
+    again = experiment_again(planned(result), measurements.runs[0], pools)
+    console = Console(stderr=True)
+    runs, _ = conduct(again, at, folder / VALIDATION, console, quiet=quiet, allowed=allowed)
+    return validated(prediction.observed, again.load, again.pool, read([runs]))
+
+
+def _database(measurements: Measurements, given: str) -> str:
+    """The address of the database that a result is from; empty for a private one or its own."""
+    header = measurements.runs[0].header
+    if header.get("server", {}).get("private"):
+        return ""
+    if not (given or header.get("application")):
+        raise UsageError("the result is from a database of yours: name it with --database-url")
+    return given
+
+
+def _console() -> Console:
+    console = Console()
+    if not console.is_terminal:
+        console.width = NARROW
+    return console

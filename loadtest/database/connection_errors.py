@@ -1,0 +1,62 @@
+"""Sentences for a person about a database that cannot be reached or used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pymysql
+from sqlalchemy import URL
+
+from loadtest.database.failure_kinds import error_code
+from loadtest.database.redaction import without_passwords
+from loadtest.model.errors import LoadtestError, UsageError
+
+# What making, filling and using a scenario's tables takes; MySQL wants the last for foreign keys.
+RIGHTS = "CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES"
+OTHERWISE = "Without --database-url and LOADTEST_DATABASE_URL a private server is started"
+
+
+def otherwise(connecting: Mapping[str, Any] | None) -> str:
+    """What there is to do without a database; an application has no other."""
+    return OTHERWISE if connecting is None else ""
+
+
+def explained(error: BaseException, url: URL, otherwise: str = OTHERWISE) -> LoadtestError:
+    """The sentence for a person about a failure to connect; never with a password in it.
+
+    otherwise: what there is to do without a database.
+    """
+    place = f"{url.host or 'localhost'}:{url.port or 3306}"
+    code = error_code(error)
+    if code is None and isinstance(getattr(error, "orig", error), pymysql.InternalError):
+        code = 2013  # it said something, but not in packets that have an order
+    if code in (1044, 1045, 1698):
+        return UsageError(
+            f"the database at {place} does not let user {url.username!r} in: check the user, the "
+            f"password and the rights on {url.database!r} in the database URL "
+            "(@ : / % in a password are written %40 %3A %2F %25)"
+        )
+    if code in (1142, 1143):
+        denied = re.search(r"([A-Z][A-Z ]*) command denied", str(error))
+        return UsageError(
+            f"user {url.username!r} of the database at {place} may not "
+            f"{denied[1] if denied else 'do everything'} there: a scenario's "
+            f"tables need the rights {RIGHTS} on {url.database!r}"
+        )
+    sentences = {
+        1049: f"the database at {place} has no database {url.database!r}: create it first, or "
+        "name another at the end of the database URL",
+        1040: f"the database at {place} is full (error 1040, too many connections): raise its "
+        "max_connections, or close connections of others",
+        2003: f"no database answers at {place}: is the server running there and reachable from "
+        f"here? {otherwise}".strip(),
+        1205: f"somebody has a transaction open on a table of the scenario at {place}: end it "
+        "(SHOW PROCESSLIST), or drop the table yourself",
+        2013: f"{place} accepts connections but does not answer like MySQL or MariaDB",
+    }
+    if code in sentences:
+        return UsageError(sentences[code])
+    detail = without_passwords(str(getattr(error, "orig", None) or error), url)
+    return UsageError(f"cannot use the database at {place}: {detail}")

@@ -1,0 +1,83 @@
+"""What kind of failure an exception is: a bounded set, safe as a label."""
+
+from __future__ import annotations
+
+import errno
+
+import pymysql
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from loadtest.database.redaction import without_passwords
+from loadtest.model.errors import MoreThanAnnounced
+
+WORDS = 300
+# For several options; the error's words name the one.
+_OPTION_FORBIDS = 1290
+CODES = {
+    1040: "too_many_connections",
+    1203: "user_limit",
+    1226: "user_limit",
+    1129: "host_blocked",
+    2006: "gone_away",
+    4031: "gone_away",  # sent by MySQL before it closes an idle connection; PyMySQL makes it 2013
+    2013: "lost_during_query",
+    1927: "connection_killed",
+    1053: "server_shutdown",
+    1317: "query_interrupted",
+    3024: "statement_timeout",
+    1969: "statement_timeout",  # MariaDB's
+    1205: "lock_wait_timeout",
+    3572: "lock_not_available",
+    1213: "deadlock",
+    1020: "write_conflict",
+    3101: "write_conflict",  # another member of a MySQL group was first
+    _OPTION_FORBIDS: "read_only",
+    1836: "read_only",
+    1021: "disk_full",
+    1114: "disk_full",
+}
+_CONNECT_ERRNO = {
+    errno.EMFILE: "no_file_descriptor",
+    errno.ENFILE: "no_file_descriptor",
+    errno.EADDRNOTAVAIL: "no_local_port",
+    errno.ECONNREFUSED: "refused",
+}
+KINDS = (
+    "pool_timeout",
+    "beyond_announced",
+    *dict.fromkeys(CODES.values()),
+    *dict.fromkeys(_CONNECT_ERRNO.values()),
+    "other",
+)
+
+
+def kind_of(error: BaseException) -> str:
+    """The kind of a failure, one of KINDS."""
+    if isinstance(error, PoolTimeout):
+        return "pool_timeout"
+    if isinstance(error, MoreThanAnnounced):
+        return "beyond_announced"
+    driver_error = getattr(error, "orig", None) or error
+    code = error_code(driver_error)
+    if code == 2003:
+        # The driver wraps every failure to connect in this code; the cause tells them apart.
+        cause = getattr(driver_error, "original_exception", None)
+        return _CONNECT_ERRNO.get(getattr(cause, "errno", None) or 0, "other")
+    if code == _OPTION_FORBIDS and "read-only" not in str(driver_error):
+        return "other"
+    return CODES.get(code or 0, "other")
+
+
+def error_code(error: BaseException) -> int | None:
+    """The server's or driver's number of an error, as in MySQL's manual; None without one."""
+    original = getattr(error, "orig", None) or error
+    if not isinstance(original, pymysql.MySQLError):
+        return None  # a KeyError(1213) of the scenario is no deadlock
+    first = original.args[0] if original.args else None
+    return first if isinstance(first, int) else None
+
+
+def words_of(error: BaseException) -> str:
+    """The first words of an error, without passwords and without the statement's parameters."""
+    said = str(getattr(error, "orig", None) or error)
+    return without_passwords(said[: 10 * WORDS])[:WORDS]

@@ -1,0 +1,1 @@
+"""Checks of a database, of this machine and of a pool, before a run."""

@@ -1,0 +1,78 @@
+"""Before every run: the situation as it is now, and what the run is about to do to a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import URL
+
+from loadtest.database.connection_errors import OTHERWISE
+from loadtest.database.preflight.machine_limits import machine
+from loadtest.database.preflight.occupancy import Occupancy, occupancy
+from loadtest.database.preflight.situation import Demand, Situation
+from loadtest.model.allowances import UNSEEN_SECONDS, Allowances
+
+
+def situation(
+    url: URL, demand: Demand, *, private: bool, connecting: Mapping[str, Any] | None = None
+) -> Situation:
+    """Look at this machine and ask the server; nothing is measured.
+
+    private: whether the tool started the server. connecting: how else than by the URL, as arguments
+    of `create_engine`. Raises UsageError if it cannot be asked.
+    """
+    now = occupancy(url, connecting, OTHERWISE)
+    return Situation(demand, machine(url), now, private, host=url.host or "")
+
+
+def place_of(url: URL) -> str:
+    """Where a database is, as part of a sentence; without user and password."""
+    return f"{url.database} at {url.host or 'localhost'}:{url.port or 3306}"
+
+
+def as_many(users: int, arrival_rate: float | None) -> str:
+    """How much work there is at most, as part of a sentence; arrival_rate: of an open loop."""
+    arrivals = f"{arrival_rate:,g} arrivals a second and " if arrival_rate else ""
+    return f"at most {arrivals}{users:,} users"
+
+
+def intentions(
+    place: str,
+    demand: Demand,
+    work: str,
+    tables: Sequence[str],
+    allowed: Allowances,
+    server: Occupancy | None = None,
+) -> Iterator[str]:
+    """What is about to happen to a server that the tool did not start, a line each.
+
+    work: which tasks run, how many at most, for how long. tables: those that the scenario has.
+    server: what it says of its connections, if it was asked.
+    """
+    yield f"On {place}, a server that this tool did not start, it will"
+    each = f"{demand.most:,} of the pool"
+    if demand.processes > 1:
+        each = f"{demand.processes} processes × {demand.most // demand.processes} of the pool"
+    in_use = ""
+    if server and server.connected is not None and server.max_connections is not None:
+        in_use = (
+            f"; {server.connected:,} of max_connections = {server.max_connections:,} are in use"
+        )
+    killing = ", 1 to kill some of them" if demand.killing else ""
+    yield (
+        f"- open at most {demand.most + demand.beside:,} connections at once ({each}, 1 to ask for "
+        f"the server's status{killing}){in_use}"
+    )
+    end = "leave them there" if allowed.tables else "drop them at the end"
+    yield (
+        f"- drop, make and fill the tables {', '.join(tables)}, and {end}"
+        if tables
+        else "- make no table and drop none"
+    )
+    yield f"- run {work}"
+    if not allowed.trouble:
+        yield (
+            "- stop as soon as the server refuses connections of others, or its status cannot be "
+            f"read for {UNSEEN_SECONDS} s"
+        )

@@ -1,0 +1,81 @@
+"""A look at a database before anything is measured, and clear words when it cannot be reached."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import URL, NullPool, create_engine, text
+
+from loadtest.database.connection_errors import explained, otherwise
+from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
+from loadtest.database.preflight.checks import FILES_BESIDE_CONNECTIONS, open_files, refuse
+from loadtest.database.server_status import lacking
+
+SERVER_VARIABLES = (
+    "version",
+    "version_comment",
+    "max_connections",
+    "max_user_connections",
+    "thread_cache_size",
+    "wait_timeout",
+    "innodb_buffer_pool_size",
+    "innodb_flush_log_at_trx_commit",
+    "innodb_lock_wait_timeout",
+    "innodb_deadlock_detect",
+    "innodb_snapshot_isolation",
+    "tx_isolation",
+    "transaction_isolation",
+    "have_ssl",
+    "performance_schema",
+)
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What a server says of itself: version, chosen variables, and whether it speaks TLS.
+
+    lacks: the counters of its status that it does not have, by the names of intervals.
+    """
+
+    version: str
+    variables: dict[str, str]
+    tls: bool
+    lacks: tuple[str, ...] = ()
+
+
+def look(url: URL, connecting: Mapping[str, Any] | None = None) -> ServerFacts:
+    """Connect once and ask the server about itself.
+
+    connecting: how else than by the URL, as arguments of `create_engine`.
+    Raises UsageError (nothing there, wrong password, no such database, full), each with what to do.
+    """
+    timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
+    how = connecting or {"connect_args": timeout}
+    engine = create_engine(url, poolclass=NullPool, **how)
+    try:
+        with engine.connect() as connection:
+            names = ", ".join(f"'{name}'" for name in SERVER_VARIABLES)
+            rows = connection.execute(
+                text(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})")
+            )
+            variables = {str(row[0]): str(row[1]) for row in rows}
+            cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).first()
+            lacks = lacking(connection)
+    except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
+        raise explained(error, url, otherwise(connecting)) from None
+    return ServerFacts(variables.get("version", ""), variables, bool(cipher and cipher[1]), lacks)
+
+
+def check_open_files(connections: int) -> None:
+    """Raise this process's limit of open files as far as needed for that many connections.
+
+    Raises UsageError where the system does not allow it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    refuse([open_files(connections, None if hard == resource.RLIM_INFINITY else hard)])
+    needed = connections + FILES_BESIDE_CONNECTIONS
+    if needed > soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

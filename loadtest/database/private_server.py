@@ -1,0 +1,249 @@
+"""The private server, MariaDB or MySQL, that the tool starts when it is given no database."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import resource
+import secrets
+import shlex
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+import pymysql
+from sqlalchemy import URL
+
+from loadtest.database import server_program, supervisor
+from loadtest.database.engine import DRIVER
+from loadtest.database.server_program import ServerProgram
+from loadtest.model.errors import LoadtestError, UsageError
+
+MOST_CONNECTIONS = 10_000
+READY_SECONDS = 60.0
+DATABASE = USER = "loadtest"
+_START = "start.sql"
+# Files that the server opens besides its connections: tables, logs, its own sockets.
+_FILES_BESIDE_CONNECTIONS = 1_500
+
+
+class PrivateServer:
+    """A server for the tool alone, on a free loopback port, with a random password.
+
+    The server and its fresh folder are gone when it is closed or when this process ends in any way.
+    connections: how many a run may open. server: mariadb, mysql or the path of a server program; by
+    default what is installed. Raises UsageError where there is no usable server program, the file
+    limit is too low or the disk too full, LoadtestError where the server does not start.
+    """
+
+    def __init__(self, connections: int = 0, server: str = "") -> None:
+        self.limit = _connection_limit()
+        self.check(connections)
+        self.program = server_program.find(server)
+        _check_disk(self.program)
+        self.user = _unprivileged_user()
+        self.password = secrets.token_urlsafe(24)
+        self.port = free_port()
+        try:
+            # Not in the folder, which is gone as soon as the server is.
+            self._log = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
+            self.folder = Path(tempfile.mkdtemp(prefix=f"loadtest-{self.program.kind}-"))
+            self._kept = self._begin()
+        except OSError as error:
+            raise LoadtestError(f"cannot start a {self.title}: {error.strerror}") from None
+        begun = time.monotonic()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.close()
+            raise
+        self._ready_after = time.monotonic() - begun
+
+    @property
+    def title(self) -> str:
+        """What to call it: `private MySQL 9.7.4`."""
+        return f"private {self.program.title}"
+
+    @property
+    def url(self) -> URL:
+        """Its address, with the password."""
+        return URL.create(DRIVER, USER, self.password, "127.0.0.1", self.port, DATABASE)
+
+    @property
+    def ready(self) -> str:
+        """That it is there, and how long that took, in a sentence."""
+        return f"The {self.title} was ready after {self._ready_after:.1f} s"
+
+    @property
+    def process(self) -> psutil.Process:
+        """The server's process. Raises LoadtestError while there is none."""
+        found = psutil.Process(self._kept.pid).children()
+        if not found:
+            raise LoadtestError(f"the {self.title} does not run")
+        return found[0]
+
+    def check(self, connections: int) -> None:
+        """Raise UsageError if a run may open more connections than this server can take."""
+        if connections > self.limit:
+            raise UsageError(
+                f"this run may open {connections} connections; within this system's limit of open "
+                f"files a private server takes {self.limit}: raise it (ulimit -n "
+                f"{connections + _FILES_BESIDE_CONNECTIONS}), or use fewer users or a smaller pool"
+            )
+
+    def shut_down(self) -> None:
+        """Stop the server in good order, its folder stays; returns when it is gone."""
+        before = self.process
+        supervisor.order(self._kept, supervisor.DOWN)
+        before.wait(READY_SECONDS)
+
+    def start_again(self) -> None:
+        """Start a server that was shut down, at the same address; returns when it answers.
+
+        Raises LoadtestError if it does not start.
+        """
+        supervisor.order(self._kept, supervisor.UP)
+        self._wait_until_ready()
+
+    def close(self) -> None:
+        """Stop the server and remove its folder."""
+        with suppress(KeyboardInterrupt):  # who does not want to wait: it is killed then
+            supervisor.stop(self._kept)
+        # Its keeper does that, unless somebody has killed it.
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._log.close()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended by itself, or by somebody else."""
+        return self._kept.poll() is None
+
+    @property
+    def last_error(self) -> str:
+        """The last error in its log that says what happened; empty without one."""
+        log = self._log.fileno()  # the server writes on where this file is read to
+        lines = os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace").splitlines()
+        errors = [line.partition("[ERROR]")[2].strip() for line in lines if "[ERROR]" in line]
+        return next((error for error in reversed(errors) if "got signal" not in error), "")
+
+    def __enter__(self) -> PrivateServer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _start_file(self) -> Path:
+        """Makes the account, and the database: it is there until the server has answered."""
+        return self.folder / _START
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        """The keeper has the folder from here on: what kills the tool leaves nothing behind."""
+        try:
+            return supervisor.keep(
+                ["/bin/sh", "-c", self._script()],
+                remove=self.folder,
+                user=self.user,
+                output=self._log,
+            )
+        except BaseException:  # also Ctrl-C: the keeper does not know the folder yet
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _write_start_file(self) -> None:
+        start = self._start_file
+        start.touch(0o600)
+        start.write_text(
+            f"{self.program.no_other_account}\n"
+            f"CREATE DATABASE {DATABASE};\n"
+            f"CREATE USER {USER}@'127.0.0.1' IDENTIFIED BY '{self.password}';\n"
+            f"GRANT ALL ON *.* TO {USER}@'127.0.0.1' WITH GRANT OPTION;\n"
+        )
+        if self.user:
+            for path in (self.folder, start):
+                shutil.chown(path, self.user, _group_of(self.user))
+
+    def _script(self) -> str:
+        """What the keeper runs: make the server's files the first time, then become the server."""
+        self._write_start_file()
+        install = self.program.install_command(self.folder)
+        here, make, serve = map(shlex.join, (["cd", str(self.folder)], install, self._command()))
+        begin = f"{make} && exec {serve} --init-file={shlex.quote(str(self._start_file))}"
+        return f"{here} && if [ -e {_START} ]; then {begin}; else exec {serve}; fi"
+
+    def _command(self) -> list[str]:
+        return [
+            *self.program.serve_command(self.folder),
+            f"--port={self.port}",
+            f"--max-connections={self.limit}",
+        ]
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and self._kept.poll() is None:
+            try:
+                pymysql.connect(
+                    host="127.0.0.1",
+                    port=self.port,
+                    user=USER,
+                    password=self.password,
+                    database=DATABASE,
+                    ssl_disabled=True,
+                    read_timeout=2,  # somebody else may have taken the port, and say nothing
+                ).close()
+            except (pymysql.Error, OSError):
+                time.sleep(0.05)
+            else:
+                self._start_file.unlink(missing_ok=True)
+                return
+        supervisor.stop(self._kept)
+        self._log.seek(0)
+        log = self._log.read()[-1500:].decode(errors="replace")
+        raise LoadtestError(f"the {self.title} did not start; the end of its log:\n{log}")
+
+
+def _connection_limit() -> int:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return min(MOST_CONNECTIONS, hard - _FILES_BESIDE_CONNECTIONS)
+
+
+def _check_disk(program: ServerProgram) -> None:
+    folder = tempfile.gettempdir()
+    free, needed = shutil.disk_usage(folder).free, program.least_bytes
+    if free < needed:
+        raise UsageError(
+            f"a private {program.title} takes {needed // 10**6} MB and more in {folder}, where "
+            f"{free // 10**6} MB are left: make room, or name another folder in TMPDIR"
+        )
+
+
+def _unprivileged_user() -> str | None:
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in ("mysql", "nobody") if name in names), None)
+
+
+def _group_of(user: str) -> int:
+    return pwd.getpwnam(user).pw_gid
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,203 @@
+"""What the server says of itself while it is under load, on a connection outside the pool."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psutil
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from loadtest.database.engine import make_engine
+from loadtest.database.failure_kinds import words_of
+from loadtest.database.table_claims import claim
+from loadtest.model.errors import UsageError
+from loadtest.model.interval import SERVER, Gauge, Interval, Period
+from loadtest.model.pool import PoolConfig
+
+logger = logging.getLogger("loadtest")
+
+# The server's names beside ours. Row lock time is in milliseconds there.
+COUNTERS = {
+    "Questions": "questions",
+    "Aborted_connects": "aborted_connects",
+    "Connection_errors_max_connections": "refused_connects",
+    "Innodb_row_lock_waits": "row_lock_waits",
+    "Innodb_row_lock_time": "row_lock_time",
+}
+GAUGES = {
+    "Threads_connected": "threads_connected",
+    "Threads_running": "threads_running",
+    "Max_used_connections": "max_used_connections",
+}
+SERVERS = ("mariadbd", "mysqld")
+_NAMES = ", ".join(f"'{name}'" for name in (*COUNTERS, *GAUGES))
+_QUERY = text(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_NAMES})")
+
+
+class ServerStatus:
+    """Samples a server's status as intervals of the process `server`, all of its connections.
+
+    Counters are differences between samples; `cpu` (ns) is there when the server runs on this
+    machine and its process may be looked at. What the server does not tell is left out.
+    connecting: how else than by the URL. tls: whether the server speaks TLS, as for `make_engine`.
+    tables: those that its connection claims meanwhile. answers: how often the server answered.
+    problem: why the last sample failed, empty if it did not.
+    """
+
+    def __init__(
+        self,
+        url: URL,
+        connecting: Mapping[str, Any] | None = None,
+        *,
+        tls: bool | None = None,
+        tables: Sequence[str] = (),
+    ) -> None:
+        # With no database chosen: so it is told from the connections under test.
+        self._engine = _engine(url.set(database=""), connecting, tls)
+        self._connection: Connection | None = None
+        self._url, self._process = url, _local_process(url)
+        self._tables = tables
+        self.answers, self.problem = 0, ""
+        self._before: Mapping[str, int] | None = None
+        self._at = time.perf_counter_ns()
+        # Read once, as that of users: if somebody sets the clock, both stay beside each other.
+        self._epoch = time.time_ns() - self._at
+
+    def open(self) -> None:
+        """Connect now: once a server is full, nobody can ask it any more.
+
+        Raises UsageError if another run is using one of the tables.
+        """
+        try:
+            self._connection = self._connection or self._connected()
+        except SQLAlchemyError as error:
+            self._lost(error)
+
+    def _connected(self) -> Connection:
+        connection = self._engine.connect()
+        try:
+            claim(connection, self._url.database, self._tables)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def sample(self, period: Period) -> Interval | None:
+        """The interval since the last sample; None for the first and while the server is away."""
+        try:
+            values = self._read()
+        except SQLAlchemyError as error:
+            self._lost(error)
+            self.close()
+            return None
+        except UsageError as error:  # the server was away, and another was there first
+            logger.warning("%s", error)
+            self._tables = ()
+            return None
+        self.answers, self.problem = self.answers + 1, ""
+        # Read after the answer: a slow server's values are from that moment.
+        now = time.perf_counter_ns()
+        before, self._before = self._before, values
+        length, self._at = now - self._at, now
+        if before is None:
+            return None
+        second = (self._epoch + now - length) // 1_000_000_000
+        interval = Interval(second, SERVER, period, length)
+        interval.counters = _differences(before, values)
+        for name in values.keys() & GAUGES.values():
+            level = values[name]
+            interval.gauges[name] = Gauge(level * length, level, level, level)
+        return interval
+
+    def _lost(self, error: SQLAlchemyError) -> None:
+        logger.debug("no server status: %s", error)
+        self.problem = words_of(error)
+
+    def close(self) -> None:
+        """Give the connection up."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+        self._connection = self._before = None
+
+    def _read(self) -> dict[str, int]:
+        if self._connection is None:
+            self._connection = self._connected()
+        values = _told(self._connection)
+        if "row_lock_time" in values:
+            values["row_lock_time"] *= 1_000_000
+        return values | self._cpu()
+
+    def _cpu(self) -> dict[str, int]:
+        if self._process is None:
+            return {}
+        try:
+            times = self._process.cpu_times()
+        except psutil.Error:
+            self._process = _started_again(self._url.port or 3306)
+            return {}
+        return {"cpu": int((times.user + times.system) * 1e9)}
+
+
+def lacking(connection: Connection) -> tuple[str, ...]:
+    """Which counters of COUNTERS, by our names, a server does not have."""
+    told = _told(connection)
+    return tuple(name for name in COUNTERS.values() if name not in told)
+
+
+def _told(connection: Connection) -> dict[str, int]:
+    rows = {str(name): str(value) for name, value in connection.execute(_QUERY)}
+    names = COUNTERS | GAUGES
+    return {names[name]: int(value) for name, value in rows.items() if value.isdecimal()}
+
+
+def _engine(url: URL, connecting: Mapping[str, Any] | None, tls: bool | None) -> Engine:
+    if connecting:
+        return create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", **connecting)
+    each_time = PoolConfig(poolclass="NullPool", isolation_level="AUTOCOMMIT")
+    return make_engine(url, each_time, tls=tls)
+
+
+def _differences(before: Mapping[str, int], after: Mapping[str, int]) -> Counter[str]:
+    # A server that was restarted counts from zero again.
+    counted = [*COUNTERS.values(), "cpu"]
+    return Counter({n: max(0, after[n] - before[n]) for n in counted if n in after and n in before})
+
+
+def _local_process(url: URL) -> psutil.Process | None:
+    """The server's process, if it listens on this machine and may be seen."""
+    if url.host not in ("127.0.0.1", "localhost", "::1"):
+        return None
+    try:
+        for connection in psutil.net_connections("tcp"):
+            port = connection.laddr[1] if connection.laddr else None
+            if connection.status == psutil.CONN_LISTEN and port == (url.port or 3306):
+                return _server(connection.pid)
+    except psutil.Error as error:
+        logger.debug("cannot find the server's process: %s", error)
+    return None
+
+
+def _server(pid: int | None) -> psutil.Process | None:
+    """A process, unless it only passes on what the server says."""
+    process = psutil.Process(pid) if pid else None
+    return process if process and process.name() in SERVERS else None
+
+
+def _started_again(port: int) -> psutil.Process | None:
+    """A server that was told this port when it was started.
+
+    Who listens would say more, but takes too long to find out while users run.
+    """
+    for process in psutil.process_iter():
+        try:
+            if process.name() in SERVERS and f"--port={port}" in process.cmdline():
+                return process
+        except psutil.Error as error:
+            logger.debug("cannot look at a process: %s", error)
+    return None

@@ -1,0 +1,69 @@
+"""Runs a Python module as a child of the tool: `python -m … SIGNAL MODULE ARGUMENTS`.
+
+Locust's settings from outside of its command line, in the environment and in configuration files,
+do not reach it, and it tells where it is when asked: on the signal of this number it writes stacks
+to standard error, the innermost frame of each first: that of the main thread at once, even if the
+event loop is blocked in C; then, as soon as Python runs, those of greenlets and threads. Forks of
+the process do the same.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import os
+import runpy
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+_STANDARD_ERROR = 2
+_MAIN = "__main__"
+# Locust looks at it when it is imported. Whether gevent patches a run is for --model to say.
+_UNPATCHED = "LOCUST_SKIP_MONKEY_PATCH"
+
+
+def _frames() -> Iterator[FrameType | None]:
+    """Where greenlets wait, the main one first, and where each thread is."""
+    if package := sys.modules.get("greenlet"):
+        main: Any = package.getcurrent()
+        while main.parent:
+            main = main.parent
+        found = (one for one in gc.get_objects() if issubclass(type(one), package.greenlet))
+        yield from (one.gr_frame for one in (main, *found))
+    yield from sys._current_frames().values()
+
+
+def _stack(frame: FrameType) -> str:
+    """As faulthandler writes it."""
+    lines = (
+        f'  File "{one.f_code.co_filename}", line {line} in {one.f_code.co_name}\n'
+        for one, line in traceback.walk_stack(frame)
+    )
+    return "Stack (most recent call first):\n" + "".join(lines)
+
+
+def _tell(*_: Any) -> None:
+    stacks = dict.fromkeys(_stack(frame) for frame in _frames() if frame)  # many users wait alike
+    os.write(_STANDARD_ERROR, "".join(stacks).encode(errors="replace"))
+
+
+def _shut_out(module: str) -> None:
+    before = os.environ.pop(_UNPATCHED, "")
+    if module == "loadtest.threads":
+        os.environ[_UNPATCHED] = "1"
+    from loadtest.experiment.locust_settings import shut_out
+
+    shut_out({_UNPATCHED: before})
+
+
+if __name__ == _MAIN:
+    asked = int(sys.argv[1])
+    signal.signal(asked, _tell)
+    faulthandler.register(asked, _STANDARD_ERROR, all_threads=False, chain=True)
+    del sys.argv[:2]
+    _shut_out(sys.argv[0])
+    runpy.run_module(sys.argv[0], run_name=_MAIN, alter_sys=True)

@@ -1,0 +1,146 @@
+"""How long each part of a run may take, and where a process is that takes longer."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+import loadtest
+from loadtest.experiment import bundled_scenarios
+from loadtest.model.errors import LoadtestError
+from loadtest.runfile.folders import as_typed
+
+# Limit of the look at a scenario before all runs: import, options, an application's connection.
+LOOK_SECONDS = 60.0
+# Limit of a run until its load begins: import, checks, tables made and filled.
+START_SECONDS = 300.0
+# What a run may take from then on, beside its planned time and its stop timeout.
+MARGIN_SECONDS = 60.0
+# What a run has left at its deadline to end in good order.
+STOP_SECONDS = 5.0
+
+POLL_SECONDS = 0.25
+# Asks a process where it is; one that does not listen to this signal ignores it.
+_WHERE = signal.SIGURG
+# A process has told where it is once it said something, and then nothing more for a while: an idle
+# event loop looks every 0.3 s whether there was a signal.
+_TELLING_SECONDS, _QUIET_SECONDS = 3.0, 0.5
+_STACK = "(most recent call first):\n"
+_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
+_STDLIB, _OURS = Path(sysconfig.get_path("stdlib")), Path(loadtest.__file__).parent
+_INSTALLED = {"site-packages", "dist-packages"}
+
+Frame = tuple[str, str, str]
+"""A file, a line in it, and a function."""
+Stack = Sequence[Frame]
+"""Frames, the innermost first."""
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    """The command line of a Python module in a process that can tell where it is."""
+    return [
+        sys.executable,
+        "-m",
+        "loadtest.experiment.child_process",
+        str(_WHERE.value),
+        module,
+        *arguments,
+    ]
+
+
+def running(
+    kept: subprocess.Popen[bytes],
+    log: IO[bytes],
+    seconds: float,
+    late: Callable[[str], LoadtestError],
+) -> Iterator[None]:
+    """Again and again while a kept command runs.
+
+    log: its standard error. late: the error to raise when these seconds are over, made from where
+    the command is then.
+    """
+    ends = time.monotonic() + seconds
+    while kept.poll() is None:
+        if time.monotonic() >= ends:
+            raise late(where(kept, log))
+        time.sleep(POLL_SECONDS)
+        yield
+
+
+def where(kept: subprocess.Popen[bytes], log: IO[bytes]) -> str:
+    """Where a kept command is, in a sentence; log: its standard error, which gets whole stacks."""
+    told = [_stacks(_told(process, log)) for process in _processes(kept)]
+    # What each main thread does says more than what waits beside it.
+    first, others = [own[:1] for own in told], [own[1:] for own in told]
+    return place_of([stack for own in (*first, *others) for stack in own])
+
+
+def place_of(stacks: Sequence[Stack]) -> str:
+    """Where a process is, by the first stack that has a frame outside of libraries."""
+    for stack in stacks:
+        for frame in stack:
+            if not _of_library(frame[0]):
+                inside = "" if frame is stack[0] else f", which waited for {_named(stack[0])}"
+                return f"it was at {_named(frame)}{inside}"
+    if stacks:
+        return f"it was in no code of the scenario, but at {_named(stacks[0][0])}"
+    return "it did not tell where it was"
+
+
+def _processes(kept: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The process of a kept command and its forks, Locust's workers for example."""
+    found = list[psutil.Process]()
+    with suppress(psutil.Error):
+        for process in psutil.Process(kept.pid).children(recursive=True):
+            if not found or process.cmdline() == found[0].cmdline():
+                found.append(process)
+    return found
+
+
+def _told(process: psutil.Process, log: IO[bytes]) -> str:
+    """What a process says when it is asked where it is; empty if it does not."""
+    begin = size = os.fstat(log.fileno()).st_size
+    now = time.monotonic()
+    ends, quiet_until = now + _TELLING_SECONDS, now + _TELLING_SECONDS
+    with suppress(psutil.Error):
+        process.send_signal(_WHERE)
+    while (now := time.monotonic()) < min(ends, quiet_until):
+        time.sleep(0.05)
+        before, size = size, os.fstat(log.fileno()).st_size
+        if size > before:
+            quiet_until = now + _QUIET_SECONDS
+    return os.pread(log.fileno(), size - begin, begin).decode(errors="replace")
+
+
+def _stacks(told: str) -> list[list[Frame]]:
+    return [frames for stack in told.split(_STACK) if (frames := _FRAME.findall(stack))]
+
+
+def _of_library(file: str) -> bool:
+    path = Path(file)
+    if path.is_relative_to(bundled_scenarios.folder()):
+        return False
+    within = any(path.is_relative_to(folder) for folder in (_STDLIB, _OURS))
+    return within or file.startswith("<") or not _INSTALLED.isdisjoint(path.parts)
+
+
+def _named(frame: Frame) -> str:
+    file, line, function = frame
+    return f"{_short(Path(file))}:{line}, in {function}"
+
+
+def _short(path: Path) -> str:
+    """A file as a person would look for it: that of a library within the library's folder."""
+    folders = [one for one in path.parents if one.name in _INSTALLED or one == _STDLIB]
+    return str(path.relative_to(folders[0])) if folders else as_typed(path)

@@ -1,0 +1,1 @@
+"""Fault drills: what breaks the server or the network, and when."""

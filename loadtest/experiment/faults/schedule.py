@@ -1,0 +1,137 @@
+"""Provokes the faults of an experiment in each of its runs, and makes everything whole again."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from loadtest.database.failure_kinds import words_of
+from loadtest.database.private_server import PrivateServer
+from loadtest.experiment.faults.relay import ORDERS, Relay
+from loadtest.experiment.faults.switches import (
+    Limiting,
+    Switch,
+    freezing,
+    killing,
+    relaying,
+    restarting,
+)
+from loadtest.model.errors import LoadtestError, UsageError
+from loadtest.model.fault import Fault
+
+Happened = dict[str, Any]
+"""What became of a fault: `fault`, when it really began and ended (wall clock), or a `problem`;
+how many connections were `killed`.
+"""
+
+
+class Faults:
+    """The faults of an experiment on one database, ready to be provoked in each of its runs.
+
+    url: the address that the runs connect to. server: the private server at `given`, if it is one.
+    Raises UsageError if a fault needs a private server and there is none, or host and port of a
+    server whose address is that of a socket file.
+    """
+
+    def __init__(self, faults: Sequence[Fault], given: URL, server: PrivateServer | None) -> None:
+        self._faults, self._given, self._server = faults, given, server
+        for fault in faults:
+            if fault.of.done and server is None:
+                raise UsageError(
+                    f"fault {fault}: only a private server is {fault.of.done}; leave out "
+                    "--database-url"
+                )
+        if faults and "unix_socket" in given.query:
+            raise UsageError(
+                f"fault {faults[0]}: the database URL has a unix_socket; faults need host and port"
+            )
+        relayed = any(fault.kind in ORDERS for fault in faults)
+        self._relay = Relay(given) if relayed else None
+        self.url = self._relay.url if self._relay else given
+
+    def close(self) -> None:
+        """End what stands between the pool and the server."""
+        if self._relay:
+            self._relay.close()
+
+    @contextmanager
+    def provoked(self, measuring: float, client: int = 0) -> Iterator[list[Happened]]:
+        """Provoke them in the background, at times after `measuring` (wall clock).
+
+        client: the process that has the connections, or its parent; 0: this one. Gives what becomes
+        of each, in their order; it is complete, and whatever was broken whole again, when this
+        ends.
+        """
+        run = _Meanwhile()
+        happened: list[Happened] = [{"fault": str(fault)} for fault in self._faults]
+        threads = [
+            threading.Thread(
+                target=_provoke, args=(fault, self._switch(fault, client), measuring, run, told)
+            )
+            for fault, told in zip(self._faults, happened, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield happened
+        finally:
+            run.over.set()
+            for thread in threads:
+                thread.join()
+
+    def _switch(self, fault: Fault, client: int) -> Switch:
+        if self._relay and fault.kind in ORDERS:
+            return relaying(self._relay, fault)
+        if fault.kind == "kill":
+            ours = client or os.getpid()
+            return killing(self._given, fault, self._relay.pid if self._relay else ours)
+        assert self._server
+        if fault.kind == "max-connections":
+            return Limiting(self._given, fault.connections or 0)
+        return restarting(self._server) if fault.kind == "restart" else freezing(self._server)
+
+
+class _Meanwhile:
+    """The time of a run, by a wall clock that was read once, as its seconds are: if somebody sets
+    the clock, faults and seconds still belong together.
+    """
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self._epoch = time.time() - time.monotonic()
+
+    @property
+    def now(self) -> float:
+        return self._epoch + time.monotonic()
+
+
+def _provoke(
+    fault: Fault, switch: Switch, measuring: float, run: _Meanwhile, told: Happened
+) -> None:
+    begin = 0.0 if fault.lasting else measuring + fault.at - run.now
+    if run.over.wait(min(max(0.0, begin), threading.TIMEOUT_MAX)):
+        return
+    told["begin"] = run.now
+    _try(switch, True, told)
+    run.over.wait(None if fault.lasting else fault.length or 0.0)
+    _try(switch, False, told)
+    told["end"] = run.now
+
+
+def _try(switch: Switch, broken: bool, told: Happened) -> None:
+    """Do it; what goes wrong is told with the result, and the run goes on."""
+    try:
+        killed = switch(broken)
+    except (LoadtestError, SQLAlchemyError, psutil.Error, OSError) as error:
+        told["problem"] = words_of(error)
+        return
+    if killed is not None:
+        told["killed"] = killed

@@ -1,0 +1,169 @@
+"""Looks at a scenario as Locust will, in a process of its own: the command never imports Locust.
+
+An experiment comes in the environment, as LOADTEST_EXPERIMENT; the last line out is a list in JSON:
+what is wrong, what to know beside that, the tables of the scenario, where its application has its
+database (empty if it reads the address from LOADTEST_DATABASE_URL, and there is none), and which
+settings from outside its runs ignore. With the argument `connect` it is tried how an application
+connects.
+"""
+
+from __future__ import annotations
+
+from locust import argument_parser
+from locust.util.load_locustfile import load_locustfile
+
+import json
+import os
+import re
+import sys
+import traceback
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from loadtest.database.application import (
+    DATABASE_URL,
+    Application,
+    NeedsDatabase,
+    waits_for_database,
+)
+from loadtest.database.preflight.announcement import place_of
+from loadtest.database.preflight.checks import warnings
+from loadtest.database.redaction import words_with_type
+from loadtest.experiment.locust_settings import ignored
+from loadtest.experiment.single_run import EXPERIMENT, Plan
+from loadtest.load import PoolUser
+from loadtest.load.setup.application_pool import load_application
+from loadtest.load.setup.driver_probe import tried
+from loadtest.load.setup.scenario_tables import names_of
+from loadtest.model.errors import UsageError
+from loadtest.model.experiment import Experiment
+from loadtest.model.load import GREENLETS
+from loadtest.runfile.folders import as_typed
+
+
+def look(
+    experiment: Experiment, *, connect: bool = False
+) -> tuple[list[str], list[str], list[str], str]:
+    """What is wrong, what to know beside that, the tables, where the application's database is."""
+    before = _options(argument_parser.get_parser())
+    try:
+        classes, shapes = load_locustfile(str(experiment.scenario.absolute()))
+    except (Exception, SystemExit) as error:
+        if experiment.application and waits_for_database(error):  # it imports the application
+            return [], [], [], ""
+        return [_at_import(error, experiment.scenario)], [], [], ""
+    wrong = [*_shaped(experiment, shapes), *_problems(experiment, classes, before)]
+    if wrong:
+        return wrong, [], [], ""
+    try:
+        chosen = [classes[name] for name in experiment.user_classes or classes]
+        tables = names_of(chosen)
+        found = _application_of(experiment)
+        known = _tried(found, experiment) if found and connect else []
+    except NeedsDatabase:
+        return [], [], tables, ""
+    except UsageError as error:
+        return list(error.problems), [], [], ""
+    return [], known, tables, place_of(found.url) if found else ""
+
+
+def _tried(application: Application, experiment: Experiment) -> list[str]:
+    return warnings(tried(application, greenlets=GREENLETS in experiment.load.models))
+
+
+def _problems(
+    experiment: Experiment, classes: Mapping[str, type], before: Mapping[str, Any]
+) -> list[str]:
+    """What keeps this scenario from running with these options and user classes."""
+    parser = argument_parser.get_parser()
+    own = {name: action for name, action in _options(parser).items() if name not in before}
+    wrong = [*_wrong_users(experiment, classes), *_wrong_options(experiment, own)]
+    return wrong or list(_refused(experiment, parser))
+
+
+def _application_of(experiment: Experiment) -> Application | None:
+    given = os.environ.get(DATABASE_URL, "")
+    named = {"session": experiment.session, "engine": experiment.engine, "database_url": given}
+    files = [str(experiment.scenario)]
+    return load_application(Namespace(parsed_options=Namespace(**named), parsed_locustfiles=files))
+
+
+def _options(parser: Any) -> dict[str, Any]:
+    """The long options of a parser by their names in Python."""
+    flags = ((flag, action) for action in parser._actions for flag in action.option_strings)
+    return {_name(flag): action for flag, action in flags if flag.startswith("--")}
+
+
+def _name(flag: str) -> str:
+    return flag.rpartition("/")[2].lstrip("-").replace("-", "_")
+
+
+def _at_import(error: BaseException, scenario: Path) -> str:
+    """What an import ended with, and the last place of it in the user's own files."""
+    file, line, folder = str(scenario), 0, scenario.absolute().parent
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_relative_to(folder) and "site-packages" not in path.parts:
+            file, line = frame.filename, frame.lineno or 0
+    if isinstance(error, SyntaxError):
+        file, line = error.filename or file, error.lineno or line
+        error = SyntaxError(error.msg)
+    place = f"{as_typed(Path(file))}, line {line}" if line else as_typed(Path(file))
+    return f"{place}: {words_with_type(error)}"
+
+
+def _wrong_users(experiment: Experiment, classes: Mapping[str, type]) -> Iterator[str]:
+    scenario = as_typed(experiment.scenario)
+    chosen = experiment.user_classes or tuple(classes)
+    missing = [name for name in chosen if name not in classes]
+    if missing:
+        there = ", ".join(classes) or "none"
+        yield f"{scenario} has no user class {', '.join(missing)}; there are: {there}"
+    elif not any(issubclass(classes[name], PoolUser) for name in chosen):
+        yield f"{scenario} has no PoolUser: derive its users from loadtest.load.PoolUser"
+
+
+def _wrong_options(experiment: Experiment, own: Mapping[str, Any]) -> Iterator[str]:
+    scenario = as_typed(experiment.scenario)
+    for name, value in experiment.options.items():
+        action = own.get(name.replace("-", "_"))
+        if action is None:
+            known = f"its options are {', '.join(own)}" if own else "it has none"
+            yield f"{scenario} has no option {name}; {known}"
+        elif action.nargs == 0 and not isinstance(value, bool):
+            yield f"{scenario}: option {name}: {value!r} is neither true nor false"
+
+
+def _shaped(experiment: Experiment, shapes: Sequence[object]) -> Iterator[str]:
+    """Shapes that Locust would let decide on users and duration, imported ones too."""
+    if shapes:
+        names = ", ".join(type(shape).__name__ for shape in shapes)
+        yield (
+            f"{as_typed(experiment.scenario)} has a LoadTestShape ({names}), which would replace "
+            "users and duration of the runs: take it out, and give the load in stages, with "
+            "--stages 10s:20,10s:20-200 or [[load.stage]] in an experiment"
+        )
+
+
+def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
+    """What Locust's own parser says of the run's arguments."""
+
+    def refuse(message: str) -> None:
+        raise ValueError(message)
+
+    parser.error = refuse
+    try:
+        parser.parse_args(Plan(experiment, experiment.pool[0], 1).arguments())
+    except ValueError as error:
+        message = re.sub(r"^argument (\S+): ", lambda m: f"option {_name(m[1])}: ", str(error))
+        yield f"{as_typed(experiment.scenario)}: {message}"
+
+
+if __name__ == "__main__":
+    answer, sys.stdout = sys.stdout, sys.stderr  # whatever a scenario prints is no answer
+    asked_for = Experiment.model_validate_json(os.environ.pop(EXPERIMENT))
+    found = look(asked_for, connect="connect" in sys.argv)
+    known = "" if found[0] else ignored(Plan(asked_for, asked_for.pool[0], 1).arguments())
+    print(json.dumps([*found, known]), file=answer)

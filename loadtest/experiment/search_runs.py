@@ -1,0 +1,167 @@
+"""The runs of a search for the smallest pool: a pilot, then one size after another."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from loadtest.analysis.sizing.size_search import PRESENT, Step, most_runs
+from loadtest.analysis.sizing.tuning import Tuning
+from loadtest.analysis.statistics.interim_analysis import Rate, decided
+from loadtest.analysis.summarize import summarize
+from loadtest.analysis.units import duration, rate
+from loadtest.experiment.disturbed_runs import Repeats
+from loadtest.experiment.rounds import Progress, run_in, write_down
+from loadtest.experiment.single_run import SECONDS_BESIDE_LOAD, Databases, Enough, Plan, Watch
+from loadtest.model.errors import CannotGoOn, LoadtestError
+from loadtest.model.experiment import Experiment
+from loadtest.model.interval import Interval
+from loadtest.model.objective import parse_objective
+from loadtest.model.pool import AS_IS, PoolConfig
+from loadtest.model.summary import PoolSummary
+from loadtest.report.render import read
+
+
+def pools(experiment: Experiment, at_most: int) -> tuple[PoolConfig, PoolConfig]:
+    """What a search begins with, the pool that there is now, and the largest that it may try.
+
+    In a closed loop no more connections than users can be in use.
+    """
+    now = PoolConfig(poolclass=AS_IS) if experiment.application else PoolConfig(name="default")
+    closed = experiment.load.highest_rate is None
+    most = min(at_most, experiment.load.users) if closed else at_most
+    return now, of_size(most)
+
+
+def of_size(size: int) -> PoolConfig:
+    """A pool of that many connections and not one more."""
+    return PoolConfig(pool_size=size, max_overflow=0)
+
+
+def longest_seconds(experiment: Experiment) -> float:
+    """The most that a search may take; experiment: with what `pools` gives."""
+    load = experiment.load
+    runs = most_runs(experiment.pool[1].pool_size)
+    return runs * (load.warmup + load.duration + SECONDS_BESIDE_LOAD)
+
+
+def search(experiment: Experiment, at: Databases, folder: Path, progress: Progress) -> bool:
+    """Do the runs of a search; False if somebody interrupted it.
+
+    experiment: with what `pools` gives. A size that measures nothing counts as one without a
+    result. Raises LoadtestError if the pilot fails: then the others would too; and EndedForOthers.
+    """
+    return _Searching(experiment, at, folder, progress).all()
+
+
+class _Searching:
+    def __init__(
+        self, experiment: Experiment, at: Databases, folder: Path, progress: Progress
+    ) -> None:
+        self._experiment, self._at = experiment, at
+        self._folder, self._progress = folder, progress
+        self._pilot, self._largest = experiment.pool
+        self._tried: dict[int, PoolConfig] = {}
+        self._left = most_runs(self._largest.pool_size)
+        self._repeats = Repeats(progress.tell)
+
+    def all(self) -> bool:
+        """The pilot, then whatever the runs so far ask for."""
+        try:
+            self._do(self._plan(self._pilot, 1))
+            while self._left > 0:
+                tuning = self._tuning()
+                step = tuning.next_step()
+                if step is None:
+                    return True
+                self._try(step, tuning.best_rate)
+        except KeyboardInterrupt:
+            return False
+        return True
+
+    def _try(self, step: Step, best: Rate | None) -> None:
+        """A first run of a size may end early; further rounds are there to be sure."""
+        pool = self._pilot
+        if step.size != PRESENT:
+            pool = self._tried.setdefault(step.size, of_size(step.size))
+        plan = self._plan(pool, step.round)
+        try:
+            self._do(plan, best, to_its_end=step.round > 1)
+        except CannotGoOn:
+            raise
+        except LoadtestError as error:
+            self._progress.failed(plan, error)
+
+    def _plan(self, pool: PoolConfig, round_: int) -> Plan:
+        experiment = self._experiment
+        return Plan(experiment, pool, round_, experiment.load.models[0], experiment.servers[0])
+
+    def _do(self, plan: Plan, best: Rate | None = None, *, to_its_end: bool = True) -> None:
+        """Do a run; one that something else on the machine disturbed is done a second time."""
+        self._repeats.run(plan, self._folder, partial(self._once, plan, best, to_its_end))
+
+    def _once(self, plan: Plan, best: Rate | None, to_its_end: bool) -> None:
+        self._left -= 1
+        ordered = [pool for _, pool in sorted(self._tried.items())]
+        seconds = [one["seconds"] for one in self._repeats.done]
+        more = {"most": self._largest.pool_size, "disturbed": seconds}
+        write_down(self._experiment, [self._pilot, *ordered], self._folder, search=more)
+        self._progress.begin(plan)
+        run_in(
+            self._folder,
+            plan,
+            self._at[plan.server],
+            self._watch(None if to_its_end else self._look(best)),
+        )
+        self._progress.end(plan)
+        self._progress.tell(_came_to(self._tuning(), plan))
+
+    def _watch(self, look: Watch | None) -> Watch:
+        def watch(interval: Interval) -> None:
+            self._progress.interval(interval)
+            if look:
+                look(interval)
+
+        return watch
+
+    def _look(self, best: Rate | None) -> Watch:
+        """Ends a run as soon as it is clear what it will say."""
+        experiment, measured = self._experiment, list[Interval]()
+        bounds = parse_objective(experiment.objective)
+
+        def look(interval: Interval) -> None:
+            if interval.period != "measured":
+                return
+            measured.append(interval)
+            duration = experiment.load.duration
+            clear = decided(measured, duration, bounds, best, experiment.margin)
+            if clear:
+                raise Enough(f"enough: {clear}")
+
+        return look
+
+    def _tuning(self) -> Tuning:
+        measurements = read([self._folder])
+        return Tuning.of(measurements, summarize(measurements).pools)
+
+
+def _came_to(tuning: Tuning, plan: Plan) -> str:
+    """A run in a line: throughput, wait, and how it stands with the objective."""
+    pool = next(one for one in (tuning.pilot, *tuning.sizes.values()) if one.name == plan.pool.name)
+    words = [
+        f"{pool.name}: {rate(pool.throughput.per_second)} per second",
+        f"wait p95 {duration(pool.checkout.wait_seconds.p95)}",
+        *_judgement(tuning, pool),
+    ]
+    return f"  {', '.join(words)}"
+
+
+def _judgement(tuning: Tuning, pool: PoolSummary) -> list[str]:
+    if not pool.valid:
+        return ["not valid"]
+    if pool is tuning.pilot:
+        return []
+    met = tuning.trials[pool.pool["pool_size"]].met
+    judged = {True: "keeps to the objective", False: "misses the objective", None: "undecided"}
+    rounds = [f"{pool.rounds} rounds"] if pool.rounds > 1 else []
+    return [*rounds, *([judged[met]] if pool.objectives else [])]

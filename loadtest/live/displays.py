@@ -1,0 +1,48 @@
+"""All that shows a run while it goes on: the metrics, the live page and the tab in Locust's UI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from loadtest.live import page, tab, web
+from loadtest.live.exporter import Exporter
+from loadtest.live.points import Points
+from loadtest.model.interval import Interval
+from loadtest.model.pool import PoolConfig
+
+
+class Live:
+    """Takes each interval of a run once, for metrics and, where there is a web UI, for the page."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._exporter = Exporter(self.registry)
+        self._points: Points | None = None
+
+    def serve(self, web_ui: Any, base_path: str) -> None:
+        """Add everything to Locust's web UI, whose pages are below base_path."""
+        self._points = Points()
+        web.add_routes(web_ui, self.registry)
+        page.add_pages(web_ui, self._points, base_path)
+        tab.add_tab(web_ui, self._points)
+
+    def begin(self, pool: PoolConfig) -> None:
+        """A run with this pool begins."""
+        self._exporter.begin(pool)
+        if self._points:
+            self._points.begin(pool)
+
+    def add(self, interval: Interval) -> None:
+        """Take an interval of any process of the current run."""
+        self._exporter.add(interval)
+        if self._points:
+            self._points.add(interval)
+
+    def end(self, reason: str, report: Callable[[], Path | None]) -> None:
+        """The run has ended; report: gives the path of its report once there is one."""
+        if self._points:
+            self._points.end(reason, report)

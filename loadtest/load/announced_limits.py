@@ -1,0 +1,201 @@
+"""What a run on a server that others use takes at most, as it was announced; more is refused."""
+
+from __future__ import annotations
+
+from locust.runners import MasterRunner
+
+import logging
+import math
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, cast
+
+import gevent
+
+from loadtest.database.server_status import ServerStatus
+from loadtest.load.options import run_options
+from loadtest.load.setup.application_pool import measured_pool
+from loadtest.load.setup.database_setup import Place
+from loadtest.model.errors import LoadtestError, MoreThanAnnounced, UsageError
+from loadtest.model.pool import PoolConfig
+
+logger = logging.getLogger("loadtest")
+# How long the workers that came during a run wait after it.
+LATE_SECONDS = 1.0
+
+
+class Promise:
+    """The users, processes and connections of a run, and the refusal of more.
+
+    A server that the tool started has no other users: there nothing is refused.
+    refuse: ends a run that cannot begin or go on.
+    """
+
+    def __init__(
+        self, environment: Any, place: Place, refuse: Callable[[LoadtestError], None]
+    ) -> None:
+        self._environment, self._place, self._refuse = environment, place, refuse
+        # Of all processes together; no users while no run is announced.
+        self._users = self._connections = 0
+        self._processes = 0
+        self._counted: set[str] | None = None
+        self._late: dict[str, Any] = {}
+
+    @property
+    def _options(self) -> Namespace:
+        return cast(Namespace, self._environment.parsed_options)
+
+    @property
+    def _present(self) -> int:
+        """How many processes would run users now."""
+        return max(1, int(self._environment.runner.worker_count))
+
+    @property
+    def _shape(self) -> str:
+        shape = self._environment.shape_class
+        return type(shape).__name__ if shape else ""
+
+    def keep(self) -> None:
+        """From now on refuse users and workers beyond the announced ones, whatever starts them.
+
+        Users come from the command line, the web UI, a shape, stages and keys in a terminal; all of
+        them go through the runner's `start`.
+        """
+        runner = self._environment.runner
+        runner.start = partial(self._start, runner.start)
+        if isinstance(runner, MasterRunner):
+            runner.handle_message = partial(self._hear, runner.handle_message)  # type: ignore[method-assign]
+
+    def prepare(self, pool: PoolConfig) -> ServerStatus:
+        """Announce a run with the processes that are expected, and make its tables."""
+        runner, options = self._environment.runner, self._options
+        # Of the workers that are expected none has come when a headless run prepares.
+        distributed = isinstance(runner, MasterRunner)
+        expected = (options.processes or 0, options.expect_workers) if distributed else (1,)
+        self._announce(pool, max(self._present, *expected))
+        return self._place.prepare()
+
+    def begin(self, pool: PoolConfig, status: ServerStatus | None) -> ServerStatus:
+        """Begin a run with the processes that are there; it gets no others.
+
+        status: what `prepare` gave, if it was called before. Raises LoadtestError if the run cannot
+        begin.
+        """
+        runner = self._environment.runner
+        if status is None:
+            self._announce(pool, self._present)
+            status = self._place.prepare()
+        if isinstance(runner, MasterRunner) and self._place.foreign:
+            clients = runner.clients
+            self._counted = {one.id for one in clients.all} - {one.id for one in clients.missing}
+        if self._present != self._processes:  # more or fewer have come than were expected
+            self._announce(pool, self._present)
+        if self._users and runner.target_user_count > self._users:
+            raise self._beyond(runner.target_user_count)
+        return status
+
+    def over(self) -> None:
+        """The run has ended: the next one announces its own, and takes the workers that waited."""
+        self._users, self._counted = 0, None
+        late, self._late = self._late, {}
+        for client_id, msg in late.items():
+            # Where this process is about to end, they should not be told to end before they began.
+            gevent.spawn_later(
+                LATE_SECONDS, self._environment.runner.handle_message, client_id, msg
+            )
+
+    def check_form(self, form: Mapping[str, str], added: run_options.Added) -> None:
+        """Raise UsageError with what is wrong in a start form, or goes beyond what may be taken."""
+        wanted = run_options.check_form(self._options, form, added)
+        if not self._place.foreign or self._shape:
+            return
+        try:
+            users = int(form.get("user_count", ""))
+        except ValueError:
+            return  # Locust answers this
+        if not self._users:
+            self._check_room(wanted, max(1, users))
+        elif users > self._users:
+            raise UsageError(str(self._beyond(users)))
+
+    def _check_room(self, wanted: Namespace, users: int) -> None:
+        users = max(users, run_options.most_users(wanted) or 0)
+        each = math.ceil(users / self._present)
+        pool = measured_pool(wanted, self._place.application)
+        self._place.check(self._place.demand(wanted, pool, each, self._present))
+
+    def _announce(self, pool: PoolConfig, processes: int) -> None:
+        users = math.ceil(self._most_users() / processes)
+        demand = self._place.announce(pool, users, processes)
+        self._processes = processes
+        self._users = users * processes if self._place.foreign else 0
+        self._connections = demand.most
+        # Options are what reaches the workers.
+        self._options.most_connections = demand.of_process(pool)
+
+    def _most_users(self) -> int:
+        """The most users of all processes together.
+
+        Raises UsageError if a shape sets the number, and --users does not limit it.
+        """
+        options, asked = self._options, self._environment.runner.target_user_count
+        if not (self._shape and self._place.foreign):
+            most = asked or options.num_users or 1
+            return int(max(most, run_options.most_users(options) or 0))
+        if not options.num_users:
+            raise UsageError(
+                f"{self._shape} (a LoadTestShape) sets the number of users, and others use this "
+                "server: give its largest number as --users"
+            )
+        return int(options.num_users)
+
+    def _beyond(self, users: int) -> MoreThanAnnounced:
+        said = f"{users:,} users, and {self._users:,} were announced"
+        if self._shape:
+            return MoreThanAnnounced(f"{self._shape} asks for {said}: give --users {users}")
+        return MoreThanAnnounced(f"{said}: stop this run and start one with more")
+
+    def _start(
+        self,
+        start: Callable[..., None],
+        user_count: int,
+        spawn_rate: float,
+        *more: Any,
+        **named: Any,
+    ) -> None:
+        """As the runner's; it refuses users beyond the announced ones."""
+        if not self._users or user_count <= self._users:
+            self._share_out()
+            start(user_count, spawn_rate, *more, **named)
+        elif self._shape:
+            self._refuse(self._beyond(user_count))
+        else:
+            logger.warning("Refused: %s", self._beyond(user_count))
+
+    def _share_out(self) -> None:
+        """Divide the announced connections among the workers that are left, as Locust does users.
+
+        A missing worker may still have its connections. It ends after 60 s without its master,
+        which forgets it only then.
+        """
+        if self._counted:
+            left = self._counted & self._environment.runner.clients.keys()
+            self._options.most_connections = self._connections // max(1, len(left))
+
+    def _hear(self, hear: Callable[..., None], client_id: str, msg: Any) -> None:
+        """As the master's; a worker that comes during a run has to wait until it is over.
+
+        One that was missing when the run began, and is heard again, stays missing.
+        """
+        late = self._counted is not None and client_id not in self._counted
+        if not (late and msg.type in ("client_ready", "heartbeat")):
+            hear(client_id, msg)
+            return
+        if client_id not in self._late:
+            logger.warning(
+                "Worker %s has to wait for the next run: this one was announced for %d processes",
+                client_id,
+                self._processes,
+            )
+        self._late[client_id] = msg

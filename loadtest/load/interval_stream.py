@@ -1,0 +1,33 @@
+"""The intervals of one run, of all its processes, on their way to the file and the live page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from loadtest.live.displays import Live
+from loadtest.model.interval import SERVER, Interval
+from loadtest.runfile.writer import RunWriter
+
+
+class Timeline:
+    """Takes every interval of a run once: writes it, adds it up and shows it live."""
+
+    def __init__(self, writer: RunWriter, live: Live) -> None:
+        self._writer = writer
+        self._live = live
+        self.counters: Counter[str] = Counter()
+
+    def add(self, interval: Interval) -> None:
+        """Take an interval; raises LoadtestError if it cannot be written."""
+        if interval.process != SERVER:
+            self._live.add(interval)
+            self.counters.update(interval.counters)
+        self._writer.add(interval)
+
+    def close(self, reason: str, workers: list[dict[str, Any]]) -> None:
+        """Write the footer; workers: what it says of each, if there are any."""
+        self._writer.close(reason, self._totals(), **({"workers": workers} if workers else {}))
+
+    def _totals(self) -> dict[str, Any]:
+        return {"counters": dict(sorted(self.counters.items()))}

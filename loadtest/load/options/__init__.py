@@ -1,0 +1,1 @@
+"""The options that the tool adds to Locust's command line and start form."""

@@ -1,0 +1,98 @@
+"""Where one run of Locust leaves its results, and the report made from them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from loadtest import __version__
+from loadtest.database.preflight.handshake import tls_context_seconds
+from loadtest.database.preflight.machine_limits import local_ports, open_files
+from loadtest.live.displays import Live
+from loadtest.load.interval_stream import Timeline
+from loadtest.load.workers.protocol import Workers
+from loadtest.model.errors import LoadtestError
+from loadtest.model.interval import Interval
+from loadtest.runfile.folders import new_folder
+from loadtest.runfile.writer import RunWriter
+
+logger = logging.getLogger("loadtest")
+# Exit codes of `loadtest report` that are about what was measured.
+_REPORTED = (0, 3, 4, 5)
+PACKAGES = ("sqlalchemy", "pymysql", "locust", "gevent")
+
+
+class Output:
+    """The result file of a run, and its report when `--results` names a folder.
+
+    Raises UsageError if the file cannot be made.
+    """
+
+    def __init__(self, options: Namespace, live: Live, header: dict[str, Any]) -> None:
+        name = options.run_name or _name_of(header["scenario"]["files"])
+        path = Path(options.results)
+        self.folder: Path | None = None
+        if path.suffix != ".jsonl":
+            self.folder = new_folder(path, name)
+            path = self.folder / "runs" / f"{header['pool']['name']}-{options.round}.jsonl"
+        facts = {"name": name, "round": options.round, "started": time.time()}
+        writer = RunWriter(path, {**facts, **header, "versions": _versions(), "host": _host()})
+        self._timeline = Timeline(writer, live)
+
+    def add(self, interval: Interval) -> None:
+        """Take an interval; raises LoadtestError if it cannot be written."""
+        self._timeline.add(interval)
+
+    def report(self) -> Path | None:
+        """The report, once it has been drawn."""
+        path = self.folder / "report.html" if self.folder else None
+        return path if path and path.exists() else None
+
+    def close(self, reason: str, workers: Workers | None, *, wait: bool) -> None:
+        """End the result file, draw the report in a process of its own, wait for it if asked.
+
+        workers: those of which the footer has something to say, if this is a master.
+        Raises LoadtestError if the file cannot be ended, or the report not be made.
+        """
+        self._timeline.close(reason, workers.facts() if workers else [])
+        if self.folder is None:
+            return
+        command = [sys.executable, "-m", "loadtest", "report", str(self.folder), "--quiet"]
+        if shutil.which("nice"):
+            command = ["nice", *command]  # the next run may already be measuring
+        drawing = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        if wait and drawing.wait() not in _REPORTED:
+            raise LoadtestError(f"the report is missing; try: loadtest report {self.folder}")
+        logger.info("Report: %s", self.folder / "report.html")
+
+
+def _name_of(files: list[str]) -> str:
+    stem = Path(files[0]).stem if len(files) == 1 else Path(files[0]).parent.name
+    return "".join(c if c.isalnum() else "-" for c in stem.lower()).strip("-") or "run"
+
+
+def _versions() -> dict[str, str]:
+    own = {"loadtest": __version__, "python": platform.python_version()}
+    return {**own, **{name: version(name) for name in PACKAGES}}
+
+
+def _host() -> dict[str, Any]:
+    return {
+        "cpus": os.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "platform": platform.platform(),
+        "open_files": open_files(),
+        "local_ports": local_ports(),
+        "tls_context_seconds": tls_context_seconds(),
+    }

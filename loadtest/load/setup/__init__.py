@@ -1,0 +1,1 @@
+"""What a Locust process prepares before its first run: database, tables, application."""

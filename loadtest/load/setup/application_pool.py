@@ -1,0 +1,89 @@
+"""The application that a run's options name, as greenlets can use it."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gevent
+import gevent.local
+from gevent import monkey
+from gevent.event import Event
+
+from loadtest.database.application import DATABASE_URL, Application, alone, find
+from loadtest.load.options.pool_options import pool_config
+from loadtest.model.errors import UsageError
+from loadtest.model.load import THREADS
+from loadtest.model.pool import PoolConfig
+
+
+def load_application(environment: Any) -> Application | None:
+    """The application that a run's options name, imported in this process; None if they name none.
+
+    Not before Locust's `init`: it forks workers until then, and each has to import its own. It is
+    looked for in the scenarios' folders, too. Raises UsageError, NeedsDatabase if it reads the
+    address of its database from the environment and the options have none.
+    """
+    options, files = environment.parsed_options, environment.parsed_locustfiles or []
+    if (options.session or options.engine) and options.database_url:
+        os.environ[DATABASE_URL] = options.database_url
+    application = find(options.session, options.engine, [Path(f).absolute().parent for f in files])
+    if application is None:
+        return None
+    alone(application, options.database_url)
+    if getattr(getattr(environment, "runner", None), "model", "") != THREADS:
+        _check_greenlets(application)
+    return application
+
+
+def measured_pool(options: Namespace, application: Application | None) -> PoolConfig:
+    """The settings of the pool that these options measure; UsageError lists every mistake."""
+    pool = pool_config(options)
+    return application.described(pool) if application else pool
+
+
+def connecting(application: Application | None) -> Mapping[str, Any] | None:
+    """How other engines connect to an application's database; None: as their URL says."""
+    return application.connecting if application else None
+
+
+def _check_greenlets(application: Application) -> None:
+    """Raise UsageError if users, who are greenlets, would be given each other's sessions."""
+    if not monkey.is_module_patched("threading"):
+        raise UsageError("gevent must patch this process: take LOCUST_SKIP_MONKEY_PATCH away")
+    registry: Any = application.parent.registry
+    scope = getattr(registry, "scopefunc", None)
+    if scope is not None:
+        _check_scope(application.name, scope)
+    elif not isinstance(registry.registry, gevent.local.local):
+        raise UsageError(
+            f"{application.name} was made before gevent had patched threads, so all users would "
+            "share one session: let nothing import it before locust"
+        )
+
+
+def _check_scope(name: str, scope: Callable[[], Any]) -> None:
+    """A scopefunc of its own must tell two users from each other who are there at once."""
+    both_asked = Event()
+
+    def ask() -> tuple[Any, Exception | None]:
+        try:
+            return scope(), None
+        except Exception as error:
+            return None, error
+        finally:
+            both_asked.wait()
+
+    users = [gevent.spawn(ask) for _ in range(2)]
+    gevent.sleep(0)
+    both_asked.set()
+    (one, error), (other, _) = (user.get() for user in users)
+    if error is not None or one == other:
+        fault = f"fails: {error}" if error else "is the same for all users"
+        raise UsageError(
+            f"{name}: the scopefunc of its scoped_session {fault}. Leave it out, then every user "
+            "has a session of its own; or name the engine with --engine"
+        )

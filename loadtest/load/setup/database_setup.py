@@ -1,0 +1,198 @@
+"""Where a Locust process runs its tests: the database, found or started, and left as it was."""
+
+from __future__ import annotations
+
+import logging
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import Any, cast
+
+from gevent.lock import RLock
+from sqlalchemy import URL
+
+from loadtest.database.application import Application, NeedsDatabase
+from loadtest.database.engine import database_url
+from loadtest.database.preflight import server_probe
+from loadtest.database.preflight.announcement import as_many, intentions, place_of, situation
+from loadtest.database.preflight.checks import examine, refuse, warnings
+from loadtest.database.preflight.occupancy import Occupancy
+from loadtest.database.preflight.situation import Check, Demand
+from loadtest.database.private_server import PrivateServer
+from loadtest.database.server_status import ServerStatus
+from loadtest.load.options import run_options
+from loadtest.load.setup.application_pool import connecting, load_application
+from loadtest.load.setup.driver_probe import tried
+from loadtest.load.setup.scenario_tables import drop_tables, names_of, prepare_tables
+from loadtest.load.setup.unpatched import aside
+from loadtest.model.allowances import Allowances
+from loadtest.model.errors import LoadtestError
+from loadtest.model.load import THREADS, most_of
+from loadtest.model.pool import PoolConfig
+
+logger = logging.getLogger("loadtest")
+
+
+class Place:
+    """The database of one Locust process, from its start to its end.
+
+    application: whose it is, None if it is nobody's. server: the private one that this process
+    started. facts: what the server says of itself. status: asks it during a run, and has the tables
+    for it meanwhile.
+    """
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self.application: Application | None = None
+        self.server: PrivateServer | None = None
+        self.facts: server_probe.ServerFacts | None = None
+        self.status: ServerStatus | None = None
+        self._prepared = False
+        self._closing = RLock()
+
+    @property
+    def options(self) -> Namespace:
+        """Locust's options as they are now."""
+        return cast(Namespace, self._environment.parsed_options)
+
+    @property
+    def url(self) -> URL:
+        """The address of the database."""
+        own = self.application
+        return own.url if own else database_url(self.options.database_url)
+
+    @property
+    def connecting(self) -> Mapping[str, Any] | None:
+        """How other engines connect to it; None: as the address says."""
+        return connecting(self.application)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether others may use the server: the tool did not start it."""
+        return not self.options.private_server
+
+    @property
+    def allowed(self) -> Allowances:
+        """What a person allows there."""
+        said = self.options
+        return Allowances(said.allow_overload, said.no_abort, said.keep_tables)
+
+    @property
+    def made(self) -> bool:
+        """Whether there are tables on somebody's server that this process has to drop."""
+        return self._prepared and self.foreign and not self.allowed.tables
+
+    def load_application(self) -> None:
+        """Import the application that the options name, if they do; a worker is told late.
+
+        One that reads the address of its database waits until there is one.
+        """
+        try:
+            self.application = self.application or load_application(self._environment)
+        except NeedsDatabase as error:
+            logger.info("%s", error)
+
+    def find(self) -> None:
+        """Connect to the database, or start a private one. Raises UsageError, LoadtestError."""
+        if not (self.application or self.options.database_url):
+            logger.info("No --database-url given: starting a private server")
+            self.server = PrivateServer(server=self.options.server)
+            # Options are what reaches the workers; the web UI does not show this one.
+            self.options.private_server = True
+            self.options.database_url = self.server.url.render_as_string(hide_password=False)
+            logger.info("%s, on 127.0.0.1:%d", self.server.ready, self.server.port)
+            self.load_application()
+        self.facts = server_probe.look(self.url, self.connecting)
+
+    def prepare(self) -> ServerStatus:
+        """Make the scenario's tables anew; gives back what will ask the server for its status.
+
+        Raises UsageError with what keeps the run from being one.
+        """
+        assert self.facts
+        # A private server has no other user.
+        claimed = self._tables() if self.foreign else []
+        tls = self.facts.tls
+        self.status = ServerStatus(self.url, self.connecting, tls=tls, tables=claimed)
+        aside(self.status.open)()
+        self._prepared = True
+        try:
+            classes = self._environment.user_classes
+            prepare_tables(self.url, classes, self.options, self.connecting)
+        except BaseException:
+            self.status.close()
+            raise
+        return self.status
+
+    def _tables(self) -> list[str]:
+        return names_of(self._environment.user_classes)
+
+    def announce(self, pool: PoolConfig, users: int, processes: int) -> Demand:
+        """Check everything and say what the run is about to do, with so many users of a process.
+
+        Raises UsageError with what keeps the run from being one.
+        """
+        demand = self.demand(self.options, pool, users, processes)
+        checks, server = self.check(demand)
+        if self.application:
+            greenlets = getattr(self._environment.runner, "model", "") != THREADS
+            checks += tried(self.application, greenlets=greenlets)
+        for warning in warnings(checks):
+            logger.warning("%s", warning)
+        if self.foreign:
+            work, allowed = self._work(users * processes, demand), self.allowed
+            place = place_of(self.url)
+            for line in intentions(place, demand, work, self._tables(), allowed, server):
+                logger.info("%s", line)
+        return demand
+
+    def check(self, demand: Demand) -> tuple[list[Check], Occupancy]:
+        """What there is to know before such a run; UsageError if the server has no room for it."""
+        if self.server:
+            self.server.check(demand.most)
+        private, how = not self.foreign, self.connecting
+        now = situation(self.url, demand, private=private, connecting=how)
+        checks = examine(now)
+        refuse(checks)
+        return checks, now.server
+
+    def demand(self, options: Namespace, pool: PoolConfig, users: int, processes: int) -> Demand:
+        """What a run with these options asks for, with so many users of a process."""
+        stages = run_options.stages_of(options)
+        staged = stages and stages[0].users is None
+        rate = most_of(stages) if staged else options.arrival_rate
+        return Demand(
+            (pool,),
+            users,
+            processes,
+            None if self._environment.shape_class else options.run_time,
+            rate or None,
+            self.allowed.overload,
+            prefill=options.prefill,
+        )
+
+    def _work(self, users: int, demand: Demand) -> str:
+        names = ", ".join(cls.__name__ for cls in self._environment.user_classes)
+        shape = self._environment.shape_class
+        lasts = f"for {demand.seconds} s" if demand.seconds else "until somebody stops it"
+        lasts = f"until {type(shape).__name__}, its LoadTestShape, ends" if shape else lasts
+        return f"the tasks of {names}, {as_many(users, demand.arrival_rate)}, {lasts}"
+
+    def close(self) -> None:
+        """Leave nothing behind: drop the tables, unless they are to be kept, stop the server."""
+        with self._closing:  # after a signal Locust quits twice: the second waits for the first
+            if self.status:
+                self.status.close()
+            if self.made:
+                self._drop()
+            self._prepared = False
+            if self.server:
+                self.server.close()
+                self.server = None
+
+    def _drop(self) -> None:
+        classes = self._environment.user_classes
+        try:
+            drop_tables(self.url, classes, self.connecting)
+        except LoadtestError as error:
+            names = ", ".join(self._tables())
+            logger.warning("These tables are left behind: %s (%s)", names, error)

@@ -1,0 +1,92 @@
+"""How connecting goes, tried where gevent has patched what blocks: as users will meet it.
+
+The command, which never imports Locust, runs this in a process of its own. Arguments are the names
+of a session and an engine of an application, both empty where there is none.
+"""
+
+from __future__ import annotations
+
+import locust  # noqa: F401 - first: gevent patches the sockets that the driver imports
+
+import os
+import sys
+import time
+from argparse import Namespace
+from itertools import pairwise
+
+import gevent
+from sqlalchemy import Engine, NullPool, create_engine
+
+from loadtest.database.application import DATABASE_URL, Application
+from loadtest.database.connection_errors import explained, otherwise
+from loadtest.database.preflight.handshake import handshake_of
+from loadtest.database.preflight.pool_checks import contexts, standing_still
+from loadtest.database.preflight.server_probe import look
+from loadtest.database.preflight.situation import Check
+from loadtest.database.supervisor import die_with_parent
+from loadtest.load.setup.application_pool import load_application
+from loadtest.model.errors import UsageError
+
+# A hundred times what a switch between greenlets takes, and soon over.
+QUERY_SECONDS = 0.2
+TICK_SECONDS = 0.002
+
+
+def tried(application: Application, *, greenlets: bool) -> list[Check]:
+    """What an application's way to connect costs its users, measured in half a second.
+
+    greenlets: whether users are, which its driver may stop. This tool's own engine is not tried: it
+    has a driver that lets others run, and one TLS context for all its connections.
+    Raises UsageError if its database cannot be used.
+    """
+    url, how = application.url, application.connecting
+    try:
+        shaken = handshake_of(url, how, tls=look(url, how).tls)
+        checks = [contexts(shaken)]
+        if greenlets:
+            still = longest_pause(create_engine(url, poolclass=NullPool, **how))
+            checks.append(standing_still(still, shaken.driver))
+    except UsageError:
+        raise
+    except Exception as error:  # whatever an application's driver makes of it
+        raise explained(error, url, otherwise(how)) from None
+    return checks
+
+
+def longest_pause(engine: Engine) -> float:
+    """The longest time in which no other greenlet ran, as a share of a query that sleeps."""
+    moments: list[float] = []
+
+    def tick() -> None:
+        while True:
+            moments.append(time.perf_counter())
+            gevent.sleep(TICK_SECONDS)
+
+    with engine.connect() as connection:
+        ticking = gevent.spawn(tick)
+        gevent.sleep(TICK_SECONDS)
+        begin = time.perf_counter()
+        connection.exec_driver_sql(f"SELECT SLEEP({QUERY_SECONDS})").all()
+        end = time.perf_counter()
+        ticking.kill()
+    edges = [begin, *(moment for moment in moments if begin < moment < end), end]
+    return max(after - before for before, after in pairwise(edges)) / (end - begin)
+
+
+def _engine(session: str, engine: str) -> Engine:
+    given = os.environ.get(DATABASE_URL, "")
+    options = Namespace(session=session, engine=engine, database_url=given)
+    application = load_application(Namespace(parsed_options=options, parsed_locustfiles=[]))
+    if application:
+        return create_engine(application.url, poolclass=NullPool, **application.connecting)
+    return create_engine(given, poolclass=NullPool)
+
+
+if __name__ == "__main__":
+    die_with_parent()  # a server may not answer at all
+    answer, sys.stdout = sys.stdout, sys.stderr  # whatever an application prints is no answer
+    try:
+        print(longest_pause(_engine(*sys.argv[1:])), file=answer)
+    except UsageError as error:
+        print(error, file=answer)
+        sys.exit(error.exit_code)

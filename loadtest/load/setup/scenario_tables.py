@@ -1,0 +1,101 @@
+"""The scenarios' tables: made before a run, dropped when all is over, and no others touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import URL, Connection, MetaData, NullPool, create_engine, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from loadtest.database.connection_errors import explained
+from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
+from loadtest.database.table_claims import claim
+from loadtest.model.errors import UsageError
+
+TABLE_PREFIX = "loadtest_"
+# Whoever still has a transaction on a table delays its end for a day by the server's default.
+LOCK_WAIT_SECONDS = 5
+_PATIENCE = text(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}")
+PATIENCE_SECONDS = 60
+
+
+def metadata_of(user_classes: Iterable[Any]) -> list[MetaData]:
+    """The tables of the scenarios. Raises UsageError if a name does not begin with `loadtest_`."""
+    brought = (getattr(cls, "metadata", None) for cls in user_classes)
+    found = list(dict.fromkeys(metadata for metadata in brought if metadata is not None))
+    for metadata in found:
+        _check_names(metadata)
+    return found
+
+
+def names_of(user_classes: Iterable[Any]) -> list[str]:
+    """The names of these tables. Raises UsageError as `metadata_of` does."""
+    return [name for metadata in metadata_of(user_classes) for name in metadata.tables]
+
+
+def prepare_tables(
+    url: URL,
+    user_classes: Iterable[Any],
+    options: Any,
+    connecting: Mapping[str, Any] | None = None,
+) -> None:
+    """Make and fill the tables of the scenarios anew, and read them once so that they are warm.
+
+    connecting: how else than by the URL, as arguments of `create_engine`.
+    Raises UsageError if a table's name does not begin with `loadtest_`, the database refuses, or
+    somebody has a transaction on one.
+    """
+    classes = [cls for cls in user_classes if getattr(cls, "metadata", None) is not None]
+    if not classes:
+        return
+    engine = create_engine(url, poolclass=NullPool, **(connecting or {}))
+    try:
+        with engine.connect() as connection:
+            connection.execute(_PATIENCE)
+            for metadata in metadata_of(classes):
+                metadata.drop_all(connection)
+                metadata.create_all(connection)
+            connection.commit()
+            _fill(connection, classes, options)
+    except (SQLAlchemyError, OSError) as error:
+        raise explained(error, url) from None
+
+
+def _fill(connection: Connection, classes: Iterable[Any], options: Any) -> None:
+    with Session(connection) as session:
+        for cls in classes:
+            cls.fill(session, options)
+            session.commit()
+            for table in cls.metadata.sorted_tables:
+                session.execute(select(func.count()).select_from(table))
+
+
+def drop_tables(
+    url: URL, user_classes: Iterable[Any], connecting: Mapping[str, Any] | None = None
+) -> None:
+    """Drop the tables of the scenarios, as far as they are there.
+
+    Raises UsageError if the database refuses, if another run uses them, or if somebody still does
+    after some seconds.
+    """
+    timeouts = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": PATIENCE_SECONDS}
+    engine = create_engine(url, poolclass=NullPool, **(connecting or {"connect_args": timeouts}))
+    try:
+        with engine.begin() as connection:
+            claim(connection, url.database, names_of(user_classes))
+            connection.execute(_PATIENCE)
+            for metadata in metadata_of(user_classes):
+                metadata.drop_all(connection)
+    except (SQLAlchemyError, OSError) as error:
+        raise explained(error, url) from None
+
+
+def _check_names(metadata: MetaData) -> None:
+    foreign = [key for key, t in metadata.tables.items() if not t.name.startswith(TABLE_PREFIX)]
+    if foreign:
+        raise UsageError(
+            f"table {foreign[0]!r}: a scenario's tables are dropped and made anew, so their names "
+            f"must begin with {TABLE_PREFIX!r}"
+        )

@@ -1,0 +1,1 @@
+"""Users and arrivals: who asks for connections, and when."""

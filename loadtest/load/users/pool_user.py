@@ -1,0 +1,262 @@
+"""The Locust user that takes its session from the pool under test."""
+
+from __future__ import annotations
+
+from locust import User
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+import logging
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Any, ClassVar
+
+import gevent
+from gevent.pool import Group
+from greenlet import GreenletExit, getcurrent
+from sqlalchemy import MetaData
+from sqlalchemy.orm import Session
+
+from loadtest.database.failure_kinds import kind_of, words_of
+from loadtest.load.engine_under_test import Target
+from loadtest.load.users.arrivals import Arrivals
+from loadtest.load.users.precise_timer import Alarm
+from loadtest.pool.checkout_batch import clock
+from loadtest.pool.task_usage import Task
+
+logger = logging.getLogger("loadtest")
+
+
+class PoolUser(User):
+    """A user whose tasks run on child sessions of the one parent session of this process.
+
+    metadata: the scenario's tables, made anew before each run and dropped when all is over; their
+    names begin with `loadtest_`.
+    options: the values of the run's options, fixed when the run started.
+    idle_since: when its last task ended, in clock nanoseconds; before the first, when it was made.
+    In an open loop its tasks begin when arrivals are due, not after the scenario's `wait_time`.
+    error_counted: the last error of one of its sessions.
+    random: a generator of random numbers of this user's own, from the run's seed.
+    """
+
+    abstract = True
+    metadata: ClassVar[MetaData | None] = None
+
+    @classmethod
+    def add_options(cls, group: Any) -> None:
+        """Add the scenario's own options to an argparse group; the start form shows them too."""
+
+    @classmethod
+    def fill(cls, session: Session, options: Any) -> None:
+        """Put the rows into the scenario's tables; what it leaves uncommitted is committed."""
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._target: Target | None = environment.loadtest.target
+        self.options = self._target.options if self._target else environment.parsed_options
+        self.idle_since = clock()
+        self.error_counted: BaseException | None = None
+        self._spare: dict[str, SessionTask] = {}
+        self._due, self._kind = 0, SessionTask
+        if self._target and self._target.arrivals:
+            self._follow(self._target.arrivals, self._target.alarm)
+        self.random = self._target.new_random() if self._target else random.Random()
+
+    def _follow(self, arrivals: Arrivals, alarm: Alarm | None) -> None:
+        begin = self.on_start
+
+        def on_start() -> None:
+            begin()
+            with suppress(StopUser):  # Locust looks again, and would log this one as an error
+                self.wait()
+
+        def wait_time() -> float:
+            self._due = arrivals.take()
+            if alarm and self._due > clock():
+                alarm.sleep_until(self._due)
+            return max(0, self._due - clock()) / 1e9
+
+        self._kind = DueTask
+        # The scenario's class has its own.
+        vars(self).update(on_start=on_start, wait_time=wait_time)
+
+    def late(self, now: int) -> int:
+        """How long ago (ns) this user's arrival was due: for its first session, else zero."""
+        due, self._due = self._due, 0
+        if not due or self._target is None:
+            return 0
+        self._target.recorder.schedule_lags.append(max(0, now - due))
+        return max(0, now - due)
+
+    def stop(self, force: bool = False) -> bool:
+        """As Locust's, but a user who waits ends here and now.
+
+        Locust's kill arrives later: a user who woke up meanwhile would be killed in the middle of
+        its next task, at the cost of a healthy connection, or of its `on_stop`, which may count.
+        """
+        if not force and self._state == LOCUST_STATE_WAITING:
+            self._state = LOCUST_STATE_STOPPING
+            self._due = 0  # what its `on_stop` does is not the work that was due
+            # The event loop comes back to this when the user has ended, or waits for an answer.
+            gevent.get_hub().loop.run_callback(getcurrent().switch)
+            self.greenlet.throw(GreenletExit)
+            return True
+        return bool(super().stop(force))
+
+    def failed(self, error: BaseException) -> None:
+        """Count an error of a task, unless its session counted it already."""
+        if self._target is None or error is self.error_counted:
+            return
+        now = clock()
+        elapsed = self.late(now) or now - self.idle_since
+        self._target.recorder.failed(elapsed, kind_of(error), words_of(error))
+        self.idle_since = now
+
+    def checked(self, transactions: int, *, lost: int = 0, doubled: int = 0) -> None:
+        """Tell how this user's own sums came out; best called once, at its end (`on_stop`).
+
+        transactions: those that it was told were committed. lost: of these, not there. doubled:
+        there once more than they should be.
+        """
+        if self._target is not None:
+            self._target.sums.append((transactions, lost, doubled))
+
+    def session(self, name: str) -> SessionTask:
+        """A context manager that gives the child session and times the task under this name.
+
+        It fires Locust's `request` event, gives the connection back and lets errors pass.
+        """
+        if self._target is None:
+            raise StopUser
+        spare = self._spare
+        return spare.pop(name, None) or self._kind(self, self._target, name, spare)
+
+
+class SessionTask(Task):
+    """One timed piece of work with a child session, or one after another of the same name.
+
+    spare: where it waits to be used again. lag: how long it was due (ns) when it began.
+    """
+
+    __slots__ = (
+        *("_arguments", "_child", "_fire", "_parent", "_recorder", "_session", "_shared"),
+        *("_spare", "_start", "_tasks", "_user", "lag"),
+    )
+
+    def __init__(
+        self, user: PoolUser, target: Target, name: str, spare: dict[str, SessionTask]
+    ) -> None:
+        super().__init__(name, target.recorder.uses[name])
+        self._user, self._spare, self.lag = user, spare, 0
+        self._parent = target.parent
+        self._child, self._arguments = target.child, target.child_arguments
+        self._recorder = target.recorder
+        self._tasks, self._shared = target.recorder.tasks, target.shared
+        self._fire = user.environment.events.request.fire
+
+    def __enter__(self) -> Session:
+        greenlet, tasks, parent = getcurrent(), self._tasks, self._parent
+        self._start = clock()
+        if self._shared or greenlet in tasks:
+            session = parent()  # the application's, or that of the session around this one
+        else:
+            # What `parent()` does, which first looks for a session that it knows not to be there:
+            # under gevent that takes longer than all measuring of a checkout.
+            make, arguments = self._child, self._arguments
+            session = make(**arguments)
+            parent.registry.set(session)
+        self._session, tasks[greenlet] = session, self
+        return session
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # What `parent.remove()` does, without looking three times for the session that we have.
+        try:
+            self._session.close()
+            if self._shared:
+                self._parent.remove()  # the application may have begun another one meanwhile
+        except BaseException as late:
+            error = error or late
+            raise
+        finally:
+            self._parent.registry.clear()  # also if it could not be closed in order
+            self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        user, recorder, fire = self._user, self._recorder, self._fire
+        start, now = self._start, clock()
+        elapsed = now - start + self.lag
+        self._tasks.pop(getcurrent(), None)  # of sessions in each other the inner one ended it
+        recorder.thinks.append(start - user.idle_since)
+        user.idle_since = now
+        if self.held:
+            self.over = True  # and whatever it left behind stays told apart from the next
+        else:
+            self._spare[self.name] = self
+        if error is None:
+            recorder.requests.append(elapsed)
+        elif isinstance(error, Exception):
+            recorder.failed(elapsed, kind_of(error), words_of(error))
+            user.error_counted = error
+        else:
+            return  # the user was killed: neither a success nor a failure
+        fire(
+            request_type="session",
+            name=self.name,
+            response_time=elapsed / 1e6,
+            response_length=0,
+            exception=error,
+            context={},
+        )
+
+
+class DueTask(SessionTask):
+    """A piece of work in an open loop: it is timed from when it was due."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Session:
+        session = super().__enter__()
+        self.lag = self._user.late(self._start)
+        return session
+
+
+def note_error(user_instance: Any, exception: BaseException, **_: Any) -> None:
+    """Locust's `user_error`: count what failed outside of a session, too."""
+    user = getattr(user_instance, "user", user_instance)
+    if isinstance(user, PoolUser):
+        user.failed(exception)
+
+
+def end_again(runner: Any, seconds: float) -> Callable[[], None]:
+    """Kill the users that are still there after so many seconds, unless what this gives is called.
+
+    Locust kills each once, and waits for ever if its `on_stop` then asks a server that is silent.
+    """
+
+    def end() -> None:
+        left = runner.user_greenlets
+        if isinstance(left, Group) and left:  # threads cannot be killed, and are not waited for
+            logger.warning(
+                "%d users still wait in on_stop for an answer: they are ended", len(left)
+            )
+            left.kill(block=False)
+
+    return partial(gevent.spawn_later(seconds, end).kill, block=False)
+
+
+def with_options(cls: type[PoolUser] = PoolUser) -> list[type[PoolUser]]:
+    """The classes below this one that bring options of their own, each once."""
+    found: dict[type[PoolUser], None] = {}
+    for child in cls.__subclasses__():
+        if "add_options" in vars(child):
+            found[child] = None
+        found |= dict.fromkeys(with_options(child))
+    return list(found)

@@ -1,0 +1,229 @@
+"""Users that are OS threads, in a process in which gevent has patched nothing.
+
+All but the users is Locust's own: its command line, its runner and its events. The main thread has
+the event loop (clocks, stages, signals); users never enter it.
+"""
+
+from __future__ import annotations
+
+from locust.argument_parser import get_parser
+from locust.env import Environment
+from locust.event import EventHook
+from locust.exception import StopUser
+from locust.main import main as locust_main
+from locust.runners import LocalRunner
+from locust.user.task import LOCUST_STATE_STOPPING, TaskSet
+
+import logging
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import gevent
+from gevent.monkey import is_module_patched
+
+from loadtest.model.errors import LoadtestError, UsageError
+from loadtest.model.load import THREADS
+
+logger = logging.getLogger("loadtest")
+UNPATCHED = ("socket", "ssl", "threading", "time", "select", "queue")
+POLL_SECONDS = 0.02
+COUNT_SECONDS = 0.1
+
+
+def main() -> None:
+    """Do what Locust's command does with users that are threads; ends the process."""
+    sys.argv[0] = "loadtest.threads"
+    Environment.create_local_runner = _create_runner  # type: ignore[method-assign, assignment]
+    TaskSet._sleep = _sleep  # type: ignore[method-assign]
+    try:
+        _refuse_other_ways()
+        locust_main()
+    except LoadtestError as error:
+        print(f"\n{error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _create_runner(environment: Environment) -> ThreadRunner:
+    return environment._create_runner(ThreadRunner)
+
+
+def _refuse_other_ways() -> None:
+    parser = get_parser()
+    parser.allow_abbrev = False  # the scenario, whose options are not known yet, may have --work
+    options, _ = parser.parse_known_args()
+    distributed = {"--processes": options.processes, "--master": options.master}
+    given = [flag for flag, on in {**distributed, "--worker": options.worker}.items() if on]
+    if given:
+        raise UsageError(f"{', '.join(given)}: users that are threads run in one process only")
+    if not options.headless:
+        raise UsageError("users that are threads run without the web UI: add --headless")
+
+
+class UserThread(threading.Thread):
+    """The thread of one user. args: the user, as in Locust's greenlets. leaving: told to end."""
+
+    def __init__(self, user: Any, ended: Callable[[UserThread], object]) -> None:
+        super().__init__(name=type(user).__name__, daemon=True)
+        self.args = (user,)
+        self.leaving = threading.Event()
+        self._ended = ended
+
+    def run(self) -> None:
+        """Be the user until it stops."""
+        try:
+            if not self.leaving.is_set():
+                self.args[0].run()
+        finally:
+            self._ended(self)
+
+    def leave(self) -> None:
+        """Tell the user to end after the task that it is in."""
+        self.args[0]._state = LOCUST_STATE_STOPPING
+        self.leaving.set()
+
+
+def _sleep(tasks: TaskSet, seconds: float) -> None:
+    """Locust's wait between tasks; its own would make an event loop in every thread."""
+    thread = threading.current_thread()
+    if seconds <= 0:
+        # Gives others their turn, as Locust's does: else who returns a connection and asks again at
+        # once overtakes all who wait for one, and they never get any.
+        time.sleep(0)
+    if not isinstance(thread, UserThread):
+        time.sleep(seconds)
+    elif thread.leaving.wait(seconds):
+        # Told while it was on its way here, it may have overwritten the state.
+        tasks.user._state = LOCUST_STATE_STOPPING
+        raise StopUser
+
+
+class UserThreads:
+    """The threads that run: what Locust's runner needs of a group of greenlets."""
+
+    def __init__(self) -> None:
+        self._running: dict[UserThread, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def __iter__(self) -> Iterator[UserThread]:
+        return iter(list(self._running))  # they end while somebody looks
+
+    def spawn(self, _run: Callable[[Any], None], user: Any) -> UserThread:
+        """Start a user."""
+        thread = UserThread(user, self.forget)
+        self._running[thread] = None
+        try:
+            thread.start()
+        except RuntimeError:
+            self.forget(thread)
+            raise
+        return thread
+
+    def forget(self, thread: UserThread) -> None:
+        """Count it no longer."""
+        self._running.pop(thread, None)
+
+
+class ThreadRunner(LocalRunner):
+    """Locust's runner of a single process, with a thread for each user."""
+
+    model = THREADS
+
+    def __init__(self, environment: Environment) -> None:
+        patched = [name for name in UNPATCHED if is_module_patched(name)]
+        if patched:
+            raise UsageError(
+                f"gevent has patched {', '.join(patched)}: users would not be threads. Does the "
+                "scenario do that?"
+            )
+        super().__init__(environment)
+        self.user_greenlets: Any = UserThreads()
+        self._lock = threading.Lock()
+        self._loop = gevent.get_hub().loop
+        self._asked: set[str] = set()
+        self._told: deque[dict[str, Any]] = deque()
+        self._count_later(environment.events.request)
+        self.greenlet.spawn(self._count_now_and_then)
+
+    def _count_later(self, request: EventHook) -> None:
+        """Locust's statistics are not made for threads: the main thread does them."""
+        self._count = request._handlers.pop()
+
+        def tell(exception: BaseException | None = None, **fired: Any) -> None:
+            # An exception would keep alive what its task left behind, connections for example.
+            self._told.append({**fired, "exception": exception and repr(exception)})
+
+        request.add_listener(tell)
+
+    def _count_now_and_then(self) -> None:
+        while True:
+            gevent.sleep(COUNT_SECONDS)
+            self._count_told()
+
+    def _count_told(self) -> None:
+        while self._told:
+            self._count(**self._told.popleft())
+
+    def spawn_users(self, user_classes_spawn_count: dict[str, int], wait: bool = False) -> Any:
+        """As Locust's; ends the run if the system allows no more threads."""
+        try:
+            return super().spawn_users(user_classes_spawn_count, wait)
+        except RuntimeError as error:
+            said = f"no more than {self.user_count} users could be threads: {error}"
+            cast(Any, self.environment).loadtest._refuse(LoadtestError(said))
+            raise gevent.GreenletExit from error
+
+    def stop_users(self, user_classes_stop_count: dict[str, int]) -> None:
+        """Let so many users of each class end their tasks, and leave behind who takes too long."""
+        leaving: list[UserThread] = []
+        for name, number in user_classes_stop_count.items():
+            of_class = (t for t in self.user_greenlets if type(t.args[0]).__name__ == name)
+            leaving += [thread for _, thread in zip(range(number), of_class, strict=False)]
+        for thread in leaving:
+            thread.leave()
+        ends = time.monotonic() + self.environment.stop_timeout
+        while any(thread.is_alive() for thread in leaving) and time.monotonic() < ends:
+            gevent.sleep(POLL_SECONDS)
+        self._leave_behind([thread for thread in leaving if thread.is_alive()])
+        self._count_told()
+
+    def _leave_behind(self, stuck: list[UserThread]) -> None:
+        for thread in stuck:
+            self.user_greenlets.forget(thread)
+        if stuck:
+            logger.warning(
+                "%d threads did not end within %g s and are left to themselves; the connections "
+                "that they have count as held",
+                len(stuck),
+                self.environment.stop_timeout,
+            )
+
+    def log_exception(self, node_id: str, msg: str, formatted_tb: str) -> None:
+        """As Locust's, which counts."""
+        with self._lock:
+            super().log_exception(node_id, msg, formatted_tb)
+
+    def stop(self) -> None:
+        """As Locust's; a user who asks for it does not wait."""
+        if not self._handed_over(self.stop):
+            super().stop()
+
+    def quit(self) -> None:
+        """As Locust's; a user who asks for it does not wait."""
+        if not self._handed_over(self.quit):
+            super().quit()
+
+    def _handed_over(self, function: Callable[[], None]) -> bool:
+        """Whether this is a user's thread; then the main thread does it, for the first who asks."""
+        user = isinstance(threading.current_thread(), UserThread)
+        with self._lock:
+            first = user and function.__name__ not in self._asked
+            self._asked |= {function.__name__} if user else set()
+        if first:
+            self._loop.run_callback_threadsafe(gevent.spawn, function)
+        return user

@@ -1,0 +1,1 @@
+"""A run of several processes: what the master and its workers exchange."""

@@ -1,0 +1,202 @@
+"""A scenario under one load with several pools, and the TOML file that describes it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from loadtest.model import fault
+from loadtest.model.errors import UsageError
+from loadtest.model.fault import Fault
+from loadtest.model.field_types import Name, Positive, Strict, Whole, validated
+from loadtest.model.load import LoadConfig
+from loadtest.model.objective import parse_objective
+from loadtest.model.pool import PoolConfig
+from loadtest.model.server_name import Servers, parse_server
+
+# As many rounds as it takes to decide; after how many that is looked at.
+AUTO = "auto"
+LOOKS = (5, 10, 15, 20)
+# A difference that is surely smaller than this is none that anybody should act on.
+MARGIN = 0.05
+
+
+def _some(pools: Any) -> Any:
+    # Not a minimum length: pydantic counts the sound ones, and would complain of the others twice.
+    if not pools:
+        raise ValueError("there is no pool; add a [[pool]]")
+    if not isinstance(pools, list | tuple):
+        raise ValueError("write [[pool]], with two brackets, above each pool")
+    return pools
+
+
+def _number_of_rounds(value: Any) -> int | Literal["auto"]:
+    if value == AUTO:
+        return "auto"
+    if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d*", str(value)):
+        raise ValueError(f"{value!r} is no number of rounds; write 5, or auto for what it takes")
+    return int(value)
+
+
+def _sound_objective(text: str) -> str:
+    try:
+        parse_objective(text)
+    except UsageError as error:
+        raise ValueError("; ".join(error.problems)) from None
+    return text
+
+
+class Subject(NamedTuple):
+    """What a run measures: a pool, the model of its users, and the private server's program.
+
+    server: as the experiment names it; empty for what is installed.
+    """
+
+    pool: PoolConfig
+    model: str
+    server: str = ""
+
+
+class Experiment(Strict):
+    """A scenario under one load with several pools, repeated in rounds.
+
+    session, engine: where an application's own is, MODULE:NAME; at most one of them.
+    server: the server programs of private servers; empty: what is installed.
+    objective: what a pool must keep to. margin: the share by which two may differ and count as
+    equal.
+    """
+
+    name: Name
+    scenario: Path
+    user_classes: tuple[str, ...] = ()
+    rounds: Annotated[int | Literal["auto"], BeforeValidator(_number_of_rounds)] = 5
+    seed: Whole = 1
+    baseline: str = ""
+    objective: Annotated[str, AfterValidator(_sound_objective)] = ""
+    margin: Annotated[Positive, Field(lt=1)] = MARGIN
+    session: str = ""
+    engine: str = ""
+    server: Servers = ()
+    load: LoadConfig = LoadConfig()
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    fault: tuple[Fault, ...] = ()
+    pool: Annotated[tuple[PoolConfig, ...], BeforeValidator(_some)]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        fault.check(self.fault, self.load.duration)
+        self._check_application()
+        self._check_servers()
+        self._check_names()
+        self._check_objective()
+        if (seconds := self.load.warmup + self.load.duration) % 1:
+            raise ValueError(
+                f"load: warm-up and duration are {seconds:g} s together; write whole seconds"
+            )
+        return self
+
+    def _check_application(self) -> None:
+        for pool in self.pool:
+            pool.check_application(self.application)
+        if self.application and self.fault:
+            raise ValueError(f"fault {self.fault[0]}: not with an application's own database")
+
+    def _check_servers(self) -> None:
+        if len(self.server) > 1 and len(self.load.models) > 1:
+            raise ValueError("compare several servers, or several models of users, not both")
+
+    def _check_names(self) -> None:
+        names = [subject.pool.name for subject in self.subjects]
+        problems = [
+            f"two pools have the name {name!r}; give one of them another"
+            for name, count in Counter(names).items()
+            if count > 1
+        ]
+        given = [pool.name for pool in self.pool]
+        if self.baseline and self.baseline not in given:
+            problems.append(f"the baseline {self.baseline!r} is none of the pools {given}")
+        if problems:
+            raise ValueError("; ".join(problems))
+
+    def _check_objective(self) -> None:
+        stages = [stage.name for stage in self.load.stage]
+        for bound in parse_objective(self.objective):
+            kind, _, rest = bound.path.partition(".")
+            if kind == "stages" and rest.partition(".")[0] not in stages:
+                there = ", ".join(stages) or "none"
+                raise ValueError(f"objective {bound.text!r}: the stages of this load: {there}")
+
+    @property
+    def application(self) -> str:
+        """The application that is measured, as it was named; empty if there is none."""
+        return self.session or self.engine
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """After how many rounds it is asked whether they are enough; the last are all there are."""
+        return LOOKS if self.rounds == "auto" else (self.rounds,)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The server programs, each as it was named; an empty one for what is installed."""
+        return self.server or ("",)
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """What is measured in each round: every pool, with every model of users, on every server.
+
+        The pools of all models and servers but the first have these at the end of their names.
+        """
+        variants = [(model, server) for model in self.load.models for server in self.servers]
+        return tuple(
+            Subject(self._variant(pool, model, server), model, server)
+            for pool in self.pool
+            for model, server in variants
+        )
+
+    def _variant(self, pool: PoolConfig, model: str, server: str) -> PoolConfig:
+        own = [model] if model != self.load.models[0] else []
+        own += [parse_server(server).name] if server != self.servers[0] else []
+        return pool.renamed(".".join([pool.name, *own])) if own else pool
+
+    def with_model(self, model: str) -> Experiment:
+        """The same with another model of users, or several; raises UsageError if there is none."""
+        load = self.model_dump(exclude_unset=True).get("load", {})
+        return self.changed(f"--model {model}", load={**load, "model": model})
+
+    def changed(self, where: str, **settings: Any) -> Experiment:
+        """The same with other settings; raises UsageError, which says where, if they are wrong."""
+        data = self.model_dump(exclude_unset=True)
+        return validated(Experiment, {**data, **settings}, where)
+
+
+def read_experiment(path: Path) -> Experiment:
+    """The experiment in a TOML file, its scenario as a path that exists.
+
+    Raises UsageError with the file's name and each key that is wrong.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: cannot be read: it is no text in UTF-8") from None
+    except (ValueError, RecursionError) as error:  # not all of them TOMLDecodeErrors
+        raise UsageError(f"{path}: not valid TOML: {error}") from None
+    experiment = validated(Experiment, data, str(path))
+    scenario = path.parent / experiment.scenario
+    if not _is_file(scenario):
+        raise UsageError(f"{path}: scenario: there is no file {scenario}")
+    return experiment.model_copy(update={"scenario": scenario})
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # no file could have such a name
+        return False

@@ -1,0 +1,174 @@
+"""The faults that an experiment provokes: what breaks, when, for how long, and how that is written.
+
+`experiment.faults` provokes them; `analysis.fault_effects` tells what they did to a pool.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from loadtest.model.errors import UsageError
+from loadtest.model.field_types import Seconds, Strict, Whole, validated
+
+_FAULT = re.compile(
+    r"^(?P<kind>[^@:+]+)(?::(?P<how>[^@]+))?(?:@(?P<at>[^+]+)(?:\+(?P<length>.+))?)?$"
+)
+_HOW = "write freeze@10s+2s, kill:50%@5s or connect-delay:150ms"
+# MariaDB takes no fewer.
+LEAST_MAX_CONNECTIONS = 10
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault.
+
+    takes: settings of which it has one at most, and exactly one if it `needs` it. length: whether
+    it has one; one that `lasts` goes on for the whole run without. done: what is done to the
+    server, which has to be a private one; empty for those that any server survives.
+    """
+
+    takes: tuple[str, ...] = ()
+    needs: bool = True
+    length: Literal["must", "may", "none"] = "must"
+    lasts: bool = False
+    done: str = ""
+
+
+KINDS = {
+    "kill": Kind(("connections", "share"), needs=False, length="none"),
+    "restart": Kind(length="may", done="restarted"),
+    "freeze": Kind(done="frozen"),
+    "refuse": Kind(),
+    "connect-delay": Kind(("delay",), length="may", lasts=True),
+    "latency": Kind(("delay",), length="may", lasts=True),
+    "idle-drop": Kind(("idle",), length="may", lasts=True),
+    "max-connections": Kind(("connections",), done="limited"),
+}
+_SETTINGS = ("delay", "idle", "share", "connections")
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"there is no {kind!r}; there are {', '.join(KINDS)}")
+    return kind
+
+
+def _parts_of_one(value: Any) -> Any:
+    """A share from `50%`; anything else as it is."""
+    percent = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", str(value).strip())
+    return float(percent[1]) / 100 if percent else value
+
+
+Share = Annotated[float, BeforeValidator(_parts_of_one), Field(gt=0, le=1)]
+
+
+class Fault(Strict):
+    """What breaks `at` so many seconds of the measured time, and for how long (`length`, seconds).
+
+    kill: connections of the run are killed on the server: all, a `share` or so many `connections`.
+    restart: the server is shut down, and started again after the length. freeze: its process is
+    stopped, then goes on. refuse: new connections are refused. connect-delay: a new one takes
+    `delay` longer. latency: whatever is sent arrives `delay` later, each way. idle-drop: a
+    connection on which nothing was asked for `idle` is closed. max-connections: the server takes so
+    many. Those that slow down or drop go on for the whole run unless they have a length.
+    """
+
+    kind: Annotated[str, AfterValidator(_known)]
+    at: Annotated[Seconds, Field(ge=0)] = 0.0
+    length: Annotated[Seconds, Field(gt=0)] | None = None
+    delay: Annotated[Seconds, Field(gt=0)] | None = None
+    idle: Annotated[Seconds, Field(gt=0)] | None = None
+    share: Share | None = None
+    connections: Annotated[Whole, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        problems = [*self._wrong_length(), *self._wrong_settings()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _wrong_length(self) -> list[str]:
+        length = self.of.length
+        if length == "must" and self.length is None:
+            return [f"{self.kind} needs a length"]
+        if length == "none" and self.length is not None:
+            return [f"{self.kind} takes no length: it is over at once"]
+        if self.lasting and self.at:
+            return [f"{self.kind} at a time needs a length, too"]
+        return []
+
+    def _wrong_settings(self) -> list[str]:
+        takes, given = self.of.takes, [n for n in _SETTINGS if getattr(self, n) is not None]
+        wrong = [name for name in given if name not in takes]
+        problems = [f"{self.kind} takes no {', '.join(wrong)}"] if wrong else []
+        if self.of.needs and takes and not set(given) & set(takes):
+            problems.append(f"{self.kind} needs {takes[0]}")
+        if len(given) - len(wrong) > 1:
+            problems.append(f"{self.kind} takes one of {', '.join(takes)}")
+        if self.kind == "max-connections" and 0 < self.value < LEAST_MAX_CONNECTIONS:
+            problems.append(f"a server takes at least {LEAST_MAX_CONNECTIONS} connections")
+        return problems
+
+    @property
+    def of(self) -> Kind:
+        """What its kind is."""
+        return KINDS[self.kind]
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it goes on from the first second to the last."""
+        return self.of.lasts and self.length is None
+
+    @property
+    def end(self) -> float:
+        """When it is over, in seconds of the measured time; infinite if it lasts."""
+        return math.inf if self.lasting else self.at + (self.length or 0.0)
+
+    @property
+    def value(self) -> float:
+        """The one number that says how: seconds, a share of one or how many; zero without one."""
+        found = [getattr(self, name) for name in _SETTINGS]
+        return next((float(value) for value in found if value is not None), 0.0)
+
+    def __str__(self) -> str:
+        units = {"delay": f"{self.value:g}s", "idle": f"{self.value:g}s"}
+        units |= {"share": f"{100 * self.value:g}%", "connections": f"{self.value:g}"}
+        how = [f":{unit}" for name, unit in units.items() if getattr(self, name) is not None]
+        at = "" if self.lasting else f"@{self.at:g}s"
+        return "".join([self.kind, *how, at, f"+{self.length:g}s" if self.length else ""])
+
+
+def check(faults: Sequence[Fault], measured: float) -> None:
+    """Raise ValueError if two faults need the same thing at once, or one ends too late.
+
+    measured: how many seconds are.
+    """
+    for number, one in enumerate(faults):
+        if not one.lasting and one.end > measured:
+            raise ValueError(f"fault {one} ends after the {measured:g} s that are measured")
+        for other in faults[number + 1 :]:
+            same = one.kind == other.kind or {one.kind, other.kind} == {"freeze", "restart"}
+            if same and one.at < other.end and other.at < one.end:
+                raise ValueError(f"faults {one} and {other}: one after the other, please")
+
+
+def parse_fault(text: str) -> Fault:
+    """A fault from the command line: `KIND`, `:` how, `@` time, `+` length, as in `kill:50%@5s`.
+
+    Raises UsageError if it is none.
+    """
+    match = _FAULT.match(text.strip())
+    if not match:
+        raise UsageError(f"--fault {text}: {_HOW}")
+    data = {name: value for name, value in match.groupdict().items() if value is not None}
+    if how := data.pop("how", ""):
+        takes = KINDS[data["kind"]].takes if data["kind"] in KINDS else ()
+        data["share" if "share" in takes and "%" in how else (*takes, "delay")[0]] = how
+    return validated(Fault, data, f"--fault {text}")

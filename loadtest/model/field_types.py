@@ -1,0 +1,95 @@
+"""The kinds of values that configuration is made of: durations, whole numbers, names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, TypeVar, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from loadtest.model.errors import UsageError
+
+M = TypeVar("M", bound=BaseModel)
+
+NAME_PATTERN = r"^[a-z0-9_.+-]+$"
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h)?$")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+def parse_duration(value: Any) -> float:
+    """A duration in seconds from a number or a text such as `500ms`, `30s`, `2m`.
+
+    Raises ValueError for anything else.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ValueError(str(error)) from None
+    match = _DURATION.match(str(value).strip())
+    if not match:
+        raise ValueError(f"{value!r} is not a duration; write 30s, 500ms or 2m")
+    return float(match[1]) * _UNIT_SECONDS[match[2]]
+
+
+def _number(value: Any) -> Any:
+    # Python counts True as 1; whoever wrote `users = true` did not mean one user.
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a number")
+    return value
+
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Seconds = Annotated[float, BeforeValidator(parse_duration)]
+Whole = Annotated[int, BeforeValidator(_number)]
+Positive = Annotated[float, BeforeValidator(_number), Field(gt=0)]
+NotNegative = Annotated[float, BeforeValidator(_number), Field(ge=0)]
+
+
+class Strict(BaseModel):
+    """Something that a person configures: frozen, and without keys that nobody knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Value(BaseModel):
+    """A value: frozen, without keys that nobody knows, and with no number that JSON has not."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
+
+
+def validated(model: type[M], data: Mapping[str, Any], where: str) -> M:
+    """A model from data; UsageError lists every mistake, each with `where` and its key."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise UsageError(*(f"{where}: {_sentence(e, model)}" for e in error.errors())) from None
+
+
+def _sentence(error: Any, model: type[BaseModel]) -> str:
+    place = ".".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        owner = _owner(model, error["loc"])
+        message = f"unknown key; known are {', '.join(owner.model_fields)}"
+    elif error["type"] not in ("value_error", "missing"):
+        message += f" (got {error['input']!r})"
+    return f"{place}: {message}" if place else message
+
+
+def _owner(model: type[BaseModel], place: tuple[str | int, ...]) -> type[BaseModel]:
+    """The model that a key belongs to, by the keys on the way to it."""
+    for key in place[:-1]:
+        if isinstance(key, str):
+            model = next(_models(model.model_fields[key].annotation))
+    return model
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

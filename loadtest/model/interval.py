@@ -1,0 +1,291 @@
+"""What one process measured in one second, and how such measurements add up.
+
+Everything that is added is an integer (counts and nanoseconds), so adding is exact and its order
+does not matter.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
+
+from loadtest.model.distribution import Distribution
+
+SLOWEST_KEPT = 5
+
+# The process name of the intervals in which the database server speaks of itself.
+SERVER = "server"
+
+Period = Literal["warmup", "measured", "drain"]
+
+_T = TypeVar("_T")
+_Join = Callable[[_T, _T], _T]
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A level over a stretch of time: integral (level x ns), minimum, maximum and last value."""
+
+    integral: int = 0
+    min: int = 0
+    max: int = 0
+    last: int = 0
+
+    def then(self, later: Gauge) -> Gauge:
+        """The same level over this stretch and the next."""
+        return Gauge(
+            self.integral + later.integral,
+            min(self.min, later.min),
+            max(self.max, later.max),
+            later.last,
+        )
+
+    def beside(self, other: Gauge) -> Gauge:
+        """The sum of two levels in the same stretch; its extremes are bounds, not values seen."""
+        return Gauge(
+            self.integral + other.integral,
+            self.min + other.min,
+            self.max + other.max,
+            self.last + other.last,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fair:
+    """How the users shared the pool since measuring began: sums that add up over processes.
+
+    served: users who got a connection. squares: the sum of their checkouts squared. longest_wait:
+    nanoseconds, waits still going on included.
+    """
+
+    users: int = 0
+    served: int = 0
+    checkouts: int = 0
+    squares: int = 0
+    longest_wait: int = 0
+
+    @property
+    def jain(self) -> float | None:
+        """Jain's index, 1 when all users got as much (Jain, Chiu, Hawe, DEC-TR-301, 1984)."""
+        return self.checkouts**2 / (self.users * self.squares) if self.squares else None
+
+    def beside(self, other: Fair) -> Fair:
+        """The users of two processes together."""
+        return Fair(
+            self.users + other.users,
+            self.served + other.served,
+            self.checkouts + other.checkouts,
+            self.squares + other.squares,
+            max(self.longest_wait, other.longest_wait),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TaskUse:
+    """What the tasks of one name did with connections: counts, and sums in nanoseconds.
+
+    query: time in statements and COMMITs. nested: checkouts by a user who held a connection
+    already. kept: connections that tasks which had ended still held at the end.
+    """
+
+    holds: int = 0
+    hold: int = 0
+    queries: int = 0
+    query: int = 0
+    nested: int = 0
+    kept: int = 0
+
+    def then(self, later: TaskUse) -> TaskUse:
+        """The use in this stretch of time and the next."""
+        return replace(self.beside(later), kept=later.kept)
+
+    def beside(self, other: TaskUse) -> TaskUse:
+        """The use in two processes together."""
+        return TaskUse(
+            self.holds + other.holds,
+            self.hold + other.hold,
+            self.queries + other.queries,
+            self.query + other.query,
+            self.nested + other.nested,
+            self.kept + other.kept,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SlowCheckout:
+    """One of the slowest checkouts of an interval; times in nanoseconds.
+
+    hold: until the connection was returned, or so far; None if nobody got one.
+    """
+
+    total: int
+    wait: int = 0
+    connect: int = 0
+    ping: int = 0
+    hold: int | None = None
+    task: str | None = None
+    overflow: int = 0
+    waiting: int = 0
+
+
+@dataclass(slots=True)
+class Interval:
+    """What one process measured in (a part of) one UTC second.
+
+    length: nanoseconds that it covers. unfinished: the ages of the waits that were going on when
+    it ended. fair: as it stood then. tasks: by their names. examples: the first error of each
+    kind. A second is cut where a period (warm-up, measured, drain) or a stage ends inside it.
+    stage: the one that it lies in, if the load has any; empty where it covers parts of two, as one
+    of a server that was slow to answer can. first_failure: when (UTC nanoseconds) its first request
+    failed, 0 if none did.
+    """
+
+    second: int
+    process: str = ""
+    period: Period = "measured"
+    length: int = 1_000_000_000
+    counters: Counter[str] = field(default_factory=Counter)
+    gauges: dict[str, Gauge] = field(default_factory=dict)
+    histograms: dict[str, Distribution] = field(default_factory=dict)
+    unfinished: Distribution = field(default_factory=Distribution)
+    slowest: list[SlowCheckout] = field(default_factory=list)
+    fair: Fair = Fair()
+    tasks: dict[str, TaskUse] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+    stage: str = ""
+    first_failure: int = 0
+
+    def then(self, later: Interval) -> Interval:
+        """The interval that covers this one and a later one of the same process."""
+        joined = _joined(self, later, Gauge.then, TaskUse.then)
+        joined.length = self.length + later.length
+        joined.unfinished = Distribution() + later.unfinished
+        joined.fair = later.fair
+        return joined
+
+    def beside(self, other: Interval) -> Interval:
+        """The interval of two processes together in the same second."""
+        joined = _joined(self, other, Gauge.beside, TaskUse.beside)
+        joined.length = max(self.length, other.length)
+        joined.unfinished = self.unfinished + other.unfinished
+        joined.fair = self.fair.beside(other.fair)
+        return joined
+
+    def absorb(self, later: Interval) -> None:
+        """`then` in place, for running totals."""
+        self.length += later.length
+        self.counters.update(later.counters)
+        self.gauges = _together(self.gauges, later.gauges, Gauge.then)
+        for name, distribution in later.histograms.items():
+            self.histograms.setdefault(name, Distribution()).add(distribution)
+        self.unfinished = later.unfinished
+        self.slowest = _slowest(self.slowest + later.slowest)
+        self.fair = later.fair
+        self.tasks = _by_name(self.tasks, later.tasks, TaskUse.then, TaskUse())
+        self.examples = {**later.examples, **self.examples}
+        self.first_failure = _earliest(self.first_failure, later.first_failure)
+
+    def to_json(self) -> dict[str, Any]:
+        """The interval as a line of a result file has it; empty parts are left out."""
+        data: dict[str, Any] = {
+            "type": "interval",
+            "second": self.second,
+            "process": self.process,
+            "period": self.period,
+            "length": self.length,
+            "counters": {name: n for name, n in self.counters.items() if n},
+            "gauges": {name: _plain(gauge) for name, gauge in self.gauges.items()},
+            "histograms": {n: d.to_json() for n, d in self.histograms.items() if d.count},
+        }
+        rest: dict[str, Any] = {
+            "unfinished": self.unfinished.to_json() if self.unfinished.count else None,
+            "slowest": [_plain(slow) for slow in self.slowest],
+            "fair": _plain(self.fair) if self.fair.users else None,
+            "tasks": {name: _plain(use) for name, use in self.tasks.items()},
+            "examples": self.examples,
+            "stage": self.stage,
+            "first_failure": self.first_failure,
+        }
+        return data | {name: part for name, part in rest.items() if part}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Interval:
+        """Read what `to_json` wrote."""
+        read = Distribution.from_json
+        return cls(
+            second=data["second"],
+            process=data["process"],
+            period=data["period"],
+            length=data["length"],
+            counters=Counter(data["counters"]),
+            gauges={name: Gauge(**gauge) for name, gauge in data["gauges"].items()},
+            histograms={name: read(one) for name, one in data["histograms"].items()},
+            unfinished=read(data["unfinished"]) if "unfinished" in data else Distribution(),
+            slowest=[SlowCheckout(**slow) for slow in data.get("slowest", [])],
+            fair=Fair(**data.get("fair", {})),
+            tasks={name: TaskUse(**use) for name, use in data.get("tasks", {}).items()},
+            examples=data.get("examples", {}),
+            stage=data.get("stage", ""),
+            first_failure=data.get("first_failure", 0),
+        )
+
+
+def total(intervals: Iterable[Interval]) -> Interval:
+    """All intervals of one process, one after another, as one (empty if there are none)."""
+    result: Interval | None = None
+    for interval in intervals:
+        if result is None:
+            result = Interval(interval.second, interval.process, interval.period, 0)
+        result.absorb(interval)
+    return result or Interval(0, length=0)
+
+
+def _plain(value: Gauge | Fair | TaskUse | SlowCheckout) -> dict[str, Any]:
+    """What `asdict` gives for a value without others inside, in a tenth of its time."""
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def _together(
+    one: dict[str, Gauge], other: dict[str, Gauge], join: _Join[Gauge]
+) -> dict[str, Gauge]:
+    """All gauges of both; one that only one side has stays as it is."""
+    both = one.keys() & other.keys()
+    return {**one, **other, **{name: join(one[name], other[name]) for name in both}}
+
+
+def _by_name(
+    one: dict[str, _T], other: dict[str, _T], join: _Join[_T], nothing: _T
+) -> dict[str, _T]:
+    """All of both; one that only one side has is joined with nothing."""
+    names = sorted(one.keys() | other.keys())
+    return {name: join(one.get(name, nothing), other.get(name, nothing)) for name in names}
+
+
+def _joined(
+    one: Interval, other: Interval, join_gauges: _Join[Gauge], join_uses: _Join[TaskUse]
+) -> Interval:
+    """What adds up either way; length, waits and shares are for who knows how the two stand."""
+    return Interval(
+        second=min(one.second, other.second),
+        process=one.process if one.process == other.process else "",
+        period=one.period,
+        counters=one.counters + other.counters,
+        gauges=_together(one.gauges, other.gauges, join_gauges),
+        histograms=_by_name(one.histograms, other.histograms, Distribution.__add__, Distribution()),
+        slowest=_slowest(one.slowest + other.slowest),
+        tasks=_by_name(one.tasks, other.tasks, join_uses, TaskUse()),
+        examples={**other.examples, **one.examples},
+        stage=one.stage if one.stage == other.stage else "",
+        first_failure=_earliest(one.first_failure, other.first_failure),
+    )
+
+
+def _earliest(one: int, other: int) -> int:
+    """The earlier of two moments, of which one that is 0 never was."""
+    return min(one or other, other or one)
+
+
+def _slowest(checkouts: list[SlowCheckout]) -> list[SlowCheckout]:
+    return sorted(checkouts, key=lambda slow: -slow.total)[:SLOWEST_KEPT]

@@ -1,0 +1,142 @@
+"""Requirements on a pool: a path into a pool of summary.json, a bound and its unit."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from loadtest.model.error_kinds import KINDS
+from loadtest.model.errors import UsageError
+from loadtest.model.summary import Durations, PoolSummary, Stage
+
+_CLAUSE = re.compile(
+    r"^(?P<path>[a-z_0-9.+-]*[a-z0-9])\s*(?P<sign><=|>=|<|>)\s*(?P<number>\d+(?:\.\d+)?)\s*"
+    r"(?P<unit>us|µs|ms|s|%|/s)?$"
+)
+_UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "%": 0.01, "/s": 1.0, None: 1.0}
+_HOW = "write checkout.wait_seconds.p95 <= 50ms, errors.rate <= 0.1%"
+_STAGE = re.compile(r"^stages\.[a-z0-9_+-]+\.(?P<path>.+)$")
+_GOOD_IN_PLENTY = ("per_second", "checkout.count")
+# Parts of a whole: `5%`, or 0.05.
+_SHARES = ("errors.rate", "error_rate", "generator.cpu", "server.cpu")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """That a value of a pool is at most, or at least, so much (seconds, a share, or a number)."""
+
+    path: str
+    sign: str
+    bound: float
+    text: str
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is within the bound."""
+        return {
+            "<=": value <= self.bound,
+            "<": value < self.bound,
+            ">=": value >= self.bound,
+            ">": value > self.bound,
+        }[self.sign]
+
+    @property
+    def at_most(self) -> bool:
+        """Whether it is an upper bound."""
+        return self.sign in ("<=", "<")
+
+
+def parse_objective(text: str) -> tuple[Bound, ...]:
+    """The bounds of an objective, separated by commas; none in an empty one.
+
+    Raises UsageError with everything that is wrong with them.
+    """
+    bounds, problems = [], []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            bounds.append(_bound(part))
+        except ValueError as error:
+            problems.append(f"objective {part!r}: {error}")
+    if problems:
+        raise UsageError(*problems)
+    return tuple(bounds)
+
+
+def _bound(text: str) -> Bound:
+    match = _CLAUSE.match(text)
+    if not match:
+        raise ValueError(_HOW)
+    path, unit = match["path"], match["unit"]
+    check_path(path)
+    bound = float(match["number"]) * _UNITS[unit]
+    _check_unit(path, unit, bound)
+    return Bound(path, match["sign"], bound, text)
+
+
+def _check_unit(path: str, unit: str | None, bound: float) -> None:
+    """Raise ValueError for a unit that a path does not have, and for one that is missing."""
+    is_time = "_seconds" in path or path.startswith("checkout.seconds")
+    is_share = path.endswith(_SHARES)
+    if unit in ("us", "µs", "ms", "s") and not is_time:
+        raise ValueError(f"{path} is no time")
+    if is_time and unit in ("%", "/s", None):
+        raise ValueError(f"{path} is a time: write its unit, ms or s")
+    if unit == "%" and not is_share:
+        raise ValueError(f"{path} is no share: write it without %")
+    if unit == "/s" and not path.endswith("per_second"):
+        raise ValueError(f"{path} is no rate: write it without /s")
+    if is_share and bound > 1:
+        raise ValueError(f"{path} is a share and at most 100%: write its unit, %")
+
+
+def check_path(path: str) -> None:
+    """Raise ValueError, with the nearest that there are, if a path names no number of a pool."""
+    of_stage = _STAGE.match(path)
+    if path in PATHS or (of_stage and of_stage["path"] in _paths(Stage)):
+        return
+    near = difflib.get_close_matches(path, PATHS, n=3, cutoff=0.4)
+    there = f"; there is {', '.join(near)}" if near else ""
+    raise ValueError(f"{path} is no number of a pool in summary.json{there}")
+
+
+def more_is_better(path: str) -> bool:
+    """Whether a larger value is the better one, as of throughput, and of times it is not."""
+    return path.endswith(_GOOD_IN_PLENTY)
+
+
+def value_at(pool: PoolSummary, path: str) -> tuple[float | None, bool]:
+    """A number of a pool, None where there is none, and whether it is only a lower bound."""
+    *way, last = path.split(".")
+    here: Any = pool
+    for part in way:
+        here = _part(here, part)
+    value = _part(here, last)
+    number = float(value) if isinstance(value, int | float) else None
+    return number, isinstance(here, Durations) and last in here.at_least
+
+
+def _part(value: Any, name: str) -> Any:
+    if isinstance(value, dict):
+        return value.get(name, 0)  # a kind of error that did not occur
+    if isinstance(value, tuple):
+        return next((part for part in value if part.name == name), None)
+    return getattr(value, name, None)
+
+
+def _paths(model: type[BaseModel], before: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        for one in get_args(kind) if get_origin(kind) is UnionType else (kind,):
+            if isinstance(one, type) and issubclass(one, BaseModel):
+                yield from _paths(one, f"{before}{name}.")
+            elif one in (int, float):
+                yield f"{before}{name}"
+
+
+PATHS = (*_paths(PoolSummary), *(f"errors.by_kind.{kind}" for kind in KINDS))
+"""Every number of a pool that has a fixed name; those of a stage are `stages.NAME.…`."""

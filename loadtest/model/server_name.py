@@ -1,0 +1,55 @@
+"""Servers by name: the program of a private server as a person names it, and a version's title."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import PurePath
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator, BeforeValidator
+
+from loadtest.model.field_types import NAME_PATTERN
+
+KINDS = ("mariadb", "mysql")
+_WRITE = "write mariadb, mysql, the path of a server program, or NAME:PATH"
+
+
+class Server(NamedTuple):
+    """A server to measure on: what results call it, and mariadb, mysql or a path."""
+
+    name: str
+    program: str
+
+
+def parse_server(text: str) -> Server:
+    """A server from `mysql`, `/usr/sbin/mysqld` or `new:/opt/mysql/bin/mysqld`; else ValueError."""
+    if text in KINDS:
+        return Server(text, text)
+    head, colon, rest = text.partition(":")
+    name, program = (head, rest) if colon else (PurePath(text).name, text)
+    if "/" not in program or not re.match(NAME_PATTERN, name):
+        raise ValueError(f"{text!r} is not a server; {_WRITE}")
+    return Server(name, program)
+
+
+def title_of(version: str) -> str:
+    """What to call a server by its version variable: `MariaDB 10.11.19`, `MySQL 9.7.4`."""
+    number, _, more = version.partition("-")
+    return f"{'MariaDB' if 'MariaDB' in more else 'MySQL'} {number}"
+
+
+def _some(value: Any) -> Any:
+    if isinstance(value, str):
+        return (value,) if value else ()
+    return value
+
+
+def _different(texts: tuple[str, ...]) -> tuple[str, ...]:
+    names = Counter(parse_server(text).name for text in texts)
+    if double := [name for name, count in names.items() if count > 1]:
+        raise ValueError(f"two servers have the name {double[0]!r}; name them, as new:/path/mysqld")
+    return texts
+
+
+Servers = Annotated[tuple[str, ...], BeforeValidator(_some), AfterValidator(_different)]

@@ -1,0 +1,194 @@
+"""The raw clock readings of an interval, and what can be said of each without the others."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from loadtest.model.distribution import Distribution, Nanoseconds
+from loadtest.model.interval import SlowCheckout
+from loadtest.pool.task_usage import Task, Use
+
+Outcome = Literal["ok", "timeout", "error"]
+clock = time.perf_counter_ns
+
+# A checkout from an idle pool takes some ten microseconds of Python; less than this is no queueing.
+NOTICEABLE = 100_000
+
+
+@dataclass(slots=True)
+class Phases:
+    """What else than waiting happened in a checkout (ns).
+
+    Checkouts that connect or ping have one, and those whose listener makes another checkout.
+    began: when the waiting was over. connecting: when a connect under way began, else 0.
+    nested: whether a listener made another checkout meanwhile.
+    """
+
+    began: int
+    connecting: int = 0
+    connect: int = 0
+    ping: int = 0
+    reconnects: bool = False
+    nested: bool = False
+    overflow: int = 0
+
+    def connected(self, now: int) -> None:
+        """End the connect that is under way, if one is."""
+        if self.connecting:
+            self.connect += now - self.connecting
+            self.connecting = 0
+
+
+class Checkout(NamedTuple):
+    """One finished checkout that took a while; `start` and `end` in clock nanoseconds.
+
+    waiting, open: other checkouts under way and connections open at its end.
+    """
+
+    start: int
+    end: int
+    user: int
+    task: Task
+    phases: Phases | None
+    outcome: Outcome
+    waiting: int
+    open: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What was recorded between two moments (ns).
+
+    quick: start, end and user of the checkouts that found a connection waiting (n x 3); noticed:
+    all others. holds: start and end (n x 2), from the end of a checkout to the return; held: of
+    those still going on. uses: by the names of tasks. closes: (opened, closed, reason).
+    opened: when the connections were opened that are open now; holders: the tasks that hold some.
+    levels: what was read of others, by its name.
+    waiting: who is checking out, since when, and when the wait ended: now, unless they connect.
+    requests: how long those took that succeeded.
+    """
+
+    begin: int
+    now: int
+    openings: int
+    contexts: int
+    quick: Nanoseconds
+    noticed: Sequence[Checkout]
+    holds: Nanoseconds
+    held: Nanoseconds
+    uses: Mapping[str, Use]
+    resets: Sequence[int]
+    closes: Sequence[tuple[int, int, str]]
+    opened: Sequence[int]
+    holders: Sequence[Task]
+    levels: Mapping[str, int]
+    waiting: Sequence[tuple[int, int, int]]
+    requests: Sequence[int]
+    failures: Sequence[tuple[int, str]]
+    lags: Sequence[int]
+    thinks: Sequence[int]
+    schedule_lags: Sequence[int]
+
+    @cached_property
+    def waits(self) -> Nanoseconds:
+        """How long each checkout waited (ns): the quick ones, then the noticed ones."""
+        noticed = np.array([wait_of(checkout) for checkout in self.noticed], dtype=np.int64)
+        return np.concatenate([self.quick[:, 1] - self.quick[:, 0], noticed])
+
+    @cached_property
+    def spans(self) -> Nanoseconds:
+        """Starts and ends of all holds; those still going on end now."""
+        return np.concatenate([self.holds, self.held])
+
+    @cached_property
+    def users(self) -> Nanoseconds:
+        """Who each checkout was for, in the order of the waits."""
+        noticed = np.array([checkout.user for checkout in self.noticed], dtype=np.int64)
+        return np.concatenate([self.quick[:, 2], noticed])
+
+    @cached_property
+    def served(self) -> Nanoseconds:
+        """One for each checkout that got a connection, else zero, in the order of the waits."""
+        noticed = [checkout.outcome == "ok" for checkout in self.noticed]
+        return np.concatenate([np.ones(len(self.quick), np.int64), np.array(noticed, np.int64)])
+
+
+def wait_of(checkout: Checkout) -> int:
+    """The nanoseconds of a checkout that were neither connecting nor pinging, nor a listener's."""
+    elapsed = checkout.end - checkout.start
+    phases = checkout.phases
+    if phases and phases.nested:
+        return phases.began - checkout.start
+    return max(0, elapsed - phases.connect - phases.ping) if phases else elapsed
+
+
+def source_of(checkout: Checkout) -> str:
+    """The counter of a checkout: where its connection came from, or how it failed."""
+    if checkout.outcome != "ok":
+        return "timeouts" if checkout.outcome == "timeout" else "checkout_errors"
+    phases = checkout.phases
+    if not phases or not phases.connect:
+        return "checkouts.pooled"
+    if phases.reconnects:
+        return "checkouts.reconnect"
+    return "checkouts.overflow" if phases.overflow else "checkouts.new"
+
+
+def counters(batch: Batch) -> Counter[str]:
+    """How often what happened in a batch."""
+    counts = Counter(source_of(checkout) for checkout in batch.noticed)
+    counts["checkouts.pooled"] += len(batch.quick)
+    counts["checkouts"] = int(batch.served.sum())
+    counts["opened"] = batch.openings
+    counts["tls_contexts"] = batch.contexts
+    counts.update(f"closed.{reason}" for _, _, reason in batch.closes)
+    counts["requests"] = len(batch.requests) + len(batch.failures)
+    counts["failures"] = len(batch.failures)
+    counts.update(f"errors.{kind}" for _, kind in batch.failures)
+    return counts
+
+
+def histograms(batch: Batch) -> dict[str, Distribution]:
+    """The distributions of a batch by name; those without a value are left out."""
+    noticed, quick, holds = batch.noticed, batch.quick, batch.holds
+    connects = [c.phases for c in noticed if c.phases and c.phases.connect]
+    whole = np.array([c.end - c.start for c in noticed if c.outcome != "error"], dtype=np.int64)
+    samples: dict[str, Nanoseconds | Sequence[int]] = {
+        "checkout": np.concatenate([quick[:, 1] - quick[:, 0], whole]),
+        "wait": batch.waits,
+        "connect": [p.connect for p in connects if not p.reconnects],
+        "reconnect": [p.connect for p in connects if p.reconnects],
+        "ping": [c.phases.ping for c in noticed if c.phases and c.phases.ping],
+        "hold": holds[:, 1] - holds[:, 0],
+        "reset": batch.resets,
+        "request": batch.requests,
+        "failed_request": [duration for duration, _ in batch.failures],
+        "generator_lag": batch.lags,
+        "think": batch.thinks,
+        "schedule_lag": batch.schedule_lags,
+    }
+    return {name: Distribution.of(values) for name, values in samples.items() if len(values)}
+
+
+def slow(checkout: Checkout, batch: Batch, pool_size: int | None) -> SlowCheckout:
+    """A checkout as an interval keeps it among its slowest."""
+    own = batch.spans[batch.spans[:, 0] == checkout.end]
+    hold = int(own[0, 1]) - checkout.end if checkout.outcome == "ok" and len(own) else None
+    phases = checkout.phases or Phases(0)
+    return SlowCheckout(
+        total=checkout.end - checkout.start,
+        wait=wait_of(checkout),
+        connect=phases.connect,
+        ping=phases.ping,
+        hold=hold,
+        task=checkout.task.name or None,
+        overflow=max(0, checkout.open - pool_size) if pool_size else 0,
+        waiting=checkout.waiting,
+    )

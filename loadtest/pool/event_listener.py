@@ -1,0 +1,92 @@
+"""What the pool's events tell: connections that are opened, closed, lost, detached."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from greenlet import getcurrent
+from sqlalchemy import Pool, event
+
+from loadtest.pool.checkout_batch import clock
+from loadtest.pool.recorder import Recorder
+
+
+class Listener:
+    """Listens to the events of one engine's pools and tells a recorder.
+
+    attached: when; connections are at least as old. disposing: whether a pool is being disposed of.
+    recycle: the age (s) at which the pool replaces connections. broken: records whose connection an
+    error closed, and which connect again when they are needed. released: ends a record's hold.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.attached = clock()
+        self.invalid: set[object] = set()
+        self.broken: set[object] = set()
+        self.recycle = -1
+        self.context: object = None
+        self.disposing = False
+        self.released: Callable[[Any], None]
+
+    def listen(self, pool: Pool) -> None:
+        """Listen to a pool, and to those that follow it: they inherit the listeners."""
+        for name in ("connect", "close", "close_detached", "detach", "invalidate"):
+            event.listen(pool, name, getattr(self, f"_on_{name}"))
+
+    def lost(self, record: object) -> None:
+        """Count a connection as closed that nobody will ever take out of its pool again."""
+        if record in self.recorder.opened:
+            self._closed(record, "disposed")
+
+    def _on_connect(self, dbapi_connection: Any, record: Any) -> None:
+        now = clock()
+        self.broken.discard(record)
+        user = getcurrent()
+        with self.recorder.connections:
+            self.recorder.connecting.discard(user)
+            self.recorder.opened[record] = now
+        self.recorder.openings.append(now)
+        context = getattr(dbapi_connection, "ctx", None)  # as PyMySQL calls its TLS context
+        if context is not self.context:
+            self.context = context
+            self.recorder.contexts.append(now)
+        phases = self.recorder.phases.get(user)
+        if phases:
+            phases.connected(now)
+
+    def _on_close(self, dbapi_connection: Any, record: Any) -> None:
+        reason = self._reason(record)
+        self._closed(record, reason)
+        self.invalid.discard(record)
+
+    def _on_close_detached(self, dbapi_connection: Any) -> None:
+        self._closed(dbapi_connection, "detached")
+
+    def _closed(self, key: object, reason: str) -> None:
+        with self.recorder.connections:
+            opened = self.recorder.opened.pop(key, self.attached)
+            self.recorder.closes.append((opened, clock(), reason))
+
+    def _reason(self, record: Any) -> str:
+        user = getcurrent()
+        # A listener of a checkout may break a connection of its own.
+        if user in self.recorder.pending and record not in self.recorder.held:
+            self.recorder.phases_of(user, clock()).reconnects = True
+            old = -1 < self.recycle < time.time() - record.last_connect_time
+            return "recycle" if old else "invalidated"
+        if record in self.invalid:
+            self.broken.add(record)  # it stays in the pool and connects again when it is needed
+            return "error"
+        return "disposed" if self.disposing else "overflow"
+
+    def _on_invalidate(self, dbapi_connection: Any, record: Any, exception: Any) -> None:
+        self.invalid.add(record)
+
+    def _on_detach(self, dbapi_connection: Any, record: Any) -> None:
+        self.released(record)
+        with self.recorder.connections:
+            opened = self.recorder.opened.pop(record, self.attached)
+            self.recorder.opened[dbapi_connection] = opened

@@ -1,0 +1,57 @@
+"""The answer of `loadtest doctor`: a row a check, what is wrong first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from loadtest.analysis.units import plural
+from loadtest.report.console import plain, trimmed
+
+if TYPE_CHECKING:
+    from loadtest.database.preflight.situation import Check
+
+ORDER = ("error", "warning", "note", "ok")
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "green"}
+
+
+def to_json(server: str, checks: Sequence[Check]) -> dict[str, Any]:
+    """The answer in JSON's types."""
+    return {"schema": 1, "server": server, "checks": [asdict(check) for check in _sorted(checks)]}
+
+
+def print_checks(server: str, checks: Sequence[Check], console: Console) -> None:
+    """Print every check; within 80 columns on a terminal, unbroken lines in a file or a pipe."""
+    with trimmed(console):
+        console.print(plain(server, console, "bold"))
+        console.print(_table(checks, console))
+        console.print(plain(_summed_up(checks), console, "bold"))
+
+
+def _table(checks: Sequence[Check], console: Console) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in _sorted(checks):
+        style = _STYLES[check.severity]
+        told = plain(check.message, console)
+        if check.advice:
+            told.append("\n").append(plain(check.advice, console, style))
+        table.add_row(plain(check.severity, console, style), plain(check.code, console), told)
+    return table
+
+
+def _sorted(checks: Sequence[Check]) -> list[Check]:
+    return sorted(checks, key=lambda check: ORDER.index(check.severity))
+
+
+def _summed_up(checks: Sequence[Check]) -> str:
+    counts = {name: sum(check.severity == name for check in checks) for name in ORDER}
+    said = [plural(counts[name], name) for name in ORDER[:-1] if counts[name]]
+    end = ": a run would be refused" if counts["error"] else ""
+    return ", ".join([*said, f"{counts['ok']} ok"]) + end

@@ -1,0 +1,44 @@
+"""Comparisons as people read them: the same words on the page, in a terminal, in Markdown."""
+
+from __future__ import annotations
+
+from loadtest.analysis import units
+from loadtest.model.summary import Comparison
+
+COLUMNS = ("pool", "against", "in", "ratio", "95 % interval", "decision")
+_METRICS = {
+    "throughput.per_second": "throughput",
+    "request_seconds": "request",
+    "checkout.wait_seconds": "wait",
+    "checkout.seconds": "checkout",
+    "hold_seconds": "hold",
+    "errors.rate": "failed requests",
+    "connections.peak": "most connections",
+}
+
+
+def metric(path: str) -> str:
+    """What to call a metric: `wait, p95`."""
+    of, _, name = path.rpartition(".")
+    return _METRICS.get(path) or (f"{_METRICS[of]}, {name}" if of in _METRICS else path)
+
+
+def decided(comparison: Comparison) -> str:
+    """What follows, and what would settle it where nothing does."""
+    if comparison.further_rounds is None:
+        return comparison.decision
+    more = units.plural(comparison.further_rounds, "more round")
+    return f"{comparison.decision}: about {more} would decide"
+
+
+def row(comparison: Comparison) -> tuple[str, ...]:
+    """The cells of one comparison, under COLUMNS."""
+    interval = [units.ratio(bound) for bound in comparison.ci95 or ()]
+    return (
+        comparison.pool,
+        comparison.baseline,
+        metric(comparison.metric) + (" (primary)" if comparison.role == "primary" else ""),
+        units.ratio(comparison.ratio),
+        " to ".join(interval) or units.NOTHING,
+        decided(comparison),
+    )

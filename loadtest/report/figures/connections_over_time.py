@@ -1,0 +1,66 @@
+"""Connections and waiting users through the run, a panel for each pool."""
+
+from __future__ import annotations
+
+from loadtest.analysis.pool_runs import Measurements, PoolRuns
+from loadtest.analysis.pool_settings import kept_connections, most_connections
+from loadtest.analysis.units import count
+from loadtest.model.summary import Summary
+from loadtest.report.figures.toolkit import level_panels
+from loadtest.report.figures.toolkit.drawing import Drawing, each, every
+from loadtest.report.figures.toolkit.svg import INK, to_svg
+
+HELP = (
+    "The vertical scale is logarithmic above 1 and the same for all pools; beside each line stands "
+    "its median. Dotted lines are limits: what the pool keeps, what it may open, "
+    "and what the server accepts, where they are near. Grey is warm-up and drain, which do not "
+    "count. Users waiting at a full pool: it is the bottleneck, or it shields the database from "
+    "being one."
+)
+STYLES: level_panels.Styles = {
+    "waiting": ("users waiting", {"lw": 1.4, "ls": (0, (4, 1.5)), "color": INK}),
+    "in_use": ("in use", {"lw": 2.2}),
+    "idle": ("idle", {"lw": 1.2, "alpha": 0.55}),
+    "overflow": ("overflow", {"lw": 1.8, "ls": (0, (1, 1))}),
+}
+
+
+def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
+    """The figure; None if no run knows of connections."""
+    lines = level_panels.lines(measurements, STYLES)
+    if not lines:
+        return None
+    shown = [summary.pools[number] for number in lines]
+    peaks = each(
+        shown,
+        lambda pool: pool.connections.peak,
+        lambda pool: count(pool.connections.peak),
+    )
+    limits = {n: [*of_pool(p), *of_server(p)] for n, p in enumerate(measurements.pools)}
+    return Drawing(
+        name="connections",
+        title=f"Open connections reach {peaks}",
+        alt="Connections in use, idle and in overflow, and users waiting, over time. Open "
+        f"connections reach {peaks}; users waiting at most "
+        + every(shown, lambda pool: count(pool.connections.waiting_peak)),
+        help=HELP + level_panels.bands(lines),
+        svg=to_svg(level_panels.panels(lines, summary, STYLES, limits), "connections"),
+        question="What happens over time?",
+        table=level_panels.table(lines, summary, STYLES),
+    )
+
+
+def of_pool(pool: PoolRuns) -> list[tuple[int, str]]:
+    """How many connections the pools of all processes keep, and how many they may open."""
+    kept, most = kept_connections(pool.settings), most_connections(pool.settings)
+    each_ = f" × {pool.processes}" if pool.processes > 1 else ""
+    limits = [(kept * pool.processes, f"pool_size{each_}")] if kept else []
+    if most is not None and most != kept:
+        limits.append((most * pool.processes, "with overflow"))
+    return limits
+
+
+def of_server(pool: PoolRuns) -> list[tuple[int, str]]:
+    """How many connections the server accepts, if it was asked."""
+    accepted = pool.header.get("server", {}).get("variables", {}).get("max_connections")
+    return [(int(accepted), "max_connections")] if accepted else []

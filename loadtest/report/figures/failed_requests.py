@@ -1,0 +1,94 @@
+"""How many requests failed, and with what kinds of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from loadtest.analysis.pool_runs import Measurements
+from loadtest.analysis.units import count, percent
+from loadtest.model import error_kinds
+from loadtest.model.summary import PoolSummary, Summary
+from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.drawing import Drawing, Table, each
+from loadtest.report.figures.toolkit.svg import to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HELP = (
+    "Failed requests as a share of all that ended, by kind. What failed does not count as "
+    "throughput; the table of errors has the numbers."
+)
+KINDS = 6
+# A bar across the whole figure for one error in a thousand would cry wolf.
+SMALLEST_AXIS = 0.01
+
+
+def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
+    """The figure; None if there were no errors."""
+    shown = [pool for pool in summary.pools if pool.errors.rate is not None]
+    if not any(pool.errors.rate and pool.errors.by_kind for pool in shown):
+        return None
+    rates = each(
+        shown,
+        lambda pool: pool.errors.rate,
+        lambda pool: percent(pool.errors.rate),
+        link="of requests fail",
+    )
+    return Drawing(
+        name="errors",
+        title=rates,
+        alt=f"Failed requests by kind of error: {rates}",
+        help=HELP,
+        svg=to_svg(_figure(shown), "errors"),
+        question="What failed?",
+        table=_table(shown),
+    )
+
+
+def shares(pool: PoolSummary) -> dict[str, float]:
+    """The share of requests that failed with each kind of error, the most frequent first."""
+    total = sum(pool.errors.by_kind.values())
+    rate = pool.errors.rate or 0.0
+    return {kind: rate * number / total for kind, number in pool.errors.by_kind.items()}
+
+
+def stack(pools: Sequence[PoolSummary]) -> dict[str, list[float]]:
+    """The shares of the pools by what the errors are called; all beyond a few kinds in one."""
+    parts = [shares(pool) for pool in pools]
+    most = {kind: max(part.get(kind, 0.0) for part in parts) for part in parts for kind in part}
+    ordered = sorted(most, key=lambda kind: -most[kind])
+    named = ordered if len(ordered) <= KINDS else ordered[: KINDS - 1]
+    values = {error_kinds.label(kind): [part.get(kind, 0.0) for part in parts] for kind in named}
+    if len(named) < len(ordered):
+        rest = ordered[len(named) :]
+        values["rest"] = [sum(part.get(kind, 0.0) for kind in rest) for part in parts]
+    return values
+
+
+def _table(shown: Sequence[PoolSummary]) -> Table:
+    rows = [
+        (pool.name, error_kinds.label(kind), count(pool.errors.by_kind[kind]), percent(share))
+        for pool in shown
+        for kind, share in shares(pool).items()
+    ]
+    return Table(("pool", "error", "requests", "share of all requests"), tuple(rows))
+
+
+def _figure(shown: Sequence[PoolSummary]) -> Figure:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    values = stack(shown)
+    figure, axes = canvas.rows([pool.name for pool in shown], list(values))
+    canvas.stacked(figure, axes, values)
+    totals = [sum(parts) for parts in zip(*values.values(), strict=True)]
+    end = max(*totals, SMALLEST_AXIS)
+    for row, total in enumerate(totals):
+        canvas.write(axes, total + 0.012 * end, row, percent(total))
+    axes.set_xlim(0, end)
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(x)))
+    canvas.grid(axes, "x")
+    canvas.name_x(axes, "share of requests that failed")
+    return figure

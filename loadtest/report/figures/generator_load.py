@@ -1,0 +1,168 @@
+"""How busy the load generator was through the run, against what the trust gate allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loadtest.analysis.findings import mostly_failing, trust_gate
+from loadtest.analysis.levels_over_time import GENERATOR, Timeline
+from loadtest.analysis.pool_runs import Measurements
+from loadtest.analysis.units import duration, percent
+from loadtest.model.summary import PoolSummary, Summary
+from loadtest.model.trust_limits import BUSY_CPU
+from loadtest.report.figures.toolkit import canvas, level_panels
+from loadtest.report.figures.toolkit.drawing import FEW, Drawing, Table, each, every, few
+from loadtest.report.figures.toolkit.svg import INK, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HELP = (
+    "Of the busiest process, each second. A pool is not valid where its line is above the dotted "
+    f"one in more than {percent(trust_gate.BUSY_SHARE)} of the time (CPU), or where the event loop "
+    "was late by more than its dotted line on average (a tenth of the mean request, at least a "
+    "millisecond): then the generator was measured, not the pool."
+)
+CPU, LAG = GENERATOR
+# Less is nothing for a process that others run beside, and zero has no logarithm.
+SHORTEST = 1e-5
+# Inches: of a line's label, and between a panel and what is written above it.
+_LABEL, _ABOVE = 0.15, 0.08
+_TOO_BUSY = f"{percent(BUSY_CPU)} is too busy"
+_DOTTED: dict[str, Any] = {"lw": 0.9, "ls": (0, (1, 2))}
+
+Lines = Mapping[int, Timeline]
+
+
+def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
+    """The figure; None if the generator was not watched."""
+    names: level_panels.Styles = {name: (name, {}) for name in GENERATOR}
+    found = level_panels.lines(measurements, names)
+    lines = {number: line for number, line in found.items() if len(line.levels) == len(names)}
+    if not lines:
+        return None
+    shown = [summary.pools[number] for number in lines]
+    allowed = {number: trust_gate.allowed_lag(measurements.pools[number]) for number in lines}
+    return Drawing(
+        name="generator",
+        title=_title(shown),
+        alt="The load generator's CPU and how late its event loop was, over time. On average "
+        + every(shown, lambda pool: f"{_cpu(pool)} of a core"),
+        help=HELP + level_panels.bands(lines),
+        svg=to_svg(_figure(lines, summary, allowed), "generator"),
+        question="Can I trust it?",
+        table=_table(measurements, shown),
+    )
+
+
+def _cpu(pool: PoolSummary) -> str:
+    return percent(pool.generator.cpu)
+
+
+def _title(shown: Sequence[PoolSummary]) -> str:
+    busy = [
+        pool
+        for pool in shown
+        if any(finding.code in trust_gate.DISTURBANCES for finding in pool.findings)
+    ]
+    if busy:
+        return f"With {few(busy)} the load generator was measured, not the pool"
+    failed = [pool for pool in shown if not pool.valid and mostly_failing.mostly(pool)]
+    if failed:
+        return f"With {few(failed)} failed requests overloaded the load generator"
+    return "The load generator kept up: " + each(
+        shown, lambda pool: pool.generator.cpu, _cpu, link="of its core"
+    )
+
+
+def _table(measurements: Measurements, shown: Sequence[PoolSummary]) -> Table:
+    runs = {pool.name: pool for pool in measurements.pools}
+    busy = f"time ≥ {percent(BUSY_CPU)}"
+    headings = ("pool", "CPU", busy, "allowed", "late, mean", "late, allowed", "late, p99")
+    rows = [
+        (
+            pool.name,
+            _cpu(pool),
+            percent(trust_gate.busy_share(runs[pool.name])),
+            percent(trust_gate.BUSY_SHARE),
+            duration(trust_gate.lateness(runs[pool.name]).mean),
+            duration(trust_gate.allowed_lag(runs[pool.name])),
+            duration(pool.generator.lag_p99_seconds),
+        )
+        for pool in shown
+    ]
+    return Table(headings, tuple(rows))
+
+
+def _figure(lines: Lines, summary: Summary, allowed: Mapping[int, float | None]) -> Figure:
+    lines = {number: line.thinned(level_panels.MOST_STEPS) for number, line in lines.items()}
+    names = [canvas.short(summary.pools[number].name) for number in lines]
+    height = max(1.3, _LABEL * (len(lines) + 2))
+    labels = [_TOO_BUSY, *(f"{name} 1.00 ms" for name in names)]
+    right = 0.35 + canvas.text_width(labels)
+    figure, (above, below) = canvas.panels(2, height, left=0.62, right=right, gap=0.34, above=-0.1)
+    for axes in (above, below):
+        longest = max(lines.values(), key=lambda line: line.measured)
+        level_panels.frame(axes, lines.values(), longest, named=axes is above)
+    _draw_cpu(above, lines, names)
+    _draw_lag(below, lines, names, allowed)
+    said = ("CPU of the generator, share of a core", "event loop late, mean of each second")
+    for axes, text in zip((above, below), said, strict=True):
+        heading = 1 + _ABOVE / height
+        canvas.write(axes, 0.0, heading, text, transform=axes.transAxes, va="bottom")
+        canvas.grid(axes, "y")
+    above.tick_params(axis="x", labelbottom=False)
+    level_panels.name_seconds(below, lines.values())
+    return figure
+
+
+def _draw_cpu(axes: Axes, lines: Lines, names: Sequence[str]) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    ends = _draw(axes, lines, names, CPU, percent)
+    axes.axhline(BUSY_CPU, color=INK, **_DOTTED)
+    axes.set_ylim(0, 1.08 * max(1.0, *(np.nanmax(line.levels[CPU]) for line in lines.values())))
+    axes.set_yticks([0, 0.5, 1])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: percent(y)))
+    limit = (BUSY_CPU, _TOO_BUSY)
+    canvas.label_ends(axes, [*ends, limit], [*_styles(lines), {"color": INK, **_DOTTED}])
+
+
+def _draw_lag(
+    axes: Axes, lines: Lines, names: Sequence[str], allowed: Mapping[int, float | None]
+) -> None:
+    ends = _draw(axes, lines, names, LAG, duration)
+    styles = _styles(lines)
+    for number in lines:
+        most = allowed[number]
+        if most is None:
+            continue
+        dotted = {"color": canvas.colour(number), **_DOTTED}
+        axes.axhline(most, **dotted)
+        if len(lines) <= FEW:
+            ends.append((most, f"{duration(most)} allowed"))
+            styles.append(dotted)
+    canvas.log_seconds(axes, "y")
+    canvas.label_ends(axes, ends, styles)
+
+
+def _draw(
+    axes: Axes, lines: Lines, names: Sequence[str], level: str, say: Any
+) -> list[tuple[float, str]]:
+    """The line of each pool; gives back where each stands, and the label for it."""
+    least = SHORTEST if level == LAG else 0.0
+    ends = []
+    for name, (number, line) in zip(names, lines.items(), strict=True):
+        style = {**canvas.look(number), "lw": 1.6}
+        level_panels.draw_level(axes, line, level, style, least)
+        typical = line.typical(level)
+        ends.append((max(typical, least), f"{name} {say(typical)}"))
+    return ends
+
+
+def _styles(lines: Lines) -> list[dict[str, Any]]:
+    return [{**canvas.look(number), "lw": 2.2} for number in lines]

@@ -1,0 +1,99 @@
+"""Where the time goes between asking for a connection and giving it back, on average."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from loadtest.analysis.pool_runs import Measurements, PoolRuns
+from loadtest.analysis.units import duration, round_duration
+from loadtest.model.summary import PoolSummary, Summary
+from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.drawing import Drawing, Table, believed, every, grouped
+from loadtest.report.figures.toolkit.svg import to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HELP = (
+    "Waiting is the queue of the pool; holding is the application's work and the database's; "
+    "resetting, the rollback at the end, is the last part of the hold. Holds that grow with the "
+    "number of connections mean that transactions hinder each other inside the database. "
+    "Connecting, reconnecting and pinging are spread over all checkouts, of which most need none."
+)
+PHASES = ("waiting", "connecting", "reconnecting", "pinging", "holding", "resetting")
+# Each has its colour in every report, whichever others are shown.
+SHADES = {name: canvas.PARTS[n] for name, n in zip(PHASES, (0, 1, 4, 2, 3, 5), strict=True)}
+
+Parts = Mapping[str, Mapping[str, float]]
+
+
+def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
+    """The figure; None if nobody got a connection."""
+    shown = [pool for pool in summary.pools if pool.checkout.count]
+    runs = {pool.name: pool for pool in measurements.pools}
+    parts = {pool.name: _mean_times(pool, runs[pool.name]) for pool in shown}
+    if not any(sum(part.values()) for part in parts.values()):
+        return None
+    return Drawing(
+        name="phases",
+        title="Most time goes into "
+        + grouped(believed(shown), lambda pool: _longest(parts[pool.name])),
+        alt="Mean time waiting for a connection and holding it: "
+        + every(shown, _waiting_and_holding),
+        help=HELP,
+        svg=to_svg(_figure(parts), "phases"),
+        question="Where does the time go?",
+        table=_table(parts),
+    )
+
+
+def _longest(part: Mapping[str, float]) -> str:
+    return max(part, key=lambda phase: part[phase])
+
+
+def _waiting_and_holding(pool: PoolSummary) -> str:
+    wait = duration(pool.checkout.wait_seconds.mean)
+    return f"{wait} and {duration(pool.hold_seconds.mean)}"
+
+
+def _mean_times(pool: PoolSummary, runs: PoolRuns) -> dict[str, float]:
+    def spread(name: str) -> float:
+        return runs.times(name).finished.sum / 1e9 / pool.checkout.count
+
+    resetting = spread("reset")
+    return {
+        "waiting": pool.checkout.wait_seconds.mean or 0.0,
+        "connecting": spread("connect"),
+        "reconnecting": spread("reconnect"),
+        "pinging": spread("ping"),
+        "holding": max((pool.hold_seconds.mean or 0.0) - resetting, 0.0),
+        "resetting": resetting,
+    }
+
+
+def _table(parts: Parts) -> Table:
+    rows = [
+        (name, *(duration(part[phase]) for phase in PHASES), duration(sum(part.values())))
+        for name, part in parts.items()
+    ]
+    return Table(("pool", *PHASES, "together"), tuple(rows))
+
+
+def _figure(parts: Parts) -> Figure:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    totals = [sum(part.values()) for part in parts.values()]
+    # A phase that nobody could see takes no place in the legend either.
+    shown = [p for p in PHASES if any(part[p] > 0.002 * max(totals) for part in parts.values())]
+    figure, axes = canvas.rows(list(parts), shown)
+    bars = {phase: [part[phase] for part in parts.values()] for phase in shown}
+    canvas.stacked(figure, axes, bars, [SHADES[phase] for phase in shown])
+    for row, total in enumerate(totals):
+        canvas.write(axes, total + 0.012 * max(totals), row, duration(total))
+    axes.set_xlim(0, max(totals))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: round_duration(x)))
+    canvas.grid(axes, "x")
+    canvas.name_x(axes, "mean time of a checkout, from asking to giving back")
+    return figure

@@ -1,0 +1,183 @@
+"""The sizes that a search tried: throughput and wait over the pool's size, and the knee."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from loadtest.analysis.comparison.objective_check import MET
+from loadtest.analysis.pool_runs import Measurements
+from loadtest.analysis.statistics.within_rounds import Spread, spread
+from loadtest.analysis.units import NOTHING, count, duration, listed, rate
+from loadtest.model.objective import parse_objective
+from loadtest.model.summary import Interval95, Search, SizeTried, Summary
+from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.drawing import Drawing, Table
+from loadtest.report.figures.toolkit.svg import INK, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HELP = (
+    "Each dot is a pool size that was tried, the line its 95 % interval: over three rounds or "
+    "more, else, of the throughput only, over the seconds of those that there are. The faint bar "
+    "goes from the slowest to the fastest tenth of the seconds within the rounds: how even they "
+    "were, which decides nothing. Hollow dots miss the objective or are not valid. The upright "
+    "line is the answer, the dotted one what the objective allows. Both wait and size are on a "
+    "logarithmic scale."
+)
+WAIT = "checkout.wait_seconds.p95"
+# Shorter waits are none that anybody notices, and zero has no logarithm.
+SHORTEST = 1e-5
+# Of the axis, so that numbers of three digits do not touch.
+_LEAST_GAP = 0.07
+
+
+def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
+    """The figure; None if these are no runs of a search, or no size was measured."""
+    search = summary.search
+    tried = [one for one in search.sizes if one.rounds] if search else []
+    if search is None or not tried:
+        return None
+    allowed = next(
+        (
+            bound.bound
+            for bound in parse_objective(str(summary.experiment.get("objective") or ""))
+            if bound.path == WAIT
+        ),
+        None,
+    )
+    shade = _shade(summary, [one.pool for one in tried if one.size == search.size])
+    return Drawing(
+        name="search",
+        title=_title(search),
+        alt="By pool size, successful requests per second and p95 of the wait: "
+        + listed([f"{_numbers(one)} with {one.pool}" for one in tried]),
+        help=HELP,
+        svg=to_svg(_figure(search, tried, allowed, _spreads(measurements), shade), "search"),
+        question="How many connections are enough?",
+        table=_table(tried),
+    )
+
+
+def _shade(summary: Summary, answers: Sequence[str]) -> str:
+    """The colour that the answer has in all figures; the pools that were only tried need none."""
+    numbers = [number for number, pool in enumerate(summary.pools) if pool.name in answers]
+    return canvas.colour(numbers[-1]) if numbers else INK
+
+
+def _title(search: Search) -> str:
+    if search.size is None:
+        return "No pool size keeps to the objective"
+    knee = f"{count(search.size)} connections are enough"
+    if search.outcome != "found":
+        knee = f"{count(search.size)} connections may be enough"
+    worse = search.worse_from
+    return f"{knee}; from {count(worse)} on it gets worse" if worse else knee
+
+
+def _numbers(one: SizeTried) -> str:
+    wait = NOTHING if one.wait_p95 is None else duration(one.wait_p95)
+    return f"{rate(one.throughput)} / {wait}"
+
+
+def _table(tried: Sequence[SizeTried]) -> Table:
+    rows = [
+        (
+            one.pool,
+            count(one.size),
+            rate(one.throughput),
+            _interval(one.throughput_ci95, rate),
+            NOTHING if one.wait_p95 is None else duration(one.wait_p95),
+            _interval(one.wait_p95_ci95, duration),
+            MET[one.met],
+            count(one.rounds),
+        )
+        for one in sorted(tried, key=lambda one: one.size)
+    ]
+    interval = "interval (95 %)"
+    headings = ("pool", "pool_size", "ok/s", interval, "wait p95", interval, "objective", "rounds")
+    return Table(headings, tuple(rows))
+
+
+def _interval(interval: Interval95 | None, say: Callable[[float], str]) -> str:
+    return f"{say(max(interval[0], 0.0))} – {say(interval[1])}" if interval else NOTHING
+
+
+def _spreads(measurements: Measurements) -> Mapping[str, Spread]:
+    """How uneven the seconds of each pool were, by its name."""
+    each = {pool.name: spread(pool) for pool in measurements.pools}
+    return {name: found for name, found in each.items() if found}
+
+
+def _figure(
+    search: Search,
+    tried: Sequence[SizeTried],
+    allowed: float | None,
+    spreads: Mapping[str, Spread],
+    answer: str,
+) -> Figure:
+    figure, (above, below) = canvas.panels(2, 1.35, left=0.72, right=0.3, gap=0.32, above=0.12)
+    for one in tried:
+        shade = answer if one.size == search.size else INK
+        if one.pool in spreads:
+            _bar(above, one.size, spreads[one.pool].throughput, shade, width=9, alpha=0.2)
+            _bar(below, one.size, spreads[one.pool].wait_p95, shade, width=9, alpha=0.2)
+        _dot(above, one, one.throughput, one.throughput_ci95, shade)
+        if one.wait_p95 is not None:
+            _dot(below, one, max(one.wait_p95, SHORTEST), one.wait_p95_ci95, shade)
+    if allowed is not None:
+        below.axhline(allowed, color=INK, lw=1, ls=(0, (1, 1.5)))
+    canvas.log_seconds(below, "y")
+    above.set_ylim(bottom=0)
+    if search.size is not None:
+        place = above.get_xaxis_transform()
+        canvas.write(
+            above,
+            search.size,
+            0.09,
+            f"{canvas.BLANK}{count(search.size)}",
+            transform=place,
+            weight="bold",
+        )
+    for axes, text in ((above, "successful requests per second"), (below, "wait p95")):
+        _size_axis(axes, search, tried, answer)
+        canvas.write(axes, 0.0, 1.06, text, transform=axes.transAxes, va="bottom")
+    above.tick_params(axis="x", labelbottom=False)
+    canvas.name_x(below, "pool_size")
+    return figure
+
+
+def _dot(
+    axes: Axes, one: SizeTried, value: float | None, interval: Interval95 | None, shade: str
+) -> None:
+    if value is None:
+        return
+    if interval:
+        _bar(axes, one.size, interval, shade, width=1.6)
+    fill = shade if one.met is True and one.valid else "none"
+    axes.plot([one.size], [value], "o", color=shade, ms=5, mfc=fill, mew=1.2)
+
+
+def _bar(
+    axes: Axes, size: int, interval: Interval95, shade: str, *, width: float, alpha: float = 1.0
+) -> None:
+    low, high = (max(edge, SHORTEST) for edge in interval)
+    axes.plot([size] * 2, [low, high], color=shade, lw=width, alpha=alpha, solid_capstyle="butt")
+
+
+def _size_axis(axes: Axes, search: Search, tried: Sequence[SizeTried], shade: str) -> None:
+    from matplotlib.ticker import NullLocator
+
+    sizes = sorted(one.size for one in tried)
+    low, high = sizes[0] / 1.1, sizes[-1] * 1.1
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    shown = canvas.readable(sizes, search.size or sizes[0], (high / low) ** _LEAST_GAP)
+    axes.set_xticks(shown, [count(size) for size in shown])
+    axes.xaxis.set_minor_locator(NullLocator())
+    canvas.grid(axes, "y")
+    if search.size is None:
+        return
+    axes.axvline(search.size, color=shade, lw=1.4, zorder=0)

@@ -1,0 +1,47 @@
+"""What the database server says of itself through the run, a panel for each pool."""
+
+from __future__ import annotations
+
+from loadtest.analysis.pool_runs import Measurements
+from loadtest.analysis.units import level
+from loadtest.model.summary import PoolSummary, Summary
+from loadtest.report.figures.connections_over_time import of_server
+from loadtest.report.figures.toolkit import level_panels
+from loadtest.report.figures.toolkit.drawing import Drawing, each, every
+from loadtest.report.figures.toolkit.svg import INK, to_svg
+
+HELP = (
+    "Asked once a second on a connection outside the pools, which is counted, too. Sessions that "
+    "wait for row locks count as running. Few running of many connected: the connections are held "
+    "by the application, not by the database. The processors are those of the server's process."
+)
+STYLES: level_panels.Styles = {
+    "threads_connected": ("connected", {"lw": 1.2, "alpha": 0.55}),
+    "threads_running": ("running", {"lw": 2.2}),
+    "row_lock_waiters": ("row-lock waits", {"lw": 1.4, "ls": (0, (4, 1.5)), "color": INK}),
+    "server_cpu": ("CPUs busy", {"lw": 1.8, "ls": (0, (1, 1))}),
+}
+
+
+def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
+    """The figure; None if no server was asked in the measured time."""
+    lines = level_panels.lines(measurements, STYLES)
+    asked = [pool for pool in summary.pools if pool.server.running is not None]
+    if not lines or not asked:
+        return None
+    limits = {number: of_server(pool) for number, pool in enumerate(measurements.pools)}
+    return Drawing(
+        name="server",
+        title="Sessions at work in the database: "
+        + each(asked, lambda pool: pool.server.running, _running),
+        alt="Sessions connected to the database, running, and waiting for row locks, and the "
+        "server's processors in use, over time. On average run " + every(asked, _running),
+        help=HELP + level_panels.bands(lines),
+        svg=to_svg(level_panels.panels(lines, summary, STYLES, limits), "server"),
+        question="What does the server see?",
+        table=level_panels.table(lines, summary, STYLES),
+    )
+
+
+def _running(pool: PoolSummary) -> str:
+    return level(pool.server.running or 0.0)

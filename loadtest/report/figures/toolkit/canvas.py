@@ -1,0 +1,211 @@
+"""The paper the figures are drawn on: size, margins, quiet axes, labels beside lines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from loadtest.analysis.units import round_duration
+from loadtest.report.figures.toolkit.svg import INK, POOL_COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Inches. Narrow, so that text is large enough on a telephone and two figures fit beside each other.
+WIDTH = 4.8
+TEXT = 8.5
+SMALL = 7.5
+_ROW = 0.42
+_LEGEND = 0.19
+_LETTER = 0.072
+_LONGEST_NAME = 16
+_LINE = 0.145
+# Between a line and what is written beside it; browsers leave ordinary blanks out.
+BLANK = "\N{NO-BREAK SPACE}"
+# Phases and kinds of errors are no pools: they begin at the other end of the palette.
+PARTS = tuple(POOL_COLOURS[number] for number in (4, 5, 3, 2, 6, 0, 1))
+# Strokes and gaps of lines, in widths of these, once all colours were used, and once again.
+_STROKES = ("-", (0, (1.6, 0.9)), (0, (0.6, 0.7)))
+
+
+def text_width(words: Sequence[str]) -> float:
+    """About how many inches the longest of some words needs."""
+    return _LETTER * max((len(word) for word in words), default=0)
+
+
+def short(name: str, most: int = _LONGEST_NAME) -> str:
+    """A name that leaves room for the figure beside it, its middle cut out; the page has it all."""
+    if len(name) <= most:
+        return name
+    end = (most - 1) // 2
+    return f"{name[: most - 1 - end]}…{name[-end:]}"
+
+
+def panels(
+    number: int, height: float, *, left: float, right: float, gap: float = 0.0, above: float = 0.0
+) -> tuple[Figure, list[Axes]]:
+    """Panels under each other, of one height in inches, with room to the left and right of them."""
+    from matplotlib.figure import Figure
+
+    top, bottom = above + max(gap, 0.1), 0.44
+    tall = top + bottom + number * height + (number - 1) * gap
+    figure = Figure(figsize=(WIDTH, tall))
+    axes = []
+    for row in range(number):
+        low = bottom + (number - 1 - row) * (height + gap)
+        box = (left / WIDTH, low / tall, 1 - (left + right) / WIDTH, height / tall)
+        axes.append(_quiet(figure.add_axes(box)))
+    return figure, axes
+
+
+def _quiet(axes: Axes) -> Axes:
+    axes.tick_params(colors=INK, labelsize=TEXT, length=3, width=0.6)
+    for name, spine in axes.spines.items():
+        spine.set_visible(name == "bottom")
+        spine.set(color=INK, linewidth=0.6, alpha=0.6)
+    return axes
+
+
+def grid(axes: Axes, axis: str) -> None:
+    """Faint lines across one axis ("x" or "y"), behind everything."""
+    axes.grid(axis=axis, color=INK, alpha=0.16, linewidth=0.6)  # type: ignore[arg-type]
+    axes.tick_params(axis=axis, which="both", length=0)  # type: ignore[arg-type]
+    axes.set_axisbelow(True)
+
+
+def name_x(axes: Axes, text: str, loc: Literal["left", "center"] = "center") -> None:
+    """What the horizontal axis shows, with its unit. loc: of a long text, where there is room."""
+    axes.set_xlabel(text, color=INK, fontsize=TEXT, labelpad=3, loc=loc)
+
+
+def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
+    """Text at a place, by default in data coordinates, beginning there and centred in height."""
+    how = {"ha": "left", "va": "center", "fontsize": TEXT, "color": INK, **how}
+    axes.text(x, y, text, clip_on=False, **how)
+
+
+def rows(
+    names: Sequence[str], legend: Sequence[str] = (), right: float = 0.75, above: float = 0.0
+) -> tuple[Figure, Axes]:
+    """One row for each name, the first on top; room on the right and above, there also a legend."""
+    names = [short(name) for name in names]
+    left, above = 0.25 + text_width(names), above + _LEGEND * _legend_rows(legend)
+    figure, (axes,) = panels(1, _ROW * len(names), left=left, right=right, above=above)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", length=0, pad=6)
+    return figure, axes
+
+
+def log_seconds(axes: Axes, axis: str, most_ticks: int = 5) -> None:
+    """A logarithmic scale of durations on one axis ("x" or "y"), in whole powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    low, high = np.log10(axes.dataLim.intervalx if axis == "x" else axes.dataLim.intervaly)
+    edges = 10 ** np.floor(low), 10 ** max(np.ceil(high), np.floor(low) + 1)
+    axes.set(**{f"{axis}scale": "log", f"{axis}lim": edges})
+    scale = axes.xaxis if axis == "x" else axes.yaxis
+    scale.set_major_locator(LogLocator(numticks=most_ticks))
+    scale.set_major_formatter(FuncFormatter(lambda value, _: round_duration(value)))
+    scale.set_minor_locator(NullLocator())
+
+
+def readable(sizes: Sequence[int], first: int, gap: float) -> list[int]:
+    """Sizes that can be written under an axis: the first, and those that a ratio sets apart."""
+    shown: list[int] = []
+    for size in (first, sizes[0], sizes[-1], *sizes):
+        if all(max(size, other) >= gap * min(size, other) for other in shown):
+            shown.append(size)
+    return sorted(shown)
+
+
+def stacked(
+    figure: Figure,
+    axes: Axes,
+    parts: Mapping[str, Sequence[float]],
+    shades: Sequence[str] = PARTS,
+) -> None:
+    """A bar in each row, made of parts with these colours, and a legend that names the parts."""
+    ends = [0.0] * max(len(values) for values in parts.values())
+    for (name, values), shade in zip(parts.items(), cycle(shades), strict=False):
+        places = range(len(values))
+        axes.barh(places, values, left=ends, height=0.56, color=shade, label=name, lw=0)
+        ends = [end + value for end, value in zip(ends, values, strict=True)]
+    figure.legend(
+        loc="upper left",
+        ncols=_legend_columns(list(parts)),
+        frameon=False,
+        fontsize=TEXT,
+        labelcolor=INK,
+        handlelength=0.9,
+        handleheight=0.9,
+        columnspacing=2.2,  # a telephone's letters are larger
+        borderaxespad=0.1,
+    )
+
+
+def _legend_columns(names: Sequence[str]) -> int:
+    return max(1, min(len(names), int(WIDTH / (0.5 + text_width(names)))))
+
+
+def _legend_rows(names: Sequence[str]) -> int:
+    return -(-len(names) // _legend_columns(names)) if names else 0
+
+
+def label_ends(
+    axes: Axes, labels: Sequence[tuple[float, str]], styles: Sequence[dict[str, Any]]
+) -> None:
+    """Labels right of the axes at data heights, pushed apart; each with a bit of its line."""
+    bottom, top = axes.transAxes.transform([(0, 0), (0, 1)])[:, 1]
+    inches = axes.get_window_extent().height / axes.figure.dpi
+    heights = [axes.transData.transform((0, y))[1] for y, _ in labels]
+    wanted = [(y - bottom) / (top - bottom) for y in heights]
+    places = spread(wanted, _LINE / inches, low=0.0, high=1.0)
+    for place, (_, text), style in zip(places, labels, styles, strict=True):
+        line = {"transform": axes.transAxes, "clip_on": False, **style}
+        axes.plot([1.015, 1.05], [place, place], scaley=False, scalex=False, **line)
+        write(axes, 1.065, place, text, transform=axes.transAxes)
+
+
+def spread(
+    places: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf
+) -> list[float]:
+    """Places moved apart until neighbours have the gap, in the same order, as little as may be.
+
+    low, high: what none is moved beyond, as far as there is room for all.
+    """
+
+    def middle(group: Sequence[int]) -> float:
+        half = (len(group) - 1) / 2 * gap
+        mean = sum(places[number] for number in group) / len(group)
+        return max(min(mean, high - half), low + half)
+
+    def too_near(one: Sequence[int], next_: Sequence[int]) -> bool:
+        return middle(next_) - middle(one) < gap * (len(one) + len(next_)) / 2 - 1e-9
+
+    groups: list[list[int]] = []
+    for number in sorted(range(len(places)), key=lambda n: places[n]):
+        groups.append([number])
+        while len(groups) > 1 and too_near(groups[-2], groups[-1]):
+            last = groups.pop()
+            groups[-1] += last
+    moved = list(places)
+    for group in groups:
+        for step, number in enumerate(group):
+            moved[number] = middle(group) + (step - (len(group) - 1) / 2) * gap
+    return moved
+
+
+def colour(number: int) -> str:
+    """The colour of the pool with this number, from 0; after seven they begin again."""
+    return POOL_COLOURS[number % len(POOL_COLOURS)]
+
+
+def look(number: int) -> dict[str, Any]:
+    """The line of this pool: in its colour, and with gaps where a pool before it has the same."""
+    return {"color": colour(number), "ls": _STROKES[number // len(POOL_COLOURS) % len(_STROKES)]}

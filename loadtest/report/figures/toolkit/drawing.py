@@ -1,0 +1,84 @@
+"""A finished figure, and the sentences that belong to it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from loadtest.analysis.units import listed
+from loadtest.model.summary import PoolSummary
+
+FEW = 4
+
+
+@dataclass(frozen=True)
+class Table:
+    """The numbers behind a figure: a cell for each heading in every row, ready to be read."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure for a page: a file name without ending, what it shows, and how to read it.
+
+    question: what it answers. table: None where the page has one beside the figure.
+    """
+
+    name: str
+    title: str
+    alt: str
+    help: str
+    svg: str
+    question: str = ""
+    table: Table | None = None
+
+
+Say = Callable[[PoolSummary], str]
+
+
+def every(pools: Sequence[PoolSummary], say: Say) -> str:
+    """Something about every pool: `646 with default and 689 with 20+0`."""
+    return listed([f"{say(pool)} with {pool.name}" for pool in pools])
+
+
+def each(
+    pools: Sequence[PoolSummary],
+    value: Callable[[PoolSummary], float | None],
+    say: Say,
+    link: str = "",
+) -> str:
+    """The same for a title: of many pools only those with the lowest and the highest value.
+
+    link: words that follow what is said of the first pool.
+    """
+    named, told = list(pools), {say(pool) for pool in pools}
+    if len(named) > 1 and len(told) == 1:
+        together = "both" if len(named) == 2 else f"all {len(named)}"
+        return " ".join([*told, *([link] if link else []), f"with {together} pools"])
+    if len(named) > FEW:
+        ranked = sorted(named, key=lambda pool: value(pool) or 0.0)
+        named = [ranked[0], ranked[-1]]
+    first, *others = named
+    start = f"{say(first)} {link} with {first.name}" if link else f"{say(first)} with {first.name}"
+    return listed([start, *(f"{say(pool)} with {pool.name}" for pool in others)])
+
+
+def few(pools: Sequence[PoolSummary]) -> str:
+    """The names of some pools for a title; of many only how many they are."""
+    return listed([pool.name for pool in pools]) if len(pools) <= FEW else f"{len(pools)} pools"
+
+
+def believed(pools: Sequence[PoolSummary]) -> Sequence[PoolSummary]:
+    """The pools of which a title may claim something: those that are valid, or all if none is."""
+    return [pool for pool in pools if pool.valid] or pools
+
+
+def grouped(pools: Sequence[PoolSummary], word: Say) -> str:
+    """Pools by what is to be said of them: `waiting with default and 20+0, holding with seed`."""
+    groups: dict[str, list[PoolSummary]] = defaultdict(list)
+    for pool in pools:
+        groups[word(pool)].append(pool)
+    return ", ".join(f"{said} with {few(those)}" for said, those in groups.items())

@@ -1,0 +1,202 @@
+"""Levels through the run, a panel for each pool: drawn alike, so that they can be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loadtest.analysis.levels_over_time import Timeline, timeline
+from loadtest.analysis.pool_runs import Measurements
+from loadtest.analysis.units import NOTHING, count
+from loadtest.analysis.units import level as as_level
+from loadtest.model.summary import Summary
+from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.drawing import Table
+from loadtest.report.figures.toolkit.svg import FAULT, INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Styles = Mapping[str, tuple[str, dict[str, Any]]]
+"""The levels to draw: what each is called and how its line looks."""
+Limits = Sequence[tuple[int, str]]
+"""The most that a level can be, and what that is called."""
+
+_GAPS = " Where a line has a gap, nobody could tell."
+_BANDS = " Shaded around a line is where the other rounds were."
+# Most pools have neither for most of the time, and a line at zero would only hide the others.
+QUIET_AT_ZERO = ("idle", "overflow", "row_lock_waiters")
+# More than can be told apart at the width of the figure, and rows that somebody may still read.
+MOST_STEPS = 200
+MOST_ROWS = 20
+# A limit that is many times as high as all that happened says nothing about it.
+NEAR = 5
+_LIMIT_STYLE: dict[str, Any] = {"color": INK, "lw": 0.9, "ls": (0, (1, 2))}
+
+
+def lines(measurements: Measurements, styles: Styles) -> dict[int, Timeline]:
+    """The timelines of the pools that have any of these levels, by the pools' numbers."""
+    found = {n: timeline(pool, list(styles)) for n, pool in enumerate(measurements.pools)}
+    return {number: line for number, line in found.items() if line.levels}
+
+
+def panels(
+    lines: Mapping[int, Timeline],
+    summary: Summary,
+    styles: Styles,
+    limits: Mapping[int, Limits],
+) -> Figure:
+    """The figure. limits: of each pool, drawn as dotted lines where they are near."""
+    lines = {number: line.thinned(MOST_STEPS) for number, line in lines.items()}
+    figure, rows = canvas.panels(len(lines), 1.2, left=0.5, right=1.6, gap=0.3)
+    highest = max(1.0, *(np.nanmax(x) for line in lines.values() for x in line.levels.values()))
+    near = {n: [(v, name) for v, name in limits[n] if v <= NEAR * highest] for n in lines}
+    top = max(1.6 * highest, *(1.25 * v for found in near.values() for v, _ in found), 0)
+    top *= _room_for_names(lines)
+    for axes, (number, line) in zip(rows, lines.items(), strict=True):
+        _scale(axes, top)
+        frame(axes, lines.values(), line, named=axes is rows[0])
+        _draw_levels(axes, line, canvas.colour(number), styles, near[number])
+        name = summary.pools[number].name
+        canvas.write(axes, 0, 1.1, name, transform=axes.transAxes, weight="bold")
+    for axes in rows[:-1]:
+        axes.tick_params(axis="x", labelbottom=False)
+    name_seconds(rows[-1], lines.values())
+    return figure
+
+
+def table(lines: Mapping[int, Timeline], summary: Summary, styles: Styles) -> Table:
+    """The levels in stretches of time; in brackets those of the lowest and the highest round."""
+    known = [name for name in styles if any(name in line.levels for line in lines.values())]
+    rows = [
+        (
+            summary.pools[number].name,
+            f"{begin} to {end}",
+            *(_cell(line, name, place) for name in known),
+        )
+        for number, line in ((n, line.thinned(MOST_ROWS)) for n, line in lines.items())
+        for place, (begin, end) in enumerate(zip(line.edges, line.edges[1:], strict=False))
+    ]
+    return Table(("pool", "seconds", *(styles[name][0] for name in known)), tuple(rows))
+
+
+def _cell(line: Timeline, name: str, place: int) -> str:
+    if name not in line.levels:
+        return as_level(0)
+    low, middle, high = (
+        _known(float(level[name][place])) for level in (line.lowest, line.levels, line.highest)
+    )
+    return middle if low == high else f"{middle} ({low} – {high})"
+
+
+def _known(level: float) -> str:
+    return NOTHING if math.isnan(level) else as_level(level)
+
+
+def bands(lines: Mapping[int, Timeline]) -> str:
+    """How to read what is shaded around the lines, and gaps in them, where there are any."""
+    gaps = any(np.isnan(level).any() for line in lines.values() for level in line.levels.values())
+    return (_BANDS if _several(lines.values()) else "") + (_GAPS if gaps else "")
+
+
+def name_seconds(axes: Axes, lines: Collection[Timeline]) -> None:
+    """What the time axis shows."""
+    of = " (median of the rounds)" if _several(lines) else ""
+    canvas.name_x(axes, f"seconds since measuring began{of}", loc="left")
+
+
+def _several(lines: Collection[Timeline]) -> bool:
+    return any(line.rounds > 1 for line in lines)
+
+
+def frame(axes: Axes, all_lines: Collection[Timeline], line: Timeline, *, named: bool) -> None:
+    """The time axis, the same for all; on it what does not count, stages, faults."""
+    from matplotlib.ticker import MaxNLocator
+
+    first = min(other.seconds[0] for other in all_lines)
+    last = max(other.edges[-1] for other in all_lines)
+    axes.set_xlim(first, last)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    for low, high in ((first, 0), (line.measured, last)):
+        if high > low:
+            axes.axvspan(low, high, color=INK, alpha=0.07, lw=0)
+    _mark(axes, line, named=named)
+
+
+def _room_for_names(lines: Mapping[int, Timeline]) -> float:
+    """How much higher the scale goes for the names of stages and of faults to stand above all."""
+    kinds = any(line.stages for line in lines.values()), any(line.faults for line in lines.values())
+    return float(2 ** sum(kinds))
+
+
+def _scale(axes: Axes, top: float) -> None:
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    axes.set_yscale("symlog", linthresh=1, linscale=0.5)
+    axes.set_ylim(-0.15, top)
+    axes.set_yticks([0, *(10**n for n in range(6) if 10**n <= top)])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: count(y)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    canvas.grid(axes, "y")
+
+
+def _mark(axes: Axes, line: Timeline, *, named: bool) -> None:
+    """Where stages begin and faults last; their names stand in the topmost panel."""
+    for begin, _, _ in line.stages[1:]:
+        axes.axvline(begin, color=INK, lw=0.6, alpha=0.6)
+    for begin, end, _ in line.faults:
+        axes.axvspan(begin, end, color=FAULT, alpha=0.18, lw=0)
+        axes.axvline(begin, color=FAULT, lw=0.8, alpha=0.6)  # of one that is over at once, all
+    present = [marks for marks in (line.stages, line.faults) if marks and named]
+    for height, marks in zip((0.99, 0.88), present, strict=False):
+        _name(axes, height, marks)
+
+
+def _name(axes: Axes, height: float, marks: Sequence[tuple[float, float, str]]) -> None:
+    """What they are called, over their middle; no name that would cover the one before."""
+    low, high = axes.get_xlim()
+    inch = (high - low) / (axes.get_position().width * canvas.WIDTH)
+    at = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
+    free = -math.inf
+    for begin, end, name in marks:
+        shown, middle = canvas.short(name), (begin + end) / 2
+        half = inch * canvas.text_width([shown]) / 2
+        if middle - half >= free:
+            canvas.write(axes, middle, height, shown, fontsize=canvas.SMALL, **at)
+            free = middle + half
+
+
+def _draw_levels(axes: Axes, line: Timeline, shade: str, known: Styles, limits: Limits) -> None:
+    ends = [(float(value), f"{count(value)} {name}") for value, name in limits]
+    styles: list[dict[str, Any]] = [_LIMIT_STYLE] * len(ends)
+    for value, _ in limits:
+        axes.axhline(value, **_LIMIT_STYLE)
+    for name, level in line.levels.items():
+        label, style = known[name]
+        if name in QUIET_AT_ZERO and not np.nan_to_num(level).any():
+            continue
+        styles.append({"color": shade, **style})
+        draw_level(axes, line, name, styles[-1])
+        typical = line.typical(name)
+        ends.append((typical, f"{as_level(typical)} {label}"))
+    canvas.label_ends(axes, ends, styles)
+
+
+def draw_level(
+    axes: Axes, line: Timeline, name: str, style: Mapping[str, Any], least: float = 0.0
+) -> None:
+    """A level as steps, and behind them the band in which that of all rounds was.
+
+    least: what less is drawn as, where the scale has no zero.
+    """
+    low, level, high = (
+        np.maximum(values[name], least) for values in (line.lowest, line.levels, line.highest)
+    )
+    if (high > low).any():
+        band: dict[str, Any] = {"step": "post", "color": style["color"], "alpha": 0.15, "lw": 0}
+        axes.fill_between(line.edges, [*low, low[-1]], [*high, high[-1]], **band)
+    axes.stairs(level, line.edges, baseline=None, **style)

@@ -1,0 +1,127 @@
+"""How long the unluckiest user waited, beside the median wait, and who got no connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from loadtest.analysis.pool_runs import Measurements
+from loadtest.analysis.sharing import Sharing, sharing
+from loadtest.analysis.units import NOTHING, count, duration, level, ratio
+from loadtest.model.summary import PoolSummary, Summary
+from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.drawing import Drawing, Table, believed, each, every
+from loadtest.report.figures.toolkit.svg import to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HELP = (
+    "From the median wait (hollow) to the longest that any user had (filled), waits that had not "
+    "ended included, on a logarithmic scale. On the right users who never got a connection, and "
+    "Jain's index: 1 when all users got as many connections, 0.1 when a tenth of them got all; "
+    "both of the round that shared worst, and neither in an open loop. With few turns for each, "
+    "chance alone keeps it below 1."
+)
+SHORTEST = 1e-6
+# For what is written beside the last dot; the names of rows are close to the first.
+_ROOM = 4
+# From this ratio on two dots are so far apart that each can have its time right above it.
+_APART = 100
+# Inches to the right of the axes.
+_WITHOUT, _JAIN = 0.5, 1.15
+
+Shared = Mapping[int, Sharing]
+
+
+def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
+    """The figure; None if nobody knows how users shared."""
+    found = {number: sharing(pool) for number, pool in enumerate(measurements.pools)}
+    shared = {number: one for number, one in found.items() if one}
+    if not shared:
+        return None
+    pools = [summary.pools[number] for number in shared]
+    of = {pool.name: one for pool, one in zip(pools, shared.values(), strict=True)}
+    return Drawing(
+        name="sharing",
+        title=_title(believed(pools), of),
+        alt="The median wait, the longest wait of any user, and users without a connection: "
+        + every(
+            pools,
+            lambda pool: (
+                f"{duration(pool.checkout.wait_seconds.p50)}, "
+                f"{duration(of[pool.name].longest)} and {_without(of[pool.name])}"
+            ),
+        ),
+        help=HELP,
+        svg=to_svg(_figure(shared, summary), "sharing"),
+        question="Who starved?",
+        table=_table(shared, summary),
+    )
+
+
+def _title(pools: Sequence[PoolSummary], of: Mapping[str, Sharing]) -> str:
+    unlucky = max(pools, key=lambda pool: of[pool.name].without / of[pool.name].users)
+    worst = of[unlucky.name]
+    if worst.without:
+        some = f"{count(worst.without)} of {count(worst.users)} users"
+        return f"{some} got no connection in a whole round with {unlucky.name}"
+    longest = each(
+        pools,
+        lambda pool: of[pool.name].longest,
+        lambda pool: duration(of[pool.name].longest),
+    )
+    if all(of[pool.name].open_loop for pool in pools):
+        return f"The longest wait was {longest}"
+    return f"No user went without a connection; the longest wait was {longest}"
+
+
+def _table(shared: Shared, summary: Summary) -> Table:
+    rows = []
+    for number, one in shared.items():
+        pool = summary.pools[number]
+        median = pool.checkout.wait_seconds.p50
+        times = f"{ratio(one.longest / median)} times" if median else NOTHING
+        jain = NOTHING if one.jain is None else ratio(one.jain)
+        mine = (_without(one), level(one.checkouts), jain)
+        rows.append((pool.name, *mine, duration(median), duration(one.longest), times))
+    users = ("pool", "users without a connection", "checkouts each", "Jain's index")
+    return Table((*users, "median wait", "longest wait", "longest / median"), tuple(rows))
+
+
+def _without(one: Sharing) -> str:
+    return NOTHING if one.open_loop else f"{count(one.without)} of {count(one.users)}"
+
+
+def _figure(shared: Shared, summary: Summary) -> Figure:
+    names = [summary.pools[number].name for number in shared]
+    figure, axes = canvas.rows(names, right=1.45, above=0.2)
+    across = axes.get_yaxis_transform()
+    wide = axes.get_position().width * canvas.WIDTH
+    without, jains = 1 + _WITHOUT / wide, 1 + _JAIN / wide
+    for row, (number, one) in enumerate(shared.items()):
+        median = max(summary.pools[number].checkout.wait_seconds.p50 or 0.0, SHORTEST)
+        _draw_waits(axes, row, (median, max(one.longest, median)), canvas.colour(number))
+        canvas.write(axes, without, row, _without(one), transform=across, ha="center")
+        jain = NOTHING if one.jain is None else ratio(one.jain)
+        canvas.write(axes, jains, row, jain, transform=across, ha="center")
+    for place, heading in ((without, "without"), (jains, "Jain")):
+        canvas.write(axes, place, -0.68, heading, transform=across, ha="center", weight="bold")
+    canvas.log_seconds(axes, "x")
+    low, high = axes.get_xlim()
+    axes.set_xlim(low / _ROOM**2, _ROOM * high)
+    canvas.grid(axes, "x")
+    canvas.name_x(axes, "wait: median, and longest of any user")
+    return figure
+
+
+def _draw_waits(axes: Axes, row: int, waits: tuple[float, float], shade: str) -> None:
+    """Two dots with a line between them, and above each how long it was."""
+    median, longest = waits
+    axes.plot([median, longest], [row, row], color=shade, lw=1.8)
+    axes.plot([median], [row], "o", color=shade, ms=6, mfc="none", mew=1.4)
+    axes.plot([longest], [row], "o", color=shade, ms=6, mew=0)
+    sides = ("right", "left") if longest < _APART * median else ("center", "center")
+    for wait, side in zip(waits, sides, strict=True):
+        canvas.write(axes, wait, row - 0.26, duration(wait), ha=side)

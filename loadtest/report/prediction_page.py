@@ -1,0 +1,73 @@
+"""The prediction as one self-contained page: nothing is fetched, nothing runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from loadtest.analysis.prediction.validation import Validated
+from loadtest.analysis.prediction.whatif import Prediction
+from loadtest.model.errors import UsageError
+from loadtest.report.figures.settings_map import draw
+from loadtest.report.html import template
+from loadtest.report.prediction import (
+    CHECKED,
+    COLUMNS,
+    VALIDATED,
+    changes,
+    checked,
+    notes,
+    row,
+    to_json,
+    validation_json,
+    validation_rows,
+)
+from loadtest.report.render import write_whole
+
+
+def write(
+    prediction: Prediction,
+    about: Mapping[str, Any],
+    folder: Path,
+    validation: Sequence[Validated] = (),
+) -> None:
+    """Write whatif.json and whatif.html; UsageError where that cannot be.
+
+    about: where it comes from, with `name` and `command`. validation: what was measured afterwards.
+    """
+    about = {**about, "validation": validation_json(validation)} if validation else about
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(to_json(prediction, about), indent=2, allow_nan=False)
+        write_whole(folder / "whatif.json", text + "\n")
+        write_whole(folder / "whatif.html", page(prediction, about, validation))
+    except OSError as problem:
+        raise UsageError(f"cannot write in {folder}: {problem.strerror}") from None
+
+
+def page(
+    prediction: Prediction, about: Mapping[str, Any], validation: Sequence[Validated] = ()
+) -> str:
+    """The page; names and texts from files are escaped, only the figure is taken as markup."""
+    return template("whatif.html.j2").render(
+        title=str(about.get("name") or "Connection pool"),
+        drawing=draw(_with(prediction, validation)),
+        columns=COLUMNS,
+        rows=[(cell.measured is not None, row(cell)) for cell in prediction.cells],
+        checked_columns=CHECKED,
+        checked=list(checked(prediction)),
+        validated_columns=VALIDATED,
+        validated=list(validation_rows(validation)),
+        changes=changes(validation),
+        notes=notes(prediction),
+        command=about["command"],
+    )
+
+
+def _with(prediction: Prediction, validation: Sequence[Validated]) -> Prediction:
+    """The prediction with what was measured afterwards, for the figure."""
+    later = [(one.measured, one.predicted) for one in validation if one.measured and one.valid]
+    return replace(prediction, checks=[*prediction.checks, *later])

@@ -1,0 +1,49 @@
+"""The stages of the load as the page shows them: a row for each pool in each stage."""
+
+from __future__ import annotations
+
+from loadtest.analysis.units import count, level, percent, rate
+from loadtest.model.summary import PoolSummary, Stage, Summary
+from loadtest.report.pool_table import bound
+
+HEADINGS = (
+    "stage",
+    "pool",
+    "load",
+    "ok/s",
+    "wait p95",
+    "request p95",
+    "request p99",
+    "timed out",
+    "failed",
+    "open",
+    "opened",
+)
+
+
+def rows(summary: Summary) -> list[tuple[str, ...]]:
+    """The cells under HEADINGS, stage by stage; nothing where the load has no stages."""
+    most = max((len(pool.stages) for pool in summary.pools), default=0)
+    return [
+        _row(pool, pool.stages[number])
+        for number in range(most)
+        for pool in summary.pools
+        if number < len(pool.stages)
+    ]
+
+
+def _row(pool: PoolSummary, stage: Stage) -> tuple[str, ...]:
+    arrivals = stage.arrivals_per_second
+    return (
+        stage.name,
+        pool.name,
+        f"{level(stage.users)} users" if arrivals is None else f"{rate(arrivals)}/s",
+        rate(stage.throughput_per_second),
+        bound(stage.wait_seconds, "p95"),
+        bound(stage.request_seconds, "p95"),
+        bound(stage.request_seconds, "p99"),
+        count(stage.timeouts),
+        percent(stage.error_rate),
+        count(stage.connections_peak),
+        count(stage.opened),
+    )

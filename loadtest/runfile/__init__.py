@@ -1,0 +1,1 @@
+"""Run files and folders of results: their schema, how they are written and read."""

@@ -1,0 +1,62 @@
+"""Writes a run file line by line while the run goes on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Any
+
+from loadtest.model.errors import LoadtestError, UsageError
+from loadtest.model.interval import Interval
+from loadtest.runfile.schema import FORMAT, to_line
+
+
+class RunWriter:
+    """Appends a run to its file: the header at once, an interval a line, the footer last.
+
+    Raises UsageError when the file cannot be made or somebody else is writing it, LoadtestError
+    when it cannot be written or is gone.
+    """
+
+    def __init__(self, path: Path, header: dict[str, Any]) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: what could not be written is not tried again when the file is closed.
+            self._file = path.open("ab", buffering=0)
+            self._take()
+        except BlockingIOError:
+            self._file.close()
+            raise UsageError(f"another run is writing the result file {path}") from None
+        except OSError as error:
+            raise UsageError(f"cannot write the result file {path}: {error.strerror}") from None
+        self._append({"type": "header", "format": FORMAT, **header})
+
+    def _take(self) -> None:
+        """Empty the file, unless somebody else is writing it."""
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(self._file.fileno()).st_size:
+            self._file.truncate(0)
+
+    def add(self, interval: Interval) -> None:
+        """Append an interval."""
+        self._append(interval.to_json())
+
+    def close(self, reason: str, totals: dict[str, Any], **more: Any) -> None:
+        """Append the footer that tells a finished run from an interrupted one."""
+        self._append({"type": "footer", "reason": reason, "totals": totals, **more})
+        self._file.close()
+        if not self.path.exists():
+            raise LoadtestError(f"the result file {self.path} is gone")
+
+    def _append(self, record: dict[str, Any]) -> None:
+        left = to_line(record)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            self._file.close()
+            raise LoadtestError(
+                f"cannot write the result file {self.path}: {error.strerror}"
+            ) from None

@@ -1,0 +1,40 @@
+"""What `loadtest tune` says before anything runs."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_cli import Loadtest
+from tests.conftest import ROOT
+
+HELD = ROOT / "scenarios" / "held_connection.py"
+
+
+def test_the_plan_says_how_long_it_takes_at_most(loadtest: Loadtest) -> None:
+    ended = loadtest("tune", HELD, "-u", 20, "-t", "6s", "--warmup", "1s", "--dry-run")
+    assert ended.returncode == 0, ended.stderr
+    first, then, most = ended.stdout.splitlines()
+    assert "--pool-name default --pool-size 5 --max-overflow 10" in first
+    assert then.startswith("then, 1..20 ")
+    assert "-t 7s --warmup 1s" in then
+    assert most.endswith("31 runs at most, 4 min 54 s")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--arrival-rate", 50), "say how long one may wait"),
+        (("--arrival-rate", 50, "--objective", "errors.rate <= 1%"), "say how long one may wait"),
+        (("-t", "3s"), "--time 3s: the runs of a search need 4 s at least"),
+        (("--model", "greenlets,threads"), "a search has one model"),
+        (("--objective", "checkout.wait <= 3ms"), "is no number of a pool"),
+        (("--at-most", 0), "greater than or equal to 1"),
+    ],
+)
+def test_mistakes_are_told_before_anything_runs(
+    loadtest: Loadtest, tmp_path: Path, arguments: tuple[object, ...], said: str
+) -> None:
+    ended = loadtest("tune", HELD, *arguments, "--results", tmp_path)
+    assert ended.returncode == 2
+    assert said in " ".join(ended.stderr.split())
+    assert list(tmp_path.iterdir()) == []

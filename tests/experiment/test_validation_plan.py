@@ -1,0 +1,75 @@
+"""A result's experiment once more, with other pools."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.experiment.validation_plan import experiment_again
+from loadtest.model.errors import UsageError
+from loadtest.model.pool import parse_pool
+from loadtest.runfile.reader import Run
+from tests.analysis.builders import interval, run
+from tests.conftest import ROOT
+
+POOLS = [parse_pool("7+0"), parse_pool("9+1")]
+EXAMPLE = json.loads((ROOT / "reports" / "example" / "experiment.json").read_text())
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def made(folder: Path, **more: Any) -> Run:
+    """A run of the hot row."""
+    return run(folder, [interval(0, counters={"requests": 1})], **more)
+
+
+class TestAgain:
+    """What is kept, and what is not."""
+
+    def test_from_what_was_planned(self, tmp_path: Path) -> None:
+        again = experiment_again(EXAMPLE, made(tmp_path), POOLS)
+
+        assert [pool.name for pool in again.pool] == ["7+0", "9+1"]
+        assert (again.rounds, again.seed, again.options) == (1, 1, EXAMPLE["options"])
+        assert again.scenario == Path("scenarios/hot_row.py")
+        assert (again.load.users, again.load.warmup, again.load.duration) == (300, 1.0, 5.0)
+
+    def test_from_a_run_file_alone(self, tmp_path: Path) -> None:
+        load = {"users": 300, "duration": 5.0, "warmup": 1.0, "seed": 1}
+        again = experiment_again(None, made(tmp_path, load=load), POOLS)
+
+        assert again.scenario == Path("scenarios/hot_row.py")
+        assert again.user_classes == ("HotRow",)
+        assert again.options == {"hot_rows": 50}
+        assert (again.load.users, again.load.duration) == (300, 5.0)
+
+    def test_long_runs_are_cut_to_ten_seconds(self, tmp_path: Path) -> None:
+        load = {"users": 9, "duration": 60.5, "warmup": 7.5, "seed": 4}
+        again = experiment_again(None, made(tmp_path, load=load), POOLS)
+
+        assert (again.load.warmup, again.load.duration) == (5.0, 10.0)
+        assert again.seed == 4
+
+    def test_an_open_loop_stays_one(self, tmp_path: Path) -> None:
+        load = {"users": 900, "arrival_rate": 40.0, "arrivals": "even", "drop_after": 2.0}
+        again = experiment_again(
+            None, made(tmp_path, load=load | {"duration": 8.0, "warmup": 0.5}), POOLS
+        )
+
+        assert (again.load.arrival_rate, again.load.arrivals) == (40.0, "even")
+        assert (again.load.warmup, again.load.duration) == (0.5, 7.5)  # whole seconds together
+
+    def test_a_scenario_that_is_not_here_is_named(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="no scenario nowhere"):
+            experiment_again(EXAMPLE | {"scenario": "nowhere.py"}, made(tmp_path), POOLS)
+
+    def test_several_scenarios_at_once_are_no_experiment(self, tmp_path: Path) -> None:
+        several = {"files": ["scenarios/hot_row.py", "scenarios/order_flow.py"]}
+        with pytest.raises(UsageError, match="does not tell the one scenario"):
+            experiment_again(None, made(tmp_path, scenario=several), POOLS)

@@ -1,0 +1,125 @@
+"""A pool that somebody else made: what is read of it, and another in its place."""
+
+import ast
+import logging
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import (
+    AssertionPool,
+    NullPool,
+    QueuePool,
+    SingletonThreadPool,
+    StaticPool,
+    create_engine,
+    event,
+)
+
+from loadtest.pool import engine_settings
+from loadtest.pool.engine_settings import another, creator_of, settings_of
+from loadtest.pool.fair_pool import FairPool
+
+
+def test_the_docstring_names_every_private_name_of_sqlalchemy_that_is_used():
+    tree = ast.parse(Path(engine_settings.__file__).read_text(encoding="utf-8"))
+    private = re.compile("_[a-z]")
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and private.match(node.attr)
+    }
+    used |= {
+        node.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword) and private.match(node.arg or "")
+    }
+    *_, listed = engine_settings.__doc__.split("The private names used")
+    assert used == {name.split(".")[0] for name in re.findall(r"`(_[^`]+)`", listed)}
+
+
+@pytest.mark.parametrize("poolclass", [QueuePool, FairPool])
+def test_every_setting_of_a_queue_is_read_under_the_name_that_it_was_given_by(poolclass):
+    given = {
+        "pool_size": 3,
+        "max_overflow": 4,
+        "pool_timeout": 0.5,
+        "pool_recycle": 60,
+        "pool_pre_ping": True,
+        "pool_use_lifo": True,
+        "pool_reset_on_return": "commit",
+    }
+    engine = create_engine("sqlite://", poolclass=poolclass, **given)
+    assert settings_of(engine.pool) == given | {"poolclass": poolclass.__name__}
+
+
+@pytest.mark.parametrize("poolclass", [NullPool, StaticPool, SingletonThreadPool, AssertionPool])
+def test_a_pool_without_a_queue_has_no_sizes(poolclass):
+    engine = create_engine("sqlite://", poolclass=poolclass, pool_recycle=9)
+    assert settings_of(engine.pool) == {
+        "poolclass": poolclass.__name__,
+        "pool_size": None,
+        "max_overflow": None,
+        "pool_recycle": 9,
+        "pool_pre_ping": False,
+        "pool_reset_on_return": "rollback",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "read"), [("rollback", "rollback"), ("commit", "commit"), (None, "none")]
+)
+def test_what_a_return_resets_is_read(given, read):
+    engine = create_engine("sqlite://", pool_reset_on_return=given)
+    assert settings_of(engine.pool)["pool_reset_on_return"] == read
+
+
+def test_another_pool_connects_in_the_same_way_and_tells_the_same_listeners():
+    done = []
+    engine = create_engine(
+        "sqlite://",
+        poolclass=StaticPool,
+        creator=lambda: done.append("creator") or Driver.connect(),
+    )
+    event.listen(engine, "connect", lambda *_: done.append("connect"))
+    event.listen(engine, "checkin", lambda *_: done.append("checkin"))
+    settings = {"pool_size": 2, "max_overflow": 0, "pool_timeout": 1.0}
+    engine.pool = another(engine, engine.pool, QueuePool, settings)
+    engine.connect().close()
+    assert settings_of(engine.pool).items() >= settings.items()
+    assert done == ["creator", "connect", "checkin"]
+    engine.dispose()
+    engine.connect().close()
+    assert done == ["creator", "connect", "checkin"] * 2
+    engine.dispose()
+
+
+class Driver:
+    """Connects as the driver does that the tests of pools use."""
+
+    @staticmethod
+    def connect():
+        import sqlite3
+
+        return sqlite3.connect(":memory:", check_same_thread=False)
+
+
+def test_another_pool_pings_through_the_engines_dialect_and_logs_under_its_name(caplog):
+    caplog.set_level(logging.DEBUG, "sqlalchemy.pool")
+    engine = create_engine("sqlite://", pool_logging_name="shop")
+    settings = {"pool_pre_ping": True}
+    engine.pool = another(engine, engine.pool, QueuePool, settings)
+    pinged = []
+    engine.dialect.do_ping = lambda connection: pinged.append(1) or True
+    for _ in range(2):
+        engine.connect().close()
+    assert pinged == [1], "a new connection is not pinged"
+    assert {record.name for record in caplog.records} == {"sqlalchemy.pool.impl.QueuePool.shop"}
+    engine.dispose()
+
+
+def test_the_creator_is_that_of_create_engine():
+    engine = create_engine("sqlite://", creator=Driver.connect)
+    assert creator_of(engine.pool) is Driver.connect
+    other = create_engine("sqlite://", poolclass=NullPool, creator=creator_of(engine.pool))
+    other.connect().close()

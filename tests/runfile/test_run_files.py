@@ -1,0 +1,375 @@
+"""A run's file tells everything that happened up to the moment at which it was cut off."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from loadtest.model.distribution import Distribution
+from loadtest.model.errors import LoadtestError, UsageError
+from loadtest.model.interval import SERVER, Gauge, Interval, SlowCheckout
+from loadtest.runfile.folders import find_runs, new_folder
+from loadtest.runfile.footer import add_to_footer, end_for, say_why_it_ended
+from loadtest.runfile.reader import Run, read_run
+from loadtest.runfile.schema import FORMAT, to_line
+from loadtest.runfile.writer import RunWriter
+
+HEADER = {"pool": {"name": "20+0"}, "load": {"users": 3}, "scenario": {"files": ["café.py"]}}
+TOTALS = {"counters": {"checkouts": 6}}
+
+
+def interval(number: int) -> Interval:
+    """One of a few intervals that have something of everything."""
+    return Interval(
+        second=1_750_000_000 + number,
+        process="p1",
+        period="warmup" if number == 0 else "measured",
+        counters=Counter(checkouts=number),
+        gauges={"open": Gauge(5, 1, 2, 2)},
+        histograms={"wait": Distribution.of([1000 * number, 1_000_000])},
+        unfinished=Distribution.of([7]),
+        slowest=[SlowCheckout(1_000_000, task="Buy")],
+    )
+
+
+INTERVALS = [interval(number) for number in range(4)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A run's file from header to footer."""
+    path = tmp_path_factory.mktemp("whole") / "runs" / "20+0-1.jsonl"
+    writer = RunWriter(path, HEADER)
+    for one in INTERVALS:
+        writer.add(one)
+    writer.close("finished", TOTALS)
+    return path
+
+
+def read_bytes(content: bytes, folder: Path) -> Run:
+    path = folder / "run.jsonl"
+    path.write_bytes(content)
+    return read_run(path)
+
+
+def test_a_run_reads_back_as_it_was_written(whole):
+    run = read_run(whole)
+    assert run.header == {"type": "header", "format": FORMAT, **HEADER}
+    assert run.intervals == INTERVALS
+    assert run.footer == {"type": "footer", "reason": "finished", "totals": TOTALS}
+    assert run.problems == ()
+    assert run.finished
+    assert run.pool_name == "20+0"
+    assert run.path == whole
+
+
+def test_the_header_comes_first_and_the_footer_last(whole):
+    types = [json.loads(line)["type"] for line in whole.read_text().splitlines()]
+    assert types == ["header", *["interval"] * 4, "footer"]
+
+
+def test_the_warm_up_is_read_but_not_measured(whole):
+    assert list(read_run(whole).measured()) == INTERVALS[1:]
+
+
+def test_what_the_server_says_of_itself_is_kept_apart(tmp_path):
+    writer = RunWriter(tmp_path / "run.jsonl", HEADER)
+    of_the_server = Interval(1_750_000_000, SERVER, counters=Counter(questions=7))
+    for one in (INTERVALS[0], of_the_server, INTERVALS[1]):
+        writer.add(one)
+    writer.close("finished", TOTALS)
+    run = read_run(tmp_path / "run.jsonl")
+    assert run.intervals == INTERVALS[:2]
+    assert run.server == [of_the_server]
+    assert list(run.measured()) == [INTERVALS[1]]
+
+
+def test_every_line_is_in_the_file_as_soon_as_it_is_added(tmp_path):
+    path = tmp_path / "run.jsonl"
+    writer = RunWriter(path, HEADER)
+    assert read_run(path).header["pool"] == HEADER["pool"]
+    for number, one in enumerate(INTERVALS, start=1):
+        writer.add(one)
+        assert read_run(path).intervals == INTERVALS[:number]
+    assert not read_run(path).finished
+    writer.close("stopped", {})
+    assert read_run(path).finished
+
+
+def test_a_file_cut_at_any_byte_is_read_as_far_as_it_is_sound(whole, tmp_path):
+    content = whole.read_bytes()
+    ends = [at for at, byte in enumerate(content) if byte == ord("\n")]
+    for size in range(ends[0], len(content)):
+        run = read_bytes(content[:size], tmp_path)
+        # A line is sound when only its line end is missing.
+        sound = sum(end <= size for end in ends)
+        torn = size not in ends and size - 1 not in ends
+        assert run.intervals == INTERVALS[: min(sound - 1, 4)]
+        assert run.finished == (sound == len(ends))
+        expected = [f"line {sound + 1} is damaged"] if torn else []
+        expected += [] if run.finished else ["interrupted: the file has no footer"]
+        assert [problem.split(" (")[0] for problem in run.problems] == expected
+
+
+def test_histograms_stay_text_until_they_are_looked_at(whole):
+    found = [times for one in read_run(whole).intervals for times in one.histograms.values()]
+    assert found
+    assert all(times._histogram is None for times in found)
+    (first, *_) = INTERVALS[0].histograms.values()
+    assert found[0].bins() == first.bins()
+
+
+def test_a_file_cut_in_its_header_is_no_run(whole, tmp_path):
+    content = whole.read_bytes()
+    for size in range(content.index(b"\n")):
+        with pytest.raises(UsageError, match=r"is not a run of this tool|header, is damaged"):
+            read_bytes(content[:size], tmp_path)
+
+
+@settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_hole_in_a_file_costs_the_lines_it_touches_and_no_more(whole, tmp_path, data):
+    content = whole.read_bytes()
+    begin = data.draw(st.integers(content.index(b"\n") + 1, len(content)))
+    size = data.draw(st.integers(1, 300))
+    run = read_bytes(content[:begin] + b"\0" * size + content[begin + size :], tmp_path)
+    touched = content[begin : begin + size].count(b"\n") + 1
+    assert len(run.intervals) >= 4 - touched
+    assert all(one in INTERVALS for one in run.intervals)
+    assert run.problems
+
+
+@settings(
+    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_no_wrong_byte_breaks_the_reader(whole, tmp_path, data):
+    content = bytearray(whole.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        run = read_bytes(bytes(content), tmp_path)
+    except UsageError:
+        return
+    assert run.problems or bytes(content) == whole.read_bytes()
+    assert len(run.intervals) >= 2  # without its line end a line takes the next one with it
+    assert all(one in INTERVALS for one in run.intervals)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[]", b"7", b"null", b'{"type":"interval"}', b'{"type":"else"}', b"{}", b"\xff\xfe", b""],
+)
+def test_a_line_that_is_no_record_is_named_and_left_out(whole, tmp_path, line):
+    lines = whole.read_bytes().splitlines()
+    lines[2] = line
+    run = read_bytes(b"\n".join(lines), tmp_path)
+    assert run.intervals == [INTERVALS[0], *INTERVALS[2:]]
+    assert run.finished
+    assert [problem.split(" (")[0] for problem in run.problems] == ["line 3 is damaged"]
+
+
+DAMAGE = {
+    "a key that no gauge has": {"gauges": {"open": {"integral": 5, "lost": 1}}},
+    "a level that is no number": {"gauges": {"open": {"integral": "5"}}},
+    "a slow checkout without a time": {"slowest": [{"task": "Buy"}]},
+    "a key that no checkout has": {"slowest": [{"total": 1, "lost": 1}]},
+    "a key that no share has": {"fair": {"lost": 1}},
+    "a key that no task has": {"tasks": {"Buy": {"lost": 1}}},
+    "nothing unfinished": {"unfinished": None},
+    "a histogram that is none": {
+        "histograms": {"wait": {**dict.fromkeys(["count", "sum", "max"], 1), "hdr": "x"}}
+    },
+    "a moment that is none": {"first_failure": "yesterday"},
+    "no counters": {"counters": None},
+    "another format": {"format": 99, "counters": None},
+    "a type that is a list": {"type": ["interval"]},
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_line_that_says_what_cannot_be_is_damaged(whole, tmp_path, what):
+    lines = whole.read_bytes().splitlines(keepends=True)
+    lines[2] = to_line({**INTERVALS[1].to_json(), **DAMAGE[what]})
+    run = read_bytes(b"".join(lines), tmp_path)
+    assert run.intervals == [INTERVALS[0], *INTERVALS[2:]]
+    (problem,) = run.problems
+    assert problem.startswith("line 3 is damaged (")
+
+
+@pytest.mark.parametrize("mistake", [KeyError, TypeError, AttributeError, ValueError])
+def test_a_mistake_in_the_reader_is_no_damage_of_the_file(whole, monkeypatch, mistake):
+    def read(data):
+        raise mistake("of the program")
+
+    monkeypatch.setattr(Interval, "from_json", read)
+    with pytest.raises(mistake, match="of the program"):
+        read_run(whole)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"hello", b"[]\n", b'{"type":"interval"}\n', b"\x89PNG\r\n\x1a\n"]
+)
+def test_a_file_that_is_no_run_is_refused(tmp_path, content):
+    with pytest.raises(UsageError, match=r"run\.jsonl is not a run of this tool"):
+        read_bytes(content, tmp_path)
+
+
+def test_a_run_of_another_format_is_refused_with_both_versions(tmp_path):
+    with pytest.raises(UsageError, match="has format 99; this version reads 1"):
+        read_bytes(b'{"type":"header","format":99}\n', tmp_path)
+
+
+def test_a_size_that_is_no_number_is_a_damaged_header(tmp_path):
+    content = b'{"type":"header","format":1,"pool":{"name":"a","pool_size":"x"}}\n'
+    with pytest.raises(UsageError, match=r"header, is damaged"):
+        read_bytes(content, tmp_path)
+
+
+def test_a_run_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"cannot read .*none\.jsonl: No such file"):
+        read_run(tmp_path / "none.jsonl")
+
+
+# ---- Where nothing can be written
+
+
+def test_a_result_file_below_a_file_is_a_mistake_of_usage(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"cannot write the result file .*file/runs/a\.jsonl"):
+        RunWriter(tmp_path / "file" / "runs" / "a.jsonl", HEADER)
+
+
+def test_a_result_file_that_is_a_folder_is_a_mistake_of_usage(tmp_path):
+    with pytest.raises(UsageError, match="Is a directory"):
+        RunWriter(tmp_path, HEADER)
+
+
+def test_a_full_disk_is_named():
+    with pytest.raises(LoadtestError, match=r"cannot write .*/dev/full: No space left on device"):
+        RunWriter(Path("/dev/full"), HEADER)
+
+
+# ---- Folders
+
+
+def test_a_new_folder_is_named_after_the_experiment_and_the_time(tmp_path):
+    folder = new_folder(tmp_path / "reports", "hot-row")
+    name, _, stamp = folder.name.partition("hot-row-")
+    assert (name, len(stamp)) == ("", len("20250615-120000"))
+    assert stamp.replace("-", "").isdigit()
+    assert (folder / "runs").is_dir()
+
+
+def test_latest_points_at_the_newest_folder_wherever_all_of_it_is_moved(tmp_path):
+    reports = tmp_path / "reports"
+    new_folder(reports, "first")
+    second = new_folder(reports, "second")
+    moved = reports.rename(tmp_path / "moved")
+    assert (moved / "latest").is_symlink()
+    assert (moved / "latest").resolve() == moved / second.name
+
+
+def test_folders_made_in_the_same_second_do_not_mix(tmp_path):
+    folders = {new_folder(tmp_path, "hot-row") for _ in range(5)}
+    assert len(folders) == 5
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "latest") == sorted(
+        folder.name for folder in folders
+    )
+
+
+def test_a_folder_below_a_file_is_a_mistake_of_usage(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"cannot make a .*/file: Not a directory"):
+        new_folder(tmp_path / "file", "hot-row")
+
+
+@pytest.fixture
+def results(tmp_path) -> Path:
+    """A folder as an experiment leaves it."""
+    (tmp_path / "runs").mkdir()
+    for name in ("b-1.jsonl", "a-2.jsonl", "a-1.jsonl", "a-1.log"):
+        (tmp_path / "runs" / name).touch()
+    (tmp_path / "summary.json").touch()
+    return tmp_path
+
+
+def test_the_runs_of_a_folder_are_found_in_order(results):
+    names = ["a-1.jsonl", "a-2.jsonl", "b-1.jsonl"]
+    assert [path.name for path in find_runs([results])] == names
+    assert [path.name for path in find_runs([results / "runs"])] == names
+
+
+def test_single_files_and_folders_can_be_mixed(results):
+    one = results / "runs" / "b-1.jsonl"
+    assert find_runs([one, results]) == [one, *find_runs([results])]
+
+
+def test_a_folder_without_runs_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"no run files there \(expected .*/runs/\*\.jsonl\)"):
+        find_runs([tmp_path])
+
+
+def test_a_path_that_is_not_there_is_named(results):
+    with pytest.raises(UsageError, match="/nowhere: no run files there"):
+        find_runs([results, results / "nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("reason", "then"), [("interrupted", "enough: seen"), ("finished", "finished")]
+)
+def test_why_a_run_was_interrupted_is_put_into_its_footer(tmp_path, reason, then):
+    path = tmp_path / "20+0-1.jsonl"
+    writer = RunWriter(path, HEADER)
+    for one in INTERVALS:
+        writer.add(one)
+    writer.close(reason, TOTALS)
+    say_why_it_ended(path, "enough: seen")
+    run = read_run(path)
+    assert run.footer == {"type": "footer", "reason": then, "totals": TOTALS}
+    assert (run.intervals, run.problems) == (INTERVALS, ())
+
+
+def test_more_is_put_into_a_footer_beside_what_is_there(whole, tmp_path):
+    before, path = read_run(whole), tmp_path / whole.name
+    path.write_bytes(whole.read_bytes())
+    add_to_footer(path, faults=[{"fault": "kill@5s"}])
+    after = read_run(path)
+    assert after.footer == {**before.footer, "faults": [{"fault": "kill@5s"}]}
+    assert after.intervals == before.intervals
+
+
+def test_a_run_without_a_footer_is_given_none(whole):
+    path = whole.with_name("cut.jsonl")
+    lines = whole.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]))
+    say_why_it_ended(path, "enough: seen")
+    add_to_footer(path, faults=[])
+    assert path.read_bytes() == b"".join(lines[:-1])
+
+
+@pytest.mark.parametrize("cut", [0, 9])
+def test_a_run_that_was_ended_from_outside_is_given_a_footer_that_says_why(whole, cut):
+    path = whole.with_name("cut.jsonl")
+    lines = whole.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]) + lines[-1][:cut])
+    end_for(path, "ended at its deadline")
+    run = read_run(path)
+    assert run.problems == ()
+    assert run.intervals == read_run(whole).intervals
+    counted = sum((one.counters for one in run.intervals), Counter())
+    totals = {"counters": dict(counted)}
+    assert run.footer == {"type": "footer", "reason": "ended at its deadline", "totals": totals}
+
+
+def test_the_reason_of_a_run_that_was_ended_from_outside_takes_the_place_of_its_own(whole):
+    before, path = read_run(whole), whole.with_name("ended.jsonl")
+    path.write_bytes(whole.read_bytes())
+    end_for(path, "ended at its deadline")
+    after = read_run(path)
+    assert after.footer == {**before.footer, "reason": "ended at its deadline"}
+    assert after.intervals == before.intervals

@@ -74,44 +74,45 @@ def test_what_applications_import_is_light() -> None:
 class TestTheTestItself:
     """A house in a folder of its own, built with a forbidden import, is found wanting."""
 
-    def house(self, folder: Path, **modules: str) -> Imports:
+    def house(self, folder: Path, modules: dict[str, str]) -> Imports:
         for name, content in modules.items():
-            path = folder / "loadtest" / f"{name.replace('__', '/')}.py"
+            path = folder / "loadtest" / f"{name}.py"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
         return Imports(folder / "loadtest")
 
     def test_a_direct_arrow_upwards(self, tmp_path: Path) -> None:
-        house = self.house(tmp_path, model__pool="import loadtest.pool.measure", pool__measure="")
+        modules = {"model/pool": "import loadtest.pool.measure", "pool/measure": ""}
+        house = self.house(tmp_path, modules)
         assert climbing(house) == {"loadtest.model.pool": {"loadtest.pool.measure"}}
 
     def test_one_inside_a_function_and_by_way_of_another(self, tmp_path: Path) -> None:
-        house = self.house(
-            tmp_path,
-            analysis__verdict="from loadtest.runfile.reader import read_run",
-            runfile__reader="def f():\n    from loadtest.database import engine",
-            database__engine="import sqlalchemy",
-        )
+        modules = {
+            "analysis/verdict": "from loadtest.runfile.reader import read_run",
+            "runfile/reader": "def f():\n    from loadtest.database import engine",
+            "database/engine": "import sqlalchemy",
+        }
+        house = self.house(tmp_path, modules)
         assert climbing(house) == {
             "loadtest.analysis.verdict": {"loadtest.database.engine"},
             "loadtest.runfile.reader": {"loadtest.database.engine"},
         }
 
     def test_one_in_the_package_that_comes_first(self, tmp_path: Path) -> None:
-        house = self.house(tmp_path, pool____init__="import pydantic", pool__measure="")
+        house = self.house(tmp_path, {"pool/__init__": "import pydantic", "pool/measure": ""})
         assert house.reached("loadtest.pool.measure") & HEAVY == {"pydantic"}
 
     def test_a_cycle(self, tmp_path: Path) -> None:
-        house = self.house(
-            tmp_path,
-            model__pool="from loadtest.model.load import Load",
-            model__load="def f():\n    from loadtest.model import pool",
-        )
+        modules = {
+            "model/pool": "from loadtest.model.load import Load",
+            "model/load": "def f():\n    from loadtest.model import pool",
+        }
+        house = self.house(tmp_path, modules)
         assert set(house.cycle()) == {"loadtest.model.load", "loadtest.model.pool"}
 
     def test_what_only_a_type_checker_reads(self, tmp_path: Path) -> None:
         imported = (
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import loadtest.cli.run"
         )
-        house = self.house(tmp_path, model__pool=imported, cli__run="")
+        house = self.house(tmp_path, {"model/pool": imported, "cli/run": ""})
         assert climbing(house) == {}

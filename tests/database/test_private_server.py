@@ -19,17 +19,17 @@ from tests.database.test_supervisor import eventually, gone
 
 TOOL = """
 import sys, time
-from loadtest.database import keeper
+from loadtest.database import supervisor
 from loadtest.database.private_server import PrivateServer
 server = PrivateServer()
-kept = keeper.keep(["sleep", "1000"])
+kept = supervisor.keep(["sleep", "1000"])
 print(server._kept.pid, kept.pid, server.port, server.folder, flush=True)
 time.sleep(1000)
 """
 
 
 def server_process(server: PrivateServer) -> psutil.Process:
-    """The server program itself, below its keeper."""
+    """The server program itself, below its supervisor."""
     (child,) = psutil.Process(server._kept.pid).children()
     return child
 

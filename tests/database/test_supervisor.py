@@ -212,8 +212,8 @@ def test_a_tool_that_is_killed_takes_its_child_with_it(tmp_path):
         [
             sys.executable,
             "-c",
-            "import sys, time; from pathlib import Path; from loadtest.database import keeper\n"
-            "kept = keeper.keep(['sleep', '1000'], remove=Path(sys.argv[1]))\n"
+            "import sys, time; from pathlib import Path; from loadtest.database import supervisor\n"
+            "kept = supervisor.keep(['sleep', '1000'], remove=Path(sys.argv[1]))\n"
             "print(kept.pid, flush=True); time.sleep(1000)",
             str(folder),
         ],

@@ -129,12 +129,12 @@ def test_a_file_is_another_runs_until_that_has_ended(tmp_path: Path) -> None:
 RACE = """
 import sys
 from pathlib import Path
-from loadtest import results
-results.time.strftime = lambda _: "20260101-000000"
+from loadtest.runfile import folders
+folders.time.strftime = lambda _: "20260101-000000"
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(5):
-    print(results.new_folder(Path(sys.argv[1]), "same"), flush=True)
+    print(folders.new_folder(Path(sys.argv[1]), "same"), flush=True)
 """
 
 

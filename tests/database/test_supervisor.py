@@ -106,7 +106,7 @@ def test_a_child_may_be_stopped_and_go_on(keep):
 def test_a_child_that_ignores_the_signal_is_killed(tmp_path):
     # The grace is shortened in a copy: the keeper runs by path, with the standard library alone.
     source = Path(supervisor.__file__).read_text(encoding="utf-8")
-    copy = tmp_path / "keeper.py"
+    copy = tmp_path / "supervisor.py"
     copy.write_text(source.replace("GRACE_SECONDS = 15.0", "GRACE_SECONDS = 0.2"))
     assert copy.read_text() != source
     stubborn = (

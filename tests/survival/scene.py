@@ -116,13 +116,13 @@ def serving(process: Running) -> bool:
 
 def keeper_of(process: Running, words: str) -> psutil.Process:
     """The keeper of what has these words in its command line."""
-    (keeper,) = named(process, "keeper.py", words)
+    (keeper,) = named(process, "supervisor.py", words)
     return keeper
 
 
 def server_folders(process: Running) -> list[Path]:
     """The folders of the private servers that a command has now."""
-    words = [word for one in named(process, "keeper.py") for word in one.cmdline()]
+    words = [word for one in named(process, "supervisor.py") for word in one.cmdline()]
     paths = [Path(word) for word in words if " " not in word]
     return [path for path in paths if path.name.startswith(SERVER_FOLDERS)]
 

@@ -29,7 +29,8 @@ from benchmarks._soak_user import Account
 from loadtest.database.private_server import free_port
 from loadtest.experiment.databases import databases
 from loadtest.experiment.rounds import Looked
-from loadtest.experiment.single_run import Database, Plan, run
+from loadtest.experiment.run_plan import Plan
+from loadtest.experiment.single_run import Database, run
 from loadtest.model.experiment import Experiment
 from loadtest.model.fault import Fault
 from loadtest.model.interval import Interval

@@ -4,7 +4,8 @@ Locust's settings from outside of its command line, in the environment and in co
 do not reach it, and it tells where it is when asked: on the signal of this number it writes stacks
 to standard error, the innermost frame of each first: that of the main thread at once, even if the
 event loop is blocked in C; then, as soon as Python runs, those of greenlets and threads. Forks of
-the process do the same.
+the process do the same. A run has its settings in the environment, as LOADTEST_RUN, instead of in
+its arguments.
 """
 
 from __future__ import annotations
@@ -60,10 +61,19 @@ def _shut_out(module: str) -> None:
     shut_out({_UNPATCHED: before})
 
 
+def _run_arguments() -> list[str]:
+    """Locust's arguments, if this is the process of a run: its settings are in the environment."""
+    from loadtest.experiment.run_plan import RunSettings
+
+    settings = RunSettings.taken()
+    return settings.arguments() if settings else []
+
+
 if __name__ == _MAIN:
     asked = int(sys.argv[1])
     signal.signal(asked, _tell)
     faulthandler.register(asked, _STANDARD_ERROR, all_threads=False, chain=True)
     del sys.argv[:2]
     _shut_out(sys.argv[0])
+    sys.argv += _run_arguments()
     runpy.run_module(sys.argv[0], run_name=_MAIN, alter_sys=True)

@@ -17,7 +17,8 @@ from loadtest.database.private_server import PrivateServer
 from loadtest.database.table_claims import left_behind
 from loadtest.experiment.faults.schedule import Faults
 from loadtest.experiment.rounds import Looked, check
-from loadtest.experiment.single_run import SECONDS_BESIDE_LOAD, Database, Databases
+from loadtest.experiment.run_plan import SECONDS_BESIDE_LOAD
+from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import UNASKED, Allowances
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment

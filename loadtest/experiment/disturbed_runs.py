@@ -9,7 +9,7 @@ from typing import Any
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.findings.trust_gate import DISTURBANCES
 from loadtest.analysis.pool_runs import Round, gather
-from loadtest.experiment.single_run import Plan
+from loadtest.experiment.run_plan import Plan
 from loadtest.model.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.runfile.reader import read_run
 

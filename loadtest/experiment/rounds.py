@@ -15,15 +15,8 @@ from loadtest.database import supervisor
 from loadtest.database.application import environment_with
 from loadtest.experiment import deadlines
 from loadtest.experiment.disturbed_runs import Repeats
-from loadtest.experiment.single_run import (
-    EXPERIMENT,
-    SECONDS_BESIDE_LOAD,
-    Database,
-    Databases,
-    Plan,
-    Watch,
-    run,
-)
+from loadtest.experiment.run_plan import EXPERIMENT, SECONDS_BESIDE_LOAD, Plan
+from loadtest.experiment.single_run import Database, Databases, Watch, run
 from loadtest.model.errors import CannotGoOn, LoadtestError, Overdue, UsageError
 from loadtest.model.experiment import Experiment, Subject
 from loadtest.model.interval import Interval

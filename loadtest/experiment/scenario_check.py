@@ -32,7 +32,7 @@ from loadtest.database.preflight.announcement import place_of
 from loadtest.database.preflight.checks import warnings
 from loadtest.database.redaction import words_with_type
 from loadtest.experiment.locust_settings import ignored
-from loadtest.experiment.single_run import EXPERIMENT, Plan
+from loadtest.experiment.run_plan import EXPERIMENT, Plan
 from loadtest.load import PoolUser
 from loadtest.load.setup.application_pool import load_application
 from loadtest.load.setup.driver_probe import tried

@@ -12,7 +12,8 @@ from loadtest.analysis.summarize import summarize
 from loadtest.analysis.units import duration, rate
 from loadtest.experiment.disturbed_runs import Repeats
 from loadtest.experiment.rounds import Progress, run_in, write_down
-from loadtest.experiment.single_run import SECONDS_BESIDE_LOAD, Databases, Enough, Plan, Watch
+from loadtest.experiment.run_plan import SECONDS_BESIDE_LOAD, Plan
+from loadtest.experiment.single_run import Databases, Enough, Watch
 from loadtest.model.errors import CannotGoOn, LoadtestError
 from loadtest.model.experiment import Experiment
 from loadtest.model.interval import Interval

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -19,21 +18,15 @@ from loadtest.database import supervisor
 from loadtest.database.application import environment_with
 from loadtest.experiment import deadlines
 from loadtest.experiment.faults.schedule import Faults, Happened
+from loadtest.experiment.run_plan import Plan, RunSettings
 from loadtest.model.allowances import UNASKED, Allowances
 from loadtest.model.errors import OVERDUE, EndedForOthers, LoadtestError, Overdue, UsageError
-from loadtest.model.experiment import Experiment
 from loadtest.model.interval import SERVER, Interval
-from loadtest.model.load import GREENLETS, MODELS, program
-from loadtest.model.pool import PoolConfig
+from loadtest.model.load import MODELS
 from loadtest.runfile.folders import as_typed
 from loadtest.runfile.footer import add_to_footer, end_for, say_why_it_ended
 from loadtest.runfile.reader import Run, read_run
 
-STOP_TIMEOUT_SECONDS = 10
-# What a run needs besides its load: starting Locust, preparing tables, draining.
-SECONDS_BESIDE_LOAD = 2.5
-# What the process that looks at a scenario has in its environment.
-EXPERIMENT = "LOADTEST_EXPERIMENT"
 _LOG_LINES_SHOWN = 12
 # A shell's exit code of a program that a signal ended is that much more than the signal.
 _SIGNALLED = 128
@@ -72,85 +65,6 @@ Databases = Mapping[str, Database]
 """Where the runs of an experiment go, by the private server's program as it names it."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What one run does: which experiment, which of its pools, which round, what users are.
-
-    server: the private server's program, as the experiment names it.
-    """
-
-    experiment: Experiment
-    pool: PoolConfig
-    round: int
-    model: str = GREENLETS
-    server: str = ""
-
-    @property
-    def seconds(self) -> float:
-        """How long its load goes on, warm-up included."""
-        return self.experiment.load.warmup + self.experiment.load.duration
-
-    @property
-    def limit(self) -> float:
-        """The longest that it may take from the beginning of its load to its end (s)."""
-        load = self.experiment.load
-        planned = self.seconds + load.users / load.users_per_second + SECONDS_BESIDE_LOAD
-        return planned + STOP_TIMEOUT_SECONDS + deadlines.MARGIN_SECONDS
-
-    @property
-    def seed(self) -> int:
-        """Every round has random numbers of its own, the same for all pools in it."""
-        return self.experiment.seed + self.round - 1
-
-    def file_in(self, folder: Path) -> Path:
-        """Its result file in a folder of results."""
-        return folder / "runs" / f"{self.pool.name}-{self.round}.jsonl"
-
-    def arguments(self) -> list[str]:
-        """Locust's arguments for this run, all but where the results go and what is only noted."""
-        experiment, load = self.experiment, self.experiment.load
-        arguments = ["-f", as_typed(experiment.scenario), "--headless", "--only-summary"]
-        arguments += ["-u", str(load.users), "-r", f"{load.users_per_second:g}"]
-        said: dict[str, str | None] = {
-            "--arrival-rate": f"{load.arrival_rate:g}" if load.arrival_rate else None,
-            "--arrivals": load.arrivals,
-            "--drop-after": f"{load.drop_after:g}" if load.drop_after else None,
-            "--stages": ",".join(map(str, load.stage)),
-        }
-        arguments += [part for flag, text in said.items() if text for part in (flag, text)]
-        arguments += ["--prefill"] if load.prefill else []
-        arguments += ["-t", f"{self.seconds:.0f}s", "--warmup", f"{load.warmup:g}s"]
-        arguments += ["--stop-timeout", str(STOP_TIMEOUT_SECONDS), "--exit-code-on-error", "0"]
-        arguments += ["--seed", str(self.seed), "--pool-name", self.pool.name]
-        arguments += ["--session", experiment.session] if experiment.session else []
-        arguments += ["--engine", experiment.engine] if experiment.engine else []
-        arguments += ["--server", self.server] if self.server else []
-        for name, value in {**_pool_options(self.pool), **experiment.options}.items():
-            flag = "--" + name.replace("_", "-")
-            if value is not False:
-                arguments += [flag] if value is True else [flag, str(value)]
-        return [*arguments, *experiment.user_classes]
-
-    def notes(self) -> list[str]:
-        """Arguments that note in the result what breaks: this tool provokes it, not Locust."""
-        faults = " ".join(map(str, self.experiment.fault))
-        return ["--faults", faults] if faults else []
-
-    def command(self) -> str:
-        """The command line that repeats this run by hand."""
-        return shlex.join([*program(self.model), *self.arguments()])
-
-
-def _pool_options(pool: PoolConfig) -> dict[str, object]:
-    """The settings that differ from SQLAlchemy's defaults, and the two that everybody asks for."""
-    default = PoolConfig()
-    return {
-        name: value
-        for name, value in pool.arguments().items()
-        if name in ("pool_size", "max_overflow") or value != getattr(default, name)
-    }
-
-
 def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     """Run it and read its result file; `watch` sees every interval as it comes.
 
@@ -163,7 +77,9 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     log = path.with_suffix(".log")
     # The password goes through the environment: arguments are in everybody's process list.
     address = database.url.render_as_string(False) if database.url else ""
-    environment, command = environment_with(address), _command(plan, database, path)
+    settings = RunSettings(plan, path, database.private, database.allowed)
+    environment = environment_with(address) | settings.environment()
+    command = deadlines.command(MODELS[plan.model])
     reason, happened = "", list[Happened]()
     with log.open("w+b") as output:
         kept = supervisor.keep(command, environment=environment, output=output)
@@ -191,13 +107,6 @@ def _not_begun(plan: Plan, place: str) -> UsageError:
 
 def _overdue(plan: Plan, place: str) -> Overdue:
     return Overdue(f"{OVERDUE}, {plan.limit:.0f} s after its load began: {place}")
-
-
-def _command(plan: Plan, database: Database, path: Path) -> list[str]:
-    extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
-    extra += ["--private-server"] if database.private else []
-    extra += [*plan.notes(), *database.allowed.arguments()]
-    return deadlines.command(MODELS[plan.model], *plan.arguments(), *extra)
 
 
 def _follow(

@@ -20,7 +20,8 @@ from loadtest.analysis.summarize import summarize_runs
 from loadtest.database import supervisor
 from loadtest.experiment import bundled_scenarios, deadlines, rounds
 from loadtest.experiment.deadlines import MARGIN_SECONDS, place_of
-from loadtest.experiment.single_run import SECONDS_BESIDE_LOAD, STOP_TIMEOUT_SECONDS, Plan, run
+from loadtest.experiment.run_plan import SECONDS_BESIDE_LOAD, STOP_TIMEOUT_SECONDS, Plan
+from loadtest.experiment.single_run import run
 from loadtest.model.errors import Overdue, UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.model.load import GREENLETS, THREADS, LoadConfig
@@ -204,12 +205,13 @@ def hurried(monkeypatch: pytest.MonkeyPatch, begun: Path) -> None:
 
 
 def left_of(path: Path) -> list[psutil.Process]:
-    """The processes that have this path in their command line."""
-    return [one for one in psutil.process_iter(["cmdline"]) if _names(one, path)]
+    """The processes that have this path in their command line or environment."""
+    return [one for one in psutil.process_iter(["cmdline", "environ"]) if _names(one, path)]
 
 
 def _names(process: psutil.Process, path: Path) -> bool:
-    return any(str(path) in part for part in process.info["cmdline"] or ())
+    told = [*(process.info["cmdline"] or ()), *(process.info["environ"] or {}).values()]
+    return any(str(path) in part for part in told)
 
 
 def plan_of(scenario: Path, model: str = GREENLETS) -> Plan:

@@ -10,7 +10,7 @@ import pytest
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment import rounds
 from loadtest.experiment.disturbed_runs import disturbance
-from loadtest.experiment.single_run import Plan
+from loadtest.experiment.run_plan import Plan
 from loadtest.report.render import read
 from loadtest.runfile.reader import read_run
 from tests.analysis.builders import SECOND, interval

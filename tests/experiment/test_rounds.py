@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import make_url
 
 from loadtest.experiment import rounds
-from loadtest.experiment.single_run import Database, Plan
+from loadtest.experiment.run_plan import Plan
+from loadtest.experiment.single_run import Database
 from loadtest.model.errors import CannotGoOn, LoadtestError
 from loadtest.model.experiment import Experiment
 from loadtest.model.interval import Interval

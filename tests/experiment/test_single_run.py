@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, make_url
 
-from loadtest.experiment.single_run import Database, Plan, _new_intervals, run
+from loadtest.experiment.run_plan import Plan
+from loadtest.experiment.single_run import Database, _new_intervals, run
 from loadtest.model.errors import (
     EndedForOthers,
     LoadtestError,

@@ -13,8 +13,9 @@ from loadtest.analysis.comparison.verdict import exit_code
 from loadtest.analysis.pool_runs import Round
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment import search_runs as searching
+from loadtest.experiment.run_plan import Plan
 from loadtest.experiment.search_runs import longest_seconds, of_size, pools, search
-from loadtest.experiment.single_run import Database, Enough, Plan, run
+from loadtest.experiment.single_run import Database, Enough, run
 from loadtest.model.errors import CannotGoOn, LoadtestError
 from loadtest.model.experiment import Experiment
 from loadtest.model.interval import Interval

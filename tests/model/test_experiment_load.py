@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.experiment.single_run import Plan
+from loadtest.experiment.run_plan import Plan
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment, read_experiment
 from loadtest.model.fault import Fault, parse_fault

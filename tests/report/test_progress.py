@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loadtest.experiment.single_run import Plan
+from loadtest.experiment.run_plan import Plan
 from loadtest.model.errors import LoadtestError
 from loadtest.model.experiment import Experiment
 from loadtest.model.load import LoadConfig

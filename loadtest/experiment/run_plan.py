@@ -1,0 +1,136 @@
+"""One run as it is planned, and its settings: the one value that its process is given."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from loadtest.experiment import deadlines
+from loadtest.model.allowances import UNASKED, Allowances
+from loadtest.model.experiment import Experiment
+from loadtest.model.load import GREENLETS, program
+from loadtest.model.pool import PoolConfig
+from loadtest.runfile.folders import as_typed
+
+STOP_TIMEOUT_SECONDS = 10
+# What a run needs besides its load: starting Locust, preparing tables, draining.
+SECONDS_BESIDE_LOAD = 2.5
+# The environment variables of the processes that look at a scenario, and that run it.
+EXPERIMENT, RUN = "LOADTEST_EXPERIMENT", "LOADTEST_RUN"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run does: which experiment, which of its pools, which round, what users are.
+
+    server: the private server's program, as the experiment names it.
+    """
+
+    experiment: Experiment
+    pool: PoolConfig
+    round: int
+    model: str = GREENLETS
+    server: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long its load goes on, warm-up included."""
+        return self.experiment.load.warmup + self.experiment.load.duration
+
+    @property
+    def limit(self) -> float:
+        """The longest that it may take from the beginning of its load to its end (s)."""
+        load = self.experiment.load
+        planned = self.seconds + load.users / load.users_per_second + SECONDS_BESIDE_LOAD
+        return planned + STOP_TIMEOUT_SECONDS + deadlines.MARGIN_SECONDS
+
+    @property
+    def seed(self) -> int:
+        """Every round has random numbers of its own, the same for all pools in it."""
+        return self.experiment.seed + self.round - 1
+
+    def file_in(self, folder: Path) -> Path:
+        """Its result file in a folder of results."""
+        return folder / "runs" / f"{self.pool.name}-{self.round}.jsonl"
+
+    def arguments(self) -> list[str]:
+        """Locust's arguments for this run, all but where the results go and what is only noted."""
+        experiment, load = self.experiment, self.experiment.load
+        arguments = ["-f", as_typed(experiment.scenario), "--headless", "--only-summary"]
+        arguments += ["-u", str(load.users), "-r", f"{load.users_per_second:g}"]
+        said: dict[str, str | None] = {
+            "--arrival-rate": f"{load.arrival_rate:g}" if load.arrival_rate else None,
+            "--arrivals": load.arrivals,
+            "--drop-after": f"{load.drop_after:g}" if load.drop_after else None,
+            "--stages": ",".join(map(str, load.stage)),
+        }
+        arguments += [part for flag, text in said.items() if text for part in (flag, text)]
+        arguments += ["--prefill"] if load.prefill else []
+        arguments += ["-t", f"{self.seconds:.0f}s", "--warmup", f"{load.warmup:g}s"]
+        arguments += ["--stop-timeout", str(STOP_TIMEOUT_SECONDS), "--exit-code-on-error", "0"]
+        arguments += ["--seed", str(self.seed), "--pool-name", self.pool.name]
+        arguments += ["--session", experiment.session] if experiment.session else []
+        arguments += ["--engine", experiment.engine] if experiment.engine else []
+        arguments += ["--server", self.server] if self.server else []
+        for name, value in {**_pool_options(self.pool), **experiment.options}.items():
+            flag = "--" + name.replace("_", "-")
+            if value is not False:
+                arguments += [flag] if value is True else [flag, str(value)]
+        return [*arguments, *experiment.user_classes]
+
+    def notes(self) -> list[str]:
+        """Arguments that note in the result what breaks: this tool provokes it, not Locust."""
+        faults = " ".join(map(str, self.experiment.fault))
+        return ["--faults", faults] if faults else []
+
+    def command(self) -> str:
+        """The command line that repeats this run by hand."""
+        return shlex.join([*program(self.model), *self.arguments()])
+
+
+def _pool_options(pool: PoolConfig) -> dict[str, object]:
+    """The settings that differ from SQLAlchemy's defaults, and the two that everybody asks for."""
+    default = PoolConfig()
+    return {
+        name: value
+        for name, value in pool.arguments().items()
+        if name in ("pool_size", "max_overflow") or value != getattr(default, name)
+    }
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """All settings of a run: its plan, its result file, and what is allowed on the server.
+
+    private: whether the tool started the server.
+    """
+
+    plan: Plan
+    result: Path
+    private: bool = False
+    allowed: Allowances = UNASKED
+
+    def arguments(self) -> list[str]:
+        """Locust's arguments: those that repeat the run, and those of this round and this place."""
+        plan = self.plan
+        here = ["--results", str(self.result)]
+        here += ["--run-name", plan.experiment.name, "--round", str(plan.round)]
+        here += ["--private-server"] if self.private else []
+        return [*plan.arguments(), *here, *plan.notes(), *self.allowed.arguments()]
+
+    def environment(self) -> dict[str, str]:
+        """The environment variable through which its process gets them."""
+        return {RUN: _SETTINGS.dump_json(self, exclude_unset=True).decode()}
+
+    @staticmethod
+    def taken() -> RunSettings | None:
+        """The settings in this process's environment, taken out of it; None without any."""
+        told = os.environ.pop(RUN, "")
+        return _SETTINGS.validate_json(told) if told else None
+
+
+_SETTINGS = TypeAdapter(RunSettings)

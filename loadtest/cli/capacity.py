@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from loadtest.model.errors import UsageError
-from loadtest.model.pool import AS_IS, PoolConfig, parse_pool
 
 if TYPE_CHECKING:
     from loadtest.analysis.fleet.capacity import Server
+    from loadtest.model.pool import PoolConfig
 
 MISSED = 3
 
@@ -115,6 +115,8 @@ def capacity(
 
 
 def _multipliable(text: str) -> PoolConfig:
+    from loadtest.model.pool import AS_IS, parse_pool
+
     pool = parse_pool(text)
     if pool.poolclass == AS_IS:
         raise UsageError(f"--pool {AS_IS}: its sizes are not known here; write them, like 20+10")

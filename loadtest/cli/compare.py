@@ -3,79 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loadtest.cli.output import Output, conduct
 from loadtest.cli.shared_options import (
-    AllowOverload,
-    ArrivalRate,
-    Arrivals,
-    AsJson,
-    DatabaseUrl,
-    Duration,
-    Engine,
-    Faults,
-    KeepTables,
+    ApplicationOptions,
+    DatabaseOptions,
     Margin,
-    Markdown,
-    Model,
-    NoAbort,
     Objective,
-    Options,
     Pools,
-    Prefill,
-    Quiet,
     Results,
-    Rounds,
-    Seed,
+    ScenarioOptions,
     Servers,
-    Session,
-    SpawnRate,
-    Stages,
-    Users,
-    Warmup,
+    StagedLoadOptions,
     experiment_of,
-    load_of,
     refuse_what_the_experiment_says,
 )
-from loadtest.model.allowances import Allowances
 from loadtest.model.errors import UsageError
-from loadtest.model.experiment import AUTO, Experiment, read_experiment
+
+if TYPE_CHECKING:
+    from loadtest.model.experiment import Experiment
 
 
 def compare(
     context: typer.Context,
     experiment: Annotated[Path, typer.Argument(help="An experiment (.toml) or a scenario (.py).")],
+    *,
     pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
-    session: Session = "",
-    engine: Engine = "",
-    rounds: Rounds = "5",
-    users: Users = None,
-    spawn_rate: SpawnRate = None,
-    arrival_rate: ArrivalRate = None,
-    arrivals: Arrivals = None,
-    stages: Stages = None,
-    time: Duration = None,
-    warmup: Warmup = "5s",
-    prefill: Prefill = False,
-    model: Model = None,
-    seed: Seed = 1,
-    option: Options = None,
-    fault: Faults = None,
+    rounds: Annotated[
+        str, typer.Option(help="Repetitions of each pool; auto: what it takes, 20 at most.")
+    ] = "5",
+    application: ApplicationOptions,
+    load: StagedLoadOptions,
+    told: ScenarioOptions,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
     server: Servers = [],  # noqa: B006
-    database_url: DatabaseUrl = "",
-    allow_overload: AllowOverload = False,
-    no_abort: NoAbort = False,
-    keep_tables: KeepTables = False,
+    database: DatabaseOptions,
     results: Results = Path("reports"),
     objective: Objective = "",
     margin: Margin = None,
-    markdown: Markdown = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """Compare pool configurations in interleaved rounds and say which is best.
 
@@ -93,47 +62,33 @@ def compare(
     """
     if experiment.suffix == ".toml":
         refuse_what_the_experiment_says(context, experiment)
-        plan = read_experiment(experiment)
-        plan = plan.with_model(model) if model else plan
-        plan = plan.changed("--objective", objective=objective) if objective else plan
-        plan = plan.changed("--server", server=server) if server else plan
+        plan = _read(experiment, load.model, objective, server)
     else:
         if len(pool) < 2:
             raise UsageError("a comparison needs two pools or more: --pool 5+10 --pool 20+0")
-        load = load_of(
-            users=users,
-            spawn_rate=spawn_rate,
-            arrival_rate=arrival_rate,
-            arrivals=arrivals,
-            stages=stages,
-            time=time,
-            warmup=warmup,
-            prefill=prefill,
-            model=model,
-        )
-        said: dict[str, Any] = {
-            "rounds": rounds,
-            "session": session,
-            "engine": engine,
-            "objective": objective,
-            "margin": margin,
-            "server": server,
-        }
-        plan = experiment_of(experiment, pool, load, seed, option, fault, **said)
+        asked = {"rounds": rounds, "objective": objective, "margin": margin, "server": server}
+        plan = experiment_of(experiment, pool, application, load.config(), told, **asked)
     if dry_run:
-        from loadtest.experiment.rounds import check
-
-        check(plan, database_url)
-        _print_plan(plan)
-        return
-    allowed = Allowances(allow_overload, no_abort, keep_tables)
-    output = Output(quiet, as_json, markdown)
-    conduct(plan, database_url, results, output, allowed=allowed)
+        _print_plan(plan, database.database_url)
+    else:
+        conduct(plan, database, results, output)
 
 
-def _print_plan(experiment: Experiment) -> None:
-    from loadtest.experiment.rounds import expected_seconds, plans
+def _read(path: Path, model: str | None, objective: str, server: list[str]) -> Experiment:
+    """The experiment of a file, changed as the options ask."""
+    from loadtest.model.experiment import read_experiment
 
+    plan = read_experiment(path)
+    plan = plan.with_model(model) if model else plan
+    plan = plan.changed("--objective", objective=objective) if objective else plan
+    return plan.changed("--server", server=server) if server else plan
+
+
+def _print_plan(experiment: Experiment, database_url: str) -> None:
+    from loadtest.experiment.rounds import check, expected_seconds, plans
+    from loadtest.model.experiment import AUTO
+
+    check(experiment, database_url)
     for plan in plans(experiment):
         typer.echo(f"round {plan.round}  {plan.pool.name:<12} {plan.command()}")
     minutes, seconds = divmod(round(expected_seconds(experiment)), 60)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loadtest.cli.shared_options import (
     AllowOverload,
+    ApplicationOptions,
     ArrivalRate,
     DatabaseUrl,
     Duration,
-    Engine,
     Pools,
     Server,
-    Session,
     load_of,
 )
 from loadtest.model.errors import UsageError
-from loadtest.model.pool import AS_IS, PoolConfig, parse_pool
+
+if TYPE_CHECKING:
+    from loadtest.model.pool import PoolConfig
 
 _Users = Annotated[
     int | None, typer.Option("--users", "-u", min=1, help="Users of a process (default: 50).")
@@ -31,9 +32,9 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print the checks as JSON 
 
 
 def doctor(
+    *,
     pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
-    session: Session = "",
-    engine: Engine = "",
+    application: ApplicationOptions,
     users: _Users = None,
     arrival_rate: ArrivalRate = None,
     time: Duration = None,
@@ -58,7 +59,8 @@ def doctor(
     from loadtest.report.check_table import print_checks, to_json
     from loadtest.report.console import standard_output
 
-    load = load_of(stages=None, time=time, users=users, arrival_rate=arrival_rate)
+    load = load_of(time=time, users=users, arrival_rate=arrival_rate)
+    session, engine = application.session, application.engine
     pools = _pools(pool, session or engine)
     rate = load.highest_rate
     demand = Demand(pools, load.users, processes, load.duration, rate, allow_overload)
@@ -72,6 +74,8 @@ def doctor(
 
 
 def _pools(given: list[str], application: str) -> tuple[PoolConfig, ...]:
+    from loadtest.model.pool import AS_IS, parse_pool
+
     pools = tuple(map(parse_pool, given or [AS_IS if application else "5+10"]))
     for pool in pools:
         try:

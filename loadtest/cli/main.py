@@ -1,37 +1,64 @@
-"""The `loadtest` command."""
+"""The `loadtest` command: its subcommands, each imported when it is asked for."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
+from typer.main import get_command
 
 from loadtest import __version__
-from loadtest.cli.capacity import capacity
-from loadtest.cli.compare import compare
-from loadtest.cli.demo import demo
-from loadtest.cli.diff import diff
-from loadtest.cli.doctor import doctor
-from loadtest.cli.report import report
-from loadtest.cli.run import run
-from loadtest.cli.scenarios import scenarios
-from loadtest.cli.tune import tune
-from loadtest.cli.whatif import whatif
+from loadtest.cli.option_groups import spread_out
 from loadtest.model.errors import LoadtestError
 
 # A full disk, or nobody who reads any more.
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EPIPE)
+# Each command is a function in the module of its name; this is how its docstring begins.
+COMMANDS = {
+    "demo": "Compare three pools in a flash sale, about three minutes, and say which is best.",
+    "run": "Measure one pool configuration under one load.",
+    "compare": "Compare pool configurations in interleaved rounds and say which is best.",
+    "report": "Make the report again from result files; the exit code is that of what they say.",
+    "diff": "Say what became better or worse between two results; exit code 3 if anything is "
+    "worse.",
+    "capacity": "Say what a fleet's pools come to, what breaks first, and which pool is safe.",
+    "doctor": "Check this machine, the driver and the database before a run; nothing is changed "
+    "there.",
+    "whatif": "Predict what other pool settings would do, from a measured result, by simulation.",
+    "tune": "Find the smallest pool that keeps to an objective and loses no throughput.",
+    "scenarios": "List the ready scenarios, or copy one with its experiment to start from.",
+}
+_SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": "rich",
+}
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
+    **_SETTINGS,
 )
+
+
+class _Imported(TyperCommand):
+    """A command that lists of commands show; the first use of it imports its module."""
+
+    def make_context(self, info_name: str | None, *arguments: Any, **settings: Any) -> Any:
+        """As the command's own, with the options that it takes."""
+        alone = typer.Typer(**_SETTINGS)
+        module = import_module(f"loadtest.cli.{self.name}")
+        alone.command(self.name)(spread_out(getattr(module, str(self.name))))
+        return get_command(alone).make_context(info_name, *arguments, **settings)
+
+
+for _name, _beginning in COMMANDS.items():
+    app.command(_name, cls=_Imported, help=_beginning)(lambda: None)
 
 
 def _version(wanted: bool) -> None:
@@ -50,18 +77,6 @@ def _app(
 
     Example: [bold]loadtest demo[/]
     """
-
-
-app.command()(demo)
-app.command()(run)
-app.command()(compare)
-app.command()(report)
-app.command()(diff)
-app.command()(capacity)
-app.command()(doctor)
-app.command()(whatif)
-app.command()(tune)
-app.command()(scenarios)
 
 
 def main() -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
+from loadtest.cli.shared_options import AsJson, DatabaseOptions, Markdown, Quiet
 from loadtest.model.errors import Ended
-from loadtest.model.experiment import Experiment
+
+if TYPE_CHECKING:
+    from loadtest.model.experiment import Experiment
+    from loadtest.model.summary import Summary
 
 INTERRUPTED = 130  # as a shell has it
 
@@ -21,13 +23,13 @@ INTERRUPTED = 130  # as a shell has it
 class Output:
     """How a command answers, beside the report."""
 
-    quiet: bool = False
-    as_json: bool = False
-    markdown: Path | None = None
+    markdown: Markdown = None
+    as_json: AsJson = False
+    quiet: Quiet = False
 
 
 def conduct(
-    experiment: Experiment, database_url: str, results: Path, output: Output, **how: Any
+    experiment: Experiment, database: DatabaseOptions, results: Path, output: Output, **how: Any
 ) -> None:
     """Run an experiment, make its report, and exit with the code that its outcome has.
 
@@ -35,14 +37,17 @@ def conduct(
 
     how: what else `experiment.conduct` is to know.
     """
+    from rich.console import Console
+    from rich.markup import escape
+
     from loadtest.analysis.comparison.verdict import exit_code
     from loadtest.experiment.conduct import conduct as run
     from loadtest.report.render import render
 
     console, failure = Console(stderr=True), None
+    how |= {"quiet": output.quiet, "allowed": database.allowed}
     try:
-        quiet = output.quiet
-        folder, complete = run(experiment, database_url, results, console, quiet=quiet, **how)
+        folder, complete = run(experiment, database.database_url, results, console, **how)
     except Ended as error:
         folder, complete, failure = error.folder, True, error
         console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True, highlight=False)
@@ -56,7 +61,7 @@ def conduct(
     raise typer.Exit(failure.exit_code if failure else exit_code(summary))
 
 
-def tell(summary: Any, folder: Path, output: Output, *, table: bool = True) -> None:
+def tell(summary: Summary, folder: Path, output: Output, *, table: bool = True) -> None:
     """Give the answer in the way that was asked for."""
     from loadtest.report.console import standard_output
     from loadtest.report.markdown import markdown, write

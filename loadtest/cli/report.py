@@ -30,5 +30,5 @@ def report(
 
     folder = out or folder_of(result[0])
     summary = render(result, folder)
-    tell(summary, folder, Output(quiet, as_json, markdown), table=not quiet)
+    tell(summary, folder, Output(markdown, as_json, quiet), table=not quiet)
     raise typer.Exit(exit_code(summary))

@@ -3,74 +3,32 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from loadtest.model.allowances import Allowances
 from loadtest.model.errors import UsageError
-from loadtest.model.experiment import Experiment
-from loadtest.model.fault import parse_fault
-from loadtest.model.field_types import validated
-from loadtest.model.load import LoadConfig, parse_stages
-from loadtest.model.pool import parse_pool
 
-LOAD = ("users", "spawn_rate", "arrival_rate", "arrivals", "stages", "time", "warmup", "prefill")
+if TYPE_CHECKING:
+    from loadtest.model.experiment import Experiment
+    from loadtest.model.load import LoadConfig
 
 Scenario = Annotated[Path, typer.Argument(help="A locustfile with a PoolUser.")]
 Pools = Annotated[
     list[str],
     typer.Option("--pool", help="20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0 or as-is"),
 ]
-Session = Annotated[
-    str, typer.Option("--session", help="Your scoped_session or sessionmaker: myapp.db:Session.")
-]
-Engine = Annotated[
-    str,
-    typer.Option("--engine", help="Your own Engine instead of a database URL: myapp.db:engine."),
-]
-Users = Annotated[
-    int | None,
-    typer.Option(
-        "--users", "-u", help="Users (default: 50; with --arrival-rate enough, 100 or more)."
-    ),
-]
 ArrivalRate = Annotated[
     float | None,
     typer.Option(help="Open loop: begin so many tasks a second, whoever is busy."),
 ]
-Arrivals = Annotated[
-    str | None, typer.Option(help="Open loop: poisson (default) or even, evenly spaced.")
-]
-SpawnRate = Annotated[
-    float | None, typer.Option("--spawn-rate", help="Users started a second (default: all).")
-]
-Stages = Annotated[
-    str | None,
-    typer.Option(help="The load in stages: calm=10s:50/s,rush=5s:50-500/s (or users: 10s:20)."),
-]
 Duration = Annotated[
     str | None, typer.Option("--time", "-t", help="Measured time, like 30s or 2m (default: 30s).")
 ]
-Model = Annotated[
-    str | None,
-    typer.Option(help="What users are: greenlets (default) or threads; compare takes both."),
-]
-Prefill = Annotated[bool, typer.Option("--prefill", help="Open pool_size connections first.")]
 Warmup = Annotated[str, typer.Option("--warmup", help="Time before that, not measured.")]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the users' random numbers.")]
-Options = Annotated[
-    list[str] | None, typer.Option("--option", help="An option of the scenario: hot_rows=80.")
-]
-Faults = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--fault",
-        help="What breaks, when, for how long: restart@10s+2s, kill:50%@5s, freeze@10s+2s, "
-        "refuse@5s+1s, latency:5ms, connect-delay:150ms, idle-drop:1s@3s+5s, "
-        "max-connections:50@5s+5s.",
-    ),
-]
 DatabaseUrl = Annotated[
     str,
     typer.Option(
@@ -78,6 +36,12 @@ DatabaseUrl = Annotated[
         envvar="LOADTEST_DATABASE_URL",
         show_envvar=True,
         help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE (default: a private server).",
+    ),
+]
+AllowOverload = Annotated[
+    bool,
+    typer.Option(
+        "--allow-overload", help="Your own server: take more than 80 % of its free connections."
     ),
 ]
 _SERVER = (
@@ -89,9 +53,6 @@ Servers = Annotated[
     list[str], typer.Option("--server", help=f"{_SERVER} Several are compared; new:PATH names one.")
 ]
 Results = Annotated[Path, typer.Option("--results", help="Folder for the results.")]
-Rounds = Annotated[
-    str, typer.Option("--rounds", help="Repetitions of each pool; auto: what it takes, 20 at most.")
-]
 Objective = Annotated[
     str,
     typer.Option(
@@ -105,27 +66,124 @@ Markdown = Annotated[
     Path | None, typer.Option(help="Also write the answer here as Markdown, for a pull request.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")]
-AllowOverload = Annotated[
-    bool,
-    typer.Option(
-        "--allow-overload", help="Your own server: take more than 80 % of its free connections."
-    ),
-]
-NoAbort = Annotated[
-    bool,
-    typer.Option(
-        "--no-abort", help="Your own server: go on when it refuses others or cannot be watched."
-    ),
-]
-KeepTables = Annotated[
-    bool, typer.Option("--keep-tables", help="Leave the scenario's tables on your own server.")
-]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")]
+
+
+@dataclass(frozen=True)
+class ApplicationOptions:
+    """Where an application's own pool is, if one is measured."""
+
+    session: Annotated[
+        str,
+        typer.Option("--session", help="Your scoped_session or sessionmaker: myapp.db:Session."),
+    ] = ""
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine", help="Your own Engine instead of a database URL: myapp.db:engine."
+        ),
+    ] = ""
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """The load of each run."""
+
+    users: Annotated[
+        int | None,
+        typer.Option(
+            "--users", "-u", help="Users (default: 50; with --arrival-rate enough, 100 or more)."
+        ),
+    ] = None
+    spawn_rate: Annotated[
+        float | None, typer.Option("--spawn-rate", help="Users started a second (default: all).")
+    ] = None
+    arrival_rate: ArrivalRate = None
+    arrivals: Annotated[
+        str | None, typer.Option(help="Open loop: poisson (default) or even, evenly spaced.")
+    ] = None
+    time: Duration = None
+    warmup: Warmup = "5s"
+    prefill: Annotated[
+        bool, typer.Option("--prefill", help="Open pool_size connections first.")
+    ] = False
+    model: Annotated[
+        str | None,
+        typer.Option(help="What users are: greenlets (default) or threads; compare takes both."),
+    ] = None
+
+    def config(self) -> LoadConfig:
+        """The load that they ask for; UsageError lists every mistake."""
+        return load_of(**vars(self))
+
+
+@dataclass(frozen=True)
+class StagedLoadOptions(LoadOptions):
+    """The load of each run, which may have stages."""
+
+    stages: Annotated[
+        str | None,
+        typer.Option(help="The load in stages: calm=10s:50/s,rush=5s:50-500/s (or users: 10s:20)."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class ScenarioOptions:
+    """What the scenario is told, and what breaks meanwhile."""
+
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the users' random numbers.")] = 1
+    option: Annotated[
+        list[str] | None, typer.Option("--option", help="An option of the scenario: hot_rows=80.")
+    ] = None
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            help="What breaks, when, for how long: restart@10s+2s, kill:50%@5s, freeze@10s+2s, "
+            "refuse@5s+1s, latency:5ms, connect-delay:150ms, idle-drop:1s@3s+5s, "
+            "max-connections:50@5s+5s.",
+        ),
+    ] = None
+
+    def settings(self) -> dict[str, Any]:
+        """The settings of an experiment that they are."""
+        from loadtest.model.fault import parse_fault
+
+        return {
+            "seed": self.seed,
+            "options": dict(_option(text) for text in self.option or []),
+            "fault": [parse_fault(text) for text in self.fault or []],
+        }
+
+
+@dataclass(frozen=True)
+class DatabaseOptions:
+    """Where an experiment runs, and what a person allows there."""
+
+    database_url: DatabaseUrl = ""
+    allow_overload: AllowOverload = False
+    no_abort: Annotated[
+        bool,
+        typer.Option(
+            "--no-abort", help="Your own server: go on when it refuses others or cannot be watched."
+        ),
+    ] = False
+    keep_tables: Annotated[
+        bool,
+        typer.Option("--keep-tables", help="Leave the scenario's tables on your own server."),
+    ] = False
+
+    @property
+    def allowed(self) -> Allowances:
+        """What a person allows on a server of theirs."""
+        return Allowances(self.allow_overload, self.no_abort, self.keep_tables)
 
 
 def refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:
     """Raise UsageError if an option was given that an experiment's file says itself."""
-    own = ("pool", "session", "engine", "rounds", "option", "seed", "fault", "margin", *LOAD)
+    groups = (ApplicationOptions, StagedLoadOptions, ScenarioOptions)
+    own = ["pool", "rounds", "margin", *(field.name for group in groups for field in fields(group))]
+    own.remove("model")  # goes with an experiment, too
     sources = {name: context.get_parameter_source(name) for name in own}
     given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
     if given:
@@ -145,8 +203,11 @@ def _refuse_what_is_no_scenario(path: Path) -> None:
         raise UsageError(f"{path} is no scenario: write a Python file, NAME.py")
 
 
-def load_of(*, stages: str | None, time: str | None, **given: Any) -> LoadConfig:
+def load_of(*, time: str | None, stages: str | None = None, **given: Any) -> LoadConfig:
     """The load that the options ask for; UsageError lists every mistake."""
+    from loadtest.model.field_types import validated
+    from loadtest.model.load import LoadConfig, parse_stages
+
     data = {name: value for name, value in given.items() if value is not None}
     data |= {"stage": parse_stages(stages)} if stages else {}
     data |= {"duration": time} if time else {}
@@ -156,24 +217,26 @@ def load_of(*, stages: str | None, time: str | None, **given: Any) -> LoadConfig
 def experiment_of(
     scenario: Path,
     pools: list[str],
+    application: ApplicationOptions,
     load: LoadConfig,
-    seed: int,
-    options: list[str] | None,
-    faults: list[str] | None,
+    told: ScenarioOptions,
     **more: Any,
 ) -> Experiment:
     """The experiment that the options ask for; UsageError lists every mistake.
 
     more: other settings of an experiment; one that is None was not given.
     """
+    from loadtest.model.experiment import Experiment
+    from loadtest.model.field_types import validated
+    from loadtest.model.pool import parse_pool
+
     _refuse_what_is_no_scenario(scenario)
     data = {
         "name": re.sub(r"[^a-z0-9]+", "-", scenario.stem.lower()).strip("-") or "scenario",
         "scenario": scenario,
-        "seed": seed,
+        **told.settings(),
+        **vars(application),
         "load": load,
-        "options": dict(_option(text) for text in options or []),
-        "fault": [parse_fault(text) for text in faults or []],
         "pool": [parse_pool(text) for text in pools],
         **{name: value for name, value in more.items() if value is not None},
     }

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from loadtest.cli.shared_options import AllowOverload, DatabaseUrl, KeepTables, NoAbort, Quiet
-from loadtest.model.allowances import Allowances
+from loadtest.cli.shared_options import DatabaseOptions, Quiet
 from loadtest.model.errors import UsageError
 from loadtest.runfile.folders import as_typed, folder_of
 
@@ -26,6 +25,7 @@ VALIDATION = "whatif-validation"
 
 def whatif(
     result: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
+    *,
     pool_size: Annotated[
         str, typer.Option("--pool-size", help="Sizes: 5..100 (20 at most), 5,10,20 or 5.")
     ] = "5..100",
@@ -42,10 +42,7 @@ def whatif(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the result's).")
     ] = None,
-    database_url: DatabaseUrl = "",
-    allow_overload: AllowOverload = False,
-    no_abort: NoAbort = False,
-    keep_tables: KeepTables = False,
+    database: DatabaseOptions,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print whatif.json instead of the table.")
     ] = False,
@@ -65,7 +62,7 @@ def whatif(
     from loadtest.report.render import read
 
     measurements = read([result])
-    at = _database(measurements, database_url) if validate else ""
+    at = _database(measurements, database.database_url) if validate else ""
     observed = observe(measurements)
     prediction = predict(observed, grid(observed, pool_size, max_overflow, pool_timeout))
     folder = out or folder_of(result)
@@ -82,8 +79,8 @@ def whatif(
         print_prediction(prediction, console)
     results = []
     if validate:
-        allowed = Allowances(allow_overload, no_abort, keep_tables)
-        results = _validate(prediction, measurements, result, folder, at, quiet, allowed)
+        how = {"quiet": quiet, "allowed": database.allowed}
+        results = _validate(prediction, measurements, result, folder, at, **how)
         write(prediction, about, folder, results)
     if as_json:
         typer.echo((folder / "whatif.json").read_text(encoding="utf-8"), nl=False)
@@ -106,10 +103,12 @@ def _validate(
     result: Path,
     folder: Path,
     at: str,
-    quiet: bool,
-    allowed: Allowances,
+    **how: Any,
 ) -> list[Validated]:
-    """Measure some of the settings where and how the result was measured."""
+    """Measure some of the settings where and how the result was measured.
+
+    how: what else `experiment.conduct` is to know.
+    """
     from loadtest.analysis.prediction.validation import chosen, control, validated
     from loadtest.experiment.conduct import conduct
     from loadtest.experiment.validation_plan import experiment_again
@@ -118,7 +117,7 @@ def _validate(
     pools = list(dict.fromkeys([*control(prediction), *chosen(prediction)]))
     again = experiment_again(planned(result), measurements.runs[0], pools)
     console = Console(stderr=True)
-    runs, _ = conduct(again, at, folder / VALIDATION, console, quiet=quiet, allowed=allowed)
+    runs, _ = conduct(again, at, folder / VALIDATION, console, **how)
     return validated(prediction.observed, again.load, again.pool, read([runs]))
 
 

@@ -11,7 +11,7 @@ from loadtest.database.supervisor import die_with_parent
 
 BENCHMARKS = (
     *("instructions", "overhead", "drivers", "accuracy", "resolution", "scrape"),
-    *("connect", "users", "erlang", "merge", "calibration", "tune", "report"),
+    *("connect", "users", "erlang", "merge", "calibration", "tune", "report", "startup"),
 )
 IN_TWO_LENGTHS = ("overhead", "drivers", "erlang", "tune")
 

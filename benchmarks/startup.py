@@ -1,0 +1,54 @@
+"""How quickly does the command start? Its CPU time, beside that of importing Typer and Rich."""
+
+import json
+import statistics
+import subprocess
+import sys
+from resource import RUSAGE_CHILDREN, getrusage
+
+ROUNDS = 20
+# Rich as Typer imports it, to show help and errors.
+IMPORTING = [sys.executable, "-c", "import typer, typer.rich_utils"]
+WAYS = {
+    "version": ["--version"],
+    "help": ["--help"],
+    "help_of_a_command": ["run", "--help"],
+    "no_such_command": ["nonsense"],
+    "no_such_option": ["run", "scenario.py", "--colour", "green"],
+    "missing_argument": ["run"],
+    "one_argument_too_many": ["run", "scenario.py", "another.py"],
+    "no_such_file": ["run", "scenario.py"],
+}
+
+
+def main() -> dict[str, object]:
+    """Run it: the CPU seconds of the imports, and what each way takes of that, as a ratio."""
+    commands = {name: [sys.executable, "-m", "loadtest", *way] for name, way in WAYS.items()}
+    for command in (IMPORTING, *commands.values()):
+        cpu_seconds(command)  # the first time Python compiles
+    imports: list[float] = []
+    ratios: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(ROUNDS):
+        imports.append(cpu_seconds(IMPORTING))
+        for name, command in commands.items():
+            ratios[name].append(cpu_seconds(command) / imports[-1])
+    medians = {name: round(statistics.median(each), 3) for name, each in ratios.items()}
+    return {"typer_and_rich_cpu_seconds": statistics.median(imports), "ratios": medians}
+
+
+def cpu_seconds(command: list[str]) -> float:
+    """What a command takes of the processors, from its start to its end."""
+    before = getrusage(RUSAGE_CHILDREN)
+    subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    after = getrusage(RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))

@@ -1,8 +1,8 @@
 """Locust's side of the tool: importing it adds the options and measures every run.
 
-Of the processes of a run, the one that is no worker owns what there is one of: the private server,
-the scenario's tables, the result file, the metrics and the report. Every process that runs users
-has an engine and a recorder of its own, and sends an interval a second.
+The master (or the only process) owns the shared resources: the private server, the scenario's
+tables, the result file, the metrics and the report. Every process that runs users has an engine and
+a recorder of its own, and sends an interval a second.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import os
 import random
 import socket
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
@@ -31,24 +30,24 @@ from loadtest.live import start_form, web
 from loadtest.live.displays import Live
 from loadtest.load.announced_limits import Promise
 from loadtest.load.ctrl_c import INTERRUPTED, on_ctrl_c
-from loadtest.load.engine_under_test import BEYOND, Target
+from loadtest.load.engine_under_test import Target
 from loadtest.load.lag_monitor import watch_lag
 from loadtest.load.log_filter import FirstOfEachKind
 from loadtest.load.options import run_options
+from loadtest.load.run import RunUnderWay
 from loadtest.load.run_header import header
 from loadtest.load.run_output import Output
 from loadtest.load.server_guard import Guard
 from loadtest.load.setup.application_pool import measured_pool
 from loadtest.load.setup.database_setup import Place
 from loadtest.load.setup.unpatched import aside
-from loadtest.load.shutdown import ENDED_WELL, take_each
+from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
 from loadtest.load.users.pool_user import PoolUser, end_again, note_error, with_options
 from loadtest.load.users.staged_users import follow
 from loadtest.load.workers.protocol import Master, Workers, ready
-from loadtest.model.errors import LoadtestError, MoreThanAnnounced, ServerInTrouble
+from loadtest.model.errors import LoadtestError
 from loadtest.model.interval import Interval
-from loadtest.model.load import Stage
 from loadtest.model.pool import PoolConfig
 from loadtest.runfile.schema import FINISHED
 
@@ -78,9 +77,9 @@ def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
 
 
 class Plugin:
-    """One Locust process: what it measures with, from its start to its end.
+    """One Locust process from its start to its end: what it has for all of its runs.
 
-    target: the engine under test of the current run; None before a run and when one failed.
+    run: the current run; between two runs, the last one.
     """
 
     def __init__(self, environment: Any, runner: Any) -> None:
@@ -95,16 +94,9 @@ class Plugin:
         self.live = Live()
         self.place = Place(environment)
         self.promise = Promise(environment, self.place, self._refuse)
-        self.target: Target | None = None
-        self.output: Output | None = None
+        self.run = RunUnderWay(environment, self._refuse, self._tell)
         self._targets: list[Target] = []
-        self._guard: Guard | None = None
         self._status: ServerStatus | None = None
-        self._reason = ""
-        self._started = 0.0
-        self._stages: tuple[Stage, ...] = ()
-        self._tickers: list[Ticker] = []
-        self._ended: list[Callable[[], None]] = []
         self._quiet = FirstOfEachKind()
 
     @property
@@ -112,15 +104,14 @@ class Plugin:
         """Locust's options as they are now; a form changes them between runs."""
         return cast(Namespace, self.environment.parsed_options)
 
+    @property
+    def target(self) -> Target | None:
+        """The engine under test of the current run; None before a run and when one failed."""
+        return self.run.target
+
     def open(self, web_ui: Any) -> None:
         """Find or start the database, serve the metrics and listen to Locust's events."""
-        listen = self.environment.events
-        listen.test_start.add_listener(self.on_start)
-        listen.test_stopping.add_listener(self._on_stopping)
-        listen.test_stop.add_listener(self._on_stop)
-        listen.quitting.add_listener(self._on_quitting)
-        listen.quit.add_listener(lambda **_: self.close())  # when workers were told to, too
-        listen.user_error.add_listener(note_error)
+        self._listen()
         # Locust does it when it stops a run, and the first time blocks all users for 0.1 s.
         inspect.stack()
         self.place.load_application()
@@ -133,6 +124,20 @@ class Plugin:
         url = self.place.url
         PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
         self.promise.keep()
+        self._serve(web_ui)
+        if self.options.headless:
+            self._prepare()
+
+    def _listen(self) -> None:
+        listen = self.environment.events
+        listen.test_start.add_listener(self.on_start)
+        listen.test_stopping.add_listener(self._on_stopping)
+        listen.test_stop.add_listener(self._on_stop)
+        listen.quitting.add_listener(self._on_quitting)
+        listen.quit.add_listener(lambda **_: self.close())  # when workers were told to, too
+        listen.user_error.add_listener(note_error)
+
+    def _serve(self, web_ui: Any) -> None:
         if web_ui:
             self.live.serve(web_ui, self.options.web_base_path)
             start_form.arrange(
@@ -143,23 +148,26 @@ class Plugin:
             )
         if self.options.metrics_port:
             web.serve_metrics(self.options.metrics_port, self.live.registry)
-        if self.options.headless:
-            # Locust's clock is already running when a test starts; so do the long part before.
-            pool = measured_pool(self.options, self.place.application)
-            run_options.warmup_seconds(self.options)
-            self._status = self.promise.prepare(pool)
+
+    def _prepare(self) -> None:
+        # Locust's clock is already running when a test starts; so do the long part before.
+        pool = measured_pool(self.options, self.place.application)
+        run_options.warmup_seconds(self.options)
+        self._status = self.promise.prepare(pool)
 
     def close(self) -> None:
         """Drop what was made, and stop the private server if there is one."""
         forgotten = self._targets if self.place.made else []  # what a task forgot keeps its tables
-        take_each([*(target.cut_off for target in forgotten), self.place.close], self._failed)
+        for step in (*(target.cut_off for target in forgotten), self.place.close):
+            attempt(step, self._failed)
 
     def on_start(self, environment: Any, **_: Any) -> None:
         """A run begins: measure it, or refuse."""
         try:
             if not self.master:
                 self.options.rate_shared_by = self.runner.worker_count  # the workers are told
-            self._start(Namespace(**vars(self.options)))
+            self.run = self._new_run()
+            self._start(self.run, Namespace(**vars(self.options)))
         except LoadtestError as error:
             self._refuse(error)
         except Exception as error:
@@ -167,138 +175,122 @@ class Plugin:
             logger.exception("The run could not begin")
             self._refuse(LoadtestError(f"the run could not begin: {words_of(error)}"))
 
-    def _start(self, options: Namespace) -> None:
-        self._reason, self._started = "", time.monotonic()
+    def _new_run(self) -> RunUnderWay:
+        """A run of which nothing is open yet, and what is done when all of it is closed."""
+        run = RunUnderWay(self.environment, self._refuse, self._tell)
+        close_output = partial(run.close_output, self.live, self.workers)
+        last = [self.master.last] if self.master else []
+        steps: list[Callable[[], object]] = [self.promise.over, close_output, *last]
+        for step in reversed([*steps, self._quiet.sum_up]):
+            run.at_end(step)
+        return run
+
+    def _start(self, run: RunUnderWay, options: Namespace) -> None:
         self.place.load_application()
         pool = measured_pool(options, self.place.application)
-        warmup = run_options.warmup_seconds(options)
-        self._stages = run_options.stages_of(options)
-        if not self.master:
-            self._record(options, pool, warmup)
+        warmup, stages = parts = run_options.parts_of(options)
+        status = None if self.master else self._record(run, options, pool)
         if not self.workers:
-            self._measure(options, pool, warmup)
-        if not self.master:
+            self._measure(run, options, pool, parts)
+        if status:
+            run.add_ticker(Ticker(aside(status.sample), run.take, *parts))
             # After the tickers: each stage is cut off before its successor's users come.
-            self._ended.append(follow(self.runner, self._stages, warmup))
+            run.at_end(follow(self.runner, stages, warmup))
 
-    def _record(self, options: Namespace, pool: PoolConfig, warmup: float) -> None:
-        """Begin what a run has one of: its result, the live page's line, the server's figures."""
-        status, self._status = self._status, None
-        status = self.promise.begin(pool, status)
-        self._ended.append(status.close)  # also if it comes no further
+    def _record(self, run: RunUnderWay, options: Namespace, pool: PoolConfig) -> ServerStatus:
+        """Open what a run has one of: its result, the live page's line, the server's figures."""
+        prepared, self._status = self._status, None
+        status = self.promise.begin(pool, prepared)
+        run.at_end(status.close)
         self.live.begin(pool)
         place = self.place
         assert place.facts
         facts = header(self.environment, options, _added, pool, place.facts, place.application)
-        self.output = Output(options, self.live, facts)
-        guarded = place.foreign and not options.no_abort
-        self._guard = Guard(status, place.facts.lacks) if guarded else None
-        self._tickers.append(Ticker(aside(status.sample), self._take, warmup, self._stages))
+        run.write_to(Output(options, self.live, facts))
+        if place.foreign and not options.no_abort:
+            run.guard = Guard(status, place.facts.lacks)
+        return status
 
-    def _measure(self, options: Namespace, pool: PoolConfig, warmup: float) -> None:
+    def _measure(
+        self, run: RunUnderWay, options: Namespace, pool: PoolConfig, parts: run_options.Parts
+    ) -> None:
+        run.target = target = self._new_target(options, pool)
+        run.at_end(target.close)
+        recorder = target.recorder
+        recorder.levels["users"] = lambda: self.runner.user_count
+        recorder.levels["checked_out"] = target.checked_out
+        target.start()
+        run.at_end(watch_lag(recorder))
+        if self.master:
+            run.add_ticker(self.master.begin(recorder, options, pool, *parts))
+        else:
+            run.add_ticker(Ticker(recorder.cut, run.take, *parts))
+
+    def _new_target(self, options: Namespace, pool: PoolConfig) -> Target:
         index = getattr(self.runner, "worker_index", 0)
         random.seed(f"{options.seed}-{index}")
-        place, most = self.place, self.options.most_connections
-        server_probe.check_open_files(most)
+        server_probe.check_open_files(self._most_connections())
+        place = self.place
         facts = place.facts or server_probe.look(place.url, place.connecting)
-        given = partial(Target, tls=facts.tls, process=self.process, index=index)
-        ceiling = (lambda: cast(int, self.options.most_connections)) if place.foreign else None
-        given = partial(given, ceiling=ceiling)
-        self.target = given(place.url, pool, options, application=place.application)
-        self._targets.append(self.target)
-        recorder = self.target.recorder
-        recorder.levels["users"] = lambda: self.runner.user_count
-        recorder.levels["checked_out"] = self.target.checked_out
-        self.target.start()
-        if self.master:
-            ticker = self.master.begin(recorder, options, pool, warmup, self._stages)
-        else:
-            ticker = Ticker(recorder.cut, self._take, warmup, self._stages)
-        self._tickers.append(ticker)
-        self._ended += [watch_lag(recorder), self.target.close]
+        target = Target(
+            place.url,
+            pool,
+            options,
+            tls=facts.tls,
+            process=self.process,
+            index=index,
+            ceiling=self._most_connections if place.foreign else None,
+            application=place.application,
+        )
+        self._targets.append(target)
+        return target
+
+    def _most_connections(self) -> int:
+        """How many this process may have; that changes when a worker is lost."""
+        return cast(int, self.options.most_connections)
+
+    def _take(self, interval: Interval) -> None:
+        self.run.take(interval)
 
     def _failed(self, error: LoadtestError) -> None:
-        """Say what failed, to whoever reads the exit code too."""
+        """Log what failed, and let the exit code tell it."""
         logger.error("%s", error)
         if self.options.headless and not self.master:
             self.environment.process_exit_code = error.exit_code
 
+    def _tell(self, error: LoadtestError) -> None:
+        """Say what failed, on a worker to its master, too."""
+        self._failed(error)
+        if self.master:
+            self.master.refuse(error)
+
     def _refuse(self, error: LoadtestError) -> None:
         """End a run that cannot begin or go on: no user runs, and the reason is said."""
-        self.target = None
-        self._failed(error)
-        if self.master:
-            self.master.refuse(error)
-            return
-        self._reason = error.reason
-        self.runner.log_exception(self.process, str(error), "")
-        gevent.spawn(self.runner.quit if self.options.headless else self.runner.stop)
-
-    def _take(self, interval: Interval) -> None:
-        if self.output is None:
-            return
-        try:
-            self.output.add(interval)
-        except LoadtestError as error:
-            self.output = None
-            self._refuse(error)
-            return
-        if not self._reason and (trouble := self._trouble(interval)):
-            self._refuse(trouble)
-
-    def _trouble(self, interval: Interval) -> LoadtestError | None:
-        """Why this interval ends the run for the sake of others; None if it does not."""
-        if interval.counters[BEYOND]:
-            return MoreThanAnnounced(
-                f"{interval.process} wanted more than the {self.options.most_connections:,} "
-                "connections that were announced for each process"
-            )
-        said = self._guard.take(interval) if self._guard else ""
-        return ServerInTrouble(said) if said else None
+        self.run.target = None
+        self._tell(error)
+        if not self.master:
+            self.run.reason = error.reason
+            self.runner.log_exception(self.process, str(error), "")
+            gevent.spawn(self.runner.quit if self.options.headless else self.runner.stop)
 
     def _on_stopping(self, environment: Any, **_: Any) -> None:
-        ended = time.monotonic()
-        take_each([partial(ticker.enter, "drain") for ticker in self._tickers], self._ended_badly)
+        run, time_is_up = self.run, self.run.time_is_up
+        run.drain()
         if self.workers:
             self.workers.end(self.environment.stop_timeout)
-            if self.workers.all_lost and not self._reason:
+            if self.workers.all_lost and not run.reason:
                 self._refuse(LoadtestError("all workers are lost"))
         if patience := self.environment.stop_timeout:
-            self._ended.append(end_again(self.runner, 2 * patience))
-        limit = self.options.run_time
-        over = limit and ended - self._started >= limit - 1
-        self._reason = self._reason or (FINISHED if over else "stopped")
+            run.at_end(end_again(self.runner, 2 * patience))
+        run.reason = run.reason or (FINISHED if time_is_up else "stopped")
 
     def _on_stop(self, environment: Any, **_: Any) -> None:
-        tickers, ended = self._tickers, self._ended
-        self._tickers, self._ended = [], []
-        last = [self.master.last] if self.master else []
-        steps = [*(ticker.stop for ticker in tickers), *ended, self.promise.over]
-        steps += [self._close_output, *last]
-        take_each([*steps, self._quiet.sum_up], self._ended_badly)
+        self.run.close()
         self._targets = [target for target in self._targets if target.recorder.opened]
 
-    def _close_output(self) -> None:
-        output, self.output, self.target = self.output, None, None
-        try:
-            if output:
-                output.close(self._reason, self.workers, wait=self.options.headless)
-        finally:
-            self.live.end(self._reason, output.report if output else lambda: None)
-
-    def _ended_badly(self, error: LoadtestError) -> None:
-        """Say what failed at the end of a run; the first failure is how it ended."""
-        if self._reason not in ENDED_WELL:
-            logger.error("%s", error)
-            return
-        self._reason = error.reason
-        self._failed(error)
-        if self.master:
-            self.master.refuse(error)
-
     def _on_quitting(self, environment: Any, **_: Any) -> None:
-        if self._tickers:  # a run is under way, whatever Locust's state says while it begins
-            self._reason = self._reason or "interrupted"
+        if self.run.under_way:
+            self.run.reason = self.run.reason or "interrupted"
             if self.workers:
                 # Its workers are told to quit later; one told to stop now would not hear it.
                 self.runner.stop(send_stop_to_client=False)

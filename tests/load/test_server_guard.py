@@ -195,12 +195,12 @@ def test_a_run_ends_where_its_server_tells_nothing_any_more() -> None:
     environment = Environment(events=Events())
     environment.parsed_options = Namespace(headless=True)
     plugin = Plugin(environment, runner)
-    plugin.output = cast(Any, SimpleNamespace(add=lambda interval: None))
-    plugin._guard = Guard(SimpleNamespace(answers=0, problem=FULL))
+    plugin.run.output = cast(Any, SimpleNamespace(add=lambda interval: None))
+    plugin.run.guard = Guard(SimpleNamespace(answers=0, problem=FULL))
     for second in range(1, UNSEEN_SECONDS + 5):
         plugin._take(Interval(second, "here", "measured", SECOND))
     gevent.sleep(0)
     assert ended == ["quit"]
-    assert plugin._reason.startswith("the server got into trouble: its status could not be read")
-    assert f" for {UNSEEN_SECONDS} s ({WORDS})" in plugin._reason
+    assert plugin.run.reason.startswith("the server got into trouble: its status could not be read")
+    assert f" for {UNSEEN_SECONDS} s ({WORDS})" in plugin.run.reason
     assert environment.process_exit_code == 4

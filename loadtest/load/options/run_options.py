@@ -35,6 +35,8 @@ ALLOWANCES = {
     "--no-abort": "go on when that server refuses connections of others or cannot be watched",
     "--keep-tables": "leave the scenario's tables there at the end",
 }
+Parts = tuple[float, tuple[Stage, ...]]
+"""What a run consists of: its warm-up (s), and the stages of the measured time after it."""
 _NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
 
 
@@ -262,3 +264,8 @@ def warmup_seconds(options: Namespace) -> float:
             f"--warmup {warmup:g}s leaves nothing to measure of --run-time {options.run_time}s"
         )
     return warmup
+
+
+def parts_of(options: Namespace) -> Parts:
+    """The parts of a run; UsageError if they cannot be."""
+    return warmup_seconds(options), stages_of(options)

@@ -1,0 +1,121 @@
+"""One run in one process: where its intervals go, why it ends, and what is closed at its end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+from loadtest.live.displays import Live
+from loadtest.load.engine_under_test import BEYOND, Target
+from loadtest.load.run_output import Output
+from loadtest.load.server_guard import Guard
+from loadtest.load.shutdown import ENDED_WELL, attempt
+from loadtest.load.ticker import Ticker
+from loadtest.load.workers.protocol import Workers
+from loadtest.model.errors import LoadtestError, MoreThanAnnounced, ServerInTrouble
+from loadtest.model.interval import Interval
+
+logger = logging.getLogger("loadtest")
+
+
+class RunUnderWay:
+    """A run from its start to its end: it owns everything that the run opens, and closes it once.
+
+    target: the engine under test; None on a master, before it is made and once the run is refused.
+    output: where the intervals of all processes go; None on a worker, and once it cannot be
+    written. guard: watches a server that others use. reason: why the run ends; empty as long as it
+    goes on. under_way: whether it is measured, whatever Locust's state says while it begins.
+    refuse: ends a run that cannot go on. failed: told of the failure with which a run ended.
+    """
+
+    def __init__(
+        self,
+        environment: Any,
+        refuse: Callable[[LoadtestError], None],
+        failed: Callable[[LoadtestError], None],
+    ) -> None:
+        self._environment, self._refuse, self._failed = environment, refuse, failed
+        self.target: Target | None = None
+        self.output: Output | None = None
+        self.guard: Guard | None = None
+        self.reason = ""
+        self.under_way = False
+        self._began = time.monotonic()
+        self._tickers: list[Ticker] = []
+        self._opened = ExitStack()
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether it has lasted as long as its options say."""
+        limit = self._environment.parsed_options.run_time
+        return bool(limit) and time.monotonic() - self._began >= limit - 1
+
+    def at_end(self, step: Callable[[], object]) -> None:
+        """Take a step when the run is closed: before those that were given earlier."""
+        self._opened.callback(attempt, step, self.fail)
+
+    def add_ticker(self, ticker: Ticker) -> None:
+        """Own a ticker, which cuts its last interval when the run is closed."""
+        self._tickers.append(ticker)
+        self.under_way = True
+        self.at_end(ticker.stop)
+
+    def write_to(self, output: Output) -> None:
+        """Write the intervals that come from now on to this output."""
+        self.output, self.under_way = output, True
+
+    def take(self, interval: Interval) -> None:
+        """Write an interval; the run is refused if that fails, or if it must not go on."""
+        if self.output is None:
+            return
+        try:
+            self.output.add(interval)
+        except LoadtestError as error:
+            self.output = None
+            self._refuse(error)
+            return
+        if not self.reason and (trouble := self._trouble(interval)):
+            self._refuse(trouble)
+
+    def _trouble(self, interval: Interval) -> LoadtestError | None:
+        """Why this interval ends the run for the sake of others; None if it does not."""
+        if interval.counters[BEYOND]:
+            most = self._environment.parsed_options.most_connections
+            return MoreThanAnnounced(
+                f"{interval.process} wanted more than the {most:,} connections that were "
+                "announced for each process"
+            )
+        said = self.guard.take(interval) if self.guard else ""
+        return ServerInTrouble(said) if said else None
+
+    def drain(self) -> None:
+        """From now on nothing is measured: users end their last tasks."""
+        for ticker in self._tickers:
+            attempt(partial(ticker.enter, "drain"), self.fail)
+
+    def close(self) -> None:
+        """Close what was opened, the last first, each whatever the others raise."""
+        self._tickers, self.under_way = [], False
+        self._opened.pop_all().close()
+
+    def close_output(self, live: Live, workers: Workers | None) -> None:
+        """End the result file and the live page's run; workers: those of a master."""
+        output, self.output, self.target = self.output, None, None
+        try:
+            if output:
+                wait = self._environment.parsed_options.headless
+                output.close(self.reason, workers, wait=wait)
+        finally:
+            live.end(self.reason, output.report if output else lambda: None)
+
+    def fail(self, error: LoadtestError) -> None:
+        """Say what failed at its end; the first failure is how it ended."""
+        if self.reason not in ENDED_WELL:
+            logger.error("%s", error)
+            return
+        self.reason = error.reason
+        self._failed(error)

@@ -2,12 +2,12 @@
 
 import sys
 
-# As a shell has it of a program that Ctrl-C ended.
+# A shell's exit code of a program that Ctrl-C ended.
 INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command; Ctrl-C while it is still being imported ends it like any other."""
+    """Run the command; Ctrl-C ends it in good order, also while it is still being imported."""
     try:
         from loadtest.cli.main import main as run
 

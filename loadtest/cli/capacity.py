@@ -24,7 +24,7 @@ _Replicas = Annotated[
 ]
 _Surge = Annotated[
     int,
-    typer.Option(min=0, help="Replicas beside these in a deploy, those that are still ending too."),
+    typer.Option(min=0, help="Additional replicas during a deployment, ending ones included."),
 ]
 _Pool = Annotated[
     str, typer.Option("--pool", help="20+10, 3000+inf or pool_size=20,max_overflow=10.")
@@ -32,23 +32,24 @@ _Pool = Annotated[
 _Threads = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Threads of a process, a connection each at most (default: unknown, any)."
+        min=1, help="Threads of a process; each uses one connection at most (default: unknown)."
     ),
 ]
 _MaxConnections = Annotated[
-    int | None, typer.Option(min=1, help="The server's (default: asked of the database).")
+    int | None,
+    typer.Option(min=1, help="The server's max_connections (default: read from the database)."),
 ]
 _MaxUserConnections = Annotated[
     int | None,
-    typer.Option(min=0, help="The account's limit, 0 for none (default: asked, else none)."),
+    typer.Option(min=0, help="The account's limit, 0 for none (default: read, else none)."),
 ]
 _Others = Annotated[
     int | None,
-    typer.Option(min=0, help="Connections of others (default: those there now, else none)."),
+    typer.Option(min=0, help="Connections of other clients (default: the current ones, or none)."),
 ]
 _Reserve = Annotated[
     int | None,
-    typer.Option(min=0, help="Places left free for a backup, a migration, people (default: 10)."),
+    typer.Option(min=0, help="Connections kept free, for backups or people (default: 10)."),
 ]
 _DatabaseUrl = Annotated[
     str,
@@ -79,9 +80,10 @@ def capacity(
     out: _Out = None,
     as_json: _AsJson = False,
 ) -> None:
-    """Say what a fleet's pools come to, what breaks first, and which pool is safe.
+    """Compare a fleet's pools with the server's limits, and find a pool that is safe.
 
-    Of the database it only reads limits and who is connected. Exit code 3 if it does not fit.
+    It only reads the limits and the connections of the database. Exit code 3 if the fleet does not
+    fit.
 
     Example: [bold]loadtest capacity --processes 12 --replicas 5 --surge 1 --pool 20+10
     --max-connections 500[/]
@@ -124,7 +126,7 @@ def _multipliable(text: str) -> PoolConfig:
 
 
 def server_of(url: str, others: int | None, said: dict[str, int | None]) -> Server:
-    """The server as it is, or as it was told; what was told goes before what was asked.
+    """The server as the options describe it, and where they do not, as the database does.
 
     Raises UsageError if neither says how many connections it lets in.
     """

@@ -33,7 +33,8 @@ def compare(
     *,
     pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
     rounds: Annotated[
-        str, typer.Option(help="Repetitions of each pool; auto: what it takes, 20 at most.")
+        str,
+        typer.Option(help="Rounds of each pool; auto: until they decide, 20 at most."),
     ] = "5",
     application: ApplicationOptions,
     load: StagedLoadOptions,

@@ -18,7 +18,7 @@ def diff(
     markdown: Markdown = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what became better or worse between two results; exit code 3 if anything is worse.
+    """Show what became better or worse between two results; exits with 3 if anything is worse.
 
     Example: [bold]loadtest diff reports/before/latest reports/after/latest[/]
     """

@@ -44,9 +44,10 @@ def doctor(
     database_url: DatabaseUrl = "",
     as_json: _AsJson = False,
 ) -> None:
-    """Check this machine, the driver and the database before a run; nothing is changed there.
+    """Check this machine, the driver and the database before a run; changes nothing.
 
-    With --session or --engine they are your own application's, as is the pool without --pool.
+    With --session or --engine the driver, the database and, without --pool, the pool are those of
+    your application.
 
     Each run makes the same checks. Exit code 2 if a run would be refused.
 

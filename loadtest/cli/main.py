@@ -23,15 +23,14 @@ COMMANDS = {
     "demo": "Compare three pools in a flash sale, about three minutes, and say which is best.",
     "run": "Measure one pool configuration under one load.",
     "compare": "Compare pool configurations in interleaved rounds and say which is best.",
-    "report": "Make the report again from result files; the exit code is that of what they say.",
-    "diff": "Say what became better or worse between two results; exit code 3 if anything is "
+    "report": "Make the report again from result files; exits with the result's own code.",
+    "diff": "Show what became better or worse between two results; exits with 3 if anything is "
     "worse.",
-    "capacity": "Say what a fleet's pools come to, what breaks first, and which pool is safe.",
-    "doctor": "Check this machine, the driver and the database before a run; nothing is changed "
-    "there.",
+    "capacity": "Compare a fleet's pools with the server's limits, and find a pool that is safe.",
+    "doctor": "Check this machine, the driver and the database before a run; changes nothing.",
     "whatif": "Predict what other pool settings would do, from a measured result, by simulation.",
-    "tune": "Find the smallest pool that keeps to an objective and loses no throughput.",
-    "scenarios": "List the ready scenarios, or copy one with its experiment to start from.",
+    "tune": "Find the smallest pool that meets an objective and loses no throughput.",
+    "scenarios": "List the bundled scenarios, or copy one with its experiment as a start.",
 }
 _SETTINGS: dict[str, Any] = {
     "add_completion": False,
@@ -70,7 +69,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _app(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Which pool settings should this SQLAlchemy application use, and what if they are wrong?

@@ -33,7 +33,7 @@ def conduct(
 ) -> None:
     """Run an experiment, make its report, and exit with the code that its outcome has.
 
-    Of a failure in the middle it is that of the failure, and the report has what there was before.
+    After a failure in the middle the exit code is the failure's; the report has the runs before it.
 
     how: what else `experiment.conduct` is to know.
     """

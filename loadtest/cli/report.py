@@ -21,7 +21,7 @@ def report(
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only write the files.")] = False,
 ) -> None:
-    """Make the report again from result files; the exit code is that of what they say.
+    """Make the report again from result files; exits with the result's own code.
 
     Example: [bold]loadtest report reports/latest[/]
     """

@@ -1,4 +1,4 @@
-"""`loadtest scenarios`: what there is to run at once, and to start from."""
+"""The command `loadtest scenarios`: the bundled scenarios, listed or copied."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from loadtest.model.errors import UsageError
 
 def scenarios(
     name: Annotated[
-        str | None, typer.Argument(help="The one to copy; without it, all are listed.")
+        str | None, typer.Argument(help="The scenario to copy; without it, all are listed.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to copy it to (default: this one).")
     ] = None,
 ) -> None:
-    """List the ready scenarios, or copy one with its experiment to start from.
+    """List the bundled scenarios, or copy one with its experiment as a start.
 
     Examples: [bold]loadtest scenarios[/]
 

@@ -23,12 +23,12 @@ Pools = Annotated[
 ]
 ArrivalRate = Annotated[
     float | None,
-    typer.Option(help="Open loop: begin so many tasks a second, whoever is busy."),
+    typer.Option(help="Open loop: begin this many tasks per second, however many users are busy."),
 ]
 Duration = Annotated[
     str | None, typer.Option("--time", "-t", help="Measured time, like 30s or 2m (default: 30s).")
 ]
-Warmup = Annotated[str, typer.Option("--warmup", help="Time before that, not measured.")]
+Warmup = Annotated[str, typer.Option("--warmup", help="Warm-up before the measured time.")]
 DatabaseUrl = Annotated[
     str,
     typer.Option(
@@ -56,17 +56,17 @@ Results = Annotated[Path, typer.Option("--results", help="Folder for the results
 Objective = Annotated[
     str,
     typer.Option(
-        help='What a pool must keep to: "request_seconds.p95 <= 50ms, errors.rate <= 1%".'
+        help='The limits that a pool must meet: "request_seconds.p95 <= 50ms, errors.rate <= 1%".'
     ),
 ]
 Margin = Annotated[
-    float | None, typer.Option(help="The share by which two may differ and count as equal (0.05).")
+    float | None, typer.Option(help="The largest relative difference that counts as equal (0.05).")
 ]
 Markdown = Annotated[
     Path | None, typer.Option(help="Also write the answer here as Markdown, for a pull request.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,10 @@ class LoadOptions:
 
     users: Annotated[
         int | None,
-        typer.Option(
-            "--users", "-u", help="Users (default: 50; with --arrival-rate enough, 100 or more)."
-        ),
+        typer.Option("--users", "-u", help="Users (default: 50; 100 or more with --arrival-rate)."),
     ] = None
     spawn_rate: Annotated[
-        float | None, typer.Option("--spawn-rate", help="Users started a second (default: all).")
+        float | None, typer.Option("--spawn-rate", help="Users started per second (default: all).")
     ] = None
     arrival_rate: ArrivalRate = None
     arrivals: Annotated[
@@ -109,7 +107,7 @@ class LoadOptions:
     ] = False
     model: Annotated[
         str | None,
-        typer.Option(help="What users are: greenlets (default) or threads; compare takes both."),
+        typer.Option(help="Users are greenlets (default) or threads; compare takes both."),
     ] = None
 
     def config(self) -> LoadConfig:
@@ -129,7 +127,7 @@ class StagedLoadOptions(LoadOptions):
 
 @dataclass(frozen=True)
 class ScenarioOptions:
-    """What the scenario is told, and what breaks meanwhile."""
+    """The seed and the options of the scenario, and the faults."""
 
     seed: Annotated[int, typer.Option("--seed", help="Seed of the users' random numbers.")] = 1
     option: Annotated[
@@ -139,7 +137,7 @@ class ScenarioOptions:
         list[str] | None,
         typer.Option(
             "--fault",
-            help="What breaks, when, for how long: restart@10s+2s, kill:50%@5s, freeze@10s+2s, "
+            help="A fault, its start and its length: restart@10s+2s, kill:50%@5s, freeze@10s+2s, "
             "refuse@5s+1s, latency:5ms, connect-delay:150ms, idle-drop:1s@3s+5s, "
             "max-connections:50@5s+5s.",
         ),
@@ -180,10 +178,10 @@ class DatabaseOptions:
 
 
 def refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:
-    """Raise UsageError if an option was given that an experiment's file says itself."""
+    """Raise UsageError if an option was given that the experiment's file sets."""
     groups = (ApplicationOptions, StagedLoadOptions, ScenarioOptions)
     own = ["pool", "rounds", "margin", *(field.name for group in groups for field in fields(group))]
-    own.remove("model")  # goes with an experiment, too
+    own.remove("model")  # an experiment takes it, too
     sources = {name: context.get_parameter_source(name) for name in own}
     given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
     if given:

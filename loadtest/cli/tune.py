@@ -47,7 +47,8 @@ def tune(
     objective: Objective = "",
     load: SearchLoadOptions,
     at_most: Annotated[
-        int, typer.Option(min=1, help="The largest pool to try (with users: no more than they).")
+        int,
+        typer.Option(min=1, help="The largest pool to try; never more than the users."),
     ] = 100,
     margin: Margin = None,
     application: ApplicationOptions,
@@ -58,10 +59,10 @@ def tune(
     results: Results = Path("reports"),
     output: Output,
 ) -> None:
-    """Find the smallest pool that keeps to an objective and loses no throughput.
+    """Find the smallest pool that meets an objective and loses no throughput.
 
-    Without an objective, of users: that loses no throughput. Exit code 3 if no size keeps to it,
-    5 if the answer is not sure.
+    With users instead of arrivals the objective may be left out. Exit code 3 if no size meets it,
+    5 if the answer is not certain.
 
     Examples: [bold]loadtest tune scenarios/held_connection.py -u 20 -t 5s[/]
 

@@ -1,4 +1,4 @@
-"""`loadtest whatif`: other settings of a pool, predicted from a measured result."""
+"""The command `loadtest whatif`: other settings of a pool, predicted from a measured result."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _POOL_FIELDS = tuple(name for name in PoolConfig.model_fields if name != "name")
 
 
 class _Asked(argparse.Action):
-    """Stores a setting, and that somebody asked for one: `--pool-size 5` is the default, too."""
+    """Stores a setting and that it was given: `--pool-size 5` is the default, too."""
 
     def __call__(self, parser: Any, namespace: Namespace, values: Any, _flag: Any = None) -> None:
         setattr(namespace, self.dest, values)

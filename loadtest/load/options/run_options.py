@@ -103,8 +103,8 @@ def _load_group(group: Group) -> None:
         "--arrival-rate",
         type=float,
         default=0.0,
-        help="open loop: begin so many tasks a second, whoever is busy; users are the most "
-        "that may be under way (0: closed loop, each goes on when it is done)",
+        help="open loop: begin this many tasks per second; users are the most tasks under way at "
+        "once (0: closed loop, a user begins the next task when the last has ended)",
     )
     add(
         "--arrivals",
@@ -241,7 +241,7 @@ def most_users(options: Namespace) -> int | None:
 
 
 def settle(options: Namespace) -> None:
-    """Fill in what was left open: which pool it is, how many users, and for how long."""
+    """Fill in the pool, the number of users and the run time where they were left open."""
     settle_pool(options)
     stages = stages_of(options)
     if stages and stages[0].users:

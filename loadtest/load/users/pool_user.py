@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from locust.exception import StopUser
+from locust.exception import StopTest
 
 import logging
 import random
@@ -113,10 +113,11 @@ class PoolUser(PromptUser):
     def session(self, name: str) -> SessionTask:
         """A context manager that gives the child session and times the task under this name.
 
-        It fires Locust's `request` event, gives the connection back and lets errors pass.
+        It fires Locust's `request` event, gives the connection back and lets errors pass. Raises
+        StopTest in a run that was refused.
         """
         if self._target is None:
-            raise StopUser
+            raise StopTest("this run was refused")
         spare = self._spare
         return spare.pop(name, None) or self._kind(self, self._target, name, spare)
 

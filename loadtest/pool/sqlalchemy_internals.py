@@ -70,7 +70,7 @@ def require(holders: Mapping[str, object]) -> None:
         )
 
 
-def recycle_age(pool: Pool) -> float:
+def recycle_age(pool: Pool) -> int:
     """The age (s) at which a pool replaces connections; -1 if it does not."""
     return pool._recycle
 

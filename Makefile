@@ -1,5 +1,6 @@
 PYTHON ?= python3
 VENV := .venv
+OLDEST := .venv-oldest
 WORKERS ?= 2
 # Tests wait more than they compute: two for each core.
 JOBS ?= $(shell echo $$((2 * $$(nproc))))
@@ -20,8 +21,9 @@ demo: $(VENV)/.run ## compare pools on a private server, about three minutes
 test: lint ## lint, then the quick tests
 	$(PYTEST) -m 'not long'
 
-test-all: $(VENV)/.test ## the long tests, then the database tests on MariaDB 11.8 and MySQL 9.7
+test-all: $(VENV)/.test $(OLDEST)/.test ## the long tests, those of pools on the oldest SQLAlchemy, then MariaDB 11.8 and MySQL 9.7
 	$(PYTEST) -m long
+	$(OLDEST)/bin/python -m pytest -n $(JOBS) --dist loadfile tests/pool
 	$(ALONE) --live -m provoked tests/findings # beside other work some would find the work
 	servers=$$(tools/database-servers) && echo "$$servers" | while read -r name version program; do \
 	  echo "On $$name $$version:"; LOADTEST_SERVER="$$program" $(PYTEST) -m 'database and not each_server' || exit 1; \
@@ -43,23 +45,33 @@ up: ## database, Locust (WORKERS=2), Prometheus and Grafana in containers
 	LOADTEST_USER="$$(id -u):$$(id -g)" docker compose up --build --scale worker=$(WORKERS)
 
 clean: ## remove what was installed and cached; reports stay
-	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp says that the environment is as pyproject.toml and constraints.txt want it. The system packages are looked at
 # each time: that is quick, and somebody may have removed one.
 $(VENV)/.run: pyproject.toml constraints.txt | packages-run
-	$(call install,.)
+	$(call install,$(VENV),constraints.txt,.)
 	@touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | packages-test
-	$(call install,.[test])
+	$(call install,$(VENV),constraints.txt,.[test])
 	@touch $(VENV)/.run $@
+
+$(OLDEST)/.test: $(OLDEST)/constraints.txt | packages-test
+	$(call install,$(OLDEST),$<,.[test])
+	@touch $@
+
+# As constraints.txt, but with the oldest SQLAlchemy that pyproject.toml allows.
+$(OLDEST)/constraints.txt: pyproject.toml constraints.txt
+	@mkdir -p $(@D)
+	@grep -iv '^sqlalchemy==' constraints.txt > $@
+	@sed -n 's/^ *"\(sqlalchemy\)>=\([^,]*\),[^;"]*\(;[^"]*\)\{0,1\}".*/\1==\2\3/p' pyproject.toml >> $@
 
 # -qq: errors only
 define install
-$(PYTHON) -m venv $(VENV)
-$(VENV)/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '$(1)'
+$(PYTHON) -m venv $(1)
+$(1)/bin/python -m pip install -qq --disable-pip-version-check -c $(2) -e '$(3)'
 endef
 
 packages-run packages-test: packages-%: | python

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 from tests.conftest import ROOT
 from tests.test_arrows import HOUSE
@@ -38,3 +40,19 @@ def test_each_is_used_and_nothing_else_is() -> None:
     packages = {CALLED.get(name, name) for name in others}
 
     assert packages - BROUGHT == declared() - FOR_OTHERS
+
+
+def test_the_oldest_sqlalchemy_that_is_allowed_has_an_environment_of_its_own(
+    tmp_path: Path,
+) -> None:
+    made = tmp_path / "constraints.txt"
+    command = ["make", "--silent", f"OLDEST={tmp_path}", str(made)]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    allowed = [text for text in project["dependencies"] if text.startswith("sqlalchemy")]
+    pins = made.read_text().splitlines()
+    others = [pin for pin in pins if not pin.startswith("sqlalchemy")]
+    own = (ROOT / "constraints.txt").read_text().splitlines()
+    assert [re.sub(r">=([\d.]+),<[\d.]+", r"==\1", text) for text in allowed] == pins[-2:]
+    assert others == [pin for pin in own if not pin.lower().startswith("sqlalchemy==")]

@@ -25,8 +25,9 @@ from loadtest.database.engine import database_url, parent_session, poolclass_of
 from loadtest.database.redaction import words_with_type
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig
-from loadtest.pool.engine_settings import another, creator_of, settings_of
+from loadtest.pool.engine_settings import another, settings_of
 from loadtest.pool.measure import forget
+from loadtest.pool.sqlalchemy_internals import creator_of
 from loadtest.runfile.folders import as_typed
 
 DATABASE_URL = "LOADTEST_DATABASE_URL"

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, event
 
-from loadtest.pool.engine_settings import creator_of
+from loadtest.pool.sqlalchemy_internals import creator_of
 
 logger = logging.getLogger("loadtest")
 

@@ -6,7 +6,7 @@ would have made a difference are named.
 
 from __future__ import annotations
 
-from locust import argument_parser
+import locust  # noqa: F401 - first: gevent patches what the others import
 
 import glob
 import os
@@ -16,18 +16,13 @@ from typing import Any
 
 from configargparse import ConfigFileParserException
 
+from loadtest.load import locust_internals as internals
+
 _PREFIX = "LOCUST_"
 # Locust looks this one up without its parser.
 _USER_CLASSES = "LOCUST_USER_CLASSES"
 _REASON = "Ignored, because loadtest sets up its own runs: "
 _shut_out: dict[str, str] = {}
-
-
-class _CommandLine(argument_parser.LocustArgumentParser):
-    """Locust's parser without configuration files."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**{**settings, "default_config_files": []})
 
 
 def shut_out(more: Mapping[str, str] | None = None) -> None:
@@ -36,13 +31,13 @@ def shut_out(more: Mapping[str, str] | None = None) -> None:
     more: variables that were taken out of the environment before.
     """
     _shut_out.update(more or {})
-    parser = argument_parser.get_parser(default_config_files=[])
-    variables = {getattr(action, "env_var", None) for action in parser._actions}
+    actions = internals.actions_of(internals.new_parser())
+    variables = {getattr(action, "env_var", None) for action in actions}
     for name in sorted(os.environ):
         # This tool's own begin otherwise.
         if name.startswith(_PREFIX) and name in {*variables, _USER_CLASSES}:
             _shut_out[name] = os.environ.pop(name)
-    argument_parser.LocustArgumentParser = _CommandLine  # type: ignore[misc]
+    internals.ignore_configuration_files()
 
 
 def ignored(arguments: Sequence[str]) -> str:
@@ -50,7 +45,7 @@ def ignored(arguments: Sequence[str]) -> str:
 
     arguments: the run's. A file that Locust could not read is named without its settings.
     """
-    return described(arguments, _shut_out, argument_parser.DEFAULT_CONFIG_FILES)
+    return described(arguments, _shut_out, internals.CONFIGURATION_FILES)
 
 
 def described(
@@ -66,10 +61,10 @@ class _Run:
     """The settings of a run, and which others differ from them."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
-        self._parser = argument_parser.get_parser(default_config_files=[])
-        self._parser.error = _refuse  # type: ignore[method-assign]
+        self._parser = internals.new_parser()
+        self._parser.error = _refuse
         self._settings = self._parsed(arguments)
-        actions = self._parser._actions
+        actions = internals.actions_of(self._parser)
         self._by_key = {
             key: action
             for action in actions
@@ -119,7 +114,7 @@ def _files(run: _Run, patterns: Sequence[str]) -> Iterator[str]:
 
 def _settings(path: str) -> dict[str, Any]:
     with open(path, encoding="utf-8") as stream:
-        return dict(argument_parser.LocustConfigParser().parse(stream))
+        return internals.settings_in(stream)
 
 
 def _variables(run: _Run, environment: Mapping[str, str]) -> list[str]:

@@ -9,8 +9,7 @@ connects.
 
 from __future__ import annotations
 
-from locust import argument_parser
-from locust.util.load_locustfile import load_locustfile
+import locust  # noqa: F401 - first: gevent patches what the others import
 
 import json
 import os
@@ -34,6 +33,7 @@ from loadtest.database.redaction import words_with_type
 from loadtest.experiment.locust_settings import ignored
 from loadtest.experiment.run_plan import EXPERIMENT, Plan
 from loadtest.load import PoolUser
+from loadtest.load import locust_internals as internals
 from loadtest.load.setup.application_pool import load_application
 from loadtest.load.setup.driver_probe import tried
 from loadtest.load.setup.scenario_tables import names_of
@@ -47,9 +47,9 @@ def look(
     experiment: Experiment, *, connect: bool = False
 ) -> tuple[list[str], list[str], list[str], str]:
     """What is wrong, what to know beside that, the tables, where the application's database is."""
-    before = _options(argument_parser.get_parser())
+    before = _options(internals.new_parser(configuration_files=True))
     try:
-        classes, shapes = load_locustfile(str(experiment.scenario.absolute()))
+        classes, shapes = internals.users_and_shapes(str(experiment.scenario.absolute()))
     except (Exception, SystemExit) as error:
         if experiment.application and waits_for_database(error):  # it imports the application
             return [], [], [], ""
@@ -77,7 +77,7 @@ def _problems(
     experiment: Experiment, classes: Mapping[str, type], before: Mapping[str, Any]
 ) -> list[str]:
     """What keeps this scenario from running with these options and user classes."""
-    parser = argument_parser.get_parser()
+    parser = internals.new_parser(configuration_files=True)
     own = {name: action for name, action in _options(parser).items() if name not in before}
     wrong = [*_wrong_users(experiment, classes), *_wrong_options(experiment, own)]
     return wrong or list(_refused(experiment, parser))
@@ -92,7 +92,8 @@ def _application_of(experiment: Experiment) -> Application | None:
 
 def _options(parser: Any) -> dict[str, Any]:
     """The long options of a parser by their names in Python."""
-    flags = ((flag, action) for action in parser._actions for flag in action.option_strings)
+    actions = internals.actions_of(parser)
+    flags = ((flag, action) for action in actions for flag in action.option_strings)
     return {_name(flag): action for flag, action in flags if flag.startswith("--")}
 
 

@@ -24,11 +24,15 @@ class Live:
         self._points: Points | None = None
 
     def serve(self, web_ui: Any, base_path: str) -> None:
-        """Add everything to Locust's web UI, whose pages are below base_path."""
+        """Add pages to Locust's web UI, whose own are below base_path."""
         self._points = Points()
         web.add_routes(web_ui, self.registry)
         page.add_pages(web_ui, self._points, base_path)
-        tab.add_tab(web_ui, self._points)
+        tab.add_tab(web_ui)
+
+    def statistics(self) -> dict[str, Any]:
+        """What the tab of the web UI shows, in the form of Locust's statistics."""
+        return tab.statistics(self._points) if self._points else {}
 
     def begin(self, pool: PoolConfig) -> None:
         """A run with this pool begins."""

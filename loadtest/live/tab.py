@@ -1,12 +1,9 @@
-"""The *Connection pool* tab in Locust's web UI: a few figures, and the way to the live page."""
+"""The *Connection pool* tab in Locust's web UI: a table of a few figures."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
-
-from flask import Response, request
 
 from loadtest.live.points import LiveRun, Points
 from loadtest.live.second import Point
@@ -20,36 +17,10 @@ _HEALTH = {
     "busy": "BUSY: its own CPU limits what is measured",
     "late": "LATE: its event loop is blocked now and then",
 }
-# Told one of these, Locust's UI never asks again: its button stays at "Loading" for good.
-_ENDING = ("cleanup", "stopping")
-# Locust's tabs are tables of text. So the links are put below ours, where React leaves them alone,
-# and show only while it is there.
-_LINKS = """
-<style>
-  #pool-links { display: none; gap: 0.5rem 1.5rem; flex-wrap: wrap; padding: 1.2rem 1rem;
-    font: 1rem/1.5 Roboto, Helvetica, Arial, sans-serif; }
-  body:has(th[data-sortkey="poolFigure"]) #pool-links { display: flex; }
-  #pool-links a { color: inherit; }
-</style>
-<nav id="pool-links" aria-label="Connection pool">
-  <a href="./pool" target="_blank">Live page with charts</a>
-  <a href="./pool/report" target="_blank">Report of the last finished run</a>
-</nav>
-<script>
-  (() => {
-    const links = document.getElementById("pool-links");
-    new MutationObserver(() => {
-      const table = document.querySelector('th[data-sortkey="poolFigure"]')?.closest("table");
-      const box = table?.parentElement;
-      if (box && box.nextElementSibling !== links) box.after(links);
-    }).observe(document.getElementById("root"), { childList: true, subtree: true });
-  })();
-</script>
-</body>"""
 
 
-def add_tab(web_ui: Any, points: Points) -> None:
-    """Add the tab; its rows come with Locust's own statistics, every two seconds."""
+def add_tab(web_ui: Any) -> None:
+    """Add the tab; its page asks for `statistics` every two seconds, with Locust's own."""
     columns = [{"key": key, "title": title} for key, title in _COLUMNS.items()]
     web_ui.template_args["extended_tabs"] = [{"title": "Connection pool", "key": KEY}]
     web_ui.template_args["extended_tables"] = [{"key": KEY, "structure": columns}]
@@ -57,18 +28,10 @@ def add_tab(web_ui: Any, points: Points) -> None:
         {"href": "./pool/report", "title": "Report of the connection pool"}
     ]
 
-    @web_ui.app.after_request
-    def extend(response: Response) -> Response:
-        if request.endpoint == "locust.request_stats" and response.is_json:
-            statistics = response.json or {}
-            if statistics["state"] in _ENDING:
-                statistics["state"] = "running"
-            statistics["extended_stats"] = [{"key": KEY, "data": rows(points)}]
-            response.set_data(json.dumps(statistics))
-        elif request.endpoint == "locust.index" and response.is_sequence:
-            page = response.get_data(as_text=True)
-            response.set_data(page.replace("</body>", _LINKS, 1))
-        return response
+
+def statistics(points: Points) -> dict[str, Any]:
+    """The table as Locust's statistics have it."""
+    return {"extended_stats": [{"key": KEY, "data": rows(points)}]}
 
 
 def rows(points: Points) -> list[dict[str, str]]:

@@ -25,15 +25,19 @@ def add_routes(web_ui: Any, registry: CollectorRegistry) -> None:
     web_ui.app.add_url_rule("/metrics", "loadtest_metrics", metrics)
 
 
-def check_port(web_ui: Any) -> None:
-    """Raise UsageError if Locust's web UI, which begins later, will not get its port."""
-    family = socket.AF_INET6 if ":" in web_ui.host else socket.AF_INET
+def check_port(host: str, port: int) -> None:
+    """Raise UsageError if Locust's web UI, which begins later, will not get its port.
+
+    host: as `--web-host` has it.
+    """
+    host = "" if host == "*" else host
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((web_ui.host, web_ui.port))
+            probe.bind((host, port))
     except OSError as error:
-        raise UsageError(f"--web-port {web_ui.port}: {error.strerror}; choose another") from None
+        raise UsageError(f"--web-port {port}: {error.strerror}; choose another") from None
 
 
 def serve_metrics(port: int, registry: CollectorRegistry) -> None:

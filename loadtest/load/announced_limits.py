@@ -8,12 +8,12 @@ import logging
 import math
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, cast
 
 import gevent
 
 from loadtest.database.server_status import ServerStatus
+from loadtest.load import locust_internals as internals
 from loadtest.load.options import run_options
 from loadtest.load.setup.application_pool import measured_pool
 from loadtest.load.setup.database_setup import Place
@@ -41,6 +41,7 @@ class Promise:
         self._processes = 0
         self._counted: set[str] | None = None
         self._late: dict[str, Any] = {}
+        self._hear_again: Callable[..., None] | None = None
 
     @property
     def _options(self) -> Namespace:
@@ -49,7 +50,7 @@ class Promise:
     @property
     def _present(self) -> int:
         """How many processes would run users now."""
-        return max(1, int(self._environment.runner.worker_count))
+        return max(1, internals.processes(self._environment.runner))
 
     @property
     def _shape(self) -> str:
@@ -63,9 +64,9 @@ class Promise:
         them go through the runner's `start`.
         """
         runner = self._environment.runner
-        runner.start = partial(self._start, runner.start)
+        internals.intercept_starts(runner, self._start)
         if isinstance(runner, MasterRunner):
-            runner.handle_message = partial(self._hear, runner.handle_message)  # type: ignore[method-assign]
+            self._hear_again = internals.intercept_messages(runner, self._hear)
 
     def prepare(self, pool: PoolConfig) -> ServerStatus:
         """Announce a run with the processes that are expected, and make its tables."""
@@ -87,12 +88,12 @@ class Promise:
             self._announce(pool, self._present)
             status = self._place.prepare()
         if isinstance(runner, MasterRunner) and self._place.foreign:
-            clients = runner.clients
-            self._counted = {one.id for one in clients.all} - {one.id for one in clients.missing}
+            self._counted = internals.workers(runner, "all") - internals.workers(runner, "missing")
         if self._present != self._processes:  # more or fewer have come than were expected
             self._announce(pool, self._present)
-        if self._users and runner.target_user_count > self._users:
-            raise self._beyond(runner.target_user_count)
+        asked = internals.target_users(runner)
+        if self._users and asked > self._users:
+            raise self._beyond(asked)
         return status
 
     def over(self) -> None:
@@ -101,9 +102,7 @@ class Promise:
         late, self._late = self._late, {}
         for client_id, msg in late.items():
             # Where this process is about to end, they should not be told to end before they began.
-            gevent.spawn_later(
-                LATE_SECONDS, self._environment.runner.handle_message, client_id, msg
-            )
+            gevent.spawn_later(LATE_SECONDS, self._hear_again, client_id, msg)
 
     def check_form(self, form: Mapping[str, str], added: run_options.Added) -> None:
         """Raise UsageError with what is wrong in a start form, or goes beyond what may be taken."""
@@ -139,7 +138,7 @@ class Promise:
 
         Raises UsageError if a shape sets the number, and --users does not limit it.
         """
-        options, asked = self._options, self._environment.runner.target_user_count
+        options, asked = self._options, internals.target_users(self._environment.runner)
         if not (self._shape and self._place.foreign):
             most = asked or options.num_users or 1
             return int(max(most, run_options.most_users(options) or 0))
@@ -180,7 +179,7 @@ class Promise:
         which forgets it only then.
         """
         if self._counted:
-            left = self._counted & self._environment.runner.clients.keys()
+            left = self._counted & internals.workers(self._environment.runner, "all")
             self._options.most_connections = self._connections // max(1, len(left))
 
     def _hear(self, hear: Callable[..., None], client_id: str, msg: Any) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from locust.user import task
-
 import logging
 import sys
 import threading
 import traceback
 from collections import Counter
-from types import SimpleNamespace
 
 from loadtest.database.failure_kinds import kind_of, words_of
+from loadtest.load.locust_internals import TASK_LOG, format_tracebacks_with
 
 logger = logging.getLogger("loadtest")
 
@@ -27,7 +25,7 @@ class FirstOfEachKind(logging.Filter):
         super().__init__()
         self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
-        logging.getLogger("locust.user.task").addFilter(self)
+        logging.getLogger(TASK_LOG).addFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record of Locust's task runner goes into the log."""
@@ -63,4 +61,4 @@ class _WhenRead:
 
 
 # For each failed task Locust formats one, which takes a millisecond or two and is mostly left out.
-vars(task)["traceback"] = SimpleNamespace(format_exc=_WhenRead)
+format_tracebacks_with(_WhenRead)

@@ -26,14 +26,16 @@ import gevent
 from loadtest.database.failure_kinds import words_of
 from loadtest.database.preflight import server_probe
 from loadtest.database.server_status import ServerStatus
-from loadtest.live import start_form, web
+from loadtest.live import web
 from loadtest.live.displays import Live
+from loadtest.load import locust_internals as internals
+from loadtest.load import locust_pages
 from loadtest.load.announced_limits import Promise
 from loadtest.load.ctrl_c import INTERRUPTED, on_ctrl_c
 from loadtest.load.engine_under_test import Target
 from loadtest.load.lag_monitor import watch_lag
 from loadtest.load.log_filter import FirstOfEachKind
-from loadtest.load.options import run_options
+from loadtest.load.options import run_options, start_form
 from loadtest.load.run import RunUnderWay
 from loadtest.load.run_header import header
 from loadtest.load.run_output import Output
@@ -119,7 +121,7 @@ class Plugin:
             return
         run_options.settle(self.options)
         if web_ui:
-            web.check_port(web_ui)
+            web.check_port(self.options.web_host, self.options.web_port)
         self.place.find()
         url = self.place.url
         PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
@@ -140,6 +142,7 @@ class Plugin:
     def _serve(self, web_ui: Any) -> None:
         if web_ui:
             self.live.serve(web_ui, self.options.web_base_path)
+            locust_pages.extend(web_ui, self.live.statistics)
             start_form.arrange(
                 web_ui,
                 _added.headings,
@@ -165,7 +168,8 @@ class Plugin:
         """A run begins: measure it, or refuse."""
         try:
             if not self.master:
-                self.options.rate_shared_by = self.runner.worker_count  # the workers are told
+                # The workers are told.
+                self.options.rate_shared_by = internals.processes(self.runner)
             self.run = self._new_run()
             self._start(self.run, Namespace(**vars(self.options)))
         except LoadtestError as error:
@@ -227,7 +231,7 @@ class Plugin:
             run.add_ticker(Ticker(recorder.cut, run.take, *parts))
 
     def _new_target(self, options: Namespace, pool: PoolConfig) -> Target:
-        index = getattr(self.runner, "worker_index", 0)
+        index = internals.worker_index(self.runner)
         random.seed(f"{options.seed}-{index}")
         server_probe.check_open_files(self._most_connections())
         place = self.place
@@ -270,7 +274,7 @@ class Plugin:
         self._tell(error)
         if not self.master:
             self.run.reason = error.reason
-            self.runner.log_exception(self.process, str(error), "")
+            internals.show_failure(self.runner, self.process, str(error))
             gevent.spawn(self.runner.quit if self.options.headless else self.runner.stop)
 
     def _on_stopping(self, environment: Any, **_: Any) -> None:
@@ -293,6 +297,6 @@ class Plugin:
             self.run.reason = self.run.reason or "interrupted"
             if self.workers:
                 # Its workers are told to quit later; one told to stop now would not hear it.
-                self.runner.stop(send_stop_to_client=False)
+                internals.stop_without_workers(self.runner)
             else:
                 self.runner.stop()

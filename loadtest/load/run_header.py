@@ -10,6 +10,7 @@ from typing import Any
 
 from loadtest.database.application import Application
 from loadtest.database.preflight.server_probe import ServerFacts
+from loadtest.load.locust_internals import processes, target_users
 from loadtest.load.options.run_options import Added, actions, stages_of, warmup_seconds
 from loadtest.model.fault import parse_fault
 from loadtest.model.load import GREENLETS, Stage, most_of, program
@@ -41,14 +42,14 @@ def header(
     """What runs: on which pool, under which load, on which server, and how to do it again."""
     runner = environment.runner
     files = [as_typed(Path(file)) for file in environment.parsed_locustfiles or []]
-    users = runner.target_user_count or options.num_users or 1
+    users = target_users(runner) or options.num_users or 1
     if environment.shape_class:  # the target is what it asks for at first
         users = max(users, options.num_users or 0)
     model = getattr(runner, "model", GREENLETS)
     return {
         "pool": pool.model_dump(),
         "application": application.name if application else None,
-        "load": {"model": model, **load_facts(options, users, runner.worker_count)},
+        "load": {"model": model, **load_facts(options, users, processes(runner))},
         "scenario": {
             "files": files,
             "user_classes": [cls.__name__ for cls in environment.user_classes],

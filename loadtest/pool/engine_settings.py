@@ -1,16 +1,13 @@
-"""A pool that somebody else made: what its settings are, how it connects, and others in its place.
-
-The private names used, here and nowhere else: `_creator`, `_orig_logging_name`, `_recycle`,
-`_pre_ping`, `_reset_on_return`, `_max_overflow`, `_pool.use_lifo`, and the argument `_dispatch`.
-"""
+"""The settings of any pool, and a pool of other settings in its place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Engine, Pool, QueuePool
-from sqlalchemy.pool import reset_none
+
+from loadtest.pool import sqlalchemy_internals as internals
 
 # What `create_engine` calls by another name than the pool itself.
 _OWN_NAMES = {
@@ -31,23 +28,18 @@ def settings_of(pool: Pool) -> dict[str, Any]:
         "poolclass": type(pool).__name__,
         "pool_size": None,
         "max_overflow": None,
-        "pool_recycle": pool._recycle,
-        "pool_pre_ping": pool._pre_ping,
-        "pool_reset_on_return": (pool._reset_on_return or reset_none).name.removeprefix("reset_"),
+        "pool_recycle": internals.recycle_age(pool),
+        "pool_pre_ping": internals.pings(pool),
+        "pool_reset_on_return": internals.reset_style(pool),
     }
     if isinstance(pool, QueuePool):
         settings |= {
             "pool_size": pool.size(),
-            "max_overflow": pool._max_overflow,
+            "max_overflow": internals.max_overflow(pool),
             "pool_timeout": pool.timeout(),
-            "pool_use_lifo": pool._pool.use_lifo,
+            "pool_use_lifo": internals.uses_lifo(pool),
         }
     return settings
-
-
-def creator_of(pool: Pool) -> Callable[..., Any]:
-    """What a pool opens its connections with: the engine's own way, or a `creator=` of somebody."""
-    return pool._creator
 
 
 def another(engine: Engine, pool: Pool, poolclass: type[Pool], settings: Mapping[str, Any]) -> Pool:
@@ -56,11 +48,4 @@ def another(engine: Engine, pool: Pool, poolclass: type[Pool], settings: Mapping
     settings: under `create_engine`'s names.
     """
     own = {_OWN_NAMES.get(name, name): value for name, value in settings.items()}
-    return poolclass(
-        pool._creator,
-        echo=pool.echo,
-        logging_name=pool._orig_logging_name,
-        dialect=engine.dialect,
-        _dispatch=pool.dispatch,
-        **own,
-    )
+    return internals.replacement(pool, poolclass, dialect=engine.dialect, **own)

@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
-from sqlalchemy import QueuePool
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util.queue import Empty, Full
+
+from loadtest.pool.sqlalchemy_internals import CustomQueuePool
 
 # Handed to a waiter instead of a connection: the right to open one.
 SLOT = object()
@@ -105,29 +106,27 @@ class FairQueue:
         return True
 
 
-class FairPool(QueuePool):
+class FairPool(CustomQueuePool, queue_class=FairQueue):
     """A QueuePool that hands connections over in the order in which they were asked for.
 
     It also wakes a waiter when a failed connect has freed a slot; QueuePool lets it sleep.
     """
 
-    _queue_class = FairQueue  # type: ignore[assignment]
-    _pool: FairQueue  # type: ignore[assignment]
-
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self._pool.give_slot_back = super()._dec_overflow
+        self.queue.give_slot_back = super().free_slot
 
-    def _do_get(self) -> ConnectionPoolEntry:
-        got: Any = super()._do_get()
+    def take(self) -> ConnectionPoolEntry:
+        """The record of a connection, in turn."""
+        got: Any = super().take()
         if got is not SLOT:
             return cast(ConnectionPoolEntry, got)
         try:
-            return self._create_connection()
+            return self.new_record()
         except BaseException:
-            self._dec_overflow()
+            self.free_slot()
             raise
 
-    def _dec_overflow(self) -> Any:
-        # The slot goes on to the first waiter, if there is one, and stays taken.
-        return self._pool.hand_over_slot() or super()._dec_overflow()
+    def free_slot(self) -> Any:
+        """Hand the slot to the first waiter; without one, free it."""
+        return self.queue.hand_over_slot() or super().free_slot()

@@ -4,16 +4,13 @@ Public pool events tell of connects and closes, but not of a checkout's beginnin
 timeout; and the events `checkin` and `reset` cost more than all other measuring. So a few methods
 are shadowed on the instances, never on the classes:
 
-- `pool.connect`, the one door of every checkout, and `pool._return_conn`, the one of every return;
-- `pool._invoke_creator`, to know when a connect begins, also one that fails;
+- `pool.connect`, through which every checkout goes, and the method that takes each connection back;
+- the method that opens connections, to know when a connect begins, also one that fails;
 - the pool's dialect, for pre-ping and reset: the pool gets one of its own (the engine's dialect
   does the sessions' ROLLBACK and COMMIT, which are no part of the pool);
 - `do_execute` and its like and `do_commit` of the engine's dialect: what a hold was needed for;
 - `pool.dispose`, to tell the connections that it closes from others;
 - `pool.recreate`, to follow the engine to the pool it has after `dispose()`.
-
-The private names used, here and nowhere else: `_invoke_creator`, `_return_conn`, `_dialect`,
-`_do_ping_w_event`, `_connection_record`, `_recycle`, `_pool.queue`.
 """
 
 from __future__ import annotations
@@ -27,22 +24,25 @@ from sqlalchemy import Engine, Pool, QueuePool, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
+from loadtest.pool import sqlalchemy_internals as internals
 from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, Outcome, clock
 from loadtest.pool.event_listener import Listener
 from loadtest.pool.recorder import Recorder
 
 _QUERIES = ("do_execute", "do_executemany", "do_execute_no_params", "do_commit")
-# SQLAlchemy's own list: what a pool asks of a dialect is what this one has, for pools without any.
-_ASKED = [name for name in vars(type(Pool._dialect)) if not name.startswith("__")]
 
 
 def measure(engine: Engine, recorder: Recorder) -> None:
-    """Record every checkout of this engine's pool from now on, also after `engine.dispose()`."""
+    """Record every checkout of this engine's pool from now on, also after `engine.dispose()`.
+
+    Raises LoadtestError if this version of SQLAlchemy lacks an attribute that this needs.
+    """
     pool = engine.pool
+    internals.check(pool)
     listener = Listener(recorder)
     if isinstance(pool, QueuePool):
         recorder.pool_size = pool.size() or None
-        for record in list(pool._pool.queue):  # type: ignore[attr-defined]
+        for record in internals.idle_records(pool):
             # Connections that are older than the measuring.
             recorder.opened[record] = listener.attached
     listener.released = _measured_return(listener, lambda record: None)
@@ -60,10 +60,10 @@ def forget(engine: Engine) -> None:
 
 def _shadow_pool(pool: Pool, listener: Listener) -> None:
     recorder = listener.recorder
-    listener.recycle = pool._recycle
+    listener.recycle = internals.recycle_age(pool)
     _shadow(pool, "connect", partial(_measured_connect, recorder))
-    _shadow(pool, "_return_conn", partial(_measured_return, listener))
-    _shadow(pool, "_invoke_creator", partial(_noted_creator, pool, listener))
+    _shadow(pool, internals.RETURN_CONNECTION, partial(_measured_return, listener))
+    _shadow(pool, internals.OPEN_CONNECTION, partial(_noted_creator, pool, listener))
     _shadow(pool, "dispose", partial(_noted_dispose, listener))
     _shadow(pool, "recreate", partial(_followed_recreate, pool, listener))
 
@@ -79,6 +79,7 @@ def _measured_connect(
     pending, phases, tasks = recorder.pending, recorder.phases, recorder.tasks
     held, opened = recorder.held, recorder.opened
     quick, noticed, nobody = recorder.quick.extend, recorder.noticed.append, recorder.nobody
+    record_of = internals.record_of
 
     def connect() -> PoolProxiedConnection:
         user = getcurrent()
@@ -95,7 +96,7 @@ def _measured_connect(
             raise
         end = clock()
         del pending[user]
-        held[connection._connection_record] = (end, task)
+        held[record_of(connection)] = (end, task)
         task.held += 1
         if phases or end - start >= NOTICEABLE:
             phase = phases.pop(user, None)
@@ -207,7 +208,7 @@ def _let_go(pool: QueuePool, listener: Listener) -> None:
 
     The garbage collector closes them, without an event; kept in `opened` they would stay for ever.
     """
-    for record in list(pool._pool.queue):  # type: ignore[attr-defined]
+    for record in internals.idle_records(pool):
         listener.lost(record)
 
     def checkin(dbapi_connection: Any, record: Any) -> None:
@@ -217,20 +218,9 @@ def _let_go(pool: QueuePool, listener: Listener) -> None:
     event.listen(pool, "checkin", checkin)
 
 
-class _PoolDialect:
-    """What a pool asks of its dialect, measured."""
-
-    def __init__(self, dialect: Any, recorder: Recorder) -> None:
-        for name in _ASKED:
-            setattr(self, name, getattr(dialect, name))
-        self.do_rollback = _measured_reset(recorder, dialect.do_rollback)
-        self.do_commit = _measured_reset(recorder, dialect.do_commit)
-        self._do_ping_w_event = _measured_ping(recorder, dialect._do_ping_w_event)
-
-
 def _shadow_dialects(engine: Engine, recorder: Recorder) -> None:
-    pool: Any = engine.pool
-    pool._dialect = _PoolDialect(pool._dialect, recorder)
+    reset, ping = partial(_measured_reset, recorder), partial(_measured_ping, recorder)
+    internals.give_own_dialect(engine.pool, reset, ping)
     for name in _QUERIES:
         wrap = _measured_execute if name == "do_execute" else _measured_query
         _shadow(engine.dialect, name, partial(wrap, recorder))

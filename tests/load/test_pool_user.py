@@ -4,7 +4,7 @@ from locust import task
 from locust.argument_parser import get_parser
 from locust.env import Environment
 from locust.event import Events
-from locust.exception import StopUser
+from locust.exception import StopTest
 from locust.user.task import LOCUST_STATE_WAITING
 
 import json
@@ -252,8 +252,39 @@ def test_without_a_target_a_user_stops_instead_of_running() -> None:
     environment.loadtest = SimpleNamespace(target=None)
     environment.parsed_options = Namespace(arrival_rate=0.0, stages="", prefill=False, seed=1)
 
-    with pytest.raises(StopUser):
+    with pytest.raises(StopTest, match="this run was refused"):
         Person(environment).session("never")
+
+
+class Eager(PoolUser):
+    begun = ended = 0
+
+    @task
+    def begin(self) -> None:
+        Eager.begun += 1
+        with self.session("never"):
+            raise AssertionError
+
+    def on_stop(self) -> None:
+        Eager.ended += 1
+
+
+def test_in_a_refused_run_a_user_ends_at_its_first_session(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    environment = Environment(user_classes=[Eager], events=Events())
+    environment.loadtest = SimpleNamespace(target=None)
+    errors: list[Any] = []
+    environment.events.user_error.add_listener(lambda **fired: errors.append(fired))
+    users = gevent.pool.Group()
+    user = Eager(environment)
+    user.start(users)
+
+    assert users.join(timeout=60)
+    assert (Eager.begun, Eager.ended) == (1, 1)
+    assert user.greenlet.successful()
+    assert errors == []
+    assert caplog.records == []
 
 
 def test_users_draw_numbers_of_their_own_the_same_in_every_run(url: URL) -> None:

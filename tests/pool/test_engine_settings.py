@@ -1,9 +1,6 @@
 """A pool that somebody else made: what is read of it, and another in its place."""
 
-import ast
 import logging
-import re
-from pathlib import Path
 
 import pytest
 from sqlalchemy import (
@@ -16,26 +13,9 @@ from sqlalchemy import (
     event,
 )
 
-from loadtest.pool import engine_settings
-from loadtest.pool.engine_settings import another, creator_of, settings_of
+from loadtest.pool.engine_settings import another, settings_of
 from loadtest.pool.fair_pool import FairPool
-
-
-def test_the_docstring_names_every_private_name_of_sqlalchemy_that_is_used():
-    tree = ast.parse(Path(engine_settings.__file__).read_text(encoding="utf-8"))
-    private = re.compile("_[a-z]")
-    used = {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and private.match(node.attr)
-    }
-    used |= {
-        node.arg
-        for node in ast.walk(tree)
-        if isinstance(node, ast.keyword) and private.match(node.arg or "")
-    }
-    *_, listed = engine_settings.__doc__.split("The private names used")
-    assert used == {name.split(".")[0] for name in re.findall(r"`(_[^`]+)`", listed)}
+from loadtest.pool.sqlalchemy_internals import creator_of
 
 
 @pytest.mark.parametrize("poolclass", [QueuePool, FairPool])

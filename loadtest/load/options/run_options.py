@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from locust.util.timespan import parse_timespan
-
 import math
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from loadtest.load.locust_internals import seconds_in, show_in_form
 from loadtest.load.options.pool_options import add_application, add_pool, pool_config, settle_pool
 from loadtest.model.errors import UsageError
 from loadtest.model.field_types import parse_duration
@@ -54,9 +53,7 @@ class Group:
     def add_argument(self, *flags: str, include_in_web_ui: bool = True, **arguments: Any) -> None:
         """As argparse's, and whether the start form shows it."""
         action = self._group.add_argument(*flags, **arguments)
-        # Locust sets these for the parser's own options only, not for those of a group.
-        action.include_in_web_ui = include_in_web_ui
-        action.is_secret = action.is_required = action.is_multiple = False
+        show_in_form(action, include_in_web_ui)
         self.actions.append(action)
 
 
@@ -218,7 +215,7 @@ def _typed(known: Any, text: str) -> Any:
 def _seconds(run_time: str) -> int | None:
     """A run time as Locust reads it; None if there is none, or none that it can read."""
     try:
-        return parse_timespan(run_time) if run_time else None
+        return seconds_in(run_time) if run_time else None
     except ValueError:
         return None  # Locust answers this one itself
 

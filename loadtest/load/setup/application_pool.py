@@ -18,6 +18,7 @@ from loadtest.load.options.pool_options import pool_config
 from loadtest.model.errors import UsageError
 from loadtest.model.load import THREADS
 from loadtest.model.pool import PoolConfig
+from loadtest.pool.sqlalchemy_internals import session_storage
 
 
 def load_application(environment: Any) -> Application | None:
@@ -54,11 +55,10 @@ def _check_greenlets(application: Application) -> None:
     """Raise UsageError if users, who are greenlets, would be given each other's sessions."""
     if not monkey.is_module_patched("threading"):
         raise UsageError("gevent must patch this process: take LOCUST_SKIP_MONKEY_PATCH away")
-    registry: Any = application.parent.registry
-    scope = getattr(registry, "scopefunc", None)
+    scope = getattr(application.parent.registry, "scopefunc", None)
     if scope is not None:
         _check_scope(application.name, scope)
-    elif not isinstance(registry.registry, gevent.local.local):
+    elif not isinstance(session_storage(application.parent), gevent.local.local):
         raise UsageError(
             f"{application.name} was made before gevent had patched threads, so all users would "
             "share one session: let nothing import it before locust"

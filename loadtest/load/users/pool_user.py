@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from locust import User
-from locust.exception import StopUser
-from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+from locust.exception import StopTest
 
 import logging
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, ClassVar
 
 import gevent
 from gevent.pool import Group
-from greenlet import GreenletExit, getcurrent
+from greenlet import getcurrent
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
 from loadtest.database.failure_kinds import kind_of, words_of
 from loadtest.load.engine_under_test import Target
+from loadtest.load.locust_internals import PromptUser, running_users, wait_once
 from loadtest.load.users.arrivals import Arrivals
 from loadtest.load.users.precise_timer import Alarm
 from loadtest.pool.checkout_batch import clock
@@ -30,7 +28,7 @@ from loadtest.pool.task_usage import Task
 logger = logging.getLogger("loadtest")
 
 
-class PoolUser(User):
+class PoolUser(PromptUser):
     """A user whose tasks run on child sessions of the one parent session of this process.
 
     metadata: the scenario's tables, made anew before each run and dropped when all is over; their
@@ -70,8 +68,7 @@ class PoolUser(User):
 
         def on_start() -> None:
             begin()
-            with suppress(StopUser):  # Locust looks again, and would log this one as an error
-                self.wait()
+            wait_once(self)
 
         def wait_time() -> float:
             self._due = arrivals.take()
@@ -91,20 +88,9 @@ class PoolUser(User):
         self._target.recorder.schedule_lags.append(max(0, now - due))
         return max(0, now - due)
 
-    def stop(self, force: bool = False) -> bool:
-        """As Locust's, but a user who waits ends here and now.
-
-        Locust's kill arrives later: a user who woke up meanwhile would be killed in the middle of
-        its next task, at the cost of a healthy connection, or of its `on_stop`, which may count.
-        """
-        if not force and self._state == LOCUST_STATE_WAITING:
-            self._state = LOCUST_STATE_STOPPING
-            self._due = 0  # what its `on_stop` does is not the work that was due
-            # The event loop comes back to this when the user has ended, or waits for an answer.
-            gevent.get_hub().loop.run_callback(getcurrent().switch)
-            self.greenlet.throw(GreenletExit)
-            return True
-        return bool(super().stop(force))
+    def called_off(self) -> None:
+        """The work that was due is not done; what `on_stop` does is something else."""
+        self._due = 0
 
     def failed(self, error: BaseException) -> None:
         """Count an error of a task, unless its session counted it already."""
@@ -127,10 +113,11 @@ class PoolUser(User):
     def session(self, name: str) -> SessionTask:
         """A context manager that gives the child session and times the task under this name.
 
-        It fires Locust's `request` event, gives the connection back and lets errors pass.
+        It fires Locust's `request` event, gives the connection back and lets errors pass. Raises
+        StopTest in a run that was refused.
         """
         if self._target is None:
-            raise StopUser
+            raise StopTest("this run was refused")
         spare = self._spare
         return spare.pop(name, None) or self._kind(self, self._target, name, spare)
 
@@ -242,7 +229,7 @@ def end_again(runner: Any, seconds: float) -> Callable[[], None]:
     """
 
     def end() -> None:
-        left = runner.user_greenlets
+        left = running_users(runner)
         if isinstance(left, Group) and left:  # threads cannot be killed, and are not waited for
             logger.warning(
                 "%d users still wait in on_stop for an answer: they are ended", len(left)

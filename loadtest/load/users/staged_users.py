@@ -7,6 +7,7 @@ from typing import Any
 
 import gevent
 
+from loadtest.load.locust_internals import target_users
 from loadtest.model.load import Stage
 
 STEP_SECONDS = 1.0
@@ -33,7 +34,7 @@ def steps(stages: Sequence[Stage]) -> Iterator[tuple[float, int]]:
 def _follow(runner: Any, steps: Sequence[tuple[float, int]], warmup: float) -> None:
     gevent.sleep(warmup)
     for seconds, users in steps:
-        difference = abs(users - runner.target_user_count)
+        difference = abs(users - target_users(runner))
         if difference:
             # All at once: how fast the load rises is for the stages to say.
             runner.start(users, spawn_rate=difference, wait=False)

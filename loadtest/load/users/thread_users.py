@@ -6,25 +6,20 @@ the event loop (clocks, stages, signals); users never enter it.
 
 from __future__ import annotations
 
-from locust.argument_parser import get_parser
 from locust.env import Environment
-from locust.event import EventHook
-from locust.exception import StopUser
-from locust.main import main as locust_main
-from locust.runners import LocalRunner
-from locust.user.task import LOCUST_STATE_STOPPING, TaskSet
 
 import logging
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import gevent
 from gevent.monkey import is_module_patched
 
+from loadtest.load import locust_internals as internals
 from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.model.load import THREADS
 
@@ -37,22 +32,18 @@ COUNT_SECONDS = 0.1
 def main() -> None:
     """Do what Locust's command does with users that are threads; ends the process."""
     sys.argv[0] = "loadtest.threads"
-    Environment.create_local_runner = _create_runner  # type: ignore[method-assign, assignment]
-    TaskSet._sleep = _sleep  # type: ignore[method-assign]
+    ThreadRunner.use()
+    internals.sleep_with(_sleep)
     try:
         _refuse_other_ways()
-        locust_main()
+        internals.run_command()
     except LoadtestError as error:
         print(f"\n{error}", file=sys.stderr)
         sys.exit(error.exit_code)
 
 
-def _create_runner(environment: Environment) -> ThreadRunner:
-    return environment._create_runner(ThreadRunner)
-
-
 def _refuse_other_ways() -> None:
-    parser = get_parser()
+    parser = internals.new_parser(configuration_files=True)
     parser.allow_abbrev = False  # the scenario, whose options are not known yet, may have --work
     options, _ = parser.parse_known_args()
     distributed = {"--processes": options.processes, "--master": options.master}
@@ -82,23 +73,22 @@ class UserThread(threading.Thread):
 
     def leave(self) -> None:
         """Tell the user to end after the task that it is in."""
-        self.args[0]._state = LOCUST_STATE_STOPPING
+        internals.tell_to_stop(self.args[0])
         self.leaving.set()
 
 
-def _sleep(tasks: TaskSet, seconds: float) -> None:
-    """Locust's wait between tasks; its own would make an event loop in every thread."""
+def _sleep(seconds: float) -> bool:
+    """Let a user wait between tasks; False if it was told to end."""
+    # Locust's own way would make an event loop in every thread.
     thread = threading.current_thread()
     if seconds <= 0:
         # Gives others their turn, as Locust's does: else who returns a connection and asks again at
         # once overtakes all who wait for one, and they never get any.
         time.sleep(0)
-    if not isinstance(thread, UserThread):
-        time.sleep(seconds)
-    elif thread.leaving.wait(seconds):
-        # Told while it was on its way here, it may have overwritten the state.
-        tasks.user._state = LOCUST_STATE_STOPPING
-        raise StopUser
+    if isinstance(thread, UserThread):
+        return not thread.leaving.wait(seconds)
+    time.sleep(seconds)
+    return True
 
 
 class UserThreads:
@@ -129,7 +119,7 @@ class UserThreads:
         self._running.pop(thread, None)
 
 
-class ThreadRunner(LocalRunner):
+class ThreadRunner(internals.CustomRunner):
     """Locust's runner of a single process, with a thread for each user."""
 
     model = THREADS
@@ -141,24 +131,17 @@ class ThreadRunner(LocalRunner):
                 f"gevent has patched {', '.join(patched)}: users would not be threads. Does the "
                 "scenario do that?"
             )
-        super().__init__(environment)
-        self.user_greenlets: Any = UserThreads()
-        self._lock = threading.Lock()
+        super().__init__(environment, UserThreads())
         self._loop = gevent.get_hub().loop
         self._asked: set[str] = set()
         self._told: deque[dict[str, Any]] = deque()
-        self._count_later(environment.events.request)
+        environment.events.request.add_listener(self._tell)
         self.greenlet.spawn(self._count_now_and_then)
 
-    def _count_later(self, request: EventHook) -> None:
+    def _tell(self, exception: BaseException | None = None, **fired: Any) -> None:
         """Locust's statistics are not made for threads: the main thread does them."""
-        self._count = request._handlers.pop()
-
-        def tell(exception: BaseException | None = None, **fired: Any) -> None:
-            # An exception would keep alive what its task left behind, connections for example.
-            self._told.append({**fired, "exception": exception and repr(exception)})
-
-        request.add_listener(tell)
+        # An exception would keep alive what its task left behind, connections for example.
+        self._told.append({**fired, "exception": exception and repr(exception)})
 
     def _count_now_and_then(self) -> None:
         while True:
@@ -167,7 +150,7 @@ class ThreadRunner(LocalRunner):
 
     def _count_told(self) -> None:
         while self._told:
-            self._count(**self._told.popleft())
+            self.count(**self._told.popleft())
 
     def spawn_users(self, user_classes_spawn_count: dict[str, int], wait: bool = False) -> Any:
         """As Locust's; ends the run if the system allows no more threads."""
@@ -178,11 +161,11 @@ class ThreadRunner(LocalRunner):
             cast(Any, self.environment).loadtest._refuse(LoadtestError(said))
             raise gevent.GreenletExit from error
 
-    def stop_users(self, user_classes_stop_count: dict[str, int]) -> None:
+    def end_users(self, numbers: Mapping[str, int]) -> None:
         """Let so many users of each class end their tasks, and leave behind who takes too long."""
         leaving: list[UserThread] = []
-        for name, number in user_classes_stop_count.items():
-            of_class = (t for t in self.user_greenlets if type(t.args[0]).__name__ == name)
+        for name, number in numbers.items():
+            of_class = (t for t in self.users if type(t.args[0]).__name__ == name)
             leaving += [thread for _, thread in zip(range(number), of_class, strict=False)]
         for thread in leaving:
             thread.leave()
@@ -194,7 +177,7 @@ class ThreadRunner(LocalRunner):
 
     def _leave_behind(self, stuck: list[UserThread]) -> None:
         for thread in stuck:
-            self.user_greenlets.forget(thread)
+            self.users.forget(thread)
         if stuck:
             logger.warning(
                 "%d threads did not end within %g s and are left to themselves; the connections "
@@ -202,11 +185,6 @@ class ThreadRunner(LocalRunner):
                 len(stuck),
                 self.environment.stop_timeout,
             )
-
-    def log_exception(self, node_id: str, msg: str, formatted_tb: str) -> None:
-        """As Locust's, which counts."""
-        with self._lock:
-            super().log_exception(node_id, msg, formatted_tb)
 
     def stop(self) -> None:
         """As Locust's; a user who asks for it does not wait."""
@@ -221,7 +199,7 @@ class ThreadRunner(LocalRunner):
     def _handed_over(self, function: Callable[[], None]) -> bool:
         """Whether this is a user's thread; then the main thread does it, for the first who asks."""
         user = isinstance(threading.current_thread(), UserThread)
-        with self._lock:
+        with self.lock:
             first = user and function.__name__ not in self._asked
             self._asked |= {function.__name__} if user else set()
         if first:

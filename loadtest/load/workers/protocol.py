@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from locust import events
 from locust.env import Environment
-from locust.exception import RPCError
 
 import logging
 import os
@@ -19,6 +18,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
+from loadtest.load import locust_internals as internals
 from loadtest.load.ticker import Ticker
 from loadtest.load.workers.master_clock import MasterClock
 from loadtest.load.workers.worker_file import OwnFile
@@ -108,15 +108,14 @@ class Workers:
 
         Locust's master reports the end of a test before its workers have stopped.
         """
-        clients = self._runner.clients
-        self._expected = {client.id for client in [*clients.running, *clients.spawning]}
+        self._expected = internals.workers(self._runner, "running", "spawning")
         for name in self._expected:
             self._runner.send_message(END, client_id=name)
         with gevent.Timeout(stop_timeout + LAST_SECONDS, False):
             while self._expected:
                 gevent.sleep(0.02)
                 # Locust calls a worker missing after three seconds without a heartbeat.
-                self._expected -= {client.id for client in clients.missing}
+                self._expected -= internals.workers(self._runner, "missing")
         for name, worker in self.known.items():
             if worker.state == "running":
                 worker.state = "silent" if name in self._expected else "no heartbeat"
@@ -240,25 +239,24 @@ def _end_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-class _Runners(Environment):
-    """Locust's runners where their making does what no event of Locust could."""
-
-    def create_worker_runner(self, *master: Any, **options: Any) -> Any:
-        """It does not return until there is a master."""
-        if self.parsed_options and self.parsed_options.processes:
-            gevent.spawn(_end_with_parent)
-        return _create_worker_runner(self, *master, **options)
-
-    def create_master_runner(self, *bind: Any, **options: Any) -> Any:
-        """It fails without a word for a person if another has its port."""
-        try:
-            return _create_master_runner(self, *bind, **options)
-        except RPCError as error:
-            print(f"\n--master-bind-port: {error}; choose another", file=sys.stderr)
-            sys.exit(UsageError.exit_code)
+def _worker_runner(
+    create: Callable[..., Any], environment: Environment, *master: Any, **options: Any
+) -> Any:
+    """A worker's runner; Locust does not return from making it until there is a master."""
+    if environment.parsed_options and environment.parsed_options.processes:
+        gevent.spawn(_end_with_parent)
+    return create(environment, *master, **options)
 
 
-_create_worker_runner = Environment.create_worker_runner
-_create_master_runner = Environment.create_master_runner
-Environment.create_worker_runner = _Runners.create_worker_runner  # type: ignore[method-assign, assignment]
-Environment.create_master_runner = _Runners.create_master_runner  # type: ignore[method-assign, assignment]
+def _master_runner(create: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """A master's runner; Locust fails without a word for a person if another has its port."""
+    try:
+        return create(*arguments, **options)
+    except internals.NetworkError as error:
+        print(f"\n--master-bind-port: {error}; choose another", file=sys.stderr)
+        sys.exit(UsageError.exit_code)
+
+
+# No event of Locust comes before the runners are made.
+internals.make_runners_with("worker", _worker_runner)
+internals.make_runners_with("master", _master_runner)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Request, Response, jsonify, request
-
+from loadtest.load.locust_internals import change_page, check_form, fill_form
 from loadtest.model.errors import UsageError
 
 Check = Callable[[Mapping[str, str]], None]
@@ -46,25 +45,9 @@ def arrange(
     headings = "".join(_heading(*group) for group in groups.items())
     style = f"<style>{headings}{_LABELS}{_DATABASE}</style></head>"
 
-    @web_ui.app.after_request
-    def add_headings(response: Response) -> Response:
-        if request.endpoint == "locust.index" and response.is_sequence:
-            page = response.get_data(as_text=True)
-            response.set_data(page.replace("</head>", style, 1))
-        return response
-
-    original = web_ui.update_template_args
-
-    def update_template_args() -> None:
-        original()
-        for name, field in web_ui.template_args["extra_options"].items():
-            field["default_value"] = current().get(name, field["default_value"])
-
-    web_ui.update_template_args = update_template_args
-
-    @web_ui.app.before_request
-    def refuse() -> Response | None:
-        return _refusal(request, check) if request.endpoint == "locust.swarm" else None
+    change_page(web_ui, lambda page: page.replace("</head>", style, 1))
+    fill_form(web_ui, current)
+    check_form(web_ui, lambda form: _problem(form, check))
 
 
 def _heading(title: str, first: str) -> str:
@@ -73,9 +56,9 @@ def _heading(title: str, first: str) -> str:
     return _HEADING.format(field=_FIELD.format(name=name), title=title)
 
 
-def _refusal(sent: Request, check: Check) -> Response | None:
+def _problem(form: Mapping[str, str], check: Check) -> str:
     try:
-        check(sent.form)
+        check(form)
     except UsageError as error:
-        return jsonify({"success": False, "message": str(error)})
-    return None
+        return str(error)
+    return ""

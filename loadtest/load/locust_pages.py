@@ -1,0 +1,39 @@
+"""What the tool adds to Locust's own page: figures for the tab *Connection pool*, and links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from loadtest.load.locust_internals import add_statistics, change_page
+
+# Locust's tabs are tables of text. So the links are put below ours, where React leaves them alone,
+# and show only while it is there.
+_LINKS = """
+<style>
+  #pool-links { display: none; gap: 0.5rem 1.5rem; flex-wrap: wrap; padding: 1.2rem 1rem;
+    font: 1rem/1.5 Roboto, Helvetica, Arial, sans-serif; }
+  body:has(th[data-sortkey="poolFigure"]) #pool-links { display: flex; }
+  #pool-links a { color: inherit; }
+</style>
+<nav id="pool-links" aria-label="Connection pool">
+  <a href="./pool" target="_blank">Live page with charts</a>
+  <a href="./pool/report" target="_blank">Report of the last finished run</a>
+</nav>
+<script>
+  (() => {
+    const links = document.getElementById("pool-links");
+    new MutationObserver(() => {
+      const table = document.querySelector('th[data-sortkey="poolFigure"]')?.closest("table");
+      const box = table?.parentElement;
+      if (box && box.nextElementSibling !== links) box.after(links);
+    }).observe(document.getElementById("root"), { childList: true, subtree: true });
+  })();
+</script>
+</body>"""
+
+
+def extend(web_ui: Any, statistics: Callable[[], Mapping[str, Any]]) -> None:
+    """Add the links to Locust's page, and statistics to those that it asks for."""
+    add_statistics(web_ui, statistics)
+    change_page(web_ui, lambda page: page.replace("</body>", _LINKS, 1))

@@ -1,0 +1,169 @@
+"""The private attributes of SQLAlchemy that the instrument needs; no other module names them.
+
+ATTRIBUTES lists them. `check` looks for them before an engine is measured: a version without one is
+an error that names it, instead of an AttributeError in the middle of a checkout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import attrgetter
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Pool, QueuePool
+from sqlalchemy import pool as pools
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, reset_none
+
+from loadtest.model.errors import LoadtestError
+
+# By their owner. Some have no underscore, but SQLAlchemy's documentation does not know them.
+ATTRIBUTES = {
+    "Pool": (
+        *("_creator", "_dialect", "_invoke_creator", "_orig_logging_name", "_pre_ping"),
+        *("_recycle", "_reset_on_return", "_return_conn"),
+    ),
+    "QueuePool": ("_max_overflow", "_pool"),
+    "type[QueuePool]": ("_create_connection", "_dec_overflow", "_do_get", "_queue_class"),
+    "Queue": ("queue", "use_lifo"),
+    "Pool()": ("_dispatch",),  # an argument
+    "PoolProxiedConnection": ("_connection_record",),
+    "Dialect": ("_do_ping_w_event",),
+    "ThreadLocalRegistry": ("registry",),
+}
+
+# Methods that an instance of a pool can shadow: the way of every connection back to its pool, and
+# the one that opens it.
+RETURN_CONNECTION = "_return_conn"
+OPEN_CONNECTION = "_invoke_creator"
+
+record_of: Callable[[PoolProxiedConnection], ConnectionPoolEntry] = attrgetter("_connection_record")
+"""The record of a checked-out connection. It is written in C, since every checkout calls it."""
+
+Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def check(pool: Pool) -> None:
+    """Raise LoadtestError if this version of SQLAlchemy lacks what measuring this pool needs."""
+    holders: dict[str, object] = {
+        "Pool": pool,
+        "PoolProxiedConnection": getattr(pools, "_ConnectionFairy", None),
+        "Dialect": getattr(pool, "_dialect", None),
+    }
+    if isinstance(pool, QueuePool):
+        holders |= {"QueuePool": pool, "Queue": getattr(pool, "_pool", None)}
+    require(holders)
+
+
+def require(holders: Mapping[str, object]) -> None:
+    """Raise LoadtestError with the ATTRIBUTES that these owners lack, and SQLAlchemy's version."""
+    missing = [
+        f"{owner}.{name}"
+        for owner, holder in holders.items()
+        for name in ATTRIBUTES[owner]
+        if not hasattr(holder, name)
+    ]
+    if missing:
+        raise LoadtestError(
+            f"SQLAlchemy {sqlalchemy.__version__} has no {', '.join(missing)}: this tool cannot "
+            "measure its pools"
+        )
+
+
+def recycle_age(pool: Pool) -> int:
+    """The age (s) at which a pool replaces connections; -1 if it does not."""
+    return pool._recycle
+
+
+def pings(pool: Pool) -> bool:
+    """Whether a pool pings a connection before it hands it out."""
+    return pool._pre_ping
+
+
+def reset_style(pool: Pool) -> str:
+    """How a pool resets a returned connection: `rollback`, `commit` or `none`."""
+    return (pool._reset_on_return or reset_none).name.removeprefix("reset_")
+
+
+def max_overflow(pool: QueuePool) -> int:
+    """How many connections a pool opens beyond its size; -1 without a limit."""
+    return pool._max_overflow
+
+
+def uses_lifo(pool: QueuePool) -> bool:
+    """Whether a pool hands out the connection that came back last."""
+    queue: Any = pool._pool
+    return bool(queue.use_lifo)
+
+
+def idle_records(pool: QueuePool) -> list[ConnectionPoolEntry]:
+    """The records of the connections that wait in a pool."""
+    queue: Any = pool._pool
+    return list(queue.queue)
+
+
+def creator_of(pool: Pool) -> Callable[..., Any]:
+    """The function with which a pool opens connections: the engine's, or a `creator=` argument."""
+    return pool._creator
+
+
+def replacement(pool: Pool, poolclass: type[Pool], **settings: Any) -> Pool:
+    """A pool of another class that connects, logs and tells its listeners as this one does.
+
+    settings: more arguments, under the names that pools have for them.
+    """
+    return poolclass(
+        pool._creator,
+        echo=pool.echo,
+        logging_name=pool._orig_logging_name,
+        _dispatch=pool.dispatch,
+        **settings,
+    )
+
+
+class _PoolDialect:
+    """What a pool asks of its dialect."""
+
+    def __init__(self, dialect: Any) -> None:
+        # The names are SQLAlchemy's own list: the default dialect of pools without an engine.
+        for name in vars(type(Pool._dialect)):
+            if not name.startswith("__"):
+                setattr(self, name, getattr(dialect, name))
+
+
+def give_own_dialect(pool: Pool, reset: Wrap, ping: Wrap) -> None:
+    """Wrap a pool's resets and pings, but not the ROLLBACK and COMMIT of its engine's sessions."""
+    own: Any = _PoolDialect(pool._dialect)
+    own.do_rollback, own.do_commit = reset(own.do_rollback), reset(own.do_commit)
+    own._do_ping_w_event = ping(own._do_ping_w_event)
+    pool._dialect = own
+
+
+def session_storage(parent: Any) -> object:
+    """Where a scoped_session without a scopefunc keeps its sessions: a `threading.local`."""
+    return parent.registry.registry
+
+
+require({"type[QueuePool]": QueuePool})
+
+
+class CustomQueuePool(QueuePool):
+    """A QueuePool whose subclasses bring the queue, and may override `take` and `free_slot`.
+
+    take: gives the record of a free or a new connection. free_slot: makes room for one more
+    connection, after one was closed or could not be opened. new_record: opens a connection.
+    """
+
+    take = QueuePool._do_get
+    free_slot: Callable[..., Any] = QueuePool._dec_overflow
+    new_record = QueuePool._create_connection
+
+    def __init_subclass__(cls, queue_class: type[Any], **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        cls._queue_class = queue_class
+        cls._do_get, cls._dec_overflow = cls.take, cls.free_slot  # type: ignore[method-assign]
+
+    @property
+    def queue(self) -> Any:
+        """The queue of the connections that nobody uses."""
+        return self._pool

@@ -41,16 +41,16 @@ from loadtest.load.server_guard import Guard
 from loadtest.load.setup.application_pool import measured_pool
 from loadtest.load.setup.database_setup import Place
 from loadtest.load.setup.unpatched import aside
-from loadtest.load.shutdown import ENDED_WELL, take_each
+from loadtest.load.shutdown import take_each
 from loadtest.load.ticker import Ticker
 from loadtest.load.users.pool_user import PoolUser, end_again, note_error, with_options
 from loadtest.load.users.staged_users import follow
 from loadtest.load.workers.protocol import Master, Workers, ready
+from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError, MoreThanAnnounced, ServerInTrouble
 from loadtest.model.interval import Interval
 from loadtest.model.load import Stage
 from loadtest.model.pool import PoolConfig
-from loadtest.runfile.schema import FINISHED
 
 logger = logging.getLogger("loadtest")
 _added = run_options.Added([], [])
@@ -100,7 +100,7 @@ class Plugin:
         self._targets: list[Target] = []
         self._guard: Guard | None = None
         self._status: ServerStatus | None = None
-        self._reason = ""
+        self._end: End | None = None
         self._started = 0.0
         self._stages: tuple[Stage, ...] = ()
         self._tickers: list[Ticker] = []
@@ -168,7 +168,7 @@ class Plugin:
             self._refuse(LoadtestError(f"the run could not begin: {words_of(error)}"))
 
     def _start(self, options: Namespace) -> None:
-        self._reason, self._started = "", time.monotonic()
+        self._end, self._started = None, time.monotonic()
         self.place.load_application()
         pool = measured_pool(options, self.place.application)
         warmup = run_options.warmup_seconds(options)
@@ -230,7 +230,7 @@ class Plugin:
         if self.master:
             self.master.refuse(error)
             return
-        self._reason = error.reason
+        self._end = error.end
         self.runner.log_exception(self.process, str(error), "")
         gevent.spawn(self.runner.quit if self.options.headless else self.runner.stop)
 
@@ -243,7 +243,7 @@ class Plugin:
             self.output = None
             self._refuse(error)
             return
-        if not self._reason and (trouble := self._trouble(interval)):
+        if not self._end and (trouble := self._trouble(interval)):
             self._refuse(trouble)
 
     def _trouble(self, interval: Interval) -> LoadtestError | None:
@@ -261,13 +261,13 @@ class Plugin:
         take_each([partial(ticker.enter, "drain") for ticker in self._tickers], self._ended_badly)
         if self.workers:
             self.workers.end(self.environment.stop_timeout)
-            if self.workers.all_lost and not self._reason:
+            if self.workers.all_lost and not self._end:
                 self._refuse(LoadtestError("all workers are lost"))
         if patience := self.environment.stop_timeout:
             self._ended.append(end_again(self.runner, 2 * patience))
         limit = self.options.run_time
         over = limit and ended - self._started >= limit - 1
-        self._reason = self._reason or (FINISHED if over else "stopped")
+        self._end = self._end or End(EndReason.FINISHED if over else EndReason.STOPPED)
 
     def _on_stop(self, environment: Any, **_: Any) -> None:
         tickers, ended = self._tickers, self._ended
@@ -280,25 +280,26 @@ class Plugin:
 
     def _close_output(self) -> None:
         output, self.output, self.target = self.output, None, None
+        end = self._end or End(EndReason.STOPPED)
         try:
             if output:
-                output.close(self._reason, self.workers, wait=self.options.headless)
+                output.close(end, self.workers, wait=self.options.headless)
         finally:
-            self.live.end(self._reason, output.report if output else lambda: None)
+            self.live.end(str(end), output.report if output else lambda: None)
 
     def _ended_badly(self, error: LoadtestError) -> None:
         """Say what failed at the end of a run; the first failure is how it ended."""
-        if self._reason not in ENDED_WELL:
+        if self._end and not self._end.planned:
             logger.error("%s", error)
             return
-        self._reason = error.reason
+        self._end = error.end
         self._failed(error)
         if self.master:
             self.master.refuse(error)
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         if self._tickers:  # a run is under way, whatever Locust's state says while it begins
-            self._reason = self._reason or "interrupted"
+            self._end = self._end or End(EndReason.INTERRUPTED)
             if self.workers:
                 # Its workers are told to quit later; one told to stop now would not hear it.
                 self.runner.stop(send_stop_to_client=False)

@@ -116,7 +116,7 @@ def _slowest_arrival() -> float:
         )
         footer = read_run(path).footer
         assert footer
-        return max(float(worker["latest_seconds"]) for worker in footer["workers"])
+        return max(worker.latest_seconds or 0.0 for worker in footer.workers)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from loadtest.model.end_reason import End, EndReason
 from loadtest.model.interval import Interval
 from loadtest.runfile.folders import find_runs
 from loadtest.runfile.reader import Run, read_run
@@ -57,20 +58,20 @@ def _write(folder: Path, rounds: int, seconds: int) -> int:
             )
             for interval in _intervals(runs, seconds, random.Random(f"{name} {number}")):
                 writer.add(interval)
-            writer.close("finished", {"counters": {}})
+            writer.close(End(EndReason.FINISHED), {"counters": {}})
     shutil.copy(EXAMPLE / "experiment.json", folder)
     return rounds * len(by_pool)
 
 
 def _header(run: Run, number: int, seconds: int) -> dict[str, object]:
-    known = {name: run.header[name] for name in run.header if name not in ("type", "format")}
-    load = {**run.header["load"], "duration": float(seconds), "seed": number}
+    known = {name: run.told[name] for name in run.told if name not in ("type", "format")}
+    load = {**run.told["load"], "duration": float(seconds), "seed": number}
     return {**known, "round": number, "load": load}
 
 
 def _intervals(runs: list[Run], seconds: int, dice: random.Random) -> Iterator[Interval]:
     """A run's warm-up, then so many seconds of any of the pool's runs with the server's beside."""
-    first = int(runs[0].header["started"])
+    first = int(runs[0].header.started)
     own = [one for run in runs for one in run.measured() if one.length > WHOLE]
     server = [one for run in runs for one in run.server if one.length > WHOLE]
     yield from (one for one in runs[0].intervals if one.period == "warmup")

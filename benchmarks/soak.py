@@ -190,7 +190,7 @@ def _summary(ran: Run, watched: Watched) -> dict[str, object]:
         "failures": counters["failures"],
         "requests_per_second": counters["requests"] / seconds,
         "connections_opened": counters["opened"],
-        "faults": len(ran.header["load"].get("faults", ())),
+        "faults": len(ran.header.load.faults),
         "memory_mebibytes": _grown(watched.at, np.array(watched.memory) / 2**20),
         "scrape_seconds": _grown(watched.scraped_at, np.array(watched.scrape_seconds)),
         "file_bytes_per_second": _file(ran.path, seconds),
@@ -233,7 +233,7 @@ def _sums_right(ran: Run, watched: Watched, sums: tuple[int, int]) -> dict[str, 
     done = watched.totals["requests"] - watched.totals["failures"]
     # Of a request that failed nobody knows whether its COMMIT came through.
     known = 2 * done <= moves <= 2 * watched.totals["requests"]
-    footer = Counter(ran.footer["totals"]["counters"]) if ran.footer else Counter[str]()
+    footer = Counter(ran.footer.totals.counters) if ran.footer else Counter[str]()
     return {
         "balance": balance,
         "moves": moves,

@@ -133,9 +133,9 @@ def test_no_part_of_a_comparison_tells_it(tmp_path: Path, secret: URL) -> None:
     assert_silent("a process", "\n".join(lines))
     assert_files_silent(tmp_path)
     runs = [read_run(path) for path in tmp_path.glob("results/latest/runs/*.jsonl")]
-    faults = [fault for run in runs if run.footer for fault in run.footer["faults"]]
+    faults = [fault for run in runs if run.footer for fault in run.footer.faults]
     assert len(runs) == 2
-    assert ["problem" in fault for fault in faults] == [False] * 4
+    assert [fault.problem for fault in faults] == [None] * 4
 
 
 @pytest.mark.database

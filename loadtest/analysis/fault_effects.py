@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
 from loadtest.analysis.statistics.estimate import mean
@@ -22,6 +21,7 @@ from loadtest.model.fault import Fault
 from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.interval import Interval
 from loadtest.model.summary import Finding
+from loadtest.runfile.schema import Footer, Happened
 
 RECOVERED = 0.90
 WHOLE = 0.95
@@ -107,7 +107,7 @@ def fault_failed(pool: PoolRuns) -> Iterator[Finding]:
     """Faults that could not be provoked, or not be undone, as they should have been."""
     for number, fault in enumerate(_planned(pool)):
         told = [one for run in pool.runs if (one := _happened(run.footer, number))]
-        problems = [str(one["problem"]) for one in told if "problem" in one]
+        problems = [one.problem for one in told if one.problem is not None]
         if problems:
             yield Finding(
                 code="fault_failed",
@@ -118,23 +118,25 @@ def fault_failed(pool: PoolRuns) -> Iterator[Finding]:
             )
 
 
-def _planned(pool: PoolRuns) -> list[Fault]:
-    return [Fault(**fault) for fault in pool.header.get("load", {}).get("faults") or ()]
+def _planned(pool: PoolRuns) -> Sequence[Fault]:
+    return pool.header.load.faults
 
 
-def _happened(footer: Mapping[str, Any] | None, number: int) -> Mapping[str, Any]:
-    """What became of a fault, as the run's footer tells; empty where it does not."""
-    told: Sequence[Mapping[str, Any]] = (footer or {}).get("faults") or ()
-    return told[number] if number < len(told) else {}
+def _happened(footer: Footer | None, number: int) -> Happened | None:
+    """What became of a fault, as the run's footer tells; None where it does not."""
+    told = footer.faults if footer else ()
+    return told[number] if number < len(told) else None
 
 
 def _span(round_: Round, faults: Sequence[Fault], number: int) -> tuple[float, float] | None:
     """When a fault of a round began and ended (UTC); without a word of it, as planned."""
-    footer, load = round_.run.footer, round_.run.header.get("load", {})
-    if footer and footer.get("faults"):
+    footer, header = round_.run.footer, round_.run.header
+    if footer and footer.faults:
         told = _happened(footer, number)
-        return (told["begin"], told["end"]) if {"begin", "end"} <= told.keys() else None
-    measuring = float(round_.run.header.get("started", 0)) + float(load.get("warmup") or 0)
+        if told is None or told.begin is None or told.end is None:
+            return None
+        return told.begin, told.end
+    measuring = header.started + (header.load.warmup or 0.0)
     return measuring + faults[number].at, measuring + faults[number].end
 
 
@@ -176,7 +178,7 @@ def _effect(pool: PoolRuns, number: int, windows: Sequence[_Window], alone: bool
     known = all(window.before is not None for window in windows)
     counters: Counter[str] = sum((window.counters for window in windows), Counter())
     sums = _sums(pool) if alone else {}
-    timeout = pool.settings.get("pool_timeout")
+    timeout = pool.settings.pool_timeout
     return FaultEffect(
         fault=str(fault),
         begin=fault.at,
@@ -187,7 +189,7 @@ def _effect(pool: PoolRuns, number: int, windows: Sequence[_Window], alone: bool
         by_kind={n.removeprefix("errors."): c for n, c in counters.items() if "errors." in n},
         recovered=len(recoveries) if known else None,
         recovery_seconds=mean(recoveries) if len(recoveries) == len(windows) else None,
-        beyond_pool_timeout=None if timeout is None else sum(w.beyond(timeout) for w in windows),
+        beyond_pool_timeout=sum(window.beyond(timeout) for window in windows),
         checked=sums.get("checked"),
         lost=sums.get("lost"),
         doubled=sums.get("doubled"),
@@ -198,7 +200,7 @@ def _effect(pool: PoolRuns, number: int, windows: Sequence[_Window], alone: bool
 def _killed(windows: Sequence[_Window], number: int) -> int | None:
     """How many connections a fault killed in its rounds; None if no run told of any."""
     told = [_happened(window.round.run.footer, number) for window in windows]
-    found = [one["killed"] for one in told if "killed" in one]
+    found = [one.killed for one in told if one and one.killed is not None]
     return sum(found) if found else None
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
-from loadtest.model.fault import Fault
 from loadtest.model.interval import SERVER, Interval
 
 # A second of which less was seen than this has no level worth drawing.
@@ -103,14 +102,12 @@ def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
 
 
 def _stages(pool: PoolRuns) -> list[tuple[float, float, str]]:
-    ends = [0.0, *accumulate(stage["duration"] for stage in pool.stages)]
-    names = [str(stage["name"]) for stage in pool.stages]
-    return list(zip(ends, ends[1:], names, strict=False))
+    ends = [0.0, *accumulate(stage.duration for stage in pool.stages)]
+    return list(zip(ends, ends[1:], [stage.name for stage in pool.stages], strict=False))
 
 
 def _faults(pool: PoolRuns) -> list[tuple[float, float, str]]:
-    faults = map(Fault.model_validate, pool.header.get("load", {}).get("faults") or ())
-    return [(f.at, f.end, f.kind) for f in faults if not f.lasting]
+    return [(f.at, f.end, f.kind) for f in pool.header.load.faults if not f.lasting]
 
 
 def _over_rounds(

@@ -8,9 +8,8 @@ from dataclasses import replace
 
 from loadtest.analysis import fault_effects, stage_results
 from loadtest.analysis.anatomy import anatomy
-from loadtest.analysis.findings import bottleneck
+from loadtest.analysis.findings import bottleneck, cross_checks
 from loadtest.analysis.pool_runs import SECOND, PoolRuns
-from loadtest.analysis.pool_settings import most_connections
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95, mean
 from loadtest.model.summary import (
@@ -33,7 +32,7 @@ def numbers(pool: PoolRuns) -> PoolSummary:
     """All rounds together, before anybody has judged them."""
     return PoolSummary(
         name=pool.name,
-        pool={key: value for key, value in pool.settings.items() if key != "name"},
+        pool=pool.settings,
         processes=pool.processes,
         rounds=len(pool.rounds),
         seconds=sum(round_.seconds for round_ in pool.rounds),
@@ -51,6 +50,8 @@ def numbers(pool: PoolRuns) -> PoolSummary:
         stages=tuple(stage_results.rows(pool)),
         faults=tuple(fault_effects.rows(pool)),
         valid=True,
+        unreturned=pool.kept,
+        unserved=starved.unserved if (starved := cross_checks.starved(pool)) else 0.0,
     )
 
 
@@ -97,7 +98,7 @@ def _checkout(pool: PoolRuns) -> Checkout:
 
 def _connections(pool: PoolRuns) -> Connections:
     closed = [n for name, n in pool.counters.items() if name.startswith("closed.")]
-    most = most_connections(pool.settings)
+    most = pool.settings.most_connections
     return Connections(
         allowed=None if most is None else most * pool.processes,
         peak=pool.peak("open"),

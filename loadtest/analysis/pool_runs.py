@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, reduce
 from typing import Any
 
@@ -13,9 +13,10 @@ from loadtest.analysis.statistics.censoring import Times
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import Interval, TaskUse, total
-from loadtest.model.load import GREENLETS
-from loadtest.model.pool import AS_IS
+from loadtest.model.load import Stage
+from loadtest.model.pool import AS_IS, PoolSettings
 from loadtest.runfile.reader import Run
+from loadtest.runfile.schema import Header, Load, Plan, plan_of
 
 SECOND = 1_000_000_000
 
@@ -67,7 +68,7 @@ class Round:
     @property
     def key(self) -> tuple[str, int]:
         """What rounds of different pools are paired by: their folder and number."""
-        return str(self.run.path.parent), int(self.run.header.get("round", 1))
+        return str(self.run.path.parent), self.run.header.round
 
     @property
     def seconds(self) -> float:
@@ -148,7 +149,7 @@ class PoolRuns:
     """
 
     name: str
-    settings: Mapping[str, Any]
+    settings: PoolSettings
     attempts: Sequence[Round]
 
     @property
@@ -178,9 +179,9 @@ class PoolRuns:
         return max(peaks, default=None)
 
     @property
-    def header(self) -> Mapping[str, Any]:
-        """What its first run's header says; empty if it never ran."""
-        return self.runs[0].header if self.runs else {}
+    def header(self) -> Header:
+        """The header of its first run; of a pool that never ran, one that tells no more."""
+        return self.runs[0].header if self.runs else Header(pool=self.settings)
 
     def spent(self, *names: str) -> float:
         """The seconds in some histograms, over all rounds."""
@@ -219,22 +220,22 @@ class PoolRuns:
     @property
     def model(self) -> str:
         """What its users were: greenlets or threads."""
-        return str(self.header.get("load", {}).get("model", GREENLETS))
+        return self.header.load.model
 
     @property
     def server(self) -> str:
         """The name of its private server's program, where one was asked for; else empty."""
-        return str(self.header.get("server", {}).get("name", ""))
+        return self.header.server.name
 
     @property
     def lacks(self) -> Sequence[str]:
         """The counters that its server does not have."""
-        return tuple(self.header.get("server", {}).get("lacks", ()))
+        return self.header.server.lacks
 
     @property
-    def stages(self) -> Sequence[Mapping[str, Any]]:
+    def stages(self) -> Sequence[Stage]:
         """The stages of its load, as its runs' headers have them."""
-        return self.header.get("load", {}).get("stages") or ()
+        return self.header.load.stages
 
     def stage(self, name: str) -> PoolRuns:
         """The same pool in one of its stages alone."""
@@ -259,11 +260,20 @@ def _mean_level(intervals: Sequence[Interval], gauge: str) -> float:
 
 @dataclass(frozen=True)
 class Measurements:
-    """All runs that are read together; problems are of files that could not be read at all."""
+    """All runs that are read together; problems are of files that could not be read at all.
+
+    experiment: what experiment.json says and what the runs add to it, as summary.json tells it.
+    baseline: the pool that the others are compared with. models, server_titles: of all variants
+    that were measured, where this is one of them.
+    """
 
     experiment: Mapping[str, Any]
+    plan: Plan
     pools: Sequence[PoolRuns]
+    baseline: str
     problems: Sequence[str] = ()
+    models: Sequence[str] = ()
+    server_titles: Sequence[str] = ()
 
     @property
     def runs(self) -> list[Run]:
@@ -271,9 +281,15 @@ class Measurements:
         return [run for pool in self.pools for run in pool.runs]
 
     @property
-    def baseline(self) -> str:
-        """The pool that the others are compared with."""
-        return str(self.experiment["baseline"])
+    def name(self) -> str:
+        """The experiment's name; empty where nothing tells it."""
+        return str(self.experiment["name"])
+
+    @property
+    def load(self) -> Load:
+        """The load, as it was planned or else as the first run had it."""
+        planned = self.plan.load != Load()
+        return self.plan.load if planned or not self.runs else self.runs[0].header.load
 
 
 def gather(
@@ -283,19 +299,18 @@ def gather(
 ) -> Measurements:
     """Sort runs into pools, in the experiment's order, else in the order in which they first ran.
 
+    experiment: what experiment.json holds, if there is one.
     Raises UsageError if one name stands for different settings, or if the runs differ in more than
     their pools.
     """
     refuse_what_differs(runs)
+    plan = plan_of(experiment or {})
     by_pool: dict[str, list[Run]] = defaultdict(list)
-    settings: dict[str, Mapping[str, Any]] = {}
-    planned: Iterable[Mapping[str, Any]] = (experiment or {}).get("pool", ())
-    for pool in planned:
-        settings[str(pool["name"])] = pool
-    for run in sorted(runs, key=lambda run: run.header.get("started", 0)):
+    settings = {pool.name: pool for pool in plan.pool}
+    for run in sorted(runs, key=lambda run: run.header.started):
         by_pool[run.pool_name].append(run)
-        found = run.header["pool"]
-        if settings.get(run.pool_name, {}).get("poolclass") == AS_IS:
+        found, planned = run.header.pool, settings.get(run.pool_name)
+        if planned and planned.poolclass == AS_IS:
             settings[run.pool_name] = found  # planned as it is; the run tells how that is
         if settings.setdefault(run.pool_name, found) != found:
             raise UsageError(f"{run.path}: the pool {run.pool_name!r} has other settings elsewhere")
@@ -303,23 +318,22 @@ def gather(
         PoolRuns(name, values, [Round(run) for run in by_pool[name]])
         for name, values in settings.items()
     ]
-    return Measurements(_described(experiment or {}, pools), pools, problems)
+    baseline = plan.baseline or pools[0].name
+    told = {**_told_by_runs(pools), **(experiment or {}), "baseline": baseline}
+    return Measurements(told, plan, pools, baseline, problems)
 
 
-def _described(experiment: Mapping[str, Any], pools: Sequence[PoolRuns]) -> dict[str, Any]:
-    """What experiment.json says, and from the runs what it leaves open."""
-    runs = [run for pool in pools for run in pool.runs]
-    header = runs[0].header if runs else {}
-    scenario, load = header.get("scenario", {}), header.get("load", {})
-    from_runs = {
-        "name": header.get("name", ""),
-        "application": header.get("application"),
-        "scenario": " ".join(scenario.get("files", ())),
-        "rounds": max((len(pool.runs) for pool in pools), default=0),
-        "seed": load.get("seed"),
-        "load": load,
-        "options": scenario.get("options", {}),
-        "pool": [dict(pool.settings) for pool in pools],
+def _told_by_runs(pools: Sequence[PoolRuns]) -> dict[str, Any]:
+    """What the runs tell of the experiment that they are from."""
+    first = next((run for pool in pools for run in pool.runs), None)
+    header = first.header if first else pools[0].header
+    return {
+        "name": header.name,
+        "application": header.application,
+        "scenario": " ".join(header.scenario.files),
+        "rounds": max(len(pool.runs) for pool in pools),
+        "seed": header.load.seed,
+        "load": first.told.get("load", {}) if first else {},
+        "options": header.scenario.options,
+        "pool": [asdict(pool.settings) for pool in pools],
     }
-    described = {**from_runs, **experiment}
-    return {**described, "baseline": experiment.get("baseline") or pools[0].name}

@@ -2,80 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from loadtest.model.pool import AS_IS
+from loadtest.model.pool import AS_IS, PoolSettings
 
-# What `sqlalchemy.create_engine` does when nothing is said.
-SQLALCHEMY_DEFAULTS = {
-    "poolclass": "QueuePool",
-    "pool_timeout": 30.0,
-    "pool_recycle": -1,
-    "pool_pre_ping": False,
-    "pool_use_lifo": False,
-    "pool_reset_on_return": "rollback",
-    "isolation_level": None,
-}
 _SIZES = ("pool_size", "max_overflow")
+_OTHERS = (
+    *("poolclass", "pool_timeout", "pool_recycle", "pool_pre_ping", "pool_use_lifo"),
+    *("pool_reset_on_return", "isolation_level"),
+)
 _QUEUE_ONLY = (*_SIZES, "pool_timeout", "pool_use_lifo")
+# What `sqlalchemy.create_engine` does when nothing is said.
+_SQLALCHEMY = PoolSettings()
 
 
-def arguments(settings: Mapping[str, Any]) -> str:
+def arguments(settings: PoolSettings) -> str:
     """Both sizes and what differs from SQLAlchemy's defaults: `pool_size=20, max_overflow=0`."""
     return ", ".join(f"{name}={value}" for name, value in spelled_out(settings).items())
 
 
-def spelled_out(settings: Mapping[str, Any]) -> dict[str, str]:
+def spelled_out(settings: PoolSettings) -> dict[str, str]:
     """The same by name, each value as it is written in Python."""
     # Of an application's own pool that never ran nobody knows the settings.
-    queue = settings.get("poolclass", "QueuePool") not in ("NullPool", AS_IS)
+    queue = settings.poolclass not in ("NullPool", AS_IS)
+    sizes = {name: getattr(settings, name) for name in _SIZES if queue}
     # An application's own pool may be of a class that has no sizes.
-    said = {name: settings[name] for name in _SIZES if queue and settings.get(name) is not None}
-    for name, default in SQLALCHEMY_DEFAULTS.items():
-        if settings.get(name, default) != default and (queue or name not in _QUEUE_ONLY):
-            said[name] = settings[name]
+    said = {name: size for name, size in sizes.items() if size is not None}
+    for name in _OTHERS:
+        value = getattr(settings, name)
+        if value != getattr(_SQLALCHEMY, name) and (queue or name not in _QUEUE_ONLY):
+            said[name] = value
     return {name: _literal(name, value) for name, value in said.items()}
 
 
 def default(name: str) -> str:
-    """What SQLAlchemy does when a setting is not given, as written in Python; empty if unknown."""
-    return _literal(name, SQLALCHEMY_DEFAULTS[name]) if name in SQLALCHEMY_DEFAULTS else ""
+    """What SQLAlchemy does when a setting is not given, as written in Python; empty for a size."""
+    return _literal(name, getattr(_SQLALCHEMY, name)) if name in _OTHERS else ""
 
 
-def create_engine(settings: Mapping[str, Any]) -> str:
+def create_engine(settings: PoolSettings) -> str:
     """The line of Python that makes an engine with this pool."""
     return f"engine = create_engine(url, {arguments(settings)})"
 
 
-def most_connections(settings: Mapping[str, Any]) -> int | None:
-    """The most connections that one process may open; None where nothing limits it."""
-    size, overflow = settings.get("pool_size", 5), settings.get("max_overflow", 10)
-    if settings.get("poolclass") in ("StaticPool", "AssertionPool"):
-        return 1
-    unlimited = settings.get("poolclass") in ("NullPool", AS_IS)
-    if unlimited or not size or overflow == -1:
-        return None
-    return int(size) + int(overflow or 0)
-
-
-def kept_connections(settings: Mapping[str, Any]) -> int | None:
-    """The most connections that one process keeps when they are given back; None without limit."""
-    if settings.get("poolclass") in ("StaticPool", "AssertionPool"):
-        return 1
-    if settings.get("poolclass") == "NullPool":
-        return 0
-    # An application's own pool may be of a class that has no size.
-    return int(settings.get("pool_size", 5) or 0) or None
-
-
-def multiplied(settings: Mapping[str, Any], processes: int) -> str:
+def multiplied(settings: PoolSettings, processes: int) -> str:
     """What the pools of several processes come to: `4 processes × (20 + 10) = up to 120`."""
     many = f"{processes} {'process' if processes == 1 else 'processes'}"
-    most = most_connections(settings)
+    most = settings.most_connections
     if most is None:
         return f"{many}, each with a pool without a limit = any number of connections"
-    sizes = f"({settings.get('pool_size', 5)} + {settings.get('max_overflow', 10)})"
+    sizes = f"({settings.pool_size} + {settings.max_overflow})"
     return f"{many} × {sizes} = up to {processes * most:,} connections"
 
 

@@ -14,8 +14,8 @@ def rows(pool: PoolRuns) -> Iterator[Stage]:
     """A row for each stage of a pool's load, in their order; none if it has no stages."""
     begin = 0.0
     for stage in pool.stages:
-        yield _row(pool.stage(stage["name"]), stage["name"], begin)
-        begin += stage["duration"]
+        yield _row(pool.stage(stage.name), stage.name, begin)
+        begin += stage.duration
 
 
 def _row(pool: PoolRuns, name: str, begin: float) -> Stage:

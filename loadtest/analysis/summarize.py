@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from loadtest.analysis.comparison.comparer import Comparer, Rounds, Rule
@@ -26,12 +26,11 @@ def summarize_runs(runs: Sequence[Run], experiment: Mapping[str, Any] | None = N
 
 def summarize(measurements: Measurements) -> Summary:
     """The summary of what was measured. Invalid pools are shown, but not compared."""
-    experiment = measurements.experiment
-    bounds = parse_objective(str(experiment.get("objective") or ""))
-    rule = Rule.of(experiment)
+    plan = measurements.plan
+    bounds, rule = parse_objective(plan.objective), Rule.of(plan)
     rounds = {pool.name: by_round(pool) for pool in measurements.pools}
     pools = tuple(_summary(one, rounds[one.name], bounds, rule) for one in measurements.pools)
-    if experiment.get("search"):
+    if plan.search:
         return _of_a_search(measurements, pools)
     valid = {pool.name for pool in pools if pool.valid}
     parts = variants(measurements)
@@ -95,9 +94,15 @@ def _comparisons(
 def _environment(measurements: Measurements) -> dict[str, Any]:
     """Where it ran, as the first run tells it, and every command that was run."""
     runs = measurements.runs
-    header = runs[0].header if runs else {}
-    commands = dict.fromkeys(str(run.header["command"]) for run in runs if "command" in run.header)
-    parts = {part: header.get(part, {}) for part in ("versions", "host", "server")}
-    versions = dict.fromkeys(run.header.get("server", {}).get("version") for run in runs)
-    parts["server_versions"] = [version for version in versions if version]
-    return {**parts, "started": header.get("started"), "commands": list(commands)}
+    told = runs[0].told if runs else {}
+    parts = {part: told.get(part, {}) for part in ("versions", "host", "server")}
+    return {
+        **parts,
+        "server_versions": _different(run.header.server.version for run in runs),
+        "started": told.get("started"),
+        "commands": _different(run.header.command for run in runs),
+    }
+
+
+def _different(texts: Iterable[str]) -> list[str]:
+    return [text for text in dict.fromkeys(texts) if text]

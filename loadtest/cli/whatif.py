@@ -69,7 +69,7 @@ def whatif(
     asked = ["whatif", as_typed(result), "--pool-size", pool_size, "--max-overflow", max_overflow]
     asked += ["--pool-timeout", pool_timeout] if pool_timeout else []
     about: dict[str, Any] = {
-        "name": str(measurements.experiment.get("name") or "Connection pool"),
+        "name": measurements.name or "Connection pool",
         "result": as_typed(result),
         "command": shlex.join(["loadtest", *asked]),
     }
@@ -124,9 +124,9 @@ def _validate(
 def _database(measurements: Measurements, given: str) -> str:
     """The address of the database that a result is from; empty for a private one or its own."""
     header = measurements.runs[0].header
-    if header.get("server", {}).get("private"):
+    if header.server.private:
         return ""
-    if not (given or header.get("application")):
+    if not (given or header.application):
         raise UsageError("the result is from a database of yours: name it with --database-url")
     return given
 

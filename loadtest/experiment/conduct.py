@@ -83,7 +83,7 @@ def _done(folder: Path, console: Console, runs: Callable[[], bool]) -> bool:
     except KeyboardInterrupt:  # between two of them
         complete = False
     except EndedForOthers as error:
-        _tell(console, [f"Ended: {error.reason}"], "red")
+        _tell(console, [f"Ended: {error.end}"], "red")
         return False
     except LoadtestError as error:
         if _measured(folder):

@@ -137,7 +137,7 @@ class _Searching:
             duration = experiment.load.duration
             clear = decided(measured, duration, bounds, best, experiment.margin)
             if clear:
-                raise Enough(f"enough: {clear}")
+                raise Enough(clear)
 
         return look
 
@@ -162,7 +162,7 @@ def _judgement(tuning: Tuning, pool: PoolSummary) -> list[str]:
         return ["not valid"]
     if pool is tuning.pilot:
         return []
-    met = tuning.trials[pool.pool["pool_size"]].met
+    met = tuning.trial(pool).met
     judged = {True: "keeps to the objective", False: "misses the objective", None: "undecided"}
     rounds = [f"{pool.rounds} rounds"] if pool.rounds > 1 else []
     return [*rounds, *([judged[met]] if pool.objectives else [])]

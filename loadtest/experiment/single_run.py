@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from sqlalchemy import URL
 
@@ -20,12 +19,15 @@ from loadtest.experiment import deadlines
 from loadtest.experiment.faults.schedule import Faults, Happened
 from loadtest.experiment.run_plan import Plan, RunSettings
 from loadtest.model.allowances import UNASKED, Allowances
-from loadtest.model.errors import OVERDUE, EndedForOthers, LoadtestError, Overdue, UsageError
+from loadtest.model.end_reason import End, EndReason
+from loadtest.model.errors import EndedForOthers, LoadtestError, Overdue, UsageError
 from loadtest.model.interval import SERVER, Interval
 from loadtest.model.load import MODELS
 from loadtest.runfile.folders import as_typed
 from loadtest.runfile.footer import add_to_footer, end_for, say_why_it_ended
+from loadtest.runfile.line import Damaged
 from loadtest.runfile.reader import Run, read_run
+from loadtest.runfile.schema import Header, from_line
 
 _LOG_LINES_SHOWN = 12
 # A shell's exit code of a program that a signal ended is that much more than the signal.
@@ -35,7 +37,7 @@ Watch = Callable[[Interval], None]
 
 
 class Enough(Exception):
-    """What a watch raises to end a run in good order: its words become the run's reason."""
+    """What a watch raises to end a run in good order; its words become the end's message."""
 
 
 @dataclass(frozen=True)
@@ -80,23 +82,23 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     settings = RunSettings(plan, path, database.private, database.allowed)
     environment = environment_with(address) | settings.environment()
     command = deadlines.command(MODELS[plan.model])
-    reason, happened = "", list[Happened]()
+    end, happened = None, list[Happened]()
     with log.open("w+b") as output:
         kept = supervisor.keep(command, environment=environment, output=output)
         try:
             _follow(kept, output, plan, path, watch, database.faults, happened)
         except Enough as enough:
-            reason = str(enough)
+            end = End(EndReason.ENOUGH, str(enough))
         except Overdue as late:
             supervisor.stop(kept, deadlines.STOP_SECONDS)
-            end_for(path, str(late))
+            end_for(path, late.end)
             raise
         finally:
             code = supervisor.stop(kept)
             if happened and path.exists():
                 add_to_footer(path, faults=happened)
-    if reason:
-        say_why_it_ended(path, reason)
+    if end:
+        say_why_it_ended(path, end)
     return _result(path, log, code)
 
 
@@ -106,7 +108,7 @@ def _not_begun(plan: Plan, place: str) -> UsageError:
 
 
 def _overdue(plan: Plan, place: str) -> Overdue:
-    return Overdue(f"{OVERDUE}, {plan.limit:.0f} s after its load began: {place}")
+    return Overdue(f"{plan.limit:.0f} s after its load began: {place}")
 
 
 def _follow(
@@ -127,7 +129,7 @@ def _follow(
             break
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as lines, ExitStack() as broken:
+    with path.open("rb") as lines, ExitStack() as broken:
         measuring = _measuring(lines.readline())
         if faults:
             happened += broken.enter_context(faults.provoked(measuring, kept.pid))
@@ -136,32 +138,31 @@ def _follow(
                 watch(interval)
 
 
-def _measuring(header: str) -> float:
+def _measuring(line: bytes) -> float:
     """When (wall clock) a run's measured time begins; never if it has ended already."""
     try:
-        facts = json.loads(header)
-    except ValueError:
+        header = from_line(line.removesuffix(b"\n"))
+    except Damaged:
         return math.inf
-    return float(facts["started"] + facts["load"]["warmup"])
+    return header.started + (header.load.warmup or 0.0) if isinstance(header, Header) else math.inf
 
 
-def _new_intervals(lines: IO[str]) -> Iterator[Interval]:
+def _new_intervals(lines: BinaryIO) -> Iterator[Interval]:
     while True:
         position = lines.tell()
         line = lines.readline()
-        if not line.endswith("\n"):
+        if not line.endswith(b"\n"):
             lines.seek(position)  # half a line: it will be there next time
             return
-        record = json.loads(line)
-        if record["type"] == "interval" and record["process"] != SERVER:
-            yield Interval.from_json(record)
+        found = from_line(line.removesuffix(b"\n"))
+        if isinstance(found, Interval) and found.process != SERVER:
+            yield found
 
 
 def _result(path: Path, log: Path, code: int) -> Run:
     if path.exists():
         result = read_run(path)
-        ended = str(result.footer["reason"]) if result.footer else ""
-        if for_others := EndedForOthers.of(ended):
+        if result.end and (for_others := EndedForOthers.of(result.end)):
             raise for_others
         if any(result.measured()):
             return _whole(result, code)

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from loadtest.live.displays import Live
+from loadtest.model.end_reason import End
 from loadtest.model.interval import SERVER, Interval
 from loadtest.runfile.writer import RunWriter
 
@@ -25,9 +26,9 @@ class Timeline:
             self.counters.update(interval.counters)
         self._writer.add(interval)
 
-    def close(self, reason: str, workers: list[dict[str, Any]]) -> None:
+    def close(self, end: End, workers: list[dict[str, Any]]) -> None:
         """Write the footer; workers: what it says of each, if there are any."""
-        self._writer.close(reason, self._totals(), **({"workers": workers} if workers else {}))
+        self._writer.close(end, self._totals(), **({"workers": workers} if workers else {}))
 
     def _totals(self) -> dict[str, Any]:
         return {"counters": dict(sorted(self.counters.items()))}

@@ -48,10 +48,10 @@ from loadtest.load.ticker import Ticker
 from loadtest.load.users.pool_user import PoolUser, end_again, note_error, with_options
 from loadtest.load.users.staged_users import follow
 from loadtest.load.workers.protocol import Master, Workers, ready
+from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
-from loadtest.runfile.schema import FINISHED
 
 logger = logging.getLogger("loadtest")
 _added = run_options.Added([], [])
@@ -273,7 +273,7 @@ class Plugin:
         self.run.target = None
         self._tell(error)
         if not self.master:
-            self.run.reason = error.reason
+            self.run.end = error.end
             internals.show_failure(self.runner, self.process, str(error))
             gevent.spawn(self.runner.quit if self.options.headless else self.runner.stop)
 
@@ -282,11 +282,11 @@ class Plugin:
         run.drain()
         if self.workers:
             self.workers.end(self.environment.stop_timeout)
-            if self.workers.all_lost and not run.reason:
+            if self.workers.all_lost and not run.end:
                 self._refuse(LoadtestError("all workers are lost"))
         if patience := self.environment.stop_timeout:
             run.at_end(end_again(self.runner, 2 * patience))
-        run.reason = run.reason or (FINISHED if time_is_up else "stopped")
+        run.end = run.end or End(EndReason.FINISHED if time_is_up else EndReason.STOPPED)
 
     def _on_stop(self, environment: Any, **_: Any) -> None:
         self.run.close()
@@ -294,7 +294,7 @@ class Plugin:
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         if self.run.under_way:
-            self.run.reason = self.run.reason or "interrupted"
+            self.run.end = self.run.end or End(EndReason.INTERRUPTED)
             if self.workers:
                 # Its workers are told to quit later; one told to stop now would not hear it.
                 internals.stop_without_workers(self.runner)

@@ -13,9 +13,10 @@ from loadtest.live.displays import Live
 from loadtest.load.engine_under_test import BEYOND, Target
 from loadtest.load.run_output import Output
 from loadtest.load.server_guard import Guard
-from loadtest.load.shutdown import ENDED_WELL, attempt
+from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
 from loadtest.load.workers.protocol import Workers
+from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError, MoreThanAnnounced, ServerInTrouble
 from loadtest.model.interval import Interval
 
@@ -27,8 +28,8 @@ class RunUnderWay:
 
     target: the engine under test; None on a master, before it is made and once the run is refused.
     output: where the intervals of all processes go; None on a worker, and once it cannot be
-    written. guard: watches a server that others use. reason: why the run ends; empty as long as it
-    goes on. under_way: whether it is measured, whatever Locust's state says while it begins.
+    written. guard: watches a server that others use. end: why the run ends; None as long as it goes
+    on. under_way: whether it is measured, whatever Locust's state says while it begins.
     refuse: ends a run that cannot go on. failed: told of the failure with which a run ended.
     """
 
@@ -42,7 +43,7 @@ class RunUnderWay:
         self.target: Target | None = None
         self.output: Output | None = None
         self.guard: Guard | None = None
-        self.reason = ""
+        self.end: End | None = None
         self.under_way = False
         self._began = time.monotonic()
         self._tickers: list[Ticker] = []
@@ -78,7 +79,7 @@ class RunUnderWay:
             self.output = None
             self._refuse(error)
             return
-        if not self.reason and (trouble := self._trouble(interval)):
+        if not self.end and (trouble := self._trouble(interval)):
             self._refuse(trouble)
 
     def _trouble(self, interval: Interval) -> LoadtestError | None:
@@ -105,17 +106,18 @@ class RunUnderWay:
     def close_output(self, live: Live, workers: Workers | None) -> None:
         """End the result file and the live page's run; workers: those of a master."""
         output, self.output, self.target = self.output, None, None
+        end = self.end or End(EndReason.STOPPED)
         try:
             if output:
                 wait = self._environment.parsed_options.headless
-                output.close(self.reason, workers, wait=wait)
+                output.close(end, workers, wait=wait)
         finally:
-            live.end(self.reason, output.report if output else lambda: None)
+            live.end(str(end), output.report if output else lambda: None)
 
     def fail(self, error: LoadtestError) -> None:
         """Say what failed at its end; the first failure is how it ended."""
-        if self.reason not in ENDED_WELL:
+        if self.end and not self.end.planned:
             logger.error("%s", error)
             return
-        self.reason = error.reason
+        self.end = error.end
         self._failed(error)

@@ -22,6 +22,7 @@ from loadtest.database.preflight.machine_limits import local_ports, open_files
 from loadtest.live.displays import Live
 from loadtest.load.interval_stream import Timeline
 from loadtest.load.workers.protocol import Workers
+from loadtest.model.end_reason import End
 from loadtest.model.errors import LoadtestError
 from loadtest.model.interval import Interval
 from loadtest.runfile.folders import new_folder
@@ -59,13 +60,13 @@ class Output:
         path = self.folder / "report.html" if self.folder else None
         return path if path and path.exists() else None
 
-    def close(self, reason: str, workers: Workers | None, *, wait: bool) -> None:
+    def close(self, end: End, workers: Workers | None, *, wait: bool) -> None:
         """End the result file, draw the report in a process of its own, wait for it if asked.
 
         workers: those of which the footer has something to say, if this is a master.
         Raises LoadtestError if the file cannot be ended, or the report not be made.
         """
-        self._timeline.close(reason, workers.facts() if workers else [])
+        self._timeline.close(end, workers.facts() if workers else [])
         if self.folder is None:
             return
         command = [sys.executable, "-m", "loadtest", "report", str(self.folder), "--quiet"]

@@ -9,8 +9,6 @@ from loadtest.database.redaction import words_with_type
 from loadtest.model.errors import LoadtestError
 
 logger = logging.getLogger("loadtest")
-# Why a run ends in which nothing failed; empty as long as it goes on.
-ENDED_WELL = ("", "finished", "stopped", "interrupted")
 
 
 def attempt(step: Callable[[], object], failed: Callable[[LoadtestError], None]) -> None:

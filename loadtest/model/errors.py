@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-IN_TROUBLE = "the server got into trouble"
-BEYOND_ANNOUNCED = "more than announced"
-OVERDUE = "ended at its deadline"
+from loadtest.model.end_reason import End, EndReason
 
 
 class LoadtestError(Exception):
     """A failure of the tool or of something it needs; ends the command with exit code 1."""
 
     exit_code = 1
+    reason = EndReason.FAILED
 
     @property
-    def reason(self) -> str:
-        """Why a run ended, as its result file has it."""
-        return f"failed: {self}"
+    def end(self) -> End:
+        """The end of a run that this error ended, as its result file has it."""
+        return End(self.reason, str(self))
 
 
 class UsageError(LoadtestError):
@@ -54,39 +53,39 @@ class InvalidMeasurement(LoadtestError):
 
 
 class Overdue(InvalidMeasurement):
-    """Something took longer than its limit and was ended; its text says where it was."""
+    """Something took longer than its limit and was ended; message: how long, and where it was."""
+
+    reason = EndReason.OVERDUE
+
+    def __init__(self, message: str = "") -> None:
+        self.message = message
+        super().__init__(str(self.end))
+
+    @property
+    def end(self) -> End:
+        """The end of the run that was overdue."""
+        return End(self.reason, self.message)
 
 
 class EndedForOthers(CannotGoOn):
-    """A run was ended for the sake of a server that others use, too; exit code 4.
-
-    beginning: of the reason in the result file, by which reports know it.
-    """
+    """A run was ended for the sake of a server that others use, too; exit code 4."""
 
     exit_code = 4
-    beginning = ""
-
-    @property
-    def reason(self) -> str:
-        """Why the run ended, as its result file has it."""
-        return f"{self.beginning}: {self}"
 
     @staticmethod
-    def of(reason: str) -> EndedForOthers | None:
-        """The error that a result file's reason tells of; None for any other reason."""
-        for kind in (ServerInTrouble, MoreThanAnnounced):
-            if reason.startswith(kind.beginning):
-                return kind(reason.removeprefix(f"{kind.beginning}: "))
-        return None
+    def of(end: End) -> EndedForOthers | None:
+        """The error that ended a run; None for an end of any other kind."""
+        kinds = (ServerInTrouble, MoreThanAnnounced)
+        return next((kind(end.message) for kind in kinds if kind.reason == end.reason), None)
 
 
 class ServerInTrouble(EndedForOthers):
     """The server refused others, or its status could not be read any more."""
 
-    beginning = IN_TROUBLE
+    reason = EndReason.SERVER_IN_TROUBLE
 
 
 class MoreThanAnnounced(EndedForOthers):
     """The run wanted more users or connections than were announced before it began."""
 
-    beginning = BEYOND_ANNOUNCED
+    reason = EndReason.MORE_THAN_ANNOUNCED

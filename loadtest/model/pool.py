@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -30,6 +31,36 @@ def _known_poolclass(name: str) -> str:
     if name not in POOLCLASSES:
         raise ValueError(f"unknown pool class {name!r}; use {_POOLCLASSES}")
     return name
+
+
+class Sized(Protocol):
+    """A pool's class and its sizes."""
+
+    @property
+    def poolclass(self) -> str: ...
+
+    @property
+    def pool_size(self) -> int | None: ...
+
+    @property
+    def max_overflow(self) -> int | None: ...
+
+
+def most_connections(pool: Sized) -> int | None:
+    """The most connections one process can open; None where nothing limits it."""
+    if pool.poolclass in _ONE_CONNECTION:
+        return 1
+    unknown = pool.poolclass in ("NullPool", AS_IS)
+    if unknown or not pool.pool_size or pool.max_overflow == -1:
+        return None
+    return pool.pool_size + (pool.max_overflow or 0)
+
+
+def kept_connections(pool: Sized) -> int | None:
+    """The most idle connections one process keeps; None where nothing limits it."""
+    if pool.poolclass == "NullPool":
+        return 0
+    return 1 if pool.poolclass in _ONE_CONNECTION else pool.pool_size or None
 
 
 class PoolConfig(Strict):
@@ -73,19 +104,12 @@ class PoolConfig(Strict):
     @property
     def most_connections(self) -> int | None:
         """The most connections one process can open; None where nothing limits it."""
-        if self.poolclass in _ONE_CONNECTION:
-            return 1
-        unknown = self.poolclass in ("NullPool", AS_IS)
-        if unknown or not self.pool_size or self.max_overflow == -1:
-            return None
-        return self.pool_size + self.max_overflow
+        return most_connections(self)
 
     @property
     def kept_connections(self) -> int | None:
         """The most idle connections one process keeps; None where nothing limits it."""
-        if self.poolclass == "NullPool":
-            return 0
-        return 1 if self.poolclass in _ONE_CONNECTION else self.pool_size or None
+        return kept_connections(self)
 
     def connections_for(self, users: int) -> int:
         """The most connections that this many users of one process can have at once."""
@@ -109,6 +133,39 @@ class PoolConfig(Strict):
             raise ValueError(f"{AS_IS} is an application's own pool; name its engine or session")
         if self.isolation_level and application:
             raise ValueError("isolation_level is the application's own matter; leave it out")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """A pool's settings under `create_engine`'s names; the defaults are SQLAlchemy's.
+
+    Both sizes are None where the class has none. Times are seconds.
+    """
+
+    name: str = ""
+    poolclass: str = "QueuePool"
+    pool_size: int | None = 5
+    max_overflow: int | None = 10
+    pool_timeout: float = 30.0
+    pool_recycle: int = -1
+    pool_pre_ping: bool = False
+    pool_use_lifo: bool = False
+    pool_reset_on_return: str = "rollback"
+    isolation_level: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.pool_size or 0) < 0:
+            raise ValueError(f"pool_size: expected an integer ≥ 0, got {self.pool_size}")
+
+    @property
+    def most_connections(self) -> int | None:
+        """The most connections one process can open; None where nothing limits it."""
+        return most_connections(self)
+
+    @property
+    def kept_connections(self) -> int | None:
+        """The most idle connections one process keeps; None where nothing limits it."""
+        return kept_connections(self)
 
 
 def parse_pool(text: str) -> PoolConfig:

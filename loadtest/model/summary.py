@@ -5,12 +5,14 @@ Times are seconds; every value is a number, or None where there is none.
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.field_types import Value as _Value
+from loadtest.model.pool import PoolSettings
 
 Decision = Literal["better", "worse", "equivalent", "undecided"]
 Role = Literal["primary", "secondary"]
@@ -144,12 +146,16 @@ class Objective(_Value):
 
 
 class Finding(_Value):
-    """Something a reader should know: a code, how serious it is, a sentence and the numbers."""
+    """Something a reader should know: a code, how serious it is, a sentence and the numbers.
+
+    error_kind: the kind of error that it is about, if any; the evidence tells it to readers.
+    """
 
     code: str
     severity: Literal["info", "warning", "error"]
     message: str
     evidence: dict[str, Any] = Field(default_factory=dict)
+    error_kind: str | None = Field(default=None, exclude=True)
 
 
 class Stage(_Value):
@@ -175,11 +181,13 @@ class Stage(_Value):
 class PoolSummary(_Value):
     """One pool configuration in all of its rounds.
 
-    processes: how many at once had such a pool of their own.
+    processes: how many at once had such a pool of their own. unreturned: the mean number of
+    connections that ended tasks still held at the end of a round. unserved: the share of users who
+    never got a connection while others got theirs. Findings tell both to readers.
     """
 
     name: str
-    pool: dict[str, Any]
+    pool: PoolSettings
     processes: int = 1
     rounds: int
     seconds: float
@@ -199,6 +207,12 @@ class PoolSummary(_Value):
     objectives: tuple[Objective, ...] = ()
     findings: tuple[Finding, ...] = ()
     valid: bool
+    unreturned: float = Field(default=0.0, exclude=True)
+    unserved: float = Field(default=0.0, exclude=True)
+
+    @field_serializer("pool")
+    def _settings_alone(self, pool: PoolSettings) -> dict[str, Any]:
+        return {name: value for name, value in asdict(pool).items() if name != "name"}
 
 
 class Comparison(_Value):
@@ -279,13 +293,13 @@ class Summary(_Value):
         return self.model_dump(mode="json", by_alias=True, exclude=left_out)
 
     @property
-    def settings(self) -> dict[str, Any] | None:
+    def settings(self) -> PoolSettings | None:
         """The settings of the recommended pool; a search says the pool_timeout to go with it."""
         if self.verdict.recommended is None:
             return None
         own = self.pool(self.verdict.recommended).pool
         timeout = self.search.pool_timeout if self.search else None
-        return own if timeout is None else {**own, "pool_timeout": timeout}
+        return own if timeout is None else replace(own, pool_timeout=timeout)
 
     def pool(self, name: str) -> PoolSummary:
         """The pool of this name; KeyError if there is none."""

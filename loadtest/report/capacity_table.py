@@ -119,7 +119,7 @@ def _subtitle(capacity: Capacity) -> str:
         plural(fleet.replicas, "replica")
         + f" of {plural(fleet.processes, 'process', 'processes')}",
         f"{fleet.surge} more in a deploy" if fleet.surge else "",
-        arguments(fleet.pool),
+        arguments(fleet.settings),
         str(capacity.server.version or ""),
     ]
     return " · ".join(part for part in parts if part)

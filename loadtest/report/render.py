@@ -17,8 +17,9 @@ from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.figures.toolkit.svg import standalone
 from loadtest.report.html import page
 from loadtest.runfile.folders import find_runs, folder_of
+from loadtest.runfile.line import Damaged
 from loadtest.runfile.reader import Run, read_run
-from loadtest.runfile.schema import Damaged, from_plan
+from loadtest.runfile.schema import Plan, from_plan, plan_of
 
 
 def render(paths: Sequence[Path], out: Path) -> Summary:
@@ -59,9 +60,10 @@ def read(paths: Sequence[Path]) -> Measurements:
     return gather(runs, _experiment(paths, problems), problems)
 
 
-def planned(path: Path) -> Mapping[str, Any] | None:
+def planned(path: Path) -> Plan | None:
     """What the experiment.json beside the runs of a result says; None without a sound one."""
-    return _experiment([folder_of(path)], [])
+    experiment = _experiment([folder_of(path)], [])
+    return plan_of(experiment) if experiment else None
 
 
 def _experiment(paths: Sequence[Path], problems: list[str]) -> Mapping[str, Any] | None:

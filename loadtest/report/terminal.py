@@ -118,16 +118,15 @@ def _told_of(summary: Summary) -> Sequence[PoolSummary]:
 
 def _told_already(pool: PoolSummary, finding: Finding) -> bool:
     """Whether it repeats that most requests failed, and with which kind of error."""
-    first = next((one for one in pool.findings if one.code == mostly_failing.CODE), None)
-    return first is not None and finding.code == f"errors_{first.evidence['kind']}"
+    kind = mostly_failing.main_kind(pool.errors)
+    return mostly_failing.mostly(pool) and finding.code == f"errors_{kind}"
 
 
 def _example(pool: PoolSummary, finding: Finding) -> str:
     """Of a kind of error, one in its own words."""
-    if any(one.code == mostly_failing.CODE for one in pool.findings):
+    if mostly_failing.mostly(pool):
         return ""  # the first finding has one
-    kind = finding.evidence.get("kind", finding.code.removeprefix("errors_"))
-    told = pool.errors.kinds.get(kind)
+    told = pool.errors.kinds.get(finding.error_kind or "")
     return f" For example: {' '.join(told.example.split())}" if told and told.example else ""
 
 

@@ -6,15 +6,21 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from loadtest.runfile.reader import lines_of, read_run
-from loadtest.runfile.schema import Damaged, from_line, has_checksums, to_line
+from loadtest.model.end_reason import End, EndReason
+from loadtest.model.interval import SERVER
+from loadtest.runfile.line import Damaged, check, has_checksum, record_of, to_line
+from loadtest.runfile.reader import RunFile
+from loadtest.runfile.schema import Footer, from_line
+
+# More than any line has.
+_LONGEST_LINE = 2**20
 
 
-def say_why_it_ended(path: Path, reason: str) -> None:
+def say_why_it_ended(path: Path, end: End) -> None:
     """Put the reason into the footer of a run that was interrupted; nothing in one that was not."""
-    _change_footer(path, lambda f: {"reason": reason} if f.get("reason") == "interrupted" else {})
+    _change_footer(path, lambda f: end.to_json() if f.end.reason is EndReason.INTERRUPTED else {})
 
 
 def add_to_footer(path: Path, **more: Any) -> None:
@@ -22,30 +28,61 @@ def add_to_footer(path: Path, **more: Any) -> None:
     _change_footer(path, lambda _: more)
 
 
-def end_for(path: Path, reason: str) -> None:
+def end_for(path: Path, end: End) -> None:
     """Put the reason into the footer of a run that was ended from outside, also if it has none."""
-    run = read_run(path)
-    if run.finished:
-        add_to_footer(path, reason=reason)
+    run, counters = RunFile(path), Counter[str]()
+    for interval in run:
+        if interval.process != SERVER:
+            counters.update(interval.counters)
+    if run.footer:
+        add_to_footer(path, **end.to_json())
         return
-    counters = sum((interval.counters for interval in run.intervals), Counter[str]())
     totals = {"counters": dict(sorted(counters.items()))}
+    begin, last = _last_line(path)
     with path.open("r+b") as file:
-        file.seek(file.read().rfind(b"\n") + 1)  # over a line that was still being written
-        file.truncate()
-        file.write(to_line({"type": "footer", "reason": reason, "totals": totals}))
+        if not last.endswith(b"\n"):
+            file.truncate(begin)  # a line that was still being written
+        file.seek(0, os.SEEK_END)
+        file.write(to_line({"type": "footer", **end.to_json(), "totals": totals}))
 
 
-def _change_footer(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    content = path.read_bytes()
-    *before, last = lines_of(content) or [b""]
-    try:
-        footer = from_line(last, checked=has_checksums(content))
-    except Damaged:
-        return
-    if footer.get("type") != "footer" or not (changes := change(footer)):
+def _last_line(path: Path) -> tuple[int, bytes]:
+    """Where the last line of a file begins, and the line with its end."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        start = file.seek(max(0, size - _LONGEST_LINE))
+        end = file.read()
+    begin = end.rfind(b"\n", 0, -1) + 1
+    return start + begin, end[begin:]
+
+
+def _change_footer(path: Path, change: Callable[[Footer], dict[str, Any]]) -> None:
+    begin, last = _last_line(path)
+    line = last.removesuffix(b"\n")
+    footer = _footer(path, line)
+    if footer is None or not (changes := change(footer)):
         return
     fresh = path.with_name(f".{path.name}-{os.getpid()}")
-    kept = b"".join(line + b"\n" for line in before)
-    fresh.write_bytes(kept + to_line({**footer, **changes}))
+    with path.open("rb") as old, fresh.open("wb") as new:
+        _copy(old, new, begin)
+        new.write(to_line({**record_of(line), **changes}))
     fresh.replace(path)
+
+
+def _footer(path: Path, line: bytes) -> Footer | None:
+    """The footer that the last line of a file is; None if it is none, or damaged."""
+    with path.open("rb") as file:
+        checked = has_checksum(file.readline())
+    try:
+        if checked:
+            check(line)
+        found = from_line(line)
+    except Damaged:
+        return None
+    return found if isinstance(found, Footer) else None
+
+
+def _copy(old: BinaryIO, new: BinaryIO, size: int) -> None:
+    while size and (block := old.read(min(size, _LONGEST_LINE))):
+        new.write(block)
+        size -= len(block)

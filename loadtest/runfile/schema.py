@@ -1,223 +1,342 @@
-"""The lines of a run file: each a JSON object that ends with a checksum of itself.
+"""What the lines of a run file and experiment.json say: typed values, read strictly.
 
-A changed byte is found by the checksum. Files from before there was one have none; of them, as of
-all others, a line is sound when everything in it is of the kind that it should be.
+A value of a wrong type is refused with the place of its field. Unknown keys are ignored: a later
+version may have written them.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import zlib
-from typing import Annotated, Any, Literal
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    ValidationError,
-    with_config,
-)
+import msgspec
+from msgspec import Meta, Struct
+from pydantic import BaseModel
 
-from loadtest.model.distribution import sound
+from loadtest.model.distribution import Distribution, sound
+from loadtest.model.end_reason import End, EndReason, end_of
+from loadtest.model.errors import UsageError
+from loadtest.model.experiment import MARGIN
 from loadtest.model.fault import Fault
-from loadtest.model.interval import Fair, Gauge, Period, SlowCheckout, TaskUse
-from loadtest.model.load import Stage
+from loadtest.model.field_types import validated
+from loadtest.model.interval import Fair, Gauge, Interval, Period, SlowCheckout, TaskUse
+from loadtest.model.load import GREENLETS, Stage
+from loadtest.model.pool import PoolSettings
+from loadtest.runfile.line import Damaged
+from loadtest.runfile.type_errors import sentence
 
-FORMAT = 1
-# The reason in the footer of a run that came to its planned end.
-FINISHED = "finished"
-_MARK = b',"crc":'
-_CHECKSUM = re.compile(rb'(?s)(.*),"crc":(\d{1,10})\}')
+_T = TypeVar("_T")
 
-# Keys of these become arguments, so an unknown one is refused. Unknown keys of models are ignored.
-for _values in (Fair, Gauge, SlowCheckout, TaskUse):
-    with_config(ConfigDict(strict=True, extra="forbid"))(_values)
+_REASONS = {reason.value for reason in EndReason}
 
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-Second = Annotated[int, Field(ge=0, lt=2**33)]
-
-
-class _Kind(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
+Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Second = Annotated[int, Meta(ge=0, lt=2**33)]
 
 
-class _Pool(_Kind):
-    name: str
-    pool_size: Count | None = None
-    max_overflow: int | None = None
+def _closed(values: type) -> type[Struct]:
+    """A struct with the fields of a dataclass, which takes no others: each becomes an argument."""
+    bounded = {int: Integer, int | None: Integer | None}
+    hints = get_type_hints(values)
+    found: list[Any] = [
+        (one.name, bounded.get(hints[one.name], hints[one.name]))
+        if one.default is MISSING
+        else (one.name, bounded.get(hints[one.name], hints[one.name]), one.default)
+        for one in fields(values)
+    ]
+    return msgspec.defstruct(values.__name__, found, frozen=True, forbid_unknown_fields=True)
 
 
-class _Stage(Stage):
-    name: str
-    duration: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+if TYPE_CHECKING:
+    _Gauge, _Fair, _TaskUse, _SlowCheckout = Gauge, Fair, TaskUse, SlowCheckout
+else:
+    _Gauge, _Fair, _TaskUse, _SlowCheckout = map(_closed, (Gauge, Fair, TaskUse, SlowCheckout))
 
 
-class _Load(_Kind):
-    model: str = ""
+class Load(Struct, frozen=True):
+    """The load of a run or an experiment; what a file does not tell is None."""
+
+    model: str = GREENLETS
     users: Count | None = None
-    duration: FiniteFloat | None = None
-    warmup: FiniteFloat | None = None
-    arrival_rate: FiniteFloat | None = None
-    drop_after: FiniteFloat | None = None
-    stage: list[Stage] | None = None
-    stages: list[_Stage] | None = None
-    faults: list[Fault] | None = None
+    spawn_rate: float | None = None
+    arrival_rate: float | None = None
+    arrivals: str | None = None
+    drop_after: float | None = None
+    duration: float | None = None
+    warmup: float | None = None
+    prefill: bool = False
+    seed: int | None = None
+    processes: Count | None = None
+    stage: tuple[Stage, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not all(stage.name for stage in self.stages):
+            raise ValueError("a stage has no name")
 
 
-class _Scenario(_Kind):
-    files: list[str] = []
-    user_classes: list[str] = []
+class Scenario(Struct, frozen=True):
+    """The locustfiles of a run, the user classes in them, and their own options."""
+
+    files: tuple[str, ...] = ()
+    user_classes: tuple[str, ...] = ()
     options: dict[str, Any] = {}
 
 
-class _Server(_Kind):
+class Server(Struct, frozen=True):
+    """The server of a run; name: of its program where it was asked for; lacks: counters."""
+
+    name: str = ""
     version: str = ""
     private: bool = False
     variables: dict[str, str | int] = {}
-    lacks: list[str] = []
+    lacks: tuple[str, ...] = ()
+
+    @property
+    def max_connections(self) -> int:
+        """How many connections it accepts; 0 if it did not tell."""
+        return _whole(self.variables.get("max_connections"))
+
+    def variable(self, name: str) -> str | None:
+        """A variable as a text; None if the server did not tell."""
+        value = self.variables.get(name)
+        return None if value is None else str(value)
 
 
-class _Host(_Kind):
+class Host(Struct, frozen=True):
+    """The machine that the load came from; what it did not tell is None."""
+
     cpus: Count | None = None
     memory_bytes: Count | None = None
+    platform: str = ""
     open_files: Count | None = None
     local_ports: Count | None = None
-    tls_context_seconds: FiniteFloat | None = None
+    tls_context_seconds: float | None = None
 
 
-class _Header(_Kind):
-    pool: _Pool
+class Header(Struct, frozen=True, tag_field="type", tag="header"):
+    """The first line of a run file: what ran, where, and how to repeat it."""
+
+    pool: PoolSettings
+    name: str = ""
     round: Count = 1
-    started: FiniteFloat = 0.0
+    started: float = 0.0
     command: str = ""
-    load: _Load = _Load()
-    scenario: _Scenario = _Scenario()
-    server: _Server = _Server()
-    host: _Host = _Host()
+    application: str | None = None
+    load: Load = Load()
+    scenario: Scenario = Scenario()
+    server: Server = Server()
+    host: Host = Host()
     versions: dict[str, str] = {}
 
+    def __post_init__(self) -> None:
+        if not self.pool.name:
+            raise ValueError("the pool has no name")
 
-class _Durations(_Kind):
+
+class Worker(Struct, frozen=True):
+    """What a master says of one of its workers in the footer."""
+
+    process: str
+    state: str = ""
+    intervals: Count = 0
+    lost: int | None = None
+    latest_seconds: float | None = None
+    clock_ahead_seconds: float | None = None
+    round_trip_seconds: float | None = None
+
+
+class Happened(Struct, frozen=True):
+    """What became of a planned fault: when it began and ended (UTC seconds), or the problem."""
+
+    fault: str = ""
+    begin: float | None = None
+    end: float | None = None
+    problem: str | None = None
+    killed: Count | None = None
+
+
+class Totals(Struct, frozen=True):
+    """The sums over a whole run."""
+
+    counters: dict[str, Count] = {}
+
+
+class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
+    """The last line of a run file: how the run ended, and what it came to."""
+
+    reason: str
+    totals: Totals
+    message: str = ""
+    workers: tuple[Worker, ...] = ()
+    faults: tuple[Happened, ...] = ()
+
+    def __post_init__(self) -> None:
+        _ = self.end
+
+    @property
+    def end(self) -> End:
+        """Why the run ended; a file from before `message` has both in a sentence."""
+        if self.reason in _REASONS:
+            return End(EndReason(self.reason), self.message)
+        if found := end_of(self.reason):
+            return found
+        raise ValueError(f"reason: {self.reason!r} is unknown")
+
+
+class Search(Struct, frozen=True):
+    """A search for the smallest pool; disturbed: the seconds of runs that were done again."""
+
+    most: Count
+    disturbed: tuple[float, ...] = ()
+
+
+class Disturbed(Struct, frozen=True):
+    """A run that was done once more, since something else disturbed it."""
+
+    pool: str
+    round: Count
+    why: str = ""
+    seconds: float = 0.0
+
+
+class Plan(Struct, frozen=True):
+    """What experiment.json says."""
+
+    name: str = ""
+    scenario: str = ""
+    user_classes: tuple[str, ...] = ()
+    session: str = ""
+    engine: str = ""
+    server: tuple[str, ...] = ()
+    baseline: str = ""
+    objective: str = ""
+    margin: Annotated[float, Meta(gt=0, lt=1)] = MARGIN
+    rounds: Count | Literal["auto"] = 1
+    seed: int = 1
+    load: Load = Load()
+    options: dict[str, Any] = {}
+    fault: tuple[Fault, ...] = ()
+    pool: tuple[PoolSettings, ...] = ()
+    search: Search | None = None
+    disturbed: tuple[Disturbed, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not all(pool.name for pool in self.pool):
+            raise ValueError("a pool has no name")
+
+
+class _Durations(Struct):
     count: Count
     sum: Count
     max: Count
-    hdr: Annotated[str, AfterValidator(sound)]
+    hdr: str
 
 
-class _Interval(_Kind):
+class _Interval(Struct, tag_field="type", tag="interval"):
     second: Second
     process: str
     period: Period
     length: Count
     counters: dict[str, Count]
-    gauges: dict[str, Gauge]
+    gauges: dict[str, _Gauge]
     histograms: dict[str, _Durations]
-    unfinished: _Durations = _Durations.model_construct(count=0, sum=0, max=0, hdr="")
-    slowest: list[SlowCheckout] = []
-    fair: Fair = Fair()
-    tasks: dict[str, TaskUse] = {}
+    unfinished: _Durations | msgspec.UnsetType = msgspec.UNSET
+    slowest: list[_SlowCheckout] = []
+    fair: _Fair = _Fair()
+    tasks: dict[str, _TaskUse] = {}
     examples: dict[str, str] = {}
     stage: str = ""
     first_failure: Count = 0
 
 
-class _Worker(_Kind):
-    process: str
-    state: str = ""
-    lost: int | None = None
-    latest_seconds: FiniteFloat | None = None
-    clock_ahead_seconds: FiniteFloat | None = None
-    round_trip_seconds: FiniteFloat | None = None
+def format_of(line: bytes) -> object:
+    """The format version that a header tells, whatever else it says; raises Damaged."""
+    return _decoded(_FORMAT, line).format
 
 
-class _Happened(_Kind):
-    begin: FiniteFloat = 0.0
-    end: FiniteFloat = 0.0
-    problem: str = ""
-    killed: Count = 0
-
-
-class _Footer(_Kind):
-    reason: str
-    totals: dict[str, Any]
-    workers: list[_Worker] = []
-    faults: list[_Happened] = []
-
-
-class _Plan(_Kind):
-    """experiment.json: as much of it as anything is made of."""
-
-    name: str = ""
-    scenario: str = ""
-    baseline: str = ""
-    objective: str = ""
-    margin: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    rounds: Count | Literal["auto"] = 1
-    seed: int = 1
-    load: _Load = _Load()
-    options: dict[str, Any] = {}
-    fault: list[Fault] = []
-    pool: list[_Pool] = []
-    search: dict[str, Any] | None = None
-
-
-_KINDS: dict[str, type[_Kind]] = {"header": _Header, "interval": _Interval, "footer": _Footer}
-
-
-class Damaged(ValueError):
-    """A line that is not as it was written; its words say what is wrong with it."""
-
-
-def to_line(record: dict[str, Any]) -> bytes:
-    """A record as a line of a file, with its checksum."""
-    text = json.dumps(record, separators=(",", ":")).encode()
-    return b"%s%s%d}\n" % (text[:-1], _MARK, zlib.crc32(text))
-
-
-def from_line(line: bytes, *, checked: bool) -> dict[str, Any]:
-    """The record of a line, given without its line end; raises Damaged.
-
-    checked: whether it must have a checksum.
-    """
-    text = _without_checksum(line) if checked else line
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Damaged("not JSON") from None
-    kind = _KINDS.get(str(record.get("type"))) if isinstance(record, dict) else None
-    if kind is None:
-        raise Damaged("not a record of a run")
-    if kind is _Header and record.get("format", FORMAT) != FORMAT:
-        return dict(record)  # the reader says so
-    try:
-        kind.model_validate_json(text)
-    except ValidationError:
-        raise Damaged("a value of the wrong kind") from None
-    return dict(record)
+def from_line(line: bytes) -> Header | Interval | Footer:
+    """What a line says; raises Damaged."""
+    found = _decoded(_RECORD, line)
+    return _interval(found) if isinstance(found, _Interval) else found
 
 
 def from_plan(text: bytes) -> dict[str, Any]:
-    """What the text of an experiment.json says; raises Damaged."""
+    """What the text of an experiment.json says, in JSON's types; raises Damaged."""
+    _decoded(_PLAN, text)
+    return dict(json.loads(text))
+
+
+def plan_of(experiment: Mapping[str, Any]) -> Plan:
+    """The typed values of what an experiment.json says."""
+    return msgspec.convert(experiment, Plan, dec_hook=_model)
+
+
+class _Format(Struct):
+    type: Literal["header"]
+    format: Any = None
+
+
+def _model(kind: type[BaseModel], value: Any) -> BaseModel:
+    """A value of a class that pydantic checks; it must be written as it is read."""
     try:
-        _Plan.model_validate_json(text)
-        return dict(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        raise Damaged(type(error).__name__) from None
+        found = validated(kind, value, kind.__name__.lower())
+    except UsageError as error:
+        raise ValueError("; ".join(error.problems)) from None
+    if found.model_dump(exclude_unset=True) != value:
+        raise ValueError("a value of the wrong type")
+    return found
 
 
-def has_checksums(content: bytes) -> bool:
-    """Whether the lines of a file have checksums, as far as one of them is left."""
-    return _MARK in content
+_FORMAT = msgspec.json.Decoder(_Format)
+_RECORD = msgspec.json.Decoder(Header | _Interval | Footer, dec_hook=_model)
+_PLAN = msgspec.json.Decoder(Plan, dec_hook=_model)
 
 
-def _without_checksum(line: bytes) -> bytes:
-    found = _CHECKSUM.fullmatch(line)
-    if not found:
-        raise Damaged("no checksum")
-    text = found[1] + b"}"
-    if zlib.crc32(text) != int(found[2]):
-        raise Damaged("checksum")
-    return text
+def _decoded(decoder: msgspec.json.Decoder[_T], text: bytes) -> _T:
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise Damaged(sentence(error, text, decoder)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Damaged("not JSON") from None
+
+
+def _interval(line: _Interval) -> Interval:
+    times = {name: _times(f"histograms.{name}", one) for name, one in line.histograms.items()}
+    left = line.unfinished
+    return Interval(
+        second=line.second,
+        process=line.process,
+        period=line.period,
+        length=line.length,
+        counters=Counter(line.counters),
+        gauges={name: Gauge(*_values(one)) for name, one in line.gauges.items()},
+        histograms=times,
+        unfinished=_times("unfinished", left) if isinstance(left, _Durations) else Distribution(),
+        slowest=[SlowCheckout(*_values(one)) for one in line.slowest],
+        fair=Fair(*_values(line.fair)),
+        tasks={name: TaskUse(*_values(one)) for name, one in line.tasks.items()},
+        examples=line.examples,
+        stage=line.stage,
+        first_failure=line.first_failure,
+    )
+
+
+def _times(place: str, line: _Durations) -> Distribution:
+    try:
+        return Distribution(line.count, line.sum, line.max, None, sound(line.hdr))
+    except ValueError as error:
+        raise Damaged(f"{place}.hdr: {error}") from None
+
+
+def _values(line: Any) -> tuple[Any, ...]:
+    return msgspec.structs.astuple(line)
+
+
+def _whole(value: str | int | None) -> int:
+    return int(value) if value is not None and str(value).isdecimal() else 0

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from loadtest.model.end_reason import End
 from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.model.interval import Interval
-from loadtest.runfile.schema import FORMAT, to_line
+from loadtest.runfile.line import FORMAT, to_line
 
 
 class RunWriter:
@@ -43,9 +44,9 @@ class RunWriter:
         """Append an interval."""
         self._append(interval.to_json())
 
-    def close(self, reason: str, totals: dict[str, Any], **more: Any) -> None:
+    def close(self, end: End, totals: dict[str, Any], **more: Any) -> None:
         """Append the footer that tells a finished run from an interrupted one."""
-        self._append({"type": "footer", "reason": reason, "totals": totals, **more})
+        self._append({"type": "footer", **end.to_json(), "totals": totals, **more})
         self._file.close()
         if not self.path.exists():
             raise LoadtestError(f"the result file {self.path} is gone")

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from loadtest.model.distribution import Distribution
+from loadtest.model.end_reason import end_of
 from loadtest.model.interval import Gauge, Interval, Period, SlowCheckout
 from loadtest.model.pool import parse_pool
+from loadtest.runfile.line import record_of, to_line
 from loadtest.runfile.reader import Run, read_run
-from loadtest.runfile.schema import to_line
 from loadtest.runfile.writer import RunWriter
 
 SECOND = 1_000_000_000
@@ -106,7 +107,9 @@ def run(
     for one in intervals:
         writer.add(one)
     if reason is not None:
-        writer.close(reason, {"counters": {}})
+        end = end_of(reason)
+        assert end
+        writer.close(end, {"counters": {}})
     else:
         writer._file.close()
     return read_run(path)
@@ -241,7 +244,7 @@ def seconds_of(values: Iterable[float]) -> Distribution:
 
 def change_header(one: Run, change: Callable[[dict[str, Any]], None]) -> None:
     """Change what the first line of a run's file says, as if it had been written so."""
-    header = {**one.header}
+    header = record_of(one.path.read_bytes().splitlines()[0])
     change(header)
     _, rest = one.path.read_bytes().split(b"\n", 1)
     one.path.write_bytes(to_line(header) + rest)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.prediction.observed_workload import observe
@@ -156,13 +157,14 @@ class TestWorkload:
 
     def test_several_processes_share_the_users_and_add_up(self, tmp_path: Path) -> None:
         alone = measured(tmp_path / "one")
+        load = structs.replace(alone.header.load, users=2 * USERS)
         twice = dataclasses.replace(
             alone,
+            header=structs.replace(alone.header, load=load),
             intervals=[
                 dataclasses.replace(one, process=name) for one in alone.intervals for name in "ab"
             ],
         )
-        twice.header["load"]["users"] = 2 * USERS
         observed = observe(gather([twice]))
 
         assert (observed.processes, observed.workload.users) == (2, USERS)

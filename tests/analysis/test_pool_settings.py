@@ -1,17 +1,26 @@
 """Settings as one writes them in Python."""
 
+from dataclasses import replace
+
 import sqlalchemy
 from sqlalchemy.pool import NullPool, QueuePool
 
-from loadtest.analysis.pool_settings import arguments, create_engine, most_connections
-from loadtest.model.pool import PoolConfig, parse_pool
+from loadtest.analysis.pool_settings import arguments, create_engine
+from loadtest.model.pool import PoolConfig, PoolSettings, parse_pool
+
+
+def settings(text: str) -> PoolSettings:
+    """The settings of a pool as the command line has it."""
+    return PoolSettings(**parse_pool(text).model_dump())
 
 
 def _made(pool: PoolConfig) -> sqlalchemy.Engine:
     """The engine that the printed line makes."""
     names = {"create_engine": sqlalchemy.create_engine, "NullPool": NullPool, "url": "sqlite://"}
     # SQLite's pool in memory is another one; QueuePool is MySQL's.
-    line = create_engine(pool.model_dump()).replace("(url, ", "(url, poolclass=QueuePool, ")
+    line = create_engine(PoolSettings(**pool.model_dump())).replace(
+        "(url, ", "(url, poolclass=QueuePool, "
+    )
     line = line.replace("poolclass=QueuePool, poolclass=NullPool", "poolclass=NullPool")
     space = {**names, "QueuePool": QueuePool}
     exec(line, space)
@@ -19,9 +28,9 @@ def _made(pool: PoolConfig) -> sqlalchemy.Engine:
 
 
 def test_sizes_are_always_said_and_defaults_are_not() -> None:
-    assert arguments(parse_pool("20+0").model_dump()) == "pool_size=20, max_overflow=0"
+    assert arguments(settings("20+0")) == "pool_size=20, max_overflow=0"
     assert (
-        create_engine(parse_pool("pool_size=20,max_overflow=0,pool_timeout=2").model_dump())
+        create_engine(settings("pool_size=20,max_overflow=0,pool_timeout=2"))
         == "engine = create_engine(url, pool_size=20, max_overflow=0, pool_timeout=2)"
     )
 
@@ -39,22 +48,22 @@ def test_the_line_can_be_pasted() -> None:
 
 
 def test_texts_are_quoted() -> None:
-    settings = parse_pool("isolation_level=READ COMMITTED").model_dump()
-    assert arguments(settings).endswith('isolation_level="READ COMMITTED"')
+    isolated = settings("isolation_level=READ COMMITTED")
+    assert arguments(isolated).endswith('isolation_level="READ COMMITTED"')
 
 
 def test_what_limits_the_connections() -> None:
     for text in ("20+0", "5+10", "3000+inf", "poolclass=NullPool", "0+10", "as-is"):
         pool = parse_pool(text)
-        assert most_connections(pool.model_dump()) == pool.most_connections
+        assert settings(text).most_connections == pool.most_connections
 
 
 def test_a_pool_of_another_class_is_said_by_its_class() -> None:
-    found = {"name": "as-is", "poolclass": "StaticPool", "pool_size": None, "max_overflow": None}
-    assert arguments(found | {"pool_recycle": 60}) == "poolclass=StaticPool, pool_recycle=60"
-    assert most_connections(found) == 1
-    assert most_connections(found | {"poolclass": "SingletonThreadPool"}) is None
+    found = PoolSettings("as-is", "StaticPool", None, None, pool_recycle=60)
+    assert arguments(found) == "poolclass=StaticPool, pool_recycle=60"
+    assert found.most_connections == 1
+    assert replace(found, poolclass="SingletonThreadPool").most_connections is None
 
 
 def test_of_an_applications_own_pool_that_never_ran_nothing_is_known() -> None:
-    assert arguments(parse_pool("as-is").model_dump()) == "poolclass=as-is"
+    assert arguments(settings("as-is")) == "poolclass=as-is"

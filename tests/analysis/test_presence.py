@@ -10,7 +10,9 @@ import pytest
 
 from loadtest.analysis.pool_settings import multiplied
 from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.end_reason import End, EndReason
 from loadtest.model.interval import Interval
+from loadtest.model.pool import PoolSettings
 from loadtest.model.summary import Finding, PoolSummary
 from loadtest.runfile.reader import Run, read_run
 from loadtest.runfile.writer import RunWriter
@@ -30,7 +32,7 @@ def with_footer(folder: Path, intervals: Iterable[Interval], *workers: dict[str,
     writer = RunWriter(path, header())
     for one in intervals:
         writer.add(one)
-    writer.close("finished", {"counters": {}}, workers=list(workers))
+    writer.close(End(EndReason.FINISHED), {"counters": {}}, workers=list(workers))
     return read_run(path)
 
 
@@ -182,4 +184,4 @@ def test_it_is_the_product_that_the_server_must_accept(
     ],
 )
 def test_the_product_in_words(settings: dict[str, Any], processes: int, text: str) -> None:
-    assert text in multiplied(settings, processes)
+    assert text in multiplied(PoolSettings(**settings), processes)

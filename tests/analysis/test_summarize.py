@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from scipy import stats
 
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.errors import UsageError
+from loadtest.model.pool import PoolSettings
 from loadtest.runfile.reader import Run
 from tests.analysis.builders import SECOND, interval, run, steady
 
@@ -184,7 +186,7 @@ def test_the_experiment_sets_order_and_baseline_and_names_pools_that_never_ran(
     tmp_path: Path,
 ) -> None:
     runs = steady(tmp_path, "20+0", [640, 650]) + steady(tmp_path, "5+10", [600, 610])
-    settings = {one.pool_name: one.header["pool"] for one in runs}
+    settings = {one.pool_name: one.told["pool"] for one in runs}
     plan = {
         "name": "x",
         "baseline": "5+10",
@@ -217,14 +219,14 @@ def test_one_name_for_different_settings_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_applications_own_pool_has_the_settings_that_it_was_found_with(tmp_path: Path) -> None:
-    found = {"name": "as-is", "poolclass": "QueuePool", "pool_size": 3, "max_overflow": 2}
+    found = PoolSettings("as-is", "QueuePool", 3, 2)
 
     def as_found(round_: int, **other: int) -> Run:
         ran = run(tmp_path, [interval()], pool="as-is", round_=round_)
-        return replace(ran, header={**ran.header, "pool": {**found, **other}})
+        return replace(ran, header=structs.replace(ran.header, pool=replace(found, **other)))
 
     runs = [as_found(1), as_found(2), run(tmp_path, [interval()])]
-    planned = {"pool": [{"name": "as-is", "poolclass": "as-is"}, runs[-1].header["pool"]]}
+    planned = {"pool": [{"name": "as-is", "poolclass": "as-is"}, runs[-1].told["pool"]]}
 
     own, other = gather(runs, planned).pools
 

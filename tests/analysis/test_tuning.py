@@ -25,7 +25,7 @@ THREE = [640, 642, 641]
 def searched(runs: list[Run], objective: str = OBJECTIVE, **search: Any) -> Summary:
     """The summary of a search among up to 40 connections."""
     names = sorted({one.pool_name: one for one in runs}, key=lambda n: (n != "default", len(n), n))
-    pools = {one.pool_name: one.header["pool"] for one in runs}
+    pools = {one.pool_name: one.told["pool"] for one in runs}
     plan = {
         "name": "x",
         "objective": objective,
@@ -56,7 +56,7 @@ def test_the_smallest_size_is_recommended_with_a_timeout_and_its_reasons(tmp_pat
     assert summary.search
     assert (summary.search.outcome, summary.search.size, exit_code(summary)) == ("found", 20, 0)
     assert summary.settings
-    assert (summary.settings["pool_size"], summary.settings["pool_timeout"]) == (20, 1.0)
+    assert (summary.settings.pool_size, summary.settings.pool_timeout) == (20, 1.0)
     headline, *rest = summary.verdict.text.splitlines()
     assert headline.startswith("Set pool_size=20, max_overflow=0, pool_timeout=1: 641 requests")
     assert any(line.startswith("19+0 is too small: " + OBJECTIVE) for line in rest)

@@ -35,7 +35,7 @@ def measured(
                 started=started,
                 load=with_model(model),
             )
-    settings = {one.pool_name: one.header["pool"] for one in runs}
+    settings = {one.pool_name: one.told["pool"] for one in runs}
     names = ("5+10", "5+10.threads", "20+0", "20+0.threads")
     load = with_model("greenlets,threads")
     plan = {"name": "x", "load": load, "baseline": "5+10", "pool": [settings[n] for n in names]}

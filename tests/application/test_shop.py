@@ -75,8 +75,8 @@ def compared(
 def test_its_own_pool_is_measured_as_it_is(compared: Compared, server: PrivateServer) -> None:
     run = compared.runs["as-is"]
     whole = total(run.intervals)
-    assert run.header["application"] == "shop.db:Session"
-    assert run.header["pool"] == {
+    assert run.header.application == "shop.db:Session"
+    assert run.told["pool"] == {
         "name": "as-is",
         "poolclass": "QueuePool",
         "pool_size": 3,
@@ -88,8 +88,8 @@ def test_its_own_pool_is_measured_as_it_is(compared: Compared, server: PrivateSe
         "pool_reset_on_return": "rollback",
         "isolation_level": None,
     }
-    assert "--session shop.db:Session" in run.header["command"]
-    assert run.header["server"]["private"] is False
+    assert "--session shop.db:Session" in run.header.command
+    assert run.header.server.private is False
     assert run.server, "the server was asked, too"
     assert whole.counters["failures"] == 0
     assert whole.counters["checkouts"] >= whole.counters["requests"] > 0
@@ -115,7 +115,7 @@ def test_its_own_pool_is_compared_with_another(compared: Compared) -> None:
 
 def test_one_pool_is_replaced_and_all_else_stays(compared: Compared) -> None:
     run = compared.runs["1+0"]
-    assert run.header["pool"]["name"] == "1+0"
+    assert run.header.pool.name == "1+0"
     assert in_use(run) == 1
     assert total(run.intervals).counters["tls_contexts"] == 0, "connect_args are the shop's"
 
@@ -142,14 +142,14 @@ def test_its_command_does_it_again(shop: dict[str, str], tmp_path: Path) -> None
     given = ("-f", BUYING, "--headless", "-t", "1s", "--engine", "shop.db:engine")
     replaced = ("--pool-size", 5, "--max-overflow", 10)  # SQLAlchemy's defaults, asked for
     first = commanded(tmp_path, shop, own=given, other=(*given, *replaced))
-    commands = {name: run.header["command"].split()[1:] for name, run in first.items()}
+    commands = {name: run.header.command.split()[1:] for name, run in first.items()}
     again = commanded(tmp_path, shop, **commands)
 
     for run in (first["own"], again["own"]):
-        assert run.header["application"] == "shop.db:engine"
-        assert run.header["pool"]["name"] == "as-is"
-    assert first["own"].header["pool"] == again["own"].header["pool"]
-    assert [r["other"].header["pool"]["name"] for r in (first, again)] == ["5+10", "5+10"]
+        assert run.header.application == "shop.db:engine"
+        assert run.header.pool.name == "as-is"
+    assert first["own"].header.pool == again["own"].header.pool
+    assert [r["other"].header.pool.name for r in (first, again)] == ["5+10", "5+10"]
 
 
 AT_IMPORT = """
@@ -225,8 +225,8 @@ def test_a_pool_of_any_class_is_measured(
 
     assert ended.wait() == 0, ended.output
     run = read_run(result)
-    assert run.header["pool"]["poolclass"] == poolclass
-    assert run.header["pool"]["pool_size"] is None
+    assert run.header.pool.poolclass == poolclass
+    assert run.header.pool.pool_size is None
     whole = total(run.intervals)
     assert whole.counters["checkouts"] == whole.counters["requests"] > 0
     assert whole.counters["failures"] == 0

@@ -48,7 +48,7 @@ def runs_in(results: Path) -> list[Run]:
 
 
 def sizes(run: Run) -> tuple[int, int]:
-    return run.header["pool"]["pool_size"], run.header["pool"]["max_overflow"]
+    return run.header.pool.pool_size, run.header.pool.max_overflow
 
 
 def test_its_settings_are_those_of_the_address(snippet: ModuleType) -> None:
@@ -101,8 +101,8 @@ def test_it_is_measured_on_a_private_server(
     (run,) = runs_in(tmp_path)
     whole = total(run.intervals)
     assert sizes(run) == (3000, -1)
-    assert run.header["application"] == "snippet:Session"
-    assert run.header["server"]["private"] is True
+    assert run.header.application == "snippet:Session"
+    assert run.header.server.private is True
     assert whole.counters["requests"] > whole.counters["failures"]
     assert 0 < whole.counters["opened"] <= 5
     assert whole.counters["tls_contexts"] == whole.counters["opened"]
@@ -137,7 +137,7 @@ def test_its_pool_is_compared_with_another(
     ended = loadtest("compare", tmp_path / "asking.py", *SNIPPET, *pools, *load, env=environment)
 
     assert ended.returncode in (0, 4, 5), ended.stderr
-    found = {run.header["pool"]["name"]: run for run in runs_in(tmp_path)}
+    found = {run.header.pool.name: run for run in runs_in(tmp_path)}
     assert {name: sizes(run) for name, run in found.items()} == {
         "as-is": (3000, -1),
         "20+0": (20, 0),
@@ -146,7 +146,7 @@ def test_its_pool_is_compared_with_another(
         whole = total(run.intervals)
         assert whole.counters["requests"] > 0
         assert whole.counters["failures"] == 0
-        assert run.header["server"]["private"] is True
+        assert run.header.server.private is True
 
 
 @pytest.mark.server
@@ -182,7 +182,7 @@ def test_it_is_measured_on_a_database_that_is_given(
 
     assert ended.returncode in (0, 4), ended.stderr
     (run,) = runs_in(tmp_path)
-    assert run.header["server"]["private"] is False
+    assert run.header.server.private is False
     assert f"at 127.0.0.1:{url.port}, a server that this tool did not start" in ended.stderr
     assert total(run.intervals).counters["requests"] > 0
     assert str(url.password) not in ended.stdout + ended.stderr

@@ -377,9 +377,9 @@ def test_a_run_leaves_a_result_and_a_report(loadtest: Loadtest, tmp_path: Path) 
     )
     run = read_run(folder / "runs" / "5+10-1.jsonl")
     assert list(run.problems) == []
-    assert run.header["server"]["private"] is True
-    assert run.header["load"]["warmup"] == 1
-    assert run.header["host"]["tls_context_seconds"] > 0
+    assert run.header.server.private is True
+    assert run.header.load.warmup == 1
+    assert run.header.host.tls_context_seconds > 0
     assert {interval.period for interval in run.intervals} == {"warmup", "measured", "drain"}
     (pool,) = summary["pools"]
     (objective,) = pool["objectives"]
@@ -448,7 +448,7 @@ def test_a_comparison_runs_every_pool_in_every_round(loadtest: Loadtest, tmp_pat
     assert {path.name for path in folder.glob("runs/*.jsonl")} == names
     runs = {name: read_run(folder / "runs" / name) for name in names}
     assert all(list(run.problems) == [] for run in runs.values())
-    begun = sorted(names, key=lambda name: runs[name].header["started"])
+    begun = sorted(names, key=lambda name: runs[name].header.started)
     assert begun == ["small-1.jsonl", "fitting-1.jsonl", "fitting-2.jsonl", "small-2.jsonl"]
     processes = {run.intervals[0].process for run in runs.values()}
     assert len(processes) == 4, "a fresh process for each run"
@@ -503,7 +503,7 @@ def test_a_comparison_that_is_ended_has_a_report_of_what_there_is(
     assert sum(pool["rounds"] for pool in summary["pools"]) >= 1
     interrupted = [read_run(path) for path in folder.glob("runs/*.jsonl")]
     assert all(run.finished for run in interrupted)
-    reasons = {run.footer["reason"] for run in interrupted if run.footer}
+    reasons = {str(run.footer.end) for run in interrupted if run.footer}
     assert reasons == {"finished", "interrupted"}
 
 

@@ -50,7 +50,7 @@ def test_as_much_is_offered_as_was_asked_for_and_the_result_says_what_load_it_wa
     assert 0 <= lags["p50"] <= lags["p99"] <= lags["max"]
     assert arrivals / 2 < done.measured.histograms["schedule_lag"].count
     assert "users_unaccounted" not in done.findings
-    assert done.run.header["load"] == {
+    assert done.run.told["load"] == {
         "model": "greenlets",
         "users": 130,
         "spawn_rate": 130,
@@ -65,7 +65,7 @@ def test_as_much_is_offered_as_was_asked_for_and_the_result_says_what_load_it_wa
         "processes": 1,
         "faults": [],
     }
-    assert "--arrival-rate 40" in done.run.header["command"]
+    assert "--arrival-rate 40" in done.run.header.command
     assert "40.0 evenly spaced arrivals a second · at most 130 users" in done.page.replace(
         "\xa0", " "
     )

@@ -114,7 +114,7 @@ def test_a_comparison_of_both_says_whether_the_conclusion_carries_over(
 
     folder = tmp_path / "latest"
     runs = {path.stem: read_run(path) for path in folder.glob("runs/*.jsonl")}
-    models = {name: run.header["load"]["model"] for name, run in runs.items()}
+    models = {name: run.header.load.model for name, run in runs.items()}
     assert models == {
         f"{pool}{ending}-{number}": model
         for pool in ("2+0", "8+0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import shutil
 import signal
 import time
@@ -77,13 +78,15 @@ def test_each_fault_is_told_and_users_get_over_it(done: Callable[[str], Done], n
     found = done(name)
     run = found.run
     assert run.footer is not None
-    measuring = run.header["started"] + 1
-    for planned, told in zip(run.header["load"]["faults"], run.footer["faults"], strict=True):
-        assert "problem" not in told
-        if planned["kind"] != "latency":
-            assert told["begin"] >= measuring + planned["at"]
-            assert told["end"] >= told["begin"] + planned.get("length", 0)
-        assert told["fault"].startswith(planned["kind"])
+    measuring = run.header.started + 1
+    for planned, told in zip(run.header.load.faults, run.footer.faults, strict=True):
+        assert told.problem is None
+        if planned.kind != "latency":
+            assert told.begin is not None
+            assert told.end is not None
+            assert told.begin >= measuring + planned.at
+            assert told.end >= told.begin + (planned.length or 0)
+        assert told.fault.startswith(planned.kind)
     noticed = [fault for fault in found.pool["faults"] if fault["errors"]]
     assert noticed, "on a busy machine a fault may come so late that the next one has its errors"
     assert all(fault["first_error_seconds"] >= 0 for fault in noticed)
@@ -205,8 +208,8 @@ def test_a_run_that_is_ended_while_the_server_is_away_ends_in_good_order(
     run = read_run(path)
     assert list(run.problems) == []
     assert run.footer is not None
-    assert run.footer["reason"] == "interrupted"
-    assert run.footer["faults"][0]["end"] <= time.time()
+    assert str(run.footer.end) == "interrupted"
+    assert (run.footer.faults[0].end or math.inf) <= time.time()
 
 
 @pytest.mark.long

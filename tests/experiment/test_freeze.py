@@ -79,7 +79,7 @@ def test_a_closed_loop_does_not_and_says_what_it_did_not_ask(done: dict[str, Don
 @pytest.mark.long
 def test_an_undisturbed_closed_loop_has_no_stall(done: dict[str, Done]) -> None:
     assert "unseen_stall" not in done["undisturbed"].findings
-    assert done["undisturbed"].run.header["load"]["faults"] == []
+    assert done["undisturbed"].run.header.load.faults == ()
 
 
 @pytest.mark.server
@@ -90,7 +90,7 @@ def test_the_server_goes_on_afterwards(done: dict[str, Done], name: str) -> None
 
     assert min(seen) < 20
     assert done[name].run.footer is not None
-    assert done[name].run.footer["reason"] == "finished"
+    assert str(done[name].run.footer.end) == "finished"
     assert seen[-1] > 30
 
 
@@ -100,8 +100,8 @@ def test_the_server_goes_on_afterwards(done: dict[str, Done], name: str) -> None
 def test_the_result_says_what_was_provoked(done: dict[str, Done], name: str) -> None:
     header = done[name].run.header
 
-    assert header["load"]["faults"] == [{"kind": "freeze", "at": 3, "length": 2}]
-    assert "fault" not in header["command"]  # who repeats it by hand has no server to freeze
+    assert header.load.faults == (Fault(kind="freeze", at=3, length=2),)
+    assert "fault" not in header.command  # who repeats it by hand has no server to freeze
 
 
 def _frozen(process: Running) -> psutil.Process | None:
@@ -135,7 +135,7 @@ def test_a_run_that_is_ended_while_the_server_is_frozen_ends_in_good_order(
     run = read_run(path)
     assert list(run.problems) == []
     assert run.footer is not None
-    assert run.footer["reason"] == "interrupted"
+    assert str(run.footer.end) == "interrupted"
     assert (folder / "report.html").exists()
 
 

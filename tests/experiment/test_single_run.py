@@ -166,16 +166,16 @@ def test_the_result_is_named_after_pool_and_round(tmp_path: Path) -> None:
 def test_intervals_are_given_out_once_each_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     lines = [
-        json.dumps({"type": "header", "format": 1}),
+        json.dumps({"type": "header", "format": 1, "pool": {"name": "5+10"}}),
         *(json.dumps(Interval(second, "p").to_json()) for second in (1, 2)),
         json.dumps(Interval(2, SERVER).to_json()),
         json.dumps(Interval(3, "p").to_json()),
-        json.dumps({"type": "footer"}),
+        json.dumps({"type": "footer", "reason": "finished", "totals": {}}),
     ]
     text = "".join(f"{line}\n" for line in lines)
     seen: list[list[int]] = []
     path.touch()
-    with path.open(encoding="utf-8") as reading, path.open("a", encoding="utf-8") as writing:
+    with path.open("rb") as reading, path.open("a", encoding="utf-8") as writing:
         middle_of_second = len(lines[0]) + len(lines[1]) + 2 + len(lines[2]) // 2
         before_newline = sum(map(len, lines[:5])) + 4
         begin = 0
@@ -190,9 +190,9 @@ def test_intervals_are_given_out_once_each_is_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [ServerInTrouble("it refused"), MoreThanAnnounced("one more")])
 def test_a_result_tells_that_its_run_was_ended_for_others(error: EndedForOthers) -> None:
-    told = EndedForOthers.of(error.reason)
+    told = EndedForOthers.of(error.end)
     assert (type(told), str(told), error.exit_code) == (type(error), str(error), 4)
-    assert EndedForOthers.of(LoadtestError("no more users").reason) is None
+    assert EndedForOthers.of(LoadtestError("no more users").end) is None
 
 
 def database(url: URL | str) -> Database:
@@ -239,10 +239,10 @@ def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, url: URL) -> None:
     done = run(chosen, database(url), tmp_path, seen.append)
 
     assert list(done.problems) == []
-    assert done.header["pool"] == chosen.pool.model_dump()
-    assert done.header["load"]["warmup"] == 1
-    assert done.header["round"] == 1
-    assert done.header["name"] == "test"
+    assert done.told["pool"] == chosen.pool.model_dump()
+    assert done.header.load.warmup == 1
+    assert done.header.round == 1
+    assert done.header.name == "test"
     assert {interval.period for interval in done.intervals} == {"warmup", "measured", "drain"}
     assert seen
     assert seen == list(done.intervals)[: len(seen)]
@@ -271,5 +271,5 @@ def test_a_command_can_be_pasted_into_a_shell(tmp_path: Path, url: URL) -> None:
     assert pasted.returncode == 0, pasted.stderr
     repeated = read_run(result)
     assert list(repeated.problems) == []
-    assert repeated.header["pool"] == chosen.pool.model_dump()
-    assert repeated.header["load"]["users"] == 2
+    assert repeated.told["pool"] == chosen.pool.model_dump()
+    assert repeated.header.load.users == 2

@@ -64,7 +64,7 @@ class Machine:
                 parts.append(part)
                 watch(part)
         except Enough as enough:
-            reason = str(enough)
+            reason = f"enough: {enough}"
         load = {**header()["load"], "seed": plan.seed}
         settings = plan.pool.model_dump()
         write_run(folder, parts, round_=plan.round, reason=reason, load=load, pool=settings["name"])
@@ -126,7 +126,7 @@ def test_a_run_that_is_clear_early_ends_early_and_later_rounds_do_not(
     search(experiment(objective="checkout.wait_seconds.p95 <= 50ms"), DATABASES, tmp_path, Notes())
     first, second = (read_run(tmp_path / "runs" / f"11+0-{n}.jsonl") for n in (1, 2))
     assert first.footer
-    assert str(first.footer["reason"]).startswith("enough: surely misses checkout.wait_seconds")
+    assert str(first.footer.end).startswith("enough: surely misses checkout.wait_seconds")
     assert Round(first).seconds < Round(second).seconds == 8
 
 
@@ -207,12 +207,12 @@ def test_a_run_that_is_told_enough_ends_in_good_order(tmp_path: Path, url: URL) 
     (tmp_path / "runs").mkdir()
 
     def watch(interval: Interval) -> None:
-        raise Enough("enough: seen")
+        raise Enough("seen")
 
     ended = run(Plan(plan, plan.pool[0], 1), Database(url, private=False), tmp_path, watch)
     assert ended.footer
-    assert ended.footer["reason"] == "enough: seen"
-    assert ended.footer["totals"]["counters"]["requests"] > 0
+    assert str(ended.footer.end) == "enough: seen"
+    assert ended.footer.totals.counters["requests"] > 0
     assert not ended.problems
     assert Round(ended).seconds < 30
 

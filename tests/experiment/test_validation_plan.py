@@ -12,6 +12,7 @@ from loadtest.experiment.validation_plan import experiment_again
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import parse_pool
 from loadtest.runfile.reader import Run
+from loadtest.runfile.schema import plan_of
 from tests.analysis.builders import interval, run
 from tests.conftest import ROOT
 
@@ -33,7 +34,7 @@ class TestAgain:
     """What is kept, and what is not."""
 
     def test_from_what_was_planned(self, tmp_path: Path) -> None:
-        again = experiment_again(EXAMPLE, made(tmp_path), POOLS)
+        again = experiment_again(plan_of(EXAMPLE), made(tmp_path), POOLS)
 
         assert [pool.name for pool in again.pool] == ["7+0", "9+1"]
         assert (again.rounds, again.seed, again.options) == (1, 1, EXAMPLE["options"])
@@ -66,8 +67,9 @@ class TestAgain:
         assert (again.load.warmup, again.load.duration) == (0.5, 7.5)  # whole seconds together
 
     def test_a_scenario_that_is_not_here_is_named(self, tmp_path: Path) -> None:
+        elsewhere = EXAMPLE | {"scenario": "nowhere.py"}
         with pytest.raises(UsageError, match="no scenario nowhere"):
-            experiment_again(EXAMPLE | {"scenario": "nowhere.py"}, made(tmp_path), POOLS)
+            experiment_again(plan_of(elsewhere), made(tmp_path), POOLS)
 
     def test_several_scenarios_at_once_are_no_experiment(self, tmp_path: Path) -> None:
         several = {"files": ["scenarios/hot_row.py", "scenarios/order_flow.py"]}

@@ -39,7 +39,7 @@ def run(provoked: Provoked, snapshot: None) -> Run:
 
 def test_read_then_update_conflicts_where_the_server_looks_for_it(run: Run) -> None:
     findings: Found = found(run)
-    if VARIABLE not in run.header["server"]["variables"]:  # MySQL changes the newer row
+    if VARIABLE not in run.header.server.variables:  # MySQL changes the newer row
         assert "write_conflicts" not in findings
         return
     conflicts = findings["write_conflicts"]

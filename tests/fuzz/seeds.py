@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.model.interval import SERVER, Fair, Interval, SlowCheckout, TaskUse
-from loadtest.runfile.schema import to_line
+from loadtest.runfile.line import to_line
 from tests.analysis.builders import SECOND, START, header, interval
 from tests.conftest import ROOT
 

@@ -46,7 +46,7 @@ class Web:
         """All runs so far, by file, in the order in which they began."""
         paths = [path for path in self.results.glob("*-*/runs/*.jsonl") if path.stat().st_size]
         runs = {path: read_run(path) for path in paths}
-        return dict(sorted(runs.items(), key=lambda item: item[1].header["started"]))
+        return dict(sorted(runs.items(), key=lambda item: item[1].header.started))
 
     def next_run(self, known: set[Path], seconds: int = 2) -> Path:
         """The file of a run that was not there before, once it has so many seconds."""
@@ -230,11 +230,11 @@ def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page:
 
     assert first.parent.parent != second.parent.parent
     assert (one.pool_name, two.pool_name) == ("1+1", "larger")
-    assert [one.header["pool"][key] for key in ("pool_size", "max_overflow")] == [1, 1]
-    assert [two.header["pool"][key] for key in ("pool_size", "max_overflow")] == [3, 0]
-    assert [run.header["pool"]["pool_pre_ping"] for run in (one, two)] == [True, False]
-    assert two.header["pool"]["pool_timeout"] == 0.5
-    assert one.header["load"]["users"] == two.header["load"]["users"] == 4
+    assert [one.told["pool"][key] for key in ("pool_size", "max_overflow")] == [1, 1]
+    assert [two.told["pool"][key] for key in ("pool_size", "max_overflow")] == [3, 0]
+    assert [run.header.pool.pool_pre_ping for run in (one, two)] == [True, False]
+    assert two.header.pool.pool_timeout == 0.5
+    assert one.header.load.users == two.header.load.users == 4
     whole, other = total(one.intervals), total(two.intervals)
     assert (whole.gauges["open"].max, other.gauges["open"].max) == (2, 3)
     assert "ping" in whole.histograms
@@ -242,7 +242,7 @@ def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page:
     for run in (one, two):
         assert list(run.problems) == []
         assert run.footer is not None
-        assert run.footer["reason"] == "stopped"
+        assert str(run.footer.end) == "stopped"
         report = run.path.parent.parent / "report.html"
         web.process.until(report.exists, "the report")
     pool = (("db_client_connection_pool_name", "1+1"),)
@@ -372,14 +372,14 @@ def test_the_next_start_begins_from_the_last_and_may_be_longer_and_another_loop(
     opened = run(run_time="1m", pool_size="7", **arrivals)
     closed = run(run_time="2m", pool_size="8", arrival_rate="0")
 
-    load = opened.header["load"]
+    load = opened.told["load"]
     assert (load["arrival_rate"], load["arrivals"], load["drop_after"]) == (30, "even", 2)
     assert (load["users"], load["processes"]) == (5, 1)
     assert total(opened.intervals).counters["arrivals"] > 0
-    assert closed.header["load"]["arrival_rate"] is None
+    assert closed.header.load.arrival_rate is None
     assert total(closed.intervals).counters["arrivals"] == 0
     assert total(closed.intervals).counters["requests"] > 0
-    assert [one.header["pool"]["pool_size"] for one in (opened, closed)] == [7, 8]
+    assert [one.header.pool.pool_size for one in (opened, closed)] == [7, 8]
     page.reload()
     open_form(page)
     assert page.get_by_label("Pool Size").input_value() == "8"
@@ -423,6 +423,6 @@ def test_a_signal_ends_a_run_of_the_web_ui_in_good_order(
     run = read_run(path)
     assert list(run.problems) == []
     assert run.footer is not None
-    assert run.footer["reason"] == "interrupted"
+    assert str(run.footer.end) == "interrupted"
     assert (path.parent.parent / "report.html").exists()
     assert "Traceback" not in process.output

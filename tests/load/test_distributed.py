@@ -39,8 +39,8 @@ def test_a_signal_to_the_master_ends_its_workers_too(
     run = read_run(path)
     assert list(run.problems) == []
     assert run.footer is not None
-    assert run.footer["reason"] == "interrupted"
-    assert Counter(run.footer["totals"]["counters"]) == +total(run.intervals).counters
+    assert str(run.footer.end) == "interrupted"
+    assert Counter(run.footer.totals.counters) == +total(run.intervals).counters
     drained = {interval.process for interval in run.intervals if interval.period == "drain"}
     assert drained == {interval.process for interval in run.intervals}
     assert len(drained) == 2

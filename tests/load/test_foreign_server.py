@@ -229,9 +229,9 @@ def test_tasks_that_want_more_than_was_announced_end_the_run(
     assert re.fullmatch(
         r"more than announced: \S+ wanted more than the 2 connections that were announced for each "
         "process",
-        result.footer["reason"],
+        str(result.footer.end),
     )
-    assert result.footer["totals"]["counters"]["errors.beyond_announced"] > 0
+    assert result.footer.totals.counters["errors.beyond_announced"] > 0
     summary = summarize_runs([result])
     assert not summary.pools[0].valid
     assert "more_than_announced" in {finding.code for finding in summary.pools[0].findings}
@@ -260,7 +260,7 @@ def test_who_agrees_may_take_more(tmp_path: Path, url: URL, few: int) -> None:
 
     assert ended.wait() == 0, ended.output
     assert "WARNING/loadtest: this run may open 27 connections" in ended.output
-    assert "--allow-overload" in read_run(tmp_path / "run.jsonl").header["command"]
+    assert "--allow-overload" in read_run(tmp_path / "run.jsonl").header.command
 
 
 @pytest.mark.database
@@ -330,7 +330,7 @@ def test_it_ends_itself_when_the_server_refuses_others(
     assert re.fullmatch(
         r"the server got into trouble: it refused \d+ connections of others within 10 s, since its "
         "max_connections were reached",
-        result.footer["reason"],
+        str(result.footer.end),
     )
     summary = summarize_runs([result])
     assert not summary.pools[0].valid
@@ -361,7 +361,7 @@ def test_it_ends_itself_when_a_full_server_does_not_tell_any_more(
     assert "cannot be read (1040, 'Too many connections'), so the run cannot see" in process.output
     assert re.match(
         r"the server got into trouble: its status could not be read for \d+ s \(1040, ",
-        result.footer["reason"],
+        str(result.footer.end),
     )
     assert not summarize_runs([result]).pools[0].valid
     assert "Traceback" not in process.output
@@ -380,7 +380,7 @@ def test_it_goes_on_where_it_was_told_to(tmp_path: Path, url: URL, few: int, oth
     result = read_run(tmp_path / "run.jsonl")
     assert code == 0, process.output
     assert result.footer
-    assert result.footer["reason"] == "finished"
+    assert str(result.footer.end) == "finished"
     assert sum(second.counters["refused_connects"] for second in result.server) > REFUSED
     assert "stop as soon as" not in process.output
 
@@ -395,8 +395,8 @@ def test_a_run_that_is_refused_itself_harms_nobody(tmp_path: Path, url: URL, few
     result = read_run(tmp_path / "run.jsonl")
     assert code == 0, process.output
     assert result.footer
-    assert result.footer["reason"] == "finished"
-    assert result.footer["totals"]["counters"]["errors.too_many_connections"] > REFUSED
+    assert str(result.footer.end) == "finished"
+    assert result.footer.totals.counters["errors.too_many_connections"] > REFUSED
 
 
 @pytest.mark.database

@@ -112,7 +112,7 @@ def test_it_ends_well_and_says_where_the_database_came_from(finished: Everything
 
 def test_all_scenarios_take_part(finished: Everything) -> None:
     classes = {"HeldConnection", "HotRow", "OrderFlow", "PointSelect"}
-    assert set(finished.run.header["scenario"]["user_classes"]) >= classes
+    assert set(finished.run.header.scenario.user_classes) >= classes
     spawned = json.loads(re.findall(r"All users spawned: (\{.*\})", finished.output)[-1])
     assert sum(spawned.values()) == 50
     assert all(spawned[name] > 0 for name in classes)
@@ -136,12 +136,12 @@ def test_it_leaves_a_folder_with_a_run_and_a_report(finished: Everything) -> Non
 def test_the_run_has_a_header_intervals_and_a_footer(finished: Everything) -> None:
     run = finished.run
     assert list(run.problems) == []
-    assert run.header["load"]["users"] == 50
-    assert run.header["load"]["duration"] == 4
-    assert run.header["load"]["processes"] == 1
-    assert run.header["server"]["private"] is True
+    assert run.header.load.users == 50
+    assert run.header.load.duration == 4
+    assert run.header.load.processes == 1
+    assert run.header.server.private is True
     assert run.footer is not None
-    assert run.footer["reason"] == "finished"
+    assert str(run.footer.end) == "finished"
     periods = [interval.period for interval in run.intervals]
     assert periods == sorted(periods, key=["warmup", "measured", "drain"].index)
     assert set(periods) == {"measured", "drain"}
@@ -152,7 +152,7 @@ def test_the_run_has_a_header_intervals_and_a_footer(finished: Everything) -> No
 def test_its_numbers_agree_with_each_other(finished: Everything) -> None:
     run, whole = finished.run, total(finished.run.intervals)
     assert run.footer is not None
-    totals = Counter(run.footer["totals"]["counters"])
+    totals = Counter(run.footer.totals.counters)
     assert totals == +whole.counters
     sources = ("pooled", "new", "overflow", "reconnect")
     assert totals["checkouts"] == sum(totals[f"checkouts.{source}"] for source in sources)
@@ -204,8 +204,8 @@ def test_a_signal_ends_a_run_in_good_order(tmp_path: Path, number: signal.Signal
     run = read_run(path)
     assert list(run.problems) == []
     assert run.footer is not None
-    assert run.footer["reason"] == "interrupted"
-    assert Counter(run.footer["totals"]["counters"]) == +total(run.intervals).counters
+    assert str(run.footer.end) == "interrupted"
+    assert Counter(run.footer.totals.counters) == +total(run.intervals).counters
     assert run.intervals[-1].period == "drain"
     assert "Traceback" not in process.output
 
@@ -238,7 +238,7 @@ def test_the_command_in_the_header_repeats_the_run(tmp_path: Path, url: URL) -> 
         env=environment,
     )
     one = read_run(first)
-    command = one.header["command"]
+    command = one.header.command
     assert url.password
     assert url.password not in first.read_text()
 
@@ -254,10 +254,10 @@ def test_the_command_in_the_header_repeats_the_run(tmp_path: Path, url: URL) -> 
 
     assert repeated.returncode == 0, repeated.stderr
     other = read_run(again)
-    assert other.header["command"] == command
+    assert other.header.command == command
     for part in ("pool", "load", "scenario"):
-        assert other.header[part] == one.header[part], part
-    assert one.header["pool"]["isolation_level"] == "READ COMMITTED"
+        assert other.told[part] == one.told[part], part
+    assert one.header.pool.isolation_level == "READ COMMITTED"
     assert {interval.period for interval in other.intervals} == {"warmup", "measured", "drain"}
 
 
@@ -273,7 +273,7 @@ def run_of(folder: Path, url: URL, *settings: object) -> Run:
 
 def test_the_pool_that_ran_is_the_pool_that_was_asked_for(tmp_path: Path, url: URL) -> None:
     small = run_of(tmp_path, url, "--pool-size", 2, "--max-overflow", 1, "-t", "2s")
-    assert (small.header["pool"]["pool_size"], small.header["pool"]["max_overflow"]) == (2, 1)
+    assert (small.header.pool.pool_size, small.header.pool.max_overflow) == (2, 1)
     whole = total(small.intervals)
     assert whole.gauges["open"].max == 3
     assert whole.gauges["overflow"].max == 1

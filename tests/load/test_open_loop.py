@@ -237,8 +237,8 @@ def test_users_who_never_had_anything_to_do_end_at_once_and_without_a_word(
 
     assert ended.wait() == 0, ended.output
     run = read_run(path)
-    assert run.header["load"]["users"] == 100  # as many as there are at least
-    assert run.header["load"]["spawn_rate"] == 100
+    assert run.header.load.users == 100  # as many as there are at least
+    assert run.header.load.spawn_rate == 100
     assert sum(interval.counters["requests"] for interval in run.intervals) in (3, 4)
     drained = sum(interval.length for interval in run.intervals if interval.period == "drain")
     assert drained < 30 * SECOND

@@ -413,7 +413,7 @@ def test_a_whole_run_in_this_process(url: URL, tmp_path: Path) -> None:
 
     run = read_run(path)
     assert kept == []
-    counters = run.footer["totals"]["counters"] if run.footer else {}
+    counters = run.footer.totals.counters if run.footer else {}
     assert list(run.problems) == []
     assert counters["requests"] == Failing.done
     assert counters["failures"] == counters["errors.other"] == (Failing.done + 1) // 2
@@ -424,7 +424,7 @@ def test_a_whole_run_in_this_process(url: URL, tmp_path: Path) -> None:
     (excepted,) = runner.exceptions.values()
     assert excepted["count"] == counters["failures"]
     assert "on purpose" in excepted["msg"]
-    assert json.dumps(run.header).count(url.password or "?") == 0
+    assert json.dumps(run.told).count(url.password or "?") == 0
 
 
 def _options(*arguments: str) -> Namespace:

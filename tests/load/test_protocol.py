@@ -21,6 +21,7 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.interval import total
 from loadtest.model.summary import Finding
 from loadtest.runfile.reader import Run, read_run
+from loadtest.runfile.schema import Worker
 from tests.processes import (
     Running,
     fetch,
@@ -89,9 +90,9 @@ def findings(run: Run) -> dict[str, Finding]:
     return {finding.code: finding for finding in summarize_runs([run]).pools[0].findings}
 
 
-def footer_of(run: Run) -> dict[str, dict[str, Any]]:
+def footer_of(run: Run) -> dict[str, Worker]:
     assert run.footer
-    return {worker["process"]: worker for worker in run.footer["workers"]}
+    return {worker.process: worker for worker in run.footer.workers}
 
 
 def by_hand(files: list[Path]) -> tuple[Counter[str], dict[str, Distribution]]:
@@ -132,8 +133,8 @@ def test_what_the_workers_measured_adds_up_at_the_master(tmp_path: Path) -> None
     assert counters["requests"] > 100
     assert (counters, histograms) == by_hand([path])
     assert run.footer
-    assert Counter(run.footer["totals"]["counters"]) == counters
-    assert (run.footer["reason"], run.header["load"]["processes"]) == ("finished", 2)
+    assert Counter(run.footer.totals.counters) == counters
+    assert (str(run.footer.end), run.header.load.processes) == ("finished", 2)
     assert list(run.problems) == []
     whole = total(run.intervals)
     assert {name: whole.histograms[name] for name in histograms} == histograms
@@ -152,15 +153,15 @@ def test_what_the_workers_measured_adds_up_at_the_master(tmp_path: Path) -> None
     assert "is missing" not in process.output
     assert "Traceback" not in process.output
     for worker in footer_of(run).values():
-        assert worker["state"] == "ended"
-        assert worker["lost"] == 0
+        assert worker.state == "ended"
+        assert worker.lost == 0
         assert worker["intervals"] == len(read_run(own / f"{_plain(worker)}.jsonl").intervals)
         assert worker["latest_seconds"] > 0
-        assert abs(worker["clock_ahead_seconds"]) <= worker["round_trip_seconds"]
+        assert abs(worker.clock_ahead_seconds or 0) <= (worker.round_trip_seconds or 0)
 
 
 def _plain(worker: dict[str, Any]) -> str:
-    return str(worker["process"]).replace(":", "-")
+    return str(worker.process).replace(":", "-")
 
 
 @pytest.mark.long
@@ -176,9 +177,9 @@ def test_a_worker_that_dies_is_named_and_the_rest_stands(tmp_path: Path, url: UR
 
     run = read_run(one.path)
     state = footer_of(run)[name_of(dying)]
-    assert state["state"] in ("no heartbeat", "silent")
-    assert state["lost"] is None
-    assert footer_of(run)[name_of(staying)]["state"] == "ended"
+    assert state.state in ("no heartbeat", "silent")
+    assert state.lost is None
+    assert footer_of(run)[name_of(staying)].state == "ended"
     lost = findings(run)["worker_lost"]
     assert name_of(dying) in lost.message
     assert name_of(staying) not in lost.message
@@ -212,7 +213,7 @@ def test_a_worker_that_joins_late_is_named_and_measured_from_then_on(
     assert evidence["missing_seconds"] >= 3
     assert name_of(late) in findings(run)["clock_offset"].message
     assert "worker_lost" not in findings(run)
-    assert footer_of(run)[name_of(late)]["lost"] == 0
+    assert footer_of(run)[name_of(late)].lost == 0
     assert sum(i.counters["requests"] for i in run.intervals if i.process == name_of(late)) > 0
 
 
@@ -260,7 +261,7 @@ def test_a_wrong_clock_is_named_and_its_seconds_are_put_right(tmp_path: Path, ur
 
     run = read_run(one.path)
     facts = footer_of(run)[name_of(wrong)]
-    assert abs(facts["clock_ahead_seconds"] - shift) <= facts["round_trip_seconds"] + 0.001
+    assert abs((facts.clock_ahead_seconds or 0) - shift) <= (facts.round_trip_seconds or 0) + 0.001
     found = findings(run)["clock_offset"]
     assert list(found.evidence["workers"]) == [name_of(wrong)]
     assert name_of(right) not in found.message

@@ -224,7 +224,7 @@ def test_tasks_that_fail_are_data(tmp_path: Path, url: URL) -> None:
     assert ended.wait() == 0
     finished = read_run(result)
     assert finished.footer is not None
-    counters = finished.footer["totals"]["counters"]
+    counters = finished.footer.totals.counters
     assert counters["requests"] == counters["failures"] == counters["errors.other"] > 1
     assert finished.intervals[-1].gauges["in_use"].last == 0
     assert ended.output.count("Traceback") == 1, "the first is shown, the others are counted"

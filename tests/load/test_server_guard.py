@@ -201,6 +201,8 @@ def test_a_run_ends_where_its_server_tells_nothing_any_more() -> None:
         plugin._take(Interval(second, "here", "measured", SECOND))
     gevent.sleep(0)
     assert ended == ["quit"]
-    assert plugin.run.reason.startswith("the server got into trouble: its status could not be read")
-    assert f" for {UNSEEN_SECONDS} s ({WORDS})" in plugin.run.reason
+    assert str(plugin.run.end).startswith(
+        "the server got into trouble: its status could not be read"
+    )
+    assert f" for {UNSEEN_SECONDS} s ({WORDS})" in str(plugin.run.end)
     assert environment.process_exit_code == 4

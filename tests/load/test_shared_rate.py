@@ -27,7 +27,7 @@ def test_two_workers_share_the_rate(tmp_path: Path, url: URL, spacing: str) -> N
     assert ended.wait() == 0, ended.output
     run = read_run(path)
     assert list(run.problems) == []
-    facts = run.header["load"]
+    facts = run.told["load"]
     assert (facts["arrival_rate"], facts["arrivals"]) == (60, spacing)
     assert (facts["processes"], facts["users"]) == (2, 600)
     names = {interval.process for interval in run.intervals}

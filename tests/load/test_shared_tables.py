@@ -90,7 +90,7 @@ def test_the_second_is_refused_and_the_first_goes_on(
         assert stop_with(first, signal.SIGTERM) == 0
     run = read_run(path)
     assert run.footer
-    assert run.footer["totals"]["counters"].get("failures", 0) == 0
+    assert run.footer.totals.counters.get("failures", 0) == 0
     assert POINT not in inspect(admin).get_table_names()
 
 

@@ -17,6 +17,7 @@ from loadtest.load.plugin import Plugin
 from loadtest.load.run_output import Output
 from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
+from loadtest.model.end_reason import end_of
 from loadtest.model.errors import LoadtestError, ServerInTrouble, UsageError
 from loadtest.model.interval import Interval
 from loadtest.pool.recorder import Recorder
@@ -56,7 +57,7 @@ class Ending:
         self.run = self.plugin.run = self.plugin._new_run()
         header = {"pool": {"name": "5+10"}, "scenario": {"files": ["a.py"]}}
         self.run.write_to(Output(options, self.plugin.live, header))
-        self.run.reason = reason
+        self.run.end = end_of(reason)
 
     def step(self, name: str) -> Callable[[], None]:
         return lambda: self.done.append(name)
@@ -68,7 +69,7 @@ class Ending:
         self.plugin._on_stop(self.environment)
         footer = read_run(self.path).footer
         assert footer, "it has an end"
-        return str(footer["reason"])
+        return str(footer.end)
 
 
 FAILED = "failed: the run did not end in good order: ZeroDivisionError: on purpose"
@@ -112,7 +113,7 @@ def test_a_run_whose_steps_all_succeed_ends_as_it_did(tmp_path: Path) -> None:
 def test_the_first_failure_is_why_a_run_ended(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trouble = ServerInTrouble("it refused 10 connections of others").reason
+    trouble = str(ServerInTrouble("it refused 10 connections of others").end)
     run = Ending(tmp_path / "run.jsonl", trouble)
     assert run.end(fail) == trouble
     assert "on purpose" in caplog.text

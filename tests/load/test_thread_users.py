@@ -85,7 +85,7 @@ def test_users_are_threads_in_turn_and_what_is_counted_is_what_the_database_saw(
     assert whole.counters["failures"] == 0
     assert whole.counters["checkouts"] == 2 * len(done), "another one after the COMMIT"
     assert whole.histograms["hold"].count == whole.counters["checkouts"]
-    assert run.header["load"]["model"] == "threads"
+    assert run.header.load.model == "threads"
     assert whole.gauges["in_use"].max == whole.gauges["open"].max == 4
     assert whole.gauges["users"].max == 12
     assert 0 < whole.gauges["waiting"].max <= 12
@@ -131,7 +131,7 @@ def test_arrivals_come_as_they_are_due(
     open_loop = ("--arrival-rate", 60, "--arrivals", "even", "-u", 30, "--poolclass", poolclass)
     run, whole = result(tmp_path, url, "-t", "2s", "--only-work", *open_loop)
 
-    assert run.header["load"]["arrival_rate"] == 60
+    assert run.header.load.arrival_rate == 60
     assert whole.counters["arrivals"] == pytest.approx(60 * whole.length / 1e9, abs=15)
     work = Counter(row.what for row in rows(admin))["work"]
     assert whole.histograms["schedule_lag"].count == work
@@ -162,7 +162,7 @@ def test_metrics_are_served_until_a_signal_ends_the_run_in_good_order(
 
     run = read_run(path)
     assert run.footer is not None
-    assert run.footer["reason"] == "interrupted"
+    assert str(run.footer.end) == "interrupted"
     assert total(run.intervals).counters["requests"] == len(rows(admin))
     assert "Traceback" not in process.output
     after = total(run.intervals).counters["checkouts.pooled"]
@@ -174,7 +174,7 @@ def test_a_user_may_end_the_run(tmp_path: Path, url: URL, admin: Engine) -> None
     run, whole = result(tmp_path, url, "-u", 3, "-r", 3, "--quit-after", 5)
 
     assert run.footer is not None
-    assert run.footer["reason"] == "stopped"
+    assert str(run.footer.end) == "stopped"
     assert whole.counters["requests"] == len(rows(admin))
     assert Counter(row.what for row in rows(admin))["work"] >= 5
 
@@ -186,7 +186,7 @@ def test_the_command_in_the_header_repeats_the_run(tmp_path: Path, url: URL) -> 
 
     again = tmp_path / "again.jsonl"
     repeated = subprocess.run(
-        f"{one.header['command']} --results {shlex.quote(str(again))}",
+        f"{one.header.command} --results {shlex.quote(str(again))}",
         shell=True,
         cwd=ROOT,
         env={
@@ -201,7 +201,7 @@ def test_the_command_in_the_header_repeats_the_run(tmp_path: Path, url: URL) -> 
     assert repeated.returncode == 0, repeated.stderr
     other = read_run(again)
     for part in ("pool", "load", "scenario", "command"):
-        assert other.header[part] == one.header[part], part
+        assert other.told[part] == one.told[part], part
 
 
 @pytest.mark.parametrize(

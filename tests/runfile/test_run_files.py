@@ -7,18 +7,25 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from loadtest.model.distribution import Distribution
+from loadtest.model.end_reason import End, EndReason, end_of
 from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.model.interval import SERVER, Gauge, Interval, SlowCheckout
+from loadtest.runfile import schema
 from loadtest.runfile.folders import find_runs, new_folder
 from loadtest.runfile.footer import add_to_footer, end_for, say_why_it_ended
+from loadtest.runfile.line import FORMAT, to_line
 from loadtest.runfile.reader import Run, read_run
-from loadtest.runfile.schema import FORMAT, to_line
 from loadtest.runfile.writer import RunWriter
+from tests.fuzz import seeds
 
 HEADER = {"pool": {"name": "20+0"}, "load": {"users": 3}, "scenario": {"files": ["café.py"]}}
 TOTALS = {"counters": {"checkouts": 6}}
+FINISHED = End(EndReason.FINISHED)
+ENOUGH = End(EndReason.ENOUGH, "seen")
+OVERDUE = End(EndReason.OVERDUE, "80 s after its load began: it was at shop.py:5, in buy")
 
 
 def interval(number: int) -> Interval:
@@ -45,7 +52,7 @@ def whole(tmp_path_factory) -> Path:
     writer = RunWriter(path, HEADER)
     for one in INTERVALS:
         writer.add(one)
-    writer.close("finished", TOTALS)
+    writer.close(FINISHED, TOTALS)
     return path
 
 
@@ -57,9 +64,12 @@ def read_bytes(content: bytes, folder: Path) -> Run:
 
 def test_a_run_reads_back_as_it_was_written(whole):
     run = read_run(whole)
-    assert run.header == {"type": "header", "format": FORMAT, **HEADER}
+    assert run.told == {"type": "header", "format": FORMAT, **HEADER}
+    assert (run.header.pool.name, run.header.load.users) == ("20+0", 3)
+    assert run.header.scenario.files == ("café.py",)
     assert run.intervals == INTERVALS
-    assert run.footer == {"type": "footer", "reason": "finished", "totals": TOTALS}
+    assert run.footer
+    assert (run.end, run.footer.totals.counters) == (FINISHED, TOTALS["counters"])
     assert run.problems == ()
     assert run.finished
     assert run.pool_name == "20+0"
@@ -80,7 +90,7 @@ def test_what_the_server_says_of_itself_is_kept_apart(tmp_path):
     of_the_server = Interval(1_750_000_000, SERVER, counters=Counter(questions=7))
     for one in (INTERVALS[0], of_the_server, INTERVALS[1]):
         writer.add(one)
-    writer.close("finished", TOTALS)
+    writer.close(FINISHED, TOTALS)
     run = read_run(tmp_path / "run.jsonl")
     assert run.intervals == INTERVALS[:2]
     assert run.server == [of_the_server]
@@ -90,12 +100,12 @@ def test_what_the_server_says_of_itself_is_kept_apart(tmp_path):
 def test_every_line_is_in_the_file_as_soon_as_it_is_added(tmp_path):
     path = tmp_path / "run.jsonl"
     writer = RunWriter(path, HEADER)
-    assert read_run(path).header["pool"] == HEADER["pool"]
+    assert read_run(path).told["pool"] == HEADER["pool"]
     for number, one in enumerate(INTERVALS, start=1):
         writer.add(one)
         assert read_run(path).intervals == INTERVALS[:number]
     assert not read_run(path).finished
-    writer.close("stopped", {})
+    writer.close(End(EndReason.STOPPED), {})
     assert read_run(path).finished
 
 
@@ -173,6 +183,7 @@ def test_a_line_that_is_no_record_is_named_and_left_out(whole, tmp_path, line):
     assert [problem.split(" (")[0] for problem in run.problems] == ["line 3 is damaged"]
 
 
+TIMES = INTERVALS[0].histograms["wait"].to_json()
 DAMAGE = {
     "a key that no gauge has": {"gauges": {"open": {"integral": 5, "lost": 1}}},
     "a level that is no number": {"gauges": {"open": {"integral": "5"}}},
@@ -201,12 +212,125 @@ def test_a_line_that_says_what_cannot_be_is_damaged(whole, tmp_path, what):
     assert problem.startswith("line 3 is damaged (")
 
 
+WRONG = {
+    "histograms.wait.count: expected an integer, got a string": {
+        "histograms": {"hold": TIMES, "wait": {**TIMES, "count": "1"}}
+    },
+    "histograms.wait.hdr: no histogram: ": {"histograms": {"wait": {**TIMES, "hdr": "x"}}},
+    "counters.checkouts: expected an integer ≥ 0": {"counters": {"checkouts": -1}},
+    "gauges.open.lost: unknown key": {"gauges": {"open": {"lost": 1}}},
+    "slowest[0].total: missing": {"slowest": [{"task": "Buy"}]},
+    "first_failure: expected an integer, got a string": {"first_failure": "yesterday"},
+    "period: invalid value 'night'": {"period": "night"},
+    "fair.users: expected an integer ≤ 9223372036854775807": {"fair": {"users": 2**63}},
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_a_value_of_a_wrong_type_is_named_with_its_line_and_field(whole, tmp_path, sentence):
+    lines = whole.read_bytes().splitlines(keepends=True)
+    lines[2] = to_line({**INTERVALS[1].to_json(), **WRONG[sentence]})
+    (problem,) = read_bytes(b"".join(lines), tmp_path).problems
+    assert problem.startswith(f"line 3 is damaged ({sentence}")
+
+
+def leaves(record, place=()):
+    """The places of all values in a record."""
+    parts = record.items() if isinstance(record, dict) else enumerate(record)
+    for key, value in parts:
+        if isinstance(value, dict | list) and value:
+            yield from leaves(value, (*place, key))
+        else:
+            yield *place, key
+
+
+def changed(record, place, value):
+    """A record with another value at a place."""
+    copy = json.loads(json.dumps(record))
+    *way, last = place
+    holder = copy
+    for key in way:
+        holder = holder[key]
+    holder[last] = value
+    return copy
+
+
+RECORDS = seeds.records()
+FIELDS = [
+    (line, place)
+    for line in (0, 1, 4, len(RECORDS) - 1)
+    for place in leaves(RECORDS[line])
+    if place[0] not in ("type", "format") and "options" not in place
+]
+
+
+def refusal(content, folder):
+    """What is said of a file with something wrong in it."""
+    try:
+        return read_bytes(content, folder).problems[0]
+    except UsageError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(("line", "place"), FIELDS)
+def test_no_field_takes_a_value_of_another_type(tmp_path, line, place):
+    records = [*RECORDS]
+    records[line] = changed(records[line], place, [{}])
+    said = refusal(b"".join(map(to_line, records)), tmp_path)
+    where = f"line {line + 1} is damaged" if line else "its first line, the header, is damaged"
+    assert f"{where} ({place[0]}" in said
+
+
+def test_keys_of_a_later_version_are_ignored(tmp_path):
+    records = [{**record, "later": {"x": 1}} for record in RECORDS]
+    run = read_bytes(b"".join(map(to_line, records)), tmp_path)
+    assert run.problems == ()
+    assert len(run.intervals) + len(run.server) == len(RECORDS) - 2
+
+
+ENDS = {
+    "finished": End(EndReason.FINISHED),
+    "stopped": End(EndReason.STOPPED),
+    "interrupted": End(EndReason.INTERRUPTED),
+    "enough: surely good": End(EndReason.ENOUGH, "surely good"),
+    "failed: all workers are lost": End(EndReason.FAILED, "all workers are lost"),
+    "the server got into trouble: it refused others": End(
+        EndReason.SERVER_IN_TROUBLE, "it refused others"
+    ),
+    "more than announced: one more": End(EndReason.MORE_THAN_ANNOUNCED, "one more"),
+    "ended at its deadline, 9 s after": End(EndReason.OVERDUE, "9 s after"),
+}
+
+
+@pytest.mark.parametrize("sentence", ENDS)
+def test_the_sentence_of_an_older_file_is_read_as_reason_and_message(whole, tmp_path, sentence):
+    *lines, _ = whole.read_bytes().splitlines(keepends=True)
+    old = to_line({"type": "footer", "reason": sentence, "totals": {}})
+    assert read_bytes(b"".join([*lines, old]), tmp_path).end == ENDS[sentence]
+    assert str(ENDS[sentence]) == sentence
+    new = to_line({"type": "footer", **ENDS[sentence].to_json(), "totals": {}})
+    assert read_bytes(b"".join([*lines, new]), tmp_path).end == ENDS[sentence]
+
+
+def test_each_reason_has_a_sentence_of_its_own():
+    sentences = {str(End(reason, "why")): reason for reason in EndReason}
+    assert {end_of(text).reason for text in sentences} == set(sentences.values()) == set(EndReason)
+
+
+def test_a_reason_that_is_none_is_named(whole, tmp_path):
+    *lines, _ = whole.read_bytes().splitlines(keepends=True)
+    odd = to_line({"type": "footer", "reason": "bored", "totals": {}})
+    run = read_bytes(b"".join([*lines, odd]), tmp_path)
+    assert run.problems[0] == "line 6 is damaged (reason: 'bored' is unknown)"
+    assert run.end is None
+
+
 @pytest.mark.parametrize("mistake", [KeyError, TypeError, AttributeError, ValueError])
 def test_a_mistake_in_the_reader_is_no_damage_of_the_file(whole, monkeypatch, mistake):
-    def read(data):
+    def read(encoded):
         raise mistake("of the program")
 
-    monkeypatch.setattr(Interval, "from_json", read)
+    monkeypatch.setattr(schema, "Interval", read)
     with pytest.raises(mistake, match="of the program"):
         read_run(whole)
 
@@ -320,17 +444,19 @@ def test_a_path_that_is_not_there_is_named(results):
 
 
 @pytest.mark.parametrize(
-    ("reason", "then"), [("interrupted", "enough: seen"), ("finished", "finished")]
+    ("reason", "then"),
+    [(EndReason.INTERRUPTED, "enough: seen"), (EndReason.FINISHED, "finished")],
 )
 def test_why_a_run_was_interrupted_is_put_into_its_footer(tmp_path, reason, then):
     path = tmp_path / "20+0-1.jsonl"
     writer = RunWriter(path, HEADER)
     for one in INTERVALS:
         writer.add(one)
-    writer.close(reason, TOTALS)
-    say_why_it_ended(path, "enough: seen")
+    writer.close(End(reason), TOTALS)
+    say_why_it_ended(path, ENOUGH)
     run = read_run(path)
-    assert run.footer == {"type": "footer", "reason": then, "totals": TOTALS}
+    assert run.footer
+    assert (str(run.end), run.footer.totals.counters) == (then, TOTALS["counters"])
     assert (run.intervals, run.problems) == (INTERVALS, ())
 
 
@@ -339,7 +465,9 @@ def test_more_is_put_into_a_footer_beside_what_is_there(whole, tmp_path):
     path.write_bytes(whole.read_bytes())
     add_to_footer(path, faults=[{"fault": "kill@5s"}])
     after = read_run(path)
-    assert after.footer == {**before.footer, "faults": [{"fault": "kill@5s"}]}
+    assert after.footer
+    assert [one.fault for one in after.footer.faults] == ["kill@5s"]
+    assert structs.replace(after.footer, faults=()) == before.footer
     assert after.intervals == before.intervals
 
 
@@ -347,7 +475,7 @@ def test_a_run_without_a_footer_is_given_none(whole):
     path = whole.with_name("cut.jsonl")
     lines = whole.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]))
-    say_why_it_ended(path, "enough: seen")
+    say_why_it_ended(path, ENOUGH)
     add_to_footer(path, faults=[])
     assert path.read_bytes() == b"".join(lines[:-1])
 
@@ -357,19 +485,20 @@ def test_a_run_that_was_ended_from_outside_is_given_a_footer_that_says_why(whole
     path = whole.with_name("cut.jsonl")
     lines = whole.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-1]) + lines[-1][:cut])
-    end_for(path, "ended at its deadline")
+    end_for(path, OVERDUE)
     run = read_run(path)
     assert run.problems == ()
     assert run.intervals == read_run(whole).intervals
     counted = sum((one.counters for one in run.intervals), Counter())
-    totals = {"counters": dict(counted)}
-    assert run.footer == {"type": "footer", "reason": "ended at its deadline", "totals": totals}
+    assert run.footer
+    assert (run.end, run.footer.totals.counters) == (OVERDUE, dict(counted))
 
 
 def test_the_reason_of_a_run_that_was_ended_from_outside_takes_the_place_of_its_own(whole):
     before, path = read_run(whole), whole.with_name("ended.jsonl")
     path.write_bytes(whole.read_bytes())
-    end_for(path, "ended at its deadline")
+    end_for(path, OVERDUE)
     after = read_run(path)
-    assert after.footer == {**before.footer, "reason": "ended at its deadline"}
+    assert after.footer
+    assert (after.end, after.footer.totals) == (OVERDUE, before.footer.totals)
     assert after.intervals == before.intervals

@@ -63,8 +63,8 @@ def test_with_the_rights_that_are_named_a_run_measures_the_server_too(
     counters = total(run.measured()).counters
     assert counters["requests"] > 20
     assert counters["failures"] == 0
-    assert run.header["server"]["version"].startswith(server.program.version)
-    assert run.header["server"]["variables"]["transaction_isolation"] == "REPEATABLE-READ"
+    assert run.header.server.version.startswith(server.program.version)
+    assert run.header.server.variables["transaction_isolation"] == "REPEATABLE-READ"
     told = [one for one in run.server if one.period == "measured"]
     assert sum(one.counters["questions"] for one in told) > 50
     assert sum(one.counters["cpu"] for one in told) > 0
@@ -98,16 +98,18 @@ def test_a_restart_in_the_middle_of_a_run_is_survived_and_no_payment_is_lost(
 
     run = read_run(files[0])
     assert run.footer is not None
-    (fault,) = run.footer["faults"]
-    assert "problem" not in fault
-    begin, end = fault["begin"], fault["end"]
+    (fault,) = run.footer.faults
+    assert fault.problem is None
+    begin, end = fault.begin, fault.end
+    assert begin
+    assert end
     done = [one for one in run.measured() if one.counters["requests"] > one.counters["failures"]]
     assert any(one.second < int(begin) for one in done)
     assert any(one.second > end for one in done)
     counters = total(list(run.measured())).counters
     assert counters["failures"] > 0
     assert counters["errors.other"] == 0
-    assert run.header["server"]["name"] == name
+    assert run.header.server.name == name
     (pool,) = json.loads((files[0].parent.parent / "summary.json").read_text())["pools"]
     (restart,) = pool["faults"]
     assert restart["checked"] > 20

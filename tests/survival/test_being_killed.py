@@ -172,8 +172,8 @@ def test_workers_that_are_all_killed_end_the_run_of_their_master(tmp_path: Path,
 
     run = assert_sound_so_far(path, 2)
     assert run.footer
-    assert {worker["state"] for worker in run.footer["workers"]} <= {"no heartbeat", "silent"}
-    assert run.footer["reason"] == "failed: all workers are lost"
+    assert {worker.state for worker in run.footer.workers} <= {"no heartbeat", "silent"}
+    assert str(run.footer.end) == "failed: all workers are lost"
     assert code == 1, master.output
 
 

@@ -16,8 +16,8 @@ from loadtest.analysis.summarize import summarize, summarize_runs
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import SERVER, Interval
 from loadtest.report.render import read, render
+from loadtest.runfile.line import to_line
 from loadtest.runfile.reader import Run, read_run
-from loadtest.runfile.schema import to_line
 from tests.conftest import ROOT
 
 RECORDED = ROOT / "reports" / "example" / "runs" / "default-1.jsonl"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
+from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.runfile.folders import new_folder, written_in
 from loadtest.runfile.reader import read_run
@@ -119,10 +120,10 @@ def test_a_file_is_another_runs_until_that_has_ended(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="another run is writing"):
         RunWriter(path, header())
     first.add(interval(1))
-    first.close("finished", {})
+    first.close(End(EndReason.FINISHED), {})
     assert len(read_run(path).intervals) == 2
 
-    RunWriter(path, header()).close("finished", {})
+    RunWriter(path, header()).close(End(EndReason.FINISHED), {})
     assert read_run(path).intervals == []
 
 

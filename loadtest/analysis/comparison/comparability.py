@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from loadtest.model.errors import UsageError
 from loadtest.runfile.reader import Run
+from loadtest.runfile.schema import Header, Load
 
 Facts = dict[str, Any]
 
@@ -26,13 +29,13 @@ def refuse_what_differs(runs: Sequence[Run]) -> None:
     for run in runs:
         _refuse(problems, first_of_server.setdefault(_server(run), run), run, _server_facts)
         _refuse(problems, runs[0], run, _circumstances)
-        _refuse(problems, first_of_round.setdefault(_round(run), run), run, _random_numbers)
+        _refuse(problems, first_of_round.setdefault(run.header.round, run), run, _random_numbers)
     if problems:
         raise UsageError(*problems.values())
 
 
 def _refuse(
-    problems: dict[str, str], one: Run, other: Run, told: Callable[[Mapping[str, Any]], Facts]
+    problems: dict[str, str], one: Run, other: Run, told: Callable[[Header], Facts]
 ) -> None:
     """Add what two runs tell differently and nobody has said yet."""
     here, there = told(one.header), told(other.header)
@@ -44,53 +47,44 @@ def _refuse(
             problems[name] = f"cannot be compared: {name} is {both}"
 
 
-def _round(run: Run) -> int:
-    return int(run.header.get("round", 1))
-
-
-def _random_numbers(header: Mapping[str, Any]) -> Facts:
+def _random_numbers(header: Header) -> Facts:
     """What pools of the same round must share."""
-    return {"load.seed": header.get("load", {}).get("seed")}
+    return {"load.seed": header.load.seed}
 
 
 def _server(run: Run) -> str:
     """The server that a comparison of servers put behind the pool's name; else all share one."""
-    name = str(run.header.get("server", {}).get("name", ""))
+    name = run.header.server.name
     return name if name and run.pool_name.endswith(f".{name}") else ""
 
 
-def _server_facts(header: Mapping[str, Any]) -> Facts:
+def _server_facts(header: Header) -> Facts:
     """What pools on the same server must share."""
-    server = header.get("server", {})
-    variables = _named("server", server.get("variables", {}))
-    return {"server version": server.get("version"), **variables}
+    server = header.server
+    return {"server version": server.version, **_named("server", server.variables)}
 
 
-def _circumstances(header: Mapping[str, Any]) -> Facts:
+def _circumstances(header: Header) -> Facts:
     """Under what a run was made, a fact each: scenario, load, machine."""
-    scenario = header.get("scenario", {})
+    scenario = header.scenario
     facts = {
-        "application": header.get("application"),
-        "scenario": " ".join(Path(file).name for file in scenario.get("files", ())),
-        "user classes": " ".join(scenario.get("user_classes", ())),
-        "processors": header.get("host", {}).get("cpus"),
-        **_named("option", scenario.get("options", {})),
-        **_named("load", _asked_for(header.get("load", {}))),
+        "application": header.application,
+        "scenario": " ".join(Path(file).name for file in scenario.files),
+        "user classes": " ".join(scenario.user_classes),
+        "processors": header.host.cpus,
+        **_named("option", scenario.options),
+        **_named("load", _asked_for(header.load)),
     }
     return {name: value for name, value in facts.items() if name not in _MAY_DIFFER}
 
 
-def _asked_for(load: Mapping[str, Any]) -> dict[str, Any]:
+def _asked_for(load: Load) -> Facts:
     """A load without what it does not do: an older result does not name what came later."""
-    asked = {n: v for n, v in load.items() if v is not False and v not in (None, [])}
-    return {name: _without_gaps(value) for name, value in asked.items()}
-
-
-def _without_gaps(value: Any) -> Any:
-    """Stages or faults without the settings that they leave open, which not every result names."""
-    if not isinstance(value, list):
-        return value
-    return [{name: one for name, one in part.items() if one is not None} for part in value]
+    asked = {n: v for n, v in asdict(load).items() if v is not False and v not in (None, ())}
+    for name in ("stage", "stages", "faults"):
+        if name in asked:
+            asked[name] = ", ".join(map(str, asked[name]))
+    return asked
 
 
 def _named(before: str, facts: Mapping[str, Any]) -> dict[str, Any]:

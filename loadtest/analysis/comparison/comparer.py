@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -14,6 +13,7 @@ from loadtest.analysis.statistics.estimate import mean
 from loadtest.model.experiment import AUTO, MARGIN
 from loadtest.model.objective import more_is_better, parse_objective, value_at
 from loadtest.model.summary import Comparison, Decision, Interval95, PoolSummary
+from loadtest.runfile.schema import Plan
 
 Rounds = Mapping[tuple[str, int], PoolSummary]
 """What a pool did in each round alone."""
@@ -52,13 +52,13 @@ class Rule:
     level: float = LEVEL
 
     @classmethod
-    def of(cls, experiment: Mapping[str, Any]) -> Rule:
+    def of(cls, plan: Plan) -> Rule:
         """The rule of an experiment: its objective's metric decides, else the throughput."""
-        bounds = parse_objective(str(experiment.get("objective") or ""))
+        bounds = parse_objective(plan.objective)
         return cls(
             bounds[0].path if bounds else THROUGHPUT,
-            float(experiment.get("margin") or MARGIN),
-            LEVEL_OF_FOUR_LOOKS if experiment.get("rounds") == AUTO else LEVEL,
+            plan.margin,
+            LEVEL_OF_FOUR_LOOKS if plan.rounds == AUTO else LEVEL,
         )
 
 

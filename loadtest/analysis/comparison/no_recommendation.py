@@ -101,8 +101,8 @@ def left_out(pools: Sequence[PoolSummary]) -> list[str]:
 def done_again(measurements: Measurements) -> list[str]:
     """Which rounds were disturbed and done once more, and why."""
     names = {pool.name for pool in measurements.pools}
-    again = [one for one in measurements.experiment.get("disturbed", ()) if one["pool"] in names]
+    again = [one for one in measurements.plan.disturbed if one.pool in names]
     if not again:
         return []
-    said = [f"{one['pool']}-{one['round']} ({one['why']})" for one in again]
+    said = [f"{one.pool}-{one.round} ({one.why})" for one in again]
     return [f"Disturbed and done once more: {listed(said)}; what was first is in disturbed/."]

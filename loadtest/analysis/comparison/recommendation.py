@@ -171,7 +171,7 @@ def flaws(pool: PoolSummary) -> list[str]:
         most = error_kinds.label(mostly_failing.main_kind(pool.errors))
         share = percent(pool.errors.rate)
         lines.append(f"Even with {pool.name} {share} of requests failed, most with {most}.")
-    if (without := tie_breaks.unserved(pool)) > tie_breaks.SOME_STARVED:
+    if (without := pool.unserved) > tie_breaks.SOME_STARVED:
         lines.append(
             f"With {pool.name} {percent(without)} of the users never got a connection (see the "
             "finding starvation): its times are those of the others."

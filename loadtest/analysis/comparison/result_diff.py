@@ -24,7 +24,7 @@ def regression(before: Measurements, after: Measurements) -> tuple[Comparison, .
     nothing in common, so they are not paired. Raises UsageError if the runs cannot be compared.
     """
     refuse_what_differs([*before.runs, *after.runs])
-    rule = Rule.of(after.experiment)
+    rule = Rule.of(after.plan)
     return tuple(
         found for one, other in _pairs(before, after) for found in _compared(one, other, rule)
     )
@@ -52,7 +52,7 @@ def drifts(before: Measurements, after: Measurements) -> list[str]:
 
     It does the same work for the same request, so that the machine may be what differs.
     """
-    margin = Rule.of(after.experiment).margin
+    margin = Rule.of(after.plan).margin
     return [text for pair in _pairs(before, after) for text in _drift(*pair, margin)]
 
 

@@ -37,15 +37,15 @@ def costs(pool: PoolRuns) -> list[Cost]:
 def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
     """What a verdict says nothing about, since this pool was not measured with it."""
     missing = ["other queries and data than this scenario's"]
-    measured = {pool.model, *measurements.experiment.get("models", ())}
+    measured = {pool.model, *measurements.models}
     if measured == {GREENLETS}:
         missing.append("users on OS threads (--model threads)")
-    server = pool.header.get("server", {})
-    if version := server.get("version"):
-        known = measurements.experiment.get("server_titles", [title_of(version)])
+    server = pool.header.server
+    if server.version:
+        known = measurements.server_titles or [title_of(server.version)]
         missing.append(f"servers other than {listed(known)}")
-    if server.get("private"):
-        cpus = pool.header.get("host", {}).get("cpus")
+    if server.private:
+        cpus = pool.header.host.cpus
         shared = f"{count(cpus)} CPUs" if cpus else "a machine"
         missing.append(f"a server on a network (this one shared {shared} with the load)")
     return f"Not covered: {listed(missing)}."
@@ -89,7 +89,7 @@ def _reset(pool: PoolRuns) -> Iterator[Cost]:
 
 def _no_pool(pool: PoolRuns) -> Iterator[Cost]:
     """A connection made for every checkout."""
-    if pool.settings.get("poolclass") != "NullPool" or any(connect_bound(pool)):
+    if pool.settings.poolclass != "NullPool" or any(connect_bound(pool)):
         return  # what is a finding already is not said twice
     connects = pool.times("connect").finished
     yield from _cost(

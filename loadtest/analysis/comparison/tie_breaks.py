@@ -20,18 +20,12 @@ def fails(pool: PoolSummary) -> bool:
     return _error_rate(pool) > SOME_ERRORS
 
 
-def unserved(pool: PoolSummary) -> float:
-    """The share of a pool's users who never got a connection while others got theirs."""
-    starved = [finding.evidence for finding in pool.findings if finding.code == "starvation"]
-    return max((1 - one["served"] / one["users"] for one in starved), default=0.0)
-
-
 def starving(tied: Pools) -> list[PoolSummary]:
     """Of pools that do as much, those that leave some users without, unless all of them do.
 
     How much is done says nothing of it: the lucky ones do the work of the others.
     """
-    some = [pool for pool in tied if unserved(pool) > SOME_STARVED]
+    some = [pool for pool in tied if pool.unserved > SOME_STARVED]
     return some if len(some) < len(tied) else []
 
 
@@ -63,7 +57,7 @@ def but(chosen: PoolSummary, starving_: Pools, failing_: Pools, slow_: Pools) ->
     """Why those that do as much are not as good, a sentence each."""
     lines = []
     if starving_:
-        shares = [f"{percent(unserved(pool))} with {pool.name}" for pool in starving_]
+        shares = [f"{percent(pool.unserved)} with {pool.name}" for pool in starving_]
         lines.append(f"{_APART}, users who never get a connection do: {listed(shares)}.")
     if failing_:
         shares = [f"{percent(pool.errors.rate)} with {pool.name}" for pool in failing_]

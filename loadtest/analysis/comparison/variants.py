@@ -37,10 +37,10 @@ def variants(measurements: Measurements) -> list[Variant]:
     servers = _names(measurements, lambda pool: pool.server)
     models = _names(measurements, lambda pool: pool.model)
     if len(servers) > 1:
-        every = _knowing(measurements, server_titles=_names(measurements, _title_of_server))
+        every = replace(measurements, server_titles=_names(measurements, _title_of_server))
         return [_variant(every, servers, name, _on_server) for name in servers]
     if len(models) > 1:
-        every = _knowing(measurements, models=models)
+        every = replace(measurements, models=models)
         return [_variant(every, models, name, _with_model) for name in models]
     plain = {pool.name: pool.name for pool in measurements.pools}
     return [Variant("", "", measurements, plain)]
@@ -70,12 +70,8 @@ def _names(measurements: Measurements, of: Callable[[PoolRuns], str]) -> tuple[s
     return tuple(dict.fromkeys(of(pool) for pool in measurements.pools if pool.runs))
 
 
-def _knowing(measurements: Measurements, **more: tuple[str, ...]) -> Measurements:
-    return replace(measurements, experiment={**measurements.experiment, **more})
-
-
 def _title_of_server(pool: PoolRuns) -> str:
-    return title_of(pool.header["server"]["version"])
+    return title_of(pool.header.server.version)
 
 
 def _with_model(pool: PoolRuns) -> tuple[str, str]:
@@ -102,9 +98,8 @@ def _variant(
     ending = f".{name}" if name in others else ""
     plain = {pool.name: pool.name.removesuffix(ending) for pool in pools}
     baselines = [full for full, given in plain.items() if given == measurements.baseline]
-    experiment = {**measurements.experiment, "baseline": (baselines or list(plain))[0]}
-    title = next(told(pool)[1] for pool in pools if pool.runs)
-    return Variant(name, title, replace(measurements, pools=pools, experiment=experiment), plain)
+    own = replace(measurements, pools=pools, baseline=(baselines or list(plain))[0])
+    return Variant(name, next(told(pool)[1] for pool in pools if pool.runs), own, plain)
 
 
 def _summaries(part: Variant, pools: Sequence[PoolSummary]) -> list[PoolSummary]:

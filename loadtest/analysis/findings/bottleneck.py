@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.analysis.pool_runs import SECOND, PoolRuns
-from loadtest.analysis.pool_settings import most_connections
 from loadtest.analysis.units import count, level, percent
 from loadtest.model.summary import Finding
 
@@ -28,7 +27,7 @@ def pool_bound(pool: PoolRuns) -> Iterator[Finding]:
     Where ended tasks keep most of them, more connections would only be kept, too.
     """
     in_use, waiting = pool.mean_level("in_use"), pool.mean_level("waiting")
-    limit = most_connections(pool.settings)
+    limit = pool.settings.most_connections
     if limit is None or in_use < FULL * limit * pool.processes or waiting < max(in_use, 1):
         return
     if pool.kept > LEAKED * limit * pool.processes:
@@ -120,7 +119,7 @@ def locked_share(pool: PoolRuns) -> float | None:
 def server_cpu(pool: PoolRuns) -> float | None:
     """The share of its machine's processors that the server used; None unless it was local."""
     used = pool.server_rate("cpu")
-    cpus = pool.header.get("host", {}).get("cpus")
+    cpus = pool.header.host.cpus
     return used / SECOND / cpus if used and cpus else None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
-from loadtest.analysis.pool_settings import most_connections
 from loadtest.analysis.units import count, duration, level, listed, percent, plural
 from loadtest.model.summary import Finding
 
@@ -63,7 +62,7 @@ def nested_checkout(pool: PoolRuns) -> Iterator[Finding]:
     nested = {name: use.nested for name, use in pool.tasks.items() if use.nested}
     if not nested:
         return
-    users, limit = pool.mean_level("users"), most_connections(pool.settings)
+    users, limit = pool.mean_level("users"), pool.settings.most_connections
     least = round(users / pool.processes) + 1
     safe = limit is None or limit >= least
     has = "no limit" if limit is None else count(limit)
@@ -80,8 +79,7 @@ def nested_checkout(pool: PoolRuns) -> Iterator[Finding]:
 
 def tls_context_seconds(pool: PoolRuns) -> float | None:
     """What building a TLS context took on the machine of its first run; None if nobody measured."""
-    seconds: float | None = pool.header.get("host", {}).get("tls_context_seconds")
-    return seconds
+    return pool.header.host.tls_context_seconds
 
 
 def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
@@ -109,7 +107,7 @@ def sleeping_waiters(pool: PoolRuns) -> Iterator[Finding]:
     SQLAlchemy's QueuePool frees the slot of a connect that failed but does not tell the queue.
     """
     failed = pool.counters["checkout_errors"]
-    limit = most_connections(pool.settings)
+    limit = pool.settings.most_connections
     if not failed or limit is None:
         return
     seconds = sum(_seconds_asleep(round_, limit) for round_ in pool.rounds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from loadtest.analysis.pool_runs import PoolRuns, Round
 from loadtest.analysis.units import count, duration, level, percent
@@ -86,7 +87,7 @@ def waiters_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
 def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
     """The server holds more connections than the pools have open: they were closed on one side."""
     held, has = pool.server_level("threads_connected"), pool.mean_level("open")
-    private = all(run.header.get("server", {}).get("private") for run in pool.runs)
+    private = all(run.header.server.private for run in pool.runs)
     if held is None or not private:
         return  # on a server of others, others are connected
     if held - BESIDE_THE_POOL - has > max(TOLERANCE * held, LEAST_DIFFERENCE):
@@ -100,8 +101,28 @@ def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
         )
 
 
-def starvation(pool: PoolRuns) -> Iterator[Finding]:
-    """Users who never got a connection while others got theirs again and again.
+@dataclass(frozen=True)
+class Starved:
+    """Rounds in which users waited for most of the time and never got a connection.
+
+    users: all in those rounds. served: those who got a connection. checkouts: how many they had.
+    longest_wait: seconds. jain: of the round that shared worst.
+    """
+
+    users: int
+    served: int
+    checkouts: int
+    longest_wait: float
+    jain: float
+
+    @property
+    def unserved(self) -> float:
+        """The share of users who never got a connection."""
+        return 1 - self.served / self.users
+
+
+def starved(pool: PoolRuns) -> Starved | None:
+    """The users who starved; None if all got their turns, or those who did had only a few.
 
     A starved user waits for most of the measured time; one who holds a connection from the warm-up
     on gets none either, but is not waiting.
@@ -114,18 +135,30 @@ def starvation(pool: PoolRuns) -> Iterator[Finding]:
     users, served = sum(s.users for s in shares), sum(s.served for s in shares)
     checkouts = sum(share.checkouts for share in shares)
     if not served or served == users or checkouts < TURNS_OF_THE_LUCKY * served:
-        return
+        return None
     longest = max(share.longest_wait for share in shares) / 1e9
     jain = min((share.jain for share in shares if share.jain is not None), default=0.0)
+    return Starved(users, served, checkouts, longest, jain)
+
+
+def starvation(pool: PoolRuns) -> Iterator[Finding]:
+    """Users who never got a connection while others got theirs again and again."""
+    found = starved(pool)
+    if found is None:
+        return
+    users, served = found.users, found.served
     yield Finding(
         code="starvation",
         severity="error",
-        message=f"{count(users - served)} of {count(users)} users ({percent(1 - served / users)}) "
-        f"never got a connection, while the others had {count(checkouts / served)} each; the "
-        f"longest wait was {duration(longest)}. SQLAlchemy's queue lets those overtake who return "
-        "a connection and ask again at once (sqlalchemy#7679). Let them do something else in "
-        "between, or compare with poolclass=FairPool.",
-        evidence={"users": users, "served": served, "jain": jain, "longest_wait": longest},
+        message=f"{count(users - served)} of {count(users)} users ({percent(found.unserved)}) "
+        f"never got a connection, while the others had {count(found.checkouts / served)} each; the "
+        f"longest wait was {duration(found.longest_wait)}. SQLAlchemy's queue lets those overtake "
+        "who return a connection and ask again at once (sqlalchemy#7679). Let them do something "
+        "else in between, or compare with poolclass=FairPool.",
+        evidence={
+            **{"users": users, "served": served},
+            **{"jain": found.jain, "longest_wait": found.longest_wait},
+        },
     )
 
 

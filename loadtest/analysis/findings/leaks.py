@@ -11,22 +11,16 @@ from loadtest.model.summary import PoolSummary
 MOST = 0.5
 
 
-def lost(pool: PoolSummary) -> float:
-    """The connections that ended tasks still held at the end of a round, on average."""
-    leaks = [finding for finding in pool.findings if finding.code == "leak"]
-    return sum(sum(leak.evidence["kept"].values()) for leak in leaks) / max(pool.rounds, 1)
-
-
 def drained(pool: PoolSummary) -> bool:
     """Whether a pool lost most of its connections."""
-    return lost(pool) > MOST * (pool.connections.peak or 0)
+    return pool.unreturned > MOST * (pool.connections.peak or 0)
 
 
 def leaking(pools: Sequence[PoolSummary]) -> list[str]:
     """Why none of these pools is recommended, and what each did until it ran dry."""
     ranked = sorted(pools, key=lambda pool: -(pool.throughput.per_second or 0.0))
     did = [
-        f"{pool.name} {rate(pool.throughput.per_second)} (it lost {count(lost(pool))} of "
+        f"{pool.name} {rate(pool.throughput.per_second)} (it lost {count(pool.unreturned)} of "
         f"{plural(pool.connections.peak or 0, 'connection')})"
         for pool in ranked
     ]

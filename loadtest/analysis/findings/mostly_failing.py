@@ -61,7 +61,7 @@ def told(pool: PoolRuns) -> str | None:
 
 def _fails(pool: PoolRuns) -> bool:
     # In a drill requests are meant to fail, and quick failures outnumber the others.
-    drill = pool.header.get("load", {}).get("faults")
+    drill = pool.header.load.faults
     return not drill and pool.counters["failures"] > MOST * pool.counters["requests"]
 
 
@@ -88,6 +88,7 @@ def _finding(pool: PoolRuns, more: str) -> Finding:
             "cpu_share": trust_gate.busy_share(pool),
             "lag_mean": trust_gate.lateness(pool).mean,
         },
+        error_kind=kind,
     )
 
 

@@ -29,14 +29,14 @@ def dropped_arrivals(pool: PoolRuns) -> Iterator[Finding]:
     arrived, dropped = pool.counters["arrivals"], pool.counters["dropped"]
     if not dropped:
         return
-    load = pool.header.get("load", {})
-    limit = duration(load["drop_after"]) if load.get("drop_after") else "the bound"
+    load = pool.header.load
+    limit = duration(load.drop_after) if load.drop_after else "the bound"
     share = dropped / max(arrived, dropped)
     yield Finding(
         code="dropped_arrivals",
         severity="error" if share > NOTABLE_DROPS else "warning",
         message=f"{count(dropped)} of {count(arrived)} arrivals ({percent(share)}) found none of "
-        f"{plural(load.get('users') or 0, 'user')} free for {limit} and were dropped: less than "
+        f"{plural(load.users or 0, 'user')} free for {limit} and were dropped: less than "
         f"the intended {rate(arrived / pool.seconds)} a second was asked of this pool, and "
         "request times leave out the ones dropped. If the connections were all in use, the rate "
         "is more than this pool can carry; otherwise give more users.",

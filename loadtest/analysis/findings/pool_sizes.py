@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from loadtest.analysis.pool_runs import PoolRuns
-from loadtest.analysis.pool_settings import most_connections, multiplied
+from loadtest.analysis.pool_settings import multiplied
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.units import count, duration, plural
 from loadtest.model.interval import Interval
@@ -22,7 +22,7 @@ def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
     peak, opened = pool.peak("open"), pool.counters["opened"]
     closed = pool.counters["closed.overflow"]
     few = not peak or opened <= CHURN * peak * len(pool.rounds) or closed < opened / 2
-    if few or pool.settings.get("poolclass") == "NullPool":
+    if few or pool.settings.poolclass == "NullPool":
         return
     seconds = pool.seconds
     yield Finding(
@@ -38,7 +38,7 @@ def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
 def pool_per_process(pool: PoolRuns) -> Iterator[Finding]:
     """What the pools of several processes come to, which settings for one do not say."""
     if pool.processes > 1:
-        limit = most_connections(pool.settings)
+        limit = pool.settings.most_connections
         yield Finding(
             code="pool_per_process",
             severity="info",
@@ -46,8 +46,8 @@ def pool_per_process(pool: PoolRuns) -> Iterator[Finding]:
             "own, as each process of an application has.",
             evidence={
                 "processes": pool.processes,
-                "pool_size": pool.settings.get("pool_size"),
-                "max_overflow": pool.settings.get("max_overflow"),
+                "pool_size": pool.settings.pool_size,
+                "max_overflow": pool.settings.max_overflow,
                 "limit": limit,
                 "allowed": None if limit is None else limit * pool.processes,
             },
@@ -57,10 +57,10 @@ def pool_per_process(pool: PoolRuns) -> Iterator[Finding]:
 def never_needed(pool: PoolRuns) -> Iterator[Finding]:
     """Connections that the settings allow and this load never opened."""
     peak = pool.peak("open")
-    limit = most_connections(pool.settings)
-    per_process = limit if limit is not None else int(pool.settings.get("pool_size") or 0)
+    limit = pool.settings.most_connections
+    per_process = limit if limit is not None else pool.settings.pool_size or 0
     allowed = per_process * pool.processes
-    if peak and pool.settings.get("poolclass") != "NullPool" and allowed > UNUSED * peak:
+    if peak and pool.settings.poolclass != "NullPool" and allowed > UNUSED * peak:
         yield Finding(
             code="never_needed",
             severity="info",
@@ -73,11 +73,11 @@ def never_needed(pool: PoolRuns) -> Iterator[Finding]:
 
 def exceeds_server(pool: PoolRuns) -> Iterator[Finding]:
     """The pools of all processes may ask for more connections than the server accepts."""
-    server = pool.header.get("server", {})
-    accepted = int(server.get("variables", {}).get("max_connections") or 0)
-    limit, refused = most_connections(pool.settings), pool.counters["errors.too_many_connections"]
+    server = pool.header.server
+    accepted = server.max_connections
+    limit, refused = pool.settings.most_connections, pool.counters["errors.too_many_connections"]
     within = limit is not None and limit * pool.processes <= accepted
-    if not accepted or (not refused and (within or server.get("private"))):
+    if not accepted or (not refused and (within or server.private)):
         return  # a private server accepts what the run may need
     allowed = None if limit is None else limit * pool.processes
     many = "any number of" if allowed is None else count(allowed)

@@ -24,12 +24,14 @@ from loadtest.analysis.findings import (
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, listed, percent, plural
 from loadtest.model import error_kinds
+from loadtest.model.end_reason import EndReason
 from loadtest.model.summary import Finding
 
 NOTABLE_ERRORS = 0.01
 SERIOUS_ERRORS = 0.10
 SHOWN = (95, 99)
 BEYOND = 10
+_BADLY = (EndReason.INTERRUPTED, EndReason.FAILED)
 # Who kept a connection holds it still when it takes the next.
 FOLLOW_FROM_LEAK = {"nested_checkout", "long_hold"}
 
@@ -49,9 +51,8 @@ def remarks(pool: PoolRuns) -> tuple[Finding, ...]:
 def unsound_files(pool: PoolRuns) -> Iterator[Finding]:
     """Run files that are damaged, or of runs that did not come to their planned end."""
     for run in pool.runs:
-        reason = str(run.footer["reason"]) if run.footer else ""
-        ended_badly = reason.startswith(("interrupted", "failed"))
-        for problem in [*run.problems, *([reason] if ended_badly else [])]:
+        badly = [run.end] if run.end and run.end.reason in _BADLY else []
+        for problem in [*run.problems, *map(str, badly)]:
             yield Finding(
                 code="unsound_file",
                 severity="warning",
@@ -77,6 +78,7 @@ def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
             f"{error_kinds.label(kind)} ({count(number)} of {count(requests)}). "
             f"{'' if kind == told else error_kinds.advice(kind)}".strip(),
             evidence={"count": number, "requests": requests},
+            error_kind=kind,
         )
 
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.units import count, duration, listed, percent, plural
-from loadtest.model.errors import BEYOND_ANNOUNCED, IN_TROUBLE, OVERDUE
+from loadtest.model.end_reason import End, EndReason
 from loadtest.model.load import THREADS
 from loadtest.model.summary import Durations, Finding
 from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
-from loadtest.runfile.schema import FINISHED
+from loadtest.runfile.reader import RunFacts
 
 BUSY_SHARE = 0.20
 SCARCE = 0.80
@@ -88,7 +88,7 @@ def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
         "Use a smaller pool or another server; with --no-abort the run goes on whatever happens to "
         "others."
     )
-    yield from _ended(pool, "server_in_trouble", IN_TROUBLE, advice)
+    yield from _ended(pool, "server_in_trouble", EndReason.SERVER_IN_TROUBLE, advice)
 
 
 def more_than_announced(pool: PoolRuns) -> Iterator[Finding]:
@@ -97,43 +97,47 @@ def more_than_announced(pool: PoolRuns) -> Iterator[Finding]:
         "Announce more users, limit the pool (pool_size + max_overflow) to the number of users, or "
         "let the tasks hold one connection at a time."
     )
-    yield from _ended(pool, "more_than_announced", BEYOND_ANNOUNCED, advice)
+    yield from _ended(pool, "more_than_announced", EndReason.MORE_THAN_ANNOUNCED, advice)
 
 
-def _ended(pool: PoolRuns, code: str, beginning: str, advice: str) -> Iterator[Finding]:
-    for run in pool.runs:
-        reason = str(run.footer["reason"]) if run.footer else ""
-        if reason.startswith(beginning):
-            yield Finding(
-                code=code,
-                severity="error",
-                message=f"{run.path.name} was ended before its time: {reason}. {advice}",
-                evidence={"file": run.path.name, "reason": reason},
-            )
+def _ended(pool: PoolRuns, code: str, reason: EndReason, advice: str) -> Iterator[Finding]:
+    for run, end in _ends(pool, reason):
+        yield Finding(
+            code=code,
+            severity="error",
+            message=f"{run.path.name} was ended before its time: {end}. {advice}",
+            evidence={"file": run.path.name, "reason": str(end)},
+        )
 
 
 def missed_deadline(pool: PoolRuns) -> Iterator[Finding]:
     """A run did not end by itself: something blocked its process, or kept it from ending."""
+    for run, end in _ends(pool, EndReason.OVERDUE):
+        yield Finding(
+            code="missed_deadline",
+            severity="error",
+            message=f"{run.path.name} was {end}. Something there stops all users or does "
+            f"not end. {'' if pool.model == THREADS else _BLOCKING_DRIVER}The log beside the "
+            "file has all stacks.",
+            evidence={"file": run.path.name, "reason": str(end)},
+        )
+
+
+def _ends(pool: PoolRuns, reason: EndReason) -> Iterator[tuple[RunFacts, End]]:
+    """The runs that ended for a reason."""
     for run in pool.runs:
-        reason = str(run.footer["reason"]) if run.footer else ""
-        if reason.startswith(OVERDUE):
-            yield Finding(
-                code="missed_deadline",
-                severity="error",
-                message=f"{run.path.name} was {reason}. Something there stops all users or does "
-                f"not end. {'' if pool.model == THREADS else _BLOCKING_DRIVER}The log beside the "
-                "file has all stacks.",
-                evidence={"file": run.path.name, "reason": reason},
-            )
+        if run.end and run.end.reason is reason:
+            yield run, run.end
 
 
 def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
     """A run came to its planned end, but measured for clearly less time than planned."""
     for round_ in pool.rounds:
         run, seconds = round_.run, round_.seconds
-        planned = run.header.get("load", {}).get("duration") or 0.0
+        planned = run.header.load.duration or 0.0
         whole = seconds >= min(LEAST_MEASURED * planned, planned - MISSING_SECONDS)
-        if not whole and run.footer and run.footer["reason"] == FINISHED:
+        finished = run.end is not None and run.end.reason is EndReason.FINISHED
+        if finished and not whole:
             yield Finding(
                 code="measured_too_little",
                 severity="error",
@@ -282,9 +286,9 @@ def little_headroom(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def _resources(round_: Round) -> Iterator[tuple[str, float, float]]:
-    host = round_.run.header.get("host", {})
+    host = round_.run.header.host
     processes = max(len(round_.processes), 1)
-    yield "open files", (round_.peak("open") or 0) / processes, host.get("open_files") or 0
+    yield "open files", (round_.peak("open") or 0) / processes, host.open_files or 0
     opened = round_.together.counters["opened"] / round_.seconds
     lasting = min(round_.seconds, TIME_WAIT_SECONDS)
-    yield "local ports", opened * lasting, host.get("local_ports") or 0
+    yield "local ports", opened * lasting, host.local_ports or 0

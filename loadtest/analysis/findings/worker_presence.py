@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
 from loadtest.analysis.units import count, duration, listed, plural
 from loadtest.model.summary import Finding
+from loadtest.runfile.schema import Worker
 
 # Workers begin and end within a second of each other, which may lie in two UTC seconds.
 NOTABLE_SECONDS = 2
@@ -80,37 +81,36 @@ def worker_lost(pool: PoolRuns) -> Iterator[Finding]:
 
 def late_reports(pool: PoolRuns) -> Iterator[Finding]:
     """Workers whose seconds reached the master later than within the next."""
-    late = [w for w in _workers(pool) if (w.get("latest_seconds") or 0) > LATE_REPORT]
+    late = [w for w in _workers(pool) if (w.latest_seconds or 0) > LATE_REPORT]
     if late:
-        told = [f"{w['process']} ({duration(w['latest_seconds'])})" for w in late]
+        told = [f"{w.process} ({duration(w.latest_seconds)})" for w in late]
         yield Finding(
             code="late_reports",
             severity="info",
             message=f"{_named(told)} reported a second later than within the next: live figures "
             "lagged behind; the result has them all the same. The worker, the master or the "
             "network between them was busy.",
-            evidence={"workers": {w["process"]: w["latest_seconds"] for w in late}},
+            evidence={"workers": {w.process: w.latest_seconds for w in late}},
         )
 
 
 def intervals_lost(pool: PoolRuns) -> Iterator[Finding]:
     """Workers of whose intervals some did not reach the master."""
-    short = [w for w in _workers(pool) if w.get("lost")]
+    short = [w for w in _workers(pool) if w.lost]
     if short:
-        told = [f"{plural(w['lost'], 'interval')} of {w['process']}" for w in short]
+        told = [f"{plural(w.lost or 0, 'interval')} of {w.process}" for w in short]
         yield Finding(
             code="intervals_lost",
             severity="warning",
             message=f"{_named(told)} did not reach the master: what happened in them is in no "
             "number. Look at the network between the machines.",
-            evidence={"workers": {w["process"]: w["lost"] for w in short}},
+            evidence={"workers": {w.process: w.lost for w in short}},
         )
 
 
 def clock_offset(pool: PoolRuns) -> Iterator[Finding]:
     """Workers whose wall clock differs from the master's by more than half a second."""
-    known = [w for w in _workers(pool) if w.get("clock_ahead_seconds") is not None]
-    apart = [w for w in known if abs(w["clock_ahead_seconds"]) > NOTABLE_OFFSET]
+    apart = [w for w in _workers(pool) if abs(w.clock_ahead_seconds or 0.0) > NOTABLE_OFFSET]
     if apart:
         yield Finding(
             code="clock_offset",
@@ -120,9 +120,9 @@ def clock_offset(pool: PoolRuns) -> Iterator[Finding]:
             "their logs do not. Synchronise the machines (NTP).",
             evidence={
                 "workers": {
-                    w["process"]: {
-                        "ahead": w["clock_ahead_seconds"],
-                        "round_trip": w["round_trip_seconds"],
+                    w.process: {
+                        "ahead": w.clock_ahead_seconds,
+                        "round_trip": w.round_trip_seconds,
                     }
                     for w in apart
                 }
@@ -144,18 +144,18 @@ def _of_round(round_: Round) -> Iterator[Presence]:
             seconds[interval.process].append(interval.second + covered - 1)
     earliest = min(min(own) for own in seconds.values())
     latest = max(max(own) for own in seconds.values())
-    states = {w["process"]: w.get("state", "") for w in _in_footer(round_) if w["process"]}
+    states = {w.process: w.state for w in _in_footer(round_) if w.process}
     for process in [*seconds, *(states.keys() - seconds.keys())]:
         own = seconds.get(process, [earliest, earliest - 1])  # gone before its first interval
         file, state = round_.run.path.name, states.get(process, "")
         yield Presence(file, process, own[0], own[-1], earliest, latest, state)
 
 
-def _in_footer(round_: Round) -> list[dict[str, Any]]:
-    return list((round_.run.footer or {}).get("workers", ()))
+def _in_footer(round_: Round) -> Sequence[Worker]:
+    return round_.run.footer.workers if round_.run.footer else ()
 
 
-def _workers(pool: PoolRuns) -> list[dict[str, Any]]:
+def _workers(pool: PoolRuns) -> list[Worker]:
     return [worker for round_ in pool.rounds for worker in _in_footer(round_)]
 
 
@@ -167,10 +167,10 @@ def _how(presence: Presence) -> str:
     return f"{presence.process} was gone {when}{' ' + how if how else ''}"
 
 
-def _ahead(worker: dict[str, Any]) -> str:
-    ahead = worker["clock_ahead_seconds"]
+def _ahead(worker: Worker) -> str:
+    ahead = worker.clock_ahead_seconds or 0.0
     relation = "ahead of" if ahead > 0 else "behind"
-    return f"{worker['process']} is {duration(abs(ahead))} {relation}"
+    return f"{worker.process} is {duration(abs(ahead))} {relation}"
 
 
 def _named(told: list[str]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, percent
@@ -48,12 +47,13 @@ def write_conflicts(pool: PoolRuns) -> Iterator[Finding]:
             "innodb_snapshot_isolation": snapshot,
             "isolation_level": isolation,
         },
+        error_kind=KIND,
     )
 
 
 def _cause(pool: PoolRuns) -> str:
     """Why the server refuses the change, and what to do."""
-    if "mariadb" not in str(pool.header.get("server", {}).get("version", "")).lower():
+    if "mariadb" not in pool.header.server.version.lower():
         return f"{_GROUP} Retry the whole transaction, or send all writes to one member."
     snapshot, isolation = _settings(pool)
     here = f"This server has {snapshot or 'an unknown value'}, {isolation or 'an unknown level'}."
@@ -62,7 +62,7 @@ def _cause(pool: PoolRuns) -> str:
 
 def _settings(pool: PoolRuns) -> tuple[str | None, str | None]:
     """The server's innodb_snapshot_isolation and isolation level; None where it did not say."""
-    variables: Mapping[str, Any] = pool.header.get("server", {}).get("variables", {})
+    told = pool.header.server.variable
     # MySQL has the second one only, MariaDB has both from 11.1 on.
-    isolation = variables.get("tx_isolation") or variables.get("transaction_isolation")
-    return variables.get("innodb_snapshot_isolation"), isolation
+    isolation = told("tx_isolation") or told("transaction_isolation")
+    return told("innodb_snapshot_isolation"), isolation

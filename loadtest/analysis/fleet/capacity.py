@@ -6,13 +6,12 @@ max_overflow), and in a deploy old and new replicas run beside each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from loadtest.analysis.pool_settings import kept_connections, most_connections
+from loadtest.model.pool import PoolSettings
 from loadtest.model.summary import Finding
 
 # A backup, a migration, two agents that watch, and people at a prompt: whoever has to come in just
@@ -40,6 +39,11 @@ class Fleet(_Value):
     surge: int = Field(ge=0)
     pool: dict[str, Any]
     threads: int | None = Field(default=None, ge=1)
+
+    @property
+    def settings(self) -> PoolSettings:
+        """The settings of each pool, with SQLAlchemy's where nothing is said."""
+        return PoolSettings(**self.pool)
 
     @property
     def most_processes(self) -> int:
@@ -191,7 +195,7 @@ def calculate(fleet: Fleet, server: Server) -> Capacity:
         steps=steps,
         first=next((step.name for step in steps if step.state != "fits"), None),
         needed=needed,
-        safe=tuple(safe_pool(fleet, limits, overflow) for overflow in _overflows(fleet.pool)),
+        safe=tuple(safe_pool(fleet, limits, overflow) for overflow in _overflows(fleet.settings)),
     )
 
 
@@ -214,8 +218,8 @@ def binding(limits: tuple[Limit, ...]) -> Limit:
 
 def connections_of(fleet: Fleet, *, deploy: bool, full: bool) -> int | None:
     """What the fleet opens: pool_size in each process, or all that the pools may; None: any."""
-    most = most_connections(fleet.pool)
-    each = most if full else kept_connections(fleet.pool)
+    most = fleet.settings.most_connections
+    each = most if full else fleet.settings.kept_connections
     if fleet.threads is not None:
         each = fleet.threads if each is None else min(each, fleet.threads)
     replicas = fleet.replicas + (fleet.surge if deploy else 0)
@@ -237,10 +241,10 @@ def safe_pool(fleet: Fleet, limits: tuple[Limit, ...], overflow: int) -> SafePoo
     return SafePool(pool_size=size, max_overflow=overflow, connections=each * processes)
 
 
-def _overflows(pool: Mapping[str, Any]) -> list[int]:
+def _overflows(pool: PoolSettings) -> list[int]:
     """The pool's own overflow, and none."""
-    own = pool.get("max_overflow", 10) if pool.get("poolclass", "QueuePool") != "NullPool" else 0
-    return list(dict.fromkeys([int(own), 0]))
+    own = 0 if pool.poolclass == "NullPool" else pool.max_overflow or 0
+    return list(dict.fromkeys([own, 0]))
 
 
 def _moments(fleet: Fleet) -> list[_Moment]:

@@ -16,8 +16,9 @@ from loadtest.analysis.fleet.capacity import (
     Step,
     calculate,
 )
-from loadtest.analysis.pool_settings import arguments, most_connections
+from loadtest.analysis.pool_settings import arguments
 from loadtest.analysis.units import count, plural
+from loadtest.model.pool import PoolSettings
 from loadtest.model.summary import Finding
 
 WHEN = {
@@ -48,14 +49,14 @@ def capacity(fleet: Fleet, server: Server) -> Capacity:
 
 def product(fleet: Fleet, step: Step) -> str:
     """Where a number of connections comes from: `60 processes × (20 + 10)`."""
-    pool, threads = fleet.pool, fleet.threads
-    most = most_connections(pool)
+    pool, threads = fleet.settings, fleet.threads
+    most = pool.most_connections
     if threads is not None and (most is None or threads < most):
         each = plural(threads, "thread")
     elif most is None:
         each = "a pool without a limit"
     else:
-        each = f"({pool.get('pool_size', 5)} + {pool.get('max_overflow', 10)})"
+        each = f"({pool.pool_size} + {pool.max_overflow})"
     return f"{plural(step.processes, 'process', 'processes')} × {each}"
 
 
@@ -132,9 +133,9 @@ def _safe(capacity: Capacity) -> Iterator[str]:
 
 def said(capacity: Capacity, safe: SafePool) -> str:
     """A safe pool as one writes it in Python; a class of its own stays."""
-    poolclass = capacity.fleet.pool.get("poolclass", "QueuePool")
-    sizes = {"pool_size": safe.pool_size, "max_overflow": safe.max_overflow}
-    return arguments({**sizes, "poolclass": "QueuePool" if poolclass == "NullPool" else poolclass})
+    poolclass = capacity.fleet.settings.poolclass
+    kind = "QueuePool" if poolclass == "NullPool" else poolclass
+    return arguments(PoolSettings("", kind, safe.pool_size, safe.max_overflow))
 
 
 def _instead(capacity: Capacity) -> Iterator[str]:

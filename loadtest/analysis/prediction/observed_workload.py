@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.pool_runs import SECOND, Measurements, PoolRuns
@@ -20,13 +19,17 @@ from loadtest.model.errors import InvalidMeasurement, UsageError
 from loadtest.model.load import DROP_AFTER
 from loadtest.model.pool import PoolConfig
 from loadtest.model.summary import Durations
+from loadtest.runfile.schema import Load
 
 # Levels of connections in use that are so close (a share, a number) are one.
 SAME_LEVEL, LEAST_DIFFERENCE = 0.05, 0.5
 # Users who are away for less than so many turns of the event loop do not pause, nor who are for
 # less than this (s): the work around a task, and a timer that epoll rounds up, take that long.
 PAUSE, LEAST_PAUSE = 2.0, 0.005
-_SETTINGS = ("pool_size", "max_overflow", "pool_timeout", "pool_use_lifo", "pool_recycle")
+_SETTINGS = (
+    *("pool_size", "max_overflow", "pool_timeout", "pool_use_lifo", "pool_recycle"),
+    "pool_pre_ping",
+)
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,9 @@ def observe(measurements: Measurements) -> Observed:
     Raises UsageError if its load is not steady, InvalidMeasurement if none of its pools is valid.
     """
     pools = _usable(measurements)
-    load = pools[0].header.get("load", {})
+    load = pools[0].header.load
     processes = max(pool.processes for pool in pools)
-    warmup = float(load.get("warmup") or 0.0)
+    warmup = load.warmup or 0.0
     seconds = _mean([round_.seconds for pool in pools for round_ in pool.rounds])
     workload = with_overtaking(_workload(pools, load, processes), list(_served(pools)), warmup)
     return Observed(
@@ -99,14 +102,14 @@ def _usable(measurements: Measurements) -> list[PoolRuns]:
     return [p for p in valid if (p.model, p.server) == (first.model, first.server)]
 
 
-def _workload(pools: Sequence[PoolRuns], load: dict[str, Any], processes: int) -> Workload:
-    rate = load.get("arrival_rate")
+def _workload(pools: Sequence[PoolRuns], load: Load, processes: int) -> Workload:
+    rate = load.arrival_rate
     groups = _levels(pools)
     still = [stalls(_times(group, "generator_lag")) for _, group in groups]
     handover, outside = (AT_ONCE, (0.0,)) if rate else _outside(pools, groups)
     levels = tuple(used for used, _ in groups)
     return Workload(
-        users=max(1, round(float(load.get("users") or 1) / processes)),
+        users=max(1, round((load.users or 1) / processes)),
         hold=ByLevel(
             levels, tuple(_hold(group, of) for (_, group), of in zip(groups, still, strict=True))
         ),
@@ -116,9 +119,9 @@ def _workload(pools: Sequence[PoolRuns], load: dict[str, Any], processes: int) -
         yielding=min(1.0, _total(pools, "requests") / sum(map(_attempts, pools))),
         connect=_connect(groups),
         ping=samples(_times(pools, "ping")) or (0.0,),
-        rate=rate and float(rate) * _checkouts_per_arrival(pools) / processes,
-        even=load.get("arrivals") == "even",
-        drop_after=float(load.get("drop_after") or DROP_AFTER) if rate else math.inf,
+        rate=rate and rate * _checkouts_per_arrival(pools) / processes,
+        even=load.arrivals == "even",
+        drop_after=(load.drop_after or DROP_AFTER) if rate else math.inf,
     )
 
 
@@ -211,10 +214,9 @@ def _settings(pools: Sequence[PoolRuns], baseline: str) -> PoolConfig:
 
 
 def _queue(pool: PoolRuns) -> PoolConfig | None:
-    if pool.settings.get("poolclass", "QueuePool") != "QueuePool":
+    if pool.settings.poolclass != "QueuePool":
         return None
-    names = (*_SETTINGS, "pool_pre_ping")
-    return PoolConfig(**{name: pool.settings[name] for name in names if name in pool.settings})
+    return PoolConfig(**{name: getattr(pool.settings, name) for name in _SETTINGS})
 
 
 def ran(pool: PoolRuns) -> Ran:
@@ -260,7 +262,7 @@ def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload
     failed = _total(pools, "failures") / max(_total(pools, "requests"), 1)
     if failed > 0.01:
         yield f"Checkouts are predicted, not success: {percent(failed)} of all requests failed."
-    if pools[0].header.get("load", {}).get("faults"):
+    if pools[0].header.load.faults:
         yield "Something was broken on purpose while this was measured; it is in all times."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from loadtest.analysis.comparison.objective_check import found, meets
 from loadtest.analysis.comparison.recommendation import flaws
@@ -33,7 +34,7 @@ def verdict(tuning: Tuning) -> Verdict:
 def _advice(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]:
     settings = chosen.pool
     if value.pool_timeout is not None:
-        settings = {**settings, "pool_timeout": value.pool_timeout}
+        settings = replace(settings, pool_timeout=value.pool_timeout)
     does = f"{_throughput(chosen)} requests succeeded per second{_sure(chosen)}"
     yield f"Set {arguments(settings)}: {does}."
     yield from _kept(chosen)
@@ -70,7 +71,7 @@ def _kept(chosen: PoolSummary) -> Iterator[str]:
 
 def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
     """Why no smaller pool will do: the nearest that was tried, and what is wrong with it."""
-    size = chosen.pool["pool_size"]
+    size = chosen.pool.pool_size or 0
     below = [smaller for smaller in tuning.sizes if smaller < size]
     if not below:
         yield "No smaller pool is possible." if size == 1 else "No smaller pool was tried."
@@ -88,7 +89,7 @@ def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
 
 def _surely(tuning: Tuning, pool: PoolSummary) -> bool:
     """Whether a size that is no answer is surely none; of a lower throughput the margin says it."""
-    trial = tuning.trials[pool.pool["pool_size"]]
+    trial = tuning.trial(pool)
     return pool.rounds > 1 and ((trial.met is True and trial.steady) or meets(pool) is False)
 
 
@@ -98,7 +99,7 @@ def _wrong(tuning: Tuning, pool: PoolSummary) -> str:
         return mostly_failing.said(pool)
     if not pool.valid:
         return "its measurement is not valid"
-    if tuning.trials[pool.pool["pool_size"]].met is not True:
+    if tuning.trial(pool).met is not True:
         said = [f"{one.text}: {found(one)}" for one in pool.objectives if one.met is not True]
         return listed(said) if said else "it may or may not keep to the objective"
     best = max(
@@ -169,15 +170,15 @@ def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str
 
 def _why(tuning: Tuning, chosen: PoolSummary) -> str:
     """Why the best so far is not the answer."""
-    size = chosen.pool["pool_size"]
+    trial = tuning.trial(chosen)
     if tuning.next_step() is not None:
         return "the search was not finished"
     if tuning.contradicted:
         more = f"{_throughput(tuning.pilot)} per second, {_share(tuning.pilot, chosen)} of that"
         return f"{tuning.pilot.name}, measured first, did {more}; {_DISTURBED}"
-    if not tuning.trials[size].steady:
+    if not trial.steady:
         return f"its rounds differ too much{_sure(chosen)}; {_DISTURBED}"
-    if tuning.trials[size].sure is not True:
+    if trial.sure is not True:
         return f"whether it keeps to {', '.join(bound.text for bound in tuning.bounds)} is not sure"
     return "a smaller one could not be measured"
 

@@ -19,7 +19,6 @@ from loadtest.analysis.sizing.size_search import MOST_ROUNDS, ROUNDS, Step, Tria
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95
 from loadtest.analysis.statistics.interim_analysis import Rate, batches, rate
-from loadtest.model.experiment import MARGIN
 from loadtest.model.objective import Bound, parse_objective
 from loadtest.model.summary import Interval95, PoolSummary, Search, SizeTried
 
@@ -35,7 +34,7 @@ class Tuning:
     """The pilot and the sizes that a search has tried.
 
     most: the largest size that it may try. margin: the share of the best throughput that an answer
-    may lack.
+    may lack. disturbed: the measured seconds of runs that were not valid and were done once more.
     """
 
     measurements: Measurements
@@ -43,28 +42,27 @@ class Tuning:
     sizes: Mapping[int, PoolSummary]
     most: int
     margin: float
+    disturbed: Sequence[float] = ()
 
     @classmethod
     def of(cls, measurements: Measurements, pools: Sequence[PoolSummary]) -> Tuning:
         """The search whose experiment.json these runs came with."""
-        experiment = measurements.experiment
+        plan, search = measurements.plan, measurements.plan.search
+        assert search, "these are the runs of a search"
+        tried = [pool for pool in pools if pool.name != measurements.baseline]
         return cls(
             measurements,
             next(pool for pool in pools if pool.name == measurements.baseline),
-            {int(p.pool["pool_size"]): p for p in pools if p.name != measurements.baseline},
-            int(experiment["search"]["most"]),
-            float(experiment.get("margin") or MARGIN),
+            {pool.pool.pool_size or 0: pool for pool in tried},
+            search.most,
+            plan.margin,
+            search.disturbed,
         )
 
     @cached_property
     def bounds(self) -> Sequence[Bound]:
         """What its objective asks for."""
-        return parse_objective(str(self.measurements.experiment.get("objective") or ""))
-
-    @property
-    def disturbed(self) -> Sequence[float]:
-        """The measured seconds of runs that were not valid and were done once more."""
-        return tuple(self.measurements.experiment["search"].get("disturbed", ()))
+        return parse_objective(self.measurements.plan.objective)
 
     @cached_property
     def trials(self) -> dict[int, Trial]:
@@ -78,6 +76,10 @@ class Tuning:
         There the throughput is that of the arrivals, which differ from round to round by chance.
         """
         return None if self.pilot.arrivals else self._trial(self.pilot)
+
+    def trial(self, pool: PoolSummary) -> Trial:
+        """One of the sizes, as the search sees it."""
+        return self.trials[pool.pool.pool_size or 0]
 
     @property
     def contradicted(self) -> bool:
@@ -116,8 +118,8 @@ class Tuning:
     @property
     def value(self) -> Search:
         """What it came to."""
-        load = self.measurements.experiment["load"]
-        warmup, duration = float(load["warmup"]), float(load["duration"])
+        load = self.measurements.load
+        warmup, duration = load.warmup or 0.0, load.duration or 0.0
         pools = [self.pilot, *self.sizes.values()]
         return Search(
             outcome=self._outcome(),

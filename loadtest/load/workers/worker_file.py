@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.load.options.run_options import Group
+from loadtest.model.end_reason import End, EndReason
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
 from loadtest.runfile.writer import RunWriter
@@ -52,4 +53,6 @@ class OwnFile:
 
     def close(self) -> None:
         """End the file in good order."""
-        self._writer.close("stopped", {"counters": dict(sorted(self._counters.items()))})
+        self._writer.close(
+            End(EndReason.STOPPED), {"counters": dict(sorted(self._counters.items()))}
+        )

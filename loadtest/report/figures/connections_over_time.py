@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
-from loadtest.analysis.pool_settings import kept_connections, most_connections
 from loadtest.analysis.units import count
 from loadtest.model.summary import Summary
 from loadtest.report.figures.toolkit import level_panels
@@ -52,7 +51,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
 
 def of_pool(pool: PoolRuns) -> list[tuple[int, str]]:
     """How many connections the pools of all processes keep, and how many they may open."""
-    kept, most = kept_connections(pool.settings), most_connections(pool.settings)
+    kept, most = pool.settings.kept_connections, pool.settings.most_connections
     each_ = f" × {pool.processes}" if pool.processes > 1 else ""
     limits = [(kept * pool.processes, f"pool_size{each_}")] if kept else []
     if most is not None and most != kept:
@@ -62,5 +61,5 @@ def of_pool(pool: PoolRuns) -> list[tuple[int, str]]:
 
 def of_server(pool: PoolRuns) -> list[tuple[int, str]]:
     """How many connections the server accepts, if it was asked."""
-    accepted = pool.header.get("server", {}).get("variables", {}).get("max_connections")
-    return [(int(accepted), "max_connections")] if accepted else []
+    accepted = pool.header.server.max_connections
+    return [(accepted, "max_connections")] if accepted else []

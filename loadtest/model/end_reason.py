@@ -1,0 +1,67 @@
+"""Why a run ended: a word from a fixed set, and the text beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class EndReason(StrEnum):
+    """Why a run ended, as the footer of its file has it."""
+
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    ENOUGH = "enough"
+    FAILED = "failed"
+    SERVER_IN_TROUBLE = "server_in_trouble"
+    MORE_THAN_ANNOUNCED = "more_than_announced"
+    OVERDUE = "overdue"
+
+
+# The beginning of the sentence that tells a reason, and what separates it from the message.
+_BEGINNINGS = {
+    EndReason.SERVER_IN_TROUBLE: "the server got into trouble: ",
+    EndReason.MORE_THAN_ANNOUNCED: "more than announced: ",
+    EndReason.OVERDUE: "ended at its deadline, ",
+}
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of a run: its reason, and what happened."""
+
+    reason: EndReason
+    message: str = ""
+
+    @property
+    def planned(self) -> bool:
+        """Whether a person or the schedule ended the run."""
+        return self.reason in (EndReason.FINISHED, EndReason.STOPPED, EndReason.INTERRUPTED)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of a footer."""
+        return {"reason": self.reason.value, **({"message": self.message} if self.message else {})}
+
+    def __str__(self) -> str:
+        beginning = _beginning(self.reason)
+        return beginning + self.message if self.message else beginning.rstrip(":, ")
+
+
+def end_of(sentence: str) -> End | None:
+    """The end that a sentence tells, as files had it before the message was a field of its own.
+
+    None if no reason begins like this.
+    """
+    for reason in EndReason:
+        beginning = _beginning(reason)
+        if sentence == beginning.rstrip(":, "):
+            return End(reason)
+        if sentence.startswith(beginning):
+            return End(reason, sentence.removeprefix(beginning))
+    return None
+
+
+def _beginning(reason: EndReason) -> str:
+    return _BEGINNINGS.get(reason, f"{reason}: ")

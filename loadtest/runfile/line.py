@@ -1,0 +1,47 @@
+"""The lines of a run file: each a JSON object that ends with a checksum of itself.
+
+A changed byte is found by the checksum. Files from before there was one have none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from typing import Any
+
+FORMAT = 1
+_MARK = b',"crc":'
+_CHECKSUM = re.compile(rb"(\d{1,10})\}")
+
+
+class Damaged(ValueError):
+    """A line that is not as it was written; its words say what is wrong with it."""
+
+
+def to_line(record: dict[str, Any]) -> bytes:
+    """A record as a line of a file, with its checksum."""
+    text = json.dumps(record, separators=(",", ":")).encode()
+    return b"%s%s%d}\n" % (text[:-1], _MARK, zlib.crc32(text))
+
+
+def has_checksum(line: bytes) -> bool:
+    """Whether a line has a checksum, be it right or wrong."""
+    return _MARK in line
+
+
+def check(line: bytes) -> None:
+    """Raise Damaged unless a line, given without its line end, has the checksum of its content."""
+    text, _, end = line.rpartition(_MARK)
+    found = _CHECKSUM.fullmatch(end)
+    if not text or not found:
+        raise Damaged("no checksum")
+    if zlib.crc32(b"}", zlib.crc32(text)) != int(found[1]):
+        raise Damaged("checksum")
+
+
+def record_of(line: bytes) -> dict[str, Any]:
+    """What a sound line says, in JSON's types and without the checksum."""
+    record: dict[str, Any] = json.loads(line)
+    record.pop("crc", None)
+    return record

@@ -1,0 +1,65 @@
+"""What is wrong with a value of a file, in a sentence that names its field."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import reduce
+from typing import Any
+
+import msgspec
+
+_WORDS = {
+    "int": "an integer",
+    "float": "a number",
+    "str": "a string",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+}
+_FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`")
+# What msgspec writes in the place of a key of a mapping.
+_ANY_KEY = "[...]"
+
+
+def sentence(
+    error: msgspec.ValidationError, text: bytes, decoder: msgspec.json.Decoder[Any]
+) -> str:
+    """The field and what was expected there: `gauges.open.max: expected an integer, got a string`.
+
+    text: what the decoder refused.
+    """
+    message, _, place = str(error).partition(" - at ")
+    field = _with_keys(place.strip("`").removeprefix("$").removeprefix("."), text, decoder)
+    if found := _FIELD.fullmatch(message):
+        field = f"{field}.{found[2]}".removeprefix(".")
+        message = "missing" if found[1].startswith("missing") else "unknown key"
+    else:
+        message = message[:1].lower() + _in_words(message[1:])
+    return f"{field}: {message}" if field else message
+
+
+def _in_words(message: str) -> str:
+    said = re.sub("`([^`]*)`", lambda found: _types(found[1]), message)
+    return said.replace(">=", "≥").replace("<=", "≤")
+
+
+def _types(names: str) -> str:
+    return " or ".join(_WORDS.get(name, name) for name in names.split(" | "))
+
+
+def _with_keys(place: str, text: bytes, decoder: msgspec.json.Decoder[Any]) -> str:
+    """A place with the key of the mapping that msgspec leaves out: without it there is no error."""
+    before, any_key, after = place.partition(_ANY_KEY)
+    if not any_key:
+        return place
+    record = json.loads(text)
+    holder: dict[str, Any] = reduce(lambda found, key: found[key], before.split("."), record)
+    for key, value in list(holder.items()):
+        holder.clear()
+        holder[key] = value
+        try:
+            decoder.decode(json.dumps(record))
+        except msgspec.ValidationError:
+            return f"{before}.{key}{after}"
+    return place

@@ -16,7 +16,7 @@ _QUEUE_ONLY = (*_SIZES, "pool_timeout", "pool_use_lifo")
 _SQLALCHEMY = PoolSettings()
 
 
-def arguments(settings: PoolSettings) -> str:
+def pool_arguments(settings: PoolSettings) -> str:
     """Both sizes and what differs from SQLAlchemy's defaults: `pool_size=20, max_overflow=0`."""
     return ", ".join(f"{name}={value}" for name, value in spelled_out(settings).items())
 
@@ -35,14 +35,14 @@ def spelled_out(settings: PoolSettings) -> dict[str, str]:
     return {name: _literal(name, value) for name, value in said.items()}
 
 
-def default(name: str) -> str:
+def default_in_python(name: str) -> str:
     """What SQLAlchemy does when a setting is not given, as written in Python; empty for a size."""
     return _literal(name, getattr(_SQLALCHEMY, name)) if name in _OTHERS else ""
 
 
-def create_engine(settings: PoolSettings) -> str:
+def create_engine_line(settings: PoolSettings) -> str:
     """The line of Python that makes an engine with this pool."""
-    return f"engine = create_engine(url, {arguments(settings)})"
+    return f"engine = create_engine(url, {pool_arguments(settings)})"
 
 
 def multiplied(settings: PoolSettings, processes: int) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from loadtest.experiment import deadlines
-from loadtest.model.allowances import UNASKED, Allowances
+from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.experiment import Experiment
-from loadtest.model.load import GREENLETS, program
+from loadtest.model.load import GREENLETS, start_command
 from loadtest.model.pool import PoolConfig
 from loadtest.runfile.folders import as_typed
 
@@ -89,7 +89,7 @@ class Plan:
 
     def command(self) -> str:
         """The command line that repeats this run by hand."""
-        return shlex.join([*program(self.model), *self.arguments()])
+        return shlex.join([*start_command(self.model), *self.arguments()])
 
 
 def _pool_options(pool: PoolConfig) -> dict[str, object]:
@@ -112,7 +112,7 @@ class RunSettings:
     plan: Plan
     result: Path
     private: bool = False
-    allowed: Allowances = UNASKED
+    allowed: Allowances = NO_ALLOWANCES
 
     def arguments(self) -> list[str]:
         """Locust's arguments: those that repeat the run, and those of this round and this place."""

@@ -18,11 +18,11 @@ from loadtest.database.application import environment_with
 from loadtest.experiment import deadlines
 from loadtest.experiment.faults.schedule import Faults, Happened
 from loadtest.experiment.run_plan import Plan, RunSettings
-from loadtest.model.allowances import UNASKED, Allowances
+from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import EndedForOthers, LoadtestError, Overdue, UsageError
 from loadtest.model.interval import SERVER, Interval
-from loadtest.model.load import MODELS
+from loadtest.model.load import USER_MODELS
 from loadtest.runfile.folders import as_typed
 from loadtest.runfile.footer import add_to_footer, end_for, say_why_it_ended
 from loadtest.runfile.line import Damaged
@@ -54,7 +54,7 @@ class Database:
     url: URL | None
     private: bool
     faults: Faults | None = None
-    allowed: Allowances = UNASKED
+    allowed: Allowances = NO_ALLOWANCES
     warnings: tuple[str, ...] = ()
     intentions: tuple[str, ...] = ()
     ready: str = ""
@@ -81,20 +81,20 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     address = database.url.render_as_string(False) if database.url else ""
     settings = RunSettings(plan, path, database.private, database.allowed)
     environment = environment_with(address) | settings.environment()
-    command = deadlines.command(MODELS[plan.model])
+    command = deadlines.command(USER_MODELS[plan.model])
     end, happened = None, list[Happened]()
     with log.open("w+b") as output:
-        kept = supervisor.keep(command, environment=environment, output=output)
+        kept = supervisor.start_supervised(command, environment=environment, output=output)
         try:
             _follow(kept, output, plan, path, watch, database.faults, happened)
         except Enough as enough:
             end = End(EndReason.ENOUGH, str(enough))
         except Overdue as late:
-            supervisor.stop(kept, deadlines.STOP_SECONDS)
+            supervisor.stop_supervised(kept, deadlines.STOP_SECONDS)
             end_for(path, late.end)
             raise
         finally:
-            code = supervisor.stop(kept)
+            code = supervisor.stop_supervised(kept)
             if happened and path.exists():
                 add_to_footer(path, faults=happened)
     if end:

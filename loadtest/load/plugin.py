@@ -233,9 +233,9 @@ class Plugin:
     def _new_target(self, options: Namespace, pool: PoolConfig) -> Target:
         index = internals.worker_index(self.runner)
         random.seed(f"{options.seed}-{index}")
-        server_probe.check_open_files(self._most_connections())
+        server_probe.raise_open_files_limit(self._most_connections())
         place = self.place
-        facts = place.facts or server_probe.look(place.url, place.connecting)
+        facts = place.facts or server_probe.probe_server(place.url, place.connecting)
         target = Target(
             place.url,
             pool,

@@ -8,15 +8,15 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtest.analysis.fleet.capacity import OPEN_FILES, Capacity, Limit, Step
-from loadtest.analysis.pool_settings import arguments
-from loadtest.analysis.units import NOTHING, count, plural
+from loadtest.analysis.fleet.capacity import OPEN_FILES, Capacity, FleetStep, Limit
+from loadtest.analysis.pool_settings import pool_arguments
+from loadtest.analysis.units import NO_VALUE, count, plural
 from loadtest.model.errors import UsageError
-from loadtest.report.console import grid, plain, trimmed
-from loadtest.report.html import template
+from loadtest.report.console import empty_table, plain, trimmed
+from loadtest.report.html import page_template
 
-STEPS = ("", "processes", "connections", "with others", "left", "")
-LIMITS = ("limit", "value", "others", "reserve", "room")
+STEP_COLUMNS = ("", "processes", "connections", "with others", "left", "")
+LIMIT_COLUMNS = ("limit", "value", "others", "reserve", "room")
 _STYLES = {"fits": "", "reserve": "yellow", "exceeds": "bold red"}
 _STATES = {"fits": "", "reserve": "reserve", "exceeds": "refused"}
 NOTE = (
@@ -26,7 +26,7 @@ NOTE = (
 )
 
 
-def to_json(capacity: Capacity) -> dict[str, Any]:
+def capacity_json(capacity: Capacity) -> dict[str, Any]:
     """The answer in JSON's types."""
     properties = {"fits": capacity.fits, "most_connections": capacity.worst.connections}
     limits = [
@@ -44,10 +44,12 @@ def print_capacity(capacity: Capacity, console: Console) -> None:
             console.print(plain(line, console))
         console.print()
         _print_table(
-            STEPS, [(step_row(capacity, s), _STYLES[s.state]) for s in capacity.steps], console
+            STEP_COLUMNS,
+            [(step_row(capacity, s), _STYLES[s.state]) for s in capacity.steps],
+            console,
         )
         console.print()
-        _print_table(LIMITS, [(limit_row(limit), "") for limit in capacity.limits], console)
+        _print_table(LIMIT_COLUMNS, [(limit_row(limit), "") for limit in capacity.limits], console)
         if capacity.findings:
             console.print()
         for finding in capacity.findings:
@@ -58,16 +60,16 @@ def print_capacity(capacity: Capacity, console: Console) -> None:
 def _print_table(
     columns: tuple[str, ...], rows: list[tuple[tuple[str, ...], str]], console: Console
 ) -> None:
-    table = grid(console, columns)
+    table = empty_table(console, columns)
     for cells, style in rows:
         table.add_row(*(plain(cell, console, style) for cell in cells))
     console.print(table)
 
 
-def step_row(capacity: Capacity, step: Step) -> tuple[str, ...]:
+def step_row(capacity: Capacity, step: FleetStep) -> tuple[str, ...]:
     """The cells of a step, under STEPS."""
     if step.connections is None:
-        many, together, room = "any number", NOTHING, NOTHING
+        many, together, room = "any number", NO_VALUE, NO_VALUE
     else:
         many = count(step.connections)
         together = count(step.connections + capacity.server.others)
@@ -97,17 +99,17 @@ def page(capacity: Capacity) -> str:
     from loadtest.report.figures.capacity_steps import draw
 
     headline, *rest = capacity.verdict.splitlines()
-    return template("capacity.html.j2").render(
+    return page_template("capacity.html.j2").render(
         subtitle=_subtitle(capacity),
         headline=headline,
         rest=rest,
         fits=capacity.fits,
         drawing=draw(capacity),
         steps=[(step_row(capacity, step), step.state) for step in capacity.steps],
-        step_headings=STEPS,
+        step_headings=STEP_COLUMNS,
         note=NOTE,
         limits=[limit_row(limit) for limit in capacity.limits],
-        limit_headings=LIMITS,
+        limit_headings=LIMIT_COLUMNS,
         findings=capacity.findings,
         facts=list(_facts(capacity)),
     )
@@ -119,7 +121,7 @@ def _subtitle(capacity: Capacity) -> str:
         plural(fleet.replicas, "replica")
         + f" of {plural(fleet.processes, 'process', 'processes')}",
         f"{fleet.surge} more in a deploy" if fleet.surge else "",
-        arguments(fleet.settings),
+        pool_arguments(fleet.settings),
         str(capacity.server.version or ""),
     ]
     return " · ".join(part for part in parts if part)
@@ -134,7 +136,7 @@ def _facts(capacity: Capacity) -> Iterator[tuple[str, str]]:
     yield "threads of a process", count(fleet.threads)
     for name in ("max_connections", "max_user_connections", "open_files_limit", "wait_timeout"):
         value = getattr(server, name)
-        yield name, NOTHING if value is None else str(value)
+        yield name, NO_VALUE if value is None else str(value)
     yield "connections of others", count(server.others) + (" now" if server.counted else "")
     yield "most at once since its start", count(server.peak)
     yield "reserve", count(server.reserve)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import sqlalchemy
 from sqlalchemy.pool import NullPool, QueuePool
 
-from loadtest.analysis.pool_settings import arguments, create_engine
+from loadtest.analysis.pool_settings import create_engine_line, pool_arguments
 from loadtest.model.pool import PoolConfig, PoolSettings, parse_pool
 
 
@@ -18,7 +18,7 @@ def _made(pool: PoolConfig) -> sqlalchemy.Engine:
     """The engine that the printed line makes."""
     names = {"create_engine": sqlalchemy.create_engine, "NullPool": NullPool, "url": "sqlite://"}
     # SQLite's pool in memory is another one; QueuePool is MySQL's.
-    line = create_engine(PoolSettings(**pool.model_dump())).replace(
+    line = create_engine_line(PoolSettings(**pool.model_dump())).replace(
         "(url, ", "(url, poolclass=QueuePool, "
     )
     line = line.replace("poolclass=QueuePool, poolclass=NullPool", "poolclass=NullPool")
@@ -28,9 +28,9 @@ def _made(pool: PoolConfig) -> sqlalchemy.Engine:
 
 
 def test_sizes_are_always_said_and_defaults_are_not() -> None:
-    assert arguments(settings("20+0")) == "pool_size=20, max_overflow=0"
+    assert pool_arguments(settings("20+0")) == "pool_size=20, max_overflow=0"
     assert (
-        create_engine(settings("pool_size=20,max_overflow=0,pool_timeout=2"))
+        create_engine_line(settings("pool_size=20,max_overflow=0,pool_timeout=2"))
         == "engine = create_engine(url, pool_size=20, max_overflow=0, pool_timeout=2)"
     )
 
@@ -49,7 +49,7 @@ def test_the_line_can_be_pasted() -> None:
 
 def test_texts_are_quoted() -> None:
     isolated = settings("isolation_level=READ COMMITTED")
-    assert arguments(isolated).endswith('isolation_level="READ COMMITTED"')
+    assert pool_arguments(isolated).endswith('isolation_level="READ COMMITTED"')
 
 
 def test_what_limits_the_connections() -> None:
@@ -60,10 +60,10 @@ def test_what_limits_the_connections() -> None:
 
 def test_a_pool_of_another_class_is_said_by_its_class() -> None:
     found = PoolSettings("as-is", "StaticPool", None, None, pool_recycle=60)
-    assert arguments(found) == "poolclass=StaticPool, pool_recycle=60"
+    assert pool_arguments(found) == "poolclass=StaticPool, pool_recycle=60"
     assert found.most_connections == 1
     assert replace(found, poolclass="SingletonThreadPool").most_connections is None
 
 
 def test_of_an_applications_own_pool_that_never_ran_nothing_is_known() -> None:
-    assert arguments(settings("as-is")) == "poolclass=as-is"
+    assert pool_arguments(settings("as-is")) == "poolclass=as-is"

@@ -12,7 +12,7 @@ from loadtest.database import supervisor
 from loadtest.experiment import deadlines
 from loadtest.experiment.run_plan import RUN, Plan, RunSettings
 from loadtest.experiment.single_run import run
-from loadtest.model.allowances import UNASKED, Allowances
+from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.fault import parse_fault
 from loadtest.model.load import THREADS, LoadConfig, parse_stages
 from loadtest.model.pool import PoolConfig
@@ -39,7 +39,7 @@ def set_in(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> N
 
 
 @pytest.mark.parametrize("name", PLANS)
-@pytest.mark.parametrize("allowed", [UNASKED, Allowances(True, False, True)])
+@pytest.mark.parametrize("allowed", [NO_ALLOWANCES, Allowances(True, False, True)])
 def test_they_come_out_of_the_environment_as_they_went_in(
     monkeypatch: pytest.MonkeyPatch, name: str, allowed: Allowances
 ) -> None:
@@ -76,7 +76,7 @@ def test_its_process_has_them_in_its_environment_and_not_in_its_arguments(
         started.update(how, command=command)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(supervisor, "keep", keep)
+    monkeypatch.setattr(supervisor, "start_supervised", keep)
     (tmp_path / "runs").mkdir()
     with pytest.raises(KeyboardInterrupt):
         run(plan(), database(NOWHERE), tmp_path, print)

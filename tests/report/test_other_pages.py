@@ -9,10 +9,10 @@ from playwright.sync_api import Browser
 
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.prediction.observed_workload import observe
-from loadtest.analysis.prediction.settings_grid import grid
+from loadtest.analysis.prediction.settings_grid import settings_grid
 from loadtest.analysis.prediction.whatif import predict
 from loadtest.report.capacity_table import write_page
-from loadtest.report.prediction_page import write
+from loadtest.report.prediction_page import write_prediction
 from tests.accessibility import barriers
 from tests.analysis.test_observed_workload import measured
 from tests.conftest import screenshots
@@ -27,9 +27,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The address of each."""
     folder = tmp_path_factory.mktemp("pages")
     observed = observe(gather([measured(folder, "10+0")]))
-    predicted = predict(observed, grid(observed, "5,10,20", "0,10", None), workers=1)
+    predicted = predict(observed, settings_grid(observed, "5,10,20", "0,10", None), workers=1)
     about = {"name": "held-connection", "result": "reports/x", "command": "loadtest whatif x"}
-    write(predicted, about, folder)
+    write_prediction(predicted, about, folder)
     capacity = write_page(answer(wait_timeout=28_800), folder)
     return {"capacity": capacity.as_uri(), "whatif": (folder / "whatif.html").as_uri()}
 

@@ -8,15 +8,15 @@ from loadtest.analysis.units import count, listed, plural, rate
 from loadtest.model.summary import PoolSummary
 
 # A pool that lost so much of its connections did not do badly, or well, for its size.
-MOST = 0.5
+LOST_SHARE = 0.5
 
 
-def drained(pool: PoolSummary) -> bool:
+def is_drained(pool: PoolSummary) -> bool:
     """Whether a pool lost most of its connections."""
-    return pool.unreturned > MOST * (pool.connections.peak or 0)
+    return pool.unreturned > LOST_SHARE * (pool.connections.peak or 0)
 
 
-def leaking(pools: Sequence[PoolSummary]) -> list[str]:
+def leak_sentences(pools: Sequence[PoolSummary]) -> list[str]:
     """Why none of these pools is recommended, and what each did until it ran dry."""
     ranked = sorted(pools, key=lambda pool: -(pool.throughput.per_second or 0.0))
     did = [

@@ -10,18 +10,18 @@ from loadtest.analysis.fleet.capacity import (
     OPEN_FILES,
     Capacity,
     Fleet,
+    FleetStep,
     Limit,
     SafePool,
-    Server,
-    Step,
-    calculate,
+    ServerLimits,
+    capacity_numbers,
 )
-from loadtest.analysis.pool_settings import arguments
+from loadtest.analysis.pool_settings import pool_arguments
 from loadtest.analysis.units import count, plural
 from loadtest.model.pool import PoolSettings
 from loadtest.model.summary import Finding
 
-WHEN = {
+STEPS_IN_WORDS = {
     "running": "in normal operation, with no more than pool_size open",
     "deploy": "in a deploy, with no more than pool_size open",
     "all pools full": "when all pools are full at once",
@@ -38,16 +38,16 @@ _USER_LIMIT = {
 }
 
 
-def capacity(fleet: Fleet, server: Server) -> Capacity:
+def fleet_capacity(fleet: Fleet, server: ServerLimits) -> Capacity:
     """How many connections the fleet can open, whether they fit, and what that means."""
-    numbers = calculate(fleet, server)
+    numbers = capacity_numbers(fleet, server)
     found = [finding for rule in _RULES for finding in rule(numbers)]
     return numbers.model_copy(
         update={"findings": tuple(found), "verdict": "\n".join(_verdict(numbers))}
     )
 
 
-def product(fleet: Fleet, step: Step) -> str:
+def product_in_words(fleet: Fleet, step: FleetStep) -> str:
     """Where a number of connections comes from: `60 processes × (20 + 10)`."""
     pool, threads = fleet.settings, fleet.threads
     most = pool.most_connections
@@ -70,7 +70,7 @@ def error_of(capacity: Capacity, setting: str) -> str:
 def _verdict(capacity: Capacity) -> Iterator[str]:
     worst = capacity.worst
     many = "any number of" if worst.connections is None else count(worst.connections)
-    opens = f"{many} connections ({product(capacity.fleet, worst)})"
+    opens = f"{many} connections ({product_in_words(capacity.fleet, worst)})"
     if capacity.fits:
         left = plural(worst.room or 0, "connection")
         yield f"It fits: at most {opens}, and {left} of the server's room are left then."
@@ -102,13 +102,13 @@ def _breaks(capacity: Capacity) -> Iterator[str]:
     step = next(step for step in capacity.steps if step.state != "fits")
     if step is not refused:
         yield (
-            f"First the reserve goes, {WHEN[step.name]}: nobody is refused yet, but of "
+            f"First the reserve goes, {STEPS_IN_WORDS[step.name]}: nobody is refused yet, but of "
             f"{plural(capacity.server.reserve, 'place')} kept for people and agents "
             f"{count(-(step.room or 0))} are taken."
         )
     if refused:
         yield (
-            f"Connections are refused {WHEN[refused.name]}, by {refused.limit}: those beyond get "
+            f"Connections are refused {STEPS_IN_WORDS[refused.name]}, by {refused.limit}: those beyond get "
             f"{error_of(capacity, refused.limit)}."
         )
 
@@ -118,7 +118,10 @@ def _safe(capacity: Capacity) -> Iterator[str]:
     also = ", also in a deploy, is" if capacity.fleet.surge else " is"
     able = [safe for safe in capacity.safe if safe.pool_size is not None]
     if able:
-        pools = [f"{said(capacity, safe)} ({count(safe.connections)} connections)" for safe in able]
+        pools = [
+            f"{safe_pool_in_words(capacity, safe)} ({count(safe.connections)} connections)"
+            for safe in able
+        ]
         without = [safe for safe in capacity.safe if safe.pool_size is None and capacity.needed]
         none = "".join(f"; with max_overflow={safe.max_overflow} none fits" for safe in without)
         yield f"The largest safe pool per process{also} {' or '.join(pools)}{none}."
@@ -131,11 +134,11 @@ def _safe(capacity: Capacity) -> Iterator[str]:
         )
 
 
-def said(capacity: Capacity, safe: SafePool) -> str:
+def safe_pool_in_words(capacity: Capacity, safe: SafePool) -> str:
     """A safe pool as one writes it in Python; a class of its own stays."""
     poolclass = capacity.fleet.settings.poolclass
     kind = "QueuePool" if poolclass == "NullPool" else poolclass
-    return arguments(PoolSettings("", kind, safe.pool_size, safe.max_overflow))
+    return pool_arguments(PoolSettings("", kind, safe.pool_size, safe.max_overflow))
 
 
 def _instead(capacity: Capacity) -> Iterator[str]:
@@ -153,7 +156,7 @@ def _instead(capacity: Capacity) -> Iterator[str]:
     yield f"For this pool as it is, the server needs at least {' and '.join(raised)}."
 
 
-def privileged(capacity: Capacity) -> Iterator[Finding]:
+def privileged_account(capacity: Capacity) -> Iterator[Finding]:
     """An account for which the server makes exceptions."""
     if capacity.server.privileged:
         yield Finding(
@@ -195,7 +198,7 @@ def busier_before(capacity: Capacity) -> Iterator[Finding]:
         )
 
 
-def files(capacity: Capacity) -> Iterator[Finding]:
+def too_few_files(capacity: Capacity) -> Iterator[Finding]:
     """A larger max_connections for which the server has no files.
 
     The manuals' formula for what it asks the system for: max_connections + 2 x table_open_cache +
@@ -217,7 +220,7 @@ def files(capacity: Capacity) -> Iterator[Finding]:
         )
 
 
-def left_behind(capacity: Capacity) -> Iterator[Finding]:
+def vanished_machines(capacity: Capacity) -> Iterator[Finding]:
     """For how long the connections of a machine that vanished count."""
     seconds = capacity.server.wait_timeout
     if seconds and seconds > 600:
@@ -231,4 +234,4 @@ def left_behind(capacity: Capacity) -> Iterator[Finding]:
         )
 
 
-_RULES = (privileged, counted_twice, busier_before, files, left_behind)
+_RULES = (privileged_account, counted_twice, busier_before, too_few_files, vanished_machines)

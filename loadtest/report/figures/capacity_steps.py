@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from loadtest.analysis.fleet.capacity import MAX_USER_CONNECTIONS, OPEN_FILES, Capacity, Limit, Step
+from loadtest.analysis.fleet.capacity import (
+    MAX_USER_CONNECTIONS,
+    OPEN_FILES,
+    Capacity,
+    FleetStep,
+    Limit,
+)
 from loadtest.analysis.units import count, listed
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.drawing import Drawing
@@ -50,7 +56,7 @@ def _title(capacity: Capacity) -> str:
     return f"The fleet can open {_many(capacity.worst)} connections; there is room for {room}"
 
 
-def _many(step: Step) -> str:
+def _many(step: FleetStep) -> str:
     return "any number of" if step.connections is None else count(step.connections)
 
 
@@ -63,18 +69,20 @@ def _figure(capacity: Capacity) -> Figure:
     longest = max([*map(_place, capacity.limits), *(n + beside for n in known)])
     bars = _bars(capacity, _BEYOND * longest)
     parts = {name: bar for name, bar in zip(_PARTS, bars, strict=True) if any(bar)}
-    figure, axes = canvas.rows([step.name for step in steps], list(parts))
-    shades = [canvas.PARTS[_PARTS.index(name)] for name in parts]
-    canvas.stacked(figure, axes, parts, shades)
+    figure, axes = canvas.row_axes([step.name for step in steps], list(parts))
+    shades = [canvas.PART_COLOURS[_PARTS.index(name)] for name in parts]
+    canvas.stacked_bars(figure, axes, parts, shades)
     axes.set_xlim(0, 1.03 * longest)
     _limit_lines(axes, capacity.limits, len(steps))
     for row, step in enumerate(steps):
         text = "any" if step.connections is None else count(step.connections + server.others)
-        canvas.write(axes, 1.02, row, text, transform=axes.get_yaxis_transform(), weight="bold")
+        canvas.write_text(
+            axes, 1.02, row, text, transform=axes.get_yaxis_transform(), weight="bold"
+        )
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: count(x)))
-    canvas.grid(axes, "x")
-    canvas.name_x(axes, "connections; on the right with those of others")
+    canvas.draw_grid(axes, "x")
+    canvas.label_x(axes, "connections; on the right with those of others")
     return figure
 
 
@@ -113,6 +121,6 @@ def _limit_lines(axes: Axes, limits: Sequence[Limit], rows: int) -> None:
         name = "open files" if limit.setting == OPEN_FILES else limit.setting
         text = f"{name} {count(limit.value)}"
         if right:
-            canvas.write(axes, x, y, f"{text}{canvas.BLANK}", ha="right")
+            canvas.write_text(axes, x, y, f"{text}{canvas.BLANK}", ha="right")
         else:
-            canvas.write(axes, x, y, f"{canvas.BLANK}{text}")
+            canvas.write_text(axes, x, y, f"{canvas.BLANK}{text}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -59,9 +58,6 @@ _DatabaseUrl = Annotated[
         help="The server to ask: mysql+pymysql://USER:PASSWORD@HOST/DATABASE.",
     ),
 ]
-_Out = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Folder for capacity.html, with a figure.")
-]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON instead.")]
 
 
@@ -76,7 +72,6 @@ def capacity(
     others: _Others = None,
     reserve: _Reserve = None,
     database_url: _DatabaseUrl = "",
-    out: _Out = None,
     as_json: _AsJson = False,
 ) -> None:
     """Say what a fleet's pools come to, what breaks first, and which pool is safe.
@@ -104,13 +99,10 @@ def capacity(
         "reserve": reserve,
     }
     found = answer(fleet, server_of(database_url, others, said))
-    path = told.write_page(found, out) if out else None
     if as_json:
         typer.echo(json.dumps(told.to_json(found), indent=2))
     else:
         told.print_capacity(found, standard_output())
-    if path and not as_json:
-        typer.echo(f"Report: {path}")
     raise typer.Exit(0 if found.fits else MISSED)
 
 

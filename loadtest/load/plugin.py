@@ -211,7 +211,7 @@ class Plugin:
         recorder.levels["checked_out"] = self.target.checked_out
         self.target.start()
         if self.master:
-            ticker = self.master.begin(recorder, options, pool, warmup, self._stages)
+            ticker = self.master.begin(recorder, warmup, self._stages)
         else:
             ticker = Ticker(recorder.cut, self._take, warmup, self._stages)
         self._tickers.append(ticker)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from loadtest.report.figures.toolkit.canvas import TEXT, colour, grid, name_x, panels, write
+from loadtest.report.figures.toolkit.canvas import (
+    TEXT,
+    draw_grid,
+    label_x,
+    panels,
+    pool_colour,
+    write_text,
+)
 from loadtest.report.figures.toolkit.svg import standalone, to_svg
 
 
@@ -28,14 +35,14 @@ def figure(curves: Curves, result: Mapping[str, Any]) -> str:
     above.set_xticklabels([])
     for axes in (above, below):
         axes.set_xlim(0, max(curves.at, default=60.0) / 60)
-    name_x(below, "minutes of full speed in constant overflow, with faults")
+    label_x(below, "minutes of full speed in constant overflow, with faults")
     title = f"Soak: {result['requests']:,} requests, {result['connections_opened']:,} connections"
     return standalone(to_svg(paper, "soak"), title)
 
 
 def _curve(axes: Any, at: Sequence[float], values: Sequence[float], name: str, number: int) -> None:
     minutes = [seconds / 60 for seconds in at]
-    axes.plot(minutes, values, color=colour(number), lw=1.4)
+    axes.plot(minutes, values, color=pool_colour(number), lw=1.4)
     axes.set_ylim(0, 1.25 * max(values, default=1.0))
-    grid(axes, "y")
-    write(axes, 0, 1.06, name, transform=axes.transAxes, fontsize=TEXT)
+    draw_grid(axes, "y")
+    write_text(axes, 0, 1.06, name, transform=axes.transAxes, fontsize=TEXT)

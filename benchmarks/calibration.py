@@ -17,17 +17,17 @@ from pathlib import Path
 import numpy as np
 
 from loadtest.analysis.comparison.comparer import (
-    LEVEL_OF_FOUR_LOOKS,
-    THROUGHPUT,
+    SIGNIFICANCE_OF_FOUR_ANALYSES,
+    THROUGHPUT_METRIC,
+    ComparisonRule,
     Difference,
-    Rule,
     decide,
 )
-from loadtest.analysis.pool_numbers import by_round
-from loadtest.model.experiment import LOOKS, read_experiment
+from loadtest.analysis.pool_numbers import numbers_by_round
+from loadtest.model.experiment import INTERIM_ROUNDS, read_experiment
 from loadtest.model.objective import value_at
 from loadtest.model.summary import Decision, PoolSummary
-from loadtest.report.render import read
+from loadtest.report.render import read_measurements
 
 COMPARISONS = 2000
 Decided = Callable[[Sequence[float]], Decision]
@@ -45,7 +45,7 @@ def main() -> dict[str, object]:
     random = np.random.default_rng(1)
 
     def share(of: set[Decision], truth: float, decided: Decided) -> float:
-        drawn = random.normal(math.log(truth), spread, (COMPARISONS, LOOKS[-1]))
+        drawn = random.normal(math.log(truth), spread, (COMPARISONS, INTERIM_ROUNDS[-1]))
         return sum(decided(rounds) in of for rounds in drawn.tolist()) / COMPARISONS
 
     return {
@@ -60,19 +60,19 @@ def main() -> dict[str, object]:
 
 
 def _at_once(differences: Sequence[float]) -> Decision:
-    return _decision(differences[: LOOKS[0]], Rule())
+    return _decision(differences[: INTERIM_ROUNDS[0]], ComparisonRule())
 
 
 def _in_looks(differences: Sequence[float]) -> Decision:
-    rule = Rule(level=LEVEL_OF_FOUR_LOOKS)
-    for look in LOOKS:
+    rule = ComparisonRule(level=SIGNIFICANCE_OF_FOUR_ANALYSES)
+    for look in INTERIM_ROUNDS:
         decision = _decision(differences[:look], rule)
         if decision != "undecided":
             break
     return decision
 
 
-def _decision(differences: Sequence[float], rule: Rule) -> Decision:
+def _decision(differences: Sequence[float], rule: ComparisonRule) -> Decision:
     found = Difference.paired(differences)
     return decide(found.mean or 0.0, *found.chances(rule.margin), rule.level, more_is_better=True)
 
@@ -93,12 +93,14 @@ def _real_differences() -> list[float]:
         )
         if done.returncode not in (0, 5):
             raise RuntimeError(f"the comparison ended with exit code {done.returncode}")
-        one, other = (by_round(pool) for pool in read([Path(folder, "latest")]).pools)
+        one, other = (
+            numbers_by_round(pool) for pool in read_measurements([Path(folder, "latest")]).pools
+        )
     return [_logarithm(one[key]) - _logarithm(other[key]) for key in one.keys() & other.keys()]
 
 
 def _logarithm(round_: PoolSummary) -> float:
-    value, _ = value_at(round_, THROUGHPUT)
+    value, _ = value_at(round_, THROUGHPUT_METRIC)
     return math.log(value or math.nan)
 
 

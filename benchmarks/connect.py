@@ -20,7 +20,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from loadtest.database.engine import make_engine
-from loadtest.database.preflight.server_probe import look
+from loadtest.database.preflight.server_probe import probe_server
 from loadtest.database.private_server import PrivateServer
 from loadtest.model.pool import PoolConfig
 from loadtest.pool.measure import measure
@@ -37,7 +37,7 @@ def main() -> dict[str, object]:
     with PrivateServer(CONNECTIONS + 10) as server:
         url = server.url.render_as_string(hide_password=False)
         found: dict[str, object] = {"server": server.program.title}
-        for ending in ("", TLS) if look(server.url).tls else ("",):
+        for ending in ("", TLS) if probe_server(server.url).tls else ("",):
             found |= _compared(url, ending)
         default_seconds, default_rss = _run("default", url)
     return found | {

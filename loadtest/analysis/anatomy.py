@@ -9,10 +9,10 @@ from loadtest.analysis.pool_runs import SECOND, PoolRuns
 from loadtest.model.interval import SlowCheckout
 from loadtest.model.summary import Anatomy, Durations
 
-PERCENTILES = ("p50", "p90", "p95", "p99", "p999", "max")
+ANATOMY_PERCENTILES = ("p50", "p90", "p95", "p99", "p999", "max")
 # A percentile is explained by the kept checkouts that took about as long.
-ALIKE = 0.10
-FEWEST = 3
+NEAR_SHARE = 0.10
+LEAST_SAMPLES = 3
 
 
 def anatomy(pool: PoolRuns, checkout: Durations) -> tuple[Anatomy, ...]:
@@ -23,7 +23,7 @@ def anatomy(pool: PoolRuns, checkout: Durations) -> tuple[Anatomy, ...]:
     kept = [slow for r in pool.rounds for i in r.run.measured() for slow in i.slowest]
     return tuple(
         found
-        for percentile in PERCENTILES
+        for percentile in ANATOMY_PERCENTILES
         if (found := _near(percentile, getattr(checkout, percentile), kept))
     )
 
@@ -33,9 +33,9 @@ def _near(percentile: str, seconds: float | None, kept: Sequence[SlowCheckout]) 
         return None
     if percentile == "max":
         return _mean(percentile, [max(kept, key=lambda slow: slow.total)])
-    low, high = (1 - ALIKE) * seconds * SECOND, (1 + ALIKE) * seconds * SECOND
+    low, high = (1 - NEAR_SHARE) * seconds * SECOND, (1 + NEAR_SHARE) * seconds * SECOND
     alike = [slow for slow in kept if low <= slow.total <= high]
-    return _mean(percentile, alike) if len(alike) >= FEWEST else None
+    return _mean(percentile, alike) if len(alike) >= LEAST_SAMPLES else None
 
 
 def _mean(percentile: str, alike: Sequence[SlowCheckout]) -> Anatomy:

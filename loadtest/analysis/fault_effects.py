@@ -23,8 +23,8 @@ from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.interval import Interval
 from loadtest.model.summary import Finding
 
-RECOVERED = 0.90
-WHOLE = 0.95
+RECOVERED_SHARE = 0.90
+WHOLE_SECOND_SHARE = 0.95
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class _Second:
 
     @property
     def whole(self) -> bool:
-        return self.length >= WHOLE
+        return self.length >= WHOLE_SECOND_SHARE
 
     def sound(self, before: float) -> bool:
         """Whether nothing failed, and as much was done as before (successes per second)."""
-        return not self.failures and self.successes >= RECOVERED * before * self.length
+        return not self.failures and self.successes >= RECOVERED_SHARE * before * self.length
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class _Window:
         return sum((part.counters for part in self.parts), Counter())
 
 
-def rows(pool: PoolRuns) -> Iterator[FaultEffect]:
+def fault_effects(pool: PoolRuns) -> Iterator[FaultEffect]:
     """What each fault of a pool's load did, in their order; nothing of those that last."""
     faults = _planned(pool)
     alone = sum(not fault.lasting for fault in faults) == 1

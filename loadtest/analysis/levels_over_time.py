@@ -16,9 +16,9 @@ from loadtest.model.fault import Fault
 from loadtest.model.interval import SERVER, Interval
 
 # A second of which less was seen than this has no level worth drawing.
-LEAST_SEEN = 0.1
+LEAST_KNOWN_SHARE = 0.1
 # Of the load generator's busiest process alone: each has a core and an event loop of its own.
-GENERATOR = ("generator_cpu", "generator_lag")
+GENERATOR_LEVELS = ("generator_cpu", "generator_lag")
 
 # Counters of nanoseconds are levels, too: sessions waiting for a row lock, processors in use.
 _SERVER_LEVELS = {"row_lock_waiters": "row_lock_time", "server_cpu": "cpu"}
@@ -27,7 +27,7 @@ Levels = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Timeline:
+class LevelsOverTime:
     """Mean levels of gauges in each second: the median over the rounds, NaN where none knew it.
 
     seconds: whole numbers, counted from where measuring began; the warm-up's are negative.
@@ -58,7 +58,7 @@ class Timeline:
         known = self.levels[name][inside]
         return float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
 
-    def thinned(self, most: int) -> Timeline:
+    def thinned(self, most: int) -> LevelsOverTime:
         """The same in at most so many stretches, or one more; its levels are means."""
         step = -(-len(self.seconds) // most)
         if step <= 1:
@@ -83,7 +83,7 @@ def _means(level: Levels, first: npt.NDArray[np.int_]) -> Levels:
     return means
 
 
-def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
+def levels_over_time(pool: PoolRuns, gauges: Sequence[str]) -> LevelsOverTime:
     """The timeline of some levels; those that no round knows are left out."""
     told = [name for name in gauges if _SERVER_LEVELS.get(name) not in pool.lacks]
     rounds = [_levels(round_, told) for round_ in pool.rounds]
@@ -96,7 +96,7 @@ def timeline(pool: PoolRuns, gauges: Sequence[str]) -> Timeline:
     lowest, levels, highest = ({n: s[:, column] for n, s in spread.items()} for column in range(3))
     lengths = [round_.seconds for round_ in pool.rounds]
     measured = float(np.median(lengths)) if lengths else 0.0
-    return Timeline(
+    return LevelsOverTime(
         *(seconds, levels, measured, _stages(pool), _faults(pool), lowest, highest),
         rounds=len(rounds),
     )
@@ -131,7 +131,7 @@ def _levels(round_: Round, gauges: Sequence[str]) -> dict[str, dict[int, float]]
         processes.items(), _begins(list(processes.values())), strict=True
     ):
         for name in gauges:
-            if name in GENERATOR and process != round_.busiest.process:
+            if name in GENERATOR_LEVELS and process != round_.busiest.process:
                 continue
             if any(_integral(interval, name) is not None for interval in intervals):
                 for second, level in _resampled(intervals, begins, name):
@@ -195,7 +195,7 @@ def _resampled(
 
     known = within([0.0 if x is None else s for s, x in zip(lengths, integrals, strict=True)])
     levels = within([(x or 0) / SECOND for x in integrals]) / np.maximum(known, 1e-9)
-    seen = known >= LEAST_SEEN
+    seen = known >= LEAST_KNOWN_SHARE
     return [(s, float(x)) for s, x, long in zip(seconds, levels, seen, strict=True) if long]
 
 

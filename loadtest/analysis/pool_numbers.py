@@ -14,22 +14,22 @@ from loadtest.analysis.pool_settings import most_connections
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95, mean
 from loadtest.model.summary import (
-    Arrivals,
-    Checkout,
+    ArrivalRates,
+    CheckoutTimes,
     Connections,
     Durations,
     ErrorKind,
     Errors,
     Generator,
     PoolSummary,
-    Server,
+    ServerActivity,
     Throughput,
 )
 
 RoundKey = tuple[str, int]
 
 
-def numbers(pool: PoolRuns) -> PoolSummary:
+def pool_numbers(pool: PoolRuns) -> PoolSummary:
     """All rounds together, before anybody has judged them."""
     return PoolSummary(
         name=pool.name,
@@ -45,28 +45,28 @@ def numbers(pool: PoolRuns) -> PoolSummary:
         dropped=pool.counters["dropped"],
         arrivals=_arrivals(pool),
         connections=_connections(pool),
-        errors=errors(pool),
+        errors=error_numbers(pool),
         generator=_generator(pool),
         server=_server(pool),
-        stages=tuple(stage_results.rows(pool)),
-        faults=tuple(fault_effects.rows(pool)),
+        stages=tuple(stage_results.stage_results(pool)),
+        faults=tuple(fault_effects.fault_effects(pool)),
         valid=True,
     )
 
 
-def by_round(pool: PoolRuns) -> Mapping[RoundKey, PoolSummary]:
+def numbers_by_round(pool: PoolRuns) -> Mapping[RoundKey, PoolSummary]:
     """The same for each round alone, by what rounds of different pools are paired by."""
-    return {round_.key: numbers(replace(pool, attempts=[round_])) for round_ in pool.rounds}
+    return {round_.key: pool_numbers(replace(pool, attempts=[round_])) for round_ in pool.rounds}
 
 
 def _durations(pool: PoolRuns, name: str) -> Durations:
     return describe(pool.times(name))
 
 
-def _arrivals(pool: PoolRuns) -> Arrivals | None:
+def _arrivals(pool: PoolRuns) -> ArrivalRates | None:
     if not pool.counters["arrivals"]:
         return None
-    return Arrivals(
+    return ArrivalRates(
         offered_per_second=pool.counters["arrivals"] / pool.seconds,
         begun_per_second=pool.times("schedule_lag").finished.count / pool.seconds,
         dropped=pool.counters["dropped"],
@@ -78,10 +78,10 @@ def _throughput(pool: PoolRuns) -> Throughput:
     return Throughput(per_second=mean(per_round), ci95=interval95(per_round))
 
 
-def _checkout(pool: PoolRuns) -> Checkout:
+def _checkout(pool: PoolRuns) -> CheckoutTimes:
     wait = pool.times("wait", cut_off_by_waits=True)
     seconds = describe(pool.times("checkout", cut_off_by_waits=True))
-    return Checkout(
+    return CheckoutTimes(
         count=pool.counters["checkouts"],
         timeouts=pool.counters["timeouts"],
         unfinished=wait.unfinished.count,
@@ -108,7 +108,7 @@ def _connections(pool: PoolRuns) -> Connections:
     )
 
 
-def errors(pool: PoolRuns) -> Errors:
+def error_numbers(pool: PoolRuns) -> Errors:
     """The share of requests that failed, and the kinds of errors, the most frequent first."""
     prefix = "errors."
     by_kind = {n.removeprefix(prefix): c for n, c in pool.counters.items() if n.startswith(prefix)}
@@ -132,11 +132,11 @@ def _error_kind(pool: PoolRuns, kind: str) -> ErrorKind:
     )
 
 
-def _server(pool: PoolRuns) -> Server:
+def _server(pool: PoolRuns) -> ServerActivity:
     locked = pool.server_rate("row_lock_time")
     counters: Counter[str] = sum((r.server.counters for r in pool.rounds), Counter())
     failed = ("aborted_connects", "refused_connects")
-    return Server(
+    return ServerActivity(
         cpu=bottleneck.server_cpu(pool),
         running=pool.server_level("threads_running"),
         connected=pool.server_level("threads_connected"),

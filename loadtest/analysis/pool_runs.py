@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from typing import Any
 
-from loadtest.analysis.comparison.comparability import refuse_what_differs
-from loadtest.analysis.statistics.censoring import Times
+from loadtest.analysis.comparison.comparability import refuse_incomparable
+from loadtest.analysis.statistics.censoring import CensoredTimes
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import Interval, TaskUse, total
@@ -84,13 +84,13 @@ class Round:
         """Requests per second that ended well."""
         return self.successes / self.seconds
 
-    def times(self, name: str, cut_off_by_waits: bool = False) -> Times:
+    def times(self, name: str, cut_off_by_waits: bool = False) -> CensoredTimes:
         """A histogram of the measured time, with the unfinished waits where they bear on it."""
         finished = self.together.histograms.get(name, Distribution())
         if not cut_off_by_waits:
-            return Times(finished)
+            return CensoredTimes(finished)
         going_on, entered = self.together.unfinished, self._waiting_at_the_start()
-        return Times(finished, going_on, entered, self._throughout(going_on, entered))
+        return CensoredTimes(finished, going_on, entered, self._throughout(going_on, entered))
 
     def _waiting_at_the_start(self) -> Distribution:
         """Ages of the waits that were going on when measuring began: what the warm-up left."""
@@ -167,10 +167,10 @@ class PoolRuns:
         """All counters, added up over the rounds; names that are missing count as zero."""
         return sum((round_.together.counters for round_ in self.rounds), Counter())
 
-    def times(self, name: str, cut_off_by_waits: bool = False) -> Times:
+    def times(self, name: str, cut_off_by_waits: bool = False) -> CensoredTimes:
         """A histogram over all rounds."""
         parts = (round_.times(name, cut_off_by_waits) for round_ in self.rounds)
-        return sum(parts, Times())
+        return sum(parts, CensoredTimes())
 
     def peak(self, gauge: str) -> int | None:
         """The highest level of a gauge in any round."""
@@ -286,7 +286,7 @@ def gather(
     Raises UsageError if one name stands for different settings, or if the runs differ in more than
     their pools.
     """
-    refuse_what_differs(runs)
+    refuse_incomparable(runs)
     by_pool: dict[str, list[Run]] = defaultdict(list)
     settings: dict[str, Mapping[str, Any]] = {}
     planned: Iterable[Mapping[str, Any]] = (experiment or {}).get("pool", ())

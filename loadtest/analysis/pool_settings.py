@@ -21,7 +21,7 @@ _SIZES = ("pool_size", "max_overflow")
 _QUEUE_ONLY = (*_SIZES, "pool_timeout", "pool_use_lifo")
 
 
-def arguments(settings: Mapping[str, Any]) -> str:
+def pool_arguments(settings: Mapping[str, Any]) -> str:
     """Both sizes and what differs from SQLAlchemy's defaults: `pool_size=20, max_overflow=0`."""
     return ", ".join(f"{name}={value}" for name, value in spelled_out(settings).items())
 
@@ -38,14 +38,14 @@ def spelled_out(settings: Mapping[str, Any]) -> dict[str, str]:
     return {name: _literal(name, value) for name, value in said.items()}
 
 
-def default(name: str) -> str:
+def default_in_python(name: str) -> str:
     """What SQLAlchemy does when a setting is not given, as written in Python; empty if unknown."""
     return _literal(name, SQLALCHEMY_DEFAULTS[name]) if name in SQLALCHEMY_DEFAULTS else ""
 
 
-def create_engine(settings: Mapping[str, Any]) -> str:
+def create_engine_line(settings: Mapping[str, Any]) -> str:
     """The line of Python that makes an engine with this pool."""
-    return f"engine = create_engine(url, {arguments(settings)})"
+    return f"engine = create_engine(url, {pool_arguments(settings)})"
 
 
 def most_connections(settings: Mapping[str, Any]) -> int | None:

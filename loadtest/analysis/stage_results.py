@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import mean
-from loadtest.model.summary import Stage
+from loadtest.model.summary import StageResult
 
 
-def rows(pool: PoolRuns) -> Iterator[Stage]:
+def stage_results(pool: PoolRuns) -> Iterator[StageResult]:
     """A row for each stage of a pool's load, in their order; none if it has no stages."""
     begin = 0.0
     for stage in pool.stages:
@@ -18,10 +18,10 @@ def rows(pool: PoolRuns) -> Iterator[Stage]:
         begin += stage["duration"]
 
 
-def _row(pool: PoolRuns, name: str, begin: float) -> Stage:
+def _row(pool: PoolRuns, name: str, begin: float) -> StageResult:
     counters, seconds = pool.counters, pool.seconds
     opened_loop = "schedule_lag" in pool.rounds[0].together.histograms if pool.rounds else False
-    return Stage(
+    return StageResult(
         name=name,
         begin=begin,
         seconds=seconds,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from loadtest.analysis.comparison.comparer import Comparer, Rounds, Rule
-from loadtest.analysis.comparison.objective_check import judged
+from loadtest.analysis.comparison.comparer import Comparer, ComparisonRule, RoundSummaries
+from loadtest.analysis.comparison.objective_check import check_objective
 from loadtest.analysis.comparison.variants import variants, verdicts
 from loadtest.analysis.comparison.verdict import verdict
 from loadtest.analysis.findings import rules
-from loadtest.analysis.pool_numbers import by_round, numbers
+from loadtest.analysis.pool_numbers import numbers_by_round, pool_numbers
 from loadtest.analysis.pool_runs import Measurements, PoolRuns, gather
 from loadtest.analysis.sizing import tune_verdict
 from loadtest.analysis.sizing.tuning import Tuning
@@ -28,8 +28,8 @@ def summarize(measurements: Measurements) -> Summary:
     """The summary of what was measured. Invalid pools are shown, but not compared."""
     experiment = measurements.experiment
     bounds = parse_objective(str(experiment.get("objective") or ""))
-    rule = Rule.of(experiment)
-    rounds = {pool.name: by_round(pool) for pool in measurements.pools}
+    rule = ComparisonRule.of(experiment)
+    rounds = {pool.name: numbers_by_round(pool) for pool in measurements.pools}
     pools = tuple(_summary(one, rounds[one.name], bounds, rule) for one in measurements.pools)
     if experiment.get("search"):
         return _of_a_search(measurements, pools)
@@ -55,7 +55,7 @@ def _of_a_search(measurements: Measurements, pools: tuple[PoolSummary, ...]) -> 
         **_about(measurements),
         pools=pools,
         comparisons=(),
-        verdict=tune_verdict.verdict(tuning),
+        verdict=tune_verdict.tune_verdict(tuning),
         search=tuning.value,
     )
 
@@ -68,12 +68,14 @@ def _about(measurements: Measurements) -> dict[str, Any]:
 
 def summarize_pool(pool: PoolRuns) -> PoolSummary:
     """One pool's numbers, all rounds together, and what there is to say of them."""
-    return _summary(pool, by_round(pool), (), Rule())
+    return _summary(pool, numbers_by_round(pool), (), ComparisonRule())
 
 
-def _summary(pool: PoolRuns, rounds: Rounds, bounds: Sequence[Bound], rule: Rule) -> PoolSummary:
-    doubts, together, each = rules.doubts(pool), numbers(pool), list(rounds.values())
-    objectives = tuple(judged(bound, together, each, rule.level) for bound in bounds)
+def _summary(
+    pool: PoolRuns, rounds: RoundSummaries, bounds: Sequence[Bound], rule: ComparisonRule
+) -> PoolSummary:
+    doubts, together, each = rules.doubts(pool), pool_numbers(pool), list(rounds.values())
+    objectives = tuple(check_objective(bound, together, each, rule.level) for bound in bounds)
     if doubts:  # its times are not the pool's
         objectives = tuple(one.model_copy(update={"met": None}) for one in objectives)
     return together.model_copy(
@@ -89,7 +91,11 @@ def _comparisons(
     measurements: Measurements, valid: set[str], compare: Comparer
 ) -> tuple[Comparison, ...]:
     names = [pool.name for pool in measurements.pools if pool.name in valid]
-    return compare.all(names, measurements.baseline) if measurements.baseline in names else ()
+    return (
+        compare.against_baseline(names, measurements.baseline)
+        if measurements.baseline in names
+        else ()
+    )
 
 
 def _environment(measurements: Measurements) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-NOTHING = "–"
+NO_VALUE = "–"
 _DURATIONS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
@@ -21,7 +21,7 @@ def _significant(value: float, digits: int = 3) -> str:
 def duration(seconds: float | None) -> str:
     """Seconds as `35.0 µs`, `1.21 s`; a unit that gives one to three digits before the point."""
     if seconds is None:
-        return NOTHING
+        return NO_VALUE
     if seconds == 0:
         return "0 s"
     scale, unit = next(
@@ -43,7 +43,7 @@ def at_least(seconds: float | None, bound: bool) -> str:
 
 def count(number: float | None) -> str:
     """A whole number, thousands set apart."""
-    return NOTHING if number is None else f"{number:,.0f}"
+    return NO_VALUE if number is None else f"{number:,.0f}"
 
 
 def level(number: float) -> str:
@@ -54,13 +54,13 @@ def level(number: float) -> str:
 
 def rate(per_second: float | None) -> str:
     """How many per second, three digits or all that stand before the point; without the unit."""
-    return NOTHING if per_second is None else _significant(per_second)
+    return NO_VALUE if per_second is None else _significant(per_second)
 
 
 def ratio(value: float | None) -> str:
     """How many times as much: `8.4`, `1.07`, `0.13`; close to one with two decimals."""
     if value is None:
-        return NOTHING
+        return NO_VALUE
     if value < 0.001:
         return "< 0.001"
     return f"{value:.2f}" if 0.095 <= value < 2 else _significant(value, 2)
@@ -69,7 +69,7 @@ def ratio(value: float | None) -> str:
 def percent(fraction: float | None) -> str:
     """A share of one as `63 %`, `0.2 %`; `< 0.1 %` is not nothing."""
     if fraction is None:
-        return NOTHING
+        return NO_VALUE
     hundredths = 100 * fraction
     if 0 < hundredths < 0.1:
         return "< 0.1 %"
@@ -80,7 +80,7 @@ def percent(fraction: float | None) -> str:
 def size(number_of_bytes: float | None) -> str:
     """Bytes as `15.6 GiB`."""
     if number_of_bytes is None:
-        return NOTHING
+        return NO_VALUE
     value, names = float(number_of_bytes), ["B", "KiB", "MiB", "GiB", "TiB"]
     while value >= 1024 and len(names) > 1:
         value, names = value / 1024, names[1:]

@@ -11,7 +11,7 @@ from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig, parse_pool
 
 if TYPE_CHECKING:
-    from loadtest.analysis.fleet.capacity import Server
+    from loadtest.analysis.fleet.capacity import ServerLimits
 
 MISSED = 3
 
@@ -82,7 +82,7 @@ def capacity(
     --max-connections 500[/]
     """
     from loadtest.analysis.fleet.capacity import Fleet
-    from loadtest.analysis.fleet.capacity_findings import capacity as answer
+    from loadtest.analysis.fleet.capacity_findings import fleet_capacity as answer
     from loadtest.report import capacity_table as told
     from loadtest.report.console import standard_output
 
@@ -100,7 +100,7 @@ def capacity(
     }
     found = answer(fleet, server_of(database_url, others, said))
     if as_json:
-        typer.echo(json.dumps(told.to_json(found), indent=2))
+        typer.echo(json.dumps(told.capacity_json(found), indent=2))
     else:
         told.print_capacity(found, standard_output())
     raise typer.Exit(0 if found.fits else MISSED)
@@ -113,12 +113,12 @@ def _multipliable(text: str) -> PoolConfig:
     return pool
 
 
-def server_of(url: str, others: int | None, said: dict[str, int | None]) -> Server:
+def server_of(url: str, others: int | None, said: dict[str, int | None]) -> ServerLimits:
     """The server as it is, or as it was told; what was told goes before what was asked.
 
     Raises UsageError if neither says how many connections it lets in.
     """
-    from loadtest.analysis.fleet.capacity import Server
+    from loadtest.analysis.fleet.capacity import ServerLimits
 
     told = {name: value for name, value in said.items() if value is not None}
     if url:
@@ -130,7 +130,7 @@ def server_of(url: str, others: int | None, said: dict[str, int | None]) -> Serv
             else "what may the server have? Give --max-connections N, or the database itself with "
             "--database-url mysql+pymysql://USER:PASSWORD@HOST/DATABASE or LOADTEST_DATABASE_URL"
         )
-    return Server(**{"others": others or 0, **told})
+    return ServerLimits(**{"others": others or 0, **told})
 
 
 def _asked(url: str, others: int | None) -> dict[str, Any]:

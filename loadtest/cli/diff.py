@@ -23,27 +23,31 @@ def diff(
     Example: [bold]loadtest diff reports/before/latest reports/after/latest[/]
     """
     from loadtest.analysis.comparison.result_diff import (
-        drifts,
-        exit_code,
-        invalid,
-        regression,
-        unmatched,
+        compare_results,
+        diff_exit_code,
+        generator_drifts,
+        invalid_pools,
+        unmatched_pools,
     )
     from loadtest.report.console import standard_output
-    from loadtest.report.markdown import comparisons, write
-    from loadtest.report.render import read
+    from loadtest.report.markdown import comparisons_markdown, write_markdown
+    from loadtest.report.render import read_measurements
     from loadtest.report.terminal import print_comparisons
 
-    results = read([before]), read([after])
-    found, not_valid, notes = regression(*results), invalid(*results), drifts(*results)
-    for line in unmatched(*results):
+    results = read_measurements([before]), read_measurements([after])
+    found, not_valid, notes = (
+        compare_results(*results),
+        invalid_pools(*results),
+        generator_drifts(*results),
+    )
+    for line in unmatched_pools(*results):
         print(line, file=sys.stderr)
     if markdown:
-        write(markdown, comparisons(found, notes))
+        write_markdown(markdown, comparisons_markdown(found, notes))
     if as_json:
         typer.echo(json.dumps([one.model_dump(mode="json") for one in found], indent=2))
     else:
         print_comparisons(found, not_valid, standard_output())
     for line in notes:
         print(line, file=sys.stderr)
-    raise typer.Exit(exit_code(found, not_valid))
+    raise typer.Exit(diff_exit_code(found, not_valid))

@@ -55,7 +55,7 @@ def doctor(
     """
     from loadtest.database.preflight.situation import Demand
     from loadtest.experiment.doctor import doctor as look
-    from loadtest.report.check_table import print_checks, to_json
+    from loadtest.report.check_table import checks_json, print_checks
     from loadtest.report.console import standard_output
 
     load = load_of(stages=None, time=time, users=users, arrival_rate=arrival_rate)
@@ -64,7 +64,7 @@ def doctor(
     demand = Demand(pools, load.users, processes, load.duration, rate, allow_overload)
     server, checks = look(database_url, demand, session, engine, server)
     if as_json:
-        typer.echo(json.dumps(to_json(server, checks), indent=2))
+        typer.echo(json.dumps(checks_json(server, checks), indent=2))
     else:
         print_checks(server, checks, standard_output())
     if any(check.severity == "error" for check in checks):

@@ -35,7 +35,7 @@ def conduct(
 
     how: what else `experiment.conduct` is to know.
     """
-    from loadtest.analysis.comparison.verdict import exit_code
+    from loadtest.analysis.comparison.verdict import verdict_exit_code
     from loadtest.experiment.conduct import conduct as run
     from loadtest.report.render import render
 
@@ -53,17 +53,17 @@ def conduct(
         console.print("[yellow]Interrupted: the report has what was measured until then[/]")
     summary = render([folder], folder)
     tell(summary, folder, output)
-    raise typer.Exit(failure.exit_code if failure else exit_code(summary))
+    raise typer.Exit(failure.exit_code if failure else verdict_exit_code(summary))
 
 
 def tell(summary: Any, folder: Path, output: Output, *, table: bool = True) -> None:
     """Give the answer in the way that was asked for."""
     from loadtest.report.console import standard_output
-    from loadtest.report.markdown import markdown, write
+    from loadtest.report.markdown import markdown, write_markdown
     from loadtest.report.terminal import print_summary
 
     if output.markdown:
-        write(output.markdown, markdown(summary))
+        write_markdown(output.markdown, markdown(summary))
     if output.as_json:
         typer.echo(json.dumps(summary.to_json(), indent=2))
     if output.as_json or not table:

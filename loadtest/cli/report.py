@@ -25,10 +25,10 @@ def report(
 
     Example: [bold]loadtest report reports/latest[/]
     """
-    from loadtest.analysis.comparison.verdict import exit_code
+    from loadtest.analysis.comparison.verdict import verdict_exit_code
     from loadtest.report.render import render
 
     folder = out or folder_of(result[0])
     summary = render(result, folder)
     tell(summary, folder, Output(quiet, as_json, markdown), table=not quiet)
-    raise typer.Exit(exit_code(summary))
+    raise typer.Exit(verdict_exit_code(summary))

@@ -17,7 +17,7 @@ from loadtest.runfile.folders import as_typed, folder_of
 
 if TYPE_CHECKING:
     from loadtest.analysis.pool_runs import Measurements
-    from loadtest.analysis.prediction.validation import Validated
+    from loadtest.analysis.prediction.validation import ValidatedPool
     from loadtest.analysis.prediction.whatif import Prediction
 
 NARROW = 80  # columns of a file or a pipe; the tables fit
@@ -58,16 +58,16 @@ def whatif(
     [bold]loadtest whatif reports/latest --pool-size 8,12,16 --max-overflow 0 --validate[/]
     """
     from loadtest.analysis.prediction.observed_workload import observe
-    from loadtest.analysis.prediction.settings_grid import grid
+    from loadtest.analysis.prediction.settings_grid import settings_grid
     from loadtest.analysis.prediction.whatif import predict
     from loadtest.report.prediction import print_prediction
-    from loadtest.report.prediction_page import write
-    from loadtest.report.render import read
+    from loadtest.report.prediction_page import write_prediction
+    from loadtest.report.render import read_measurements
 
-    measurements = read([result])
+    measurements = read_measurements([result])
     at = _database(measurements, database_url) if validate else ""
     observed = observe(measurements)
-    prediction = predict(observed, grid(observed, pool_size, max_overflow, pool_timeout))
+    prediction = predict(observed, settings_grid(observed, pool_size, max_overflow, pool_timeout))
     folder = out or folder_of(result)
     asked = ["whatif", as_typed(result), "--pool-size", pool_size, "--max-overflow", max_overflow]
     asked += ["--pool-timeout", pool_timeout] if pool_timeout else []
@@ -76,7 +76,7 @@ def whatif(
         "result": as_typed(result),
         "command": shlex.join(["loadtest", *asked]),
     }
-    write(prediction, about, folder)
+    write_prediction(prediction, about, folder)
     console = _console()
     if not as_json:
         print_prediction(prediction, console)
@@ -84,14 +84,14 @@ def whatif(
     if validate:
         allowed = Allowances(allow_overload, no_abort, keep_tables)
         results = _validate(prediction, measurements, result, folder, at, quiet, allowed)
-        write(prediction, about, folder, results)
+        write_prediction(prediction, about, folder, results)
     if as_json:
         typer.echo((folder / "whatif.json").read_text(encoding="utf-8"), nl=False)
         return
     _tell(results, folder, console)
 
 
-def _tell(results: Sequence[Validated], folder: Path, console: Console) -> None:
+def _tell(results: Sequence[ValidatedPool], folder: Path, console: Console) -> None:
     from loadtest.report.prediction import print_validation
 
     if results:
@@ -108,18 +108,18 @@ def _validate(
     at: str,
     quiet: bool,
     allowed: Allowances,
-) -> list[Validated]:
+) -> list[ValidatedPool]:
     """Measure some of the settings where and how the result was measured."""
-    from loadtest.analysis.prediction.validation import chosen, control, validated
+    from loadtest.analysis.prediction.validation import control_pool, pools_to_measure, validate
     from loadtest.experiment.conduct import conduct
     from loadtest.experiment.validation_plan import experiment_again
-    from loadtest.report.render import planned, read
+    from loadtest.report.render import planned_experiment, read_measurements
 
-    pools = list(dict.fromkeys([*control(prediction), *chosen(prediction)]))
-    again = experiment_again(planned(result), measurements.runs[0], pools)
+    pools = list(dict.fromkeys([*control_pool(prediction), *pools_to_measure(prediction)]))
+    again = experiment_again(planned_experiment(result), measurements.runs[0], pools)
     console = Console(stderr=True)
     runs, _ = conduct(again, at, folder / VALIDATION, console, quiet=quiet, allowed=allowed)
-    return validated(prediction.observed, again.load, again.pool, read([runs]))
+    return validate(prediction.observed, again.load, again.pool, read_measurements([runs]))
 
 
 def _database(measurements: Measurements, given: str) -> str:

@@ -87,7 +87,7 @@ class Application:
         self.engine.pool = another(self.engine, self._own, poolclass_of(config), settings)
 
 
-def find(session: str, engine: str, folders: Iterable[Path] = ()) -> Application | None:
+def find_application(session: str, engine: str, folders: Iterable[Path] = ()) -> Application | None:
     """The application that one of two options names as MODULE:NAME; None if neither does.
 
     It is imported, from the current folder and from these. Raises UsageError with what to do if
@@ -112,7 +112,7 @@ def find(session: str, engine: str, folders: Iterable[Path] = ()) -> Application
         raise type(error)(f"{where}: {error}") from None
 
 
-def alone(application: Application, given: str) -> None:
+def refuse_second_database(application: Application, given: str) -> None:
     """Raise UsageError if the address of a database is given that is not the application's."""
     if given and _place(database_url(given)) != _place(application.url):
         raise UsageError(
@@ -137,7 +137,7 @@ def environment_with(address: str) -> dict[str, str]:
 
 
 @contextmanager
-def handed_on(address: str) -> Iterator[None]:
+def database_in_environment(address: str) -> Iterator[None]:
     """Meanwhile an application that this process or a child of it imports finds that database."""
     before = os.environ.get(DATABASE_URL, "")
     _hand_on(address)

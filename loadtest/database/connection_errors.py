@@ -14,16 +14,18 @@ from loadtest.database.redaction import without_passwords
 from loadtest.model.errors import LoadtestError, UsageError
 
 # What making, filling and using a scenario's tables takes; MySQL wants the last for foreign keys.
-RIGHTS = "CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES"
-OTHERWISE = "Without --database-url and LOADTEST_DATABASE_URL a private server is started"
+TABLE_RIGHTS = "CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES"
+PRIVATE_SERVER_HINT = "Without --database-url and LOADTEST_DATABASE_URL a private server is started"
 
 
-def otherwise(connecting: Mapping[str, Any] | None) -> str:
+def hint_without_database(connecting: Mapping[str, Any] | None) -> str:
     """What there is to do without a database; an application has no other."""
-    return OTHERWISE if connecting is None else ""
+    return PRIVATE_SERVER_HINT if connecting is None else ""
 
 
-def explained(error: BaseException, url: URL, otherwise: str = OTHERWISE) -> LoadtestError:
+def connection_error(
+    error: BaseException, url: URL, otherwise: str = PRIVATE_SERVER_HINT
+) -> LoadtestError:
     """The sentence for a person about a failure to connect; never with a password in it.
 
     otherwise: what there is to do without a database.
@@ -43,7 +45,7 @@ def explained(error: BaseException, url: URL, otherwise: str = OTHERWISE) -> Loa
         return UsageError(
             f"user {url.username!r} of the database at {place} may not "
             f"{denied[1] if denied else 'do everything'} there: a scenario's "
-            f"tables need the rights {RIGHTS} on {url.database!r}"
+            f"tables need the rights {TABLE_RIGHTS} on {url.database!r}"
         )
     sentences = {
         1049: f"the database at {place} has no database {url.database!r}: create it first, or "

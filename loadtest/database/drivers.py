@@ -29,7 +29,7 @@ def driver_of(connection: Any) -> str:
     return next(known, modules[0].partition(".")[0])
 
 
-class Killer:
+class ConnectionKiller:
     """Lets the server end connections of an engine that other threads are using.
 
     A driver written in C may crash the process if a connection is closed while another thread waits

@@ -10,10 +10,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from loadtest.database.redaction import without_passwords
 from loadtest.model.errors import MoreThanAnnounced
 
-WORDS = 300
+MOST_CHARACTERS = 300
 # For several options; the error's words name the one.
 _OPTION_FORBIDS = 1290
-CODES = {
+KIND_BY_CODE = {
     1040: "too_many_connections",
     1203: "user_limit",
     1226: "user_limit",
@@ -42,10 +42,10 @@ _CONNECT_ERRNO = {
     errno.EADDRNOTAVAIL: "no_local_port",
     errno.ECONNREFUSED: "refused",
 }
-KINDS = (
+FAILURE_KINDS = (
     "pool_timeout",
     "beyond_announced",
-    *dict.fromkeys(CODES.values()),
+    *dict.fromkeys(KIND_BY_CODE.values()),
     *dict.fromkeys(_CONNECT_ERRNO.values()),
     "other",
 )
@@ -65,7 +65,7 @@ def kind_of(error: BaseException) -> str:
         return _CONNECT_ERRNO.get(getattr(cause, "errno", None) or 0, "other")
     if code == _OPTION_FORBIDS and "read-only" not in str(driver_error):
         return "other"
-    return CODES.get(code or 0, "other")
+    return KIND_BY_CODE.get(code or 0, "other")
 
 
 def error_code(error: BaseException) -> int | None:
@@ -80,4 +80,4 @@ def error_code(error: BaseException) -> int | None:
 def words_of(error: BaseException) -> str:
     """The first words of an error, without passwords and without the statement's parameters."""
     said = str(getattr(error, "orig", None) or error)
-    return without_passwords(said[: 10 * WORDS])[:WORDS]
+    return without_passwords(said[: 10 * MOST_CHARACTERS])[:MOST_CHARACTERS]

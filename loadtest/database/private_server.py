@@ -30,7 +30,7 @@ READY_SECONDS = 60.0
 DATABASE = USER = "loadtest"
 _START = "start.sql"
 # Files that the server opens besides its connections: tables, logs, its own sockets.
-_FILES_BESIDE_CONNECTIONS = 1_500
+_PRIVATE_SERVER_FILES = 1_500
 
 
 class PrivateServer:
@@ -45,7 +45,7 @@ class PrivateServer:
     def __init__(self, connections: int = 0, server: str = "") -> None:
         self.limit = _connection_limit()
         self.check(connections)
-        self.program = server_program.find(server)
+        self.program = server_program.find_server_program(server)
         _check_disk(self.program)
         self.user = _unprivileged_user()
         self.password = secrets.token_urlsafe(24)
@@ -94,13 +94,13 @@ class PrivateServer:
             raise UsageError(
                 f"this run may open {connections} connections; within this system's limit of open "
                 f"files a private server takes {self.limit}: raise it (ulimit -n "
-                f"{connections + _FILES_BESIDE_CONNECTIONS}), or use fewer users or a smaller pool"
+                f"{connections + _PRIVATE_SERVER_FILES}), or use fewer users or a smaller pool"
             )
 
     def shut_down(self) -> None:
         """Stop the server in good order, its folder stays; returns when it is gone."""
         before = self.process
-        supervisor.order(self._kept, supervisor.DOWN)
+        supervisor.send_order(self._kept, supervisor.DOWN)
         before.wait(READY_SECONDS)
 
     def start_again(self) -> None:
@@ -108,13 +108,13 @@ class PrivateServer:
 
         Raises LoadtestError if it does not start.
         """
-        supervisor.order(self._kept, supervisor.UP)
+        supervisor.send_order(self._kept, supervisor.UP)
         self._wait_until_ready()
 
     def close(self) -> None:
         """Stop the server and remove its folder."""
         with suppress(KeyboardInterrupt):  # who does not want to wait: it is killed then
-            supervisor.stop(self._kept)
+            supervisor.stop_supervised(self._kept)
         # Its keeper does that, unless somebody has killed it.
         shutil.rmtree(self.folder, ignore_errors=True)
         self._log.close()
@@ -151,7 +151,7 @@ class PrivateServer:
     def _begin(self) -> subprocess.Popen[bytes]:
         """The keeper has the folder from here on: what kills the tool leaves nothing behind."""
         try:
-            return supervisor.keep(
+            return supervisor.start_supervised(
                 ["/bin/sh", "-c", self._script()],
                 remove=self.folder,
                 user=self.user,
@@ -207,7 +207,7 @@ class PrivateServer:
             else:
                 self._start_file.unlink(missing_ok=True)
                 return
-        supervisor.stop(self._kept)
+        supervisor.stop_supervised(self._kept)
         self._log.seek(0)
         log = self._log.read()[-1500:].decode(errors="replace")
         raise LoadtestError(f"the {self.title} did not start; the end of its log:\n{log}")
@@ -217,7 +217,7 @@ def _connection_limit() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS
-    return min(MOST_CONNECTIONS, hard - _FILES_BESIDE_CONNECTIONS)
+    return min(MOST_CONNECTIONS, hard - _PRIVATE_SERVER_FILES)
 
 
 def _check_disk(program: ServerProgram) -> None:

@@ -13,11 +13,11 @@ from typing import Literal
 from loadtest.model.errors import UsageError
 from loadtest.model.server_name import parse_server
 
-Kind = Literal["mariadb", "mysql"]
+ServerKind = Literal["mariadb", "mysql"]
 
-VARIABLE = "LOADTEST_SERVER"
-PROGRAMS: dict[Kind, str] = {"mariadb": "mariadbd", "mysql": "mysqld"}
-TITLES: dict[Kind, str] = {"mariadb": "MariaDB", "mysql": "MySQL"}
+SERVER_VARIABLE = "LOADTEST_SERVER"
+SERVER_PROGRAMS: dict[ServerKind, str] = {"mariadb": "mariadbd", "mysql": "mysqld"}
+SERVER_TITLES: dict[ServerKind, str] = {"mariadb": "MariaDB", "mysql": "MySQL"}
 _INSTALLER = "mariadb-install-db"
 _OLDEST_MYSQL = (8, 0)
 # Servers live there, and a user's PATH often leaves it out.
@@ -25,13 +25,13 @@ _SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/l
 _VERSION_SECONDS = 20
 _DATA = "data"
 # A fresh folder takes 126 MB (MariaDB 10.11), 155 MB (MariaDB 11.8) or 197 MB (MySQL 9.7).
-_LEAST_BYTES: dict[Kind, int] = {"mariadb": 200_000_000, "mysql": 300_000_000}
+_LEAST_BYTES: dict[ServerKind, int] = {"mariadb": 200_000_000, "mysql": 300_000_000}
 # Root has no password there. The accounts of the server itself are locked.
-_NO_OTHER_ACCOUNT: dict[Kind, str] = {
+_NO_OTHER_ACCOUNT: dict[ServerKind, str] = {
     "mariadb": "DELETE FROM mysql.global_priv WHERE User <> 'mariadb.sys';\nFLUSH PRIVILEGES;",
     "mysql": "DROP USER root@localhost;",
 }
-_ONLY: dict[Kind, list[str]] = {
+_ONLY: dict[ServerKind, list[str]] = {
     "mariadb": [],
     # The X protocol would listen on a port of its own; the folder for LOAD DATA need not exist.
     "mysql": ["--mysqlx=OFF", "--secure-file-priv="],
@@ -40,7 +40,7 @@ _OTHERWISE = (
     "name a server program with --server PATH, or give a database of your own with "
     "--database-url mysql+pymysql://USER:PASSWORD@HOST/DATABASE"
 )
-_INSTALL: dict[Kind, str] = {
+_INSTALL: dict[ServerKind, str] = {
     "mariadb": "install MariaDB's server (on Debian and Ubuntu: apt-get install mariadb-server)",
     "mysql": "install MySQL 8.0 or newer (on Ubuntu: apt-get install mysql-server)",
 }
@@ -54,7 +54,7 @@ class ServerProgram:
     installer: the program that makes a data folder; MySQL's server does that itself.
     """
 
-    kind: Kind
+    kind: ServerKind
     path: str
     version: str
     installer: str = ""
@@ -62,7 +62,7 @@ class ServerProgram:
     @property
     def title(self) -> str:
         """Its name and version for a person: `MySQL 9.7.4`."""
-        return f"{TITLES[self.kind]} {self.version}"
+        return f"{SERVER_TITLES[self.kind]} {self.version}"
 
     @property
     def least_bytes(self) -> int:
@@ -99,29 +99,29 @@ class ServerProgram:
         ]
 
 
-def find(asked: str = "") -> ServerProgram:
+def find_server_program(asked: str = "") -> ServerProgram:
     """The server program for a private server.
 
     asked: as `parse_server` reads it; empty leaves that to LOADTEST_SERVER and, without it, to what
     is installed: MariaDB if both are. Raises UsageError, with what to install, if there is none, if
     the program does not run, or if it is a MySQL below 8.0.
     """
-    asked = asked or os.environ.get(VARIABLE, "")
+    asked = asked or os.environ.get(SERVER_VARIABLE, "")
     try:
         program = parse_server(asked).program if asked else ""
     except ValueError as error:
-        raise UsageError(f"--server or {VARIABLE}: {error}") from None
+        raise UsageError(f"--server or {SERVER_VARIABLE}: {error}") from None
     if "/" in program:
         return _identified(_existing(program))
-    for kind in TITLES:
+    for kind in SERVER_TITLES:
         if program in ("", kind) and (found := _installed(kind)):
             return found
     raise UsageError(_missing(program))
 
 
-def _installed(kind: Kind) -> ServerProgram | None:
+def _installed(kind: ServerKind) -> ServerProgram | None:
     """The server of a kind on this machine; Debian calls MariaDB's server `mysqld`, too."""
-    path = shutil.which(PROGRAMS[kind], path=_SYSTEM_PATH)
+    path = shutil.which(SERVER_PROGRAMS[kind], path=_SYSTEM_PATH)
     if path is None:
         return None
     found = _identified(path)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from loadtest.database.engine import make_engine
 from loadtest.database.failure_kinds import words_of
-from loadtest.database.table_claims import claim
+from loadtest.database.table_claims import claim_tables
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import SERVER, Gauge, Interval, Period
 from loadtest.model.pool import PoolConfig
@@ -22,20 +22,20 @@ from loadtest.model.pool import PoolConfig
 logger = logging.getLogger("loadtest")
 
 # The server's names beside ours. Row lock time is in milliseconds there.
-COUNTERS = {
+STATUS_COUNTERS = {
     "Questions": "questions",
     "Aborted_connects": "aborted_connects",
     "Connection_errors_max_connections": "refused_connects",
     "Innodb_row_lock_waits": "row_lock_waits",
     "Innodb_row_lock_time": "row_lock_time",
 }
-GAUGES = {
+STATUS_GAUGES = {
     "Threads_connected": "threads_connected",
     "Threads_running": "threads_running",
     "Max_used_connections": "max_used_connections",
 }
-SERVERS = ("mariadbd", "mysqld")
-_NAMES = ", ".join(f"'{name}'" for name in (*COUNTERS, *GAUGES))
+SERVER_PROCESSES = ("mariadbd", "mysqld")
+_NAMES = ", ".join(f"'{name}'" for name in (*STATUS_COUNTERS, *STATUS_GAUGES))
 _QUERY = text(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_NAMES})")
 
 
@@ -81,7 +81,7 @@ class ServerStatus:
     def _connected(self) -> Connection:
         connection = self._engine.connect()
         try:
-            claim(connection, self._url.database, self._tables)
+            claim_tables(connection, self._url.database, self._tables)
         except BaseException:
             connection.close()
             raise
@@ -109,7 +109,7 @@ class ServerStatus:
         second = (self._epoch + now - length) // 1_000_000_000
         interval = Interval(second, SERVER, period, length)
         interval.counters = _differences(before, values)
-        for name in values.keys() & GAUGES.values():
+        for name in values.keys() & STATUS_GAUGES.values():
             level = values[name]
             interval.gauges[name] = Gauge(level * length, level, level, level)
         return interval
@@ -144,15 +144,15 @@ class ServerStatus:
         return {"cpu": int((times.user + times.system) * 1e9)}
 
 
-def lacking(connection: Connection) -> tuple[str, ...]:
+def missing_counters(connection: Connection) -> tuple[str, ...]:
     """Which counters of COUNTERS, by our names, a server does not have."""
     told = _told(connection)
-    return tuple(name for name in COUNTERS.values() if name not in told)
+    return tuple(name for name in STATUS_COUNTERS.values() if name not in told)
 
 
 def _told(connection: Connection) -> dict[str, int]:
     rows = {str(name): str(value) for name, value in connection.execute(_QUERY)}
-    names = COUNTERS | GAUGES
+    names = STATUS_COUNTERS | STATUS_GAUGES
     return {names[name]: int(value) for name, value in rows.items() if value.isdecimal()}
 
 
@@ -165,7 +165,7 @@ def _engine(url: URL, connecting: Mapping[str, Any] | None, tls: bool | None) ->
 
 def _differences(before: Mapping[str, int], after: Mapping[str, int]) -> Counter[str]:
     # A server that was restarted counts from zero again.
-    counted = [*COUNTERS.values(), "cpu"]
+    counted = [*STATUS_COUNTERS.values(), "cpu"]
     return Counter({n: max(0, after[n] - before[n]) for n in counted if n in after and n in before})
 
 
@@ -186,7 +186,7 @@ def _local_process(url: URL) -> psutil.Process | None:
 def _server(pid: int | None) -> psutil.Process | None:
     """A process, unless it only passes on what the server says."""
     process = psutil.Process(pid) if pid else None
-    return process if process and process.name() in SERVERS else None
+    return process if process and process.name() in SERVER_PROCESSES else None
 
 
 def _started_again(port: int) -> psutil.Process | None:
@@ -196,7 +196,7 @@ def _started_again(port: int) -> psutil.Process | None:
     """
     for process in psutil.process_iter():
         try:
-            if process.name() in SERVERS and f"--port={port}" in process.cmdline():
+            if process.name() in SERVER_PROCESSES and f"--port={port}" in process.cmdline():
                 return process
         except psutil.Error as error:
             logger.debug("cannot look at a process: %s", error)

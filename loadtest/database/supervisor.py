@@ -27,7 +27,7 @@ _SET_PARENT_DEATH_SIGNAL = 1
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
-def keep(
+def start_supervised(
     command: Sequence[str],
     *,
     remove: Path | None = None,
@@ -53,13 +53,13 @@ def keep(
     )
 
 
-def order(kept: subprocess.Popen[bytes], what: bytes) -> None:
+def send_order(kept: subprocess.Popen[bytes], what: bytes) -> None:
     """Give the keeper of a command an order, DOWN or UP; it is carried out meanwhile."""
     assert kept.stdin
     os.write(kept.stdin.fileno(), what)
 
 
-def stop(kept: subprocess.Popen[bytes], patience: float | None = None) -> int:
+def stop_supervised(kept: subprocess.Popen[bytes], patience: float | None = None) -> int:
     """Stop a kept command in good order and return its exit code; at once on Ctrl-C meanwhile.
 
     patience: the seconds after which it is killed, if GRACE_SECONDS are too many.

@@ -16,15 +16,15 @@ from loadtest.model.errors import UsageError
 
 logger = logging.getLogger("loadtest")
 # A connection that was closed a moment ago may still have its locks.
-PATIENCE_SECONDS = 2
+CLAIM_SECONDS = 2
 # MySQL takes names of 64 characters at most.
 _TABLE = "CONCAT(COALESCE(DATABASE(), :database, ''), '.', :table)"
 _LOCK = f"CONCAT('loadtest ', LEFT(SHA2({_TABLE}, 256), 40))"
-_TAKE = text(f"SELECT GET_LOCK({_LOCK}, {PATIENCE_SECONDS})")
+_TAKE = text(f"SELECT GET_LOCK({_LOCK}, {CLAIM_SECONDS})")
 _OWNER = text(f"SELECT IS_USED_LOCK({_LOCK})")
 
 
-def claim(connection: Connection, database: str | None, tables: Iterable[str]) -> None:
+def claim_tables(connection: Connection, database: str | None, tables: Iterable[str]) -> None:
     """Have these tables for as long as the connection lasts: no other run makes or drops them.
 
     database: where they are, if the connection has chosen none.
@@ -49,7 +49,7 @@ def _claim(connection: Connection, table: dict[str, str | None]) -> None:
         )
 
 
-def left_behind(url: URL, tables: Sequence[str]) -> str:
+def tables_left_behind(url: URL, tables: Sequence[str]) -> str:
     """Which tables are still there after the runs, in a sentence; empty if none is.
 
     Whoever killed a run, or has a transaction on a table, has kept it from being dropped. Those
@@ -60,7 +60,7 @@ def left_behind(url: URL, tables: Sequence[str]) -> str:
     timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
     try:
         with create_engine(url, poolclass=NullPool, connect_args=timeout).connect() as connection:
-            claim(connection, url.database, tables)
+            claim_tables(connection, url.database, tables)
             found = [table for table in tables if inspect(connection).has_table(table)]
     except UsageError:
         return ""

@@ -12,17 +12,17 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtest.analysis.comparison.objective_check import dropping
+from loadtest.analysis.comparison.objective_check import drops_arrivals
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment.databases import databases
 from loadtest.experiment.rounds import check, plans, run_all
 from loadtest.experiment.single_run import Databases
-from loadtest.model.allowances import UNASKED, Allowances
+from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import Ended, EndedForOthers, LoadtestError, UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.report.console import plain
-from loadtest.report.progress import AnyPlan, RunProgress
-from loadtest.report.render import read
+from loadtest.report.progress import PlannedRun, RunProgress
+from loadtest.report.render import read_measurements
 from loadtest.runfile.folders import new_folder
 
 Runs = Callable[[Experiment, Databases, Path, RunProgress], bool]
@@ -39,7 +39,7 @@ def conduct(
     console: Console,
     *,
     quiet: bool,
-    allowed: Allowances = UNASKED,
+    allowed: Allowances = NO_ALLOWANCES,
     runs: Runs = _all_rounds,
     most: int | None = None,
 ) -> tuple[Path, bool]:
@@ -53,7 +53,7 @@ def conduct(
     """
     with _sigterm_as_ctrl_c():
         looked = check(experiment, database_url, connect=True)
-        planned = list[AnyPlan](plans(experiment))
+        planned = list[PlannedRun](plans(experiment))
         _tell(console, filter(None, [looked.ignored, *looked.warnings]), "yellow")
         if not (database_url or looked.place or quiet):
             console.print("[dim]No database given: starting a private server[/]")
@@ -106,10 +106,10 @@ def decided(folder: Path) -> bool:
     """Whether no more rounds are needed: it is open of no pool if it is as good as the baseline, or
     keeps to the objective.
     """
-    summary = summarize(read([folder]))
+    summary = summarize(read_measurements([folder]))
     primary = [one.decision for one in summary.comparisons if one.role == "primary"]
     # What has no interval, or lacks the times of dropped arrivals, no more rounds would decide.
-    asked = [pool.objectives for pool in summary.pools if pool.valid and not dropping(pool)]
+    asked = [pool.objectives for pool in summary.pools if pool.valid and not drops_arrivals(pool)]
     is_open = any(one.met is None and one.ci95 for objectives in asked for one in objectives)
     return "undecided" not in primary and not is_open
 

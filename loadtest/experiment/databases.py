@@ -10,15 +10,20 @@ from sqlalchemy import URL
 
 from loadtest.database.engine import database_url
 from loadtest.database.preflight import server_probe
-from loadtest.database.preflight.announcement import as_many, intentions, place_of, situation
-from loadtest.database.preflight.checks import examine, refuse, warnings
+from loadtest.database.preflight.announcement import (
+    database_place,
+    intentions,
+    load_in_words,
+    situation,
+)
+from loadtest.database.preflight.checks import refuse_errors, run_checks, warning_texts
 from loadtest.database.preflight.situation import Demand, Situation
 from loadtest.database.private_server import PrivateServer
-from loadtest.database.table_claims import left_behind
+from loadtest.database.table_claims import tables_left_behind
 from loadtest.experiment.faults.schedule import Faults
 from loadtest.experiment.rounds import Looked, check
 from loadtest.experiment.single_run import SECONDS_BESIDE_LOAD, Database, Databases
-from loadtest.model.allowances import UNASKED, Allowances
+from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.runfile.folders import as_typed
@@ -29,7 +34,7 @@ def databases(
     given: str,
     experiment: Experiment,
     looked: Looked,
-    allowed: Allowances = UNASKED,
+    allowed: Allowances = NO_ALLOWANCES,
     runs: int = 1,
 ) -> Iterator[Databases]:
     """Where an experiment runs: the database given, else private servers as long as this lasts.
@@ -39,7 +44,7 @@ def databases(
     Raises UsageError with what keeps the experiment from running there.
     """
     demand = demand_of(experiment, allowed)
-    server_probe.check_open_files(demand.most)
+    server_probe.raise_open_files_limit(demand.most)
     if experiment.server and (given or looked.place):
         raise UsageError(
             "--server names the program of a private server: leave it out where there is a "
@@ -68,8 +73,8 @@ def _foreign(
     with closing(Faults(experiment.fault, url, None)) as faults:
         now = situation(url, demand, private=False)
         warned, work = _checked(now), _work(experiment, runs)
-        intended = intentions(place_of(url), demand, work, looked.tables, allowed, now.server)
-        left = partial(left_behind, url, () if allowed.tables else looked.tables)
+        intended = intentions(database_place(url), demand, work, looked.tables, allowed, now.server)
+        left = partial(tables_left_behind, url, () if allowed.tables else looked.tables)
         yield Database(faults.url, False, faults, allowed, warned, tuple(intended), left=left)
 
 
@@ -117,9 +122,9 @@ def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
 
 def _checked(now: Situation) -> tuple[str, ...]:
     """What to know of a situation; raises UsageError if nothing can run in it."""
-    checks = examine(now)
-    refuse(checks)
-    return tuple(warnings(checks))
+    checks = run_checks(now)
+    refuse_errors(checks)
+    return tuple(warning_texts(checks))
 
 
 def _work(experiment: Experiment, runs: int) -> str:
@@ -130,5 +135,5 @@ def _work(experiment: Experiment, runs: int) -> str:
     scenario = as_typed(experiment.scenario)
     faults = ", ".join(map(str, experiment.fault))
     broken = f", and break its own connections: {faults}" if faults else ""
-    many = as_many(load.users, load.highest_rate)
+    many = load_in_words(load.users, load.highest_rate)
     return f"the tasks of {scenario}, {many} for {each:g} s{times}{broken}"

@@ -13,14 +13,20 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from loadtest.database.application import Application, NeedsDatabase, alone, find, handed_on
-from loadtest.database.connection_errors import explained, otherwise
+from loadtest.database.application import (
+    Application,
+    NeedsDatabase,
+    database_in_environment,
+    find_application,
+    refuse_second_database,
+)
+from loadtest.database.connection_errors import connection_error, hint_without_database
 from loadtest.database.engine import database_url
 from loadtest.database.preflight.announcement import situation
-from loadtest.database.preflight.checks import examine
-from loadtest.database.preflight.handshake import Handshake, handshake, handshake_of
-from loadtest.database.preflight.server_probe import look
-from loadtest.database.preflight.situation import Check, Demand
+from loadtest.database.preflight.checks import run_checks
+from loadtest.database.preflight.handshake import Handshake, application_handshake, handshake
+from loadtest.database.preflight.server_probe import probe_server
+from loadtest.database.preflight.situation import Demand, PreflightCheck
 from loadtest.database.private_server import PrivateServer
 from loadtest.experiment import deadlines
 from loadtest.model.errors import LoadtestError, UsageError
@@ -28,11 +34,11 @@ from loadtest.model.errors import LoadtestError, UsageError
 
 def doctor(
     given: str, demand: Demand, session: str = "", engine: str = "", server: str = ""
-) -> tuple[str, list[Check]]:
+) -> tuple[str, list[PreflightCheck]]:
     """What server there is, in words, and all checks of it, of this machine and of the pools.
 
     given: the address of a database; without, a private server is started. server: its program, as
-    `server_program.find` reads it. session, engine: the names of an application's instead, which
+    `find_server_program` reads it. session, engine: the names of an application's instead, which
     connects as it does: to the database given, or to a private one if it reads
     LOADTEST_DATABASE_URL. Raises UsageError if it cannot be used.
     """
@@ -49,39 +55,39 @@ def doctor(
         return _looked_at(private.url, demand, private=True)
 
 
-def _looked_at(url: URL, demand: Demand, *, private: bool) -> tuple[str, list[Check]]:
-    facts = look(url)
+def _looked_at(url: URL, demand: Demand, *, private: bool) -> tuple[str, list[PreflightCheck]]:
+    facts = probe_server(url)
     now = situation(url, demand, private=private)
     still = _standstill(LOADTEST_DATABASE_URL=url.render_as_string(False))
     shaken = _shaken(partial(handshake, url, tls=facts.tls), url)
     measured = replace(now, handshake=shaken, standstill=still)
     where = "a private server" if private else _place(url)
-    return f"{facts.version} at {where}", examine(measured)
+    return f"{facts.version} at {where}", run_checks(measured)
 
 
 def _application(
     given: str, demand: Demand, session: str, engine: str, *, private: bool = False
-) -> tuple[str, list[Check]]:
-    with handed_on(given):
+) -> tuple[str, list[PreflightCheck]]:
+    with database_in_environment(given):
         with redirect_stdout(sys.stderr):  # whatever an application prints is no answer
-            application = find(session, engine)
+            application = find_application(session, engine)
         assert application
-        alone(application, given)
+        refuse_second_database(application, given)
         return _connecting(application, demand, (session, engine), private=private)
 
 
 def _connecting(
     application: Application, demand: Demand, names: tuple[str, str], *, private: bool
-) -> tuple[str, list[Check]]:
+) -> tuple[str, list[PreflightCheck]]:
     url, how = application.url, application.connecting
     demand = replace(demand, pools=tuple(map(application.described, demand.pools)))
-    facts = look(url, how)
+    facts = probe_server(url, how)
     now = situation(url, demand, private=private, connecting=how)
-    shaken = _shaken(partial(handshake_of, url, how, tls=facts.tls), url, how)
+    shaken = _shaken(partial(application_handshake, url, how, tls=facts.tls), url, how)
     still = _standstill(*names)
     measured = replace(now, handshake=shaken, standstill=still, driver=shaken.driver)
     where = "a private server" if private else _place(url)
-    return f"{facts.version} at {where}, as {application.name} connects", examine(measured)
+    return f"{facts.version} at {where}, as {application.name} connects", run_checks(measured)
 
 
 def _shaken(
@@ -91,7 +97,7 @@ def _shaken(
     try:
         return measure()
     except Exception as error:  # whatever an application's driver makes of it
-        raise explained(error, url, otherwise(how)) from None
+        raise connection_error(error, url, hint_without_database(how)) from None
 
 
 def _place(url: URL) -> str:

@@ -57,7 +57,7 @@ def plans(experiment: Experiment, after: int = 0, until: int | None = None) -> l
     """
     return [
         Plan(experiment, subject.pool, round_, subject.model, subject.server)
-        for round_ in range(after + 1, (until or experiment.looks[-1]) + 1)
+        for round_ in range(after + 1, (until or experiment.interim_rounds[-1]) + 1)
         for subject in _turned(experiment.subjects, round_ - 1)
     ]
 
@@ -112,7 +112,9 @@ def check(experiment: Experiment, database_url: str = "", *, connect: bool = Fal
 def _ask(scenario: str, command: list[str], environment: dict[str, str]) -> tuple[str, str]:
     """What the process that looks at a scenario answers, and what it says beside that."""
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as said:
-        kept = supervisor.keep(command, environment=environment, output=answer, errors=said)
+        kept = supervisor.start_supervised(
+            command, environment=environment, output=answer, errors=said
+        )
         try:
             kept.wait(deadlines.LOOK_SECONDS)
         except subprocess.TimeoutExpired:
@@ -121,7 +123,7 @@ def _ask(scenario: str, command: list[str], environment: dict[str, str]) -> tupl
                 f"{scenario}: the process that imports it did not end within {limit:g} s: {place}"
             ) from None
         finally:
-            supervisor.stop(kept)
+            supervisor.stop_supervised(kept)
         return _text(answer), _text(said)
 
 
@@ -147,7 +149,7 @@ def run_all(
     pools = [subject.pool for subject in experiment.subjects]
     write_down(experiment, pools, folder)
     first, done, repeats = plans(experiment)[0], 0, Repeats(progress.tell)
-    for look in experiment.looks:
+    for look in experiment.interim_rounds:
         for plan in plans(experiment, done, look):
             progress.begin(plan)
             once = partial(run_in, folder, plan, at[plan.server], progress.interval)
@@ -165,7 +167,7 @@ def run_all(
             else:
                 progress.end(plan)
         done = look
-        if look != experiment.looks[-1] and enough(folder):
+        if look != experiment.interim_rounds[-1] and enough(folder):
             break
     return True
 

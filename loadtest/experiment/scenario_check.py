@@ -28,8 +28,8 @@ from loadtest.database.application import (
     NeedsDatabase,
     waits_for_database,
 )
-from loadtest.database.preflight.announcement import place_of
-from loadtest.database.preflight.checks import warnings
+from loadtest.database.preflight.announcement import database_place
+from loadtest.database.preflight.checks import warning_texts
 from loadtest.database.redaction import words_with_type
 from loadtest.experiment.locust_settings import ignored
 from loadtest.experiment.single_run import EXPERIMENT, Plan
@@ -66,11 +66,11 @@ def look(
         return [], [], tables, ""
     except UsageError as error:
         return list(error.problems), [], [], ""
-    return [], known, tables, place_of(found.url) if found else ""
+    return [], known, tables, database_place(found.url) if found else ""
 
 
 def _tried(application: Application, experiment: Experiment) -> list[str]:
-    return warnings(tried(application, greenlets=GREENLETS in experiment.load.models))
+    return warning_texts(tried(application, greenlets=GREENLETS in experiment.load.models))
 
 
 def _problems(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from loadtest.analysis.sizing.size_search import PRESENT, Step, most_runs
+from loadtest.analysis.sizing.size_search import PRESENT_POOL, SearchStep, most_runs
 from loadtest.analysis.sizing.tuning import Tuning
-from loadtest.analysis.statistics.interim_analysis import Rate, decided
+from loadtest.analysis.statistics.interim_analysis import ThroughputEstimate, early_conclusion
 from loadtest.analysis.summarize import summarize
 from loadtest.analysis.units import duration, rate
 from loadtest.experiment.disturbed_runs import Repeats
@@ -19,7 +19,7 @@ from loadtest.model.interval import Interval
 from loadtest.model.objective import parse_objective
 from loadtest.model.pool import AS_IS, PoolConfig
 from loadtest.model.summary import PoolSummary
-from loadtest.report.render import read
+from loadtest.report.render import read_measurements
 
 
 def pools(experiment: Experiment, at_most: int) -> tuple[PoolConfig, PoolConfig]:
@@ -79,10 +79,10 @@ class _Searching:
             return False
         return True
 
-    def _try(self, step: Step, best: Rate | None) -> None:
+    def _try(self, step: SearchStep, best: ThroughputEstimate | None) -> None:
         """A first run of a size may end early; further rounds are there to be sure."""
         pool = self._pilot
-        if step.size != PRESENT:
+        if step.size != PRESENT_POOL:
             pool = self._tried.setdefault(step.size, of_size(step.size))
         plan = self._plan(pool, step.round)
         try:
@@ -96,11 +96,13 @@ class _Searching:
         experiment = self._experiment
         return Plan(experiment, pool, round_, experiment.load.models[0], experiment.servers[0])
 
-    def _do(self, plan: Plan, best: Rate | None = None, *, to_its_end: bool = True) -> None:
+    def _do(
+        self, plan: Plan, best: ThroughputEstimate | None = None, *, to_its_end: bool = True
+    ) -> None:
         """Do a run; one that something else on the machine disturbed is done a second time."""
         self._repeats.run(plan, self._folder, partial(self._once, plan, best, to_its_end))
 
-    def _once(self, plan: Plan, best: Rate | None, to_its_end: bool) -> None:
+    def _once(self, plan: Plan, best: ThroughputEstimate | None, to_its_end: bool) -> None:
         self._left -= 1
         ordered = [pool for _, pool in sorted(self._tried.items())]
         seconds = [one["seconds"] for one in self._repeats.done]
@@ -124,7 +126,7 @@ class _Searching:
 
         return watch
 
-    def _look(self, best: Rate | None) -> Watch:
+    def _look(self, best: ThroughputEstimate | None) -> Watch:
         """Ends a run as soon as it is clear what it will say."""
         experiment, measured = self._experiment, list[Interval]()
         bounds = parse_objective(experiment.objective)
@@ -134,14 +136,14 @@ class _Searching:
                 return
             measured.append(interval)
             duration = experiment.load.duration
-            clear = decided(measured, duration, bounds, best, experiment.margin)
+            clear = early_conclusion(measured, duration, bounds, best, experiment.margin)
             if clear:
                 raise Enough(f"enough: {clear}")
 
         return look
 
     def _tuning(self) -> Tuning:
-        measurements = read([self._folder])
+        measurements = read_measurements([self._folder])
         return Tuning.of(measurements, summarize(measurements).pools)
 
 

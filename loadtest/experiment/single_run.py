@@ -19,11 +19,11 @@ from loadtest.database import supervisor
 from loadtest.database.application import environment_with
 from loadtest.experiment import deadlines
 from loadtest.experiment.faults.schedule import Faults, Happened
-from loadtest.model.allowances import UNASKED, Allowances
+from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import OVERDUE, EndedForOthers, LoadtestError, Overdue, UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.model.interval import SERVER, Interval
-from loadtest.model.load import GREENLETS, MODELS, program
+from loadtest.model.load import GREENLETS, USER_MODELS, start_command
 from loadtest.model.pool import PoolConfig
 from loadtest.runfile.folders import as_typed
 from loadtest.runfile.footer import add_to_footer, end_for, say_why_it_ended
@@ -59,7 +59,7 @@ class Database:
     url: URL | None
     private: bool
     faults: Faults | None = None
-    allowed: Allowances = UNASKED
+    allowed: Allowances = NO_ALLOWANCES
     warnings: tuple[str, ...] = ()
     intentions: tuple[str, ...] = ()
     ready: str = ""
@@ -138,7 +138,7 @@ class Plan:
 
     def command(self) -> str:
         """The command line that repeats this run by hand."""
-        return shlex.join([*program(self.model), *self.arguments()])
+        return shlex.join([*start_command(self.model), *self.arguments()])
 
 
 def _pool_options(pool: PoolConfig) -> dict[str, object]:
@@ -166,17 +166,17 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     environment, command = environment_with(address), _command(plan, database, path)
     reason, happened = "", list[Happened]()
     with log.open("w+b") as output:
-        kept = supervisor.keep(command, environment=environment, output=output)
+        kept = supervisor.start_supervised(command, environment=environment, output=output)
         try:
             _follow(kept, output, plan, path, watch, database.faults, happened)
         except Enough as enough:
             reason = str(enough)
         except Overdue as late:
-            supervisor.stop(kept, deadlines.STOP_SECONDS)
+            supervisor.stop_supervised(kept, deadlines.STOP_SECONDS)
             end_for(path, str(late))
             raise
         finally:
-            code = supervisor.stop(kept)
+            code = supervisor.stop_supervised(kept)
             if happened and path.exists():
                 add_to_footer(path, faults=happened)
     if reason:
@@ -197,7 +197,7 @@ def _command(plan: Plan, database: Database, path: Path) -> list[str]:
     extra = ["--results", str(path), "--run-name", plan.experiment.name, "--round", str(plan.round)]
     extra += ["--private-server"] if database.private else []
     extra += [*plan.notes(), *database.allowed.arguments()]
-    return deadlines.command(MODELS[plan.model], *plan.arguments(), *extra)
+    return deadlines.command(USER_MODELS[plan.model], *plan.arguments(), *extra)
 
 
 def _follow(

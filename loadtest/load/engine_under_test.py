@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from loadtest.database.application import Application
-from loadtest.database.connection_errors import explained, otherwise
-from loadtest.database.drivers import Killer
+from loadtest.database.connection_errors import connection_error, hint_without_database
+from loadtest.database.drivers import ConnectionKiller
 from loadtest.database.engine import make_engine, parent_session
 from loadtest.load.options.pool_options import pool_config
 from loadtest.load.users.arrivals import schedule
@@ -72,7 +72,7 @@ class Target:
         self.recorder.rising[BEYOND] = lambda: self.recorder.beyond
         measure(self.engine, self.recorder)
         # Users that are threads may be waiting for an answer when their connections are closed.
-        self._killer = None if is_module_patched("threading") else Killer(self.engine)
+        self._killer = None if is_module_patched("threading") else ConnectionKiller(self.engine)
         self.parent = application.parent if application else parent_session(self.engine)
         self.child, self.child_arguments = _maker(self.parent.session_factory)
         if options.prefill:
@@ -147,8 +147,8 @@ def _explained(url: URL, application: Application | None) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
-        how = otherwise(application.connecting if application else None)
-        raise explained(error, url, how) from None
+        how = hint_without_database(application.connecting if application else None)
+        raise connection_error(error, url, how) from None
 
 
 def _maker(factory: Callable[[], Session]) -> tuple[Callable[..., Session], dict[str, Any]]:

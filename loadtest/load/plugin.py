@@ -199,8 +199,8 @@ class Plugin:
         index = getattr(self.runner, "worker_index", 0)
         random.seed(f"{options.seed}-{index}")
         place, most = self.place, self.options.most_connections
-        server_probe.check_open_files(most)
-        facts = place.facts or server_probe.look(place.url, place.connecting)
+        server_probe.raise_open_files_limit(most)
+        facts = place.facts or server_probe.probe_server(place.url, place.connecting)
         given = partial(Target, tls=facts.tls, process=self.process, index=index)
         ceiling = (lambda: cast(int, self.options.most_connections)) if place.foreign else None
         given = partial(given, ceiling=ceiling)

@@ -12,7 +12,7 @@ from loadtest.database.application import Application
 from loadtest.database.preflight.server_probe import ServerFacts
 from loadtest.load.options.run_options import Added, actions, stages_of, warmup_seconds
 from loadtest.model.fault import parse_fault
-from loadtest.model.load import GREENLETS, Stage, most_of, program
+from loadtest.model.load import GREENLETS, Stage, highest_level, start_command
 from loadtest.model.pool import PoolConfig
 from loadtest.model.server_name import parse_server
 from loadtest.runfile.folders import as_typed
@@ -71,7 +71,7 @@ def load_facts(options: Namespace, users: int, processes: int) -> dict[str, Any]
     stages = stages_of(options)
     closed = stages and stages[0].users
     return {
-        "users": int(most_of(stages)) if closed else users,
+        "users": int(highest_level(stages)) if closed else users,
         "spawn_rate": options.spawn_rate,
         **_open_loop(options, stages),
         "stages": [stage.model_dump() for stage in stages],
@@ -96,7 +96,7 @@ def repeat_command(
     options: Namespace, added: Added, files: list[str], model: str = GREENLETS
 ) -> list[str]:
     """The command line that does this run again; it never contains a password."""
-    command = [*program(model), "-f", ",".join(files), "--headless"]
+    command = [*start_command(model), "-f", ",".join(files), "--headless"]
     command += ["-u", str(options.num_users or 1), "-r", f"{options.spawn_rate or 1:g}"]
     if options.run_time:
         command += ["-t", f"{options.run_time}s"]

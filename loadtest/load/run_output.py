@@ -18,7 +18,7 @@ import psutil
 
 from loadtest import __version__
 from loadtest.database.preflight.handshake import tls_context_seconds
-from loadtest.database.preflight.machine_limits import local_ports, open_files
+from loadtest.database.preflight.machine_limits import local_port_count, open_files_limit
 from loadtest.live.displays import Live
 from loadtest.load.interval_stream import Timeline
 from loadtest.load.workers.protocol import Workers
@@ -92,7 +92,7 @@ def _host() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "platform": platform.platform(),
-        "open_files": open_files(),
-        "local_ports": local_ports(),
+        "open_files": open_files_limit(),
+        "local_ports": local_port_count(),
         "tls_context_seconds": tls_context_seconds(),
     }

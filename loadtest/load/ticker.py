@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import gevent
 
 from loadtest.model.interval import Interval, Period
-from loadtest.model.load import Stage, begins
+from loadtest.model.load import Stage, stage_begins
 
 # Woken a little late rather than a little early: then nothing of the new second is lost.
 _MARGIN_SECONDS = 0.0005
@@ -34,7 +34,7 @@ class Ticker:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._cut_source, self._take, self._clock = cut, take, clock
-        parts = [(warmup + begin, name) for begin, name in begins(stages) or [(0.0, "")]]
+        parts = [(warmup + begin, name) for begin, name in stage_begins(stages) or [(0.0, "")]]
         self._part: Part = ("warmup", "") if warmup else ("measured", parts[0][1])
         # The parts that the cut under way covers; None without one.
         self._covered: list[Part] | None = None

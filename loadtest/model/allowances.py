@@ -31,5 +31,5 @@ class Allowances:
         return [flag for flag, given in flags.items() if given]
 
 
-UNASKED = Allowances()
+NO_ALLOWANCES = Allowances()
 """What the tool does where nobody said anything."""

@@ -92,7 +92,7 @@ _KINDS = {
     ),
 }
 
-KINDS = tuple(_KINDS)
+ERROR_KINDS = tuple(_KINDS)
 
 
 def label(kind: str) -> str:

@@ -17,11 +17,11 @@ from loadtest.model.field_types import Name, Positive, Strict, Whole, validated
 from loadtest.model.load import LoadConfig
 from loadtest.model.objective import parse_objective
 from loadtest.model.pool import PoolConfig
-from loadtest.model.server_name import Servers, parse_server
+from loadtest.model.server_name import ServerNames, parse_server
 
-# As many rounds as it takes to decide; after how many that is looked at.
+# As many rounds as it takes to decide, and the rounds after which an analysis asks whether it does.
 AUTO = "auto"
-LOOKS = (5, 10, 15, 20)
+INTERIM_ROUNDS = (5, 10, 15, 20)
 # A difference that is surely smaller than this is none that anybody should act on.
 MARGIN = 0.05
 
@@ -81,7 +81,7 @@ class Experiment(Strict):
     margin: Annotated[Positive, Field(lt=1)] = MARGIN
     session: str = ""
     engine: str = ""
-    server: Servers = ()
+    server: ServerNames = ()
     load: LoadConfig = LoadConfig()
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     fault: tuple[Fault, ...] = ()
@@ -89,7 +89,7 @@ class Experiment(Strict):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        fault.check(self.fault, self.load.duration)
+        fault.check_faults(self.fault, self.load.duration)
         self._check_application()
         self._check_servers()
         self._check_names()
@@ -137,9 +137,9 @@ class Experiment(Strict):
         return self.session or self.engine
 
     @property
-    def looks(self) -> tuple[int, ...]:
-        """After how many rounds it is asked whether they are enough; the last are all there are."""
-        return LOOKS if self.rounds == "auto" else (self.rounds,)
+    def interim_rounds(self) -> tuple[int, ...]:
+        """The rounds after which an analysis decides whether to go on; the last is the end."""
+        return INTERIM_ROUNDS if self.rounds == "auto" else (self.rounds,)
 
     @property
     def servers(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ LEAST_MAX_CONNECTIONS = 10
 
 
 @dataclass(frozen=True)
-class Kind:
+class FaultKind:
     """A kind of fault.
 
     takes: settings of which it has one at most, and exactly one if it `needs` it. length: whether
@@ -40,22 +40,22 @@ class Kind:
     done: str = ""
 
 
-KINDS = {
-    "kill": Kind(("connections", "share"), needs=False, length="none"),
-    "restart": Kind(length="may", done="restarted"),
-    "freeze": Kind(done="frozen"),
-    "refuse": Kind(),
-    "connect-delay": Kind(("delay",), length="may", lasts=True),
-    "latency": Kind(("delay",), length="may", lasts=True),
-    "idle-drop": Kind(("idle",), length="may", lasts=True),
-    "max-connections": Kind(("connections",), done="limited"),
+FAULT_KINDS = {
+    "kill": FaultKind(("connections", "share"), needs=False, length="none"),
+    "restart": FaultKind(length="may", done="restarted"),
+    "freeze": FaultKind(done="frozen"),
+    "refuse": FaultKind(),
+    "connect-delay": FaultKind(("delay",), length="may", lasts=True),
+    "latency": FaultKind(("delay",), length="may", lasts=True),
+    "idle-drop": FaultKind(("idle",), length="may", lasts=True),
+    "max-connections": FaultKind(("connections",), done="limited"),
 }
 _SETTINGS = ("delay", "idle", "share", "connections")
 
 
 def _known(kind: str) -> str:
-    if kind not in KINDS:
-        raise ValueError(f"there is no {kind!r}; there are {', '.join(KINDS)}")
+    if kind not in FAULT_KINDS:
+        raise ValueError(f"there is no {kind!r}; there are {', '.join(FAULT_KINDS)}")
     return kind
 
 
@@ -117,9 +117,9 @@ class Fault(Strict):
         return problems
 
     @property
-    def of(self) -> Kind:
+    def of(self) -> FaultKind:
         """What its kind is."""
-        return KINDS[self.kind]
+        return FAULT_KINDS[self.kind]
 
     @property
     def lasting(self) -> bool:
@@ -145,7 +145,7 @@ class Fault(Strict):
         return "".join([self.kind, *how, at, f"+{self.length:g}s" if self.length else ""])
 
 
-def check(faults: Sequence[Fault], measured: float) -> None:
+def check_faults(faults: Sequence[Fault], measured: float) -> None:
     """Raise ValueError if two faults need the same thing at once, or one ends too late.
 
     measured: how many seconds are.
@@ -169,6 +169,6 @@ def parse_fault(text: str) -> Fault:
         raise UsageError(f"--fault {text}: {_HOW}")
     data = {name: value for name, value in match.groupdict().items() if value is not None}
     if how := data.pop("how", ""):
-        takes = KINDS[data["kind"]].takes if data["kind"] in KINDS else ()
+        takes = FAULT_KINDS[data["kind"]].takes if data["kind"] in FAULT_KINDS else ()
         data["share" if "share" in takes and "%" in how else (*takes, "delay")[0]] = how
     return validated(Fault, data, f"--fault {text}")

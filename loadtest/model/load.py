@@ -22,11 +22,11 @@ from loadtest.model.field_types import (
 )
 
 ARRIVALS = ("poisson", "even")
-DROP_AFTER = 1.0
+DROP_AFTER_SECONDS = 1.0
 LEAST_USERS, MOST_USERS = 100, 10_000
 GREENLETS, THREADS = "greenlets", "threads"
 # What users are, and the Python module that runs such.
-MODELS = {GREENLETS: "locust", THREADS: "loadtest.threads"}
+USER_MODELS = {GREENLETS: "locust", THREADS: "loadtest.threads"}
 _STAGE = re.compile(
     r"^(?:(?P<name>[^=]+)=)?(?P<duration>[^:]+):(?P<level>[\d.]+)(?:-(?P<to>[\d.]+))?(?P<rate>/s)?"
     r"(?:\+(?P<at_once>\d+))?$"
@@ -90,7 +90,7 @@ class Stage(Strict):
         return f"{name}{self.duration:g}s:{level}{rate}{burst}"
 
 
-def named(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+def named_stages(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The stages, those without a name called by their number. Raises ValueError if they clash."""
     result = tuple(
         stage if stage.name else stage.model_copy(update={"name": str(number)})
@@ -111,7 +111,7 @@ def parse_stages(text: str) -> tuple[Stage, ...]:
     Raises UsageError with what is wrong and how it is written.
     """
     try:
-        return named([_stage(part.strip()) for part in text.split(",") if part.strip()])
+        return named_stages([_stage(part.strip()) for part in text.split(",") if part.strip()])
     except ValueError as error:
         raise UsageError(f"--stages {text}: {error}") from None
 
@@ -126,30 +126,30 @@ def _stage(text: str) -> Stage:
     return validated(Stage, data, f"--stages {text}")
 
 
-def seconds_of(stages: Sequence[Stage]) -> float:
+def stages_seconds(stages: Sequence[Stage]) -> float:
     """How long they last together."""
     return sum(stage.duration for stage in stages)
 
 
-def begins(stages: Sequence[Stage]) -> list[tuple[float, str]]:
+def stage_begins(stages: Sequence[Stage]) -> list[tuple[float, str]]:
     """When each stage begins (s after the first), and its name."""
     ends = accumulate((stage.duration for stage in stages), initial=0.0)
     return [(begin, stage.name) for begin, stage in zip(ends, stages, strict=False)]
 
 
-def most_of(stages: Sequence[Stage]) -> float:
+def highest_level(stages: Sequence[Stage]) -> float:
     """The most users, or arrivals per second, of any of them."""
     return max(stage.most for stage in stages)
 
 
-def program(model: str) -> list[str]:
+def start_command(model: str) -> list[str]:
     """How a person starts a run by hand whose users are of this model."""
-    return ["locust"] if model == GREENLETS else ["python", "-m", MODELS[model]]
+    return ["locust"] if model == GREENLETS else ["python", "-m", USER_MODELS[model]]
 
 
 def _models(text: str) -> str:
     names = text.split(",")
-    if len(set(names)) < len(names) or not set(names) <= MODELS.keys():
+    if len(set(names)) < len(names) or not set(names) <= USER_MODELS.keys():
         raise ValueError(f"write {GREENLETS}, {THREADS}, or {GREENLETS},{THREADS} to compare both")
     return text
 
@@ -185,10 +185,10 @@ class LoadConfig(Strict):
         if not self.stage:
             return self
         # From here on it is frozen.
-        object.__setattr__(self, "stage", named(self.stage))
-        said = {"duration": seconds_of(self.stage)}
+        object.__setattr__(self, "stage", named_stages(self.stage))
+        said = {"duration": stages_seconds(self.stage)}
         if self.highest_rate is None:
-            said["users"] = int(most_of(self.stage))
+            said["users"] = int(highest_level(self.stage))
         given = self.model_fields_set - {"stage"}
         other = [name for name in said if name in given and getattr(self, name) != said[name]]
         if other or self.arrival_rate:
@@ -217,7 +217,7 @@ class LoadConfig(Strict):
     def highest_rate(self) -> float | None:
         """The most arrivals per second of an open loop; None in a closed one."""
         if self.stage and self.stage[0].arrival_rate is not None:
-            return most_of(self.stage)
+            return highest_level(self.stage)
         return self.arrival_rate
 
     @property

@@ -11,9 +11,9 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from loadtest.model.error_kinds import KINDS
+from loadtest.model.error_kinds import ERROR_KINDS
 from loadtest.model.errors import UsageError
-from loadtest.model.summary import Durations, PoolSummary, Stage
+from loadtest.model.summary import Durations, PoolSummary, StageResult
 
 _CLAUSE = re.compile(
     r"^(?P<path>[a-z_0-9.+-]*[a-z0-9])\s*(?P<sign><=|>=|<|>)\s*(?P<number>\d+(?:\.\d+)?)\s*"
@@ -33,16 +33,16 @@ class Bound:
 
     path: str
     sign: str
-    bound: float
+    limit: float
     text: str
 
     def holds(self, value: float) -> bool:
         """Whether a value is within the bound."""
         return {
-            "<=": value <= self.bound,
-            "<": value < self.bound,
-            ">=": value >= self.bound,
-            ">": value > self.bound,
+            "<=": value <= self.limit,
+            "<": value < self.limit,
+            ">=": value >= self.limit,
+            ">": value > self.limit,
         }[self.sign]
 
     @property
@@ -97,9 +97,9 @@ def _check_unit(path: str, unit: str | None, bound: float) -> None:
 def check_path(path: str) -> None:
     """Raise ValueError, with the nearest that there are, if a path names no number of a pool."""
     of_stage = _STAGE.match(path)
-    if path in PATHS or (of_stage and of_stage["path"] in _paths(Stage)):
+    if path in OBJECTIVE_PATHS or (of_stage and of_stage["path"] in _paths(StageResult)):
         return
-    near = difflib.get_close_matches(path, PATHS, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(path, OBJECTIVE_PATHS, n=3, cutoff=0.4)
     there = f"; there is {', '.join(near)}" if near else ""
     raise ValueError(f"{path} is no number of a pool in summary.json{there}")
 
@@ -138,5 +138,5 @@ def _paths(model: type[BaseModel], before: str = "") -> Iterator[str]:
                 yield f"{before}{name}"
 
 
-PATHS = (*_paths(PoolSummary), *(f"errors.by_kind.{kind}" for kind in KINDS))
+OBJECTIVE_PATHS = (*_paths(PoolSummary), *(f"errors.by_kind.{kind}" for kind in ERROR_KINDS))
 """Every number of a pool that has a fixed name; those of a stage are `stages.NAME.…`."""

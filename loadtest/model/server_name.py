@@ -11,29 +11,29 @@ from pydantic import AfterValidator, BeforeValidator
 
 from loadtest.model.field_types import NAME_PATTERN
 
-KINDS = ("mariadb", "mysql")
+SERVER_KINDS = ("mariadb", "mysql")
 _WRITE = "write mariadb, mysql, the path of a server program, or NAME:PATH"
 
 
-class Server(NamedTuple):
+class NamedServer(NamedTuple):
     """A server to measure on: what results call it, and mariadb, mysql or a path."""
 
     name: str
     program: str
 
 
-def parse_server(text: str) -> Server:
+def parse_server(text: str) -> NamedServer:
     """A server from `mysql`, `/usr/sbin/mysqld` or `new:/opt/mysql/bin/mysqld`; else ValueError."""
-    if text in KINDS:
-        return Server(text, text)
+    if text in SERVER_KINDS:
+        return NamedServer(text, text)
     head, colon, rest = text.partition(":")
     name, program = (head, rest) if colon else (PurePath(text).name, text)
     if "/" not in program or not re.match(NAME_PATTERN, name):
         raise ValueError(f"{text!r} is not a server; {_WRITE}")
-    return Server(name, program)
+    return NamedServer(name, program)
 
 
-def title_of(version: str) -> str:
+def server_title(version: str) -> str:
     """What to call a server by its version variable: `MariaDB 10.11.19`, `MySQL 9.7.4`."""
     number, _, more = version.partition("-")
     return f"{'MariaDB' if 'MariaDB' in more else 'MySQL'} {number}"
@@ -52,4 +52,4 @@ def _different(texts: tuple[str, ...]) -> tuple[str, ...]:
     return texts
 
 
-Servers = Annotated[tuple[str, ...], BeforeValidator(_some), AfterValidator(_different)]
+ServerNames = Annotated[tuple[str, ...], BeforeValidator(_some), AfterValidator(_different)]

@@ -30,7 +30,7 @@ class Durations(_Value):
     at_least: tuple[str, ...] = ()
 
 
-class Arrivals(_Value):
+class ArrivalRates(_Value):
     """An open loop: arrivals a second as scheduled, as begun, and how many were dropped in all."""
 
     offered_per_second: float | None
@@ -63,7 +63,7 @@ class Anatomy(_Value):
     overflow: float
 
 
-class Checkout(_Value):
+class CheckoutTimes(_Value):
     """What it took to get a connection, in all rounds together."""
 
     count: int
@@ -108,7 +108,7 @@ class Errors(_Value):
     kinds: dict[str, ErrorKind] = Field(default_factory=dict)
 
 
-class Server(_Value):
+class ServerActivity(_Value):
     """What the database server said of itself; None where it was not asked or did not tell.
 
     cpu: share of its machine's processors, if that is this one. running, connected: mean sessions.
@@ -131,7 +131,7 @@ class Generator(_Value):
     lag_p99_seconds: float | None
 
 
-class Objective(_Value):
+class ObjectiveResult(_Value):
     """A requirement, the value found for it and whether that meets it; None: it cannot be told.
 
     ci95: the interval of the mean over the rounds; None with fewer than two.
@@ -152,7 +152,7 @@ class Finding(_Value):
     evidence: dict[str, Any] = Field(default_factory=dict)
 
 
-class Stage(_Value):
+class StageResult(_Value):
     """One pool in one stage of the load, by what ended in it; begin: seconds after measuring began.
 
     users: the mean number. arrivals_per_second: None in a closed loop.
@@ -184,19 +184,19 @@ class PoolSummary(_Value):
     rounds: int
     seconds: float
     throughput: Throughput
-    checkout: Checkout
+    checkout: CheckoutTimes
     hold_seconds: Durations
     request_seconds: Durations
     schedule_lag_seconds: Durations
     dropped: int
-    arrivals: Arrivals | None = None
+    arrivals: ArrivalRates | None = None
     connections: Connections
     errors: Errors
     generator: Generator
-    server: Server
-    stages: tuple[Stage, ...] = ()
+    server: ServerActivity
+    stages: tuple[StageResult, ...] = ()
     faults: tuple[FaultEffect, ...] = ()
-    objectives: tuple[Objective, ...] = ()
+    objectives: tuple[ObjectiveResult, ...] = ()
     findings: tuple[Finding, ...] = ()
     valid: bool
 

@@ -6,17 +6,17 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtest.analysis.fleet.capacity import OPEN_FILES, Capacity, Limit, Step
-from loadtest.analysis.units import NOTHING, count
-from loadtest.report.console import grid, plain, trimmed
+from loadtest.analysis.fleet.capacity import OPEN_FILES, Capacity, FleetStep, Limit
+from loadtest.analysis.units import NO_VALUE, count
+from loadtest.report.console import empty_table, plain, trimmed
 
-STEPS = ("", "processes", "connections", "with others", "left", "")
-LIMITS = ("limit", "value", "others", "reserve", "room")
+STEP_COLUMNS = ("", "processes", "connections", "with others", "left", "")
+LIMIT_COLUMNS = ("limit", "value", "others", "reserve", "room")
 _STYLES = {"fits": "", "reserve": "yellow", "exceeds": "bold red"}
 _STATES = {"fits": "", "reserve": "reserve", "exceeds": "refused"}
 
 
-def to_json(capacity: Capacity) -> dict[str, Any]:
+def capacity_json(capacity: Capacity) -> dict[str, Any]:
     """The answer in JSON's types."""
     properties = {"fits": capacity.fits, "most_connections": capacity.worst.connections}
     limits = [
@@ -34,10 +34,12 @@ def print_capacity(capacity: Capacity, console: Console) -> None:
             console.print(plain(line, console))
         console.print()
         _print_table(
-            STEPS, [(step_row(capacity, s), _STYLES[s.state]) for s in capacity.steps], console
+            STEP_COLUMNS,
+            [(step_row(capacity, s), _STYLES[s.state]) for s in capacity.steps],
+            console,
         )
         console.print()
-        _print_table(LIMITS, [(limit_row(limit), "") for limit in capacity.limits], console)
+        _print_table(LIMIT_COLUMNS, [(limit_row(limit), "") for limit in capacity.limits], console)
         if capacity.findings:
             console.print()
         for finding in capacity.findings:
@@ -48,16 +50,16 @@ def print_capacity(capacity: Capacity, console: Console) -> None:
 def _print_table(
     columns: tuple[str, ...], rows: list[tuple[tuple[str, ...], str]], console: Console
 ) -> None:
-    table = grid(console, columns)
+    table = empty_table(console, columns)
     for cells, style in rows:
         table.add_row(*(plain(cell, console, style) for cell in cells))
     console.print(table)
 
 
-def step_row(capacity: Capacity, step: Step) -> tuple[str, ...]:
+def step_row(capacity: Capacity, step: FleetStep) -> tuple[str, ...]:
     """The cells of a step, under STEPS."""
     if step.connections is None:
-        many, together, room = "any number", NOTHING, NOTHING
+        many, together, room = "any number", NO_VALUE, NO_VALUE
     else:
         many = count(step.connections)
         together = count(step.connections + capacity.server.others)

@@ -13,18 +13,18 @@ from loadtest.analysis.units import plural
 from loadtest.report.console import plain, trimmed
 
 if TYPE_CHECKING:
-    from loadtest.database.preflight.situation import Check
+    from loadtest.database.preflight.situation import PreflightCheck
 
-ORDER = ("error", "warning", "note", "ok")
+SEVERITY_ORDER = ("error", "warning", "note", "ok")
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "green"}
 
 
-def to_json(server: str, checks: Sequence[Check]) -> dict[str, Any]:
+def checks_json(server: str, checks: Sequence[PreflightCheck]) -> dict[str, Any]:
     """The answer in JSON's types."""
     return {"schema": 1, "server": server, "checks": [asdict(check) for check in _sorted(checks)]}
 
 
-def print_checks(server: str, checks: Sequence[Check], console: Console) -> None:
+def print_checks(server: str, checks: Sequence[PreflightCheck], console: Console) -> None:
     """Print every check; within 80 columns on a terminal, unbroken lines in a file or a pipe."""
     with trimmed(console):
         console.print(plain(server, console, "bold"))
@@ -32,7 +32,7 @@ def print_checks(server: str, checks: Sequence[Check], console: Console) -> None
         console.print(plain(_summed_up(checks), console, "bold"))
 
 
-def _table(checks: Sequence[Check], console: Console) -> Table:
+def _table(checks: Sequence[PreflightCheck], console: Console) -> Table:
     table = Table(box=None, padding=(0, 1), pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
@@ -46,12 +46,12 @@ def _table(checks: Sequence[Check], console: Console) -> Table:
     return table
 
 
-def _sorted(checks: Sequence[Check]) -> list[Check]:
-    return sorted(checks, key=lambda check: ORDER.index(check.severity))
+def _sorted(checks: Sequence[PreflightCheck]) -> list[PreflightCheck]:
+    return sorted(checks, key=lambda check: SEVERITY_ORDER.index(check.severity))
 
 
-def _summed_up(checks: Sequence[Check]) -> str:
-    counts = {name: sum(check.severity == name for check in checks) for name in ORDER}
-    said = [plural(counts[name], name) for name in ORDER[:-1] if counts[name]]
+def _summed_up(checks: Sequence[PreflightCheck]) -> str:
+    counts = {name: sum(check.severity == name for check in checks) for name in SEVERITY_ORDER}
+    said = [plural(counts[name], name) for name in SEVERITY_ORDER[:-1] if counts[name]]
     end = ": a run would be refused" if counts["error"] else ""
     return ", ".join([*said, f"{counts['ok']} ok"]) + end

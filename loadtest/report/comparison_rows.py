@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadtest.analysis import units
 from loadtest.model.summary import Comparison
 
-COLUMNS = ("pool", "against", "in", "ratio", "95 % interval", "decision")
+COMPARISON_COLUMNS = ("pool", "against", "in", "ratio", "95 % interval", "decision")
 _METRICS = {
     "throughput.per_second": "throughput",
     "request_seconds": "request",
@@ -17,13 +17,13 @@ _METRICS = {
 }
 
 
-def metric(path: str) -> str:
+def metric_name(path: str) -> str:
     """What to call a metric: `wait, p95`."""
     of, _, name = path.rpartition(".")
     return _METRICS.get(path) or (f"{_METRICS[of]}, {name}" if of in _METRICS else path)
 
 
-def decided(comparison: Comparison) -> str:
+def decision_in_words(comparison: Comparison) -> str:
     """What follows, and what would settle it where nothing does."""
     if comparison.further_rounds is None:
         return comparison.decision
@@ -31,14 +31,14 @@ def decided(comparison: Comparison) -> str:
     return f"{comparison.decision}: about {more} would decide"
 
 
-def row(comparison: Comparison) -> tuple[str, ...]:
+def comparison_row(comparison: Comparison) -> tuple[str, ...]:
     """The cells of one comparison, under COLUMNS."""
     interval = [units.ratio(bound) for bound in comparison.ci95 or ()]
     return (
         comparison.pool,
         comparison.baseline,
-        metric(comparison.metric) + (" (primary)" if comparison.role == "primary" else ""),
+        metric_name(comparison.metric) + (" (primary)" if comparison.role == "primary" else ""),
         units.ratio(comparison.ratio),
-        " to ".join(interval) or units.NOTHING,
-        decided(comparison),
+        " to ".join(interval) or units.NO_VALUE,
+        decision_in_words(comparison),
     )

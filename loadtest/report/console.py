@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-WIDE = 1000  # columns of a file or a pipe: whoever reads it there breaks the lines
+PIPE_WIDTH = 1000  # columns of a file or a pipe: whoever reads it there breaks the lines
 _ASCII = str.maketrans({"µ": "u", "–": "-", "≥": ">", "×": "x", "·": "-"})
 # What would move the cursor or change the colours of a terminal is shown, not done.
 _CONTROLS = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\t\n"}
@@ -20,7 +20,7 @@ def standard_output() -> Console:
     """Where answers go: a terminal, or a file or a pipe, whose lines are not broken."""
     console = Console()
     if not console.is_terminal:
-        console.width = WIDE
+        console.width = PIPE_WIDTH
     return console
 
 
@@ -35,7 +35,7 @@ def trimmed(console: Console) -> Iterator[None]:
     console.out("\n".join(line.rstrip() for line in printed.get().splitlines()), highlight=False)
 
 
-def grid(console: Console, columns: Sequence[str], words: Collection[str] = ()) -> Table:
+def empty_table(console: Console, columns: Sequence[str], words: Collection[str] = ()) -> Table:
     """An empty table with these headings; no frames in a file.
 
     words: the columns of text beside the first; they go to the left, and break where it is narrow.
@@ -60,9 +60,9 @@ def grid(console: Console, columns: Sequence[str], words: Collection[str] = ()) 
     return table
 
 
-def print_grid(columns: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:
     """Print a table of plain cells as narrow as it can be, numbers to the right."""
-    table = grid(console, columns)
+    table = empty_table(console, columns)
     table.collapse_padding = True
     table.columns[0].min_width = None
     for cells in rows:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from loadtest.analysis.units import NOTHING, count, duration
+from loadtest.analysis.units import NO_VALUE, count, duration
 from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.summary import PoolSummary, Summary
 
-HEADINGS = (
+FAULT_HEADINGS = (
     "fault",
     "pool",
     "lasted",
@@ -19,7 +19,7 @@ HEADINGS = (
 )
 
 
-def rows(summary: Summary) -> list[tuple[str, ...]]:
+def fault_rows(summary: Summary) -> list[tuple[str, ...]]:
     """The cells under HEADINGS, fault by fault; nothing where nothing broke."""
     most = max((len(pool.faults) for pool in summary.pools), default=0)
     return [
@@ -46,7 +46,7 @@ def _row(pool: PoolSummary, effect: FaultEffect) -> tuple[str, ...]:
 
 def _recovered(effect: FaultEffect) -> str:
     if not effect.rounds or effect.recovered is None:
-        return NOTHING
+        return NO_VALUE
     if effect.recovery_seconds is None:
         return f"in {effect.recovered} of {effect.rounds}" if effect.recovered else "never"
     return duration(effect.recovery_seconds)

@@ -16,48 +16,52 @@ from markupsafe import Markup, escape
 
 from loadtest.analysis import units
 from loadtest.analysis.findings import mostly_failing, trust_gate
-from loadtest.analysis.pool_settings import create_engine
+from loadtest.analysis.pool_settings import create_engine_line
 from loadtest.model import error_kinds
 from loadtest.model.experiment import MARGIN
 from loadtest.model.fault import Fault
 from loadtest.model.load import Stage
-from loadtest.model.server_name import title_of
+from loadtest.model.server_name import server_title
 from loadtest.model.summary import Finding, Summary
 from loadtest.report import comparison_rows, fault_rows, overview, stage_rows
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.figures.toolkit.svg import pool_variables
-from loadtest.report.pool_table import groups
+from loadtest.report.pool_table import line_groups
 
 _HERE = Path(__file__).parent
 _SEVERITIES = ("error", "warning", "info")
 
 
-def page(summary: Summary, drawings: Sequence[Drawing]) -> str:
+def report_page(summary: Summary, drawings: Sequence[Drawing]) -> str:
     """The report; names and texts from files are escaped, only the figures are taken as markup."""
-    return template("report.html.j2").render(
+    return page_template("report.html.j2").render(
         **_about(summary),
         summary=summary,
         drawings=drawings,
-        overview=overview.rows(summary),
-        overview_headings=overview.HEADINGS,
-        groups=groups(summary),
+        overview=overview.overview_rows(summary),
+        overview_headings=overview.OVERVIEW_HEADINGS,
+        groups=line_groups(summary),
         comparisons=[
-            {"cells": comparison_rows.row(one), "baseline": one.baseline, "decision": one.decision}
+            {
+                "cells": comparison_rows.comparison_row(one),
+                "baseline": one.baseline,
+                "decision": one.decision,
+            }
             for one in summary.comparisons
         ],
         margin=f"{100 * float(summary.experiment.get('margin') or MARGIN):g}",
         findings=_findings(summary),
         errors=list(_errors(summary)),
-        stages=stage_rows.rows(summary),
-        stage_headings=stage_rows.HEADINGS,
-        faults=fault_rows.rows(summary),
-        fault_headings=fault_rows.HEADINGS,
+        stages=stage_rows.stage_rows(summary),
+        stage_headings=stage_rows.STAGE_HEADINGS,
+        faults=fault_rows.fault_rows(summary),
+        fault_headings=fault_rows.FAULT_HEADINGS,
         facts=list(_facts(summary)),
         intervals=any(pool.throughput.ci95 for pool in summary.pools),
     )
 
 
-def template(name: str) -> Template:
+def page_template(name: str) -> Template:
     """A page's template, with the style and the colours that all pages have."""
     environment = Environment(
         loader=FileSystemLoader(_HERE),
@@ -90,9 +94,9 @@ def _about(summary: Summary) -> dict[str, Any]:
     """The head of the page: what ran, and the answer."""
     headline, *rest = summary.verdict.text.splitlines()
     recommended = summary.verdict.recommended
-    line = create_engine(summary.settings) if summary.settings else ""
+    line = create_engine_line(summary.settings) if summary.settings else ""
     # A pool that fails beside one that may be recommended is part of the answer, no alarm.
-    failed = [pool for pool in summary.pools if mostly_failing.mostly(pool)]
+    failed = [pool for pool in summary.pools if mostly_failing.fails_mostly(pool)]
     alarming = [pool for pool in failed if not (pool.valid and recommended)]
     invalid = [pool for pool in summary.pools if not pool.valid and pool not in failed]
     return {
@@ -103,9 +107,9 @@ def _about(summary: Summary) -> dict[str, Any]:
         "create_engine": line,
         "recommended": recommended,
         "failing": alarming,
-        "most_failed": mostly_failing.CODE,
+        "most_failed": mostly_failing.MOST_FAILED,
         "invalid": invalid,
-        "reasons": trust_gate.REASONS,
+        "reasons": trust_gate.INVALID_CODES,
         "broken": _broken(summary),
     }
 
@@ -133,7 +137,7 @@ def _circumstances(summary: Summary) -> Iterator[str]:
     yield units.plural(rounds, "round") + of + (" each" if of and rounds > 1 else "")
     versions = summary.environment.get("server_versions")
     if versions:
-        yield " and ".join(map(title_of, versions))
+        yield " and ".join(map(server_title, versions))
     started = summary.environment.get("started")
     if started:
         yield time.strftime("%-d %B %Y, %H:%M UTC", time.gmtime(started))
@@ -154,7 +158,7 @@ def _findings(summary: Summary) -> list[tuple[str, Finding]]:
     """Each with its pool's name: that most requests failed, then the most serious first."""
     found = [(pool.name, finding) for pool in summary.pools for finding in pool.findings]
     found.sort(key=lambda pair: _SEVERITIES.index(pair[1].severity))
-    return sorted(found, key=lambda pair: pair[1].code != mostly_failing.CODE)
+    return sorted(found, key=lambda pair: pair[1].code != mostly_failing.MOST_FAILED)
 
 
 def _errors(summary: Summary) -> Iterator[dict[str, Any]]:
@@ -177,7 +181,7 @@ def _errors(summary: Summary) -> Iterator[dict[str, Any]]:
 
 
 def _clock(second: int | None) -> str:
-    return units.NOTHING if second is None else time.strftime("%H:%M:%S", time.gmtime(second))
+    return units.NO_VALUE if second is None else time.strftime("%H:%M:%S", time.gmtime(second))
 
 
 def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
@@ -233,7 +237,7 @@ def _together(text: str) -> Markup:
 
 def _pretty(value: Any) -> str:
     if value is None:
-        return units.NOTHING
+        return units.NO_VALUE
     if isinstance(value, Mapping | list | bool):
         return json.dumps(value)
     return f"{value:g}" if isinstance(value, float) else str(value)

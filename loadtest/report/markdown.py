@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from loadtest.analysis.comparison.objective_check import MET, found
-from loadtest.analysis.pool_settings import create_engine
+from loadtest.analysis.comparison.objective_check import MET_IN_WORDS, value_in_words
+from loadtest.analysis.pool_settings import create_engine_line
 from loadtest.model.errors import UsageError
-from loadtest.model.summary import Comparison, Objective, PoolSummary, Summary
-from loadtest.report.comparison_rows import COLUMNS as COMPARED
-from loadtest.report.comparison_rows import row as compared_row
-from loadtest.report.terminal import COLUMNS, row
+from loadtest.model.summary import Comparison, ObjectiveResult, PoolSummary, Summary
+from loadtest.report.comparison_rows import COMPARISON_COLUMNS as COMPARED
+from loadtest.report.comparison_rows import comparison_row as compared_row
+from loadtest.report.terminal import POOL_COLUMNS, pool_row
 
 
 def markdown(summary: Summary) -> str:
@@ -21,24 +21,24 @@ def markdown(summary: Summary) -> str:
     parts = [f"## {_plain(str(summary.experiment.get('name') or 'Connection pool'))}"]
     parts += [f"**{_plain(headline)}**", *(_plain(line) for line in rest)]
     if summary.settings:
-        parts.append(f"```python\n{create_engine(summary.settings)}\n```")
-    parts.append(_table(COLUMNS, [row(pool) for pool in summary.pools]))
+        parts.append(f"```python\n{create_engine_line(summary.settings)}\n```")
+    parts.append(_table(POOL_COLUMNS, [pool_row(pool) for pool in summary.pools]))
     objectives = [_objective(pool, one) for pool in summary.pools for one in pool.objectives]
     if objectives:
         parts.append(_table(("pool", "objective", "found", ""), objectives))
     if summary.comparisons:
-        parts.append(comparisons(summary.comparisons))
+        parts.append(comparisons_markdown(summary.comparisons))
     findings = "\n".join(_findings(summary))
     return "\n\n".join([*parts, findings] if findings else parts) + "\n"
 
 
-def comparisons(compared: Sequence[Comparison], notes: Sequence[str] = ()) -> str:
+def comparisons_markdown(compared: Sequence[Comparison], notes: Sequence[str] = ()) -> str:
     """Pools against their baseline, a row for each metric, and what else to know."""
     table = _table(COMPARED, [compared_row(one) for one in compared])
     return "\n\n".join([table, *map(_plain, notes)])
 
 
-def write(path: Path, text: str) -> None:
+def write_markdown(path: Path, text: str) -> None:
     """Write an answer to a file; UsageError where that cannot be."""
     try:
         path.write_text(text, encoding="utf-8")
@@ -46,9 +46,9 @@ def write(path: Path, text: str) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _objective(pool: PoolSummary, objective: Objective) -> tuple[str, ...]:
-    judged = MET[objective.met] if pool.valid else "not valid"
-    return pool.name, objective.text, found(objective), judged
+def _objective(pool: PoolSummary, objective: ObjectiveResult) -> tuple[str, ...]:
+    judged = MET_IN_WORDS[objective.met] if pool.valid else "not valid"
+    return pool.name, objective.text, value_in_words(objective), judged
 
 
 def _findings(summary: Summary) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadtest.analysis.units import count, percent, rate
 from loadtest.model.summary import Durations, PoolSummary, Summary
-from loadtest.report.pool_table import bound, interval
+from loadtest.report.pool_table import marked_duration, throughput_interval
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Cell:
     note: str = ""
 
 
-Times = Callable[[PoolSummary], Durations]
+DurationsOf = Callable[[PoolSummary], Durations]
 
 
-def _percentile(of: Times, name: str) -> Callable[[PoolSummary], Cell]:
-    return lambda pool: Cell(bound(of(pool), name), getattr(of(pool), name))
+def _percentile(of: DurationsOf, name: str) -> Callable[[PoolSummary], Cell]:
+    return lambda pool: Cell(marked_duration(of(pool), name), getattr(of(pool), name))
 
 
 def _wait(pool: PoolSummary) -> Durations:
@@ -32,7 +32,7 @@ def _wait(pool: PoolSummary) -> Durations:
 
 _COLUMNS: Mapping[str, Callable[[PoolSummary], Cell]] = {
     "ok/s": lambda pool: Cell(
-        rate(pool.throughput.per_second), pool.throughput.per_second, interval(pool)
+        rate(pool.throughput.per_second), pool.throughput.per_second, throughput_interval(pool)
     ),
     "wait p50": _percentile(_wait, "p50"),
     "wait p95": _percentile(_wait, "p95"),
@@ -42,10 +42,10 @@ _COLUMNS: Mapping[str, Callable[[PoolSummary], Cell]] = {
     "errors": lambda pool: Cell(percent(pool.errors.rate), pool.errors.rate),
     "valid": lambda pool: Cell("yes" if pool.valid else "no", float(pool.valid)),
 }
-HEADINGS = ("pool", *_COLUMNS)
+OVERVIEW_HEADINGS = ("pool", *_COLUMNS)
 
 
-def rows(summary: Summary) -> list[tuple[PoolSummary, list[Cell]]]:
+def overview_rows(summary: Summary) -> list[tuple[PoolSummary, list[Cell]]]:
     """Each pool and its cells, under HEADINGS after the first; none where there is but one pool."""
     if len(summary.pools) < 2:
         return []

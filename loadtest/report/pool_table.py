@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from loadtest.analysis.comparison.objective_check import MET, in_units
-from loadtest.analysis.pool_settings import default, spelled_out
-from loadtest.analysis.units import NOTHING, at_least, count, duration, level, percent, rate
-from loadtest.model.summary import Durations, Objective, PoolSummary, Summary
+from loadtest.analysis.comparison.objective_check import MET_IN_WORDS, value_in_units
+from loadtest.analysis.pool_settings import default_in_python, spelled_out
+from loadtest.analysis.units import NO_VALUE, at_least, count, duration, level, percent, rate
+from loadtest.model.summary import Durations, ObjectiveResult, PoolSummary, Summary
 
-Cell = Callable[[PoolSummary], str]
+CellText = Callable[[PoolSummary], str]
 
 
 @dataclass(frozen=True)
-class Line:
+class TableLine:
     """A line of the table: what it is, and the value of each pool."""
 
     label: str
@@ -24,34 +24,34 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Group:
+class LineGroup:
     """Some lines under a heading."""
 
     heading: str
-    lines: tuple[Line, ...]
+    lines: tuple[TableLine, ...]
 
 
-def bound(times: Durations, name: str) -> str:
+def marked_duration(times: Durations, name: str) -> str:
     """A value of a distribution, with `≥` where it is a lower bound."""
     return at_least(getattr(times, name), name in times.at_least)
 
 
-def interval(pool: PoolSummary) -> str:
+def throughput_interval(pool: PoolSummary) -> str:
     """The 95 % interval of the throughput, empty if there is none."""
     ci95 = pool.throughput.ci95
     return f"{rate(max(ci95[0], 0))} – {rate(ci95[1])}" if ci95 else ""
 
 
-def _wait(percentile: str) -> Cell:
-    return lambda pool: bound(pool.checkout.wait_seconds, percentile)
+def _wait(percentile: str) -> CellText:
+    return lambda pool: marked_duration(pool.checkout.wait_seconds, percentile)
 
 
 def _level(mean: float | None) -> str:
-    return NOTHING if mean is None else level(mean)
+    return NO_VALUE if mean is None else level(mean)
 
 
 def _arrivals(pool: PoolSummary, name: str) -> str:
-    return rate(getattr(pool.arrivals, name)) if pool.arrivals else NOTHING
+    return rate(getattr(pool.arrivals, name)) if pool.arrivals else NO_VALUE
 
 
 def _allowed(pool: PoolSummary) -> str:
@@ -61,18 +61,18 @@ def _allowed(pool: PoolSummary) -> str:
 _THROUGHPUT = "successful requests per second"
 _OPEN_LOOP = "Open loop"
 _PROCESSES = "Processes, each with such a pool"
-_LINES: Mapping[str, Mapping[str, Cell]] = {
+_LINES: Mapping[str, Mapping[str, CellText]] = {
     "Work": {
         _THROUGHPUT: lambda pool: rate(pool.throughput.per_second),
-        "request, p95": lambda pool: bound(pool.request_seconds, "p95"),
+        "request, p95": lambda pool: marked_duration(pool.request_seconds, "p95"),
         "failed requests": lambda pool: percent(pool.errors.rate),
     },
     _OPEN_LOOP: {
         "arrivals per second, offered": lambda pool: _arrivals(pool, "offered_per_second"),
         "arrivals per second, begun": lambda pool: _arrivals(pool, "begun_per_second"),
         "arrivals dropped": lambda pool: count(pool.dropped),
-        "begun late, p50": lambda pool: bound(pool.schedule_lag_seconds, "p50"),
-        "begun late, p99": lambda pool: bound(pool.schedule_lag_seconds, "p99"),
+        "begun late, p50": lambda pool: marked_duration(pool.schedule_lag_seconds, "p50"),
+        "begun late, p99": lambda pool: marked_duration(pool.schedule_lag_seconds, "p99"),
     },
     _PROCESSES: {
         "processes at once": lambda pool: count(pool.processes),
@@ -105,50 +105,57 @@ _LINES: Mapping[str, Mapping[str, Cell]] = {
 }
 
 
-def groups(summary: Summary) -> list[Group]:
+def line_groups(summary: Summary) -> list[LineGroup]:
     """The whole table, from what was set to how good the measurement was."""
     shown = {
         _OPEN_LOOP: any(pool.arrivals for pool in summary.pools),
         _PROCESSES: any(pool.processes > 1 for pool in summary.pools),
     }
     measured = [
-        Group(heading, tuple(_line(summary, label, cell) for label, cell in lines.items()))
+        LineGroup(heading, tuple(_line(summary, label, cell) for label, cell in lines.items()))
         for heading, lines in _LINES.items()
         if shown.get(heading, True)
     ]
-    objective = [Group("Objective", _objectives(summary))] if summary.pools[0].objectives else []
-    return [Group("Settings", _settings(summary)), *objective, *measured]
+    objective = (
+        [LineGroup("Objective", _objectives(summary))] if summary.pools[0].objectives else []
+    )
+    return [LineGroup("Settings", _settings(summary)), *objective, *measured]
 
 
-def _objectives(summary: Summary) -> tuple[Line, ...]:
+def _objectives(summary: Summary) -> tuple[TableLine, ...]:
     """Each requirement: what was found, and whether a pool keeps to it."""
     return tuple(
-        Line(
+        TableLine(
             each[0].text,
             tuple(map(_judged, summary.pools, each)),
-            tuple(" – ".join(in_units(one)[1]) for one in each),
+            tuple(" – ".join(value_in_units(one)[1]) for one in each),
         )
         for each in zip(*(pool.objectives for pool in summary.pools), strict=True)
     )
 
 
-def _judged(pool: PoolSummary, objective: Objective) -> str:
-    value, _ = in_units(objective)
-    return f"{value}, {MET[objective.met]}" if pool.valid else value
+def _judged(pool: PoolSummary, objective: ObjectiveResult) -> str:
+    value, _ = value_in_units(objective)
+    return f"{value}, {MET_IN_WORDS[objective.met]}" if pool.valid else value
 
 
-def _line(summary: Summary, label: str, cell: Cell) -> Line:
+def _line(summary: Summary, label: str, cell: CellText) -> TableLine:
     values = tuple(cell(pool) for pool in summary.pools)
     if label != _THROUGHPUT:
-        return Line(label, values)
-    return Line(label, values, tuple(interval(pool) for pool in summary.pools), strong=True)
+        return TableLine(label, values)
+    return TableLine(
+        label, values, tuple(throughput_interval(pool) for pool in summary.pools), strong=True
+    )
 
 
-def _settings(summary: Summary) -> tuple[Line, ...]:
+def _settings(summary: Summary) -> tuple[TableLine, ...]:
     """Both sizes and every other setting that differs from SQLAlchemy's default in some pool."""
     said = [spelled_out(pool.pool) for pool in summary.pools]
     names = dict.fromkeys(name for settings in said for name in settings)
     return tuple(
-        Line(name, tuple(settings.get(name) or default(name) or NOTHING for settings in said))
+        TableLine(
+            name,
+            tuple(settings.get(name) or default_in_python(name) or NO_VALUE for settings in said),
+        )
         for name in names
     )

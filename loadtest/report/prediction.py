@@ -8,26 +8,37 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtest.analysis.prediction.observed_workload import Ran
-from loadtest.analysis.prediction.validation import Validated
-from loadtest.analysis.prediction.whatif import Cell, Prediction
+from loadtest.analysis.prediction.observed_workload import MeasuredPool
+from loadtest.analysis.prediction.validation import ValidatedPool
+from loadtest.analysis.prediction.whatif import PredictedPool, Prediction
 from loadtest.analysis.units import count, duration, level, listed, percent, rate
-from loadtest.report.console import plain, print_grid, trimmed
-from loadtest.report.figures.settings_map import name
+from loadtest.report.console import plain, print_table, trimmed
+from loadtest.report.figures.settings_map import short_form
 
 # The table has to fit 80 columns.
-COLUMNS = ("pool", "per s", "p50", "p95", "p99", "timeout", "in use", "peak", "new/s", "")
-CHECKED = ("pool", "per s", "model", "error", "wait p95", "model", "error")
-NOTICEABLE = 0.001
+PREDICTION_COLUMNS = (
+    "pool",
+    "per s",
+    "p50",
+    "p95",
+    "p99",
+    "timeout",
+    "in use",
+    "peak",
+    "new/s",
+    "",
+)
+CHECK_COLUMNS = ("pool", "per s", "model", "error", "wait p95", "model", "error")
+NOTICEABLE_WAIT = 0.001
 BUSY_GENERATOR = 0.9
 FAR_OFF = 0.2
 
 
-def row(cell: Cell) -> tuple[str, ...]:
+def prediction_row(cell: PredictedPool) -> tuple[str, ...]:
     """The cells of a prediction's line, under COLUMNS; the last one says what it rests on."""
     wait, mark = cell.wait, "≥" if cell.bound else ""
     return (
-        name(cell),
+        short_form(cell),
         rate(cell.throughput),
         duration(wait.p50),
         duration(wait.p95),
@@ -36,11 +47,11 @@ def row(cell: Cell) -> tuple[str, ...]:
         level(cell.in_use),
         count(cell.peak),
         rate(cell.opened),
-        remark(cell),
+        prediction_basis(cell),
     )
 
 
-def remark(cell: Cell) -> str:
+def prediction_basis(cell: PredictedPool) -> str:
     """One word for what a prediction rests on."""
     marks = {
         "measured": cell.measured,
@@ -50,27 +61,32 @@ def remark(cell: Cell) -> str:
     return next((mark for mark, holds in marks.items() if holds), "")
 
 
-def checked(prediction: Prediction) -> Iterator[tuple[str, ...]]:
+def check_rows(prediction: Prediction) -> Iterator[tuple[str, ...]]:
     """A line for each pool that ran: measured, predicted and the error, under CHECKED."""
     for ran, cell in prediction.checks:
-        yield (ran.name, *compared(ran.served, cell.throughput, ran.wait.p95, cell.wait.p95))
+        yield (
+            ran.name,
+            *comparison_cells(ran.served, cell.throughput, ran.wait.p95, cell.wait.p95),
+        )
 
 
-def compared(
+def comparison_cells(
     served: float, predicted: float, wait: float | None, predicted_wait: float | None
 ) -> tuple[str, ...]:
     """Throughput and p95 of the wait, each as measured and predicted, with the error."""
     return (
         rate(served),
         rate(predicted),
-        _error(error(served, predicted)),
+        _error(relative_error(served, predicted)),
         duration(wait),
         duration(predicted_wait),
-        _error(error(wait, predicted_wait, NOTICEABLE)),
+        _error(relative_error(wait, predicted_wait, NOTICEABLE_WAIT)),
     )
 
 
-def error(measured: float | None, predicted: float | None, least: float = 0.0) -> float | None:
+def relative_error(
+    measured: float | None, predicted: float | None, least: float = 0.0
+) -> float | None:
     """By what share a prediction is too high; None where there is nothing to divide by.
 
     least: the value below which both are as good as nothing.
@@ -84,23 +100,23 @@ def _error(value: float | None) -> str:
     return "–" if value is None else f"{round(100 * value):+d} %"
 
 
-VALIDATED = ("pool", "predicted", "per s", "error", "predicted", "wait p95", "error")
+VALIDATION_COLUMNS = ("pool", "predicted", "per s", "error", "predicted", "wait p95", "error")
 
 
-def validation_rows(results: Sequence[Validated]) -> Iterator[tuple[str, ...]]:
+def validation_rows(results: Sequence[ValidatedPool]) -> Iterator[tuple[str, ...]]:
     """A line for each pool that was measured afterwards, under VALIDATED."""
     for one in results:
         cell, found = one.predicted, one.measured
         if found is None:
-            yield (name(cell), rate(cell.throughput), "not measured", "", "", "", "")
+            yield (short_form(cell), rate(cell.throughput), "not measured", "", "", "", "")
             continue
-        said = compared(found.served, cell.throughput, found.wait.p95, cell.wait.p95)
+        said = comparison_cells(found.served, cell.throughput, found.wait.p95, cell.wait.p95)
         served, predicted, off, wait, predicted_wait, wait_off = said
-        shown = name(cell) if one.valid else f"{name(cell)} (invalid)"
+        shown = short_form(cell) if one.valid else f"{short_form(cell)} (invalid)"
         yield (shown, predicted, served, off, predicted_wait, wait, wait_off)
 
 
-def validation_json(results: Sequence[Validated]) -> list[dict[str, Any]]:
+def validation_json(results: Sequence[ValidatedPool]) -> list[dict[str, Any]]:
     """The same in JSON's types; errors are shares, None where they mean nothing."""
     return [
         {
@@ -109,21 +125,21 @@ def validation_json(results: Sequence[Validated]) -> list[dict[str, Any]]:
             "valid": one.valid,
             "before": one.before and _measured(one.before),
             "throughput_error": one.measured
-            and error(one.measured.served, one.predicted.throughput),
+            and relative_error(one.measured.served, one.predicted.throughput),
             "wait_p95_error": one.measured
-            and error(one.measured.wait.p95, one.predicted.wait.p95, NOTICEABLE),
+            and relative_error(one.measured.wait.p95, one.predicted.wait.p95, NOTICEABLE_WAIT),
         }
         for one in results
     ]
 
 
-def notes(prediction: Prediction) -> list[str]:
+def prediction_notes(prediction: Prediction) -> list[str]:
     """What a reader has to know of these numbers."""
     said = list(prediction.observed.notes)
     number = prediction.observed.processes
     if number > 1:
         said.append(f"Settings are of each of {number} processes, numbers of all together.")
-    beyond = [name(cell) for cell in prediction.cells if cell.extrapolated]
+    beyond = [short_form(cell) for cell in prediction.cells if cell.extrapolated]
     if beyond:
         said.append(
             "Extrapolated: more or fewer connections would be in use than where hold was measured; "
@@ -134,7 +150,7 @@ def notes(prediction: Prediction) -> list[str]:
             "Overloaded: more arrives than all connections can serve; the wait grows for as long "
             f"as that lasts, here {duration(prediction.observed.seconds)}."
         )
-    busy = [name(cell) for cell in prediction.cells if cell.generator > BUSY_GENERATOR]
+    busy = [short_form(cell) for cell in prediction.cells if cell.generator > BUSY_GENERATOR]
     if busy:
         said.append(
             f"The load generator would need more than a core for {_few(busy)}: a measurement there "
@@ -146,7 +162,7 @@ def notes(prediction: Prediction) -> list[str]:
 def _far_off(prediction: Prediction) -> Iterator[str]:
     """The pools that ran for which the model misses what was measured."""
     for ran, cell in prediction.checks:
-        off = error(ran.served, cell.throughput)
+        off = relative_error(ran.served, cell.throughput)
         if off is not None and abs(off) > FAR_OFF:
             yield (
                 f"The model misses the measured throughput of {ran.name} by {_error(off)}: "
@@ -158,7 +174,7 @@ def _few(names: Sequence[str]) -> str:
     return listed(names) if len(names) < 4 else f"{names[0]} to {names[-1]} and others"
 
 
-def to_json(prediction: Prediction, about: Mapping[str, Any]) -> dict[str, Any]:
+def prediction_json(prediction: Prediction, about: Mapping[str, Any]) -> dict[str, Any]:
     """The prediction in JSON's types, version 1: times in seconds. about: where it comes from."""
     work = prediction.observed.workload
     return {
@@ -174,7 +190,7 @@ def to_json(prediction: Prediction, about: Mapping[str, Any]) -> dict[str, Any]:
                 for used, times in zip(work.hold.levels, work.hold.samples, strict=True)
             ],
         },
-        "notes": notes(prediction),
+        "notes": prediction_notes(prediction),
         "cells": [_cell(cell) for cell in prediction.cells],
         "measured": [
             {"name": ran.name, **_measured(ran), "predicted": _cell(cell)}
@@ -183,12 +199,12 @@ def to_json(prediction: Prediction, about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measured(ran: Ran) -> dict[str, Any]:
+def _measured(ran: MeasuredPool) -> dict[str, Any]:
     wait = ran.wait.model_dump(mode="json")
     return {"throughput": ran.served, "wait_seconds": wait, "timeouts": ran.timeouts}
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
+def _cell(cell: PredictedPool) -> dict[str, Any]:
     said = asdict(cell)
     del said["settings"], said["wait"]
     names = ("pool_size", "max_overflow", "pool_timeout")
@@ -203,31 +219,31 @@ def print_prediction(prediction: Prediction, console: Console) -> None:
 
 
 def _print(prediction: Prediction, console: Console) -> None:
-    print_grid(COLUMNS, [row(cell) for cell in prediction.cells], console)
+    print_table(PREDICTION_COLUMNS, [prediction_row(cell) for cell in prediction.cells], console)
     if prediction.checks:
         console.print()
         console.print("What was measured, and what the model makes of the same pools")
-        print_grid(CHECKED, list(checked(prediction)), console)
+        print_table(CHECK_COLUMNS, list(check_rows(prediction)), console)
     console.print()
-    for note in notes(prediction):
+    for note in prediction_notes(prediction):
         console.print(plain(f"- {note}", console))
 
 
-def print_validation(results: Sequence[Validated], console: Console) -> None:
+def print_validation(results: Sequence[ValidatedPool], console: Console) -> None:
     """Print what was predicted and what was measured then."""
     with trimmed(console):
-        print_grid(VALIDATED, list(validation_rows(results)), console)
-    for text in changes(results):
+        print_table(VALIDATION_COLUMNS, list(validation_rows(results)), console)
+    for text in changes_since(results):
         console.print(plain(text, console))
 
 
-def changes(results: Sequence[Validated]) -> list[str]:
+def changes_since(results: Sequence[ValidatedPool]) -> list[str]:
     """What the pools do now that were measured before."""
     return [
-        f"{name(one.predicted)} was measured before: {rate(one.before.served)} per s then, "
+        f"{short_form(one.predicted)} was measured before: {rate(one.before.served)} per s then, "
         f"{rate(one.measured.served)} now "
-        f"({_error(error(one.before.served, one.measured.served))}). That much in the errors "
-        "above is not the model's: the machine or the database is not as it was."
+        f"({_error(relative_error(one.before.served, one.measured.served))}). That much in the "
+        "errors above is not the model's: the machine or the database is not as it was."
         for one in results
         if one.before and one.measured
     ]

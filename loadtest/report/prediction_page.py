@@ -8,31 +8,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from loadtest.analysis.prediction.validation import Validated
+from loadtest.analysis.prediction.validation import ValidatedPool
 from loadtest.analysis.prediction.whatif import Prediction
 from loadtest.model.errors import UsageError
 from loadtest.report.figures.settings_map import draw
-from loadtest.report.html import template
+from loadtest.report.html import page_template
 from loadtest.report.prediction import (
-    CHECKED,
-    COLUMNS,
-    VALIDATED,
-    changes,
-    checked,
-    notes,
-    row,
-    to_json,
+    CHECK_COLUMNS,
+    PREDICTION_COLUMNS,
+    VALIDATION_COLUMNS,
+    changes_since,
+    check_rows,
+    prediction_json,
+    prediction_notes,
+    prediction_row,
     validation_json,
     validation_rows,
 )
 from loadtest.report.render import write_whole
 
 
-def write(
+def write_prediction(
     prediction: Prediction,
     about: Mapping[str, Any],
     folder: Path,
-    validation: Sequence[Validated] = (),
+    validation: Sequence[ValidatedPool] = (),
 ) -> None:
     """Write whatif.json and whatif.html; UsageError where that cannot be.
 
@@ -41,33 +41,33 @@ def write(
     about = {**about, "validation": validation_json(validation)} if validation else about
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(to_json(prediction, about), indent=2, allow_nan=False)
+        text = json.dumps(prediction_json(prediction, about), indent=2, allow_nan=False)
         write_whole(folder / "whatif.json", text + "\n")
-        write_whole(folder / "whatif.html", page(prediction, about, validation))
+        write_whole(folder / "whatif.html", prediction_page(prediction, about, validation))
     except OSError as problem:
         raise UsageError(f"cannot write in {folder}: {problem.strerror}") from None
 
 
-def page(
-    prediction: Prediction, about: Mapping[str, Any], validation: Sequence[Validated] = ()
+def prediction_page(
+    prediction: Prediction, about: Mapping[str, Any], validation: Sequence[ValidatedPool] = ()
 ) -> str:
     """The page; names and texts from files are escaped, only the figure is taken as markup."""
-    return template("whatif.html.j2").render(
+    return page_template("whatif.html.j2").render(
         title=str(about.get("name") or "Connection pool"),
         drawing=draw(_with(prediction, validation)),
-        columns=COLUMNS,
-        rows=[(cell.measured is not None, row(cell)) for cell in prediction.cells],
-        checked_columns=CHECKED,
-        checked=list(checked(prediction)),
-        validated_columns=VALIDATED,
+        columns=PREDICTION_COLUMNS,
+        rows=[(cell.measured is not None, prediction_row(cell)) for cell in prediction.cells],
+        checked_columns=CHECK_COLUMNS,
+        checked=list(check_rows(prediction)),
+        validated_columns=VALIDATION_COLUMNS,
         validated=list(validation_rows(validation)),
-        changes=changes(validation),
-        notes=notes(prediction),
+        changes=changes_since(validation),
+        notes=prediction_notes(prediction),
         command=about["command"],
     )
 
 
-def _with(prediction: Prediction, validation: Sequence[Validated]) -> Prediction:
+def _with(prediction: Prediction, validation: Sequence[ValidatedPool]) -> Prediction:
     """The prediction with what was measured afterwards, for the figure."""
     later = [(one.measured, one.predicted) for one in validation if one.measured and one.valid]
     return replace(prediction, checks=[*prediction.checks, *later])

@@ -17,10 +17,10 @@ from loadtest.model.pool import PoolConfig
 from loadtest.report.console import plain
 
 # Nanoseconds that an interval must have to stand for a second.
-WHOLE = 500_000_000
+LEAST_INTERVAL = 500_000_000
 
 
-class AnyPlan(Protocol):
+class PlannedRun(Protocol):
     """What is told of a run that is about to begin."""
 
     @property
@@ -46,7 +46,7 @@ class RunProgress:
     """
 
     def __init__(
-        self, console: Console, plans: list[AnyPlan], *, quiet: bool, most: int | None = None
+        self, console: Console, plans: list[PlannedRun], *, quiet: bool, most: int | None = None
     ) -> None:
         self._console = console
         self._quiet = quiet
@@ -78,7 +78,7 @@ class RunProgress:
     ) -> None:
         self._bar.stop()
 
-    def begin(self, plan: AnyPlan) -> None:
+    def begin(self, plan: PlannedRun) -> None:
         """A run begins: its command is printed, so that it can be repeated by hand."""
         self._number += 1
         self._title = f"{self._number}{self._plans} {plan.pool.name}"
@@ -91,15 +91,15 @@ class RunProgress:
         What ends after the load, or in a bit of a second, says nothing about a rate.
         """
         self._bar.advance(self._task, interval.length / 1e9)
-        if interval.period != "drain" and interval.length >= WHOLE:
+        if interval.period != "drain" and interval.length >= LEAST_INTERVAL:
             self._bar.update(self._task, description=f"{self._title} · {_now(interval)}")
 
-    def end(self, plan: AnyPlan) -> None:
+    def end(self, plan: PlannedRun) -> None:
         """The run is over."""
         self._total += plan.seconds
         self._bar.update(self._task, completed=self._total, description=self._title)
 
-    def failed(self, plan: AnyPlan, error: LoadtestError) -> None:
+    def failed(self, plan: PlannedRun, error: LoadtestError) -> None:
         """The run failed; the others go on. What was said of the last is not repeated."""
         self._total += plan.seconds
         said = "the same" if str(error) == self._failure else str(error)
@@ -116,7 +116,7 @@ class RunProgress:
             self._console.print(text, soft_wrap=True, highlight=False)
 
 
-def _seconds(plans: list[AnyPlan], most: int | None) -> float:
+def _seconds(plans: list[PlannedRun], most: int | None) -> float:
     together = sum(plan.seconds for plan in plans)
     return together if most is None else together * most / len(plans)
 

@@ -12,10 +12,10 @@ from loadtest.analysis.pool_runs import Measurements, gather
 from loadtest.analysis.summarize import summarize
 from loadtest.model.errors import UsageError
 from loadtest.model.summary import Summary
-from loadtest.report.figures import draw
+from loadtest.report.figures import draw_figures
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.figures.toolkit.svg import standalone
-from loadtest.report.html import page
+from loadtest.report.html import report_page
 from loadtest.runfile.folders import find_runs, folder_of
 from loadtest.runfile.reader import Run, read_run
 from loadtest.runfile.schema import Damaged, from_plan
@@ -28,21 +28,21 @@ def render(paths: Sequence[Path], out: Path) -> Summary:
     are sound; a file that is no run at all is named in the summary's problems.
     Raises UsageError if there is no readable run, or where nothing can be written.
     """
-    measurements = read(paths)
+    measurements = read_measurements(paths)
     summary = summarize(measurements)
     try:
         out.mkdir(parents=True, exist_ok=True)
         # First what other programs read: it must be there even if drawing fails.
         write_whole(out / "summary.json", json.dumps(summary.to_json(), indent=2) + "\n")
-        drawings = draw(measurements, summary)
+        drawings = draw_figures(measurements, summary)
         _write_figures(out / "figures", drawings)
-        write_whole(out / "report.html", page(summary, drawings))
+        write_whole(out / "report.html", report_page(summary, drawings))
     except OSError as error:
         raise UsageError(f"cannot write the report in {out}: {error.strerror}") from None
     return summary
 
 
-def read(paths: Sequence[Path]) -> Measurements:
+def read_measurements(paths: Sequence[Path]) -> Measurements:
     """All runs of some files and folders, with the first folder's experiment.json.
 
     Raises UsageError if not one run can be read.
@@ -59,7 +59,7 @@ def read(paths: Sequence[Path]) -> Measurements:
     return gather(runs, _experiment(paths, problems), problems)
 
 
-def planned(path: Path) -> Mapping[str, Any] | None:
+def planned_experiment(path: Path) -> Mapping[str, Any] | None:
     """What the experiment.json beside the runs of a result says; None without a sound one."""
     return _experiment([folder_of(path)], [])
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from loadtest.analysis.units import count, level, percent, rate
-from loadtest.model.summary import PoolSummary, Stage, Summary
-from loadtest.report.pool_table import bound
+from loadtest.model.summary import PoolSummary, StageResult, Summary
+from loadtest.report.pool_table import marked_duration
 
-HEADINGS = (
+STAGE_HEADINGS = (
     "stage",
     "pool",
     "load",
@@ -21,7 +21,7 @@ HEADINGS = (
 )
 
 
-def rows(summary: Summary) -> list[tuple[str, ...]]:
+def stage_rows(summary: Summary) -> list[tuple[str, ...]]:
     """The cells under HEADINGS, stage by stage; nothing where the load has no stages."""
     most = max((len(pool.stages) for pool in summary.pools), default=0)
     return [
@@ -32,16 +32,16 @@ def rows(summary: Summary) -> list[tuple[str, ...]]:
     ]
 
 
-def _row(pool: PoolSummary, stage: Stage) -> tuple[str, ...]:
+def _row(pool: PoolSummary, stage: StageResult) -> tuple[str, ...]:
     arrivals = stage.arrivals_per_second
     return (
         stage.name,
         pool.name,
         f"{level(stage.users)} users" if arrivals is None else f"{rate(arrivals)}/s",
         rate(stage.throughput_per_second),
-        bound(stage.wait_seconds, "p95"),
-        bound(stage.request_seconds, "p95"),
-        bound(stage.request_seconds, "p99"),
+        marked_duration(stage.wait_seconds, "p95"),
+        marked_duration(stage.request_seconds, "p95"),
+        marked_duration(stage.request_seconds, "p99"),
         count(stage.timeouts),
         percent(stage.error_rate),
         count(stage.connections_peak),

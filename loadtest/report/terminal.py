@@ -10,24 +10,24 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest.analysis.findings import mostly_failing
-from loadtest.analysis.pool_settings import create_engine, multiplied
+from loadtest.analysis.pool_settings import create_engine_line, multiplied
 from loadtest.analysis.units import count, percent, rate
 from loadtest.model.summary import Comparison, Finding, PoolSummary, Summary
 from loadtest.report import fault_rows
-from loadtest.report.comparison_rows import COLUMNS as COMPARED
-from loadtest.report.comparison_rows import row as compared_row
-from loadtest.report.console import grid, plain, trimmed
-from loadtest.report.pool_table import bound, interval
+from loadtest.report.comparison_rows import COMPARISON_COLUMNS as COMPARED
+from loadtest.report.comparison_rows import comparison_row as compared_row
+from loadtest.report.console import empty_table, plain, trimmed
+from loadtest.report.pool_table import marked_duration, throughput_interval
 
 _DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
 # What comes first: that most requests failed, then other errors, then warnings.
 _ORDER: Sequence[tuple[str, Callable[[Finding], bool]]] = (
-    ("error", lambda finding: finding.code == mostly_failing.CODE),
-    ("error", lambda finding: finding.code != mostly_failing.CODE),
+    ("error", lambda finding: finding.code == mostly_failing.MOST_FAILED),
+    ("error", lambda finding: finding.code != mostly_failing.MOST_FAILED),
     ("warning", lambda _: True),
 )
-COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "errors", "CPU")
+POOL_COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "errors", "CPU")
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -47,7 +47,7 @@ def print_comparisons(
 def _print_comparisons(
     compared: Sequence[Comparison], not_valid: Sequence[str], console: Console
 ) -> None:
-    table = grid(console, COMPARED, words=("against", "in", "decision"))
+    table = empty_table(console, COMPARED, words=("against", "in", "decision"))
     for one in compared:
         table.add_row(
             *(plain(cell, console, _DECISIONS.get(one.decision, "")) for cell in compared_row(one))
@@ -71,16 +71,16 @@ def _print(summary: Summary, console: Console) -> None:
     headline, *rest = summary.verdict.text.splitlines()
     console.print(plain(headline, console, "bold green" if summary.verdict.recommended else "bold"))
     if summary.settings:
-        console.print(plain(f"    {create_engine(summary.settings)}", console), soft_wrap=True)
+        console.print(plain(f"    {create_engine_line(summary.settings)}", console), soft_wrap=True)
     for line in rest:
         console.print(plain(line, console))
 
 
 def _print_faults(summary: Summary, console: Console) -> None:
     """What each fault did, a row a pool; its name stands above, or the rows were too wide."""
-    for fault, pools in groupby(fault_rows.rows(summary), itemgetter(0)):
+    for fault, pools in groupby(fault_rows.fault_rows(summary), itemgetter(0)):
         console.print(plain(fault, console, "bold"))
-        table = grid(console, fault_rows.HEADINGS[1:])
+        table = empty_table(console, fault_rows.FAULT_HEADINGS[1:])
         for _, *cells in pools:
             table.add_row(*(plain(cell, console) for cell in cells))
         console.print(table)
@@ -118,13 +118,13 @@ def _told_of(summary: Summary) -> Sequence[PoolSummary]:
 
 def _told_already(pool: PoolSummary, finding: Finding) -> bool:
     """Whether it repeats that most requests failed, and with which kind of error."""
-    first = next((one for one in pool.findings if one.code == mostly_failing.CODE), None)
+    first = next((one for one in pool.findings if one.code == mostly_failing.MOST_FAILED), None)
     return first is not None and finding.code == f"errors_{first.evidence['kind']}"
 
 
 def _example(pool: PoolSummary, finding: Finding) -> str:
     """Of a kind of error, one in its own words."""
-    if any(one.code == mostly_failing.CODE for one in pool.findings):
+    if any(one.code == mostly_failing.MOST_FAILED for one in pool.findings):
         return ""  # the first finding has one
     kind = finding.evidence.get("kind", finding.code.removeprefix("errors_"))
     told = pool.errors.kinds.get(kind)
@@ -132,23 +132,23 @@ def _example(pool: PoolSummary, finding: Finding) -> str:
 
 
 def _table(summary: Summary, console: Console) -> Table:
-    table = grid(console, COLUMNS)
+    table = empty_table(console, POOL_COLUMNS)
     for pool in summary.pools:
         chosen = pool.name == summary.verdict.recommended
         style = "bold" if chosen else "" if pool.valid else "dim"
-        table.add_row(*(plain(cell, console) for cell in row(pool)), style=style)
+        table.add_row(*(plain(cell, console) for cell in pool_row(pool)), style=style)
     return table
 
 
-def row(pool: PoolSummary) -> tuple[str, ...]:
+def pool_row(pool: PoolSummary) -> tuple[str, ...]:
     """The cells of a pool, under COLUMNS."""
     name = pool.name if pool.valid else f"{pool.name}\n({_why_not(pool)})"
     return (
         name,
         rate(pool.throughput.per_second),
-        interval(pool),
-        bound(pool.checkout.wait_seconds, "p95"),
-        bound(pool.request_seconds, "p95"),
+        throughput_interval(pool),
+        marked_duration(pool.checkout.wait_seconds, "p95"),
+        marked_duration(pool.request_seconds, "p95"),
         count(pool.connections.peak),
         percent(pool.errors.rate),
         percent(pool.generator.cpu),
@@ -156,4 +156,4 @@ def row(pool: PoolSummary) -> tuple[str, ...]:
 
 
 def _why_not(pool: PoolSummary) -> str:
-    return "failing" if mostly_failing.mostly(pool) else "invalid"
+    return "failing" if mostly_failing.fails_mostly(pool) else "invalid"

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.analysis.fleet.capacity import (
-    RESERVE,
+    RESERVED_CONNECTIONS,
     Capacity,
     Fleet,
-    Server,
-    binding,
+    ServerLimits,
+    binding_limit,
     connections_of,
     limits_of,
     safe_pool,
 )
-from loadtest.analysis.fleet.capacity_findings import capacity
+from loadtest.analysis.fleet.capacity_findings import fleet_capacity
 
 UNLIMITED = -1
 
@@ -54,7 +54,7 @@ fleets = st.builds(
     threads=st.none() | st.integers(1, 60),
 )
 servers = st.builds(
-    Server,
+    ServerLimits,
     max_connections=st.integers(1, 5000),
     max_user_connections=st.just(0) | st.integers(1, 3000),
     files=st.none() | st.integers(0, 6000),
@@ -65,7 +65,7 @@ servers = st.builds(
 
 
 def test_pools_multiply_by_processes_replicas_and_those_of_a_deploy() -> None:
-    answer = capacity(fleet(), Server(max_connections=5000, others=12))
+    answer = fleet_capacity(fleet(), ServerLimits(max_connections=5000, others=12))
     assert {step.name: step.connections for step in answer.steps} == {
         "running": 12 * 5 * 20,
         "deploy": 12 * 6 * 20,
@@ -73,7 +73,7 @@ def test_pools_multiply_by_processes_replicas_and_those_of_a_deploy() -> None:
         "deploy, all full": 12 * 6 * 30,
     }
     assert answer.fits
-    assert answer.needed == 12 * 6 * 30 + 12 + RESERVE
+    assert answer.needed == 12 * 6 * 30 + 12 + RESERVED_CONNECTIONS
     assert answer.worst.room == 5000 - answer.needed
 
 
@@ -93,7 +93,7 @@ def test_pools_multiply_by_processes_replicas_and_those_of_a_deploy() -> None:
 def test_what_breaks_first_as_the_server_has_less(
     max_connections: int, first: str | None, state: str | None
 ) -> None:
-    answer = capacity(fleet(), Server(max_connections=max_connections, others=2))
+    answer = fleet_capacity(fleet(), ServerLimits(max_connections=max_connections, others=2))
     assert answer.first == first
     assert answer.fits == (first is None)
     if first:
@@ -102,10 +102,10 @@ def test_what_breaks_first_as_the_server_has_less(
 
 @given(fleets, servers, st.integers(0, 60))
 def test_the_safe_pool_fits_and_the_next_larger_one_does_not(
-    of: Fleet, server: Server, overflow: int
+    of: Fleet, server: ServerLimits, overflow: int
 ) -> None:
     limits = limits_of(server)
-    room = binding(limits).room
+    room = binding_limit(limits).room
     safe = safe_pool(of, limits, overflow)
     fitting = [
         size
@@ -124,15 +124,17 @@ def test_the_safe_pool_fits_and_the_next_larger_one_does_not(
 
 
 @given(fleets, servers)
-def test_a_safe_pool_is_one_that_the_tool_itself_calls_fitting(of: Fleet, server: Server) -> None:
-    for safe in capacity(of, server).safe:
+def test_a_safe_pool_is_one_that_the_tool_itself_calls_fitting(
+    of: Fleet, server: ServerLimits
+) -> None:
+    for safe in fleet_capacity(of, server).safe:
         if safe.pool_size is not None:
-            assert capacity(with_size(of, safe.pool_size, safe.max_overflow), server).fits
+            assert fleet_capacity(with_size(of, safe.pool_size, safe.max_overflow), server).fits
 
 
 @given(fleets, servers, st.sampled_from(["processes", "replicas", "surge", "size", "overflow"]))
 def test_a_larger_fleet_never_opens_less_and_never_fits_better(
-    of: Fleet, server: Server, more: str
+    of: Fleet, server: ServerLimits, more: str
 ) -> None:
     size, overflow = of.pool["pool_size"], of.pool["max_overflow"]
     if more == "size":
@@ -142,24 +144,26 @@ def test_a_larger_fleet_never_opens_less_and_never_fits_better(
     else:
         larger = of.model_copy(update={more: getattr(of, more) + 1})
     assert (most(larger) or 0) >= (most(of) or 0)
-    assert capacity(of, server).fits or not capacity(larger, server).fits
+    assert fleet_capacity(of, server).fits or not fleet_capacity(larger, server).fits
 
 
 @given(fleets, servers)
-def test_with_the_connections_that_it_needs_everything_fits(of: Fleet, server: Server) -> None:
+def test_with_the_connections_that_it_needs_everything_fits(
+    of: Fleet, server: ServerLimits
+) -> None:
     alone = server.model_copy(update={"max_user_connections": 0, "files": None})
-    answer = capacity(of, alone)
+    answer = fleet_capacity(of, alone)
     assert answer.needed is not None
     enough = alone.model_copy(update={"max_connections": answer.needed})
-    assert capacity(of, enough).fits
+    assert fleet_capacity(of, enough).fits
     if answer.needed > 1:
         short = alone.model_copy(update={"max_connections": answer.needed - 1})
-        assert not capacity(of, short).fits
+        assert not fleet_capacity(of, short).fits
 
 
 @given(fleets, servers)
-def test_an_answer_is_always_said_in_sentences(of: Fleet, server: Server) -> None:
-    answer = capacity(of, server)
+def test_an_answer_is_always_said_in_sentences(of: Fleet, server: ServerLimits) -> None:
+    answer = fleet_capacity(of, server)
     for line in answer.verdict.splitlines():
         assert line.endswith(".")
         assert "None" not in line
@@ -167,7 +171,7 @@ def test_an_answer_is_always_said_in_sentences(of: Fleet, server: Server) -> Non
 
 
 def test_an_unlimited_overflow_is_any_number_and_no_server_is_enough() -> None:
-    answer = capacity(fleet(20, UNLIMITED), Server(max_connections=100_000))
+    answer = fleet_capacity(fleet(20, UNLIMITED), ServerLimits(max_connections=100_000))
     assert answer.first == "all pools full"
     assert (answer.worst.connections, answer.worst.room, answer.needed) == (None, None, None)
     assert [safe.max_overflow for safe in answer.safe if safe.pool_size] == [0]
@@ -184,7 +188,7 @@ def test_an_unlimited_overflow_is_any_number_and_no_server_is_enough() -> None:
     ],
 )
 def test_threads_limit_a_pool_without_a_limit(pool: dict[str, Any]) -> None:
-    answer = capacity(fleet(pool=pool, threads=8), Server(max_connections=1000))
+    answer = fleet_capacity(fleet(pool=pool, threads=8), ServerLimits(max_connections=1000))
     assert answer.worst.connections == 12 * 6 * 8
     assert answer.fits
     assert "72 processes × 8 threads" in answer.verdict
@@ -197,30 +201,32 @@ def test_threads_limit_what_a_pool_could_open() -> None:
 
 
 def test_nothing_is_kept_without_a_pool() -> None:
-    answer = capacity(fleet(pool={"poolclass": "NullPool"}), Server(max_connections=1000))
+    answer = fleet_capacity(
+        fleet(pool={"poolclass": "NullPool"}), ServerLimits(max_connections=1000)
+    )
     assert [step.name for step in answer.steps] == ["all pools full", "deploy, all full"]
     assert "pool_size=13, max_overflow=0 (936 connections)" in answer.verdict
 
 
 def test_without_overflow_or_surge_there_are_no_steps_to_tell_apart() -> None:
-    answer = capacity(fleet(20, 0, surge=0), Server(max_connections=2000))
+    answer = fleet_capacity(fleet(20, 0, surge=0), ServerLimits(max_connections=2000))
     assert [step.name for step in answer.steps] == ["all pools full"]
     assert "deploy" not in answer.verdict
 
 
 def test_where_not_one_connection_a_process_fits_no_pool_is_safe() -> None:
-    answer = capacity(fleet(), Server(max_connections=81))
+    answer = fleet_capacity(fleet(), ServerLimits(max_connections=81))
     assert [safe.pool_size for safe in answer.safe] == [None, None]
     assert "No pool is safe: 72 processes with one connection each" in answer.verdict
-    assert capacity(fleet(), Server(max_connections=82)).safe[1].pool_size == 1
+    assert fleet_capacity(fleet(), ServerLimits(max_connections=82)).safe[1].pool_size == 1
 
 
 @pytest.mark.parametrize(("own", "error"), [(True, 1226), (False, 1203)])
 def test_the_limit_of_an_account_counts_its_own_connections_only(own: bool, error: int) -> None:
     account = {"max_user_connections": 2163, "own_limit": own, "others_of_account": 3}
-    server = Server(max_connections=9000, others=500, **account)
-    assert capacity(fleet(), server).fits
-    less = capacity(fleet(), server.model_copy(update={"max_user_connections": 2162}))
+    server = ServerLimits(max_connections=9000, others=500, **account)
+    assert fleet_capacity(fleet(), server).fits
+    less = fleet_capacity(fleet(), server.model_copy(update={"max_user_connections": 2162}))
     assert (less.worst.state, less.worst.limit) == ("exceeds", "max_user_connections")
     assert f"error {error}" in less.verdict
     assert "1040" not in less.verdict
@@ -229,17 +235,17 @@ def test_the_limit_of_an_account_counts_its_own_connections_only(own: bool, erro
 
 def test_files_are_a_limit_where_they_are_fewer_than_connections() -> None:
     known = {"open_files_limit": 1100, "table_open_cache": 400}
-    answer = capacity(fleet(), Server(max_connections=3000, files=1000, **known))
+    answer = fleet_capacity(fleet(), ServerLimits(max_connections=3000, files=1000, **known))
     assert answer.worst.limit == answer.binding.setting == "open_files_limit"
     assert "(error 2013)" in answer.verdict
     assert "open_files_limit = 2270" in answer.verdict  # 1,100 + 2,160 - (1,000 - 10)
-    enough = capacity(fleet(), Server(max_connections=2200, files=2300))
+    enough = fleet_capacity(fleet(), ServerLimits(max_connections=2200, files=2300))
     assert [limit.setting for limit in enough.limits] == ["max_connections"]
 
 
 def test_the_setting_that_refuses_first_is_named_not_the_one_with_the_larger_reserve() -> None:
-    server = Server(max_connections=110, max_user_connections=80, reserve=50)
-    answer = capacity(fleet(70, 20, processes=1, replicas=1, surge=0), server)
+    server = ServerLimits(max_connections=110, max_user_connections=80, reserve=50)
+    answer = fleet_capacity(fleet(70, 20, processes=1, replicas=1, surge=0), server)
     assert answer.binding.setting == "max_connections"
     assert answer.step("running").state == "reserve"
     assert answer.step("all pools full").limit == "max_user_connections"
@@ -249,29 +255,37 @@ def test_the_setting_that_refuses_first_is_named_not_the_one_with_the_larger_res
 
 def test_a_larger_max_connections_is_not_advised_without_its_files() -> None:
     files = {"open_files_limit": 2000, "table_open_cache": 400}
-    (finding,) = capacity(fleet(), Server(max_connections=500, **files)).findings
+    (finding,) = fleet_capacity(fleet(), ServerLimits(max_connections=500, **files)).findings
     assert finding.code == "open_files"
-    assert finding.evidence == {"wanted": 2160 + RESERVE + 800 + 50, "open_files_limit": 2000}
-    assert codes(capacity(fleet(), Server(max_connections=500, open_files_limit=32768))) == set()
-    assert codes(capacity(fleet(), Server(max_connections=5000, **files))) == set()
+    assert finding.evidence == {
+        "wanted": 2160 + RESERVED_CONNECTIONS + 800 + 50,
+        "open_files_limit": 2000,
+    }
+    assert (
+        codes(fleet_capacity(fleet(), ServerLimits(max_connections=500, open_files_limit=32768)))
+        == set()
+    )
+    assert codes(fleet_capacity(fleet(), ServerLimits(max_connections=5000, **files))) == set()
 
 
 def test_what_was_counted_may_be_the_fleets_own_or_less_than_usual() -> None:
     counted = {"counted": True, "others": 40, "others_of_account": 30, "peak": 300}
-    answer = capacity(fleet(), Server(max_connections=5000, **counted))
+    answer = fleet_capacity(fleet(), ServerLimits(max_connections=5000, **counted))
     assert codes(answer) == {"same_account", "busier_before"}
     assert "say --others 10" in answer.findings[0].message
-    told = Server(max_connections=5000, **(counted | {"counted": False}))
-    assert codes(capacity(fleet(), told)) == set()
-    usual = Server(max_connections=5000, counted=True, others=40, peak=82)
-    assert codes(capacity(fleet(), usual)) == set()
+    told = ServerLimits(max_connections=5000, **(counted | {"counted": False}))
+    assert codes(fleet_capacity(fleet(), told)) == set()
+    usual = ServerLimits(max_connections=5000, counted=True, others=40, peak=82)
+    assert codes(fleet_capacity(fleet(), usual)) == set()
 
 
 def test_an_account_that_may_come_in_anyway_is_warned_of() -> None:
-    answer = capacity(fleet(), Server(max_connections=5000, privileged=True, wait_timeout=600))
+    answer = fleet_capacity(
+        fleet(), ServerLimits(max_connections=5000, privileged=True, wait_timeout=600)
+    )
     assert codes(answer) == {"privileged_account"}
 
 
 def test_a_long_wait_timeout_keeps_what_vanished() -> None:
-    answer = capacity(fleet(), Server(max_connections=5000, wait_timeout=28_800))
+    answer = fleet_capacity(fleet(), ServerLimits(max_connections=5000, wait_timeout=28_800))
     assert codes(answer) == {"left_behind"}

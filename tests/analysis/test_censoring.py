@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import CensoredData, ecdf
 
-from loadtest.analysis.statistics.censoring import Times, curve, describe
+from loadtest.analysis.statistics.censoring import CensoredTimes, describe, distribution_curve
 from loadtest.model.distribution import Distribution
 from tests.analysis.builders import milliseconds, seconds_of
 
@@ -14,7 +14,7 @@ ages = st.lists(st.integers(1, 250), max_size=30)
 
 
 def test_complete_times_have_exact_mean_and_maximum() -> None:
-    times = describe(Times(milliseconds([10, 20, 30, 40])))
+    times = describe(CensoredTimes(milliseconds([10, 20, 30, 40])))
     assert times.mean == 0.025
     assert times.max == 0.04
     assert times.p50 == pytest.approx(0.02, rel=0.01)
@@ -22,13 +22,13 @@ def test_complete_times_have_exact_mean_and_maximum() -> None:
 
 
 def test_nothing_measured_has_no_values() -> None:
-    assert describe(Times()).p50 is None
-    assert describe(Times(entered=milliseconds([5]))).max is None
+    assert describe(CensoredTimes()).p50 is None
+    assert describe(CensoredTimes(entered=milliseconds([5]))).max is None
 
 
 def test_starved_users_make_the_tail_a_lower_bound() -> None:
     """Five users that keep the pool do 900 quick checkouts while 100 wait for all six seconds."""
-    times = describe(Times(milliseconds([2] * 900), unfinished=milliseconds([6000] * 100)))
+    times = describe(CensoredTimes(milliseconds([2] * 900), unfinished=milliseconds([6000] * 100)))
     assert times.p50 == pytest.approx(0.002, rel=0.01)
     assert times.p90 == pytest.approx(0.002, rel=0.01)
     assert (times.p95, times.p99, times.max) == (6.0, 6.0, 6.0)
@@ -39,13 +39,13 @@ def test_starved_users_make_the_tail_a_lower_bound() -> None:
 def test_who_starves_from_the_warm_up_on_makes_the_tail_a_lower_bound() -> None:
     """The same, begun a second before: at risk only from an age on that no quick one reaches."""
     waiting = {"unfinished": milliseconds([7000] * 100), "entered": milliseconds([1000] * 100)}
-    times = describe(Times(milliseconds([2] * 900), **waiting, throughout=100))
+    times = describe(CensoredTimes(milliseconds([2] * 900), **waiting, throughout=100))
     assert times.p95 == pytest.approx(0.002, rel=0.01)
     assert times.at_least == ("p95", "p99", "p999", "max", "mean")
 
 
 def test_only_unfinished_waits_bound_everything() -> None:
-    times = describe(Times(unfinished=milliseconds([100, 300])))
+    times = describe(CensoredTimes(unfinished=milliseconds([100, 300])))
     assert times.p50 == 0.3
     assert set(times.at_least) == {"p50", "p90", "p95", "p99", "p999", "max", "mean"}
 
@@ -54,7 +54,7 @@ def test_only_unfinished_waits_bound_everything() -> None:
 def test_the_curve_is_the_product_limit_estimate(
     finished: list[int], unfinished: list[int]
 ) -> None:
-    ours = curve(Times(_exact(finished), _exact(unfinished)))
+    ours = distribution_curve(CensoredTimes(_exact(finished), _exact(unfinished)))
     theirs = ecdf(CensoredData(uncensored=finished, right=unfinished)).cdf
     at = np.isin(theirs.quantiles, finished)
     assert ours[0] == pytest.approx(theirs.quantiles[at] / 1e6)
@@ -65,7 +65,9 @@ def test_the_curve_is_the_product_limit_estimate(
 def test_times_seen_from_an_age_on_count_only_from_there(seen: list[tuple[int, int]]) -> None:
     """Against the definition, one by one: at risk at t are those with entry < t <= end."""
     pairs = [(entry, entry + lasting) for lasting, entry in seen]
-    ours = curve(Times(_exact([e for _, e in pairs]), entered=_exact([a for a, _ in pairs if a])))
+    ours = distribution_curve(
+        CensoredTimes(_exact([e for _, e in pairs]), entered=_exact([a for a, _ in pairs if a]))
+    )
     surviving, expected = 1.0, []
     for end in sorted({end for _, end in pairs}):
         risk = sum(entry < end <= other for entry, other in pairs)
@@ -85,7 +87,7 @@ def test_a_steady_queue_has_the_percentiles_of_its_waits() -> None:
     before = (starts < begin) & (ends > begin)
     going_on = (starts < end) & (ends > end)
     times = describe(
-        Times(
+        CensoredTimes(
             seconds_of(lengths[over]),
             seconds_of(end - starts[going_on]),
             seconds_of(begin - starts[before]),

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from loadtest.analysis.comparison.result_diff import (
-    drifts,
-    exit_code,
-    invalid,
-    regression,
-    unmatched,
+    compare_results,
+    diff_exit_code,
+    generator_drifts,
+    invalid_pools,
+    unmatched_pools,
 )
 from loadtest.analysis.pool_runs import Measurements, gather
 from loadtest.model.errors import UsageError
@@ -115,27 +115,27 @@ def _result(folder: Path, rounds: list[int], pool: str = "20+0", **more: Any) ->
 
 def test_a_regression_is_found(tmp_path: Path) -> None:
     before = _result(tmp_path / "a", FAST)
-    found = regression(before, _result(tmp_path / "b", SLOW))
+    found = compare_results(before, _result(tmp_path / "b", SLOW))
     assert (found[0].decision, found[0].metric) == ("worse", "throughput.per_second")
     assert found[0].ratio == pytest.approx(0.857, abs=0.001)
-    assert exit_code(found, []) == 3
-    assert exit_code(regression(before, _result(tmp_path / "c", FAST)), []) == 0
+    assert diff_exit_code(found, []) == 3
+    assert diff_exit_code(compare_results(before, _result(tmp_path / "c", FAST)), []) == 0
 
 
 def test_a_secondary_metric_is_a_regression_too(tmp_path: Path) -> None:
-    found = regression(_result(tmp_path / "a", FAST), _result(tmp_path / "b", FAST, wait=30))
+    found = compare_results(_result(tmp_path / "a", FAST), _result(tmp_path / "b", FAST, wait=30))
     assert found[0].decision == "equivalent"
     worse = {one.metric for one in found if one.decision == "worse"}
     assert "checkout.wait_seconds.p99" in worse
-    assert exit_code(found, []) == 3
+    assert diff_exit_code(found, []) == 3
 
 
 def test_what_is_not_valid_decides_nothing(tmp_path: Path) -> None:
     busy = [interval(counters={"requests": 900, "cpu": 1_000_000_000})]
     runs = [run(tmp_path / "b", busy, round_=number) for number in range(1, 6)]
     results = _result(tmp_path / "a", FAST), gather(runs)
-    assert invalid(*results) == ["20+0"]
-    assert exit_code(regression(*results), invalid(*results)) == 4
+    assert invalid_pools(*results) == ["20+0"]
+    assert diff_exit_code(compare_results(*results), invalid_pools(*results)) == 4
 
 
 def test_a_machine_that_was_slower_is_named(tmp_path: Path) -> None:
@@ -147,30 +147,30 @@ def test_a_machine_that_was_slower_is_named(tmp_path: Path) -> None:
     before = result("a", [300_000_000, 310_000_000, 305_000_000, 302_000_000, 308_000_000])
     same = result("b", [302_000_000, 309_000_000, 306_000_000, 301_000_000, 307_000_000])
     slower = result("c", [360_000_000, 370_000_000, 366_000_000, 362_000_000, 368_000_000])
-    assert drifts(before, same) == []
-    assert "spent 1.20 times" in drifts(before, slower)[0]
-    assert "machine was faster" in drifts(slower, before)[0]
-    assert drifts(result("d", [300_000_000]), result("e", [600_000_000])) == []
+    assert generator_drifts(before, same) == []
+    assert "spent 1.20 times" in generator_drifts(before, slower)[0]
+    assert "machine was faster" in generator_drifts(slower, before)[0]
+    assert generator_drifts(result("d", [300_000_000]), result("e", [600_000_000])) == []
 
 
 def test_too_few_rounds_are_undecided(tmp_path: Path) -> None:
-    found = regression(_result(tmp_path / "a", FAST[:2]), _result(tmp_path / "b", SLOW))
+    found = compare_results(_result(tmp_path / "a", FAST[:2]), _result(tmp_path / "b", SLOW))
     assert found[0].further_rounds is not None
-    assert exit_code(found, []) == 5
+    assert diff_exit_code(found, []) == 5
 
 
 def test_pools_of_one_name_are_compared_and_strangers_refused(tmp_path: Path) -> None:
     one = gather(steady(tmp_path / "a", "20+0", FAST) + steady(tmp_path / "a", "9+9", FAST))
     two = gather(steady(tmp_path / "b", "20+0", FAST) + steady(tmp_path / "b", "8+8", FAST))
-    assert {found.pool for found in regression(one, two)} == {"20+0"}
+    assert {found.pool for found in compare_results(one, two)} == {"20+0"}
     other = gather(steady(tmp_path / "c", "7+7", FAST) + steady(tmp_path / "c", "8+8", FAST))
     with pytest.raises(UsageError, match=r"no pool is in both results: 20\+0, 9\+9 before"):
-        regression(one, other)
+        compare_results(one, other)
 
 
 def test_results_under_another_load_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"load\.users is 300 in"):
-        regression(
+        compare_results(
             _result(tmp_path / "a", FAST),
             _result(tmp_path / "b", FAST, load={**LOAD, "users": 20}),
         )
@@ -179,13 +179,13 @@ def test_results_under_another_load_are_refused(tmp_path: Path) -> None:
 def test_pools_that_are_in_one_result_only_are_named(tmp_path: Path) -> None:
     one = gather(steady(tmp_path / "a", "20+0", FAST) + steady(tmp_path / "a", "9+9", FAST))
     two = gather(steady(tmp_path / "b", "20+0", FAST) + steady(tmp_path / "b", "8+8", FAST))
-    assert unmatched(one, two) == [
+    assert unmatched_pools(one, two) == [
         "9+9 is only in the result before: it is not compared",
         "8+8 is only in the result after: it is not compared",
     ]
-    assert unmatched(one, one) == []
+    assert unmatched_pools(one, one) == []
     renamed = gather(steady(tmp_path / "c", "7+7", FAST))
-    assert unmatched(gather(steady(tmp_path / "d", "20+0", FAST)), renamed) == []
+    assert unmatched_pools(gather(steady(tmp_path / "d", "20+0", FAST)), renamed) == []
 
 
 def test_results_of_two_servers_are_no_comparison_of_servers(tmp_path: Path) -> None:

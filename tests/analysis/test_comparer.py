@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from loadtest.analysis.comparison.comparer import (
-    LEVEL_OF_FOUR_LOOKS,
-    METRICS,
-    THROUGHPUT,
+    COMPARED_METRICS,
+    SIGNIFICANCE_OF_FOUR_ANALYSES,
+    THROUGHPUT_METRIC,
     Comparer,
+    ComparisonRule,
     Difference,
-    Rule,
     decide,
     holm,
 )
-from loadtest.analysis.pool_numbers import by_round
+from loadtest.analysis.pool_numbers import numbers_by_round
 from loadtest.analysis.pool_runs import gather
-from loadtest.model.experiment import LOOKS
+from loadtest.model.experiment import INTERIM_ROUNDS
 from loadtest.runfile.reader import Run
 from tests.analysis.builders import interval, run, steady
 
@@ -31,7 +31,7 @@ WAIT_P95 = "checkout.wait_seconds.p95"
 
 
 def _comparer(runs: list[Run], **how: Any) -> Comparer:
-    return Comparer({pool.name: by_round(pool) for pool in gather(runs).pools}, **how)
+    return Comparer({pool.name: numbers_by_round(pool) for pool in gather(runs).pools}, **how)
 
 
 def _pools(folder: Path, **rounds: list[int]) -> Comparer:
@@ -59,7 +59,7 @@ def test_results_of_different_times_are_compared_by_welchs_test(tmp_path: Path) 
 
 def test_the_other_way_round_is_the_inverse(tmp_path: Path) -> None:
     compare = _pools(tmp_path, a=ONE, b=OTHER)
-    there, back = compare.one("b", "a"), compare.one("a", "b")
+    there, back = compare.pair("b", "a"), compare.pair("a", "b")
     assert back.decision == "worse"
     assert there.ci95 is not None
     assert back.ci95 == pytest.approx((1 / there.ci95[1], 1 / there.ci95[0]))
@@ -93,10 +93,10 @@ def test_rounds_that_are_only_bounded_make_nothing_better(
         run(tmp_path, [starving], "b:20+0", 6),
     ]
     compare = _comparer(runs)
-    result = compare.one("b", "a", WAIT_P95)
+    result = compare.pair("b", "a", WAIT_P95)
     assert (result.rounds, result.decision, result.further_rounds) == (5, decision, None)
     turned = {"worse": "better"}.get(decision, decision)
-    assert compare.one("a", "b", WAIT_P95).decision == turned
+    assert compare.pair("a", "b", WAIT_P95).decision == turned
 
 
 def test_only_rounds_that_both_have_are_paired(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_decisions_by_chance_are_those_by_interval(values: list[float], margin: 
 
 def test_the_further_rounds_would_decide_if_they_were_like_these() -> None:
     values = [0.02, 0.12, -0.03, 0.09, 0.05]
-    more = Difference.paired(values).further_rounds(Rule())
+    more = Difference.paired(values).further_rounds(ComparisonRule())
     assert more is not None
     spread, middle = np.std(values, ddof=1), np.mean(values)
 
@@ -172,7 +172,7 @@ def test_the_further_rounds_would_decide_if_they_were_like_these() -> None:
 
 def test_a_difference_just_at_the_margin_would_take_very_many_rounds() -> None:
     values = [math.log(1.05) + error for error in (0.9, -0.9, 0.8, -0.8, 0.0)]
-    assert Difference.paired(values).further_rounds(Rule(margin=1e-6)) is None
+    assert Difference.paired(values).further_rounds(ComparisonRule(margin=1e-6)) is None
 
 
 def test_holms_correction() -> None:
@@ -183,22 +183,22 @@ def test_holms_correction() -> None:
 
 def test_one_metric_decides_and_the_others_are_corrected(tmp_path: Path) -> None:
     compare = _pools(tmp_path, a=ONE, b=OTHER)
-    found = compare.all(["a", "b"], "a")
-    assert [one.metric for one in found] == list(METRICS)
+    found = compare.against_baseline(["a", "b"], "a")
+    assert [one.metric for one in found] == list(COMPARED_METRICS)
     assert [one.role for one in found] == ["primary", *["secondary"] * 6]
-    other = Comparer(compare.rounds, Rule(primary="errors.rate")).all(["a", "b"], "a")
+    other = Comparer(compare.rounds, ComparisonRule(primary="errors.rate")).all(["a", "b"], "a")
     assert other[0].metric == "errors.rate"
-    assert {one.metric for one in other} == set(METRICS)
+    assert {one.metric for one in other} == set(COMPARED_METRICS)
 
 
 def test_a_secondary_difference_needs_more_than_a_primary_one(tmp_path: Path) -> None:
     noisy = [660, 661, 655, 663, 661]
     compare = _pools(tmp_path, a=[640, 645, 652, 659, 650], b=noisy)
-    alone = compare.one("b", "a", THROUGHPUT)
-    margin = Comparer(compare.rounds, Rule(primary="errors.rate", margin=0.001))
-    among = next(c for c in margin.all(["a", "b"], "a") if c.metric == THROUGHPUT)
+    alone = compare.pair("b", "a", THROUGHPUT_METRIC)
+    margin = Comparer(compare.rounds, ComparisonRule(primary="errors.rate", margin=0.001))
+    among = next(c for c in margin.all(["a", "b"], "a") if c.metric == THROUGHPUT_METRIC)
     assert alone.ci95 == among.ci95
-    assert margin.one("b", "a", THROUGHPUT).decision == "better"
+    assert margin.one("b", "a", THROUGHPUT_METRIC).decision == "better"
     assert among.decision == "undecided"
     assert among.further_rounds is not None
 
@@ -209,19 +209,19 @@ def test_a_secondary_difference_needs_more_than_a_primary_one(tmp_path: Path) ->
 @given(st.lists(st.integers(1, 1000), min_size=5, max_size=7))
 def test_a_pool_is_as_good_as_itself(tmp_path: Path, rounds: list[int]) -> None:
     compare = _pools(tmp_path, a=rounds, b=rounds)
-    for result in compare.all(["a", "b"], "a"):
+    for result in compare.against_baseline(["a", "b"], "a"):
         assert (result.ratio, result.ci95) == (1, pytest.approx((1, 1)))
         assert result.decision == "equivalent"
 
 
-@pytest.mark.parametrize("looks", [LOOKS[:1], LOOKS])
-def test_the_same_pool_twice_is_rarely_told_apart_from_itself(looks: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("analyses", [INTERIM_ROUNDS[:1], INTERIM_ROUNDS])
+def test_the_same_pool_twice_is_rarely_told_apart_from_itself(analyses: tuple[int, ...]) -> None:
     """At most one of twenty comparisons of equals may end in a difference, looked at as it may."""
     random = np.random.default_rng(3)
-    rule = Rule(level=LEVEL_OF_FOUR_LOOKS if len(looks) > 1 else 0.05)
+    rule = ComparisonRule(level=SIGNIFICANCE_OF_FOUR_ANALYSES if len(analyses) > 1 else 0.05)
     wrong = 0
     for _ in range(2000):
-        rounds = random.normal(0, 0.2, looks[-1]).tolist()
-        chances = [Difference.paired(rounds[:n]).chances(rule.margin) for n in looks]
+        rounds = random.normal(0, 0.2, analyses[-1]).tolist()
+        chances = [Difference.paired(rounds[:n]).chances(rule.margin) for n in analyses]
         wrong += any(different <= rule.level for different, _ in chances)
     assert 0.035 < wrong / 2000 < 0.065

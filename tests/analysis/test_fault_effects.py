@@ -12,7 +12,7 @@ from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.interval import Interval
 from loadtest.model.summary import Summary
-from loadtest.report.fault_rows import HEADINGS, rows
+from loadtest.report.fault_rows import FAULT_HEADINGS, fault_rows
 from loadtest.report.render import render
 from loadtest.runfile.footer import add_to_footer
 from loadtest.runfile.reader import Run, read_run
@@ -136,7 +136,7 @@ def test_a_fault_that_never_came_did_nothing(tmp_path: Path) -> None:
     add_to_footer(made.path, faults=[{"fault": "restart@4s+1s"}])
     summary = summarize_runs([read_run(made.path)])
     assert summary.pools[0].faults[0].rounds == 0
-    assert rows(summary)[0][5] == "–"
+    assert fault_rows(summary)[0][5] == "–"
 
 
 def test_without_a_time_before_it_nobody_knows_when_a_pool_has_recovered(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_without_a_time_before_it_nobody_knows_when_a_pool_has_recovered(tmp_pat
     summary = summarize_runs([made])
     (found,) = summary.pools[0].faults
     assert (found.errors, found.recovered, found.recovery_seconds) == (9, None, None)
-    assert rows(summary)[0][5] == "–"
+    assert fault_rows(summary)[0][5] == "–"
 
 
 def test_what_lasts_for_the_whole_run_has_no_row(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_what_lasts_for_the_whole_run_has_no_row(tmp_path: Path) -> None:
     made = run(tmp_path, seconds(CALM), load={**header()["load"], "faults": [slow]})
     summary = summarize_runs([made])
     assert summary.pools[0].faults == ()
-    assert rows(summary) == []
+    assert fault_rows(summary) == []
 
 
 def test_a_fault_that_could_not_be_provoked_is_a_finding(tmp_path: Path) -> None:
@@ -172,8 +172,8 @@ def _shown(folder: Path) -> Summary:
 
 
 def test_the_report_has_a_row_for_each_pool_in_each_fault(tmp_path: Path) -> None:
-    (row,) = rows(_shown(tmp_path))
-    assert len(row) == len(HEADINGS)
+    (row,) = fault_rows(_shown(tmp_path))
+    assert len(row) == len(FAULT_HEADINGS)
     assert row[:6] == ("restart@4s+1s", "20+0", "500 ms", "250 ms", "9", "500 ms")
     page = (tmp_path / "report.html").read_text()
     assert "<h2>Fault by fault</h2>" in page

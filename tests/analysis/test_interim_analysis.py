@@ -3,13 +3,19 @@
 import numpy as np
 import pytest
 
-from loadtest.analysis.statistics.interim_analysis import LOOKS, Rate, batches, decided, rate
+from loadtest.analysis.statistics.interim_analysis import (
+    STOPPING_BOUNDS,
+    ThroughputEstimate,
+    early_conclusion,
+    estimate_throughput,
+    whole_seconds,
+)
 from loadtest.model.interval import Interval
 from loadtest.model.objective import parse_objective
 from tests.analysis.builders import SECOND, interval
 
 (P95,) = parse_objective("checkout.wait_seconds.p95 <= 50ms")
-BEST = Rate(100.0, 1.0)
+BEST = ThroughputEstimate(100.0, 1.0)
 SOME = (99, 101, 100, 98, 102, 101, 99, 100, 97, 103)
 
 
@@ -28,10 +34,12 @@ def seconds(
     ]
 
 
-def first_look(parts: list[Interval], bounds: object = (P95,), best: Rate | None = BEST) -> str:
+def first_look(
+    parts: list[Interval], bounds: object = (P95,), best: ThroughputEstimate | None = BEST
+) -> str:
     """What is said first, and after how many of ten seconds."""
     for number in range(1, len(parts) + 1):
-        said = decided(parts[:number], 10, bounds, best)  # type: ignore[arg-type]
+        said = early_conclusion(parts[:number], 10, bounds, best)  # type: ignore[arg-type]
         if said:
             return f"{said} after {number}"
     return "nothing"
@@ -88,14 +96,14 @@ def test_bits_of_seconds_go_with_their_neighbours() -> None:
         interval(2, counters={"requests": 100}),
         interval(3, length=SECOND // 5, counters={"requests": 20}),
     ]
-    assert [part.counters["requests"] for part in batches(parts)] == [120, 120]
-    assert rate(parts) == Rate(pytest.approx(100), pytest.approx(0))
-    assert rate(parts[:2]) is None
+    assert [part.counters["requests"] for part in whole_seconds(parts)] == [120, 120]
+    assert estimate_throughput(parts) == ThroughputEstimate(pytest.approx(100), pytest.approx(0))
+    assert estimate_throughput(parts[:2]) is None
 
 
 def test_the_error_of_a_throughput_is_that_of_its_seconds() -> None:
     numbers = np.random.default_rng(1).normal(1000, 50, (300, 10)).round().astype(int)
-    found = [rate(seconds(tuple(map(int, row)))) for row in numbers]
+    found = [estimate_throughput(seconds(tuple(map(int, row)))) for row in numbers]
     means = [one.mean for one in found if one]
     errors = [one.error for one in found if one]
     assert np.mean(errors) == pytest.approx(np.std(means), rel=0.1)
@@ -105,4 +113,4 @@ def test_four_looks_at_equals_err_as_seldom_as_one() -> None:
     numbers = np.random.default_rng(2).normal(95, 5, (1000, 10)).round().astype(int)
     ended = [first_look(seconds(tuple(map(int, row))), ()) != "nothing" for row in numbers]
     assert sum(ended) / len(ended) < 0.05
-    assert [share for share, _ in LOOKS] == [0.25, 0.5, 0.75]
+    assert [share for share, _ in STOPPING_BOUNDS] == [0.25, 0.5, 0.75]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.findings.trust_gate import DISTURBANCES
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.runfile.reader import Run
@@ -118,7 +118,7 @@ def test_where_every_pool_fails_the_verdict_is_the_error(tmp_path: Path) -> None
     )
     assert "lock the row with the first read (with_for_update())" in advice
     assert rest == []
-    assert exit_code(summary) == 4
+    assert verdict_exit_code(summary) == 4
 
 
 def test_a_pool_alone_that_fails_has_the_error_as_its_verdict(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_pool_alone_that_fails_has_the_error_as_its_verdict(tmp_path: Path) ->
         f"conflicts: {WORDS}."
     )
     assert "errors.rate" in rest[0]
-    assert exit_code(summary) == 3
+    assert verdict_exit_code(summary) == 3
 
 
 @pytest.mark.parametrize("lag", [0, 30])
@@ -160,7 +160,7 @@ def test_of_two_pools_the_one_that_works_is_recommended(tmp_path: Path) -> None:
 
     assert summary.verdict.recommended == "5+10"
     assert "90 % of its requests failed, most with write conflicts" in summary.verdict.text
-    assert exit_code(summary) == 0
+    assert verdict_exit_code(summary) == 0
 
 
 def test_pools_that_fail_are_told_of_also_where_nothing_can_be_decided(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from loadtest.analysis.comparison.comparer import LEVEL_OF_FOUR_LOOKS
-from loadtest.analysis.comparison.objective_check import found, judged
-from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.comparison.comparer import SIGNIFICANCE_OF_FOUR_ANALYSES
+from loadtest.analysis.comparison.objective_check import check_objective, value_in_words
+from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.objective import parse_objective
-from loadtest.model.summary import Arrivals, Durations, PoolSummary, Throughput
+from loadtest.model.summary import ArrivalRates, Durations, PoolSummary, Throughput
 from tests.analysis.builders import interval, run, steady
 
 FAST, SLOW = [700, 705, 690, 702, 699], [300, 301, 299, 302, 298]
@@ -35,7 +35,7 @@ def test_the_interval_of_the_rounds_decides(
 ) -> None:
     (bound,) = parse_objective("throughput.per_second >= 650")
     each = [_with(pool_summary, number) for number in rounds]
-    result = judged(bound, _with(pool_summary, sum(rounds) / len(rounds)), each)
+    result = check_objective(bound, _with(pool_summary, sum(rounds) / len(rounds)), each)
     assert result.met is met
     assert (result.ci95 is None) == (len(rounds) == 1)
 
@@ -48,7 +48,7 @@ def test_a_wait_that_may_be_longer_meets_nothing(
     waits = Durations(p95=p95, at_least=("p95",))
     checkout = pool_summary.checkout.model_copy(update={"wait_seconds": waits})
     pool = pool_summary.model_copy(update={"checkout": checkout})
-    assert judged(bound, pool, [pool, pool]).met is met
+    assert check_objective(bound, pool, [pool, pool]).met is met
 
 
 @pytest.mark.parametrize(
@@ -65,16 +65,16 @@ def test_times_without_those_of_dropped_arrivals_meet_nothing(
 ) -> None:
     """In two seconds 198 arrivals: one of them may be dropped, two are more than a hundredth."""
     (bound,) = parse_objective(text)
-    arrivals = Arrivals(offered_per_second=99, begun_per_second=98, dropped=dropped)
+    arrivals = ArrivalRates(offered_per_second=99, begun_per_second=98, dropped=dropped)
     pool = pool_summary.model_copy(update={"arrivals": arrivals, "dropped": dropped})
-    assert judged(bound, pool, [pool]).met is met
+    assert check_objective(bound, pool, [pool]).met is met
 
 
 def test_what_nobody_knows_is_not_met(pool_summary: PoolSummary) -> None:
     (bound,) = parse_objective("arrivals.begun_per_second >= 5")
-    result = judged(bound, pool_summary, [pool_summary])
+    result = check_objective(bound, pool_summary, [pool_summary])
     assert (result.value, result.met) == (None, None)
-    assert found(result) == "–"
+    assert value_in_words(result) == "–"
 
 
 def test_only_a_pool_that_keeps_to_it_is_recommended(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_only_a_pool_that_keeps_to_it_is_recommended(tmp_path: Path) -> None:
     assert "It keeps to checkout.wait_seconds.p95 <= 50ms (20." in summary.verdict.text
     assert "What does not: 20+0." in summary.verdict.text
     assert summary.comparisons[0].metric == "checkout.wait_seconds.p95"
-    assert exit_code(summary) == 0
+    assert verdict_exit_code(summary) == 0
     assert summarize_runs(runs).verdict.recommended == "20+0"
 
 
@@ -97,7 +97,7 @@ def test_an_objective_that_all_miss(tmp_path: Path) -> None:
     assert summary.verdict.recommended is None
     assert summary.verdict.text.startswith("None of the pools meets throughput.per_second >= 900.")
     assert "With 20+0 throughput.per_second is 699, 95 % interval 69" in summary.verdict.text
-    assert exit_code(summary) == 3
+    assert verdict_exit_code(summary) == 3
 
 
 def test_an_objective_that_cannot_be_told(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_an_objective_that_cannot_be_told(tmp_path: Path) -> None:
     summary = summarize_runs(runs, {"objective": "throughput.per_second >= 699"})
     assert summary.verdict.recommended is None
     assert summary.verdict.text.startswith("Whether 20+0 can keep to")
-    assert exit_code(summary) == 5
+    assert verdict_exit_code(summary) == 5
 
 
 def test_a_number_that_no_run_has_is_said_to_be_none(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_number_that_no_run_has_is_said_to_be_none(tmp_path: Path) -> None:
     said = summary.verdict.text.splitlines()[0]
     assert said == "arrivals.begun_per_second: no run has measured that."
     assert "more rounds would tell" not in summary.verdict.text
-    assert exit_code(summary) == 5
+    assert verdict_exit_code(summary) == 5
 
 
 def test_who_looks_four_times_has_wider_intervals(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_who_looks_four_times_has_wider_intervals(tmp_path: Path) -> None:
         summarize_runs(runs, {**asked, "rounds": rounds}).pool("20+0").objectives[0]
         for rounds in (5, "auto")
     )
-    expected = stats.t.interval(1 - LEVEL_OF_FOUR_LOOKS, 4, 699.2, stats.sem(FAST))
+    expected = stats.t.interval(1 - SIGNIFICANCE_OF_FOUR_ANALYSES, 4, 699.2, stats.sem(FAST))
     assert often.ci95 == pytest.approx(expected)
     assert once.ci95 is not None
     assert once.ci95[0] > 692 > expected[0]
@@ -138,13 +138,13 @@ def test_one_run_is_judged_by_its_value(tmp_path: Path, bound: int, code: int) -
     words = "met" if code == 0 else "missed"
     assert f"throughput.per_second >= {bound}: {words} (700)." in summary.verdict.text
     assert "One round: there is no interval, the value alone decides." in summary.verdict.text
-    assert exit_code(summary) == code
+    assert verdict_exit_code(summary) == code
 
 
 def test_an_invalid_run_meets_nothing(tmp_path: Path) -> None:
     busy = [interval(counters={"requests": 900, "cpu": 1_000_000_000})]
     summary = summarize_runs([run(tmp_path, busy)], {"objective": "throughput.per_second >= 100"})
-    assert exit_code(summary) == 4
+    assert verdict_exit_code(summary) == 4
     assert summary.pools[0].objectives[0].met is None
 
 
@@ -160,4 +160,4 @@ def test_why_times_are_open_where_arrivals_were_dropped_is_told(tmp_path: Path) 
     runs = [run(tmp_path, [one], pool, n) for pool in ("5+0", "6+0") for n in range(1, 6)]
     said = summarize_runs(runs, asked).verdict.text.splitlines()[0]
     assert said.endswith(f"is undecided: a{why}")
-    assert exit_code(summary) == 5
+    assert verdict_exit_code(summary) == 5

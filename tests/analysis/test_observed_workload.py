@@ -14,9 +14,9 @@ import pytest
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.prediction.observed_workload import observe
 from loadtest.analysis.prediction.samples import samples, scaled
-from loadtest.analysis.prediction.settings_grid import grid, parse_overflows, parse_sizes
-from loadtest.analysis.prediction.validation import chosen
-from loadtest.analysis.prediction.whatif import cell, predict
+from loadtest.analysis.prediction.settings_grid import parse_overflows, parse_sizes, settings_grid
+from loadtest.analysis.prediction.validation import pools_to_measure
+from loadtest.analysis.prediction.whatif import predict, predict_pool
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import InvalidMeasurement, UsageError
 from loadtest.model.pool import PoolConfig, parse_pool
@@ -56,7 +56,7 @@ def measured(
 
 def assert_throughput(runs: Sequence[Run], pool: str, expected: float, within: float) -> None:
     """What a pool is predicted to do."""
-    predicted = cell(observe(gather(runs)), parse_pool(pool))
+    predicted = predict_pool(observe(gather(runs)), parse_pool(pool))
     assert predicted.throughput == pytest.approx(expected, rel=within)
 
 
@@ -127,7 +127,9 @@ class TestWorkload:
         between = 0.1 * 1.5**2
         assert 0.1 + share * 0.3 == pytest.approx(between)
         assert_throughput(runs, "15+0", 15 / between, 0.03)
-        marks = [cell(observed, parse_pool(f"{size}+0")).extrapolated for size in (5, 10, 15, 30)]
+        marks = [
+            predict_pool(observed, parse_pool(f"{size}+0")).extrapolated for size in (5, 10, 15, 30)
+        ]
         assert marks == [True, False, False, True]
 
     def test_pools_with_as_many_in_use_are_one_level(self, tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ class TestWorkload:
 
         # Every task makes two checkouts.
         assert (work.rate, work.even, work.drop_after) == (100.0, True, 2.0)
-        predicted = cell(observe(gather(runs)), parse_pool("5+0"))
+        predicted = predict_pool(observe(gather(runs)), parse_pool("5+0"))
         assert predicted.overloaded
         assert predicted.throughput == pytest.approx(50, rel=0.03)
 
@@ -166,14 +168,14 @@ class TestWorkload:
         observed = observe(gather([twice]))
 
         assert (observed.processes, observed.workload.users) == (2, USERS)
-        predicted = cell(observed, parse_pool("10+0"))
+        predicted = predict_pool(observed, parse_pool("10+0"))
         assert predicted.throughput == pytest.approx(200, rel=0.02)
         assert predicted.peak == 20
 
     def test_timeouts_come_with_a_shorter_patience(self, tmp_path: Path) -> None:
         observed = observe(gather([measured(tmp_path, waiting=28, in_use=10)]))
         patient, impatient = (
-            cell(observed, PoolConfig(pool_size=5, max_overflow=0, pool_timeout=timeout))
+            predict_pool(observed, PoolConfig(pool_size=5, max_overflow=0, pool_timeout=timeout))
             for timeout in (30, 0.1)
         )
 
@@ -224,19 +226,19 @@ class TestGrid:
     def test_other_settings_are_those_of_the_measured_pool(self, tmp_path: Path) -> None:
         pool = "pool_size=10,max_overflow=0,pool_timeout=2,pool_use_lifo=true"
         observed = observe(gather([measured(tmp_path, pool)]))
-        pools = grid(observed, "9..12", "0,inf", None)
+        pools = settings_grid(observed, "9..12", "0,inf", None)
 
         assert [(one.pool_size, one.max_overflow) for one in pools][3:5] == [(12, 0), (9, -1)]
         assert {(one.pool_timeout, one.pool_use_lifo) for one in pools} == {(2.0, True)}
-        assert grid(observed, "9", "0", "500ms")[0].pool_timeout == 0.5
+        assert settings_grid(observed, "9", "0", "500ms")[0].pool_timeout == 0.5
         with pytest.raises(UsageError, match="--pool-timeout"):
-            grid(observed, "9", "0", "soon")
+            settings_grid(observed, "9", "0", "soon")
 
     def test_a_range_has_the_sizes_that_were_measured(self, tmp_path: Path) -> None:
         observed = observe(gather([measured(tmp_path, "50+0")]))
 
         assert 50 not in parse_sizes("5..100")
-        prediction = predict(observed, grid(observed, "45..100", "0", None), workers=1)
+        prediction = predict(observed, settings_grid(observed, "45..100", "0", None), workers=1)
         assert [one.settings.pool_size for one in prediction.cells if one.measured] == [50]
         assert [ran.name for ran, _ in prediction.checks] == ["50+0"]
 
@@ -246,12 +248,14 @@ class TestChoice:
 
     def test_few_many_and_between_but_none_that_was_measured(self, tmp_path: Path) -> None:
         observed = observe(gather([measured(tmp_path, "10+0")]))
-        prediction = predict(observed, grid(observed, "4,10,20,40,80", "0", None), workers=1)
+        prediction = predict(
+            observed, settings_grid(observed, "4,10,20,40,80", "0", None), workers=1
+        )
 
-        assert [pool.pool_size for pool in chosen(prediction)] == [4, 20, 40]
+        assert [pool.pool_size for pool in pools_to_measure(prediction)] == [4, 20, 40]
 
     def test_one_alone_is_taken_as_it_is(self, tmp_path: Path) -> None:
         observed = observe(gather([measured(tmp_path, "10+0")]))
-        prediction = predict(observed, grid(observed, "10", "0", None), workers=1)
+        prediction = predict(observed, settings_grid(observed, "10", "0", None), workers=1)
 
-        assert [pool.pool_size for pool in chosen(prediction)] == [10]
+        assert [pool.pool_size for pool in pools_to_measure(prediction)] == [10]

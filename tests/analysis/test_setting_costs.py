@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.analysis.comparison.setting_costs import costs, not_covered
+from loadtest.analysis.comparison.setting_costs import not_covered, setting_costs
 from loadtest.analysis.pool_runs import PoolRuns, gather
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.runfile.reader import Run
@@ -28,11 +28,11 @@ def measured(folder: Path, pool: str = "5+10", rounds: int = 1, **histograms: An
 
 
 def test_a_pool_of_which_nothing_else_was_measured_costs_nothing(tmp_path: Path) -> None:
-    assert costs(measured(tmp_path, wait=[5] * 100, hold=[15] * 100, connect=[3] * 5)) == []
+    assert setting_costs(measured(tmp_path, wait=[5] * 100, hold=[15] * 100, connect=[3] * 5)) == []
 
 
 def test_each_price_is_a_share_of_the_time_of_all_requests(tmp_path: Path) -> None:
-    reset, ping = costs(measured(tmp_path, rounds=2, ping=[1] * 50, reset=[1] * 100))
+    reset, ping = setting_costs(measured(tmp_path, rounds=2, ping=[1] * 50, reset=[1] * 100))
     assert (reset.setting, ping.setting) == ("pool_reset_on_return", "pool_pre_ping")
     assert reset.seconds == pytest.approx(0.2)
     assert reset.share == pytest.approx(0.05)
@@ -44,17 +44,17 @@ def test_each_price_is_a_share_of_the_time_of_all_requests(tmp_path: Path) -> No
 
 
 def test_failed_requests_took_time_too(tmp_path: Path) -> None:
-    (ping,) = costs(measured(tmp_path, ping=[1] * 100, failed_request=[20] * 300))
+    (ping,) = setting_costs(measured(tmp_path, ping=[1] * 100, failed_request=[20] * 300))
     assert ping.share == pytest.approx(100 / 8000)
 
 
 @pytest.mark.parametrize(("pings", "noticed"), [(20, False), (21, True)])
 def test_what_nobody_notices_is_not_said(tmp_path: Path, pings: int, noticed: bool) -> None:
-    assert bool(costs(measured(tmp_path, ping=[1] * pings))) == noticed
+    assert bool(setting_costs(measured(tmp_path, ping=[1] * pings))) == noticed
 
 
 def test_without_a_pool_every_checkout_connects(tmp_path: Path) -> None:
-    (found,) = costs(measured(tmp_path, "n:poolclass=NullPool", connect=[3] * 100))
+    (found,) = setting_costs(measured(tmp_path, "n:poolclass=NullPool", connect=[3] * 100))
     assert found.setting == "NullPool"
     assert found.text == (
         "NullPool cost 3.00 ms a checkout to connect, 15 % of the time of all requests: a pool "
@@ -65,7 +65,7 @@ def test_without_a_pool_every_checkout_connects(tmp_path: Path) -> None:
 def test_overflow_costs_the_connects_that_a_larger_pool_would_have_saved(tmp_path: Path) -> None:
     gauges = {"overflow": 10, "open": 15}
     said = {"counters": OVERFLOW, "gauges": gauges, "connect": [2] * 410, "request": [200] * 100}
-    (found,) = costs(measured(tmp_path, rounds=2, **said))
+    (found,) = setting_costs(measured(tmp_path, rounds=2, **said))
     assert found.setting == "max_overflow"
     assert found.seconds == pytest.approx((2 * 400 - 2 * 10) * 0.002)
     assert found.text == (
@@ -77,7 +77,9 @@ def test_overflow_costs_the_connects_that_a_larger_pool_would_have_saved(tmp_pat
 def test_an_overflow_that_is_opened_once_a_round_costs_nothing(tmp_path: Path) -> None:
     counters = {"opened": 15, "checkouts": 100, "checkouts.overflow": 10}
     gauges = {"overflow": 10, "open": 15}
-    assert costs(measured(tmp_path, counters=counters, gauges=gauges, connect=[90] * 15)) == []
+    assert (
+        setting_costs(measured(tmp_path, counters=counters, gauges=gauges, connect=[90] * 15)) == []
+    )
 
 
 def test_a_tls_context_for_every_connection_has_the_price_that_its_machine_measured(
@@ -85,7 +87,7 @@ def test_a_tls_context_for_every_connection_has_the_price_that_its_machine_measu
 ) -> None:
     each, opened = 0.02, 10  # a tenth of the time of all requests
     second = interval(counters={"opened": opened, "tls_contexts": opened}, request=[20] * 100)
-    (found,) = costs(pool_of(run(tmp_path, [second], host={"tls_context_seconds": each})))
+    (found,) = setting_costs(pool_of(run(tmp_path, [second], host={"tls_context_seconds": each})))
     assert found.setting == "TLS"
     assert found.seconds == pytest.approx(opened * each)
     assert found.text.endswith(
@@ -97,7 +99,7 @@ def test_one_tls_context_for_each_process_and_round_costs_nothing(tmp_path: Path
     said = {"counters": {"opened": 50, "tls_contexts": 1}, "request": [20] * 10}
     host = {"tls_context_seconds": 0.1}
     runs = [run(tmp_path, [interval(**said)], "5+10", number, host=host) for number in (1, 2)]
-    assert costs(pool_of(*runs)) == []
+    assert setting_costs(pool_of(*runs)) == []
 
 
 @pytest.mark.parametrize("pool", ["n:poolclass=NullPool", "5+10"])
@@ -107,7 +109,7 @@ def test_what_is_a_finding_already_is_not_said_twice(tmp_path: Path, pool: str) 
     runs = measured(tmp_path, pool, **said)
     (summary,) = summarize_runs(runs.runs).pools
     assert "connect_bound" in {finding.code for finding in summary.findings}
-    assert costs(runs) == []
+    assert setting_costs(runs) == []
 
 
 def test_the_verdict_tells_what_the_recommended_pool_costs(tmp_path: Path) -> None:

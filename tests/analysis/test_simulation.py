@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from loadtest.analysis.prediction.simulation import simulate
 from loadtest.analysis.prediction.stalls import Stalls
-from loadtest.analysis.prediction.workload import ByLevel, Outcome, Workload
+from loadtest.analysis.prediction.workload import ByLevel, SimulationOutcome, Workload
 from loadtest.analysis.statistics.queueing import (
     closed_throughput,
     closed_wait,
@@ -44,7 +44,9 @@ def assert_near(values: list[float], expected: float) -> None:
     assert error < 0.1 * expected  # else this would say nothing
 
 
-def replications(run: Callable[[int], Outcome], number: int = 12) -> list[Outcome]:
+def replications(
+    run: Callable[[int], SimulationOutcome], number: int = 12
+) -> list[SimulationOutcome]:
     """The same with other random numbers."""
     return [run(seed) for seed in range(number)]
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.analysis.prediction.simulation import simulate
-from loadtest.analysis.prediction.workload import ByLevel, Outcome, Workload
+from loadtest.analysis.prediction.workload import ByLevel, SimulationOutcome, Workload
 from loadtest.model.pool import PoolConfig
 from tests.analysis.virtual_pool import VirtualPool, World
 
@@ -90,7 +90,7 @@ def real(pool: PoolConfig, work: Workload) -> Real:
     return seen
 
 
-def assert_same(pool: PoolConfig, work: Workload) -> Outcome:
+def assert_same(pool: PoolConfig, work: Workload) -> SimulationOutcome:
     """That every wait, timeout and opened connection is the same."""
     simulated, seen = simulate(pool, work, 0, SECONDS, SEED), real(pool, work)
 

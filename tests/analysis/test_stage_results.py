@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from loadtest.analysis.levels_over_time import timeline
+from loadtest.analysis.levels_over_time import levels_over_time
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.summary import Summary
-from loadtest.report.stage_rows import HEADINGS, rows
+from loadtest.report.stage_rows import STAGE_HEADINGS, stage_rows
 from loadtest.runfile.reader import Run
 from tests.analysis.builders import header, interval, run
 
@@ -74,22 +74,22 @@ def test_waits_from_the_stage_before_are_no_news_in_the_next(tmp_path: Path) -> 
 def test_a_load_without_stages_has_no_rows(tmp_path: Path) -> None:
     summary = summarize_runs([run(tmp_path, [interval(0, counters={"requests": 9})])])
     assert summary.pools[0].stages == ()
-    assert rows(summary) == []
+    assert stage_rows(summary) == []
 
 
 def test_rows_go_stage_by_stage_and_pool_by_pool(tmp_path: Path) -> None:
     runs = [_staged(tmp_path), _staged(tmp_path, "5+10")]
-    shown = rows(summarize_runs(runs))
+    shown = stage_rows(summarize_runs(runs))
     assert [row[:3] for row in shown] == [
         ("calm", "20+0", "3 users"),
         ("calm", "5+10", "3 users"),
         ("rush", "20+0", "90 users"),
         ("rush", "5+10", "90 users"),
     ]
-    assert {len(row) for row in shown} == {len(HEADINGS)}
+    assert {len(row) for row in shown} == {len(STAGE_HEADINGS)}
 
 
 def test_stages_and_faults_stand_on_the_time_axis(tmp_path: Path) -> None:
-    line = timeline(gather([_staged(tmp_path)]).pools[0], ["open"])
+    line = levels_over_time(gather([_staged(tmp_path)]).pools[0], ["open"])
     assert list(line.stages) == [(0, 2, "calm"), (2, 3, "rush")]
     assert list(line.faults) == [(1, 1.5, "freeze")]

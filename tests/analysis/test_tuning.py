@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.pool_runs import PoolRuns, gather
-from loadtest.analysis.sizing.initial_size import first_guess
-from loadtest.analysis.sizing.size_search import Step
+from loadtest.analysis.sizing.initial_size import initial_size
+from loadtest.analysis.sizing.size_search import SearchStep
 from loadtest.analysis.sizing.tuning import Tuning
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.interval import TaskUse
@@ -54,7 +54,11 @@ def closed_in(folder: Path) -> list[Run]:
 def test_the_smallest_size_is_recommended_with_a_timeout_and_its_reasons(tmp_path: Path) -> None:
     summary = searched(closed_in(tmp_path))
     assert summary.search
-    assert (summary.search.outcome, summary.search.size, exit_code(summary)) == ("found", 20, 0)
+    assert (summary.search.outcome, summary.search.size, verdict_exit_code(summary)) == (
+        "found",
+        20,
+        0,
+    )
     assert summary.settings
     assert (summary.settings["pool_size"], summary.settings["pool_timeout"]) == (20, 1.0)
     headline, *rest = summary.verdict.text.splitlines()
@@ -101,7 +105,7 @@ def test_where_no_size_keeps_to_it_that_is_the_answer(tmp_path: Path) -> None:
     runs = [*pilot(tmp_path), *steady(tmp_path, "40+0", [640], wait=80)]
     summary = searched(runs)
     assert summary.search
-    assert (summary.search.outcome, exit_code(summary)) == ("missed", 3)
+    assert (summary.search.outcome, verdict_exit_code(summary)) == ("missed", 3)
     assert summary.verdict.recommended is None
     assert summary.verdict.text.startswith(f"No pool of 1 to 40 connections keeps to {OBJECTIVE}.")
 
@@ -110,11 +114,11 @@ def test_a_search_that_was_ended_says_the_best_so_far(tmp_path: Path) -> None:
     runs = [*pilot(tmp_path), *steady(tmp_path, "20+0", [640], wait=30)]
     summary = searched(runs)
     assert summary.search
-    assert (summary.search.outcome, exit_code(summary)) == ("undecided", 5)
+    assert (summary.search.outcome, verdict_exit_code(summary)) == ("undecided", 5)
     assert summary.verdict.recommended is None
     assert "the best so far is pool_size=20, max_overflow=0" in summary.verdict.text
     alone = searched(pilot(tmp_path / "alone"))
-    assert (alone.search and alone.search.outcome, exit_code(alone)) == ("undecided", 5)
+    assert (alone.search and alone.search.outcome, verdict_exit_code(alone)) == ("undecided", 5)
 
 
 def test_an_answer_whose_rounds_differ_gets_more_of_them_and_is_none_in_the_end(
@@ -124,10 +128,10 @@ def test_an_answer_whose_rounds_differ_gets_more_of_them_and_is_none_in_the_end(
     others += steady(tmp_path, "40+0", [645], wait=1)
     waits = (20, 45, 20, 45, 45)
     rounds = [steady(tmp_path, "20+0", [640] * n, wait=waits[n - 1])[-1] for n in range(1, 6)]
-    assert Tuning.of(*_read([*others, *rounds[:3]])).next_step() == Step(20, 4)
+    assert Tuning.of(*_read([*others, *rounds[:3]])).next_step() == SearchStep(20, 4)
     tuning = Tuning.of(*_read([*others, *rounds]))
     assert tuning.trials[20].met is None
-    assert tuning.next_step() == Step(28, 1)  # halfway to 40 by ratio
+    assert tuning.next_step() == SearchStep(28, 1)  # halfway to 40 by ratio
 
 
 def test_where_the_pilot_did_more_than_the_answer_nothing_is_decided(tmp_path: Path) -> None:
@@ -139,7 +143,11 @@ def test_where_the_pilot_did_more_than_the_answer_nothing_is_decided(tmp_path: P
     ]
     summary = searched(runs, "")
     assert summary.search
-    assert (summary.search.outcome, summary.search.size, exit_code(summary)) == ("undecided", 20, 5)
+    assert (summary.search.outcome, summary.search.size, verdict_exit_code(summary)) == (
+        "undecided",
+        20,
+        5,
+    )
     assert summary.verdict.recommended is None
     said = "default, measured first, did 700 per second, 109 % of that; repeat it on a machine"
     assert said in summary.verdict.text
@@ -149,7 +157,7 @@ def test_where_the_pilot_did_more_than_the_answer_nothing_is_decided(tmp_path: P
     for part in runs[0].intervals:
         part.counters["arrivals"] = 0
     fewer = [one for one in runs if (one.pool_name, one.path.stem[-1]) != ("20+0", "5")]
-    assert Tuning.of(*_read_without_objective(fewer)).next_step() == Step(20, 5)
+    assert Tuning.of(*_read_without_objective(fewer)).next_step() == SearchStep(20, 5)
 
 
 @pytest.mark.parametrize("arrivals", [0, 640])
@@ -198,7 +206,7 @@ def test_where_nothing_can_be_measured_it_stops(tmp_path: Path) -> None:
     ]
     summary = searched(runs)
     assert summary.search
-    assert (summary.search.outcome, exit_code(summary)) == ("invalid", 4)
+    assert (summary.search.outcome, verdict_exit_code(summary)) == ("invalid", 4)
     assert Tuning.of(*_read(runs)).next_step() is None
 
 
@@ -238,11 +246,11 @@ def test_the_first_guess_of_a_closed_loop_is_what_would_be_in_use_without_waits(
     tmp_path: Path,
 ) -> None:
     # 20 users, of whom 5 wait: the 15 others hold one connection each all the time.
-    found = first_guess(_pilot(tmp_path, 150, 100, gauges={"users": 20, "waiting": 5}), 100)
+    found = initial_size(_pilot(tmp_path, 150, 100, gauges={"users": 20, "waiting": 5}), 100)
     assert found == 20
     # 40 users, nobody waits, and ten connections are in use.
     idle = _pilot(tmp_path, 100, 100, gauges={"users": 40, "waiting": 0})
-    assert (first_guess(idle, 100), first_guess(idle, 6)) == (10, 6)
+    assert (initial_size(idle, 100), initial_size(idle, 6)) == (10, 6)
 
 
 @pytest.mark.parametrize(("bound", "size"), [("50ms", 14), ("0.1ms", 17), ("5s", 11)])
@@ -250,8 +258,8 @@ def test_the_first_guess_of_an_open_loop_is_erlangs(tmp_path: Path, bound: str, 
     # Ten erlangs: of 13 connections 28.5 % of all wait, of 14 17.4 %, of 16 5.7 %, of 17 3.1 %.
     arrivals = _pilot(tmp_path, 100, 100, counters={"arrivals": 100})
     bounds = parse_objective(f"checkout.wait_seconds.p95 <= {bound}")
-    assert first_guess(arrivals, 100, bounds) == size
-    assert first_guess(arrivals, 100) == 14  # 10 + sqrt(10)
+    assert initial_size(arrivals, 100, bounds) == size
+    assert initial_size(arrivals, 100) == 14  # 10 + sqrt(10)
 
 
 @pytest.mark.parametrize("unfinished", [0, 90])

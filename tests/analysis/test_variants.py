@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.summary import Summary
 from loadtest.runfile.reader import Run
@@ -61,7 +61,7 @@ def test_the_same_recommendation_carries_over(tmp_path: Path) -> None:
     assert any(line.startswith("With threads: Set pool_size=20") for line in lines)
     assert lines[-1] == "The conclusion carries over: both recommend 20+0."
     assert summary.verdict.recommended == "20+0"
-    assert exit_code(summary) == 0
+    assert verdict_exit_code(summary) == 0
 
 
 def test_another_recommendation_does_not(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_another_recommendation_does_not(tmp_path: Path) -> None:
     last = summary.verdict.text.splitlines()[-1]
     assert last == "The conclusion does not carry over: greenlets 20+0, threads 5+10."
     assert summary.verdict.recommended is None
-    assert exit_code(summary) == 5
+    assert verdict_exit_code(summary) == 5
 
 
 def test_equals_are_no_contradiction(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from loadtest.analysis.comparison.comparer import Comparer
-from loadtest.analysis.comparison.verdict import exit_code, verdict
-from loadtest.analysis.pool_numbers import by_round
+from loadtest.analysis.comparison.verdict import verdict, verdict_exit_code
+from loadtest.analysis.pool_numbers import numbers_by_round
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.summarize import summarize, summarize_runs
 from loadtest.model.interval import Fair, TaskUse
@@ -45,7 +45,7 @@ def test_the_best_pool_is_recommended_with_what_it_brings(tmp_path: Path) -> Non
         "Not covered: other queries and data than this scenario's, users on OS"
     )
     assert len(lines) == 3
-    assert exit_code(summary) == 0
+    assert verdict_exit_code(summary) == 0
 
 
 def test_of_equals_the_one_with_the_fewest_connections(tmp_path: Path) -> None:
@@ -105,21 +105,21 @@ def test_fewer_than_five_rounds_tell_nothing_apart(tmp_path: Path, rounds: int) 
     assert "without 5 rounds of all pools together, noise cannot be told" in summary.verdict.text
     assert "20+0 700 and 5+10 300" in summary.verdict.text
     assert "Repeat with --rounds 5, or --rounds auto" in summary.verdict.text
-    assert exit_code(summary) == 5
+    assert verdict_exit_code(summary) == 5
 
 
 def test_rounds_that_were_not_run_together_tell_nothing_apart(tmp_path: Path) -> None:
     runs = steady(tmp_path / "a", "20+0", _five(700)) + steady(tmp_path / "b", "5+10", _five(300))
     summary = summarize_runs(runs)
     assert summary.verdict.recommended is None
-    assert exit_code(summary) == 5
+    assert verdict_exit_code(summary) == 5
 
 
 def test_one_pool_alone_is_reported_without_a_recommendation(tmp_path: Path) -> None:
     summary = summarize_runs(steady(tmp_path, "20+0", [700, 702]))
     assert summary.verdict.recommended is None
     assert summary.verdict.text.startswith("20+0 (pool_size=20, max_overflow=0) did 701 requests")
-    assert exit_code(summary) == 0
+    assert verdict_exit_code(summary) == 0
 
 
 def test_invalid_pools_leave_the_verdict(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_invalid_pools_leave_the_verdict(tmp_path: Path) -> None:
     assert summary.verdict.recommended == "20+0"
     assert "busy is left out: the measurement is not valid" in summary.verdict.text
     assert "busy" not in {comparison.pool for comparison in summary.comparisons}
-    assert exit_code(summary) == 0
+    assert verdict_exit_code(summary) == 0
 
 
 def test_fewer_than_two_valid_pools_are_no_comparison(tmp_path: Path) -> None:
@@ -139,10 +139,10 @@ def test_fewer_than_two_valid_pools_are_no_comparison(tmp_path: Path) -> None:
     summary = summarize_runs(runs)
     assert summary.verdict.recommended is None
     assert "Nothing can be recommended: 1 of 2 pools left to compare." in summary.verdict.text
-    assert exit_code(summary) == 4
+    assert verdict_exit_code(summary) == 4
     alone = summarize_runs([run(tmp_path, busy, "5+10")])
     assert alone.verdict.text == "The measurement of 5+10 is not valid (see the findings)."
-    assert exit_code(alone) == 4
+    assert verdict_exit_code(alone) == 4
 
 
 def test_pools_that_only_fail_are_not_recommended(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_pools_that_only_fail_are_not_recommended(tmp_path: Path) -> None:
     summary = summarize_runs(runs)
     assert summary.verdict.recommended is None
     assert "with none of the pools did a request succeed" in summary.verdict.text
-    assert exit_code(summary) == 5
+    assert verdict_exit_code(summary) == 5
 
 
 @pytest.mark.parametrize("busy", [False, True])
@@ -170,7 +170,7 @@ def test_a_run_in_which_nothing_succeeds_says_so_first(tmp_path: Path, busy: boo
     runs[0].path.with_suffix(".log").touch()
     summary = summarize_runs(runs)
     assert summary.verdict.text == f"{first}\nMore is in Locust's log, runs/20+0-1.log."
-    assert exit_code(summary) == (4 if busy else 0)
+    assert verdict_exit_code(summary) == (4 if busy else 0)
 
 
 def test_errors_of_the_recommended_pool_are_told(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_the_largest_pool_may_still_be_too_small(tmp_path: Path, name: str, said
         pool.model_copy(update={"findings": (bound,) if pool.name == name else ()})
         for pool in summarize(measured).pools
     ]
-    compare = Comparer({pool.name: by_round(pool) for pool in measured.pools})
+    compare = Comparer({pool.name: numbers_by_round(pool) for pool in measured.pools})
     text = verdict(measured, pools, compare).text
     assert ("a larger pool may do more" in text) == said
 
@@ -253,7 +253,7 @@ def test_no_size_is_recommended_against_a_leak(tmp_path: Path) -> None:
     assert summary.verdict.recommended is None
     assert summary.verdict.text.startswith("No pool can be recommended before the leak is repaired")
     assert "20+40 265 (it lost 59 of 60 connections) and 5+10 1" in summary.verdict.text
-    assert exit_code(summary) == 5
+    assert verdict_exit_code(summary) == 5
     assert "295 connections (in 5 rounds together) were still held" in " ".join(
         finding.message for finding in summary.pool("20+40").findings
     )

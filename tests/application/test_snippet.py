@@ -16,7 +16,12 @@ import pytest
 from sqlalchemy import URL
 from sqlalchemy.orm import scoped_session
 
-from loadtest.database.application import DATABASE_URL, NeedsDatabase, find, handed_on
+from loadtest.database.application import (
+    DATABASE_URL,
+    NeedsDatabase,
+    database_in_environment,
+    find_application,
+)
 from loadtest.model.interval import total
 from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT, without_database
@@ -78,14 +83,14 @@ def test_it_waits_for_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(DATABASE_URL, raising=False)
     monkeypatch.delitem(sys.modules, "snippet", raising=False)
     with pytest.raises(NeedsDatabase, match=f"it reads {DATABASE_URL}, which is not set"):
-        find("snippet:Session", "", [EXAMPLES])
+        find_application("snippet:Session", "", [EXAMPLES])
 
 
 def test_an_address_is_handed_on_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(DATABASE_URL, "before")
-    with handed_on("mysql+pymysql://me@db/x"):
+    with database_in_environment("mysql+pymysql://me@db/x"):
         assert os.environ[DATABASE_URL] == "mysql+pymysql://me@db/x"
-    with handed_on(""):
+    with database_in_environment(""):
         assert DATABASE_URL not in os.environ
     assert os.environ[DATABASE_URL] == "before"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from loadtest.analysis.prediction.observed_workload import observe
-from loadtest.analysis.prediction.whatif import cell
+from loadtest.analysis.prediction.whatif import predict_pool
 from loadtest.model.experiment import Experiment
 from loadtest.model.pool import PoolConfig
-from loadtest.report.render import read
+from loadtest.report.render import read_measurements
 from tests.analysis.builders import change_header
 from tests.analysis.test_observed_workload import measured
 from tests.conftest import ROOT, without_database
@@ -73,8 +73,8 @@ class TestPrediction:
         sizes = [one["pool_size"] for one in cells if one["max_overflow"] == 0]
         assert (sizes[0], sizes[-1]) == (5, 100)
         assert 15 < len(sizes) <= 21
-        observed = observe(read([result]))
-        alone = cell(observed, PoolConfig(pool_size=5, max_overflow=10))
+        observed = observe(read_measurements([result]))
+        alone = predict_pool(observed, PoolConfig(pool_size=5, max_overflow=10))
         found = next(one for one in cells if (one["pool_size"], one["max_overflow"]) == (5, 10))
         assert found["throughput"] == alone.throughput
         assert found["wait_seconds"]["p95"] == alone.wait.p95

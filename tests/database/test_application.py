@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import QueuePool, StaticPool, create_engine, event, select, text
 from sqlalchemy.orm import Session
 
-from loadtest.database.application import find
+from loadtest.database.application import find_application
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import PoolConfig, parse_pool
 from loadtest.pool.measure import measure
@@ -47,7 +47,7 @@ def engine_of(written, tmp_path, url):
 
     def find_it(more="", name="engine"):
         module = written(more, url.render_as_string(hide_password=False))
-        made.append(find("", f"{module}:{name}", [tmp_path]))
+        made.append(find_application("", f"{module}:{name}", [tmp_path]))
         return made[-1]
 
     yield find_it
@@ -57,7 +57,7 @@ def engine_of(written, tmp_path, url):
 
 def refused(tmp_path, session="", engine=""):
     with pytest.raises(UsageError) as raised:
-        find(session, engine, [tmp_path])
+        find_application(session, engine, [tmp_path])
     assert "s3cr3t" not in str(raised.value)
     return str(raised.value)
 
@@ -66,12 +66,12 @@ def refused(tmp_path, session="", engine=""):
 
 
 def test_nothing_is_found_where_nothing_is_named():
-    assert find("", "") is None
+    assert find_application("", "") is None
 
 
 def test_an_engine_brings_its_address_and_ordinary_sessions(written, tmp_path):
     module = written()
-    found = find("", f"{module}:engine", [tmp_path])
+    found = find_application("", f"{module}:engine", [tmp_path])
     assert found.name == f"{module}:engine"
     assert found.engine is sys.modules[module].engine
     assert found.url.password == "s3cr3t"
@@ -81,7 +81,7 @@ def test_an_engine_brings_its_address_and_ordinary_sessions(written, tmp_path):
 
 def test_a_scoped_session_is_the_parent_itself(written, tmp_path):
     module = written("class db: session = scoped_session(sessionmaker(engine, class_=Own))")
-    found = find(f"{module}:db.session", "", [tmp_path])
+    found = find_application(f"{module}:db.session", "", [tmp_path])
     assert found.parent is sys.modules[module].db.session
     assert found.engine is sys.modules[module].engine
     assert found.shared
@@ -89,7 +89,7 @@ def test_a_scoped_session_is_the_parent_itself(written, tmp_path):
 
 def test_a_sessionmaker_makes_the_children_of_a_parent_of_ours(written, tmp_path):
     module = written("Local = sessionmaker(engine, class_=Own, expire_on_commit=False)")
-    found = find(f"{module}:Local", "", [tmp_path])
+    found = find_application(f"{module}:Local", "", [tmp_path])
     session = found.parent()
     assert type(session).__name__ == "Own"
     assert session.expire_on_commit is False
@@ -106,7 +106,7 @@ def test_a_sessionmaker_makes_the_children_of_a_parent_of_ours(written, tmp_path
 )
 def test_copies_of_an_engine_are_one(written, tmp_path, more):
     module = written(more)
-    found = find(f"{module}:S", "", [tmp_path])
+    found = find_application(f"{module}:S", "", [tmp_path])
     assert found.engine.pool is sys.modules[module].engine.pool
 
 
@@ -308,7 +308,7 @@ def test_others_connect_as_the_application_does(written, tmp_path, url):
         " ssl_disabled=True)\n"
         "e = create_engine('mysql+pymysql://', creator=connect)\n"
     )
-    found = find("", f"{module}:e", [tmp_path])
+    found = find_application("", f"{module}:e", [tmp_path])
     beside = create_engine(found.url, **found.connecting)
     with beside.connect() as connection:
         assert connection.scalar(select(1)) == 1

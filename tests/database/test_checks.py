@@ -9,15 +9,15 @@ import pytest
 
 from loadtest.database.drivers import PURE_CONNECTOR
 from loadtest.database.preflight.checks import (
-    FILES_BESIDE_CONNECTIONS,
-    SHARE,
-    examine,
-    refuse,
-    warnings,
+    ALLOWED_SHARE,
+    GENERATOR_FILES,
+    refuse_errors,
+    run_checks,
+    warning_texts,
 )
 from loadtest.database.preflight.handshake import Handshake
 from loadtest.database.preflight.occupancy import Occupancy
-from loadtest.database.preflight.situation import Check, Demand, Machine, Situation
+from loadtest.database.preflight.situation import Demand, Machine, PreflightCheck, Situation
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import parse_pool
 
@@ -45,28 +45,30 @@ def situation(*pools: str, server: dict[str, Any] | None = None, **changes: Any)
     return Situation(demand, machine, there, **{"private": False, **changes})
 
 
-def check(code: str, *pools: str, **changes: Any) -> Check:
+def check(code: str, *pools: str, **changes: Any) -> PreflightCheck:
     """The one check with this code."""
-    (found,) = [one for one in examine(situation(*pools, **changes)) if one.code == code]
+    (found,) = [one for one in run_checks(situation(*pools, **changes)) if one.code == code]
     return found
 
 
 def codes(severity: str, *pools: str, **changes: Any) -> set[str]:
     """The codes of all checks that are as serious as that."""
-    return {one.code for one in examine(situation(*pools, **changes)) if one.severity == severity}
+    return {
+        one.code for one in run_checks(situation(*pools, **changes)) if one.severity == severity
+    }
 
 
 def test_a_sound_situation_has_nothing_to_say_before_a_run() -> None:
-    checks = examine(situation("pool_size=20,max_overflow=0,pool_recycle=3600"))
+    checks = run_checks(situation("pool_size=20,max_overflow=0,pool_recycle=3600"))
     assert {one.severity for one in checks} == {"ok"}
-    assert warnings(checks) == []
-    refuse(checks)
+    assert warning_texts(checks) == []
+    refuse_errors(checks)
 
 
 def test_all_errors_are_told_at_once() -> None:
-    checks = examine(situation("200+0", users=200, machine=Machine(300, 100)))
+    checks = run_checks(situation("200+0", users=200, machine=Machine(300, 100)))
     with pytest.raises(UsageError) as refused:
-        refuse(checks)
+        refuse_errors(checks)
     said = refused.value.problems
     assert [text.split(":")[0] for text in said] == [
         "200 connections need 400 open files, this system allows 300",
@@ -80,12 +82,12 @@ def test_all_errors_are_told_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("allowed", "severity"),
-    [(20 + FILES_BESIDE_CONNECTIONS, "ok"), (19 + FILES_BESIDE_CONNECTIONS, "error"), (None, "ok")],
+    [(20 + GENERATOR_FILES, "ok"), (19 + GENERATOR_FILES, "error"), (None, "ok")],
 )
 def test_open_files_are_those_of_one_process(allowed: int | None, severity: str) -> None:
     found = check("open_files", machine=Machine(allowed, 28_232), processes=4)
     assert found.severity == severity
-    assert found.evidence["needed"] == 20 + FILES_BESIDE_CONNECTIONS
+    assert found.evidence["needed"] == 20 + GENERATOR_FILES
 
 
 def test_local_ports_are_shared_by_all_processes_and_what_was_closed_keeps_one() -> None:
@@ -117,7 +119,7 @@ def test_pools_that_close_connections_use_ports_up(
 
 def test_a_system_that_does_not_tell_its_ports_is_not_guessed_at() -> None:
     assert "local_ports" not in {
-        one.code for one in examine(situation(machine=Machine(None, None)))
+        one.code for one in run_checks(situation(machine=Machine(None, None)))
     }
 
 
@@ -125,7 +127,8 @@ def test_a_system_that_does_not_tell_its_ports_is_not_guessed_at() -> None:
 
 
 @pytest.mark.parametrize(
-    ("connections", "severity"), [(int(SHARE * FREE), "ok"), (int(SHARE * FREE) + 1, "error")]
+    ("connections", "severity"),
+    [(int(ALLOWED_SHARE * FREE), "ok"), (int(ALLOWED_SHARE * FREE) + 1, "error")],
 )
 def test_no_more_than_a_share_of_the_free_connections_is_taken(
     connections: int, severity: str
@@ -179,7 +182,7 @@ def test_what_the_account_may_have_counts_for_itself(limit: int, severity: str) 
 
 def test_a_server_with_few_files_takes_fewer_than_it_says() -> None:
     assert check("open_files_limit", server={"files_left": 50}).severity == "error"
-    everything = examine(situation(server={"files_left": 151}))
+    everything = run_checks(situation(server={"files_left": 151}))
     assert "open_files_limit" not in {one.code for one in everything}
 
 
@@ -244,11 +247,11 @@ def test_pools_without_a_limit(pool: str, setting: str) -> None:
     assert found.severity == "note"
     assert f"with {setting} nobody waits" in found.message
     assert found.evidence["connections"] == 100
-    assert "pool_timeout" not in {one.code for one in examine(situation(pool))}
+    assert "pool_timeout" not in {one.code for one in run_checks(situation(pool))}
 
 
 def test_each_pool_is_told_apart() -> None:
-    checks = examine(situation("5+10", "20+0", "3000+inf"))
+    checks = run_checks(situation("5+10", "20+0", "3000+inf"))
     assert [one.evidence["pool"] for one in checks if one.code == "pool_timeout"] == [
         "5+10",
         "20+0",
@@ -260,7 +263,7 @@ def test_each_pool_is_told_apart() -> None:
 
 
 def test_what_nobody_measured_is_not_told() -> None:
-    assert not {"driver", "tls_context", "no_tls"} & {one.code for one in examine(situation())}
+    assert not {"driver", "tls_context", "no_tls"} & {one.code for one in run_checks(situation())}
 
 
 @pytest.mark.parametrize(("standstill", "severity"), [(0.02, "ok"), (0.98, "warning")])
@@ -285,13 +288,13 @@ def test_a_context_for_every_connection_costs_time() -> None:
     [("127.0.0.1", False, False), ("db.example", False, True), ("db.example", True, False)],
 )
 def test_what_can_be_read_on_the_way(host: str, tls: bool, told: bool) -> None:
-    checks = examine(situation(handshake=Handshake(0.001, 0.001, tls), host=host))
+    checks = run_checks(situation(handshake=Handshake(0.001, 0.001, tls), host=host))
     assert ("no_tls" in {one.code for one in checks}) is told
 
 
 def test_an_application_is_told_how_its_driver_connects() -> None:
     plain = Handshake(0.0003, 0.0003, False, of_application=True, driver="mysqlclient")
-    told = {one.code: one for one in examine(situation(handshake=plain, host="db.example"))}
+    told = {one.code: one for one in run_checks(situation(handshake=plain, host="db.example"))}
     assert told["tls_context"].message == (
         "connecting takes 0.3 ms as the application does it, with mysqlclient and without TLS"
     )
@@ -331,6 +334,6 @@ TROUBLES: dict[str, dict[str, Any]] = {
 def test_whatever_is_not_well_says_what_to_do(code: str, overload: bool, private: bool) -> None:
     pools = ("3000+inf", "200+0", "5+10", "poolclass=NullPool")
     agreed = {"overload": overload, "private": private}
-    found = examine(situation(*pools, **TROUBLES[code], **agreed))
+    found = run_checks(situation(*pools, **TROUBLES[code], **agreed))
     assert code in {one.code for one in found if one.severity != "ok"}
     assert [one.code for one in found if one.severity != "ok" and not one.advice] == []

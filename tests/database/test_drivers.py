@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from loadtest.database.drivers import Killer, driver_of
+from loadtest.database.drivers import ConnectionKiller, driver_of
 
 ARGUMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "PyMySQL": ("mysql+pymysql", {"ssl_disabled": True}),
@@ -44,7 +44,7 @@ def test_an_unknown_driver_has_the_name_of_its_module() -> None:
 
 @pytest.mark.database
 def test_the_server_ends_connections_that_others_use(engine: Engine) -> None:
-    killer = Killer(engine)
+    killer = ConnectionKiller(engine)
     with engine.connect() as connection, engine.connect() as other:
         killer.kill([connection.connection.dbapi_connection])
 
@@ -56,7 +56,7 @@ def test_the_server_ends_connections_that_others_use(engine: Engine) -> None:
 @pytest.mark.database
 def test_nothing_is_asked_where_nothing_is_known(engine: Engine) -> None:
     with engine.connect() as connection:
-        killer = Killer(engine)  # the connection was there before
+        killer = ConnectionKiller(engine)  # the connection was there before
         killer.kill([connection.connection.dbapi_connection])
 
         assert connection.scalar(text("SELECT 1")) == 1

@@ -9,7 +9,13 @@ from sqlalchemy import QueuePool, create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from loadtest.database.failure_kinds import CODES, KINDS, error_code, kind_of, words_of
+from loadtest.database.failure_kinds import (
+    FAILURE_KINDS,
+    KIND_BY_CODE,
+    error_code,
+    kind_of,
+    words_of,
+)
 from loadtest.model import error_kinds
 from tests.database.test_failures import kind_raised_by
 
@@ -105,16 +111,16 @@ def test_a_pools_timeout_needs_no_number():
 
 
 def test_the_kinds_are_few_and_each_has_an_explanation():
-    assert len(set(KINDS)) == len(KINDS)
-    assert {"pool_timeout", "other", *CODES.values()} <= set(KINDS)
-    assert set(error_kinds.KINDS) == set(KINDS)
-    assert [kind for kind in KINDS if not error_kinds.advice(kind)] == []
-    assert len({error_kinds.label(kind) for kind in KINDS}) == len(KINDS)
+    assert len(set(FAILURE_KINDS)) == len(FAILURE_KINDS)
+    assert {"pool_timeout", "other", *KIND_BY_CODE.values()} <= set(FAILURE_KINDS)
+    assert set(error_kinds.ERROR_KINDS) == set(FAILURE_KINDS)
+    assert [kind for kind in FAILURE_KINDS if not error_kinds.advice(kind)] == []
+    assert len({error_kinds.label(kind) for kind in FAILURE_KINDS}) == len(FAILURE_KINDS)
 
 
 def test_every_number_of_the_server_is_tried():
     (cases,) = test_numbers_of_the_server.pytestmark
-    assert {code for code, _ in cases.args[1]} == CODES.keys()
+    assert {code for code, _ in cases.args[1]} == KIND_BY_CODE.keys()
 
 
 def test_an_error_is_told_in_the_words_of_the_driver_and_without_parameters() -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loadtest.database.preflight.announcement import as_many, intentions
+from loadtest.database.preflight.announcement import intentions, load_in_words
 from loadtest.database.preflight.situation import Demand
-from loadtest.model.allowances import UNASKED
+from loadtest.model.allowances import NO_ALLOWANCES
 from loadtest.model.pool import parse_pool
 
 
 def said(demand: Demand) -> str:
     """The line about connections."""
-    _, connections, *_ = intentions("d at h:3306", demand, "the tasks", [], UNASKED)
+    _, connections, *_ = intentions("d at h:3306", demand, "the tasks", [], NO_ALLOWANCES)
     return connections
 
 
@@ -35,6 +35,6 @@ def test_a_pool_that_is_filled_before_has_what_it_keeps_whatever_the_users_need(
 
 
 def test_work_is_users_or_arrivals_and_users() -> None:
-    assert as_many(1200, None) == "at most 1,200 users"
-    assert as_many(1200, 2500.0) == "at most 2,500 arrivals a second and 1,200 users"
-    assert as_many(100, 0.5) == "at most 0.5 arrivals a second and 100 users"
+    assert load_in_words(1200, None) == "at most 1,200 users"
+    assert load_in_words(1200, 2500.0) == "at most 2,500 arrivals a second and 1,200 users"
+    assert load_in_words(100, 0.5) == "at most 0.5 arrivals a second and 100 users"

@@ -12,7 +12,13 @@ import pytest
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from loadtest.analysis.fleet.capacity import MAX_CONNECTIONS, Capacity, Fleet, Server, calculate
+from loadtest.analysis.fleet.capacity import (
+    MAX_CONNECTIONS,
+    Capacity,
+    Fleet,
+    ServerLimits,
+    capacity_numbers,
+)
 from loadtest.cli.capacity import server_of
 from loadtest.database.failure_kinds import error_code
 from loadtest.database.preflight.occupancy import occupancy
@@ -107,7 +113,7 @@ def answer(url: URL, **fleet: Any) -> Capacity:
     """What the command answers for this server, without a reserve."""
     said = {"processes": 1, "replicas": 1, "surge": 0, "pool": {"pool_size": 5, "max_overflow": 0}}
     address = url.render_as_string(hide_password=False)
-    return calculate(Fleet(**(said | fleet)), server_of(address, None, {"reserve": 0}))
+    return capacity_numbers(Fleet(**(said | fleet)), server_of(address, None, {"reserve": 0}))
 
 
 def opened(url: URL, most: int, read_timeout: float | None = None) -> tuple[int, int | None]:
@@ -298,9 +304,9 @@ def test_what_is_told_goes_before_what_is_asked(url: URL) -> None:
     address = url.render_as_string(hide_password=False)
     told = server_of(address, 3, {"max_connections": 77, "max_user_connections": None})
     assert (told.max_connections, told.others, told.counted) == (77, 3, False)
-    assert isinstance(told, Server)
+    assert isinstance(told, ServerLimits)
     assert (
-        calculate(
+        capacity_numbers(
             Fleet(processes=1, replicas=1, surge=0, pool={"pool_size": 5, "max_overflow": 0}), told
         )
         .limits[0]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
-from loadtest.database.failure_kinds import WORDS, words_of
+from loadtest.database.failure_kinds import MOST_CHARACTERS, words_of
 from loadtest.database.redaction import without_passwords, words_with_type
 
 
@@ -88,7 +88,7 @@ def test_a_word_that_is_a_password_too_stays(password: str) -> None:
 
 
 def test_the_words_of_an_error_have_no_address_even_if_they_are_cut_off_in_it() -> None:
-    error = ValueError(f"{'x' * (WORDS - 24)} {spoken('hush')}")
+    error = ValueError(f"{'x' * (MOST_CHARACTERS - 24)} {spoken('hush')}")
     assert words_of(error).endswith("x mysql+pymysql://app:***")
     assert words_with_type(error).endswith("app:***@db.example:3306/shop")
     assert words_with_type(error).startswith("ValueError: xxx")

@@ -9,12 +9,12 @@ import pytest
 from pymysql.err import OperationalError
 from sqlalchemy import URL, make_url, text
 
-from loadtest.database.connection_errors import explained
+from loadtest.database.connection_errors import connection_error
 from loadtest.database.preflight import server_probe
 from loadtest.database.preflight.server_probe import (
-    FILES_BESIDE_CONNECTIONS,
-    check_open_files,
-    look,
+    GENERATOR_FILES,
+    probe_server,
+    raise_open_files_limit,
 )
 from loadtest.model.errors import UsageError
 
@@ -24,7 +24,7 @@ SECRET = "s3cr3t"
 def problem_with(url: URL) -> str:
     """The one sentence about an address that cannot be used."""
     with pytest.raises(UsageError) as refused:
-        look(url)
+        probe_server(url)
     (problem,) = refused.value.problems
     assert "\n" not in problem
     assert url.password not in problem
@@ -35,7 +35,7 @@ def problem_with(url: URL) -> str:
 
 @pytest.mark.database
 def test_a_look_tells_what_the_server_says_of_itself(url, server):
-    facts = look(url)
+    facts = probe_server(url)
     assert facts.version.startswith(server.program.version)
     assert facts.variables["max_connections"] == str(server.limit)
     assert facts.variables["version"] == facts.version
@@ -51,7 +51,9 @@ def test_a_look_tells_the_isolation_of_transactions_as_far_as_the_server_has_it(
     with admin.connect() as connection:
         rows = connection.execute(text(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({named})"))
         expected = {str(row[0]): str(row[1]) for row in rows}
-    told = {name: value for name, value in look(url).variables.items() if "isolation" in name}
+    told = {
+        name: value for name, value in probe_server(url).variables.items() if "isolation" in name
+    }
     assert told == expected
     assert "REPEATABLE-READ" in told.values()
 
@@ -59,12 +61,12 @@ def test_a_look_tells_the_isolation_of_transactions_as_far_as_the_server_has_it(
 @pytest.mark.database
 def test_a_variable_that_no_server_has_is_left_out(url, monkeypatch):
     monkeypatch.setattr(server_probe, "SERVER_VARIABLES", ("version", "innodb_of_the_future"))
-    assert look(url).variables.keys() == {"version"}
+    assert probe_server(url).variables.keys() == {"version"}
 
 
 @pytest.mark.database
 def test_a_look_leaves_no_connection_behind(url, admin):
-    look(url)
+    probe_server(url)
     with admin.connect() as connection:
         for _ in range(100):
             rows = connection.execute(text("SHOW PROCESSLIST")).mappings().all()
@@ -188,7 +190,7 @@ def test_a_wrong_option_in_the_url_is_told(url, option):
 
 def test_an_error_of_another_kind_is_told_without_the_password():
     url = make_url(f"mysql+pymysql://u:{SECRET}@h/d")
-    told = explained(OperationalError(1130, f"Host h with {SECRET} is not allowed"), url)
+    told = connection_error(OperationalError(1130, f"Host h with {SECRET} is not allowed"), url)
     assert str(told) == (
         "cannot use the database at h:3306: (1130, 'Host h with *** is not allowed')"
     )
@@ -197,7 +199,7 @@ def test_an_error_of_another_kind_is_told_without_the_password():
 @pytest.mark.parametrize("password", ["p", "o", "1", "Host", "allowed", "*"])
 def test_a_short_password_leaves_the_words_of_an_error_readable(password):
     url = URL.create("mysql+pymysql", "u", password, "h", None, "d")
-    told = explained(OperationalError(1130, "Host 'app' is not allowed to connect"), url)
+    told = connection_error(OperationalError(1130, "Host 'app' is not allowed to connect"), url)
     assert str(told) == (
         "cannot use the database at h:3306: (1130, \"Host 'app' is not allowed to connect\")"
     )
@@ -206,21 +208,21 @@ def test_a_short_password_leaves_the_words_of_an_error_readable(password):
 def test_a_missing_right_is_told_with_all_that_are_needed():
     url = make_url(f"mysql+pymysql://u:{SECRET}@h/shop")
     denied = "DROP command denied to user 'u'@'h' for table `shop`.`loadtest_hot_article`"
-    assert str(explained(OperationalError(1142, denied), url)) == (
+    assert str(connection_error(OperationalError(1142, denied), url)) == (
         "user 'u' of the database at h:3306 may not DROP there: a scenario's tables need the "
         "rights CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES on 'shop'"
     )
 
 
 def test_both_ways_of_naming_a_database_are_named():
-    told = str(explained(OperationalError(2003, "no"), make_url("mysql+pymysql://h/d")))
+    told = str(connection_error(OperationalError(2003, "no"), make_url("mysql+pymysql://h/d")))
     assert told.endswith(
         "Without --database-url and LOADTEST_DATABASE_URL a private server is started"
     )
 
 
 def test_a_url_without_a_host_means_this_machine():
-    told = explained(OperationalError(2003, "no"), make_url("mysql+pymysql:///d"))
+    told = connection_error(OperationalError(2003, "no"), make_url("mysql+pymysql:///d"))
     assert "no database answers at localhost:3306" in str(told)
 
 
@@ -237,18 +239,18 @@ def limits(monkeypatch):
 
 
 def test_few_connections_need_no_higher_limit(limits):
-    check_open_files(1024 - FILES_BESIDE_CONNECTIONS)
+    raise_open_files_limit(1024 - GENERATOR_FILES)
     assert limits["set"] == []
 
 
 def test_the_limit_is_raised_as_far_as_needed(limits):
-    check_open_files(3000)
-    assert limits["set"] == [(3000 + FILES_BESIDE_CONNECTIONS, 4096)]
+    raise_open_files_limit(3000)
+    assert limits["set"] == [(3000 + GENERATOR_FILES, 4096)]
 
 
 def test_more_files_than_the_system_allows_are_refused(limits):
     with pytest.raises(UsageError) as refused:
-        check_open_files(4096)
+        raise_open_files_limit(4096)
     assert "4096 connections need 4296 open files, this system allows 4096" in str(refused.value)
     assert "ulimit -n 4296" in str(refused.value)
     assert limits["set"] == []
@@ -257,6 +259,6 @@ def test_more_files_than_the_system_allows_are_refused(limits):
 @pytest.mark.parametrize("soft", [1024, resource.RLIM_INFINITY])
 def test_a_system_without_a_limit_allows_everything(limits, soft):
     limits["limit"] = (soft, resource.RLIM_INFINITY)
-    check_open_files(100_000)
-    raised = [(100_000 + FILES_BESIDE_CONNECTIONS, resource.RLIM_INFINITY)]
+    raise_open_files_limit(100_000)
+    raised = [(100_000 + GENERATOR_FILES, resource.RLIM_INFINITY)]
     assert limits["set"] == (raised if soft == 1024 else [])

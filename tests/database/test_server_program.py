@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.database import server_program
-from loadtest.database.server_program import ServerProgram, find
+from loadtest.database.server_program import ServerProgram, find_server_program
 from loadtest.model.errors import UsageError
 
 MARIADB = "mariadbd  Ver 11.8.9-MariaDB-0+deb13u1 for debian-linux-gnu on x86_64"
@@ -39,7 +39,7 @@ def test_mariadb_is_taken_where_both_are(system: Path) -> None:
     server = mariadb(system)
     program(system / "mysqld", MYSQL)
 
-    found = find()
+    found = find_server_program()
     assert found == ServerProgram(
         "mariadb", str(server), "11.8.9", str(system / "mariadb-install-db")
     )
@@ -49,16 +49,16 @@ def test_mariadb_is_taken_where_both_are(system: Path) -> None:
 def test_mysql_is_taken_where_it_is_alone(system: Path) -> None:
     server = program(system / "mysqld", MYSQL)
 
-    assert find() == ServerProgram("mysql", str(server), "9.7.4")
-    assert find().title == "MySQL 9.7.4"
+    assert find_server_program() == ServerProgram("mysql", str(server), "9.7.4")
+    assert find_server_program().title == "MySQL 9.7.4"
 
 
 def test_debians_mysqld_is_known_as_the_mariadb_that_it_is(system: Path) -> None:
     (system / "mysqld").symlink_to(mariadb(system))
 
-    assert find().kind == "mariadb"
+    assert find_server_program().kind == "mariadb"
     with pytest.raises(UsageError, match="there is no mysqld of MySQL here: install MySQL"):
-        find("mysql")
+        find_server_program("mysql")
 
 
 def test_a_server_is_asked_for_by_kind_path_and_environment(
@@ -68,12 +68,12 @@ def test_a_server_is_asked_for_by_kind_path_and_environment(
     mysql = program(system / "mysqld", MYSQL)
     new = program(tmp_path / "new", MYSQL.replace("9.7.4", "8.4.6"))
 
-    assert find("mysql").path == str(mysql)
-    assert find(str(new)).version == "8.4.6"
-    assert find(f"lts:{new}").version == "8.4.6"
+    assert find_server_program("mysql").path == str(mysql)
+    assert find_server_program(str(new)).version == "8.4.6"
+    assert find_server_program(f"lts:{new}").version == "8.4.6"
     monkeypatch.setenv("LOADTEST_SERVER", "mysql")
-    assert find().path == str(mysql)
-    assert find("mariadb").kind == "mariadb"
+    assert find_server_program().path == str(mysql)
+    assert find_server_program("mariadb").kind == "mariadb"
 
 
 def test_an_unpacked_mariadb_brings_its_installer(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_an_unpacked_mariadb_brings_its_installer(tmp_path: Path) -> None:
     server = program(tmp_path / "opt" / "sbin" / "mariadbd", MARIADB)
     installer = program(tmp_path / "opt" / "bin" / "mariadb-install-db", "")
 
-    assert find(str(server)).installer == str(installer)
+    assert find_server_program(str(server)).installer == str(installer)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_program_that_cannot_be_used_is_refused(
     server = program(tmp_path / "server", says, code)
 
     with pytest.raises(UsageError, match=message) as refused:
-        find(str(server))
+        find_server_program(str(server))
     assert str(server) in str(refused.value)
 
 
@@ -110,11 +110,11 @@ def test_what_is_no_program_is_refused(tmp_path: Path) -> None:
     text.chmod(0o755)
 
     with pytest.raises(UsageError, match="does not run"):
-        find(str(text))
+        find_server_program(str(text))
     with pytest.raises(UsageError, match="there is no such program; name a server program"):
-        find(str(tmp_path / "nothing"))
+        find_server_program(str(tmp_path / "nothing"))
     with pytest.raises(UsageError, match="--server or LOADTEST_SERVER: 'oracle' is not a server"):
-        find("oracle")
+        find_server_program("oracle")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_is_no_program_is_refused(tmp_path: Path) -> None:
 )
 def test_without_a_server_it_says_what_to_install(asked: str, missing: str) -> None:
     with pytest.raises(UsageError) as refused:
-        find(asked)
+        find_server_program(asked)
     said = str(refused.value)
     assert said.startswith(missing)
     assert "apt-get install mariadb-server" in said

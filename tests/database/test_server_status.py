@@ -12,7 +12,7 @@ from sqlalchemy import URL, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from loadtest.database.private_server import PrivateServer
-from loadtest.database.server_status import COUNTERS, GAUGES, ServerStatus
+from loadtest.database.server_status import STATUS_COUNTERS, STATUS_GAUGES, ServerStatus
 from loadtest.experiment.faults.relay import Relay
 from loadtest.model.interval import SERVER
 
@@ -41,7 +41,7 @@ def test_counters_are_what_was_added_since_the_last_sample(status, admin):
     # The look itself is one question.
     assert busy.counters["questions"] == 25 + 1
     assert idle.counters["questions"] == 1
-    assert busy.counters.keys() >= set(COUNTERS.values())
+    assert busy.counters.keys() >= set(STATUS_COUNTERS.values())
 
 
 @pytest.mark.database
@@ -53,7 +53,7 @@ def test_levels_are_those_of_the_moment(status, admin):
         level = interval.gauges["threads_connected"]
         assert level.last - before.last == 2
         assert level.integral == level.last * interval.length
-        assert interval.gauges.keys() == set(GAUGES.values())
+        assert interval.gauges.keys() == set(STATUS_GAUGES.values())
         assert (interval.process, interval.period) == (SERVER, "warmup")
 
 
@@ -78,7 +78,7 @@ def test_an_interval_ends_when_the_server_answers(monkeypatch):
     def answers_after(seconds):
         def read():
             clock.now += seconds * 10**9
-            return dict.fromkeys([*COUNTERS.values(), *GAUGES.values()], 0)
+            return dict.fromkeys([*STATUS_COUNTERS.values(), *STATUS_GAUGES.values()], 0)
 
         monkeypatch.setattr(status, "_read", read)
         return status.sample("measured")

@@ -44,12 +44,12 @@ def keep():
     kept = []
 
     def start(*command, **options) -> subprocess.Popen:
-        kept.append(supervisor.keep(command, **options))
+        kept.append(supervisor.start_supervised(command, **options))
         return kept[-1]
 
     yield start
     for process in kept:
-        supervisor.stop(process)
+        supervisor.stop_supervised(process)
 
 
 def child_of(kept: subprocess.Popen) -> psutil.Process:
@@ -72,13 +72,13 @@ def test_a_child_that_was_killed_ends_as_in_a_shell(keep):
 def test_stopping_ends_the_child_in_good_order(keep):
     kept = keep("sleep", "1000")
     child = child_of(kept)
-    assert supervisor.stop(kept) == 128 + signal.SIGTERM
+    assert supervisor.stop_supervised(kept) == 128 + signal.SIGTERM
     assert gone(child.pid)
 
 
 def test_stopping_twice_does_no_harm(keep):
     kept = keep("sleep", "1000")
-    assert supervisor.stop(kept) == supervisor.stop(kept)
+    assert supervisor.stop_supervised(kept) == supervisor.stop_supervised(kept)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -118,7 +118,7 @@ def test_a_child_that_ignores_the_signal_is_killed(tmp_path):
         [sys.executable, "-I", "-S", str(copy), "", "", *PYTHON, stubborn], stdin=subprocess.PIPE
     )
     pid = int(written(tmp_path / "pid"))
-    assert supervisor.stop(kept) == 128 + signal.SIGKILL
+    assert supervisor.stop_supervised(kept) == 128 + signal.SIGKILL
     assert gone(pid)
 
 
@@ -130,7 +130,7 @@ def test_a_child_that_ignores_the_signal_is_killed_sooner_by_who_has_less_patien
     )
     kept = keep(*PYTHON, stubborn)
     pid = int(written(tmp_path / "pid"))
-    assert supervisor.stop(kept, 0.1) == 128 + signal.SIGKILL
+    assert supervisor.stop_supervised(kept, 0.1) == 128 + signal.SIGKILL
     assert gone(pid)
 
 
@@ -143,7 +143,7 @@ def test_children_of_the_child_are_gone_too(keep, tmp_path):
     )
     kept = keep(*PYTHON, family)
     grandchild = int(written(tmp_path / "pid"))
-    supervisor.stop(kept)
+    supervisor.stop_supervised(kept)
     assert eventually(lambda: gone(grandchild))
 
 
@@ -235,14 +235,14 @@ def test_a_child_is_ended_and_started_again_on_order(keep, tmp_path):
     folder.mkdir()
     kept = keep("sleep", "1000", remove=folder)
     first = child_of(kept)
-    supervisor.order(kept, supervisor.UP)  # it is up
-    supervisor.order(kept, supervisor.DOWN)
+    supervisor.send_order(kept, supervisor.UP)  # it is up
+    supervisor.send_order(kept, supervisor.DOWN)
     assert eventually(lambda: gone(first.pid))
     assert kept.poll() is None
     assert folder.exists()
-    supervisor.order(kept, supervisor.UP)
+    supervisor.send_order(kept, supervisor.UP)
     assert child_of(kept).pid != first.pid
-    supervisor.stop(kept)
+    supervisor.stop_supervised(kept)
     assert not folder.exists()
 
 
@@ -251,7 +251,7 @@ def test_a_keeper_whose_child_is_down_ends_with_the_tool(keep, tmp_path):
     folder.mkdir()
     kept = keep("sleep", "1000", remove=folder)
     child = child_of(kept)
-    supervisor.order(kept, supervisor.DOWN)
+    supervisor.send_order(kept, supervisor.DOWN)
     assert eventually(lambda: gone(child.pid))
-    assert supervisor.stop(kept) == 128 + signal.SIGTERM
+    assert supervisor.stop_supervised(kept) == 128 + signal.SIGTERM
     assert not folder.exists()

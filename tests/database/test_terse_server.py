@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from loadtest.analysis.levels_over_time import timeline
-from loadtest.analysis.pool_numbers import numbers
+from loadtest.analysis.levels_over_time import levels_over_time
+from loadtest.analysis.pool_numbers import pool_numbers
 from loadtest.analysis.pool_runs import gather
 from loadtest.cli import capacity
 from loadtest.database.preflight import occupancy, server_probe
 from loadtest.database.preflight.announcement import intentions
-from loadtest.database.preflight.checks import examine
+from loadtest.database.preflight.checks import run_checks
 from loadtest.database.preflight.situation import Demand, Machine, Situation
 from loadtest.database.server_status import ServerStatus
-from loadtest.model.allowances import UNASKED
+from loadtest.model.allowances import NO_ALLOWANCES
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import SERVER
 from loadtest.model.pool import parse_pool
@@ -71,7 +71,7 @@ class Terse:
 def test_a_look_finds_out_what_the_server_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     terse = Terse({"Questions": "7", "Aborted_connects": "0"}, {"version": "8.0.11-Terse"})
     monkeypatch.setattr(server_probe, "create_engine", terse.engine)
-    facts = server_probe.look(NOWHERE)
+    facts = server_probe.probe_server(NOWHERE)
     assert (facts.version, facts.tls) == ("8.0.11-Terse", False)
     assert facts.lacks == ("refused_connects", "row_lock_waits", "row_lock_time")
 
@@ -114,13 +114,13 @@ def test_what_is_unknown_is_not_checked_and_not_announced(terse: occupancy.Occup
     demand = Demand((parse_pool("20+0"),), users=50)
     situation = Situation(demand, Machine(20_000, 28_232), terse, private=False)
     about_server = {"max_connections", "open_files_limit", "in_use", "wait_timeout"}
-    assert not about_server & {check.code for check in examine(situation)}
+    assert not about_server & {check.code for check in run_checks(situation)}
     known = replace(terse, max_connections=151, connected=4)
-    assert {check.code for check in examine(replace(situation, server=known))} >= {
+    assert {check.code for check in run_checks(replace(situation, server=known))} >= {
         *("max_connections", "in_use")
     }
     for server, said in ((terse, False), (known, True)):
-        lines = list(intentions("there", demand, "tasks", [], UNASKED, server))
+        lines = list(intentions("there", demand, "tasks", [], NO_ALLOWANCES, server))
         assert any("are in use" in line for line in lines) == said
 
 
@@ -142,9 +142,9 @@ def test_the_numbers_of_a_pool_have_nothing_where_its_server_tells_nothing(tmp_p
     lacks = ["refused_connects", "row_lock_time"]
     made = run(tmp_path, [users, server], server={"lacks": lacks})
     (pool,) = gather([made]).pools
-    told = numbers(pool).server
+    told = pool_numbers(pool).server
     assert (told.connected, told.running, told.row_lock_waiters) == (3, None, None)
     assert (told.aborted_connects, told.refused_connects) == (0, None)
-    assert timeline(pool, ["threads_connected", "row_lock_waiters"]).levels.keys() == {
+    assert levels_over_time(pool, ["threads_connected", "row_lock_waiters"]).levels.keys() == {
         "threads_connected"
     }

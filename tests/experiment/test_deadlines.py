@@ -15,7 +15,7 @@ import psutil
 import pytest
 from sqlalchemy import URL
 
-from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.database import supervisor
 from loadtest.experiment import bundled_scenarios, deadlines, rounds
@@ -150,12 +150,12 @@ def test_a_process_tells_where_it_is_whatever_it_does(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{library}:{ROOT}")
     with tempfile.TemporaryFile() as log:
-        kept = supervisor.keep(deadlines.command("caller"), output=log)
+        kept = supervisor.start_supervised(deadlines.command("caller"), output=log)
         try:
             until((tmp_path / "begun").exists, "the program")
             place = deadlines.where(kept, log)
         finally:
-            supervisor.stop(kept, 0.1)
+            supervisor.stop_supervised(kept, 0.1)
 
     assert re.match(r"it was at scenario\.py:\d, in block", place), place
 
@@ -165,11 +165,11 @@ def test_what_does_not_listen_is_not_disturbed_and_tells_nothing(
 ) -> None:
     monkeypatch.setattr(deadlines, "_TELLING_SECONDS", 0.2)
     with tempfile.TemporaryFile() as log:
-        kept = supervisor.keep(["sleep", "1000"], output=log)
+        kept = supervisor.start_supervised(["sleep", "1000"], output=log)
         until(psutil.Process(kept.pid).children, "the child")
         place = deadlines.where(kept, log)
         running = kept.poll() is None
-        supervisor.stop(kept)
+        supervisor.stop_supervised(kept)
 
     assert running
     assert place == "it did not tell where it was"
@@ -180,10 +180,10 @@ def test_what_runs_for_too_long_is_an_error_and_what_ends_is_none(
 ) -> None:
     monkeypatch.setattr(deadlines, "_TELLING_SECONDS", 0.2)
     with tempfile.TemporaryFile() as log:
-        kept = supervisor.keep(["sleep", "1000"], output=log)
+        kept = supervisor.start_supervised(["sleep", "1000"], output=log)
         with pytest.raises(Overdue, match="too late: it did not tell"):
             list(deadlines.running(kept, log, 0.0, lambda place: Overdue(f"too late: {place}")))
-        supervisor.stop(kept)
+        supervisor.stop_supervised(kept)
         assert list(deadlines.running(kept, log, 0.0, Overdue)) == []
 
 
@@ -241,14 +241,14 @@ class TestImport:
     def test_is_refused_before_all_runs(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str, begun: Path
     ) -> None:
-        keep, scenario = supervisor.keep, self.written(tmp_path, how, begun)
+        keep, scenario = supervisor.start_supervised, self.written(tmp_path, how, begun)
 
         def until_it_blocks(*command: object, **options: object) -> object:
             kept = keep(*command, **options)  # type: ignore[arg-type]
             until(lambda: begun.exists() and begun.read_text(), "the import")
             return kept
 
-        monkeypatch.setattr(supervisor, "keep", until_it_blocks)
+        monkeypatch.setattr(supervisor, "start_supervised", until_it_blocks)
         monkeypatch.setattr(deadlines, "LOOK_SECONDS", 0.1)
         with pytest.raises(UsageError, match=r"did not end within 0\.1 s: it was at ") as refused:
             rounds.check(plan_of(scenario).experiment)
@@ -362,7 +362,7 @@ def test_a_run_that_does_not_end_is_ended_with_what_it_measured(
     assert any(result.measured())
     summary = summarize_runs([result])
     assert "missed_deadline" in [finding.code for finding in summary.pools[0].findings]
-    assert exit_code(summary) == 4
+    assert verdict_exit_code(summary) == 4
 
 
 def test_after_a_run_that_missed_its_deadline_the_others_go_on(

@@ -11,7 +11,7 @@ from loadtest.analysis.summarize import summarize
 from loadtest.experiment import rounds
 from loadtest.experiment.disturbed_runs import disturbance
 from loadtest.experiment.single_run import Plan
-from loadtest.report.render import read
+from loadtest.report.render import read_measurements
 from loadtest.runfile.reader import read_run
 from tests.analysis.builders import SECOND, interval
 from tests.analysis.builders import run as write_run
@@ -53,7 +53,7 @@ def test_a_disturbed_round_is_done_again_and_kept_aside(
     assert read_run(tmp_path / "disturbed" / "2+0-2.jsonl").finished
     (told,) = json.loads((tmp_path / "experiment.json").read_text())["disturbed"]
     assert told == {"pool": "2+0", "round": 2, "why": "generator_bound", "seconds": 5.0}
-    summary = summarize(read([tmp_path]))
+    summary = summarize(read_measurements([tmp_path]))
     assert [pool.rounds for pool in summary.pools if pool.valid] == [5, 5]
     assert "Disturbed and done once more: 2+0-2 (generator_bound)" in summary.verdict.text
 
@@ -66,7 +66,7 @@ def test_where_the_second_run_is_no_better_the_other_rounds_of_that_pool_are_don
     assert rounds.run_all(experiment("1+0", "2+0", rounds=5), DATABASES, tmp_path, Notes())
 
     assert [done.count(f"2+0-{round_}") for round_ in range(1, 6)] == [2, 1, 1, 1, 1]
-    summary = summarize(read([tmp_path]))
+    summary = summarize(read_measurements([tmp_path]))
     assert [pool.valid for pool in summary.pools] == [True, False]
 
 

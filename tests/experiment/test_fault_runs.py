@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import URL, NullPool, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from loadtest.database.server_status import SERVERS
+from loadtest.database.server_status import SERVER_PROCESSES
 from loadtest.model.interval import total
 from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT
@@ -175,7 +175,7 @@ def _serves(process: Running) -> bool:
     """Whether a server of its is there."""
     for one in process.alive():
         with suppress(psutil.NoSuchProcess):  # others may end meanwhile
-            if one.name() in SERVERS:
+            if one.name() in SERVER_PROCESSES:
                 return True
     return False
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, make_url
 
-from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.pool_runs import Round
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment import search_runs as searching
@@ -21,7 +21,7 @@ from loadtest.model.interval import Interval
 from loadtest.model.load import LoadConfig
 from loadtest.model.pool import parse_pool
 from loadtest.model.summary import Summary
-from loadtest.report.render import read
+from loadtest.report.render import read_measurements
 from loadtest.runfile.reader import read_run
 from tests.analysis.builders import SECOND, header, interval
 from tests.analysis.builders import run as write_run
@@ -97,7 +97,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def summary_of(folder: Path) -> Summary:
-    return summarize(read([folder]))
+    return summarize(read_measurements([folder]))
 
 
 def test_a_search_finds_the_smallest_pool_and_its_folder_tells_all_of_it(
@@ -108,7 +108,11 @@ def test_a_search_finds_the_smallest_pool_and_its_folder_tells_all_of_it(
     assert search(plan, DATABASES, tmp_path, told)
     summary = summary_of(tmp_path)
     assert summary.search
-    assert (summary.search.outcome, summary.search.size, exit_code(summary)) == ("found", 12, 0)
+    assert (summary.search.outcome, summary.search.size, verdict_exit_code(summary)) == (
+        "found",
+        12,
+        0,
+    )
     assert machine.done[0] == ("default", 1, 1)
     assert {(11, 3), (12, 3)} <= {(int(n[:-2]), r) for n, r, _ in machine.done if n[-2:] == "+0"}
     assert all(seed == round_ for _, round_, seed in machine.done)
@@ -144,7 +148,7 @@ def test_where_everything_is_disturbed_the_search_stops(machine: Machine, tmp_pa
     machine.happens = {name: [lambda: SECOND] * 9 for name in ("default", "40+0")}
     assert search(experiment(), DATABASES, tmp_path, Notes())
     assert [name for name, *_ in machine.done] == ["default", "default", "40+0", "40+0"]
-    assert exit_code(summary_of(tmp_path)) == 4
+    assert verdict_exit_code(summary_of(tmp_path)) == 4
 
 
 def _interrupt() -> int:
@@ -159,7 +163,7 @@ def test_a_search_that_is_interrupted_keeps_what_it_has(machine: Machine, tmp_pa
     machine.happens["30+0"] = [_interrupt]
     assert not search(experiment(), DATABASES, tmp_path, Notes())
     summary = summary_of(tmp_path)
-    assert exit_code(summary) == 5
+    assert verdict_exit_code(summary) == 5
     assert "the best so far is pool_size=40, max_overflow=0" in summary.verdict.text
 
 
@@ -180,7 +184,7 @@ def test_where_the_size_below_cannot_be_measured_the_answer_is_not_sure(
     assert search(experiment(), DATABASES, tmp_path, Notes())
     summary = summary_of(tmp_path)
     assert summary.search
-    assert (summary.search.size, exit_code(summary)) == (12, 5)
+    assert (summary.search.size, verdict_exit_code(summary)) == (12, 5)
     assert "a smaller one could not be measured" in summary.verdict.text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
 from tests.findings.runs import Found, Provoked
 
@@ -17,8 +17,8 @@ def measured(provoked: Provoked, key: str, scenario: str, more: str = "") -> tup
     (run,) = provoked.locusts(key, scenario, run=f"{LOAD} {more}").values()
     summary = summarize_runs([run])
     (pool,) = summary.pools
-    assert pool.valid == (exit_code(summary) == 0)
-    return {finding.code: finding for finding in pool.findings}, exit_code(summary)
+    assert pool.valid == (verdict_exit_code(summary) == 0)
+    return {finding.code: finding for finding in pool.findings}, verdict_exit_code(summary)
 
 
 def test_work_in_python_makes_the_generator_the_bottleneck(provoked: Provoked) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.analysis.comparison.setting_costs import Cost, costs
+from loadtest.analysis.comparison.setting_costs import Cost, setting_costs
 from loadtest.analysis.pool_runs import gather
 from loadtest.runfile.reader import Run
 from tests.findings.runs import Provoked
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.provoked
 
 def _priced(run: Run) -> dict[str, Cost]:
     (pool,) = gather([run]).pools
-    return {cost.setting: cost for cost in costs(pool)}
+    return {cost.setting: cost for cost in setting_costs(pool)}
 
 
 def test_a_ping_has_a_price_and_what_is_not_asked_for_has_none(provoked: Provoked) -> None:

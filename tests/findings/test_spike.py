@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
 from tests.conftest import ROOT
 from tests.findings.runs import Provoked
@@ -38,7 +38,9 @@ def test_connections_that_a_spike_opened_for_nothing_are_found(
     runs = provoked.runs("spike", provoke)
     summary = summarize_runs([runs["grows"], runs["waits"]])
     grows, waits = summary.pools
-    assert exit_code(summary) == (5 if grows.valid and waits.valid else 4), "one round is too few"
+    assert verdict_exit_code(summary) == (5 if grows.valid and waits.valid else 4), (
+        "one round is too few"
+    )
     evidence = {f.code: f.evidence for f in grows.findings}["opened_in_vain"]
     assert 30 <= evidence["opened"] <= 45
     assert evidence["needed"] == 5

@@ -30,7 +30,7 @@ from loadtest.model.interval import Interval
 from loadtest.model.load import parse_stages
 from loadtest.model.objective import parse_objective
 from loadtest.model.pool import PoolConfig, parse_pool
-from loadtest.report.render import read, render
+from loadtest.report.render import read_measurements, render
 from loadtest.runfile.reader import read_run
 from loadtest.runfile.schema import from_line, to_line
 from tests.fuzz import seeds
@@ -159,7 +159,7 @@ def _run_file(content: bytes) -> Path:
 
 
 def _summarized(random: Random, path: Path) -> None:
-    json.dumps(summarize(read([path])).to_json(), allow_nan=False)
+    json.dumps(summarize(read_measurements([path])).to_json(), allow_nan=False)
     if not random.randrange(DRAWN):
         render([path], FOLDER / "report")
 

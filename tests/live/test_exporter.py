@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from loadtest.database.failure_kinds import KINDS
+from loadtest.database.failure_kinds import FAILURE_KINDS
 from loadtest.live.exporter import Exporter
 from loadtest.live.metrics import BUCKET_SECONDS, POOL_LABEL
 from loadtest.model.distribution import Distribution
@@ -376,7 +376,7 @@ def test_labels_are_a_bounded_set_whatever_is_measured() -> None:
         "phase": {"wait", "connect", "reconnect", "ping", "reset"},
         "source": {"pooled", "new", "overflow", "reconnect"},
         "reason": {"overflow", "recycle", "invalidated", "disposed", "error", "detached"},
-        "kind": set(KINDS),
+        "kind": set(FAILURE_KINDS),
     }
 
 

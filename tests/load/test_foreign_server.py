@@ -13,7 +13,7 @@ import pymysql
 import pytest
 from sqlalchemy import URL, Connection, Engine, inspect, text
 
-from loadtest.analysis.comparison.verdict import exit_code
+from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.database.private_server import PrivateServer
 from loadtest.load.server_guard import REFUSED
@@ -235,7 +235,7 @@ def test_tasks_that_want_more_than_was_announced_end_the_run(
     summary = summarize_runs([result])
     assert not summary.pools[0].valid
     assert "more_than_announced" in {finding.code for finding in summary.pools[0].findings}
-    assert exit_code(summary) == 4
+    assert verdict_exit_code(summary) == 4
 
 
 @pytest.mark.database
@@ -335,7 +335,7 @@ def test_it_ends_itself_when_the_server_refuses_others(
     summary = summarize_runs([result])
     assert not summary.pools[0].valid
     assert "server_in_trouble" in {finding.code for finding in summary.pools[0].findings}
-    assert exit_code(summary) == 4
+    assert verdict_exit_code(summary) == 4
     assert "Traceback" not in process.output
 
 

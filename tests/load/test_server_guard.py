@@ -12,7 +12,7 @@ from typing import Any, cast
 import gevent
 import pytest
 
-from loadtest.database.server_status import COUNTERS
+from loadtest.database.server_status import STATUS_COUNTERS
 from loadtest.load.plugin import Plugin
 from loadtest.load.server_guard import (
     ABORTED,
@@ -184,7 +184,7 @@ def test_a_server_that_counts_no_refusals_is_told_at_the_start(
     status = SimpleNamespace(answers=0, problem="")
     Guard(status, lacks=["refused_connects"])
     assert caplog.messages == []
-    Guard(status, lacks=list(COUNTERS.values()))
+    Guard(status, lacks=list(STATUS_COUNTERS.values()))
     (warning,) = caplog.messages
     assert "the run cannot stop when it refuses those of others" in warning
 

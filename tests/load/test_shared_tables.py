@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from loadtest.database import table_claims as of_claims
 from loadtest.database.server_status import ServerStatus
-from loadtest.database.table_claims import claim
+from loadtest.database.table_claims import claim_tables
 from loadtest.load.setup import scenario_tables
 from loadtest.load.setup.scenario_tables import drop_tables, prepare_tables
 from loadtest.model.errors import UsageError
@@ -114,7 +114,7 @@ def test_tables_of_a_run_under_way_are_not_dropped(
     url: URL, admin: Engine, other: Connection
 ) -> None:
     prepare_tables(url, [Users], SimpleNamespace())
-    claim(other, url.database, [SHARED])
+    claim_tables(other, url.database, [SHARED])
     with impatient(), pytest.raises(UsageError, match=f"{USED} {SHARED}"):
         drop_tables(url, [Users])
     assert SHARED in inspect(admin).get_table_names()
@@ -125,12 +125,12 @@ def test_tables_of_a_run_under_way_are_not_dropped(
 
 
 def test_names_are_those_of_one_database(url: URL, admin: Engine, other: Connection) -> None:
-    claim(other, "elsewhere", [SHARED])
-    claim(other, url.database, ["loadtest_else"])
+    claim_tables(other, "elsewhere", [SHARED])
+    claim_tables(other, url.database, ["loadtest_else"])
     with admin.connect() as connection:
-        claim(connection, url.database, [SHARED])
+        claim_tables(connection, url.database, [SHARED])
         with impatient(), pytest.raises(UsageError, match=f"{USED} loadtest_else"):
-            claim(connection, None, [SHARED, "loadtest_else"])
+            claim_tables(connection, None, [SHARED, "loadtest_else"])
 
 
 def test_who_was_away_and_finds_another_there_says_so_and_goes_on(
@@ -139,12 +139,12 @@ def test_who_was_away_and_finds_another_there_says_so_and_goes_on(
     status = ServerStatus(url, tables=[SHARED])
     status.open()
     with impatient(), pytest.raises(UsageError, match=f"{USED} {SHARED}"):
-        claim(other, url.database, [SHARED])
+        claim_tables(other, url.database, [SHARED])
     assert status._connection
     number = status._connection.scalar(text("SELECT CONNECTION_ID()"))
     with admin.connect() as connection:
         connection.execute(text(f"KILL {number}"))
-    claim(other, url.database, [SHARED])
+    claim_tables(other, url.database, [SHARED])
     with impatient(), caplog.at_level(logging.WARNING, "loadtest"):
         assert [status.sample("measured") for _ in range(3)] == [None] * 3
         assert status.sample("measured")
@@ -162,7 +162,7 @@ def test_a_server_that_has_no_such_locks_is_used_all_the_same(
 
     event.listen(admin, "before_cursor_execute", refuse, retval=True)
     with admin.connect() as connection:
-        claim(connection, url.database, [SHARED])
+        claim_tables(connection, url.database, [SHARED])
         assert connection.scalar(text("SELECT 1")) == 1
     assert [record.message for record in caplog.records] == [
         "Other load tests are not kept off the tables: (1644, 'no GET_LOCK in clusters')"

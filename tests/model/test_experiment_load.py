@@ -13,7 +13,7 @@ from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment, read_experiment
 from loadtest.model.fault import Fault, parse_fault
 from loadtest.model.field_types import validated
-from loadtest.model.load import DROP_AFTER, LEAST_USERS, MOST_USERS, LoadConfig, users_for
+from loadtest.model.load import DROP_AFTER_SECONDS, LEAST_USERS, MOST_USERS, LoadConfig, users_for
 from loadtest.model.objective import parse_objective
 from loadtest.model.pool import parse_pool
 
@@ -106,7 +106,7 @@ def test_what_is_left_open_is_left_to_locust(path: Path) -> None:
     assert Plan(experiment, pool, 1).notes() == []
     closed = experiment.model_copy(update={"load": LoadConfig()})
     assert "--arrival-rate" not in Plan(closed, pool, 1).arguments()
-    assert DROP_AFTER == 1
+    assert DROP_AFTER_SECONDS == 1
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.model.errors import UsageError
-from loadtest.model.fault import KINDS, Fault, check, parse_fault
+from loadtest.model.fault import FAULT_KINDS, Fault, check_faults, parse_fault
 from loadtest.model.field_types import validated
 
 seconds = st.integers(1, 10_000).map(lambda ms: ms / 1000)
@@ -24,10 +24,12 @@ HOWS = {
 
 @st.composite
 def faults(draw: st.DrawFn) -> Fault:
-    kind = draw(st.sampled_from(sorted(KINDS)))
-    length = {"must": seconds, "may": seconds | st.none(), "none": st.none()}[KINDS[kind].length]
+    kind = draw(st.sampled_from(sorted(FAULT_KINDS)))
+    length = {"must": seconds, "may": seconds | st.none(), "none": st.none()}[
+        FAULT_KINDS[kind].length
+    ]
     data = {"kind": kind, "length": draw(length), **draw(HOWS.get(kind, st.just({})))}
-    lasting = KINDS[kind].lasts and data["length"] is None
+    lasting = FAULT_KINDS[kind].lasts and data["length"] is None
     return Fault(at=0 if lasting else draw(seconds), **data)
 
 
@@ -99,7 +101,7 @@ def test_a_setting_of_another_kind_is_refused() -> None:
 def test_two_of_a_kind_come_one_after_the_other(faults: tuple[str, ...], clash: bool) -> None:
     wanted = [parse_fault(text) for text in faults]
     if not clash:
-        check(wanted, 60)
+        check_faults(wanted, 60)
         return
     with pytest.raises(ValueError, match="one after the other, please"):
-        check(wanted, 60)
+        check_faults(wanted, 60)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from loadtest.model.errors import UsageError
 from loadtest.model.fault import parse_fault
 from loadtest.model.field_types import validated
-from loadtest.model.load import LoadConfig, Stage, begins, parse_stages, seconds_of
+from loadtest.model.load import LoadConfig, Stage, parse_stages, stage_begins, stages_seconds
 
 
 def test_stages_are_steps_ramps_and_bursts_of_arrivals() -> None:
@@ -71,8 +71,8 @@ def test_no_text_is_no_stage() -> None:
 def test_a_load_of_stages_lasts_as_long_as_they_and_has_as_many_users() -> None:
     load = LoadConfig(stage=parse_stages("3s:10,3s:10-40,2s:5"))
     assert (load.duration, load.users, load.highest_rate) == (8, 40, None)
-    assert begins(load.stage) == [(0, "1"), (3, "2"), (6, "3")]
-    assert seconds_of(load.stage) == 8
+    assert stage_begins(load.stage) == [(0, "1"), (3, "2"), (6, "3")]
+    assert stages_seconds(load.stage) == 8
 
 
 def test_users_of_arrivals_in_stages_are_enough_unless_said() -> None:

@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.model.errors import UsageError
-from loadtest.model.objective import PATHS, more_is_better, parse_objective, value_at
+from loadtest.model.objective import OBJECTIVE_PATHS, more_is_better, parse_objective, value_at
 from loadtest.model.summary import Durations, PoolSummary
 
 
 def test_bounds_with_their_units() -> None:
     text = "checkout.wait_seconds.p95 <= 50ms, errors.rate < 0.1%,throughput.per_second>=600/s"
     wait, errors, rate = parse_objective(text)
-    assert (wait.path, wait.sign, wait.bound) == ("checkout.wait_seconds.p95", "<=", 0.05)
-    assert (errors.path, errors.sign, errors.bound) == ("errors.rate", "<", 0.001)
-    assert (rate.bound, rate.at_most, rate.text) == (600, False, "throughput.per_second>=600/s")
+    assert (wait.path, wait.sign, wait.limit) == ("checkout.wait_seconds.p95", "<=", 0.05)
+    assert (errors.path, errors.sign, errors.limit) == ("errors.rate", "<", 0.001)
+    assert (rate.limit, rate.at_most, rate.text) == (600, False, "throughput.per_second>=600/s")
     assert wait.holds(0.05)
     assert not errors.holds(0.001)
     (cpu,) = parse_objective("server.cpu <= 0.5")
-    assert cpu.bound == 0.5
+    assert cpu.limit == 0.5
     assert parse_objective("") == ()
 
 
@@ -63,7 +63,7 @@ def test_parts_with_names_of_their_own() -> None:
 
 
 def test_every_path_has_a_value_in_a_pool(pool_summary: PoolSummary) -> None:
-    for path in PATHS:
+    for path in OBJECTIVE_PATHS:
         value, _ = value_at(pool_summary, path)
         assert value is None or isinstance(value, float), path
     assert value_at(pool_summary, "throughput.per_second") == (100.0, False)
@@ -89,4 +89,4 @@ def test_which_values_are_better_large() -> None:
 def test_any_text_is_an_objective_or_a_usage_error(text: str) -> None:
     with contextlib.suppress(UsageError):
         for bound in parse_objective(text):
-            assert bound.path in PATHS or bound.path.startswith("stages.")
+            assert bound.path in OBJECTIVE_PATHS or bound.path.startswith("stages.")

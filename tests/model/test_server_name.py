@@ -4,7 +4,7 @@ import pytest
 
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
-from loadtest.model.server_name import Server, parse_server, title_of
+from loadtest.model.server_name import NamedServer, parse_server, server_title
 from tests.conftest import ROOT
 
 HOT_ROW = {"name": "x", "scenario": ROOT / "scenarios" / "hot_row.py", "pool": [{}]}
@@ -13,14 +13,14 @@ HOT_ROW = {"name": "x", "scenario": ROOT / "scenarios" / "hot_row.py", "pool": [
 @pytest.mark.parametrize(
     ("text", "server"),
     [
-        ("mariadb", Server("mariadb", "mariadb")),
-        ("mysql", Server("mysql", "mysql")),
-        ("/usr/sbin/mysqld", Server("mysqld", "/usr/sbin/mysqld")),
-        ("bin/mariadbd", Server("mariadbd", "bin/mariadbd")),
-        ("new:/opt/my sql/mysqld", Server("new", "/opt/my sql/mysqld")),
+        ("mariadb", NamedServer("mariadb", "mariadb")),
+        ("mysql", NamedServer("mysql", "mysql")),
+        ("/usr/sbin/mysqld", NamedServer("mysqld", "/usr/sbin/mysqld")),
+        ("bin/mariadbd", NamedServer("mariadbd", "bin/mariadbd")),
+        ("new:/opt/my sql/mysqld", NamedServer("new", "/opt/my sql/mysqld")),
     ],
 )
-def test_a_server_is_a_kind_or_a_program(text: str, server: Server) -> None:
+def test_a_server_is_a_kind_or_a_program(text: str, server: NamedServer) -> None:
     assert parse_server(text) == server
 
 
@@ -40,7 +40,7 @@ def test_anything_else_is_refused(text: str) -> None:
     ],
 )
 def test_a_version_has_a_title(version: str, title: str) -> None:
-    assert title_of(version) == title
+    assert server_title(version) == title
 
 
 def test_an_experiment_has_one_server_or_several() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from loadtest.analysis.fleet.capacity import Capacity, Fleet, Server
-from loadtest.analysis.fleet.capacity_findings import capacity
+from loadtest.analysis.fleet.capacity import Capacity, Fleet, ServerLimits
+from loadtest.analysis.fleet.capacity_findings import fleet_capacity
 from loadtest.report.capacity_table import print_capacity
 
 
@@ -19,7 +19,7 @@ def answer(pool_size: int = 20, max_overflow: int = 10, **server: Any) -> Capaci
     pool = {"pool_size": pool_size, "max_overflow": max_overflow}
     said = {"max_connections": 2000, "max_user_connections": 1900, "others": 40}
     fleet = Fleet(processes=12, replicas=5, surge=1, pool=pool)
-    return capacity(fleet, Server(**(said | server)))
+    return fleet_capacity(fleet, ServerLimits(**(said | server)))
 
 
 @pytest.mark.parametrize("terminal", [True, False])

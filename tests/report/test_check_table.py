@@ -6,19 +6,23 @@ import io
 
 from rich.console import Console
 
-from loadtest.database.preflight.situation import Check
-from loadtest.report.check_table import print_checks, to_json
+from loadtest.database.preflight.situation import PreflightCheck
+from loadtest.report.check_table import checks_json, print_checks
 
 CHECKS = [
-    Check("open_files", "ok", "a process needs 500 open files for its connections"),
-    Check("unlimited", "note", "nobody waits " * 20, "give it a limit " * 10, {"pool": "[bold]"}),
-    Check("max_user_connections", "error", "this run may open 300 connections", "take 120"),
-    Check("in_use", "warning", "140 of [bold]151[/] connections are in use\x1b[31m"),
-    Check("driver", "note", "it yields"),
+    PreflightCheck("open_files", "ok", "a process needs 500 open files for its connections"),
+    PreflightCheck(
+        "unlimited", "note", "nobody waits " * 20, "give it a limit " * 10, {"pool": "[bold]"}
+    ),
+    PreflightCheck(
+        "max_user_connections", "error", "this run may open 300 connections", "take 120"
+    ),
+    PreflightCheck("in_use", "warning", "140 of [bold]151[/] connections are in use\x1b[31m"),
+    PreflightCheck("driver", "note", "it yields"),
 ]
 
 
-def printed(*checks: Check, **options: object) -> str:
+def printed(*checks: PreflightCheck, **options: object) -> str:
     console = Console(file=io.StringIO(), width=80, **options)  # type: ignore[arg-type]
     print_checks("MariaDB at h:1", checks, console)
     return console.file.getvalue()  # type: ignore[attr-defined]
@@ -46,7 +50,7 @@ def test_markup_and_control_characters_are_text() -> None:
 
 
 def test_json_has_all_of_it() -> None:
-    answer = to_json("MariaDB at h:1", CHECKS)
+    answer = checks_json("MariaDB at h:1", CHECKS)
     assert answer["server"] == "MariaDB at h:1"
     assert [check["severity"] for check in answer["checks"]] == [
         *("error", "warning", "note", "note", "ok")

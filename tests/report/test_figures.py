@@ -12,7 +12,7 @@ from loadtest.analysis.summarize import summarize, summarize_runs
 from loadtest.model.interval import SERVER, Fair, Period, SlowCheckout
 from loadtest.report.figures import (
     connections_over_time,
-    draw,
+    draw_figures,
     failed_requests,
     generator_load,
     phase_times,
@@ -112,7 +112,7 @@ def eventful(folder: Path, pool: str = "5+10", round_: int = 1, started: int = 1
 def test_every_figure_answers_a_question_with_a_table_behind_it(tmp_path: Path) -> None:
     runs = [eventful(tmp_path, "5+10", 1, 1), eventful(tmp_path, "20+0", 1, 2)]
     measurements = gather(runs)
-    drawings = draw(measurements, summarize(measurements))
+    drawings = draw_figures(measurements, summarize(measurements))
     assert [drawing.name for drawing in drawings] == [
         *("sizes", "waits", "connections", "server", "phases", "sharing", "slowest"),
         *("generator", "errors"),
@@ -196,7 +196,7 @@ def test_limits_are_drawn_where_they_are_near(tmp_path: Path) -> None:
 def test_the_limits_of_several_processes_are_those_of_all_pools_together(tmp_path: Path) -> None:
     parts = [interval(0, process=name, counters={"requests": 9}) for name in "ab"]
     measurements = gather([run(tmp_path, parts, "5+10")])
-    assert connections_over_time.of_pool(measurements.pools[0]) == [
+    assert connections_over_time.pool_limits(measurements.pools[0]) == [
         (10, "pool_size × 2"),
         (30, "with overflow"),
     ]

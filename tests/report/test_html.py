@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.analysis.findings.rules import DOUBTS
-from loadtest.analysis.findings.trust_gate import REASONS
+from loadtest.analysis.findings.trust_gate import INVALID_CODES
 from loadtest.report.render import render
 from tests.analysis.builders import SECOND, change_header, experiment, interval, run, steady
 from tests.findings.runs import RECORDED
@@ -203,7 +203,7 @@ def test_the_banner_has_why_a_pool_is_not_valid_and_nothing_else(tmp_path: Path)
     assert "The load generator used" in banner
     assert "of requests failed with deadlocks" in text
     # Pools that mostly fail have a banner of their own.
-    assert {rule.__name__ for rule in DOUBTS} == {*REASONS, "overloaded_by_failures"}
+    assert {rule.__name__ for rule in DOUBTS} == {*INVALID_CODES, "overloaded_by_failures"}
 
 
 def test_lower_bounds_are_marked(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.errors import UsageError
-from loadtest.report.markdown import markdown, write
+from loadtest.report.markdown import markdown, write_markdown
 from tests.analysis.builders import interval, run, steady
 
 FAST, SLOW = [700, 705, 690, 702, 699], [300, 301, 299, 302, 298]
@@ -34,4 +34,4 @@ def test_text_from_files_is_no_markup(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot write"):
-        write(tmp_path / "nowhere" / "x.md", "text")
+        write_markdown(tmp_path / "nowhere" / "x.md", "text")

@@ -12,7 +12,7 @@ from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.summarize import summarize
 from loadtest.report import figures
 from loadtest.report.figures import size_curve
-from loadtest.report.figures.toolkit.dot_labels import spaced
+from loadtest.report.figures.toolkit.dot_labels import evenly_chosen
 from tests.analysis.builders import steady
 
 STYLE = Path(figures.__file__).parent.parent / "report.css"
@@ -69,5 +69,5 @@ def test_names_of_pools_neither_touch_nor_leave_the_figure(
 
 
 def test_of_too_many_both_ends_are_named_and_some_between() -> None:
-    assert spaced([0.3, 0.1, 0.9], 3) == [1, 0, 2]
-    assert spaced([0.5, 0.0, 0.1, 0.2, 1.0, 0.9], 3) == [1, 3, 4]
+    assert evenly_chosen([0.3, 0.1, 0.9], 3) == [1, 0, 2]
+    assert evenly_chosen([0.5, 0.0, 0.1, 0.2, 1.0, 0.9], 3) == [1, 3, 4]

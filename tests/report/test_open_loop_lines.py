@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.analysis.summarize import summarize_runs
-from loadtest.report.pool_table import Group, groups
+from loadtest.report.pool_table import LineGroup, line_groups
 from loadtest.report.render import render
 from loadtest.runfile.reader import Run
 from tests.analysis.builders import header, interval, run
@@ -25,8 +25,8 @@ def _closed(folder: Path, pool: str) -> Run:
     return run(folder, [interval(counters={"requests": 100})], pool)
 
 
-def _group(heading: str, *runs: Run) -> Group | None:
-    found = {group.heading: group for group in groups(summarize_runs(runs))}
+def _group(heading: str, *runs: Run) -> LineGroup | None:
+    found = {group.heading: group for group in line_groups(summarize_runs(runs))}
     return found.get(heading)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from loadtest.report.overview import HEADINGS, rows
+from loadtest.report.overview import OVERVIEW_HEADINGS, overview_rows
 from loadtest.report.render import render
 from tests.analysis.builders import SECOND, interval, run, steady
 
@@ -22,7 +22,8 @@ def result(folder: Path) -> Path:
 def test_a_row_has_what_is_read_and_what_it_sorts_by(tmp_path: Path) -> None:
     summary = render([result(tmp_path)], tmp_path)
     table = {
-        pool.name: dict(zip(HEADINGS[1:], cells, strict=True)) for pool, cells in rows(summary)
+        pool.name: dict(zip(OVERVIEW_HEADINGS[1:], cells, strict=True))
+        for pool, cells in overview_rows(summary)
     }
     assert list(table) == ["9+0", "100+0", "20+0"]
     quick, busy = table["100+0"], table["20+0"]
@@ -37,7 +38,7 @@ def test_a_row_has_what_is_read_and_what_it_sorts_by(tmp_path: Path) -> None:
 
 def test_one_pool_alone_needs_no_overview(tmp_path: Path) -> None:
     steady(tmp_path, "20+0", [700])
-    assert rows(render([tmp_path], tmp_path)) == []
+    assert overview_rows(render([tmp_path], tmp_path)) == []
     assert 'class="overview' not in (tmp_path / "report.html").read_text()
 
 

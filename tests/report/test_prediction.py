@@ -13,19 +13,19 @@ from rich.console import Console
 
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.prediction.observed_workload import observe
-from loadtest.analysis.prediction.settings_grid import grid
-from loadtest.analysis.prediction.validation import Validated
+from loadtest.analysis.prediction.settings_grid import settings_grid
+from loadtest.analysis.prediction.validation import ValidatedPool
 from loadtest.analysis.prediction.whatif import Prediction, predict
 from loadtest.model.errors import UsageError
 from loadtest.report.prediction import (
-    compared,
-    error,
-    notes,
+    comparison_cells,
+    prediction_json,
+    prediction_notes,
     print_prediction,
     print_validation,
-    to_json,
+    relative_error,
 )
-from loadtest.report.prediction_page import page, write
+from loadtest.report.prediction_page import prediction_page, write_prediction
 from tests.analysis.test_observed_workload import measured
 
 ABOUT = {"name": "a <b>bold</b> name", "result": "reports/x", "command": "loadtest whatif x"}
@@ -35,7 +35,7 @@ ABOUT = {"name": "a <b>bold</b> name", "result": "reports/x", "command": "loadte
 def prediction(tmp_path: Path) -> Prediction:
     """Of one measured pool, in the map, and two others."""
     observed = observe(gather([measured(tmp_path, "10+0")]))
-    return predict(observed, grid(observed, "5,10,20", "0,10", None), workers=1)
+    return predict(observed, settings_grid(observed, "5,10,20", "0,10", None), workers=1)
 
 
 def printed(prediction: Prediction, width: int = 80) -> str:
@@ -74,10 +74,10 @@ class TestTable:
         assert "Extrapolated: more or fewer connections" in text
 
     def test_an_error_is_a_share_of_what_was_measured(self) -> None:
-        assert error(100, 110) == pytest.approx(0.1)
-        assert error(0, 1) is None
-        assert error(20e-6, 0.0, 0.001) is None
-        assert compared(100, 90, 0.2, 0.3) == (
+        assert relative_error(100, 110) == pytest.approx(0.1)
+        assert relative_error(0, 1) is None
+        assert relative_error(20e-6, 0.0, 0.001) is None
+        assert comparison_cells(100, 90, 0.2, 0.3) == (
             *("100", "90.0", "-10 %", "200 ms", "300 ms", "+50 %"),
         )
 
@@ -86,14 +86,19 @@ class TestTable:
         slow = replace(ran, served=50.0)
         off = Prediction(prediction.cells, [(slow, cell)], prediction.observed)
 
-        assert any("misses the measured throughput of 10+0 by +" in note for note in notes(off))
-        assert not any("misses" in note for note in notes(prediction))
+        assert any(
+            "misses the measured throughput of 10+0 by +" in note for note in prediction_notes(off)
+        )
+        assert not any("misses" in note for note in prediction_notes(prediction))
 
     def test_a_validation_shows_predicted_measured_and_error(self, prediction: Prediction) -> None:
         ((ran, cell),) = prediction.checks
         out = io.StringIO()
         slower = replace(ran, served=80.0)
-        results = [Validated(cell, slower, True, ran), Validated(prediction.cells[0], None, False)]
+        results = [
+            ValidatedPool(cell, slower, True, ran),
+            ValidatedPool(prediction.cells[0], None, False),
+        ]
         print_validation(results, Console(file=out, width=80))
 
         first, second, *rest = out.getvalue().splitlines()[1:]
@@ -106,11 +111,11 @@ class TestFiles:
     """whatif.json and whatif.html."""
 
     def test_every_cell_is_in_both(self, prediction: Prediction, tmp_path: Path) -> None:
-        write(prediction, ABOUT, tmp_path / "new")
+        write_prediction(prediction, ABOUT, tmp_path / "new")
         data = json.loads((tmp_path / "new" / "whatif.json").read_text())
         page = (tmp_path / "new" / "whatif.html").read_text()
 
-        assert data == to_json(prediction, ABOUT)
+        assert data == prediction_json(prediction, ABOUT)
         assert [(cell["pool_size"], cell["max_overflow"]) for cell in data["cells"]] == [
             *((5, 0), (10, 0), (20, 0), (5, 10), (10, 10), (20, 10)),
         ]
@@ -122,7 +127,7 @@ class TestFiles:
     def test_the_page_needs_nothing_else_and_escapes_names(
         self, prediction: Prediction, tmp_path: Path
     ) -> None:
-        write(prediction, ABOUT, tmp_path)
+        write_prediction(prediction, ABOUT, tmp_path)
         page = (tmp_path / "whatif.html").read_text()
 
         assert "a &lt;b&gt;bold&lt;/b&gt; name" in page
@@ -133,10 +138,10 @@ class TestFiles:
     def test_the_figure_has_a_dot_for_each_measured_pool_in_the_map(
         self, prediction: Prediction, tmp_path: Path
     ) -> None:
-        write(prediction, ABOUT, tmp_path)
+        write_prediction(prediction, ABOUT, tmp_path)
         with_dot = (tmp_path / "whatif.html").read_text()
         bare = Prediction(prediction.cells, [], prediction.observed)
-        write(bare, ABOUT, tmp_path)
+        write_prediction(bare, ABOUT, tmp_path)
         without = (tmp_path / "whatif.html").read_text()
 
         # One in each of three panels.
@@ -150,8 +155,8 @@ class TestFiles:
         self, prediction: Prediction, tmp_path: Path
     ) -> None:
         ((ran, cell),) = prediction.checks
-        results = [Validated(cell, replace(ran, served=80.0), True, ran)]
-        write(prediction, ABOUT, tmp_path, results)
+        results = [ValidatedPool(cell, replace(ran, served=80.0), True, ran)]
+        write_prediction(prediction, ABOUT, tmp_path, results)
         page = (tmp_path / "whatif.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
 
         (found,) = json.loads((tmp_path / "whatif.json").read_text())["validation"]
@@ -165,8 +170,8 @@ class TestFiles:
         ((ran, cell),) = prediction.checks
         bare = replace(prediction, checks=[])
         dots = [
-            page(bare, ABOUT, results).split("<figure")[1].count("<use")
-            for results in ([], [Validated(cell, ran, True)], [Validated(cell, ran, False)])
+            prediction_page(bare, ABOUT, results).split("<figure")[1].count("<use")
+            for results in ([], [ValidatedPool(cell, ran, True)], [ValidatedPool(cell, ran, False)])
         ]
         assert dots[1:] == [dots[0] + 3, dots[0]]
 
@@ -175,4 +180,4 @@ class TestFiles:
     ) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(UsageError, match="cannot write in"):
-            write(prediction, ABOUT, tmp_path / "file")
+            write_prediction(prediction, ABOUT, tmp_path / "file")

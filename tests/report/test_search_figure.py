@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from loadtest.analysis.pool_runs import gather
-from loadtest.analysis.statistics.within_rounds import spread
+from loadtest.analysis.statistics.within_rounds import seconds_spread
 from loadtest.analysis.summarize import summarize_runs
-from loadtest.report.figures import draw, search_curve
+from loadtest.report.figures import draw_figures, search_curve
 from loadtest.report.figures.toolkit import canvas
 from tests.analysis.builders import interval, run, steady
 from tests.analysis.test_tuning import closed_in, searched
@@ -34,17 +34,17 @@ def test_the_band_goes_from_the_slowest_to_the_fastest_tenth_of_the_seconds(tmp_
         for second in range(11)
     ]
     (pool,) = gather([run(tmp_path, parts)]).pools
-    found = spread(pool)
+    found = seconds_spread(pool)
     assert found
     assert found.throughput == pytest.approx((110, 190))
     assert found.wait_p95 == pytest.approx((0.002, 0.010), rel=0.02)
     (short,) = gather([run(tmp_path / "short", parts[:1])]).pools
-    assert spread(short) is None
+    assert seconds_spread(short) is None
 
 
 def test_the_sizes_of_a_search_are_drawn_once(tmp_path: Path) -> None:
     runs = closed_in(tmp_path)
-    drawings = {drawing.name: drawing for drawing in draw(gather(runs), searched(runs))}
+    drawings = {drawing.name: drawing for drawing in draw_figures(gather(runs), searched(runs))}
     assert not {"sizes", "throughput"} & drawings.keys()
     table = drawings["search"].table
     assert table
@@ -56,8 +56,8 @@ def test_the_sizes_of_a_search_are_drawn_once(tmp_path: Path) -> None:
 
 
 def test_sizes_that_would_touch_are_left_out_but_for_the_answer() -> None:
-    assert canvas.readable([19, 20, 21, 40], 20, 1.2) == [20, 40]
-    assert canvas.readable([5, 10], 10, 1.2) == [5, 10]
+    assert canvas.readable_sizes([19, 20, 21, 40], 20, 1.2) == [20, 40]
+    assert canvas.readable_sizes([5, 10], 10, 1.2) == [5, 10]
 
 
 def test_a_search_without_an_answer_says_so(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loadtest.analysis.pool_runs import gather
-from loadtest.analysis.statistics.censoring import curve
+from loadtest.analysis.statistics.censoring import distribution_curve
 from loadtest.analysis.summarize import summarize
 from loadtest.report.figures import (
     connections_over_time,
@@ -70,7 +70,7 @@ def test_a_curve_ends_at_the_edge_without_a_last_rise_on_it(tmp_path: Path) -> N
     part = interval(counters={"requests": 9}, wait=[10] * 99 + [900])
     measurements = gather([run(tmp_path, [part])])
     times = measurements.pools[0].times("wait", cut_off_by_waits=True)
-    axes = wait_percentiles._figure({0: curve(times)}, summarize(measurements)).axes[0]
+    axes = wait_percentiles._figure({0: distribution_curve(times)}, summarize(measurements)).axes[0]
     places, heights = axes.lines[0].get_data()
     assert (places[-1], axes.get_xlim()[1]) == pytest.approx((2, 2))
     assert max(heights) == pytest.approx(0.010, rel=0.01)
@@ -81,9 +81,9 @@ def of_sizes(folder: Path, pools: Sequence[int]) -> list[Run]:
 
 
 def test_pools_of_one_colour_have_different_lines(tmp_path: Path) -> None:
-    looks = [canvas.look(number) for number in range(21)]
-    assert len({str(look) for look in looks}) == 21
-    assert [look["ls"] for look in looks[:7]] == ["-"] * 7
+    styles = [canvas.line_style(number) for number in range(21)]
+    assert len({str(style) for style in styles}) == 21
+    assert [style["ls"] for style in styles[:7]] == ["-"] * 7
     assert (
         "stroke-dasharray"
         not in drawn(wait_percentiles, of_sizes(tmp_path / "few", range(1, 8))).svg

@@ -9,9 +9,9 @@ from playwright.sync_api import Browser
 
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.prediction.observed_workload import observe
-from loadtest.analysis.prediction.settings_grid import grid
+from loadtest.analysis.prediction.settings_grid import settings_grid
 from loadtest.analysis.prediction.whatif import predict
-from loadtest.report.prediction_page import write
+from loadtest.report.prediction_page import write_prediction
 from tests.accessibility import barriers
 from tests.analysis.test_observed_workload import measured
 from tests.conftest import screenshots
@@ -25,9 +25,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Where the page is."""
     folder = tmp_path_factory.mktemp("page")
     observed = observe(gather([measured(folder, "10+0")]))
-    predicted = predict(observed, grid(observed, "5,10,20", "0,10", None), workers=1)
+    predicted = predict(observed, settings_grid(observed, "5,10,20", "0,10", None), workers=1)
     about = {"name": "held-connection", "result": "reports/x", "command": "loadtest whatif x"}
-    write(predicted, about, folder)
+    write_prediction(predicted, about, folder)
     return (folder / "whatif.html").as_uri()
 
 

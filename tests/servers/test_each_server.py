@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import URL, Engine, text
 
 from loadtest.database.application import DATABASE_URL
-from loadtest.database.connection_errors import RIGHTS
+from loadtest.database.connection_errors import TABLE_RIGHTS
 from loadtest.database.preflight.occupancy import occupancy
-from loadtest.database.preflight.server_probe import look
+from loadtest.database.preflight.server_probe import probe_server
 from loadtest.database.private_server import PrivateServer
 from loadtest.model.interval import total
 from loadtest.runfile.reader import read_run
@@ -46,7 +46,9 @@ def few(server: PrivateServer, admin: Engine) -> Iterator[URL]:
     """The server for an account that has only the rights that the documentation names."""
     with admin.connect() as connection:
         connection.execute(text("CREATE USER few@'127.0.0.1' IDENTIFIED BY 'few-rights'"))
-        connection.execute(text(f"GRANT {RIGHTS} ON {server.url.database}.* TO few@'127.0.0.1'"))
+        connection.execute(
+            text(f"GRANT {TABLE_RIGHTS} ON {server.url.database}.* TO few@'127.0.0.1'")
+        )
     yield server.url.set(username="few", password="few-rights")
     with admin.connect() as connection:
         connection.execute(text("DROP USER few@'127.0.0.1'"))
@@ -115,8 +117,8 @@ def test_a_restart_in_the_middle_of_a_run_is_survived_and_no_payment_is_lost(
 
 
 def test_tls_is_there_and_can_be_left_out(server: PrivateServer) -> None:
-    assert look(server.url).tls
-    assert not look(server.url.update_query_dict({"ssl_disabled": "true"})).tls
+    assert probe_server(server.url).tls
+    assert not probe_server(server.url.update_query_dict({"ssl_disabled": "true"})).tls
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 from sqlalchemy import URL
 
-from loadtest.database.server_status import SERVERS
+from loadtest.database.server_status import SERVER_PROCESSES
 from loadtest.model.errors import UsageError
 from loadtest.runfile.reader import Run, read_run
 from tests.processes import Running, loadtest_command, locust_command, until
@@ -94,7 +94,7 @@ def named(process: Running, *words: str) -> list[psutil.Process]:
 
 def servers(process: Running, *words: str) -> list[psutil.Process]:
     """The server programs among them whose command line has all of some words."""
-    return [one for one in named(process, *words) if _name(one) in SERVERS]
+    return [one for one in named(process, *words) if _name(one) in SERVER_PROCESSES]
 
 
 def _name(process: psutil.Process) -> str:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from sqlalchemy import URL
 
-from loadtest.database.server_status import SERVERS
+from loadtest.database.server_status import SERVER_PROCESSES
 from tests.processes import PATIENCE_SECONDS, Running, loadtest_command, running, stop_with
 from tests.survival.scene import (
     assert_nothing_left,
@@ -204,7 +204,7 @@ def test_tests_that_are_killed_take_what_they_started_along(tmp_path: Path) -> N
     with running(tmp_path / "log", sys.executable, "-c", TESTS, tmp_path) as tests:
         under_way(tests, tmp_path)
         started = psutil.Process(tests.process.pid).children(recursive=True)
-        assert set(SERVERS) & {one.name() for one in started}
+        assert set(SERVER_PROCESSES) & {one.name() for one in started}
         tests.signal(signal.SIGKILL)
         tests.process.wait()
         _, alive = psutil.wait_procs(started, timeout=PATIENCE_SECONDS)

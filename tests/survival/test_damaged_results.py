@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loadtest.analysis.summarize import summarize, summarize_runs
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import SERVER, Interval
-from loadtest.report.render import read, render
+from loadtest.report.render import read_measurements, render
 from loadtest.runfile.reader import Run, read_run
 from loadtest.runfile.schema import to_line
 from tests.conftest import ROOT
@@ -122,6 +122,6 @@ def test_a_plan_that_is_damaged_is_named_and_done_without(whole: Path, tmp_path:
     broken = ('{"fault": [{"kind": "x"}]}', '{"load": {"stage": [{}]}}', "\0")
     for text in ("{", "[]", '{"pool": 5}', '{"pool": [{}]}', '{"margin": "x"}', *broken):
         (tmp_path / "experiment.json").write_text(text)
-        summary = summarize(read([tmp_path]))
+        summary = summarize(read_measurements([tmp_path]))
         (problem,) = summary.experiment["problems"]
         assert "experiment.json cannot be read" in problem

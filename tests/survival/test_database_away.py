@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from loadtest.database.connection_errors import OTHERWISE
+from loadtest.database.connection_errors import PRIVATE_SERVER_HINT
 from loadtest.database.private_server import PrivateServer
 from loadtest.model.interval import Interval, total
 from loadtest.runfile.reader import read_run
@@ -131,7 +131,7 @@ def test_of_an_application_no_other_database_is_advised(tmp_path: Path, door: Do
         assert_nothing_left(tool)
     assert tool.output.count("no database answers") == 1
     assert "--database-url" not in tool.output
-    assert OTHERWISE not in tool.output
+    assert PRIVATE_SERVER_HINT not in tool.output
 
 
 @pytest.mark.long

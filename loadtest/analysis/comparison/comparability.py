@@ -18,7 +18,7 @@ _MAY_DIFFER = {"load.model", "load.processes", "load.seed"}
 _NAMED_LATER = {"server.innodb_snapshot_isolation"}
 
 
-def refuse_what_differs(runs: Sequence[Run]) -> None:
+def refuse_incomparable(runs: Sequence[Run]) -> None:
     """Raise UsageError naming every way in which runs differ in more than their pool."""
     problems: dict[str, str] = {}
     first_of_round: dict[int, Run] = {}

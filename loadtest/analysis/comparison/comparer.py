@@ -15,50 +15,51 @@ from loadtest.model.experiment import AUTO, MARGIN
 from loadtest.model.objective import more_is_better, parse_objective, value_at
 from loadtest.model.summary import Comparison, Decision, Interval95, PoolSummary
 
-Rounds = Mapping[tuple[str, int], PoolSummary]
+RoundSummaries = Mapping[tuple[str, int], PoolSummary]
 """What a pool did in each round alone."""
 
-THROUGHPUT = "throughput.per_second"
-REQUEST = "request_seconds.p95"
-ERRORS = "errors.rate"
+THROUGHPUT_METRIC = "throughput.per_second"
+REQUEST_METRIC = "request_seconds.p95"
+ERROR_METRIC = "errors.rate"
 # What users of a pool notice; the primary metric is taken out where it is one of them.
-METRICS = (
-    THROUGHPUT,
+COMPARED_METRICS = (
+    THROUGHPUT_METRIC,
     "checkout.wait_seconds.p50",
     "checkout.wait_seconds.p95",
     "checkout.wait_seconds.p99",
-    REQUEST,
-    ERRORS,
+    REQUEST_METRIC,
+    ERROR_METRIC,
     "connections.peak",
 )
 FEWEST_ROUNDS = 5
 # Nobody needs to be told how many more than these it would take.
-MOST_ROUNDS = 1000
-LEVEL = 0.05
-# Of each of four looks at the same data, so that all together err in 5 % of cases (Pocock, "Group
-# sequential methods in the design and analysis of clinical trials", 1977: 2.361 standard errors).
-LEVEL_OF_FOUR_LOOKS = 0.0182
+MOST_FURTHER_ROUNDS = 1000
+SIGNIFICANCE = 0.05
+# Of each of four analyses of the same data, so that all together err in 5 % of cases (Pocock,
+# "Group sequential methods in the design and analysis of clinical trials", 1977: 2.361 standard
+# errors).
+SIGNIFICANCE_OF_FOUR_ANALYSES = 0.0182
 # Times and shares below are as good as one another: nobody notices them, and zero has no logarithm.
 _UNNOTICED = 1e-4
 _LEAST_SPREAD = 1e-12
 
 
 @dataclass(frozen=True)
-class Rule:
+class ComparisonRule:
     """How pools are compared: what decides, which difference is none, how often one may err."""
 
-    primary: str = THROUGHPUT
+    primary: str = THROUGHPUT_METRIC
     margin: float = MARGIN
-    level: float = LEVEL
+    level: float = SIGNIFICANCE
 
     @classmethod
-    def of(cls, experiment: Mapping[str, Any]) -> Rule:
+    def of(cls, experiment: Mapping[str, Any]) -> ComparisonRule:
         """The rule of an experiment: its objective's metric decides, else the throughput."""
         bounds = parse_objective(str(experiment.get("objective") or ""))
         return cls(
-            bounds[0].path if bounds else THROUGHPUT,
+            bounds[0].path if bounds else THROUGHPUT_METRIC,
             float(experiment.get("margin") or MARGIN),
-            LEVEL_OF_FOUR_LOOKS if experiment.get("rounds") == AUTO else LEVEL,
+            SIGNIFICANCE_OF_FOUR_ANALYSES if experiment.get("rounds") == AUTO else SIGNIFICANCE,
         )
 
 
@@ -111,11 +112,11 @@ class Difference:
         different, alike = -abs(self.mean), abs(self.mean) - math.log1p(margin)
         return 2 * self._tail(different), min(1.0, 2 * self._tail(alike))
 
-    def further_rounds(self, rule: Rule) -> int | None:
+    def further_rounds(self, rule: ComparisonRule) -> int | None:
         """How many more rounds would decide if they go on like these; None for very many."""
         if self.mean is None or math.isinf(self.error):
             return FEWEST_ROUNDS - self.rounds
-        rounds = np.arange(max(self.rounds + 1, FEWEST_ROUNDS), MOST_ROUNDS + 1)
+        rounds = np.arange(max(self.rounds + 1, FEWEST_ROUNDS), MOST_FURTHER_ROUNDS + 1)
         freedom = self.freedom * (rounds - 1) / (self.rounds - 1)
         error = self.error * np.sqrt(self.rounds / rounds)
         half = stdtrit(freedom, 1 - rule.level / 2) * error
@@ -141,16 +142,16 @@ class Comparer:
     rounds that both have; else they ran at different times, and their rounds stand for themselves.
     """
 
-    rounds: Mapping[str, Rounds]
-    rule: Rule = Rule()
+    rounds: Mapping[str, RoundSummaries]
+    rule: ComparisonRule = ComparisonRule()
     together: bool = True
 
-    def all(self, pools: Sequence[str], baseline: str) -> tuple[Comparison, ...]:
+    def against_baseline(self, pools: Sequence[str], baseline: str) -> tuple[Comparison, ...]:
         """Every pool against the baseline in every metric, the one that decides first."""
         others = [name for name in pools if name != baseline]
         return tuple(c for name in others for c in self.in_all_metrics(name, baseline))
 
-    def one(self, pool: str, baseline: str, path: str = "") -> Comparison:
+    def pair(self, pool: str, baseline: str, path: str = "") -> Comparison:
         """A pool against another in one metric, the primary one if none is said."""
         path = path or self.rule.primary
         difference = self._difference(pool, baseline, path)
@@ -159,7 +160,7 @@ class Comparer:
 
     def in_all_metrics(self, pool: str, baseline: str) -> list[Comparison]:
         """The same in every metric, the secondary ones corrected for their number."""
-        paths = [path for path in METRICS if path != self.rule.primary]
+        paths = [path for path in COMPARED_METRICS if path != self.rule.primary]
         differences = [self._difference(pool, baseline, path) for path in paths]
         chances = [difference.chances(self.rule.margin) for difference in differences]
         corrected = zip(*(holm(kind) for kind in zip(*chances, strict=True)), strict=True)
@@ -167,7 +168,7 @@ class Comparer:
             self._comparison(pool, baseline, path, one, chance, len(paths))
             for path, one, chance in zip(paths, differences, corrected, strict=True)
         ]
-        return [self.one(pool, baseline), *others]
+        return [self.pair(pool, baseline), *others]
 
     def _difference(self, pool: str, baseline: str, path: str) -> Difference:
         one, other = (_logarithms(self.rounds[name], path) for name in (pool, baseline))
@@ -246,7 +247,7 @@ def holm(chances: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _logarithms(rounds: Rounds, path: str) -> dict[tuple[str, int], float]:
+def _logarithms(rounds: RoundSummaries, path: str) -> dict[tuple[str, int], float]:
     """The logarithm of a value in each round in which it is known, and no mere bound."""
     values = {key: _positive(pool, path) for key, pool in rounds.items()}
     return {key: math.log(value) for key, value in values.items() if value is not None}

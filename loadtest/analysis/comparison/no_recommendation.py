@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadtest.analysis.comparison.comparer import FEWEST_ROUNDS
-from loadtest.analysis.comparison.objective_check import sentences
+from loadtest.analysis.comparison.objective_check import objective_sentences
 from loadtest.analysis.findings import mostly_failing
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
-from loadtest.analysis.pool_settings import arguments
+from loadtest.analysis.pool_settings import pool_arguments
 from loadtest.analysis.units import count, listed, percent, plural, rate
 from loadtest.model import error_kinds
 from loadtest.model.summary import PoolSummary
@@ -19,28 +19,28 @@ def nothing_to_compare(
 ) -> list[str]:
     """What each pool did where fewer than two are left to compare."""
     lines = [
-        f"{pool.name} ({arguments(pool.pool)}) did {rate(pool.throughput.per_second)} requests per "
-        f"second; {percent(pool.errors.rate) if pool.errors.rate else 'none'} failed."
+        f"{pool.name} ({pool_arguments(pool.pool)}) did {rate(pool.throughput.per_second)} "
+        f"requests per second; {percent(pool.errors.rate) if pool.errors.rate else 'none'} failed."
         for pool in candidates
     ]
     if len(pools) == 1 and candidates:
         alone = "One pool alone says nothing about others: compare it with some."
-        return [*lines, *sentences(candidates[0]), alone]
+        return [*lines, *objective_sentences(candidates[0]), alone]
     if len(pools) > 1:
         lines.append(
             f"Nothing can be recommended: {count(len(candidates))} of "
             f"{plural(len(pools), 'pool')} left to compare."
         )
-    return [*lines, *left_out(pools)]
+    return [*lines, *pools_left_out(pools)]
 
 
-def all_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
+def every_request_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
     """That no request succeeded, an error in its own words, and where there is more."""
     pool, runs = ended[0], next(p for p in measurements.pools if p.name == ended[0].name)
     example = next((k.example for k in pool.errors.kinds.values() if k.example), "")
     words = f": {' '.join(example.split())}" if example else ""
     if len(measurements.pools) == 1:
-        number, settings = count(runs.counters["requests"]), arguments(pool.pool)
+        number, settings = count(runs.counters["requests"]), pool_arguments(pool.pool)
         lines = [f"Not one of {number} requests succeeded with {pool.name} ({settings}){words}"]
     else:
         none = "Nothing can be recommended: with none of the pools did a request succeed"
@@ -48,19 +48,24 @@ def all_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list
     return [*lines, *_log(runs)]
 
 
-def most_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
+def most_requests_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
     """That most requests failed with every pool: with what, and what to do about it."""
     pool = max(ended, key=lambda pool: pool.errors.rate or 0.0)
     runs = next(p for p in measurements.pools if p.name == pool.name)
-    kind, words = mostly_failing.main_kind(pool.errors), mostly_failing.in_its_words(pool.errors)
+    kind, words = (
+        mostly_failing.main_kind(pool.errors),
+        mostly_failing.example_in_words(pool.errors),
+    )
     most = f"most with {error_kinds.label(kind)}{words}."
     if len(measurements.pools) == 1:
         number, share = count(runs.counters["requests"]), percent(pool.errors.rate)
-        head = f"{share} of {number} requests failed with {pool.name} ({arguments(pool.pool)}), "
+        head = (
+            f"{share} of {number} requests failed with {pool.name} ({pool_arguments(pool.pool)}), "
+        )
     else:
         shares = listed([f"{percent(one.errors.rate)} with {one.name}" for one in ended])
         head = f"Nothing can be recommended: most requests failed with every pool ({shares}), "
-    kept_to = sentences(pool) if len(measurements.pools) == 1 and pool.valid else []
+    kept_to = objective_sentences(pool) if len(measurements.pools) == 1 and pool.valid else []
     return [head + most, error_kinds.advice(kind), *kept_to, *_log(runs)]
 
 
@@ -70,7 +75,7 @@ def _log(runs: PoolRuns) -> list[str]:
     return [f"More is in Locust's log, {log.parent.name}/{log.name}."] if log else []
 
 
-def cannot_tell(candidates: Sequence[PoolSummary]) -> list[str]:
+def too_few_rounds(candidates: Sequence[PoolSummary]) -> list[str]:
     """That there are too few rounds, and what they say."""
     ranked = sorted(candidates, key=lambda pool: -(pool.throughput.per_second or 0.0))
     reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
@@ -83,10 +88,10 @@ def cannot_tell(candidates: Sequence[PoolSummary]) -> list[str]:
     ]
 
 
-def left_out(pools: Sequence[PoolSummary]) -> list[str]:
+def pools_left_out(pools: Sequence[PoolSummary]) -> list[str]:
     """Which pools were left out, since most requests failed or the measurement is not valid."""
     invalid = [pool for pool in pools if not pool.valid]
-    failed = [pool for pool in invalid if mostly_failing.mostly(pool)]
+    failed = [pool for pool in invalid if mostly_failing.fails_mostly(pool)]
     names = [pool.name for pool in invalid if pool not in failed]
     lines = mostly_failing.not_recommended(failed)
     if not names:
@@ -98,7 +103,7 @@ def left_out(pools: Sequence[PoolSummary]) -> list[str]:
     return [*lines, text]
 
 
-def done_again(measurements: Measurements) -> list[str]:
+def repeated_runs(measurements: Measurements) -> list[str]:
     """Which rounds were disturbed and done once more, and why."""
     names = {pool.name for pool in measurements.pools}
     again = [one for one in measurements.experiment.get("disturbed", ()) if one["pool"] in names]

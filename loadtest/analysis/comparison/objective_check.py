@@ -8,32 +8,32 @@ from loadtest.analysis.findings.offered_load import NOTABLE_DROPS
 from loadtest.analysis.statistics.estimate import interval95
 from loadtest.analysis.units import duration, listed, percent, rate
 from loadtest.model.objective import Bound, parse_objective, value_at
-from loadtest.model.summary import Interval95, Objective, PoolSummary
+from loadtest.model.summary import Interval95, ObjectiveResult, PoolSummary
 
-MET = {True: "met", False: "missed", None: "undecided"}
+MET_IN_WORDS = {True: "met", False: "missed", None: "undecided"}
 _DROPPED = "arrivals were dropped, and how long they would have taken nobody knows"
 
 
-def judged(
+def check_objective(
     bound: Bound, pool: PoolSummary, rounds: Sequence[PoolSummary], level: float = 0.05
-) -> Objective:
+) -> ObjectiveResult:
     """A bound, the value of all rounds together, and whether that meets it.
 
     With several rounds their interval decides, and nothing is decided where the bound lies in it;
     of a single one there is no interval, and its value decides.
-    level: how often the interval may leave out the truth; less where there are several looks.
+    level: how often the interval may leave out the truth; less where there are interim analyses.
     """
     value, at_least = value_at(pool, bound.path)
     each = [value_at(round_, bound.path) for round_ in rounds]
     known = [number for number, bounded in each if number is not None and not bounded]
     interval = interval95(known, level) if len(known) == len(each) else None
     met = _met(bound, value, interval)
-    if met is True and bound.at_most and (at_least or (_is_time(bound) and dropping(pool))):
+    if met is True and bound.at_most and (at_least or (_is_time(bound) and drops_arrivals(pool))):
         met = None  # it may as well be longer than that
-    return Objective(text=bound.text, value=value, ci95=interval, met=met)
+    return ObjectiveResult(text=bound.text, value=value, ci95=interval, met=met)
 
 
-def dropping(pool: PoolSummary) -> bool:
+def drops_arrivals(pool: PoolSummary) -> bool:
     """Whether so many arrivals were dropped that the times of the others say little of all."""
     offered = (pool.arrivals and pool.arrivals.offered_per_second) or 0.0
     return pool.dropped > NOTABLE_DROPS * offered * pool.seconds
@@ -52,19 +52,19 @@ def _met(bound: Bound, value: float | None, interval: Interval95 | None) -> bool
     return inside[0] if inside[0] == inside[1] else None
 
 
-def meets(pool: PoolSummary) -> bool | None:
+def meets_objectives(pool: PoolSummary) -> bool | None:
     """Whether a pool meets all of its objectives; None if that cannot be told of one of them."""
     met = [objective.met for objective in pool.objectives]
     return False if False in met else None if None in met else True
 
 
-def found(objective: Objective) -> str:
+def value_in_words(objective: ObjectiveResult) -> str:
     """What was found for an objective, and how sure that is: `41.0 ms, 95 % interval 38.0 ms …`."""
-    value, edges = in_units(objective)
+    value, edges = value_in_units(objective)
     return f"{value}, 95 % interval {' to '.join(edges)}" if edges else value
 
 
-def in_units(objective: Objective) -> tuple[str, list[str]]:
+def value_in_units(objective: ObjectiveResult) -> tuple[str, list[str]]:
     """The value of an objective and the edges of its interval, in the units of what it is about."""
     path = parse_objective(objective.text)[0].path
     return _number(path, objective.value), [
@@ -72,25 +72,27 @@ def in_units(objective: Objective) -> tuple[str, list[str]]:
     ]
 
 
-def sentences(pool: PoolSummary) -> list[str]:
+def objective_sentences(pool: PoolSummary) -> list[str]:
     """Whether a pool keeps to each of its objectives, a sentence each."""
-    lines = [f"{one.text}: {MET[one.met]} ({found(one)})." for one in pool.objectives]
-    if dropping(pool) and meets(pool) is None:
+    lines = [
+        f"{one.text}: {MET_IN_WORDS[one.met]} ({value_in_words(one)})." for one in pool.objectives
+    ]
+    if drops_arrivals(pool) and meets_objectives(pool) is None:
         lines.append(f"{_DROPPED.capitalize()}.")
     elif lines and pool.rounds == 1:
         lines.append("One round: there is no interval, the value alone decides.")
     return lines
 
 
-def missed(candidates: Sequence[PoolSummary]) -> list[str]:
+def missed_objectives(candidates: Sequence[PoolSummary]) -> list[str]:
     """That none of some pools is known to meet its objectives, and what was found."""
-    unknown = [pool for pool in candidates if meets(pool) is None]
+    unknown = [pool for pool in candidates if meets_objectives(pool) is None]
     asked = ", ".join(objective.text for objective in candidates[0].objectives)
     met = _open(unknown, asked) if unknown else f"None of the pools meets {asked}."
     lines = _unmeasured(candidates) or [met]
     for pool in candidates:
         wrong = [o for o in pool.objectives if o.met is not True and o.value is not None]
-        said = [f"{o.text.split()[0]} is {found(o)}" for o in wrong]
+        said = [f"{o.text.split()[0]} is {value_in_words(o)}" for o in wrong]
         lines += [f"With {pool.name} {listed(said)}."] if said else []
     return lines
 
@@ -104,7 +106,7 @@ def _unmeasured(candidates: Sequence[PoolSummary]) -> list[str]:
 
 def _open(unknown: Sequence[PoolSummary], asked: str) -> str:
     names = listed([pool.name for pool in unknown])
-    why = _DROPPED if any(map(dropping, unknown)) else "more rounds would tell"
+    why = _DROPPED if any(map(drops_arrivals, unknown)) else "more rounds would tell"
     return f"Whether {names} can keep to {asked} is undecided: {why}."
 
 

@@ -5,42 +5,46 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from loadtest.analysis.comparison import tie_breaks
-from loadtest.analysis.comparison.comparer import THROUGHPUT, Comparer
-from loadtest.analysis.comparison.no_recommendation import left_out
-from loadtest.analysis.comparison.objective_check import found, meets
-from loadtest.analysis.comparison.setting_costs import costs, not_covered
+from loadtest.analysis.comparison.comparer import THROUGHPUT_METRIC, Comparer
+from loadtest.analysis.comparison.no_recommendation import pools_left_out
+from loadtest.analysis.comparison.objective_check import meets_objectives, value_in_words
+from loadtest.analysis.comparison.setting_costs import not_covered, setting_costs
 from loadtest.analysis.findings import mostly_failing
 from loadtest.analysis.findings.rules import NOTABLE_ERRORS
 from loadtest.analysis.pool_runs import Measurements
-from loadtest.analysis.pool_settings import arguments
+from loadtest.analysis.pool_settings import pool_arguments
 from loadtest.analysis.units import duration, listed, percent, plural, rate, ratio
 from loadtest.model import error_kinds
 from loadtest.model.summary import Comparison, PoolSummary
 
 
-def throughput(pool: PoolSummary) -> float:
+def throughput_of(pool: PoolSummary) -> float:
     """Its requests per second that succeeded; zero of a pool that measured nothing."""
     return pool.throughput.per_second or 0.0
 
 
-def peak(pool: PoolSummary) -> float:
+def peak_of(pool: PoolSummary) -> float:
     """The most connections that it had at once; infinite where nobody knows."""
     # Of unknown size is no argument for a pool.
     return float("inf") if pool.connections.peak is None else pool.connections.peak
 
 
-def advice(
+def settings_advice(
     chosen: PoolSummary, baseline: str, candidates: Sequence[PoolSummary], compare: Comparer
 ) -> str:
     """What to set, and how much that brings over the baseline (or the baseline over the next)."""
     does = f"{rate(chosen.throughput.per_second)} requests succeeded per second"
     if chosen.name == baseline:
-        other = max(_others(chosen, candidates), key=throughput, default=None)
-        text = _times_as_many(compare.one(chosen.name, other.name, THROUGHPUT)) if other else ""
-        return f"Keep {chosen.name} ({arguments(chosen.pool)}): {does}{text}."
-    text = f"Set {arguments(chosen.pool)}: {does}"
+        other = max(_others(chosen, candidates), key=throughput_of, default=None)
+        text = (
+            _times_as_many(compare.pair(chosen.name, other.name, THROUGHPUT_METRIC))
+            if other
+            else ""
+        )
+        return f"Keep {chosen.name} ({pool_arguments(chosen.pool)}): {does}{text}."
+    text = f"Set {pool_arguments(chosen.pool)}: {does}"
     if any(pool.name == baseline for pool in candidates):
-        text += _times_as_many(compare.one(chosen.name, baseline, THROUGHPUT))
+        text += _times_as_many(compare.pair(chosen.name, baseline, THROUGHPUT_METRIC))
     return text + "."
 
 
@@ -57,19 +61,19 @@ def _times_as_many(comparison: Comparison) -> str:
     }.get(comparison.decision, f", {times} as many as with {other} ({interval})")
 
 
-def kept(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[str]:
+def kept_objectives(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[str]:
     """What it keeps to, with how much room; and who does not, or not surely."""
     if not chosen.objectives:
         return []
-    said = [f"{objective.text} ({found(objective)})" for objective in chosen.objectives]
+    said = [f"{objective.text} ({value_in_words(objective)})" for objective in chosen.objectives]
     lines = [f"It keeps to {listed(said)}."]
     for met, words in ((False, "What does not"), (None, "What may or may not")):
-        names = [pool.name for pool in candidates if meets(pool) is met]
+        names = [pool.name for pool in candidates if meets_objectives(pool) is met]
         lines += [f"{words}: {listed(names)}."] if names else []
     return lines
 
 
-def ties(
+def equally_good(
     chosen: PoolSummary, tied: Sequence[PoolSummary], rivals: Mapping[str, Comparison]
 ) -> list[str]:
     """Which other pools are as good, and what would tell them apart."""
@@ -78,11 +82,11 @@ def ties(
         return []
     reached = [
         f"{pool.name} ({rate(pool.throughput.per_second)} per second with {_connections(pool)}"
-        f"{tie_breaks.also_fails(pool, chosen)})"
+        f"{tie_breaks.failures_beside(pool, chosen)})"
         for pool in others
     ]
     text = f"As good within the noise: {listed(reached)}."
-    if any(peak(pool) > peak(chosen) for pool in others):
+    if any(peak_of(pool) > peak_of(chosen) for pool in others):
         text += f" {chosen.name} gets by with {_connections(chosen)}."
     rival = rivals.get(chosen.name)
     if rival and rival.decision == "undecided" and rival.further_rounds:
@@ -91,7 +95,7 @@ def ties(
     return [text]
 
 
-def worst(
+def worst_choice(
     chosen: PoolSummary,
     tied: Sequence[PoolSummary],
     candidates: Sequence[PoolSummary],
@@ -101,10 +105,10 @@ def worst(
 
     How much less than the best that is, unless the advice has compared these two already.
     """
-    worst = last(chosen, tied, candidates)
+    worst = lowest_throughput(chosen, tied, candidates)
     if worst is None:
         return []
-    share = percent(throughput(worst) / throughput(chosen))
+    share = percent(throughput_of(worst) / throughput_of(chosen))
     does = f"{rate(worst.throughput.per_second)} per second"
     if worst.name != baseline:
         does += f", {share} of what {chosen.name} does"
@@ -113,29 +117,29 @@ def worst(
     return [f"The worst choice is {worst.name}: {does}{because}."]
 
 
-def last(
+def lowest_throughput(
     chosen: PoolSummary, tied: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
 ) -> PoolSummary | None:
     """The candidate with the lowest throughput of those that are not as good as the best."""
     names = {pool.name for pool in tied}
     behind = [pool for pool in _others(chosen, candidates) if pool.name not in names]
-    return min(behind, key=throughput, default=None)
+    return min(behind, key=throughput_of, default=None)
 
 
 def _others(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[PoolSummary]:
     """The other candidates, without those that do more although most of their requests fail."""
     others = [pool for pool in candidates if pool is not chosen]
-    most = throughput(chosen)
-    return [p for p in others if not mostly_failing.mostly(p) or throughput(p) < most]
+    most = throughput_of(chosen)
+    return [p for p in others if not mostly_failing.fails_mostly(p) or throughput_of(p) < most]
 
 
 def _reasons(worst: PoolSummary, chosen: PoolSummary) -> list[str]:
     """What is notably worse than in the recommended pool: errors, connections, waits, holds."""
     reasons = []
     rate_there, rate_here = worst.errors.rate or 0, chosen.errors.rate or 0
-    if mostly_failing.mostly(worst) or rate_there > max(NOTABLE_ERRORS, 2 * rate_here):
-        reasons.append(mostly_failing.said(worst))
-    if peak(worst) > 2 * peak(chosen):
+    if mostly_failing.fails_mostly(worst) or rate_there > max(NOTABLE_ERRORS, 2 * rate_here):
+        reasons.append(mostly_failing.failures_in_words(worst))
+    if peak_of(worst) > 2 * peak_of(chosen):
         reasons.append(f"it had {_connections(worst)} at once")
     for what, there, here in (
         (
@@ -157,21 +161,21 @@ def _connections(pool: PoolSummary) -> str:
 
 def caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
     """What is not as it should be with the recommended pool, or with the measurement."""
-    lines = flaws(chosen)
-    largest = max(peak(pool) for pool in pools if pool.valid)
-    if peak(chosen) == largest and any(f.code == "pool_bound" for f in chosen.findings):
+    lines = pool_flaws(chosen)
+    largest = max(peak_of(pool) for pool in pools if pool.valid)
+    if peak_of(chosen) == largest and any(f.code == "pool_bound" for f in chosen.findings):
         lines.append("Its connections are still the bottleneck: a larger pool may do more.")
-    return lines + left_out(pools)
+    return lines + pools_left_out(pools)
 
 
-def flaws(pool: PoolSummary) -> list[str]:
+def pool_flaws(pool: PoolSummary) -> list[str]:
     """That many requests fail or users get nothing, which the times of the others do not show."""
     lines = []
     if (pool.errors.rate or 0) > NOTABLE_ERRORS:
         most = error_kinds.label(mostly_failing.main_kind(pool.errors))
         share = percent(pool.errors.rate)
         lines.append(f"Even with {pool.name} {share} of requests failed, most with {most}.")
-    if (without := tie_breaks.unserved(pool)) > tie_breaks.SOME_STARVED:
+    if (without := tie_breaks.unserved_share(pool)) > tie_breaks.SOME_STARVED:
         lines.append(
             f"With {pool.name} {percent(without)} of the users never got a connection (see the "
             "finding starvation): its times are those of the others."
@@ -179,7 +183,7 @@ def flaws(pool: PoolSummary) -> list[str]:
     return lines
 
 
-def prices(chosen: PoolSummary, measurements: Measurements) -> list[str]:
+def setting_prices(chosen: PoolSummary, measurements: Measurements) -> list[str]:
     """What its settings cost, and what all this says nothing about."""
     runs = next(pool for pool in measurements.pools if pool.name == chosen.name)
-    return [*(cost.text for cost in costs(runs)), not_covered(measurements, runs)]
+    return [*(cost.text for cost in setting_costs(runs)), not_covered(measurements, runs)]

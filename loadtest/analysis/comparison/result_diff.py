@@ -5,9 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from loadtest.analysis.comparison.comparability import refuse_what_differs
-from loadtest.analysis.comparison.comparer import LEVEL, Comparer, Difference, Rounds, Rule
-from loadtest.analysis.pool_numbers import by_round
+from loadtest.analysis.comparison.comparability import refuse_incomparable
+from loadtest.analysis.comparison.comparer import (
+    SIGNIFICANCE,
+    Comparer,
+    ComparisonRule,
+    Difference,
+    RoundSummaries,
+)
+from loadtest.analysis.pool_numbers import numbers_by_round
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.summarize import summarize_pool
 from loadtest.analysis.units import ratio
@@ -17,20 +23,20 @@ from loadtest.model.summary import Comparison
 BEFORE, AFTER = "before", "after"
 
 
-def regression(before: Measurements, after: Measurements) -> tuple[Comparison, ...]:
+def compare_results(before: Measurements, after: Measurements) -> tuple[Comparison, ...]:
     """Each pool after against the same one before, by Welch's intervals, in every metric.
 
     Pools are the same by name, or if there is only one of each. Rounds of different times have
     nothing in common, so they are not paired. Raises UsageError if the runs cannot be compared.
     """
-    refuse_what_differs([*before.runs, *after.runs])
-    rule = Rule.of(after.experiment)
+    refuse_incomparable([*before.runs, *after.runs])
+    rule = ComparisonRule.of(after.experiment)
     return tuple(
         found for one, other in _pairs(before, after) for found in _compared(one, other, rule)
     )
 
 
-def unmatched(before: Measurements, after: Measurements) -> list[str]:
+def unmatched_pools(before: Measurements, after: Measurements) -> list[str]:
     """A sentence for each pool that is in one of the results only, and so is not compared."""
     matched = {id(pool) for pair in _pairs(before, after) for pool in pair}
     return [
@@ -41,23 +47,26 @@ def unmatched(before: Measurements, after: Measurements) -> list[str]:
     ]
 
 
-def invalid(*results: Measurements) -> list[str]:
+def invalid_pools(*results: Measurements) -> list[str]:
     """The names of pools whose measurement is not valid, each once."""
     pools = [pool for result in results for pool in result.pools]
     return list(dict.fromkeys(p.name for p in pools if not summarize_pool(p).valid))
 
 
-def drifts(before: Measurements, after: Measurements) -> list[str]:
+def generator_drifts(before: Measurements, after: Measurements) -> list[str]:
     """A sentence for each pool with which a request cost the load generator more, or less.
 
     It does the same work for the same request, so that the machine may be what differs.
     """
-    margin = Rule.of(after.experiment).margin
+    margin = ComparisonRule.of(after.experiment).margin
     return [text for pair in _pairs(before, after) for text in _drift(*pair, margin)]
 
 
 def _drift(before: PoolRuns, after: PoolRuns, margin: float) -> Iterator[str]:
-    low, high = Difference.between(_costs(after), _costs(before)).interval(LEVEL) or (0.0, 0.0)
+    low, high = Difference.between(_costs(after), _costs(before)).interval(SIGNIFICANCE) or (
+        0.0,
+        0.0,
+    )
     if max(low, -high) <= math.log1p(margin):
         return
     times, *edges = (ratio(math.exp(value)) for value in ((low + high) / 2, low, high))
@@ -75,7 +84,7 @@ def _costs(pool: PoolRuns) -> list[float]:
     return [math.log(c["cpu"] / c["requests"]) for c in counted if c["cpu"] and c["requests"]]
 
 
-def exit_code(found: Sequence[Comparison], not_valid: Sequence[str]) -> int:
+def diff_exit_code(found: Sequence[Comparison], not_valid: Sequence[str]) -> int:
     """3 where anything became worse, 4 where the measurement is not valid, 5 undecided, else 0."""
     if not_valid:
         return 4
@@ -96,8 +105,11 @@ def _pairs(before: Measurements, after: Measurements) -> list[tuple[PoolRuns, Po
     return pairs
 
 
-def _compared(before: PoolRuns, after: PoolRuns, rule: Rule) -> list[Comparison]:
-    rounds: dict[str, Rounds] = {BEFORE: by_round(before), AFTER: by_round(after)}
+def _compared(before: PoolRuns, after: PoolRuns, rule: ComparisonRule) -> list[Comparison]:
+    rounds: dict[str, RoundSummaries] = {
+        BEFORE: numbers_by_round(before),
+        AFTER: numbers_by_round(after),
+    }
     comparer = Comparer(rounds, rule, together=False)
     return [
         one.model_copy(update={"pool": after.name, "baseline": f"{before.name} before"})

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from loadtest.analysis.findings.bottleneck import connect_bound
-from loadtest.analysis.findings.connection_use import tls_context_seconds
+from loadtest.analysis.findings.connection_use import recorded_tls_context_seconds
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.units import count, duration, listed, percent
 from loadtest.model.load import GREENLETS
-from loadtest.model.server_name import title_of
+from loadtest.model.server_name import server_title
 
 # Less than this share of the time of all requests is nothing to think about.
-NOTICEABLE = 0.01
+NOTICEABLE_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,13 @@ class Cost:
     text: str
 
 
-def costs(pool: PoolRuns) -> list[Cost]:
+def setting_costs(pool: PoolRuns) -> list[Cost]:
     """The settings with a price that can be noticed, the dearest first; only what was measured."""
     found = [cost for rule in _RULES for cost in rule(pool)]
     return sorted(
-        (cost for cost in found if cost.share > NOTICEABLE), key=lambda c: c.share, reverse=True
+        (cost for cost in found if cost.share > NOTICEABLE_SHARE),
+        key=lambda c: c.share,
+        reverse=True,
     )
 
 
@@ -42,7 +44,7 @@ def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
         missing.append("users on OS threads (--model threads)")
     server = pool.header.get("server", {})
     if version := server.get("version"):
-        known = measurements.experiment.get("server_titles", [title_of(version)])
+        known = measurements.experiment.get("server_titles", [server_title(version)])
         missing.append(f"servers other than {listed(known)}")
     if server.get("private"):
         cpus = pool.header.get("host", {}).get("cpus")
@@ -120,7 +122,7 @@ def _overflow(pool: PoolRuns) -> Iterator[Cost]:
 
 def _tls(pool: PoolRuns) -> Iterator[Cost]:
     """TLS contexts, of which PyMySQL builds one for every connection that it is given none for."""
-    contexts, each = pool.counters["tls_contexts"], tls_context_seconds(pool)
+    contexts, each = pool.counters["tls_contexts"], recorded_tls_context_seconds(pool)
     if contexts > len(pool.rounds) * pool.processes and each:
         yield from _cost(
             pool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadtest.analysis.comparison.comparer import ERRORS, REQUEST, Comparer
+from loadtest.analysis.comparison.comparer import ERROR_METRIC, REQUEST_METRIC, Comparer
 from loadtest.analysis.units import duration, listed, percent
 from loadtest.model.summary import PoolSummary
 
@@ -12,40 +12,44 @@ SOME_ERRORS = 0.001
 SOME_STARVED = 0.01
 _APART = "Throughput does not tell these from it"
 
-Pools = Sequence[PoolSummary]
+PoolSummaries = Sequence[PoolSummary]
 
 
-def fails(pool: PoolSummary) -> bool:
+def fails_often(pool: PoolSummary) -> bool:
     """Whether more than a few of a pool's requests fail."""
     return _error_rate(pool) > SOME_ERRORS
 
 
-def unserved(pool: PoolSummary) -> float:
+def unserved_share(pool: PoolSummary) -> float:
     """The share of a pool's users who never got a connection while others got theirs."""
     starved = [finding.evidence for finding in pool.findings if finding.code == "starvation"]
     return max((1 - one["served"] / one["users"] for one in starved), default=0.0)
 
 
-def starving(tied: Pools) -> list[PoolSummary]:
+def starving(tied: PoolSummaries) -> list[PoolSummary]:
     """Of pools that do as much, those that leave some users without, unless all of them do.
 
     How much is done says nothing of it: the lucky ones do the work of the others.
     """
-    some = [pool for pool in tied if unserved(pool) > SOME_STARVED]
+    some = [pool for pool in tied if unserved_share(pool) > SOME_STARVED]
     return some if len(some) < len(tied) else []
 
 
-def failing(tied: Pools, compare: Comparer) -> list[PoolSummary]:
+def failing(tied: PoolSummaries, compare: Comparer) -> list[PoolSummary]:
     """Of pools that do as much, those of which more requests fail than of the best in that.
 
     In a closed loop whose users pause, a request that fails at once costs hardly any throughput.
     """
     best = min(tied, key=_error_rate)
-    some = [pool for pool in tied if pool is not best and fails(pool)]
-    return [pool for pool in some if compare.one(pool.name, best.name, ERRORS).decision == "worse"]
+    some = [pool for pool in tied if pool is not best and fails_often(pool)]
+    return [
+        pool
+        for pool in some
+        if compare.pair(pool.name, best.name, ERROR_METRIC).decision == "worse"
+    ]
 
 
-def slow(tied: Pools, compare: Comparer) -> list[PoolSummary]:
+def slower(tied: PoolSummaries, compare: Comparer) -> list[PoolSummary]:
     """Of pools that do as much, those whose requests take longer than in the quickest.
 
     In an open loop every pool that keeps up does what arrives; how long it takes tells them apart.
@@ -56,14 +60,18 @@ def slow(tied: Pools, compare: Comparer) -> list[PoolSummary]:
         return []
     quickest = min(tied, key=lambda pool: pool.request_seconds.p95 or 0.0)
     others = [pool for pool in tied if pool is not quickest]
-    return [p for p in others if compare.one(p.name, quickest.name, REQUEST).decision == "worse"]
+    return [
+        p for p in others if compare.pair(p.name, quickest.name, REQUEST_METRIC).decision == "worse"
+    ]
 
 
-def but(chosen: PoolSummary, starving_: Pools, failing_: Pools, slow_: Pools) -> list[str]:
+def tie_break_sentences(
+    chosen: PoolSummary, starving_: PoolSummaries, failing_: PoolSummaries, slow_: PoolSummaries
+) -> list[str]:
     """Why those that do as much are not as good, a sentence each."""
     lines = []
     if starving_:
-        shares = [f"{percent(unserved(pool))} with {pool.name}" for pool in starving_]
+        shares = [f"{percent(unserved_share(pool))} with {pool.name}" for pool in starving_]
         lines.append(f"{_APART}, users who never get a connection do: {listed(shares)}.")
     if failing_:
         shares = [f"{percent(pool.errors.rate)} with {pool.name}" for pool in failing_]
@@ -76,7 +84,7 @@ def but(chosen: PoolSummary, starving_: Pools, failing_: Pools, slow_: Pools) ->
     return lines
 
 
-def also_fails(pool: PoolSummary, chosen: PoolSummary) -> str:
+def failures_beside(pool: PoolSummary, chosen: PoolSummary) -> str:
     """How much fails in a pool that is as good, where it is notably more than in the chosen."""
     there, here = _error_rate(pool), _error_rate(chosen)
     return f"; {percent(there)} of requests failed" if there > max(SOME_ERRORS, 2 * here) else ""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from loadtest.analysis.comparison.comparer import THROUGHPUT, Comparer
+from loadtest.analysis.comparison.comparer import THROUGHPUT_METRIC, Comparer
 from loadtest.analysis.comparison.verdict import verdict
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.units import listed
-from loadtest.model.server_name import title_of
+from loadtest.model.server_name import server_title
 from loadtest.model.summary import PoolSummary, Verdict
 
 AS_GOOD = ("equivalent", "undecided")
@@ -75,7 +75,7 @@ def _knowing(measurements: Measurements, **more: tuple[str, ...]) -> Measurement
 
 
 def _title_of_server(pool: PoolRuns) -> str:
-    return title_of(pool.header["server"]["version"])
+    return server_title(pool.header["server"]["version"])
 
 
 def _with_model(pool: PoolRuns) -> tuple[str, str]:
@@ -137,5 +137,5 @@ def _carried_over(
 def _as_good(part: Variant, names: set[str], valid: set[str], compare: Comparer) -> bool:
     """Whether the pools that were recommended cannot be told apart in this variant."""
     pools = [name for name, given in part.plain.items() if given in names and name in valid]
-    others = [compare.one(name, pools[0], THROUGHPUT) for name in pools[1:]]
+    others = [compare.pair(name, pools[0], THROUGHPUT_METRIC) for name in pools[1:]]
     return len(pools) == len(names) and all(other.decision in AS_GOOD for other in others)

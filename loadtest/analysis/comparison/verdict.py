@@ -5,31 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadtest.analysis.comparison import tie_breaks
-from loadtest.analysis.comparison.comparer import FEWEST_ROUNDS, THROUGHPUT, Comparer
+from loadtest.analysis.comparison.comparer import FEWEST_ROUNDS, THROUGHPUT_METRIC, Comparer
 from loadtest.analysis.comparison.no_recommendation import (
-    all_failed,
-    cannot_tell,
-    done_again,
-    most_failed,
+    every_request_failed,
+    most_requests_failed,
     nothing_to_compare,
+    repeated_runs,
+    too_few_rounds,
 )
-from loadtest.analysis.comparison.objective_check import meets, missed
+from loadtest.analysis.comparison.objective_check import meets_objectives, missed_objectives
 from loadtest.analysis.comparison.recommendation import (
-    advice,
     caveats,
-    kept,
-    last,
-    peak,
-    prices,
-    throughput,
-    ties,
-    worst,
+    equally_good,
+    kept_objectives,
+    lowest_throughput,
+    peak_of,
+    setting_prices,
+    settings_advice,
+    throughput_of,
+    worst_choice,
 )
 from loadtest.analysis.findings import mostly_failing
-from loadtest.analysis.findings.leaks import drained, leaking
+from loadtest.analysis.findings.leaks import is_drained, leak_sentences
 from loadtest.analysis.findings.trust_gate import ENDED_FOR_OTHERS
 from loadtest.analysis.pool_runs import Measurements
-from loadtest.analysis.sizing.tuning import EXIT_CODES
+from loadtest.analysis.sizing.tuning import SEARCH_EXIT_CODES
 from loadtest.model.summary import Comparison, PoolSummary, Summary, Verdict
 
 
@@ -47,8 +47,12 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     candidates = [pool for pool in pools if pool.valid]
     lines = _why_none(measurements, pools, candidates, compare)
     if lines:
-        return Verdict(recommended=None, text="\n".join([*lines, *done_again(measurements)]))
-    able = [pool for pool in candidates if meets(pool) and not mostly_failing.mostly(pool)]
+        return Verdict(recommended=None, text="\n".join([*lines, *repeated_runs(measurements)]))
+    able = [
+        pool
+        for pool in candidates
+        if meets_objectives(pool) and not mostly_failing.fails_mostly(pool)
+    ]
     return _chosen(measurements, pools, able, compare)
 
 
@@ -60,32 +64,42 @@ def _chosen(
 ) -> Verdict:
     """One of those that may be recommended, unless leaks decided."""
     baseline, candidates = measurements.baseline, [pool for pool in pools if pool.valid]
-    best = max(able, key=throughput)
-    rivals = {p.name: compare.one(p.name, best.name, THROUGHPUT) for p in able if p is not best}
+    best = max(able, key=throughput_of)
+    rivals = {
+        p.name: compare.pair(p.name, best.name, THROUGHPUT_METRIC) for p in able if p is not best
+    }
     tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
     starving = tie_breaks.starving(tied)
     tied = [pool for pool in tied if pool not in starving]
     failed = tie_breaks.failing(tied, compare)
     tied = [pool for pool in tied if pool not in failed]
-    slow = tie_breaks.slow(tied, compare)
+    slow = tie_breaks.slower(tied, compare)
     tied = [pool for pool in tied if pool not in slow]
     chosen = min(
-        tied, key=lambda p: (peak(p), tie_breaks.fails(p), p.name != baseline, -throughput(p))
+        tied,
+        key=lambda p: (
+            peak_of(p),
+            tie_breaks.fails_often(p),
+            p.name != baseline,
+            -throughput_of(p),
+        ),
     )
     beaten = [*tied, *starving, *failed, *slow]
-    others = [pool for pool in candidates if pool is not last(chosen, beaten, candidates)]
-    if drained(chosen):
-        return Verdict(recommended=None, text="\n".join(leaking(able)))
+    others = [
+        pool for pool in candidates if pool is not lowest_throughput(chosen, beaten, candidates)
+    ]
+    if is_drained(chosen):
+        return Verdict(recommended=None, text="\n".join(leak_sentences(able)))
     lines = [
-        advice(chosen, baseline, candidates, compare),
-        *kept(chosen, candidates),
-        *ties(chosen, tied, rivals),
-        *tie_breaks.but(chosen, starving, failed, slow),
-        *worst(chosen, beaten, candidates, baseline),
+        settings_advice(chosen, baseline, candidates, compare),
+        *kept_objectives(chosen, candidates),
+        *equally_good(chosen, tied, rivals),
+        *tie_breaks.tie_break_sentences(chosen, starving, failed, slow),
+        *worst_choice(chosen, beaten, candidates, baseline),
         *mostly_failing.not_recommended(others),
         *caveats(chosen, pools),
-        *done_again(measurements),
-        *prices(chosen, measurements),
+        *repeated_runs(measurements),
+        *setting_prices(chosen, measurements),
     ]
     return Verdict(recommended=chosen.name, text="\n".join(lines))
 
@@ -99,16 +113,16 @@ def _why_none(
     """Why nothing can be recommended; empty if something can."""
     if lines := _failures(measurements, pools):
         return lines
-    working = [pool for pool in candidates if not mostly_failing.mostly(pool)]
+    working = [pool for pool in candidates if not mostly_failing.fails_mostly(pool)]
     if len(candidates) < 2 or not working:
         return nothing_to_compare(pools, candidates)
-    if not max(map(throughput, candidates)):
-        return all_failed(measurements, candidates)
+    if not max(map(throughput_of, candidates)):
+        return every_request_failed(measurements, candidates)
     together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
     if len(together) < FEWEST_ROUNDS:
-        return cannot_tell(candidates)
-    if not any(meets(pool) for pool in working):
-        return [*missed(working), *mostly_failing.not_recommended(candidates)]
+        return too_few_rounds(candidates)
+    if not any(meets_objectives(pool) for pool in working):
+        return [*missed_objectives(working), *mostly_failing.not_recommended(candidates)]
     return []
 
 
@@ -116,13 +130,13 @@ def _failures(measurements: Measurements, pools: Sequence[PoolSummary]) -> list[
     """What failed, if with every pool all or most requests did."""
     ended = [pool for pool in pools if pool.errors.rate is not None]
     if ended and all(pool.errors.rate == 1 for pool in ended):
-        return all_failed(measurements, ended)
-    if ended and all(mostly_failing.mostly(pool) for pool in ended):
-        return most_failed(measurements, ended)
+        return every_request_failed(measurements, ended)
+    if ended and all(mostly_failing.fails_mostly(pool) for pool in ended):
+        return most_requests_failed(measurements, ended)
     return []
 
 
-def exit_code(summary: Summary) -> int:
+def verdict_exit_code(summary: Summary) -> int:
     """The exit code of a summary: 0 fine, 3 the objective missed, 4 not valid, 5 undecided.
 
     Whatever else there is to say, an experiment that was ended for the server's sake is not valid.
@@ -130,15 +144,15 @@ def exit_code(summary: Summary) -> int:
     if any(f.code in ENDED_FOR_OTHERS for pool in summary.pools for f in pool.findings):
         return 4
     if summary.search:
-        return EXIT_CODES[summary.search.outcome]
+        return SEARCH_EXIT_CODES[summary.search.outcome]
     valid = [pool for pool in summary.pools if pool.valid]
     if len(valid) < min(2, len(summary.pools)):
         return 4
     if summary.verdict.recommended:
         return 0
-    if all(meets(pool) is False for pool in valid):
+    if all(meets_objectives(pool) is False for pool in valid):
         return 3
-    return 0 if len(summary.pools) == 1 and meets(valid[0]) else 5
+    return 0 if len(summary.pools) == 1 and meets_objectives(valid[0]) else 5
 
 
 def _as_good(rival: Comparison) -> bool:

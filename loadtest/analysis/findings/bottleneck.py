@@ -12,14 +12,14 @@ from loadtest.analysis.pool_settings import most_connections
 from loadtest.analysis.units import count, level, percent
 from loadtest.model.summary import Finding
 
-FULL = 0.90
-LEAKED = 0.50
-LOCKED = 0.50
-BUSY_SERVER = 0.80
-ROOM_LOCKED = 0.20
-ROOM_SERVER = 0.60
-CONNECTING = 0.20
-REOPENED = 2.0
+FULL_SHARE = 0.90
+LEAKED_SHARE = 0.50
+LOCKED_SHARE = 0.50
+BUSY_SERVER_CPU = 0.80
+MOST_LOCKED_SHARE = 0.20
+MOST_SERVER_CPU = 0.60
+CONNECTING_SHARE = 0.20
+REOPENED_TIMES = 2.0
 
 
 def pool_bound(pool: PoolRuns) -> Iterator[Finding]:
@@ -29,12 +29,12 @@ def pool_bound(pool: PoolRuns) -> Iterator[Finding]:
     """
     in_use, waiting = pool.mean_level("in_use"), pool.mean_level("waiting")
     limit = most_connections(pool.settings)
-    if limit is None or in_use < FULL * limit * pool.processes or waiting < max(in_use, 1):
+    if limit is None or in_use < FULL_SHARE * limit * pool.processes or waiting < max(in_use, 1):
         return
-    if pool.kept > LEAKED * limit * pool.processes:
+    if pool.kept > LEAKED_SHARE * limit * pool.processes:
         return
     locked, cpu = locked_share(pool), server_cpu(pool)
-    if locked is None or locked > ROOM_LOCKED or (cpu or 0) > ROOM_SERVER:
+    if locked is None or locked > MOST_LOCKED_SHARE or (cpu or 0) > MOST_SERVER_CPU:
         return
     running = pool.server_level("threads_running")
     yield Finding(
@@ -54,7 +54,7 @@ def database_bound(pool: PoolRuns) -> Iterator[Finding]:
     """The connections wait for each other's row locks, or the server's processors are busy."""
     locked, cpu = locked_share(pool), server_cpu(pool)
     in_use = pool.mean_level("in_use")
-    if locked is not None and locked >= LOCKED and in_use >= 1:
+    if locked is not None and locked >= LOCKED_SHARE and in_use >= 1:
         yield Finding(
             code="database_bound",
             severity="warning",
@@ -63,7 +63,7 @@ def database_bound(pool: PoolRuns) -> Iterator[Finding]:
             "make that queue longer: use fewer, and shorter transactions.",
             evidence={"locked": locked, "in_use": in_use, "server_cpu": cpu},
         )
-    elif cpu is not None and cpu >= BUSY_SERVER:
+    elif cpu is not None and cpu >= BUSY_SERVER_CPU:
         yield Finding(
             code="database_bound",
             severity="warning",
@@ -82,8 +82,8 @@ def connect_bound(pool: PoolRuns) -> Iterator[Finding]:
     connecting = pool.spent("connect", "reconnect")
     working = pool.spent("request", "failed_request")
     opened, peak = pool.counters["opened"], pool.peak("open") or 1
-    filling = opened < REOPENED * peak * len(pool.rounds)
-    if filling or not working or connecting < CONNECTING * working:
+    filling = opened < REOPENED_TIMES * peak * len(pool.rounds)
+    if filling or not working or connecting < CONNECTING_SHARE * working:
         return
     yield Finding(
         code="connect_bound",

@@ -78,7 +78,7 @@ def nested_checkout(pool: PoolRuns) -> Iterator[Finding]:
     )
 
 
-def tls_context_seconds(pool: PoolRuns) -> float | None:
+def recorded_tls_context_seconds(pool: PoolRuns) -> float | None:
     """What building a TLS context took on the machine of its first run; None if nobody measured."""
     seconds: float | None = pool.header.get("host", {}).get("tls_context_seconds")
     return seconds
@@ -90,7 +90,7 @@ def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
     if contexts < 3 or contexts < SLOW_CONTEXTS * opened:
         return
     spent = pool.spent("connect", "reconnect") / opened
-    each = tls_context_seconds(pool)
+    each = recorded_tls_context_seconds(pool)
     price = f", {duration(each)} of processor time each" if each else ""
     yield Finding(
         code="slow_handshake",

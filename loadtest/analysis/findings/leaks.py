@@ -8,26 +8,26 @@ from loadtest.analysis.units import count, listed, plural, rate
 from loadtest.model.summary import PoolSummary
 
 # A pool that lost so much of its connections did not do badly, or well, for its size.
-MOST = 0.5
+LOST_SHARE = 0.5
 
 
-def lost(pool: PoolSummary) -> float:
+def lost_connections(pool: PoolSummary) -> float:
     """The connections that ended tasks still held at the end of a round, on average."""
     leaks = [finding for finding in pool.findings if finding.code == "leak"]
     return sum(sum(leak.evidence["kept"].values()) for leak in leaks) / max(pool.rounds, 1)
 
 
-def drained(pool: PoolSummary) -> bool:
+def is_drained(pool: PoolSummary) -> bool:
     """Whether a pool lost most of its connections."""
-    return lost(pool) > MOST * (pool.connections.peak or 0)
+    return lost_connections(pool) > LOST_SHARE * (pool.connections.peak or 0)
 
 
-def leaking(pools: Sequence[PoolSummary]) -> list[str]:
+def leak_sentences(pools: Sequence[PoolSummary]) -> list[str]:
     """Why none of these pools is recommended, and what each did until it ran dry."""
     ranked = sorted(pools, key=lambda pool: -(pool.throughput.per_second or 0.0))
     did = [
-        f"{pool.name} {rate(pool.throughput.per_second)} (it lost {count(lost(pool))} of "
-        f"{plural(pool.connections.peak or 0, 'connection')})"
+        f"{pool.name} {rate(pool.throughput.per_second)} (it lost "
+        f"{count(lost_connections(pool))} of {plural(pool.connections.peak or 0, 'connection')})"
         for pool in ranked
     ]
     return [

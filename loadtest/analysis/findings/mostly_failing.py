@@ -6,28 +6,28 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 
 from loadtest.analysis.findings import trust_gate
-from loadtest.analysis.pool_numbers import errors
+from loadtest.analysis.pool_numbers import error_numbers
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, percent
 from loadtest.model import error_kinds
 from loadtest.model.summary import Errors, Finding, PoolSummary
 
-MOST = 0.5
-CODE = "most_failed"
+FAILED_SHARE = 0.5
+MOST_FAILED = "most_failed"
 _OVERLOADED = (
     "The load generator was overloaded as well: failed requests end early, and users send the next "
     "ones at once. Times and throughput are not the pool's; remove the errors first."
 )
 
-Rule = Callable[[PoolRuns], Iterable[Finding]]
+FindingRule = Callable[[PoolRuns], Iterable[Finding]]
 
 
-def mostly(pool: PoolSummary) -> bool:
+def fails_mostly(pool: PoolSummary) -> bool:
     """Whether more than half of a pool's requests failed, and no planned fault explains that."""
-    return any(finding.code == CODE for finding in pool.findings)
+    return any(finding.code == MOST_FAILED for finding in pool.findings)
 
 
-def unless_failing(rule: Rule) -> Rule:
+def unless_failing(rule: FindingRule) -> FindingRule:
     """A rule about the load generator, for pools of which most requests did not fail.
 
     Failed requests are short, in a closed loop the next ones follow at once, and they come in
@@ -54,31 +54,32 @@ def most_failed(pool: PoolRuns) -> Iterator[Finding]:
         yield _finding(pool, "")
 
 
-def told(pool: PoolRuns) -> str | None:
+def named_kind(pool: PoolRuns) -> str | None:
     """The kind of error that the finding names, with advice; None where there is no finding."""
-    return main_kind(errors(pool)) if _fails(pool) else None
+    return main_kind(error_numbers(pool)) if _fails(pool) else None
 
 
 def _fails(pool: PoolRuns) -> bool:
     # In a drill requests are meant to fail, and quick failures outnumber the others.
     drill = pool.header.get("load", {}).get("faults")
-    return not drill and pool.counters["failures"] > MOST * pool.counters["requests"]
+    return not drill and pool.counters["failures"] > FAILED_SHARE * pool.counters["requests"]
 
 
 def _overloaded(pool: PoolRuns) -> bool:
-    return any(True for rule in trust_gate.GENERATOR for _ in rule(pool))
+    return any(True for rule in trust_gate.GENERATOR_RULES for _ in rule(pool))
 
 
 def _finding(pool: PoolRuns, more: str) -> Finding:
     failed, requests = pool.counters["failures"], pool.counters["requests"]
-    found = errors(pool)
+    found = error_numbers(pool)
     kind = main_kind(found)
     text = (
         f"{percent(found.rate)} of requests failed ({count(failed)} of {count(requests)}), most "
-        f"with {error_kinds.label(kind)}{in_its_words(found)}. {error_kinds.advice(kind)} {more}"
+        f"with {error_kinds.label(kind)}{example_in_words(found)}. {error_kinds.advice(kind)} "
+        f"{more}"
     )
     return Finding(
-        code=CODE,
+        code=MOST_FAILED,
         severity="error",
         message=text.strip(),
         evidence={
@@ -96,13 +97,13 @@ def main_kind(errors: Errors) -> str:
     return next(iter(errors.by_kind), "other")
 
 
-def in_its_words(errors: Errors) -> str:
+def example_in_words(errors: Errors) -> str:
     """The first words of the most frequent kind of error, as the end of a sentence."""
     told = errors.kinds.get(main_kind(errors))
     return f": {' '.join(told.example.split()).rstrip('.')}" if told and told.example else ""
 
 
-def said(pool: PoolSummary) -> str:
+def failures_in_words(pool: PoolSummary) -> str:
     """How many of a pool's requests failed and with what, as part of a sentence."""
     share = f"{percent(pool.errors.rate)} of its requests failed"
     return f"{share}, most with {error_kinds.label(main_kind(pool.errors))}"
@@ -110,4 +111,8 @@ def said(pool: PoolSummary) -> str:
 
 def not_recommended(pools: Iterable[PoolSummary]) -> list[str]:
     """Which pools cannot be recommended, since most of their requests failed."""
-    return [f"{pool.name} is not recommended: {said(pool)}." for pool in pools if mostly(pool)]
+    return [
+        f"{pool.name} is not recommended: {failures_in_words(pool)}."
+        for pool in pools
+        if fails_mostly(pool)
+    ]

@@ -14,11 +14,11 @@ from loadtest.analysis.units import count, duration, percent, plural, rate
 from loadtest.model.summary import Finding
 
 # Below this share of its usual rate, a second was part of a stall.
-STALLED = 0.5
+STALLED_SHARE = 0.5
 # And so many standard deviations of a Poisson count below it: few requests differ by chance.
-CHANCE = 3
+CHANCE_DEVIATIONS = 3
 # Seconds that are needed to say what is usual.
-LEAST_SECONDS = 5
+SECONDS_OF_USUAL_RATE = 5
 # From this share of all requests on, those never sent would change the p99.
 NOTABLE_SHARE = 0.01
 NOTABLE_DROPS = 0.01
@@ -81,9 +81,9 @@ def _stalled(round_: Round) -> list[int]:
     rates = _rates(round_)
     usual = _usual(rates)
     # Users who ask less than once a second each may do so in step, all in one second of several.
-    if len(rates) < LEAST_SECONDS or usual < _users(round_):
+    if len(rates) < SECONDS_OF_USUAL_RATE or usual < _users(round_):
         return []
-    limit = min(STALLED * usual, usual - CHANCE * math.sqrt(usual))
+    limit = min(STALLED_SHARE * usual, usual - CHANCE_DEVIATIONS * math.sqrt(usual))
     few = {second for second, rate_ in rates.items() if rate_ < limit}
     begun = dropwhile(lambda second: second in few, sorted(rates))
     return [second for second in begun if second in few]

@@ -12,16 +12,16 @@ from loadtest.analysis.units import count, duration, plural
 from loadtest.model.interval import Interval
 from loadtest.model.summary import Finding
 
-CHURN = 3.0
-UNUSED = 1.5
-MOST = 0.5
+CHURN_TIMES = 3.0
+UNUSED_TIMES = 1.5
+IN_VAIN_SHARE = 0.5
 
 
 def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
     """Connections opened again and again, since the overflow closes them when they come back."""
     peak, opened = pool.peak("open"), pool.counters["opened"]
     closed = pool.counters["closed.overflow"]
-    few = not peak or opened <= CHURN * peak * len(pool.rounds) or closed < opened / 2
+    few = not peak or opened <= CHURN_TIMES * peak * len(pool.rounds) or closed < opened / 2
     if few or pool.settings.get("poolclass") == "NullPool":
         return
     seconds = pool.seconds
@@ -60,7 +60,7 @@ def never_needed(pool: PoolRuns) -> Iterator[Finding]:
     limit = most_connections(pool.settings)
     per_process = limit if limit is not None else int(pool.settings.get("pool_size") or 0)
     allowed = per_process * pool.processes
-    if peak and pool.settings.get("poolclass") != "NullPool" and allowed > UNUSED * peak:
+    if peak and pool.settings.get("poolclass") != "NullPool" and allowed > UNUSED_TIMES * peak:
         yield Finding(
             code="never_needed",
             severity="info",
@@ -104,7 +104,7 @@ def opened_in_vain(pool: PoolRuns) -> Iterator[Finding]:
     usual = describe(pool.times("hold")).p50 or 0.0
     parts = [i for round_ in pool.rounds for i in round_.run.measured()]
     bursts = [part for part in parts if _wait(part, usual) < _connect(part)]
-    if sum(map(_overflowed, bursts)) <= MOST * sum(map(_overflowed, parts)):
+    if sum(map(_overflowed, bursts)) <= IN_VAIN_SHARE * sum(map(_overflowed, parts)):
         return  # most of the overflow was needed: less of it would harm
     worst = max(bursts, key=_overflowed)
     wait, there = _wait(worst, usual), _there(worst)

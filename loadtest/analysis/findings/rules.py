@@ -28,8 +28,8 @@ from loadtest.model.summary import Finding
 
 NOTABLE_ERRORS = 0.01
 SERIOUS_ERRORS = 0.10
-SHOWN = (95, 99)
-BEYOND = 10
+SHOWN_PERCENTILES = (95, 99)
+LEAST_VALUES_BEYOND = 10
 # Who kept a connection holds it still when it takes the next.
 FOLLOW_FROM_LEAK = {"nested_checkout", "long_hold"}
 
@@ -65,10 +65,10 @@ def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
 
     Write conflicts have a finding of their own.
     """
-    requests, told = pool.counters["requests"], mostly_failing.told(pool)
+    requests, told = pool.counters["requests"], mostly_failing.named_kind(pool)
     for name in sorted(pool.counters):
         kind, number = name.removeprefix("errors."), pool.counters[name]
-        if kind in (name, write_conflicts.KIND) or number <= NOTABLE_ERRORS * requests:
+        if kind in (name, write_conflicts.WRITE_CONFLICT) or number <= NOTABLE_ERRORS * requests:
             continue
         yield Finding(
             code=f"errors_{kind}",
@@ -84,18 +84,23 @@ def few_samples(pool: PoolRuns) -> Iterator[Finding]:
     """Percentiles of the wait with so few values beyond them that the next run's will differ."""
     waits = pool.times("wait", cut_off_by_waits=True)
     number = waits.finished.count + waits.unfinished.count
-    weak = [f"p{percentile}" for percentile in SHOWN if number * (100 - percentile) < 100 * BEYOND]
+    weak = [
+        f"p{percentile}"
+        for percentile in SHOWN_PERCENTILES
+        if number * (100 - percentile) < 100 * LEAST_VALUES_BEYOND
+    ]
     if number and weak:
         yield Finding(
             code="few_samples",
             severity="info",
-            message=f"Only {plural(number, 'wait')} were measured: fewer than {BEYOND} lie beyond "
-            f"{listed(weak)}, which the next run will find elsewhere. Measure for longer.",
+            message=f"Only {plural(number, 'wait')} were measured: fewer than "
+            f"{LEAST_VALUES_BEYOND} lie beyond {listed(weak)}, which the next run will find "
+            "elsewhere. Measure for longer.",
             evidence={"waits": number, "percentiles": weak},
         )
 
 
-DOUBTS: tuple[mostly_failing.Rule, ...] = (
+DOUBTS: tuple[mostly_failing.FindingRule, ...] = (
     trust_gate.server_in_trouble,
     trust_gate.more_than_announced,
     trust_gate.missed_deadline,
@@ -103,9 +108,9 @@ DOUBTS: tuple[mostly_failing.Rule, ...] = (
     trust_gate.nothing_ended,
     trust_gate.measured_too_little,
     mostly_failing.overloaded_by_failures,
-    *map(mostly_failing.unless_failing, trust_gate.GENERATOR),
+    *map(mostly_failing.unless_failing, trust_gate.GENERATOR_RULES),
 )
-REMARKS: tuple[mostly_failing.Rule, ...] = (
+REMARKS: tuple[mostly_failing.FindingRule, ...] = (
     mostly_failing.most_failed,
     unsound_files,
     fault_effects.fault_failed,

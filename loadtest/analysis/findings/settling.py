@@ -16,26 +16,28 @@ from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
 from loadtest.analysis.units import percent, plural
 from loadtest.model.summary import Finding
 
-BATCH = 5
-LEAST_SECONDS = 30
-NOTABLE = 0.03
+BATCH_SECONDS = 5
+LEAST_RUN_SECONDS = 30
+NOTABLE_CHANGE = 0.03
 
 
 def truncation(values: Sequence[float]) -> int:
     """How many values at the start to leave out by MSER-5; all but half at most."""
-    batches = np.array(values[: len(values) // BATCH * BATCH], dtype=float).reshape(-1, BATCH)
+    batches = np.array(values[: len(values) // BATCH_SECONDS * BATCH_SECONDS], dtype=float).reshape(
+        -1, BATCH_SECONDS
+    )
     means = batches.mean(axis=1)
     if not len(means):
         return 0
     errors = [
         np.var(means[left_out:]) / (len(means) - left_out) for left_out in range(_most(values) + 1)
     ]
-    return BATCH * int(np.argmin(errors))
+    return BATCH_SECONDS * int(np.argmin(errors))
 
 
 def _most(values: Sequence[float]) -> int:
     """The most batches that may be left out."""
-    return len(values) // BATCH // 2
+    return len(values) // BATCH_SECONDS // 2
 
 
 def unsettled(pool: PoolRuns) -> Iterator[Finding]:
@@ -43,13 +45,13 @@ def unsettled(pool: PoolRuns) -> Iterator[Finding]:
     for round_ in pool.rounds:
         values = _per_second(round_)
         # A run of 30 seconds measures some milliseconds less.
-        if round(round_.seconds) < LEAST_SECONDS or not any(values):
+        if round(round_.seconds) < LEAST_RUN_SECONDS or not any(values):
             continue
         left_out = truncation(values)
         change = float(np.mean(values[left_out:]) / np.mean(values)) - 1
-        if not left_out or abs(change) < NOTABLE:
+        if not left_out or abs(change) < NOTABLE_CHANGE:
             continue
-        settled = left_out < BATCH * _most(values)
+        settled = left_out < BATCH_SECONDS * _most(values)
         differs = f"{percent(abs(change))} {'higher' if change > 0 else 'lower'}"
         yield Finding(
             code="unsettled",

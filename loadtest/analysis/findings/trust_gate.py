@@ -11,12 +11,11 @@ from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.model.errors import BEYOND_ANNOUNCED, IN_TROUBLE, OVERDUE
 from loadtest.model.load import THREADS
 from loadtest.model.summary import Durations, Finding
-from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
+from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG, TIME_WAIT_SECONDS
 from loadtest.runfile.schema import FINISHED
 
 BUSY_SHARE = 0.20
-SCARCE = 0.80
-TIME_WAIT_SECONDS = 60
+SCARCE_SHARE = 0.80
 # A run that measured less than this share of its duration, by more than these seconds, is no
 # measurement of it. Seconds: what starts before a load takes a part of short durations.
 LEAST_MEASURED, MISSING_SECONDS = 0.8, 1.0
@@ -24,7 +23,7 @@ LEAST_MEASURED, MISSING_SECONDS = 0.8, 1.0
 DISTURBANCES = ("generator_bound", "generator_lag")
 # What makes a measurement invalid; other findings may be errors, but of the pool.
 ENDED_FOR_OTHERS = ("server_in_trouble", "more_than_announced")
-REASONS = (
+INVALID_CODES = (
     *(*ENDED_FOR_OTHERS, "missed_deadline", "nothing_measured", "nothing_ended"),
     *("measured_too_little", *DISTURBANCES),
 )
@@ -210,7 +209,7 @@ def _in(rounds: Sequence[str]) -> str:
 
 
 # What shows that the generator could not keep up.
-GENERATOR = (generator_bound, generator_lag)
+GENERATOR_RULES = (generator_bound, generator_lag)
 
 
 def short_requests(pool: PoolRuns) -> Iterator[Finding]:
@@ -270,7 +269,7 @@ def little_headroom(pool: PoolRuns) -> Iterator[Finding]:
     """
     for round_ in pool.rounds:
         for what, needed, limit in _resources(round_):
-            if limit and needed > SCARCE * limit:
+            if limit and needed > SCARCE_SHARE * limit:
                 yield Finding(
                     code="little_headroom",
                     severity="warning",

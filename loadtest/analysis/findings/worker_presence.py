@@ -14,7 +14,7 @@ from loadtest.model.summary import Finding
 NOTABLE_SECONDS = 2
 LATE_REPORT = 1.0
 NOTABLE_OFFSET = 0.5
-NAMED = 4
+MOST_NAMED = 4
 THE_REST_STANDS = "What the others measured stands."
 
 
@@ -174,8 +174,8 @@ def _ahead(worker: dict[str, Any]) -> str:
 
 
 def _named(told: list[str]) -> str:
-    rest = len(told) - NAMED
-    return listed(told[:NAMED] + ([f"{count(rest)} more"] if rest > 0 else []))
+    rest = len(told) - MOST_NAMED
+    return listed(told[:MOST_NAMED] + ([f"{count(rest)} more"] if rest > 0 else []))
 
 
 def _evidence(presence: Presence, missing: int) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from loadtest.analysis.units import count, percent
 from loadtest.model import error_kinds
 from loadtest.model.summary import Finding
 
-KIND = "write_conflict"
-NOTABLE, SERIOUS = 0.01, 0.10
+WRITE_CONFLICT = "write_conflict"
+NOTABLE_CONFLICTS, SERIOUS_CONFLICTS = 0.01, 0.10
 _SNAPSHOT = (
     "A transaction reads, which opens its snapshot, and then changes or locks a row that another "
     "transaction has changed since. Under REPEATABLE READ, MariaDB refuses that with "
@@ -30,18 +30,22 @@ _RETRY = "Or retry the whole transaction, as after a deadlock."
 
 def write_conflicts(pool: PoolRuns) -> Iterator[Finding]:
     """Requests that failed because another transaction had changed their row."""
-    failed, requests = pool.counters[f"errors.{KIND}"], pool.counters["requests"]
+    failed, requests = pool.counters[f"errors.{WRITE_CONFLICT}"], pool.counters["requests"]
     if not failed:
         return
     share = failed / max(requests, 1)
     snapshot, isolation = _settings(pool)
     yield Finding(
         code="write_conflicts",
-        severity="error" if share > SERIOUS else "warning" if share > NOTABLE else "info",
-        message=f"{percent(share)} of requests failed with {error_kinds.label(KIND)} "
+        severity="error"
+        if share > SERIOUS_CONFLICTS
+        else "warning"
+        if share > NOTABLE_CONFLICTS
+        else "info",
+        message=f"{percent(share)} of requests failed with {error_kinds.label(WRITE_CONFLICT)} "
         f"({count(failed)} of {count(requests)}). {_cause(pool)}",
         evidence={
-            "kind": KIND,
+            "kind": WRITE_CONFLICT,
             "count": failed,
             "requests": requests,
             "share": share,

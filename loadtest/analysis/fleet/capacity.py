@@ -17,9 +17,9 @@ from loadtest.model.summary import Finding
 
 # A backup, a migration, two agents that watch, and people at a prompt: whoever has to come in just
 # when everything is full. The server itself keeps one place, for an administrator's account only.
-RESERVE = 10
+RESERVED_CONNECTIONS = 10
 
-State = Literal["fits", "reserve", "exceeds"]
+StepState = Literal["fits", "reserve", "exceeds"]
 MAX_CONNECTIONS, MAX_USER_CONNECTIONS = "max_connections", "max_user_connections"
 OPEN_FILES = "open_files_limit"
 
@@ -47,7 +47,7 @@ class Fleet(_Value):
         return self.processes * (self.replicas + self.surge)
 
 
-class Server(_Value):
+class ServerLimits(_Value):
     """What a server lets in, and who is there already.
 
     max_user_connections: of the fleet's account, 0 where it has no limit; own_limit: whether the
@@ -65,7 +65,7 @@ class Server(_Value):
     files: int | None = Field(default=None, ge=0)
     others: int = Field(default=0, ge=0)
     others_of_account: int = Field(default=0, ge=0)
-    reserve: int = Field(default=RESERVE, ge=0)
+    reserve: int = Field(default=RESERVED_CONNECTIONS, ge=0)
     counted: bool = False
     peak: int | None = None
     privileged: bool = False
@@ -94,7 +94,7 @@ class Limit(_Value):
         return self.left - self.reserve
 
 
-class Step(_Value):
+class FleetStep(_Value):
     """A moment in the fleet's life.
 
     connections: the fleet's, None where nothing limits them. room: what is left of the server's
@@ -108,7 +108,7 @@ class Step(_Value):
     connections: int | None
     room: int | None
     limit: str
-    state: State
+    state: StepState
 
 
 class SafePool(_Value):
@@ -130,9 +130,9 @@ class Capacity(_Value):
     """
 
     fleet: Fleet
-    server: Server
+    server: ServerLimits
     limits: tuple[Limit, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[FleetStep, ...]
     first: str | None
     needed: int | None
     safe: tuple[SafePool, ...]
@@ -147,9 +147,9 @@ class Capacity(_Value):
     @property
     def binding(self) -> Limit:
         """The limit that leaves the fleet the least room."""
-        return binding(self.limits)
+        return binding_limit(self.limits)
 
-    def step(self, name: str) -> Step:
+    def step(self, name: str) -> FleetStep:
         """The step of this name; KeyError if there is none."""
         found = [step for step in self.steps if step.name == name]
         if not found:
@@ -157,7 +157,7 @@ class Capacity(_Value):
         return found[0]
 
     @property
-    def worst(self) -> Step:
+    def worst(self) -> FleetStep:
         """The step with the most connections."""
         return self.steps[-1]
 
@@ -178,7 +178,7 @@ _MOMENTS = (
 )
 
 
-def calculate(fleet: Fleet, server: Server) -> Capacity:
+def capacity_numbers(fleet: Fleet, server: ServerLimits) -> Capacity:
     """The numbers of an answer, as yet without words."""
     limits = limits_of(server)
     steps = tuple(_step(moment, fleet, limits) for moment in _moments(fleet))
@@ -195,7 +195,7 @@ def calculate(fleet: Fleet, server: Server) -> Capacity:
     )
 
 
-def limits_of(server: Server) -> tuple[Limit, ...]:
+def limits_of(server: ServerLimits) -> tuple[Limit, ...]:
     """The limits that can be met; the reserve is for other accounts than the fleet's."""
     beside = {"others": server.others, "reserve": server.reserve}
     limits = [Limit(setting=MAX_CONNECTIONS, value=server.max_connections, **beside)]
@@ -207,7 +207,7 @@ def limits_of(server: Server) -> tuple[Limit, ...]:
     return tuple(limits)
 
 
-def binding(limits: tuple[Limit, ...]) -> Limit:
+def binding_limit(limits: tuple[Limit, ...]) -> Limit:
     """The limit with the least room; of equal ones the first."""
     return min(limits, key=lambda limit: limit.room)
 
@@ -228,7 +228,7 @@ def safe_pool(fleet: Fleet, limits: tuple[Limit, ...], overflow: int) -> SafePoo
     Not larger than the threads of a process, which open no more.
     """
     processes, threads = fleet.most_processes, fleet.threads
-    each = max(0, binding(limits).room) // processes
+    each = max(0, binding_limit(limits).room) // processes
     if threads is not None and threads <= each:
         return SafePool(pool_size=threads, max_overflow=overflow, connections=threads * processes)
     size = each - overflow
@@ -252,15 +252,15 @@ def _moments(fleet: Fleet) -> list[_Moment]:
     return moments
 
 
-def _step(moment: _Moment, fleet: Fleet, limits: tuple[Limit, ...]) -> Step:
+def _step(moment: _Moment, fleet: Fleet, limits: tuple[Limit, ...]) -> FleetStep:
     connections = connections_of(fleet, deploy=moment.deploy, full=moment.full)
-    least = binding(limits)
+    least = binding_limit(limits)
     refusing = [limit for limit in limits if connections is None or connections > limit.left]
-    state: State = "exceeds" if refusing else "fits"
+    state: StepState = "exceeds" if refusing else "fits"
     if not refusing and connections is not None and connections > least.room:
         state = "reserve"
     replicas = fleet.replicas + (fleet.surge if moment.deploy else 0)
-    return Step(
+    return FleetStep(
         name=moment.name,
         deploy=moment.deploy,
         full=moment.full,

@@ -10,17 +10,17 @@ from loadtest.analysis.fleet.capacity import (
     OPEN_FILES,
     Capacity,
     Fleet,
+    FleetStep,
     Limit,
     SafePool,
-    Server,
-    Step,
-    calculate,
+    ServerLimits,
+    capacity_numbers,
 )
-from loadtest.analysis.pool_settings import arguments, most_connections
+from loadtest.analysis.pool_settings import most_connections, pool_arguments
 from loadtest.analysis.units import count, plural
 from loadtest.model.summary import Finding
 
-WHEN = {
+STEPS_IN_WORDS = {
     "running": "in normal operation, with no more than pool_size open",
     "deploy": "in a deploy, with no more than pool_size open",
     "all pools full": "when all pools are full at once",
@@ -37,16 +37,16 @@ _USER_LIMIT = {
 }
 
 
-def capacity(fleet: Fleet, server: Server) -> Capacity:
+def fleet_capacity(fleet: Fleet, server: ServerLimits) -> Capacity:
     """How many connections the fleet can open, whether they fit, and what that means."""
-    numbers = calculate(fleet, server)
+    numbers = capacity_numbers(fleet, server)
     found = [finding for rule in _RULES for finding in rule(numbers)]
     return numbers.model_copy(
         update={"findings": tuple(found), "verdict": "\n".join(_verdict(numbers))}
     )
 
 
-def product(fleet: Fleet, step: Step) -> str:
+def product_in_words(fleet: Fleet, step: FleetStep) -> str:
     """Where a number of connections comes from: `60 processes × (20 + 10)`."""
     pool, threads = fleet.pool, fleet.threads
     most = most_connections(pool)
@@ -69,7 +69,7 @@ def error_of(capacity: Capacity, setting: str) -> str:
 def _verdict(capacity: Capacity) -> Iterator[str]:
     worst = capacity.worst
     many = "any number of" if worst.connections is None else count(worst.connections)
-    opens = f"{many} connections ({product(capacity.fleet, worst)})"
+    opens = f"{many} connections ({product_in_words(capacity.fleet, worst)})"
     if capacity.fits:
         left = plural(worst.room or 0, "connection")
         yield f"It fits: at most {opens}, and {left} of the server's room are left then."
@@ -101,14 +101,14 @@ def _breaks(capacity: Capacity) -> Iterator[str]:
     step = next(step for step in capacity.steps if step.state != "fits")
     if step is not refused:
         yield (
-            f"First the reserve goes, {WHEN[step.name]}: nobody is refused yet, but of "
+            f"First the reserve goes, {STEPS_IN_WORDS[step.name]}: nobody is refused yet, but of "
             f"{plural(capacity.server.reserve, 'place')} kept for people and agents "
             f"{count(-(step.room or 0))} are taken."
         )
     if refused:
         yield (
-            f"Connections are refused {WHEN[refused.name]}, by {refused.limit}: those beyond get "
-            f"{error_of(capacity, refused.limit)}."
+            f"Connections are refused {STEPS_IN_WORDS[refused.name]}, by {refused.limit}: "
+            f"those beyond get {error_of(capacity, refused.limit)}."
         )
 
 
@@ -117,7 +117,10 @@ def _safe(capacity: Capacity) -> Iterator[str]:
     also = ", also in a deploy, is" if capacity.fleet.surge else " is"
     able = [safe for safe in capacity.safe if safe.pool_size is not None]
     if able:
-        pools = [f"{said(capacity, safe)} ({count(safe.connections)} connections)" for safe in able]
+        pools = [
+            f"{safe_pool_in_words(capacity, safe)} ({count(safe.connections)} connections)"
+            for safe in able
+        ]
         without = [safe for safe in capacity.safe if safe.pool_size is None and capacity.needed]
         none = "".join(f"; with max_overflow={safe.max_overflow} none fits" for safe in without)
         yield f"The largest safe pool per process{also} {' or '.join(pools)}{none}."
@@ -130,11 +133,13 @@ def _safe(capacity: Capacity) -> Iterator[str]:
         )
 
 
-def said(capacity: Capacity, safe: SafePool) -> str:
+def safe_pool_in_words(capacity: Capacity, safe: SafePool) -> str:
     """A safe pool as one writes it in Python; a class of its own stays."""
     poolclass = capacity.fleet.pool.get("poolclass", "QueuePool")
     sizes = {"pool_size": safe.pool_size, "max_overflow": safe.max_overflow}
-    return arguments({**sizes, "poolclass": "QueuePool" if poolclass == "NullPool" else poolclass})
+    return pool_arguments(
+        {**sizes, "poolclass": "QueuePool" if poolclass == "NullPool" else poolclass}
+    )
 
 
 def _instead(capacity: Capacity) -> Iterator[str]:
@@ -152,7 +157,7 @@ def _instead(capacity: Capacity) -> Iterator[str]:
     yield f"For this pool as it is, the server needs at least {' and '.join(raised)}."
 
 
-def privileged(capacity: Capacity) -> Iterator[Finding]:
+def privileged_account(capacity: Capacity) -> Iterator[Finding]:
     """An account for which the server makes exceptions."""
     if capacity.server.privileged:
         yield Finding(
@@ -194,7 +199,7 @@ def busier_before(capacity: Capacity) -> Iterator[Finding]:
         )
 
 
-def files(capacity: Capacity) -> Iterator[Finding]:
+def too_few_files(capacity: Capacity) -> Iterator[Finding]:
     """A larger max_connections for which the server has no files.
 
     The manuals' formula for what it asks the system for: max_connections + 2 x table_open_cache +
@@ -216,7 +221,7 @@ def files(capacity: Capacity) -> Iterator[Finding]:
         )
 
 
-def left_behind(capacity: Capacity) -> Iterator[Finding]:
+def vanished_machines(capacity: Capacity) -> Iterator[Finding]:
     """For how long the connections of a machine that vanished count."""
     seconds = capacity.server.wait_timeout
     if seconds and seconds > 600:
@@ -230,4 +235,4 @@ def left_behind(capacity: Capacity) -> Iterator[Finding]:
         )
 
 
-_RULES = (privileged, counted_twice, busier_before, files, left_behind)
+_RULES = (privileged_account, counted_twice, busier_before, too_few_files, vanished_machines)

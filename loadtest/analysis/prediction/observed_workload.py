@@ -9,15 +9,20 @@ from typing import Any
 
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.pool_runs import SECOND, Measurements, PoolRuns
-from loadtest.analysis.prediction.overtaking import Served, at_once, overtaken, with_overtaking
+from loadtest.analysis.prediction.overtaking import (
+    ServedLevel,
+    overtaking_note,
+    share_at_once,
+    with_overtaking,
+)
 from loadtest.analysis.prediction.samples import samples, scaled
 from loadtest.analysis.prediction.stalls import Stalls, stalls
-from loadtest.analysis.prediction.workload import AT_ONCE, ByLevel, Samples, Workload
+from loadtest.analysis.prediction.workload import NO_TIME, ByLevel, Samples, Workload
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.units import count, duration, level, listed, percent
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import InvalidMeasurement, UsageError
-from loadtest.model.load import DROP_AFTER
+from loadtest.model.load import DROP_AFTER_SECONDS
 from loadtest.model.pool import PoolConfig
 from loadtest.model.summary import Durations
 
@@ -30,7 +35,7 @@ _SETTINGS = ("pool_size", "max_overflow", "pool_timeout", "pool_use_lifo", "pool
 
 
 @dataclass(frozen=True)
-class Ran:
+class MeasuredPool:
     """A pool as it was measured. served: checkouts a second that got a connection.
 
     settings: None where it was no QueuePool.
@@ -57,7 +62,7 @@ class Observed:
     processes: int
     warmup: float
     seconds: float
-    ran: Sequence[Ran]
+    ran: Sequence[MeasuredPool]
     notes: Sequence[str]
     cpu: Sequence[float]
 
@@ -79,7 +84,7 @@ def observe(measurements: Measurements) -> Observed:
         processes=processes,
         warmup=warmup,
         seconds=seconds,
-        ran=[ran(pool) for pool in pools],
+        ran=[as_measured(pool) for pool in pools],
         notes=list(_notes(measurements, pools, workload)),
         cpu=[_cpu_per_checkout(group) for _, group in _levels(pools)],
     )
@@ -103,7 +108,7 @@ def _workload(pools: Sequence[PoolRuns], load: dict[str, Any], processes: int) -
     rate = load.get("arrival_rate")
     groups = _levels(pools)
     still = [stalls(_times(group, "generator_lag")) for _, group in groups]
-    handover, outside = (AT_ONCE, (0.0,)) if rate else _outside(pools, groups)
+    handover, outside = (NO_TIME, (0.0,)) if rate else _outside(pools, groups)
     levels = tuple(used for used, _ in groups)
     return Workload(
         users=max(1, round(float(load.get("users") or 1) / processes)),
@@ -118,7 +123,7 @@ def _workload(pools: Sequence[PoolRuns], load: dict[str, Any], processes: int) -
         ping=samples(_times(pools, "ping")) or (0.0,),
         rate=rate and float(rate) * _checkouts_per_arrival(pools) / processes,
         even=load.get("arrivals") == "even",
-        drop_after=float(load.get("drop_after") or DROP_AFTER) if rate else math.inf,
+        drop_after=float(load.get("drop_after") or DROP_AFTER_SECONDS) if rate else math.inf,
     )
 
 
@@ -134,7 +139,7 @@ def _outside(
     if mean < max(PAUSE * turn, LEAST_PAUSE):
         turns = {used: (_away(group),) for used, group in groups}
         return ByLevel(tuple(turns), tuple(turns.values())), (0.0,)
-    return AT_ONCE, scaled(samples(_times(pools, "think")), mean)
+    return NO_TIME, scaled(samples(_times(pools, "think")), mean)
 
 
 def _away(pools: Sequence[PoolRuns]) -> float:
@@ -146,14 +151,14 @@ def _away(pools: Sequence[PoolRuns]) -> float:
     return max(0.0, users - sum(map(_inside, pools))) / sum(map(_attempts, pools))
 
 
-def _served(pools: Sequence[PoolRuns]) -> Iterator[Served]:
+def _served(pools: Sequence[PoolRuns]) -> Iterator[ServedLevel]:
     """How many of the checkouts at each level did not wait; of the queues among the pools only."""
     for level_, group in _levels(pools):
         queues = [pool for pool in group if _queue(pool)]
         settings = next((found for pool in queues if (found := _queue(pool))), None)
         if settings:
             rate = _total(queues, "checkouts") / sum(p.seconds * p.processes for p in queues)
-            yield Served(level_, settings, rate, at_once(_times(queues, "wait")))
+            yield ServedLevel(level_, settings, rate, share_at_once(_times(queues, "wait")))
 
 
 def _inside(pool: PoolRuns) -> float:
@@ -201,7 +206,7 @@ def _connect(groups: Sequence[tuple[float, list[PoolRuns]]]) -> ByLevel:
     measured = [(used, samples(_times(group, "connect"))) for used, group in groups]
     before = [(used, samples(_when_warm(group))) for used, group in groups]
     known = [one for one in measured if one[1]] or [one for one in before if one[1]]
-    return ByLevel(*(tuple(side) for side in zip(*known, strict=True))) if known else AT_ONCE
+    return ByLevel(*(tuple(side) for side in zip(*known, strict=True))) if known else NO_TIME
 
 
 def _settings(pools: Sequence[PoolRuns], baseline: str) -> PoolConfig:
@@ -217,9 +222,9 @@ def _queue(pool: PoolRuns) -> PoolConfig | None:
     return PoolConfig(**{name: pool.settings[name] for name in names if name in pool.settings})
 
 
-def ran(pool: PoolRuns) -> Ran:
+def as_measured(pool: PoolRuns) -> MeasuredPool:
     """What a pool did while it was measured."""
-    return Ran(
+    return MeasuredPool(
         name=pool.name,
         settings=_queue(pool),
         served=pool.counters["checkouts"] / pool.seconds,
@@ -248,7 +253,7 @@ def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload
     if work.rate is None:
         away = duration(_away(pools))
         yield f"By Little's law a user is outside of the pool for {away} each time."
-    yield from overtaken(work, list(_served(pools)))
+    yield from overtaking_note(work, list(_served(pools)))
     if not _times(pools, "connect").count:
         yield "Connects are those of the warm-up: none was opened while measured."
     nested = sum(use.nested for pool in pools for use in pool.tasks.values())

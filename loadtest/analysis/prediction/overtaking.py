@@ -25,10 +25,10 @@ from loadtest.model.pool import PoolConfig
 # A wait (s) that is none: looking into the queue takes so long.
 NO_WAIT = 2e-4
 # Simulated checkouts, and how often what came of them corrects the share that was tried.
-CHECKOUTS, STEPS, SEED = 8000, 4, 1
-MOST, NOTABLE = 0.95, 0.02
+SIMULATED_CHECKOUTS, STEPS, OVERTAKING_SEED = 8000, 4, 1
+MOST_OVERTAKING, NOTABLE_OVERTAKING = 0.95, 0.02
 # The coefficient of variation of holds that are alike.
-ALIKE = 0.25
+ALIKE_VARIATION = 0.25
 _ROUNDS = (
     " Holds are nearly all the same, so waits are whole numbers of rounds: but for the levels that "
     "were measured, a predicted p95 of the wait may be a round off."
@@ -36,7 +36,7 @@ _ROUNDS = (
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedLevel:
     """What a pool did at a level of connections in use, of one process.
 
     rate: checkouts a second. at_once: the share of them that did not wait.
@@ -48,13 +48,13 @@ class Served:
     at_once: float
 
 
-def at_once(waits: Distribution) -> float:
+def share_at_once(waits: Distribution) -> float:
     """The share of waits that were none; 0 if there are no waits."""
     number = sum(number for end, number in waits.bins() if end <= NO_WAIT * 1e6)
     return number / waits.count if waits.count else 0.0
 
 
-def with_overtaking(work: Workload, measured: Sequence[Served], warmup: float) -> Workload:
+def with_overtaking(work: Workload, measured: Sequence[ServedLevel], warmup: float) -> Workload:
     """The workload with the overtaking that makes simulated pools serve as many at once."""
     if not measured or not _at_once(work):
         return work
@@ -67,9 +67,9 @@ def _at_once(work: Workload) -> bool:
     return work.rate is None and not any(work.outside)
 
 
-def overtaken(work: Workload, measured: Sequence[Served]) -> Iterator[str]:
+def overtaking_note(work: Workload, measured: Sequence[ServedLevel]) -> Iterator[str]:
     """What that does to the waits, in words, if there was any."""
-    full = [one for one in measured if NOTABLE < one.at_once < MOST]
+    full = [one for one in measured if NOTABLE_OVERTAKING < one.at_once < MOST_OVERTAKING]
     if full and _at_once(work):
         said = listed([f"{percent(one.at_once)} at {level(one.level)}" for one in full])
         yield (
@@ -81,14 +81,14 @@ def overtaken(work: Workload, measured: Sequence[Served]) -> Iterator[str]:
 
 def _alike(work: Workload) -> bool:
     """Whether holds are so much the same that waits are whole numbers of rounds."""
-    return any(np.std(times) < ALIKE * np.mean(times) for times in work.hold.samples)
+    return any(np.std(times) < ALIKE_VARIATION * np.mean(times) for times in work.hold.samples)
 
 
-def _share(work: Workload, one: Served, warmup: float) -> float:
-    share, seconds = 0.0, CHECKOUTS / one.rate
+def _share(work: Workload, one: ServedLevel, warmup: float) -> float:
+    share, seconds = 0.0, SIMULATED_CHECKOUTS / one.rate
     for _ in range(STEPS):
         trying = replace(work, overtaking=ByLevel.constant((share,)))
-        waits = simulate(one.pool, trying, warmup, seconds, SEED).waits
+        waits = simulate(one.pool, trying, warmup, seconds, OVERTAKING_SEED).waits
         found = sum(wait <= NO_WAIT for wait in waits) / max(len(waits), 1)
-        share = min(max(0.0, share + one.at_once - found), MOST)
+        share = min(max(0.0, share + one.at_once - found), MOST_OVERTAKING)
     return share

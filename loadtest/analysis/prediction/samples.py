@@ -9,10 +9,10 @@ import numpy as np
 from loadtest.analysis.prediction.workload import Samples
 from loadtest.model.distribution import Distribution
 
-NUMBER = 1000
+NUMBER_OF_SAMPLES = 1000
 
 
-def samples(times: Distribution, number: int = NUMBER) -> Samples:
+def samples(times: Distribution, number: int = NUMBER_OF_SAMPLES) -> Samples:
     """Rising values (s), the mean of each `number`-th part of the times; empty if there are none.
 
     Their mean is the exact mean of the times; within a bin times are taken to be evenly spread.

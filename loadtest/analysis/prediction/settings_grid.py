@@ -14,7 +14,9 @@ MOST_SIZES = 20
 _RANGE = re.compile(r"^(\d+)\.\.(\d+)$")
 
 
-def grid(observed: Observed, sizes: str, overflows: str, timeout: str | None) -> list[PoolConfig]:
+def settings_grid(
+    observed: Observed, sizes: str, overflows: str, timeout: str | None
+) -> list[PoolConfig]:
     """Pools of every size with every overflow, and otherwise the settings of the measured pool.
 
     A range of sizes has those that were measured in it. Raises UsageError for what is none.

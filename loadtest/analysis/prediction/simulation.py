@@ -24,17 +24,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.analysis.prediction.stalls import Stalls, Turns
-from loadtest.analysis.prediction.workload import Outcome, Samples, Workload
+from loadtest.analysis.prediction.workload import Samples, SimulationOutcome, Workload
 from loadtest.model.pool import PoolConfig
 
 # How long those are followed who asked in the measured time, in such times or seconds.
 PATIENCE, LEAST_PATIENCE = 10, 60.0
 # Seconds that an error takes at least.
-A_MOMENT = 1e-4
+LEAST_ERROR_SECONDS = 1e-4
 NO_STALLS = Stalls()
 
 
-def simulate(pool: PoolConfig, work: Workload, warmup: float, seconds: float, seed: int) -> Outcome:
+def simulate(
+    pool: PoolConfig, work: Workload, warmup: float, seconds: float, seed: int
+) -> SimulationOutcome:
     """What happens with a pool under a load, after a warm-up, in so many seconds.
 
     It goes on until everybody who asked in that time has got a connection or timed out, though
@@ -81,9 +83,9 @@ class _Simulation:
         self.holds: dict[int, tuple[Samples, Samples, float]] = {}
         self.backlog: deque[float] = deque()
         self.free = work.users
-        self.result = Outcome(end - begin)
+        self.result = SimulationOutcome(end - begin)
 
-    def run(self) -> Outcome:
+    def run(self) -> SimulationOutcome:
         self._start()
         self._at(self.begin, self._measure, None)
         self._at(self.end, lambda _: None, None)  # the clock has to stop there once
@@ -139,7 +141,7 @@ class _Simulation:
     def _over(self, checkout: _Checkout) -> None:
         """A user is done with a checkout, and asks for the next one after a while."""
         # Who is told in vain again and again needs some time for that.
-        least = A_MOMENT if checkout.failed else 0.0
+        least = LEAST_ERROR_SECONDS if checkout.failed else 0.0
         yields = self._yields()
         turn = self.now + self.work.handover.mean(self.used) if yields else self.now
         if self.work.rate is None:

@@ -17,7 +17,7 @@ import numpy as np
 from loadtest.model.distribution import Distribution
 
 # Shorter ones (s) are too short for many to be due in.
-LEAST = 0.001
+LEAST_STALL = 0.001
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def stalls(lateness: Distribution) -> Stalls:
     x, y = np.array(corners).T
     density = np.append(np.diff(y) / np.diff(x), 0.0) if len(x) > 1 else np.zeros(1)
     steps = zip(x[1:].tolist(), (density[:-1] - density[1:]).tolist(), strict=True)
-    long = [(length, rate) for length, rate in steps if length >= LEAST and rate > 0]
+    long = [(length, rate) for length, rate in steps if length >= LEAST_STALL and rate > 0]
     return Stalls(tuple(length for length, _ in long), tuple(rate for _, rate in long))
 
 

@@ -7,29 +7,29 @@ from dataclasses import dataclass, replace
 
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.pool_runs import Measurements
-from loadtest.analysis.prediction.observed_workload import Observed, Ran, ran
-from loadtest.analysis.prediction.whatif import Cell, Prediction, cell
+from loadtest.analysis.prediction.observed_workload import MeasuredPool, Observed, as_measured
+from loadtest.analysis.prediction.whatif import PredictedPool, Prediction, predict_pool
 from loadtest.model.load import LoadConfig
 from loadtest.model.pool import PoolConfig
 
-CELLS = 3
+MOST_POOLS = 3
 
 
 @dataclass(frozen=True)
-class Validated:
+class ValidatedPool:
     """A pool that was predicted first and measured then; measured: None if it could not be.
 
     before: the same pool as the result has it, if it is there: both differ by what is not the
     pool's, like a machine that has something else to do.
     """
 
-    predicted: Cell
-    measured: Ran | None
+    predicted: PredictedPool
+    measured: MeasuredPool | None
     valid: bool
-    before: Ran | None = None
+    before: MeasuredPool | None = None
 
 
-def chosen(prediction: Prediction) -> list[PoolConfig]:
+def pools_to_measure(prediction: Prediction) -> list[PoolConfig]:
     """The settings to measure: those with the fewest, the most and a middle number of connections.
 
     Rather such as were not measured, and none that the number of users makes equal.
@@ -39,26 +39,26 @@ def chosen(prediction: Prediction) -> list[PoolConfig]:
     by_connections = {one.settings.connections_for(users): one.settings for one in reversed(cells)}
     ranked = [by_connections[most] for most in sorted(by_connections)]
     places = dict.fromkeys(
-        round(n * (len(ranked) - 1) / (CELLS - 1)) for n in range(min(CELLS, len(ranked)))
+        round(n * (len(ranked) - 1) / (MOST_POOLS - 1)) for n in range(min(MOST_POOLS, len(ranked)))
     )
     return [ranked[place] for place in places]
 
 
-def control(prediction: Prediction) -> list[PoolConfig]:
+def control_pool(prediction: Prediction) -> list[PoolConfig]:
     """A pool that was measured, to be measured again: whether all is as it was; none if unknown."""
     return [cell.settings for _, cell in prediction.checks[:1]]
 
 
-def validated(
+def validate(
     observed: Observed, load: LoadConfig, pools: Sequence[PoolConfig], measurements: Measurements
-) -> list[Validated]:
+) -> list[ValidatedPool]:
     """What was predicted for these pools under this load, beside what was measured."""
     shorter = replace(observed, warmup=load.warmup, seconds=load.duration)
     found = {pool.name: pool for pool in measurements.pools if pool.rounds}
     return [
-        Validated(
-            predicted=cell(shorter, pool),
-            measured=ran(found[pool.name]) if pool.name in found else None,
+        ValidatedPool(
+            predicted=predict_pool(shorter, pool),
+            measured=as_measured(found[pool.name]) if pool.name in found else None,
             valid=pool.name in found and not doubts(found[pool.name]),
             before=next((one for one in observed.ran if one.settings == pool), None),
         )

@@ -11,25 +11,25 @@ from functools import partial
 
 import numpy as np
 
-from loadtest.analysis.prediction.observed_workload import Observed, Ran
+from loadtest.analysis.prediction.observed_workload import MeasuredPool, Observed
 from loadtest.analysis.prediction.simulation import simulate
-from loadtest.analysis.prediction.workload import Outcome
+from loadtest.analysis.prediction.workload import SimulationOutcome
 from loadtest.analysis.statistics.queueing import most_throughput
 from loadtest.model.pool import PoolConfig
 from loadtest.model.summary import Durations
 
 # Checkouts that are simulated for a cell, in so many replications.
 CHECKOUTS = 10_000
-FEWEST, MOST = 3, 10
+LEAST_REPLICATIONS, MOST_REPLICATIONS = 3, 10
 # Fewer cells are not worth starting processes for.
 WORTH_PROCESSES = 4
 # Connections in use beyond what was measured by more than this share are an extrapolation.
-BEYOND = 0.10
+EXTRAPOLATED_SHARE = 0.10
 SEED = 1
 
 
 @dataclass(frozen=True)
-class Cell:
+class PredictedPool:
     """What a pool is predicted to do, in all processes together; times in seconds.
 
     throughput: checkouts served per second; throughput_error: its standard error over the
@@ -63,8 +63,8 @@ class Cell:
 class Prediction:
     """Cells for the settings that were asked about, and for those that were measured."""
 
-    cells: Sequence[Cell]
-    checks: Sequence[tuple[Ran, Cell]]
+    cells: Sequence[PredictedPool]
+    checks: Sequence[tuple[MeasuredPool, PredictedPool]]
     observed: Observed
 
 
@@ -83,15 +83,15 @@ def predict(observed: Observed, pools: Sequence[PoolConfig], workers: int = 0) -
     )
 
 
-def _cells(observed: Observed, pools: Sequence[PoolConfig], workers: int) -> list[Cell]:
+def _cells(observed: Observed, pools: Sequence[PoolConfig], workers: int) -> list[PredictedPool]:
     workers = min(workers or os.cpu_count() or 1, len(pools))
     if workers == 1 or len(pools) < WORTH_PROCESSES:
-        return [cell(observed, pool) for pool in pools]
+        return [predict_pool(observed, pool) for pool in pools]
     with ProcessPoolExecutor(workers) as processes:
-        return list(processes.map(partial(cell, observed), pools))
+        return list(processes.map(partial(predict_pool, observed), pools))
 
 
-def cell(observed: Observed, pool: PoolConfig) -> Cell:
+def predict_pool(observed: Observed, pool: PoolConfig) -> PredictedPool:
     """What one pool is predicted to do."""
     outcomes = list(_outcomes(observed, pool))
     served = [one.served / one.seconds for one in outcomes]
@@ -99,7 +99,7 @@ def cell(observed: Observed, pool: PoolConfig) -> Cell:
     asked = sum(one.asked for one in outcomes)
     dropped = sum(one.dropped for one in outcomes)
     in_use = float(np.mean([one.in_use for one in outcomes]))
-    return Cell(
+    return PredictedPool(
         settings=pool,
         throughput=rate * number,
         throughput_error=float(np.std(served, ddof=1)) / math.sqrt(len(served)) * number,
@@ -118,12 +118,12 @@ def cell(observed: Observed, pool: PoolConfig) -> Cell:
     )
 
 
-def _outcomes(observed: Observed, pool: PoolConfig) -> Iterator[Outcome]:
+def _outcomes(observed: Observed, pool: PoolConfig) -> Iterator[SimulationOutcome]:
     """As many runs like the measured one, or the beginnings of such, as it takes."""
     expected = _expected(observed, pool)
-    seconds = min(observed.seconds, max(CHECKOUTS / FEWEST / expected, 1.0))
+    seconds = min(observed.seconds, max(CHECKOUTS / LEAST_REPLICATIONS / expected, 1.0))
     number = math.ceil(CHECKOUTS / expected / seconds)
-    for replication in range(min(max(number, FEWEST), MOST)):
+    for replication in range(min(max(number, LEAST_REPLICATIONS), MOST_REPLICATIONS)):
         seed = SEED + replication
         yield simulate(pool, observed.workload, observed.warmup, seconds, seed)
 
@@ -159,4 +159,6 @@ def _durations(waits: Sequence[float]) -> Durations:
 
 def _beyond(observed: Observed, in_use: float) -> bool:
     levels = observed.workload.hold.levels
-    return not levels[0] * (1 - BEYOND) <= in_use <= levels[-1] * (1 + BEYOND)
+    return (
+        not levels[0] * (1 - EXTRAPOLATED_SHARE) <= in_use <= levels[-1] * (1 + EXTRAPOLATED_SHARE)
+    )

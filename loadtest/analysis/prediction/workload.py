@@ -57,7 +57,7 @@ class ByLevel:
         return min(range(len(self.levels)), key=lambda n: abs(self.levels[n] - used))
 
 
-AT_ONCE = ByLevel.constant((0.0,))
+NO_TIME = ByLevel.constant((0.0,))
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ class Workload:
     users: int
     hold: ByLevel
     stalls: Sequence[Stalls] = ()
-    handover: ByLevel = AT_ONCE
+    handover: ByLevel = NO_TIME
     outside: Samples = (0.0,)
     yielding: float = 1.0
-    overtaking: ByLevel = AT_ONCE
-    connect: ByLevel = AT_ONCE
+    overtaking: ByLevel = NO_TIME
+    connect: ByLevel = NO_TIME
     ping: Samples = (0.0,)
     rate: float | None = None
     even: bool = False
@@ -94,7 +94,7 @@ class Workload:
 
 
 @dataclass
-class Outcome:
+class SimulationOutcome:
     """What happened in the measured time (`seconds`) of one simulation.
 
     waits: of all who asked in it, however they ended. served: connections handed out in it. used:

@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterable
 
 from loadtest.analysis.pool_runs import PoolRuns
-from loadtest.analysis.statistics.censoring import PERCENTILES
+from loadtest.analysis.statistics.censoring import PERCENTILE_SHARES
 from loadtest.analysis.statistics.queueing import wait_percentile
 from loadtest.model.objective import Bound
 
 _WAIT = "checkout.wait_seconds."
 
 
-def first_guess(pilot: PoolRuns, most: int, bounds: Iterable[Bound] = ()) -> int:
+def initial_size(pilot: PoolRuns, most: int, bounds: Iterable[Bound] = ()) -> int:
     """How many connections the load of a pilot probably needs: from 1 to `most`.
 
     Only where the search begins: a hold that grows with the number of connections, or that is long
@@ -58,11 +58,11 @@ def _fewest(bound: Bound, rate: float, hold: float, most: int) -> int | None:
     if share is None:
         return None
     sizes = range(1, most + 1)
-    return next((c for c in sizes if wait_percentile(c, rate, hold, share) <= bound.bound), None)
+    return next((c for c in sizes if wait_percentile(c, rate, hold, share) <= bound.limit), None)
 
 
 def _share(bound: Bound) -> float | None:
     """The share of waits that a bound is about; None if it is of something else."""
     name = bound.path.removeprefix(_WAIT)
-    known = bound.path.startswith(_WAIT) and bound.at_most and name in PERCENTILES
-    return PERCENTILES[name] if known else None
+    known = bound.path.startswith(_WAIT) and bound.at_most and name in PERCENTILE_SHARES
+    return PERCENTILE_SHARES[name] if known else None

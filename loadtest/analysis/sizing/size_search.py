@@ -19,7 +19,7 @@ from loadtest.model.experiment import MARGIN
 
 ROUNDS, MOST_ROUNDS = 3, 5
 # Stands for the pool that there was before: no size, but it can do a round, too.
-PRESENT = 0
+PRESENT_POOL = 0
 # The first step down from a size that is good: a first guess is hardly wrong by more.
 _FIRST_STEP = 4 / 3
 # Sizes further apart than this may have a hill between them.
@@ -58,30 +58,30 @@ Trials = Mapping[int, Trial]
 
 
 @dataclass(frozen=True)
-class Step:
+class SearchStep:
     """What to run next: a size, and the number of its round."""
 
     size: int
     round: int
 
 
-def best(trials: Trials) -> float:
+def best_throughput(trials: Trials) -> float:
     """The highest throughput of the sizes that keep to the objective; 0 if none does."""
     return max((trial.throughput for trial in trials.values() if trial.able), default=0.0)
 
 
-def good(trials: Trials, margin: float = MARGIN) -> list[int]:
+def good_sizes(trials: Trials, margin: float = MARGIN) -> list[int]:
     """The sizes that keep to the objective and lose no throughput, the smallest first.
 
     None is lost where it is at least (1 - margin) of the best seen.
     """
-    least = (1 - margin) * best(trials)
+    least = (1 - margin) * best_throughput(trials)
     return sorted(size for size, t in trials.items() if t.able and t.throughput >= least)
 
 
-def answer(trials: Trials, margin: float = MARGIN) -> int | None:
+def smallest_good_size(trials: Trials, margin: float = MARGIN) -> int | None:
     """The smallest good size that was tried; None if there is none."""
-    return next(iter(good(trials, margin)), None)
+    return next(iter(good_sizes(trials, margin)), None)
 
 
 def worse_when_bigger(trials: Trials, margin: float = MARGIN) -> int | None:
@@ -89,19 +89,19 @@ def worse_when_bigger(trials: Trials, margin: float = MARGIN) -> int | None:
 
     A size between two good ones that misses by a little is chance.
     """
-    if answer(trials, margin) is None:
+    if smallest_good_size(trials, margin) is None:
         return None
-    largest = max(good(trials, margin))
+    largest = max(good_sizes(trials, margin))
     return min((s for s, t in trials.items() if s > largest and t.valid), default=None)
 
 
-def contradicted(trials: Trials, present: Trial | None, margin: float = MARGIN) -> bool:
+def is_contradicted(trials: Trials, present: Trial | None, margin: float = MARGIN) -> bool:
     """Whether the pool that there is now did more than the answer, by more than the margin.
 
     It has a size, too, so either it or sizes like its own were disturbed, or size is not all that
     tells them apart.
     """
-    chosen = answer(trials, margin)
+    chosen = smallest_good_size(trials, margin)
     if chosen is None or present is None or not present.able:
         return False
     return trials[chosen].throughput < (1 - margin) * present.throughput
@@ -109,7 +109,7 @@ def contradicted(trials: Trials, present: Trial | None, margin: float = MARGIN) 
 
 def next_step(
     trials: Trials, most: int, margin: float = MARGIN, present: Trial | None = None
-) -> Step | None:
+) -> SearchStep | None:
     """What to run next; None if there is nothing left to find out.
 
     First the sizes that close in on the answer, then more rounds of those that it hangs on. An
@@ -118,20 +118,20 @@ def next_step(
     """
     size = next_size(trials, most, margin)
     if size is not None:
-        return Step(size, 1)
+        return SearchStep(size, 1)
     wanted = _rounds_wanted(trials, margin)
     short = {s: trials[s].rounds for s, n in wanted.items() if trials[s].rounds < n}
-    if not short and present and contradicted(trials, present, margin):
+    if not short and present and is_contradicted(trials, present, margin):
         short = _in_doubt(trials, present, margin)
     size = min(short, key=lambda s: (short[s], -s), default=None)
-    return None if size is None else Step(size, short[size] + 1)
+    return None if size is None else SearchStep(size, short[size] + 1)
 
 
 def _in_doubt(trials: Trials, present: Trial, margin: float) -> dict[int, int]:
     """The rounds so far of those that may have been disturbed, and could have more of them."""
     if present.rounds < 2:
-        return {PRESENT: present.rounds}
-    sizes = sorted(size for size in trials if size >= (answer(trials, margin) or 0))
+        return {PRESENT_POOL: present.rounds}
+    sizes = sorted(size for size in trials if size >= (smallest_good_size(trials, margin) or 0))
     rounds = {size: trials[size].rounds for size in sizes[:2]}
     return {size: number for size, number in rounds.items() if number < MOST_ROUNDS}
 
@@ -142,7 +142,7 @@ def _rounds_wanted(trials: Trials, margin: float) -> dict[int, int]:
     The best of many measured once is the luckiest of them, too. That matters where a size below the
     answer is left out for its throughput alone. And a larger one may have been unlucky.
     """
-    chosen = answer(trials, margin)
+    chosen = smallest_good_size(trials, margin)
     if chosen is None:
         return {}
     wanted = {}
@@ -230,14 +230,14 @@ def _between(low: int, high: int) -> int:
 
 
 def _downwards(trials: Trials, most: int, margin: float) -> int | None:
-    smallest = answer(trials, margin)
+    smallest = smallest_good_size(trials, margin)
     if smallest is None:
         return _below_the_best(trials, margin)
     # One that could not be measured says nothing about its neighbours.
     below = max((s for s, trial in trials.items() if s < smallest and trial.valid), default=0)
     if below:
         return _untried(trials, math.sqrt(below * smallest), below, smallest)
-    return _untried(trials, smallest / _stride(good(trials, margin)), 0, smallest)
+    return _untried(trials, smallest / _stride(good_sizes(trials, margin)), 0, smallest)
 
 
 def _untried(trials: Trials, wanted: float, low: int, high: int) -> int | None:

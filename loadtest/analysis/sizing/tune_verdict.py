@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadtest.analysis.comparison.objective_check import found, meets
-from loadtest.analysis.comparison.recommendation import flaws
+from loadtest.analysis.comparison.objective_check import meets_objectives, value_in_words
+from loadtest.analysis.comparison.recommendation import pool_flaws
 from loadtest.analysis.findings import mostly_failing
-from loadtest.analysis.findings.leaks import drained, leaking
-from loadtest.analysis.pool_settings import arguments
+from loadtest.analysis.findings.leaks import is_drained, leak_sentences
+from loadtest.analysis.pool_settings import pool_arguments
 from loadtest.analysis.sizing.tuning import LONGEST_TIMEOUT, Tuning
 from loadtest.analysis.units import count, duration, listed, percent, plural, rate
 from loadtest.model.summary import PoolSummary, Search, Verdict
@@ -16,14 +16,14 @@ from loadtest.model.summary import PoolSummary, Search, Verdict
 _DISTURBED = "repeat it on a machine that has nothing else to do"
 
 
-def verdict(tuning: Tuning) -> Verdict:
+def tune_verdict(tuning: Tuning) -> Verdict:
     """The size to set and why, a sentence a line; nothing is recommended that is not sure."""
     value = tuning.value
     chosen = None if value.size is None else tuning.sizes[value.size]
     if value.outcome == "found" and chosen:
         return Verdict(recommended=chosen.name, text="\n".join(_advice(tuning, value, chosen)))
-    if drained(tuning.pilot):
-        return Verdict(recommended=None, text="\n".join(leaking([tuning.pilot])))
+    if is_drained(tuning.pilot):
+        return Verdict(recommended=None, text="\n".join(leak_sentences([tuning.pilot])))
     lines = [_no_answer(tuning, value, chosen), *_left_out(tuning)]
     if chosen:
         lines += [*_kept(chosen), *_smaller(tuning, chosen)]
@@ -35,12 +35,12 @@ def _advice(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]
     if value.pool_timeout is not None:
         settings = {**settings, "pool_timeout": value.pool_timeout}
     does = f"{_throughput(chosen)} requests succeeded per second{_sure(chosen)}"
-    yield f"Set {arguments(settings)}: {does}."
+    yield f"Set {pool_arguments(settings)}: {does}."
     yield from _kept(chosen)
     yield from _smaller(tuning, chosen)
     yield from _bigger(tuning, value, chosen)
     yield _now(tuning, chosen)
-    yield from flaws(chosen)
+    yield from pool_flaws(chosen)
     yield _timeout(tuning, value)
     yield from _left_out(tuning)
     yield _load_used(tuning, value)
@@ -64,7 +64,7 @@ def _share(pool: PoolSummary, of: PoolSummary) -> str:
 def _kept(chosen: PoolSummary) -> Iterator[str]:
     """What it keeps to, with how much room."""
     if chosen.objectives:
-        said = [f"{one.text}: {found(one)}" for one in chosen.objectives]
+        said = [f"{one.text}: {value_in_words(one)}" for one in chosen.objectives]
         yield f"Objective, in {plural(chosen.rounds, 'round')}: {listed(said)}."
 
 
@@ -76,7 +76,7 @@ def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
         yield "No smaller pool is possible." if size == 1 else "No smaller pool was tried."
         return
     nearest = tuning.sizes[max(below)]
-    if mostly_failing.mostly(nearest):
+    if mostly_failing.fails_mostly(nearest):
         return  # which is said of all such sizes
     if not nearest.valid:
         yield f"{nearest.name} may be enough, too: its measurement is not valid."
@@ -89,17 +89,21 @@ def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
 def _surely(tuning: Tuning, pool: PoolSummary) -> bool:
     """Whether a size that is no answer is surely none; of a lower throughput the margin says it."""
     trial = tuning.trials[pool.pool["pool_size"]]
-    return pool.rounds > 1 and ((trial.met is True and trial.steady) or meets(pool) is False)
+    return pool.rounds > 1 and (
+        (trial.met is True and trial.steady) or meets_objectives(pool) is False
+    )
 
 
 def _wrong(tuning: Tuning, pool: PoolSummary) -> str:
     """What keeps a size from being the answer."""
-    if mostly_failing.mostly(pool):
-        return mostly_failing.said(pool)
+    if mostly_failing.fails_mostly(pool):
+        return mostly_failing.failures_in_words(pool)
     if not pool.valid:
         return "its measurement is not valid"
     if tuning.trials[pool.pool["pool_size"]].met is not True:
-        said = [f"{one.text}: {found(one)}" for one in pool.objectives if one.met is not True]
+        said = [
+            f"{one.text}: {value_in_words(one)}" for one in pool.objectives if one.met is not True
+        ]
         return listed(said) if said else "it may or may not keep to the objective"
     best = max(
         (p for size, p in tuning.sizes.items() if tuning.trials[size].able),
@@ -127,9 +131,9 @@ def _bigger(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]
 
 def _now(tuning: Tuning, chosen: PoolSummary) -> str:
     pilot = tuning.pilot
-    text = f"{pilot.name} ({arguments(pilot.pool)}), measured first, did {_throughput(pilot)}"
+    text = f"{pilot.name} ({pool_arguments(pilot.pool)}), measured first, did {_throughput(pilot)}"
     text += f" per second, {_share(pilot, chosen)} of what {chosen.name} does"
-    met = meets(pilot)
+    met = meets_objectives(pilot)
     if not pilot.objectives or met is None:
         return f"{text}."
     return f"{text}, and {'keeps' if met else 'does not keep'} to the objective."
@@ -153,9 +157,9 @@ def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str
     asked = ", ".join(bound.text for bound in tuning.bounds)
     if not tuning.pilot.throughput.per_second:
         return f"Nothing to search for: with {tuning.pilot.name} no request succeeded."
-    if mostly_failing.mostly(tuning.pilot) and chosen is None:
-        words = mostly_failing.in_its_words(tuning.pilot.errors)
-        failed = mostly_failing.said(tuning.pilot)
+    if mostly_failing.fails_mostly(tuning.pilot) and chosen is None:
+        words = mostly_failing.example_in_words(tuning.pilot.errors)
+        failed = mostly_failing.failures_in_words(tuning.pilot)
         return f"No size is recommended: with {tuning.pilot.name} {failed}{words}."
     if value.outcome == "invalid":
         return "No pool size could be measured: see the findings."
@@ -164,7 +168,9 @@ def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str
         return f"{none} {_nearest(tuning)}"
     if chosen is None:
         return "Undecided: no size is known to be good yet."
-    return f"Undecided: the best so far is {arguments(chosen.pool)}, and {_why(tuning, chosen)}."
+    return (
+        f"Undecided: the best so far is {pool_arguments(chosen.pool)}, and {_why(tuning, chosen)}."
+    )
 
 
 def _why(tuning: Tuning, chosen: PoolSummary) -> str:
@@ -191,7 +197,7 @@ def _nearest(tuning: Tuning) -> str:
 def _left_out(tuning: Tuning) -> Iterator[str]:
     sizes = [pool for _, pool in sorted(tuning.sizes.items())]
     yield from mostly_failing.not_recommended(sizes)
-    failed = [pool for pool in sizes if mostly_failing.mostly(pool)]
+    failed = [pool for pool in sizes if mostly_failing.fails_mostly(pool)]
     invalid = [pool.name for pool in sizes if not pool.valid and pool not in failed]
     if invalid:
         yield f"Left out, since the measurement is not valid (see the findings): {listed(invalid)}."

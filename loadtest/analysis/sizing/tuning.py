@@ -9,25 +9,29 @@ from functools import cached_property
 
 from scipy.special import stdtrit
 
-from loadtest.analysis.comparison.objective_check import judged, meets
+from loadtest.analysis.comparison.objective_check import check_objective, meets_objectives
 from loadtest.analysis.findings import mostly_failing
-from loadtest.analysis.findings.leaks import drained
+from loadtest.analysis.findings.leaks import is_drained
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.sizing import size_search
-from loadtest.analysis.sizing.initial_size import first_guess
-from loadtest.analysis.sizing.size_search import MOST_ROUNDS, ROUNDS, Step, Trial
+from loadtest.analysis.sizing.initial_size import initial_size
+from loadtest.analysis.sizing.size_search import MOST_ROUNDS, ROUNDS, SearchStep, Trial
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95
-from loadtest.analysis.statistics.interim_analysis import Rate, batches, rate
+from loadtest.analysis.statistics.interim_analysis import (
+    ThroughputEstimate,
+    estimate_throughput,
+    whole_seconds,
+)
 from loadtest.model.experiment import MARGIN
 from loadtest.model.objective import Bound, parse_objective
 from loadtest.model.summary import Interval95, PoolSummary, Search, SizeTried
 
-EXIT_CODES = {"found": 0, "missed": 3, "invalid": 4, "undecided": 5}
+SEARCH_EXIT_CODES = {"found": 0, "missed": 3, "invalid": 4, "undecided": 5}
 # SQLAlchemy's own; more would only make people wait longer for an answer than they do without it.
 LONGEST_TIMEOUT = 30
 # So many times the longest wait of a good pool is no longer the load that it was made for.
-BEYOND = 3
+TIMEOUT_FACTOR = 3
 
 
 @dataclass(frozen=True)
@@ -82,30 +86,30 @@ class Tuning:
     @property
     def contradicted(self) -> bool:
         """Whether the pilot did more than the answer."""
-        return size_search.contradicted(self.trials, self.present, self.margin)
+        return size_search.is_contradicted(self.trials, self.present, self.margin)
 
     @property
     def size(self) -> int | None:
         """The smallest good size so far."""
-        return size_search.answer(self.trials, self.margin)
+        return size_search.smallest_good_size(self.trials, self.margin)
 
-    def next_step(self) -> Step | None:
+    def next_step(self) -> SearchStep | None:
         """What to run next; None where nothing is left to find out, or nothing can be."""
         if self.hopeless:
             return None
         if not self.trials:
-            return Step(first_guess(self._runs(self.pilot), self.most, self.bounds), 1)
+            return SearchStep(initial_size(self._runs(self.pilot), self.most, self.bounds), 1)
         return size_search.next_step(self.trials, self.most, self.margin, self.present)
 
     @property
     def hopeless(self) -> bool:
         """Whether more runs would say as little: all fails or leaks, or nothing can be believed."""
-        if not self.pilot.throughput.per_second or drained(self.pilot):
+        if not self.pilot.throughput.per_second or is_drained(self.pilot):
             return True
         return not self.pilot.valid and any(not trial.valid for trial in self.trials.values())
 
     @property
-    def best_rate(self) -> Rate | None:
+    def best_rate(self) -> ThroughputEstimate | None:
         """The best throughput of a size that keeps to the objective, with its standard error."""
         able = [size for size, trial in self.trials.items() if trial.able]
         if not able:
@@ -145,11 +149,15 @@ class Tuning:
         if self.longest is None:
             return None
         allowed = [
-            bound.bound
+            bound.limit
             for bound in self.bounds
             if bound.path.startswith("checkout.wait_seconds.") and bound.at_most
         ]
-        wait = BEYOND * max(self.longest, *allowed) if allowed else BEYOND * self.longest
+        wait = (
+            TIMEOUT_FACTOR * max(self.longest, *allowed)
+            if allowed
+            else TIMEOUT_FACTOR * self.longest
+        )
         return float(min(max(1, math.ceil(wait)), LONGEST_TIMEOUT))
 
     def _outcome(self) -> str:
@@ -167,13 +175,13 @@ class Tuning:
     def _trial(self, pool: PoolSummary) -> Trial:
         """A pool as its runs tell: by its values at first, by their intervals in the end."""
         last = pool.rounds >= MOST_ROUNDS
-        by_value = tuple(judged(bound, pool, ()) for bound in self.bounds)
+        by_value = tuple(check_objective(bound, pool, ()) for bound in self.bounds)
         throughput = pool.throughput.per_second or 0.0
-        met = meets(pool if last else pool.model_copy(update={"objectives": by_value}))
+        met = meets_objectives(pool if last else pool.model_copy(update={"objectives": by_value}))
         return Trial(
             throughput=throughput,
-            met=met if throughput and not mostly_failing.mostly(pool) else False,
-            sure=meets(pool) if pool.rounds > 1 else None,
+            met=met if throughput and not mostly_failing.fails_mostly(pool) else False,
+            sure=meets_objectives(pool) if pool.rounds > 1 else None,
             rounds=pool.rounds,
             valid=pool.valid,
             steady=self._steady(pool),
@@ -202,20 +210,20 @@ class Tuning:
             else _over_seconds(self._runs(pool)),
             wait_p95=pool.checkout.wait_seconds.p95,
             wait_p95_ci95=_wait_interval(self._runs(pool)),
-            met=meets(pool),
+            met=meets_objectives(pool),
             valid=pool.valid,
         )
 
 
-def _rate(pool: PoolRuns) -> Rate | None:
-    return rate([part for round_ in pool.rounds for part in round_.run.measured()])
+def _rate(pool: PoolRuns) -> ThroughputEstimate | None:
+    return estimate_throughput([part for round_ in pool.rounds for part in round_.run.measured()])
 
 
 def _over_seconds(pool: PoolRuns) -> Interval95 | None:
     found = _rate(pool)
     if found is None:
         return None
-    seconds = sum(len(batches(round_.run.measured())) for round_ in pool.rounds)
+    seconds = sum(len(whole_seconds(round_.run.measured())) for round_ in pool.rounds)
     half = float(stdtrit(seconds - 1, 0.975)) * found.error
     return found.mean - half, found.mean + half
 

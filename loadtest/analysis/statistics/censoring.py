@@ -10,14 +10,14 @@ import numpy.typing as npt
 from loadtest.model.distribution import Distribution
 from loadtest.model.summary import Durations
 
-PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+PERCENTILE_SHARES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
-Seconds = npt.NDArray[np.float64]
-Shares = npt.NDArray[np.float64]
+CurveSeconds = npt.NDArray[np.float64]
+CurveShares = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Times:
+class CensoredTimes:
     """Times that ended while somebody looked, beside those that were cut off.
 
     unfinished: ages of those still going on at the end. entered: ages that those which were going
@@ -30,8 +30,8 @@ class Times:
     entered: Distribution = field(default_factory=Distribution)
     throughout: int = 0
 
-    def __add__(self, other: Times) -> Times:
-        return Times(
+    def __add__(self, other: CensoredTimes) -> CensoredTimes:
+        return CensoredTimes(
             self.finished + other.finished,
             self.unfinished + other.unfinished,
             self.entered + other.entered,
@@ -44,7 +44,7 @@ class Times:
         return not self.unfinished.count and not self.entered.count
 
 
-def curve(times: Times) -> tuple[Seconds, Shares]:
+def distribution_curve(times: CensoredTimes) -> tuple[CurveSeconds, CurveShares]:
     """The share of times that are at most so long: rising seconds, and a share for each.
 
     The product-limit estimate (Kaplan and Meier, 1958). At risk at a time t are all that lasted
@@ -62,8 +62,8 @@ def curve(times: Times) -> tuple[Seconds, Shares]:
     return at / 1e6, 1 - surviving
 
 
-def reached(seconds: Seconds, share: Shares, wanted: float) -> float | None:
-    """The time within which so large a share of a `curve` ends; None if it never comes so far."""
+def time_at_share(seconds: CurveSeconds, share: CurveShares, wanted: float) -> float | None:
+    """The time within which so large a share of a `distribution_curve` ends; None if none is."""
     at = np.flatnonzero(share >= wanted - 1e-9)
     return float(seconds[at[0]]) if len(at) else None
 
@@ -75,18 +75,18 @@ def _at_least(bins: npt.NDArray[np.int64], at: npt.NDArray[np.int64]) -> npt.NDA
     return np.asarray(from_there_on[order])
 
 
-def describe(times: Times) -> Durations:
+def describe(times: CensoredTimes) -> Durations:
     """Mean, percentiles and maximum; lower bounds are named in `at_least`."""
     if times.complete:
         return _exact(times.finished)
     if not times.finished.count and not times.unfinished.count:
         return Durations()
-    seconds, share = curve(times)
+    seconds, share = distribution_curve(times)
     longest = max(times.finished.max, times.unfinished.max) / 1e9
     values: dict[str, float] = {}
     bounds = []
-    for name, wanted in PERCENTILES.items():
-        within = reached(seconds, share, wanted)
+    for name, wanted in PERCENTILE_SHARES.items():
+        within = time_at_share(seconds, share, wanted)
         values[name] = longest if within is None else min(within, longest)
         if within is None or _hidden(times, wanted):
             bounds.append(name)
@@ -96,7 +96,7 @@ def describe(times: Times) -> Durations:
     return Durations(**values, mean=mean, max=longest, at_least=tuple(bounds))
 
 
-def _hidden(times: Times, wanted: float) -> bool:
+def _hidden(times: CensoredTimes, wanted: float) -> bool:
     """Whether times that lasted throughout are more than a percentile leaves beyond it.
 
     They are at risk only from the age on with which they came, so below that the estimate is that
@@ -107,12 +107,12 @@ def _hidden(times: Times, wanted: float) -> bool:
 
 
 def _exact(finished: Distribution) -> Durations:
-    values = {name: finished.percentile_seconds(100 * p) for name, p in PERCENTILES.items()}
+    values = {name: finished.percentile_seconds(100 * p) for name, p in PERCENTILE_SHARES.items()}
     longest = finished.max / 1e9 if finished.count else None
     return Durations(**values, mean=finished.mean_seconds, max=longest)
 
 
-def _restricted_mean(seconds: Seconds, share: Shares, longest: float) -> float:
+def _restricted_mean(seconds: CurveSeconds, share: CurveShares, longest: float) -> float:
     """The area over the curve up to the longest time seen: the mean, as far as it is known."""
     edges = np.concatenate(([0.0], np.minimum(seconds, longest), [longest]))
     surviving = 1 - np.concatenate(([0.0], share))

@@ -1,8 +1,8 @@
-"""Looks at a run under way: whether it is already clear what it is going to say.
+"""Interim analyses of a run under way: whether its outcome is already clear.
 
-Who looks four times and stops at the first difference that seems certain errs more often than in
-5 % of cases. O'Brien and Fleming's bounds keep it at 5 % for all looks together, by asking for much
-at first ("A multiple testing procedure for clinical trials", 1979; the values are in Jennison and
+Four analyses that stop at the first difference that seems certain err in more than 5 % of cases.
+O'Brien and Fleming's bounds keep the error at 5 % for all of them together, by asking for much at
+first ("A multiple testing procedure for clinical trials", 1979; the values are in Jennison and
 Turnbull, Group Sequential Methods, 2000, table 2.3). They are of a known variance; here it comes
 from a few seconds, so the bound is Student's at the same level (the same book, chapter 4).
 
@@ -22,15 +22,15 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 
 from loadtest.analysis.pool_runs import SECOND
-from loadtest.analysis.statistics.censoring import PERCENTILES
+from loadtest.analysis.statistics.censoring import PERCENTILE_SHARES
 from loadtest.model.distribution import Distribution
 from loadtest.model.experiment import MARGIN
 from loadtest.model.interval import Interval
 from loadtest.model.objective import Bound
 
-# After which share of the measured time, and how many standard errors are enough then. The fourth
-# look is the end.
-LOOKS = ((0.25, 4.049), (0.5, 2.863), (0.75, 2.337))
+# The share of the measured time after which each analysis is due, and the standard errors that stop
+# the run there. The fourth analysis is the end of the run.
+STOPPING_BOUNDS = ((0.25, 4.049), (0.5, 2.863), (0.75, 2.337))
 _HISTOGRAMS = {
     "checkout.wait_seconds": "wait",
     "checkout.seconds": "checkout",
@@ -38,11 +38,11 @@ _HISTOGRAMS = {
     "hold_seconds": "hold",
 }
 _CUT_OFF_BY_WAITS = ("wait", "checkout", "request")
-_PERCENTILE = re.compile(rf"^(?P<of>.+)\.(?P<name>{'|'.join(PERCENTILES)})$")
+_PERCENTILE = re.compile(rf"^(?P<of>.+)\.(?P<name>{'|'.join(PERCENTILE_SHARES)})$")
 
 
 @dataclass(frozen=True)
-class Rate:
+class ThroughputEstimate:
     """A throughput (requests per second that succeeded) and its standard error."""
 
     mean: float
@@ -59,7 +59,7 @@ class Excess:
     parts: Sequence[float]
     least_error: float
 
-    def kept(self, standard_errors: float) -> bool | None:
+    def below_zero(self, standard_errors: float) -> bool | None:
         """Whether it is clear that the total is below zero; None if neither that nor above.
 
         standard_errors: how many are enough, if the variance were known.
@@ -74,25 +74,27 @@ class Excess:
         return None if abs(total) <= enough else total < 0
 
 
-def rate(parts: Sequence[Interval]) -> Rate | None:
+def estimate_throughput(parts: Sequence[Interval]) -> ThroughputEstimate | None:
     """The throughput of some seconds; None of fewer than two."""
-    seconds = batches(parts)
+    seconds = whole_seconds(parts)
     if len(seconds) < 2:
         return None
     length = sum(one.length for one in seconds) / SECOND
     mean = sum(map(successes, seconds)) / length
     excess = [successes(one) - mean * one.length / SECOND for one in seconds]
-    return Rate(mean, math.sqrt(len(seconds)) * float(np.std(excess, ddof=1)) / length)
+    return ThroughputEstimate(
+        mean, math.sqrt(len(seconds)) * float(np.std(excess, ddof=1)) / length
+    )
 
 
-def decided(
+def early_conclusion(
     parts: Sequence[Interval],
     duration: float,
     bounds: Sequence[Bound],
-    best: Rate | None,
+    best: ThroughputEstimate | None,
     margin: float = MARGIN,
 ) -> str:
-    """What is clear after so much of a run, in a few words; empty if it is not, or no look is due.
+    """What is clear after so much of a run, in a few words; empty if nothing is, or none is due.
 
     parts: what was measured so far, of `duration` seconds in all. best: the throughput that must
     not be lost; None if there is none yet, then a run that may be the best goes on to its end.
@@ -100,9 +102,11 @@ def decided(
     standard_errors = _due(parts, duration)
     if standard_errors is None:
         return ""
-    seconds = batches(parts)
+    seconds = whole_seconds(parts)
     kept = {bound.text: _of(bound, seconds, standard_errors) for bound in bounds}
-    loses = best and _lost(seconds, (1 - margin) * best.mean, best.error).kept(standard_errors)
+    loses = best and _lost(seconds, (1 - margin) * best.mean, best.error).below_zero(
+        standard_errors
+    )
     missed = [text for text, fine in kept.items() if fine is False]
     if missed:
         return f"surely misses {missed[0]}"
@@ -112,15 +116,15 @@ def decided(
 
 
 def _due(parts: Sequence[Interval], duration: float) -> float | None:
-    """How many standard errors are enough at a look that the last second made due."""
+    """The standard errors that stop the run, if the last second made an analysis due."""
     if not parts:
         return None
     now = sum(part.length for part in parts) / SECOND / duration
     before = now - parts[-1].length / SECOND / duration
-    return next((enough for share, enough in LOOKS if before < share <= now), None)
+    return next((enough for share, enough in STOPPING_BOUNDS if before < share <= now), None)
 
 
-def batches(parts: Iterable[Interval]) -> list[Interval]:
+def whole_seconds(parts: Iterable[Interval]) -> list[Interval]:
     """Whole seconds: where a period began or ended within one, its bit goes with its neighbour."""
     seconds: list[Interval] = []
     for part in parts:
@@ -133,20 +137,20 @@ def batches(parts: Iterable[Interval]) -> list[Interval]:
 
 def _of(bound: Bound, seconds: Sequence[Interval], standard_errors: float) -> bool | None:
     excess = _excess(bound, seconds)
-    return excess.kept(standard_errors) if excess else None
+    return excess.below_zero(standard_errors) if excess else None
 
 
 def _excess(bound: Bound, seconds: Sequence[Interval]) -> Excess | None:
     """What exceeds a bound; None for those that a part of a run says nothing about."""
     percentile = _PERCENTILE.match(bound.path)
     if percentile and bound.at_most and percentile["of"] in _HISTOGRAMS:
-        allowed = 1 - PERCENTILES[percentile["name"]]
-        return _too_long(seconds, _HISTOGRAMS[percentile["of"]], bound.bound, allowed)
+        allowed = 1 - PERCENTILE_SHARES[percentile["name"]]
+        return _too_long(seconds, _HISTOGRAMS[percentile["of"]], bound.limit, allowed)
     if bound.path == "errors.rate" and bound.at_most:
         failed = [(one.counters["failures"], one.counters["requests"]) for one in seconds]
-        return _too_many(failed, bound.bound)
+        return _too_many(failed, bound.limit)
     if bound.path == "throughput.per_second" and not bound.at_most:
-        return _lost(seconds, bound.bound, 0.0)
+        return _lost(seconds, bound.limit, 0.0)
     return None
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from loadtest.analysis.pool_runs import SECOND, PoolRuns
-from loadtest.analysis.statistics.interim_analysis import batches, successes
+from loadtest.analysis.statistics.interim_analysis import successes, whole_seconds
 from loadtest.model.distribution import Distribution
 from loadtest.model.summary import Interval95
 
-OUTER = (10, 90)
+OUTER_PERCENTILES = (10, 90)
 
 
 @dataclass(frozen=True)
-class Spread:
+class SecondsSpread:
     """The tenth and the ninetieth percentile of a pool's seconds.
 
     throughput: requests per second that succeeded. wait_p95: each second's p95 of the wait (s).
@@ -26,16 +26,18 @@ class Spread:
     wait_p95: Interval95
 
 
-def spread(pool: PoolRuns) -> Spread | None:
+def seconds_spread(pool: PoolRuns) -> SecondsSpread | None:
     """The spread of all seconds of all rounds; None where hardly anything was measured."""
-    seconds = [one for round_ in pool.rounds for one in batches(round_.run.measured())]
+    seconds = [one for round_ in pool.rounds for one in whole_seconds(round_.run.measured())]
     waits = [one.histograms.get("wait", Distribution()).percentile_seconds(95) for one in seconds]
     known = [wait for wait in waits if wait is not None]
     if len(known) < 2:
         return None
-    return Spread(_outer([successes(one) * SECOND / one.length for one in seconds]), _outer(known))
+    return SecondsSpread(
+        _outer([successes(one) * SECOND / one.length for one in seconds]), _outer(known)
+    )
 
 
 def _outer(values: Sequence[float]) -> Interval95:
-    low, high = np.percentile(values, OUTER).tolist()
+    low, high = np.percentile(values, OUTER_PERCENTILES).tolist()
     return low, high

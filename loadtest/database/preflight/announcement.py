@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from loadtest.database.connection_errors import OTHERWISE
-from loadtest.database.preflight.machine_limits import machine
+from loadtest.database.connection_errors import PRIVATE_SERVER_HINT
+from loadtest.database.preflight.machine_limits import machine_limits
 from loadtest.database.preflight.occupancy import Occupancy, occupancy
 from loadtest.database.preflight.situation import Demand, Situation
 from loadtest.model.allowances import UNSEEN_SECONDS, Allowances
@@ -22,16 +22,16 @@ def situation(
     private: whether the tool started the server. connecting: how else than by the URL, as arguments
     of `create_engine`. Raises UsageError if it cannot be asked.
     """
-    now = occupancy(url, connecting, OTHERWISE)
-    return Situation(demand, machine(url), now, private, host=url.host or "")
+    now = occupancy(url, connecting, PRIVATE_SERVER_HINT)
+    return Situation(demand, machine_limits(url), now, private, host=url.host or "")
 
 
-def place_of(url: URL) -> str:
+def database_place(url: URL) -> str:
     """Where a database is, as part of a sentence; without user and password."""
     return f"{url.database} at {url.host or 'localhost'}:{url.port or 3306}"
 
 
-def as_many(users: int, arrival_rate: float | None) -> str:
+def load_in_words(users: int, arrival_rate: float | None) -> str:
     """How much work there is at most, as part of a sentence; arrival_rate: of an open loop."""
     arrivals = f"{arrival_rate:,g} arrivals a second and " if arrival_rate else ""
     return f"at most {arrivals}{users:,} users"

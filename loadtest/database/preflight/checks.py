@@ -10,44 +10,43 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from loadtest.database.preflight import pool_checks
-from loadtest.database.preflight.pool_checks import names
-from loadtest.database.preflight.situation import Check, Situation
+from loadtest.database.preflight.pool_checks import pool_names
+from loadtest.database.preflight.situation import PreflightCheck, Situation
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig
+from loadtest.model.trust_limits import TIME_WAIT_SECONDS
 
 # The share of a server's free connections that a run may take unasked, where others use it, too.
-SHARE = 0.8
+ALLOWED_SHARE = 0.8
 # What the generator needs besides its connections: results, web, logs, libraries.
-FILES_BESIDE_CONNECTIONS = 200
-# For how long the system keeps a local port after its connection was closed here.
-TIME_WAIT_SECONDS = 60
+GENERATOR_FILES = 200
 
-Rule = Callable[[Situation], Iterator[Check]]
+CheckRule = Callable[[Situation], Iterator[PreflightCheck]]
 
 
-def examine(situation: Situation) -> list[Check]:
+def run_checks(situation: Situation) -> list[PreflightCheck]:
     """Look at everything."""
-    return [check for rule in RULES for check in rule(situation)]
+    return [check for rule in CHECK_RULES for check in rule(situation)]
 
 
-def refuse(checks: Sequence[Check]) -> None:
+def refuse_errors(checks: Sequence[PreflightCheck]) -> None:
     """Raise UsageError with all errors among some checks, if there are any."""
     errors = [str(check) for check in checks if check.severity == "error"]
     if errors:
         raise UsageError(*errors)
 
 
-def warnings(checks: Sequence[Check]) -> list[str]:
+def warning_texts(checks: Sequence[PreflightCheck]) -> list[str]:
     """What to know before a run."""
     return [str(check) for check in checks if check.severity == "warning"]
 
 
-def open_files(connections: int, allowed: int | None) -> Check:
+def open_files_check(connections: int, allowed: int | None) -> PreflightCheck:
     """Whether a process may have so many connections at once."""
-    needed = connections + FILES_BESIDE_CONNECTIONS
+    needed = connections + GENERATOR_FILES
     evidence = {"connections": connections, "needed": needed, "allowed": allowed}
     if allowed is not None and needed > allowed:
-        return Check(
+        return PreflightCheck(
             "open_files",
             "error",
             f"{connections} connections need {needed} open files, this system allows {allowed}",
@@ -56,16 +55,16 @@ def open_files(connections: int, allowed: int | None) -> Check:
         )
     limit = "any number" if allowed is None else f"{allowed:,}"
     message = f"a process needs {needed:,} open files for its connections and may have {limit}"
-    return Check("open_files", "ok", message, evidence=evidence)
+    return PreflightCheck("open_files", "ok", message, evidence=evidence)
 
 
-def _open_files(situation: Situation) -> Iterator[Check]:
+def _open_files(situation: Situation) -> Iterator[PreflightCheck]:
     demand = situation.demand
     each = max(map(demand.of_process, demand.pools))
-    yield open_files(each, situation.machine.open_files)
+    yield open_files_check(each, situation.machine.open_files)
 
 
-def _local_ports(situation: Situation) -> Iterator[Check]:
+def _local_ports(situation: Situation) -> Iterator[PreflightCheck]:
     """Connections to one address differ in their local port only, and a closed one keeps its."""
     demand, ports = situation.demand, situation.machine.local_ports
     if ports is None:
@@ -74,7 +73,7 @@ def _local_ports(situation: Situation) -> Iterator[Check]:
     rate = free // TIME_WAIT_SECONDS
     evidence = {"connections": demand.most, "free": free, "per_second": rate}
     if demand.most > free:
-        yield Check(
+        yield PreflightCheck(
             "local_ports",
             "error",
             f"{demand.most} connections to one server need as many local ports, {free} are free",
@@ -85,16 +84,16 @@ def _local_ports(situation: Situation) -> Iterator[Check]:
     closing = [pool for pool in demand.pools if _closes(pool, demand.users)]
     if not closing:
         message = f"{free:,} local ports are free for {demand.most:,} connections"
-        yield Check("local_ports", "ok", message, evidence=evidence)
+        yield PreflightCheck("local_ports", "ok", message, evidence=evidence)
         return
     every_time = any(pool.kept_connections == 0 for pool in closing)
     runs_out = every_time and demand.arrival_rate and demand.arrival_rate > rate
-    yield Check(
+    yield PreflightCheck(
         "local_ports",
         "warning" if runs_out else "note",
-        f"{names(closing)} may close connections when they come back, and each keeps its local "
-        f"port for up to {TIME_WAIT_SECONDS} s: with {free:,} ports free that is {rate:,} a second "
-        "at most",
+        f"{pool_names(closing)} may close connections when they come back, and each keeps its "
+        f"local port for up to {TIME_WAIT_SECONDS} s: with {free:,} ports free that is {rate:,} a "
+        "second at most",
         "raise pool_size until connections stay open, or widen net.ipv4.ip_local_port_range",
         evidence,
     )
@@ -106,7 +105,7 @@ def _closes(pool: PoolConfig, users: int) -> bool:
     return kept is not None and pool.poolclass != AS_IS and pool.connections_for(users) > kept
 
 
-def _max_connections(situation: Situation) -> Iterator[Check]:
+def _max_connections(situation: Situation) -> Iterator[PreflightCheck]:
     server = situation.server
     most, files, connected = server.max_connections, server.files_left, server.connected or 0
     if most is not None:
@@ -115,41 +114,43 @@ def _max_connections(situation: Situation) -> Iterator[Check]:
         yield _room(situation, "open_files_limit", files, files - connected)
 
 
-def _max_user_connections(situation: Situation) -> Iterator[Check]:
+def _max_user_connections(situation: Situation) -> Iterator[PreflightCheck]:
     server = situation.server
     limit, room = server.max_user_connections, server.max_user_connections - server.of_account
     if limit:
         yield _room(situation, "max_user_connections", limit, room)
     else:
-        yield Check("max_user_connections", "ok", "this account may have any number of connections")
+        yield PreflightCheck(
+            "max_user_connections", "ok", "this account may have any number of connections"
+        )
 
 
-def _room(situation: Situation, name: str, limit: int, room: int) -> Check:
+def _room(situation: Situation, name: str, limit: int, room: int) -> PreflightCheck:
     """Whether a run fits into what a limit of the server leaves to it."""
     demand, private = situation.demand, situation.private
     most, free = demand.most, max(0, room - demand.beside)
-    share = 1.0 if private else SHARE
+    share = 1.0 if private else ALLOWED_SHARE
     evidence = {"connections": most, "free": free, "limit": limit, "share": share}
     if most <= share * free:
         message = f"{name} = {limit:,}: {free:,} are free, this may take {most:,}"
-        return Check(name, "ok", message, evidence=evidence)
+        return PreflightCheck(name, "ok", message, evidence=evidence)
     beyond = most > free
     message = f"this run may open {most} connections, the server has room for {free} ({name} = "
     message += f"{limit}): those beyond fail" if beyond else f"{limit})"
     if private:
-        return Check(name, "error", message, "use a smaller pool or fewer users", evidence)
+        return PreflightCheck(name, "error", message, "use a smaller pool or fewer users", evidence)
     message += ", for other clients of the server too" if beyond else ""
     if demand.overload:
         advice = "watch what the others do, or take a smaller pool or fewer users"
-        return Check(name, "warning", message, advice, evidence)
+        return PreflightCheck(name, "warning", message, advice, evidence)
     advice = (
         f"take at most {share * 100:.0f} % of what is free ({int(share * free)}) with a smaller "
         "pool or fewer users, or say --allow-overload where nobody else needs that server"
     )
-    return Check(name, "error", message, advice, evidence)
+    return PreflightCheck(name, "error", message, advice, evidence)
 
 
-def _occupied(situation: Situation) -> Iterator[Check]:
+def _occupied(situation: Situation) -> Iterator[PreflightCheck]:
     server = situation.server
     if server.connected is None or not server.max_connections:
         return
@@ -157,18 +158,18 @@ def _occupied(situation: Situation) -> Iterator[Check]:
     peak = ""
     if server.peak is not None:
         peak = f", at most {server.peak:,} at once since the server's start"
-    yield Check(
+    yield PreflightCheck(
         "in_use",
-        "warning" if used > SHARE else "ok",
+        "warning" if used > ALLOWED_SHARE else "ok",
         f"{server.connected:,} of {server.max_connections:,} connections are in use now{peak}",
         "find out who has them, SHOW PROCESSLIST, before there is more load"
-        if used > SHARE
+        if used > ALLOWED_SHARE
         else "",
         {"connected": server.connected, "peak": server.peak},
     )
 
 
-RULES: tuple[Rule, ...] = (
+CHECK_RULES: tuple[CheckRule, ...] = (
     _open_files,
     _local_ports,
     _max_connections,

@@ -47,7 +47,7 @@ def handshake(url: URL, *, tls: bool) -> Handshake:
     return Handshake(shared, own, tls)
 
 
-def handshake_of(url: URL, connecting: Mapping[str, Any], *, tls: bool) -> Handshake:
+def application_handshake(url: URL, connecting: Mapping[str, Any], *, tls: bool) -> Handshake:
     """Connect a few times as an application does, and look whether they share a TLS context.
 
     connecting: its way, as arguments of `create_engine`. tls: whether it is encrypted.

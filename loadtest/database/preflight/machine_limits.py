@@ -15,18 +15,18 @@ logger = logging.getLogger("loadtest")
 _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def machine(url: URL) -> Machine:
+def machine_limits(url: URL) -> Machine:
     """The limits of this machine, and the local ports that connections to this server have now."""
-    return Machine(open_files(), local_ports(), _ports_in_use(url.port or 3306))
+    return Machine(open_files_limit(), local_port_count(), _ports_in_use(url.port or 3306))
 
 
-def open_files() -> int | None:
+def open_files_limit() -> int | None:
     """How many files a process may have open, once it asks for it; None without a limit."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return None if hard == resource.RLIM_INFINITY else hard
 
 
-def local_ports() -> int | None:
+def local_port_count() -> int | None:
     """How many connections to one address this system can have; None where it does not tell."""
     try:
         low, high = _PORT_RANGE.read_text().split()

@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, text
 
-from loadtest.database.connection_errors import explained
+from loadtest.database.connection_errors import connection_error
 from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
 
-OTHERWISE = "With --max-connections N no database is asked"
+NO_DATABASE_HINT = "With --max-connections N no database is asked"
 # What a server has open before anybody connects: sockets, logs, tablespaces, threads' own files.
 # Measured: a MariaDB 10.11 with 1,024 files let 982 in, and gave no answer to the next.
-FILES_BESIDE_CONNECTIONS = 50
+SERVER_FILES = 50
 
 _VARIABLES = (
     "version",
@@ -60,7 +60,7 @@ class Occupancy:
 
 
 def occupancy(
-    url: URL, connecting: Mapping[str, Any] | None = None, otherwise: str = OTHERWISE
+    url: URL, connecting: Mapping[str, Any] | None = None, otherwise: str = NO_DATABASE_HINT
 ) -> Occupancy:
     """Ask a server what it lets in and who is there.
 
@@ -75,7 +75,7 @@ def occupancy(
         with engine.connect() as connection:
             return _read(connection)
     except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
-        raise explained(error, url, otherwise) from None
+        raise connection_error(error, url, otherwise) from None
 
 
 def _read(connection: Connection) -> Occupancy:
@@ -109,7 +109,7 @@ def _files_left(variables: Mapping[str, str], status: Mapping[str, str]) -> int 
     if limit is None:
         return None
     tables = sum(_number(status, name) or 0 for name in ("Open_files", "Innodb_num_open_files"))
-    return max(0, limit - tables - FILES_BESIDE_CONNECTIONS)
+    return max(0, limit - tables - SERVER_FILES)
 
 
 def _named(connection: Connection, what: str, names: tuple[str, ...]) -> dict[str, str]:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from loadtest.database.drivers import PURE_CONNECTOR
-from loadtest.database.preflight.situation import Check, Demand, Severity, Situation
+from loadtest.database.preflight.situation import Demand, PreflightCheck, Severity, Situation
 from loadtest.model.pool import AS_IS, PoolConfig
 
 if TYPE_CHECKING:
     from loadtest.database.preflight.handshake import Handshake
 
 # A query that sleeps lets others run; a driver that stands still for half of it does not.
-STANDSTILL = 0.5
+STANDSTILL_SHARE = 0.5
 SLOW_HANDSHAKE = 2.0
 _SHARE = "in the application: create_engine(url, connect_args={'ssl': context})"
 # Why a context for every connection is slow, what is done instead, and what to do: by TLS or not.
@@ -33,7 +33,7 @@ _CONNECTOR_ADVICE = (
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "")
 
 
-def wait_timeout(situation: Situation) -> Iterator[Check]:
+def wait_timeout(situation: Situation) -> Iterator[PreflightCheck]:
     """Whether a pool hands out connections that the server closed because they were idle."""
     timeout = situation.server.number("wait_timeout")
     if timeout is None:
@@ -43,13 +43,13 @@ def wait_timeout(situation: Situation) -> Iterator[Check]:
     evidence = {"wait_timeout": timeout, "seconds": lasts}
     if not bare:
         message = f"wait_timeout = {timeout} s: no pool hands out what the server closed for it"
-        yield Check("wait_timeout", "ok", message, evidence=evidence)
+        yield PreflightCheck("wait_timeout", "ok", message, evidence=evidence)
         return
-    yield Check(
+    yield PreflightCheck(
         "wait_timeout",
         "warning" if lasts and lasts > timeout else "note",
         f"the server closes a connection that idles for wait_timeout = {timeout} s, and whoever "
-        f"gets it next from {names(bare)} fails (2006, 2013)",
+        f"gets it next from {pool_names(bare)} fails (2006, 2013)",
         "set pool_recycle below that, or pool_pre_ping",
         evidence,
     )
@@ -61,40 +61,40 @@ def _renewed(pool: PoolConfig, timeout: int) -> bool:
     return unknown or pool.pool_pre_ping or 0 <= pool.pool_recycle < timeout
 
 
-def driver(situation: Situation) -> Iterator[Check]:
+def driver(situation: Situation) -> Iterator[PreflightCheck]:
     """Whether other users of a process run while one waits for the database, if it was tried."""
     if situation.standstill is not None:
-        yield standing_still(situation.standstill, situation.driver)
+        yield driver_check(situation.standstill, situation.driver)
 
 
-def standing_still(still: float, name: str) -> Check:
+def driver_check(still: float, name: str) -> PreflightCheck:
     """What a driver does to others during a query that sleeps; still: for which share of it."""
     evidence = {"standstill": still, "driver": name}
-    if still > STANDSTILL:
+    if still > STANDSTILL_SHARE:
         message = f"{name} blocks the event loop: during a query that sleeps, no other user of the "
         message += f"process ran for {still:.0%} of the time"
         advice = "run each user on an OS thread (--model threads), or connect with mysql+pymysql://"
-        return Check("driver", "warning", message, advice, evidence)
+        return PreflightCheck("driver", "warning", message, advice, evidence)
     message = f"{name} lets the other users of a process run while one waits for the database: "
     message += f"of a query that sleeps, they stood still for {still:.1%} at most"
-    return Check("driver", "ok", message, evidence=evidence)
+    return PreflightCheck("driver", "ok", message, evidence=evidence)
 
 
-def tls(situation: Situation) -> Iterator[Check]:
+def tls(situation: Situation) -> Iterator[PreflightCheck]:
     """What connecting costs with and without a TLS context of its own, and whether it is secret."""
     measured = situation.handshake
     if measured is None:
         return
-    yield contexts(measured)
+    yield tls_context_check(measured)
     if not measured.tls and situation.host not in LOOPBACK:
         who = "the server speaks no TLS"
         if measured.of_application:
             who = f"the application's connections ({measured.driver}) are not encrypted"
         message = f"{who}: what is asked and answered can be read on the way"
-        yield Check("no_tls", "note", message, "use it in a network that is trusted only")
+        yield PreflightCheck("no_tls", "note", message, "use it in a network that is trusted only")
 
 
-def contexts(measured: Handshake) -> Check:
+def tls_context_check(measured: Handshake) -> PreflightCheck:
     """What TLS contexts cost where they are built for every connection.
 
     An application pays that in each run of it; this tool's own engine does not.
@@ -107,12 +107,12 @@ def contexts(measured: Handshake) -> Check:
         reason, advice = _why_slow(measured)
         severity: Severity = "warning" if of_application else "note"
         message = f"connecting takes {own} {how}, since {reason}"
-        return Check("tls_context", severity, message, advice, evidence)
+        return PreflightCheck("tls_context", severity, message, advice, evidence)
     message = f"connecting takes {shared}, {own} with a TLS context for each connection"
     if of_application:
         message = f"connecting takes {own} {how}, with {measured.driver} and "
         message += "TLS" if measured.tls else "without TLS"
-    return Check("tls_context", "ok", message, evidence=evidence)
+    return PreflightCheck("tls_context", "ok", message, evidence=evidence)
 
 
 def _why_slow(measured: Handshake) -> tuple[str, str]:
@@ -131,7 +131,7 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms"
 
 
-def pool_timeout(situation: Situation) -> Iterator[Check]:
+def pool_timeout(situation: Situation) -> Iterator[PreflightCheck]:
     """Whether anybody can wait for so long."""
     for pool in situation.demand.pools:
         most = pool.most_connections
@@ -140,28 +140,28 @@ def pool_timeout(situation: Situation) -> Iterator[Check]:
         yield _timeout_of(pool, most, situation.demand)
 
 
-def _timeout_of(pool: PoolConfig, most: int, demand: Demand) -> Check:
+def _timeout_of(pool: PoolConfig, most: int, demand: Demand) -> PreflightCheck:
     said, lasts = f"{pool.name}: pool_timeout = {pool.pool_timeout:g} s", demand.seconds
     evidence = {"pool": pool.name, "pool_timeout": pool.pool_timeout, "seconds": lasts}
     if demand.users <= most:
         message = f"{said} is never reached, {demand.users} users never wait for {most} connections"
         advice = "take more users or a smaller pool to see what waiting does"
-        return Check("pool_timeout", "note", message, advice, evidence)
+        return PreflightCheck("pool_timeout", "note", message, advice, evidence)
     if lasts and pool.pool_timeout >= lasts:
         message = f"{said} is as long as the run ({lasts:g} s) or longer: no wait can time out"
         advice = "waits still going on at the end count as unfinished; run for longer to see errors"
-        return Check("pool_timeout", "note", message, advice, evidence)
-    return Check("pool_timeout", "ok", f"{said} can be reached", evidence=evidence)
+        return PreflightCheck("pool_timeout", "note", message, advice, evidence)
+    return PreflightCheck("pool_timeout", "ok", f"{said} can be reached", evidence=evidence)
 
 
-def unlimited(situation: Situation) -> Iterator[Check]:
+def unlimited(situation: Situation) -> Iterator[PreflightCheck]:
     """Pools in which nobody ever waits."""
     demand = situation.demand
     for pool in demand.pools:
         if pool.most_connections is not None or pool.poolclass == AS_IS:
             continue
         setting = _without_limit(pool)
-        yield Check(
+        yield PreflightCheck(
             "unlimited",
             "note",
             f"{pool.name}: with {setting} nobody waits, and pool_timeout means nothing; every user "
@@ -183,6 +183,6 @@ def _queues(pool: PoolConfig) -> bool:
     return pool.pool_size is not None
 
 
-def names(pools: Sequence[PoolConfig]) -> str:
+def pool_names(pools: Sequence[PoolConfig]) -> str:
     """The names of some pools, as part of a sentence."""
     return ", ".join(pool.name for pool in pools)

@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import URL, NullPool, create_engine, text
 
-from loadtest.database.connection_errors import explained, otherwise
+from loadtest.database.connection_errors import connection_error, hint_without_database
 from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
-from loadtest.database.preflight.checks import FILES_BESIDE_CONNECTIONS, open_files, refuse
-from loadtest.database.server_status import lacking
+from loadtest.database.preflight.checks import GENERATOR_FILES, open_files_check, refuse_errors
+from loadtest.database.server_status import missing_counters
 
 SERVER_VARIABLES = (
     "version",
@@ -46,7 +46,7 @@ class ServerFacts:
     lacks: tuple[str, ...] = ()
 
 
-def look(url: URL, connecting: Mapping[str, Any] | None = None) -> ServerFacts:
+def probe_server(url: URL, connecting: Mapping[str, Any] | None = None) -> ServerFacts:
     """Connect once and ask the server about itself.
 
     connecting: how else than by the URL, as arguments of `create_engine`.
@@ -63,19 +63,19 @@ def look(url: URL, connecting: Mapping[str, Any] | None = None) -> ServerFacts:
             )
             variables = {str(row[0]): str(row[1]) for row in rows}
             cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).first()
-            lacks = lacking(connection)
+            lacks = missing_counters(connection)
     except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
-        raise explained(error, url, otherwise(connecting)) from None
+        raise connection_error(error, url, hint_without_database(connecting)) from None
     return ServerFacts(variables.get("version", ""), variables, bool(cipher and cipher[1]), lacks)
 
 
-def check_open_files(connections: int) -> None:
+def raise_open_files_limit(connections: int) -> None:
     """Raise this process's limit of open files as far as needed for that many connections.
 
     Raises UsageError where the system does not allow it.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    refuse([open_files(connections, None if hard == resource.RLIM_INFINITY else hard)])
-    needed = connections + FILES_BESIDE_CONNECTIONS
+    refuse_errors([open_files_check(connections, None if hard == resource.RLIM_INFINITY else hard)])
+    needed = connections + GENERATOR_FILES
     if needed > soft != resource.RLIM_INFINITY:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

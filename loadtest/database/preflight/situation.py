@@ -16,7 +16,7 @@ Severity = Literal["ok", "note", "warning", "error"]
 
 
 @dataclass(frozen=True)
-class Check:
+class PreflightCheck:
     """What was looked at: a code, how serious it is, what it means and what to do about it."""
 
     code: str

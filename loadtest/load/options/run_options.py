@@ -15,11 +15,11 @@ from loadtest.model.errors import UsageError
 from loadtest.model.field_types import parse_duration
 from loadtest.model.load import (
     ARRIVALS,
-    DROP_AFTER,
+    DROP_AFTER_SECONDS,
     Stage,
-    most_of,
+    highest_level,
     parse_stages,
-    seconds_of,
+    stages_seconds,
     users_for,
 )
 
@@ -113,7 +113,7 @@ def _load_group(group: Group) -> None:
     add(
         "--drop-after",
         type=float,
-        default=DROP_AFTER,
+        default=DROP_AFTER_SECONDS,
         help="open loop: seconds after which an arrival that found no free user is dropped",
     )
     add(
@@ -234,7 +234,7 @@ def stages_of(options: Namespace) -> tuple[Stage, ...]:
 def most_users(options: Namespace) -> int | None:
     """How many users a run has at most by its stages or its arrival rate; None if by neither."""
     stages = stages_of(options)
-    most = most_of(stages) if stages else options.arrival_rate
+    most = highest_level(stages) if stages else options.arrival_rate
     return int(most) if stages and stages[0].users else users_for(most) if most else None
 
 
@@ -248,7 +248,7 @@ def settle(options: Namespace) -> None:
     if options.num_users and (stages or options.arrival_rate):
         options.spawn_rate = options.spawn_rate or options.num_users
     if stages and not options.run_time:
-        options.run_time = math.ceil(warmup_seconds(options) + seconds_of(stages))
+        options.run_time = math.ceil(warmup_seconds(options) + stages_seconds(stages))
 
 
 def warmup_seconds(options: Namespace) -> float:

@@ -13,7 +13,12 @@ import gevent.local
 from gevent import monkey
 from gevent.event import Event
 
-from loadtest.database.application import DATABASE_URL, Application, alone, find
+from loadtest.database.application import (
+    DATABASE_URL,
+    Application,
+    find_application,
+    refuse_second_database,
+)
 from loadtest.load.options.pool_options import pool_config
 from loadtest.model.errors import UsageError
 from loadtest.model.load import THREADS
@@ -30,10 +35,12 @@ def load_application(environment: Any) -> Application | None:
     options, files = environment.parsed_options, environment.parsed_locustfiles or []
     if (options.session or options.engine) and options.database_url:
         os.environ[DATABASE_URL] = options.database_url
-    application = find(options.session, options.engine, [Path(f).absolute().parent for f in files])
+    application = find_application(
+        options.session, options.engine, [Path(f).absolute().parent for f in files]
+    )
     if application is None:
         return None
-    alone(application, options.database_url)
+    refuse_second_database(application, options.database_url)
     if getattr(getattr(environment, "runner", None), "model", "") != THREADS:
         _check_greenlets(application)
     return application

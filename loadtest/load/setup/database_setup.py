@@ -13,10 +13,15 @@ from sqlalchemy import URL
 from loadtest.database.application import Application, NeedsDatabase
 from loadtest.database.engine import database_url
 from loadtest.database.preflight import server_probe
-from loadtest.database.preflight.announcement import as_many, intentions, place_of, situation
-from loadtest.database.preflight.checks import examine, refuse, warnings
+from loadtest.database.preflight.announcement import (
+    database_place,
+    intentions,
+    load_in_words,
+    situation,
+)
+from loadtest.database.preflight.checks import refuse_errors, run_checks, warning_texts
 from loadtest.database.preflight.occupancy import Occupancy
-from loadtest.database.preflight.situation import Check, Demand
+from loadtest.database.preflight.situation import Demand, PreflightCheck
 from loadtest.database.private_server import PrivateServer
 from loadtest.database.server_status import ServerStatus
 from loadtest.load.options import run_options
@@ -26,7 +31,7 @@ from loadtest.load.setup.scenario_tables import drop_tables, names_of, prepare_t
 from loadtest.load.setup.unpatched import aside
 from loadtest.model.allowances import Allowances
 from loadtest.model.errors import LoadtestError
-from loadtest.model.load import THREADS, most_of
+from loadtest.model.load import THREADS, highest_level
 from loadtest.model.pool import PoolConfig
 
 logger = logging.getLogger("loadtest")
@@ -101,7 +106,7 @@ class Place:
             self.options.database_url = self.server.url.render_as_string(hide_password=False)
             logger.info("%s, on 127.0.0.1:%d", self.server.ready, self.server.port)
             self.load_application()
-        self.facts = server_probe.look(self.url, self.connecting)
+        self.facts = server_probe.probe_server(self.url, self.connecting)
 
     def prepare(self) -> ServerStatus:
         """Make the scenario's tables anew; gives back what will ask the server for its status.
@@ -136,30 +141,30 @@ class Place:
         if self.application:
             greenlets = getattr(self._environment.runner, "model", "") != THREADS
             checks += tried(self.application, greenlets=greenlets)
-        for warning in warnings(checks):
+        for warning in warning_texts(checks):
             logger.warning("%s", warning)
         if self.foreign:
             work, allowed = self._work(users * processes, demand), self.allowed
-            place = place_of(self.url)
+            place = database_place(self.url)
             for line in intentions(place, demand, work, self._tables(), allowed, server):
                 logger.info("%s", line)
         return demand
 
-    def check(self, demand: Demand) -> tuple[list[Check], Occupancy]:
+    def check(self, demand: Demand) -> tuple[list[PreflightCheck], Occupancy]:
         """What there is to know before such a run; UsageError if the server has no room for it."""
         if self.server:
             self.server.check(demand.most)
         private, how = not self.foreign, self.connecting
         now = situation(self.url, demand, private=private, connecting=how)
-        checks = examine(now)
-        refuse(checks)
+        checks = run_checks(now)
+        refuse_errors(checks)
         return checks, now.server
 
     def demand(self, options: Namespace, pool: PoolConfig, users: int, processes: int) -> Demand:
         """What a run with these options asks for, with so many users of a process."""
         stages = run_options.stages_of(options)
         staged = stages and stages[0].users is None
-        rate = most_of(stages) if staged else options.arrival_rate
+        rate = highest_level(stages) if staged else options.arrival_rate
         return Demand(
             (pool,),
             users,
@@ -175,7 +180,7 @@ class Place:
         shape = self._environment.shape_class
         lasts = f"for {demand.seconds} s" if demand.seconds else "until somebody stops it"
         lasts = f"until {type(shape).__name__}, its LoadTestShape, ends" if shape else lasts
-        return f"the tasks of {names}, {as_many(users, demand.arrival_rate)}, {lasts}"
+        return f"the tasks of {names}, {load_in_words(users, demand.arrival_rate)}, {lasts}"
 
     def close(self) -> None:
         """Leave nothing behind: drop the tables, unless they are to be kept, stop the server."""

@@ -18,11 +18,11 @@ import gevent
 from sqlalchemy import Engine, NullPool, create_engine
 
 from loadtest.database.application import DATABASE_URL, Application
-from loadtest.database.connection_errors import explained, otherwise
-from loadtest.database.preflight.handshake import handshake_of
-from loadtest.database.preflight.pool_checks import contexts, standing_still
-from loadtest.database.preflight.server_probe import look
-from loadtest.database.preflight.situation import Check
+from loadtest.database.connection_errors import connection_error, hint_without_database
+from loadtest.database.preflight.handshake import application_handshake
+from loadtest.database.preflight.pool_checks import driver_check, tls_context_check
+from loadtest.database.preflight.server_probe import probe_server
+from loadtest.database.preflight.situation import PreflightCheck
 from loadtest.database.supervisor import die_with_parent
 from loadtest.load.setup.application_pool import load_application
 from loadtest.model.errors import UsageError
@@ -32,7 +32,7 @@ QUERY_SECONDS = 0.2
 TICK_SECONDS = 0.002
 
 
-def tried(application: Application, *, greenlets: bool) -> list[Check]:
+def tried(application: Application, *, greenlets: bool) -> list[PreflightCheck]:
     """What an application's way to connect costs its users, measured in half a second.
 
     greenlets: whether users are, which its driver may stop. This tool's own engine is not tried: it
@@ -41,15 +41,15 @@ def tried(application: Application, *, greenlets: bool) -> list[Check]:
     """
     url, how = application.url, application.connecting
     try:
-        shaken = handshake_of(url, how, tls=look(url, how).tls)
-        checks = [contexts(shaken)]
+        shaken = application_handshake(url, how, tls=probe_server(url, how).tls)
+        checks = [tls_context_check(shaken)]
         if greenlets:
             still = longest_pause(create_engine(url, poolclass=NullPool, **how))
-            checks.append(standing_still(still, shaken.driver))
+            checks.append(driver_check(still, shaken.driver))
     except UsageError:
         raise
     except Exception as error:  # whatever an application's driver makes of it
-        raise explained(error, url, otherwise(how)) from None
+        raise connection_error(error, url, hint_without_database(how)) from None
     return checks
 
 

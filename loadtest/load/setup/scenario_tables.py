@@ -9,9 +9,9 @@ from sqlalchemy import URL, Connection, MetaData, NullPool, create_engine, func,
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from loadtest.database.connection_errors import explained
+from loadtest.database.connection_errors import connection_error
 from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
-from loadtest.database.table_claims import claim
+from loadtest.database.table_claims import claim_tables
 from loadtest.model.errors import UsageError
 
 TABLE_PREFIX = "loadtest_"
@@ -60,7 +60,7 @@ def prepare_tables(
             connection.commit()
             _fill(connection, classes, options)
     except (SQLAlchemyError, OSError) as error:
-        raise explained(error, url) from None
+        raise connection_error(error, url) from None
 
 
 def _fill(connection: Connection, classes: Iterable[Any], options: Any) -> None:
@@ -84,12 +84,12 @@ def drop_tables(
     engine = create_engine(url, poolclass=NullPool, **(connecting or {"connect_args": timeouts}))
     try:
         with engine.begin() as connection:
-            claim(connection, url.database, names_of(user_classes))
+            claim_tables(connection, url.database, names_of(user_classes))
             connection.execute(_PATIENCE)
             for metadata in metadata_of(user_classes):
                 metadata.drop_all(connection)
     except (SQLAlchemyError, OSError) as error:
-        raise explained(error, url) from None
+        raise connection_error(error, url) from None
 
 
 def _check_names(metadata: MetaData) -> None:

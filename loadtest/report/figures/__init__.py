@@ -30,7 +30,7 @@ FIGURES = (
 )
 
 
-def draw(measurements: Measurements, summary: Summary) -> list[Drawing]:
+def draw_figures(measurements: Measurements, summary: Summary) -> list[Drawing]:
     """All figures that the data has something for, in the order of the report."""
     import matplotlib
 

@@ -7,7 +7,7 @@ from loadtest.analysis.pool_settings import kept_connections, most_connections
 from loadtest.analysis.units import count
 from loadtest.model.summary import Summary
 from loadtest.report.figures.toolkit import level_panels
-from loadtest.report.figures.toolkit.drawing import Drawing, each, every
+from loadtest.report.figures.toolkit.drawing import Drawing, for_every_pool, for_title
 from loadtest.report.figures.toolkit.svg import INK, to_svg
 
 HELP = (
@@ -17,7 +17,7 @@ HELP = (
     "count. Users waiting at a full pool: it is the bottleneck, or it shields the database from "
     "being one."
 )
-STYLES: level_panels.Styles = {
+CONNECTION_STYLES: level_panels.Styles = {
     "waiting": ("users waiting", {"lw": 1.4, "ls": (0, (4, 1.5)), "color": INK}),
     "in_use": ("in use", {"lw": 2.2}),
     "idle": ("idle", {"lw": 1.2, "alpha": 0.55}),
@@ -27,30 +27,32 @@ STYLES: level_panels.Styles = {
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     """The figure; None if no run knows of connections."""
-    lines = level_panels.lines(measurements, STYLES)
+    lines = level_panels.level_lines(measurements, CONNECTION_STYLES)
     if not lines:
         return None
     shown = [summary.pools[number] for number in lines]
-    peaks = each(
+    peaks = for_title(
         shown,
         lambda pool: pool.connections.peak,
         lambda pool: count(pool.connections.peak),
     )
-    limits = {n: [*of_pool(p), *of_server(p)] for n, p in enumerate(measurements.pools)}
+    limits = {n: [*pool_limits(p), *server_limit(p)] for n, p in enumerate(measurements.pools)}
     return Drawing(
         name="connections",
         title=f"Open connections reach {peaks}",
         alt="Connections in use, idle and in overflow, and users waiting, over time. Open "
         f"connections reach {peaks}; users waiting at most "
-        + every(shown, lambda pool: count(pool.connections.waiting_peak)),
-        help=HELP + level_panels.bands(lines),
-        svg=to_svg(level_panels.panels(lines, summary, STYLES, limits), "connections"),
+        + for_every_pool(shown, lambda pool: count(pool.connections.waiting_peak)),
+        help=HELP + level_panels.bands_help(lines),
+        svg=to_svg(
+            level_panels.draw_panels(lines, summary, CONNECTION_STYLES, limits), "connections"
+        ),
         question="What happens over time?",
-        table=level_panels.table(lines, summary, STYLES),
+        table=level_panels.levels_table(lines, summary, CONNECTION_STYLES),
     )
 
 
-def of_pool(pool: PoolRuns) -> list[tuple[int, str]]:
+def pool_limits(pool: PoolRuns) -> list[tuple[int, str]]:
     """How many connections the pools of all processes keep, and how many they may open."""
     kept, most = kept_connections(pool.settings), most_connections(pool.settings)
     each_ = f" × {pool.processes}" if pool.processes > 1 else ""
@@ -60,7 +62,7 @@ def of_pool(pool: PoolRuns) -> list[tuple[int, str]]:
     return limits
 
 
-def of_server(pool: PoolRuns) -> list[tuple[int, str]]:
+def server_limit(pool: PoolRuns) -> list[tuple[int, str]]:
     """How many connections the server accepts, if it was asked."""
     accepted = pool.header.get("server", {}).get("variables", {}).get("max_connections")
     return [(int(accepted), "max_connections")] if accepted else []

@@ -10,7 +10,7 @@ from loadtest.analysis.units import count, percent
 from loadtest.model import error_kinds
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures.toolkit import canvas
-from loadtest.report.figures.toolkit.drawing import Drawing, Table, each
+from loadtest.report.figures.toolkit.drawing import Drawing, Table, for_title
 from loadtest.report.figures.toolkit.svg import to_svg
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ HELP = (
     "Failed requests as a share of all that ended, by kind. What failed does not count as "
     "throughput; the table of errors has the numbers."
 )
-KINDS = 6
+MOST_KINDS = 6
 # A bar across the whole figure for one error in a thousand would cry wolf.
 SMALLEST_AXIS = 0.01
 
@@ -30,7 +30,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     shown = [pool for pool in summary.pools if pool.errors.rate is not None]
     if not any(pool.errors.rate and pool.errors.by_kind for pool in shown):
         return None
-    rates = each(
+    rates = for_title(
         shown,
         lambda pool: pool.errors.rate,
         lambda pool: percent(pool.errors.rate),
@@ -47,19 +47,19 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     )
 
 
-def shares(pool: PoolSummary) -> dict[str, float]:
+def error_shares(pool: PoolSummary) -> dict[str, float]:
     """The share of requests that failed with each kind of error, the most frequent first."""
     total = sum(pool.errors.by_kind.values())
     rate = pool.errors.rate or 0.0
     return {kind: rate * number / total for kind, number in pool.errors.by_kind.items()}
 
 
-def stack(pools: Sequence[PoolSummary]) -> dict[str, list[float]]:
+def error_stack(pools: Sequence[PoolSummary]) -> dict[str, list[float]]:
     """The shares of the pools by what the errors are called; all beyond a few kinds in one."""
-    parts = [shares(pool) for pool in pools]
+    parts = [error_shares(pool) for pool in pools]
     most = {kind: max(part.get(kind, 0.0) for part in parts) for part in parts for kind in part}
     ordered = sorted(most, key=lambda kind: -most[kind])
-    named = ordered if len(ordered) <= KINDS else ordered[: KINDS - 1]
+    named = ordered if len(ordered) <= MOST_KINDS else ordered[: MOST_KINDS - 1]
     values = {error_kinds.label(kind): [part.get(kind, 0.0) for part in parts] for kind in named}
     if len(named) < len(ordered):
         rest = ordered[len(named) :]
@@ -71,7 +71,7 @@ def _table(shown: Sequence[PoolSummary]) -> Table:
     rows = [
         (pool.name, error_kinds.label(kind), count(pool.errors.by_kind[kind]), percent(share))
         for pool in shown
-        for kind, share in shares(pool).items()
+        for kind, share in error_shares(pool).items()
     ]
     return Table(("pool", "error", "requests", "share of all requests"), tuple(rows))
 
@@ -79,16 +79,16 @@ def _table(shown: Sequence[PoolSummary]) -> Table:
 def _figure(shown: Sequence[PoolSummary]) -> Figure:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    values = stack(shown)
-    figure, axes = canvas.rows([pool.name for pool in shown], list(values))
-    canvas.stacked(figure, axes, values)
+    values = error_stack(shown)
+    figure, axes = canvas.row_axes([pool.name for pool in shown], list(values))
+    canvas.stacked_bars(figure, axes, values)
     totals = [sum(parts) for parts in zip(*values.values(), strict=True)]
     end = max(*totals, SMALLEST_AXIS)
     for row, total in enumerate(totals):
-        canvas.write(axes, total + 0.012 * end, row, percent(total))
+        canvas.write_text(axes, total + 0.012 * end, row, percent(total))
     axes.set_xlim(0, end)
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(x)))
-    canvas.grid(axes, "x")
-    canvas.name_x(axes, "share of requests that failed")
+    canvas.draw_grid(axes, "x")
+    canvas.label_x(axes, "share of requests that failed")
     return figure

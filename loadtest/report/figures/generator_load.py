@@ -8,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from loadtest.analysis.findings import mostly_failing, trust_gate
-from loadtest.analysis.levels_over_time import GENERATOR, Timeline
+from loadtest.analysis.levels_over_time import GENERATOR_LEVELS, LevelsOverTime
 from loadtest.analysis.pool_runs import Measurements
 from loadtest.analysis.units import duration, percent
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.model.trust_limits import BUSY_CPU
 from loadtest.report.figures.toolkit import canvas, level_panels
-from loadtest.report.figures.toolkit.drawing import FEW, Drawing, Table, each, every, few
+from loadtest.report.figures.toolkit.drawing import (
+    FEW,
+    Drawing,
+    Table,
+    few_names,
+    for_every_pool,
+    for_title,
+)
 from loadtest.report.figures.toolkit.svg import INK, to_svg
 
 if TYPE_CHECKING:
@@ -27,21 +34,19 @@ HELP = (
     "was late by more than its dotted line on average (a tenth of the mean request, at least a "
     "millisecond): then the generator was measured, not the pool."
 )
-CPU, LAG = GENERATOR
-# Less is nothing for a process that others run beside, and zero has no logarithm.
-SHORTEST = 1e-5
+CPU, LAG = GENERATOR_LEVELS
 # Inches: of a line's label, and between a panel and what is written above it.
 _LABEL, _ABOVE = 0.15, 0.08
 _TOO_BUSY = f"{percent(BUSY_CPU)} is too busy"
 _DOTTED: dict[str, Any] = {"lw": 0.9, "ls": (0, (1, 2))}
 
-Lines = Mapping[int, Timeline]
+Lines = Mapping[int, LevelsOverTime]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     """The figure; None if the generator was not watched."""
-    names: level_panels.Styles = {name: (name, {}) for name in GENERATOR}
-    found = level_panels.lines(measurements, names)
+    names: level_panels.Styles = {name: (name, {}) for name in GENERATOR_LEVELS}
+    found = level_panels.level_lines(measurements, names)
     lines = {number: line for number, line in found.items() if len(line.levels) == len(names)}
     if not lines:
         return None
@@ -51,8 +56,8 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         name="generator",
         title=_title(shown),
         alt="The load generator's CPU and how late its event loop was, over time. On average "
-        + every(shown, lambda pool: f"{_cpu(pool)} of a core"),
-        help=HELP + level_panels.bands(lines),
+        + for_every_pool(shown, lambda pool: f"{_cpu(pool)} of a core"),
+        help=HELP + level_panels.bands_help(lines),
         svg=to_svg(_figure(lines, summary, allowed), "generator"),
         question="Can I trust it?",
         table=_table(measurements, shown),
@@ -70,11 +75,11 @@ def _title(shown: Sequence[PoolSummary]) -> str:
         if any(finding.code in trust_gate.DISTURBANCES for finding in pool.findings)
     ]
     if busy:
-        return f"With {few(busy)} the load generator was measured, not the pool"
-    failed = [pool for pool in shown if not pool.valid and mostly_failing.mostly(pool)]
+        return f"With {few_names(busy)} the load generator was measured, not the pool"
+    failed = [pool for pool in shown if not pool.valid and mostly_failing.fails_mostly(pool)]
     if failed:
-        return f"With {few(failed)} failed requests overloaded the load generator"
-    return "The load generator kept up: " + each(
+        return f"With {few_names(failed)} failed requests overloaded the load generator"
+    return "The load generator kept up: " + for_title(
         shown, lambda pool: pool.generator.cpu, _cpu, link="of its core"
     )
 
@@ -100,7 +105,7 @@ def _table(measurements: Measurements, shown: Sequence[PoolSummary]) -> Table:
 
 def _figure(lines: Lines, summary: Summary, allowed: Mapping[int, float | None]) -> Figure:
     lines = {number: line.thinned(level_panels.MOST_STEPS) for number, line in lines.items()}
-    names = [canvas.short(summary.pools[number].name) for number in lines]
+    names = [canvas.shortened(summary.pools[number].name) for number in lines]
     height = max(1.3, _LABEL * (len(lines) + 2))
     labels = [_TOO_BUSY, *(f"{name} 1.00 ms" for name in names)]
     right = 0.35 + canvas.text_width(labels)
@@ -113,10 +118,10 @@ def _figure(lines: Lines, summary: Summary, allowed: Mapping[int, float | None])
     said = ("CPU of the generator, share of a core", "event loop late, mean of each second")
     for axes, text in zip((above, below), said, strict=True):
         heading = 1 + _ABOVE / height
-        canvas.write(axes, 0.0, heading, text, transform=axes.transAxes, va="bottom")
-        canvas.grid(axes, "y")
+        canvas.write_text(axes, 0.0, heading, text, transform=axes.transAxes, va="bottom")
+        canvas.draw_grid(axes, "y")
     above.tick_params(axis="x", labelbottom=False)
-    level_panels.name_seconds(below, lines.values())
+    level_panels.label_seconds(below, lines.values())
     return figure
 
 
@@ -141,7 +146,7 @@ def _draw_lag(
         most = allowed[number]
         if most is None:
             continue
-        dotted = {"color": canvas.colour(number), **_DOTTED}
+        dotted = {"color": canvas.pool_colour(number), **_DOTTED}
         axes.axhline(most, **dotted)
         if len(lines) <= FEW:
             ends.append((most, f"{duration(most)} allowed"))
@@ -154,10 +159,10 @@ def _draw(
     axes: Axes, lines: Lines, names: Sequence[str], level: str, say: Any
 ) -> list[tuple[float, str]]:
     """The line of each pool; gives back where each stands, and the label for it."""
-    least = SHORTEST if level == LAG else 0.0
+    least = canvas.SHORTEST if level == LAG else 0.0
     ends = []
     for name, (number, line) in zip(names, lines.items(), strict=True):
-        style = {**canvas.look(number), "lw": 1.6}
+        style = {**canvas.line_style(number), "lw": 1.6}
         level_panels.draw_level(axes, line, level, style, least)
         typical = line.typical(level)
         ends.append((max(typical, least), f"{name} {say(typical)}"))
@@ -165,4 +170,4 @@ def _draw(
 
 
 def _styles(lines: Lines) -> list[dict[str, Any]]:
-    return [{**canvas.look(number), "lw": 2.2} for number in lines]
+    return [{**canvas.line_style(number), "lw": 2.2} for number in lines]

@@ -9,7 +9,13 @@ from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.units import duration, round_duration
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures.toolkit import canvas
-from loadtest.report.figures.toolkit.drawing import Drawing, Table, believed, every, grouped
+from loadtest.report.figures.toolkit.drawing import (
+    Drawing,
+    Table,
+    for_every_pool,
+    pools_by_word,
+    valid_or_all,
+)
 from loadtest.report.figures.toolkit.svg import to_svg
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ HELP = (
 )
 PHASES = ("waiting", "connecting", "reconnecting", "pinging", "holding", "resetting")
 # Each has its colour in every report, whichever others are shown.
-SHADES = {name: canvas.PARTS[n] for name, n in zip(PHASES, (0, 1, 4, 2, 3, 5), strict=True)}
+SHADES = {name: canvas.PART_COLOURS[n] for name, n in zip(PHASES, (0, 1, 4, 2, 3, 5), strict=True)}
 
 Parts = Mapping[str, Mapping[str, float]]
 
@@ -38,9 +44,9 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     return Drawing(
         name="phases",
         title="Most time goes into "
-        + grouped(believed(shown), lambda pool: _longest(parts[pool.name])),
+        + pools_by_word(valid_or_all(shown), lambda pool: _longest(parts[pool.name])),
         alt="Mean time waiting for a connection and holding it: "
-        + every(shown, _waiting_and_holding),
+        + for_every_pool(shown, _waiting_and_holding),
         help=HELP,
         svg=to_svg(_figure(parts), "phases"),
         question="Where does the time go?",
@@ -86,14 +92,14 @@ def _figure(parts: Parts) -> Figure:
     totals = [sum(part.values()) for part in parts.values()]
     # A phase that nobody could see takes no place in the legend either.
     shown = [p for p in PHASES if any(part[p] > 0.002 * max(totals) for part in parts.values())]
-    figure, axes = canvas.rows(list(parts), shown)
+    figure, axes = canvas.row_axes(list(parts), shown)
     bars = {phase: [part[phase] for part in parts.values()] for phase in shown}
-    canvas.stacked(figure, axes, bars, [SHADES[phase] for phase in shown])
+    canvas.stacked_bars(figure, axes, bars, [SHADES[phase] for phase in shown])
     for row, total in enumerate(totals):
-        canvas.write(axes, total + 0.012 * max(totals), row, duration(total))
+        canvas.write_text(axes, total + 0.012 * max(totals), row, duration(total))
     axes.set_xlim(0, max(totals))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: round_duration(x)))
-    canvas.grid(axes, "x")
-    canvas.name_x(axes, "mean time of a checkout, from asking to giving back")
+    canvas.draw_grid(axes, "x")
+    canvas.label_x(axes, "mean time of a checkout, from asking to giving back")
     return figure

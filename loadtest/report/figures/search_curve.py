@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from loadtest.analysis.comparison.objective_check import MET
+from loadtest.analysis.comparison.objective_check import MET_IN_WORDS
 from loadtest.analysis.pool_runs import Measurements
-from loadtest.analysis.statistics.within_rounds import Spread, spread
-from loadtest.analysis.units import NOTHING, count, duration, listed, rate
+from loadtest.analysis.statistics.within_rounds import SecondsSpread, seconds_spread
+from loadtest.analysis.units import NO_VALUE, count, duration, listed, rate
 from loadtest.model.objective import parse_objective
 from loadtest.model.summary import Interval95, Search, SizeTried, Summary
 from loadtest.report.figures.toolkit import canvas
@@ -28,8 +28,6 @@ HELP = (
     "logarithmic scale."
 )
 WAIT = "checkout.wait_seconds.p95"
-# Shorter waits are none that anybody notices, and zero has no logarithm.
-SHORTEST = 1e-5
 # Of the axis, so that numbers of three digits do not touch.
 _LEAST_GAP = 0.07
 
@@ -42,7 +40,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         return None
     allowed = next(
         (
-            bound.bound
+            bound.limit
             for bound in parse_objective(str(summary.experiment.get("objective") or ""))
             if bound.path == WAIT
         ),
@@ -64,7 +62,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
 def _shade(summary: Summary, answers: Sequence[str]) -> str:
     """The colour that the answer has in all figures; the pools that were only tried need none."""
     numbers = [number for number, pool in enumerate(summary.pools) if pool.name in answers]
-    return canvas.colour(numbers[-1]) if numbers else INK
+    return canvas.pool_colour(numbers[-1]) if numbers else INK
 
 
 def _title(search: Search) -> str:
@@ -78,7 +76,7 @@ def _title(search: Search) -> str:
 
 
 def _numbers(one: SizeTried) -> str:
-    wait = NOTHING if one.wait_p95 is None else duration(one.wait_p95)
+    wait = NO_VALUE if one.wait_p95 is None else duration(one.wait_p95)
     return f"{rate(one.throughput)} / {wait}"
 
 
@@ -89,9 +87,9 @@ def _table(tried: Sequence[SizeTried]) -> Table:
             count(one.size),
             rate(one.throughput),
             _interval(one.throughput_ci95, rate),
-            NOTHING if one.wait_p95 is None else duration(one.wait_p95),
+            NO_VALUE if one.wait_p95 is None else duration(one.wait_p95),
             _interval(one.wait_p95_ci95, duration),
-            MET[one.met],
+            MET_IN_WORDS[one.met],
             count(one.rounds),
         )
         for one in sorted(tried, key=lambda one: one.size)
@@ -102,12 +100,12 @@ def _table(tried: Sequence[SizeTried]) -> Table:
 
 
 def _interval(interval: Interval95 | None, say: Callable[[float], str]) -> str:
-    return f"{say(max(interval[0], 0.0))} – {say(interval[1])}" if interval else NOTHING
+    return f"{say(max(interval[0], 0.0))} – {say(interval[1])}" if interval else NO_VALUE
 
 
-def _spreads(measurements: Measurements) -> Mapping[str, Spread]:
+def _spreads(measurements: Measurements) -> Mapping[str, SecondsSpread]:
     """How uneven the seconds of each pool were, by its name."""
-    each = {pool.name: spread(pool) for pool in measurements.pools}
+    each = {pool.name: seconds_spread(pool) for pool in measurements.pools}
     return {name: found for name, found in each.items() if found}
 
 
@@ -115,7 +113,7 @@ def _figure(
     search: Search,
     tried: Sequence[SizeTried],
     allowed: float | None,
-    spreads: Mapping[str, Spread],
+    spreads: Mapping[str, SecondsSpread],
     answer: str,
 ) -> Figure:
     figure, (above, below) = canvas.panels(2, 1.35, left=0.72, right=0.3, gap=0.32, above=0.12)
@@ -126,14 +124,14 @@ def _figure(
             _bar(below, one.size, spreads[one.pool].wait_p95, shade, width=9, alpha=0.2)
         _dot(above, one, one.throughput, one.throughput_ci95, shade)
         if one.wait_p95 is not None:
-            _dot(below, one, max(one.wait_p95, SHORTEST), one.wait_p95_ci95, shade)
+            _dot(below, one, max(one.wait_p95, canvas.SHORTEST), one.wait_p95_ci95, shade)
     if allowed is not None:
         below.axhline(allowed, color=INK, lw=1, ls=(0, (1, 1.5)))
     canvas.log_seconds(below, "y")
     above.set_ylim(bottom=0)
     if search.size is not None:
         place = above.get_xaxis_transform()
-        canvas.write(
+        canvas.write_text(
             above,
             search.size,
             0.09,
@@ -143,9 +141,9 @@ def _figure(
         )
     for axes, text in ((above, "successful requests per second"), (below, "wait p95")):
         _size_axis(axes, search, tried, answer)
-        canvas.write(axes, 0.0, 1.06, text, transform=axes.transAxes, va="bottom")
+        canvas.write_text(axes, 0.0, 1.06, text, transform=axes.transAxes, va="bottom")
     above.tick_params(axis="x", labelbottom=False)
-    canvas.name_x(below, "pool_size")
+    canvas.label_x(below, "pool_size")
     return figure
 
 
@@ -163,7 +161,7 @@ def _dot(
 def _bar(
     axes: Axes, size: int, interval: Interval95, shade: str, *, width: float, alpha: float = 1.0
 ) -> None:
-    low, high = (max(edge, SHORTEST) for edge in interval)
+    low, high = (max(edge, canvas.SHORTEST) for edge in interval)
     axes.plot([size] * 2, [low, high], color=shade, lw=width, alpha=alpha, solid_capstyle="butt")
 
 
@@ -174,10 +172,10 @@ def _size_axis(axes: Axes, search: Search, tried: Sequence[SizeTried], shade: st
     low, high = sizes[0] / 1.1, sizes[-1] * 1.1
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    shown = canvas.readable(sizes, search.size or sizes[0], (high / low) ** _LEAST_GAP)
+    shown = canvas.readable_sizes(sizes, search.size or sizes[0], (high / low) ** _LEAST_GAP)
     axes.set_xticks(shown, [count(size) for size in shown])
     axes.xaxis.set_minor_locator(NullLocator())
-    canvas.grid(axes, "y")
+    canvas.draw_grid(axes, "y")
     if search.size is None:
         return
     axes.axvline(search.size, color=shade, lw=1.4, zorder=0)

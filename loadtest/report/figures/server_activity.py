@@ -5,9 +5,9 @@ from __future__ import annotations
 from loadtest.analysis.pool_runs import Measurements
 from loadtest.analysis.units import level
 from loadtest.model.summary import PoolSummary, Summary
-from loadtest.report.figures.connections_over_time import of_server
+from loadtest.report.figures.connections_over_time import server_limit
 from loadtest.report.figures.toolkit import level_panels
-from loadtest.report.figures.toolkit.drawing import Drawing, each, every
+from loadtest.report.figures.toolkit.drawing import Drawing, for_every_pool, for_title
 from loadtest.report.figures.toolkit.svg import INK, to_svg
 
 HELP = (
@@ -15,7 +15,7 @@ HELP = (
     "wait for row locks count as running. Few running of many connected: the connections are held "
     "by the application, not by the database. The processors are those of the server's process."
 )
-STYLES: level_panels.Styles = {
+ACTIVITY_STYLES: level_panels.Styles = {
     "threads_connected": ("connected", {"lw": 1.2, "alpha": 0.55}),
     "threads_running": ("running", {"lw": 2.2}),
     "row_lock_waiters": ("row-lock waits", {"lw": 1.4, "ls": (0, (4, 1.5)), "color": INK}),
@@ -25,21 +25,21 @@ STYLES: level_panels.Styles = {
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     """The figure; None if no server was asked in the measured time."""
-    lines = level_panels.lines(measurements, STYLES)
+    lines = level_panels.level_lines(measurements, ACTIVITY_STYLES)
     asked = [pool for pool in summary.pools if pool.server.running is not None]
     if not lines or not asked:
         return None
-    limits = {number: of_server(pool) for number, pool in enumerate(measurements.pools)}
+    limits = {number: server_limit(pool) for number, pool in enumerate(measurements.pools)}
     return Drawing(
         name="server",
         title="Sessions at work in the database: "
-        + each(asked, lambda pool: pool.server.running, _running),
+        + for_title(asked, lambda pool: pool.server.running, _running),
         alt="Sessions connected to the database, running, and waiting for row locks, and the "
-        "server's processors in use, over time. On average run " + every(asked, _running),
-        help=HELP + level_panels.bands(lines),
-        svg=to_svg(level_panels.panels(lines, summary, STYLES, limits), "server"),
+        "server's processors in use, over time. On average run " + for_every_pool(asked, _running),
+        help=HELP + level_panels.bands_help(lines),
+        svg=to_svg(level_panels.draw_panels(lines, summary, ACTIVITY_STYLES, limits), "server"),
         question="What does the server see?",
-        table=level_panels.table(lines, summary, STYLES),
+        table=level_panels.levels_table(lines, summary, ACTIVITY_STYLES),
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from loadtest.analysis.prediction.observed_workload import Ran
-from loadtest.analysis.prediction.whatif import Cell, Prediction
+from loadtest.analysis.prediction.observed_workload import MeasuredPool
+from loadtest.analysis.prediction.whatif import PredictedPool, Prediction
 from loadtest.analysis.units import duration, percent, round_duration
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.drawing import Drawing
@@ -26,12 +26,12 @@ SCALES = (
     "0.1 ms."
 )
 # Seconds. Below it nobody cares, and a logarithmic scale would show nothing else.
-LEAST = 1e-4
+LEAST_WAIT = 1e-4
 # A scale of waits from here to so many times as much has numbers between the powers of ten.
 SHORT_SCALE = 50
-TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+SIZE_TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
-Value = Callable[[Cell | Ran], float]
+ValueOf = Callable[[PredictedPool | MeasuredPool], float]
 
 
 def draw(prediction: Prediction) -> Drawing:
@@ -42,9 +42,9 @@ def draw(prediction: Prediction) -> Drawing:
     best, worst = ranked[0], ranked[-1]
     overflows = _overflows(prediction)
     dots = any(True for overflow in overflows for _ in _measured(prediction, overflow))
-    said = f"at most {duration(worst.wait.p95)} with {name(worst)}"
+    said = f"at most {duration(worst.wait.p95)} with {short_form(worst)}"
     if (best.wait.p95 or 0.0) < (worst.wait.p95 or 0.0):
-        said += f" and {duration(best.wait.p95)} with {name(best)}"
+        said += f" and {duration(best.wait.p95)} with {short_form(best)}"
     with matplotlib.rc_context({"text.parse_math": False, "font.family": "DejaVu Sans"}):
         svg = to_svg(_figure(prediction), "whatif")
     return Drawing(
@@ -57,7 +57,7 @@ def draw(prediction: Prediction) -> Drawing:
     )
 
 
-def name(cell: Cell) -> str:
+def short_form(cell: PredictedPool) -> str:
     """A pool in its short form: `20+0`, `20+inf`."""
     return f"{cell.settings.pool_size}+{_overflow(cell.settings.max_overflow)}"
 
@@ -78,32 +78,32 @@ def _figure(prediction: Prediction) -> Figure:
     for axes, (title, (value, scale)) in zip(rows, PANELS.items(), strict=True):
         _draw(axes, prediction, overflows, value)
         scale(axes)
-        canvas.grid(axes, "y")
-        canvas.write(axes, 0, 1.1, title, transform=axes.transAxes, weight="bold")
+        canvas.draw_grid(axes, "y")
+        canvas.write_text(axes, 0, 1.1, title, transform=axes.transAxes, weight="bold")
         _scale_of_sizes(axes, [cell.settings.pool_size for cell in prediction.cells])
         _label(axes, prediction, overflows, labels, value)
     for axes in rows[:-1]:
         axes.tick_params(axis="x", labelbottom=False)
-    canvas.name_x(rows[-1], "pool_size")
+    canvas.label_x(rows[-1], "pool_size")
     return figure
 
 
-def _timeouts(one: Cell | Ran) -> float:
+def _timeouts(one: PredictedPool | MeasuredPool) -> float:
     return one.timeouts
 
 
-def _rate(one: Cell | Ran) -> float:
-    return one.throughput if isinstance(one, Cell) else one.served
+def _rate(one: PredictedPool | MeasuredPool) -> float:
+    return one.throughput if isinstance(one, PredictedPool) else one.served
 
 
-def _wait(one: Cell | Ran) -> float:
-    return max(one.wait.p95 or 0.0, LEAST)
+def _wait(one: PredictedPool | MeasuredPool) -> float:
+    return max(one.wait.p95 or 0.0, LEAST_WAIT)
 
 
-def _draw(axes: Axes, prediction: Prediction, overflows: Sequence[int], value: Value) -> None:
+def _draw(axes: Axes, prediction: Prediction, overflows: Sequence[int], value: ValueOf) -> None:
     """A line for each overflow, and the dots of what was measured with it."""
     for number, overflow in enumerate(overflows):
-        row, shade = _row(prediction, overflow), canvas.colour(number)
+        row, shade = _row(prediction, overflow), canvas.pool_colour(number)
         sizes = [cell.settings.pool_size for cell in row]
         marker = "_" if len(row) == 1 else ""
         axes.plot(sizes, [value(cell) for cell in row], color=shade, lw=1.8, marker=marker)
@@ -111,12 +111,12 @@ def _draw(axes: Axes, prediction: Prediction, overflows: Sequence[int], value: V
             axes.plot([size], [value(ran)], "o", color=shade, ms=5, mew=0)
 
 
-def _row(prediction: Prediction, overflow: int) -> list[Cell]:
+def _row(prediction: Prediction, overflow: int) -> list[PredictedPool]:
     row = [cell for cell in prediction.cells if cell.settings.max_overflow == overflow]
     return sorted(row, key=lambda cell: cell.settings.pool_size)
 
 
-def _measured(prediction: Prediction, overflow: int) -> Iterator[tuple[int, Ran]]:
+def _measured(prediction: Prediction, overflow: int) -> Iterator[tuple[int, MeasuredPool]]:
     """The pools that ran with this overflow, and whose size lies in the map."""
     shown = {cell.settings for cell in prediction.cells}
     for ran, cell in prediction.checks:
@@ -129,13 +129,13 @@ def _label(
     prediction: Prediction,
     overflows: Sequence[int],
     labels: Sequence[str],
-    value: Value,
+    value: ValueOf,
 ) -> None:
     ends = [
         (value(_row(prediction, overflow)[-1]), label)
         for overflow, label in zip(overflows, labels, strict=True)
     ]
-    styles = [{"color": canvas.colour(number), "lw": 2.5} for number in range(len(ends))]
+    styles = [{"color": canvas.pool_colour(number), "lw": 2.5} for number in range(len(ends))]
     canvas.label_ends(axes, ends, styles)
 
 
@@ -144,7 +144,7 @@ def _scale_of_waits(axes: Axes) -> None:
 
     axes.set_yscale("log")
     low, high = axes.dataLim.intervaly
-    axes.set_ylim(max(min(low / 2, high / 20), LEAST * 0.7), max(2 * high, 100 * LEAST))
+    axes.set_ylim(max(min(low / 2, high / 20), LEAST_WAIT * 0.7), max(2 * high, 100 * LEAST_WAIT))
     low, high = axes.get_ylim()
     between = (1.0, 2.0, 5.0) if high < SHORT_SCALE * low else (1.0,)
     axes.yaxis.set_major_locator(LogLocator(subs=between, numticks=8))
@@ -175,13 +175,13 @@ def _scale_of_sizes(axes: Axes, sizes: Sequence[int]) -> None:
     low, high = min(sizes), max(sizes)
     axes.set_xscale("log")
     axes.set_xlim(low / 1.06, high * 1.06)
-    ticks = [tick for tick in TICKS if low <= tick <= high]
+    ticks = [tick for tick in SIZE_TICKS if low <= tick <= high]
     ticks = ticks if len(ticks) > 1 else sorted({low, *ticks, high})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-PANELS: Mapping[str, tuple[Value, Callable[[Axes], None]]] = {
+PANELS: Mapping[str, tuple[ValueOf, Callable[[Axes], None]]] = {
     "wait, p95": (_wait, _scale_of_waits),
     "timeouts, share of all checkouts": (_timeouts, _scale_of_shares),
     "checkouts per second": (_rate, _scale_of_rates),

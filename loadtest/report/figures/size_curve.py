@@ -11,14 +11,14 @@ import numpy as np
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95
-from loadtest.analysis.units import NOTHING, count, duration, rate
+from loadtest.analysis.units import NO_VALUE, count, duration, rate
 from loadtest.model.summary import Interval95, PoolSummary, Summary
 from loadtest.report.figures import throughput
 from loadtest.report.figures.toolkit import canvas
-from loadtest.report.figures.toolkit.dot_labels import Names
-from loadtest.report.figures.toolkit.drawing import Drawing, Table, every
+from loadtest.report.figures.toolkit.dot_labels import DotLabels
+from loadtest.report.figures.toolkit.drawing import Drawing, Table, for_every_pool
 from loadtest.report.figures.toolkit.svg import INK, to_svg
-from loadtest.report.pool_table import bound, interval
+from loadtest.report.pool_table import marked_duration, throughput_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,8 +33,6 @@ HELP = (
     "max_overflow, of all processes together); the scales of connections and of the wait are "
     "logarithmic, and pools without a limit stand last. Hollow dots are not valid."
 )
-# Shorter waits are as good as none, and zero has no logarithm.
-SHORTEST = 1e-5
 _LEAST_GAP = 0.09
 _ROOM_ABOVE = 1.42
 # Inches: a panel, and what lies beside it.
@@ -54,7 +52,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         name="sizes",
         title=_title(pools),
         alt="Successful requests per second and p95 of the wait by the most connections that a "
-        "pool may open: " + every(pools, _numbers),
+        "pool may open: " + for_every_pool(pools, _numbers),
         help=OF_ROUNDS * any(pool.throughput.ci95 for pool in pools) + HELP,
         svg=to_svg(_figure(measurements, shown, waits), "sizes"),
         question="Does a bigger pool help?",
@@ -69,12 +67,14 @@ def _waits(pool: PoolRuns) -> list[float]:
 
 
 def _numbers(pool: PoolSummary) -> str:
-    return f"{rate(pool.throughput.per_second)} / {bound(pool.checkout.wait_seconds, 'p95')}"
+    return (
+        f"{rate(pool.throughput.per_second)} / {marked_duration(pool.checkout.wait_seconds, 'p95')}"
+    )
 
 
 def _title(pools: Sequence[PoolSummary]) -> str:
     """What the pools do; whether bigger is better only where the intervals lie apart."""
-    said = throughput.title(pools)
+    said = throughput.throughput_title(pools)
     ranked = sorted((pool for pool in pools if pool.valid), key=_most)
     if len(ranked) < 2:
         return said
@@ -102,9 +102,9 @@ def _table(shown: Shown, waits: Mapping[int, Sequence[float]]) -> Table:
             pool.name,
             _size(pool),
             rate(pool.throughput.per_second),
-            interval(pool) or NOTHING,
-            bound(pool.checkout.wait_seconds, "p95"),
-            " · ".join(map(duration, waits[number])) or NOTHING,
+            throughput_interval(pool) or NO_VALUE,
+            marked_duration(pool.checkout.wait_seconds, "p95"),
+            " · ".join(map(duration, waits[number])) or NO_VALUE,
         )
         for number, pool in shown.items()
     ]
@@ -128,21 +128,21 @@ def _figure(
     measurements: Measurements, shown: Shown, waits: Mapping[int, Sequence[float]]
 ) -> Figure:
     waited = any(pool.checkout.wait_seconds.p95 is not None for pool in shown.values())
-    names = Names([canvas.short(pool.name) for pool in shown.values()], _LEFT, _RIGHT)
+    names = DotLabels([canvas.shortened(pool.name) for pool in shown.values()], _LEFT, _RIGHT)
     figure, rows = canvas.panels(
         1 + waited, _TALL, left=_LEFT, right=_RIGHT, gap=0.34, above=names.lift - 0.1
     )
     places = _places(shown)
     for axes, text in zip(rows, ("successful requests per second", "wait p95"), strict=False):
         height = 1.06 + (names.lift / _TALL if axes is rows[0] else 0.0)
-        canvas.write(axes, 0.0, height, text, transform=axes.transAxes, va="bottom")
+        canvas.write_text(axes, 0.0, height, text, transform=axes.transAxes, va="bottom")
         _size_axis(axes, shown, places)
         axes.tick_params(axis="x", labelbottom=axes is rows[-1])
     _draw_throughput(rows[0], measurements, shown, places)
     if waited:
         _draw_waits(rows[1], shown, waits, places)
-    canvas.name_x(rows[-1], "most connections that the pool may open")
-    shades = [canvas.colour(number) for number in shown]
+    canvas.label_x(rows[-1], "most connections that the pool may open")
+    shades = [canvas.pool_colour(number) for number in shown]
     names.write(rows[0], _shares(rows[0], places.values()), shades)
     return figure
 
@@ -190,7 +190,7 @@ def _places(shown: Shown) -> dict[int, float]:
 
 
 def _look(number: int, pool: PoolSummary) -> dict[str, str]:
-    shade = canvas.colour(number)
+    shade = canvas.pool_colour(number)
     return {"color": shade, "mfc": shade if pool.valid else "none"}
 
 
@@ -204,19 +204,19 @@ def _dot(
 ) -> None:
     shade = look["color"]
     if ci95:
-        low, high = (max(edge, SHORTEST) for edge in ci95)
+        low, high = (max(edge, canvas.SHORTEST) for edge in ci95)
         axes.plot([place, place], [low, high], color=shade, lw=1.6, solid_capstyle="butt")
     if len(rounds) > 1:
-        dots = np.maximum(rounds, SHORTEST)
+        dots = np.maximum(rounds, canvas.SHORTEST)
         axes.plot([place] * len(dots), dots, "o", color=shade, ms=3, alpha=0.55, mew=0)
     if middle is not None:
-        axes.plot([place], [max(middle, SHORTEST)], "o", ms=6, mew=1.2, **look)  # type: ignore[arg-type]
+        axes.plot([place], [max(middle, canvas.SHORTEST)], "o", ms=6, mew=1.2, **look)  # type: ignore[arg-type]
 
 
 def _join(axes: Axes, points: Sequence[tuple[float, float | None]], shown: Shown) -> None:
     """A faint line through the valid pools, where size is all that tells them apart."""
     valid = [
-        (place, max(value, SHORTEST))
+        (place, max(value, canvas.SHORTEST))
         for (place, value), pool in zip(points, shown.values(), strict=True)
         if pool.valid and value is not None
     ]
@@ -232,14 +232,14 @@ def _size_axis(axes: Axes, shown: Shown, places: Mapping[int, float]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(low / beside, high * beside)
     sizes = sorted({p.connections.allowed for p in shown.values() if p.connections.allowed})
-    ticks: list[float] = [*canvas.readable(sizes, sizes[0], (high / low) ** _LEAST_GAP)]
+    ticks: list[float] = [*canvas.readable_sizes(sizes, sizes[0], (high / low) ** _LEAST_GAP)]
     labels = [count(size) for size in ticks]
     endless = [places[number] for number in shown if shown[number].connections.allowed is None]
     if endless:
         ticks, labels = [*ticks, math.sqrt(endless[0] * endless[-1])], [*labels, "no limit"]
     axes.set_xticks(ticks, labels)
     axes.xaxis.set_minor_locator(NullLocator())
-    canvas.grid(axes, "y")
+    canvas.draw_grid(axes, "y")
 
 
 def _shares(axes: Axes, places: Iterable[float]) -> list[float]:

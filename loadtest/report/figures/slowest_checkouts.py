@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from loadtest.analysis.pool_runs import Measurements
-from loadtest.analysis.units import NOTHING, count, duration, level, percent
+from loadtest.analysis.units import NO_VALUE, count, duration, level, percent
 from loadtest.model.summary import Anatomy, PoolSummary, Summary
 from loadtest.report.figures.phase_times import SHADES
 from loadtest.report.figures.toolkit import canvas
-from loadtest.report.figures.toolkit.drawing import FEW, Drawing, Table, believed, grouped
+from loadtest.report.figures.toolkit.drawing import FEW, Drawing, Table, pools_by_word, valid_or_all
 from loadtest.report.figures.toolkit.svg import to_svg
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ HELP = (
     "few. On the right how long they took; below 0.1 ms nobody waits, and nothing is drawn. The "
     "numbers have the task that most of them were of, and how many others were asking."
 )
-PERCENTILES = ("p50", "p95", "p99", "max")
+DRAWN_PERCENTILES = ("p50", "p95", "p99", "max")
 OF_MANY = ("p99", "max")
-PHASES = ("waiting", "connecting", "pinging")
-LEAST = 1e-4
+CHECKOUT_PHASES = ("waiting", "connecting", "pinging")
+LEAST_SECONDS = 1e-4
 # A smaller share has no bar that anybody could see.
 VISIBLE = 0.002
 _NAME = 11
@@ -35,14 +35,14 @@ Kept = Mapping[str, Sequence[Anatomy]]
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     """The figure; None if no checkout took long enough to be looked at."""
-    named = OF_MANY if len(summary.pools) > FEW else PERCENTILES
+    named = OF_MANY if len(summary.pools) > FEW else DRAWN_PERCENTILES
     kept = {pool.name: _kept(pool, named) for pool in summary.pools}
     shown = [pool for pool in summary.pools if kept[pool.name]]
     if not shown:
         return None
     return Drawing(
         name="slowest",
-        title=f"Slow checkouts spend their time {_said(believed(shown), kept)}",
+        title=f"Slow checkouts spend their time {_said(valid_or_all(shown), kept)}",
         alt="Shares of waiting, connecting and pinging in the time of slow checkouts. Most is "
         + _said(shown, kept),
         help=HELP,
@@ -53,15 +53,17 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
 
 
 def _kept(pool: PoolSummary, named: Sequence[str]) -> list[Anatomy]:
-    known = [a for a in pool.checkout.anatomy if a.percentile in named and a.seconds >= LEAST]
+    known = [
+        a for a in pool.checkout.anatomy if a.percentile in named and a.seconds >= LEAST_SECONDS
+    ]
     # In a damaged file the parts may come to nothing.
-    return [a for a in known if max(parts(a).values()) > VISIBLE * a.seconds]
+    return [a for a in known if max(phase_seconds(a).values()) > VISIBLE * a.seconds]
 
 
-def parts(anatomy: Anatomy) -> dict[str, float]:
+def phase_seconds(anatomy: Anatomy) -> dict[str, float]:
     """The seconds of a checkout by phase."""
     times = (anatomy.wait_seconds, anatomy.connect_seconds, anatomy.ping_seconds)
-    return dict(zip(PHASES, times, strict=True))
+    return dict(zip(CHECKOUT_PHASES, times, strict=True))
 
 
 def _said(shown: Sequence[PoolSummary], kept: Kept) -> str:
@@ -69,23 +71,25 @@ def _said(shown: Sequence[PoolSummary], kept: Kept) -> str:
 
     def longest(pool: PoolSummary) -> str:
         found = kept[pool.name]
-        slowest = parts(next((one for one in found if one.percentile == "p99"), found[-1]))
+        slowest = phase_seconds(next((one for one in found if one.percentile == "p99"), found[-1]))
         return max(slowest, key=lambda phase: slowest[phase])
 
-    return grouped(shown, longest)
+    return pools_by_word(shown, longest)
 
 
 def _table(pools: Sequence[PoolSummary]) -> Table:
     """Every percentile of every pool, also those that are not drawn."""
     told = [(pool.name, one) for pool in pools for one in pool.checkout.anatomy if one.seconds > 0]
-    phases = [phase for phase in PHASES if any(parts(one)[phase] for _, one in told)]
+    phases = [
+        phase for phase in CHECKOUT_PHASES if any(phase_seconds(one)[phase] for _, one in told)
+    ]
     rows = [
         (
             name,
             one.percentile.replace("p999", "p99.9"),
             duration(one.seconds),
-            *(_share(one, parts(one)[phase]) for phase in phases),
-            one.task or NOTHING,
+            *(_share(one, phase_seconds(one)[phase]) for phase in phases),
+            one.task or NO_VALUE,
             level(one.waiting),
             level(one.overflow),
             count(one.samples),
@@ -105,21 +109,21 @@ def _figure(kept: Kept) -> Figure:
 
     shown = [one for found in kept.values() for one in found]
     names = [
-        f"{canvas.short(name, _NAME)} {one.percentile}"
+        f"{canvas.shortened(name, _NAME)} {one.percentile}"
         for name, found in kept.items()
         for one in found
     ]
     bars = {
-        phase: [parts(one)[phase] / one.seconds for one in shown]
-        for phase in PHASES
-        if any(parts(one)[phase] > VISIBLE * one.seconds for one in shown)
+        phase: [phase_seconds(one)[phase] / one.seconds for one in shown]
+        for phase in CHECKOUT_PHASES
+        if any(phase_seconds(one)[phase] > VISIBLE * one.seconds for one in shown)
     }
-    figure, axes = canvas.rows(names, list(bars))
-    canvas.stacked(figure, axes, bars, [SHADES[phase] for phase in bars])
+    figure, axes = canvas.row_axes(names, list(bars))
+    canvas.stacked_bars(figure, axes, bars, [SHADES[phase] for phase in bars])
     for row, one in enumerate(shown):
-        canvas.write(axes, 1.02, row, duration(one.seconds))
+        canvas.write_text(axes, 1.02, row, duration(one.seconds))
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.5, 1])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: percent(x)))
-    canvas.name_x(axes, "share of the time of these checkouts")
+    canvas.label_x(axes, "share of the time of these checkouts")
     return figure

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from loadtest.analysis.pool_runs import Measurements
-from loadtest.analysis.units import NOTHING, rate
+from loadtest.analysis.units import NO_VALUE, rate
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures.toolkit import canvas
-from loadtest.report.figures.toolkit.drawing import Drawing, Table, believed, every
+from loadtest.report.figures.toolkit.drawing import Drawing, Table, for_every_pool, valid_or_all
 from loadtest.report.figures.toolkit.svg import to_svg
-from loadtest.report.pool_table import interval
+from loadtest.report.pool_table import throughput_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ HELP = (
     "are a difference; where bars meet, the comparison pairs the rounds and tells more."
 )
 # Means that differ by less are no news, whatever the intervals.
-SAME = 1.02
+SAME_THROUGHPUT = 1.02
 HELP_OF_ONE = "The upright line is what the one round did; without others there is no interval."
 
 
@@ -35,9 +35,9 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         return None
     return Drawing(
         name="throughput",
-        title=title(shown),
+        title=throughput_title(shown),
         alt="Successful requests per second: "
-        + every(shown, lambda pool: rate(pool.throughput.per_second)),
+        + for_every_pool(shown, lambda pool: rate(pool.throughput.per_second)),
         help=HELP if any(pool.throughput.ci95 for pool in shown) else HELP_OF_ONE,
         svg=to_svg(_figure(measurements, summary), "throughput"),
         question="How much work gets done?",
@@ -51,16 +51,16 @@ def sizes_differ(summary: Summary) -> bool:
     return len(sizes) > 1 and summary.search is None
 
 
-def title(shown: Sequence[PoolSummary]) -> str:
+def throughput_title(shown: Sequence[PoolSummary]) -> str:
     """What the best and the worst pool do."""
-    ranked = sorted(believed(shown), key=lambda pool: pool.throughput.per_second or 0.0)
+    ranked = sorted(valid_or_all(shown), key=lambda pool: pool.throughput.per_second or 0.0)
     best, worst = ranked[-1], ranked[0]
     said = f"{best.name} does {rate(best.throughput.per_second)} requests per second"
     most, least = best.throughput.per_second or 0.0, worst.throughput.per_second or 0.0
-    if len(ranked) == len(shown) > 1 and least and most < SAME * least:
+    if len(ranked) == len(shown) > 1 and least and most < SAME_THROUGHPUT * least:
         together = "Both" if len(shown) == 2 else "All"
         return f"{together} pools do about {rate(most)} requests per second"
-    if not least or most < SAME * least:
+    if not least or most < SAME_THROUGHPUT * least:
         return said
     # No ratio: where rounds differ much, that of the means is not the one that is judged.
     return f"{said}, {worst.name} {rate(least)}"
@@ -72,7 +72,7 @@ def _table(measurements: Measurements, shown: Sequence[PoolSummary]) -> Table:
         (
             pool.name,
             rate(pool.throughput.per_second),
-            interval(pool) or NOTHING,
+            throughput_interval(pool) or NO_VALUE,
             " · ".join(rate(round_.throughput) for round_ in runs[pool.name].rounds),
         )
         for pool in shown
@@ -84,19 +84,21 @@ def _figure(measurements: Measurements, summary: Summary) -> Figure:
     shown = [number for number, pool in enumerate(summary.pools) if pool.rounds]
     from matplotlib.ticker import FuncFormatter
 
-    figure, axes = canvas.rows([summary.pools[number].name for number in shown])
+    figure, axes = canvas.row_axes([summary.pools[number].name for number in shown])
     for row, number in enumerate(shown):
         dots = [round_.throughput for round_ in measurements.pools[number].rounds]
         beside = row + (np.linspace(-0.2, 0.2, len(dots)) if len(dots) > 1 else np.zeros(1))
-        shade, pool = canvas.colour(number), summary.pools[number]
+        shade, pool = canvas.pool_colour(number), summary.pools[number]
         axes.plot(dots, beside, "o", color=shade, ms=4, alpha=0.55, mew=0)
         _mean_with_interval(axes, row, pool, shade)
         text = rate(pool.throughput.per_second)
-        canvas.write(axes, 1.02, row, text, transform=axes.get_yaxis_transform(), weight="bold")
+        canvas.write_text(
+            axes, 1.02, row, text, transform=axes.get_yaxis_transform(), weight="bold"
+        )
     axes.set_xlim(0, 1.04 * max(axes.dataLim.x1, 1.0))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,g}"))
-    canvas.grid(axes, "x")
-    canvas.name_x(axes, "successful requests per second")
+    canvas.draw_grid(axes, "x")
+    canvas.label_x(axes, "successful requests per second")
     return figure
 
 

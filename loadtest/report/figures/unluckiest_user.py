@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 
 from loadtest.analysis.pool_runs import Measurements
 from loadtest.analysis.sharing import Sharing, sharing
-from loadtest.analysis.units import NOTHING, count, duration, level, ratio
+from loadtest.analysis.units import NO_VALUE, count, duration, level, ratio
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures.toolkit import canvas
-from loadtest.report.figures.toolkit.drawing import Drawing, Table, believed, each, every
+from loadtest.report.figures.toolkit.drawing import (
+    Drawing,
+    Table,
+    for_every_pool,
+    for_title,
+    valid_or_all,
+)
 from loadtest.report.figures.toolkit.svg import to_svg
 
 if TYPE_CHECKING:
@@ -24,7 +30,7 @@ HELP = (
     "both of the round that shared worst, and neither in an open loop. With few turns for each, "
     "chance alone keeps it below 1."
 )
-SHORTEST = 1e-6
+SHORTEST_WAIT = 1e-6
 # For what is written beside the last dot; the names of rows are close to the first.
 _ROOM = 4
 # From this ratio on two dots are so far apart that each can have its time right above it.
@@ -45,9 +51,9 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     of = {pool.name: one for pool, one in zip(pools, shared.values(), strict=True)}
     return Drawing(
         name="sharing",
-        title=_title(believed(pools), of),
+        title=_title(valid_or_all(pools), of),
         alt="The median wait, the longest wait of any user, and users without a connection: "
-        + every(
+        + for_every_pool(
             pools,
             lambda pool: (
                 f"{duration(pool.checkout.wait_seconds.p50)}, "
@@ -67,7 +73,7 @@ def _title(pools: Sequence[PoolSummary], of: Mapping[str, Sharing]) -> str:
     if worst.without:
         some = f"{count(worst.without)} of {count(worst.users)} users"
         return f"{some} got no connection in a whole round with {unlucky.name}"
-    longest = each(
+    longest = for_title(
         pools,
         lambda pool: of[pool.name].longest,
         lambda pool: duration(of[pool.name].longest),
@@ -82,8 +88,8 @@ def _table(shared: Shared, summary: Summary) -> Table:
     for number, one in shared.items():
         pool = summary.pools[number]
         median = pool.checkout.wait_seconds.p50
-        times = f"{ratio(one.longest / median)} times" if median else NOTHING
-        jain = NOTHING if one.jain is None else ratio(one.jain)
+        times = f"{ratio(one.longest / median)} times" if median else NO_VALUE
+        jain = NO_VALUE if one.jain is None else ratio(one.jain)
         mine = (_without(one), level(one.checkouts), jain)
         rows.append((pool.name, *mine, duration(median), duration(one.longest), times))
     users = ("pool", "users without a connection", "checkouts each", "Jain's index")
@@ -91,28 +97,28 @@ def _table(shared: Shared, summary: Summary) -> Table:
 
 
 def _without(one: Sharing) -> str:
-    return NOTHING if one.open_loop else f"{count(one.without)} of {count(one.users)}"
+    return NO_VALUE if one.open_loop else f"{count(one.without)} of {count(one.users)}"
 
 
 def _figure(shared: Shared, summary: Summary) -> Figure:
     names = [summary.pools[number].name for number in shared]
-    figure, axes = canvas.rows(names, right=1.45, above=0.2)
+    figure, axes = canvas.row_axes(names, right=1.45, above=0.2)
     across = axes.get_yaxis_transform()
     wide = axes.get_position().width * canvas.WIDTH
     without, jains = 1 + _WITHOUT / wide, 1 + _JAIN / wide
     for row, (number, one) in enumerate(shared.items()):
-        median = max(summary.pools[number].checkout.wait_seconds.p50 or 0.0, SHORTEST)
-        _draw_waits(axes, row, (median, max(one.longest, median)), canvas.colour(number))
-        canvas.write(axes, without, row, _without(one), transform=across, ha="center")
-        jain = NOTHING if one.jain is None else ratio(one.jain)
-        canvas.write(axes, jains, row, jain, transform=across, ha="center")
+        median = max(summary.pools[number].checkout.wait_seconds.p50 or 0.0, SHORTEST_WAIT)
+        _draw_waits(axes, row, (median, max(one.longest, median)), canvas.pool_colour(number))
+        canvas.write_text(axes, without, row, _without(one), transform=across, ha="center")
+        jain = NO_VALUE if one.jain is None else ratio(one.jain)
+        canvas.write_text(axes, jains, row, jain, transform=across, ha="center")
     for place, heading in ((without, "without"), (jains, "Jain")):
-        canvas.write(axes, place, -0.68, heading, transform=across, ha="center", weight="bold")
+        canvas.write_text(axes, place, -0.68, heading, transform=across, ha="center", weight="bold")
     canvas.log_seconds(axes, "x")
     low, high = axes.get_xlim()
     axes.set_xlim(low / _ROOM**2, _ROOM * high)
-    canvas.grid(axes, "x")
-    canvas.name_x(axes, "wait: median, and longest of any user")
+    canvas.draw_grid(axes, "x")
+    canvas.label_x(axes, "wait: median, and longest of any user")
     return figure
 
 
@@ -124,4 +130,4 @@ def _draw_waits(axes: Axes, row: int, waits: tuple[float, float], shade: str) ->
     axes.plot([longest], [row], "o", color=shade, ms=6, mew=0)
     sides = ("right", "left") if longest < _APART * median else ("center", "center")
     for wait, side in zip(waits, sides, strict=True):
-        canvas.write(axes, wait, row - 0.26, duration(wait), ha=side)
+        canvas.write_text(axes, wait, row - 0.26, duration(wait), ha=side)

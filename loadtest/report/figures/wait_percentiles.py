@@ -9,11 +9,22 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.analysis.pool_runs import Measurements
-from loadtest.analysis.statistics.censoring import Seconds, Shares, curve, reached
-from loadtest.analysis.units import NOTHING, at_least, duration
+from loadtest.analysis.statistics.censoring import (
+    CurveSeconds,
+    CurveShares,
+    distribution_curve,
+    time_at_share,
+)
+from loadtest.analysis.units import NO_VALUE, at_least, duration
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures.toolkit import canvas
-from loadtest.report.figures.toolkit.drawing import Drawing, Table, believed, each, every
+from loadtest.report.figures.toolkit.drawing import (
+    Drawing,
+    Table,
+    for_every_pool,
+    for_title,
+    valid_or_all,
+)
 from loadtest.report.figures.toolkit.svg import to_svg
 
 if TYPE_CHECKING:
@@ -26,10 +37,10 @@ HELP = (
     "a curve that stops early says that no more is known."
 )
 FAINT = " Faint lines are not valid."
-TICKS = {0.30103: "p50", 1.0: "p90", 2.0: "p99", 3.0: "p99.9", 4.0: "p99.99"}
+PERCENTILE_TICKS = {0.30103: "p50", 1.0: "p90", 2.0: "p99", 3.0: "p99.9", 4.0: "p99.99"}
 FARTHEST = 4.0
 
-Curve = tuple[Seconds, Shares]
+Curve = tuple[CurveSeconds, CurveShares]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
@@ -38,15 +49,17 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     for number, pool in enumerate(measurements.pools):
         times = pool.times("wait", cut_off_by_waits=True)
         if times.finished.count:
-            curves[number] = curve(times)
+            curves[number] = distribution_curve(times)
     if not curves:
         return None
     shown = [summary.pools[number] for number in curves]
     return Drawing(
         name="waits",
-        title=_title(believed(shown)),
+        title=_title(valid_or_all(shown)),
         alt="Wait for a connection by percentile, for p50, p95 and p99.9: "
-        + every(shown, lambda pool: " / ".join(_wait(pool, p) for p in ("p50", "p95", "p999"))),
+        + for_every_pool(
+            shown, lambda pool: " / ".join(_wait(pool, p) for p in ("p50", "p95", "p999"))
+        ),
         help=HELP + FAINT * any(not pool.valid for pool in shown),
         svg=to_svg(_figure(curves, summary), "waits"),
         question="How long do checkouts wait?",
@@ -60,7 +73,7 @@ def _title(pools: Sequence[PoolSummary]) -> str:
     def p95(pool: PoolSummary) -> float | None:
         return pool.checkout.wait_seconds.p95
 
-    said = each(pools, p95, lambda pool: duration(p95(pool)), link="or longer")
+    said = for_title(pools, p95, lambda pool: duration(p95(pool)), link="or longer")
     return f"1 in 20 checkouts waits {said}"
 
 
@@ -70,7 +83,7 @@ def _wait(pool: PoolSummary, name: str) -> str:
 
 
 def _figure(curves: Mapping[int, Curve], summary: Summary) -> Figure:
-    names = [canvas.short(summary.pools[number].name) for number in curves]
+    names = [canvas.shortened(summary.pools[number].name) for number in curves]
     right = 0.35 + canvas.text_width(names)
     height = max(2.5, 0.15 * len(names))  # the names stand one under the other
     figure, (axes,) = canvas.panels(1, height, left=0.72, right=right, above=0.1)
@@ -93,7 +106,7 @@ def _figure(curves: Mapping[int, Curve], summary: Summary) -> Figure:
 
 
 def _look(number: int, summary: Summary) -> dict[str, Any]:
-    return {**canvas.look(number), "alpha": 1.0 if summary.pools[number].valid else 0.4}
+    return {**canvas.line_style(number), "alpha": 1.0 if summary.pools[number].valid else 0.4}
 
 
 def nines(share: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -101,18 +114,18 @@ def nines(share: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(-np.log10(np.maximum(1 - np.asarray(share), 1e-9)))
 
 
-def _farthest(share: Shares) -> float:
+def _farthest(share: CurveShares) -> float:
     below_one = nines(share[share < 1 - 1e-9])
     return float(np.clip(below_one.max(initial=1.0), 1.0, FARTHEST))
 
 
 def _axes(axes: Axes, far: float) -> None:
-    shown = {place: name for place, name in TICKS.items() if place <= far + 0.01}
+    shown = {place: name for place, name in PERCENTILE_TICKS.items() if place <= far + 0.01}
     axes.set_xlim(0, far)
     axes.set_xticks(list(shown), list(shown.values()))
     canvas.log_seconds(axes, "y", 9)
-    canvas.grid(axes, "y")
-    canvas.name_x(axes, "percentile of the wait for a connection")
+    canvas.draw_grid(axes, "y")
+    canvas.label_x(axes, "percentile of the wait for a connection")
 
 
 def _table(pools: Sequence[PoolSummary], curves: Mapping[int, Curve]) -> Table:
@@ -129,10 +142,10 @@ def _table(pools: Sequence[PoolSummary], curves: Mapping[int, Curve]) -> Table:
     return Table(("pool", "p50", "p90", "p95", "p99", "p99.9", "p99.99", "longest"), tuple(rows))
 
 
-def _p9999(pool: PoolSummary, seconds: Seconds, share: Shares) -> str:
+def _p9999(pool: PoolSummary, seconds: CurveSeconds, share: CurveShares) -> str:
     """The wait that one in ten thousand exceeds; nothing where there were not so many."""
-    wait, longest = reached(seconds, share, 0.9999), pool.checkout.wait_seconds.max
+    wait, longest = time_at_share(seconds, share, 0.9999), pool.checkout.wait_seconds.max
     if wait is None or longest is None:
         return at_least(longest, True)
     bounded = "p999" in pool.checkout.wait_seconds.at_least
-    return at_least(min(wait, longest), bounded) if pool.checkout.count >= 10_000 else NOTHING
+    return at_least(min(wait, longest), bounded) if pool.checkout.count >= 10_000 else NO_VALUE

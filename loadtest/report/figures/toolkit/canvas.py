@@ -27,8 +27,10 @@ _LONGEST_NAME = 16
 _LINE = 0.145
 # Between a line and what is written beside it; browsers leave ordinary blanks out.
 BLANK = "\N{NO-BREAK SPACE}"
+# Shorter times (s) are drawn as this: nobody notices them, and zero has no logarithm.
+SHORTEST = 1e-5
 # Phases and kinds of errors are no pools: they begin at the other end of the palette.
-PARTS = tuple(POOL_COLOURS[number] for number in (4, 5, 3, 2, 6, 0, 1))
+PART_COLOURS = tuple(POOL_COLOURS[number] for number in (4, 5, 3, 2, 6, 0, 1))
 # Strokes and gaps of lines, in widths of these, once all colours were used, and once again.
 _STROKES = ("-", (0, (1.6, 0.9)), (0, (0.6, 0.7)))
 
@@ -38,7 +40,7 @@ def text_width(words: Sequence[str]) -> float:
     return _LETTER * max((len(word) for word in words), default=0)
 
 
-def short(name: str, most: int = _LONGEST_NAME) -> str:
+def shortened(name: str, most: int = _LONGEST_NAME) -> str:
     """A name that leaves room for the figure beside it, its middle cut out; the page has it all."""
     if len(name) <= most:
         return name
@@ -71,29 +73,29 @@ def _quiet(axes: Axes) -> Axes:
     return axes
 
 
-def grid(axes: Axes, axis: str) -> None:
+def draw_grid(axes: Axes, axis: str) -> None:
     """Faint lines across one axis ("x" or "y"), behind everything."""
     axes.grid(axis=axis, color=INK, alpha=0.16, linewidth=0.6)  # type: ignore[arg-type]
     axes.tick_params(axis=axis, which="both", length=0)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
 
 
-def name_x(axes: Axes, text: str, loc: Literal["left", "center"] = "center") -> None:
+def label_x(axes: Axes, text: str, loc: Literal["left", "center"] = "center") -> None:
     """What the horizontal axis shows, with its unit. loc: of a long text, where there is room."""
     axes.set_xlabel(text, color=INK, fontsize=TEXT, labelpad=3, loc=loc)
 
 
-def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
+def write_text(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
     """Text at a place, by default in data coordinates, beginning there and centred in height."""
     how = {"ha": "left", "va": "center", "fontsize": TEXT, "color": INK, **how}
     axes.text(x, y, text, clip_on=False, **how)
 
 
-def rows(
+def row_axes(
     names: Sequence[str], legend: Sequence[str] = (), right: float = 0.75, above: float = 0.0
 ) -> tuple[Figure, Axes]:
     """One row for each name, the first on top; room on the right and above, there also a legend."""
-    names = [short(name) for name in names]
+    names = [shortened(name) for name in names]
     left, above = 0.25 + text_width(names), above + _LEGEND * _legend_rows(legend)
     figure, (axes,) = panels(1, _ROW * len(names), left=left, right=right, above=above)
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -115,7 +117,7 @@ def log_seconds(axes: Axes, axis: str, most_ticks: int = 5) -> None:
     scale.set_minor_locator(NullLocator())
 
 
-def readable(sizes: Sequence[int], first: int, gap: float) -> list[int]:
+def readable_sizes(sizes: Sequence[int], first: int, gap: float) -> list[int]:
     """Sizes that can be written under an axis: the first, and those that a ratio sets apart."""
     shown: list[int] = []
     for size in (first, sizes[0], sizes[-1], *sizes):
@@ -124,11 +126,11 @@ def readable(sizes: Sequence[int], first: int, gap: float) -> list[int]:
     return sorted(shown)
 
 
-def stacked(
+def stacked_bars(
     figure: Figure,
     axes: Axes,
     parts: Mapping[str, Sequence[float]],
-    shades: Sequence[str] = PARTS,
+    shades: Sequence[str] = PART_COLOURS,
 ) -> None:
     """A bar in each row, made of parts with these colours, and a legend that names the parts."""
     ends = [0.0] * max(len(values) for values in parts.values())
@@ -165,14 +167,14 @@ def label_ends(
     inches = axes.get_window_extent().height / axes.figure.dpi
     heights = [axes.transData.transform((0, y))[1] for y, _ in labels]
     wanted = [(y - bottom) / (top - bottom) for y in heights]
-    places = spread(wanted, _LINE / inches, low=0.0, high=1.0)
+    places = push_apart(wanted, _LINE / inches, low=0.0, high=1.0)
     for place, (_, text), style in zip(places, labels, styles, strict=True):
         line = {"transform": axes.transAxes, "clip_on": False, **style}
         axes.plot([1.015, 1.05], [place, place], scaley=False, scalex=False, **line)
-        write(axes, 1.065, place, text, transform=axes.transAxes)
+        write_text(axes, 1.065, place, text, transform=axes.transAxes)
 
 
-def spread(
+def push_apart(
     places: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf
 ) -> list[float]:
     """Places moved apart until neighbours have the gap, in the same order, as little as may be.
@@ -201,11 +203,14 @@ def spread(
     return moved
 
 
-def colour(number: int) -> str:
+def pool_colour(number: int) -> str:
     """The colour of the pool with this number, from 0; after seven they begin again."""
     return POOL_COLOURS[number % len(POOL_COLOURS)]
 
 
-def look(number: int) -> dict[str, Any]:
+def line_style(number: int) -> dict[str, Any]:
     """The line of this pool: in its colour, and with gaps where a pool before it has the same."""
-    return {"color": colour(number), "ls": _STROKES[number // len(POOL_COLOURS) % len(_STROKES)]}
+    return {
+        "color": pool_colour(number),
+        "ls": _STROKES[number // len(POOL_COLOURS) % len(_STROKES)],
+    }

@@ -20,7 +20,7 @@ _BOLD = 1.3
 
 
 @dataclass(frozen=True)
-class Names:
+class DotLabels:
     """What some dots are called. left, right: inches that the figure has beside their panel."""
 
     names: Sequence[str]
@@ -39,15 +39,15 @@ class Names:
         """
         wide = _THICK if self._upright else self._letters
         gap, (low, high) = (wide + _APART) / self._axis, self._ends(wide)
-        shown = spaced(at, 1 + int((high - low) / gap))
-        moved = canvas.spread([at[one] for one in shown], gap, low, high)
+        shown = evenly_chosen(at, 1 + int((high - low) / gap))
+        moved = canvas.push_apart([at[one] for one in shown], gap, low, high)
         upright = {"rotation": 90, "va": "bottom"} if self._upright else {}
         how: dict[str, Any] = {"ha": "center", "weight": "bold", **upright}
         for one, x in zip(shown, moved, strict=True):
             line: dict[str, Any] = {"transform": axes.transAxes, "color": shades[one], "lw": 1.4}
             axes.plot([x, at[one]], [0.87, 0.78], scalex=False, scaley=False, **line)
             height = 0.89 if upright else 0.94
-            canvas.write(axes, x, height, self.names[one], transform=axes.transAxes, **how)
+            canvas.write_text(axes, x, height, self.names[one], transform=axes.transAxes, **how)
 
     @property
     def _axis(self) -> float:
@@ -70,7 +70,7 @@ class Names:
         return max(low, 0.0), min(high, 1.0)
 
 
-def spaced(at: Sequence[float], most: int) -> list[int]:
+def evenly_chosen(at: Sequence[float], most: int) -> list[int]:
     """The numbers of some places in their order; of too many so many, evenly, with both ends."""
     ordered = sorted(range(len(at)), key=lambda one: at[one])
     if len(ordered) <= most:

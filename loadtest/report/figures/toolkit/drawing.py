@@ -39,12 +39,12 @@ class Drawing:
 Say = Callable[[PoolSummary], str]
 
 
-def every(pools: Sequence[PoolSummary], say: Say) -> str:
+def for_every_pool(pools: Sequence[PoolSummary], say: Say) -> str:
     """Something about every pool: `646 with default and 689 with 20+0`."""
     return listed([f"{say(pool)} with {pool.name}" for pool in pools])
 
 
-def each(
+def for_title(
     pools: Sequence[PoolSummary],
     value: Callable[[PoolSummary], float | None],
     say: Say,
@@ -66,19 +66,19 @@ def each(
     return listed([start, *(f"{say(pool)} with {pool.name}" for pool in others)])
 
 
-def few(pools: Sequence[PoolSummary]) -> str:
+def few_names(pools: Sequence[PoolSummary]) -> str:
     """The names of some pools for a title; of many only how many they are."""
     return listed([pool.name for pool in pools]) if len(pools) <= FEW else f"{len(pools)} pools"
 
 
-def believed(pools: Sequence[PoolSummary]) -> Sequence[PoolSummary]:
+def valid_or_all(pools: Sequence[PoolSummary]) -> Sequence[PoolSummary]:
     """The pools of which a title may claim something: those that are valid, or all if none is."""
     return [pool for pool in pools if pool.valid] or pools
 
 
-def grouped(pools: Sequence[PoolSummary], word: Say) -> str:
+def pools_by_word(pools: Sequence[PoolSummary], word: Say) -> str:
     """Pools by what is to be said of them: `waiting with default and 20+0, holding with seed`."""
     groups: dict[str, list[PoolSummary]] = defaultdict(list)
     for pool in pools:
         groups[word(pool)].append(pool)
-    return ", ".join(f"{said} with {few(those)}" for said, those in groups.items())
+    return ", ".join(f"{said} with {few_names(those)}" for said, those in groups.items())

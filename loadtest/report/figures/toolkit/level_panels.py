@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loadtest.analysis.levels_over_time import Timeline, timeline
+from loadtest.analysis.levels_over_time import LevelsOverTime, levels_over_time
 from loadtest.analysis.pool_runs import Measurements
-from loadtest.analysis.units import NOTHING, count
+from loadtest.analysis.units import NO_VALUE, count
 from loadtest.analysis.units import level as as_level
 from loadtest.model.summary import Summary
 from loadtest.report.figures.toolkit import canvas
@@ -38,14 +38,14 @@ NEAR = 5
 _LIMIT_STYLE: dict[str, Any] = {"color": INK, "lw": 0.9, "ls": (0, (1, 2))}
 
 
-def lines(measurements: Measurements, styles: Styles) -> dict[int, Timeline]:
+def level_lines(measurements: Measurements, styles: Styles) -> dict[int, LevelsOverTime]:
     """The timelines of the pools that have any of these levels, by the pools' numbers."""
-    found = {n: timeline(pool, list(styles)) for n, pool in enumerate(measurements.pools)}
+    found = {n: levels_over_time(pool, list(styles)) for n, pool in enumerate(measurements.pools)}
     return {number: line for number, line in found.items() if line.levels}
 
 
-def panels(
-    lines: Mapping[int, Timeline],
+def draw_panels(
+    lines: Mapping[int, LevelsOverTime],
     summary: Summary,
     styles: Styles,
     limits: Mapping[int, Limits],
@@ -60,16 +60,16 @@ def panels(
     for axes, (number, line) in zip(rows, lines.items(), strict=True):
         _scale(axes, top)
         frame(axes, lines.values(), line, named=axes is rows[0])
-        _draw_levels(axes, line, canvas.colour(number), styles, near[number])
+        _draw_levels(axes, line, canvas.pool_colour(number), styles, near[number])
         name = summary.pools[number].name
-        canvas.write(axes, 0, 1.1, name, transform=axes.transAxes, weight="bold")
+        canvas.write_text(axes, 0, 1.1, name, transform=axes.transAxes, weight="bold")
     for axes in rows[:-1]:
         axes.tick_params(axis="x", labelbottom=False)
-    name_seconds(rows[-1], lines.values())
+    label_seconds(rows[-1], lines.values())
     return figure
 
 
-def table(lines: Mapping[int, Timeline], summary: Summary, styles: Styles) -> Table:
+def levels_table(lines: Mapping[int, LevelsOverTime], summary: Summary, styles: Styles) -> Table:
     """The levels in stretches of time; in brackets those of the lowest and the highest round."""
     known = [name for name in styles if any(name in line.levels for line in lines.values())]
     rows = [
@@ -84,7 +84,7 @@ def table(lines: Mapping[int, Timeline], summary: Summary, styles: Styles) -> Ta
     return Table(("pool", "seconds", *(styles[name][0] for name in known)), tuple(rows))
 
 
-def _cell(line: Timeline, name: str, place: int) -> str:
+def _cell(line: LevelsOverTime, name: str, place: int) -> str:
     if name not in line.levels:
         return as_level(0)
     low, middle, high = (
@@ -94,26 +94,28 @@ def _cell(line: Timeline, name: str, place: int) -> str:
 
 
 def _known(level: float) -> str:
-    return NOTHING if math.isnan(level) else as_level(level)
+    return NO_VALUE if math.isnan(level) else as_level(level)
 
 
-def bands(lines: Mapping[int, Timeline]) -> str:
+def bands_help(lines: Mapping[int, LevelsOverTime]) -> str:
     """How to read what is shaded around the lines, and gaps in them, where there are any."""
     gaps = any(np.isnan(level).any() for line in lines.values() for level in line.levels.values())
     return (_BANDS if _several(lines.values()) else "") + (_GAPS if gaps else "")
 
 
-def name_seconds(axes: Axes, lines: Collection[Timeline]) -> None:
+def label_seconds(axes: Axes, lines: Collection[LevelsOverTime]) -> None:
     """What the time axis shows."""
     of = " (median of the rounds)" if _several(lines) else ""
-    canvas.name_x(axes, f"seconds since measuring began{of}", loc="left")
+    canvas.label_x(axes, f"seconds since measuring began{of}", loc="left")
 
 
-def _several(lines: Collection[Timeline]) -> bool:
+def _several(lines: Collection[LevelsOverTime]) -> bool:
     return any(line.rounds > 1 for line in lines)
 
 
-def frame(axes: Axes, all_lines: Collection[Timeline], line: Timeline, *, named: bool) -> None:
+def frame(
+    axes: Axes, all_lines: Collection[LevelsOverTime], line: LevelsOverTime, *, named: bool
+) -> None:
     """The time axis, the same for all; on it what does not count, stages, faults."""
     from matplotlib.ticker import MaxNLocator
 
@@ -127,7 +129,7 @@ def frame(axes: Axes, all_lines: Collection[Timeline], line: Timeline, *, named:
     _mark(axes, line, named=named)
 
 
-def _room_for_names(lines: Mapping[int, Timeline]) -> float:
+def _room_for_names(lines: Mapping[int, LevelsOverTime]) -> float:
     """How much higher the scale goes for the names of stages and of faults to stand above all."""
     kinds = any(line.stages for line in lines.values()), any(line.faults for line in lines.values())
     return float(2 ** sum(kinds))
@@ -141,10 +143,10 @@ def _scale(axes: Axes, top: float) -> None:
     axes.set_yticks([0, *(10**n for n in range(6) if 10**n <= top)])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: count(y)))
     axes.yaxis.set_minor_locator(NullLocator())
-    canvas.grid(axes, "y")
+    canvas.draw_grid(axes, "y")
 
 
-def _mark(axes: Axes, line: Timeline, *, named: bool) -> None:
+def _mark(axes: Axes, line: LevelsOverTime, *, named: bool) -> None:
     """Where stages begin and faults last; their names stand in the topmost panel."""
     for begin, _, _ in line.stages[1:]:
         axes.axvline(begin, color=INK, lw=0.6, alpha=0.6)
@@ -163,14 +165,16 @@ def _name(axes: Axes, height: float, marks: Sequence[tuple[float, float, str]]) 
     at = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
     free = -math.inf
     for begin, end, name in marks:
-        shown, middle = canvas.short(name), (begin + end) / 2
+        shown, middle = canvas.shortened(name), (begin + end) / 2
         half = inch * canvas.text_width([shown]) / 2
         if middle - half >= free:
-            canvas.write(axes, middle, height, shown, fontsize=canvas.SMALL, **at)
+            canvas.write_text(axes, middle, height, shown, fontsize=canvas.SMALL, **at)
             free = middle + half
 
 
-def _draw_levels(axes: Axes, line: Timeline, shade: str, known: Styles, limits: Limits) -> None:
+def _draw_levels(
+    axes: Axes, line: LevelsOverTime, shade: str, known: Styles, limits: Limits
+) -> None:
     ends = [(float(value), f"{count(value)} {name}") for value, name in limits]
     styles: list[dict[str, Any]] = [_LIMIT_STYLE] * len(ends)
     for value, _ in limits:
@@ -187,7 +191,7 @@ def _draw_levels(axes: Axes, line: Timeline, shade: str, known: Styles, limits: 
 
 
 def draw_level(
-    axes: Axes, line: Timeline, name: str, style: Mapping[str, Any], least: float = 0.0
+    axes: Axes, line: LevelsOverTime, name: str, style: Mapping[str, Any], least: float = 0.0
 ) -> None:
     """A level as steps, and behind them the band in which that of all rounds was.
 

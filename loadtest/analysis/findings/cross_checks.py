@@ -18,7 +18,7 @@ from loadtest.model.summary import Finding
 TOLERANCE = 0.25
 TURNS_OF_THE_LUCKY = 3
 STARVED_SHARE = 0.5
-LEAST_DIFFERENCE = 2.0
+LEAST_UNACCOUNTED = 2.0
 # The connection that asks for the server's status.
 BESIDE_THE_POOL = 1
 
@@ -56,7 +56,7 @@ def connections_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
     rounds = [round_ for round_ in pool.rounds if "checked_out" in round_.together.gauges]
     counted = sum(_mean_checked_out(round_) for round_ in rounds) / max(len(rounds), 1)
     accounted = sum(_mean_connections_by_little(r) for r in rounds) / max(len(rounds), 1)
-    if counted - accounted > max(TOLERANCE * counted, LEAST_DIFFERENCE):
+    if counted - accounted > max(TOLERANCE * counted, LEAST_UNACCOUNTED):
         yield Finding(
             code="connections_unaccounted",
             severity="warning",
@@ -72,7 +72,7 @@ def waiters_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
     rounds = pool.rounds
     seen = sum(_mean_seen_waiting(round_) for round_ in rounds) / max(len(rounds), 1)
     accounted = sum(_mean_waiters_by_little(round_) for round_ in rounds) / max(len(rounds), 1)
-    if seen - accounted > max(TOLERANCE * seen, LEAST_DIFFERENCE):
+    if seen - accounted > max(TOLERANCE * seen, LEAST_UNACCOUNTED):
         yield Finding(
             code="waiters_unaccounted",
             severity="warning",
@@ -89,7 +89,7 @@ def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
     private = all(run.header.get("server", {}).get("private") for run in pool.runs)
     if held is None or not private:
         return  # on a server of others, others are connected
-    if held - BESIDE_THE_POOL - has > max(TOLERANCE * held, LEAST_DIFFERENCE):
+    if held - BESIDE_THE_POOL - has > max(TOLERANCE * held, LEAST_UNACCOUNTED):
         yield Finding(
             code="server_disagrees",
             severity="warning",

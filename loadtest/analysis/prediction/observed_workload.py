@@ -27,7 +27,7 @@ from loadtest.model.pool import PoolConfig
 from loadtest.model.summary import Durations
 
 # Levels of connections in use that are so close (a share, a number) are one.
-SAME_LEVEL, LEAST_DIFFERENCE = 0.05, 0.5
+SAME_LEVEL, LEAST_LEVEL_STEP = 0.05, 0.5
 # Users who are away for less than so many turns of the event loop do not pause, nor who are for
 # less than this (s): the work around a task, and a timer that epoll rounds up, take that long.
 PAUSE, LEAST_PAUSE = 2.0, 0.005
@@ -175,7 +175,7 @@ def _levels(pools: Sequence[PoolRuns]) -> list[tuple[float, list[PoolRuns]]]:
     groups: list[tuple[float, list[PoolRuns]]] = []
     for pool in sorted(returned, key=_in_use):
         used = _in_use(pool)
-        if groups and used - groups[-1][0] <= max(SAME_LEVEL * used, LEAST_DIFFERENCE):
+        if groups and used - groups[-1][0] <= max(SAME_LEVEL * used, LEAST_LEVEL_STEP):
             together = [*groups.pop()[1], pool]
             groups.append((_mean([_in_use(one) for one in together]), together))
         else:

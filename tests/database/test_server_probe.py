@@ -9,6 +9,7 @@ import pytest
 from pymysql.err import OperationalError
 from sqlalchemy import URL, make_url, text
 
+from loadtest.database import probing
 from loadtest.database.connection_errors import connection_error
 from loadtest.database.preflight import server_probe
 from loadtest.database.preflight.server_probe import (
@@ -147,7 +148,7 @@ def somebody_else(says: bytes, hangs_up: bool):
 )
 @pytest.mark.parametrize("hangs_up", [True, False])
 def test_a_server_of_another_kind_does_not_hold_up_the_tool(monkeypatch, says, hangs_up):
-    monkeypatch.setattr(server_probe, "CONNECT_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(probing, "CONNECT_TIMEOUT_SECONDS", 0.2)
     with somebody_else(says, hangs_up) as url:
         problem = problem_with(url)
     assert problem == (
@@ -157,7 +158,7 @@ def test_a_server_of_another_kind_does_not_hold_up_the_tool(monkeypatch, says, h
 
 @pytest.mark.parametrize("says", [b"\x01\0\0\0\xff", b"\x05\0\0\0\x0aabc\0", b"\x01\0\0\0\x09"])
 def test_an_answer_that_makes_no_sense_is_told_too(monkeypatch, says):
-    monkeypatch.setattr(server_probe, "CONNECT_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(probing, "CONNECT_TIMEOUT_SECONDS", 0.2)
     with somebody_else(says, hangs_up=False) as url:
         assert f"127.0.0.1:{url.port}" in problem_with(url)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loadtest.model.pool import AS_IS
+from loadtest.model.pool import AS_IS, connection_limit, idle_limit
 
 # What `sqlalchemy.create_engine` does when nothing is said.
 SQLALCHEMY_DEFAULTS = {
@@ -51,22 +51,12 @@ def create_engine_line(settings: Mapping[str, Any]) -> str:
 def most_connections(settings: Mapping[str, Any]) -> int | None:
     """The most connections that one process may open; None where nothing limits it."""
     size, overflow = settings.get("pool_size", 5), settings.get("max_overflow", 10)
-    if settings.get("poolclass") in ("StaticPool", "AssertionPool"):
-        return 1
-    unlimited = settings.get("poolclass") in ("NullPool", AS_IS)
-    if unlimited or not size or overflow == -1:
-        return None
-    return int(size) + int(overflow or 0)
+    return connection_limit(settings.get("poolclass", "QueuePool"), size, overflow)
 
 
 def kept_connections(settings: Mapping[str, Any]) -> int | None:
     """The most connections that one process keeps when they are given back; None without limit."""
-    if settings.get("poolclass") in ("StaticPool", "AssertionPool"):
-        return 1
-    if settings.get("poolclass") == "NullPool":
-        return 0
-    # An application's own pool may be of a class that has no size.
-    return int(settings.get("pool_size", 5) or 0) or None
+    return idle_limit(settings.get("poolclass", "QueuePool"), settings.get("pool_size", 5))
 
 
 def multiplied(settings: Mapping[str, Any], processes: int) -> str:

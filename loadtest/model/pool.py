@@ -73,19 +73,12 @@ class PoolConfig(Strict):
     @property
     def most_connections(self) -> int | None:
         """The most connections one process can open; None where nothing limits it."""
-        if self.poolclass in _ONE_CONNECTION:
-            return 1
-        unknown = self.poolclass in ("NullPool", AS_IS)
-        if unknown or not self.pool_size or self.max_overflow == -1:
-            return None
-        return self.pool_size + self.max_overflow
+        return connection_limit(self.poolclass, self.pool_size, self.max_overflow)
 
     @property
     def kept_connections(self) -> int | None:
         """The most idle connections one process keeps; None where nothing limits it."""
-        if self.poolclass == "NullPool":
-            return 0
-        return 1 if self.poolclass in _ONE_CONNECTION else self.pool_size or None
+        return idle_limit(self.poolclass, self.pool_size)
 
     def connections_for(self, users: int) -> int:
         """The most connections that this many users of one process can have at once."""
@@ -109,6 +102,25 @@ class PoolConfig(Strict):
             raise ValueError(f"{AS_IS} is an application's own pool; name its engine or session")
         if self.isolation_level and application:
             raise ValueError("isolation_level is the application's own matter; leave it out")
+
+
+def connection_limit(poolclass: str, size: int | None, overflow: int | None) -> int | None:
+    """The most connections that such a pool can open; None where nothing limits it.
+
+    size, overflow: None of a class that has none.
+    """
+    if poolclass in _ONE_CONNECTION:
+        return 1
+    if poolclass in ("NullPool", AS_IS) or not size or overflow == -1:
+        return None
+    return size + (overflow or 0)
+
+
+def idle_limit(poolclass: str, size: int | None) -> int | None:
+    """The most idle connections that such a pool keeps; None where nothing limits it."""
+    if poolclass == "NullPool":
+        return 0
+    return 1 if poolclass in _ONE_CONNECTION else size or None
 
 
 def parse_pool(text: str) -> PoolConfig:

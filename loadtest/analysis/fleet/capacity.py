@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from loadtest.analysis.pool_settings import kept_connections, most_connections
+from loadtest.model.field_types import Value
 from loadtest.model.summary import Finding
 
 # A backup, a migration, two agents that watch, and people at a prompt: whoever has to come in just
@@ -24,11 +25,7 @@ MAX_CONNECTIONS, MAX_USER_CONNECTIONS = "max_connections", "max_user_connections
 OPEN_FILES = "open_files_limit"
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Fleet(_Value):
+class Fleet(Value):
     """Processes that have such a pool each, per replica.
 
     surge: replicas that run beside the others in a deploy. pool: SQLAlchemy's settings. threads: of
@@ -47,7 +44,7 @@ class Fleet(_Value):
         return self.processes * (self.replicas + self.surge)
 
 
-class ServerLimits(_Value):
+class ServerLimits(Value):
     """What a server lets in, and who is there already.
 
     max_user_connections: of the fleet's account, 0 where it has no limit; own_limit: whether the
@@ -75,7 +72,7 @@ class ServerLimits(_Value):
     version: str | None = None
 
 
-class Limit(_Value):
+class Limit(Value):
     """A setting that limits connections: its value, and what others and the reserve take of it."""
 
     setting: str
@@ -94,7 +91,7 @@ class Limit(_Value):
         return self.left - self.reserve
 
 
-class FleetStep(_Value):
+class FleetStep(Value):
     """A moment in the fleet's life.
 
     connections: the fleet's, None where nothing limits them. room: what is left of the server's
@@ -111,7 +108,7 @@ class FleetStep(_Value):
     state: StepState
 
 
-class SafePool(_Value):
+class SafePool(Value):
     """The largest pool_size with some max_overflow that always fits; None if none does.
 
     connections: what the fleet then opens at most.
@@ -122,7 +119,7 @@ class SafePool(_Value):
     connections: int | None
 
 
-class Capacity(_Value):
+class Capacity(Value):
     """The answer: what the fleet opens at each step, what breaks first, which pool is safe.
 
     first: the name of the first step that does not fit; None if all do. needed: the least

@@ -33,6 +33,9 @@ def pool_numbers(pool: PoolRuns) -> PoolSummary:
     """All rounds together, before anybody has judged them."""
     return PoolSummary(
         name=pool.name,
+        given=pool.given,
+        model=pool.model,
+        server_name=pool.server,
         pool={key: value for key, value in pool.settings.items() if key != "name"},
         processes=pool.processes,
         rounds=len(pool.rounds),

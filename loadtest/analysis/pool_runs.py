@@ -6,12 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
+from operator import attrgetter
 from typing import Any
 
 from loadtest.analysis.comparison.comparability import refuse_incomparable
 from loadtest.analysis.statistics.censoring import CensoredTimes
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import UsageError
+from loadtest.model.experiment import variant_name
 from loadtest.model.interval import Interval, TaskUse, total
 from loadtest.model.load import GREENLETS
 from loadtest.model.pool import AS_IS
@@ -145,11 +147,14 @@ class PoolRuns:
     """One pool configuration: its settings, its runs, and the rounds that measured anything.
 
     attempts: a round for each run; what one has added up is there for whoever shares it.
+    given: what the person called it, the same for all models of users and servers; with the model
+    and the server it tells a pool from all others, as its name does.
     """
 
     name: str
     settings: Mapping[str, Any]
     attempts: Sequence[Round]
+    given: str = ""
 
     @property
     def runs(self) -> Sequence[Run]:
@@ -225,6 +230,10 @@ class PoolRuns:
     def server(self) -> str:
         """The name of its private server's program, where one was asked for; else empty."""
         return str(self.header.get("server", {}).get("name", ""))
+
+    def is_variant(self, name: str, variant: str) -> bool:
+        """Whether this is the pool of that name with another model of users, or server."""
+        return self.name == variant_name(name, variant)
 
     @property
     def lacks(self) -> Sequence[str]:
@@ -303,7 +312,21 @@ def gather(
         PoolRuns(name, values, [Round(run) for run in by_pool[name]])
         for name, values in settings.items()
     ]
-    return Measurements(_described(experiment or {}, pools), pools, problems)
+    return Measurements(_described(experiment or {}, pools), with_given_names(pools), problems)
+
+
+def with_given_names(pools: Sequence[PoolRuns]) -> list[PoolRuns]:
+    """The pools, each with the name that the person gave it."""
+    ran = [pool for pool in pools if pool.runs]
+    models, servers = ([*dict.fromkeys(map(attrgetter(of), ran))] for of in ("model", "server"))
+    others = [*models[1:], *servers[1:]]  # pools of the first ones have their own names
+    return [replace(pool, given=_given(pool, pools, others)) for pool in pools]
+
+
+def _given(pool: PoolRuns, pools: Sequence[PoolRuns], others: Sequence[str]) -> str:
+    own = [one for one in others if not pool.runs or one in (pool.model, pool.server)]
+    names = (one.name for one in pools for other in own if pool.is_variant(one.name, other))
+    return next(names, pool.name)
 
 
 def _described(experiment: Mapping[str, Any], pools: Sequence[PoolRuns]) -> dict[str, Any]:

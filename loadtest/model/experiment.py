@@ -51,6 +51,11 @@ def _sound_objective(text: str) -> str:
     return text
 
 
+def variant_name(pool: str, *variant: str) -> str:
+    """What results call a pool with another model, or on another server, than the first one."""
+    return ".".join([pool, *variant])
+
+
 class Subject(NamedTuple):
     """What a run measures: a pool, the model of its users, and the private server's program.
 
@@ -162,7 +167,7 @@ class Experiment(Strict):
     def _variant(self, pool: PoolConfig, model: str, server: str) -> PoolConfig:
         own = [model] if model != self.load.models[0] else []
         own += [parse_server(server).name] if server != self.servers[0] else []
-        return pool.renamed(".".join([pool.name, *own])) if own else pool
+        return pool.renamed(variant_name(pool.name, *own)) if own else pool
 
     def with_model(self, model: str) -> Experiment:
         """The same with another model of users, or several; raises UsageError if there is none."""

@@ -175,10 +175,15 @@ class StageResult(Value):
 class PoolSummary(Value):
     """One pool configuration in all of its rounds.
 
+    given: what the person called it, the same for all models of users and servers. model: what its
+    users were. server_name: the private server's program, where the experiment names one.
     processes: how many at once had such a pool of their own.
     """
 
     name: str
+    given: str
+    model: str
+    server_name: str
     pool: dict[str, Any]
     processes: int = 1
     rounds: int

@@ -15,7 +15,7 @@ from loadtest.model.server_name import parse_server
 
 ServerKind = Literal["mariadb", "mysql"]
 
-SERVER_VARIABLE = "LOADTEST_SERVER"
+LOADTEST_SERVER = "LOADTEST_SERVER"
 SERVER_PROGRAMS: dict[ServerKind, str] = {"mariadb": "mariadbd", "mysql": "mysqld"}
 SERVER_TITLES: dict[ServerKind, str] = {"mariadb": "MariaDB", "mysql": "MySQL"}
 _INSTALLER = "mariadb-install-db"
@@ -106,11 +106,11 @@ def find_server_program(asked: str = "") -> ServerProgram:
     is installed: MariaDB if both are. Raises UsageError, with what to install, if there is none, if
     the program does not run, or if it is a MySQL below 8.0.
     """
-    asked = asked or os.environ.get(SERVER_VARIABLE, "")
+    asked = asked or os.environ.get(LOADTEST_SERVER, "")
     try:
         program = parse_server(asked).program if asked else ""
     except ValueError as error:
-        raise UsageError(f"--server or {SERVER_VARIABLE}: {error}") from None
+        raise UsageError(f"--server or {LOADTEST_SERVER}: {error}") from None
     if "/" in program:
         return _identified(_existing(program))
     for kind in SERVER_TITLES:

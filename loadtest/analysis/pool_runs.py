@@ -6,14 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
-from operator import attrgetter
 from typing import Any
 
 from loadtest.analysis.comparison.comparability import refuse_incomparable
+from loadtest.analysis.given_names import with_given_names
 from loadtest.analysis.statistics.censoring import CensoredTimes
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import UsageError
-from loadtest.model.experiment import variant_name
 from loadtest.model.interval import Interval, TaskUse, total
 from loadtest.model.load import GREENLETS
 from loadtest.model.pool import AS_IS
@@ -231,10 +230,6 @@ class PoolRuns:
         """The name of its private server's program, where one was asked for; else empty."""
         return str(self.header.get("server", {}).get("name", ""))
 
-    def is_variant(self, name: str, variant: str) -> bool:
-        """Whether this is the pool of that name with another model of users, or server."""
-        return self.name == variant_name(name, variant)
-
     @property
     def lacks(self) -> Sequence[str]:
         """The counters that its server does not have."""
@@ -313,20 +308,6 @@ def gather(
         for name, values in settings.items()
     ]
     return Measurements(_described(experiment or {}, pools), with_given_names(pools), problems)
-
-
-def with_given_names(pools: Sequence[PoolRuns]) -> list[PoolRuns]:
-    """The pools, each with the name that the person gave it."""
-    ran = [pool for pool in pools if pool.runs]
-    models, servers = ([*dict.fromkeys(map(attrgetter(of), ran))] for of in ("model", "server"))
-    others = [*models[1:], *servers[1:]]  # pools of the first ones have their own names
-    return [replace(pool, given=_given(pool, pools, others)) for pool in pools]
-
-
-def _given(pool: PoolRuns, pools: Sequence[PoolRuns], others: Sequence[str]) -> str:
-    own = [one for one in others if not pool.runs or one in (pool.model, pool.server)]
-    names = (one.name for one in pools for other in own if pool.is_variant(one.name, other))
-    return next(names, pool.name)
 
 
 def _described(experiment: Mapping[str, Any], pools: Sequence[PoolRuns]) -> dict[str, Any]:

@@ -155,9 +155,8 @@ def _served(pools: Sequence[PoolRuns]) -> Iterator[overtaking.ServedLevel]:
         settings = next((found for pool in queues if (found := _queue(pool))), None)
         if settings:
             rate = _total(queues, "checkouts") / sum(p.seconds * p.processes for p in queues)
-            yield overtaking.ServedLevel(
-                level_, settings, rate, overtaking.share_at_once(_times(queues, "wait"))
-            )
+            share = overtaking.share_at_once(_times(queues, "wait"))
+            yield overtaking.ServedLevel(level_, settings, rate, share)
 
 
 def _inside(pool: PoolRuns) -> float:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from loadtest.analysis.fleet.capacity import OPEN_FILES, Capacity, FleetStep, Limit
 from loadtest.analysis.units import NO_VALUE, count
-from loadtest.report.console import empty_table, plain, trimmed
+from loadtest.report.console import plain, text_table, trimmed
 
 STEP_COLUMNS = ("", "processes", "connections", "with others", "left", "")
 LIMIT_COLUMNS = ("limit", "value", "others", "reserve", "room")
@@ -33,13 +33,11 @@ def print_capacity(capacity: Capacity, console: Console) -> None:
         for line in rest:
             console.print(plain(line, console))
         console.print()
-        _print_table(
-            STEP_COLUMNS,
-            [(step_row(capacity, s), _STYLES[s.state]) for s in capacity.steps],
-            console,
-        )
+        steps = [step_row(capacity, step) for step in capacity.steps]
+        styles = [_STYLES[step.state] for step in capacity.steps]
+        console.print(text_table(console, STEP_COLUMNS, steps, styles))
         console.print()
-        _print_table(LIMIT_COLUMNS, [(limit_row(limit), "") for limit in capacity.limits], console)
+        console.print(text_table(console, LIMIT_COLUMNS, map(limit_row, capacity.limits)))
         if capacity.findings:
             console.print()
         for finding in capacity.findings:
@@ -47,17 +45,8 @@ def print_capacity(capacity: Capacity, console: Console) -> None:
             console.print(plain(f"- {finding.message}", console, style))
 
 
-def _print_table(
-    columns: tuple[str, ...], rows: list[tuple[tuple[str, ...], str]], console: Console
-) -> None:
-    table = empty_table(console, columns)
-    for cells, style in rows:
-        table.add_row(*(plain(cell, console, style) for cell in cells))
-    console.print(table)
-
-
 def step_row(capacity: Capacity, step: FleetStep) -> tuple[str, ...]:
-    """The cells of a step, under STEPS."""
+    """The cells of a step, under STEP_COLUMNS."""
     if step.connections is None:
         many, together, room = "any number", NO_VALUE, NO_VALUE
     else:
@@ -68,6 +57,6 @@ def step_row(capacity: Capacity, step: FleetStep) -> tuple[str, ...]:
 
 
 def limit_row(limit: Limit) -> tuple[str, ...]:
-    """The cells of a limit, under LIMITS."""
+    """The cells of a limit, under LIMIT_COLUMNS."""
     name = "open files" if limit.setting == OPEN_FILES else limit.setting
     return (name, *(count(n) for n in (limit.value, limit.others, limit.reserve, limit.room)))

@@ -146,13 +146,6 @@ class Capacity(Value):
         """The limit that leaves the fleet the least room."""
         return binding_limit(self.limits)
 
-    def step(self, name: str) -> FleetStep:
-        """The step of this name; KeyError if there is none."""
-        found = [step for step in self.steps if step.name == name]
-        if not found:
-            raise KeyError(name)
-        return found[0]
-
     @property
     def worst(self) -> FleetStep:
         """The step with the most connections."""

@@ -60,11 +60,11 @@ class Occupancy:
 
 
 def occupancy(
-    url: URL, connecting: Mapping[str, Any] | None = None, otherwise: str = NO_DATABASE_HINT
+    url: URL, connecting: Mapping[str, Any] | None = None, hint: str = NO_DATABASE_HINT
 ) -> Occupancy:
     """Ask a server what it lets in and who is there.
 
-    connecting: how else than by the URL, as arguments of `create_engine`. otherwise: what there is
+    connecting: how else than by the URL, as arguments of `create_engine`. hint: what there is
     to do without a database.
     Raises UsageError (nothing there, wrong password, full), each with what to do.
     """
@@ -73,7 +73,7 @@ def occupancy(
         with engine.connect() as connection:
             return _read(connection)
     except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
-        raise connection_error(error, url, otherwise) from None
+        raise connection_error(error, url, hint) from None
 
 
 def _read(connection: Connection) -> Occupancy:

@@ -160,7 +160,7 @@ def _run_file(content: bytes) -> Path:
 
 def _summarized(random: Random, path: Path) -> None:
     json.dumps(summarize(read_measurements([path])).to_json(), allow_nan=False)
-    if not random.randrange(DRAWN):
+    if random.randrange(DRAWN) == DRAWN // 2:  # Hypothesis likes the ends, and shrinks to zero
         render([path], FOLDER / "report")
 
 

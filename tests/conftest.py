@@ -35,6 +35,7 @@ _AWAKE = gevent.get_hub().loop.async_()
 _AWAKE.start(lambda: None)
 # How long an example takes says nothing on a machine that has other work.
 settings.register_profile("unhurried", settings.default, deadline=None)
+settings.register_profile("fuzz", settings.get_profile("unhurried"), max_examples=2000)
 settings.load_profile("unhurried")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",

@@ -45,7 +45,7 @@ def test_a_command_of_locust_has_known_options(words: list[str]) -> None:
 
 def test_modules_that_are_run_are_there() -> None:
     modules = [words[0] for words in arguments("python", "-m")]
-    assert {"loadtest.threads", "tests.fuzz", "benchmarks.soak"} <= set(modules)
+    assert {"loadtest.threads", "benchmarks.soak", "benchmarks.overhead"} <= set(modules)
     assert [module for module in modules if not find_spec(module)] == []
 
 

@@ -122,9 +122,3 @@ def send(address: str, **form: int) -> None:
     """Press a button of Locust's page."""
     with urllib.request.urlopen(address, urlencode(form).encode(), timeout=60) as answer:
         assert json.load(answer)["success"]
-
-
-def test_a_page_is_made_outside_of_the_checkout(installed: Installed, tmp_path: Path) -> None:
-    fleet = ("--processes", 2, "--pool", "5+10", "--max-connections", 100)
-    installed("capacity", *fleet, "-o", "page", cwd=tmp_path)
-    assert "<svg" in (tmp_path / "page" / "capacity.html").read_text()

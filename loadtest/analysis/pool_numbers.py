@@ -33,6 +33,9 @@ def pool_numbers(pool: PoolRuns) -> PoolSummary:
     return PoolSummary(
         name=pool.name,
         pool=pool.settings,
+        given=pool.given,
+        model=pool.model,
+        server_name=pool.server,
         processes=pool.processes,
         rounds=len(pool.rounds),
         seconds=sum(round_.seconds for round_ in pool.rounds),

@@ -9,6 +9,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 from loadtest.analysis.comparison.comparability import refuse_incomparable
+from loadtest.analysis.given_names import with_given_names
 from loadtest.analysis.statistics.censoring import CensoredTimes
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import UsageError
@@ -146,11 +147,14 @@ class PoolRuns:
     """One pool configuration: its settings, its runs, and the rounds that measured anything.
 
     attempts: a round for each run; what one has added up is there for whoever shares it.
+    given: what the person called it, the same for all models of users and servers; with the model
+    and the server it tells a pool from all others, as its name does.
     """
 
     name: str
     settings: PoolSettings
     attempts: Sequence[Round]
+    given: str = ""
 
     @property
     def runs(self) -> Sequence[Run]:
@@ -320,7 +324,7 @@ def gather(
     ]
     baseline = plan.baseline or pools[0].name
     told = {**_told_by_runs(pools), **(experiment or {}), "baseline": baseline}
-    return Measurements(told, plan, pools, baseline, problems)
+    return Measurements(told, plan, with_given_names(pools), baseline, problems)
 
 
 def _told_by_runs(pools: Sequence[PoolRuns]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,9 +59,6 @@ _DatabaseUrl = Annotated[
         help="The server to ask: mysql+pymysql://USER:PASSWORD@HOST/DATABASE.",
     ),
 ]
-_Out = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Folder for capacity.html, with a figure.")
-]
 _AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON instead.")]
 
 
@@ -77,7 +73,6 @@ def capacity(
     others: _Others = None,
     reserve: _Reserve = None,
     database_url: _DatabaseUrl = "",
-    out: _Out = None,
     as_json: _AsJson = False,
 ) -> None:
     """Compare a fleet's pools with the server's limits, and find a pool that is safe.
@@ -106,13 +101,10 @@ def capacity(
         "reserve": reserve,
     }
     found = answer(fleet, server_of(database_url, others, said))
-    path = told.write_page(found, out) if out else None
     if as_json:
         typer.echo(json.dumps(told.capacity_json(found), indent=2))
     else:
         told.print_capacity(found, standard_output())
-    if path and not as_json:
-        typer.echo(f"Report: {path}")
     raise typer.Exit(0 if found.fits else MISSED)
 
 

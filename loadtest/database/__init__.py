@@ -1,1 +1,1 @@
-"""What we connect to: the engine and its sessions, a private server, and looks at any server."""
+"""What we connect to: the engine and its sessions, a private server, a server's status."""

@@ -24,11 +24,11 @@ def hint_without_database(connecting: Mapping[str, Any] | None) -> str:
 
 
 def connection_error(
-    error: BaseException, url: URL, otherwise: str = PRIVATE_SERVER_HINT
+    error: BaseException, url: URL, hint: str = PRIVATE_SERVER_HINT
 ) -> LoadtestError:
     """The sentence for a person about a failure to connect; never with a password in it.
 
-    otherwise: what there is to do without a database.
+    hint: what there is to do without a database.
     """
     place = f"{url.host or 'localhost'}:{url.port or 3306}"
     code = error_code(error)
@@ -53,7 +53,7 @@ def connection_error(
         1040: f"the database at {place} is full (error 1040, too many connections): raise its "
         "max_connections, or close connections of others",
         2003: f"no database answers at {place}: is the server running there and reachable from "
-        f"here? {otherwise}".strip(),
+        f"here? {hint}".strip(),
         1205: f"somebody has a transaction open on a table of the scenario at {place}: end it "
         "(SHOW PROCESSLIST), or drop the table yourself",
         2013: f"{place} accepts connections but does not answer like MySQL or MariaDB",

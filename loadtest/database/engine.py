@@ -93,7 +93,7 @@ def _from_credentials(credentials: Mapping[str, Any]) -> URL:
 def make_engine(url: URL, config: PoolConfig, *, tls: bool | None = None) -> Engine:
     """An engine with this pool on this database; nothing is connected yet.
 
-    tls: whether the server speaks TLS (see `preflight.look`); None leaves that to the driver.
+    tls: whether the server speaks TLS (see `server_probe`); None leaves that to the driver.
     """
     url, connect_args = _with_one_tls_context(url, tls)
     connect_args.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)

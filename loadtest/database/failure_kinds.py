@@ -42,17 +42,10 @@ _CONNECT_ERRNO = {
     errno.EADDRNOTAVAIL: "no_local_port",
     errno.ECONNREFUSED: "refused",
 }
-FAILURE_KINDS = (
-    "pool_timeout",
-    "beyond_announced",
-    *dict.fromkeys(KIND_BY_CODE.values()),
-    *dict.fromkeys(_CONNECT_ERRNO.values()),
-    "other",
-)
 
 
 def kind_of(error: BaseException) -> str:
-    """The kind of a failure, one of KINDS."""
+    """The kind of a failure, one of ERROR_KINDS."""
     if isinstance(error, PoolTimeout):
         return "pool_timeout"
     if isinstance(error, MoreThanAnnounced):

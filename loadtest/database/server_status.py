@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from loadtest.database.engine import make_engine
 from loadtest.database.failure_kinds import words_of
+from loadtest.database.probing import show_global
 from loadtest.database.table_claims import claim_tables
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import SERVER, Gauge, Interval, Period
@@ -35,8 +36,7 @@ STATUS_GAUGES = {
     "Max_used_connections": "max_used_connections",
 }
 SERVER_PROCESSES = ("mariadbd", "mysqld")
-_NAMES = ", ".join(f"'{name}'" for name in (*STATUS_COUNTERS, *STATUS_GAUGES))
-_QUERY = text(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_NAMES})")
+_NAMES = STATUS_COUNTERS | STATUS_GAUGES
 
 
 class ServerStatus:
@@ -151,9 +151,8 @@ def missing_counters(connection: Connection) -> tuple[str, ...]:
 
 
 def _told(connection: Connection) -> dict[str, int]:
-    rows = {str(name): str(value) for name, value in connection.execute(_QUERY)}
-    names = STATUS_COUNTERS | STATUS_GAUGES
-    return {names[name]: int(value) for name, value in rows.items() if value.isdecimal()}
+    told = show_global(connection, "STATUS", _NAMES)
+    return {_NAMES[name]: int(value) for name, value in told.items() if value.isdecimal()}
 
 
 def _engine(url: URL, connecting: Mapping[str, Any] | None, tls: bool | None) -> Engine:

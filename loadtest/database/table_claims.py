@@ -8,10 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, inspect, text
+from sqlalchemy import URL, Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
+from loadtest.database.probing import probing_engine
 from loadtest.model.errors import UsageError
 
 logger = logging.getLogger("loadtest")
@@ -57,9 +57,8 @@ def tables_left_behind(url: URL, tables: Sequence[str]) -> str:
     """
     if not tables:
         return ""
-    timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
     try:
-        with create_engine(url, poolclass=NullPool, connect_args=timeout).connect() as connection:
+        with probing_engine(url).connect() as connection:
             claim_tables(connection, url.database, tables)
             found = [table for table in tables if inspect(connection).has_table(table)]
     except UsageError:

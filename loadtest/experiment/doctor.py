@@ -38,7 +38,7 @@ def doctor(
     """What server there is, in words, and all checks of it, of this machine and of the pools.
 
     given: the address of a database; without, a private server is started. server: its program, as
-    `server_program.find` reads it. session, engine: the names of an application's instead, which
+    `find_server_program` reads it. session, engine: the names of an application's instead, which
     connects as it does: to the database given, or to a private one if it reads
     LOADTEST_DATABASE_URL. Raises UsageError if it cannot be used.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.database.failure_kinds import FAILURE_KINDS
+from loadtest.model.error_kinds import ERROR_KINDS
 
 POOL_LABEL = "db_client_connection_pool_name"
 
@@ -120,7 +120,7 @@ COUNTS = (
     Count(
         "loadtest_errors",
         "Failed tasks by kind.",
-        tuple((kind, f"errors.{kind}") for kind in FAILURE_KINDS),
+        tuple((kind, f"errors.{kind}") for kind in ERROR_KINDS),
         "kind",
     ),
 )

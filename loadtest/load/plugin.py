@@ -226,7 +226,7 @@ class Plugin:
         target.start()
         run.at_end(watch_lag(recorder))
         if self.master:
-            run.add_ticker(self.master.begin(recorder, options, pool, *parts))
+            run.add_ticker(self.master.begin(recorder, *parts))
         else:
             run.add_ticker(Ticker(recorder.cut, run.take, *parts))
 

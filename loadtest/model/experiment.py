@@ -19,7 +19,7 @@ from loadtest.model.objective import parse_objective
 from loadtest.model.pool import PoolConfig
 from loadtest.model.server_name import ServerNames, parse_server
 
-# As many rounds as it takes to decide; after how many that is looked at.
+# As many rounds as it takes to decide, and the rounds after which an analysis asks whether it does.
 AUTO = "auto"
 INTERIM_ROUNDS = (5, 10, 15, 20)
 # A difference that is surely smaller than this is none that anybody should act on.
@@ -49,6 +49,11 @@ def _sound_objective(text: str) -> str:
     except UsageError as error:
         raise ValueError("; ".join(error.problems)) from None
     return text
+
+
+def variant_name(pool: str, *variant: str) -> str:
+    """What results call a pool with another model, or on another server, than the first one."""
+    return ".".join([pool, *variant])
 
 
 class Subject(NamedTuple):
@@ -138,7 +143,7 @@ class Experiment(Strict):
 
     @property
     def interim_rounds(self) -> tuple[int, ...]:
-        """After how many rounds it is asked whether they are enough; the last are all there are."""
+        """The rounds after which an analysis decides whether to go on; the last is the end."""
         return INTERIM_ROUNDS if self.rounds == "auto" else (self.rounds,)
 
     @property
@@ -162,7 +167,7 @@ class Experiment(Strict):
     def _variant(self, pool: PoolConfig, model: str, server: str) -> PoolConfig:
         own = [model] if model != self.load.models[0] else []
         own += [parse_server(server).name] if server != self.servers[0] else []
-        return pool.renamed(".".join([pool.name, *own])) if own else pool
+        return pool.renamed(variant_name(pool.name, *own)) if own else pool
 
     def with_model(self, model: str) -> Experiment:
         """The same with another model of users, or several; raises UsageError if there is none."""

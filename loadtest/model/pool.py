@@ -46,7 +46,7 @@ class Sized(Protocol):
     def max_overflow(self) -> int | None: ...
 
 
-def most_connections(pool: Sized) -> int | None:
+def connection_limit(pool: Sized) -> int | None:
     """The most connections one process can open; None where nothing limits it."""
     if pool.poolclass in _ONE_CONNECTION:
         return 1
@@ -56,7 +56,7 @@ def most_connections(pool: Sized) -> int | None:
     return pool.pool_size + (pool.max_overflow or 0)
 
 
-def kept_connections(pool: Sized) -> int | None:
+def idle_limit(pool: Sized) -> int | None:
     """The most idle connections one process keeps; None where nothing limits it."""
     if pool.poolclass == "NullPool":
         return 0
@@ -104,12 +104,12 @@ class PoolConfig(Strict):
     @property
     def most_connections(self) -> int | None:
         """The most connections one process can open; None where nothing limits it."""
-        return most_connections(self)
+        return connection_limit(self)
 
     @property
     def kept_connections(self) -> int | None:
         """The most idle connections one process keeps; None where nothing limits it."""
-        return kept_connections(self)
+        return idle_limit(self)
 
     def connections_for(self, users: int) -> int:
         """The most connections that this many users of one process can have at once."""
@@ -160,12 +160,12 @@ class PoolSettings:
     @property
     def most_connections(self) -> int | None:
         """The most connections one process can open; None where nothing limits it."""
-        return most_connections(self)
+        return connection_limit(self)
 
     @property
     def kept_connections(self) -> int | None:
         """The most idle connections one process keeps; None where nothing limits it."""
-        return kept_connections(self)
+        return idle_limit(self)
 
 
 def parse_pool(text: str) -> PoolConfig:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, field_serializer
 
 from loadtest.model.fault_effect import FaultEffect
-from loadtest.model.field_types import Value as _Value
+from loadtest.model.field_types import Value
 from loadtest.model.pool import PoolSettings
 
 Decision = Literal["better", "worse", "equivalent", "undecided"]
@@ -19,7 +19,7 @@ Role = Literal["primary", "secondary"]
 Interval95 = tuple[float, float]
 
 
-class Durations(_Value):
+class Durations(Value):
     """A distribution of times in seconds; `at_least` names the values that are lower bounds."""
 
     mean: float | None = None
@@ -32,7 +32,7 @@ class Durations(_Value):
     at_least: tuple[str, ...] = ()
 
 
-class ArrivalRates(_Value):
+class ArrivalRates(Value):
     """An open loop: arrivals a second as scheduled, as begun, and how many were dropped in all."""
 
     offered_per_second: float | None
@@ -40,14 +40,14 @@ class ArrivalRates(_Value):
     dropped: int
 
 
-class Throughput(_Value):
+class Throughput(Value):
     """Requests that succeeded per second: the mean over the rounds and its 95 % interval."""
 
     per_second: float | None
     ci95: Interval95 | None
 
 
-class Anatomy(_Value):
+class Anatomy(Value):
     """What the checkouts near a percentile were made of, on average.
 
     task: the one that most of them were for. waiting, overflow: other checkouts under way, and
@@ -65,7 +65,7 @@ class Anatomy(_Value):
     overflow: float
 
 
-class CheckoutTimes(_Value):
+class CheckoutTimes(Value):
     """What it took to get a connection, in all rounds together."""
 
     count: int
@@ -80,7 +80,7 @@ class CheckoutTimes(_Value):
     anatomy: tuple[Anatomy, ...] = ()
 
 
-class Connections(_Value):
+class Connections(Value):
     """Connections: the most at once in any round, and how many were opened and closed in all.
 
     allowed: what the pools of all processes may have together; None where nothing limits them.
@@ -94,7 +94,7 @@ class Connections(_Value):
     closed: int
 
 
-class ErrorKind(_Value):
+class ErrorKind(Value):
     """Errors of one kind: the UTC seconds of the first and the last, and one in its own words."""
 
     first: int | None
@@ -102,7 +102,7 @@ class ErrorKind(_Value):
     example: str | None
 
 
-class Errors(_Value):
+class Errors(Value):
     """The share of requests that failed, and the errors counted by their kind."""
 
     rate: float | None
@@ -110,7 +110,7 @@ class Errors(_Value):
     kinds: dict[str, ErrorKind] = Field(default_factory=dict)
 
 
-class ServerActivity(_Value):
+class ServerActivity(Value):
     """What the database server said of itself; None where it was not asked or did not tell.
 
     cpu: share of its machine's processors, if that is this one. running, connected: mean sessions.
@@ -126,14 +126,14 @@ class ServerActivity(_Value):
     refused_connects: int | None
 
 
-class Generator(_Value):
+class Generator(Value):
     """How busy the load generator was: CPU as a share of one core, and its event loop's lag."""
 
     cpu: float | None
     lag_p99_seconds: float | None
 
 
-class ObjectiveResult(_Value):
+class ObjectiveResult(Value):
     """A requirement, the value found for it and whether that meets it; None: it cannot be told.
 
     ci95: the interval of the mean over the rounds; None with fewer than two.
@@ -145,7 +145,7 @@ class ObjectiveResult(_Value):
     met: bool | None
 
 
-class Finding(_Value):
+class Finding(Value):
     """Something a reader should know: a code, how serious it is, a sentence and the numbers.
 
     error_kind: the kind of error that it is about, if any; the evidence tells it to readers.
@@ -158,7 +158,7 @@ class Finding(_Value):
     error_kind: str | None = Field(default=None, exclude=True)
 
 
-class StageResult(_Value):
+class StageResult(Value):
     """One pool in one stage of the load, by what ended in it; begin: seconds after measuring began.
 
     users: the mean number. arrivals_per_second: None in a closed loop.
@@ -178,15 +178,20 @@ class StageResult(_Value):
     opened: int
 
 
-class PoolSummary(_Value):
+class PoolSummary(Value):
     """One pool configuration in all of its rounds.
 
+    given: what the person called it, the same for all models of users and servers. model: what its
+    users were. server_name: the private server's program, where the experiment names one.
     processes: how many at once had such a pool of their own. unreturned: the mean number of
     connections that ended tasks still held at the end of a round. unserved: the share of users who
     never got a connection while others got theirs. Findings tell both to readers.
     """
 
     name: str
+    given: str
+    model: str
+    server_name: str
     pool: PoolSettings
     processes: int = 1
     rounds: int
@@ -215,7 +220,7 @@ class PoolSummary(_Value):
         return {name: value for name, value in asdict(pool).items() if name != "name"}
 
 
-class Comparison(_Value):
+class Comparison(Value):
     """A pool against the baseline in one metric: the ratio, its 95 % interval, what follows.
 
     role: whether it decides, or is one of the others, whose decisions are corrected for their
@@ -233,14 +238,14 @@ class Comparison(_Value):
     further_rounds: int | None = None
 
 
-class Verdict(_Value):
+class Verdict(Value):
     """The pool to use, if the runs can tell, and why: one sentence a line."""
 
     recommended: str | None
     text: str
 
 
-class SizeTried(_Value):
+class SizeTried(Value):
     """A pool size that a search tried; times in seconds, throughput per second.
 
     throughput_ci95: over the rounds; of fewer than three over their seconds. wait_p95_ci95: over
@@ -258,7 +263,7 @@ class SizeTried(_Value):
     valid: bool
 
 
-class Search(_Value):
+class Search(Value):
     """What a search for the smallest pool came to; outcome: how it ended.
 
     size: the smallest good one, also where that is not sure. worse_from: the first size above it
@@ -276,7 +281,7 @@ class Search(_Value):
     sizes: tuple[SizeTried, ...]
 
 
-class Summary(_Value):
+class Summary(Value):
     """All that the runs of an experiment say; `to_json` is `summary.json`."""
 
     version: Literal[1] = Field(default=1, alias="schema")

@@ -32,7 +32,7 @@ def decision_in_words(comparison: Comparison) -> str:
 
 
 def comparison_row(comparison: Comparison) -> tuple[str, ...]:
-    """The cells of one comparison, under COLUMNS."""
+    """The cells of one comparison, under COMPARISON_COLUMNS."""
     interval = [units.ratio(bound) for bound in comparison.ci95 or ()]
     return (
         comparison.pool,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import repeat
 
 from rich import box
 from rich.console import Console
@@ -35,8 +36,14 @@ def trimmed(console: Console) -> Iterator[None]:
     console.out("\n".join(line.rstrip() for line in printed.get().splitlines()), highlight=False)
 
 
-def empty_table(console: Console, columns: Sequence[str], words: Collection[str] = ()) -> Table:
-    """An empty table with these headings; no frames in a file.
+def text_table(
+    console: Console,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    styles: Iterable[str] = repeat(""),
+    words: Collection[str] = (),
+) -> Table:
+    """A table of plain cells, with a style for each row; no frames in a file.
 
     words: the columns of text beside the first; they go to the left, and break where it is narrow.
     """
@@ -57,16 +64,16 @@ def empty_table(console: Console, columns: Sequence[str], words: Collection[str]
             no_wrap=not text,
             min_width=None if number else len("(invalid)"),
         )
+    for cells, style in zip(rows, styles, strict=False):
+        table.add_row(*(plain(cell, console) for cell in cells), style=style)
     return table
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:
     """Print a table of plain cells as narrow as it can be, numbers to the right."""
-    table = empty_table(console, columns)
+    table = text_table(console, columns, rows)
     table.collapse_padding = True
     table.columns[0].min_width = None
-    for cells in rows:
-        table.add_row(*(plain(cell, console) for cell in cells))
     console.print(table)
 
 

@@ -20,7 +20,7 @@ FAULT_HEADINGS = (
 
 
 def fault_rows(summary: Summary) -> list[tuple[str, ...]]:
-    """The cells under HEADINGS, fault by fault; nothing where nothing broke."""
+    """The cells under FAULT_HEADINGS, fault by fault; nothing where nothing broke."""
     most = max((len(pool.faults) for pool in summary.pools), default=0)
     return [
         _row(pool, pool.faults[number])

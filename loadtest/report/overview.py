@@ -46,7 +46,7 @@ OVERVIEW_HEADINGS = ("pool", *_COLUMNS)
 
 
 def overview_rows(summary: Summary) -> list[tuple[PoolSummary, list[Cell]]]:
-    """Each pool and its cells, under HEADINGS after the first; none where there is but one pool."""
+    """Each pool and its cells, under OVERVIEW_HEADINGS after the first; none of a single pool."""
     if len(summary.pools) < 2:
         return []
     return [(pool, [cell(pool) for cell in _COLUMNS.values()]) for pool in summary.pools]

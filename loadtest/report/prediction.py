@@ -35,7 +35,7 @@ FAR_OFF = 0.2
 
 
 def prediction_row(cell: PredictedPool) -> tuple[str, ...]:
-    """The cells of a prediction's line, under COLUMNS; the last one says what it rests on."""
+    """The cells of a prediction, under PREDICTION_COLUMNS; the last one says what it rests on."""
     wait, mark = cell.wait, "≥" if cell.bound else ""
     return (
         short_form(cell),
@@ -62,7 +62,7 @@ def prediction_basis(cell: PredictedPool) -> str:
 
 
 def check_rows(prediction: Prediction) -> Iterator[tuple[str, ...]]:
-    """A line for each pool that ran: measured, predicted and the error, under CHECKED."""
+    """A line for each pool that ran: measured, predicted and the error, under CHECK_COLUMNS."""
     for ran, cell in prediction.checks:
         yield (
             ran.name,
@@ -104,7 +104,7 @@ VALIDATION_COLUMNS = ("pool", "predicted", "per s", "error", "predicted", "wait 
 
 
 def validation_rows(results: Sequence[ValidatedPool]) -> Iterator[tuple[str, ...]]:
-    """A line for each pool that was measured afterwards, under VALIDATED."""
+    """A line for each pool that was measured afterwards, under VALIDATION_COLUMNS."""
     for one in results:
         cell, found = one.predicted, one.measured
         if found is None:
@@ -242,8 +242,8 @@ def changes_since(results: Sequence[ValidatedPool]) -> list[str]:
     return [
         f"{short_form(one.predicted)} was measured before: {rate(one.before.served)} per s then, "
         f"{rate(one.measured.served)} now "
-        f"({_error(relative_error(one.before.served, one.measured.served))}). That much in the errors "
-        "above is not the model's: the machine or the database is not as it was."
+        f"({_error(relative_error(one.before.served, one.measured.served))}). That much in the "
+        "errors above is not the model's: the machine or the database is not as it was."
         for one in results
         if one.before and one.measured
     ]

@@ -22,7 +22,7 @@ STAGE_HEADINGS = (
 
 
 def stage_rows(summary: Summary) -> list[tuple[str, ...]]:
-    """The cells under HEADINGS, stage by stage; nothing where the load has no stages."""
+    """The cells under STAGE_HEADINGS, stage by stage; none if the load has no stages."""
     most = max((len(pool.stages) for pool in summary.pools), default=0)
     return [
         _row(pool, pool.stages[number])

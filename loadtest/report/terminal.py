@@ -16,7 +16,7 @@ from loadtest.model.summary import Comparison, Finding, PoolSummary, Summary
 from loadtest.report import fault_rows
 from loadtest.report.comparison_rows import COMPARISON_COLUMNS as COMPARED
 from loadtest.report.comparison_rows import comparison_row as compared_row
-from loadtest.report.console import empty_table, plain, trimmed
+from loadtest.report.console import plain, text_table, trimmed
 from loadtest.report.pool_table import marked_duration, throughput_interval
 
 _DECISIONS = {"better": "green", "worse": "bold red"}
@@ -47,12 +47,9 @@ def print_comparisons(
 def _print_comparisons(
     compared: Sequence[Comparison], not_valid: Sequence[str], console: Console
 ) -> None:
-    table = empty_table(console, COMPARED, words=("against", "in", "decision"))
-    for one in compared:
-        table.add_row(
-            *(plain(cell, console, _DECISIONS.get(one.decision, "")) for cell in compared_row(one))
-        )
-    console.print(table)
+    styles = [_DECISIONS.get(one.decision, "") for one in compared]
+    words = ("against", "in", "decision")
+    console.print(text_table(console, COMPARED, map(compared_row, compared), styles, words))
     for name in not_valid:
         text = f"{name}: the measurement is not valid, its numbers decide nothing (loadtest report)"
         console.print(plain(text, console, "bold red"))
@@ -80,10 +77,8 @@ def _print_faults(summary: Summary, console: Console) -> None:
     """What each fault did, a row a pool; its name stands above, or the rows were too wide."""
     for fault, pools in groupby(fault_rows.fault_rows(summary), itemgetter(0)):
         console.print(plain(fault, console, "bold"))
-        table = empty_table(console, fault_rows.FAULT_HEADINGS[1:])
-        for _, *cells in pools:
-            table.add_row(*(plain(cell, console) for cell in cells))
-        console.print(table)
+        headings = fault_rows.FAULT_HEADINGS[1:]
+        console.print(text_table(console, headings, [cells for _, *cells in pools]))
         console.print()
 
 
@@ -131,16 +126,15 @@ def _example(pool: PoolSummary, finding: Finding) -> str:
 
 
 def _table(summary: Summary, console: Console) -> Table:
-    table = empty_table(console, POOL_COLUMNS)
-    for pool in summary.pools:
-        chosen = pool.name == summary.verdict.recommended
-        style = "bold" if chosen else "" if pool.valid else "dim"
-        table.add_row(*(plain(cell, console) for cell in pool_row(pool)), style=style)
-    return table
+    chosen = summary.verdict.recommended
+    styles = [
+        "bold" if pool.name == chosen else "" if pool.valid else "dim" for pool in summary.pools
+    ]
+    return text_table(console, POOL_COLUMNS, map(pool_row, summary.pools), styles)
 
 
 def pool_row(pool: PoolSummary) -> tuple[str, ...]:
-    """The cells of a pool, under COLUMNS."""
+    """The cells of a pool, under POOL_COLUMNS."""
     name = pool.name if pool.valid else f"{pool.name}\n({_why_not(pool)})"
     return (
         name,

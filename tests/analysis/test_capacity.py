@@ -12,6 +12,7 @@ from loadtest.analysis.fleet.capacity import (
     RESERVED_CONNECTIONS,
     Capacity,
     Fleet,
+    FleetStep,
     ServerLimits,
     binding_limit,
     connections_of,
@@ -38,6 +39,12 @@ def with_size(of: Fleet, size: int, overflow: int) -> Fleet:
 def most(of: Fleet) -> int | None:
     """What it opens with all pools full in a deploy."""
     return connections_of(of, deploy=True, full=True)
+
+
+def step_of(answer: Capacity, name: str) -> FleetStep:
+    """The step of this name."""
+    (found,) = (step for step in answer.steps if step.name == name)
+    return found
 
 
 def codes(answer: Capacity) -> set[str]:
@@ -97,7 +104,7 @@ def test_what_breaks_first_as_the_server_has_less(
     assert answer.first == first
     assert answer.fits == (first is None)
     if first:
-        assert answer.step(first).state == state
+        assert step_of(answer, first).state == state
 
 
 @given(fleets, servers, st.integers(0, 60))
@@ -247,8 +254,8 @@ def test_the_setting_that_refuses_first_is_named_not_the_one_with_the_larger_res
     server = ServerLimits(max_connections=110, max_user_connections=80, reserve=50)
     answer = fleet_capacity(fleet(70, 20, processes=1, replicas=1, surge=0), server)
     assert answer.binding.setting == "max_connections"
-    assert answer.step("running").state == "reserve"
-    assert answer.step("all pools full").limit == "max_user_connections"
+    assert step_of(answer, "running").state == "reserve"
+    assert step_of(answer, "all pools full").limit == "max_user_connections"
     assert "of 50 places kept for people and agents 10 are taken" in answer.verdict
     assert "by max_user_connections: those beyond get error 1203" in answer.verdict
 

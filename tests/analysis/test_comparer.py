@@ -214,14 +214,14 @@ def test_a_pool_is_as_good_as_itself(tmp_path: Path, rounds: list[int]) -> None:
         assert result.decision == "equivalent"
 
 
-@pytest.mark.parametrize("looks", [INTERIM_ROUNDS[:1], INTERIM_ROUNDS])
-def test_the_same_pool_twice_is_rarely_told_apart_from_itself(looks: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("analyses", [INTERIM_ROUNDS[:1], INTERIM_ROUNDS])
+def test_the_same_pool_twice_is_rarely_told_apart_from_itself(analyses: tuple[int, ...]) -> None:
     """At most one of twenty comparisons of equals may end in a difference, looked at as it may."""
     random = np.random.default_rng(3)
-    rule = ComparisonRule(level=SIGNIFICANCE_OF_FOUR_ANALYSES if len(looks) > 1 else 0.05)
+    rule = ComparisonRule(level=SIGNIFICANCE_OF_FOUR_ANALYSES if len(analyses) > 1 else 0.05)
     wrong = 0
     for _ in range(2000):
-        rounds = random.normal(0, 0.2, looks[-1]).tolist()
-        chances = [Difference.paired(rounds[:n]).chances(rule.margin) for n in looks]
+        rounds = random.normal(0, 0.2, analyses[-1]).tolist()
+        chances = [Difference.paired(rounds[:n]).chances(rule.margin) for n in analyses]
         wrong += any(different <= rule.level for different, _ in chances)
     assert 0.035 < wrong / 2000 < 0.065

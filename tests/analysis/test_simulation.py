@@ -14,13 +14,9 @@ from hypothesis import strategies as st
 from loadtest.analysis.prediction.simulation import simulate
 from loadtest.analysis.prediction.stalls import Stalls
 from loadtest.analysis.prediction.workload import ByLevel, SimulationOutcome, Workload
-from loadtest.analysis.statistics.queueing import (
-    closed_throughput,
-    closed_wait,
-    erlang_c_wait,
-    wait_percentile,
-)
+from loadtest.analysis.statistics.queueing import erlang_c_wait, wait_percentile
 from loadtest.model.pool import PoolConfig
+from tests.analysis.machine_repair import closed_throughput, closed_wait
 
 # The exponential distribution in equally likely parts, with a mean of exactly one.
 _RAW = [-math.log(1 - (n + 0.5) / 5000) for n in range(5000)]

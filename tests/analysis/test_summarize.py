@@ -161,9 +161,9 @@ def test_the_json_has_the_keys_of_schema_1_and_says_more_in_a_few_places(tmp_pat
     assert _keys(data) == "schema experiment environment pools comparisons verdict"
     assert data["schema"] == 1
     assert _keys(pool) == (
-        "name pool processes rounds seconds throughput checkout hold_seconds request_seconds "
-        "schedule_lag_seconds dropped arrivals connections errors generator server stages faults "
-        "objectives findings valid"
+        "name given model server_name pool processes rounds seconds throughput checkout "
+        "hold_seconds request_seconds schedule_lag_seconds dropped arrivals connections errors "
+        "generator server stages faults objectives findings valid"
     )
     assert _keys(pool["checkout"]) == (
         "count timeouts unfinished seconds wait_seconds connect_seconds reconnect_seconds "

@@ -53,6 +53,24 @@ def test_pools_are_compared_with_the_baseline_of_their_own_model(tmp_path: Path)
     assert [c.decision for c in decisive] == ["better", "worse"]
 
 
+def test_a_pool_is_told_by_its_given_name_its_model_and_its_server(tmp_path: Path) -> None:
+    both = measured(tmp_path / "models", SMALL, LARGE)
+    on_both = on_servers(tmp_path / "servers", mariadb=SMALL, mysql=SMALL)
+
+    assert [(pool.name, pool.given, pool.model) for pool in both.pools] == [
+        ("5+10", "5+10", "greenlets"),
+        ("5+10.threads", "5+10", "threads"),
+        ("20+0", "20+0", "greenlets"),
+        ("20+0.threads", "20+0", "threads"),
+    ]
+    assert [(pool.name, pool.given, pool.server_name) for pool in on_both.pools] == [
+        ("5+10", "5+10", "mariadb"),
+        ("20+0", "20+0", "mariadb"),
+        ("5+10.mysql", "5+10", "mysql"),
+        ("20+0.mysql", "20+0", "mysql"),
+    ]
+
+
 def test_the_same_recommendation_carries_over(tmp_path: Path) -> None:
     summary = measured(tmp_path, SMALL, SMALL)
 
@@ -172,7 +190,9 @@ def test_a_pool_may_be_named_like_a_model(tmp_path: Path) -> None:
         )
     ]
 
-    last = summarize_runs(runs).verdict.text.splitlines()[-1]
+    summary = summarize_runs(runs)
+    assert [pool.given for pool in summary.pools] == ["web.threads", "large"] * 2
+    last = summary.verdict.text.splitlines()[-1]
     assert last == "The conclusion carries over: both recommend large."
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 import pytest
@@ -59,12 +58,7 @@ class Condition:
     def __enter__(self) -> None:
         """There is only one thread: nothing to lock."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nor to unlock."""
 
     def wait(self, timeout: float) -> None:

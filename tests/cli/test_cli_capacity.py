@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
@@ -132,13 +131,3 @@ def test_a_database_is_asked_for_its_limits_and_who_is_there(
     assert answer["limits"][0]["room"] == limit - answer["server"]["others"]
     assert answer["server"]["version"] in version
     assert "privileged_account" in {finding["code"] for finding in answer["findings"]}
-
-
-def test_the_page_is_written_where_it_was_asked_for(loadtest: Loadtest, tmp_path: Path) -> None:
-    out = tmp_path / "new" / "folder"
-    ended = loadtest("capacity", *FLEET, "--max-connections", 500, "-o", out)
-
-    assert ended.returncode == 3
-    assert ended.stdout.splitlines()[-1] == f"Report: {out / 'capacity.html'}"
-    assert [path.name for path in out.iterdir()] == ["capacity.html"]
-    assert "It does not fit: the fleet can open 2,160" in (out / "capacity.html").read_text()

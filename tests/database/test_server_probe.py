@@ -9,10 +9,11 @@ import pytest
 from pymysql.err import OperationalError
 from sqlalchemy import URL, make_url, text
 
+from loadtest.database import probing
 from loadtest.database.connection_errors import connection_error
 from loadtest.database.preflight import server_probe
 from loadtest.database.preflight.server_probe import (
-    FILES_BESIDE_CONNECTIONS,
+    GENERATOR_FILES,
     probe_server,
     raise_open_files_limit,
 )
@@ -147,7 +148,7 @@ def somebody_else(says: bytes, hangs_up: bool):
 )
 @pytest.mark.parametrize("hangs_up", [True, False])
 def test_a_server_of_another_kind_does_not_hold_up_the_tool(monkeypatch, says, hangs_up):
-    monkeypatch.setattr(server_probe, "CONNECT_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(probing, "CONNECT_TIMEOUT_SECONDS", 0.2)
     with somebody_else(says, hangs_up) as url:
         problem = problem_with(url)
     assert problem == (
@@ -157,7 +158,7 @@ def test_a_server_of_another_kind_does_not_hold_up_the_tool(monkeypatch, says, h
 
 @pytest.mark.parametrize("says", [b"\x01\0\0\0\xff", b"\x05\0\0\0\x0aabc\0", b"\x01\0\0\0\x09"])
 def test_an_answer_that_makes_no_sense_is_told_too(monkeypatch, says):
-    monkeypatch.setattr(server_probe, "CONNECT_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(probing, "CONNECT_TIMEOUT_SECONDS", 0.2)
     with somebody_else(says, hangs_up=False) as url:
         assert f"127.0.0.1:{url.port}" in problem_with(url)
 
@@ -239,13 +240,13 @@ def limits(monkeypatch):
 
 
 def test_few_connections_need_no_higher_limit(limits):
-    raise_open_files_limit(1024 - FILES_BESIDE_CONNECTIONS)
+    raise_open_files_limit(1024 - GENERATOR_FILES)
     assert limits["set"] == []
 
 
 def test_the_limit_is_raised_as_far_as_needed(limits):
     raise_open_files_limit(3000)
-    assert limits["set"] == [(3000 + FILES_BESIDE_CONNECTIONS, 4096)]
+    assert limits["set"] == [(3000 + GENERATOR_FILES, 4096)]
 
 
 def test_more_files_than_the_system_allows_are_refused(limits):
@@ -260,5 +261,5 @@ def test_more_files_than_the_system_allows_are_refused(limits):
 def test_a_system_without_a_limit_allows_everything(limits, soft):
     limits["limit"] = (soft, resource.RLIM_INFINITY)
     raise_open_files_limit(100_000)
-    raised = [(100_000 + FILES_BESIDE_CONNECTIONS, resource.RLIM_INFINITY)]
+    raised = [(100_000 + GENERATOR_FILES, resource.RLIM_INFINITY)]
     assert limits["set"] == (raised if soft == 1024 else [])

@@ -16,6 +16,7 @@ from loadtest.analysis.levels_over_time import levels_over_time
 from loadtest.analysis.pool_numbers import pool_numbers
 from loadtest.analysis.pool_runs import gather
 from loadtest.cli import capacity
+from loadtest.database import probing
 from loadtest.database.preflight import occupancy, server_probe
 from loadtest.database.preflight.announcement import intentions
 from loadtest.database.preflight.checks import run_checks
@@ -68,9 +69,9 @@ class Terse:
         return SimpleNamespace(connect=connect)
 
 
-def test_a_look_finds_out_what_the_server_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_finds_out_what_the_server_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     terse = Terse({"Questions": "7", "Aborted_connects": "0"}, {"version": "8.0.11-Terse"})
-    monkeypatch.setattr(server_probe, "create_engine", terse.engine)
+    monkeypatch.setattr(probing, "create_engine", terse.engine)
     facts = server_probe.probe_server(NOWHERE)
     assert (facts.version, facts.tls) == ("8.0.11-Terse", False)
     assert facts.lacks == ("refused_connects", "row_lock_waits", "row_lock_time")
@@ -92,7 +93,7 @@ def test_its_status_has_what_there_is_and_no_zeros_in_place_of_the_rest() -> Non
 @pytest.fixture
 def terse(monkeypatch: pytest.MonkeyPatch) -> occupancy.Occupancy:
     """What a server says that says nothing."""
-    monkeypatch.setattr(occupancy, "create_engine", Terse({}, {}).engine)
+    monkeypatch.setattr(probing, "create_engine", Terse({}, {}).engine)
     return occupancy.occupancy(NOWHERE)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from locust.env import Environment
 
-from argparse import Namespace
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,11 +22,8 @@ from loadtest.load.workers.protocol import (
     Master,
     Workers,
 )
-from loadtest.load.workers.worker_file import OwnFile
-from loadtest.model.errors import LoadtestError, UsageError
+from loadtest.model.errors import LoadtestError
 from loadtest.model.interval import Interval
-from loadtest.model.pool import PoolConfig
-from loadtest.runfile.reader import read_run
 
 
 class Clients:
@@ -174,54 +169,16 @@ class Worker:
     def send_message(self, kind: str, data: Any) -> None:
         self.sent.append((kind, data))
 
-    def keep(self, folder: Path) -> OwnFile:
-        """Keep what is sent in a file, too."""
-        options = Namespace(worker_results=str(folder))
-        file = self.master._file = OwnFile.wanted(options, "host:1", PoolConfig())
-        assert file
-        return file
-
-    def send(self, *seconds: int) -> list[Interval]:
-        parts = [Interval(second, "host:1") for second in seconds]
-        for part in parts:
-            self.master._send(part)
-        return parts
+    def send(self, *seconds: int) -> None:
+        for second in seconds:
+            self.master._send(Interval(second, "host:1"))
 
 
-def test_a_worker_says_how_many_intervals_it_sent_and_is_there_for_the_next_run(
-    tmp_path: Path,
-) -> None:
+def test_a_worker_says_how_many_intervals_it_sent_and_is_there_for_the_next_run() -> None:
     worker = Worker()
-    worker.keep(tmp_path)
-    parts = worker.send(1, 2)
+    worker.send(1, 2)
     worker.master.last()
 
     assert [kind for kind, _ in worker.sent] == [INTERVAL, INTERVAL, LAST]
     assert worker.sent[-1][1] == {"intervals": 2}
     assert worker.environment.stop_timeout == 0
-    own = read_run(tmp_path / "host-1.jsonl")
-    assert own.finished
-    assert list(own.intervals) == parts
-
-
-def test_a_file_of_a_worker_that_cannot_be_written_is_told_once_and_nothing_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any) -> None:
-        raise LoadtestError("no room")
-
-    worker = Worker()
-    file = worker.keep(tmp_path)
-    monkeypatch.setattr(file, "add", fail)
-    worker.send(1, 2)
-    file.close()
-
-    refused = {"text": "no room", "code": 1}
-    assert [kind for kind, _ in worker.sent] == [INTERVAL, REFUSAL, INTERVAL]
-    assert worker.sent[1][1] == refused
-
-
-def test_a_folder_of_a_worker_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="cannot write the result file"):
-        Worker().keep(tmp_path / "file" / "own")

@@ -20,7 +20,7 @@ from loadtest.report.figures import (
     size_curve,
     slowest_checkouts,
     throughput,
-    unluckiest_user,
+    user_sharing,
     wait_percentiles,
 )
 from loadtest.report.figures.toolkit.drawing import Drawing
@@ -253,12 +253,12 @@ def test_a_damaged_checkout_that_is_made_of_nothing_is_not_drawn(tmp_path: Path)
 def test_users_who_got_nothing_are_counted(tmp_path: Path) -> None:
     lucky = Fair(users=50, served=5, checkouts=100, squares=2000, longest_wait=950 * MILLISECOND)
     part = replace(interval(counters={"requests": 9}, wait=[10, 10, 10]), fair=lucky)
-    drawing = drawn(unluckiest_user, [eventful(tmp_path), run(tmp_path, [part], "5+0", started=2)])
+    drawing = drawn(user_sharing, [eventful(tmp_path), run(tmp_path, [part], "5+0", started=2)])
     assert drawing.title == "45 of 50 users got no connection in a whole round with 5+0"
     some, unlucky = cells(drawing)
     assert (some["users without a connection"], some["Jain's index"]) == ("0 of 50", "1.00")
     assert (unlucky["longest wait"], unlucky["longest / median"]) == ("950 ms", "95 times")
-    fine = drawn(unluckiest_user, [eventful(tmp_path)])
+    fine = drawn(user_sharing, [eventful(tmp_path)])
     assert fine.title == "No user went without a connection; the longest wait was 900 ms with 5+10"
 
 

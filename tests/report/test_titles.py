@@ -15,7 +15,7 @@ from loadtest.report.figures import (
     phase_times,
     size_curve,
     slowest_checkouts,
-    unluckiest_user,
+    user_sharing,
     wait_percentiles,
 )
 from loadtest.report.figures.toolkit import canvas
@@ -50,7 +50,7 @@ def test_where_the_time_goes_is_told_pool_by_pool(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "figure", [size_curve, wait_percentiles, phase_times, unluckiest_user, slowest_checkouts]
+    "figure", [size_curve, wait_percentiles, phase_times, user_sharing, slowest_checkouts]
 )
 def test_nothing_is_claimed_of_a_pool_that_is_not_valid(tmp_path: Path, figure: Any) -> None:
     drawing = drawn(figure, believable_and_not(tmp_path))
@@ -81,9 +81,9 @@ def of_sizes(folder: Path, pools: Sequence[int]) -> list[Run]:
 
 
 def test_pools_of_one_colour_have_different_lines(tmp_path: Path) -> None:
-    looks = [canvas.line_style(number) for number in range(21)]
-    assert len({str(look) for look in looks}) == 21
-    assert [look["ls"] for look in looks[:7]] == ["-"] * 7
+    styles = [canvas.line_style(number) for number in range(21)]
+    assert len({str(style) for style in styles}) == 21
+    assert [style["ls"] for style in styles[:7]] == ["-"] * 7
     assert (
         "stroke-dasharray"
         not in drawn(wait_percentiles, of_sizes(tmp_path / "few", range(1, 8))).svg

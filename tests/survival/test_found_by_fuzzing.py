@@ -1,4 +1,4 @@
-"""Inputs that the fuzzer has found, each of which once ended in a traceback."""
+"""Inputs that fuzzing has found, each of which once ended in a traceback."""
 
 from __future__ import annotations
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import asdict
 
 from loadtest.model.errors import UsageError
+from loadtest.model.experiment import variant_name
 from loadtest.runfile.reader import Run
 from loadtest.runfile.schema import Header, Load
 
@@ -26,8 +27,10 @@ def refuse_incomparable(runs: Sequence[Run]) -> None:
     problems: dict[str, str] = {}
     first_of_round: dict[int, Run] = {}
     first_of_server: dict[str, Run] = {}
+    names = {run.pool_name for run in runs}
     for run in runs:
-        _refuse(problems, first_of_server.setdefault(_server(run), run), run, _server_facts)
+        server = _server(run, names)
+        _refuse(problems, first_of_server.setdefault(server, run), run, _server_facts)
         _refuse(problems, runs[0], run, _circumstances)
         _refuse(problems, first_of_round.setdefault(run.header.round, run), run, _random_numbers)
     if problems:
@@ -52,10 +55,11 @@ def _random_numbers(header: Header) -> Facts:
     return {"load.seed": header.load.seed}
 
 
-def _server(run: Run) -> str:
-    """The server that a comparison of servers put behind the pool's name; else all share one."""
+def _server(run: Run, names: Collection[str]) -> str:
+    """The server of a pool that ran on the first server, too; all others share one."""
     name = run.header.server.name
-    return name if name and run.pool_name.endswith(f".{name}") else ""
+    variants = {variant_name(pool, name) for pool in names}
+    return name if run.pool_name in variants else ""
 
 
 def _server_facts(header: Header) -> Facts:

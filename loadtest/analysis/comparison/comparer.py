@@ -35,8 +35,9 @@ FEWEST_ROUNDS = 5
 # Nobody needs to be told how many more than these it would take.
 MOST_FURTHER_ROUNDS = 1000
 SIGNIFICANCE = 0.05
-# Of each of four looks at the same data, so that all together err in 5 % of cases (Pocock, "Group
-# sequential methods in the design and analysis of clinical trials", 1977: 2.361 standard errors).
+# Of each of four analyses of the same data, so that all together err in 5 % of cases (Pocock,
+# "Group sequential methods in the design and analysis of clinical trials", 1977: 2.361 standard
+# errors).
 SIGNIFICANCE_OF_FOUR_ANALYSES = 0.0182
 # Times and shares below are as good as one another: nobody notices them, and zero has no logarithm.
 _UNNOTICED = 1e-4

@@ -19,8 +19,8 @@ def nothing_to_compare(
 ) -> list[str]:
     """What each pool did where fewer than two are left to compare."""
     lines = [
-        f"{pool.name} ({pool_arguments(pool.pool)}) did {rate(pool.throughput.per_second)} requests per "
-        f"second; {percent(pool.errors.rate) if pool.errors.rate else 'none'} failed."
+        f"{pool.name} ({pool_arguments(pool.pool)}) did {rate(pool.throughput.per_second)} "
+        f"requests per second; {percent(pool.errors.rate) if pool.errors.rate else 'none'} failed."
         for pool in candidates
     ]
     if len(pools) == 1 and candidates:

@@ -21,7 +21,7 @@ def check_objective(
 
     With several rounds their interval decides, and nothing is decided where the bound lies in it;
     of a single one there is no interval, and its value decides.
-    level: how often the interval may leave out the truth; less where there are several looks.
+    level: how often the interval may leave out the truth; less where there are interim analyses.
     """
     value, at_least = value_at(pool, bound.path)
     each = [value_at(round_, bound.path) for round_ in rounds]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from loadtest.analysis.comparison.comparer import THROUGHPUT_METRIC, Comparer
 from loadtest.analysis.comparison.verdict import verdict
+from loadtest.analysis.given_names import is_variant
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.units import listed
 from loadtest.model.server_name import server_title
@@ -88,15 +89,12 @@ def _variant(
     name: str,
     told: Callable[[PoolRuns], tuple[str, str]],
 ) -> Variant:
-    others = names[1:]  # the pools of the first variant keep the name that they were given
-
     def of(pool: PoolRuns) -> str:
-        by_name = next((other for other in others if pool.name.endswith(f".{other}")), names[0])
-        return told(pool)[0] if pool.runs else by_name
+        planned = (other for other in names[1:] if is_variant(pool, pool.given, other))
+        return told(pool)[0] if pool.runs else next(planned, names[0])
 
     pools = [pool for pool in measurements.pools if of(pool) == name]
-    ending = f".{name}" if name in others else ""
-    plain = {pool.name: pool.name.removesuffix(ending) for pool in pools}
+    plain = {pool.name: pool.given for pool in pools}
     baselines = [full for full, given in plain.items() if given == measurements.baseline]
     own = replace(measurements, pools=pools, baseline=(baselines or list(plain))[0])
     return Variant(name, next(told(pool)[1] for pool in pools if pool.runs), own, plain)

@@ -75,7 +75,8 @@ def _finding(pool: PoolRuns, more: str) -> Finding:
     kind = main_kind(found)
     text = (
         f"{percent(found.rate)} of requests failed ({count(failed)} of {count(requests)}), most "
-        f"with {error_kinds.label(kind)}{example_in_words(found)}. {error_kinds.advice(kind)} {more}"
+        f"with {error_kinds.label(kind)}{example_in_words(found)}. {error_kinds.advice(kind)} "
+        f"{more}"
     )
     return Finding(
         code=MOST_FAILED,

@@ -11,12 +11,11 @@ from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.load import THREADS
 from loadtest.model.summary import Durations, Finding
-from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
+from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG, TIME_WAIT_SECONDS
 from loadtest.runfile.reader import RunFacts
 
 BUSY_SHARE = 0.20
 SCARCE_SHARE = 0.80
-TIME_WAIT_SECONDS = 60
 # A run that measured less than this share of its duration, by more than these seconds, is no
 # measurement of it. Seconds: what starts before a load takes a part of short durations.
 LEAST_MEASURED, MISSING_SECONDS = 0.8, 1.0

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from loadtest.model.field_types import Value
 from loadtest.model.pool import PoolSettings
 from loadtest.model.summary import Finding
 
@@ -23,11 +24,7 @@ MAX_CONNECTIONS, MAX_USER_CONNECTIONS = "max_connections", "max_user_connections
 OPEN_FILES = "open_files_limit"
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Fleet(_Value):
+class Fleet(Value):
     """Processes that have such a pool each, per replica.
 
     surge: replicas that run beside the others in a deploy. pool: SQLAlchemy's settings. threads: of
@@ -51,7 +48,7 @@ class Fleet(_Value):
         return self.processes * (self.replicas + self.surge)
 
 
-class ServerLimits(_Value):
+class ServerLimits(Value):
     """What a server lets in, and who is there already.
 
     max_user_connections: of the fleet's account, 0 where it has no limit; own_limit: whether the
@@ -79,7 +76,7 @@ class ServerLimits(_Value):
     version: str | None = None
 
 
-class Limit(_Value):
+class Limit(Value):
     """A setting that limits connections: its value, and what others and the reserve take of it."""
 
     setting: str
@@ -98,7 +95,7 @@ class Limit(_Value):
         return self.left - self.reserve
 
 
-class FleetStep(_Value):
+class FleetStep(Value):
     """A moment in the fleet's life.
 
     connections: the fleet's, None where nothing limits them. room: what is left of the server's
@@ -115,7 +112,7 @@ class FleetStep(_Value):
     state: StepState
 
 
-class SafePool(_Value):
+class SafePool(Value):
     """The largest pool_size with some max_overflow that always fits; None if none does.
 
     connections: what the fleet then opens at most.
@@ -126,7 +123,7 @@ class SafePool(_Value):
     connections: int | None
 
 
-class Capacity(_Value):
+class Capacity(Value):
     """The answer: what the fleet opens at each step, what breaks first, which pool is safe.
 
     first: the name of the first step that does not fit; None if all do. needed: the least
@@ -152,13 +149,6 @@ class Capacity(_Value):
     def binding(self) -> Limit:
         """The limit that leaves the fleet the least room."""
         return binding_limit(self.limits)
-
-    def step(self, name: str) -> FleetStep:
-        """The step of this name; KeyError if there is none."""
-        found = [step for step in self.steps if step.name == name]
-        if not found:
-            raise KeyError(name)
-        return found[0]
 
     @property
     def worst(self) -> FleetStep:

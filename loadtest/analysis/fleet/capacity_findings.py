@@ -108,8 +108,8 @@ def _breaks(capacity: Capacity) -> Iterator[str]:
         )
     if refused:
         yield (
-            f"Connections are refused {STEPS_IN_WORDS[refused.name]}, by {refused.limit}: those beyond get "
-            f"{error_of(capacity, refused.limit)}."
+            f"Connections are refused {STEPS_IN_WORDS[refused.name]}, by {refused.limit}: "
+            f"those beyond get {error_of(capacity, refused.limit)}."
         )
 
 

@@ -8,12 +8,7 @@ from dataclasses import dataclass
 
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.pool_runs import SECOND, Measurements, PoolRuns
-from loadtest.analysis.prediction.overtaking import (
-    ServedLevel,
-    overtaking_note,
-    share_at_once,
-    with_overtaking,
-)
+from loadtest.analysis.prediction import overtaking
 from loadtest.analysis.prediction.samples import samples, scaled
 from loadtest.analysis.prediction.stalls import Stalls, stalls
 from loadtest.analysis.prediction.workload import NO_TIME, ByLevel, Samples, Workload
@@ -80,7 +75,9 @@ def observe(measurements: Measurements) -> Observed:
     processes = max(pool.processes for pool in pools)
     warmup = load.warmup or 0.0
     seconds = _mean([round_.seconds for pool in pools for round_ in pool.rounds])
-    workload = with_overtaking(_workload(pools, load, processes), list(_served(pools)), warmup)
+    workload = overtaking.with_overtaking(
+        _workload(pools, load, processes), list(_served(pools)), warmup
+    )
     return Observed(
         workload=workload,
         settings=_settings(pools, measurements.baseline),
@@ -154,14 +151,15 @@ def _away(pools: Sequence[PoolRuns]) -> float:
     return max(0.0, users - sum(map(_inside, pools))) / sum(map(_attempts, pools))
 
 
-def _served(pools: Sequence[PoolRuns]) -> Iterator[ServedLevel]:
+def _served(pools: Sequence[PoolRuns]) -> Iterator[overtaking.ServedLevel]:
     """How many of the checkouts at each level did not wait; of the queues among the pools only."""
     for level_, group in _levels(pools):
         queues = [pool for pool in group if _queue(pool)]
         settings = next((found for pool in queues if (found := _queue(pool))), None)
         if settings:
             rate = _total(queues, "checkouts") / sum(p.seconds * p.processes for p in queues)
-            yield ServedLevel(level_, settings, rate, share_at_once(_times(queues, "wait")))
+            share = overtaking.share_at_once(_times(queues, "wait"))
+            yield overtaking.ServedLevel(level_, settings, rate, share)
 
 
 def _inside(pool: PoolRuns) -> float:
@@ -255,7 +253,7 @@ def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload
     if work.rate is None:
         away = duration(_away(pools))
         yield f"By Little's law a user is outside of the pool for {away} each time."
-    yield from overtaking_note(work, list(_served(pools)))
+    yield from overtaking.overtaking_note(work, list(_served(pools)))
     if not _times(pools, "connect").count:
         yield "Connects are those of the warm-up: none was opened while measured."
     nested = sum(use.nested for pool in pools for use in pool.tasks.values())

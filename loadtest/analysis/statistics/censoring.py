@@ -63,7 +63,7 @@ def distribution_curve(times: CensoredTimes) -> tuple[CurveSeconds, CurveShares]
 
 
 def time_at_share(seconds: CurveSeconds, share: CurveShares, wanted: float) -> float | None:
-    """The time within which so large a share of a `curve` ends; None if it never comes so far."""
+    """The time within which so large a share of a `distribution_curve` ends; None if none is."""
     at = np.flatnonzero(share >= wanted - 1e-9)
     return float(seconds[at[0]]) if len(at) else None
 

@@ -1,8 +1,8 @@
-"""Looks at a run under way: whether it is already clear what it is going to say.
+"""Interim analyses of a run under way: whether its outcome is already clear.
 
-Who looks four times and stops at the first difference that seems certain errs more often than in
-5 % of cases. O'Brien and Fleming's bounds keep it at 5 % for all looks together, by asking for much
-at first ("A multiple testing procedure for clinical trials", 1979; the values are in Jennison and
+Four analyses that stop at the first difference that seems certain err in more than 5 % of cases.
+O'Brien and Fleming's bounds keep the error at 5 % for all of them together, by asking for much at
+first ("A multiple testing procedure for clinical trials", 1979; the values are in Jennison and
 Turnbull, Group Sequential Methods, 2000, table 2.3). They are of a known variance; here it comes
 from a few seconds, so the bound is Student's at the same level (the same book, chapter 4).
 
@@ -28,8 +28,8 @@ from loadtest.model.experiment import MARGIN
 from loadtest.model.interval import Interval
 from loadtest.model.objective import Bound
 
-# After which share of the measured time, and how many standard errors are enough then. The fourth
-# look is the end.
+# The share of the measured time after which each analysis is due, and the standard errors that stop
+# the run there. The fourth analysis is the end of the run.
 STOPPING_BOUNDS = ((0.25, 4.049), (0.5, 2.863), (0.75, 2.337))
 _HISTOGRAMS = {
     "checkout.wait_seconds": "wait",
@@ -94,7 +94,7 @@ def early_conclusion(
     best: ThroughputEstimate | None,
     margin: float = MARGIN,
 ) -> str:
-    """What is clear after so much of a run, in a few words; empty if it is not, or no look is due.
+    """What is clear after so much of a run, in a few words; empty if nothing is, or none is due.
 
     parts: what was measured so far, of `duration` seconds in all. best: the throughput that must
     not be lost; None if there is none yet, then a run that may be the best goes on to its end.
@@ -116,7 +116,7 @@ def early_conclusion(
 
 
 def _due(parts: Sequence[Interval], duration: float) -> float | None:
-    """How many standard errors are enough at a look that the last second made due."""
+    """The standard errors that stop the run, if the last second made an analysis due."""
     if not parts:
         return None
     now = sum(part.length for part in parts) / SECOND / duration

@@ -14,13 +14,12 @@ from loadtest.database.preflight.pool_checks import pool_names
 from loadtest.database.preflight.situation import PreflightCheck, Situation
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig
+from loadtest.model.trust_limits import TIME_WAIT_SECONDS
 
 # The share of a server's free connections that a run may take unasked, where others use it, too.
 ALLOWED_SHARE = 0.8
 # What the generator needs besides its connections: results, web, logs, libraries.
 GENERATOR_FILES = 200
-# For how long the system keeps a local port after its connection was closed here.
-TIME_WAIT_SECONDS = 60
 
 CheckRule = Callable[[Situation], Iterator[PreflightCheck]]
 
@@ -92,9 +91,9 @@ def _local_ports(situation: Situation) -> Iterator[PreflightCheck]:
     yield PreflightCheck(
         "local_ports",
         "warning" if runs_out else "note",
-        f"{pool_names(closing)} may close connections when they come back, and each keeps its local "
-        f"port for up to {TIME_WAIT_SECONDS} s: with {free:,} ports free that is {rate:,} a second "
-        "at most",
+        f"{pool_names(closing)} may close connections when they come back, and each keeps its "
+        f"local port for up to {TIME_WAIT_SECONDS} s: with {free:,} ports free that is {rate:,} a "
+        "second at most",
         "raise pool_size until connections stay open, or widen net.ipv4.ip_local_port_range",
         evidence,
     )

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, text
+from sqlalchemy import URL, Connection, text
 
 from loadtest.database.connection_errors import connection_error
-from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
+from loadtest.database.probing import probing_engine, show_global
 
 NO_DATABASE_HINT = "With --max-connections N no database is asked"
 # What a server has open before anybody connects: sockets, logs, tablespaces, threads' own files.
@@ -60,27 +60,25 @@ class Occupancy:
 
 
 def occupancy(
-    url: URL, connecting: Mapping[str, Any] | None = None, otherwise: str = NO_DATABASE_HINT
+    url: URL, connecting: Mapping[str, Any] | None = None, hint: str = NO_DATABASE_HINT
 ) -> Occupancy:
     """Ask a server what it lets in and who is there.
 
-    connecting: how else than by the URL, as arguments of `create_engine`. otherwise: what there is
+    connecting: how else than by the URL, as arguments of `create_engine`. hint: what there is
     to do without a database.
     Raises UsageError (nothing there, wrong password, full), each with what to do.
     """
-    timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
-    how = connecting or {"connect_args": timeout}
-    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", **how)
+    engine = probing_engine(url, connecting, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
             return _read(connection)
     except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
-        raise connection_error(error, url, otherwise) from None
+        raise connection_error(error, url, hint) from None
 
 
 def _read(connection: Connection) -> Occupancy:
-    variables = _named(connection, "VARIABLES", _VARIABLES)
-    status = _named(connection, "STATUS", _STATUS)
+    variables = show_global(connection, "VARIABLES", _VARIABLES)
+    status = show_global(connection, "STATUS", _STATUS)
     version = variables.get("version", "")
     privileged = _privileged(connection, version)
     everybodys = _number(variables, "max_user_connections")
@@ -110,12 +108,6 @@ def _files_left(variables: Mapping[str, str], status: Mapping[str, str]) -> int 
         return None
     tables = sum(_number(status, name) or 0 for name in ("Open_files", "Innodb_num_open_files"))
     return max(0, limit - tables - SERVER_FILES)
-
-
-def _named(connection: Connection, what: str, names: tuple[str, ...]) -> dict[str, str]:
-    listed = ", ".join(f"'{name}'" for name in names)
-    rows = connection.execute(text(f"SHOW GLOBAL {what} WHERE Variable_name IN ({listed})"))
-    return {str(name): str(value) for name, value in rows}
 
 
 def _privileged(connection: Connection, version: str) -> bool:

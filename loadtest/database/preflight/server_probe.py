@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, NullPool, create_engine, text
+from sqlalchemy import URL, text
 
 from loadtest.database.connection_errors import connection_error, hint_without_database
-from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
 from loadtest.database.preflight.checks import GENERATOR_FILES, open_files_check, refuse_errors
+from loadtest.database.probing import probing_engine, show_global
 from loadtest.database.server_status import missing_counters
 
 SERVER_VARIABLES = (
@@ -52,16 +52,9 @@ def probe_server(url: URL, connecting: Mapping[str, Any] | None = None) -> Serve
     connecting: how else than by the URL, as arguments of `create_engine`.
     Raises UsageError (nothing there, wrong password, no such database, full), each with what to do.
     """
-    timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
-    how = connecting or {"connect_args": timeout}
-    engine = create_engine(url, poolclass=NullPool, **how)
     try:
-        with engine.connect() as connection:
-            names = ", ".join(f"'{name}'" for name in SERVER_VARIABLES)
-            rows = connection.execute(
-                text(f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({names})")
-            )
-            variables = {str(row[0]): str(row[1]) for row in rows}
+        with probing_engine(url, connecting).connect() as connection:
+            variables = show_global(connection, "VARIABLES", SERVER_VARIABLES)
             cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).first()
             lacks = missing_counters(connection)
     except Exception as error:  # of a wrong option in the URL the driver makes a TypeError

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import time
-from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,11 +20,9 @@ from gevent.event import Event
 from loadtest.load import locust_internals as internals
 from loadtest.load.ticker import Ticker
 from loadtest.load.workers.master_clock import MasterClock
-from loadtest.load.workers.worker_file import OwnFile
 from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.model.interval import Interval
 from loadtest.model.load import Stage
-from loadtest.model.pool import PoolConfig
 from loadtest.pool.recorder import Recorder
 
 logger = logging.getLogger("loadtest")
@@ -177,21 +174,13 @@ class Master:
     def __init__(self, runner: Any, process: str) -> None:
         self._runner, self._process = runner, process
         self._sent = 0
-        self._file: OwnFile | None = None
         self.clock = MasterClock(lambda asked: runner.send_message(QUESTION, {"asked": asked}))
         runner.register_message(END, lambda **_: runner.stop(), concurrent=True)
         runner.register_message(ANSWER, lambda msg, **_: self.clock.hear(**msg.data))
 
-    def begin(
-        self,
-        recorder: Recorder,
-        options: Namespace,
-        pool: PoolConfig,
-        warmup: float,
-        stages: Sequence[Stage],
-    ) -> Ticker:
+    def begin(self, recorder: Recorder, warmup: float, stages: Sequence[Stage]) -> Ticker:
         """A run begins: ask what time it is; what the ticker cuts from the recorder is sent."""
-        self._sent, self._file = 0, OwnFile.wanted(options, self._process, pool)
+        self._sent = 0
         self.clock.ask(self._tell_clock)
         recorder.correction = self.clock.correction
         return Ticker(recorder.cut, self._send, warmup, stages, self.clock.now)
@@ -204,12 +193,6 @@ class Master:
     def _send(self, interval: Interval) -> None:
         self._sent += 1
         self._runner.send_message(INTERVAL, interval.to_json())
-        if self._file:
-            try:
-                self._file.add(interval)
-            except LoadtestError as error:
-                self._file = None
-                self.refuse(error)
 
     def refuse(self, error: LoadtestError) -> None:
         """Say that this worker cannot run, and why."""
@@ -221,12 +204,6 @@ class Master:
         # then has counted no workers and lets nobody start. The next run brings its own.
         self._runner.environment.stop_timeout = 0.0
         self._runner.send_message(LAST, {"intervals": self._sent})
-        file, self._file = self._file, None
-        try:
-            if file:
-                file.close()
-        except LoadtestError as error:
-            self.refuse(error)
 
 
 def _end_with_parent() -> None:

@@ -12,7 +12,7 @@ from loadtest.report.figures import (
     size_curve,
     slowest_checkouts,
     throughput,
-    unluckiest_user,
+    user_sharing,
     wait_percentiles,
 )
 from loadtest.report.figures.toolkit.drawing import Drawing
@@ -26,7 +26,7 @@ FIGURES = (
         connections_over_time,
         server_activity,
     ),
-    *(phase_times, unluckiest_user, slowest_checkouts, generator_load, failed_requests),
+    *(phase_times, user_sharing, slowest_checkouts, generator_load, failed_requests),
 )
 
 

@@ -35,8 +35,6 @@ HELP = (
     "millisecond): then the generator was measured, not the pool."
 )
 CPU, LAG = GENERATOR_LEVELS
-# Less is nothing for a process that others run beside, and zero has no logarithm.
-SHORTEST = 1e-5
 # Inches: of a line's label, and between a panel and what is written above it.
 _LABEL, _ABOVE = 0.15, 0.08
 _TOO_BUSY = f"{percent(BUSY_CPU)} is too busy"
@@ -161,7 +159,7 @@ def _draw(
     axes: Axes, lines: Lines, names: Sequence[str], level: str, say: Any
 ) -> list[tuple[float, str]]:
     """The line of each pool; gives back where each stands, and the label for it."""
-    least = SHORTEST if level == LAG else 0.0
+    least = canvas.SHORTEST if level == LAG else 0.0
     ends = []
     for name, (number, line) in zip(names, lines.items(), strict=True):
         style = {**canvas.line_style(number), "lw": 1.6}

@@ -28,8 +28,6 @@ HELP = (
     "logarithmic scale."
 )
 WAIT = "checkout.wait_seconds.p95"
-# Shorter waits are none that anybody notices, and zero has no logarithm.
-SHORTEST = 1e-5
 # Of the axis, so that numbers of three digits do not touch.
 _LEAST_GAP = 0.07
 
@@ -126,7 +124,7 @@ def _figure(
             _bar(below, one.size, spreads[one.pool].wait_p95, shade, width=9, alpha=0.2)
         _dot(above, one, one.throughput, one.throughput_ci95, shade)
         if one.wait_p95 is not None:
-            _dot(below, one, max(one.wait_p95, SHORTEST), one.wait_p95_ci95, shade)
+            _dot(below, one, max(one.wait_p95, canvas.SHORTEST), one.wait_p95_ci95, shade)
     if allowed is not None:
         below.axhline(allowed, color=INK, lw=1, ls=(0, (1, 1.5)))
     canvas.log_seconds(below, "y")
@@ -163,7 +161,7 @@ def _dot(
 def _bar(
     axes: Axes, size: int, interval: Interval95, shade: str, *, width: float, alpha: float = 1.0
 ) -> None:
-    low, high = (max(edge, SHORTEST) for edge in interval)
+    low, high = (max(edge, canvas.SHORTEST) for edge in interval)
     axes.plot([size] * 2, [low, high], color=shade, lw=width, alpha=alpha, solid_capstyle="butt")
 
 

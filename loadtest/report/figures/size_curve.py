@@ -33,8 +33,6 @@ HELP = (
     "max_overflow, of all processes together); the scales of connections and of the wait are "
     "logarithmic, and pools without a limit stand last. Hollow dots are not valid."
 )
-# Shorter waits are as good as none, and zero has no logarithm.
-SHORTEST = 1e-5
 _LEAST_GAP = 0.09
 _ROOM_ABOVE = 1.42
 # Inches: a panel, and what lies beside it.
@@ -206,19 +204,19 @@ def _dot(
 ) -> None:
     shade = look["color"]
     if ci95:
-        low, high = (max(edge, SHORTEST) for edge in ci95)
+        low, high = (max(edge, canvas.SHORTEST) for edge in ci95)
         axes.plot([place, place], [low, high], color=shade, lw=1.6, solid_capstyle="butt")
     if len(rounds) > 1:
-        dots = np.maximum(rounds, SHORTEST)
+        dots = np.maximum(rounds, canvas.SHORTEST)
         axes.plot([place] * len(dots), dots, "o", color=shade, ms=3, alpha=0.55, mew=0)
     if middle is not None:
-        axes.plot([place], [max(middle, SHORTEST)], "o", ms=6, mew=1.2, **look)  # type: ignore[arg-type]
+        axes.plot([place], [max(middle, canvas.SHORTEST)], "o", ms=6, mew=1.2, **look)  # type: ignore[arg-type]
 
 
 def _join(axes: Axes, points: Sequence[tuple[float, float | None]], shown: Shown) -> None:
     """A faint line through the valid pools, where size is all that tells them apart."""
     valid = [
-        (place, max(value, SHORTEST))
+        (place, max(value, canvas.SHORTEST))
         for (place, value), pool in zip(points, shown.values(), strict=True)
         if pool.valid and value is not None
     ]

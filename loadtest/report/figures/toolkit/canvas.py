@@ -27,6 +27,8 @@ _LONGEST_NAME = 16
 _LINE = 0.145
 # Between a line and what is written beside it; browsers leave ordinary blanks out.
 BLANK = "\N{NO-BREAK SPACE}"
+# Shorter times (s) are drawn as this: nobody notices them, and zero has no logarithm.
+SHORTEST = 1e-5
 # Phases and kinds of errors are no pools: they begin at the other end of the palette.
 PART_COLOURS = tuple(POOL_COLOURS[number] for number in (4, 5, 3, 2, 6, 0, 1))
 # Strokes and gaps of lines, in widths of these, once all colours were used, and once again.

@@ -30,7 +30,7 @@ HELP = (
     "both of the round that shared worst, and neither in an open loop. With few turns for each, "
     "chance alone keeps it below 1."
 )
-SHORTEST = 1e-6
+SHORTEST_WAIT = 1e-6
 # For what is written beside the last dot; the names of rows are close to the first.
 _ROOM = 4
 # From this ratio on two dots are so far apart that each can have its time right above it.
@@ -107,7 +107,7 @@ def _figure(shared: Shared, summary: Summary) -> Figure:
     wide = axes.get_position().width * canvas.WIDTH
     without, jains = 1 + _WITHOUT / wide, 1 + _JAIN / wide
     for row, (number, one) in enumerate(shared.items()):
-        median = max(summary.pools[number].checkout.wait_seconds.p50 or 0.0, SHORTEST)
+        median = max(summary.pools[number].checkout.wait_seconds.p50 or 0.0, SHORTEST_WAIT)
         _draw_waits(axes, row, (median, max(one.longest, median)), canvas.pool_colour(number))
         canvas.write_text(axes, without, row, _without(one), transform=across, ha="center")
         jain = NO_VALUE if one.jain is None else ratio(one.jain)

@@ -1,0 +1,29 @@
+"""Questions to a server on a connection beside the pool; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
+
+from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
+
+
+def probing_engine(
+    url: URL, connecting: Mapping[str, Any] | None = None, **more: str | None
+) -> Engine:
+    """An engine without a pool that waits for a connection, or an answer, for a limited time.
+
+    connecting: how else than by the URL, as arguments of `create_engine`. more: other arguments.
+    """
+    timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
+    how = connecting or {"connect_args": timeout}
+    return create_engine(url, poolclass=NullPool, **how, **more)
+
+
+def show_global(connection: Connection, what: str, names: Iterable[str]) -> dict[str, str]:
+    """The server's VARIABLES or STATUS by these names, without those that it does not have."""
+    listed = ", ".join(f"'{name}'" for name in names)
+    rows = connection.execute(text(f"SHOW GLOBAL {what} WHERE Variable_name IN ({listed})"))
+    return {str(name): str(value) for name, value in rows}

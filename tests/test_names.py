@@ -1,0 +1,84 @@
+"""One meaning per name: what two modules define under one name is listed here, with the reason."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import loadtest
+
+HOUSE = Path(loadtest.__file__).parent
+SHARED = {
+    "draw": "every figure's module draws its own",
+    "HELP": "every figure's module says how to read its own",
+    "logger": "one logger for the whole tool",
+    "main": "the entry of a program: the command, and Locust with users as threads",
+    "INTERRUPTED": "one exit code, in three places that begin before anything else is imported",
+    # Two things that still share a name.
+    "Arrivals": "the option's value, and the arrivals of a run",
+    "COUNTS": "what the exporter counts, and what a point of the live page counts",
+    "Count": "a metric of the exporter, and a field of a run file",
+    "Faults": "the option's value, and the faults that a run provokes",
+    "LATE_SECONDS": "of a process on the live page, and of a connection of a run",
+    "LEVELS": "what the exporter shows, and what a point of the live page shows",
+    "Output": "how a command answers, and the files of a run",
+    "PATIENCE_SECONDS": "with a server that is switched, and with tables in use",
+    "POLL_SECONDS": "of a process's output, and of threads that end",
+    "Second": "of the live page, and a field of a run file",
+    "conduct": "of a command, and of an experiment",
+    "doctor": "the command, and its checks",
+    "duration": "in a report, and in a tab of Locust's page",
+    "rows": "of a table in Locust's page, and of an array",
+    "run": "the command, and one run of an experiment",
+    "steps": "of users, and of a level over time",
+}
+# A command has the name of what it is about; a module of `model` that of the term.
+MODULES = {"capacity", "doctor", "whatif", "report", "experiment", "load", "pool", "prediction"}
+
+
+def public(path: Path) -> Iterator[str]:
+    """The functions, classes and constants that a module defines for others."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from filter(_is_public, [node.name])
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [one for target in targets for one in ast.walk(target)]
+            yield from (one.id for one in names if isinstance(one, ast.Name) and _is_public(one.id))
+
+
+def _is_public(name: str) -> bool:
+    return not name.startswith("_")
+
+
+def shared(house: Path) -> dict[str, list[str]]:
+    """The names that more than one module below a folder defines, and these modules."""
+    homes: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(house.rglob("*.py")):
+        for name in dict.fromkeys(public(path)):
+            homes[name].append(str(path.relative_to(house)))
+    return {name: modules for name, modules in homes.items() if len(modules) > 1}
+
+
+def test_a_name_is_defined_in_one_module_or_listed_with_a_reason() -> None:
+    unlisted = {name: homes for name, homes in shared(HOUSE).items() if name not in SHARED}
+    assert unlisted == {}
+
+
+def test_the_list_has_no_name_that_is_defined_once() -> None:
+    assert [name for name in SHARED if name not in shared(HOUSE)] == []
+
+
+def test_modules_and_packages_have_names_of_their_own() -> None:
+    paths = [path for path in HOUSE.rglob("*.py") if path.name != "__init__.py"]
+    stems = [path.stem for path in paths] + [path.name for path in HOUSE.rglob("*/")]
+    packages = [name for name in stems if not name.startswith("__")]
+    assert {name for name in packages if packages.count(name) > 1} == MODULES
+
+
+def test_what_is_shared_is_found(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    (tmp_path / "one.py").write_text("LOOKS, _MOST = 1, 2\nclass Rate: ...\ndef decided(): ...")
+    (tmp_path / "part" / "two.py").write_text("LOOKS: int = 3\n_MOST = 4\nasync def decided(): ...")
+    both = ["one.py", "part/two.py"]
+    assert shared(tmp_path) == {"LOOKS": both, "decided": both}

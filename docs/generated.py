@@ -61,7 +61,9 @@ def metrics() -> str:
         *(_metric(one, "gauge") for one in exported.LEVELS),
     ]
     single = (exported.OLDEST_WAIT, exported.MOST, exported.MOST_IDLE, exported.LEAST_IDLE)
-    return "\n".join([*lines, *(f"| `{name}` | gauge | | {text} |" for name, text in single)]) + "\n"
+    return (
+        "\n".join([*lines, *(f"| `{name}` | gauge | | {text} |" for name, text in single)]) + "\n"
+    )
 
 
 def _metric(one: Any, kind: str, suffix: str = "") -> str:

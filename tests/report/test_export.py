@@ -11,12 +11,14 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
+from loadtest.analysis.summarize import summarize
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import SERVER, total
 from loadtest.report.export import exported, write_new
+from loadtest.report.render import read
 from loadtest.runfile.folders import find_runs
 from loadtest.runfile.reader import read_run
-from tests.analysis.builders import experiment, steady
+from tests.analysis.builders import experiment
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "reports" / "example"
@@ -77,19 +79,26 @@ def test_csv_has_a_row_for_each_interval_with_units_in_its_columns(tmp_path: Pat
 
 
 def test_junit_has_a_case_for_each_pool_and_bound(tmp_path: Path) -> None:
-    steady(tmp_path, "5+0", [100, 101, 102, 103, 104])
-    steady(tmp_path, "20+0", [700, 701, 702, 703, 704])
-    plan = experiment(tmp_path)
-    objective = "throughput.per_second >= 500/s, errors.rate <= 1%"
+    plan = experiment(tmp_path) / "experiment.json"
+    objective = "throughput.per_second >= 200/s, errors.rate <= 100%"
     plan.write_text(json.dumps({**json.loads(plan.read_text()), "objective": objective}))
+    summary = summarize(read([tmp_path]))
 
     suite = XML.fromstring("".join(exported(tmp_path, "junit")))
 
+    cases = list(suite.iter("testcase"))
     failed = {
-        case.get("classname") for case in suite.iter("testcase") if case.find("failure") is not None
+        (one.get("classname"), one.get("name")) for one in cases if one.find("failure") is not None
     }
-    assert suite.get("tests") == "4"
-    assert failed == {"5+0"}
+    missed = {
+        (pool.name, bound.text)
+        for pool in summary.pools
+        for bound in pool.objectives
+        if pool.valid and bound.met is False
+    }
+    assert len(cases) == 2 * len(summary.pools)
+    assert failed == missed
+    assert 0 < len(missed) < len(cases)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ ALONE = $(VENV)/bin/python -m pytest
 PYTEST = $(ALONE) -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fixtures lint bench up clean python packages-run packages-test
+.PHONY: help setup demo test test-all fixtures lint docs bench up clean python packages-run packages-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ lint: $(VENV)/.test ## ruff and mypy
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
+docs: $(VENV)/.test ## build the documentation into docs/_build/html, warnings are errors
+	$(VENV)/bin/python -m sphinx -qW --keep-going docs docs/_build/html
+
 bench: $(VENV)/.test ## what the tool itself costs, into reports/bench.json, about twenty minutes
 	$(VENV)/bin/python -m benchmarks
 
@@ -45,7 +48,7 @@ up: ## database, Locust (WORKERS=2), Prometheus and Grafana in containers
 	LOADTEST_USER="$$(id -u):$$(id -g)" docker compose up --build --scale worker=$(WORKERS)
 
 clean: ## remove what was installed and cached; reports stay
-	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(OLDEST) build dist docs/_build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp says that the environment is as pyproject.toml and constraints.txt want it. The system packages are looked at

@@ -30,6 +30,7 @@ COMMANDS = {
     "doctor": "Check this machine, the driver and the database before a run; changes nothing.",
     "whatif": "Predict what other pool settings would do, from a measured result, by simulation.",
     "tune": "Find the smallest pool that meets an objective and loses no throughput.",
+    "export": "Convert a result for other tools: HdrHistogram log, CSV or JUnit XML.",
     "scenarios": "List the bundled scenarios, or copy one with its experiment as a start.",
 }
 _SETTINGS: dict[str, Any] = {

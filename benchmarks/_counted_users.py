@@ -39,7 +39,7 @@ pymysql.connect = _stub_driver.Connection  # type: ignore[assignment]
 from benchmarks._plain_user import PlainUser  # noqa: E402
 from benchmarks._pool_user import MeasuredUser  # noqa: E402
 from benchmarks.work import POOL_SIZE  # noqa: E402
-from loadtest.load.engine_under_test import Target  # noqa: E402
+from loadtest.load.engine_under_test import EngineUnderTest  # noqa: E402
 from loadtest.model.pool import PoolConfig  # noqa: E402
 
 USERS: dict[str, type[User]] = {"plain": PlainUser, "measured": MeasuredUser}
@@ -85,10 +85,10 @@ def _sessions(user_class: type[User], sessions: int) -> int:
     return int(environment.stats.total.num_requests)
 
 
-def _target() -> Target:
+def _target() -> EngineUnderTest:
     options = Namespace(arrival_rate=0.0, stages="", prefill=False, seed=1)
     pool = PoolConfig(pool_size=POOL_SIZE, max_overflow=0)
-    return Target(make_url(URL), pool, options, tls=False, process="counted")
+    return EngineUnderTest(make_url(URL), pool, options, tls=False, process="counted")
 
 
 def _stop(_: None) -> NoReturn:

@@ -19,7 +19,7 @@ import gevent
 
 from loadtest.database.supervisor import die_with_parent
 from loadtest.live.displays import Live
-from loadtest.load.interval_stream import Timeline
+from loadtest.load.interval_stream import IntervalStream
 from loadtest.load.workers.protocol import Workers
 from loadtest.model.errors import LoadtestError
 from loadtest.model.interval import Interval
@@ -63,7 +63,7 @@ class Master:
         live = Live()
         live.begin(PoolConfig())
         with tempfile.TemporaryDirectory() as folder:
-            self._timeline = Timeline(RunWriter(Path(folder) / "run.jsonl", {}), live)
+            self._timeline = IntervalStream(RunWriter(Path(folder) / "run.jsonl", {}), live)
             Workers(runner, self._take, _refuse)
             received = _count_bytes(runner.server)
             arguments = [str(runner.server.port), str(self._checkouts)]

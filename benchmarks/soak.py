@@ -28,9 +28,9 @@ from benchmarks._soak_figure import figure
 from benchmarks._soak_user import Account
 from loadtest.database.private_server import free_port
 from loadtest.experiment.databases import databases
-from loadtest.experiment.rounds import Looked
-from loadtest.experiment.run_plan import Plan
-from loadtest.experiment.single_run import Database, run
+from loadtest.experiment.rounds import ScenarioFacts
+from loadtest.experiment.run_plan import RunPlan
+from loadtest.experiment.single_run import Database, run_once
 from loadtest.model.experiment import Experiment
 from loadtest.model.fault import Fault
 from loadtest.model.interval import Interval
@@ -124,9 +124,9 @@ def soak(seconds: int, out: Path) -> dict[str, object]:
     experiment = _experiment(seconds, watched.port)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "runs").mkdir()
-        with databases("", experiment, Looked([], [], "")) as every:
+        with databases("", experiment, ScenarioFacts([], [], "")) as every:
             at = every[""]
-            ran = run(Plan(experiment, POOL, 1), at, Path(folder), watched.see)
+            ran = run_once(RunPlan(experiment, POOL, 1), at, Path(folder), watched.see)
             sums = _sums_in(at)
         result = {**_summary(ran, watched), **_sums_right(ran, watched, sums)}
         ran.path.replace(out / "soak.jsonl")

@@ -57,9 +57,9 @@ def metrics() -> str:
         "",
         "| Metric | Type | Labels | Meaning |",
         "|---|---|---|---|",
-        *(_metric(one, "histogram") for one in exported.HISTOGRAMS),
-        *(_metric(one, "counter", "_total") for one in exported.COUNTS),
-        *(_metric(one, "gauge") for one in exported.LEVELS),
+        *(_metric(one, "histogram") for one in exported.HISTOGRAM_METRICS),
+        *(_metric(one, "counter", "_total") for one in exported.COUNTER_METRICS),
+        *(_metric(one, "gauge") for one in exported.LEVEL_METRICS),
     ]
     single = (exported.OLDEST_WAIT, exported.MOST, exported.MOST_IDLE, exported.LEAST_IDLE)
     return (

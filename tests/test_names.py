@@ -14,26 +14,12 @@ SHARED = {
     "logger": "one logger for the whole tool",
     "main": "the entry of a program: the command, and Locust with users as threads",
     "INTERRUPTED": "one exit code, in three places that begin before anything else is imported",
-    # Two things that still share a name.
-    "Arrivals": "the option's value, and the arrivals of a run",
-    "COUNTS": "what the exporter counts, and what a point of the live page counts",
-    "Count": "a metric of the exporter, and a field of a run file",
-    "Faults": "the option's value, and the faults that a run provokes",
-    "LATE_SECONDS": "of a process on the live page, and of a connection of a run",
-    "LEVELS": "what the exporter shows, and what a point of the live page shows",
-    "Output": "how a command answers, and the files of a run",
-    "PATIENCE_SECONDS": "with a server that is switched, and with tables in use",
-    "POLL_SECONDS": "of a process's output, and of threads that end",
-    "Second": "of the live page, and a field of a run file",
-    "conduct": "of a command, and of an experiment",
-    "doctor": "the command, and its checks",
-    "duration": "in a report, and in a tab of Locust's page",
-    "rows": "of a table in Locust's page, and of an array",
-    "run": "the command, and one run of an experiment",
-    "steps": "of users, and of a level over time",
 }
 # A command has the name of what it is about; a module of `model` that of the term.
-MODULES = {"capacity", "doctor", "whatif", "report", "experiment", "load", "pool", "prediction"}
+MODULES = {
+    *("capacity", "doctor", "whatif", "report", "experiment", "load", "pool", "prediction"),
+    *("run", "export"),
+}
 
 
 def public(path: Path) -> Iterator[str]:

@@ -49,11 +49,11 @@ CHECK = """
 import os, sys
 from pathlib import Path
 from loadtest.model.experiment import read_experiment
-from loadtest.experiment.scenario_check import look
+from loadtest.experiment.scenario_check import inspect_scenario
 for path in map(Path, sys.argv[1:]):
     child = os.fork()
     if not child:
-        wrong, known, tables, place = look(read_experiment(path))
+        wrong, known, tables, place = inspect_scenario(read_experiment(path))
         print(path.stem, *wrong, sep=": ", flush=True)
         os._exit(0)
     os.waitpid(child, 0)

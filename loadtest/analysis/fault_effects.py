@@ -21,7 +21,7 @@ from loadtest.model.fault import Fault
 from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.interval import Interval
 from loadtest.model.summary import Finding
-from loadtest.runfile.schema import Footer, Happened
+from loadtest.runfile.schema import Footer, RecordedFault
 
 RECOVERED_SHARE = 0.90
 WHOLE_SECOND_SHARE = 0.95
@@ -122,7 +122,7 @@ def _planned(pool: PoolRuns) -> Sequence[Fault]:
     return pool.header.load.faults
 
 
-def _happened(footer: Footer | None, number: int) -> Happened | None:
+def _happened(footer: Footer | None, number: int) -> RecordedFault | None:
     """What became of a fault, as the run's footer tells; None where it does not."""
     told = footer.faults if footer else ()
     return told[number] if number < len(told) else None

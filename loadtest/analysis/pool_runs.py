@@ -17,7 +17,7 @@ from loadtest.model.interval import Interval, TaskUse, total
 from loadtest.model.load import Stage
 from loadtest.model.pool import AS_IS, PoolSettings
 from loadtest.runfile.reader import Run
-from loadtest.runfile.schema import Header, Load, Plan, plan_of
+from loadtest.runfile.schema import ExperimentPlan, Header, Load, plan_of
 
 SECOND = 1_000_000_000
 
@@ -272,7 +272,7 @@ class Measurements:
     """
 
     experiment: Mapping[str, Any]
-    plan: Plan
+    plan: ExperimentPlan
     pools: Sequence[PoolRuns]
     baseline: str
     problems: Sequence[str] = ()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadtest.cli.output import Output, conduct
+from loadtest.cli.output import AnswerOptions, conduct_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
     DatabaseOptions,
@@ -45,7 +45,7 @@ def compare(
     results: Results = Path("reports"),
     objective: Objective = "",
     margin: Margin = None,
-    output: Output,
+    output: AnswerOptions,
 ) -> None:
     """Compare pool configurations in interleaved rounds and say which is best.
 
@@ -72,7 +72,7 @@ def compare(
     if dry_run:
         _print_plan(plan, database.database_url)
     else:
-        conduct(plan, database, results, output)
+        conduct_and_answer(plan, database, results, output)
 
 
 def _read(path: Path, model: str | None, objective: str, server: list[str]) -> Experiment:
@@ -86,10 +86,10 @@ def _read(path: Path, model: str | None, objective: str, server: list[str]) -> E
 
 
 def _print_plan(experiment: Experiment, database_url: str) -> None:
-    from loadtest.experiment.rounds import check, expected_seconds, plans
+    from loadtest.experiment.rounds import check_scenario, expected_seconds, plans
     from loadtest.model.experiment import AUTO
 
-    check(experiment, database_url)
+    check_scenario(experiment, database_url)
     for plan in plans(experiment):
         typer.echo(f"round {plan.round}  {plan.pool.name:<12} {plan.command()}")
     minutes, seconds = divmod(round(expected_seconds(experiment)), 60)

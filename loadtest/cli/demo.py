@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loadtest.cli.output import Output, conduct
-from loadtest.cli.shared_options import DatabaseOptions, Quiet, Results, Server
+from loadtest.cli.output import AnswerOptions, conduct_and_answer
+from loadtest.cli.shared_options import DatabaseOptions, Quiet, Results, ServerOption
 from loadtest.experiment import bundled_scenarios
 
 
 def demo(
     *,
-    server: Server = "",
+    server: ServerOption = "",
     database: DatabaseOptions,
     results: Results = Path("reports"),
     quiet: Quiet = False,
@@ -22,6 +22,6 @@ def demo(
     """
     from loadtest.model.experiment import read_experiment
 
-    plan = read_experiment(bundled_scenarios.folder() / "hot_row.toml")
+    plan = read_experiment(bundled_scenarios.scenarios_folder() / "hot_row.toml")
     plan = plan.changed("--server", server=server)
-    conduct(plan, database, results, Output(quiet=quiet))
+    conduct_and_answer(plan, database, results, AnswerOptions(quiet=quiet))

@@ -14,7 +14,7 @@ from loadtest.cli.shared_options import (
     DatabaseUrl,
     Duration,
     Pools,
-    Server,
+    ServerOption,
     load_of,
 )
 from loadtest.model.errors import UsageError
@@ -40,7 +40,7 @@ def doctor(
     time: Duration = None,
     processes: _Processes = 1,
     allow_overload: AllowOverload = False,
-    server: Server = "",
+    server: ServerOption = "",
     database_url: DatabaseUrl = "",
     as_json: _AsJson = False,
 ) -> None:
@@ -56,7 +56,7 @@ def doctor(
     [bold]loadtest doctor --session shop.db:Session -u 40[/]
     """
     from loadtest.database.preflight.situation import Demand
-    from loadtest.experiment.doctor import doctor as look
+    from loadtest.experiment.doctor import situation_checks as look
     from loadtest.report.check_table import checks_json, print_checks
     from loadtest.report.console import standard_output
 

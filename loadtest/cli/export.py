@@ -20,7 +20,7 @@ def export(
 
     Examples: [bold]loadtest export reports/example --format hlog -o waits.hlog[/]
 
-    [bold]loadtest export reports/example --format csv > seconds.csv[/]
+    [bold]loadtest export reports/example --format csv -o seconds.csv[/]
     """
     from loadtest.report.export import exported, write_new
 

@@ -20,7 +20,7 @@ INTERRUPTED = 130  # as a shell has it
 
 
 @dataclass(frozen=True)
-class Output:
+class AnswerOptions:
     """How a command answers, beside the report."""
 
     markdown: Markdown = None
@@ -28,8 +28,12 @@ class Output:
     quiet: Quiet = False
 
 
-def conduct(
-    experiment: Experiment, database: DatabaseOptions, results: Path, output: Output, **how: Any
+def conduct_and_answer(
+    experiment: Experiment,
+    database: DatabaseOptions,
+    results: Path,
+    output: AnswerOptions,
+    **how: Any,
 ) -> None:
     """Run an experiment, make its report, and exit with the code that its outcome has.
 
@@ -57,11 +61,13 @@ def conduct(
     if not complete:
         console.print("[yellow]Interrupted: the report has what was measured until then[/]")
     summary = render([folder], folder)
-    tell(summary, folder, output)
+    print_answer(summary, folder, output)
     raise typer.Exit(failure.exit_code if failure else verdict_exit_code(summary))
 
 
-def tell(summary: Summary, folder: Path, output: Output, *, table: bool = True) -> None:
+def print_answer(
+    summary: Summary, folder: Path, output: AnswerOptions, *, table: bool = True
+) -> None:
     """Give the answer in the way that was asked for."""
     from loadtest.report.console import standard_output
     from loadtest.report.markdown import markdown, write_markdown

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from loadtest.cli.output import Output, tell
+from loadtest.cli.output import AnswerOptions, print_answer
 from loadtest.cli.shared_options import AsJson, Markdown
 from loadtest.runfile.folders import folder_of
 
@@ -30,5 +30,5 @@ def report(
 
     folder = out or folder_of(result[0])
     summary = render(result, folder)
-    tell(summary, folder, Output(markdown, as_json, quiet), table=not quiet)
+    print_answer(summary, folder, AnswerOptions(markdown, as_json, quiet), table=not quiet)
     raise typer.Exit(verdict_exit_code(summary))

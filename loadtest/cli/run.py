@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from loadtest.cli.output import Output, conduct
+from loadtest.cli.output import AnswerOptions, conduct_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
     DatabaseOptions,
     Objective,
     Results,
-    Scenario,
+    ScenarioArgument,
     ScenarioOptions,
-    Server,
+    ServerOption,
     StagedLoadOptions,
     experiment_of,
 )
@@ -25,7 +25,7 @@ OWN_POOL = "5+10"
 
 
 def run(
-    scenario: Scenario,
+    scenario: ScenarioArgument,
     *,
     pool: Annotated[
         str | None,
@@ -34,11 +34,11 @@ def run(
     application: ApplicationOptions,
     load: StagedLoadOptions,
     told: ScenarioOptions,
-    server: Server = "",
+    server: ServerOption = "",
     database: DatabaseOptions,
     results: Results = Path("reports"),
     objective: Objective = "",
-    output: Output,
+    output: AnswerOptions,
 ) -> None:
     """Measure one pool configuration under one load.
 
@@ -56,4 +56,4 @@ def run(
     pools = [pool or (AS_IS if application.session or application.engine else OWN_POOL)]
     more = {"rounds": 1, "objective": objective, "server": server}
     experiment = experiment_of(scenario, pools, application, config, told, **more)
-    conduct(experiment, database, results, output)
+    conduct_and_answer(experiment, database, results, output)

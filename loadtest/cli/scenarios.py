@@ -30,13 +30,13 @@ def scenarios(
     if name is None:
         _list()
         return
-    copies = bundled_scenarios.copy(name, out or Path())
+    copies = bundled_scenarios.copy_scenario(name, out or Path())
     for path in copies:
         typer.echo(f"wrote {path}")
     typer.echo(f"Next: loadtest compare {copies[-1]} --dry-run")
 
 
 def _list() -> None:
-    width = max(map(len, bundled_scenarios.names()))
-    for name in bundled_scenarios.names():
-        typer.echo(f"{name:<{width}}  {bundled_scenarios.about(name)}")
+    width = max(map(len, bundled_scenarios.scenario_names()))
+    for name in bundled_scenarios.scenario_names():
+        typer.echo(f"{name:<{width}}  {bundled_scenarios.first_line_of(name)}")

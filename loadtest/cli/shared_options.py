@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from loadtest.model.experiment import Experiment
     from loadtest.model.load import LoadConfig
 
-Scenario = Annotated[Path, typer.Argument(help="A locustfile with a PoolUser.")]
+ScenarioArgument = Annotated[Path, typer.Argument(help="A locustfile with a PoolUser.")]
 Pools = Annotated[
     list[str],
     typer.Option("--pool", help="20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0 or as-is"),
@@ -48,7 +48,7 @@ _SERVER = (
     "Program of the private server: mariadb, mysql or a path (default: LOADTEST_SERVER, or what is "
     "installed, MariaDB if both are)."
 )
-Server = Annotated[str, typer.Option("--server", help=_SERVER)]
+ServerOption = Annotated[str, typer.Option("--server", help=_SERVER)]
 Servers = Annotated[
     list[str], typer.Option("--server", help=f"{_SERVER} Several are compared; new:PATH names one.")
 ]

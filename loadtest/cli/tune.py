@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadtest.cli.output import Output, conduct
+from loadtest.cli.output import AnswerOptions, conduct_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
     DatabaseOptions,
@@ -16,9 +16,9 @@ from loadtest.cli.shared_options import (
     Margin,
     Objective,
     Results,
-    Scenario,
+    ScenarioArgument,
     ScenarioOptions,
-    Server,
+    ServerOption,
     Warmup,
     experiment_of,
 )
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from loadtest.model.experiment import Experiment
     from loadtest.model.load import LoadConfig
 
-LEAST_SECONDS = 4
+LEAST_RUN_SECONDS = 4
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SearchLoadOptions(LoadOptions):
 
 
 def tune(
-    scenario: Scenario,
+    scenario: ScenarioArgument,
     *,
     objective: Objective = "",
     load: SearchLoadOptions,
@@ -54,10 +54,10 @@ def tune(
     application: ApplicationOptions,
     told: ScenarioOptions,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
-    server: Server = "",
+    server: ServerOption = "",
     database: DatabaseOptions,
     results: Results = Path("reports"),
-    output: Output,
+    output: AnswerOptions,
 ) -> None:
     """Find the smallest pool that meets an objective and loses no throughput.
 
@@ -70,18 +70,20 @@ def tune(
     --objective "checkout.wait_seconds.p95 <= 20ms" --dry-run[/]
     """
     from loadtest.analysis.sizing.size_search import most_runs
-    from loadtest.experiment.search_runs import pools, search
+    from loadtest.experiment.search_runs import search, searched_pools
 
     config = load.config()
     _refuse_what_no_search_has(load, config, objective)
     asked = {"rounds": 1, "objective": objective, "margin": margin, "server": server}
     plan = experiment_of(scenario, ["5+10"], application, config, told, **asked)
-    plan = plan.model_copy(update={"name": f"{plan.name}-tune", "pool": pools(plan, at_most)})
+    plan = plan.model_copy(
+        update={"name": f"{plan.name}-tune", "pool": searched_pools(plan, at_most)}
+    )
     if dry_run:
         _print_plan(plan, database.database_url)
         return
     most = most_runs(plan.pool[1].pool_size)
-    conduct(plan, database, results, output, runs=search, most=most)
+    conduct_and_answer(plan, database, results, output, runs=search, most=most)
 
 
 def _refuse_what_no_search_has(given: SearchLoadOptions, load: LoadConfig, objective: str) -> None:
@@ -98,22 +100,22 @@ def _refuse_what_no_search_has(given: SearchLoadOptions, load: LoadConfig, objec
             "--arrival-rate: every pool that keeps up does what arrives, so say how long one may "
             'wait: --objective "checkout.wait_seconds.p95 <= 20ms"'
         )
-    if load.duration < LEAST_SECONDS:
+    if load.duration < LEAST_RUN_SECONDS:
         raise UsageError(
-            f"--time {given.time}: the runs of a search need {LEAST_SECONDS} s at least"
+            f"--time {given.time}: the runs of a search need {LEAST_RUN_SECONDS} s at least"
         )
 
 
 def _print_plan(plan: Experiment, database_url: str) -> None:
     from loadtest.analysis.sizing.size_search import most_runs
-    from loadtest.experiment.rounds import check
-    from loadtest.experiment.run_plan import Plan
-    from loadtest.experiment.search_runs import longest_seconds, of_size
+    from loadtest.experiment.rounds import check_scenario
+    from loadtest.experiment.run_plan import RunPlan
+    from loadtest.experiment.search_runs import longest_seconds, pool_of_size
 
-    check(plan, database_url)
+    check_scenario(plan, database_url)
     now, largest = plan.pool
-    example = Plan(plan, of_size(1), 1, plan.load.models[0])
-    typer.echo(f"first        {Plan(plan, now, 1, plan.load.models[0]).command()}")
+    example = RunPlan(plan, pool_of_size(1), 1, plan.load.models[0])
+    typer.echo(f"first        {RunPlan(plan, now, 1, plan.load.models[0]).command()}")
     typer.echo(f"then, 1..{largest.pool_size:<3} {example.command()}")
     minutes, seconds = divmod(round(longest_seconds(plan)), 60)
     most = most_runs(largest.pool_size)

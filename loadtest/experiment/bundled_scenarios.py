@@ -13,39 +13,44 @@ import loadtest
 from loadtest.model.errors import UsageError
 
 
-def folder() -> Path:
+def scenarios_folder() -> Path:
     """Where they are: in the package where it was installed, else at the top of the checkout."""
     package = Path(loadtest.__file__).resolve().parent
     inside = package / "scenarios"
     return inside if inside.is_dir() else package.parent / "scenarios"
 
 
-def names() -> list[str]:
+def scenario_names() -> list[str]:
     """All of them; those that break pools, whose names begin with `_`, at the end."""
-    found = {path.stem for path in folder().glob("*.toml")}
+    found = {path.stem for path in scenarios_folder().glob("*.toml")}
     return sorted(found, key=lambda name: (name.startswith("_"), name))
 
 
-def about(name: str) -> str:
+def first_line_of(name: str) -> str:
     """One line on it: how its docstring begins, or else the comment above its experiment."""
-    scenario = folder() / f"{name}.py"
+    scenario = scenarios_folder() / f"{name}.py"
     if scenario.exists():
         told = ast.get_docstring(ast.parse(scenario.read_text(encoding="utf-8"))) or ""
     else:
-        told = (folder() / f"{name}.toml").read_text(encoding="utf-8").removeprefix("#").strip()
+        told = (
+            (scenarios_folder() / f"{name}.toml")
+            .read_text(encoding="utf-8")
+            .removeprefix("#")
+            .strip()
+        )
     return told.partition("\n")[0]
 
 
-def copy(name: str, to: Path) -> list[Path]:
+def copy_scenario(name: str, to: Path) -> list[Path]:
     """Copy an experiment and its scenario into a folder, made if need be; give back the copies.
 
     Raises UsageError for a name that there is not, and rather than write over another file.
     """
-    if name not in names():
-        raise UsageError(f"there is no scenario {name}; there are {', '.join(names())}")
-    experiment = folder() / f"{name}.toml"
+    if name not in scenario_names():
+        raise UsageError(f"there is no scenario {name}; there are {', '.join(scenario_names())}")
+    experiment = scenarios_folder() / f"{name}.toml"
     scenario = tomllib.loads(experiment.read_text(encoding="utf-8"))["scenario"]
-    sources = [folder() / scenario, experiment]
+    sources = [scenarios_folder() / scenario, experiment]
     copies = [to / source.name for source in sources]
     _refuse_to_overwrite(sources, copies)
     try:

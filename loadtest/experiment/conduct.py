@@ -15,7 +15,7 @@ from rich.console import Console
 from loadtest.analysis.comparison.objective_check import drops_arrivals
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment.databases import databases
-from loadtest.experiment.rounds import check, plans, run_all
+from loadtest.experiment.rounds import check_scenario, plans, run_all
 from loadtest.experiment.single_run import Databases
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import Ended, EndedForOthers, LoadtestError, UsageError
@@ -25,11 +25,11 @@ from loadtest.report.progress import PlannedRun, RunProgress
 from loadtest.report.render import read_measurements
 from loadtest.runfile.folders import new_folder
 
-Runs = Callable[[Experiment, Databases, Path, RunProgress], bool]
+DoRuns = Callable[[Experiment, Databases, Path, RunProgress], bool]
 
 
 def _all_rounds(experiment: Experiment, at: Databases, folder: Path, progress: RunProgress) -> bool:
-    return run_all(experiment, at, folder, progress, decided)
+    return run_all(experiment, at, folder, progress, is_decided)
 
 
 def conduct(
@@ -40,7 +40,7 @@ def conduct(
     *,
     quiet: bool,
     allowed: Allowances = NO_ALLOWANCES,
-    runs: Runs = _all_rounds,
+    runs: DoRuns = _all_rounds,
     most: int | None = None,
 ) -> tuple[Path, bool]:
     """Do all runs; the folder with their results, and whether nobody ended them before.
@@ -52,7 +52,7 @@ def conduct(
     no folder is left. Raises Ended where a failure left something to report.
     """
     with _sigterm_as_ctrl_c():
-        looked = check(experiment, database_url, connect=True)
+        looked = check_scenario(experiment, database_url, connect=True)
         planned = list[PlannedRun](plans(experiment))
         _tell(console, filter(None, [looked.ignored, *looked.warnings]), "yellow")
         if not (database_url or looked.place or quiet):
@@ -102,7 +102,7 @@ def _measured(folder: Path) -> bool:
     return any(b'"period":"measured"' in path.read_bytes() for path in folder.glob("runs/*.jsonl"))
 
 
-def decided(folder: Path) -> bool:
+def is_decided(folder: Path) -> bool:
     """Whether no more rounds are needed: it is open of no pool if it is as good as the baseline, or
     keeps to the objective.
     """

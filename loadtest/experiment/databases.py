@@ -20,8 +20,8 @@ from loadtest.database.preflight.checks import refuse_errors, run_checks, warnin
 from loadtest.database.preflight.situation import Demand, Situation
 from loadtest.database.private_server import PrivateServer
 from loadtest.database.table_claims import tables_left_behind
-from loadtest.experiment.faults.schedule import Faults
-from loadtest.experiment.rounds import Looked, check
+from loadtest.experiment.faults.schedule import FaultSchedule
+from loadtest.experiment.rounds import ScenarioFacts, check_scenario
 from loadtest.experiment.run_plan import SECONDS_BESIDE_LOAD
 from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
@@ -34,7 +34,7 @@ from loadtest.runfile.folders import as_typed
 def databases(
     given: str,
     experiment: Experiment,
-    looked: Looked,
+    looked: ScenarioFacts,
     allowed: Allowances = NO_ALLOWANCES,
     runs: int = 1,
 ) -> Iterator[Databases]:
@@ -68,10 +68,10 @@ def databases(
 
 @contextmanager
 def _foreign(
-    given: str, experiment: Experiment, looked: Looked, allowed: Allowances, runs: int
+    given: str, experiment: Experiment, looked: ScenarioFacts, allowed: Allowances, runs: int
 ) -> Iterator[Database]:
     url, demand = database_url(given), demand_of(experiment, allowed)
-    with closing(Faults(experiment.fault, url, None)) as faults:
+    with closing(FaultSchedule(experiment.fault, url, None)) as faults:
         now = situation(url, demand, private=False)
         warned, work = _checked(now), _work(experiment, runs)
         intended = intentions(database_place(url), demand, work, looked.tables, allowed, now.server)
@@ -84,7 +84,7 @@ def _private(program: str, experiment: Experiment, allowed: Allowances) -> Itera
     demand = demand_of(experiment, allowed)
     with (
         PrivateServer(demand.most, program) as server,
-        closing(Faults(experiment.fault, server.url, server)) as faults,
+        closing(FaultSchedule(experiment.fault, server.url, server)) as faults,
     ):
         yield Database(
             faults.url,
@@ -104,7 +104,9 @@ def _private(program: str, experiment: Experiment, allowed: Allowances) -> Itera
 def _known(experiment: Experiment, url: URL) -> list[str]:
     """What to know of an application that has waited for the address of its database."""
     address = url.render_as_string(hide_password=False)
-    return check(experiment, address, connect=True).warnings if experiment.application else []
+    return (
+        check_scenario(experiment, address, connect=True).warnings if experiment.application else []
+    )
 
 
 def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:

@@ -30,7 +30,7 @@ MARGIN_SECONDS = 60.0
 # What a run has left at its deadline to end in good order.
 STOP_SECONDS = 5.0
 
-POLL_SECONDS = 0.25
+OUTPUT_POLL_SECONDS = 0.25
 # Asks a process where it is; one that does not listen to this signal ignores it.
 _WHERE = signal.SIGURG
 # A process has told where it is once it said something, and then nothing more for a while: an idle
@@ -47,7 +47,7 @@ Stack = Sequence[Frame]
 """Frames, the innermost first."""
 
 
-def command(module: str, *arguments: str) -> list[str]:
+def watched_command(module: str, *arguments: str) -> list[str]:
     """The command line of a Python module in a process that can tell where it is."""
     return [
         sys.executable,
@@ -59,7 +59,7 @@ def command(module: str, *arguments: str) -> list[str]:
     ]
 
 
-def running(
+def watched_process(
     kept: subprocess.Popen[bytes],
     log: IO[bytes],
     seconds: float,
@@ -73,20 +73,20 @@ def running(
     ends = time.monotonic() + seconds
     while kept.poll() is None:
         if time.monotonic() >= ends:
-            raise late(where(kept, log))
-        time.sleep(POLL_SECONDS)
+            raise late(stacks_of(kept, log))
+        time.sleep(OUTPUT_POLL_SECONDS)
         yield
 
 
-def where(kept: subprocess.Popen[bytes], log: IO[bytes]) -> str:
+def stacks_of(kept: subprocess.Popen[bytes], log: IO[bytes]) -> str:
     """Where a kept command is, in a sentence; log: its standard error, which gets whole stacks."""
     told = [_stacks(_told(process, log)) for process in _processes(kept)]
     # What each main thread does says more than what waits beside it.
     first, others = [own[:1] for own in told], [own[1:] for own in told]
-    return place_of([stack for own in (*first, *others) for stack in own])
+    return blocked_line([stack for own in (*first, *others) for stack in own])
 
 
-def place_of(stacks: Sequence[Stack]) -> str:
+def blocked_line(stacks: Sequence[Stack]) -> str:
     """Where a process is, by the first stack that has a frame outside of libraries."""
     for stack in stacks:
         for frame in stack:
@@ -129,7 +129,7 @@ def _stacks(told: str) -> list[list[Frame]]:
 
 def _of_library(file: str) -> bool:
     path = Path(file)
-    if path.is_relative_to(bundled_scenarios.folder()):
+    if path.is_relative_to(bundled_scenarios.scenarios_folder()):
         return False
     within = any(path.is_relative_to(folder) for folder in (_STDLIB, _OURS))
     return within or file.startswith("<") or not _INSTALLED.isdisjoint(path.parts)

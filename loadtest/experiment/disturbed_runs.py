@@ -9,7 +9,7 @@ from typing import Any
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.findings.trust_gate import DISTURBANCES
 from loadtest.analysis.pool_runs import Round, gather
-from loadtest.experiment.run_plan import Plan
+from loadtest.experiment.run_plan import RunPlan
 from loadtest.model.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.runfile.reader import read_run
 
@@ -28,7 +28,7 @@ class Repeats:
         self._in_vain: set[str] = set()
         self.done: list[dict[str, Any]] = []
 
-    def run(self, plan: Plan, folder: Path, once: Callable[[], None]) -> bool:
+    def run(self, plan: RunPlan, folder: Path, once: Callable[[], None]) -> bool:
         """Do a run, once more if need be; whether it was done again."""
         once()
         path, name = plan.file_in(folder), plan.pool.name

@@ -32,7 +32,7 @@ from loadtest.experiment import deadlines
 from loadtest.model.errors import LoadtestError, UsageError
 
 
-def doctor(
+def situation_checks(
     given: str, demand: Demand, session: str = "", engine: str = "", server: str = ""
 ) -> tuple[str, list[PreflightCheck]]:
     """What server there is, in words, and all checks of it, of this machine and of the pools.
@@ -105,7 +105,7 @@ def _place(url: URL) -> str:
 
 
 def _standstill(session: str = "", engine: str = "", **environment: str) -> float:
-    command = deadlines.command("loadtest.load.setup.driver_probe", session, engine)
+    command = deadlines.watched_command("loadtest.load.setup.driver_probe", session, engine)
     given = os.environ | environment
     asked = subprocess.run(command, env=given, capture_output=True, text=True, check=False)
     if asked.returncode == UsageError.exit_code:

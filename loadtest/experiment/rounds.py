@@ -15,8 +15,8 @@ from loadtest.database import supervisor
 from loadtest.database.application import environment_with
 from loadtest.experiment import deadlines
 from loadtest.experiment.disturbed_runs import Repeats
-from loadtest.experiment.run_plan import EXPERIMENT, SECONDS_BESIDE_LOAD, Plan
-from loadtest.experiment.single_run import Database, Databases, Watch, run
+from loadtest.experiment.run_plan import EXPERIMENT, SECONDS_BESIDE_LOAD, RunPlan
+from loadtest.experiment.single_run import Database, Databases, Watch, run_once
 from loadtest.model.errors import CannotGoOn, LoadtestError, Overdue, UsageError
 from loadtest.model.experiment import Experiment, Subject
 from loadtest.model.interval import Interval
@@ -27,29 +27,29 @@ from loadtest.runfile.folders import as_typed, point_latest_at, written_in
 class Progress(Protocol):
     """Who is told how far the runs are."""
 
-    def begin(self, plan: Plan) -> None:
+    def begin(self, plan: RunPlan) -> None:
         """A run begins."""
 
     def interval(self, interval: Interval) -> None:
         """The current run measured this."""
 
-    def end(self, plan: Plan) -> None:
+    def end(self, plan: RunPlan) -> None:
         """The run is over."""
 
-    def failed(self, plan: Plan, error: LoadtestError) -> None:
+    def failed(self, plan: RunPlan, error: LoadtestError) -> None:
         """The run failed."""
 
     def tell(self, text: str) -> None:
         """What is to know of a run besides."""
 
 
-def plans(experiment: Experiment, after: int = 0, until: int | None = None) -> list[Plan]:
+def plans(experiment: Experiment, after: int = 0, until: int | None = None) -> list[RunPlan]:
     """The runs of an experiment in the order in which they are done; all, or those of some rounds.
 
     after, until: the rounds between which these are, the last one included.
     """
     return [
-        Plan(experiment, subject.pool, round_, subject.model, subject.server)
+        RunPlan(experiment, subject.pool, round_, subject.model, subject.server)
         for round_ in range(after + 1, (until or experiment.interim_rounds[-1]) + 1)
         for subject in _turned(experiment.subjects, round_ - 1)
     ]
@@ -65,7 +65,7 @@ def expected_seconds(experiment: Experiment) -> float:
     return sum(plan.seconds + SECONDS_BESIDE_LOAD for plan in plans(experiment))
 
 
-class Looked(NamedTuple):
+class ScenarioFacts(NamedTuple):
     """What to know of an experiment, the tables of its scenario, its application's database.
 
     place: where that is; empty without an application, and for one that waits for an address.
@@ -78,7 +78,9 @@ class Looked(NamedTuple):
     ignored: str = ""
 
 
-def check(experiment: Experiment, database_url: str = "", *, connect: bool = False) -> Looked:
+def check_scenario(
+    experiment: Experiment, database_url: str = "", *, connect: bool = False
+) -> ScenarioFacts:
     """Look at a scenario and an application before they run.
 
     database_url: what an application may find in LOADTEST_DATABASE_URL. connect: whether to try
@@ -87,7 +89,7 @@ def check(experiment: Experiment, database_url: str = "", *, connect: bool = Fal
     or its options do not fit.
     """
     scenario = as_typed(experiment.scenario)
-    command = deadlines.command(
+    command = deadlines.watched_command(
         "loadtest.experiment.scenario_check", *(["connect"] if connect else [])
     )
     given = {EXPERIMENT: experiment.model_dump_json(exclude_unset=True)}
@@ -99,7 +101,7 @@ def check(experiment: Experiment, database_url: str = "", *, connect: bool = Fal
         raise UsageError(f"{scenario} ends the process that imports it. {end}".strip()) from None
     if problems:
         raise UsageError(*problems)
-    return Looked(*looked)
+    return ScenarioFacts(*looked)
 
 
 def _ask(scenario: str, command: list[str], environment: dict[str, str]) -> tuple[str, str]:
@@ -111,7 +113,7 @@ def _ask(scenario: str, command: list[str], environment: dict[str, str]) -> tupl
         try:
             kept.wait(deadlines.LOOK_SECONDS)
         except subprocess.TimeoutExpired:
-            limit, place = deadlines.LOOK_SECONDS, deadlines.where(kept, said)
+            limit, place = deadlines.LOOK_SECONDS, deadlines.stacks_of(kept, said)
             raise UsageError(
                 f"{scenario}: the process that imports it did not end within {limit:g} s: {place}"
             ) from None
@@ -176,7 +178,7 @@ def write_down(
         (folder / "experiment.json").write_text(text)
 
 
-def run_in(folder: Path, plan: Plan, at: Database, watch: Watch) -> None:
+def run_in(folder: Path, plan: RunPlan, at: Database, watch: Watch) -> None:
     """Do one run; `latest` points at the folder as soon as there is something in it.
 
     Raises LoadtestError if it fails, CannotGoOn if the others would too.
@@ -184,7 +186,7 @@ def run_in(folder: Path, plan: Plan, at: Database, watch: Watch) -> None:
     with written_in(folder):
         try:
             with _needed(at):
-                run(plan, at, folder, watch)
+                run_once(plan, at, folder, watch)
         finally:
             if plan.file_in(folder).exists():
                 point_latest_at(folder)

@@ -24,7 +24,7 @@ EXPERIMENT, RUN = "LOADTEST_EXPERIMENT", "LOADTEST_RUN"
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """What one run does: which experiment, which of its pools, which round, what users are.
 
     server: the private server's program, as the experiment names it.
@@ -109,7 +109,7 @@ class RunSettings:
     private: whether the tool started the server.
     """
 
-    plan: Plan
+    plan: RunPlan
     result: Path
     private: bool = False
     allowed: Allowances = NO_ALLOWANCES

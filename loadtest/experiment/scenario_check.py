@@ -31,11 +31,11 @@ from loadtest.database.preflight.announcement import database_place
 from loadtest.database.preflight.checks import warning_texts
 from loadtest.database.redaction import words_with_type
 from loadtest.experiment.locust_settings import ignored
-from loadtest.experiment.run_plan import EXPERIMENT, Plan
+from loadtest.experiment.run_plan import EXPERIMENT, RunPlan
 from loadtest.load import PoolUser
 from loadtest.load import locust_internals as internals
 from loadtest.load.setup.application_pool import load_application
-from loadtest.load.setup.driver_probe import tried
+from loadtest.load.setup.driver_probe import probe_driver
 from loadtest.load.setup.scenario_tables import names_of
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
@@ -43,7 +43,7 @@ from loadtest.model.load import GREENLETS
 from loadtest.runfile.folders import as_typed
 
 
-def look(
+def inspect_scenario(
     experiment: Experiment, *, connect: bool = False
 ) -> tuple[list[str], list[str], list[str], str]:
     """What is wrong, what to know beside that, the tables, where the application's database is."""
@@ -70,7 +70,7 @@ def look(
 
 
 def _tried(application: Application, experiment: Experiment) -> list[str]:
-    return warning_texts(tried(application, greenlets=GREENLETS in experiment.load.models))
+    return warning_texts(probe_driver(application, greenlets=GREENLETS in experiment.load.models))
 
 
 def _problems(
@@ -156,7 +156,7 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 
     parser.error = refuse
     try:
-        parser.parse_args(Plan(experiment, experiment.pool[0], 1).arguments())
+        parser.parse_args(RunPlan(experiment, experiment.pool[0], 1).arguments())
     except ValueError as error:
         message = re.sub(r"^argument (\S+): ", lambda m: f"option {_name(m[1])}: ", str(error))
         yield f"{as_typed(experiment.scenario)}: {message}"
@@ -165,6 +165,6 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 if __name__ == "__main__":
     answer, sys.stdout = sys.stdout, sys.stderr  # whatever a scenario prints is no answer
     asked_for = Experiment.model_validate_json(os.environ.pop(EXPERIMENT))
-    found = look(asked_for, connect="connect" in sys.argv)
-    known = "" if found[0] else ignored(Plan(asked_for, asked_for.pool[0], 1).arguments())
+    found = inspect_scenario(asked_for, connect="connect" in sys.argv)
+    known = "" if found[0] else ignored(RunPlan(asked_for, asked_for.pool[0], 1).arguments())
     print(json.dumps([*found, known]), file=answer)

@@ -12,7 +12,7 @@ from loadtest.analysis.summarize import summarize
 from loadtest.analysis.units import duration, rate
 from loadtest.experiment.disturbed_runs import Repeats
 from loadtest.experiment.rounds import Progress, run_in, write_down
-from loadtest.experiment.run_plan import SECONDS_BESIDE_LOAD, Plan
+from loadtest.experiment.run_plan import SECONDS_BESIDE_LOAD, RunPlan
 from loadtest.experiment.single_run import Databases, Enough, Watch
 from loadtest.model.errors import CannotGoOn, LoadtestError
 from loadtest.model.experiment import Experiment
@@ -23,7 +23,7 @@ from loadtest.model.summary import PoolSummary
 from loadtest.report.render import read_measurements
 
 
-def pools(experiment: Experiment, at_most: int) -> tuple[PoolConfig, PoolConfig]:
+def searched_pools(experiment: Experiment, at_most: int) -> tuple[PoolConfig, PoolConfig]:
     """What a search begins with, the pool that there is now, and the largest that it may try.
 
     In a closed loop no more connections than users can be in use.
@@ -31,10 +31,10 @@ def pools(experiment: Experiment, at_most: int) -> tuple[PoolConfig, PoolConfig]
     now = PoolConfig(poolclass=AS_IS) if experiment.application else PoolConfig(name="default")
     closed = experiment.load.highest_rate is None
     most = min(at_most, experiment.load.users) if closed else at_most
-    return now, of_size(most)
+    return now, pool_of_size(most)
 
 
-def of_size(size: int) -> PoolConfig:
+def pool_of_size(size: int) -> PoolConfig:
     """A pool of that many connections and not one more."""
     return PoolConfig(pool_size=size, max_overflow=0)
 
@@ -84,7 +84,7 @@ class _Searching:
         """A first run of a size may end early; further rounds are there to be sure."""
         pool = self._pilot
         if step.size != PRESENT_POOL:
-            pool = self._tried.setdefault(step.size, of_size(step.size))
+            pool = self._tried.setdefault(step.size, pool_of_size(step.size))
         plan = self._plan(pool, step.round)
         try:
             self._do(plan, best, to_its_end=step.round > 1)
@@ -93,17 +93,17 @@ class _Searching:
         except LoadtestError as error:
             self._progress.failed(plan, error)
 
-    def _plan(self, pool: PoolConfig, round_: int) -> Plan:
+    def _plan(self, pool: PoolConfig, round_: int) -> RunPlan:
         experiment = self._experiment
-        return Plan(experiment, pool, round_, experiment.load.models[0], experiment.servers[0])
+        return RunPlan(experiment, pool, round_, experiment.load.models[0], experiment.servers[0])
 
     def _do(
-        self, plan: Plan, best: ThroughputEstimate | None = None, *, to_its_end: bool = True
+        self, plan: RunPlan, best: ThroughputEstimate | None = None, *, to_its_end: bool = True
     ) -> None:
         """Do a run; one that something else on the machine disturbed is done a second time."""
         self._repeats.run(plan, self._folder, partial(self._once, plan, best, to_its_end))
 
-    def _once(self, plan: Plan, best: ThroughputEstimate | None, to_its_end: bool) -> None:
+    def _once(self, plan: RunPlan, best: ThroughputEstimate | None, to_its_end: bool) -> None:
         self._left -= 1
         ordered = [pool for _, pool in sorted(self._tried.items())]
         seconds = [one["seconds"] for one in self._repeats.done]
@@ -148,7 +148,7 @@ class _Searching:
         return Tuning.of(measurements, summarize(measurements).pools)
 
 
-def _came_to(tuning: Tuning, plan: Plan) -> str:
+def _came_to(tuning: Tuning, plan: RunPlan) -> str:
     """A run in a line: throughput, wait, and how it stands with the objective."""
     pool = next(one for one in (tuning.pilot, *tuning.sizes.values()) if one.name == plan.pool.name)
     words = [

@@ -16,8 +16,8 @@ from sqlalchemy import URL
 from loadtest.database import supervisor
 from loadtest.database.application import environment_with
 from loadtest.experiment import deadlines
-from loadtest.experiment.faults.schedule import Faults, Happened
-from loadtest.experiment.run_plan import Plan, RunSettings
+from loadtest.experiment.faults.schedule import FaultSchedule, Happened
+from loadtest.experiment.run_plan import RunPlan, RunSettings
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import EndedForOthers, LoadtestError, Overdue, UsageError
@@ -53,7 +53,7 @@ class Database:
 
     url: URL | None
     private: bool
-    faults: Faults | None = None
+    faults: FaultSchedule | None = None
     allowed: Allowances = NO_ALLOWANCES
     warnings: tuple[str, ...] = ()
     intentions: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ Databases = Mapping[str, Database]
 """Where the runs of an experiment go, by the private server's program as it names it."""
 
 
-def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
+def run_once(plan: RunPlan, database: Database, folder: Path, watch: Watch) -> Run:
     """Run it and read its result file; `watch` sees every interval as it comes.
 
     Raises LoadtestError if nothing was measured, with the end of Locust's log, or if it was killed,
@@ -81,7 +81,7 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     address = database.url.render_as_string(False) if database.url else ""
     settings = RunSettings(plan, path, database.private, database.allowed)
     environment = environment_with(address) | settings.environment()
-    command = deadlines.command(USER_MODELS[plan.model])
+    command = deadlines.watched_command(USER_MODELS[plan.model])
     end, happened = None, list[Happened]()
     with log.open("w+b") as output:
         kept = supervisor.start_supervised(command, environment=environment, output=output)
@@ -102,29 +102,31 @@ def run(plan: Plan, database: Database, folder: Path, watch: Watch) -> Run:
     return _result(path, log, code)
 
 
-def _not_begun(plan: Plan, place: str) -> UsageError:
+def _not_begun(plan: RunPlan, place: str) -> UsageError:
     scenario, limit = as_typed(plan.experiment.scenario), deadlines.START_SECONDS
     return UsageError(f"{scenario}: the load did not begin within {limit:g} s: {place}")
 
 
-def _overdue(plan: Plan, place: str) -> Overdue:
+def _overdue(plan: RunPlan, place: str) -> Overdue:
     return Overdue(f"{plan.limit:.0f} s after its load began: {place}")
 
 
 def _follow(
     kept: subprocess.Popen[bytes],
     output: IO[bytes],
-    plan: Plan,
+    plan: RunPlan,
     path: Path,
     watch: Watch,
-    faults: Faults | None,
+    faults: FaultSchedule | None,
     happened: list[Happened],
 ) -> None:
     """Watch it until it ends, and provoke what is to break; what became of that is added to.
 
     Raises Overdue at its deadline, UsageError if its load has not begun in time.
     """
-    for _ in deadlines.running(kept, output, deadlines.START_SECONDS, partial(_not_begun, plan)):
+    for _ in deadlines.watched_process(
+        kept, output, deadlines.START_SECONDS, partial(_not_begun, plan)
+    ):
         if path.exists() and path.read_bytes().count(b"\n"):
             break
     if not path.exists():
@@ -133,7 +135,7 @@ def _follow(
         measuring = _measuring(lines.readline())
         if faults:
             happened += broken.enter_context(faults.provoked(measuring, kept.pid))
-        for _ in deadlines.running(kept, output, plan.limit, partial(_overdue, plan)):
+        for _ in deadlines.watched_process(kept, output, plan.limit, partial(_overdue, plan)):
             for interval in _new_intervals(lines):
                 watch(interval)
 

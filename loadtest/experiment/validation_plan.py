@@ -13,7 +13,7 @@ from loadtest.model.field_types import validated
 from loadtest.model.pool import PoolConfig
 from loadtest.model.server_name import parse_server
 from loadtest.runfile.reader import RunFacts
-from loadtest.runfile.schema import Load, Plan
+from loadtest.runfile.schema import ExperimentPlan, Load
 
 # Seconds: long enough for a few thousand checkouts of most loads.
 LONGEST, LONGEST_WARMUP = 10.0, 5.0
@@ -22,7 +22,7 @@ _LOAD = ("users", "spawn_rate", "arrival_rate", "arrivals", "drop_after", "prefi
 
 
 def experiment_again(
-    planned: Plan | None, run: RunFacts, pools: Sequence[PoolConfig]
+    planned: ExperimentPlan | None, run: RunFacts, pools: Sequence[PoolConfig]
 ) -> Experiment:
     """The experiment with these pools, one round of each, and ten seconds at most.
 
@@ -45,7 +45,7 @@ def experiment_again(
     return validated(Experiment, again, "the result's experiment")
 
 
-def _from_header(run: RunFacts) -> Plan:
+def _from_header(run: RunFacts) -> ExperimentPlan:
     header = run.header
     if len(header.scenario.files) != 1:
         raise UsageError(
@@ -53,7 +53,7 @@ def _from_header(run: RunFacts) -> Plan:
         )
     if header.application:
         raise UsageError(f"{run.path} ran on an application, which only experiment.json tells")
-    return Plan(
+    return ExperimentPlan(
         name=header.name or "again",
         scenario=header.scenario.files[0],
         user_classes=header.scenario.user_classes,
@@ -62,7 +62,7 @@ def _from_header(run: RunFacts) -> Plan:
     )
 
 
-def _server(plan: Plan, run: RunFacts) -> str:
+def _server(plan: ExperimentPlan, run: RunFacts) -> str:
     """The private server's program that a run was on, as its experiment names it."""
     name = run.header.server.name
     return next((text for text in plan.server if parse_server(text).name == name), "")

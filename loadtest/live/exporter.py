@@ -21,10 +21,10 @@ from prometheus_client.registry import Collector
 
 from loadtest.live.metrics import (
     BUCKET_SECONDS,
-    COUNTS,
-    HISTOGRAMS,
+    COUNTER_METRICS,
+    HISTOGRAM_METRICS,
     LEAST_IDLE,
-    LEVELS,
+    LEVEL_METRICS,
     MOST,
     MOST_IDLE,
     OLDEST_WAIT,
@@ -35,7 +35,7 @@ from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
 
 # Histograms that no metric shows need not be added up.
-_SHOWN = {name for metric in HISTOGRAMS for _, names in metric.sources for name in names}
+_SHOWN = {name for metric in HISTOGRAM_METRICS for _, names in metric.sources for name in names}
 # A process that has said nothing for so many seconds has no connections any more.
 _SILENT_SECONDS = 5
 
@@ -81,7 +81,7 @@ class Exporter(Collector):
             return iter([*self._histograms(), *self._counters(), *self._levels()])
 
     def _histograms(self) -> Iterator[Metric]:
-        for metric in HISTOGRAMS:
+        for metric in HISTOGRAM_METRICS:
             labels = [POOL_LABEL, *filter(None, [metric.label])]
             family = HistogramMetricFamily(metric.name, metric.help, labels=labels)
             for pool, total in self._totals.items():
@@ -95,7 +95,7 @@ class Exporter(Collector):
             yield family
 
     def _counters(self) -> Iterator[Metric]:
-        for metric in COUNTS:
+        for metric in COUNTER_METRICS:
             labels = [POOL_LABEL, *filter(None, [metric.label])]
             family = CounterMetricFamily(metric.name, metric.help, labels=labels)
             for pool, total in self._totals.items():
@@ -109,7 +109,7 @@ class Exporter(Collector):
             return
         newest = max((interval.second for interval in self._latest.values()), default=0)
         latest = [i for i in self._latest.values() if i.second > newest - _SILENT_SECONDS]
-        for metric in LEVELS:
+        for metric in LEVEL_METRICS:
             labels = [POOL_LABEL, *filter(None, [metric.label])]
             family = GaugeMetricFamily(metric.name, metric.help, labels=labels)
             for value, name in metric.sources:

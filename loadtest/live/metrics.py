@@ -22,7 +22,7 @@ BUCKET_SECONDS = (
 
 
 @dataclass(frozen=True)
-class Histogram:
+class HistogramMetric:
     """A histogram in seconds; sources pairs the value of its label with names in an Interval."""
 
     name: str
@@ -32,7 +32,7 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Count:
+class CounterMetric:
     """A counter; sources pairs the value of its label with a counter of an Interval."""
 
     name: str
@@ -42,7 +42,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Level:
+class LevelMetric:
     """A gauge; sources pairs the value of its label with a gauge of an Interval."""
 
     name: str
@@ -51,64 +51,64 @@ class Level:
     label: str = ""
 
 
-HISTOGRAMS = (
-    Histogram(
+HISTOGRAM_METRICS = (
+    HistogramMetric(
         "db_client_connection_wait_time_seconds",
         "Time a checkout waited for a connection, timed-out waits included.",
         (("", ("wait",)),),
     ),
-    Histogram(
+    HistogramMetric(
         "db_client_connection_create_time_seconds",
         "Time to open a connection.",
         (("", ("connect", "reconnect")),),
     ),
-    Histogram(
+    HistogramMetric(
         "db_client_connection_use_time_seconds",
         "Time between the checkout of a connection and its return.",
         (("", ("hold",)),),
     ),
-    Histogram(
+    HistogramMetric(
         "db_client_operation_duration_seconds",
         "Time of the scenario's tasks, failed ones included.",
         (("", ("request", "failed_request")),),
     ),
-    Histogram(
+    HistogramMetric(
         "loadtest_checkout_phase_seconds",
         "Where the time of checkouts and returns goes.",
         tuple((name, (name,)) for name in ("wait", "connect", "reconnect", "ping", "reset")),
         "phase",
     ),
-    Histogram(
+    HistogramMetric(
         "loadtest_generator_lag_seconds",
         "How late the load generator's event loop is.",
         (("", ("generator_lag",)),),
     ),
-    Histogram(
+    HistogramMetric(
         "loadtest_schedule_lag_seconds",
         "How much later than scheduled tasks of an open loop began.",
         (("", ("schedule_lag",)),),
     ),
 )
 
-COUNTS = (
-    Count(
+COUNTER_METRICS = (
+    CounterMetric(
         "db_client_connection_timeouts",
         "Checkouts that gave up waiting.",
         (("", "timeouts"),),
     ),
-    Count(
+    CounterMetric(
         "loadtest_checkouts",
         "Checkouts by where the connection came from.",
         tuple((s, f"checkouts.{s}") for s in ("pooled", "new", "overflow", "reconnect")),
         "source",
     ),
-    Count(
+    CounterMetric(
         "loadtest_dropped_arrivals",
         "Arrivals of an open loop that found no free user in time.",
         (("", "dropped"),),
     ),
-    Count("loadtest_connections_opened", "Connections opened.", (("", "opened"),)),
-    Count(
+    CounterMetric("loadtest_connections_opened", "Connections opened.", (("", "opened"),)),
+    CounterMetric(
         "loadtest_connections_closed",
         "Connections closed.",
         tuple(
@@ -117,7 +117,7 @@ COUNTS = (
         ),
         "reason",
     ),
-    Count(
+    CounterMetric(
         "loadtest_errors",
         "Failed tasks by kind.",
         tuple((kind, f"errors.{kind}") for kind in ERROR_KINDS),
@@ -125,19 +125,19 @@ COUNTS = (
     ),
 )
 
-LEVELS = (
-    Level(
+LEVEL_METRICS = (
+    LevelMetric(
         "db_client_connection_count",
         "Connections by state.",
         (("idle", "idle"), ("used", "in_use")),
         "db_client_connection_state",
     ),
-    Level(
+    LevelMetric(
         "db_client_connection_pending_requests",
         "Checkouts that wait for a connection.",
         (("", "waiting"),),
     ),
-    Level(
+    LevelMetric(
         "loadtest_pool_overflow_connections",
         "Open connections beyond pool_size.",
         (("", "overflow"),),

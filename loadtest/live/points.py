@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadtest.live.second import Point, Second
+from loadtest.live.second import LiveSecond, Point
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
 
 KEPT_SECONDS = 900
 KEPT_RUNS = 50
 # An interval that is so much older than the newest is in the result file only.
-LATE_SECONDS = 5
+SILENT_SECONDS = 5
 
 
 def _no_report() -> Path | None:
@@ -60,7 +60,7 @@ class Points:
         self._served_since = clock()
         self._version = 0
         self._rows: dict[tuple[int, int], _Row] = {}
-        self._growing: dict[int, Second] = {}
+        self._growing: dict[int, LiveSecond] = {}
         self._changed: set[int] = set()
         self._newest = 0
         self.runs: list[LiveRun] = []
@@ -76,15 +76,15 @@ class Points:
     def add(self, interval: Interval) -> None:
         """Take an interval of any process of the current run."""
         run = self.runs[-1] if self.runs else None
-        if run is None or run.reason or interval.second <= self._newest - LATE_SECONDS:
+        if run is None or run.reason or interval.second <= self._newest - SILENT_SECONDS:
             return
         run.timeouts += interval.counters["timeouts"]
-        second = self._growing.setdefault(interval.second, Second(interval.second))
+        second = self._growing.setdefault(interval.second, LiveSecond(interval.second))
         second.add(interval)
         self._changed.add(interval.second)
         if interval.second > self._newest:
             self._newest = interval.second
-            for old in [s for s in self._growing if s <= self._newest - LATE_SECONDS]:
+            for old in [s for s in self._growing if s <= self._newest - SILENT_SECONDS]:
                 self._make(old)
                 del self._growing[old]
 

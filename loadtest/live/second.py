@@ -12,9 +12,9 @@ from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
 # A second of which less was seen than this (ns) has no rate worth drawing.
 LEAST_SEEN = 100_000_000
 
-LEVELS = ("in_use", "idle", "overflow", "waiting", "users")
-COUNTS = ("requests", "failures", "timeouts")
-PERCENTILES = (50.0, 95.0, 99.0)
+POINT_LEVELS = ("in_use", "idle", "overflow", "waiting", "users")
+POINT_COUNTERS = ("requests", "failures", "timeouts")
+POINT_PERCENTILES = (50.0, 95.0, 99.0)
 # What the page calls them, and their histograms in an Interval.
 TIMES = {"checkout": "checkout", "wait": "wait", "task": "request", "lag": "generator_lag"}
 
@@ -60,7 +60,7 @@ class Point(NamedTuple):
     health: str
 
 
-class Second:
+class LiveSecond:
     """What the processes of a run measured in one second, as far as it has come.
 
     A second comes in parts where a period or a stage ends inside it, and from each process apart.
@@ -85,9 +85,9 @@ class Second:
         self._period = interval.period
         self._lengths[process] += interval.length
         self._cpu[process] += interval.counters["cpu"]
-        self._counters.update({name: interval.counters[name] for name in COUNTS})
+        self._counters.update({name: interval.counters[name] for name in POINT_COUNTERS})
         self._oldest[process] = interval.unfinished.max
-        for name in interval.gauges.keys() & LEVELS:
+        for name in interval.gauges.keys() & POINT_LEVELS:
             before, now = self._gauges[name].get(process), interval.gauges[name]
             self._gauges[name][process] = before.then(now) if before else now
         for name, histogram in TIMES.items():
@@ -103,7 +103,7 @@ class Second:
         length = max(self._lengths.values(), default=0)
         if length < LEAST_SEEN:
             return None
-        count = {name: self._counters[name] * 1e9 / length for name in COUNTS}
+        count = {name: self._counters[name] * 1e9 / length for name in POINT_COUNTERS}
         cpu = max(spent / self._lengths[name] for name, spent in self._cpu.items())
         return Point(
             second=self.second,
@@ -142,8 +142,8 @@ class Second:
             f"{name}_p{percent:.0f}": value
             for name in ("checkout", "wait", "task")
             for percent, value in zip(
-                PERCENTILES,
-                self._times[name].distribution.percentiles_seconds(PERCENTILES),
+                POINT_PERCENTILES,
+                self._times[name].distribution.percentiles_seconds(POINT_PERCENTILES),
                 strict=True,
             )
         }

@@ -9,7 +9,7 @@ from loadtest.live.points import LiveRun, Points
 from loadtest.live.second import Point
 
 KEY = "connection-pool"
-NOTHING = "–"
+NO_NUMBER = "–"
 _COLUMNS = {"pool_figure": "Connection pool", "last_second": "Last second", "so_far": "In this run"}
 _PERIODS = {"warmup": "warming up", "measured": "measuring", "drain": "stopping"}
 _HEALTH = {
@@ -31,10 +31,10 @@ def add_tab(web_ui: Any) -> None:
 
 def statistics(points: Points) -> dict[str, Any]:
     """The table as Locust's statistics have it."""
-    return {"extended_stats": [{"key": KEY, "data": rows(points)}]}
+    return {"extended_stats": [{"key": KEY, "data": tab_rows(points)}]}
 
 
-def rows(points: Points) -> list[dict[str, str]]:
+def tab_rows(points: Points) -> list[dict[str, str]]:
     """The table's rows: what a figure is called, its last second, and the run so far."""
     points.refresh()
     if not points.runs:
@@ -54,20 +54,24 @@ def _figures(run: LiveRun, point: Point) -> Iterator[tuple[str, str, str]]:
         yield label, f"{_level(now)}{more}", f"{most:,.0f} at most"
     yield "Waiting", _level(point.waiting), f"{run.most['waiting_most']:,.0f} at most"
     worst = run.most["checkout_p95"]
-    yield "Checkout p95", duration(point.checkout_p95), f"{duration(worst)} in the worst second"
+    yield (
+        "Checkout p95",
+        tab_duration(point.checkout_p95),
+        f"{tab_duration(worst)} in the worst second",
+    )
     yield "Timeouts", f"{point.timeouts:,.0f} a second", f"{run.timeouts:,}"
-    health = f"{_HEALTH[point.health]} (CPU {point.cpu:.0%}, lag p99 {duration(point.lag_p99)})"
+    health = f"{_HEALTH[point.health]} (CPU {point.cpu:.0%}, lag p99 {tab_duration(point.lag_p99)})"
     yield "Load generator", health, f"CPU {run.most['cpu']:.0%} at most"
 
 
 def _level(number: float | None) -> str:
-    return NOTHING if number is None else f"{number:,.1f}"
+    return NO_NUMBER if number is None else f"{number:,.1f}"
 
 
-def duration(seconds: float | None) -> str:
+def tab_duration(seconds: float | None) -> str:
     """Seconds as `0.04 ms`, `1.2 ms`, `120 ms`, `1.81 s`."""
     if seconds is None:
-        return NOTHING
+        return NO_NUMBER
     if seconds >= 1:
         return f"{seconds:,.2f} s"
     milliseconds = seconds * 1000

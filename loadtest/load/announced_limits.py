@@ -16,16 +16,16 @@ from loadtest.database.server_status import ServerStatus
 from loadtest.load import locust_internals as internals
 from loadtest.load.options import run_options
 from loadtest.load.setup.application_pool import measured_pool
-from loadtest.load.setup.database_setup import Place
+from loadtest.load.setup.database_setup import DatabaseSetup
 from loadtest.model.errors import LoadtestError, MoreThanAnnounced, UsageError
 from loadtest.model.pool import PoolConfig
 
 logger = logging.getLogger("loadtest")
 # How long the workers that came during a run wait after it.
-LATE_SECONDS = 1.0
+LATE_CONNECT_SECONDS = 1.0
 
 
-class Promise:
+class AnnouncedLimits:
     """The users, processes and connections of a run, and the refusal of more.
 
     A server that the tool started has no other users: there nothing is refused.
@@ -33,7 +33,7 @@ class Promise:
     """
 
     def __init__(
-        self, environment: Any, place: Place, refuse: Callable[[LoadtestError], None]
+        self, environment: Any, place: DatabaseSetup, refuse: Callable[[LoadtestError], None]
     ) -> None:
         self._environment, self._place, self._refuse = environment, place, refuse
         # Of all processes together; no users while no run is announced.
@@ -102,7 +102,7 @@ class Promise:
         late, self._late = self._late, {}
         for client_id, msg in late.items():
             # Where this process is about to end, they should not be told to end before they began.
-            gevent.spawn_later(LATE_SECONDS, self._hear_again, client_id, msg)
+            gevent.spawn_later(LATE_CONNECT_SECONDS, self._hear_again, client_id, msg)
 
     def check_form(self, form: Mapping[str, str], added: run_options.Added) -> None:
         """Raise UsageError with what is wrong in a start form, or goes beyond what may be taken."""

@@ -23,7 +23,7 @@ from loadtest.database.drivers import ConnectionKiller
 from loadtest.database.engine import make_engine, parent_session
 from loadtest.load.options.pool_options import pool_config
 from loadtest.load.users.arrivals import schedule
-from loadtest.load.users.precise_timer import new_alarm
+from loadtest.load.users.precise_timer import new_precise_timer
 from loadtest.model.pool import PoolConfig
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
@@ -32,11 +32,11 @@ logger = logging.getLogger("loadtest")
 # What users say of their own sums, in this order.
 SUMS = ("checked", "lost", "doubled")
 # What counts the connections that were wanted beyond the ceiling.
-BEYOND = "beyond_announced"
+BEYOND_ANNOUNCED_KIND = "beyond_announced"
 CONNECTING_AT_ONCE = 50
 
 
-class Target:
+class EngineUnderTest:
     """An engine with a pool of this configuration, measured, and the parent session on it.
 
     options: the run's options as they were when it started. index: which worker this is.
@@ -69,7 +69,7 @@ class Target:
         self._initialise(url, application)
         self.recorder = Recorder(process)
         self.recorder.ceiling = ceiling
-        self.recorder.rising[BEYOND] = lambda: self.recorder.beyond
+        self.recorder.rising[BEYOND_ANNOUNCED_KIND] = lambda: self.recorder.beyond
         measure(self.engine, self.recorder)
         # Users that are threads may be waiting for an answer when their connections are closed.
         self._killer = None if is_module_patched("threading") else ConnectionKiller(self.engine)
@@ -79,7 +79,7 @@ class Target:
             with _explained(url, application):
                 self._prefill(pool.kept_connections or 0)
         self.arrivals = schedule(options, index)
-        self.alarm = new_alarm() if self.arrivals else None
+        self.alarm = new_precise_timer() if self.arrivals else None
         if self.arrivals:
             self.recorder.open_loop = True
             self.recorder.rising["arrivals"] = self.arrivals.arrived

@@ -11,7 +11,7 @@ from loadtest.model.interval import SERVER, Interval
 from loadtest.runfile.writer import RunWriter
 
 
-class Timeline:
+class IntervalStream:
     """Takes every interval of a run once: writes it, adds it up and shows it live."""
 
     def __init__(self, writer: RunWriter, live: Live) -> None:

@@ -11,11 +11,11 @@ from locust import User, argument_parser
 from locust.env import Environment
 from locust.exception import RPCError, StopUser
 from locust.runners import LocalRunner
-from locust.user import task
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, TaskSet
 from locust.util.load_locustfile import load_locustfile
 from locust.util.timespan import parse_timespan
 
+import importlib
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -30,6 +30,9 @@ from greenlet import GreenletExit, getcurrent
 
 TASK_LOG = "locust.user.task"
 """The name of the log in which Locust writes what failed in a task."""
+
+# `locust.user.task` names the decorator, too, which hides the module.
+_TASKS: Any = importlib.import_module(TASK_LOG)
 
 CONFIGURATION_FILES = argument_parser.DEFAULT_CONFIG_FILES
 
@@ -193,7 +196,7 @@ def sleep_with(sleep: Callable[[float], bool]) -> None:
 
 def format_tracebacks_with(format_exc: Callable[[], object]) -> None:
     """Let Locust make the tracebacks of failed tasks with this in place of `format_exc`."""
-    vars(task)["traceback"] = SimpleNamespace(format_exc=format_exc)
+    _TASKS.traceback = SimpleNamespace(format_exc=format_exc)
 
 
 # ---- Options
@@ -277,7 +280,7 @@ def add_statistics(web_ui: Any, more: Callable[[], Mapping[str, Any]]) -> None:
         return response
 
 
-def check_form(web_ui: Any, problem: Callable[[Mapping[str, str]], str]) -> None:
+def check_start_form(web_ui: Any, problem: Callable[[Mapping[str, str]], str]) -> None:
     """Show the problem that a function finds in a start form; without one the run starts."""
 
     @web_ui.app.before_request

@@ -30,23 +30,23 @@ from loadtest.live import web
 from loadtest.live.displays import Live
 from loadtest.load import locust_internals as internals
 from loadtest.load import locust_pages
-from loadtest.load.announced_limits import Promise
+from loadtest.load.announced_limits import AnnouncedLimits
 from loadtest.load.ctrl_c import INTERRUPTED, on_ctrl_c
-from loadtest.load.engine_under_test import Target
+from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.lag_monitor import watch_lag
 from loadtest.load.log_filter import FirstOfEachKind
 from loadtest.load.options import run_options, start_form
 from loadtest.load.run import RunUnderWay
 from loadtest.load.run_header import header
-from loadtest.load.run_output import Output
+from loadtest.load.run_output import RunOutput
 from loadtest.load.server_guard import Guard
 from loadtest.load.setup.application_pool import measured_pool
-from loadtest.load.setup.database_setup import Place
-from loadtest.load.setup.unpatched import aside
+from loadtest.load.setup.database_setup import DatabaseSetup
+from loadtest.load.setup.unpatched import run_unpatched
 from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
 from loadtest.load.users.pool_user import PoolUser, end_again, note_error, with_options
-from loadtest.load.users.staged_users import follow
+from loadtest.load.users.staged_users import follow_stages
 from loadtest.load.workers.protocol import Master, Workers, ready
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError
@@ -94,10 +94,10 @@ class Plugin:
         if isinstance(runner, MasterRunner):
             self.workers = Workers(runner, self._take, self._refuse)
         self.live = Live()
-        self.place = Place(environment)
-        self.promise = Promise(environment, self.place, self._refuse)
+        self.place = DatabaseSetup(environment)
+        self.promise = AnnouncedLimits(environment, self.place, self._refuse)
         self.run = RunUnderWay(environment, self._refuse, self._tell)
-        self._targets: list[Target] = []
+        self._targets: list[EngineUnderTest] = []
         self._status: ServerStatus | None = None
         self._quiet = FirstOfEachKind()
 
@@ -107,7 +107,7 @@ class Plugin:
         return cast(Namespace, self.environment.parsed_options)
 
     @property
-    def target(self) -> Target | None:
+    def target(self) -> EngineUnderTest | None:
         """The engine under test of the current run; None before a run and when one failed."""
         return self.run.target
 
@@ -197,9 +197,9 @@ class Plugin:
         if not self.workers:
             self._measure(run, options, pool, parts)
         if status:
-            run.add_ticker(Ticker(aside(status.sample), run.take, *parts))
+            run.add_ticker(Ticker(run_unpatched(status.sample), run.take, *parts))
             # After the tickers: each stage is cut off before its successor's users come.
-            run.at_end(follow(self.runner, stages, warmup))
+            run.at_end(follow_stages(self.runner, stages, warmup))
 
     def _record(self, run: RunUnderWay, options: Namespace, pool: PoolConfig) -> ServerStatus:
         """Open what a run has one of: its result, the live page's line, the server's figures."""
@@ -210,13 +210,13 @@ class Plugin:
         place = self.place
         assert place.facts
         facts = header(self.environment, options, _added, pool, place.facts, place.application)
-        run.write_to(Output(options, self.live, facts))
+        run.write_to(RunOutput(options, self.live, facts))
         if place.foreign and not options.no_abort:
             run.guard = Guard(status, place.facts.lacks)
         return status
 
     def _measure(
-        self, run: RunUnderWay, options: Namespace, pool: PoolConfig, parts: run_options.Parts
+        self, run: RunUnderWay, options: Namespace, pool: PoolConfig, parts: run_options.LoadParts
     ) -> None:
         run.target = target = self._new_target(options, pool)
         run.at_end(target.close)
@@ -230,13 +230,13 @@ class Plugin:
         else:
             run.add_ticker(Ticker(recorder.cut, run.take, *parts))
 
-    def _new_target(self, options: Namespace, pool: PoolConfig) -> Target:
+    def _new_target(self, options: Namespace, pool: PoolConfig) -> EngineUnderTest:
         index = internals.worker_index(self.runner)
         random.seed(f"{options.seed}-{index}")
         server_probe.raise_open_files_limit(self._most_connections())
         place = self.place
         facts = place.facts or server_probe.probe_server(place.url, place.connecting)
-        target = Target(
+        target = EngineUnderTest(
             place.url,
             pool,
             options,

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from loadtest.live.displays import Live
-from loadtest.load.engine_under_test import BEYOND, Target
-from loadtest.load.run_output import Output
+from loadtest.load.engine_under_test import BEYOND_ANNOUNCED_KIND, EngineUnderTest
+from loadtest.load.run_output import RunOutput
 from loadtest.load.server_guard import Guard
 from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
@@ -40,8 +40,8 @@ class RunUnderWay:
         failed: Callable[[LoadtestError], None],
     ) -> None:
         self._environment, self._refuse, self._failed = environment, refuse, failed
-        self.target: Target | None = None
-        self.output: Output | None = None
+        self.target: EngineUnderTest | None = None
+        self.output: RunOutput | None = None
         self.guard: Guard | None = None
         self.end: End | None = None
         self.under_way = False
@@ -65,7 +65,7 @@ class RunUnderWay:
         self.under_way = True
         self.at_end(ticker.stop)
 
-    def write_to(self, output: Output) -> None:
+    def write_to(self, output: RunOutput) -> None:
         """Write the intervals that come from now on to this output."""
         self.output, self.under_way = output, True
 
@@ -84,7 +84,7 @@ class RunUnderWay:
 
     def _trouble(self, interval: Interval) -> LoadtestError | None:
         """Why this interval ends the run for the sake of others; None if it does not."""
-        if interval.counters[BEYOND]:
+        if interval.counters[BEYOND_ANNOUNCED_KIND]:
             most = self._environment.parsed_options.most_connections
             return MoreThanAnnounced(
                 f"{interval.process} wanted more than the {most:,} connections that were "

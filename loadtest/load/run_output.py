@@ -20,7 +20,7 @@ from loadtest import __version__
 from loadtest.database.preflight.handshake import tls_context_seconds
 from loadtest.database.preflight.machine_limits import local_port_count, open_files_limit
 from loadtest.live.displays import Live
-from loadtest.load.interval_stream import Timeline
+from loadtest.load.interval_stream import IntervalStream
 from loadtest.load.workers.protocol import Workers
 from loadtest.model.end_reason import End
 from loadtest.model.errors import LoadtestError
@@ -34,7 +34,7 @@ _REPORTED = (0, 3, 4, 5)
 PACKAGES = ("sqlalchemy", "pymysql", "locust", "gevent")
 
 
-class Output:
+class RunOutput:
     """The result file of a run, and its report when `--results` names a folder.
 
     Raises UsageError if the file cannot be made.
@@ -49,7 +49,7 @@ class Output:
             path = self.folder / "runs" / f"{header['pool']['name']}-{options.round}.jsonl"
         facts = {"name": name, "round": options.round, "started": time.time()}
         writer = RunWriter(path, {**facts, **header, "versions": _versions(), "host": _host()})
-        self._timeline = Timeline(writer, live)
+        self._timeline = IntervalStream(writer, live)
 
     def add(self, interval: Interval) -> None:
         """Take an interval; raises LoadtestError if it cannot be written."""

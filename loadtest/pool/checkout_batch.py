@@ -177,7 +177,7 @@ def histograms(batch: Batch) -> dict[str, Distribution]:
     return {name: Distribution.of(values) for name, values in samples.items() if len(values)}
 
 
-def slow(checkout: Checkout, batch: Batch, pool_size: int | None) -> SlowCheckout:
+def slow_checkout(checkout: Checkout, batch: Batch, pool_size: int | None) -> SlowCheckout:
     """A checkout as an interval keeps it among its slowest."""
     own = batch.spans[batch.spans[:, 0] == checkout.end]
     hold = int(own[0, 1]) - checkout.end if checkout.outcome == "ok" and len(own) else None

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from loadtest.model.distribution import Nanoseconds
 from loadtest.model.interval import Gauge
 
-Steps = tuple[Nanoseconds, Nanoseconds]
+LevelSteps = tuple[Nanoseconds, Nanoseconds]
 """The times (ns) at which a level changes, and by how much."""
 
 
-def steps(spans: Iterable[ArrayLike], within: tuple[int, int]) -> Steps:
+def level_steps(spans: Iterable[ArrayLike], within: tuple[int, int]) -> LevelSteps:
     """Times and deltas of the number of spans that are going on, clipped to a stretch of time.
 
     spans: arrays or lists of (start, end), each as long as it is.
@@ -25,12 +25,12 @@ def steps(spans: Iterable[ArrayLike], within: tuple[int, int]) -> Steps:
     return edges.T.reshape(-1), deltas
 
 
-def minus(one: Steps, other: Steps) -> Steps:
+def subtract_levels(one: LevelSteps, other: LevelSteps) -> LevelSteps:
     """The changes of one level less another."""
     return np.concatenate([one[0], other[0]]), np.concatenate([one[1], -other[1]])
 
 
-def gauge(changes: Steps, within: tuple[int, int], above: int = 0) -> Gauge:
+def gauge(changes: LevelSteps, within: tuple[int, int], above: int = 0) -> Gauge:
     """The gauge of a level that changes in steps: what exceeds `above`, and never below zero."""
     times, deltas = changes
     order = np.argsort(times, kind="stable")

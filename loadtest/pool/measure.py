@@ -38,7 +38,7 @@ def measure(engine: Engine, recorder: Recorder) -> None:
     Raises LoadtestError if this version of SQLAlchemy lacks an attribute that this needs.
     """
     pool = engine.pool
-    internals.check(pool)
+    internals.check_attributes(pool)
     listener = Listener(recorder)
     if isinstance(pool, QueuePool):
         recorder.pool_size = pool.size() or None

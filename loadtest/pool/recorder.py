@@ -26,11 +26,11 @@ from loadtest.pool.checkout_batch import (
     clock,
     counters,
     histograms,
-    slow,
+    slow_checkout,
     wait_of,
 )
-from loadtest.pool.levels import gauge, minus, steps
-from loadtest.pool.task_usage import NO_TASK, Task, Uses, rows, summed_up, taken
+from loadtest.pool.levels import gauge, level_steps, subtract_levels
+from loadtest.pool.task_usage import NO_TASK, Task, Uses, numbers_as_rows, summed_up, taken
 from loadtest.pool.user_shares import Fairness
 
 LEAST_STEP = 100_000_000
@@ -180,10 +180,14 @@ class Recorder:
         # Threads go on: what ends between the first look and the second, after `now`, is in both.
         held, waiting = self.held.copy(), self._waits_going_on(now)
         levels = {name: read() for name, read in self.levels.items()}
-        uses, quick, noticed = self.uses.taken(), rows(taken(self.quick), 3), taken(self.noticed)
+        uses, quick, noticed = (
+            self.uses.taken(),
+            numbers_as_rows(taken(self.quick), 3),
+            taken(self.noticed),
+        )
         with self.connections:
             opened, closes = list(self.opened.values()), taken(self.closes)
-        holds = np.concatenate([rows([], 2), *(use.spans for use in uses.values())])
+        holds = np.concatenate([numbers_as_rows([], 2), *(use.spans for use in uses.values())])
         ended = set(holds[holds[:, 1] > now, 0].tolist())
         answered = {(user, start) for start, _, user in quick[quick[:, 1] > now].tolist()}
         answered |= {(checkout.user, checkout.start) for checkout in noticed if checkout.end > now}
@@ -197,7 +201,7 @@ class Recorder:
             noticed=noticed,
             uses=uses,
             holds=holds,
-            held=rows([edge for start in since for edge in (start, now)], 2),
+            held=numbers_as_rows([edge for start in since for edge in (start, now)], 2),
             resets=taken(self.resets),
             closes=closes,
             opened=opened,
@@ -226,16 +230,16 @@ class Recorder:
         waited = [(c.start, c.start + wait_of(c)) for c in batch.noticed]
         waited += [(start, end) for _, start, end in batch.waiting]
         waited = [(start, end) for start, end in waited if end - start >= NOTICEABLE]
-        in_use = steps([batch.spans], span)
+        in_use = level_steps([batch.spans], span)
         closed = [(opened, closed) for opened, closed, _ in batch.closes]
-        is_open = steps([closed, [(start, now) for start in batch.opened]], span)
+        is_open = level_steps([closed, [(start, now) for start in batch.opened]], span)
         size = self.pool_size
         gauges = {
             "in_use": gauge(in_use, span),
             "open": gauge(is_open, span),
-            "idle": gauge(minus(is_open, in_use), span),
+            "idle": gauge(subtract_levels(is_open, in_use), span),
             "overflow": gauge(is_open, span, above=size) if size is not None else Gauge(),
-            "waiting": gauge(steps([waited], span), span),
+            "waiting": gauge(level_steps([waited], span), span),
         }
         for name, level in batch.levels.items():
             gauges[name] = Gauge(level * (now - begin), level, level, level)
@@ -243,7 +247,7 @@ class Recorder:
 
     def _slowest(self, batch: Batch) -> list[SlowCheckout]:
         worst = nlargest(SLOWEST_KEPT, batch.noticed, key=lambda c: c.end - c.start)
-        return [slow(checkout, batch, self.pool_size) for checkout in worst]
+        return [slow_checkout(checkout, batch, self.pool_size) for checkout in worst]
 
     def _waits_going_on(self, now: int) -> list[tuple[int, int, int]]:
         under_way = [(user, at, self.phases.get(user)) for user, at in self.pending.copy().items()]

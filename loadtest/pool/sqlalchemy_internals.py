@@ -43,7 +43,7 @@ record_of: Callable[[PoolProxiedConnection], ConnectionPoolEntry] = attrgetter("
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def check(pool: Pool) -> None:
+def check_attributes(pool: Pool) -> None:
     """Raise LoadtestError if this version of SQLAlchemy lacks what measuring this pool needs."""
     holders: dict[str, object] = {
         "Pool": pool,

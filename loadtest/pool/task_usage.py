@@ -42,7 +42,7 @@ class Use:
     @property
     def spans(self) -> Nanoseconds:
         """The holds' starts and ends (n x 2)."""
-        return rows(self.holds, 2)
+        return numbers_as_rows(self.holds, 2)
 
     def summed_up(self, kept: int) -> TaskUse:
         """The sums that an interval has; kept: connections that ended tasks still hold."""
@@ -95,6 +95,6 @@ def taken(items: list[T]) -> list[T]:
     return batch
 
 
-def rows(numbers: list[int], columns: int) -> Nanoseconds:
+def numbers_as_rows(numbers: list[int], columns: int) -> Nanoseconds:
     """A flat list as rows of so many columns."""
     return np.array(numbers, dtype=np.int64).reshape(-1, columns)

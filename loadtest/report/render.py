@@ -19,7 +19,7 @@ from loadtest.report.html import report_page
 from loadtest.runfile.folders import find_runs, folder_of
 from loadtest.runfile.line import Damaged
 from loadtest.runfile.reader import Run, read_run
-from loadtest.runfile.schema import Plan, from_plan, plan_of
+from loadtest.runfile.schema import ExperimentPlan, from_plan, plan_of
 
 
 def render(paths: Sequence[Path], out: Path) -> Summary:
@@ -60,7 +60,7 @@ def read_measurements(paths: Sequence[Path]) -> Measurements:
     return gather(runs, _experiment(paths, problems), problems)
 
 
-def planned_experiment(path: Path) -> Plan | None:
+def planned_experiment(path: Path) -> ExperimentPlan | None:
     """What the experiment.json beside the runs of a result says; None without a sound one."""
     experiment = _experiment([folder_of(path)], [])
     return plan_of(experiment) if experiment else None

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.interval import SERVER
-from loadtest.runfile.line import Damaged, check, has_checksum, record_of, to_line
+from loadtest.runfile.line import Damaged, has_checksum, json_of_line, to_line, verify_checksum
 from loadtest.runfile.reader import RunFile
 from loadtest.runfile.schema import Footer, from_line
 
@@ -65,7 +65,7 @@ def _change_footer(path: Path, change: Callable[[Footer], dict[str, Any]]) -> No
     fresh = path.with_name(f".{path.name}-{os.getpid()}")
     with path.open("rb") as old, fresh.open("wb") as new:
         _copy(old, new, begin)
-        new.write(to_line({**record_of(line), **changes}))
+        new.write(to_line({**json_of_line(line), **changes}))
     fresh.replace(path)
 
 
@@ -75,7 +75,7 @@ def _footer(path: Path, line: bytes) -> Footer | None:
         checked = has_checksum(file.readline())
     try:
         if checked:
-            check(line)
+            verify_checksum(line)
         found = from_line(line)
     except Damaged:
         return None

@@ -30,7 +30,7 @@ def has_checksum(line: bytes) -> bool:
     return _MARK in line
 
 
-def check(line: bytes) -> None:
+def verify_checksum(line: bytes) -> None:
     """Raise Damaged unless a line, given without its line end, has the checksum of its content."""
     text, _, end = line.rpartition(_MARK)
     found = _CHECKSUM.fullmatch(end)
@@ -40,7 +40,7 @@ def check(line: bytes) -> None:
         raise Damaged("checksum")
 
 
-def record_of(line: bytes) -> dict[str, Any]:
+def json_of_line(line: bytes) -> dict[str, Any]:
     """What a sound line says, in JSON's types and without the checksum."""
     record: dict[str, Any] = json.loads(line)
     record.pop("crc", None)

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from loadtest.model.end_reason import End
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import SERVER, Interval
-from loadtest.runfile.line import FORMAT, Damaged, check, has_checksum, record_of
+from loadtest.runfile.line import FORMAT, Damaged, has_checksum, json_of_line, verify_checksum
 from loadtest.runfile.schema import Footer, Header, format_of, from_line
 
 
@@ -76,7 +76,7 @@ class RunFile:
             first, second = _line(file.readline()), file.readline()
         self._checked = has_checksum(first) or has_checksum(second)
         self.header = _header(path, first, self._checked)
-        self.told = record_of(first)
+        self.told = json_of_line(first)
 
     def __iter__(self) -> Iterator[Interval]:
         """Every sound interval, the server's included."""
@@ -92,7 +92,7 @@ class RunFile:
     def _interval(self, number: int, line: bytes) -> Interval | None:
         try:
             if self._checked or has_checksum(line):
-                check(line)
+                verify_checksum(line)
             found = from_line(line)
         except Damaged as error:
             self.problems.append(f"line {number} is damaged ({error})")
@@ -135,7 +135,7 @@ def _line(line: bytes) -> bytes:
 def _header(path: Path, line: bytes, checked: bool) -> Header:
     try:
         if checked:
-            check(line)
+            verify_checksum(line)
         version = format_of(line)
         header = from_line(line) if version == FORMAT else None
     except Damaged as error:

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -51,7 +51,10 @@ def _closed(values: type) -> type[Struct]:
 
 
 if TYPE_CHECKING:
-    _Gauge, _Fair, _TaskUse, _SlowCheckout = Gauge, Fair, TaskUse, SlowCheckout
+    _Gauge: TypeAlias = Gauge
+    _Fair: TypeAlias = Fair
+    _TaskUse: TypeAlias = TaskUse
+    _SlowCheckout: TypeAlias = SlowCheckout
 else:
     _Gauge, _Fair, _TaskUse, _SlowCheckout = map(_closed, (Gauge, Fair, TaskUse, SlowCheckout))
 
@@ -138,7 +141,7 @@ class Header(Struct, frozen=True, tag_field="type", tag="header"):
             raise ValueError("the pool has no name")
 
 
-class Worker(Struct, frozen=True):
+class WorkerRecord(Struct, frozen=True):
     """What a master says of one of its workers in the footer."""
 
     process: str
@@ -150,7 +153,7 @@ class Worker(Struct, frozen=True):
     round_trip_seconds: float | None = None
 
 
-class Happened(Struct, frozen=True):
+class RecordedFault(Struct, frozen=True):
     """What became of a planned fault: when it began and ended (UTC seconds), or the problem."""
 
     fault: str = ""
@@ -172,8 +175,8 @@ class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
     reason: str
     totals: Totals
     message: str = ""
-    workers: tuple[Worker, ...] = ()
-    faults: tuple[Happened, ...] = ()
+    workers: tuple[WorkerRecord, ...] = ()
+    faults: tuple[RecordedFault, ...] = ()
 
     def __post_init__(self) -> None:
         _ = self.end
@@ -188,7 +191,7 @@ class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
         raise ValueError(f"reason: {self.reason!r} is unknown")
 
 
-class Search(Struct, frozen=True):
+class SearchPlan(Struct, frozen=True):
     """A search for the smallest pool; disturbed: the seconds of runs that were done again."""
 
     most: Count
@@ -204,7 +207,7 @@ class Disturbed(Struct, frozen=True):
     seconds: float = 0.0
 
 
-class Plan(Struct, frozen=True):
+class ExperimentPlan(Struct, frozen=True):
     """What experiment.json says."""
 
     name: str = ""
@@ -222,7 +225,7 @@ class Plan(Struct, frozen=True):
     options: dict[str, Any] = {}
     fault: tuple[Fault, ...] = ()
     pool: tuple[PoolSettings, ...] = ()
-    search: Search | None = None
+    search: SearchPlan | None = None
     disturbed: tuple[Disturbed, ...] = ()
 
     def __post_init__(self) -> None:
@@ -271,9 +274,9 @@ def from_plan(text: bytes) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-def plan_of(experiment: Mapping[str, Any]) -> Plan:
+def plan_of(experiment: Mapping[str, Any]) -> ExperimentPlan:
     """The typed values of what an experiment.json says."""
-    return msgspec.convert(experiment, Plan, dec_hook=_model)
+    return msgspec.convert(experiment, ExperimentPlan, dec_hook=_model)
 
 
 class _Format(Struct):
@@ -294,7 +297,7 @@ def _model(kind: type[BaseModel], value: Any) -> BaseModel:
 
 _FORMAT = msgspec.json.Decoder(_Format)
 _RECORD = msgspec.json.Decoder(Header | _Interval | Footer, dec_hook=_model)
-_PLAN = msgspec.json.Decoder(Plan, dec_hook=_model)
+_PLAN = msgspec.json.Decoder(ExperimentPlan, dec_hook=_model)
 
 
 def _decoded(decoder: msgspec.json.Decoder[_T], text: bytes) -> _T:

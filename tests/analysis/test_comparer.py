@@ -40,7 +40,7 @@ def _pools(folder: Path, **rounds: list[int]) -> Comparer:
 
 
 def test_the_ratio_and_its_interval_are_those_of_a_paired_t_test(tmp_path: Path) -> None:
-    result = _pools(tmp_path, a=ONE, b=OTHER).one("b", "a")
+    result = _pools(tmp_path, a=ONE, b=OTHER).pair("b", "a")
     expected = stats.ttest_rel(np.log(OTHER), np.log(ONE)).confidence_interval(0.95)
     assert result.ci95 == pytest.approx((np.exp(expected.low), np.exp(expected.high)))
     assert result.ratio == pytest.approx(stats.gmean(OTHER) / stats.gmean(ONE))
@@ -49,7 +49,7 @@ def test_the_ratio_and_its_interval_are_those_of_a_paired_t_test(tmp_path: Path)
 
 def test_results_of_different_times_are_compared_by_welchs_test(tmp_path: Path) -> None:
     runs = steady(tmp_path, "a:20+0", ONE) + steady(tmp_path, "b:20+0", OTHER)
-    result = _comparer(runs, together=False).one("b", "a")
+    result = _comparer(runs, together=False).pair("b", "a")
     expected = stats.ttest_ind(np.log(OTHER), np.log(ONE), equal_var=False)
     low, high = expected.confidence_interval(0.95)
     assert result.ci95 == pytest.approx((np.exp(low), np.exp(high)))
@@ -67,7 +67,7 @@ def test_the_other_way_round_is_the_inverse(tmp_path: Path) -> None:
 
 def test_a_longer_wait_is_worse(tmp_path: Path) -> None:
     runs = steady(tmp_path, "a:20+0", [100] * 5) + steady(tmp_path, "b:20+0", [100] * 5, wait=30)
-    result = _comparer(runs).one("b", "a", WAIT_P95)
+    result = _comparer(runs).pair("b", "a", WAIT_P95)
     assert result.ratio == pytest.approx(3, rel=0.02)
     assert result.decision == "worse"
 
@@ -76,7 +76,7 @@ def test_a_wait_that_is_only_bounded_is_not_compared(tmp_path: Path) -> None:
     starving: dict[str, Any] = {"wait": [2] * 10, "unfinished": [900] * 10}
     parts = [interval(counters={"requests": 10}, **starving)]
     runs = [run(tmp_path, parts, pool, n) for pool in ("a:20+0", "b:20+0") for n in range(1, 6)]
-    result = _comparer(runs).one("b", "a", WAIT_P95)
+    result = _comparer(runs).pair("b", "a", WAIT_P95)
     assert (result.ratio, result.ci95, result.decision) == (None, None, "undecided")
     assert result.further_rounds is None
 
@@ -100,27 +100,27 @@ def test_rounds_that_are_only_bounded_make_nothing_better(
 
 
 def test_only_rounds_that_both_have_are_paired(tmp_path: Path) -> None:
-    result = _pools(tmp_path, a=[100, 100], b=[200]).one("b", "a")
+    result = _pools(tmp_path, a=[100, 100], b=[200]).pair("b", "a")
     assert result.ratio == pytest.approx(2)
     assert (result.ci95, result.decision, result.further_rounds) == (None, "undecided", 4)
 
 
 def test_fewer_than_five_rounds_decide_nothing(tmp_path: Path) -> None:
-    result = _pools(tmp_path, a=ONE[:4], b=OTHER[:4]).one("b", "a")
+    result = _pools(tmp_path, a=ONE[:4], b=OTHER[:4]).pair("b", "a")
     assert (result.decision, result.further_rounds) == ("undecided", 1)
 
 
 def test_a_pool_in_which_nothing_succeeds_is_worse(tmp_path: Path) -> None:
-    result = _pools(tmp_path, a=[100, 110, 105, 104, 99], b=[0] * 5).one("b", "a")
+    result = _pools(tmp_path, a=[100, 110, 105, 104, 99], b=[0] * 5).pair("b", "a")
     assert result.decision == "worse"
     assert 0 < (result.ratio or 0) < 0.01
 
 
 def test_errors_that_nobody_has_are_no_difference_and_many_are(tmp_path: Path) -> None:
     runs = steady(tmp_path, "a:20+0", [100] * 5) + steady(tmp_path, "b:20+0", [150] * 5)
-    assert _comparer(runs).one("b", "a", "errors.rate").decision == "equivalent"
+    assert _comparer(runs).pair("b", "a", "errors.rate").decision == "equivalent"
     failing = steady(tmp_path, "c:20+0", [140, 150, 155, 150, 145], failures=9)
-    found = _comparer([*runs, *failing]).one("c", "a", "errors.rate")
+    found = _comparer([*runs, *failing]).pair("c", "a", "errors.rate")
     assert found.decision == "worse"
 
 
@@ -186,7 +186,9 @@ def test_one_metric_decides_and_the_others_are_corrected(tmp_path: Path) -> None
     found = compare.against_baseline(["a", "b"], "a")
     assert [one.metric for one in found] == list(COMPARED_METRICS)
     assert [one.role for one in found] == ["primary", *["secondary"] * 6]
-    other = Comparer(compare.rounds, ComparisonRule(primary="errors.rate")).all(["a", "b"], "a")
+    other = Comparer(compare.rounds, ComparisonRule(primary="errors.rate")).against_baseline(
+        ["a", "b"], "a"
+    )
     assert other[0].metric == "errors.rate"
     assert {one.metric for one in other} == set(COMPARED_METRICS)
 
@@ -196,9 +198,11 @@ def test_a_secondary_difference_needs_more_than_a_primary_one(tmp_path: Path) ->
     compare = _pools(tmp_path, a=[640, 645, 652, 659, 650], b=noisy)
     alone = compare.pair("b", "a", THROUGHPUT_METRIC)
     margin = Comparer(compare.rounds, ComparisonRule(primary="errors.rate", margin=0.001))
-    among = next(c for c in margin.all(["a", "b"], "a") if c.metric == THROUGHPUT_METRIC)
+    among = next(
+        c for c in margin.against_baseline(["a", "b"], "a") if c.metric == THROUGHPUT_METRIC
+    )
     assert alone.ci95 == among.ci95
-    assert margin.one("b", "a", THROUGHPUT_METRIC).decision == "better"
+    assert margin.pair("b", "a", THROUGHPUT_METRIC).decision == "better"
     assert among.decision == "undecided"
     assert among.further_rounds is not None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.experiment.rounds import check
+from loadtest.experiment.rounds import check_scenario
 from loadtest.model.experiment import Experiment
 from loadtest.model.pool import parse_pool
 from tests.conftest import ROOT
@@ -107,7 +107,7 @@ def test_what_its_way_to_connect_costs_is_told_before_it_runs(
     monkeypatch.setattr("os.environ", odd)
     said = [
         " ".join(
-            check(
+            check_scenario(
                 Experiment(
                     name="odd",
                     scenario=tmp_path / "asking.py",

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Engine, create_engine, text
 from loadtest.database.application import Application
 from loadtest.database.engine import parent_session
 from loadtest.database.supervisor import die_with_parent
-from loadtest.load.setup.driver_probe import tried
+from loadtest.load.setup.driver_probe import probe_driver
 from loadtest.model.interval import total
 from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
@@ -106,7 +106,7 @@ def test_what_a_driver_costs_and_whether_it_blocks_is_told(engine: str, url: URL
     made = create_engine(url.set(drivername=scheme), connect_args=arguments)
     application = Application(engine, made, parent_session(made), shared=False)
 
-    connecting, driver = tried(application, greenlets=True)
+    connecting, driver = probe_driver(application, greenlets=True)
 
     blocks = engine == "mysqlclient"
     assert driver.evidence["driver"] == name

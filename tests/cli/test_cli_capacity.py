@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import URL
 from sqlalchemy.engine import Engine
 
-from tests.conftest import ROOT, without_database
+from tests.conftest import without_database
 
 Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
 FLEET = ("--processes", 12, "--replicas", 5, "--surge", 1, "--pool", "20+10")
@@ -92,7 +92,6 @@ def test_json_has_the_same_answer(loadtest: Loadtest) -> None:
             "should be greater than or equal to 1",
         ),
         (("--database-url", "postgresql://u@h/d"), "the database URL starts with postgresql://"),
-        (("--max-connections", 100, "-o", ROOT / "README.md"), "cannot write "),
     ],
 )
 def test_mistakes_are_exit_code_2_and_one_message(

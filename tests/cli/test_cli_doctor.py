@@ -103,7 +103,7 @@ def test_a_server_that_is_full_by_then_is_told_as_before_a_run(
 
     monkeypatch.setattr(doctor, "handshake", full)
     with pytest.raises(UsageError, match="is full"):
-        doctor.doctor(url.render_as_string(False), Demand((parse_pool("5+10"),), 5))
+        doctor.situation_checks(url.render_as_string(False), Demand((parse_pool("5+10"),), 5))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ import sys, time
 from loadtest.database import supervisor
 from loadtest.database.private_server import PrivateServer
 server = PrivateServer()
-kept = supervisor.keep(["sleep", "1000"])
+kept = supervisor.start_supervised(["sleep", "1000"])
 print(server._kept.pid, kept.pid, server.port, server.folder, flush=True)
 time.sleep(1000)
 """

@@ -213,7 +213,7 @@ def test_a_tool_that_is_killed_takes_its_child_with_it(tmp_path):
             sys.executable,
             "-c",
             "import sys, time; from pathlib import Path; from loadtest.database import supervisor\n"
-            "kept = supervisor.keep(['sleep', '1000'], remove=Path(sys.argv[1]))\n"
+            "kept = supervisor.start_supervised(['sleep', '1000'], remove=Path(sys.argv[1]))\n"
             "print(kept.pid, flush=True); time.sleep(1000)",
             str(folder),
         ],

@@ -9,7 +9,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from loadtest.live.exporter import Exporter
-from loadtest.live.metrics import HISTOGRAMS
+from loadtest.live.metrics import HISTOGRAM_METRICS
 from loadtest.model.pool import PoolConfig
 from tests.deploy.stack import DEPLOY, asked, dashboard, rules
 
@@ -185,4 +185,4 @@ def exported() -> set[str]:
     exporter.begin(PoolConfig())
     names = {sample.name for family in exporter.collect() for sample in family.samples}
     endings = ("_bucket", "_sum", "_count")
-    return names | {metric.name + ending for metric in HISTOGRAMS for ending in endings}
+    return names | {metric.name + ending for metric in HISTOGRAM_METRICS for ending in endings}

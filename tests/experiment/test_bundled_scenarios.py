@@ -29,20 +29,20 @@ def test_all_are_listed_with_a_line_each_those_that_break_pools_last(loadtest: L
     assert all(len(line) > 30 for line in told.values())
 
 
-@pytest.mark.parametrize("name", bundled_scenarios.names())
+@pytest.mark.parametrize("name", bundled_scenarios.scenario_names())
 def test_each_can_be_copied_and_read_from_there(name: str, tmp_path: Path) -> None:
-    scenario, experiment = bundled_scenarios.copy(name, tmp_path / "new" / "folder")
+    scenario, experiment = bundled_scenarios.copy_scenario(name, tmp_path / "new" / "folder")
     assert read_experiment(experiment).scenario == scenario
     assert scenario.read_bytes() == (ROOT / "scenarios" / scenario.name).read_bytes()
 
 
 def test_what_was_changed_is_not_written_over(tmp_path: Path) -> None:
-    scenario, experiment = bundled_scenarios.copy("spike", tmp_path)
-    bundled_scenarios.copy("point_select", tmp_path)  # the same scenario once more
+    scenario, experiment = bundled_scenarios.copy_scenario("spike", tmp_path)
+    bundled_scenarios.copy_scenario("point_select", tmp_path)  # the same scenario once more
     scenario.write_text("mine")
     experiment.write_text("mine, too")
     with pytest.raises(UsageError) as refused:
-        bundled_scenarios.copy("spike", tmp_path)
+        bundled_scenarios.copy_scenario("spike", tmp_path)
     assert str(refused.value).count("is there already, and another") == 2
     assert (scenario.read_text(), experiment.read_text()) == ("mine", "mine, too")
 

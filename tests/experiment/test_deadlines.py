@@ -19,9 +19,9 @@ from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.database import supervisor
 from loadtest.experiment import bundled_scenarios, deadlines, rounds
-from loadtest.experiment.deadlines import MARGIN_SECONDS, place_of
-from loadtest.experiment.run_plan import SECONDS_BESIDE_LOAD, STOP_TIMEOUT_SECONDS, Plan
-from loadtest.experiment.single_run import run
+from loadtest.experiment.deadlines import MARGIN_SECONDS, blocked_line
+from loadtest.experiment.run_plan import SECONDS_BESIDE_LOAD, STOP_TIMEOUT_SECONDS, RunPlan
+from loadtest.experiment.single_run import run_once
 from loadtest.model.errors import Overdue, UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.model.load import GREENLETS, THREADS, LoadConfig
@@ -91,15 +91,17 @@ class TestPlace:
         self, monkeypatch: pytest.MonkeyPatch, stacks: Sequence[deadlines.Stack], place: str
     ) -> None:
         monkeypatch.chdir(ROOT)
-        assert place_of(stacks) == place
+        assert blocked_line(stacks) == place
 
     def test_a_ready_scenario_is_no_library_wherever_it_is_installed(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         installed = Path(deadlines.__file__).parent.parent / "scenarios"
-        monkeypatch.setattr(bundled_scenarios, "folder", lambda: installed)
+        monkeypatch.setattr(bundled_scenarios, "scenarios_folder", lambda: installed)
 
-        assert "hot_row.py:3, in buy" in place_of([[(str(installed / "hot_row.py"), "3", "buy")]])
+        assert "hot_row.py:3, in buy" in blocked_line(
+            [[(str(installed / "hot_row.py"), "3", "buy")]]
+        )
 
 
 BEGUN = 'open("begun", "w").close()'
@@ -151,10 +153,10 @@ def test_a_process_tells_where_it_is_whatever_it_does(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", f"{library}:{ROOT}")
     with tempfile.TemporaryFile() as log:
-        kept = supervisor.start_supervised(deadlines.command("caller"), output=log)
+        kept = supervisor.start_supervised(deadlines.watched_command("caller"), output=log)
         try:
             until((tmp_path / "begun").exists, "the program")
-            place = deadlines.where(kept, log)
+            place = deadlines.stacks_of(kept, log)
         finally:
             supervisor.stop_supervised(kept, 0.1)
 
@@ -168,7 +170,7 @@ def test_what_does_not_listen_is_not_disturbed_and_tells_nothing(
     with tempfile.TemporaryFile() as log:
         kept = supervisor.start_supervised(["sleep", "1000"], output=log)
         until(psutil.Process(kept.pid).children, "the child")
-        place = deadlines.where(kept, log)
+        place = deadlines.stacks_of(kept, log)
         running = kept.poll() is None
         supervisor.stop_supervised(kept)
 
@@ -183,9 +185,13 @@ def test_what_runs_for_too_long_is_an_error_and_what_ends_is_none(
     with tempfile.TemporaryFile() as log:
         kept = supervisor.start_supervised(["sleep", "1000"], output=log)
         with pytest.raises(Overdue, match="too late: it did not tell"):
-            list(deadlines.running(kept, log, 0.0, lambda place: Overdue(f"too late: {place}")))
+            list(
+                deadlines.watched_process(
+                    kept, log, 0.0, lambda place: Overdue(f"too late: {place}")
+                )
+            )
         supervisor.stop_supervised(kept)
-        assert list(deadlines.running(kept, log, 0.0, Overdue)) == []
+        assert list(deadlines.watched_process(kept, log, 0.0, Overdue)) == []
 
 
 @pytest.fixture
@@ -214,11 +220,11 @@ def _names(process: psutil.Process, path: Path) -> bool:
     return any(str(path) in part for part in told)
 
 
-def plan_of(scenario: Path, model: str = GREENLETS) -> Plan:
+def plan_of(scenario: Path, model: str = GREENLETS) -> RunPlan:
     load = LoadConfig(users=2, warmup=0, duration=3, model=model)
     pool = parse_pool("2+0")
     chosen = Experiment(name="test", scenario=scenario, load=load, pool=(pool,))
-    return Plan(chosen, pool, 1, model)
+    return RunPlan(chosen, pool, 1, model)
 
 
 SLEEPS, SPINS = "time.sleep(1000)", "while True: pass"
@@ -253,7 +259,7 @@ class TestImport:
         monkeypatch.setattr(supervisor, "start_supervised", until_it_blocks)
         monkeypatch.setattr(deadlines, "LOOK_SECONDS", 0.1)
         with pytest.raises(UsageError, match=r"did not end within 0\.1 s: it was at ") as refused:
-            rounds.check(plan_of(scenario).experiment)
+            rounds.check_scenario(plan_of(scenario).experiment)
 
         assert f"{scenario}:5, in block" in str(refused.value)
         assert not psutil.pid_exists(int(begun.read_text()))
@@ -266,7 +272,7 @@ class TestImport:
         (tmp_path / "runs").mkdir()
         scenario = self.written(tmp_path, how, begun)
         with pytest.raises(UsageError, match="the load did not begin within 300 s: ") as refused:
-            run(plan_of(scenario, model), DATABASE, tmp_path, print)
+            run_once(plan_of(scenario, model), DATABASE, tmp_path, print)
 
         assert f"{scenario}:5, in block" in str(refused.value)
         assert left_of(scenario) == []
@@ -349,7 +355,7 @@ def test_a_run_that_does_not_end_is_ended_with_what_it_measured(
             monkeypatch.setenv(name, str(port))
 
     with pytest.raises(Overdue) as overdue:
-        run(plan, replace(DATABASE, url=url), tmp_path, lambda _: None)
+        run_once(plan, replace(DATABASE, url=url), tmp_path, lambda _: None)
 
     said = str(overdue.value)
     assert said.startswith(f"ended at its deadline, {plan.limit:.0f} s after its load began: ")
@@ -370,11 +376,11 @@ def test_a_run_that_does_not_end_is_ended_with_what_it_measured(
 def test_after_a_run_that_missed_its_deadline_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def once(plan: Plan, *_: object) -> None:
+    def once(plan: RunPlan, *_: object) -> None:
         if plan.pool.name == "1+0":
             raise Overdue
 
-    monkeypatch.setattr(rounds, "run", once)
+    monkeypatch.setattr(rounds, "run_once", once)
     notes = Notes()
     assert rounds.run_all(experiment("1+0", "2+0"), DATABASES, tmp_path, notes)
 

@@ -10,7 +10,7 @@ import pytest
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment import rounds
 from loadtest.experiment.disturbed_runs import disturbance
-from loadtest.experiment.run_plan import Plan
+from loadtest.experiment.run_plan import RunPlan
 from loadtest.report.render import read_measurements
 from loadtest.runfile.reader import read_run
 from tests.analysis.builders import SECOND, interval
@@ -25,7 +25,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     def disturbing(*disturbed: str) -> list[str]:
         left, done = list(disturbed), list[str]()
 
-        def run(plan: Plan, at: Any, folder: Path, watch: Any) -> None:
+        def run(plan: RunPlan, at: Any, folder: Path, watch: Any) -> None:
             name = f"{plan.pool.name}-{plan.round}"
             cpu = SECOND if name in left else SECOND // 4
             if name in left:
@@ -35,7 +35,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
             parts = [interval(s, counters=counters, request=[100] * 100) for s in range(5)]
             write_run(folder, parts, plan.pool.name, plan.round)
 
-        monkeypatch.setattr(rounds, "run", run)
+        monkeypatch.setattr(rounds, "run_once", run)
         return done
 
     return disturbing

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.experiment.conduct import decided
+from loadtest.experiment.conduct import is_decided
 from tests.analysis.builders import experiment
 
 
@@ -24,4 +24,4 @@ def test_an_objective_that_is_open_wants_more_rounds(
     folder = experiment(tmp_path)
     path = folder / "experiment.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "objective": objective}))
-    assert decided(folder) == enough
+    assert is_decided(folder) == enough

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from loadtest.database.failure_kinds import error_code, kind_of
 from loadtest.database.private_server import PrivateServer
 from loadtest.experiment.faults.relay import Relay
-from loadtest.experiment.faults.schedule import Faults
+from loadtest.experiment.faults.schedule import FaultSchedule
 from loadtest.experiment.faults.switches import killing
 from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.model.fault import parse_fault
@@ -37,7 +37,7 @@ def own() -> Iterator[PrivateServer]:
 def provoked(server: PrivateServer, fault: str) -> Iterator[tuple[URL, list[dict[str, object]]]]:
     """The address while a fault is on, which began at once, and what becomes of it."""
     with (
-        closing(Faults([parse_fault(fault)], server.url, server)) as faults,
+        closing(FaultSchedule([parse_fault(fault)], server.url, server)) as faults,
         faults.provoked(0) as happened,
     ):
         yield faults.url, happened
@@ -257,7 +257,7 @@ def test_a_restart_without_a_length_is_over_as_soon_as_it_answers(own: PrivateSe
 
 def test_what_goes_wrong_is_told_and_harms_nobody(own: PrivateServer) -> None:
     wrong = own.url.set(password="wrong")
-    with closing(Faults([parse_fault("kill@0s")], wrong, None)) as faults:
+    with closing(FaultSchedule([parse_fault("kill@0s")], wrong, None)) as faults:
         with faults.provoked(0) as happened:
             until(lambda: "end" in happened[0], "the fault to be over")
         assert "Access denied" in str(happened[0]["problem"])
@@ -276,4 +276,4 @@ def test_what_harms_others_is_done_to_a_private_server_only(
     fault: str, done: str, url: URL
 ) -> None:
     with pytest.raises(UsageError, match=f"only a private server is {done}; leave out"):
-        Faults([parse_fault(fault)], url, None)
+        FaultSchedule([parse_fault(fault)], url, None)

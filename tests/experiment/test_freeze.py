@@ -17,7 +17,7 @@ from sqlalchemy.engine import create_engine
 from sqlalchemy.pool import NullPool
 
 from loadtest.database.private_server import PrivateServer
-from loadtest.experiment.faults.schedule import Faults
+from loadtest.experiment.faults.schedule import FaultSchedule
 from loadtest.model.fault import Fault
 from loadtest.runfile.reader import read_run
 from tests.experiment.outcomes import Done, side_by_side
@@ -153,7 +153,7 @@ def test_a_run_that_is_killed_leaves_no_frozen_server(tmp_path: Path) -> None:
 PROVOKE = """
 import time
 from loadtest.database.private_server import PrivateServer
-from loadtest.experiment.faults.schedule import Faults
+from loadtest.experiment.faults.schedule import FaultSchedule
 from loadtest.model.fault import Fault
 
 def state():
@@ -168,7 +168,7 @@ def until(wanted):
 freeze = lambda at, length: Fault(kind="freeze", at=at, length=length)
 with PrivateServer() as server:
     now = time.time()
-    with Faults([freeze(0.2, 0.3), freeze(1.0, 3600)], server.url, server).provoked(now):
+    with FaultSchedule([freeze(0.2, 0.3), freeze(1.0, 3600)], server.url, server).provoked(now):
         until(True)
         assert time.time() - now >= 0.2
         until(False)
@@ -176,9 +176,9 @@ with PrivateServer() as server:
         until(True)
         assert time.time() - now >= 1.0
     until(False)
-    with Faults([freeze(3600, 1)], server.url, server).provoked(time.time()):
+    with FaultSchedule([freeze(3600, 1)], server.url, server).provoked(time.time()):
         pass
-    with Faults([freeze(0, 3600)], server.url, server).provoked(float("inf")):
+    with FaultSchedule([freeze(0, 3600)], server.url, server).provoked(float("inf")):
         assert state() != "stopped"
     print("sound")
 """
@@ -199,7 +199,7 @@ def test_connections_outlive_a_freeze(server: PrivateServer) -> None:
     with engine.connect() as connection:
         before = connection.scalar(text("SELECT CONNECTION_ID()"))
         freeze = Fault(kind="freeze", at=0, length=0.2)
-        with Faults([freeze], server.url, server).provoked(0):
+        with FaultSchedule([freeze], server.url, server).provoked(0):
             assert connection.scalar(text("SELECT CONNECTION_ID()")) == before
     engine.dispose()
 

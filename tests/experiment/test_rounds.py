@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from loadtest.experiment import rounds
-from loadtest.experiment.run_plan import Plan
+from loadtest.experiment.run_plan import RunPlan
 from loadtest.experiment.single_run import Database
 from loadtest.model.errors import CannotGoOn, LoadtestError
 from loadtest.model.experiment import Experiment
@@ -40,23 +40,23 @@ class Notes:
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def begin(self, plan: Plan) -> None:
+    def begin(self, plan: RunPlan) -> None:
         self.told.append(f"begin {plan.pool.name} {plan.round}")
 
     def interval(self, interval: Interval) -> None:
         self.told.append(f"second {interval.second}")
 
-    def end(self, plan: Plan) -> None:
+    def end(self, plan: RunPlan) -> None:
         self.told.append(f"end {plan.pool.name} {plan.round}")
 
-    def failed(self, plan: Plan, error: LoadtestError) -> None:
+    def failed(self, plan: RunPlan, error: LoadtestError) -> None:
         self.told.append(f"failed {plan.pool.name} {plan.round}: {error}")
 
     def tell(self, text: str) -> None:
         self.told.append(text)
 
 
-def order(plan_list: list[Plan]) -> list[tuple[int, str]]:
+def order(plan_list: list[RunPlan]) -> list[tuple[int, str]]:
     return [(plan.round, plan.pool.name) for plan in plan_list]
 
 
@@ -97,7 +97,7 @@ def test_the_plan_is_written_down_before_the_first_run(
     def look(*_: Any) -> None:
         written.append(json.loads((tmp_path / "experiment.json").read_text()))
 
-    monkeypatch.setattr(rounds, "run", look)
+    monkeypatch.setattr(rounds, "run_once", look)
     assert rounds.run_all(plan, DATABASES, tmp_path, Notes())
 
     assert written[0]["options"] == {"point_rows": 7}
@@ -108,11 +108,11 @@ def test_the_plan_is_written_down_before_the_first_run(
 def test_progress_is_told_of_every_run_and_every_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(plan: Plan, at: Database, folder: Path, watch: Any) -> None:
+    def run(plan: RunPlan, at: Database, folder: Path, watch: Any) -> None:
         assert (at, folder) == (DATABASE, tmp_path)
         watch(Interval(plan.round))
 
-    monkeypatch.setattr(rounds, "run", run)
+    monkeypatch.setattr(rounds, "run_once", run)
     notes = Notes()
     assert rounds.run_all(experiment("1+0", "2+0", rounds=2), DATABASES, tmp_path, notes)
 
@@ -128,7 +128,7 @@ def test_when_the_first_run_fails_the_others_are_not_tried(
     def run(*_: Any) -> None:
         raise LoadtestError("no")
 
-    monkeypatch.setattr(rounds, "run", run)
+    monkeypatch.setattr(rounds, "run_once", run)
     notes = Notes()
     with pytest.raises(LoadtestError, match="no"):
         rounds.run_all(experiment("1+0", "2+0"), DATABASES, tmp_path, notes)
@@ -139,11 +139,11 @@ def test_when_the_first_run_fails_the_others_are_not_tried(
 def test_when_a_later_run_fails_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(plan: Plan, *_: Any) -> None:
+    def run(plan: RunPlan, *_: Any) -> None:
         if plan.pool.name == "2+0":
             raise LoadtestError("too many connections")
 
-    monkeypatch.setattr(rounds, "run", run)
+    monkeypatch.setattr(rounds, "run_once", run)
     notes = Notes()
     assert rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASES, tmp_path, notes)
 
@@ -161,12 +161,12 @@ def test_latest_points_at_results_once_there_are_some(
     folder = new_folder(tmp_path, "test", latest=False)
     before: list[bool] = []
 
-    def run(plan: Plan, at: Database, folder: Path, watch: Any) -> None:
+    def run(plan: RunPlan, at: Database, folder: Path, watch: Any) -> None:
         before.append((tmp_path / "latest").exists())
         plan.file_in(folder).touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rounds, "run", run)
+    monkeypatch.setattr(rounds, "run_once", run)
     assert not rounds.run_all(experiment("1+0"), DATABASES, folder, Notes())
 
     assert before == [False]
@@ -179,7 +179,7 @@ def test_a_run_that_fails_at_its_start_is_not_the_latest(
     def run(*_: Any) -> None:
         raise LoadtestError("no")
 
-    monkeypatch.setattr(rounds, "run", run)
+    monkeypatch.setattr(rounds, "run_once", run)
     folder = new_folder(tmp_path, "test", latest=False)
     with pytest.raises(LoadtestError):
         rounds.run_all(experiment("1+0"), DATABASES, folder, Notes())
@@ -188,11 +188,11 @@ def test_a_run_that_fails_at_its_start_is_not_the_latest(
 
 
 def test_an_interrupt_ends_the_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(plan: Plan, *_: Any) -> None:
+    def run(plan: RunPlan, *_: Any) -> None:
         if plan.pool.name == "2+0":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(rounds, "run", run)
+    monkeypatch.setattr(rounds, "run_once", run)
     notes = Notes()
     assert not rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASES, tmp_path, notes)
 
@@ -203,7 +203,7 @@ def test_an_interrupt_ends_the_experiment(tmp_path: Path, monkeypatch: pytest.Mo
 def test_as_many_rounds_as_it_takes_are_looked_at_four_times_at_most(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, enough_after: int, rounds_done: int
 ) -> None:
-    monkeypatch.setattr(rounds, "run", lambda *_: None)
+    monkeypatch.setattr(rounds, "run_once", lambda *_: None)
     looks = []
 
     def enough(folder: Path) -> bool:
@@ -221,11 +221,11 @@ def test_as_many_rounds_as_it_takes_are_looked_at_four_times_at_most(
 def test_after_what_ends_everything_no_further_run_is_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(plan: Plan, *_: Any) -> None:
+    def run(plan: RunPlan, *_: Any) -> None:
         if plan.pool.name == "2+0":
             raise CannotGoOn("no room")
 
-    monkeypatch.setattr(rounds, "run", run)
+    monkeypatch.setattr(rounds, "run_once", run)
     notes = Notes()
     with pytest.raises(CannotGoOn, match="no room"):
         rounds.run_all(experiment("1+0", "2+0", "3+0"), DATABASES, tmp_path, notes)
@@ -242,7 +242,7 @@ def test_a_private_server_that_is_gone_ends_everything(
         if error and len(there) == 1:
             raise error
 
-    monkeypatch.setattr(rounds, "run", run)
+    monkeypatch.setattr(rounds, "run_once", run)
     gone = replace(DATABASE, running=lambda: there.pop(0), last_error=lambda: "Out of disk space")
     notes = Notes()
     with pytest.raises(CannotGoOn, match="the private server is gone: Out of disk space"):
@@ -253,6 +253,6 @@ def test_a_private_server_that_is_gone_ends_everything(
 def test_a_latest_that_is_no_link_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "latest" / "of_mine").mkdir(parents=True)
     folder, (plan, *_) = new_folder(tmp_path, "x", latest=False), rounds.plans(experiment("1+0"))
-    monkeypatch.setattr(rounds, "run", lambda *_: plan.file_in(folder).touch())
+    monkeypatch.setattr(rounds, "run_once", lambda *_: plan.file_in(folder).touch())
     with pytest.raises(LoadtestError, match=f"^{tmp_path / 'latest'}: "):
         rounds.run_in(folder, plan, DATABASE, lambda _: None)

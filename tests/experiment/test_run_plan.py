@@ -10,8 +10,8 @@ import pytest
 
 from loadtest.database import supervisor
 from loadtest.experiment import deadlines
-from loadtest.experiment.run_plan import RUN, Plan, RunSettings
-from loadtest.experiment.single_run import run
+from loadtest.experiment.run_plan import RUN, RunPlan, RunSettings
+from loadtest.experiment.single_run import run_once
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.fault import parse_fault
 from loadtest.model.load import THREADS, LoadConfig, parse_stages
@@ -29,7 +29,7 @@ PLANS = {
     "stages": plan(load=LoadConfig(stage=parse_stages("calm=10s:50/s,5s:50-500/s+50"))),
     "faults": plan(fault=(parse_fault("freeze@4s+2s"),), load=LoadConfig(duration=10)),
     "options": plan(options={"rows": 5, "fast": True, "slow": False}, user_classes=("A", "B")),
-    "threads": Plan(plan("1+0").experiment, PoolConfig(), 3, THREADS, "mysql"),
+    "threads": RunPlan(plan("1+0").experiment, PoolConfig(), 3, THREADS, "mysql"),
 }
 
 
@@ -79,8 +79,8 @@ def test_its_process_has_them_in_its_environment_and_not_in_its_arguments(
     monkeypatch.setattr(supervisor, "start_supervised", keep)
     (tmp_path / "runs").mkdir()
     with pytest.raises(KeyboardInterrupt):
-        run(plan(), database(NOWHERE), tmp_path, print)
-    assert started["command"] == deadlines.command("locust")
+        run_once(plan(), database(NOWHERE), tmp_path, print)
+    assert started["command"] == deadlines.watched_command("locust")
     settings = RunSettings(plan(), plan().file_in(tmp_path)).environment()
     assert settings.items() <= started["environment"].items()
     assert PASSWORD not in settings[RUN]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.experiment.rounds import check
+from loadtest.experiment.rounds import check_scenario
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.model.pool import parse_pool
@@ -48,7 +48,7 @@ def experiment(scenario: Path, **more: Any) -> Experiment:
 def problems(scenario: Path, **more: Any) -> list[str]:
     """What is wrong with a scenario, without its folder."""
     with pytest.raises(UsageError) as refused:
-        check(experiment(scenario, **more))
+        check_scenario(experiment(scenario, **more))
     folder = f"{as_typed(scenario.parent)}/"
     return [text.replace(folder, "") for text in refused.value.problems]
 
@@ -63,9 +63,9 @@ def written(tmp_path: Path) -> Path:
 # All of them in one process, as in `locust -f scenarios/`: importing Locust takes long.
 LOOK = """
 import json, sys
-from loadtest.experiment.scenario_check import look
+from loadtest.experiment.scenario_check import inspect_scenario
 from tests.experiment.test_scenario_check import experiment, SHIPPED
-print(json.dumps({path.name: look(experiment(path))[0] for path in SHIPPED}))
+print(json.dumps({path.name: inspect_scenario(experiment(path))[0] for path in SHIPPED}))
 """
 SHIPPED = sorted(ROOT.glob("scenarios/*.py"))
 
@@ -80,8 +80,8 @@ def test_the_scenarios_that_come_with_the_tool_are_sound() -> None:
 
 def test_options_are_taken_whoever_added_them(written: Path) -> None:
     options: dict[str, Any] = {"kind": "b", "fast": True, "locusts-way": 2}
-    check(experiment(written, options=options, user_classes=("Ours",)))
-    check(experiment(written, options={"fast": False}))
+    check_scenario(experiment(written, options=options, user_classes=("Ours",)))
+    check_scenario(experiment(written, options={"fast": False}))
 
 
 def test_all_unknown_options_are_told_with_the_known_ones() -> None:
@@ -152,7 +152,7 @@ def test_a_shape_is_refused_also_an_imported_one(written: Path, content: str) ->
 
 def test_the_base_of_shapes_is_none(written: Path) -> None:
     written.write_text("from locust import LoadTestShape\n" + USERS)
-    check(experiment(written))
+    check_scenario(experiment(written))
 
 
 def test_settings_from_outside_are_named_and_change_nothing(
@@ -163,7 +163,7 @@ def test_settings_from_outside_are_named_and_change_nothing(
     monkeypatch.setenv("LOCUST_USER_CLASSES", "Nobody")
     (written.parent / "locust.conf").write_text("kind = c\nfast = true\nno-such = 1\n")
 
-    looked = check(experiment(written, options={"kind": "b"}))
+    looked = check_scenario(experiment(written, options={"kind": "b"}))
     assert looked.warnings == []
     assert looked.ignored == (
         "Ignored, because loadtest sets up its own runs: locust.conf (kind, fast, no-such), "

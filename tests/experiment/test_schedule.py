@@ -9,8 +9,8 @@ from sqlalchemy import URL, create_engine, text
 
 from loadtest.experiment.databases import databases
 from loadtest.experiment.faults.relay import Relay
-from loadtest.experiment.faults.schedule import Faults
-from loadtest.experiment.rounds import Looked
+from loadtest.experiment.faults.schedule import FaultSchedule
+from loadtest.experiment.rounds import ScenarioFacts
 from loadtest.model.errors import UsageError
 from loadtest.model.fault import parse_fault
 from loadtest.model.load import LoadConfig
@@ -55,7 +55,7 @@ def test_a_relay_is_gone_when_it_is_closed(url: URL) -> None:
 
 @pytest.mark.server
 def test_a_delay_lasts_as_long_as_it_should(url: URL) -> None:
-    with closing(Faults([parse_fault("connect-delay:300ms")], url, None)) as faults:
+    with closing(FaultSchedule([parse_fault("connect-delay:300ms")], url, None)) as faults:
         assert faults.url.port != url.port
         with faults.provoked(time.time()):
             time.sleep(0.1)
@@ -69,20 +69,20 @@ def test_through_a_socket_file_nothing_can_be_broken(fault: str) -> None:
     url = URL.create("mysql+pymysql", "me", "secret", "localhost", 9, "x")
     there = url.update_query_dict({"unix_socket": "/run/mysqld/mysqld.sock"})
     with pytest.raises(UsageError, match="faults need host and port"):
-        Faults([parse_fault(fault)], there, None)
+        FaultSchedule([parse_fault(fault)], there, None)
 
 
 def test_only_a_private_server_is_frozen() -> None:
     url = URL.create("mysql+pymysql", "me", "secret", "127.0.0.1", 9, "x")
     with pytest.raises(UsageError, match="only a private server is frozen"):
-        Faults([parse_fault("freeze@1s+1s")], url, None)
+        FaultSchedule([parse_fault("freeze@1s+1s")], url, None)
 
 
 @pytest.mark.server
 def test_on_a_server_of_others_it_is_said_before_what_breaks(url: URL) -> None:
     faults = (parse_fault("kill:50%@1s"), parse_fault("refuse@2s+1s"))
     planned = experiment("5+10", fault=faults)
-    with databases(url.render_as_string(False), planned, Looked([], [], "")) as at:
+    with databases(url.render_as_string(False), planned, ScenarioFacts([], [], "")) as at:
         _, connections, *_, work, _ = at[""].intentions
     how_many = "17 connections at once (15 of the pool, 1 to ask for the server's status, 1 to kill"
     assert connections.startswith(f"- open at most {how_many} some of them)")
@@ -93,6 +93,6 @@ def test_on_a_server_of_others_it_is_said_before_what_breaks(url: URL) -> None:
 def test_of_arrivals_it_is_said_before_how_many_there_are(url: URL) -> None:
     load = LoadConfig(arrival_rate=1500, warmup=2, duration=5)
     planned = experiment("5+10").changed("", load=load)
-    with databases(url.render_as_string(False), planned, Looked([], [], "")) as at:
+    with databases(url.render_as_string(False), planned, ScenarioFacts([], [], "")) as at:
         *_, work, _ = at[""].intentions
     assert "at most 1,500 arrivals a second and 10,000 users for 7 s" in work

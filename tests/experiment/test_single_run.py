@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, make_url
 
-from loadtest.experiment.run_plan import Plan
-from loadtest.experiment.single_run import Database, _new_intervals, run
+from loadtest.experiment.run_plan import RunPlan
+from loadtest.experiment.single_run import Database, _new_intervals, run_once
 from loadtest.model.errors import (
     EndedForOthers,
     LoadtestError,
@@ -32,7 +32,7 @@ NOWHERE = f"mysql+pymysql://me:{PASSWORD}@127.0.0.1:9/x"
 SCENARIOS = ROOT / "scenarios"
 
 
-def plan(pool: PoolConfig | str = "20+0", **more: Any) -> Plan:
+def plan(pool: PoolConfig | str = "20+0", **more: Any) -> RunPlan:
     """A plan of a short run of a scenario."""
     settings = {
         "name": "test",
@@ -41,7 +41,7 @@ def plan(pool: PoolConfig | str = "20+0", **more: Any) -> Plan:
         **more,
     }
     pool = parse_pool(pool) if isinstance(pool, str) else pool
-    return Plan(Experiment(**settings, pool=(pool,)), pool, 1)
+    return RunPlan(Experiment(**settings, pool=(pool,)), pool, 1)
 
 
 def options(arguments: list[str]) -> dict[str, str]:
@@ -158,7 +158,7 @@ def test_a_command_is_one_line_for_a_shell() -> None:
 
 
 def test_the_result_is_named_after_pool_and_round(tmp_path: Path) -> None:
-    chosen = Plan(plan("small:5+0").experiment, parse_pool("small:5+0"), 3)
+    chosen = RunPlan(plan("small:5+0").experiment, parse_pool("small:5+0"), 3)
 
     assert chosen.file_in(tmp_path) == tmp_path / "runs" / "small-3.jsonl"
 
@@ -205,7 +205,7 @@ def test_a_run_that_fails_says_what_locust_said_last(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
 
     with pytest.raises(LoadtestError) as raised:
-        run(plan(scenario=scenario), database(NOWHERE), tmp_path, print)
+        run_once(plan(scenario=scenario), database(NOWHERE), tmp_path, print)
 
     message = str(raised.value)
     assert "nothing to run here" in message
@@ -218,7 +218,7 @@ def test_a_database_that_does_not_answer_is_what_is_said(tmp_path: Path) -> None
     (tmp_path / "runs").mkdir()
 
     with pytest.raises(UsageError, match=r"\Ano database answers at 127\.0\.0\.1:9.*\Z"):
-        run(
+        run_once(
             plan(),
             database(f"mysql+pymysql://me:{PASSWORD}@127.0.0.1:9/x"),
             tmp_path,
@@ -236,7 +236,7 @@ def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, url: URL) -> None:
     seen: list[Interval] = []
     chosen = plan("tiny:1+1", load=LoadConfig(users=4, warmup=1, duration=2))
 
-    done = run(chosen, database(url), tmp_path, seen.append)
+    done = run_once(chosen, database(url), tmp_path, seen.append)
 
     assert list(done.problems) == []
     assert done.told["pool"] == chosen.pool.model_dump()

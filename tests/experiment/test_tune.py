@@ -13,9 +13,9 @@ from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.pool_runs import Round
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment import search_runs as searching
-from loadtest.experiment.run_plan import Plan
-from loadtest.experiment.search_runs import longest_seconds, of_size, pools, search
-from loadtest.experiment.single_run import Database, Enough, run
+from loadtest.experiment.run_plan import RunPlan
+from loadtest.experiment.search_runs import longest_seconds, pool_of_size, search, searched_pools
+from loadtest.experiment.single_run import Database, Enough, run_once
 from loadtest.model.errors import CannotGoOn, LoadtestError
 from loadtest.model.experiment import Experiment
 from loadtest.model.interval import Interval
@@ -39,7 +39,7 @@ def experiment(at_most: int = 100, **more: Any) -> Experiment:
     plan = Experiment(
         name="held-tune", scenario=HELD, load=load, rounds=1, pool=(parse_pool("5+10"),), **more
     )
-    return plan.model_copy(update={"pool": pools(plan, at_most)})
+    return plan.model_copy(update={"pool": searched_pools(plan, at_most)})
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Machine:
     happens: dict[str, list[Callable[[], int]]] = field(default_factory=dict)
     done: list[tuple[str, int, int]] = field(default_factory=list)
 
-    def run_in(self, folder: Path, plan: Plan, at: Database, watch: Any) -> None:
+    def run_in(self, folder: Path, plan: RunPlan, at: Database, watch: Any) -> None:
         assert at is DATABASE
         self.done.append((plan.pool.name, plan.round, plan.seed))
         least = self.happens.get(plan.pool.name, [])
@@ -201,7 +201,7 @@ def test_no_more_connections_than_users_are_tried(at_most: int, most: int) -> No
     assert [pool.name for pool in plan.pool] == ["default", f"{most}+0"]
     assert longest_seconds(plan) % (1 + 8 + 2.5) == 0
     opened = plan.model_copy(update={"load": LoadConfig(arrival_rate=5)})
-    assert pools(opened, at_most)[1] == of_size(at_most)
+    assert searched_pools(opened, at_most)[1] == pool_of_size(at_most)
 
 
 @pytest.mark.server
@@ -213,7 +213,7 @@ def test_a_run_that_is_told_enough_ends_in_good_order(tmp_path: Path, url: URL) 
     def watch(interval: Interval) -> None:
         raise Enough("seen")
 
-    ended = run(Plan(plan, plan.pool[0], 1), Database(url, private=False), tmp_path, watch)
+    ended = run_once(RunPlan(plan, plan.pool[0], 1), Database(url, private=False), tmp_path, watch)
     assert ended.footer
     assert str(ended.footer.end) == "enough: seen"
     assert ended.footer.totals.counters["requests"] > 0

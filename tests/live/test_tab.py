@@ -3,7 +3,7 @@
 import pytest
 
 from loadtest.live.points import Points
-from loadtest.live.tab import duration, rows
+from loadtest.live.tab import tab_duration, tab_rows
 from loadtest.model.interval import Gauge
 from tests.live.test_points import MILLISECOND, SECOND, Shown, interval
 
@@ -11,8 +11,8 @@ from tests.live.test_points import MILLISECOND, SECOND, Shown, interval
 def test_the_tab_tells_the_last_second_and_the_most_so_far() -> None:
     shown = Shown("5+10")
     points = shown.points
-    assert rows(Points()) == []
-    (row,) = rows(points)
+    assert tab_rows(Points()) == []
+    (row,) = tab_rows(points)
     assert row == {"pool_figure": "Pool", "last_second": "5+10", "so_far": "beginning"}
 
     for second, level in ((1, 15), (2, 6)):
@@ -25,7 +25,7 @@ def test_the_tab_tells_the_last_second_and_the_most_so_far() -> None:
         cpu = level * SECOND // 20
         shown.add(interval(second, levels=levels, times=times, cpu=cpu, timeouts=level))
 
-    table = {row["pool_figure"]: (row["last_second"], row["so_far"]) for row in rows(points)}
+    table = {row["pool_figure"]: (row["last_second"], row["so_far"]) for row in tab_rows(points)}
     assert table == {
         "Pool": ("5+10", "measuring"),
         "In use": ("6.0 of 15", "15 at most"),
@@ -36,7 +36,7 @@ def test_the_tab_tells_the_last_second_and_the_most_so_far() -> None:
         "Load generator": ("fine (CPU 30%, lag p99 1.0 ms)", "CPU 75% at most"),
     }
     points.end("failed: <b>no</b> room")
-    assert rows(points)[0]["so_far"] == "failed: <b>no</b> room"
+    assert tab_rows(points)[0]["so_far"] == "failed: <b>no</b> room"
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_the_tab_tells_the_last_second_and_the_most_so_far() -> None:
     ],
 )
 def test_durations_in_the_tab(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
+    assert tab_duration(seconds) == text

@@ -15,7 +15,7 @@ import pytest
 
 from loadtest.database.preflight.situation import Demand
 from loadtest.load import announced_limits
-from loadtest.load.announced_limits import Promise
+from loadtest.load.announced_limits import AnnouncedLimits
 from loadtest.load.options import run_options
 from loadtest.model.errors import LoadtestError, MoreThanAnnounced, UsageError
 from loadtest.model.pool import PoolConfig, parse_pool
@@ -110,7 +110,7 @@ class Scene:
         )
         self.place, self.refused = Place(foreign, room), list[LoadtestError]()
         place: Any = self.place
-        self.promise = Promise(self.environment, place, self.refused.append)
+        self.promise = AnnouncedLimits(self.environment, place, self.refused.append)
         self.promise.keep()
 
     def begin(self, users: int, pool: str = "5+0", status: Any = None) -> Any:
@@ -207,7 +207,7 @@ def test_more_workers_than_were_expected_are_announced_before_they_begin() -> No
 def test_a_worker_that_comes_during_a_run_waits_for_the_next(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(announced_limits, "LATE_SECONDS", 0)
+    monkeypatch.setattr(announced_limits, "LATE_CONNECT_SECONDS", 0)
     runner = Master("a", "b")
     scene = Scene(runner=runner)
     scene.begin(10)

@@ -20,7 +20,7 @@ from sqlalchemy import URL, text
 
 from loadtest.database.application import Application
 from loadtest.load import PoolUser
-from loadtest.load.engine_under_test import Target
+from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.setup.application_pool import load_application, measured_pool
 from loadtest.model.errors import UsageError
 from tests.conftest import ROOT
@@ -82,7 +82,7 @@ class Scene:
         options = get_parser(default_config_files=[]).parse_args(arguments)
         pool = measured_pool(options, application)
         given = {"tls": False, "process": "here", "application": application}
-        self.target = Target(application.url, pool, options, **given)
+        self.target = EngineUnderTest(application.url, pool, options, **given)
         environment = Environment(user_classes=[Customer], events=Events())
         environment.loadtest = SimpleNamespace(target=self.target)
         self.user = Customer(environment)

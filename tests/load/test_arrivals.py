@@ -16,7 +16,7 @@ from scipy import stats
 
 from loadtest.load.users import arrivals
 from loadtest.load.users.arrivals import (
-    A_MOMENT,
+    LEAST_SLEEP,
     NEVER,
     Arrivals,
     Piece,
@@ -135,7 +135,7 @@ class Time:
     def started(self, arrivals: Arrivals | None) -> Arrivals:
         """Arrivals whose seconds count from now on."""
         assert arrivals
-        self.now = 5 * SECOND - A_MOMENT
+        self.now = 5 * SECOND - LEAST_SLEEP
         arrivals.start()
         self.at(0)
         return arrivals

@@ -10,7 +10,6 @@ from locust.event import EventHook, Events
 from locust.rpc.protocol import Message
 from locust.rpc.zmqrpc import Client, Server
 from locust.runners import LocalRunner, MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
-from locust.user import task as tasks
 from locust.user.task import LOCUST_STATE_WAITING, TaskSet
 from locust.util import load_locustfile, timespan
 from locust.web import WebUI
@@ -20,6 +19,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,7 +51,7 @@ ATTRIBUTES: dict[str, tuple[object, tuple[str, ...]]] = {
     "locust.exception": (exception, ("RPCError", "StopTest", "StopUser")),
     "locust.main": (main, ("main",)),
     "locust.user.task": (
-        tasks,
+        import_module("locust.user.task"),
         ("LOCUST_STATE_STOPPING", "LOCUST_STATE_WAITING", "logger", "traceback"),
     ),
     "locust.util.load_locustfile": (load_locustfile, ("load_locustfile",)),
@@ -79,6 +79,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
         made.runner.quit()
     if isinstance(made.runner, MasterRunner):
         made.runner.server.close()
+        made.runner.server.socket.context.term()
 
 
 @pytest.fixture
@@ -151,6 +152,7 @@ def test_messages_to_a_master_go_through_what_intercepts_them(master: MasterRunn
     again("w1", ready)
     assert heard == [("w1", "client_ready")] * 2
     worker.close()
+    worker.socket.context.term()
 
 
 def test_every_start_goes_through_what_intercepts_it(environment: Environment) -> None:
@@ -369,7 +371,7 @@ def test_the_web_ui_shows_and_refuses_what_it_is_told(environment: Environment) 
     web_ui = environment.create_web_ui("127.0.0.1", 0, delayed_start=True)
     internals.change_page(web_ui, lambda page: page.replace("</head>", "<i>ours</i></head>"))
     internals.add_statistics(web_ui, lambda: {"extended_stats": [1]})
-    internals.check_form(web_ui, lambda form: "too many" if form["user_count"] == "9" else "")
+    internals.check_start_form(web_ui, lambda form: "too many" if form["user_count"] == "9" else "")
     client = web_ui.app.test_client()
 
     assert "<i>ours</i></head>" in client.get("/").text

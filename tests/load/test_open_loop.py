@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import URL, text
 
 from loadtest.load import PoolUser
-from loadtest.load.engine_under_test import Target
+from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.users.arrivals import Arrivals
 from loadtest.load.users.pool_user import note_error
 from loadtest.model.pool import PoolConfig
@@ -97,7 +97,7 @@ class Leaving(Slow):
 class Scene:
     """One user of this process who follows arrivals; what was recorded and fired."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: EngineUnderTest) -> None:
         self.target, self.recorder = target, target.recorder
         self.fired: list[dict[str, Any]] = []
         self._group = gevent.pool.Group()
@@ -136,7 +136,7 @@ def options(rate: float, drop_after: float) -> Namespace:
 @pytest.fixture
 def scene(url: URL) -> Iterator[Scene]:
     pool = PoolConfig(pool_size=1, max_overflow=0, pool_timeout=5)
-    target = Target(url, pool, options(1.0, drop_after=1.0), tls=False, process="here")
+    target = EngineUnderTest(url, pool, options(1.0, drop_after=1.0), tls=False, process="here")
     yield Scene(target)
     target.close()
 
@@ -214,7 +214,7 @@ def test_a_task_that_fails_before_its_session_took_as_long_as_it_was_due(scene: 
 
 def test_the_recorder_counts_arrivals_whether_they_were_taken_or_not(url: URL) -> None:
     given = options(100.0, drop_after=0.1)
-    target = Target(url, PoolConfig(), given, tls=False, process="here")
+    target = EngineUnderTest(url, PoolConfig(), given, tls=False, process="here")
     target.start()
     gevent.sleep(0.5)
     interval = target.recorder.cut("measured")

@@ -25,7 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from loadtest.load import PoolUser
-from loadtest.load.engine_under_test import Target
+from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.plugin import Plugin
 from loadtest.load.setup.scenario_tables import prepare_tables
 from loadtest.load.users.pool_user import end_again, note_error
@@ -56,7 +56,7 @@ class Person(PoolUser):
 class Scene:
     """A user of this process, its target, and the `request` events that it fires."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: EngineUnderTest) -> None:
         self.target = target
         self.environment = Environment(user_classes=[Person], events=Events())
         self.environment.loadtest = SimpleNamespace(target=target)
@@ -70,17 +70,17 @@ class Scene:
 
 
 @pytest.fixture
-def target(url: URL) -> Iterator[Target]:
+def target(url: URL) -> Iterator[EngineUnderTest]:
     options = Namespace(arrival_rate=0.0, stages="", prefill=False, seed=1)
     prepare_tables(url, [Person], options)
     pool = PoolConfig(pool_size=1, max_overflow=0, pool_timeout=0.05)
-    running = Target(url, pool, options, tls=False, process="here")
+    running = EngineUnderTest(url, pool, options, tls=False, process="here")
     yield running
     running.close()
 
 
 @pytest.fixture
-def scene(target: Target) -> Scene:
+def scene(target: EngineUnderTest) -> Scene:
     return Scene(target)
 
 
@@ -289,7 +289,7 @@ def test_in_a_refused_run_a_user_ends_at_its_first_session(
 
 def test_users_draw_numbers_of_their_own_the_same_in_every_run(url: URL) -> None:
     def drawn(seed: int, index: int) -> list[list[int]]:
-        target = Target(
+        target = EngineUnderTest(
             url,
             PoolConfig(),
             Namespace(arrival_rate=0.0, stages="", prefill=False, seed=seed),

@@ -4,7 +4,7 @@ from contextlib import closing
 
 import gevent
 
-from loadtest.load.users.precise_timer import Alarm
+from loadtest.load.users.precise_timer import PreciseTimer
 from loadtest.pool.checkout_batch import clock
 
 MILLISECOND = 1_000_000
@@ -12,7 +12,7 @@ MILLISECOND = 1_000_000
 
 def test_everybody_is_woken_in_turn_and_nobody_too_early() -> None:
     woken: list[int] = []
-    with closing(Alarm()) as alarm:
+    with closing(PreciseTimer()) as alarm:
         moments = [clock() + n * MILLISECOND for n in (0, 1, 1, 5, 30)]
 
         def sleeper(moment: int) -> None:
@@ -26,7 +26,7 @@ def test_everybody_is_woken_in_turn_and_nobody_too_early() -> None:
 
 
 def test_one_who_is_killed_in_its_sleep_does_not_keep_the_others_from_waking() -> None:
-    with closing(Alarm()) as alarm:
+    with closing(PreciseTimer()) as alarm:
         first, second = (
             gevent.spawn(alarm.sleep_until, clock() + n * MILLISECOND) for n in (20, 40)
         )
@@ -37,5 +37,5 @@ def test_one_who_is_killed_in_its_sleep_does_not_keep_the_others_from_waking() -
 
 
 def test_a_moment_in_the_past_is_now() -> None:
-    with closing(Alarm()) as alarm, gevent.Timeout(10):
+    with closing(PreciseTimer()) as alarm, gevent.Timeout(10):
         alarm.sleep_until(clock() - MILLISECOND)

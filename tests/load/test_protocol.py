@@ -21,7 +21,7 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.interval import Interval, total
 from loadtest.model.summary import Finding
 from loadtest.runfile.reader import Run, read_run
-from loadtest.runfile.schema import Worker
+from loadtest.runfile.schema import WorkerRecord
 from tests.processes import (
     Running,
     fetch,
@@ -89,7 +89,7 @@ def findings(run: Run) -> dict[str, Finding]:
     return {finding.code: finding for finding in summarize_runs([run]).pools[0].findings}
 
 
-def footer_of(run: Run) -> dict[str, Worker]:
+def footer_of(run: Run) -> dict[str, WorkerRecord]:
     assert run.footer
     return {worker.process: worker for worker in run.footer.workers}
 

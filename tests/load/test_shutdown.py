@@ -14,7 +14,7 @@ from typing import Any, cast
 import pytest
 
 from loadtest.load.plugin import Plugin
-from loadtest.load.run_output import Output
+from loadtest.load.run_output import RunOutput
 from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
 from loadtest.model.end_reason import end_of
@@ -56,7 +56,7 @@ class Ending:
         self.plugin.master = master
         self.run = self.plugin.run = self.plugin._new_run()
         header = {"pool": {"name": "5+10"}, "scenario": {"files": ["a.py"]}}
-        self.run.write_to(Output(options, self.plugin.live, header))
+        self.run.write_to(RunOutput(options, self.plugin.live, header))
         self.run.end = end_of(reason)
 
     def step(self, name: str) -> Callable[[], None]:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import URL
 
 from loadtest.analysis.summarize import summarize_runs
-from loadtest.load.users.staged_users import steps
+from loadtest.load.users.staged_users import stage_steps
 from loadtest.model.load import parse_stages
 from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT
@@ -27,9 +27,9 @@ def staged(folder: Path, url: URL, stages: str, *more: object) -> Run:
 
 
 def test_a_ramp_of_users_goes_second_by_second_and_ends_where_it_should() -> None:
-    (step,) = steps(parse_stages("3s:7"))
+    (step,) = stage_steps(parse_stages("3s:7"))
     assert step == (3, 7)
-    ramp = list(steps(parse_stages("3500ms:10-45")))
+    ramp = list(stage_steps(parse_stages("3500ms:10-45")))
     assert [users for _, users in ramp] == [15, 25, 35, 45]
     assert sum(seconds for seconds, _ in ramp) == pytest.approx(3.5)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.experiment.run_plan import Plan
+from loadtest.experiment.run_plan import RunPlan
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment, read_experiment
 from loadtest.model.fault import Fault, parse_fault
@@ -84,7 +84,7 @@ def test_an_experiment_in_an_open_loop_is_read(path: Path) -> None:
 def test_locust_is_told_of_the_load_and_of_the_faults(path: Path) -> None:
     experiment = read_experiment(path)
 
-    plan = Plan(experiment, experiment.pool[0], 1)
+    plan = RunPlan(experiment, experiment.pool[0], 1)
     told = dict(pairwise(plan.arguments()))
     assert told["--arrival-rate"] == "200"
     assert told["--arrivals"] == "even"
@@ -100,12 +100,12 @@ def test_what_is_left_open_is_left_to_locust(path: Path) -> None:
     load = LoadConfig(arrival_rate=5, duration=10)
     experiment = Experiment(name="x", scenario=path, load=load, pool=(pool,))
 
-    arguments = Plan(experiment, pool, 1).arguments()
+    arguments = RunPlan(experiment, pool, 1).arguments()
     assert "--arrival-rate" in arguments
     assert not {"--arrivals", "--drop-after"} & set(arguments)
-    assert Plan(experiment, pool, 1).notes() == []
+    assert RunPlan(experiment, pool, 1).notes() == []
     closed = experiment.model_copy(update={"load": LoadConfig()})
-    assert "--arrival-rate" not in Plan(closed, pool, 1).arguments()
+    assert "--arrival-rate" not in RunPlan(closed, pool, 1).arguments()
     assert DROP_AFTER_SECONDS == 1
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import NullPool, QueuePool
 
 from loadtest.model.interval import Gauge, Interval, total
 from loadtest.pool.fair_pool import FairPool
-from loadtest.pool.levels import gauge, minus, steps
+from loadtest.pool.levels import gauge, level_steps, subtract_levels
 
 SIZE, OVERFLOW = 2, 2
 
@@ -130,14 +130,14 @@ def test_an_interval_of_no_length_has_no_level():
 
 def test_a_change_is_counted_from_the_moment_of_the_change():
     spans = [(0, 4), (2, 10), (6, 6), (-5, 1), (8, 99)]
-    assert gauge(steps([spans], (0, 10)), (0, 10)) == Gauge(4 + 8 + 1 + 2, 1, 2, 2)
-    assert gauge(steps([spans], (0, 10)), (0, 10), above=1) == Gauge(1 + 2 + 2, 0, 1, 1)
+    assert gauge(level_steps([spans], (0, 10)), (0, 10)) == Gauge(4 + 8 + 1 + 2, 1, 2, 2)
+    assert gauge(level_steps([spans], (0, 10)), (0, 10), above=1) == Gauge(1 + 2 + 2, 0, 1, 1)
 
 
 def test_a_difference_of_levels_is_never_below_zero():
-    one, other = steps([[(0, 5)]], (0, 10)), steps([[(0, 10)]], (0, 10))
-    assert gauge(minus(one, other), (0, 10)) == Gauge(0, 0, 0, 0)
-    assert gauge(minus(other, one), (0, 10)) == Gauge(5, 0, 1, 1)
+    one, other = level_steps([[(0, 5)]], (0, 10)), level_steps([[(0, 10)]], (0, 10))
+    assert gauge(subtract_levels(one, other), (0, 10)) == Gauge(0, 0, 0, 0)
+    assert gauge(subtract_levels(other, one), (0, 10)) == Gauge(5, 0, 1, 1)
 
 
 @settings(deadline=None)
@@ -146,7 +146,7 @@ def test_a_level_is_the_number_of_spans_at_every_moment(found):
     spans = [(begin, begin + length) for begin, length in found]
     moments = [sum(begin <= t < end for begin, end in spans) for t in range(50)]
     expected = Gauge(sum(moments), min(moments), max(moments), moments[-1])
-    assert gauge(steps([spans], (0, 50)), (0, 50)) == expected
+    assert gauge(level_steps([spans], (0, 50)), (0, 50)) == expected
 
 
 # ---- By model

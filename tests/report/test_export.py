@@ -15,7 +15,7 @@ from loadtest.analysis.summarize import summarize
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import SERVER, total
 from loadtest.report.export import exported, write_new
-from loadtest.report.render import read
+from loadtest.report.render import read_measurements
 from loadtest.runfile.folders import find_runs
 from loadtest.runfile.reader import read_run
 from tests.analysis.builders import experiment
@@ -82,7 +82,7 @@ def test_junit_has_a_case_for_each_pool_and_bound(tmp_path: Path) -> None:
     plan = experiment(tmp_path) / "experiment.json"
     objective = "throughput.per_second >= 200/s, errors.rate <= 100%"
     plan.write_text(json.dumps({**json.loads(plan.read_text()), "objective": objective}))
-    summary = summarize(read([tmp_path]))
+    summary = summarize(read_measurements([tmp_path]))
 
     suite = XML.fromstring("".join(exported(tmp_path, "junit")))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from loadtest.experiment.run_plan import Plan
+from loadtest.experiment.run_plan import RunPlan
 from loadtest.model.errors import LoadtestError
 from loadtest.model.experiment import Experiment
 from loadtest.model.load import LoadConfig
@@ -15,7 +15,7 @@ from tests.analysis.builders import MILLISECOND, SECOND, interval
 
 POOL = parse_pool("20+0")
 LOAD = LoadConfig(users=3, warmup=0, duration=2)
-PLAN = Plan(Experiment(name="x", scenario=Path("x.py"), load=LOAD, pool=(POOL,)), POOL, 1)
+PLAN = RunPlan(Experiment(name="x", scenario=Path("x.py"), load=LOAD, pool=(POOL,)), POOL, 1)
 
 
 def shown(*seconds: tuple[int, int, str]) -> str:
@@ -57,7 +57,7 @@ def test_what_was_said_of_the_last_failure_is_not_repeated() -> None:
 
 def test_the_line_fits_a_terminal_of_80_columns_with_every_figure() -> None:
     pool = parse_pool("3000+inf")
-    plan = Plan(PLAN.experiment, pool, 1)
+    plan = RunPlan(PLAN.experiment, pool, 1)
     console = Console(file=io.StringIO(), force_terminal=True, no_color=True, width=80)
     progress = RunProgress(console, [plan] * 15, quiet=False)
     progress.begin(plan)

@@ -221,7 +221,7 @@ WRONG = {
     "gauges.open.lost: unknown key": {"gauges": {"open": {"lost": 1}}},
     "slowest[0].total: missing": {"slowest": [{"task": "Buy"}]},
     "first_failure: expected an integer, got a string": {"first_failure": "yesterday"},
-    "period: invalid value 'night'": {"period": "night"},
+    "period: invalid enum value 'night'": {"period": "night"},
     "fair.users: expected an integer ≤ 9223372036854775807": {"fair": {"users": 2**63}},
 }
 
@@ -327,7 +327,7 @@ def test_a_reason_that_is_none_is_named(whole, tmp_path):
 
 @pytest.mark.parametrize("mistake", [KeyError, TypeError, AttributeError, ValueError])
 def test_a_mistake_in_the_reader_is_no_damage_of_the_file(whole, monkeypatch, mistake):
-    def read(encoded):
+    def read(**_):
         raise mistake("of the program")
 
     monkeypatch.setattr(schema, "Interval", read)

@@ -15,7 +15,7 @@ from sqlalchemy import URL
 
 from loadtest.database.server_status import ServerStatus
 from loadtest.experiment.faults import schedule
-from loadtest.experiment.faults.schedule import Faults
+from loadtest.experiment.faults.schedule import FaultSchedule
 from loadtest.load import ticker
 from loadtest.load.ticker import Ticker
 from loadtest.load.workers.protocol import Workers
@@ -96,7 +96,7 @@ def test_a_fault_is_told_by_the_clock_that_its_seconds_go_by(
     monkeypatch.setattr(schedule, "killing", lambda *_: switch)
     nobody = URL.create("mysql+pymysql", "u", "p", "127.0.0.1", 1, "d")
     began, due = time.time(), [parse_fault("kill@0s"), parse_fault("kill@1s")]
-    with Faults(due, nobody, None).provoked(began) as happened:
+    with FaultSchedule(due, nobody, None).provoked(began) as happened:
         until(lambda: all("end" in told for told in happened), "both faults")
 
     for told, at in zip(happened, (0, 1), strict=True):

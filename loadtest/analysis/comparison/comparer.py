@@ -13,7 +13,7 @@ from loadtest.analysis.statistics.estimate import mean
 from loadtest.model.experiment import AUTO, MARGIN
 from loadtest.model.objective import more_is_better, parse_objective, value_at
 from loadtest.model.summary import Comparison, Decision, Interval95, PoolSummary
-from loadtest.runfile.schema import Plan
+from loadtest.runfile.schema import ExperimentPlan
 
 RoundSummaries = Mapping[tuple[str, int], PoolSummary]
 """What a pool did in each round alone."""
@@ -53,7 +53,7 @@ class ComparisonRule:
     level: float = SIGNIFICANCE
 
     @classmethod
-    def of(cls, plan: Plan) -> ComparisonRule:
+    def of(cls, plan: ExperimentPlan) -> ComparisonRule:
         """The rule of an experiment: its objective's metric decides, else the throughput."""
         bounds = parse_objective(plan.objective)
         return cls(

@@ -9,7 +9,7 @@ from typing import Any
 from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
 from loadtest.analysis.units import count, duration, listed, plural
 from loadtest.model.summary import Finding
-from loadtest.runfile.schema import Worker
+from loadtest.runfile.schema import WorkerRecord
 
 # Workers begin and end within a second of each other, which may lie in two UTC seconds.
 NOTABLE_SECONDS = 2
@@ -151,11 +151,11 @@ def _of_round(round_: Round) -> Iterator[Presence]:
         yield Presence(file, process, own[0], own[-1], earliest, latest, state)
 
 
-def _in_footer(round_: Round) -> Sequence[Worker]:
+def _in_footer(round_: Round) -> Sequence[WorkerRecord]:
     return round_.run.footer.workers if round_.run.footer else ()
 
 
-def _workers(pool: PoolRuns) -> list[Worker]:
+def _workers(pool: PoolRuns) -> list[WorkerRecord]:
     return [worker for round_ in pool.rounds for worker in _in_footer(round_)]
 
 
@@ -167,7 +167,7 @@ def _how(presence: Presence) -> str:
     return f"{presence.process} was gone {when}{' ' + how if how else ''}"
 
 
-def _ahead(worker: Worker) -> str:
+def _ahead(worker: WorkerRecord) -> str:
     ahead = worker.clock_ahead_seconds or 0.0
     relation = "ahead of" if ahead > 0 else "behind"
     return f"{worker.process} is {duration(abs(ahead))} {relation}"

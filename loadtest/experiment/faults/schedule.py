@@ -33,7 +33,7 @@ how many connections were `killed`.
 """
 
 
-class Faults:
+class FaultSchedule:
     """The faults of an experiment on one database, ready to be provoked in each of its runs.
 
     url: the address that the runs connect to. server: the private server at `given`, if it is one.

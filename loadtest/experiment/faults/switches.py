@@ -21,7 +21,7 @@ Switch = Callable[[bool], int | None]
 """Breaks something (True), or makes it whole again; tells how many connections it killed."""
 
 _NO_SUCH_THREAD = 1094
-PATIENCE_SECONDS = 10
+SWITCH_SECONDS = 10
 
 
 def relaying(relay: Relay, fault: Fault) -> Switch:
@@ -76,7 +76,7 @@ def killing(url: URL, fault: Fault, client: int) -> Switch:
     """
 
     # A server that hangs holds up this fault, and not the end of the run.
-    engine = _beside(url, connect_timeout=PATIENCE_SECONDS, read_timeout=PATIENCE_SECONDS)
+    engine = _beside(url, connect_timeout=SWITCH_SECONDS, read_timeout=SWITCH_SECONDS)
 
     def switch(broken: bool) -> int | None:
         if not broken:

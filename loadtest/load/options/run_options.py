@@ -34,7 +34,7 @@ ALLOWANCES = {
     "--no-abort": "go on when that server refuses connections of others or cannot be watched",
     "--keep-tables": "leave the scenario's tables there at the end",
 }
-Parts = tuple[float, tuple[Stage, ...]]
+LoadParts = tuple[float, tuple[Stage, ...]]
 """What a run consists of: its warm-up (s), and the stages of the measured time after it."""
 _NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
 
@@ -263,6 +263,6 @@ def warmup_seconds(options: Namespace) -> float:
     return warmup
 
 
-def parts_of(options: Namespace) -> Parts:
+def parts_of(options: Namespace) -> LoadParts:
     """The parts of a run; UsageError if they cannot be."""
     return warmup_seconds(options), stages_of(options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from loadtest.load.locust_internals import change_page, check_form, fill_form
+from loadtest.load.locust_internals import change_page, check_start_form, fill_form
 from loadtest.model.errors import UsageError
 
 Check = Callable[[Mapping[str, str]], None]
@@ -47,7 +47,7 @@ def arrange(
 
     change_page(web_ui, lambda page: page.replace("</head>", style, 1))
     fill_form(web_ui, current)
-    check_form(web_ui, lambda form: _problem(form, check))
+    check_start_form(web_ui, lambda form: _problem(form, check))
 
 
 def _heading(title: str, first: str) -> str:

@@ -26,9 +26,9 @@ from loadtest.database.private_server import PrivateServer
 from loadtest.database.server_status import ServerStatus
 from loadtest.load.options import run_options
 from loadtest.load.setup.application_pool import connecting, load_application
-from loadtest.load.setup.driver_probe import tried
+from loadtest.load.setup.driver_probe import probe_driver
 from loadtest.load.setup.scenario_tables import drop_tables, names_of, prepare_tables
-from loadtest.load.setup.unpatched import aside
+from loadtest.load.setup.unpatched import run_unpatched
 from loadtest.model.allowances import Allowances
 from loadtest.model.errors import LoadtestError
 from loadtest.model.load import THREADS, highest_level
@@ -37,7 +37,7 @@ from loadtest.model.pool import PoolConfig
 logger = logging.getLogger("loadtest")
 
 
-class Place:
+class DatabaseSetup:
     """The database of one Locust process, from its start to its end.
 
     application: whose it is, None if it is nobody's. server: the private one that this process
@@ -118,7 +118,7 @@ class Place:
         claimed = self._tables() if self.foreign else []
         tls = self.facts.tls
         self.status = ServerStatus(self.url, self.connecting, tls=tls, tables=claimed)
-        aside(self.status.open)()
+        run_unpatched(self.status.open)()
         self._prepared = True
         try:
             classes = self._environment.user_classes
@@ -140,7 +140,7 @@ class Place:
         checks, server = self.check(demand)
         if self.application:
             greenlets = getattr(self._environment.runner, "model", "") != THREADS
-            checks += tried(self.application, greenlets=greenlets)
+            checks += probe_driver(self.application, greenlets=greenlets)
         for warning in warning_texts(checks):
             logger.warning("%s", warning)
         if self.foreign:

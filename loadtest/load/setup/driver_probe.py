@@ -32,7 +32,7 @@ QUERY_SECONDS = 0.2
 TICK_SECONDS = 0.002
 
 
-def tried(application: Application, *, greenlets: bool) -> list[PreflightCheck]:
+def probe_driver(application: Application, *, greenlets: bool) -> list[PreflightCheck]:
     """What an application's way to connect costs its users, measured in half a second.
 
     greenlets: whether users are, which its driver may stop. This tool's own engine is not tried: it

@@ -18,7 +18,7 @@ TABLE_PREFIX = "loadtest_"
 # Whoever still has a transaction on a table delays its end for a day by the server's default.
 LOCK_WAIT_SECONDS = 5
 _PATIENCE = text(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}")
-PATIENCE_SECONDS = 60
+TABLE_LOCK_SECONDS = 60
 
 
 def metadata_of(user_classes: Iterable[Any]) -> list[MetaData]:
@@ -80,7 +80,7 @@ def drop_tables(
     Raises UsageError if the database refuses, if another run uses them, or if somebody still does
     after some seconds.
     """
-    timeouts = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": PATIENCE_SECONDS}
+    timeouts = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": TABLE_LOCK_SECONDS}
     engine = create_engine(url, poolclass=NullPool, **(connecting or {"connect_args": timeouts}))
     try:
         with engine.begin() as connection:

@@ -9,7 +9,7 @@ from gevent.monkey import is_module_patched
 from gevent.threadpool import ThreadPool
 
 
-def aside(function: Callable[..., Any]) -> Callable[..., Any]:
+def run_unpatched(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that waits for a network, made so that the event loop goes on meanwhile.
 
     Where gevent patched the sockets it does that anyway; else it is called in a thread.

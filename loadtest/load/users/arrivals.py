@@ -17,7 +17,7 @@ from loadtest.pool.checkout_batch import clock
 
 # When no more arrivals come: as good as never.
 NEVER = 10**18
-A_MOMENT = 5_000_000
+LEAST_SLEEP = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Arrivals:
 
     def start(self) -> None:
         """Begin the schedule, a moment after the clock of the stages: their arrivals are theirs."""
-        self._begun = clock() + A_MOMENT
+        self._begun = clock() + LEAST_SLEEP
         self._draw()
 
     def take(self) -> int:

@@ -18,10 +18,10 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
 from loadtest.database.failure_kinds import kind_of, words_of
-from loadtest.load.engine_under_test import Target
+from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.locust_internals import PromptUser, running_users, wait_once
 from loadtest.load.users.arrivals import Arrivals
-from loadtest.load.users.precise_timer import Alarm
+from loadtest.load.users.precise_timer import PreciseTimer
 from loadtest.pool.checkout_batch import clock
 from loadtest.pool.task_usage import Task
 
@@ -53,7 +53,7 @@ class PoolUser(PromptUser):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self._target: Target | None = environment.loadtest.target
+        self._target: EngineUnderTest | None = environment.loadtest.target
         self.options = self._target.options if self._target else environment.parsed_options
         self.idle_since = clock()
         self.error_counted: BaseException | None = None
@@ -63,7 +63,7 @@ class PoolUser(PromptUser):
             self._follow(self._target.arrivals, self._target.alarm)
         self.random = self._target.new_random() if self._target else random.Random()
 
-    def _follow(self, arrivals: Arrivals, alarm: Alarm | None) -> None:
+    def _follow(self, arrivals: Arrivals, alarm: PreciseTimer | None) -> None:
         begin = self.on_start
 
         def on_start() -> None:
@@ -134,7 +134,7 @@ class SessionTask(Task):
     )
 
     def __init__(
-        self, user: PoolUser, target: Target, name: str, spare: dict[str, SessionTask]
+        self, user: PoolUser, target: EngineUnderTest, name: str, spare: dict[str, SessionTask]
     ) -> None:
         super().__init__(name, target.recorder.uses[name])
         self._user, self._spare, self.lag = user, spare, 0

@@ -24,7 +24,7 @@ class _Setting(ctypes.Structure):
     _fields_ = [(name, ctypes.c_long) for name in ("_every", "_every_ns", "seconds", "nanoseconds")]
 
 
-class Alarm:
+class PreciseTimer:
     """Lets greenlets sleep until given moments, each no earlier than the one before.
 
     It is one timer of the system's (timerfd_create(2)), after which a greenlet runs a tenth of a
@@ -66,7 +66,7 @@ class Alarm:
         self._libc.timerfd_settime(self._timer, _ABSOLUTE, ctypes.byref(setting), None)
 
 
-def new_alarm() -> Alarm | None:
+def new_precise_timer() -> PreciseTimer | None:
     """An alarm; None where users are threads, which sleep exactly, and on systems without one."""
     exact = not is_module_patched("time") or sys.platform != "linux"
-    return None if exact else Alarm()
+    return None if exact else PreciseTimer()

@@ -13,15 +13,15 @@ from loadtest.model.load import Stage
 STEP_SECONDS = 1.0
 
 
-def follow(runner: Any, stages: Sequence[Stage], warmup: float) -> Callable[[], None]:
+def follow_stages(runner: Any, stages: Sequence[Stage], warmup: float) -> Callable[[], None]:
     """Let the number of users follow the stages after the warm-up (s), until it is called off."""
     if not stages or stages[0].users is None:
         return lambda: None
-    greenlet = gevent.spawn(_follow, runner, list(steps(stages)), warmup)
+    greenlet = gevent.spawn(_follow, runner, list(stage_steps(stages)), warmup)
     return lambda: gevent.kill(greenlet)
 
 
-def steps(stages: Sequence[Stage]) -> Iterator[tuple[float, int]]:
+def stage_steps(stages: Sequence[Stage]) -> Iterator[tuple[float, int]]:
     """How many users there should be, each with for how many seconds; ramps go second by second."""
     for stage in stages:
         whole = int(stage.duration / STEP_SECONDS) if stage.to is not None else 0

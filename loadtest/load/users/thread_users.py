@@ -25,7 +25,7 @@ from loadtest.model.load import THREADS
 
 logger = logging.getLogger("loadtest")
 UNPATCHED = ("socket", "ssl", "threading", "time", "select", "queue")
-POLL_SECONDS = 0.02
+THREAD_POLL_SECONDS = 0.02
 COUNT_SECONDS = 0.1
 
 
@@ -171,7 +171,7 @@ class ThreadRunner(internals.CustomRunner):
             thread.leave()
         ends = time.monotonic() + self.environment.stop_timeout
         while any(thread.is_alive() for thread in leaving) and time.monotonic() < ends:
-            gevent.sleep(POLL_SECONDS)
+            gevent.sleep(THREAD_POLL_SECONDS)
         self._leave_behind([thread for thread in leaving if thread.is_alive()])
         self._count_told()
 

@@ -68,4 +68,4 @@ def _whole(path: Path) -> bool:
     run = RunFile(path)
     for _ in run:
         continue
-    return bool(run.footer) and run.footer.end.reason is not EndReason.INTERRUPTED
+    return run.footer is not None and run.footer.end.reason is not EndReason.INTERRUPTED

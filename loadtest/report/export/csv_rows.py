@@ -11,7 +11,7 @@ from loadtest.model.interval import Interval
 from loadtest.runfile.reader import RunFile
 from loadtest.runfile.schema import Header
 
-PERCENTILES = (50, 95, 99)
+_PERCENTILES = (50, 95, 99)
 FIRST = (
     "pool",
     "round",
@@ -58,8 +58,8 @@ def _values(interval: Interval) -> Iterator[tuple[str, object]]:
     for name, distribution in interval.histograms.items():
         yield f"{name}_values_count", distribution.count
         yield f"{name}_mean_s", f"{distribution.mean_seconds or 0:.9f}"
-        found = distribution.percentiles_seconds(PERCENTILES)
-        for percent, seconds in zip(PERCENTILES, found, strict=True):
+        found = distribution.percentiles_seconds(_PERCENTILES)
+        for percent, seconds in zip(_PERCENTILES, found, strict=True):
             yield f"{name}_p{percent}_s", f"{seconds or 0:.9f}"
         yield f"{name}_max_s", f"{distribution.max / 1e9:.9f}"
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as XML
 
-from loadtest.analysis.comparison.objective_check import found
+from loadtest.analysis.comparison.objective_check import value_in_words
 from loadtest.analysis.summarize import summarize
 from loadtest.model.errors import UsageError
-from loadtest.model.summary import Objective, PoolSummary, Summary
-from loadtest.report.render import read
+from loadtest.model.summary import ObjectiveResult, PoolSummary, Summary
+from loadtest.report.render import read_measurements
 
 
 def junit_lines(paths: Sequence[Path]) -> Iterator[str]:
@@ -18,7 +18,7 @@ def junit_lines(paths: Sequence[Path]) -> Iterator[str]:
 
     Raises UsageError for a result without objectives.
     """
-    summary = summarize(read([_folder_or_file(paths)]))
+    summary = summarize(read_measurements([_folder_or_file(paths)]))
     if not any(pool.objectives for pool in summary.pools):
         raise UsageError(
             "this result has no objectives, and a JUnit test case is a pool and a bound: measure "
@@ -42,15 +42,16 @@ def _suite(summary: Summary) -> XML.Element:
         "errors": sum(case.find("error") is not None for case in cases),
     }
     name = str(summary.experiment.get("name") or "loadtest")
-    suite = XML.Element("testsuite", name=name, **{key: str(n) for key, n in counts.items()})
+    numbers = {key: str(number) for key, number in counts.items()}
+    suite = XML.Element("testsuite", {"name": name, **numbers})
     suite.extend(cases)
     XML.indent(suite)
     return suite
 
 
-def _case(pool: PoolSummary, objective: Objective) -> XML.Element:
+def _case(pool: PoolSummary, objective: ObjectiveResult) -> XML.Element:
     case = XML.Element("testcase", classname=pool.name, name=objective.text)
-    message = f"{objective.text}: {found(objective)}"
+    message = f"{objective.text}: {value_in_words(objective)}"
     if not pool.valid:
         XML.SubElement(case, "error", message=f"the measurement is not valid; {message}")
     elif objective.met is None:

@@ -302,7 +302,8 @@ def test_a_failed_task_is_written_to_the_log_with_the_traceback_that_was_asked_f
             internals.tell_to_stop(self)
             raise ValueError("on purpose")
 
-    monkeypatch.setitem(vars(tasks), "traceback", tasks.traceback)
+    tasks = import_module("locust.user.task")
+    monkeypatch.setattr(tasks, "traceback", tasks.traceback)
     monkeypatch.setattr(logging.getLogger(internals.TASK_LOG), "filters", [])
     internals.format_tracebacks_with(lambda: "in short")
     users = Group()

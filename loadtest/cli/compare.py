@@ -68,7 +68,7 @@ def compare(
         if len(pool) < 2:
             raise UsageError("a comparison needs two pools or more: --pool 5+10 --pool 20+0")
         asked = {"rounds": rounds, "objective": objective, "margin": margin, "server": server}
-        plan = experiment_of(experiment, pool, application, load.config(), told, **asked)
+        plan = experiment_of(experiment, pool, application, load, told, **asked)
     if dry_run:
         _print_plan(plan, database.database_url)
     else:

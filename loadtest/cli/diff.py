@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from loadtest.cli.shared_options import AsJson, Markdown
+from loadtest.runfile.folders import find_runs
 
 
 def diff(
@@ -22,6 +23,8 @@ def diff(
 
     Example: [bold]loadtest diff reports/before/latest reports/after/latest[/]
     """
+    find_runs([before, after])  # a missing result is refused before the slow imports
+
     from loadtest.analysis.comparison.result_diff import (
         compare_results,
         diff_exit_code,

@@ -16,6 +16,7 @@ from loadtest.cli.shared_options import (
     Pools,
     ServerOption,
     load_of,
+    pools_of,
 )
 from loadtest.model.errors import UsageError
 
@@ -55,17 +56,16 @@ def doctor(
 
     [bold]loadtest doctor --session shop.db:Session -u 40[/]
     """
+    load = load_of(time=time, users=users, arrival_rate=arrival_rate)
+    pools, rate = _pools(pool, application), load.highest_rate
+
     from loadtest.database.preflight.situation import Demand
     from loadtest.experiment.doctor import situation_checks as look
     from loadtest.report.check_table import checks_json, print_checks
     from loadtest.report.console import standard_output
 
-    load = load_of(time=time, users=users, arrival_rate=arrival_rate)
-    session, engine = application.session, application.engine
-    pools = _pools(pool, session or engine)
-    rate = load.highest_rate
     demand = Demand(pools, load.users, processes, load.duration, rate, allow_overload)
-    server, checks = look(database_url, demand, session, engine, server)
+    server, checks = look(database_url, demand, application.session, application.engine, server)
     if as_json:
         typer.echo(json.dumps(checks_json(server, checks), indent=2))
     else:
@@ -74,13 +74,11 @@ def doctor(
         raise typer.Exit(UsageError.exit_code)
 
 
-def _pools(given: list[str], application: str) -> tuple[PoolConfig, ...]:
-    from loadtest.model.pool import AS_IS, parse_pool
-
-    pools = tuple(map(parse_pool, given or [AS_IS if application else "5+10"]))
+def _pools(given: list[str], application: ApplicationOptions) -> tuple[PoolConfig, ...]:
+    pools = tuple(pools_of(given, application))
     for pool in pools:
         try:
-            pool.check_application(application)
+            pool.check_application(application.name)
         except ValueError as error:
             raise UsageError(f"--pool {pool.name}: {error}") from None
     return pools

@@ -9,7 +9,7 @@ import typer
 
 from loadtest.cli.output import AnswerOptions, print_answer
 from loadtest.cli.shared_options import AsJson, Markdown
-from loadtest.runfile.folders import folder_of
+from loadtest.runfile.folders import find_runs, folder_of
 
 
 def report(
@@ -25,6 +25,8 @@ def report(
 
     Example: [bold]loadtest report reports/latest[/]
     """
+    find_runs(result)  # a missing result is refused before the slow imports
+
     from loadtest.analysis.comparison.verdict import verdict_exit_code
     from loadtest.report.render import render
 

@@ -21,8 +21,6 @@ from loadtest.cli.shared_options import (
 )
 from loadtest.model.errors import UsageError
 
-OWN_POOL = "5+10"
-
 
 def run(
     scenario: ScenarioArgument,
@@ -48,12 +46,9 @@ def run(
 
     [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 30 -t 10s --model threads[/]
     """
-    from loadtest.model.pool import AS_IS
-
-    config = load.config()
-    if len(config.models) > 1:
-        raise UsageError(f"--model {load.model}: a run has one model; loadtest compare takes both")
-    pools = [pool or (AS_IS if application.session or application.engine else OWN_POOL)]
+    pools = [pool] if pool else []
     more = {"rounds": 1, "objective": objective, "server": server}
-    experiment = experiment_of(scenario, pools, application, config, told, **more)
+    experiment = experiment_of(scenario, pools, application, load, told, **more)
+    if len(experiment.load.models) > 1:
+        raise UsageError(f"--model {load.model}: a run has one model; loadtest compare takes both")
     conduct_and_answer(experiment, database, results, output)

@@ -15,6 +15,7 @@ from loadtest.model.errors import UsageError
 if TYPE_CHECKING:
     from loadtest.model.experiment import Experiment
     from loadtest.model.load import LoadConfig
+    from loadtest.model.pool import PoolConfig
 
 ScenarioArgument = Annotated[Path, typer.Argument(help="A locustfile with a PoolUser.")]
 Pools = Annotated[
@@ -83,6 +84,11 @@ class ApplicationOptions:
             "--engine", help="Your own Engine instead of a database URL: myapp.db:engine."
         ),
     ] = ""
+
+    @property
+    def name(self) -> str:
+        """The application as it was named; empty without one."""
+        return self.session or self.engine
 
 
 @dataclass(frozen=True)
@@ -212,11 +218,22 @@ def load_of(*, time: str | None, stages: str | None = None, **given: Any) -> Loa
     return validated(LoadConfig, data, "load")
 
 
+def pools_of(given: list[str], application: ApplicationOptions) -> list[PoolConfig]:
+    """The pools that the options name; without any, an application's own or SQLAlchemy's default.
+
+    Raises UsageError.
+    """
+    from loadtest.model.pool import AS_IS, parse_pool
+
+    default = AS_IS if application.name else "5+10"
+    return [parse_pool(text) for text in given or [default]]
+
+
 def experiment_of(
     scenario: Path,
     pools: list[str],
     application: ApplicationOptions,
-    load: LoadConfig,
+    load: LoadOptions,
     told: ScenarioOptions,
     **more: Any,
 ) -> Experiment:
@@ -224,18 +241,18 @@ def experiment_of(
 
     more: other settings of an experiment; one that is None was not given.
     """
+    _refuse_what_is_no_scenario(scenario)
+
     from loadtest.model.experiment import Experiment
     from loadtest.model.field_types import validated
-    from loadtest.model.pool import parse_pool
 
-    _refuse_what_is_no_scenario(scenario)
     data = {
         "name": re.sub(r"[^a-z0-9]+", "-", scenario.stem.lower()).strip("-") or "scenario",
         "scenario": scenario,
+        "load": load.config(),
         **told.settings(),
         **vars(application),
-        "load": load,
-        "pool": [parse_pool(text) for text in pools],
+        "pool": pools_of(pools, application),
         **{name: value for name, value in more.items() if value is not None},
     }
     return validated(Experiment, data, "experiment")

@@ -26,7 +26,6 @@ from loadtest.model.errors import UsageError
 
 if TYPE_CHECKING:
     from loadtest.model.experiment import Experiment
-    from loadtest.model.load import LoadConfig
 
 LEAST_RUN_SECONDS = 4
 
@@ -69,13 +68,13 @@ def tune(
     [bold]loadtest tune scenarios/order_flow.py --arrival-rate 100
     --objective "checkout.wait_seconds.p95 <= 20ms" --dry-run[/]
     """
+    asked = {"rounds": 1, "objective": objective, "margin": margin, "server": server}
+    plan = experiment_of(scenario, ["5+10"], application, load, told, **asked)
+    _refuse_what_no_search_has(load, plan)
+
     from loadtest.analysis.sizing.size_search import most_runs
     from loadtest.experiment.search_runs import search, searched_pools
 
-    config = load.config()
-    _refuse_what_no_search_has(load, config, objective)
-    asked = {"rounds": 1, "objective": objective, "margin": margin, "server": server}
-    plan = experiment_of(scenario, ["5+10"], application, config, told, **asked)
     plan = plan.model_copy(
         update={"name": f"{plan.name}-tune", "pool": searched_pools(plan, at_most)}
     )
@@ -86,21 +85,21 @@ def tune(
     conduct_and_answer(plan, database, results, output, runs=search, most=most)
 
 
-def _refuse_what_no_search_has(given: SearchLoadOptions, load: LoadConfig, objective: str) -> None:
-    """Raise UsageError for a load that a search cannot judge pools by."""
+def _refuse_what_no_search_has(given: SearchLoadOptions, plan: Experiment) -> None:
+    """Raise UsageError for a load by which a search cannot judge pools."""
     from loadtest.model.objective import parse_objective
 
-    if len(load.models) > 1:
+    if len(plan.load.models) > 1:
         raise UsageError(
             f"--model {given.model}: a search has one model; loadtest compare takes both"
         )
-    timed = any("seconds" in bound.path for bound in parse_objective(objective))
-    if load.highest_rate is not None and not timed:
+    timed = any("seconds" in bound.path for bound in parse_objective(plan.objective))
+    if plan.load.highest_rate is not None and not timed:
         raise UsageError(
             "--arrival-rate: every pool that keeps up does what arrives, so say how long one may "
             'wait: --objective "checkout.wait_seconds.p95 <= 20ms"'
         )
-    if load.duration < LEAST_RUN_SECONDS:
+    if plan.load.duration < LEAST_RUN_SECONDS:
         raise UsageError(
             f"--time {given.time}: the runs of a search need {LEAST_RUN_SECONDS} s at least"
         )

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from loadtest.cli.shared_options import DatabaseOptions, Quiet
 from loadtest.model.errors import UsageError
-from loadtest.runfile.folders import as_typed, folder_of
+from loadtest.runfile.folders import as_typed, find_runs, folder_of
 
 if TYPE_CHECKING:
     from loadtest.analysis.pool_runs import Measurements
@@ -54,6 +54,8 @@ def whatif(
 
     [bold]loadtest whatif reports/latest --pool-size 8,12,16 --max-overflow 0 --validate[/]
     """
+    find_runs([result])  # a missing result is refused before the slow imports
+
     from loadtest.analysis.prediction.observed_workload import observe
     from loadtest.analysis.prediction.settings_grid import settings_grid
     from loadtest.analysis.prediction.whatif import predict

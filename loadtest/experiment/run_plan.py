@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 from loadtest.experiment import deadlines
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.experiment import Experiment
-from loadtest.model.load import GREENLETS, start_command
+from loadtest.model.load import GREENLETS, LoadConfig, start_command
 from loadtest.model.pool import PoolConfig
 from loadtest.runfile.folders import as_typed
 
@@ -62,34 +63,34 @@ class RunPlan:
         experiment, load = self.experiment, self.experiment.load
         arguments = ["-f", as_typed(experiment.scenario), "--headless", "--only-summary"]
         arguments += ["-u", str(load.users), "-r", f"{load.users_per_second:g}"]
-        said: dict[str, str | None] = {
-            "--arrival-rate": f"{load.arrival_rate:g}" if load.arrival_rate else None,
-            "--arrivals": load.arrivals,
-            "--drop-after": f"{load.drop_after:g}" if load.drop_after else None,
-            "--stages": ",".join(map(str, load.stage)),
-        }
-        arguments += [part for flag, text in said.items() if text for part in (flag, text)]
-        arguments += ["--prefill"] if load.prefill else []
         arguments += ["-t", f"{self.seconds:.0f}s", "--warmup", f"{load.warmup:g}s"]
-        arguments += ["--stop-timeout", str(STOP_TIMEOUT_SECONDS), "--exit-code-on-error", "0"]
-        arguments += ["--seed", str(self.seed), "--pool-name", self.pool.name]
-        arguments += ["--session", experiment.session] if experiment.session else []
-        arguments += ["--engine", experiment.engine] if experiment.engine else []
-        arguments += ["--server", self.server] if self.server else []
-        for name, value in {**_pool_options(self.pool), **experiment.options}.items():
-            flag = "--" + name.replace("_", "-")
-            if value is not False:
-                arguments += [flag] if value is True else [flag, str(value)]
-        return [*arguments, *experiment.user_classes]
-
-    def notes(self) -> list[str]:
-        """Arguments that note in the result what breaks: this tool provokes it, not Locust."""
-        faults = " ".join(map(str, self.experiment.fault))
-        return ["--faults", faults] if faults else []
+        options = {
+            **_load_options(load),
+            "stop_timeout": STOP_TIMEOUT_SECONDS,
+            "exit_code_on_error": 0,
+            "seed": self.seed,
+            "pool_name": self.pool.name,
+            "session": experiment.session or None,
+            "engine": experiment.engine or None,
+            "server": self.server or None,
+            **_pool_options(self.pool),
+            **experiment.options,
+        }
+        return [*arguments, *_flags(options), *experiment.user_classes]
 
     def command(self) -> str:
         """The command line that repeats this run by hand."""
         return shlex.join([*start_command(self.model), *self.arguments()])
+
+
+def _load_options(load: LoadConfig) -> dict[str, object]:
+    return {
+        "arrival_rate": f"{load.arrival_rate:g}" if load.arrival_rate else None,
+        "arrivals": load.arrivals,
+        "drop_after": f"{load.drop_after:g}" if load.drop_after else None,
+        "stages": ",".join(map(str, load.stage)) or None,
+        "prefill": load.prefill,
+    }
 
 
 def _pool_options(pool: PoolConfig) -> dict[str, object]:
@@ -100,6 +101,14 @@ def _pool_options(pool: PoolConfig) -> dict[str, object]:
         for name, value in pool.arguments().items()
         if name in ("pool_size", "max_overflow") or value != getattr(default, name)
     }
+
+
+def _flags(options: Mapping[str, object]) -> Iterator[str]:
+    """Options as a command line has them; those that are None or False are left out."""
+    for name, value in options.items():
+        if value is not None and value is not False:
+            yield "--" + name.replace("_", "-")
+            yield from [] if value is True else [str(value)]
 
 
 @dataclass(frozen=True)
@@ -117,10 +126,15 @@ class RunSettings:
     def arguments(self) -> list[str]:
         """Locust's arguments: those that repeat the run, and those of this round and this place."""
         plan = self.plan
-        here = ["--results", str(self.result)]
-        here += ["--run-name", plan.experiment.name, "--round", str(plan.round)]
-        here += ["--private-server"] if self.private else []
-        return [*plan.arguments(), *here, *plan.notes(), *self.allowed.arguments()]
+        here = {
+            "results": self.result,
+            "run_name": plan.experiment.name,
+            "round": plan.round,
+            "private_server": self.private,
+            # For the record: this tool provokes them, not Locust.
+            "faults": " ".join(map(str, plan.experiment.fault)) or None,
+        }
+        return [*plan.arguments(), *_flags(here), *self.allowed.arguments()]
 
     def environment(self) -> dict[str, str]:
         """The environment variable through which its process gets them."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.experiment.run_plan import RunPlan
+from loadtest.experiment.run_plan import RunPlan, RunSettings
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment, read_experiment
 from loadtest.model.fault import Fault, parse_fault
@@ -90,7 +90,8 @@ def test_locust_is_told_of_the_load_and_of_the_faults(path: Path) -> None:
     assert told["--arrivals"] == "even"
     assert told["--drop-after"] == "0.5"
     # Pasted, the command provokes nothing, so it must not claim to.
-    assert plan.notes() == ["--faults", "freeze@4s+2s"]
+    noted = RunSettings(plan, Path("run.jsonl")).arguments()
+    assert noted[-2:] == ["--faults", "freeze@4s+2s"]
     assert "freeze" not in plan.command()
     assert told["-u"] == told["-r"] == "2000"
 
@@ -103,7 +104,9 @@ def test_what_is_left_open_is_left_to_locust(path: Path) -> None:
     arguments = RunPlan(experiment, pool, 1).arguments()
     assert "--arrival-rate" in arguments
     assert not {"--arrivals", "--drop-after"} & set(arguments)
-    assert RunPlan(experiment, pool, 1).notes() == []
+    assert (
+        "--faults" not in RunSettings(RunPlan(experiment, pool, 1), Path("run.jsonl")).arguments()
+    )
     closed = experiment.model_copy(update={"load": LoadConfig()})
     assert "--arrival-rate" not in RunPlan(closed, pool, 1).arguments()
     assert DROP_AFTER_SECONDS == 1

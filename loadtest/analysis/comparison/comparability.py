@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from loadtest.model.errors import UsageError
-from loadtest.runfile.reader import Run
+from loadtest.runfile.reader import RunFacts
 from loadtest.runfile.schema import Header, Load
 
 Facts = dict[str, Any]
@@ -21,11 +21,11 @@ _MAY_DIFFER = {"load.model", "load.processes", "load.seed"}
 _NAMED_LATER = {"server.innodb_snapshot_isolation"}
 
 
-def refuse_what_differs(runs: Sequence[Run]) -> None:
+def refuse_what_differs(runs: Sequence[RunFacts]) -> None:
     """Raise UsageError naming every way in which runs differ in more than their pool."""
     problems: dict[str, str] = {}
-    first_of_round: dict[int, Run] = {}
-    first_of_server: dict[str, Run] = {}
+    first_of_round: dict[int, RunFacts] = {}
+    first_of_server: dict[str, RunFacts] = {}
     for run in runs:
         _refuse(problems, first_of_server.setdefault(_server(run), run), run, _server_facts)
         _refuse(problems, runs[0], run, _circumstances)
@@ -35,7 +35,7 @@ def refuse_what_differs(runs: Sequence[Run]) -> None:
 
 
 def _refuse(
-    problems: dict[str, str], one: Run, other: Run, told: Callable[[Header], Facts]
+    problems: dict[str, str], one: RunFacts, other: RunFacts, told: Callable[[Header], Facts]
 ) -> None:
     """Add what two runs tell differently and nobody has said yet."""
     here, there = told(one.header), told(other.header)
@@ -52,7 +52,7 @@ def _random_numbers(header: Header) -> Facts:
     return {"load.seed": header.load.seed}
 
 
-def _server(run: Run) -> str:
+def _server(run: RunFacts) -> str:
     """The server that a comparison of servers put behind the pool's name; else all share one."""
     name = run.header.server.name
     return name if name and run.pool_name.endswith(f".{name}") else ""

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.analysis.pool_runs import SECOND, PoolRuns
-from loadtest.analysis.statistics.interim_analysis import batches, successes
-from loadtest.model.distribution import Distribution
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.model.interval import SECOND
 from loadtest.model.summary import Interval95
 
 OUTER = (10, 90)
@@ -28,12 +27,11 @@ class Spread:
 
 def spread(pool: PoolRuns) -> Spread | None:
     """The spread of all seconds of all rounds; None where hardly anything was measured."""
-    seconds = [one for round_ in pool.rounds for one in batches(round_.run.measured())]
-    waits = [one.histograms.get("wait", Distribution()).percentile_seconds(95) for one in seconds]
-    known = [wait for wait in waits if wait is not None]
+    seconds = [one for round_ in pool.rounds for one in round_.data.batches]
+    known = [one.wait_p95 for one in seconds if one.wait_p95 is not None]
     if len(known) < 2:
         return None
-    return Spread(_outer([successes(one) * SECOND / one.length for one in seconds]), _outer(known))
+    return Spread(_outer([one.successes * SECOND / one.length for one in seconds]), _outer(known))
 
 
 def _outer(values: Sequence[float]) -> Interval95:

@@ -30,11 +30,11 @@ import numpy as np
 from scipy import stats
 
 from benchmarks._length import long_wanted
-from loadtest.analysis.pool_runs import SECOND, Round
+from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.queueing import erlang_c_wait
 from loadtest.database.private_server import PrivateServer
 from loadtest.database.supervisor import die_with_parent
-from loadtest.model.interval import Interval
+from loadtest.model.interval import SECOND, Interval
 from loadtest.runfile.reader import read_run
 
 CONNECTIONS, HOLD = 3, 0.04
@@ -81,7 +81,7 @@ def _replications(load: float, length: Length, url: str, folder: Path) -> list[I
     run = read_run(result) if result.exists() else None
     if run is None or not run.finished:
         raise RuntimeError(log.read_text()[-2000:])
-    return list(Round(run).processes.values())
+    return list(Round.of(run).processes.values())
 
 
 def _command(load: float, length: Length, result: Path) -> list[str]:

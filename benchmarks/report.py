@@ -12,83 +12,133 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from loadtest.model.end_reason import End, EndReason
-from loadtest.model.interval import Interval
 from loadtest.runfile.folders import find_runs
 from loadtest.runfile.reader import Run, read_run
 from loadtest.runfile.writer import RunWriter
 
 EXAMPLE = Path("reports/example")  # three pools
+POOL = "40+0"
+SAMPLED = 0.05  # seconds between two looks at the memory
 WHOLE = 900_000_000  # nanoseconds: the parts of a second at the ends of a run are no seconds
 
 
 def main() -> dict[str, object]:
-    """Run it; seconds are of the whole command, peak_bytes the most memory it had."""
+    """Run it; seconds are of the whole command, peak_bytes the most memory of all its processes."""
     return {
-        "three_rounds_of_a_minute": _measure(rounds=3, seconds=60),
-        "thousand_minutes": _measure(rounds=20, seconds=1000),
+        "three_rounds_of_a_minute": _measure(partial(_example, rounds=3, seconds=60)),
+        "thousand_minutes": _measure(partial(_example, rounds=20, seconds=1000)),
+        "hour_of_twenty_workers": _measure(partial(_workers, number=20, seconds=3600)),
     }
 
 
-def _measure(rounds: int, seconds: int) -> dict[str, float]:
+def _measure(write: Callable[[Path], float]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        runs = _write(Path(folder), rounds, seconds)
+        minutes = write(Path(folder))
+        paths = find_runs([Path(folder)])
         spent = _report(Path(folder))
         page = (Path(folder) / "report.html").stat().st_size
-        read = sum(path.stat().st_size for path in find_runs([Path(folder)]))
-    minutes = runs * seconds / 60
-    return {"runs": runs, "run_minutes": minutes, "read_bytes": read, **spent, "page_bytes": page}
+        read = sum(path.stat().st_size for path in paths)
+    return {
+        "runs": len(paths),
+        "run_minutes": minutes,
+        "read_bytes": read,
+        **spent,
+        "page_bytes": page,
+    }
 
 
-def _write(folder: Path, rounds: int, seconds: int) -> int:
-    """The example with so many rounds of so many seconds; the number of runs."""
+def _example(folder: Path, rounds: int, seconds: int) -> float:
+    """The example with so many rounds of so many seconds; how many minutes all runs took."""
     by_pool: dict[str, list[Run]] = {}
     for path in find_runs([EXAMPLE]):
         run = read_run(path)
         by_pool.setdefault(run.pool_name, []).append(run)
     for name, runs in by_pool.items():
         for number in range(1, rounds + 1):
-            writer = RunWriter(
-                folder / "runs" / f"{name}-{number}.jsonl",
-                _header(runs[number % len(runs)], number, seconds),
-            )
-            for interval in _intervals(runs, seconds, random.Random(f"{name} {number}")):
-                writer.add(interval)
-            writer.close(End(EndReason.FINISHED), {"counters": {}})
+            header = _header(runs[number % len(runs)], number, seconds)
+            process = runs[0].intervals[0].process
+            dice = random.Random(f"{name} {number}")
+            _write(folder / "runs" / f"{name}-{number}.jsonl", header, runs, [process], dice)
     shutil.copy(EXAMPLE / "experiment.json", folder)
-    return rounds * len(by_pool)
+    return rounds * len(by_pool) * seconds / 60
 
 
-def _header(run: Run, number: int, seconds: int) -> dict[str, object]:
+def _workers(folder: Path, number: int, seconds: int) -> float:
+    """One long run of one of the example's pools by many workers; how many minutes it took."""
+    runs = [run for path in find_runs([EXAMPLE]) if (run := read_run(path)).pool_name == POOL]
+    header = _header(runs[0], 1, seconds, processes=number)
+    processes = [f"worker:{one}" for one in range(number)]
+    dice = random.Random(POOL)
+    _write(folder / "runs" / f"{POOL}-1.jsonl", header, runs, processes, dice)
+    return seconds / 60
+
+
+def _header(run: Run, number: int, seconds: int, **more: object) -> dict[str, Any]:
     known = {name: run.told[name] for name in run.told if name not in ("type", "format")}
-    load = {**run.told["load"], "duration": float(seconds), "seed": number}
+    load = {**run.told["load"], "duration": float(seconds), "seed": number, **more}
     return {**known, "round": number, "load": load}
 
 
-def _intervals(runs: list[Run], seconds: int, dice: random.Random) -> Iterator[Interval]:
-    """A run's warm-up, then so many seconds of any of the pool's runs with the server's beside."""
+def _write(
+    path: Path,
+    header: dict[str, Any],
+    runs: Sequence[Run],
+    processes: Sequence[str],
+    dice: random.Random,
+) -> None:
+    """Write a warm-up, then for each second any second of the runs for each process."""
     first = int(runs[0].header.started)
     own = [one for run in runs for one in run.measured() if one.length > WHOLE]
     server = [one for run in runs for one in run.server if one.length > WHOLE]
-    yield from (one for one in runs[0].intervals if one.period == "warmup")
-    for second in range(first + 1, first + 1 + seconds):
-        yield replace(dice.choice(own), second=second, process=runs[0].intervals[0].process)
-        yield replace(dice.choice(server), second=second)
+    warmup = [one for one in runs[0].intervals if one.period == "warmup"]
+    writer = RunWriter(path, header)
+    for process in processes:
+        for one in warmup:
+            writer.add(replace(one, process=process))
+    for second in range(first + 1, first + 1 + int(header["load"]["duration"])):
+        for process in processes:
+            writer.add(replace(dice.choice(own), second=second, process=process))
+        writer.add(replace(dice.choice(server), second=second))
+    writer.close(End(EndReason.FINISHED), {"counters": {}})
 
 
 def _report(folder: Path) -> dict[str, float]:
     command = [sys.executable, "-m", "loadtest", "report", "--quiet", str(folder)]
-    began = time.perf_counter()
+    began, peak = time.perf_counter(), 0
     process = subprocess.Popen(command)
-    _, status, used = os.wait4(process.pid, 0)
+    while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
+        peak = max(peak, _memory(process.pid))
+        time.sleep(SAMPLED)
     spent = time.perf_counter() - began
+    _, status, used = ended
     process.returncode = os.waitstatus_to_exitcode(status)  # of the verdict, which does not matter
     cpu = used.ru_utime + used.ru_stime
-    return {"seconds": spent, "cpu_seconds": cpu, "peak_bytes": used.ru_maxrss * 1024}
+    return {"seconds": spent, "cpu_seconds": cpu, "peak_bytes": peak}
+
+
+def _memory(pid: int) -> int:
+    """The memory (bytes) of a process and its children; what they share counts once (PSS)."""
+    with suppress(psutil.Error, OSError):
+        root = psutil.Process(pid)
+        return sum(map(_share, (root, *root.children(recursive=True))))
+    return 0
+
+
+def _share(process: psutil.Process) -> int:
+    with suppress(OSError):
+        text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+        return 1024 * int(text.partition("\nPss:")[2].split()[0])
+    return 0
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ BELOW: dict[str, tuple[str, ...]] = {
 }
 # Applications import these.
 LIGHT = ("loadtest.model.interval", "loadtest.model.distribution", "loadtest.runfile.writer")
-HEAVY = {"pydantic", "locust", "gevent", "scipy", "matplotlib"}
+HEAVY = {"pydantic", "msgspec", "locust", "gevent", "scipy", "matplotlib"}
 
 
 def climbing(house: Imports) -> dict[str, set[str]]:

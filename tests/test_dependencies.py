@@ -11,8 +11,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 from tests.test_arrows import HOUSE
 
-# Under another name than the package's; what comes along with Locust and Jinja2.
-CALLED = {"hdrh": "hdrhistogram"}
+# What comes along with Locust and Jinja2.
 BROUGHT = {"configargparse", "gevent", "greenlet", "flask", "markupsafe"}
 # PyMySQL looks for it when a server wants that login.
 FOR_OTHERS = {"cryptography"}
@@ -36,8 +35,7 @@ def test_each_has_its_reason_in_the_documentation() -> None:
 
 def test_each_is_used_and_nothing_else_is() -> None:
     names = {name.partition(".")[0] for found in HOUSE.direct.values() for name in found}
-    others = names - sys.stdlib_module_names - {"loadtest", "__future__"}
-    packages = {CALLED.get(name, name) for name in others}
+    packages = names - sys.stdlib_module_names - {"loadtest", "__future__"}
 
     assert packages - BROUGHT == declared() - FOR_OTHERS
 

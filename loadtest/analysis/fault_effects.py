@@ -13,13 +13,15 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+from loadtest.analysis.columns import Columns
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.estimate import mean
-from loadtest.model.distribution import Distribution
 from loadtest.model.fault import Fault
 from loadtest.model.fault_effect import FaultEffect
-from loadtest.model.interval import Interval
+from loadtest.model.interval import SECOND
 from loadtest.model.summary import Finding
 from loadtest.runfile.schema import Footer, RecordedFault
 
@@ -55,16 +57,18 @@ class _Window:
     stop: float
     before: float | None
 
-    @property
-    def parts(self) -> list[Interval]:
-        """The intervals of it; of the second in which it began, all."""
+    @cached_property
+    def rows(self) -> Columns:
+        """What was measured in it; of the second in which it began, all."""
         first, last = math.floor(self.begin), math.floor(self.stop)
-        return [i for i in self.round.run.measured() if first <= i.second < last]
+        rows = self.round.measured
+        return rows.where((first <= rows.second) & (rows.second < last))
 
     @property
     def first_error(self) -> float | None:
         """Seconds from the beginning of the fault to the first request that failed."""
-        moments = [i.first_failure / SECOND for i in self.parts if i.first_failure]
+        failures = self.rows.first_failure
+        moments = (failures[failures > 0] / SECOND).tolist()
         return min((m - self.begin for m in moments if m >= self.begin), default=None)
 
     @property
@@ -73,24 +77,23 @@ class _Window:
         if self.before is None:
             return None
         noticed = False
-        for second in _seconds(self.parts):
+        for second in _seconds(self.rows):
             sound = second.sound(self.before)
             if sound and second.whole and second.at >= self.end:
                 return second.at - self.end if noticed else 0.0
             noticed |= not sound
         return None
 
-    def beyond(self, limit: float) -> int:
-        """Checkouts that took longer than so many seconds, those still going on included."""
-        found = [i.histograms.get("checkout", Distribution()) for i in self.parts]
-        last = {i.process: i.unfinished for i in self.parts}
-        bins = [one for part in (*found, *last.values()) if part.count for one in part.bins()]
-        return sum(number for microseconds, number in bins if microseconds > 1e6 * limit)
+    @property
+    def late(self) -> int:
+        """Checkouts that took longer than pool_timeout, those still going on included."""
+        last = dict(zip(self.rows.process.tolist(), self.rows.late_waits.tolist(), strict=True))
+        return int(self.rows.late.sum()) + sum(last.values())
 
     @property
     def counters(self) -> Counter[str]:
         """All counters of it."""
-        return sum((part.counters for part in self.parts), Counter())
+        return Counter(self.rows.totals())
 
 
 def fault_effects(pool: PoolRuns) -> Iterator[FaultEffect]:
@@ -147,29 +150,25 @@ def _window(round_: Round, faults: Sequence[Fault], number: int) -> _Window | No
     if own is None:
         return None
     begins = [span[0] for span in spans if span]
-    parts = list(round_.run.measured())
-    stop = min((b for b in begins if b > own[0]), default=max(i.second for i in parts) + 1)
-    calm = [s for s in _seconds(parts) if s.at + 1 <= min(begins)]
+    rows = round_.measured
+    stop = min((b for b in begins if b > own[0]), default=int(rows.second.max()) + 1)
+    calm = [s for s in _seconds(rows) if s.at + 1 <= min(begins)]
     length = sum(second.length for second in calm)
     before = sum(second.successes for second in calm) / length if length else None
     return _Window(round_, *own, stop, before)
 
 
-def _seconds(intervals: Sequence[Interval]) -> list[_Second]:
-    """The seconds of some intervals, in order."""
-    by_second: dict[int, list[Interval]] = defaultdict(list)
-    for interval in intervals:
-        by_second[interval.second].append(interval)
-    return [_second(at, parts) for at, parts in sorted(by_second.items())]
-
-
-def _second(at: int, parts: Sequence[Interval]) -> _Second:
-    lengths: dict[str, int] = defaultdict(int)
-    for part in parts:
-        lengths[part.process] += part.length
-    requests = sum(part.counters["requests"] for part in parts)
-    failures = sum(part.counters["failures"] for part in parts)
-    return _Second(at, max(lengths.values()) / SECOND, requests - failures, failures)
+def _seconds(rows: Columns) -> list[_Second]:
+    """The seconds of some rows, in order."""
+    lengths: dict[int, Counter[int]] = defaultdict(Counter)
+    columns = (column.tolist() for column in (rows.second, rows.process, rows.length))
+    for second, process, length in zip(*columns, strict=True):
+        lengths[second][process] += length
+    successes, failures = rows.by_second(rows.successes), rows.by_second(rows.counter("failures"))
+    return [
+        _Second(at, max(lengths[at].values()) / SECOND, successes[at], failures[at])
+        for at in successes
+    ]
 
 
 def _effect(pool: PoolRuns, number: int, windows: Sequence[_Window], alone: bool) -> FaultEffect:
@@ -178,7 +177,6 @@ def _effect(pool: PoolRuns, number: int, windows: Sequence[_Window], alone: bool
     known = all(window.before is not None for window in windows)
     counters: Counter[str] = sum((window.counters for window in windows), Counter())
     sums = _sums(pool) if alone else {}
-    timeout = pool.settings.pool_timeout
     return FaultEffect(
         fault=str(fault),
         begin=fault.at,
@@ -189,7 +187,7 @@ def _effect(pool: PoolRuns, number: int, windows: Sequence[_Window], alone: bool
         by_kind={n.removeprefix("errors."): c for n, c in counters.items() if "errors." in n},
         recovered=len(recoveries) if known else None,
         recovery_seconds=mean(recoveries) if len(recoveries) == len(windows) else None,
-        beyond_pool_timeout=sum(window.beyond(timeout) for window in windows),
+        beyond_pool_timeout=sum(window.late for window in windows),
         checked=sums.get("checked"),
         lost=sums.get("lost"),
         doubled=sums.get("doubled"),
@@ -207,6 +205,6 @@ def _killed(windows: Sequence[_Window], number: int) -> int | None:
 def _sums(pool: PoolRuns) -> dict[str, int]:
     """What the users' own sums came to, over all runs; empty where nobody checked any."""
     names = ("checked", "lost", "doubled")
-    parts = [interval for run in pool.runs for interval in run.intervals]
-    sums = {name: sum(part.counters[f"sums.{name}"] for part in parts) for name in names}
+    columns = [round_.data.columns for round_ in pool.attempts]
+    sums = {name: sum(int(c.counter(f"sums.{name}").sum()) for c in columns) for name in names}
     return sums if sums["checked"] else {}

@@ -11,8 +11,10 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
-from loadtest.model.interval import SERVER, Interval
+from loadtest.analysis.columns import PERIODS, Columns, Mask
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.round import Round
+from loadtest.model.interval import SECOND, SERVER
 
 # A second of which less was seen than this has no level worth drawing.
 LEAST_KNOWN_SHARE = 0.1
@@ -21,6 +23,8 @@ GENERATOR_LEVELS = ("generator_cpu", "generator_lag")
 
 # Counters of nanoseconds are levels, too: sessions waiting for a row lock, processors in use.
 _SERVER_LEVELS = {"row_lock_waiters": "row_lock_time", "server_cpu": "cpu"}
+
+_WARMUP = PERIODS.index("warmup")
 
 Levels = npt.NDArray[np.float64]
 
@@ -87,12 +91,11 @@ def levels_over_time(pool: PoolRuns, gauges: Sequence[str]) -> LevelsOverTime:
     told = [name for name in gauges if _SERVER_LEVELS.get(name) not in pool.lacks]
     rounds = [_levels(round_, told) for round_ in pool.rounds]
     known = {second for levels in rounds for at in levels.values() for second in at}
-    seconds = range(min(known), max(known) + 1) if known else []
+    seconds = range(min(known), max(known) + 1) if known else range(0)
     found = [name for name in gauges if any(name in levels for levels in rounds)]
-    spread = {
-        name: np.array([_over_rounds(rounds, name, second) for second in seconds]) for name in found
-    }
-    lowest, levels, highest = ({n: s[:, column] for n, s in spread.items()} for column in range(3))
+    lowest, levels, highest = {}, {}, {}
+    for name in found:
+        lowest[name], levels[name], highest[name] = _over_rounds(rounds, name, seconds)
     lengths = [round_.seconds for round_ in pool.rounds]
     measured = float(np.median(lengths)) if lengths else 0.0
     return LevelsOverTime(
@@ -111,41 +114,46 @@ def _faults(pool: PoolRuns) -> list[tuple[float, float, str]]:
 
 
 def _over_rounds(
-    rounds: Sequence[Mapping[str, Mapping[int, float]]], name: str, second: int
-) -> tuple[float, float, float]:
-    """The lowest, the middle and the highest level that rounds had in a second."""
-    found = [levels[name][second] for levels in rounds if second in levels.get(name, {})]
-    return (min(found), float(np.median(found)), max(found)) if found else (math.nan,) * 3
+    rounds: Sequence[Mapping[str, Mapping[int, float]]], name: str, seconds: range
+) -> tuple[Levels, Levels, Levels]:
+    """The lowest, the middle and the highest level that rounds had in each second."""
+    table = np.full((len(rounds), len(seconds)), math.nan)
+    for row, levels in zip(table, rounds, strict=True):
+        at = levels.get(name, {})
+        row[np.array(list(at), dtype=np.int64) - seconds.start] = list(at.values())
+    known = np.isfinite(table).any(axis=0)
+    middle = np.full(len(seconds), math.nan)
+    middle[known] = np.nanmedian(table[:, known], axis=0)
+    return np.fmin.reduce(table), middle, np.fmax.reduce(table)
 
 
 def _levels(round_: Round, gauges: Sequence[str]) -> dict[str, dict[int, float]]:
     """Mean levels of a round by gauge and second, summed over its processes."""
-    processes: dict[str, list[Interval]] = defaultdict(list)
-    for interval in [*round_.run.intervals, *round_.run.server]:
-        processes[interval.process].append(interval)
+    both = round_.data.columns, round_.data.server
+    processes = {name: rows.of(name) for rows in both for name in rows.present}
     levels: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for (process, intervals), begins in zip(
-        processes.items(), _begins(list(processes.values())), strict=True
-    ):
+    each = list(processes.values())
+    for process, rows, begins in zip(processes, each, _begins(each), strict=True):
         for name in gauges:
             if name in GENERATOR_LEVELS and process != round_.busiest.process:
                 continue
-            if any(_integral(interval, name) is not None for interval in intervals):
-                for second, level in _resampled(intervals, begins, name):
+            integral, known = _integral(rows, process == SERVER, name)
+            if known.any():
+                for second, level in _resampled(rows, begins, integral, known):
                     levels[name][second] += level
     return levels
 
 
-def _begins(processes: Sequence[Sequence[Interval]]) -> list[Levels]:
+def _begins(processes: Sequence[Columns]) -> list[Levels]:
     """When the intervals of each process began, in seconds after measuring did.
 
     All began to measure at the same time but those that joined more than a second after the first:
     clocks differ, and are right to the second only.
     """
-    first = min((one[0].second for one in processes), default=0)
+    first = min((int(one.second[0]) for one in processes), default=0)
     begins = [np.array([*_since(one, first)]) for one in processes]
     starts = [
-        next((at for i, at in zip(one, begun, strict=True) if i.period != "warmup"), math.inf)
+        float(next(iter(begun[one.period != _WARMUP]), math.inf))
         for one, begun in zip(processes, begins, strict=True)
     ]
     earliest = min(starts, default=math.inf)
@@ -155,57 +163,55 @@ def _begins(processes: Sequence[Sequence[Interval]]) -> list[Levels]:
     return [begun - zero for begun, zero in zip(begins, zeros, strict=True)]
 
 
-def _since(intervals: Sequence[Interval], first: int) -> Iterator[float]:
+def _since(rows: Columns, first: int) -> Iterator[float]:
     """When each interval of a process began, in seconds after one of the clock.
 
     One follows another, but where a second is missing: a database that was away was not asked. The
     first second ends on time, or with a later one: a worker that asks for the time cuts late.
     """
-    begun = intervals[0].second
-    length = sum(interval.length for interval in intervals if interval.second == begun) / SECOND
-    later = [interval.second for interval in intervals if interval.second > begun]
+    begun = int(rows.second[0])
+    length = int(rows.length[rows.second == begun].sum()) / SECOND
+    later = rows.second[rows.second > begun].tolist()
     ended = min([begun + math.ceil(length), *later[:1]])
     end = max(ended - length, begun) - first
-    for interval in intervals:
-        begin = max(end, float(interval.second - first))
+    for second, lasted in zip(rows.second.tolist(), rows.length.tolist(), strict=True):
+        begin = max(end, float(second - first))
         yield begin
-        end = begin + interval.length / SECOND
+        end = begin + lasted / SECOND
 
 
 def _resampled(
-    intervals: Sequence[Interval], begins: Levels, gauge: str
+    rows: Columns, begins: Levels, integral: Levels, known: Mask
 ) -> list[tuple[int, float]]:
     """Mean levels in whole seconds after measuring began, of intervals of any length.
 
     Intervals are cut at UTC seconds, which measuring does not begin with. In between, a level is
     taken to be its mean. Seconds in which none was known are left out.
     """
-    integrals = [_integral(interval, gauge) for interval in intervals]
-    lengths = [interval.length / SECOND for interval in intervals]
+    lengths = rows.length / SECOND
     ends = begins + lengths
     seconds = range(math.floor(begins[0]), math.ceil(ends[-1]))
     edges = [*seconds, math.ceil(ends[-1])]
 
-    def within(amounts: Sequence[float]) -> Levels:
-        risen = np.repeat(np.cumsum([0.0, *amounts]), 2)[1:-1]
+    def within(amounts: Levels) -> Levels:
+        risen = np.repeat(np.cumsum(np.concatenate(([0.0], amounts))), 2)[1:-1]
         return np.diff(np.interp(edges, np.column_stack([begins, ends]).ravel(), risen))
 
-    known = within([0.0 if x is None else s for s, x in zip(lengths, integrals, strict=True)])
-    levels = within([(x or 0) / SECOND for x in integrals]) / np.maximum(known, 1e-9)
-    seen = known >= LEAST_KNOWN_SHARE
-    return [(s, float(x)) for s, x, long in zip(seconds, levels, seen, strict=True) if long]
+    seen = within(np.where(known, lengths, 0.0))
+    levels = within(np.where(known, integral, 0.0)) / SECOND / np.maximum(seen, 1e-9)
+    enough = seen >= LEAST_KNOWN_SHARE
+    return [(s, float(x)) for s, x, long in zip(seconds, levels, enough, strict=True) if long]
 
 
-def _integral(interval: Interval, name: str) -> float | None:
-    """A level of an interval times its length (ns); None if it does not know it."""
-    if name in interval.gauges:
-        return interval.gauges[name].integral
-    if name == "generator_cpu":
-        return interval.counters.get("cpu")
-    if name == "generator_lag" and name in interval.histograms:
-        return (interval.histograms[name].mean_seconds or 0.0) * interval.length
-    if interval.process == SERVER and name in _SERVER_LEVELS:
-        known = _SERVER_LEVELS[name]
-        # What does not rise is not in the file; but there is no server that never uses a processor.
-        return interval.counters.get(known) if known == "cpu" else interval.counters[known]
-    return None
+def _integral(rows: Columns, server: bool, name: str) -> tuple[Levels, Mask]:
+    """A level in each row times its length (ns), and where it is known."""
+    if name in rows.gauges:
+        return rows.gauges[name].integral.astype(float), rows.gauges[name].known
+    if name == "generator_lag" and name in rows.times:
+        count, total = rows.times[name]
+        return total / np.maximum(count, 1) / 1e9 * rows.length, count > 0
+    counted = _SERVER_LEVELS.get(name) if server else {"generator_cpu": "cpu"}.get(name)
+    column = rows.counter(counted or "")
+    # What does not rise is not in the file; but there is no process that never uses a processor.
+    known = column > 0 if counted == "cpu" else np.full(len(rows), counted is not None)
+    return column.astype(float), known

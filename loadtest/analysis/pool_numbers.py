@@ -9,9 +9,10 @@ from dataclasses import replace
 from loadtest.analysis import fault_effects, stage_results
 from loadtest.analysis.anatomy import anatomy
 from loadtest.analysis.findings import bottleneck, cross_checks
-from loadtest.analysis.pool_runs import SECOND, PoolRuns
+from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95, mean
+from loadtest.model.interval import SECOND
 from loadtest.model.summary import (
     ArrivalRates,
     CheckoutTimes,
@@ -126,13 +127,16 @@ def error_numbers(pool: PoolRuns) -> Errors:
 
 
 def _error_kind(pool: PoolRuns, kind: str) -> ErrorKind:
-    intervals = [interval for run in pool.runs for interval in run.intervals]
-    seconds = [i.second for i in intervals if i.counters[f"errors.{kind}"]]
-    examples = [i.examples[kind] for i in intervals if kind in i.examples]
+    each = [round_.data for round_ in pool.attempts]
+    seconds = [
+        second
+        for data in each
+        for second in data.columns.second[data.columns.counter(f"errors.{kind}") != 0].tolist()
+    ]
     return ErrorKind(
         first=min(seconds, default=None),
         last=max(seconds, default=None),
-        example=examples[0] if examples else None,
+        example=next((data.examples[kind] for data in each if kind in data.examples), None),
     )
 
 

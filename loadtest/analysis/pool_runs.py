@@ -1,4 +1,4 @@
-"""Runs, sorted into pools and rounds and reduced to their measured time."""
+"""Runs, sorted into pools and rounds."""
 
 from __future__ import annotations
 
@@ -10,136 +10,14 @@ from typing import Any
 
 from loadtest.analysis.comparison.comparability import refuse_incomparable
 from loadtest.analysis.given_names import with_given_names
+from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import CensoredTimes
-from loadtest.model.distribution import Distribution
 from loadtest.model.errors import UsageError
-from loadtest.model.interval import Interval, TaskUse, total
+from loadtest.model.interval import SECOND, Interval, TaskUse
 from loadtest.model.load import Stage
 from loadtest.model.pool import AS_IS, PoolSettings
-from loadtest.runfile.reader import Run
+from loadtest.runfile.reader import Run, RunFacts
 from loadtest.runfile.schema import ExperimentPlan, Header, Load, plan_of
-
-SECOND = 1_000_000_000
-
-
-@dataclass(frozen=True)
-class Round:
-    """The measured time of one run: what all of its processes did together."""
-
-    run: Run
-
-    @cached_property
-    def processes(self) -> Mapping[str, Interval]:
-        """The total of each process, by the process's name."""
-        parts: dict[str, list[Interval]] = defaultdict(list)
-        for interval in self.run.measured():
-            parts[interval.process].append(interval)
-        return {name: total(intervals) for name, intervals in parts.items()}
-
-    @cached_property
-    def together(self) -> Interval:
-        """All processes side by side; its length is that of the longest.
-
-        Where one process took over from another, it is the time in which there was any.
-        """
-        together = reduce(Interval.beside, self.processes.values(), Interval(0, length=0))
-        covered = sum(max(lengths.values()) for lengths in self._lengths.values())
-        if covered > together.length + SECOND:  # those who begin together do so within a second
-            together.length = covered
-        return together
-
-    @cached_property
-    def _lengths(self) -> Mapping[int, Mapping[str, int]]:
-        """How much of each second each process measured (ns)."""
-        lengths: dict[int, Counter[str]] = defaultdict(Counter)
-        for interval in self.run.measured():
-            lengths[interval.second][interval.process] += interval.length
-        return lengths
-
-    @property
-    def most_at_once(self) -> int:
-        """The most processes that measured in the same second."""
-        return max((len(lengths) for lengths in self._lengths.values()), default=1)
-
-    @cached_property
-    def server(self) -> Interval:
-        """What the database server said of itself meanwhile; empty if it was not asked."""
-        return total(i for i in self.run.server if i.period == "measured")
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """What rounds of different pools are paired by: their folder and number."""
-        return str(self.run.path.parent), self.run.header.round
-
-    @property
-    def seconds(self) -> float:
-        """How long was measured."""
-        return self.together.length / SECOND
-
-    @property
-    def successes(self) -> int:
-        """Requests that ended well."""
-        return self.together.counters["requests"] - self.together.counters["failures"]
-
-    @property
-    def throughput(self) -> float:
-        """Requests per second that ended well."""
-        return self.successes / self.seconds
-
-    def times(self, name: str, cut_off_by_waits: bool = False) -> CensoredTimes:
-        """A histogram of the measured time, with the unfinished waits where they bear on it."""
-        finished = self.together.histograms.get(name, Distribution())
-        if not cut_off_by_waits:
-            return CensoredTimes(finished)
-        going_on, entered = self.together.unfinished, self._waiting_at_the_start()
-        return CensoredTimes(finished, going_on, entered, self._throughout(going_on, entered))
-
-    def _waiting_at_the_start(self) -> Distribution:
-        """Ages of the waits that were going on when measuring began: what the warm-up left."""
-        last = {i.process: i for i in self.run.intervals if i.period == "warmup"}
-        return sum((interval.unfinished for interval in last.values()), Distribution())
-
-    def _throughout(self, going_on: Distribution, entered: Distribution) -> int:
-        """How many waits lasted for longer than was measured: from before it until its end."""
-        if not going_on.count or not entered.count:
-            return 0
-        longer = sum(n for end, n in going_on.bins() if end * 1000 > self.together.length)
-        return min(longer, entered.count)
-
-    def peak(self, gauge: str) -> int | None:
-        """The highest level of a gauge, an upper bound with several processes; None if unknown."""
-        levels: dict[int, dict[str, int]] = defaultdict(dict)
-        for interval in self.run.measured():
-            if gauge in interval.gauges:
-                second = levels[interval.second]
-                highest = max(second.get(interval.process, 0), interval.gauges[gauge].max)
-                second[interval.process] = highest
-        return max((sum(second.values()) for second in levels.values()), default=None)
-
-    @property
-    def busiest(self) -> Interval:
-        """The process that used the most CPU for its time."""
-        return max(self.processes.values(), key=lambda p: p.counters["cpu"] / max(p.length, 1))
-
-    def saturated_share(self, limit: float) -> float:
-        """The share of the busiest process's measured time spent at or above so much CPU."""
-        name = self.busiest.process
-        mine = [i for i in self.run.measured() if i.process == name]
-        busy = sum(i.length for i in mine if i.counters["cpu"] >= limit * i.length)
-        return busy / max(sum(i.length for i in mine), 1)
-
-
-def _of_stage(run: Run, name: str) -> Run:
-    """What a run measured in a stage; what came before it is its warm-up."""
-    before: list[Interval] = []
-    own: list[Interval] = []
-    for interval in run.intervals:
-        if interval.period == "measured" and interval.stage == name:
-            own.append(interval)
-        elif not own:
-            before.append(replace(interval, period="warmup"))
-    server = [interval for interval in run.server if interval.stage == name]
-    return replace(run, intervals=[*before, *own], server=server)
 
 
 @dataclass(frozen=True)
@@ -157,7 +35,7 @@ class PoolRuns:
     given: str = ""
 
     @property
-    def runs(self) -> Sequence[Run]:
+    def runs(self) -> Sequence[RunFacts]:
         """Its runs, those that measured nothing included."""
         return [round_.run for round_ in self.attempts]
 
@@ -243,7 +121,7 @@ class PoolRuns:
 
     def stage(self, name: str) -> PoolRuns:
         """The same pool in one of its stages alone."""
-        return replace(self, attempts=[Round(_of_stage(run, name)) for run in self.runs])
+        return replace(self, attempts=[round_.in_stage(name) for round_ in self.attempts])
 
     @property
     def seconds(self) -> float:
@@ -280,7 +158,7 @@ class Measurements:
     server_titles: Sequence[str] = ()
 
     @property
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[RunFacts]:
         """Every run, pool by pool."""
         return [run for pool in self.pools for run in pool.runs]
 
@@ -296,8 +174,13 @@ class Measurements:
         return self.plan.load if planned or not self.runs else self.runs[0].header.load
 
 
-def gather(
-    runs: Sequence[Run],
+def gather(runs: Sequence[Run], experiment: Mapping[str, Any] | None = None) -> Measurements:
+    """The same as `arranged`, of runs that are in memory."""
+    return arranged([Round.of(run) for run in runs], experiment)
+
+
+def arranged(
+    rounds: Sequence[Round],
     experiment: Mapping[str, Any] | None = None,
     problems: Sequence[str] = (),
 ) -> Measurements:
@@ -307,21 +190,19 @@ def gather(
     Raises UsageError if one name stands for different settings, or if the runs differ in more than
     their pools.
     """
-    refuse_incomparable(runs)
+    refuse_incomparable([round_.run for round_ in rounds])
     plan = plan_of(experiment or {})
-    by_pool: dict[str, list[Run]] = defaultdict(list)
+    by_pool: dict[str, list[Round]] = defaultdict(list)
     settings = {pool.name: pool for pool in plan.pool}
-    for run in sorted(runs, key=lambda run: run.header.started):
-        by_pool[run.pool_name].append(run)
-        found, planned = run.header.pool, settings.get(run.pool_name)
-        if planned and planned.poolclass == AS_IS:
-            settings[run.pool_name] = found  # planned as it is; the run tells how that is
-        if settings.setdefault(run.pool_name, found) != found:
-            raise UsageError(f"{run.path}: the pool {run.pool_name!r} has other settings elsewhere")
-    pools = [
-        PoolRuns(name, values, [Round(run) for run in by_pool[name]])
-        for name, values in settings.items()
-    ]
+    for round_ in sorted(rounds, key=lambda round_: round_.run.header.started):
+        name, found = round_.run.pool_name, round_.run.header.pool
+        by_pool[name].append(round_)
+        if name in settings and settings[name].poolclass == AS_IS:
+            settings[name] = found  # planned as it is; the run tells how that is
+        if settings.setdefault(name, found) != found:
+            path = round_.run.path
+            raise UsageError(f"{path}: the pool {name!r} has other settings elsewhere")
+    pools = [PoolRuns(name, values, by_pool[name]) for name, values in settings.items()]
     baseline = plan.baseline or pools[0].name
     told = {**_told_by_runs(pools), **(experiment or {}), "baseline": baseline}
     return Measurements(told, plan, with_given_names(pools), baseline, problems)

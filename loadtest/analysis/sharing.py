@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loadtest.analysis.findings.cross_checks import STARVED_SHARE
-from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
-from loadtest.model.interval import Fair
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.round import Round
+from loadtest.model.interval import SECOND, Fair
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from typing import Any
 
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.findings.trust_gate import DISTURBANCES
-from loadtest.analysis.pool_runs import Round, gather
+from loadtest.analysis.pool_runs import arranged
+from loadtest.analysis.round import Round
 from loadtest.experiment.run_plan import RunPlan
 from loadtest.model.errors import CannotGoOn, LoadtestError, UsageError
-from loadtest.runfile.reader import read_run
+from loadtest.runfile.reader import RunFile
 
 ASIDE = "disturbed"
 
@@ -36,7 +37,7 @@ class Repeats:
         if not why:
             return False
         self._tell(f"  once more: {why}")
-        seconds = round(Round(read_run(path)).seconds, 3)
+        seconds = round(Round.read(RunFile(path)).seconds, 3)
         _move(path, path.parent.parent / ASIDE)
         try:
             once()
@@ -56,7 +57,7 @@ class Repeats:
 def disturbance(path: Path) -> str:
     """What makes a run not valid, though it may not be the pool's; empty if nothing does."""
     try:
-        (pool,) = gather([read_run(path)]).pools
+        (pool,) = arranged([Round.read(RunFile(path))]).pools
     except UsageError:
         return ""  # it left nothing that can be read
     return ", ".join(one.code for one in doubts(pool) if one.code in DISTURBANCES)

@@ -7,7 +7,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 from prometheus_client import CollectorRegistry
@@ -31,6 +30,7 @@ from loadtest.live.metrics import (
     POOL_LABEL,
 )
 from loadtest.model.distribution import Distribution
+from loadtest.model.histogram import HIGHEST
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
 
@@ -38,6 +38,8 @@ from loadtest.model.pool import PoolConfig
 _SHOWN = {name for metric in HISTOGRAM_METRICS for _, names in metric.sources for name in names}
 # A process that has said nothing for so many seconds has no connections any more.
 _SILENT_SECONDS = 5
+# For each bin of a histogram the index of the bucket that it belongs to.
+_SLOTS = np.searchsorted(BUCKET_SECONDS, HIGHEST / 1e6)
 
 
 @dataclass
@@ -143,19 +145,9 @@ def _joined(total: _Total, names: tuple[str, ...]) -> Distribution:
     return joined
 
 
-@cache
-def _slots() -> np.ndarray:
-    """For each counter of a histogram the index of the bucket that it belongs to."""
-    empty = Distribution().histogram
-    highest = [
-        empty.get_highest_equivalent_value(empty.get_value_from_index(index)) / 1e6
-        for index in range(empty.counts_len)
-    ]
-    return np.searchsorted(BUCKET_SECONDS, highest)
-
-
 def _cumulative_buckets(distribution: Distribution) -> list[tuple[str, float]]:
-    counts = np.ctypeslib.as_array(distribution.histogram.counts)
-    filled = np.bincount(_slots(), weights=counts, minlength=len(BUCKET_SECONDS) + 1)
+    counts = distribution.counts
+    slots = _SLOTS[: len(counts)]
+    filled = np.bincount(slots, weights=counts, minlength=len(BUCKET_SECONDS) + 1)
     edges = [*map(str, BUCKET_SECONDS), "+Inf"]
     return list(zip(edges, np.cumsum(filled).tolist(), strict=True))

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from loadtest.model.distribution import Distribution
 
+SECOND = 1_000_000_000  # nanoseconds
 SLOWEST_KEPT = 5
 
 # The process name of the intervals in which the database server speaks of itself.
@@ -145,7 +146,7 @@ class Interval:
     second: int
     process: str = ""
     period: Period = "measured"
-    length: int = 1_000_000_000
+    length: int = SECOND
     counters: Counter[str] = field(default_factory=Counter)
     gauges: dict[str, Gauge] = field(default_factory=dict)
     histograms: dict[str, Distribution] = field(default_factory=dict)

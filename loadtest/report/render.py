@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loadtest.analysis.pool_runs import Measurements, gather
+from loadtest.analysis.pool_runs import Measurements, arranged
+from loadtest.analysis.read_rounds import read_rounds
+from loadtest.analysis.round import Round
 from loadtest.analysis.summarize import summarize
 from loadtest.model.errors import UsageError
 from loadtest.model.summary import Summary
@@ -18,7 +20,6 @@ from loadtest.report.figures.toolkit.svg import standalone
 from loadtest.report.html import report_page
 from loadtest.runfile.folders import find_runs, folder_of
 from loadtest.runfile.line import Damaged
-from loadtest.runfile.reader import Run, read_run
 from loadtest.runfile.schema import ExperimentPlan, from_plan, plan_of
 
 
@@ -48,16 +49,12 @@ def read_measurements(paths: Sequence[Path]) -> Measurements:
 
     Raises UsageError if not one run can be read.
     """
-    runs: list[Run] = []
-    problems: list[str] = []
-    for path in find_runs(paths):
-        try:
-            runs.append(read_run(path))
-        except UsageError as error:
-            problems += error.problems
-    if not runs:
+    found = read_rounds(find_runs(paths))
+    problems = [text for one in found if isinstance(one, UsageError) for text in one.problems]
+    rounds = [one for one in found if isinstance(one, Round)]
+    if not rounds:
         raise UsageError(*problems)
-    return gather(runs, _experiment(paths, problems), problems)
+    return arranged(rounds, _experiment(paths, problems), problems)
 
 
 def planned_experiment(path: Path) -> ExperimentPlan | None:

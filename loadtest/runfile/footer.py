@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.interval import SERVER
-from loadtest.runfile.line import Damaged, has_checksum, json_of_line, to_line, verify_checksum
+from loadtest.runfile.line import Damaged, as_written, has_checksum, to_line, verify_checksum
 from loadtest.runfile.reader import RunFile
 from loadtest.runfile.schema import Footer, from_line
 
@@ -30,11 +30,11 @@ def add_to_footer(path: Path, **more: Any) -> None:
 
 def end_for(path: Path, end: End) -> None:
     """Put the reason into the footer of a run that was ended from outside, also if it has none."""
-    run, counters = RunFile(path), Counter[str]()
-    for interval in run:
+    part, counters = RunFile(path).whole(), Counter[str]()
+    for interval in part:
         if interval.process != SERVER:
             counters.update(interval.counters)
-    if run.footer:
+    if part.footer:
         add_to_footer(path, **end.to_json())
         return
     totals = {"counters": dict(sorted(counters.items()))}
@@ -65,7 +65,7 @@ def _change_footer(path: Path, change: Callable[[Footer], dict[str, Any]]) -> No
     fresh = path.with_name(f".{path.name}-{os.getpid()}")
     with path.open("rb") as old, fresh.open("wb") as new:
         _copy(old, new, begin)
-        new.write(to_line({**json_of_line(line), **changes}))
+        new.write(to_line({**as_written(line), **changes}))
     fresh.replace(path)
 
 

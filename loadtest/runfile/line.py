@@ -40,7 +40,7 @@ def verify_checksum(line: bytes) -> None:
         raise Damaged("checksum")
 
 
-def json_of_line(line: bytes) -> dict[str, Any]:
+def as_written(line: bytes) -> dict[str, Any]:
     """What a sound line says, in JSON's types and without the checksum."""
     record: dict[str, Any] = json.loads(line)
     record.pop("crc", None)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from loadtest.model.end_reason import End
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import SERVER, Interval
-from loadtest.runfile.line import FORMAT, Damaged, has_checksum, json_of_line, verify_checksum
-from loadtest.runfile.schema import Footer, Header, format_of, from_line
+from loadtest.runfile.line import FORMAT, Damaged, as_written, has_checksum, verify_checksum
+from loadtest.runfile.schema import (
+    Footer,
+    Header,
+    IntervalLine,
+    format_of,
+    intervals_of,
+    record_of,
+)
+
+# Lines whose histograms are decoded at once.
+_TOGETHER = 16
 
 
 @dataclass(frozen=True)
@@ -61,49 +73,109 @@ class Run(RunFacts):
         return (interval for interval in self.intervals if interval.period == "measured")
 
 
-class RunFile:
-    """A run file: its header at once, its intervals one by one.
+class Part:
+    """Lines of a run file that follow each other, their intervals one by one.
 
-    footer, problems: complete after all intervals have been read.
+    lines, damage, footer: complete after all intervals have been read. damage: what is wrong, by
+    the number of the line in this part, from 0.
+    """
+
+    def __init__(self, path: Path, checked: bool, begin: int, end: int | None = None) -> None:
+        self._path, self._checked = path, checked
+        self._begin, self._end = begin, end
+        self.lines = 0
+        self.damage: dict[int, str] = {}
+        self.footer: Footer | None = None
+
+    def __iter__(self) -> Iterator[Interval]:
+        """Every sound interval, the server's included."""
+        waiting: list[tuple[int, IntervalLine]] = []
+        for number, line in enumerate(self._read()):
+            self.lines += 1
+            if found := self._interval(number, line):
+                waiting.append((number, found))
+            if len(waiting) == _TOGETHER:
+                yield from self._values(waiting)
+                waiting = []
+        yield from self._values(waiting)
+
+    def _read(self) -> Iterator[bytes]:
+        with _opened(self._path) as file:
+            place = file.seek(self._begin)
+            for line in file:
+                if self._end is not None and place >= self._end:
+                    return
+                place += len(line)
+                yield line.removesuffix(b"\n")  # the last line may have no end
+
+    def _interval(self, number: int, line: bytes) -> IntervalLine | None:
+        try:
+            if self._checked or has_checksum(line):
+                verify_checksum(line)
+            found = record_of(line)
+        except Damaged as error:
+            self.damage[number] = f" ({error})"
+            return None
+        if isinstance(found, IntervalLine):
+            return found
+        if isinstance(found, Footer):
+            self.footer = found
+        else:
+            self.damage[number] = ": a second header"
+        return None
+
+    def _values(self, lines: Sequence[tuple[int, IntervalLine]]) -> Iterator[Interval]:
+        found = intervals_of([line for _, line in lines])
+        for (number, _), interval in zip(lines, found, strict=True):
+            if isinstance(interval, Damaged):
+                self.damage[number] = f" ({interval})"
+            else:
+                yield interval
+
+
+class RunFile:
+    """A run file: its header at once, its intervals part by part.
+
     Raises UsageError if it cannot be opened, is no run file, or is of another format version.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.footer: Footer | None = None
-        self.problems: list[str] = []
         with _opened(path) as file:
-            first, second = _line(file.readline()), file.readline()
-        self._checked = has_checksum(first) or has_checksum(second)
-        self.header = _header(path, first, self._checked)
-        self.told = json_of_line(first)
+            first = file.readline()
+            self._body = file.tell()
+            self._checked = has_checksum(first) or has_checksum(file.readline())
+            self.size = file.seek(0, os.SEEK_END)
+        line = first.removesuffix(b"\n")
+        self.header = _header(path, line, self._checked)
+        self.told = as_written(line)
 
-    def __iter__(self) -> Iterator[Interval]:
-        """Every sound interval, the server's included."""
-        self.footer, self.problems = None, []
+    def whole(self) -> Part:
+        """All lines after the header."""
+        return Part(self.path, self._checked, self._body)
+
+    def parts(self, size: int) -> list[Part]:
+        """The same in parts of at least so many bytes."""
+        begins = [self._body]
         with _opened(self.path) as file:
-            file.readline()
-            for number, line in enumerate(file, start=2):
-                if interval := self._interval(number, _line(line)):
-                    yield interval
-        if self.footer is None:
-            self.problems.append("interrupted: the file has no footer")
+            while begins[-1] + size < self.size:
+                file.seek(begins[-1] + size)
+                file.readline()
+                begins.append(file.tell())
+        edges = pairwise([*begins, None])
+        return [Part(self.path, self._checked, begin or 0, end) for begin, end in edges]
 
-    def _interval(self, number: int, line: bytes) -> Interval | None:
-        try:
-            if self._checked or has_checksum(line):
-                verify_checksum(line)
-            found = from_line(line)
-        except Damaged as error:
-            self.problems.append(f"line {number} is damaged ({error})")
-            return None
-        if isinstance(found, Interval):
-            return found
-        if isinstance(found, Footer):
-            self.footer = found
-        else:
-            self.problems.append(f"line {number} is damaged: a second header")
-        return None
+    def facts(self, parts: Sequence[Part]) -> RunFacts:
+        """What the file tells, after all of its parts have been read."""
+        footer = next((part.footer for part in reversed(parts) if part.footer), None)
+        problems, before = [], 2
+        for part in parts:
+            for number, what in sorted(part.damage.items()):
+                problems.append(f"line {before + number} is damaged{what}")
+            before += part.lines
+        if footer is None:
+            problems.append("interrupted: the file has no footer")
+        return RunFacts(self.path, self.header, self.told, footer, tuple(problems))
 
 
 def read_run(path: Path) -> Run:
@@ -112,9 +184,10 @@ def read_run(path: Path) -> Run:
     Raises UsageError if it cannot be opened, is no run file, or is of another format version.
     """
     file = RunFile(path)
-    intervals = list(file)
+    intervals = list(part := file.whole())
+    facts = file.facts([part])
     return Run(
-        *(path, file.header, file.told, file.footer, tuple(file.problems)),
+        *(path, facts.header, facts.told, facts.footer, facts.problems),
         intervals=[interval for interval in intervals if interval.process != SERVER],
         server=[interval for interval in intervals if interval.process == SERVER],
     )
@@ -127,17 +200,12 @@ def _opened(path: Path) -> BinaryIO:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _line(line: bytes) -> bytes:
-    """A line without its end; the last one may have none."""
-    return line.removesuffix(b"\n")
-
-
 def _header(path: Path, line: bytes, checked: bool) -> Header:
     try:
         if checked:
             verify_checksum(line)
         version = format_of(line)
-        header = from_line(line) if version == FORMAT else None
+        header = record_of(line) if version == FORMAT else None
     except Damaged as error:
         if b'"type":"header"' in line:
             raise UsageError(f"{path}: its first line, the header, is damaged ({error})") from None

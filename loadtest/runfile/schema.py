@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_type_hints
 
@@ -16,12 +16,13 @@ import msgspec
 from msgspec import Meta, Struct
 from pydantic import BaseModel
 
-from loadtest.model.distribution import Distribution, sound
+from loadtest.model.distribution import Distribution
 from loadtest.model.end_reason import End, EndReason, end_of
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import MARGIN
 from loadtest.model.fault import Fault
 from loadtest.model.field_types import validated
+from loadtest.model.histogram import Counts, decoded
 from loadtest.model.interval import Fair, Gauge, Interval, Period, SlowCheckout, TaskUse
 from loadtest.model.load import GREENLETS, Stage
 from loadtest.model.pool import PoolSettings
@@ -233,14 +234,16 @@ class ExperimentPlan(Struct, frozen=True):
             raise ValueError("a pool has no name")
 
 
-class _Durations(Struct):
+class _Durations(Struct, frozen=True):
     count: Count
     sum: Count
     max: Count
     hdr: str
 
 
-class _Interval(Struct, tag_field="type", tag="interval"):
+class IntervalLine(Struct, tag_field="type", tag="interval"):
+    """An interval as a line has it, its histograms as text; `Interval` describes its fields."""
+
     second: Second
     process: str
     period: Period
@@ -256,16 +259,32 @@ class _Interval(Struct, tag_field="type", tag="interval"):
     stage: str = ""
     first_failure: Count = 0
 
+    @property
+    def times(self) -> list[_Durations]:
+        """All of its histograms, that of the unfinished waits last."""
+        left = self.unfinished
+        return [*self.histograms.values(), *([left] if isinstance(left, _Durations) else [])]
+
 
 def format_of(line: bytes) -> object:
     """The format version that a header tells, whatever else it says; raises Damaged."""
     return _decoded(_FORMAT, line).format
 
 
+def record_of(line: bytes) -> Header | IntervalLine | Footer:
+    """What a line says, with histograms that are still text; raises Damaged."""
+    return _decoded(_RECORD, line)
+
+
 def from_line(line: bytes) -> Header | Interval | Footer:
     """What a line says; raises Damaged."""
-    found = _decoded(_RECORD, line)
-    return _interval(found) if isinstance(found, _Interval) else found
+    found = record_of(line)
+    if not isinstance(found, IntervalLine):
+        return found
+    (interval,) = intervals_of([found])
+    if isinstance(interval, Damaged):
+        raise interval
+    return interval
 
 
 def from_plan(text: bytes) -> dict[str, Any]:
@@ -296,7 +315,7 @@ def _model(kind: type[BaseModel], value: Any) -> BaseModel:
 
 
 _FORMAT = msgspec.json.Decoder(_Format)
-_RECORD = msgspec.json.Decoder(Header | _Interval | Footer, dec_hook=_model)
+_RECORD = msgspec.json.Decoder(Header | IntervalLine | Footer, dec_hook=_model)
 _PLAN = msgspec.json.Decoder(ExperimentPlan, dec_hook=_model)
 
 
@@ -309,8 +328,18 @@ def _decoded(decoder: msgspec.json.Decoder[_T], text: bytes) -> _T:
         raise Damaged("not JSON") from None
 
 
-def _interval(line: _Interval) -> Interval:
-    times = {name: _times(f"histograms.{name}", one) for name, one in line.histograms.items()}
+def intervals_of(lines: Sequence[IntervalLine]) -> list[Interval | Damaged]:
+    """The intervals of some lines, or what is wrong with one; many lines take less time each."""
+    try:
+        counts = iter(decoded([times.hdr for line in lines for times in line.times]))
+    except ValueError:
+        if len(lines) == 1:
+            return [Damaged(_damaged_histogram(lines[0]))]
+        return [found for line in lines for found in intervals_of([line])]
+    return [_interval(line, counts) for line in lines]
+
+
+def _interval(line: IntervalLine, counts: Iterator[Counts]) -> Interval:
     left = line.unfinished
     return Interval(
         second=line.second,
@@ -319,8 +348,8 @@ def _interval(line: _Interval) -> Interval:
         length=line.length,
         counters=Counter(line.counters),
         gauges={name: Gauge(*_values(one)) for name, one in line.gauges.items()},
-        histograms=times,
-        unfinished=_times("unfinished", left) if isinstance(left, _Durations) else Distribution(),
+        histograms={name: _times(one, next(counts)) for name, one in line.histograms.items()},
+        unfinished=_times(left, next(counts)) if isinstance(left, _Durations) else Distribution(),
         slowest=[SlowCheckout(*_values(one)) for one in line.slowest],
         fair=Fair(*_values(line.fair)),
         tasks={name: TaskUse(*_values(one)) for name, one in line.tasks.items()},
@@ -330,11 +359,19 @@ def _interval(line: _Interval) -> Interval:
     )
 
 
-def _times(place: str, line: _Durations) -> Distribution:
-    try:
-        return Distribution(line.count, line.sum, line.max, None, sound(line.hdr))
-    except ValueError as error:
-        raise Damaged(f"{place}.hdr: {error}") from None
+def _times(line: _Durations, counts: Counts) -> Distribution:
+    return Distribution(line.count, line.sum, line.max, counts)
+
+
+def _damaged_histogram(line: IntervalLine) -> str:
+    """Which histogram of a line is damaged, and how."""
+    places = [*(f"histograms.{name}" for name in line.histograms), "unfinished"]
+    for place, one in zip(places, line.times, strict=False):
+        try:
+            decoded([one.hdr])
+        except ValueError as error:
+            return f"{place}.hdr: {error}"
+    raise AssertionError("one of them is damaged")
 
 
 def _values(line: Any) -> tuple[Any, ...]:

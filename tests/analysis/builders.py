@@ -14,7 +14,7 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.end_reason import end_of
 from loadtest.model.interval import Gauge, Interval, Period, SlowCheckout
 from loadtest.model.pool import parse_pool
-from loadtest.runfile.line import json_of_line, to_line
+from loadtest.runfile.line import as_written, to_line
 from loadtest.runfile.reader import Run, read_run
 from loadtest.runfile.writer import RunWriter
 
@@ -244,7 +244,7 @@ def seconds_of(values: Iterable[float]) -> Distribution:
 
 def change_header(one: Run, change: Callable[[dict[str, Any]], None]) -> None:
     """Change what the first line of a run's file says, as if it had been written so."""
-    header = json_of_line(one.path.read_bytes().splitlines()[0])
+    header = as_written(one.path.read_bytes().splitlines()[0])
     change(header)
     _, rest = one.path.read_bytes().split(b"\n", 1)
     one.path.write_bytes(to_line(header) + rest)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import URL, make_url
 
 from loadtest.analysis.comparison.verdict import verdict_exit_code
-from loadtest.analysis.pool_runs import Round
+from loadtest.analysis.round import Round
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment import search_runs as searching
 from loadtest.experiment.run_plan import RunPlan
@@ -131,7 +131,7 @@ def test_a_run_that_is_clear_early_ends_early_and_later_rounds_do_not(
     first, second = (read_run(tmp_path / "runs" / f"11+0-{n}.jsonl") for n in (1, 2))
     assert first.footer
     assert str(first.footer.end).startswith("enough: surely misses checkout.wait_seconds")
-    assert Round(first).seconds < Round(second).seconds == 8
+    assert Round.of(first).seconds < Round.of(second).seconds == 8
 
 
 def test_a_disturbed_run_is_done_again_and_put_aside(machine: Machine, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_run_that_is_told_enough_ends_in_good_order(tmp_path: Path, url: URL) 
     assert str(ended.footer.end) == "enough: seen"
     assert ended.footer.totals.counters["requests"] > 0
     assert not ended.problems
-    assert Round(ended).seconds < 30
+    assert Round.of(ended).seconds < 30
 
 
 @pytest.mark.server

@@ -124,14 +124,6 @@ def test_a_file_cut_at_any_byte_is_read_as_far_as_it_is_sound(whole, tmp_path):
         assert [problem.split(" (")[0] for problem in run.problems] == expected
 
 
-def test_histograms_stay_text_until_they_are_looked_at(whole):
-    found = [times for one in read_run(whole).intervals for times in one.histograms.values()]
-    assert found
-    assert all(times._histogram is None for times in found)
-    (first, *_) = INTERVALS[0].histograms.values()
-    assert found[0].bins() == first.bins()
-
-
 def test_a_file_cut_in_its_header_is_no_run(whole, tmp_path):
     content = whole.read_bytes()
     for size in range(content.index(b"\n")):

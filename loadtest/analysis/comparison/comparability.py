@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import variant_name
-from loadtest.runfile.reader import Run
+from loadtest.runfile.reader import RunFacts
 from loadtest.runfile.schema import Header, Load
 
 Facts = dict[str, Any]
@@ -22,11 +22,11 @@ _MAY_DIFFER = {"load.model", "load.processes", "load.seed"}
 _NAMED_LATER = {"server.innodb_snapshot_isolation"}
 
 
-def refuse_incomparable(runs: Sequence[Run]) -> None:
+def refuse_incomparable(runs: Sequence[RunFacts]) -> None:
     """Raise UsageError naming every way in which runs differ in more than their pool."""
     problems: dict[str, str] = {}
-    first_of_round: dict[int, Run] = {}
-    first_of_server: dict[str, Run] = {}
+    first_of_round: dict[int, RunFacts] = {}
+    first_of_server: dict[str, RunFacts] = {}
     names = {run.pool_name for run in runs}
     for run in runs:
         server = _server(run, names)
@@ -38,7 +38,7 @@ def refuse_incomparable(runs: Sequence[Run]) -> None:
 
 
 def _refuse(
-    problems: dict[str, str], one: Run, other: Run, told: Callable[[Header], Facts]
+    problems: dict[str, str], one: RunFacts, other: RunFacts, told: Callable[[Header], Facts]
 ) -> None:
     """Add what two runs tell differently and nobody has said yet."""
     here, there = told(one.header), told(other.header)
@@ -55,7 +55,7 @@ def _random_numbers(header: Header) -> Facts:
     return {"load.seed": header.load.seed}
 
 
-def _server(run: Run, names: Collection[str]) -> str:
+def _server(run: RunFacts, names: Collection[str]) -> str:
     """The server of a pool that ran on the first server, too; all others share one."""
     name = run.header.server.name
     variants = {variant_name(pool, name) for pool in names}

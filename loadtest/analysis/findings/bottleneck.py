@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadtest.analysis.pool_runs import SECOND, PoolRuns
+from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, level, percent
+from loadtest.model.interval import SECOND
 from loadtest.model.summary import Finding
 
 FULL_SHARE = 0.90

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.round import Round
 from loadtest.analysis.units import count, duration, level, listed, percent, plural
+from loadtest.model.interval import SECOND
 from loadtest.model.summary import Finding
 
 LONG_HOLD = 0.005
@@ -125,12 +127,9 @@ def sleeping_waiters(pool: PoolRuns) -> Iterator[Finding]:
 
 def _seconds_asleep(round_: Round, limit: int) -> int:
     """The seconds at whose end somebody had waited for a second and a place was free."""
-    return sum(
-        interval.unfinished.max >= SECOND
-        and "checked_out" in interval.gauges
-        and interval.gauges["checked_out"].last < limit
-        for interval in round_.run.measured()
-    )
+    rows = round_.measured
+    out = rows.gauge("checked_out")
+    return int(((rows.oldest >= SECOND) & out.known & (out.last < limit)).sum())
 
 
 def _over(pool: PoolRuns) -> str:

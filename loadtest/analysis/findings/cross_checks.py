@@ -6,13 +6,14 @@ is the rate of those who leave it times the mean time they spent in it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loadtest.analysis.pool_runs import PoolRuns, Round
+import numpy as np
+
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.round import Round
 from loadtest.analysis.units import count, duration, level, percent
-from loadtest.model.interval import Gauge, Interval
 from loadtest.model.summary import Finding
 
 # Tasks that straddle the ends of the measured time make small differences.
@@ -171,13 +172,10 @@ def _mean_checked_out(round_: Round) -> float:
 
     So it is compared with the measured connections of the same moments, whose mean is known.
     """
-    parts = [i for i in round_.run.measured() if "in_use" in i.gauges]
-    uncounted = sum((_last(i, "checked_out") - _last(i, "in_use")) * i.length for i in parts)
+    rows = round_.measured
+    in_use, out = rows.gauge("in_use"), rows.gauge("checked_out")
+    uncounted = int(((out.last - in_use.last) * rows.length)[in_use.known].sum())
     return _mean_level(round_, "in_use") + uncounted / max(round_.together.length, 1)
-
-
-def _last(interval: Interval, gauge: str) -> int:
-    return interval.gauges.get(gauge, Gauge()).last
 
 
 def _mean_users_by_little(round_: Round) -> float:
@@ -199,7 +197,5 @@ def _mean_number(round_: Round, *names: str) -> float:
 
 
 def _mean_seen_waiting(round_: Round) -> float:
-    seen: Counter[int] = Counter()
-    for interval in round_.run.measured():
-        seen[interval.second] += interval.unfinished.count
-    return sum(seen.values()) / max(len(seen), 1)
+    rows = round_.measured
+    return int(rows.waits.sum()) / max(len(np.unique(rows.second)), 1)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import dropwhile
 
 import numpy as np
 
-from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.round import Round
 from loadtest.analysis.units import count, duration, percent, plural, rate
+from loadtest.model.interval import SECOND
 from loadtest.model.summary import Finding
 
 # Below this share of its usual rate, a second was part of a stall.
@@ -100,9 +101,7 @@ def _usual(rates: Mapping[int, float]) -> float:
 
 def _rates(round_: Round) -> dict[int, float]:
     """Requests that ended in each whole second that was measured."""
-    ended: Counter[int] = Counter()
-    lengths: dict[int, int] = {}
-    for interval in round_.run.measured():
-        ended[interval.second] += interval.counters["requests"]
-        lengths[interval.second] = max(lengths.get(interval.second, 0), interval.length)
-    return {s: ended[s] * SECOND / length for s, length in lengths.items() if length > SECOND / 2}
+    rows = round_.measured
+    ended = rows.by_second(rows.counter("requests"))
+    lengths = rows.longest_by_second().items()
+    return {s: ended[s] * SECOND / length for s, length in lengths if length > SECOND / 2}

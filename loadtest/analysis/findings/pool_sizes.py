@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
 
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.pool_settings import multiplied
+from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.units import count, duration, plural
-from loadtest.model.interval import Interval
 from loadtest.model.summary import Finding
 
 CHURN_TIMES = 3.0
@@ -102,47 +105,54 @@ def opened_in_vain(pool: PoolRuns) -> Iterator[Finding]:
     have waited as long as those who connected. (After HikariCP's wiki, "Welcome to the Jungle".)
     """
     usual = describe(pool.times("hold")).p50 or 0.0
-    parts = [i for round_ in pool.rounds for i in round_.run.measured()]
-    bursts = [part for part in parts if _wait(part, usual) < _connect(part)]
-    if sum(map(_overflowed, bursts)) <= IN_VAIN_SHARE * sum(map(_overflowed, parts)):
+    openings = [one for round_ in pool.rounds for one in _openings(round_)]
+    bursts = [one for one in openings if one.wait(usual) < one.connect]
+    vain = sum(one.opened for one in bursts)
+    if vain <= IN_VAIN_SHARE * sum(one.opened for one in openings):
         return  # most of the overflow was needed: less of it would harm
-    worst = max(bursts, key=_overflowed)
-    wait, there = _wait(worst, usual), _there(worst)
+    worst = max(bursts, key=lambda one: one.opened)
+    wait = worst.wait(usual)
     yield Finding(
         code="opened_in_vain",
         severity="warning",
-        message=f"{count(sum(map(_overflowed, bursts)))} connections were opened in overflow that "
-        f"nobody needed: in one second {count(_overflowed(worst))}, each in "
-        f"{duration(_connect(worst))}, where the {count(there)} that were free would have served "
-        f"all {count(worst.counters['checkouts'])} checkouts within {duration(wait)}. Whoever "
+        message=f"{count(vain)} connections were opened in overflow that "
+        f"nobody needed: in one second {count(worst.opened)}, each in "
+        f"{duration(worst.connect)}, where the {count(worst.free)} that were free would have "
+        f"served all {count(worst.checkouts)} checkouts within {duration(wait)}. Whoever "
         "waits in the queue is served sooner here than who connects: lower max_overflow.",
         evidence={
-            "opened": sum(map(_overflowed, bursts)),
-            "needed": there,
+            "opened": vain,
+            "needed": worst.free,
             "served_in": wait,
-            "connect": _connect(worst),
+            "connect": worst.connect,
         },
     )
 
 
-def _overflowed(part: Interval) -> int:
-    return part.counters["checkouts.overflow"]
+class _Opening(NamedTuple):
+    """A second in which connections were opened in overflow.
+
+    connect: the mean time (s) that took. free: connections that were open all the time and not in
+    use at its quietest moment.
+    """
+
+    opened: int
+    connect: float
+    checkouts: int
+    free: int
+
+    def wait(self, hold: float) -> float:
+        """How long (s) the last one would have waited for one of the free connections."""
+        return self.checkouts * hold / self.free if self.free else math.inf
 
 
-def _connect(part: Interval) -> float:
-    """The mean time to connect (s), in a second in which connections were opened in overflow."""
-    connect = part.histograms.get("connect")
-    return (connect.mean_seconds if connect and _overflowed(part) else None) or 0.0
-
-
-def _wait(part: Interval, hold: float) -> float:
-    """How long (s) the last one would have waited for one of the connections that were there."""
-    there = _there(part)
-    return part.counters["checkouts"] * hold / there if there else math.inf
-
-
-def _there(part: Interval) -> int:
-    """The connections that were open all the time and at its quietest moment not in use."""
-    if not {"open", "in_use"} <= part.gauges.keys():
-        return 0
-    return max(0, part.gauges["open"].min - part.gauges["in_use"].min)
+def _openings(round_: Round) -> Iterator[_Opening]:
+    rows = round_.measured
+    rows = rows.where(rows.counter("checkouts.overflow") > 0)
+    there, in_use = rows.gauge("open"), rows.gauge("in_use")
+    free = np.where(there.known & in_use.known, np.maximum(there.min - in_use.min, 0), 0)
+    connects = rows.sums("connect")
+    means = connects.sum / np.maximum(connects.count, 1) / 1e9
+    opened, checkouts = rows.counter("checkouts.overflow"), rows.counter("checkouts")
+    columns = (column.tolist() for column in (opened, means, checkouts, free))
+    return map(_Opening, *columns)

@@ -7,13 +7,14 @@ the mean of the rest is least. Where that is more than half, the run never settl
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.round import Round
 from loadtest.analysis.units import percent, plural
+from loadtest.model.interval import SECOND
 from loadtest.model.summary import Finding
 
 BATCH_SECONDS = 5
@@ -71,9 +72,6 @@ def _says(settled: bool, left_out: int) -> str:
 
 def _per_second(round_: Round) -> list[float]:
     """Requests that succeeded in each whole second, of all processes together."""
-    ended: Counter[int] = Counter()
-    length: Counter[int] = Counter()
-    for interval in round_.run.measured():
-        ended[interval.second] += interval.counters["requests"] - interval.counters["failures"]
-        length[interval.second] = max(length[interval.second], interval.length)
-    return [ended[second] for second in sorted(ended) if length[second] > 0.9 * SECOND]
+    rows = round_.measured
+    ended, lengths = rows.by_second(rows.successes), rows.longest_by_second()
+    return [number for second, number in ended.items() if lengths[second] > 0.9 * SECOND]

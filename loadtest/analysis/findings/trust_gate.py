@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.model.end_reason import End, EndReason
+from loadtest.model.interval import SECOND
 from loadtest.model.load import THREADS
 from loadtest.model.summary import Durations, Finding
 from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG, TIME_WAIT_SECONDS

@@ -6,8 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.analysis.pool_runs import SECOND, PoolRuns, Round
+import numpy as np
+
+from loadtest.analysis.columns import PERIODS
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.round import Round
 from loadtest.analysis.units import count, duration, listed, plural
+from loadtest.model.interval import SECOND
 from loadtest.model.summary import Finding
 from loadtest.runfile.schema import WorkerRecord
 
@@ -135,13 +140,15 @@ def _presences(pool: PoolRuns) -> list[Presence]:
 
 
 def _of_round(round_: Round) -> Iterator[Presence]:
+    columns = round_.data.columns
+    rows = columns.where(columns.period != PERIODS.index("drain"))
+    # Of a process that was blocked, one interval covers several seconds.
+    lasts = rows.second + np.maximum(np.rint(rows.length / SECOND).astype(np.int64), 1) - 1
     seconds: dict[str, list[int]] = {}
-    for interval in round_.run.intervals:
-        if interval.period != "drain":
-            # Of a process that was blocked, one interval covers several seconds.
-            covered = max(round(interval.length / SECOND), 1)
-            seconds.setdefault(interval.process, []).append(interval.second)
-            seconds[interval.process].append(interval.second + covered - 1)
+    for process in rows.present:
+        own = rows.process == rows.processes.index(process)
+        covered = np.stack([rows.second[own], lasts[own]], axis=1)
+        seconds[process] = covered.ravel().tolist()
     earliest = min(min(own) for own in seconds.values())
     latest = max(max(own) for own in seconds.values())
     states = {w.process: w.state for w in _in_footer(round_) if w.process}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from loadtest.analysis.findings.rules import doubts
-from loadtest.analysis.pool_runs import SECOND, Measurements, PoolRuns
+from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.prediction import overtaking
 from loadtest.analysis.prediction.samples import samples, scaled
 from loadtest.analysis.prediction.stalls import Stalls, stalls
@@ -16,6 +16,7 @@ from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.units import count, duration, level, listed, percent
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import InvalidMeasurement, UsageError
+from loadtest.model.interval import SECOND
 from loadtest.model.load import DROP_AFTER_SECONDS
 from loadtest.model.pool import PoolConfig
 from loadtest.model.summary import Durations
@@ -275,7 +276,7 @@ def _times(pools: Sequence[PoolRuns], name: str) -> Distribution:
 
 def _when_warm(pools: Sequence[PoolRuns]) -> Distribution:
     """The connects of the warm-up."""
-    parts = [interval for pool in pools for run in pool.runs for interval in run.intervals]
+    parts = [part for pool in pools for one in pool.attempts for part in one.data.stretches]
     found = [part.histograms["connect"] for part in parts if "connect" in part.histograms]
     return sum(found, Distribution())
 

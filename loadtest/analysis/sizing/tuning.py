@@ -18,11 +18,7 @@ from loadtest.analysis.sizing.initial_size import initial_size
 from loadtest.analysis.sizing.size_search import MOST_ROUNDS, ROUNDS, SearchStep, Trial
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95
-from loadtest.analysis.statistics.interim_analysis import (
-    ThroughputEstimate,
-    estimate_throughput,
-    whole_seconds,
-)
+from loadtest.analysis.statistics.interim_analysis import ThroughputEstimate, rate_of
 from loadtest.model.objective import Bound, parse_objective
 from loadtest.model.summary import Interval95, PoolSummary, Search, SizeTried
 
@@ -218,14 +214,14 @@ class Tuning:
 
 
 def _rate(pool: PoolRuns) -> ThroughputEstimate | None:
-    return estimate_throughput([part for round_ in pool.rounds for part in round_.run.measured()])
+    return rate_of([one for round_ in pool.rounds for one in round_.data.batches])
 
 
 def _over_seconds(pool: PoolRuns) -> Interval95 | None:
     found = _rate(pool)
     if found is None:
         return None
-    seconds = sum(len(whole_seconds(round_.run.measured())) for round_ in pool.rounds)
+    seconds = sum(len(round_.data.batches) for round_ in pool.rounds)
     half = float(stdtrit(seconds - 1, 0.975)) * found.error
     return found.mean - half, found.mean + half
 

@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from loadtest.analysis.pool_runs import SECOND
+from loadtest.analysis.statistics.batches import Batch, batch, successes
 from loadtest.analysis.statistics.censoring import PERCENTILE_SHARES
 from loadtest.model.distribution import Distribution
 from loadtest.model.experiment import MARGIN
-from loadtest.model.interval import Interval
+from loadtest.model.interval import SECOND, Interval
 from loadtest.model.objective import Bound
 
 # The share of the measured time after which each analysis is due, and the standard errors that stop
@@ -75,13 +75,17 @@ class Excess:
 
 
 def estimate_throughput(parts: Sequence[Interval]) -> ThroughputEstimate | None:
+    """The throughput of some intervals; None of fewer than two whole seconds."""
+    return rate_of([batch(one) for one in whole_seconds(parts)])
+
+
+def rate_of(seconds: Sequence[Batch]) -> ThroughputEstimate | None:
     """The throughput of some seconds; None of fewer than two."""
-    seconds = whole_seconds(parts)
     if len(seconds) < 2:
         return None
     length = sum(one.length for one in seconds) / SECOND
-    mean = sum(map(successes, seconds)) / length
-    excess = [successes(one) - mean * one.length / SECOND for one in seconds]
+    mean = sum(one.successes for one in seconds) / length
+    excess = [one.successes - mean * one.length / SECOND for one in seconds]
     return ThroughputEstimate(
         mean, math.sqrt(len(seconds)) * float(np.std(excess, ddof=1)) / length
     )
@@ -124,17 +128,6 @@ def _due(parts: Sequence[Interval], duration: float) -> float | None:
     return next((enough for share, enough in STOPPING_BOUNDS if before < share <= now), None)
 
 
-def whole_seconds(parts: Iterable[Interval]) -> list[Interval]:
-    """Whole seconds: where a period began or ended within one, its bit goes with its neighbour."""
-    seconds: list[Interval] = []
-    for part in parts:
-        if seconds and min(part.length, seconds[-1].length) < SECOND / 2:
-            seconds[-1] = seconds[-1].then(part)
-        else:
-            seconds.append(part)
-    return seconds
-
-
 def _of(bound: Bound, seconds: Sequence[Interval], standard_errors: float) -> bool | None:
     excess = _excess(bound, seconds)
     return excess.below_zero(standard_errors) if excess else None
@@ -157,17 +150,12 @@ def _excess(bound: Bound, seconds: Sequence[Interval]) -> Excess | None:
 def _too_long(seconds: Sequence[Interval], name: str, longest: float, allowed: float) -> Excess:
     """Times over a bound, beyond the share that a percentile allows; waits still going on, too."""
     times = [one.histograms.get(name, Distribution()) for one in seconds]
-    counted = [(_over(one, longest), one.count) for one in times]
+    counted = [(one.longer_than(longest), one.count) for one in times]
     if name in _CUT_OFF_BY_WAITS:
-        going_on = _over(seconds[-1].unfinished, longest)
+        going_on = seconds[-1].unfinished.longer_than(longest)
         over, of = counted[-1]
         counted[-1] = over + going_on, of + going_on
     return _too_many(counted, allowed)
-
-
-def _over(times: Distribution, seconds: float) -> int:
-    """How many times are longer than so many seconds."""
-    return sum(number for end, number in times.bins() if end > seconds * 1e6)
 
 
 def _too_many(counted: Sequence[tuple[int, int]], allowed: float) -> Excess:
@@ -185,8 +173,3 @@ def _lost(seconds: Sequence[Interval], least: float, error: float) -> Excess:
     length = sum(one.length for one in seconds) / SECOND
     parts = [least * one.length / SECOND - successes(one) for one in seconds]
     return Excess(parts, max(error * length, math.sqrt(len(seconds)) / 2))
-
-
-def successes(one: Interval) -> int:
-    """Requests that ended well in it."""
-    return one.counters["requests"] - one.counters["failures"]

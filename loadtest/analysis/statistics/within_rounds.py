@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.analysis.pool_runs import SECOND, PoolRuns
-from loadtest.analysis.statistics.interim_analysis import successes, whole_seconds
-from loadtest.model.distribution import Distribution
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.model.interval import SECOND
 from loadtest.model.summary import Interval95
 
 OUTER_PERCENTILES = (10, 90)
@@ -28,13 +27,12 @@ class SecondsSpread:
 
 def seconds_spread(pool: PoolRuns) -> SecondsSpread | None:
     """The spread of all seconds of all rounds; None where hardly anything was measured."""
-    seconds = [one for round_ in pool.rounds for one in whole_seconds(round_.run.measured())]
-    waits = [one.histograms.get("wait", Distribution()).percentile_seconds(95) for one in seconds]
-    known = [wait for wait in waits if wait is not None]
+    seconds = [one for round_ in pool.rounds for one in round_.data.batches]
+    known = [one.wait_p95 for one in seconds if one.wait_p95 is not None]
     if len(known) < 2:
         return None
     return SecondsSpread(
-        _outer([successes(one) * SECOND / one.length for one in seconds]), _outer(known)
+        _outer([one.successes * SECOND / one.length for one in seconds]), _outer(known)
     )
 
 

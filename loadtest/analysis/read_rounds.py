@@ -1,0 +1,48 @@
+"""Reads many or large run files, in several processes where that is worth it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from loadtest.analysis.round import Round, read_part
+from loadtest.model.errors import UsageError
+from loadtest.runfile.reader import RunFile
+
+# Reading fewer bytes takes less time than starting processes for it.
+WORTH_PROCESSES = 4_000_000
+PART = 16_000_000
+
+
+def read_rounds(paths: Sequence[Path], part: int = PART) -> list[Round | UsageError]:
+    """The runs of some files, in their order, each reduced; an error for what is no run.
+
+    part: how many bytes are read at once in a process.
+    """
+    opened = [_opened(path) for path in paths]
+    files = [file for file in opened if isinstance(file, RunFile)]
+    rounds = iter(_read(files, part))
+    return [next(rounds) if isinstance(file, RunFile) else file for file in opened]
+
+
+def _opened(path: Path) -> RunFile | UsageError:
+    try:
+        return RunFile(path)
+    except UsageError as error:
+        return error
+
+
+def _read(files: Sequence[RunFile], part: int) -> Iterator[Round]:
+    parts = [file.parts(part) for file in files]
+    jobs = [(file.header, one) for file, of in zip(files, parts, strict=True) for one in of]
+    workers = min(os.cpu_count() or 1, len(jobs))
+    if workers < 2 or sum(file.size for file in files) < WORTH_PROCESSES:
+        yield from map(Round.read, files)
+        return
+    with ProcessPoolExecutor(workers) as processes:
+        done = processes.map(read_part, *zip(*jobs, strict=True))
+        for file, of in zip(files, parts, strict=True):
+            yield Round.joined(file, list(islice(done, len(of))))

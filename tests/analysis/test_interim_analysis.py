@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from loadtest.analysis.statistics.batches import whole_seconds
 from loadtest.analysis.statistics.interim_analysis import (
     STOPPING_BOUNDS,
     ThroughputEstimate,
     early_conclusion,
     estimate_throughput,
-    whole_seconds,
 )
 from loadtest.model.interval import Interval
 from loadtest.model.objective import parse_objective

@@ -18,7 +18,7 @@ class Batch:
     wait_p95: float | None
 
 
-def batches(parts: Iterable[Interval]) -> list[Interval]:
+def whole_seconds(parts: Iterable[Interval]) -> list[Interval]:
     """The whole seconds of some intervals."""
     seconds: list[Interval] = []
     for part in parts:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from loadtest.analysis.statistics.batches import Batch, batch, successes
+from loadtest.analysis.statistics.batches import Batch, batch, successes, whole_seconds
 from loadtest.analysis.statistics.censoring import PERCENTILE_SHARES
 from loadtest.model.distribution import Distribution
 from loadtest.model.experiment import MARGIN

@@ -24,7 +24,7 @@ PERIODS = ("warmup", "measured", "drain")
 _OF_A_GAUGE = ("integral", "min", "max", "last")
 
 
-class Levels(NamedTuple):
+class GaugeColumns(NamedTuple):
     """A gauge in each row; zero where it is not known."""
 
     integral: Ints
@@ -33,9 +33,9 @@ class Levels(NamedTuple):
     last: Ints
     known: Mask
 
-    def where(self, rows: Mask) -> Levels:
+    def where(self, rows: Mask) -> GaugeColumns:
         """The same in some rows."""
-        return Levels(*(column[rows] for column in self))
+        return GaugeColumns._make(column[rows] for column in self)
 
     @property
     def whole(self) -> Gauge:
@@ -49,10 +49,10 @@ class Levels(NamedTuple):
         )
 
 
-class Sums(NamedTuple):
+class TimeColumns(NamedTuple):
     """How many values a histogram has in each row, and their sum (ns)."""
 
-    count: Ints
+    number: Ints
     sum: Ints
 
 
@@ -78,8 +78,8 @@ class Columns:
     late: Ints
     late_waits: Ints
     counters: Mapping[str, Ints]
-    gauges: Mapping[str, Levels]
-    times: Mapping[str, Sums]
+    gauges: Mapping[str, GaugeColumns]
+    times: Mapping[str, TimeColumns]
 
     def __len__(self) -> int:
         return len(self.second)
@@ -92,7 +92,9 @@ class Columns:
             **kept,
             counters={name: column[rows] for name, column in self.counters.items()},
             gauges={name: levels.where(rows) for name, levels in self.gauges.items()},
-            times={name: Sums(*(c[rows] for c in sums)) for name, sums in self.times.items()},
+            times={
+                name: TimeColumns(*(c[rows] for c in sums)) for name, sums in self.times.items()
+            },
         )
 
     def then(self, later: Columns) -> Columns:
@@ -113,8 +115,8 @@ class Columns:
             stages=stages,
             **numbers,
             counters={n: _join(self.counter(n), later.counter(n)) for n in counters},
-            gauges={n: Levels(*map(_join, self.gauge(n), later.gauge(n))) for n in gauges},
-            times={n: Sums(*map(_join, self.sums(n), later.sums(n))) for n in times},
+            gauges={n: GaugeColumns(*map(_join, self.gauge(n), later.gauge(n))) for n in gauges},
+            times={n: TimeColumns(*map(_join, self.sums(n), later.sums(n))) for n in times},
         )
 
     def of(self, process: str) -> Columns:
@@ -124,7 +126,8 @@ class Columns:
     @property
     def measured(self) -> Mask:
         """The rows after the warm-up and before the end of the load."""
-        return self.period == PERIODS.index("measured")
+        rows: Mask = self.period == PERIODS.index("measured")
+        return rows
 
     @property
     def present(self) -> list[str]:
@@ -141,15 +144,17 @@ class Columns:
         """Requests that ended well."""
         return self.counter("requests") - self.counter("failures")
 
-    def gauge(self, name: str) -> Levels:
+    def gauge(self, name: str) -> GaugeColumns:
         """A gauge; not known where it is missing."""
         nothing = np.zeros(len(self), dtype=np.int64)
-        return self.gauges.get(name, Levels(*[nothing] * 4, nothing.astype(bool)))
+        return self.gauges.get(
+            name, GaugeColumns(nothing, nothing, nothing, nothing, nothing.astype(bool))
+        )
 
-    def sums(self, name: str) -> Sums:
+    def sums(self, name: str) -> TimeColumns:
         """A histogram's values; none where it is missing."""
         nothing = np.zeros(len(self), dtype=np.int64)
-        return self.times.get(name, Sums(nothing, nothing))
+        return self.times.get(name, TimeColumns(nothing, nothing))
 
     def by_second(self, column: Ints) -> dict[int, int]:
         """The sum of a column in each second, in order."""
@@ -259,7 +264,7 @@ class ColumnsBuilder:
             **{name: _ints(column) for name, column in self._numbers.items()},
             counters={name: _ints(column) for name, column in self._counters.items()},
             gauges={name: _levels(map(_ints, of)) for name, of in self._gauges.items()},
-            times={name: Sums(*map(_ints, of)) for name, of in self._times.items()},
+            times={name: TimeColumns(*map(_ints, of)) for name, of in self._times.items()},
         )
 
 
@@ -270,6 +275,6 @@ def _ints(column: array[int]) -> Ints:
     return np.array(column, dtype=np.int64)
 
 
-def _levels(columns: Iterable[Ints]) -> Levels:
+def _levels(columns: Iterable[Ints]) -> GaugeColumns:
     integral, low, high, last, known = columns
-    return Levels(integral, low, high, last, known.astype(bool))
+    return GaugeColumns(integral, low, high, last, known.astype(bool))

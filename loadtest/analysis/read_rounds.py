@@ -13,7 +13,7 @@ from loadtest.model.errors import UsageError
 from loadtest.runfile.reader import RunFile
 
 # Reading fewer bytes takes less time than starting processes for it.
-WORTH_PROCESSES = 4_000_000
+WORTH_PROCESSES_BYTES = 4_000_000
 PART = 16_000_000
 
 
@@ -39,7 +39,7 @@ def _read(files: Sequence[RunFile], part: int) -> Iterator[Round]:
     parts = [file.parts(part) for file in files]
     jobs = [(file.header, one) for file, of in zip(files, parts, strict=True) for one in of]
     workers = min(os.cpu_count() or 1, len(jobs))
-    if workers < 2 or sum(file.size for file in files) < WORTH_PROCESSES:
+    if workers < 2 or sum(file.size for file in files) < WORTH_PROCESSES_BYTES:
         yield from map(Round.read, files)
         return
     with ProcessPoolExecutor(workers) as processes:

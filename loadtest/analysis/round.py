@@ -12,11 +12,11 @@ from itertools import chain
 import numpy as np
 
 from loadtest.analysis.columns import Columns, ColumnsBuilder, Ints, Mask
-from loadtest.analysis.statistics.batches import Batch, Batches, joined
+from loadtest.analysis.statistics.batches import Batches, BatchOfRequests, joined
 from loadtest.analysis.statistics.censoring import CensoredTimes
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SECOND, SERVER, Fair, Interval, SlowCheckout, TaskUse
-from loadtest.runfile.reader import Part, Run, RunFacts, RunFile
+from loadtest.runfile.reader import FilePart, Run, RunFacts, RunFile
 from loadtest.runfile.schema import Header
 
 
@@ -77,15 +77,15 @@ class Slow:
     def where(self, rows: Mask) -> Slow:
         """Some of them."""
         names = ("total", "wait", "connect", "ping", "overflow", "waiting", "task")
-        return Slow(self.tasks, *(getattr(self, name)[rows] for name in names))
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def then(self, later: Slow) -> Slow:
         """The checkouts of two parts of a run."""
         tasks = tuple(dict.fromkeys([*self.tasks, *later.tasks]))
         moved = np.array([tasks.index(task) for task in later.tasks], dtype=np.int64)[later.task]
         names = ("total", "wait", "connect", "ping", "overflow", "waiting")
-        columns = (np.concatenate((getattr(self, n), getattr(later, n))) for n in names)
-        return Slow(tasks, *columns, np.concatenate((self.task, moved)))
+        columns = {n: np.concatenate((getattr(self, n), getattr(later, n))) for n in names}
+        return Slow(tasks, **columns, task=np.concatenate((self.task, moved)))
 
 
 class _SlowBuilder:
@@ -117,7 +117,7 @@ class Reduced:
     server: Columns
     stretches: Sequence[Stretch]
     slow: Slow
-    batches: Sequence[Batch]
+    batches: Sequence[BatchOfRequests]
     examples: Mapping[str, str]
 
     def then(self, later: Reduced) -> Reduced:
@@ -172,7 +172,7 @@ def reduced(header: Header, intervals: Iterable[Interval]) -> Reduced:
     return Reduced(clients.build(), server.build(), stretches, *kept)
 
 
-def read_part(header: Header, part: Part) -> tuple[Part, Reduced]:
+def read_part(header: Header, part: FilePart) -> tuple[FilePart, Reduced]:
     """What is kept of a part of a run; the part then tells what it has found, too."""
     data = reduced(header, part)
     return part, data
@@ -200,7 +200,7 @@ class Round:
         return cls.joined(file, [read_part(file.header, file.whole())])
 
     @classmethod
-    def joined(cls, file: RunFile, parts: Sequence[tuple[Part, Reduced]]) -> Round:
+    def joined(cls, file: RunFile, parts: Sequence[tuple[FilePart, Reduced]]) -> Round:
         """A run from its parts."""
         data = reduce(Reduced.then, (data for _, data in parts))
         return cls(file.facts([part for part, _ in parts]), data)

@@ -27,7 +27,7 @@ from loadtest.model.errors import UsageError
 if TYPE_CHECKING:
     from loadtest.model.experiment import Experiment
 
-LEAST_RUN_SECONDS = 4
+LEAST_MEASURED_SECONDS = 4
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,9 @@ def _refuse_what_no_search_has(given: SearchLoadOptions, plan: Experiment) -> No
             "--arrival-rate: every pool that keeps up does what arrives, so say how long one may "
             'wait: --objective "checkout.wait_seconds.p95 <= 20ms"'
         )
-    if plan.load.duration < LEAST_RUN_SECONDS:
+    if plan.load.duration < LEAST_MEASURED_SECONDS:
         raise UsageError(
-            f"--time {given.time}: the runs of a search need {LEAST_RUN_SECONDS} s at least"
+            f"--time {given.time}: the runs of a search need {LEAST_MEASURED_SECONDS} s at least"
         )
 
 

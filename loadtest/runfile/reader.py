@@ -17,9 +17,9 @@ from loadtest.runfile.schema import (
     Footer,
     Header,
     IntervalLine,
+    decoded_line,
     format_of,
     intervals_of,
-    record_of,
 )
 
 # Lines whose histograms are decoded at once.
@@ -73,7 +73,7 @@ class Run(RunFacts):
         return (interval for interval in self.intervals if interval.period == "measured")
 
 
-class Part:
+class FilePart:
     """Lines of a run file that follow each other, their intervals one by one.
 
     lines, damage, footer: complete after all intervals have been read. damage: what is wrong, by
@@ -112,7 +112,7 @@ class Part:
         try:
             if self._checked or has_checksum(line):
                 verify_checksum(line)
-            found = record_of(line)
+            found = decoded_line(line)
         except Damaged as error:
             self.damage[number] = f" ({error})"
             return None
@@ -150,11 +150,11 @@ class RunFile:
         self.header = _header(path, line, self._checked)
         self.told = as_written(line)
 
-    def whole(self) -> Part:
+    def whole(self) -> FilePart:
         """All lines after the header."""
-        return Part(self.path, self._checked, self._body)
+        return FilePart(self.path, self._checked, self._body)
 
-    def parts(self, size: int) -> list[Part]:
+    def parts(self, size: int) -> list[FilePart]:
         """The same in parts of at least so many bytes."""
         begins = [self._body]
         with _opened(self.path) as file:
@@ -163,9 +163,9 @@ class RunFile:
                 file.readline()
                 begins.append(file.tell())
         edges = pairwise([*begins, None])
-        return [Part(self.path, self._checked, begin or 0, end) for begin, end in edges]
+        return [FilePart(self.path, self._checked, begin or 0, end) for begin, end in edges]
 
-    def facts(self, parts: Sequence[Part]) -> RunFacts:
+    def facts(self, parts: Sequence[FilePart]) -> RunFacts:
         """What the file tells, after all of its parts have been read."""
         footer = next((part.footer for part in reversed(parts) if part.footer), None)
         problems, before = [], 2
@@ -205,7 +205,7 @@ def _header(path: Path, line: bytes, checked: bool) -> Header:
         if checked:
             verify_checksum(line)
         version = format_of(line)
-        header = record_of(line) if version == FORMAT else None
+        header = decoded_line(line) if version == FORMAT else None
     except Damaged as error:
         if b'"type":"header"' in line:
             raise UsageError(f"{path}: its first line, the header, is damaged ({error})") from None

@@ -271,14 +271,15 @@ def format_of(line: bytes) -> object:
     return _decoded(_FORMAT, line).format
 
 
-def record_of(line: bytes) -> Header | IntervalLine | Footer:
+def decoded_line(line: bytes) -> Header | IntervalLine | Footer:
     """What a line says, with histograms that are still text; raises Damaged."""
-    return _decoded(_RECORD, line)
+    found: Header | IntervalLine | Footer = _decoded(_RECORD, line)
+    return found
 
 
 def from_line(line: bytes) -> Header | Interval | Footer:
     """What a line says; raises Damaged."""
-    found = record_of(line)
+    found = decoded_line(line)
     if not isinstance(found, IntervalLine):
         return found
     (interval,) = intervals_of([found])

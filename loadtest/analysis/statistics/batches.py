@@ -10,7 +10,7 @@ from loadtest.model.interval import SECOND, Interval
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchOfRequests:
     """A whole second: its length (ns), requests that succeeded, and the p95 of its waits (s)."""
 
     length: int
@@ -34,19 +34,21 @@ def successes(one: Interval) -> int:
     return one.counters["requests"] - one.counters["failures"]
 
 
-def batch(one: Interval) -> Batch:
+def batch(one: Interval) -> BatchOfRequests:
     """What is kept of a whole second."""
     waits = one.histograms.get("wait", Distribution())
-    return Batch(one.length, successes(one), waits.percentile_seconds(95))
+    return BatchOfRequests(one.length, successes(one), waits.percentile_seconds(95))
 
 
-def joined(one: Sequence[Batch], later: Sequence[Batch]) -> list[Batch]:
+def joined(
+    one: Sequence[BatchOfRequests], later: Sequence[BatchOfRequests]
+) -> list[BatchOfRequests]:
     """The whole seconds of two parts of a run; of a second that is cut, the longer bit's p95."""
     if not one or not later or not _joins(one[-1], later[0]):
         return [*one, *later]
     before, after = one[-1], later[0]
     p95 = max(before, after, key=lambda bit: bit.length).wait_p95
-    whole = Batch(before.length + after.length, before.successes + after.successes, p95)
+    whole = BatchOfRequests(before.length + after.length, before.successes + after.successes, p95)
     return [*one[:-1], whole, *later[1:]]
 
 
@@ -54,7 +56,7 @@ class Batches:
     """The whole seconds of intervals that come one by one, of which only the last is kept whole."""
 
     def __init__(self) -> None:
-        self._ended: list[Batch] = []
+        self._ended: list[BatchOfRequests] = []
         self._last: Interval | None = None
 
     def add(self, part: Interval) -> None:
@@ -67,10 +69,10 @@ class Batches:
         self._last = part
 
     @property
-    def all(self) -> list[Batch]:
+    def all(self) -> list[BatchOfRequests]:
         """The whole seconds so far."""
         return [*self._ended, *([batch(self._last)] if self._last else [])]
 
 
-def _joins(second: Interval | Batch, part: Interval | Batch) -> bool:
+def _joins(second: Interval | BatchOfRequests, part: Interval | BatchOfRequests) -> bool:
     return min(part.length, second.length) < SECOND / 2

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from loadtest.analysis.statistics.batches import Batch, batch, successes, whole_seconds
+from loadtest.analysis.statistics.batches import BatchOfRequests, batch, successes, whole_seconds
 from loadtest.analysis.statistics.censoring import PERCENTILE_SHARES
 from loadtest.model.distribution import Distribution
 from loadtest.model.experiment import MARGIN
@@ -79,7 +79,7 @@ def estimate_throughput(parts: Sequence[Interval]) -> ThroughputEstimate | None:
     return rate_of([batch(one) for one in whole_seconds(parts)])
 
 
-def rate_of(seconds: Sequence[Batch]) -> ThroughputEstimate | None:
+def rate_of(seconds: Sequence[BatchOfRequests]) -> ThroughputEstimate | None:
     """The throughput of some seconds; None of fewer than two."""
     if len(seconds) < 2:
         return None

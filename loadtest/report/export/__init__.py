@@ -65,7 +65,7 @@ def _started(path: Path) -> float:
 
 def _whole(path: Path) -> bool:
     """Whether a run has a footer, and no signal or person ended it early."""
-    run = RunFile(path)
-    for _ in run:
+    whole = RunFile(path).whole()
+    for _ in whole:
         continue
-    return run.footer is not None and run.footer.end.reason is not EndReason.INTERRUPTED
+    return whole.footer is not None and whole.footer.end.reason is not EndReason.INTERRUPTED

@@ -31,7 +31,7 @@ def csv_lines(paths: Sequence[Path]) -> Iterator[str]:
     yield _line([*FIRST, *columns])
     for path in paths:
         run = RunFile(path)
-        for interval in run:
+        for interval in run.whole():
             values = dict(_values(interval))
             row = [values.get(name, "") for name in columns]
             yield _line([*_first(run.header, interval), *row])
@@ -39,7 +39,9 @@ def csv_lines(paths: Sequence[Path]) -> Iterator[str]:
 
 def _columns(paths: Sequence[Path]) -> list[str]:
     """The columns that any interval has, in the order of their names by kind."""
-    found = {name: None for path in paths for one in RunFile(path) for name, _ in _values(one)}
+    found = {
+        name: None for path in paths for one in RunFile(path).whole() for name, _ in _values(one)
+    }
     return sorted(found)
 
 

@@ -29,7 +29,9 @@ def histogram_log_lines(paths: Sequence[Path]) -> Iterator[str]:
     yield f"{LEGEND}\n"
     for path in paths:
         run = RunFile(path)
-        measured = [one for one in run if one.period == "measured" and one.process != SERVER]
+        measured = [
+            one for one in run.whole() if one.period == "measured" and one.process != SERVER
+        ]
         for interval in sorted(measured, key=lambda one: one.second):
             yield from _lines(run.header.pool.name, interval)
 

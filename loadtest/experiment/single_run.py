@@ -25,11 +25,12 @@ from loadtest.model.experiment import Experiment
 from loadtest.model.interval import SERVER, Interval
 from loadtest.model.load import GREENLETS, MODELS, program
 from loadtest.model.pool import PoolConfig
+from loadtest.runfile.decoding import from_line
 from loadtest.runfile.folders import as_typed
 from loadtest.runfile.footer import add_to_footer, end_for, say_why_it_ended
 from loadtest.runfile.line import Damaged
 from loadtest.runfile.reader import Run, read_run
-from loadtest.runfile.schema import Header, from_line
+from loadtest.runfile.schema import Header
 
 STOP_TIMEOUT_SECONDS = 10
 # What a run needs besides its load: starting Locust, preparing tables, draining.

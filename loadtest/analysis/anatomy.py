@@ -9,7 +9,7 @@ import numpy as np
 
 from loadtest.analysis.columns import Ints
 from loadtest.analysis.pool_runs import PoolRuns
-from loadtest.analysis.round import Slow
+from loadtest.analysis.reduction import Slow
 from loadtest.model.interval import SECOND
 from loadtest.model.summary import Anatomy, Durations
 

@@ -16,8 +16,9 @@ from loadtest.model.errors import UsageError
 from loadtest.model.interval import SECOND, Interval, TaskUse
 from loadtest.model.load import Stage
 from loadtest.model.pool import AS_IS, PoolSettings
+from loadtest.runfile.decoding import plan_of
 from loadtest.runfile.reader import Run, RunFacts
-from loadtest.runfile.schema import ExperimentPlan, Header, Load, plan_of
+from loadtest.runfile.schema import ExperimentPlan, Header, Load
 
 
 @dataclass(frozen=True)

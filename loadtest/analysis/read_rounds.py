@@ -8,7 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from loadtest.analysis.round import Round, read_part
+from loadtest.analysis.reduction import read_part
+from loadtest.analysis.round import Round
 from loadtest.model.errors import UsageError
 from loadtest.runfile.reader import RunFile
 

@@ -23,11 +23,12 @@ from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import EndedForOthers, LoadtestError, Overdue, UsageError
 from loadtest.model.interval import SERVER, Interval
 from loadtest.model.load import USER_MODELS
+from loadtest.runfile.decoding import from_line
 from loadtest.runfile.folders import as_typed
 from loadtest.runfile.footer import add_to_footer, end_for, say_why_it_ended
 from loadtest.runfile.line import Damaged
 from loadtest.runfile.reader import Run, read_run
-from loadtest.runfile.schema import Header, from_line
+from loadtest.runfile.schema import Header
 
 _LOG_LINES_SHOWN = 12
 # A shell's exit code of a program that a signal ended is that much more than the signal.

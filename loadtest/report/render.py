@@ -18,9 +18,10 @@ from loadtest.report.figures import draw_figures
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.figures.toolkit.svg import standalone
 from loadtest.report.html import report_page
+from loadtest.runfile.decoding import from_plan, plan_of
 from loadtest.runfile.folders import find_runs, folder_of
 from loadtest.runfile.line import Damaged
-from loadtest.runfile.schema import ExperimentPlan, from_plan, plan_of
+from loadtest.runfile.schema import ExperimentPlan
 
 
 def render(paths: Sequence[Path], out: Path) -> Summary:

@@ -10,9 +10,10 @@ from typing import Any, BinaryIO
 
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.interval import SERVER
+from loadtest.runfile.decoding import from_line
 from loadtest.runfile.line import Damaged, as_written, has_checksum, to_line, verify_checksum
 from loadtest.runfile.reader import RunFile
-from loadtest.runfile.schema import Footer, from_line
+from loadtest.runfile.schema import Footer
 
 # More than any line has.
 _LONGEST_LINE = 2**20

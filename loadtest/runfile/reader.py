@@ -12,15 +12,9 @@ from typing import Any, BinaryIO
 from loadtest.model.end_reason import End
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import SERVER, Interval
+from loadtest.runfile.decoding import decoded_line, format_of, intervals_of
 from loadtest.runfile.line import FORMAT, Damaged, as_written, has_checksum, verify_checksum
-from loadtest.runfile.schema import (
-    Footer,
-    Header,
-    IntervalLine,
-    decoded_line,
-    format_of,
-    intervals_of,
-)
+from loadtest.runfile.schema import Footer, Header, IntervalLine
 
 # Lines whose histograms are decoded at once.
 _TOGETHER = 16

@@ -1,35 +1,19 @@
-"""What the lines of a run file and experiment.json say: typed values, read strictly.
-
-A value of a wrong type is refused with the place of its field. Unknown keys are ignored: a later
-version may have written them.
-"""
+"""The fields of the lines of a run file and of experiment.json, with their types."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
-from pydantic import BaseModel
 
-from loadtest.model.distribution import Distribution
 from loadtest.model.end_reason import End, EndReason, end_of
-from loadtest.model.errors import UsageError
 from loadtest.model.experiment import MARGIN
 from loadtest.model.fault import Fault
-from loadtest.model.field_types import validated
-from loadtest.model.histogram import Counts, decoded
-from loadtest.model.interval import Fair, Gauge, Interval, Period, SlowCheckout, TaskUse
+from loadtest.model.interval import Fair, Gauge, Period, SlowCheckout, TaskUse
 from loadtest.model.load import GREENLETS, Stage
 from loadtest.model.pool import PoolSettings
-from loadtest.runfile.line import Damaged
-from loadtest.runfile.type_errors import sentence
-
-_T = TypeVar("_T")
 
 _REASONS = {reason.value for reason in EndReason}
 
@@ -234,7 +218,9 @@ class ExperimentPlan(Struct, frozen=True):
             raise ValueError("a pool has no name")
 
 
-class _Durations(Struct, frozen=True):
+class TimesLine(Struct, frozen=True):
+    """A histogram as a line has it: count, sum and maximum (ns), and its text."""
+
     count: Count
     sum: Count
     max: Count
@@ -250,8 +236,8 @@ class IntervalLine(Struct, tag_field="type", tag="interval"):
     length: Count
     counters: dict[str, Count]
     gauges: dict[str, _Gauge]
-    histograms: dict[str, _Durations]
-    unfinished: _Durations | msgspec.UnsetType = msgspec.UNSET
+    histograms: dict[str, TimesLine]
+    unfinished: TimesLine | msgspec.UnsetType = msgspec.UNSET
     slowest: list[_SlowCheckout] = []
     fair: _Fair = _Fair()
     tasks: dict[str, _TaskUse] = {}
@@ -260,123 +246,10 @@ class IntervalLine(Struct, tag_field="type", tag="interval"):
     first_failure: Count = 0
 
     @property
-    def times(self) -> list[_Durations]:
+    def times(self) -> list[TimesLine]:
         """All of its histograms, that of the unfinished waits last."""
         left = self.unfinished
-        return [*self.histograms.values(), *([left] if isinstance(left, _Durations) else [])]
-
-
-def format_of(line: bytes) -> object:
-    """The format version that a header tells, whatever else it says; raises Damaged."""
-    return _decoded(_FORMAT, line).format
-
-
-def decoded_line(line: bytes) -> Header | IntervalLine | Footer:
-    """What a line says, with histograms that are still text; raises Damaged."""
-    found: Header | IntervalLine | Footer = _decoded(_RECORD, line)
-    return found
-
-
-def from_line(line: bytes) -> Header | Interval | Footer:
-    """What a line says; raises Damaged."""
-    found = decoded_line(line)
-    if not isinstance(found, IntervalLine):
-        return found
-    (interval,) = intervals_of([found])
-    if isinstance(interval, Damaged):
-        raise interval
-    return interval
-
-
-def from_plan(text: bytes) -> dict[str, Any]:
-    """What the text of an experiment.json says, in JSON's types; raises Damaged."""
-    _decoded(_PLAN, text)
-    return dict(json.loads(text))
-
-
-def plan_of(experiment: Mapping[str, Any]) -> ExperimentPlan:
-    """The typed values of what an experiment.json says."""
-    return msgspec.convert(experiment, ExperimentPlan, dec_hook=_model)
-
-
-class _Format(Struct):
-    type: Literal["header"]
-    format: Any = None
-
-
-def _model(kind: type[BaseModel], value: Any) -> BaseModel:
-    """A value of a class that pydantic checks; it must be written as it is read."""
-    try:
-        found = validated(kind, value, kind.__name__.lower())
-    except UsageError as error:
-        raise ValueError("; ".join(error.problems)) from None
-    if found.model_dump(exclude_unset=True) != value:
-        raise ValueError("a value of the wrong type")
-    return found
-
-
-_FORMAT = msgspec.json.Decoder(_Format)
-_RECORD = msgspec.json.Decoder(Header | IntervalLine | Footer, dec_hook=_model)
-_PLAN = msgspec.json.Decoder(ExperimentPlan, dec_hook=_model)
-
-
-def _decoded(decoder: msgspec.json.Decoder[_T], text: bytes) -> _T:
-    try:
-        return decoder.decode(text)
-    except msgspec.ValidationError as error:
-        raise Damaged(sentence(error, text, decoder)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Damaged("not JSON") from None
-
-
-def intervals_of(lines: Sequence[IntervalLine]) -> list[Interval | Damaged]:
-    """The intervals of some lines, or what is wrong with one; many lines take less time each."""
-    try:
-        counts = iter(decoded([times.hdr for line in lines for times in line.times]))
-    except ValueError:
-        if len(lines) == 1:
-            return [Damaged(_damaged_histogram(lines[0]))]
-        return [found for line in lines for found in intervals_of([line])]
-    return [_interval(line, counts) for line in lines]
-
-
-def _interval(line: IntervalLine, counts: Iterator[Counts]) -> Interval:
-    left = line.unfinished
-    return Interval(
-        second=line.second,
-        process=line.process,
-        period=line.period,
-        length=line.length,
-        counters=Counter(line.counters),
-        gauges={name: Gauge(*_values(one)) for name, one in line.gauges.items()},
-        histograms={name: _times(one, next(counts)) for name, one in line.histograms.items()},
-        unfinished=_times(left, next(counts)) if isinstance(left, _Durations) else Distribution(),
-        slowest=[SlowCheckout(*_values(one)) for one in line.slowest],
-        fair=Fair(*_values(line.fair)),
-        tasks={name: TaskUse(*_values(one)) for name, one in line.tasks.items()},
-        examples=line.examples,
-        stage=line.stage,
-        first_failure=line.first_failure,
-    )
-
-
-def _times(line: _Durations, counts: Counts) -> Distribution:
-    return Distribution(line.count, line.sum, line.max, counts)
-
-
-def _damaged_histogram(line: IntervalLine) -> str:
-    """Which histogram of a line is damaged, and how."""
-    places = [*(f"histograms.{name}" for name in line.histograms), "unfinished"]
-    for place, one in zip(places, line.times, strict=False):
-        try:
-            decoded([one.hdr])
-        except ValueError as error:
-            return f"{place}.hdr: {error}"
-    raise AssertionError("one of them is damaged")
-
-
-def _values(line: Any) -> tuple[Any, ...]:
-    return msgspec.structs.astuple(line)
+        return [*self.histograms.values(), *([left] if isinstance(left, TimesLine) else [])]
 
 
 def _whole(value: str | int | None) -> int:

@@ -11,8 +11,8 @@ import pytest
 from loadtest.experiment.validation_plan import experiment_again
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import parse_pool
+from loadtest.runfile.decoding import plan_of
 from loadtest.runfile.reader import Run
-from loadtest.runfile.schema import plan_of
 from tests.analysis.builders import interval, run
 from tests.conftest import ROOT
 

@@ -31,9 +31,9 @@ from loadtest.model.load import parse_stages
 from loadtest.model.objective import parse_objective
 from loadtest.model.pool import PoolConfig, parse_pool
 from loadtest.report.render import read_measurements, render
+from loadtest.runfile.decoding import from_line
 from loadtest.runfile.line import to_line
 from loadtest.runfile.reader import read_run
-from loadtest.runfile.schema import from_line
 from tests.fuzz import seeds
 from tests.fuzz.mutations import WORDS, another_value, mutated
 

@@ -13,7 +13,7 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.end_reason import End, EndReason, end_of
 from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.model.interval import SERVER, Gauge, Interval, SlowCheckout
-from loadtest.runfile import schema
+from loadtest.runfile import decoding
 from loadtest.runfile.folders import find_runs, new_folder
 from loadtest.runfile.footer import add_to_footer, end_for, say_why_it_ended
 from loadtest.runfile.line import FORMAT, to_line
@@ -319,10 +319,10 @@ def test_a_reason_that_is_none_is_named(whole, tmp_path):
 
 @pytest.mark.parametrize("mistake", [KeyError, TypeError, AttributeError, ValueError])
 def test_a_mistake_in_the_reader_is_no_damage_of_the_file(whole, monkeypatch, mistake):
-    def read(**_):
+    def read(**fields):
         raise mistake("of the program")
 
-    monkeypatch.setattr(schema, "Interval", read)
+    monkeypatch.setattr(decoding, "Interval", read)
     with pytest.raises(mistake, match="of the program"):
         read_run(whole)
 

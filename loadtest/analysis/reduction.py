@@ -1,0 +1,174 @@
+"""What a report needs of a run's intervals, kept while they are read."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from loadtest.analysis.columns import Columns, ColumnsBuilder, Ints, Mask
+from loadtest.analysis.statistics.batches import Batches, BatchOfRequests, joined
+from loadtest.model.distribution import Distribution
+from loadtest.model.interval import SERVER, Fair, Interval, SlowCheckout, TaskUse
+from loadtest.runfile.reader import FilePart
+from loadtest.runfile.schema import Header
+
+
+@dataclass
+class Stretch:
+    """What one process measured in one period, or one stage of it, in a row.
+
+    waiting: the ages of the waits that were going on when it ended. fair: as it stood then.
+    """
+
+    process: str
+    period: str
+    stage: str
+    second: int
+    histograms: dict[str, Distribution] = field(default_factory=dict)
+    waiting: Distribution = field(default_factory=Distribution)
+    fair: Fair = field(default_factory=Fair)
+    tasks: dict[str, TaskUse] = field(default_factory=dict)
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """The process, and its period and stage."""
+        return self.process, self.period, self.stage
+
+    def add(self, interval: Interval) -> None:
+        """Add an interval to its end."""
+        self._add(interval.histograms, interval.tasks)
+        # A copy: the arrays of many intervals are kept by any of them.
+        self.waiting, self.fair = Distribution() + interval.unfinished, interval.fair
+
+    def extend(self, later: Stretch) -> None:
+        """Add what follows it."""
+        self._add(later.histograms, later.tasks)
+        self.waiting, self.fair = later.waiting, later.fair
+
+    def _add(self, times: Mapping[str, Distribution], tasks: Mapping[str, TaskUse]) -> None:
+        for name, one in times.items():
+            self.histograms.setdefault(name, Distribution()).add(one)
+        for name in self.tasks.keys() | tasks.keys():
+            use = self.tasks.get(name, TaskUse())
+            # A task that does not occur any more keeps nothing.
+            self.tasks[name] = use.then(tasks.get(name, TaskUse()))
+
+
+@dataclass(frozen=True, eq=False)
+class Slow:
+    """The slowest checkouts of all intervals, as columns (ns); task: an index into `tasks`."""
+
+    tasks: Sequence[str | None]
+    total: Ints
+    wait: Ints
+    connect: Ints
+    ping: Ints
+    overflow: Ints
+    waiting: Ints
+    task: Ints
+
+    def where(self, rows: Mask) -> Slow:
+        """Some of them."""
+        names = ("total", "wait", "connect", "ping", "overflow", "waiting", "task")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def then(self, later: Slow) -> Slow:
+        """The checkouts of two parts of a run."""
+        tasks = tuple(dict.fromkeys([*self.tasks, *later.tasks]))
+        moved = np.array([tasks.index(task) for task in later.tasks], dtype=np.int64)[later.task]
+        names = ("total", "wait", "connect", "ping", "overflow", "waiting")
+        columns = {n: np.concatenate((getattr(self, n), getattr(later, n))) for n in names}
+        return Slow(tasks, **columns, task=np.concatenate((self.task, moved)))
+
+
+class _SlowBuilder:
+    def __init__(self) -> None:
+        self._tasks: dict[str | None, int] = {}
+        self._columns = [array("q") for _ in range(7)]
+
+    def add(self, slowest: Iterable[SlowCheckout]) -> None:
+        for one in slowest:
+            task = self._tasks.setdefault(one.task, len(self._tasks))
+            told = (one.total, one.wait, one.connect, one.ping, one.overflow, one.waiting, task)
+            for column, number in zip(self._columns, told, strict=True):
+                column.append(number)
+
+    def build(self) -> Slow:
+        return Slow(tuple(self._tasks), *(np.array(one, dtype=np.int64) for one in self._columns))
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """What is kept of a run's intervals.
+
+    columns, server: those of the processes under load, and of the server. stretches: of both, in
+    the order in which they began. batches: the measured seconds. examples: the first error of each
+    kind, in the warm-up and the drain, too.
+    """
+
+    columns: Columns
+    server: Columns
+    stretches: Sequence[Stretch]
+    slow: Slow
+    batches: Sequence[BatchOfRequests]
+    examples: Mapping[str, str]
+
+    def then(self, later: Reduced) -> Reduced:
+        """Two parts of a run that follow each other."""
+        return Reduced(
+            self.columns.then(later.columns),
+            self.server.then(later.server),
+            _continued(self.stretches, later.stretches),
+            self.slow.then(later.slow),
+            joined(self.batches, later.batches),
+            {**later.examples, **self.examples},
+        )
+
+
+def _continued(one: Sequence[Stretch], later: Sequence[Stretch]) -> list[Stretch]:
+    """Stretches of two parts; what one of them ends with may go on in the other."""
+    last = {stretch.process: stretch for stretch in one}
+    all_ = [*one]
+    for stretch in later:
+        before = last.pop(stretch.process, None)
+        if before and before.place == stretch.place:
+            before.extend(stretch)
+        else:
+            all_.append(stretch)
+    return all_
+
+
+def reduced(header: Header, intervals: Iterable[Interval]) -> Reduced:
+    """What is kept of some intervals of a run."""
+    clients = ColumnsBuilder(header.pool.pool_timeout if header.load.faults else None)
+    server, slow, batches = ColumnsBuilder(), _SlowBuilder(), Batches()
+    stretches: list[Stretch] = []
+    latest: dict[str, Stretch] = {}
+    examples: dict[str, str] = {}
+    for interval in intervals:
+        stretch = latest.get(interval.process)
+        place = interval.process, interval.period, interval.stage
+        if stretch is None or stretch.place != place:
+            stretch = latest[interval.process] = Stretch(*place, interval.second)
+            stretches.append(stretch)
+        stretch.add(interval)
+        if interval.process == SERVER:
+            server.add(interval)
+            continue
+        clients.add(interval)
+        for kind, words in interval.examples.items():
+            examples.setdefault(kind, words)
+        if interval.period == "measured":
+            slow.add(interval.slowest)
+            batches.add(interval)
+    kept = slow.build(), batches.all, examples
+    return Reduced(clients.build(), server.build(), stretches, *kept)
+
+
+def read_part(header: Header, part: FilePart) -> tuple[FilePart, Reduced]:
+    """What is kept of a part of a run; the part then tells what it has found, too."""
+    data = reduced(header, part)
+    return part, data

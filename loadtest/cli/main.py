@@ -20,18 +20,18 @@ from loadtest.model.errors import LoadtestError
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EPIPE)
 # Each command is a function in the module of its name; this is how its docstring begins.
 COMMANDS = {
-    "demo": "Compare three pools in a flash sale, about three minutes, and say which is best.",
+    "demo": "Compare three pools in a flash sale and report the best; takes about three minutes.",
     "run": "Measure one pool configuration under one load.",
-    "compare": "Compare pool configurations in interleaved rounds and say which is best.",
+    "compare": "Compare pool configurations in interleaved rounds and report which is best.",
     "report": "Make the report again from result files; exits with the result's own code.",
     "diff": "Show what became better or worse between two results; exits with 3 if anything is "
     "worse.",
-    "capacity": "Compare a fleet's pools with the server's limits, and find a pool that is safe.",
+    "capacity": "Check whether a fleet's pools fit the server's limits, and suggest a safe pool.",
     "doctor": "Check this machine, the driver and the database before a run; changes nothing.",
-    "whatif": "Predict what other pool settings would do, from a measured result, by simulation.",
+    "whatif": "Predict other pool settings from a measured result, by simulation.",
     "tune": "Find the smallest pool that meets an objective and loses no throughput.",
     "export": "Convert a result for other tools: HdrHistogram log, CSV or JUnit XML.",
-    "scenarios": "List the bundled scenarios, or copy one with its experiment as a start.",
+    "scenarios": "List the bundled scenarios, or copy one with its experiment as a starting point.",
 }
 _SETTINGS: dict[str, Any] = {
     "add_completion": False,
@@ -100,7 +100,7 @@ def _answer() -> None:
         if error.errno not in _UNWRITABLE:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again
-        raise LoadtestError(f"cannot write the answer: {error.strerror}") from None
+        raise LoadtestError(f"cannot write the output: {error.strerror}") from None
 
 
 if __name__ == "__main__":

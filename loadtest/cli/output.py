@@ -59,7 +59,7 @@ def conduct_and_answer(
         console.print("[yellow]Interrupted before anything was measured[/]")
         raise typer.Exit(INTERRUPTED) from None
     if not complete:
-        console.print("[yellow]Interrupted: the report has what was measured until then[/]")
+        console.print("[yellow]Interrupted: the report covers what was measured so far[/]")
     summary = render([folder], folder)
     print_answer(summary, folder, output)
     raise typer.Exit(failure.exit_code if failure else verdict_exit_code(summary))

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 ScenarioArgument = Annotated[Path, typer.Argument(help="A locustfile with a PoolUser.")]
 Pools = Annotated[
     list[str],
-    typer.Option("--pool", help="20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0 or as-is"),
+    typer.Option(
+        "--pool", help="Pool: 20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0 or as-is."
+    ),
 ]
 ArrivalRate = Annotated[
     float | None,
-    typer.Option(help="Open loop: begin this many tasks per second, however many users are busy."),
+    typer.Option(help="Open loop: requests that arrive per second, even if all users are busy."),
 ]
 Duration = Annotated[
     str | None, typer.Option("--time", "-t", help="Measured time, like 30s or 2m (default: 30s).")
@@ -42,16 +44,17 @@ DatabaseUrl = Annotated[
 AllowOverload = Annotated[
     bool,
     typer.Option(
-        "--allow-overload", help="Your own server: take more than 80 % of its free connections."
+        "--allow-overload", help="Allow more than 80 % of the free connections of your own server."
     ),
 ]
 _SERVER = (
-    "Program of the private server: mariadb, mysql or a path (default: LOADTEST_SERVER, or what is "
-    "installed, MariaDB if both are)."
+    "Server program of the private server: mariadb, mysql or a path (default: LOADTEST_SERVER, or "
+    "the installed one; MariaDB if both are installed)."
 )
 ServerOption = Annotated[str, typer.Option("--server", help=_SERVER)]
 Servers = Annotated[
-    list[str], typer.Option("--server", help=f"{_SERVER} Several are compared; new:PATH names one.")
+    list[str],
+    typer.Option("--server", help=f"{_SERVER} Repeat it to compare servers; new:PATH names one."),
 ]
 Results = Annotated[Path, typer.Option("--results", help="Folder for the results.")]
 Objective = Annotated[
@@ -61,11 +64,10 @@ Objective = Annotated[
     ),
 ]
 Margin = Annotated[
-    float | None, typer.Option(help="The largest relative difference that counts as equal (0.05).")
+    float | None,
+    typer.Option(help="The largest relative difference that counts as equal (default: 0.05)."),
 ]
-Markdown = Annotated[
-    Path | None, typer.Option(help="Also write the answer here as Markdown, for a pull request.")
-]
+Markdown = Annotated[Path | None, typer.Option(help="Also write the result to this Markdown file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 
@@ -100,16 +102,18 @@ class LoadOptions:
         typer.Option("--users", "-u", help="Users (default: 50; 100 or more with --arrival-rate)."),
     ] = None
     spawn_rate: Annotated[
-        float | None, typer.Option("--spawn-rate", help="Users started per second (default: all).")
+        float | None,
+        typer.Option("--spawn-rate", help="Users started per second (default: all at once)."),
     ] = None
     arrival_rate: ArrivalRate = None
     arrivals: Annotated[
-        str | None, typer.Option(help="Open loop: poisson (default) or even, evenly spaced.")
+        str | None,
+        typer.Option(help="Open loop: arrivals are poisson (default) or even (evenly spaced)."),
     ] = None
     time: Duration = None
     warmup: Warmup = "5s"
     prefill: Annotated[
-        bool, typer.Option("--prefill", help="Open pool_size connections first.")
+        bool, typer.Option("--prefill", help="Open pool_size connections before the load begins.")
     ] = False
     model: Annotated[
         str | None,
@@ -169,12 +173,13 @@ class DatabaseOptions:
     no_abort: Annotated[
         bool,
         typer.Option(
-            "--no-abort", help="Your own server: go on when it refuses others or cannot be watched."
+            "--no-abort",
+            help="Continue if your own server refuses other clients or does not report its status.",
         ),
     ] = False
     keep_tables: Annotated[
         bool,
-        typer.Option("--keep-tables", help="Leave the scenario's tables on your own server."),
+        typer.Option("--keep-tables", help="Keep the scenario's tables on your own server."),
     ] = False
 
     @property
@@ -192,19 +197,19 @@ def refuse_what_the_experiment_says(context: typer.Context, experiment: Path) ->
     given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
     if given:
         flags = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise UsageError(f"{flags}: goes with a scenario; {experiment} says that itself, edit it")
+        raise UsageError(f"{flags}: only with a scenario; edit the settings in {experiment}")
 
 
 def _refuse_what_is_no_scenario(path: Path) -> None:
     if path.is_dir():
         example = min(path.glob("[!_]*.py"), default=path / "NAME.py")
-        raise UsageError(f"{path} is a folder; name one file of it, like {example}")
+        raise UsageError(f"{path} is a folder; give one of its files, like {example}")
     if not path.is_file():
         raise UsageError(f"there is no scenario {path}")
     if path.suffix == ".toml":
         raise UsageError(f"{path} is an experiment, not a scenario: loadtest compare {path}")
     if path.suffix != ".py":
-        raise UsageError(f"{path} is no scenario: write a Python file, NAME.py")
+        raise UsageError(f"{path} is not a scenario: give a Python file, NAME.py")
 
 
 def load_of(*, time: str | None, stages: str | None = None, **given: Any) -> LoadConfig:

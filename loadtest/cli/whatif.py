@@ -27,17 +27,18 @@ def whatif(
     result: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
     *,
     pool_size: Annotated[
-        str, typer.Option("--pool-size", help="Sizes: 5..100 (20 at most), 5,10,20 or 5.")
+        str, typer.Option("--pool-size", help="Sizes: 5..100 (at most 20 of them), 5,10,20 or 5.")
     ] = "5..100",
     max_overflow: Annotated[
-        str, typer.Option("--max-overflow", help="Overflows: 0,10; inf is no limit.")
+        str, typer.Option("--max-overflow", help="Values, like 0,10; inf means no limit.")
     ] = "0,10",
     pool_timeout: Annotated[
-        str | None, typer.Option("--pool-timeout", help="Like 2s (default: the measured pool's).")
+        str | None,
+        typer.Option("--pool-timeout", help="Timeout, like 2s (default: the measured one)."),
     ] = None,
     validate: Annotated[
         bool,
-        typer.Option("--validate", help="Measure three of them, and one again, 10 s at most each."),
+        typer.Option("--validate", help="Measure three of them and repeat one, at most 10 s each."),
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the result's).")
@@ -48,7 +49,7 @@ def whatif(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Predict what other pool settings would do, from a measured result, by simulation.
+    """Predict other pool settings from a measured result, by simulation.
 
     Examples: [bold]loadtest whatif reports/example --pool-size 5..100[/]
 
@@ -94,7 +95,7 @@ def _tell(results: Sequence[ValidatedPool], folder: Path, console: Console) -> N
     from loadtest.report.prediction import print_validation
 
     if results:
-        console.print("\nPredicted, and then measured: throughput and wait")
+        console.print("\nThroughput and wait, predicted and then measured")
         print_validation(results, console)
     console.print(f"Page: {folder / 'whatif.html'}", soft_wrap=True, highlight=False, markup=False)
 
@@ -129,7 +130,7 @@ def _database(measurements: Measurements, given: str) -> str:
     if header.server.private:
         return ""
     if not (given or header.application):
-        raise UsageError("the result is from a database of yours: name it with --database-url")
+        raise UsageError("the result is from your own database: give it with --database-url")
     return given
 
 

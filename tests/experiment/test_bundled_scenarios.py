@@ -61,7 +61,7 @@ def test_a_copy_says_what_to_do_next_and_a_mistake_what_there_is(
     assert "there is no scenario hot-row; there are held_connection, hot_row" in wrong.stderr
     nothing = loadtest("scenarios", "-o", tmp_path)
     assert (nothing.returncode, nothing.stdout) == (2, "")
-    assert "which one?" in nothing.stderr
+    assert "name the scenario" in nothing.stderr
     file = tmp_path / "file"
     file.touch()
     assert "cannot write in" in loadtest("scenarios", "spike", "-o", file).stderr

@@ -134,7 +134,7 @@ def _work(experiment: Experiment, runs: int) -> str:
     load = experiment.load
     each = load.warmup + load.duration
     minutes = runs * (each + SECONDS_BESIDE_LOAD) / 60
-    times = f", {runs} times at most ({minutes:.1f} min)" if runs > 1 else ""
+    times = f", at most {runs} times ({minutes:.1f} min)" if runs > 1 else ""
     scenario = as_typed(experiment.scenario)
     faults = ", ".join(map(str, experiment.fault))
     broken = f", and break its own connections: {faults}" if faults else ""

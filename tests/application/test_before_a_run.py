@@ -90,7 +90,7 @@ from sqlalchemy import create_engine
 engine = create_engine(os.environ["SHOP_DATABASE_URL"], module=MySQLdb)
 """
 STANDS_STILL = "mysqlclient blocks the event loop"
-BUILDS_CONTEXTS = "as the application does it, since PyMySQL builds a TLS context"
+BUILDS_CONTEXTS = "the way the application does it, because PyMySQL builds a TLS context"
 
 
 @pytest.fixture

@@ -84,11 +84,12 @@ def test_another_pool_may_take_its_place(doctor: Doctor) -> None:
 def test_what_is_wrong_with_it_is_told(doctor: Doctor) -> None:
     found = checks(doctor("--engine", "odd:unlimited", "-u", 30, "--json"))
 
-    assert "max_overflow = -1 nobody waits" in found["unlimited"]["message"]
+    assert "max_overflow = -1 no checkout waits" in found["unlimited"]["message"]
     assert found["unlimited"]["evidence"]["connections"] == 30
     handshake = found["tls_context"]
     assert handshake["severity"] == "warning"
-    assert "as the application does it, since PyMySQL builds a TLS context" in handshake["message"]
+    message = handshake["message"]
+    assert "the way the application does it, because PyMySQL builds a TLS context" in message
     assert 0 <= handshake["evidence"]["shared"] < handshake["evidence"]["own"]
 
 

@@ -432,7 +432,9 @@ def test_a_database_user_without_the_rights_is_told_which_are_needed(
         with admin.begin() as connection:
             connection.execute(text("DROP USER reader@'127.0.0.1'"))
 
-    assert_usage_error(ended, "user 'reader'", "may not CREATE there", "need the rights CREATE, DR")
+    assert_usage_error(
+        ended, "user 'reader'", "may not CREATE in the database", "need the rights CREATE, DR"
+    )
     assert len(ended.stderr.splitlines()) == 1
     assert PASSWORD not in ended.stderr
     assert list(tmp_path.iterdir()) == [], "neither a folder nor a link to it"

@@ -84,7 +84,7 @@ def test_on_a_server_of_others_it_is_said_before_what_breaks(url: URL) -> None:
     planned = experiment("5+10", fault=faults)
     with databases(url.render_as_string(False), planned, ScenarioFacts([], [], "")) as at:
         _, connections, *_, work, _ = at[""].intentions
-    how_many = "17 connections at once (15 of the pool, 1 to ask for the server's status, 1 to kill"
+    how_many = "17 connections at once (15 in the pool, 1 to read the server's status, 1 to kill"
     assert connections.startswith(f"- open at most {how_many} some of them)")
     assert work.endswith("for 7 s, and break its own connections: kill:50%@1s, refuse@2s+1s")
 

@@ -119,7 +119,7 @@ def test_addresses_that_lead_nowhere(tmp_path: Path, address: str, message: str)
 def test_a_wrong_password(tmp_path: Path, url: URL) -> None:
     ended = run(tmp_path, url.set(password=PASSWORD))
 
-    assert_refused(ended, tmp_path, "does not let user 'loadtest' in")
+    assert_refused(ended, tmp_path, "refuses user 'loadtest'")
     assert PASSWORD not in ended.output
 
 

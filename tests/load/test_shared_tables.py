@@ -102,9 +102,9 @@ def test_tables_that_somebody_uses_are_neither_made_anew_nor_dropped(
     prepare_tables(url, [Users], SimpleNamespace())
     with admin.connect() as somebody:
         somebody.execute(text(f"SELECT COUNT(*) FROM {SHARED}"))  # the transaction goes on
-        with pytest.raises(UsageError, match="somebody has a transaction open on a table"):
+        with pytest.raises(UsageError, match="another client has an open transaction on a table"):
             prepare_tables(url, [Users], SimpleNamespace())
-        with pytest.raises(UsageError, match="somebody has a transaction open on a table"):
+        with pytest.raises(UsageError, match="another client has an open transaction on a table"):
             drop_tables(url, [Users])
     drop_tables(url, [Users])
     assert SHARED not in inspect(admin).get_table_names()

@@ -33,7 +33,7 @@ def database_place(url: URL) -> str:
 
 def load_in_words(users: int, arrival_rate: float | None) -> str:
     """How much work there is at most, as part of a sentence; arrival_rate: of an open loop."""
-    arrivals = f"{arrival_rate:,g} arrivals a second and " if arrival_rate else ""
+    arrivals = f"{arrival_rate:,g} arrivals per second and " if arrival_rate else ""
     return f"at most {arrivals}{users:,} users"
 
 
@@ -50,10 +50,10 @@ def intentions(
     work: which tasks run, how many at most, for how long. tables: those that the scenario has.
     server: what it says of its connections, if it was asked.
     """
-    yield f"On {place}, a server that this tool did not start, it will"
-    each = f"{demand.most:,} of the pool"
+    yield f"On {place}, a server that this tool did not start, loadtest will"
+    each = f"{demand.most:,} in the pool"
     if demand.processes > 1:
-        each = f"{demand.processes} processes × {demand.most // demand.processes} of the pool"
+        each = f"{demand.processes} processes × {demand.most // demand.processes} in the pool"
     in_use = ""
     if server and server.connected is not None and server.max_connections is not None:
         in_use = (
@@ -61,18 +61,18 @@ def intentions(
         )
     killing = ", 1 to kill some of them" if demand.killing else ""
     yield (
-        f"- open at most {demand.most + demand.beside:,} connections at once ({each}, 1 to ask for "
+        f"- open at most {demand.most + demand.beside:,} connections at once ({each}, 1 to read "
         f"the server's status{killing}){in_use}"
     )
-    end = "leave them there" if allowed.tables else "drop them at the end"
+    end = "keep them" if allowed.tables else "drop them at the end"
     yield (
-        f"- drop, make and fill the tables {', '.join(tables)}, and {end}"
+        f"- drop, create and fill the tables {', '.join(tables)}, and {end}"
         if tables
-        else "- make no table and drop none"
+        else "- create and drop no tables"
     )
     yield f"- run {work}"
     if not allowed.trouble:
         yield (
-            "- stop as soon as the server refuses connections of others, or its status cannot be "
-            f"read for {UNSEEN_SECONDS} s"
+            "- stop as soon as the server refuses connections of other clients, or its status "
+            f"cannot be read for {UNSEEN_SECONDS} s"
         )

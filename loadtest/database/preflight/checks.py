@@ -49,12 +49,12 @@ def open_files_check(connections: int, allowed: int | None) -> PreflightCheck:
         return PreflightCheck(
             "open_files",
             "error",
-            f"{connections} connections need {needed} open files, this system allows {allowed}",
-            f"raise the limit (ulimit -n {needed}) or use fewer users or a smaller pool",
+            f"{connections} connections need {needed} open files, but this system allows {allowed}",
+            f"raise the limit (ulimit -n {needed}), or use fewer users or a smaller pool",
             evidence,
         )
     limit = "any number" if allowed is None else f"{allowed:,}"
-    message = f"a process needs {needed:,} open files for its connections and may have {limit}"
+    message = f"a process needs {needed:,} open files, and this system allows {limit}"
     return PreflightCheck("open_files", "ok", message, evidence=evidence)
 
 
@@ -76,7 +76,7 @@ def _local_ports(situation: Situation) -> Iterator[PreflightCheck]:
         yield PreflightCheck(
             "local_ports",
             "error",
-            f"{demand.most} connections to one server need as many local ports, {free} are free",
+            f"{demand.most} connections to one server need one local port each, {free} are free",
             "widen net.ipv4.ip_local_port_range, or use a smaller pool",
             evidence,
         )
@@ -91,9 +91,9 @@ def _local_ports(situation: Situation) -> Iterator[PreflightCheck]:
     yield PreflightCheck(
         "local_ports",
         "warning" if runs_out else "note",
-        f"{pool_names(closing)} may close connections when they come back, and each keeps its "
-        f"local port for up to {TIME_WAIT_SECONDS} s: with {free:,} ports free that is {rate:,} a "
-        "second at most",
+        f"{pool_names(closing)} may close connections at checkin, and a closed connection keeps "
+        f"its local port for up to {TIME_WAIT_SECONDS} s: the {free:,} free ports allow at most "
+        f"{rate:,} new connections per second",
         "raise pool_size until connections stay open, or widen net.ipv4.ip_local_port_range",
         evidence,
     )
@@ -132,20 +132,20 @@ def _room(situation: Situation, name: str, limit: int, room: int) -> PreflightCh
     share = 1.0 if private else ALLOWED_SHARE
     evidence = {"connections": most, "free": free, "limit": limit, "share": share}
     if most <= share * free:
-        message = f"{name} = {limit:,}: {free:,} are free, this may take {most:,}"
+        message = f"{name} = {limit:,}: {free:,} connections are free, a run may take {most:,}"
         return PreflightCheck(name, "ok", message, evidence=evidence)
     beyond = most > free
     message = f"this run may open {most} connections, the server has room for {free} ({name} = "
-    message += f"{limit}): those beyond fail" if beyond else f"{limit})"
+    message += f"{limit}): all further connections fail" if beyond else f"{limit})"
     if private:
         return PreflightCheck(name, "error", message, "use a smaller pool or fewer users", evidence)
-    message += ", for other clients of the server too" if beyond else ""
+    message += ", also those of other clients" if beyond else ""
     if demand.overload:
-        advice = "watch what the others do, or take a smaller pool or fewer users"
+        advice = "watch the other clients, or use a smaller pool or fewer users"
         return PreflightCheck(name, "warning", message, advice, evidence)
     advice = (
-        f"take at most {share * 100:.0f} % of what is free ({int(share * free)}) with a smaller "
-        "pool or fewer users, or say --allow-overload where nobody else needs that server"
+        f"use at most {share * 100:.0f} % of the free connections ({int(share * free)}), with a "
+        "smaller pool or fewer users; or give --allow-overload if no other client needs the server"
     )
     return PreflightCheck(name, "error", message, advice, evidence)
 
@@ -157,12 +157,12 @@ def _occupied(situation: Situation) -> Iterator[PreflightCheck]:
     used = server.connected / server.max_connections
     peak = ""
     if server.peak is not None:
-        peak = f", at most {server.peak:,} at once since the server's start"
+        peak = f"; the peak since the server's start is {server.peak:,}"
     yield PreflightCheck(
         "in_use",
         "warning" if used > ALLOWED_SHARE else "ok",
         f"{server.connected:,} of {server.max_connections:,} connections are in use now{peak}",
-        "find out who has them, SHOW PROCESSLIST, before there is more load"
+        "find the clients that hold them (SHOW PROCESSLIST) before you add load"
         if used > ALLOWED_SHARE
         else "",
         {"connected": server.connected, "peak": server.peak},

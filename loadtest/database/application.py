@@ -33,8 +33,8 @@ from loadtest.runfile.folders import as_typed
 DATABASE_URL = "LOADTEST_DATABASE_URL"
 _ASYNC = (AsyncEngine, AsyncSession, async_scoped_session, async_sessionmaker)
 _NO_ASYNC = (
-    "is async; users here are greenlets, which need create_engine() with mysql+pymysql:// and a "
-    "sessionmaker or scoped_session on that"
+    "is async, and loadtest measures synchronous engines: use create_engine() with "
+    "mysql+pymysql:// and a sessionmaker or scoped_session"
 )
 
 
@@ -95,7 +95,7 @@ def find_application(session: str, engine: str, folders: Iterable[Path] = ()) ->
     that fails, or if it is nothing that can be measured.
     """
     if session and engine:
-        raise UsageError("--session and --engine: give one of them; a session brings its engine")
+        raise UsageError("--session and --engine: give only one of them; a session has an engine")
     if not (session or engine):
         return None
     name, where = session or engine, f"{'--session' if session else '--engine'} {session or engine}"
@@ -108,7 +108,9 @@ def find_application(session: str, engine: str, folders: Iterable[Path] = ()) ->
         bound = _measurable(found)
         return Application(name, bound, parent_session(bound), shared=False)
     except NotImplementedError:
-        raise UsageError(f"{where}: its pool cannot be recreated: add recreate()") from None
+        raise UsageError(
+            f"{where}: each run needs a new pool: add recreate() to your pool class"
+        ) from None
     except UsageError as error:
         raise type(error)(f"{where}: {error}") from None
 
@@ -117,8 +119,8 @@ def refuse_second_database(application: Application, given: str) -> None:
     """Raise UsageError if the address of a database is given that is not the application's."""
     if given and _place(database_url(given)) != _place(application.url):
         raise UsageError(
-            f"{application.name} has a database of its own: leave out --database-url, and take "
-            f"{DATABASE_URL} out of the environment"
+            f"{application.name} has its own database: leave out --database-url, and remove "
+            f"{DATABASE_URL} from the environment"
         )
 
 
@@ -176,7 +178,7 @@ def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -
         return attrgetter(attribute)(module)
     except AttributeError:
         there = ", ".join(n for n, thing in vars(module).items() if fits(thing))
-        hint = f"there is {there}" if there else "nor anything else that fits"
+        hint = f"but it has {there}" if there else "and nothing else that fits"
         raise UsageError(f"{module_name} has no {attribute}, {hint}") from None
     except Exception as error:
         raise UsageError(words_with_type(error)) from None
@@ -186,8 +188,8 @@ def _why_not(error: BaseException, module: str) -> str:
     missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
     if missing and f"{module}.".startswith(f"{missing}."):
         return (
-            f"there is no module {missing}: start in the folder that it is in, or put that folder "
-            "into PYTHONPATH"
+            f"there is no module {missing}: start loadtest in the folder of the module, or add "
+            "this folder to PYTHONPATH"
         )
     places = [frame for frame in traceback.extract_tb(error.__traceback__) if _users(frame)]
     if not places:
@@ -208,11 +210,11 @@ def _measurable(engine: Any) -> Engine:
         raise UsageError(_NO_ASYNC)
     if not isinstance(engine, Engine):
         what = f"is {_kind(engine)}, not an Engine"
-        hint = "; --session takes it" if _is_parent(engine) else _how_to_name(engine)
+        hint = "; use --session for it" if _is_parent(engine) else _how_to_name(engine)
         raise UsageError(what + hint)
     if engine.dialect.name not in ("mysql", "mariadb"):
         raise UsageError(
-            f"it is an engine for {engine.dialect.name}; this tool measures MySQL and MariaDB"
+            f"it is an engine for {engine.dialect.name}; loadtest measures MySQL and MariaDB"
         )
     return engine
 
@@ -225,7 +227,7 @@ def _parent(found: Any) -> scoped_session[Any]:
     if isinstance(found, sessionmaker):
         return scoped_session(found)
     what = f"is {_kind(found)}, not a scoped_session or sessionmaker"
-    raise UsageError(what + ("; --engine takes it" if _is_engine(found) else _how_to_name(found)))
+    raise UsageError(what + ("; use --engine for it" if _is_engine(found) else _how_to_name(found)))
 
 
 def _kind(thing: Any) -> str:
@@ -236,7 +238,7 @@ def _kind(thing: Any) -> str:
 
 
 def _how_to_name(thing: Any) -> str:
-    return "; name what it returns, not the function" if callable(thing) else ""
+    return "; name the object that the call returns" if callable(thing) else ""
 
 
 def _bound(factory: Callable[[], Any]) -> Any:
@@ -244,7 +246,7 @@ def _bound(factory: Callable[[], Any]) -> Any:
     try:
         session = factory()
     except Exception as error:
-        raise UsageError(f"it makes no session: {words_with_type(error)}") from None
+        raise UsageError(f"it cannot make a session: {words_with_type(error)}") from None
     if isinstance(session, _ASYNC):
         raise UsageError(_NO_ASYNC)
     options = getattr(factory, "kw", {})
@@ -253,11 +255,11 @@ def _bound(factory: Callable[[], Any]) -> Any:
     session.close()
     if len(pools) > 1 or type(session).get_bind is not Session.get_bind:
         raise UsageError(
-            "its sessions choose among engines (binds or get_bind), and one pool is measured at a "
-            "time: name that engine with --engine"
+            "its sessions choose among several engines (binds or get_bind), but loadtest measures "
+            "one: name that engine with --engine"
         )
     if not pools:
         raise UsageError(
-            "it has no engine once it is imported: bind it there, with sessionmaker(bind=engine)"
+            "it has no engine after the import: bind one, with sessionmaker(bind=engine)"
         )
     return next(engine for engine in engines if engine is not None)

@@ -29,7 +29,7 @@ _POOLCLASSES: dict[str, type[Pool]] = {
     "FairPool": FairPool,
 }
 _NOT_UNDERSTOOD = (
-    f"the database URL cannot be understood; write {DRIVER}://USER:PASSWORD@HOST:3306/DATABASE "
+    f"the database URL is not valid; write {DRIVER}://USER:PASSWORD@HOST:3306/DATABASE "
     "with @ : / % in the password written as %40 %3A %2F %25"
 )
 _HOST = re.compile(r"[\w.:%-]*")
@@ -47,11 +47,11 @@ def database_url(source: str | URL | Mapping[str, Any]) -> URL:
     if url.drivername not in (DRIVER, "mariadb+pymysql"):
         raise UsageError(f"the database URL starts with {url.drivername}://; use {DRIVER}://")
     if not url.database:
-        raise UsageError("the database URL names no database; end it with /NAME")
+        raise UsageError("the database URL does not name a database; end it with /NAME")
     try:
         (url.password or "").encode("latin-1")
     except UnicodeEncodeError:
-        raise UsageError("PyMySQL can only send passwords of Latin-1 characters") from None
+        raise UsageError("PyMySQL can send only Latin-1 passwords: change the password") from None
     return url
 
 
@@ -67,7 +67,7 @@ def _check_signs(text: str, url: URL) -> None:
     after_user = text.partition("://")[2].partition(":")[2]
     in_options = sum(str(value).count("@") for value in url.query.values())
     if after_user.count("@") - in_options > 1 or not _HOST.fullmatch(url.host or ""):
-        raise UsageError(f"{_NOT_UNDERSTOOD} (this one has an @ too many, or an odd host)")
+        raise UsageError(f"{_NOT_UNDERSTOOD} (this URL has one @ too many, or an invalid host)")
 
 
 def _from_credentials(credentials: Mapping[str, Any]) -> URL:

@@ -84,15 +84,15 @@ class PrivateServer:
         """The server's process. Raises LoadtestError while there is none."""
         found = psutil.Process(self._kept.pid).children()
         if not found:
-            raise LoadtestError(f"the {self.title} does not run")
+            raise LoadtestError(f"the {self.title} is not running")
         return found[0]
 
     def check(self, connections: int) -> None:
         """Raise UsageError if a run may open more connections than this server can take."""
         if connections > self.limit:
             raise UsageError(
-                f"this run may open {connections} connections; within this system's limit of open "
-                f"files a private server takes {self.limit}: raise it (ulimit -n "
+                f"this run may open {connections} connections, but this system's limit of open "
+                f"files allows {self.limit} on a private server: raise the limit (ulimit -n "
                 f"{connections + _PRIVATE_SERVER_FILES}), or use fewer users or a smaller pool"
             )
 
@@ -219,8 +219,8 @@ def _check_disk(program: ServerProgram) -> None:
     free, needed = shutil.disk_usage(folder).free, program.least_bytes
     if free < needed:
         raise UsageError(
-            f"a private {program.title} takes {needed // 10**6} MB and more in {folder}, where "
-            f"{free // 10**6} MB are left: make room, or name another folder in TMPDIR"
+            f"a private {program.title} needs at least {needed // 10**6} MB in {folder}, but "
+            f"{free // 10**6} MB are free: free some space, or set TMPDIR to another folder"
         )
 
 

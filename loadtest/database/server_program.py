@@ -37,7 +37,7 @@ _ONLY: dict[ServerKind, list[str]] = {
     "mysql": ["--mysqlx=OFF", "--secure-file-priv="],
 }
 _OTHERWISE = (
-    "name a server program with --server PATH, or give a database of your own with "
+    "give a server program with --server PATH, or your own database with "
     "--database-url mysql+pymysql://USER:PASSWORD@HOST/DATABASE"
 )
 _INSTALL: dict[ServerKind, str] = {
@@ -141,8 +141,8 @@ def _identified(path: str) -> ServerProgram:
     version = re.search(r"Ver (\d+\.\d+\.\d+)", said)
     if not version:
         raise UsageError(
-            f"{path} is not a server of MariaDB or MySQL: to --version it answers "
-            f"{said[:100]!r}; {_OTHERWISE}"
+            f"{path} is not a MariaDB or MySQL server, because --version prints "
+            f"{said[:100]!r}: {_OTHERWISE}"
         )
     if "mariadb" in said.lower():
         return ServerProgram("mariadb", path, version[1], _installer(path))
@@ -179,14 +179,12 @@ def _installer(server: str) -> str:
     path = os.pathsep.join([*map(str, beside), _SYSTEM_PATH])
     found = shutil.which(_INSTALLER, path=path)
     if not found:
-        raise UsageError(
-            f"{server} is a MariaDB server without its {_INSTALLER}: {_INSTALL['mariadb']}"
-        )
+        raise UsageError(f"the MariaDB server {server} has no {_INSTALLER}: {_INSTALL['mariadb']}")
     return found
 
 
 def _missing(asked: str) -> str:
     if asked == "mysql":
-        return f"there is no mysqld of MySQL here: {_INSTALL['mysql']}, {_OTHERWISE}"
-    which = "mariadbd" if asked else "mariadbd and no mysqld"
-    return f"there is no {which} here: {_INSTALL['mariadb']}, {_OTHERWISE}"
+        return f"MySQL's mysqld is not installed: {_INSTALL['mysql']}, {_OTHERWISE}"
+    which = "mariadbd is not" if asked else "neither mariadbd nor mysqld is"
+    return f"{which} installed: {_INSTALL['mariadb']}, {_OTHERWISE}"

@@ -37,15 +37,15 @@ def claim_tables(connection: Connection, database: str | None, tables: Iterable[
         if error.connection_invalidated:
             raise
         # Some clusters have no such locks.
-        logger.warning("Other load tests are not kept off the tables: %s", error.orig)
+        logger.warning("Cannot lock the tables against other load tests: %s", error.orig)
 
 
 def _claim(connection: Connection, table: dict[str, str | None]) -> None:
     if connection.scalar(_TAKE, table) != 1:
         owner = connection.scalar(_OWNER, table)
         raise UsageError(
-            f"another load test is using the table {table['table']} there, on connection {owner} "
-            "of the server: wait until it has ended"
+            f"another load test is using the table {table['table']} (connection {owner} of the "
+            "server): wait until that load test has ended"
         )
 
 
@@ -65,5 +65,5 @@ def tables_left_behind(url: URL, tables: Sequence[str]) -> str:
         return ""
     except SQLAlchemyError as error:
         logger.debug("cannot look for tables: %s", error)
-        return f"The server does not answer; these tables may be left there: {', '.join(tables)}"
-    return f"These tables are left there: {', '.join(found)}" if found else ""
+        return f"The server does not answer; drop these tables if they exist: {', '.join(tables)}"
+    return f"These tables still exist; drop them: {', '.join(found)}" if found else ""

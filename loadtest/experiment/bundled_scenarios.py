@@ -47,7 +47,7 @@ def copy_scenario(name: str, to: Path) -> list[Path]:
     Raises UsageError for a name that there is not, and rather than write over another file.
     """
     if name not in scenario_names():
-        raise UsageError(f"there is no scenario {name}; there are {', '.join(scenario_names())}")
+        raise UsageError(f"there is no scenario {name}; choose from {', '.join(scenario_names())}")
     experiment = scenarios_folder() / f"{name}.toml"
     scenario = tomllib.loads(experiment.read_text(encoding="utf-8"))["scenario"]
     sources = [scenarios_folder() / scenario, experiment]
@@ -66,4 +66,4 @@ def _refuse_to_overwrite(sources: Sequence[Path], copies: Sequence[Path]) -> Non
     pairs = zip(sources, copies, strict=True)
     others = [copy for source, copy in pairs if copy.exists() and not cmp(source, copy, False)]
     if others:
-        raise UsageError(*(f"{path} is there already, and another" for path in others))
+        raise UsageError(*(f"{path} exists with other content: use another -o" for path in others))

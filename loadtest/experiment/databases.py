@@ -48,8 +48,8 @@ def databases(
     server_probe.raise_open_files_limit(demand.most)
     if experiment.server and (given or looked.place):
         raise UsageError(
-            "--server names the program of a private server: leave it out where there is a "
-            "database (--database-url, LOADTEST_DATABASE_URL, an application's own)"
+            "--server chooses a private server, but you gave a database (--database-url, "
+            "LOADTEST_DATABASE_URL or your application's own): leave out --server"
         )
     if looked.place:
         url, work = database_url(given) if given else None, _work(experiment, runs)

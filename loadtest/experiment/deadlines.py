@@ -92,10 +92,10 @@ def blocked_line(stacks: Sequence[Stack]) -> str:
         for frame in stack:
             if not _of_library(frame[0]):
                 inside = "" if frame is stack[0] else f", which waited for {_named(stack[0])}"
-                return f"it was at {_named(frame)}{inside}"
+                return f"the process was at {_named(frame)}{inside}"
     if stacks:
-        return f"it was in no code of the scenario, but at {_named(stacks[0][0])}"
-    return "it did not tell where it was"
+        return f"the process was outside the scenario's code, at {_named(stacks[0][0])}"
+    return "the process did not report where it was"
 
 
 def _processes(kept: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -36,7 +36,7 @@ class Repeats:
         why = "" if name in self._in_vain else disturbance(path)
         if not why:
             return False
-        self._tell(f"  once more: {why}")
+        self._tell(f"  disturbed, repeating the run: {why}")
         seconds = round(Round.read(RunFile(path)).seconds, 3)
         _move(path, path.parent.parent / ASIDE)
         try:
@@ -46,7 +46,7 @@ class Repeats:
             if isinstance(error, CannotGoOn):
                 raise
             self._in_vain.add(name)
-            self._tell("  which failed: what it measured before is kept")
+            self._tell("  the repeated run failed; the first run is kept")
             return False
         self.done.append({"pool": name, "round": plan.round, "why": why, "seconds": seconds})
         if disturbance(path):

@@ -113,4 +113,4 @@ def _standstill(session: str = "", engine: str = "", **environment: str) -> floa
     try:
         return float(asked.stdout)
     except ValueError:
-        raise LoadtestError("whether the driver lets others run could not be tried") from None
+        raise LoadtestError("cannot test whether the driver blocks other users") from None

@@ -98,7 +98,7 @@ def check_scenario(
         problems, *looked = json.loads(answer.splitlines()[-1])
     except (IndexError, ValueError):
         end = said.strip()[-1000:]
-        raise UsageError(f"{scenario} ends the process that imports it. {end}".strip()) from None
+        raise UsageError(f"{scenario} ends the process during the import. {end}".strip()) from None
     if problems:
         raise UsageError(*problems)
     return ScenarioFacts(*looked)
@@ -115,7 +115,7 @@ def _ask(scenario: str, command: list[str], environment: dict[str, str]) -> tupl
         except subprocess.TimeoutExpired:
             limit, place = deadlines.LOOK_SECONDS, deadlines.stacks_of(kept, said)
             raise UsageError(
-                f"{scenario}: the process that imports it did not end within {limit:g} s: {place}"
+                f"{scenario}: the import and its checks did not end within {limit:g} s: {place}"
             ) from None
         finally:
             supervisor.stop_supervised(kept)
@@ -201,7 +201,7 @@ def _needed(at: Database) -> Iterator[None]:
     except LoadtestError as error:
         failure = error
     if not at.running():
-        why = at.last_error() or "somebody or the system has ended it"
+        why = at.last_error() or "the system or another program ended it"
         raise CannotGoOn(f"the private server is gone: {why}")
     if failure:
         raise failure

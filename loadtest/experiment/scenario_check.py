@@ -121,7 +121,7 @@ def _wrong_users(experiment: Experiment, classes: Mapping[str, type]) -> Iterato
     missing = [name for name in chosen if name not in classes]
     if missing:
         there = ", ".join(classes) or "none"
-        yield f"{scenario} has no user class {', '.join(missing)}; there are: {there}"
+        yield f"{scenario} has no user class {', '.join(missing)}; it has: {there}"
     elif not any(issubclass(classes[name], PoolUser) for name in chosen):
         yield f"{scenario} has no PoolUser: derive its users from loadtest.load.PoolUser"
 
@@ -143,7 +143,7 @@ def _shaped(experiment: Experiment, shapes: Sequence[object]) -> Iterator[str]:
         names = ", ".join(type(shape).__name__ for shape in shapes)
         yield (
             f"{as_typed(experiment.scenario)} has a LoadTestShape ({names}), which would replace "
-            "users and duration of the runs: take it out, and give the load in stages, with "
+            "users and duration of the runs: remove it, and give the load in stages, with "
             "--stages 10s:20,10s:20-200 or [[load.stage]] in an experiment"
         )
 

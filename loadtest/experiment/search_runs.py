@@ -165,6 +165,6 @@ def _judgement(tuning: Tuning, pool: PoolSummary) -> list[str]:
     if pool is tuning.pilot:
         return []
     met = tuning.trial(pool).met
-    judged = {True: "keeps to the objective", False: "misses the objective", None: "undecided"}
+    judged = {True: "meets the objective", False: "misses the objective", None: "undecided"}
     rounds = [f"{pool.rounds} rounds"] if pool.rounds > 1 else []
     return [*rounds, *([judged[met]] if pool.objectives else [])]

@@ -181,6 +181,6 @@ def _whole(result: Run, code: int) -> Run:
         return result
     how = f"by signal {code - _SIGNALLED}" if code > _SIGNALLED else f"with exit code {code}"
     raise LoadtestError(
-        f"Locust was ended {how} before its time: {result.path} has what it measured until then, "
-        f"{result.path.with_suffix('.log')} what it said"
+        f"Locust ended early, {how}: {result.path} has the measurements until then, and "
+        f"{result.path.with_suffix('.log')} has Locust's log"
     )

@@ -32,7 +32,9 @@ def experiment_again(
     plan = planned or _from_header(run)
     scenario = Path(plan.scenario)
     if not scenario.is_file():
-        raise UsageError(f"there is no scenario {scenario} here: go to where the result was made")
+        raise UsageError(
+            f"there is no scenario {scenario} here: change to the folder of the measurement"
+        )
     load = plan.load if plan.load != Load() else run.header.load
     again = {
         **{name: getattr(plan, name) for name in _KEPT},
@@ -48,11 +50,9 @@ def experiment_again(
 def _from_header(run: RunFacts) -> ExperimentPlan:
     header = run.header
     if len(header.scenario.files) != 1:
-        raise UsageError(
-            f"{run.path} does not tell the one scenario that ran; run loadtest compare"
-        )
+        raise UsageError(f"{run.path} does not name exactly one scenario; use loadtest compare")
     if header.application:
-        raise UsageError(f"{run.path} ran on an application, which only experiment.json tells")
+        raise UsageError(f"{run.path} measured an application: a repetition needs experiment.json")
     return ExperimentPlan(
         name=header.name or "again",
         scenario=header.scenario.files[0],

@@ -111,8 +111,8 @@ def test_a_driver_that_stands_still_is_named(doctor: Doctor) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--engine", "shop.db:motor"), "shop.db has no motor, there is engine"),
-        (("--engine", "shop.db:engine", "--session", "shop.db:Session"), "give one of them"),
+        (("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
+        (("--engine", "shop.db:engine", "--session", "shop.db:Session"), "give only one of them"),
         (("--session", "odd:Everybodys"), "is the same for all users"),
         (("--pool", "as-is"), "--pool as-is: as-is is an application's own pool"),
         (
@@ -121,7 +121,7 @@ def test_a_driver_that_stands_still_is_named(doctor: Doctor) -> None:
         ),
         (
             ("--engine", "shop.db:engine", "--database-url", "mysql+pymysql://u:s3cr3t@h/d"),
-            "shop.db:engine has a database of its own: leave out --database-url",
+            "shop.db:engine has its own database: leave out --database-url",
         ),
     ],
 )

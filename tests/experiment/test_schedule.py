@@ -74,7 +74,7 @@ def test_through_a_socket_file_nothing_can_be_broken(fault: str) -> None:
 
 def test_only_a_private_server_is_frozen() -> None:
     url = URL.create("mysql+pymysql", "me", "secret", "127.0.0.1", 9, "x")
-    with pytest.raises(UsageError, match="only a private server is frozen"):
+    with pytest.raises(UsageError, match="only a private server can be frozen"):
         FaultSchedule([parse_fault("freeze@1s+1s")], url, None)
 
 

@@ -178,7 +178,7 @@ def test_a_command_says_what_it_had_to_leave(tmp_path: Path, url: URL, admin: En
         assert tool.wait() in (0, 4), tool.output
     drop(admin)
 
-    assert f"These tables are left there: {TABLE}\n" in tool.output
+    assert f"These tables still exist; drop them: {TABLE}\n" in tool.output
     assert "Traceback" not in tool.output
 
 

@@ -69,7 +69,7 @@ class Relay:
             self._orders.write(f"{what} {number}\n")
             self._orders.flush()
         except OSError:
-            raise LoadtestError("the relay for faults has ended before its time") from None
+            raise LoadtestError("the relay for faults has ended early") from None
 
     def close(self) -> None:
         """End it, with all connections through it."""

@@ -46,7 +46,7 @@ class FaultSchedule:
         for fault in faults:
             if fault.of.done and server is None:
                 raise UsageError(
-                    f"fault {fault}: only a private server is {fault.of.done}; leave out "
+                    f"fault {fault}: only a private server can be {fault.of.done}; leave out "
                     "--database-url"
                 )
         if faults and "unix_socket" in given.query:

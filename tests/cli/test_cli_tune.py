@@ -23,8 +23,8 @@ def test_the_plan_says_how_long_it_takes_at_most(loadtest: Loadtest) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--arrival-rate", 50), "say how long one may wait"),
-        (("--arrival-rate", 50, "--objective", "errors.rate <= 1%"), "say how long one may wait"),
+        (("--arrival-rate", 50), "give a limit for the wait"),
+        (("--arrival-rate", 50, "--objective", "errors.rate <= 1%"), "give a limit for the wait"),
         (("-t", "3s"), "--time 3s: the runs of a search need at least 4 s"),
         (("--model", "greenlets,threads"), "a search has one model"),
         (("--objective", "checkout.wait <= 3ms"), "is no number of a pool"),

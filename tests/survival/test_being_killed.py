@@ -90,7 +90,7 @@ def test_a_run_whose_locust_is_killed_is_reported_and_no_success(
 
     run = assert_sound_so_far(path, seconds)
     assert not run.finished
-    assert "before its time" in tool.output
+    assert "Locust ended early" in tool.output
     assert victim != "locust" or "by signal 9" in tool.output
     (pool,) = json.loads((path.parent.parent / "summary.json").read_text())["pools"]
     assert "unsound_file" in [finding["code"] for finding in pool["findings"]]

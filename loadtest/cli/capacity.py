@@ -1,4 +1,4 @@
-"""The command `loadtest capacity`: processes x pool against what the server lets in."""
+"""The command `loadtest capacity`: processes x pool against the server's limits."""
 
 from __future__ import annotations
 
@@ -119,9 +119,9 @@ def _multipliable(text: str) -> PoolConfig:
 
 
 def server_of(url: str, others: int | None, said: dict[str, int | None]) -> ServerLimits:
-    """The server as the options describe it, and where they do not, as the database does.
+    """The server's limits: from the options, otherwise from the database.
 
-    Raises UsageError if neither says how many connections it lets in.
+    Raises UsageError if neither gives max_connections.
     """
     from loadtest.analysis.fleet.capacity import ServerLimits
 
@@ -139,12 +139,12 @@ def server_of(url: str, others: int | None, said: dict[str, int | None]) -> Serv
 
 
 def _asked(url: str, others: int | None) -> dict[str, Any]:
-    """What a database says of itself, as far as it does; others: what is told in its place."""
+    """The limits that a database reports; others: replaces the measured number."""
     from loadtest.database.engine import database_url
     from loadtest.database.preflight.occupancy import occupancy
 
     now = occupancy(database_url(url))
-    # Who says that there are fewer others leaves the fleet's own out, which has the same account.
+    # A smaller number of others leaves out the fleet's own connections, which use this account.
     connected = now.connected or 0
     fleets = 0 if others is None else max(0, connected - others)
     there = connected if others is None else others

@@ -31,7 +31,7 @@ def compare(
     context: typer.Context,
     experiment: Annotated[Path, typer.Argument(help="An experiment (.toml) or a scenario (.py).")],
     *,
-    pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
+    pool: Pools = [],  # noqa: B006 - Typer passes a new list
     rounds: Annotated[
         str,
         typer.Option(help="Rounds per pool; auto: until the result is decided, at most 20."),
@@ -76,7 +76,7 @@ def compare(
 
 
 def _read(path: Path, model: str | None, objective: str, server: list[str]) -> Experiment:
-    """The experiment of a file, changed as the options ask."""
+    """The experiment of a file, with the changes that the options ask for."""
     from loadtest.model.experiment import read_experiment
 
     plan = read_experiment(path)

@@ -1,4 +1,4 @@
-"""The command `loadtest diff`: two finished results against each other."""
+"""The command `loadtest diff`: compares two finished results."""
 
 from __future__ import annotations
 

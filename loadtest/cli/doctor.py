@@ -34,7 +34,7 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print the checks as JSON.
 
 def doctor(
     *,
-    pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
+    pool: Pools = [],  # noqa: B006 - Typer passes a new list
     application: ApplicationOptions,
     users: _Users = None,
     arrival_rate: ArrivalRate = None,

@@ -1,4 +1,4 @@
-"""The `loadtest` command: its subcommands, each imported when it is asked for."""
+"""The `loadtest` command: its subcommands, each imported on first use."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from loadtest import __version__
 from loadtest.cli.option_groups import spread_out
 from loadtest.model.errors import LoadtestError
 
-# A full disk, or nobody who reads any more.
+# The disk is full, or the reader of the pipe is gone.
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EPIPE)
-# Each command is a function in the module of its name; this is how its docstring begins.
+# Command -> first line of its docstring. Each command is the function in the module of its name.
 COMMANDS = {
     "demo": "Compare three pools in a flash sale and report the best; takes about three minutes.",
     "run": "Measure one pool configuration under one load.",
@@ -47,10 +47,10 @@ app = typer.Typer(
 
 
 class _Imported(TyperCommand):
-    """A command that lists of commands show; the first use of it imports its module."""
+    """A command without its options; its module is imported on first use."""
 
     def make_context(self, info_name: str | None, *arguments: Any, **settings: Any) -> Any:
-        """As the command's own, with the options that it takes."""
+        """The context of the real command, with its options."""
         alone = typer.Typer(**_SETTINGS)
         module = import_module(f"loadtest.cli.{self.name}")
         alone.command(self.name)(spread_out(getattr(module, str(self.name))))
@@ -80,7 +80,7 @@ def _app(
 
 
 def main() -> None:
-    """Run the command; a problem is one message on standard error and an exit code."""
+    """Run the command; an error becomes one message on standard error and an exit code."""
     try:
         _answer()
     except LoadtestError as error:
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def _answer() -> None:
-    """Run the command. Raises LoadtestError, also where nothing can be written to its output."""
+    """Run the command. Raises LoadtestError, also if the output cannot be written."""
     try:
         try:
             app()
@@ -99,7 +99,7 @@ def _answer() -> None:
     except OSError as error:
         if error.errno not in _UNWRITABLE:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python flushes again
         raise LoadtestError(f"cannot write the output: {error.strerror}") from None
 
 

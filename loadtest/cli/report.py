@@ -1,4 +1,4 @@
-"""The command `loadtest report`: the report once more from its files."""
+"""The command `loadtest report`: renders a report again from its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that several commands share, each with its help, and what they ask for."""
+"""The options that several commands share, and the settings made from them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result onl
 
 @dataclass(frozen=True)
 class ApplicationOptions:
-    """Where an application's own pool is, if one is measured."""
+    """The names under which an application's pool is found, if it is measured."""
 
     session: Annotated[
         str,
@@ -89,7 +89,7 @@ class ApplicationOptions:
 
     @property
     def name(self) -> str:
-        """The application as it was named; empty without one."""
+        """The name given for the application; empty without one."""
         return self.session or self.engine
 
 
@@ -121,7 +121,7 @@ class LoadOptions:
     ] = None
 
     def config(self) -> LoadConfig:
-        """The load that they ask for; UsageError lists every mistake."""
+        """The load that these options describe; UsageError lists every mistake."""
         return load_of(**vars(self))
 
 
@@ -154,7 +154,7 @@ class ScenarioOptions:
     ] = None
 
     def settings(self) -> dict[str, Any]:
-        """The settings of an experiment that they are."""
+        """These options as settings of an experiment."""
         from loadtest.model.fault import parse_fault
 
         return {
@@ -166,7 +166,7 @@ class ScenarioOptions:
 
 @dataclass(frozen=True)
 class DatabaseOptions:
-    """Where an experiment runs, and what a person allows there."""
+    """The database of an experiment, and what the user allows there."""
 
     database_url: DatabaseUrl = ""
     allow_overload: AllowOverload = False
@@ -184,15 +184,15 @@ class DatabaseOptions:
 
     @property
     def allowed(self) -> Allowances:
-        """What a person allows on a server of theirs."""
+        """What the user allows on their own server."""
         return Allowances(self.allow_overload, self.no_abort, self.keep_tables)
 
 
 def refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:
-    """Raise UsageError if an option was given that the experiment's file sets."""
+    """Raise UsageError if an option was given that the experiment's file contains."""
     groups = (ApplicationOptions, StagedLoadOptions, ScenarioOptions)
     own = ["pool", "rounds", "margin", *(field.name for group in groups for field in fields(group))]
-    own.remove("model")  # an experiment takes it, too
+    own.remove("model")  # allowed with an experiment
     sources = {name: context.get_parameter_source(name) for name in own}
     given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
     if given:
@@ -213,7 +213,7 @@ def _refuse_what_is_no_scenario(path: Path) -> None:
 
 
 def load_of(*, time: str | None, stages: str | None = None, **given: Any) -> LoadConfig:
-    """The load that the options ask for; UsageError lists every mistake."""
+    """The load that the options describe; UsageError lists every mistake."""
     from loadtest.model.field_types import validated
     from loadtest.model.load import LoadConfig, parse_stages
 
@@ -224,7 +224,7 @@ def load_of(*, time: str | None, stages: str | None = None, **given: Any) -> Loa
 
 
 def pools_of(given: list[str], application: ApplicationOptions) -> list[PoolConfig]:
-    """The pools that the options name; without any, an application's own or SQLAlchemy's default.
+    """The given pools; without any, the application's pool or SQLAlchemy's default.
 
     Raises UsageError.
     """
@@ -242,9 +242,9 @@ def experiment_of(
     told: ScenarioOptions,
     **more: Any,
 ) -> Experiment:
-    """The experiment that the options ask for; UsageError lists every mistake.
+    """The experiment that the options describe; UsageError lists every mistake.
 
-    more: other settings of an experiment; one that is None was not given.
+    more: other settings of the experiment; None means not given.
     """
     _refuse_what_is_no_scenario(scenario)
 

@@ -1,4 +1,4 @@
-"""The command `loadtest tune`: the smallest pool that is good enough."""
+"""The command `loadtest tune`: the smallest pool that meets the objective."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LEAST_MEASURED_SECONDS = 4
 
 @dataclass(frozen=True)
 class SearchLoadOptions(LoadOptions):
-    """The load of each run of a search; the runs are short, since a search has many."""
+    """The load of each run of a search; the runs are short, because a search has many."""
 
     time: Annotated[
         str, typer.Option("--time", "-t", help="Measured time of each run, at least 4s.")
@@ -86,7 +86,7 @@ def tune(
 
 
 def _refuse_what_no_search_has(given: SearchLoadOptions, plan: Experiment) -> None:
-    """Raise UsageError for a load by which a search cannot judge pools."""
+    """Raise UsageError for a load that a search cannot use to compare pools."""
     from loadtest.model.objective import parse_objective
 
     if len(plan.load.models) > 1:

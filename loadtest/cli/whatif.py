@@ -1,4 +1,4 @@
-"""The command `loadtest whatif`: other settings of a pool, predicted from a measured result."""
+"""The command `loadtest whatif`: predicts other pool settings from a measured result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from loadtest.analysis.prediction.validation import ValidatedPool
     from loadtest.analysis.prediction.whatif import Prediction
 
-NARROW = 80  # columns of a file or a pipe; the tables fit
+NARROW = 80  # columns in a file or a pipe; the tables fit
 VALIDATION = "whatif-validation"
 
 
@@ -108,9 +108,9 @@ def _validate(
     at: str,
     **how: Any,
 ) -> list[ValidatedPool]:
-    """Measure some of the settings where and how the result was measured.
+    """Measure some of the settings under the conditions of the result.
 
-    how: what else `experiment.conduct` is to know.
+    how: further arguments of `experiment.conduct`.
     """
     from loadtest.analysis.prediction.validation import control_pool, pools_to_measure, validate
     from loadtest.experiment.conduct import conduct
@@ -125,7 +125,7 @@ def _validate(
 
 
 def _database(measurements: Measurements, given: str) -> str:
-    """The address of the database that a result is from; empty for a private one or its own."""
+    """The URL of the result's database; empty if it was private or the application's own."""
     header = measurements.runs[0].header
     if header.server.private:
         return ""

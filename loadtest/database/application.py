@@ -1,4 +1,4 @@
-"""Somebody's own application: its engine and its sessions, found by name, measured as they are."""
+"""The user's own application: its engine and its sessions, found by name."""
 
 from __future__ import annotations
 
@@ -39,46 +39,46 @@ _NO_ASYNC = (
 
 
 class NeedsDatabase(UsageError):
-    """An application reads the address of its database from DATABASE_URL, which is not set."""
+    """An application reads its database URL from DATABASE_URL, which is not set."""
 
 
 class Application:
     """An application's engine, which is under test, and the parent session of its users.
 
-    name: where it was found, `myapp.db:Session`. shared: whether the parent is the application's
-    own, so that its code gets the same child sessions as the users do.
+    name: where it was found, like `myapp.db:Session`. shared: whether the parent session belongs to
+    the application, so that its code and the users get the same child sessions.
     """
 
     def __init__(
         self, name: str, engine: Engine, parent: scoped_session[Any], *, shared: bool
     ) -> None:
         self.name, self.engine, self.parent, self.shared = name, engine, parent, shared
-        # A process that was forked after the import would share its sockets with the others.
+        # Processes that are forked after the import would share its sockets.
         engine.dispose(close=False)
         self._settings = settings_of(engine.pool)
         self._own: Pool | None = None
 
     @property
     def url(self) -> URL:
-        """The engine's address; what its driver was told beside that is not in it."""
+        """The engine's URL, without the driver's further arguments."""
         return self.engine.url
 
     @property
     def connecting(self) -> Mapping[str, Any]:
-        """Arguments of `create_engine` with which another engine connects as this one does."""
+        """Arguments of `create_engine` for another engine that connects in the same way."""
         return {"creator": creator_of(self.engine.pool), "module": self.engine.dialect.dbapi}
 
     def described(self, config: PoolConfig) -> PoolConfig:
-        """The settings that are measured: where `as-is` is asked for, those of its own pool."""
+        """The settings to measure; for `as-is`, those of the application's pool."""
         if config.poolclass != AS_IS:
             return config
         return PoolConfig.model_construct(name=config.name, **self._settings)
 
     def install(self, config: PoolConfig) -> None:
-        """Give the engine a new pool, its own or one of these settings; all else of it stays."""
+        """Give the engine a new pool: its own (`as-is`) or one with these settings."""
         self.engine.pool.dispose()
         forget(self.engine)
-        # Before anything is measured: a copy has all listeners of the pool that it is made from.
+        # Before anything is measured, because a copy keeps all listeners of the original pool.
         self._own = self._own or self.engine.pool.recreate()
         if config.poolclass == AS_IS:
             self.engine.pool = self._own.recreate()
@@ -89,10 +89,10 @@ class Application:
 
 
 def find_application(session: str, engine: str, folders: Iterable[Path] = ()) -> Application | None:
-    """The application that one of two options names as MODULE:NAME; None if neither does.
+    """The application that one of the options names as MODULE:NAME; None without either.
 
-    It is imported, from the current folder and from these. Raises UsageError with what to do if
-    that fails, or if it is nothing that can be measured.
+    It is imported from the current folder or from these folders. Raises UsageError if the import
+    fails or the object cannot be measured.
     """
     if session and engine:
         raise UsageError("--session and --engine: give only one of them; a session has an engine")
@@ -116,7 +116,7 @@ def find_application(session: str, engine: str, folders: Iterable[Path] = ()) ->
 
 
 def refuse_second_database(application: Application, given: str) -> None:
-    """Raise UsageError if the address of a database is given that is not the application's."""
+    """Raise UsageError if the given database is not the application's."""
     if given and _place(database_url(given)) != _place(application.url):
         raise UsageError(
             f"{application.name} has its own database: leave out --database-url, and remove "
@@ -129,19 +129,19 @@ def _place(url: URL) -> tuple[str | None, int, str | None]:
 
 
 def waits_for_database(error: BaseException) -> bool:
-    """Whether an import ended since it reads DATABASE_URL, and nothing stands there."""
+    """Whether an import failed because DATABASE_URL is not set."""
     return isinstance(error, KeyError) and error.args == (DATABASE_URL,)
 
 
 def environment_with(address: str) -> dict[str, str]:
-    """The environment for a process whose database this is; empty: one that knows of none."""
+    """The environment of a child process with this database URL; without one if it is empty."""
     others = {name: value for name, value in os.environ.items() if name != DATABASE_URL}
     return others | ({DATABASE_URL: address} if address else {})
 
 
 @contextmanager
 def database_in_environment(address: str) -> Iterator[None]:
-    """Meanwhile an application that this process or a child of it imports finds that database."""
+    """Set DATABASE_URL for this process and its children, and restore it afterwards."""
     before = os.environ.get(DATABASE_URL, "")
     _hand_on(address)
     try:
@@ -205,7 +205,7 @@ def _users(frame: traceback.FrameSummary) -> bool:
 
 
 def _measurable(engine: Any) -> Engine:
-    """The engine itself, if it is one that can be measured here."""
+    """The engine itself. Raises UsageError if it cannot be measured."""
     if isinstance(engine, _ASYNC) or (isinstance(engine, Engine) and engine.dialect.is_async):
         raise UsageError(_NO_ASYNC)
     if not isinstance(engine, Engine):
@@ -242,7 +242,7 @@ def _how_to_name(thing: Any) -> str:
 
 
 def _bound(factory: Callable[[], Any]) -> Any:
-    """The one engine of the sessions that a factory makes."""
+    """The engine that all sessions of a factory use."""
     try:
         session = factory()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Sentences for a person about a database that cannot be reached or used."""
+"""Error messages for a database that cannot be reached or used."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from loadtest.database.failure_kinds import error_code
 from loadtest.database.redaction import without_passwords
 from loadtest.model.errors import LoadtestError, UsageError
 
-# What making, filling and using a scenario's tables takes; MySQL wants the last for foreign keys.
+# The rights to create, fill and use a scenario's tables. MySQL needs REFERENCES for foreign keys.
 TABLE_RIGHTS = "CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES"
 PRIVATE_SERVER_HINT = "Without --database-url and LOADTEST_DATABASE_URL, a private server starts"
 
 
 def hint_without_database(connecting: Mapping[str, Any] | None) -> str:
-    """What there is to do without a database; an application has no other."""
+    """The hint for a user without a database; empty for an application."""
     return PRIVATE_SERVER_HINT if connecting is None else ""
 
 
 def connection_error(
     error: BaseException, url: URL, hint: str = PRIVATE_SERVER_HINT
 ) -> LoadtestError:
-    """The sentence for a person about a failure to connect; never with a password in it.
+    """The error message for a failure to connect, without the password.
 
-    hint: what there is to do without a database.
+    hint: what to do without a database.
     """
     place = f"{url.host or 'localhost'}:{url.port or 3306}"
     code = error_code(error)
     if code is None and isinstance(getattr(error, "orig", error), pymysql.InternalError):
-        code = 2013  # it said something, but not in packets that have an order
+        code = 2013  # the server does not speak MySQL's protocol
     if code in (1044, 1045, 1698):
         return UsageError(
             f"the database at {place} refuses user {url.username!r}: check the user and the "

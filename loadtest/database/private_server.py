@@ -120,7 +120,7 @@ class PrivateServer:
 
     @property
     def running(self) -> bool:
-        """Whether the server's keeper still runs."""
+        """Whether the keeper still runs; False if the server ended unexpectedly."""
         return self._kept.poll() is None
 
     @property

@@ -1,4 +1,4 @@
-"""A result's own experiment once more, with other pools and for a shorter time."""
+"""The experiment of a result, repeated with other pools and for a shorter time."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _LOAD = ("users", "spawn_rate", "arrival_rate", "arrivals", "drop_after", "prefi
 def experiment_again(
     planned: ExperimentPlan | None, run: RunFacts, pools: Sequence[PoolConfig]
 ) -> Experiment:
-    """The experiment with these pools, one round of each, and ten seconds at most.
+    """The experiment with these pools, one round each, of at most ten seconds.
 
-    planned: what experiment.json says, if there is one; else the run's header says what ran.
-    Raises UsageError if the scenario is not there any more, or no file tells which it was.
+    planned: the content of experiment.json, if it exists; otherwise the run's header is used.
+    Raises UsageError if the scenario is missing, or if no file names it.
     """
     plan = planned or _from_header(run)
     scenario = Path(plan.scenario)
@@ -63,13 +63,13 @@ def _from_header(run: RunFacts) -> ExperimentPlan:
 
 
 def _server(plan: ExperimentPlan, run: RunFacts) -> str:
-    """The private server's program that a run was on, as its experiment names it."""
+    """The program of the run's private server, as its experiment names it."""
     name = run.header.server.name
     return next((text for text in plan.server if parse_server(text).name == name), "")
 
 
 def _shorter(load: Load) -> dict[str, Any]:
-    """The load for whole seconds, as Locust counts them."""
+    """The shortened load, in whole seconds because Locust counts those."""
     warmup = min(LONGEST_WARMUP if load.warmup is None else load.warmup, LONGEST_WARMUP)
     duration = min(LONGEST if load.duration is None else load.duration, LONGEST)
     whole = max(1, math.floor(duration + warmup)) - warmup

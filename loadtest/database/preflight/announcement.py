@@ -1,4 +1,4 @@
-"""Before every run: the situation as it is now, and what the run is about to do to a server."""
+"""Before every run: reads the situation, and announces what the run will do to a server."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from loadtest.model.allowances import UNSEEN_SECONDS, Allowances
 def situation(
     url: URL, demand: Demand, *, private: bool, connecting: Mapping[str, Any] | None = None
 ) -> Situation:
-    """Look at this machine and ask the server; nothing is measured.
+    """The limits and the use of this machine and the server; measures nothing.
 
-    private: whether the tool started the server. connecting: how else than by the URL, as arguments
-    of `create_engine`. Raises UsageError if it cannot be asked.
+    private: whether the tool started the server. connecting: arguments of `create_engine` to
+    connect with instead of the URL. Raises UsageError if the server cannot be reached.
     """
     now = occupancy(url, connecting, PRIVATE_SERVER_HINT)
     return Situation(demand, machine_limits(url), now, private, host=url.host or "")
 
 
 def database_place(url: URL) -> str:
-    """Where a database is, as part of a sentence; without user and password."""
+    """The name and the address of a database for a sentence, without user and password."""
     return f"{url.database} at {url.host or 'localhost'}:{url.port or 3306}"
 
 
 def load_in_words(users: int, arrival_rate: float | None) -> str:
-    """How much work there is at most, as part of a sentence; arrival_rate: of an open loop."""
+    """The maximum load, as part of a sentence; arrival_rate: arrivals per second (open loop)."""
     arrivals = f"{arrival_rate:,g} arrivals per second and " if arrival_rate else ""
     return f"at most {arrivals}{users:,} users"
 
@@ -45,10 +45,10 @@ def intentions(
     allowed: Allowances,
     server: Occupancy | None = None,
 ) -> Iterator[str]:
-    """What is about to happen to a server that the tool did not start, a line each.
+    """The lines that announce what will happen to a server that the tool did not start.
 
-    work: which tasks run, how many at most, for how long. tables: those that the scenario has.
-    server: what it says of its connections, if it was asked.
+    work: the load in words. tables: the scenario's tables. server: the connections in use, if
+    known.
     """
     yield f"On {place}, a server that this tool did not start, loadtest will"
     each = f"{demand.most:,} in the pool"

@@ -1,8 +1,7 @@
-"""What can keep a run from being one, or harm others: checks of a situation, each a value.
+"""Checks before a run: each rule takes a situation and yields checks as values.
 
-A rule takes a situation and yields checks. An `error` makes the run impossible, or is harm that
-nobody agreed to; a `warning` is said before every run; a `note` by `loadtest doctor`, as is what is
-`ok`.
+An `error` blocks the run: it cannot work, or it would harm other clients without permission. A
+`warning` repeats before every run. Only `loadtest doctor` shows a `note` and `ok`.
 """
 
 from __future__ import annotations
@@ -16,33 +15,33 @@ from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig
 from loadtest.model.trust_limits import TIME_WAIT_SECONDS
 
-# The share of a server's free connections that a run may take unasked, where others use it, too.
+# The share of the free connections that a run may take on a server with other clients.
 ALLOWED_SHARE = 0.8
-# What the generator needs besides its connections: results, web, logs, libraries.
+# Open files of the generator in addition to its connections: results, web, logs, libraries.
 GENERATOR_FILES = 200
 
 CheckRule = Callable[[Situation], Iterator[PreflightCheck]]
 
 
 def run_checks(situation: Situation) -> list[PreflightCheck]:
-    """Look at everything."""
+    """The checks of all rules."""
     return [check for rule in CHECK_RULES for check in rule(situation)]
 
 
 def refuse_errors(checks: Sequence[PreflightCheck]) -> None:
-    """Raise UsageError with all errors among some checks, if there are any."""
+    """Raise UsageError with all errors among the checks, if there are any."""
     errors = [str(check) for check in checks if check.severity == "error"]
     if errors:
         raise UsageError(*errors)
 
 
 def warning_texts(checks: Sequence[PreflightCheck]) -> list[str]:
-    """What to know before a run."""
+    """The warnings among the checks, as texts."""
     return [str(check) for check in checks if check.severity == "warning"]
 
 
 def open_files_check(connections: int, allowed: int | None) -> PreflightCheck:
-    """Whether a process may have so many connections at once."""
+    """Whether a process may open this number of connections; allowed: None without a limit."""
     needed = connections + GENERATOR_FILES
     evidence = {"connections": connections, "needed": needed, "allowed": allowed}
     if allowed is not None and needed > allowed:
@@ -65,7 +64,7 @@ def _open_files(situation: Situation) -> Iterator[PreflightCheck]:
 
 
 def _local_ports(situation: Situation) -> Iterator[PreflightCheck]:
-    """Connections to one address differ in their local port only, and a closed one keeps its."""
+    """Whether local ports suffice: each connection uses one, also for a while after its close."""
     demand, ports = situation.demand, situation.machine.local_ports
     if ports is None:
         return
@@ -100,7 +99,7 @@ def _local_ports(situation: Situation) -> Iterator[PreflightCheck]:
 
 
 def _closes(pool: PoolConfig, users: int) -> bool:
-    """Whether so many users of a process can make the pool close connections that come back."""
+    """Whether this number of users per process can make the pool close connections at checkin."""
     kept = pool.kept_connections
     return kept is not None and pool.poolclass != AS_IS and pool.connections_for(users) > kept
 
@@ -126,7 +125,7 @@ def _max_user_connections(situation: Situation) -> Iterator[PreflightCheck]:
 
 
 def _room(situation: Situation, name: str, limit: int, room: int) -> PreflightCheck:
-    """Whether a run fits into what a limit of the server leaves to it."""
+    """Whether a run fits into the room that a limit of the server leaves."""
     demand, private = situation.demand, situation.private
     most, free = demand.most, max(0, room - demand.beside)
     share = 1.0 if private else ALLOWED_SHARE

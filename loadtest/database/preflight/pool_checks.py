@@ -1,4 +1,4 @@
-"""Checks of a pool's settings, and of how it connects."""
+"""Checks of the pools' settings, the driver and TLS."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from loadtest.model.pool import AS_IS, PoolConfig
 if TYPE_CHECKING:
     from loadtest.database.preflight.handshake import Handshake
 
-# A query that sleeps lets others run; a driver that stands still for half of it does not.
+# A driver blocks if the other users stand still for more than this share of a sleeping query.
 STANDSTILL_SHARE = 0.5
 SLOW_HANDSHAKE = 2.0
 _SHARE = "share one context in the application: create_engine(url, connect_args={'ssl': context})"
-# Why a context for every connection is slow, what is done instead, and what to do: by TLS or not.
+# By whether the server supports TLS: an addition to the reason, the tool's own way, the advice.
 _CONTEXTS = {
     True: ("", "with one shared context", _SHARE),
     False: (
@@ -56,19 +56,19 @@ def wait_timeout(situation: Situation) -> Iterator[PreflightCheck]:
 
 
 def _renewed(pool: PoolConfig, timeout: int) -> bool:
-    """Whether a pool looks at idle connections, or replaces them in time, or keeps none."""
+    """Whether a pool checks idle connections, replaces them in time, or keeps none."""
     unknown = pool.poolclass == AS_IS or pool.kept_connections == 0
     return unknown or pool.pool_pre_ping or 0 <= pool.pool_recycle < timeout
 
 
 def driver(situation: Situation) -> Iterator[PreflightCheck]:
-    """Whether other users of a process run while one waits for the database, if it was tried."""
+    """Whether the driver lets other users run while one waits for the database, if measured."""
     if situation.standstill is not None:
         yield driver_check(situation.standstill, situation.driver)
 
 
 def driver_check(still: float, name: str) -> PreflightCheck:
-    """What a driver does to others during a query that sleeps; still: for which share of it."""
+    """Whether a driver blocks other users; still: for which share of a query."""
     evidence = {"standstill": still, "driver": name}
     if still > STANDSTILL_SHARE:
         message = f"{name} blocks the event loop: while one user waits for the database, the other "
@@ -81,7 +81,7 @@ def driver_check(still: float, name: str) -> PreflightCheck:
 
 
 def tls(situation: Situation) -> Iterator[PreflightCheck]:
-    """What connecting costs with and without a TLS context of its own, and whether it is secret."""
+    """The cost of TLS contexts, and whether connections are encrypted."""
     measured = situation.handshake
     if measured is None:
         return
@@ -95,9 +95,9 @@ def tls(situation: Situation) -> Iterator[PreflightCheck]:
 
 
 def tls_context_check(measured: Handshake) -> PreflightCheck:
-    """What TLS contexts cost where they are built for every connection.
+    """The cost of building a TLS context for every connection.
 
-    An application pays that in each run of it; this tool's own engine does not.
+    A warning only for an application, because the tool's own engine shares one context.
     """
     own, shared = _ms(measured.own), _ms(measured.shared)
     evidence = {"own": measured.own, "shared": measured.shared, "tls": measured.tls}
@@ -116,7 +116,7 @@ def tls_context_check(measured: Handshake) -> PreflightCheck:
 
 
 def _why_slow(measured: Handshake) -> tuple[str, str]:
-    """What makes connecting slow, and what to do: each driver has options of its own."""
+    """The reason why connecting is slow, and the advice, which depends on the driver."""
     why, instead, advice = _CONTEXTS[measured.tls]
     builder = "PyMySQL"
     if measured.driver == PURE_CONNECTOR:
@@ -132,11 +132,11 @@ def _ms(seconds: float) -> str:
 
 
 def pool_timeout(situation: Situation) -> Iterator[PreflightCheck]:
-    """Whether anybody can wait for so long."""
+    """Whether a wait can reach pool_timeout."""
     for pool in situation.demand.pools:
         most = pool.most_connections
         if most is None or pool.poolclass == AS_IS or not _queues(pool):
-            continue  # of most of them `unlimited` tells that nobody waits
+            continue  # no wait is possible; the check `unlimited` reports most of these pools
         yield _timeout_of(pool, most, situation.demand)
 
 
@@ -155,7 +155,7 @@ def _timeout_of(pool: PoolConfig, most: int, demand: Demand) -> PreflightCheck:
 
 
 def unlimited(situation: Situation) -> Iterator[PreflightCheck]:
-    """Pools in which nobody ever waits."""
+    """Pools without a limit, in which no checkout waits."""
     demand = situation.demand
     for pool in demand.pools:
         if pool.most_connections is not None or pool.poolclass == AS_IS:
@@ -179,7 +179,7 @@ def _without_limit(pool: PoolConfig) -> str:
 
 
 def _queues(pool: PoolConfig) -> bool:
-    """Whether it is a queue; an application's own pool of another class has no size."""
+    """Whether the pool is a queue; an application's pool of another class has no size."""
     return pool.pool_size is not None
 
 

@@ -33,8 +33,7 @@ def whatif(
         str, typer.Option("--max-overflow", help="Values, like 0,10; inf means no limit.")
     ] = "0,10",
     pool_timeout: Annotated[
-        str | None,
-        typer.Option("--pool-timeout", help="Timeout, like 2s (default: the measured one)."),
+        str | None, typer.Option("--pool-timeout", help="Like 2s (default: the measured pool's).")
     ] = None,
     validate: Annotated[
         bool,

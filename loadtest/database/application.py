@@ -108,9 +108,7 @@ def find_application(session: str, engine: str, folders: Iterable[Path] = ()) ->
         bound = _measurable(found)
         return Application(name, bound, parent_session(bound), shared=False)
     except NotImplementedError:
-        raise UsageError(
-            f"{where}: each run needs a new pool: add recreate() to your pool class"
-        ) from None
+        raise UsageError(f"{where}: each run needs a new pool: add recreate()") from None
     except UsageError as error:
         raise type(error)(f"{where}: {error}") from None
 

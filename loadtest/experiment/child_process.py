@@ -47,9 +47,7 @@ def _stack(frame: FrameType) -> str:
 
 
 def _tell(*_: Any) -> None:
-    stacks = dict.fromkeys(
-        _stack(frame) for frame in _frames() if frame
-    )  # many users wait at the same place
+    stacks = dict.fromkeys(_stack(frame) for frame in _frames() if frame)  # each stack once
     os.write(_STANDARD_ERROR, "".join(stacks).encode(errors="replace"))
 
 

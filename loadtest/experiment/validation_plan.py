@@ -32,9 +32,7 @@ def experiment_again(
     plan = planned or _from_header(run)
     scenario = Path(plan.scenario)
     if not scenario.is_file():
-        raise UsageError(
-            f"there is no scenario {scenario} here: change to the folder of the measurement"
-        )
+        raise UsageError(f"there is no scenario {scenario} here: start where it was measured")
     load = plan.load if plan.load != Load() else run.header.load
     again = {
         **{name: getattr(plan, name) for name in _KEPT},

@@ -38,10 +38,7 @@ _MaxConnections = Annotated[
 ]
 _MaxUserConnections = Annotated[
     int | None,
-    typer.Option(
-        min=0,
-        help="The account's max_user_connections; 0: no limit (default: read from the database).",
-    ),
+    typer.Option(min=0, help="The account's limit; 0: no limit (default: read, otherwise 0)."),
 ]
 _Others = Annotated[
     int | None,

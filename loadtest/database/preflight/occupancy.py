@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, text
 from loadtest.database.connection_errors import connection_error
 from loadtest.database.probing import probing_engine, show_global
 
-NO_DATABASE_HINT = "With --max-connections N no database is asked"
+NO_DATABASE_HINT = "With --max-connections N, no database is needed"
 # Open files of a server without connections: sockets, logs, tablespaces, files of its threads.
 # Measured: MariaDB 10.11 with 1,024 files accepted 982 connections and did not answer the next.
 SERVER_FILES = 50

@@ -20,7 +20,7 @@ _SHARE = "share one context in the application: create_engine(url, connect_args=
 _CONTEXTS = {
     True: ("", "with one shared context", _SHARE),
     False: (
-        ", although this server speaks no TLS",
+        ", although this server does not support TLS",
         "without one",
         f"{_SHARE}, or use ssl_disabled if you trust the network",
     ),
@@ -87,7 +87,7 @@ def tls(situation: Situation) -> Iterator[PreflightCheck]:
         return
     yield tls_context_check(measured)
     if not measured.tls and situation.host not in LOOPBACK:
-        who = "the server speaks no TLS"
+        who = "the server does not support TLS"
         if measured.of_application:
             who = f"the application's connections ({measured.driver}) are not encrypted"
         message = f"{who}: queries and results can be read on the network"

@@ -73,7 +73,7 @@ def _app(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Which pool settings should this SQLAlchemy application use, and what if they are wrong?
+    """Measure which connection pool settings an SQLAlchemy application should use.
 
     Example: [bold]loadtest demo[/]
     """

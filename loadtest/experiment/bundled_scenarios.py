@@ -67,4 +67,6 @@ def _refuse_to_overwrite(sources: Sequence[Path], copies: Sequence[Path]) -> Non
     pairs = zip(sources, copies, strict=True)
     others = [copy for source, copy in pairs if copy.exists() and not cmp(source, copy, False)]
     if others:
-        raise UsageError(*(f"{path} exists with other content: use another -o" for path in others))
+        raise UsageError(
+            *(f"{path} exists and differs: choose another -o FOLDER" for path in others)
+        )

@@ -43,7 +43,7 @@ def test_what_was_changed_is_not_written_over(tmp_path: Path) -> None:
     experiment.write_text("mine, too")
     with pytest.raises(UsageError) as refused:
         bundled_scenarios.copy_scenario("spike", tmp_path)
-    assert str(refused.value).count("exists with other content") == 2
+    assert str(refused.value).count("exists and differs") == 2
     assert (scenario.read_text(), experiment.read_text()) == ("mine", "mine, too")
 
 

@@ -2,12 +2,12 @@
 
 import sys
 
-# A shell's exit code of a program that Ctrl-C ended.
+# The exit code that shells use after Ctrl-C.
 INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command; Ctrl-C ends it in good order, also while it is still being imported."""
+    """Run the command; Ctrl-C ends it cleanly, even during the import."""
     try:
         from loadtest.cli.main import main as run
 

@@ -1,1 +1,1 @@
-"""The `loadtest` command: a module for each command, and the options they share."""
+"""The `loadtest` command: one module per command, and the shared options."""

@@ -1,4 +1,4 @@
-"""The command `loadtest capacity`: processes x pool against what the server lets in."""
+"""The command `loadtest capacity`: processes x pool against the server's limits."""
 
 from __future__ import annotations
 
@@ -16,22 +16,20 @@ if TYPE_CHECKING:
 MISSED = 3
 
 _Processes = Annotated[
-    int, typer.Option(min=1, help="Processes of a replica, each with a pool of its own.")
+    int, typer.Option(min=1, help="Processes per replica; each process has its own pool.")
 ]
-_Replicas = Annotated[
-    int, typer.Option(min=1, help="Machines, containers or pods with such processes.")
-]
+_Replicas = Annotated[int, typer.Option(min=1, help="Replicas: machines, containers or pods.")]
 _Surge = Annotated[
     int,
-    typer.Option(min=0, help="Additional replicas during a deployment, ending ones included."),
+    typer.Option(min=0, help="Extra replicas during a deployment, including those that end."),
 ]
 _Pool = Annotated[
-    str, typer.Option("--pool", help="20+10, 3000+inf or pool_size=20,max_overflow=10.")
+    str, typer.Option("--pool", help="Pool: 20+10, 3000+inf or pool_size=20,max_overflow=10.")
 ]
 _Threads = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Threads of a process; each uses one connection at most (default: unknown)."
+        min=1, help="Threads per process; each uses at most one connection (default: unknown)."
     ),
 ]
 _MaxConnections = Annotated[
@@ -40,15 +38,15 @@ _MaxConnections = Annotated[
 ]
 _MaxUserConnections = Annotated[
     int | None,
-    typer.Option(min=0, help="The account's limit, 0 for none (default: read, else none)."),
+    typer.Option(min=0, help="The account's limit; 0: no limit (default: read, otherwise 0)."),
 ]
 _Others = Annotated[
     int | None,
-    typer.Option(min=0, help="Connections of other clients (default: the current ones, or none)."),
+    typer.Option(min=0, help="Connections of other clients (default: the current number, or 0)."),
 ]
 _Reserve = Annotated[
     int | None,
-    typer.Option(min=0, help="Connections kept free, for backups or people (default: 10)."),
+    typer.Option(min=0, help="Connections to keep free for backups and operators (default: 10)."),
 ]
 _DatabaseUrl = Annotated[
     str,
@@ -56,10 +54,10 @@ _DatabaseUrl = Annotated[
         "--database-url",
         envvar="LOADTEST_DATABASE_URL",
         show_envvar=True,
-        help="The server to ask: mysql+pymysql://USER:PASSWORD@HOST/DATABASE.",
+        help="Read the limits from this database: mysql+pymysql://USER:PASSWORD@HOST/DATABASE.",
     ),
 ]
-_AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON instead.")]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
 
 def capacity(
@@ -75,10 +73,10 @@ def capacity(
     database_url: _DatabaseUrl = "",
     as_json: _AsJson = False,
 ) -> None:
-    """Compare a fleet's pools with the server's limits, and find a pool that is safe.
+    """Check whether a fleet's pools fit the server's limits, and suggest a safe pool.
 
-    It only reads the limits and the connections of the database. Exit code 3 if the fleet does not
-    fit.
+    Reads the limits and the connections of the database; changes nothing. Exits with 3 if the
+    fleet does not fit.
 
     Example: [bold]loadtest capacity --processes 12 --replicas 5 --surge 1 --pool 20+10
     --max-connections 500[/]
@@ -113,14 +111,14 @@ def _multipliable(text: str) -> PoolConfig:
 
     pool = parse_pool(text)
     if pool.poolclass == AS_IS:
-        raise UsageError(f"--pool {AS_IS}: its sizes are not known here; write them, like 20+10")
+        raise UsageError(f"--pool {AS_IS}: the sizes are unknown here; give them, like 20+10")
     return pool
 
 
 def server_of(url: str, others: int | None, said: dict[str, int | None]) -> ServerLimits:
-    """The server as the options describe it, and where they do not, as the database does.
+    """The server's limits: from the options, otherwise from the database.
 
-    Raises UsageError if neither says how many connections it lets in.
+    Raises UsageError if neither gives max_connections.
     """
     from loadtest.analysis.fleet.capacity import ServerLimits
 
@@ -129,21 +127,21 @@ def server_of(url: str, others: int | None, said: dict[str, int | None]) -> Serv
         told = _asked(url, others) | told
     if "max_connections" not in told:
         raise UsageError(
-            "the server does not tell its max_connections: give --max-connections N"
+            "the server does not report max_connections: give --max-connections N"
             if url
-            else "what may the server have? Give --max-connections N, or the database itself with "
+            else "the server's limit is unknown: give --max-connections N, or the database with "
             "--database-url mysql+pymysql://USER:PASSWORD@HOST/DATABASE or LOADTEST_DATABASE_URL"
         )
     return ServerLimits(**{"others": others or 0, **told})
 
 
 def _asked(url: str, others: int | None) -> dict[str, Any]:
-    """What a database says of itself, as far as it does; others: what is told in its place."""
+    """The limits that a database reports; others: replaces the measured number."""
     from loadtest.database.engine import database_url
     from loadtest.database.preflight.occupancy import occupancy
 
     now = occupancy(database_url(url))
-    # Who says that there are fewer others leaves the fleet's own out, which has the same account.
+    # A smaller number of others leaves out the fleet's own connections, which use this account.
     connected = now.connected or 0
     fleets = 0 if others is None else max(0, connected - others)
     there = connected if others is None else others

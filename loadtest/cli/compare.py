@@ -31,15 +31,15 @@ def compare(
     context: typer.Context,
     experiment: Annotated[Path, typer.Argument(help="An experiment (.toml) or a scenario (.py).")],
     *,
-    pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
+    pool: Pools = [],  # noqa: B006 - Typer passes a new list
     rounds: Annotated[
         str,
-        typer.Option(help="Rounds of each pool; auto: until they decide, 20 at most."),
+        typer.Option(help="Rounds per pool; auto: until the result is decided, at most 20."),
     ] = "5",
     application: ApplicationOptions,
     load: StagedLoadOptions,
     told: ScenarioOptions,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
     server: Servers = [],  # noqa: B006
     database: DatabaseOptions,
     results: Results = Path("reports"),
@@ -47,9 +47,9 @@ def compare(
     margin: Margin = None,
     output: AnswerOptions,
 ) -> None:
-    """Compare pool configurations in interleaved rounds and say which is best.
+    """Compare pool configurations in interleaved rounds and report which is best.
 
-    A round in which the load generator was disturbed is done once more.
+    If other programs disturb the load generator in a round, the round is repeated.
 
     Examples: [bold]loadtest compare scenarios/hot_row.toml --dry-run[/]
 
@@ -66,7 +66,7 @@ def compare(
         plan = _read(experiment, load.model, objective, server)
     else:
         if len(pool) < 2:
-            raise UsageError("a comparison needs two pools or more: --pool 5+10 --pool 20+0")
+            raise UsageError("a comparison needs at least two pools: --pool 5+10 --pool 20+0")
         asked = {"rounds": rounds, "objective": objective, "margin": margin, "server": server}
         plan = experiment_of(experiment, pool, application, load, told, **asked)
     if dry_run:
@@ -76,7 +76,7 @@ def compare(
 
 
 def _read(path: Path, model: str | None, objective: str, server: list[str]) -> Experiment:
-    """The experiment of a file, changed as the options ask."""
+    """The experiment of a file, with the changes that the options ask for."""
     from loadtest.model.experiment import read_experiment
 
     plan = read_experiment(path)

@@ -16,7 +16,7 @@ def demo(
     results: Results = Path("reports"),
     quiet: Quiet = False,
 ) -> None:
-    """Compare three pools in a flash sale, about three minutes, and say which is best.
+    """Compare three pools in a flash sale and report the best; takes about three minutes.
 
     Example: [bold]loadtest demo[/]
     """

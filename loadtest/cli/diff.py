@@ -1,4 +1,4 @@
-"""The command `loadtest diff`: two finished results against each other."""
+"""The command `loadtest diff`: compares two finished results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loadtest.runfile.folders import find_runs
 
 def diff(
     before: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
-    after: Annotated[Path, typer.Argument(help="Another, with the same pools.")],
+    after: Annotated[Path, typer.Argument(help="Another result with the same pools.")],
     markdown: Markdown = None,
     as_json: AsJson = False,
 ) -> None:

@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from loadtest.model.pool import PoolConfig
 
 _Users = Annotated[
-    int | None, typer.Option("--users", "-u", min=1, help="Users of a process (default: 50).")
+    int | None, typer.Option("--users", "-u", min=1, help="Users per process (default: 50).")
 ]
 _Processes = Annotated[
-    int, typer.Option(min=1, help="Processes at once, each with a pool of its own.")
+    int, typer.Option(min=1, help="Processes at the same time; each has its own pool.")
 ]
-_AsJson = Annotated[bool, typer.Option("--json", help="Print the checks as JSON instead.")]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")]
 
 
 def doctor(
     *,
-    pool: Pools = [],  # noqa: B006 - Typer reads the default and hands in a list of its own
+    pool: Pools = [],  # noqa: B006 - Typer passes a new list
     application: ApplicationOptions,
     users: _Users = None,
     arrival_rate: ArrivalRate = None,
@@ -47,10 +47,10 @@ def doctor(
 ) -> None:
     """Check this machine, the driver and the database before a run; changes nothing.
 
-    With --session or --engine the driver, the database and, without --pool, the pool are those of
-    your application.
+    With --session or --engine, it checks the driver and the database of your application, and its
+    pool unless you give --pool.
 
-    Each run makes the same checks. Exit code 2 if a run would be refused.
+    Every run makes the same checks. Exits with 2 if a run would be refused.
 
     Examples: [bold]loadtest doctor --pool 20+10 --pool 3000+inf -u 300[/]
 

@@ -11,7 +11,7 @@ import typer
 
 def export(
     result: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
-    format: Annotated[str, typer.Option("--format", "-f", help="hlog, csv or junit.")],
+    format: Annotated[str, typer.Option("--format", "-f", help="Format: hlog, csv or junit.")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A new file (default: standard output).")
     ] = None,

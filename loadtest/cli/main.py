@@ -1,4 +1,4 @@
-"""The `loadtest` command: its subcommands, each imported when it is asked for."""
+"""The `loadtest` command: its subcommands, each imported on first use."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from loadtest import __version__
 from loadtest.cli.option_groups import spread_out
 from loadtest.model.errors import LoadtestError
 
-# A full disk, or nobody who reads any more.
+# The disk is full, or the reader of the pipe is gone.
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EPIPE)
-# Each command is a function in the module of its name; this is how its docstring begins.
+# Command -> first line of its docstring. Each command is the function in the module of its name.
 COMMANDS = {
-    "demo": "Compare three pools in a flash sale, about three minutes, and say which is best.",
+    "demo": "Compare three pools in a flash sale and report the best; takes about three minutes.",
     "run": "Measure one pool configuration under one load.",
-    "compare": "Compare pool configurations in interleaved rounds and say which is best.",
+    "compare": "Compare pool configurations in interleaved rounds and report which is best.",
     "report": "Make the report again from result files; exits with the result's own code.",
     "diff": "Show what became better or worse between two results; exits with 3 if anything is "
     "worse.",
-    "capacity": "Compare a fleet's pools with the server's limits, and find a pool that is safe.",
+    "capacity": "Check whether a fleet's pools fit the server's limits, and suggest a safe pool.",
     "doctor": "Check this machine, the driver and the database before a run; changes nothing.",
-    "whatif": "Predict what other pool settings would do, from a measured result, by simulation.",
+    "whatif": "Predict other pool settings from a measured result, by simulation.",
     "tune": "Find the smallest pool that meets an objective and loses no throughput.",
     "export": "Convert a result for other tools: HdrHistogram log, CSV or JUnit XML.",
-    "scenarios": "List the bundled scenarios, or copy one with its experiment as a start.",
+    "scenarios": "List the bundled scenarios, or copy one with its experiment as a starting point.",
 }
 _SETTINGS: dict[str, Any] = {
     "add_completion": False,
@@ -47,10 +47,10 @@ app = typer.Typer(
 
 
 class _Imported(TyperCommand):
-    """A command that lists of commands show; the first use of it imports its module."""
+    """A command without its options; its module is imported on first use."""
 
     def make_context(self, info_name: str | None, *arguments: Any, **settings: Any) -> Any:
-        """As the command's own, with the options that it takes."""
+        """The context of the real command, with its options."""
         alone = typer.Typer(**_SETTINGS)
         module = import_module(f"loadtest.cli.{self.name}")
         alone.command(self.name)(spread_out(getattr(module, str(self.name))))
@@ -73,14 +73,14 @@ def _app(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Which pool settings should this SQLAlchemy application use, and what if they are wrong?
+    """Measure which connection pool settings an SQLAlchemy application should use.
 
     Example: [bold]loadtest demo[/]
     """
 
 
 def main() -> None:
-    """Run the command; a problem is one message on standard error and an exit code."""
+    """Run the command; an error becomes one message on standard error and an exit code."""
     try:
         _answer()
     except LoadtestError as error:
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def _answer() -> None:
-    """Run the command. Raises LoadtestError, also where nothing can be written to its output."""
+    """Run the command. Raises LoadtestError, also if the output cannot be written."""
     try:
         try:
             app()
@@ -99,8 +99,8 @@ def _answer() -> None:
     except OSError as error:
         if error.errno not in _UNWRITABLE:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again
-        raise LoadtestError(f"cannot write the answer: {error.strerror}") from None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python flushes again
+        raise LoadtestError(f"cannot write the output: {error.strerror}") from None
 
 
 if __name__ == "__main__":

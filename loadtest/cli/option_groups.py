@@ -1,4 +1,4 @@
-"""Groups of options: a command takes a dataclass as one parameter, Typer its fields as options."""
+"""Groups of options: a command takes one dataclass, and Typer shows its fields as options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 
 def spread_out(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with each group of options replaced by the options in it, as Typer reads them.
+    """The command with the fields of each group as separate parameters, for Typer.
 
     A field has the type, the help and the default of its option.
     """

@@ -1,4 +1,4 @@
-"""How commands that measure answer: progress, report, table or JSON, exit code."""
+"""The output of the measuring commands: progress, report, table or JSON, exit code."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from loadtest.model.experiment import Experiment
     from loadtest.model.summary import Summary
 
-INTERRUPTED = 130  # as a shell has it
+INTERRUPTED = 130  # the exit code that shells use after Ctrl-C
 
 
 @dataclass(frozen=True)
 class AnswerOptions:
-    """How a command answers, beside the report."""
+    """The output of a command besides the report."""
 
     markdown: Markdown = None
     as_json: AsJson = False
@@ -35,11 +35,11 @@ def conduct_and_answer(
     output: AnswerOptions,
     **how: Any,
 ) -> None:
-    """Run an experiment, make its report, and exit with the code that its outcome has.
+    """Run an experiment, write its report, and exit with the code of its outcome.
 
-    After a failure in the middle the exit code is the failure's; the report has the runs before it.
+    After a failure, the exit code is the failure's, and the report covers the runs before it.
 
-    how: what else `experiment.conduct` is to know.
+    how: further arguments of `experiment.conduct`.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -59,7 +59,7 @@ def conduct_and_answer(
         console.print("[yellow]Interrupted before anything was measured[/]")
         raise typer.Exit(INTERRUPTED) from None
     if not complete:
-        console.print("[yellow]Interrupted: the report has what was measured until then[/]")
+        console.print("[yellow]Interrupted: the report covers what was measured so far[/]")
     summary = render([folder], folder)
     print_answer(summary, folder, output)
     raise typer.Exit(failure.exit_code if failure else verdict_exit_code(summary))
@@ -68,7 +68,7 @@ def conduct_and_answer(
 def print_answer(
     summary: Summary, folder: Path, output: AnswerOptions, *, table: bool = True
 ) -> None:
-    """Give the answer in the way that was asked for."""
+    """Print a summary in the requested formats."""
     from loadtest.report.console import standard_output
     from loadtest.report.markdown import markdown, write_markdown
     from loadtest.report.terminal import print_summary

@@ -1,4 +1,4 @@
-"""The command `loadtest report`: the report once more from its files."""
+"""The command `loadtest report`: renders a report again from its files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loadtest.runfile.folders import find_runs, folder_of
 def report(
     result: Annotated[list[Path], typer.Argument(help="Run files or folders of results.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the first).")
+        Path | None, typer.Option("--out", "-o", help="Output folder (default: the first result).")
     ] = None,
     markdown: Markdown = None,
     as_json: AsJson = False,

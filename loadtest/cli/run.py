@@ -27,7 +27,7 @@ def run(
     *,
     pool: Annotated[
         str | None,
-        typer.Option("--pool", help="20+0 or pool_size=20,… (default: 5+10, or your own as it is)"),
+        typer.Option("--pool", help="20+0 or pool_size=20,… (default: 5+10 or your application's)"),
     ] = None,
     application: ApplicationOptions,
     load: StagedLoadOptions,
@@ -40,7 +40,8 @@ def run(
 ) -> None:
     """Measure one pool configuration under one load.
 
-    With --session or --engine it is the pool of your own application, as it is or with --pool.
+    With --session or --engine, it measures the pool of your application: unchanged, or with the
+    settings that --pool gives.
 
     Examples: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
 

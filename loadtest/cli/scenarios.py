@@ -13,20 +13,20 @@ from loadtest.model.errors import UsageError
 
 def scenarios(
     name: Annotated[
-        str | None, typer.Argument(help="The scenario to copy; without it, all are listed.")
+        str | None, typer.Argument(help="The scenario to copy (default: list all scenarios).")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder to copy it to (default: this one).")
+        Path | None, typer.Option("--out", "-o", help="Target folder (default: the current one).")
     ] = None,
 ) -> None:
-    """List the bundled scenarios, or copy one with its experiment as a start.
+    """List the bundled scenarios, or copy one with its experiment as a starting point.
 
     Examples: [bold]loadtest scenarios[/]
 
     [bold]loadtest scenarios hot_row -o mine[/]
     """
     if name is None and out:
-        raise UsageError(f"-o {out}: which one? loadtest scenarios NAME -o {out}")
+        raise UsageError(f"-o {out}: name the scenario: loadtest scenarios NAME -o {out}")
     if name is None:
         _list()
         return

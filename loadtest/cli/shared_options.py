@@ -1,4 +1,4 @@
-"""The options that several commands share, each with its help, and what they ask for."""
+"""The options that several commands share, and the settings made from them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 ScenarioArgument = Annotated[Path, typer.Argument(help="A locustfile with a PoolUser.")]
 Pools = Annotated[
     list[str],
-    typer.Option("--pool", help="20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0 or as-is"),
+    typer.Option(
+        "--pool", help="Pool: 20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0 or as-is."
+    ),
 ]
 ArrivalRate = Annotated[
     float | None,
-    typer.Option(help="Open loop: begin this many tasks per second, however many users are busy."),
+    typer.Option(help="Open loop: requests that arrive per second, even if all users are busy."),
 ]
 Duration = Annotated[
     str | None, typer.Option("--time", "-t", help="Measured time, like 30s or 2m (default: 30s).")
@@ -42,16 +44,17 @@ DatabaseUrl = Annotated[
 AllowOverload = Annotated[
     bool,
     typer.Option(
-        "--allow-overload", help="Your own server: take more than 80 % of its free connections."
+        "--allow-overload", help="Allow more than 80 % of the free connections of your own server."
     ),
 ]
 _SERVER = (
-    "Program of the private server: mariadb, mysql or a path (default: LOADTEST_SERVER, or what is "
-    "installed, MariaDB if both are)."
+    "Server program of the private server: mariadb, mysql or a path (default: LOADTEST_SERVER, or "
+    "the installed one; MariaDB if both are installed)."
 )
 ServerOption = Annotated[str, typer.Option("--server", help=_SERVER)]
 Servers = Annotated[
-    list[str], typer.Option("--server", help=f"{_SERVER} Several are compared; new:PATH names one.")
+    list[str],
+    typer.Option("--server", help=f"{_SERVER} Repeat it to compare servers; new:PATH names one."),
 ]
 Results = Annotated[Path, typer.Option("--results", help="Folder for the results.")]
 Objective = Annotated[
@@ -61,18 +64,17 @@ Objective = Annotated[
     ),
 ]
 Margin = Annotated[
-    float | None, typer.Option(help="The largest relative difference that counts as equal (0.05).")
+    float | None,
+    typer.Option(help="The largest relative difference that counts as equal (default: 0.05)."),
 ]
-Markdown = Annotated[
-    Path | None, typer.Option(help="Also write the answer here as Markdown, for a pull request.")
-]
+Markdown = Annotated[Path | None, typer.Option(help="Also write the result to this Markdown file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 
 
 @dataclass(frozen=True)
 class ApplicationOptions:
-    """Where an application's own pool is, if one is measured."""
+    """The names under which an application's pool is found, if it is measured."""
 
     session: Annotated[
         str,
@@ -87,7 +89,7 @@ class ApplicationOptions:
 
     @property
     def name(self) -> str:
-        """The application as it was named; empty without one."""
+        """The name given for the application; empty without one."""
         return self.session or self.engine
 
 
@@ -100,16 +102,18 @@ class LoadOptions:
         typer.Option("--users", "-u", help="Users (default: 50; 100 or more with --arrival-rate)."),
     ] = None
     spawn_rate: Annotated[
-        float | None, typer.Option("--spawn-rate", help="Users started per second (default: all).")
+        float | None,
+        typer.Option("--spawn-rate", help="Users started per second (default: all at once)."),
     ] = None
     arrival_rate: ArrivalRate = None
     arrivals: Annotated[
-        str | None, typer.Option(help="Open loop: poisson (default) or even, evenly spaced.")
+        str | None,
+        typer.Option(help="Open loop: arrivals are poisson (default) or even (evenly spaced)."),
     ] = None
     time: Duration = None
     warmup: Warmup = "5s"
     prefill: Annotated[
-        bool, typer.Option("--prefill", help="Open pool_size connections first.")
+        bool, typer.Option("--prefill", help="Open pool_size connections before the load begins.")
     ] = False
     model: Annotated[
         str | None,
@@ -117,7 +121,7 @@ class LoadOptions:
     ] = None
 
     def config(self) -> LoadConfig:
-        """The load that they ask for; UsageError lists every mistake."""
+        """The load that these options describe; UsageError lists every mistake."""
         return load_of(**vars(self))
 
 
@@ -150,7 +154,7 @@ class ScenarioOptions:
     ] = None
 
     def settings(self) -> dict[str, Any]:
-        """The settings of an experiment that they are."""
+        """These options as settings of an experiment."""
         from loadtest.model.fault import parse_fault
 
         return {
@@ -162,53 +166,54 @@ class ScenarioOptions:
 
 @dataclass(frozen=True)
 class DatabaseOptions:
-    """Where an experiment runs, and what a person allows there."""
+    """The database of an experiment, and what the user allows there."""
 
     database_url: DatabaseUrl = ""
     allow_overload: AllowOverload = False
     no_abort: Annotated[
         bool,
         typer.Option(
-            "--no-abort", help="Your own server: go on when it refuses others or cannot be watched."
+            "--no-abort",
+            help="Continue if your own server refuses other clients or does not report its status.",
         ),
     ] = False
     keep_tables: Annotated[
         bool,
-        typer.Option("--keep-tables", help="Leave the scenario's tables on your own server."),
+        typer.Option("--keep-tables", help="Keep the scenario's tables on your own server."),
     ] = False
 
     @property
     def allowed(self) -> Allowances:
-        """What a person allows on a server of theirs."""
+        """What the user allows on their own server."""
         return Allowances(self.allow_overload, self.no_abort, self.keep_tables)
 
 
 def refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:
-    """Raise UsageError if an option was given that the experiment's file sets."""
+    """Raise UsageError if an option was given that the experiment's file contains."""
     groups = (ApplicationOptions, StagedLoadOptions, ScenarioOptions)
     own = ["pool", "rounds", "margin", *(field.name for group in groups for field in fields(group))]
-    own.remove("model")  # an experiment takes it, too
+    own.remove("model")  # allowed with an experiment
     sources = {name: context.get_parameter_source(name) for name in own}
     given = [name for name, source in sources.items() if source and source.name != "DEFAULT"]
     if given:
         flags = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise UsageError(f"{flags}: goes with a scenario; {experiment} says that itself, edit it")
+        raise UsageError(f"{flags}: only with a scenario; edit the settings in {experiment}")
 
 
 def _refuse_what_is_no_scenario(path: Path) -> None:
     if path.is_dir():
         example = min(path.glob("[!_]*.py"), default=path / "NAME.py")
-        raise UsageError(f"{path} is a folder; name one file of it, like {example}")
+        raise UsageError(f"{path} is a folder; give one of its files, like {example}")
     if not path.is_file():
         raise UsageError(f"there is no scenario {path}")
     if path.suffix == ".toml":
         raise UsageError(f"{path} is an experiment, not a scenario: loadtest compare {path}")
     if path.suffix != ".py":
-        raise UsageError(f"{path} is no scenario: write a Python file, NAME.py")
+        raise UsageError(f"{path} is not a scenario: give a Python file, NAME.py")
 
 
 def load_of(*, time: str | None, stages: str | None = None, **given: Any) -> LoadConfig:
-    """The load that the options ask for; UsageError lists every mistake."""
+    """The load that the options describe; UsageError lists every mistake."""
     from loadtest.model.field_types import validated
     from loadtest.model.load import LoadConfig, parse_stages
 
@@ -219,7 +224,7 @@ def load_of(*, time: str | None, stages: str | None = None, **given: Any) -> Loa
 
 
 def pools_of(given: list[str], application: ApplicationOptions) -> list[PoolConfig]:
-    """The pools that the options name; without any, an application's own or SQLAlchemy's default.
+    """The given pools; without any, the application's pool or SQLAlchemy's default.
 
     Raises UsageError.
     """
@@ -237,9 +242,9 @@ def experiment_of(
     told: ScenarioOptions,
     **more: Any,
 ) -> Experiment:
-    """The experiment that the options ask for; UsageError lists every mistake.
+    """The experiment that the options describe; UsageError lists every mistake.
 
-    more: other settings of an experiment; one that is None was not given.
+    more: other settings of the experiment; None means not given.
     """
     _refuse_what_is_no_scenario(scenario)
 

@@ -1,4 +1,4 @@
-"""The command `loadtest tune`: the smallest pool that is good enough."""
+"""The command `loadtest tune`: the smallest pool that meets the objective."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ LEAST_MEASURED_SECONDS = 4
 
 @dataclass(frozen=True)
 class SearchLoadOptions(LoadOptions):
-    """The load of each run of a search; the runs are short, since a search has many."""
+    """The load of each run of a search; the runs are short, because a search has many."""
 
     time: Annotated[
-        str, typer.Option("--time", "-t", help="Measured time of each run, 4s at least.")
+        str, typer.Option("--time", "-t", help="Measured time of each run, at least 4s.")
     ] = "10s"
     warmup: Warmup = "2s"
 
@@ -47,12 +47,12 @@ def tune(
     load: SearchLoadOptions,
     at_most: Annotated[
         int,
-        typer.Option(min=1, help="The largest pool to try; never more than the users."),
+        typer.Option(min=1, help="Largest pool to try; capped at --users without --arrival-rate."),
     ] = 100,
     margin: Margin = None,
     application: ApplicationOptions,
     told: ScenarioOptions,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan only.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
     server: ServerOption = "",
     database: DatabaseOptions,
     results: Results = Path("reports"),
@@ -60,8 +60,8 @@ def tune(
 ) -> None:
     """Find the smallest pool that meets an objective and loses no throughput.
 
-    With users instead of arrivals the objective may be left out. Exit code 3 if no size meets it,
-    5 if the answer is not certain.
+    The objective is optional without --arrival-rate. Exits with 3 if no size meets the objective,
+    and with 5 if the answer is not certain.
 
     Examples: [bold]loadtest tune scenarios/held_connection.py -u 20 -t 5s[/]
 
@@ -86,7 +86,7 @@ def tune(
 
 
 def _refuse_what_no_search_has(given: SearchLoadOptions, plan: Experiment) -> None:
-    """Raise UsageError for a load by which a search cannot judge pools."""
+    """Raise UsageError for a load that a search cannot use to compare pools."""
     from loadtest.model.objective import parse_objective
 
     if len(plan.load.models) > 1:
@@ -96,12 +96,12 @@ def _refuse_what_no_search_has(given: SearchLoadOptions, plan: Experiment) -> No
     timed = any("seconds" in bound.path for bound in parse_objective(plan.objective))
     if plan.load.highest_rate is not None and not timed:
         raise UsageError(
-            "--arrival-rate: every pool that keeps up does what arrives, so say how long one may "
-            'wait: --objective "checkout.wait_seconds.p95 <= 20ms"'
+            "--arrival-rate: all pools that keep up have the same throughput, so give a limit for "
+            'the wait: --objective "checkout.wait_seconds.p95 <= 20ms"'
         )
     if plan.load.duration < LEAST_MEASURED_SECONDS:
         raise UsageError(
-            f"--time {given.time}: the runs of a search need {LEAST_MEASURED_SECONDS} s at least"
+            f"--time {given.time}: the runs of a search need at least {LEAST_MEASURED_SECONDS} s"
         )
 
 
@@ -119,5 +119,5 @@ def _print_plan(plan: Experiment, database_url: str) -> None:
     minutes, seconds = divmod(round(longest_seconds(plan)), 60)
     most = most_runs(largest.pool_size)
     typer.echo(
-        f"the sizes follow from what is measured: {most} runs at most, {minutes} min {seconds} s"
+        f"each size depends on the results so far: at most {most} runs, {minutes} min {seconds} s"
     )

@@ -1,4 +1,4 @@
-"""The command `loadtest whatif`: other settings of a pool, predicted from a measured result."""
+"""The command `loadtest whatif`: predicts other pool settings from a measured result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from loadtest.analysis.prediction.validation import ValidatedPool
     from loadtest.analysis.prediction.whatif import Prediction
 
-NARROW = 80  # columns of a file or a pipe; the tables fit
+NARROW = 80  # columns in a file or a pipe; the tables fit
 VALIDATION = "whatif-validation"
 
 
@@ -27,17 +27,17 @@ def whatif(
     result: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
     *,
     pool_size: Annotated[
-        str, typer.Option("--pool-size", help="Sizes: 5..100 (20 at most), 5,10,20 or 5.")
+        str, typer.Option("--pool-size", help="Sizes: 5..100 (at most 20 of them), 5,10,20 or 5.")
     ] = "5..100",
     max_overflow: Annotated[
-        str, typer.Option("--max-overflow", help="Overflows: 0,10; inf is no limit.")
+        str, typer.Option("--max-overflow", help="Values, like 0,10; inf means no limit.")
     ] = "0,10",
     pool_timeout: Annotated[
         str | None, typer.Option("--pool-timeout", help="Like 2s (default: the measured pool's).")
     ] = None,
     validate: Annotated[
         bool,
-        typer.Option("--validate", help="Measure three of them, and one again, 10 s at most each."),
+        typer.Option("--validate", help="Measure three of them and repeat one, at most 10 s each."),
     ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the result's).")
@@ -48,7 +48,7 @@ def whatif(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Predict what other pool settings would do, from a measured result, by simulation.
+    """Predict other pool settings from a measured result, by simulation.
 
     Examples: [bold]loadtest whatif reports/example --pool-size 5..100[/]
 
@@ -94,7 +94,7 @@ def _tell(results: Sequence[ValidatedPool], folder: Path, console: Console) -> N
     from loadtest.report.prediction import print_validation
 
     if results:
-        console.print("\nPredicted, and then measured: throughput and wait")
+        console.print("\nThroughput and wait, predicted and then measured")
         print_validation(results, console)
     console.print(f"Page: {folder / 'whatif.html'}", soft_wrap=True, highlight=False, markup=False)
 
@@ -107,9 +107,9 @@ def _validate(
     at: str,
     **how: Any,
 ) -> list[ValidatedPool]:
-    """Measure some of the settings where and how the result was measured.
+    """Measure some of the settings under the conditions of the result.
 
-    how: what else `experiment.conduct` is to know.
+    how: further arguments of `experiment.conduct`.
     """
     from loadtest.analysis.prediction.validation import control_pool, pools_to_measure, validate
     from loadtest.experiment.conduct import conduct
@@ -124,12 +124,12 @@ def _validate(
 
 
 def _database(measurements: Measurements, given: str) -> str:
-    """The address of the database that a result is from; empty for a private one or its own."""
+    """The URL of the result's database; empty if it was private or the application's own."""
     header = measurements.runs[0].header
     if header.server.private:
         return ""
     if not (given or header.application):
-        raise UsageError("the result is from a database of yours: name it with --database-url")
+        raise UsageError("the result is from your own database: give it with --database-url")
     return given
 
 

@@ -1,1 +1,1 @@
-"""What we connect to: the engine and its sessions, a private server, a server's status."""
+"""The database side: the engine and its sessions, private servers, the server's status."""

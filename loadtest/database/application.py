@@ -1,4 +1,4 @@
-"""Somebody's own application: its engine and its sessions, found by name, measured as they are."""
+"""The user's own application: its engine and its sessions, found by name."""
 
 from __future__ import annotations
 
@@ -33,52 +33,52 @@ from loadtest.runfile.folders import as_typed
 DATABASE_URL = "LOADTEST_DATABASE_URL"
 _ASYNC = (AsyncEngine, AsyncSession, async_scoped_session, async_sessionmaker)
 _NO_ASYNC = (
-    "is async; users here are greenlets, which need create_engine() with mysql+pymysql:// and a "
-    "sessionmaker or scoped_session on that"
+    "is async, and loadtest measures synchronous engines: use create_engine() with "
+    "mysql+pymysql:// and a sessionmaker or scoped_session"
 )
 
 
 class NeedsDatabase(UsageError):
-    """An application reads the address of its database from DATABASE_URL, which is not set."""
+    """An application reads its database URL from DATABASE_URL, which is not set."""
 
 
 class Application:
     """An application's engine, which is under test, and the parent session of its users.
 
-    name: where it was found, `myapp.db:Session`. shared: whether the parent is the application's
-    own, so that its code gets the same child sessions as the users do.
+    name: where it was found, like `myapp.db:Session`. shared: whether the parent session belongs to
+    the application, so that its code and the users get the same child sessions.
     """
 
     def __init__(
         self, name: str, engine: Engine, parent: scoped_session[Any], *, shared: bool
     ) -> None:
         self.name, self.engine, self.parent, self.shared = name, engine, parent, shared
-        # A process that was forked after the import would share its sockets with the others.
+        # Processes that are forked after the import would share its sockets.
         engine.dispose(close=False)
         self._settings = settings_of(engine.pool)
         self._own: Pool | None = None
 
     @property
     def url(self) -> URL:
-        """The engine's address; what its driver was told beside that is not in it."""
+        """The engine's URL, without the driver's further arguments."""
         return self.engine.url
 
     @property
     def connecting(self) -> Mapping[str, Any]:
-        """Arguments of `create_engine` with which another engine connects as this one does."""
+        """Arguments of `create_engine` for another engine that connects in the same way."""
         return {"creator": creator_of(self.engine.pool), "module": self.engine.dialect.dbapi}
 
     def described(self, config: PoolConfig) -> PoolConfig:
-        """The settings that are measured: where `as-is` is asked for, those of its own pool."""
+        """The settings to measure; for `as-is`, those of the application's pool."""
         if config.poolclass != AS_IS:
             return config
         return PoolConfig.model_construct(name=config.name, **self._settings)
 
     def install(self, config: PoolConfig) -> None:
-        """Give the engine a new pool, its own or one of these settings; all else of it stays."""
+        """Give the engine a new pool: its own (`as-is`) or one with these settings."""
         self.engine.pool.dispose()
         forget(self.engine)
-        # Before anything is measured: a copy has all listeners of the pool that it is made from.
+        # Before anything is measured, because a copy keeps all listeners of the original pool.
         self._own = self._own or self.engine.pool.recreate()
         if config.poolclass == AS_IS:
             self.engine.pool = self._own.recreate()
@@ -89,13 +89,13 @@ class Application:
 
 
 def find_application(session: str, engine: str, folders: Iterable[Path] = ()) -> Application | None:
-    """The application that one of two options names as MODULE:NAME; None if neither does.
+    """The application that one of the options names as MODULE:NAME; None without either.
 
-    It is imported, from the current folder and from these. Raises UsageError with what to do if
-    that fails, or if it is nothing that can be measured.
+    It is imported from the current folder or from these folders. Raises UsageError if the import
+    fails or the object cannot be measured.
     """
     if session and engine:
-        raise UsageError("--session and --engine: give one of them; a session brings its engine")
+        raise UsageError("--session and --engine: give only one of them; a session has an engine")
     if not (session or engine):
         return None
     name, where = session or engine, f"{'--session' if session else '--engine'} {session or engine}"
@@ -108,17 +108,17 @@ def find_application(session: str, engine: str, folders: Iterable[Path] = ()) ->
         bound = _measurable(found)
         return Application(name, bound, parent_session(bound), shared=False)
     except NotImplementedError:
-        raise UsageError(f"{where}: its pool cannot be recreated: add recreate()") from None
+        raise UsageError(f"{where}: each run needs a new pool: add recreate()") from None
     except UsageError as error:
         raise type(error)(f"{where}: {error}") from None
 
 
 def refuse_second_database(application: Application, given: str) -> None:
-    """Raise UsageError if the address of a database is given that is not the application's."""
+    """Raise UsageError if the given database is not the application's."""
     if given and _place(database_url(given)) != _place(application.url):
         raise UsageError(
-            f"{application.name} has a database of its own: leave out --database-url, and take "
-            f"{DATABASE_URL} out of the environment"
+            f"{application.name} has its own database: leave out --database-url, and remove "
+            f"{DATABASE_URL} from the environment"
         )
 
 
@@ -127,19 +127,19 @@ def _place(url: URL) -> tuple[str | None, int, str | None]:
 
 
 def waits_for_database(error: BaseException) -> bool:
-    """Whether an import ended since it reads DATABASE_URL, and nothing stands there."""
+    """Whether an import failed because DATABASE_URL is not set."""
     return isinstance(error, KeyError) and error.args == (DATABASE_URL,)
 
 
 def environment_with(address: str) -> dict[str, str]:
-    """The environment for a process whose database this is; empty: one that knows of none."""
+    """The environment of a child process with this database URL; without one if it is empty."""
     others = {name: value for name, value in os.environ.items() if name != DATABASE_URL}
     return others | ({DATABASE_URL: address} if address else {})
 
 
 @contextmanager
 def database_in_environment(address: str) -> Iterator[None]:
-    """Meanwhile an application that this process or a child of it imports finds that database."""
+    """Set DATABASE_URL for this process and its children, and restore it afterwards."""
     before = os.environ.get(DATABASE_URL, "")
     _hand_on(address)
     try:
@@ -176,7 +176,7 @@ def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -
         return attrgetter(attribute)(module)
     except AttributeError:
         there = ", ".join(n for n, thing in vars(module).items() if fits(thing))
-        hint = f"there is {there}" if there else "nor anything else that fits"
+        hint = f"but it has {there}" if there else "and nothing else that fits"
         raise UsageError(f"{module_name} has no {attribute}, {hint}") from None
     except Exception as error:
         raise UsageError(words_with_type(error)) from None
@@ -186,8 +186,8 @@ def _why_not(error: BaseException, module: str) -> str:
     missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
     if missing and f"{module}.".startswith(f"{missing}."):
         return (
-            f"there is no module {missing}: start in the folder that it is in, or put that folder "
-            "into PYTHONPATH"
+            f"there is no module {missing}: start loadtest in the folder of the module, or add "
+            "this folder to PYTHONPATH"
         )
     places = [frame for frame in traceback.extract_tb(error.__traceback__) if _users(frame)]
     if not places:
@@ -203,16 +203,16 @@ def _users(frame: traceback.FrameSummary) -> bool:
 
 
 def _measurable(engine: Any) -> Engine:
-    """The engine itself, if it is one that can be measured here."""
+    """The engine itself. Raises UsageError if it cannot be measured."""
     if isinstance(engine, _ASYNC) or (isinstance(engine, Engine) and engine.dialect.is_async):
         raise UsageError(_NO_ASYNC)
     if not isinstance(engine, Engine):
         what = f"is {_kind(engine)}, not an Engine"
-        hint = "; --session takes it" if _is_parent(engine) else _how_to_name(engine)
+        hint = "; use --session for it" if _is_parent(engine) else _how_to_name(engine)
         raise UsageError(what + hint)
     if engine.dialect.name not in ("mysql", "mariadb"):
         raise UsageError(
-            f"it is an engine for {engine.dialect.name}; this tool measures MySQL and MariaDB"
+            f"it is an engine for {engine.dialect.name}; loadtest measures MySQL and MariaDB"
         )
     return engine
 
@@ -225,7 +225,7 @@ def _parent(found: Any) -> scoped_session[Any]:
     if isinstance(found, sessionmaker):
         return scoped_session(found)
     what = f"is {_kind(found)}, not a scoped_session or sessionmaker"
-    raise UsageError(what + ("; --engine takes it" if _is_engine(found) else _how_to_name(found)))
+    raise UsageError(what + ("; use --engine for it" if _is_engine(found) else _how_to_name(found)))
 
 
 def _kind(thing: Any) -> str:
@@ -236,15 +236,15 @@ def _kind(thing: Any) -> str:
 
 
 def _how_to_name(thing: Any) -> str:
-    return "; name what it returns, not the function" if callable(thing) else ""
+    return "; name the object that the call returns" if callable(thing) else ""
 
 
 def _bound(factory: Callable[[], Any]) -> Any:
-    """The one engine of the sessions that a factory makes."""
+    """The engine that all sessions of a factory use."""
     try:
         session = factory()
     except Exception as error:
-        raise UsageError(f"it makes no session: {words_with_type(error)}") from None
+        raise UsageError(f"it cannot make a session: {words_with_type(error)}") from None
     if isinstance(session, _ASYNC):
         raise UsageError(_NO_ASYNC)
     options = getattr(factory, "kw", {})
@@ -253,11 +253,11 @@ def _bound(factory: Callable[[], Any]) -> Any:
     session.close()
     if len(pools) > 1 or type(session).get_bind is not Session.get_bind:
         raise UsageError(
-            "its sessions choose among engines (binds or get_bind), and one pool is measured at a "
-            "time: name that engine with --engine"
+            "its sessions choose among several engines (binds or get_bind), but loadtest measures "
+            "one: name that engine with --engine"
         )
     if not pools:
         raise UsageError(
-            "it has no engine once it is imported: bind it there, with sessionmaker(bind=engine)"
+            "it has no engine after the import: bind one, with sessionmaker(bind=engine)"
         )
     return next(engine for engine in engines if engine is not None)

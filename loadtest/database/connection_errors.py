@@ -1,4 +1,4 @@
-"""Sentences for a person about a database that cannot be reached or used."""
+"""Error messages for a database that cannot be reached or used."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ from loadtest.database.failure_kinds import error_code
 from loadtest.database.redaction import without_passwords
 from loadtest.model.errors import LoadtestError, UsageError
 
-# What making, filling and using a scenario's tables takes; MySQL wants the last for foreign keys.
+# The rights to create, fill and use a scenario's tables. MySQL needs REFERENCES for foreign keys.
 TABLE_RIGHTS = "CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES"
-PRIVATE_SERVER_HINT = "Without --database-url and LOADTEST_DATABASE_URL a private server is started"
+PRIVATE_SERVER_HINT = "Without --database-url and LOADTEST_DATABASE_URL, a private server starts"
 
 
 def hint_without_database(connecting: Mapping[str, Any] | None) -> str:
-    """What there is to do without a database; an application has no other."""
+    """The hint for a user without a database; empty for an application."""
     return PRIVATE_SERVER_HINT if connecting is None else ""
 
 
 def connection_error(
     error: BaseException, url: URL, hint: str = PRIVATE_SERVER_HINT
 ) -> LoadtestError:
-    """The sentence for a person about a failure to connect; never with a password in it.
+    """The error message for a failure to connect, without the password.
 
-    hint: what there is to do without a database.
+    hint: what to do without a database.
     """
     place = f"{url.host or 'localhost'}:{url.port or 3306}"
     code = error_code(error)
     if code is None and isinstance(getattr(error, "orig", error), pymysql.InternalError):
-        code = 2013  # it said something, but not in packets that have an order
+        code = 2013  # the server does not speak MySQL's protocol
     if code in (1044, 1045, 1698):
         return UsageError(
-            f"the database at {place} does not let user {url.username!r} in: check the user, the "
-            f"password and the rights on {url.database!r} in the database URL "
-            "(@ : / % in a password are written %40 %3A %2F %25)"
+            f"the database at {place} refuses user {url.username!r}: check the user and the "
+            f"password in the database URL, and the user's rights on {url.database!r} "
+            "(write @ : / % in a password as %40 %3A %2F %25)"
         )
     if code in (1142, 1143):
         denied = re.search(r"([A-Z][A-Z ]*) command denied", str(error))
         return UsageError(
-            f"user {url.username!r} of the database at {place} may not "
-            f"{denied[1] if denied else 'do everything'} there: a scenario's "
-            f"tables need the rights {TABLE_RIGHTS} on {url.database!r}"
+            f"user {url.username!r} may not {denied[1] if denied else 'do everything'} in the "
+            f"database at {place}: the tables of a scenario need the rights {TABLE_RIGHTS} on "
+            f"{url.database!r}"
         )
     sentences = {
         1049: f"the database at {place} has no database {url.database!r}: create it first, or "
         "name another at the end of the database URL",
         1040: f"the database at {place} is full (error 1040, too many connections): raise its "
-        "max_connections, or close connections of others",
-        2003: f"no database answers at {place}: is the server running there and reachable from "
-        f"here? {hint}".strip(),
-        1205: f"somebody has a transaction open on a table of the scenario at {place}: end it "
-        "(SHOW PROCESSLIST), or drop the table yourself",
+        "max_connections, or close other connections",
+        2003: f"no database answers at {place}: check that the server is running and that this "
+        f"machine can reach it. {hint}".strip(),
+        1205: f"another client has an open transaction on a table of the scenario at {place}: end "
+        "it (SHOW PROCESSLIST), or drop the table yourself",
         2013: f"{place} accepts connections but does not answer like MySQL or MariaDB",
     }
     if code in sentences:

@@ -1,4 +1,4 @@
-"""What differs between the drivers that an application may have."""
+"""Differences between the drivers that an application may use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loadtest.pool.sqlalchemy_internals import creator_of
 
 logger = logging.getLogger("loadtest")
 
-# By the module of their connections: mysql-connector-python has two kinds under one name.
+# By module of the connection class, because mysql-connector-python has two implementations.
 PURE_CONNECTOR = "mysql-connector-python (pure Python)"
 _NAMES = {
     "pymysql.connections": "PyMySQL",
@@ -23,18 +23,18 @@ _NAMES = {
 
 
 def driver_of(connection: Any) -> str:
-    """The name of the driver that opened a connection; that of its module for an unknown one."""
+    """The name of the driver that opened a connection; for an unknown driver, its package."""
     modules = [cls.__module__ for cls in type(connection).__mro__]
     known = (_NAMES[module] for module in modules if module in _NAMES)
     return next(known, modules[0].partition(".")[0])
 
 
 class ConnectionKiller:
-    """Lets the server end connections of an engine that other threads are using.
+    """Makes the server end connections of an engine that other threads are using.
 
     A driver written in C may crash the process if a connection is closed while another thread waits
-    for its answer. Each connection's number is asked for when it is opened: mysqlclient does not
-    tell it while another thread uses the connection.
+    for an answer. The connection's id is read when it is opened, because mysqlclient does not
+    report it while another thread uses the connection.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -49,13 +49,13 @@ class ConnectionKiller:
             self._numbers[connection] = connection.thread_id()
 
     def kill(self, connections: list[Any]) -> None:
-        """End these, as far as the server can be asked."""
+        """End these connections, if the server accepts another connection."""
         numbers = [self._numbers[one] for one in connections if one in self._numbers]
         if not numbers:
             return
         try:
             killing = creator_of(self._engine.pool)()
-        except Exception as error:  # each driver has its own, of a server that is full or away
+        except Exception as error:  # the server is full or away; each driver has its own class
             logger.warning("%d connections could not be ended: %s", len(numbers), error)
             return
         for number in numbers:
@@ -67,7 +67,7 @@ def _kill(killing: Any, number: int) -> None:
     cursor = killing.cursor()
     try:
         cursor.execute(f"KILL CONNECTION {number}")
-    except Exception as error:  # each driver has its own; the connection may be gone
+    except Exception as error:  # the connection may be gone; each driver has its own class
         logger.debug("connection %d could not be ended: %s", number, error)
     finally:
         cursor.close()

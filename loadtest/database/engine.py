@@ -1,7 +1,7 @@
-"""The engine under test and the parent session that everybody shares.
+"""The engine under test and the shared parent session.
 
-Grown from a well-known snippet: a mapping of credentials becomes an engine with a pool that is
-kept for everyone, and a `scoped_session` from which each worker takes its child session.
+Based on a well-known snippet: a mapping of credentials becomes an engine with one shared pool, and
+a `scoped_session` that gives each user a child session.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _POOLCLASSES: dict[str, type[Pool]] = {
     "FairPool": FairPool,
 }
 _NOT_UNDERSTOOD = (
-    f"the database URL cannot be understood; write {DRIVER}://USER:PASSWORD@HOST:3306/DATABASE "
+    f"the database URL is not valid; write {DRIVER}://USER:PASSWORD@HOST:3306/DATABASE "
     "with @ : / % in the password written as %40 %3A %2F %25"
 )
 _HOST = re.compile(r"[\w.:%-]*")
@@ -37,9 +37,9 @@ _CREDENTIALS = {"user", "pass", "host", "port", "dbname"}
 
 
 def database_url(source: str | URL | Mapping[str, Any]) -> URL:
-    """The address of a database from a URL or from `user`, `pass`, `host`, `port` and `dbname`.
+    """The database URL from a text or from `user`, `pass`, `host`, `port` and `dbname`.
 
-    Raises UsageError (which never shows a password) if it is not one for PyMySQL.
+    Raises UsageError (without the password) if PyMySQL cannot use it.
     """
     url = _from_credentials(source) if isinstance(source, Mapping) else _parsed(source)
     if isinstance(source, str):
@@ -47,11 +47,11 @@ def database_url(source: str | URL | Mapping[str, Any]) -> URL:
     if url.drivername not in (DRIVER, "mariadb+pymysql"):
         raise UsageError(f"the database URL starts with {url.drivername}://; use {DRIVER}://")
     if not url.database:
-        raise UsageError("the database URL names no database; end it with /NAME")
+        raise UsageError("the database URL does not name a database; end it with /NAME")
     try:
         (url.password or "").encode("latin-1")
     except UnicodeEncodeError:
-        raise UsageError("PyMySQL can only send passwords of Latin-1 characters") from None
+        raise UsageError("PyMySQL can send only Latin-1 passwords: change the password") from None
     return url
 
 
@@ -63,11 +63,11 @@ def _parsed(source: str | URL) -> URL:
 
 
 def _check_signs(text: str, url: URL) -> None:
-    """A password with an @ of its own would be cut there, and its rest be taken for the host."""
+    """Raise UsageError if the password contains @: its end would become part of the host."""
     after_user = text.partition("://")[2].partition(":")[2]
     in_options = sum(str(value).count("@") for value in url.query.values())
     if after_user.count("@") - in_options > 1 or not _HOST.fullmatch(url.host or ""):
-        raise UsageError(f"{_NOT_UNDERSTOOD} (this one has an @ too many, or an odd host)")
+        raise UsageError(f"{_NOT_UNDERSTOOD} (this URL has one @ too many, or an invalid host)")
 
 
 def _from_credentials(credentials: Mapping[str, Any]) -> URL:
@@ -91,9 +91,9 @@ def _from_credentials(credentials: Mapping[str, Any]) -> URL:
 
 
 def make_engine(url: URL, config: PoolConfig, *, tls: bool | None = None) -> Engine:
-    """An engine with this pool on this database; nothing is connected yet.
+    """An engine with this pool on this database; it is not connected yet.
 
-    tls: whether the server speaks TLS (see `server_probe`); None leaves that to the driver.
+    tls: whether the server supports TLS (see `server_probe`); None leaves TLS to the driver.
     """
     url, connect_args = _with_one_tls_context(url, tls)
     connect_args.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
@@ -112,7 +112,7 @@ def poolclass_of(config: PoolConfig) -> type[Pool]:
 
 
 def _with_one_tls_context(url: URL, tls: bool | None) -> tuple[URL, dict[str, Any]]:
-    # Left alone, PyMySQL builds a TLS context for every connection: 20 ms and 0.8 MB each.
+    # By default PyMySQL builds a TLS context for every connection: 20 ms and 0.8 MB each.
     if "ssl_disabled" in url.query or (tls is None and not _asks_for_tls(url)):
         return url, {}
     if not tls and not _asks_for_tls(url):
@@ -126,7 +126,7 @@ def _asks_for_tls(url: URL) -> bool:
 
 
 def _context(url: URL) -> ssl.SSLContext:
-    """The context that PyMySQL builds from a URL's options: it verifies what they ask for."""
+    """The TLS context that PyMySQL builds from a URL's options, with their verification."""
     dialect: Any = url.get_dialect()
     _, arguments = dialect(dbapi=pymysql).create_connect_args(url)
     try:
@@ -139,8 +139,8 @@ def _context(url: URL) -> ssl.SSLContext:
 
 
 def parent_session(engine: Engine) -> scoped_session[Session]:
-    """The one shared session that everybody of this process takes a child session from.
+    """The parent session of this process, which gives every user a child session.
 
-    Calling it gives the current greenlet's (or thread's) own `Session`; `remove()` ends that one.
+    A call returns the `Session` of the current greenlet or thread; `remove()` closes it.
     """
     return scoped_session(sessionmaker(bind=engine))

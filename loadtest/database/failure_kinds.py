@@ -1,4 +1,4 @@
-"""What kind of failure an exception is: a bounded set, safe as a label."""
+"""The kind of a failure: one of a bounded set of names, safe as a label."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadtest.database.redaction import without_passwords
 from loadtest.model.errors import MoreThanAnnounced
 
 MOST_CHARACTERS = 300
-# For several options; the error's words name the one.
+# For several options; the error's message names the option.
 _OPTION_FORBIDS = 1290
 KIND_BY_CODE = {
     1040: "too_many_connections",
@@ -19,7 +19,7 @@ KIND_BY_CODE = {
     1226: "user_limit",
     1129: "host_blocked",
     2006: "gone_away",
-    4031: "gone_away",  # sent by MySQL before it closes an idle connection; PyMySQL makes it 2013
+    4031: "gone_away",  # MySQL sends it before it closes an idle connection; PyMySQL reports 2013
     2013: "lost_during_query",
     1927: "connection_killed",
     1053: "server_shutdown",
@@ -53,7 +53,7 @@ def kind_of(error: BaseException) -> str:
     driver_error = getattr(error, "orig", None) or error
     code = error_code(driver_error)
     if code == 2003:
-        # The driver wraps every failure to connect in this code; the cause tells them apart.
+        # The driver reports every failure to connect with this code; the cause has the details.
         cause = getattr(driver_error, "original_exception", None)
         return _CONNECT_ERRNO.get(getattr(cause, "errno", None) or 0, "other")
     if code == _OPTION_FORBIDS and "read-only" not in str(driver_error):
@@ -62,15 +62,15 @@ def kind_of(error: BaseException) -> str:
 
 
 def error_code(error: BaseException) -> int | None:
-    """The server's or driver's number of an error, as in MySQL's manual; None without one."""
+    """The error number of the server or the driver, as in MySQL's manual; None without one."""
     original = getattr(error, "orig", None) or error
     if not isinstance(original, pymysql.MySQLError):
-        return None  # a KeyError(1213) of the scenario is no deadlock
+        return None  # a KeyError(1213) in the scenario is not a deadlock
     first = original.args[0] if original.args else None
     return first if isinstance(first, int) else None
 
 
 def words_of(error: BaseException) -> str:
-    """The first words of an error, without passwords and without the statement's parameters."""
+    """The beginning of an error message, without passwords and statement parameters."""
     said = str(getattr(error, "orig", None) or error)
     return without_passwords(said[: 10 * MOST_CHARACTERS])[:MOST_CHARACTERS]

@@ -1,4 +1,4 @@
-"""The private server, MariaDB or MySQL, that the tool starts when it is given no database."""
+"""The private server, MariaDB or MySQL, that the tool starts if no database is given."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ MOST_CONNECTIONS = 10_000
 READY_SECONDS = 60.0
 DATABASE = USER = "loadtest"
 _START = "start.sql"
-# Files that the server opens besides its connections: tables, logs, its own sockets.
+# Files that the server opens in addition to its connections: tables, logs, listening sockets.
 _PRIVATE_SERVER_FILES = 1_500
 
 
 class PrivateServer:
-    """A server for the tool alone, on a free loopback port, with a random password.
+    """A server that only the tool uses, on a free loopback port, with a random password.
 
-    The server and its fresh folder are gone when it is closed or when this process ends in any way.
+    The server ends and its folder is removed on close(), or when this process ends in any way.
     connections: how many a run may open. server: mariadb, mysql or the path of a server program; by
-    default what is installed. Raises UsageError where there is no usable server program, the file
-    limit is too low or the disk too full, LoadtestError where the server does not start.
+    default the installed one. Raises UsageError if there is no usable server program, the file
+    limit is too low or the disk too full; LoadtestError if the server does not start.
     """
 
     def __init__(self, connections: int = 0, server: str = "") -> None:
@@ -50,7 +50,7 @@ class PrivateServer:
         self.password = secrets.token_urlsafe(24)
         self.port = free_port()
         try:
-            # Not in the folder, which is gone as soon as the server is.
+            # Not in the folder, which is removed as soon as the server ends.
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
             self.folder = Path(tempfile.mkdtemp(prefix=f"loadtest-{self.program.kind}-"))
             self._kept = self._begin()
@@ -66,44 +66,44 @@ class PrivateServer:
 
     @property
     def title(self) -> str:
-        """What to call it: `private MySQL 9.7.4`."""
+        """Its name in messages: `private MySQL 9.7.4`."""
         return f"private {self.program.title}"
 
     @property
     def url(self) -> URL:
-        """Its address, with the password."""
+        """Its URL, with the password."""
         return URL.create(DRIVER, USER, self.password, "127.0.0.1", self.port, DATABASE)
 
     @property
     def ready(self) -> str:
-        """That it is there, and how long that took, in a sentence."""
+        """The sentence that reports the start and its duration."""
         return f"The {self.title} was ready after {self._ready_after:.1f} s"
 
     @property
     def process(self) -> psutil.Process:
-        """The server's process. Raises LoadtestError while there is none."""
+        """The server's process. Raises LoadtestError if it is not running."""
         found = psutil.Process(self._kept.pid).children()
         if not found:
-            raise LoadtestError(f"the {self.title} does not run")
+            raise LoadtestError(f"the {self.title} is not running")
         return found[0]
 
     def check(self, connections: int) -> None:
-        """Raise UsageError if a run may open more connections than this server can take."""
+        """Raise UsageError if a run may open more connections than this server accepts."""
         if connections > self.limit:
             raise UsageError(
-                f"this run may open {connections} connections; within this system's limit of open "
-                f"files a private server takes {self.limit}: raise it (ulimit -n "
+                f"this run may open {connections} connections, but this system's limit of open "
+                f"files allows {self.limit} on a private server: raise the limit (ulimit -n "
                 f"{connections + _PRIVATE_SERVER_FILES}), or use fewer users or a smaller pool"
             )
 
     def shut_down(self) -> None:
-        """Stop the server in good order, its folder stays; returns when it is gone."""
+        """Shut the server down cleanly and keep its folder; returns when it has ended."""
         before = self.process
         supervisor.send_order(self._kept, supervisor.DOWN)
         before.wait(READY_SECONDS)
 
     def start_again(self) -> None:
-        """Start a server that was shut down, at the same address; returns when it answers.
+        """Start the server again after shut_down(), at the same address; returns when it answers.
 
         Raises LoadtestError if it does not start.
         """
@@ -112,21 +112,21 @@ class PrivateServer:
 
     def close(self) -> None:
         """Stop the server and remove its folder."""
-        with suppress(KeyboardInterrupt):  # who does not want to wait: it is killed then
+        with suppress(KeyboardInterrupt):  # Ctrl-C ends the wait; the server is killed then
             supervisor.stop_supervised(self._kept)
-        # Its keeper does that, unless somebody has killed it.
+        # The keeper removes the folder, unless it was killed.
         shutil.rmtree(self.folder, ignore_errors=True)
         self._log.close()
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended by itself, or by somebody else."""
+        """Whether the keeper still runs; False if the server ended unexpectedly."""
         return self._kept.poll() is None
 
     @property
     def last_error(self) -> str:
-        """The last error in its log that says what happened; empty without one."""
-        log = self._log.fileno()  # the server writes on where this file is read to
+        """The last error in the log that explains what happened; empty without one."""
+        log = self._log.fileno()  # pread, because the server writes at this file's position
         lines = os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace").splitlines()
         errors = [line.partition("[ERROR]")[2].strip() for line in lines if "[ERROR]" in line]
         return next((error for error in reversed(errors) if "got signal" not in error), "")
@@ -139,11 +139,11 @@ class PrivateServer:
 
     @property
     def _start_file(self) -> Path:
-        """Makes the account, and the database: it is there until the server has answered."""
+        """Creates the account and the database; exists until the server answers."""
         return self.folder / _START
 
     def _begin(self) -> subprocess.Popen[bytes]:
-        """The keeper has the folder from here on: what kills the tool leaves nothing behind."""
+        """Start the keeper, which owns the folder from now on, even if the tool is killed."""
         try:
             return supervisor.start_supervised(
                 ["/bin/sh", "-c", self._script()],
@@ -151,7 +151,7 @@ class PrivateServer:
                 user=self.user,
                 output=self._log,
             )
-        except BaseException:  # also Ctrl-C: the keeper does not know the folder yet
+        except BaseException:  # also Ctrl-C, because the keeper does not know the folder yet
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
@@ -169,7 +169,7 @@ class PrivateServer:
                 shutil.chown(path, self.user, _group_of(self.user))
 
     def _script(self) -> str:
-        """What the keeper runs: make the server's files the first time, then become the server."""
+        """The keeper's shell script: creates the server's files once, then becomes the server."""
         self._write_start_file()
         install = self.program.install_command(self.folder)
         here, make, serve = map(shlex.join, (["cd", str(self.folder)], install, self._command()))
@@ -194,7 +194,7 @@ class PrivateServer:
                     password=self.password,
                     database=DATABASE,
                     ssl_disabled=True,
-                    read_timeout=2,  # somebody else may have taken the port, and say nothing
+                    read_timeout=2,  # another program may have taken the port and not answer
                 ).close()
             except (pymysql.Error, OSError):
                 time.sleep(0.05)
@@ -219,8 +219,8 @@ def _check_disk(program: ServerProgram) -> None:
     free, needed = shutil.disk_usage(folder).free, program.least_bytes
     if free < needed:
         raise UsageError(
-            f"a private {program.title} takes {needed // 10**6} MB and more in {folder}, where "
-            f"{free // 10**6} MB are left: make room, or name another folder in TMPDIR"
+            f"a private {program.title} needs at least {needed // 10**6} MB in {folder}, but "
+            f"{free // 10**6} MB are free: free some space, or set TMPDIR to another folder"
         )
 
 
@@ -236,7 +236,7 @@ def _group_of(user: str) -> int:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
+    """A free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

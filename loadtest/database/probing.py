@@ -1,4 +1,4 @@
-"""Questions to a server on a connection beside the pool; nothing is written."""
+"""Reads facts from a server on a connection outside the pool; writes nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
 def probing_engine(
     url: URL, connecting: Mapping[str, Any] | None = None, **more: str | None
 ) -> Engine:
-    """An engine without a pool that waits for a connection, or an answer, for a limited time.
+    """An engine without a pool, with timeouts for connecting and reading.
 
-    connecting: how else than by the URL, as arguments of `create_engine`. more: other arguments.
+    connecting: arguments of `create_engine` to connect with instead of the URL. more: other
+    arguments.
     """
     timeout = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": CONNECT_TIMEOUT_SECONDS}
     how = connecting or {"connect_args": timeout}
@@ -23,7 +24,7 @@ def probing_engine(
 
 
 def show_global(connection: Connection, what: str, names: Iterable[str]) -> dict[str, str]:
-    """The server's VARIABLES or STATUS by these names, without those that it does not have."""
+    """The server's VARIABLES or STATUS with these names; missing ones are left out."""
     listed = ", ".join(f"'{name}'" for name in names)
     rows = connection.execute(text(f"SHOW GLOBAL {what} WHERE Variable_name IN ({listed})"))
     return {str(name): str(value) for name, value in rows}

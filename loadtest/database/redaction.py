@@ -1,8 +1,8 @@
-"""Texts of drivers and applications without the passwords in them.
+"""Removes passwords from texts of drivers and applications.
 
-A password is hidden where the text marks it as one: in an address, or as the value of a name like
-`password`. Elsewhere it is hidden only if it cannot be taken for a word of the text. A hidden word
-in a known sentence would tell that word.
+A password is hidden where the text marks it as one: in a URL, or as the value of a name like
+`password`. Elsewhere it is hidden only if it cannot be an ordinary word of the text, because a
+hidden word in a known sentence would reveal the password.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 from sqlalchemy import URL
 
 HIDDEN = "***"
-# A password of this many characters is not taken for a word; one of letters alone needs more.
+# A password with this many characters cannot be a word; a password of letters alone needs more.
 ODD, ODD_LETTERS = 6, 12
 _QUOTED = r"""[bu]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _NAME = r"(?:pass(?:word|wd|phrase)?|pwd)"
@@ -28,7 +28,7 @@ _VALUES = (
 
 
 def without_passwords(text: str, url: URL | None = None) -> str:
-    """The text with *** in place of passwords; url: the address whose password is known."""
+    """The text with *** in place of passwords; url: the database URL with the known password."""
     if url and url.password:
         text = _without(str(url.password), text, url)
     for pattern, replacement in (*_ADDRESSES, *_VALUES):
@@ -37,7 +37,7 @@ def without_passwords(text: str, url: URL | None = None) -> str:
 
 
 def words_with_type(error: BaseException) -> str:
-    """The type of an exception and what it says, without passwords."""
+    """The type and the message of an exception, without passwords."""
     return without_passwords(f"{type(error).__name__}: {error}")
 
 
@@ -51,7 +51,7 @@ def _without(password: str, text: str, url: URL) -> str:
 
 
 def _forms(password: str) -> set[str]:
-    """How a password is written: as it is, in an address, in a form, in a literal of Python."""
+    """The spellings of a password: plain, in a URL, in a form, in a Python literal."""
     encoded = {quote(password, safe, errors="replace") for safe in ("", " +", "/")}
     return {password, *encoded, quote_plus(password, errors="replace"), repr(password)[1:-1]}
 

@@ -1,4 +1,4 @@
-"""The server program that a private server runs: MariaDB's or MySQL's, found and identified."""
+"""Finds and identifies the server program of a private server, MariaDB's or MySQL's."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ SERVER_PROGRAMS: dict[ServerKind, str] = {"mariadb": "mariadbd", "mysql": "mysql
 SERVER_TITLES: dict[ServerKind, str] = {"mariadb": "MariaDB", "mysql": "MySQL"}
 _INSTALLER = "mariadb-install-db"
 _OLDEST_MYSQL = (8, 0)
-# Servers live there, and a user's PATH often leaves it out.
+# Server programs are often in folders that a user's PATH leaves out.
 _SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 _VERSION_SECONDS = 20
 _DATA = "data"
 # A fresh folder takes 126 MB (MariaDB 10.11), 155 MB (MariaDB 11.8) or 197 MB (MySQL 9.7).
 _LEAST_BYTES: dict[ServerKind, int] = {"mariadb": 200_000_000, "mysql": 300_000_000}
-# Root has no password there. The accounts of the server itself are locked.
+# In a fresh data folder root has no password. The server's internal accounts are locked.
 _NO_OTHER_ACCOUNT: dict[ServerKind, str] = {
     "mariadb": "DELETE FROM mysql.global_priv WHERE User <> 'mariadb.sys';\nFLUSH PRIVILEGES;",
     "mysql": "DROP USER root@localhost;",
 }
 _ONLY: dict[ServerKind, list[str]] = {
     "mariadb": [],
-    # The X protocol would listen on a port of its own; the folder for LOAD DATA need not exist.
+    # The X protocol would listen on another port; the default folder for LOAD DATA may not exist.
     "mysql": ["--mysqlx=OFF", "--secure-file-priv="],
 }
 _OTHERWISE = (
-    "name a server program with --server PATH, or give a database of your own with "
+    "give a server program with --server PATH, or your own database with "
     "--database-url mysql+pymysql://USER:PASSWORD@HOST/DATABASE"
 )
 _INSTALL: dict[ServerKind, str] = {
@@ -50,8 +50,8 @@ _INSTALL: dict[ServerKind, str] = {
 class ServerProgram:
     """A server program of this machine.
 
-    kind: mariadb or mysql. path: the program. version: as it says itself, like 11.8.9.
-    installer: the program that makes a data folder; MySQL's server does that itself.
+    kind: mariadb or mysql. path: the program. version: as --version reports it, like 11.8.9.
+    installer: the program that creates a data folder; MySQL's server needs none.
     """
 
     kind: ServerKind
@@ -61,22 +61,22 @@ class ServerProgram:
 
     @property
     def title(self) -> str:
-        """Its name and version for a person: `MySQL 9.7.4`."""
+        """Its name and version in messages: `MySQL 9.7.4`."""
         return f"{SERVER_TITLES[self.kind]} {self.version}"
 
     @property
     def least_bytes(self) -> int:
-        """The free disk that it needs: without room for its tables it ends itself."""
+        """The free disk space that it needs (bytes); with less, the server stops."""
         return _LEAST_BYTES[self.kind]
 
     @property
     def no_other_account(self) -> str:
-        """The statements that remove every account of a fresh data folder that could log in."""
+        """The statements that remove all accounts of a fresh data folder that can log in."""
         return _NO_OTHER_ACCOUNT[self.kind]
 
     def install_command(self, folder: Path) -> list[str]:
-        """The command that makes its data below a folder."""
-        # MariaDB: in /tmp two that start at once remove each other's tables.
+        """The command that creates the server's data below a folder."""
+        # In /tmp, two MariaDB servers that start at the same time remove each other's tables.
         where = [f"--datadir={folder / _DATA}", f"--tmpdir={folder}"]
         if self.kind == "mysql":
             return [self.path, "--no-defaults", "--initialize-insecure", *where]
@@ -102,9 +102,9 @@ class ServerProgram:
 def find_server_program(asked: str = "") -> ServerProgram:
     """The server program for a private server.
 
-    asked: as `parse_server` reads it; empty leaves that to LOADTEST_SERVER and, without it, to what
-    is installed: MariaDB if both are. Raises UsageError, with what to install, if there is none, if
-    the program does not run, or if it is a MySQL below 8.0.
+    asked: as `parse_server` reads it; empty means LOADTEST_SERVER or, without it, the installed
+    one (MariaDB if both are). Raises UsageError, with what to install, if there is none, if it does
+    not run, or if it is MySQL below 8.0.
     """
     asked = asked or os.environ.get(LOADTEST_SERVER, "")
     try:
@@ -120,7 +120,7 @@ def find_server_program(asked: str = "") -> ServerProgram:
 
 
 def _installed(kind: ServerKind) -> ServerProgram | None:
-    """The server of a kind on this machine; Debian calls MariaDB's server `mysqld`, too."""
+    """The installed server of a kind. On Debian, MariaDB's server is also called `mysqld`."""
     path = shutil.which(SERVER_PROGRAMS[kind], path=_SYSTEM_PATH)
     if path is None:
         return None
@@ -136,13 +136,13 @@ def _existing(asked: str) -> str:
 
 
 def _identified(path: str) -> ServerProgram:
-    """What a program says of itself. Raises UsageError if it is no server that can be used."""
+    """A program identified by its --version. Raises UsageError if it is not a usable server."""
     said = _said(path)
     version = re.search(r"Ver (\d+\.\d+\.\d+)", said)
     if not version:
         raise UsageError(
-            f"{path} is not a server of MariaDB or MySQL: to --version it answers "
-            f"{said[:100]!r}; {_OTHERWISE}"
+            f"{path} is not a MariaDB or MySQL server, because --version prints "
+            f"{said[:100]!r}: {_OTHERWISE}"
         )
     if "mariadb" in said.lower():
         return ServerProgram("mariadb", path, version[1], _installer(path))
@@ -173,20 +173,18 @@ def _said(path: str) -> str:
 
 
 def _installer(server: str) -> str:
-    """The program that makes a data folder for a MariaDB: beside the server, or of the system."""
+    """MariaDB's program that creates a data folder: beside the server, or in the PATH."""
     own = Path(server).resolve().parent
     beside = [Path(server).parent, own, own.parent / "bin", own.parent / "scripts"]
     path = os.pathsep.join([*map(str, beside), _SYSTEM_PATH])
     found = shutil.which(_INSTALLER, path=path)
     if not found:
-        raise UsageError(
-            f"{server} is a MariaDB server without its {_INSTALLER}: {_INSTALL['mariadb']}"
-        )
+        raise UsageError(f"the MariaDB server {server} has no {_INSTALLER}: {_INSTALL['mariadb']}")
     return found
 
 
 def _missing(asked: str) -> str:
     if asked == "mysql":
-        return f"there is no mysqld of MySQL here: {_INSTALL['mysql']}, {_OTHERWISE}"
-    which = "mariadbd" if asked else "mariadbd and no mysqld"
-    return f"there is no {which} here: {_INSTALL['mariadb']}, {_OTHERWISE}"
+        return f"MySQL's mysqld is not installed: {_INSTALL['mysql']}, {_OTHERWISE}"
+    which = "mariadbd is not" if asked else "neither mariadbd nor mysqld is"
+    return f"{which} installed: {_INSTALL['mariadb']}, {_OTHERWISE}"

@@ -1,4 +1,4 @@
-"""What the server says of itself while it is under load, on a connection outside the pool."""
+"""Samples the server's status during the load, on a connection outside the pool."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from loadtest.model.pool import PoolConfig
 
 logger = logging.getLogger("loadtest")
 
-# The server's names beside ours. Row lock time is in milliseconds there.
+# The server's names and ours. The server counts row lock time in milliseconds.
 STATUS_COUNTERS = {
     "Questions": "questions",
     "Aborted_connects": "aborted_connects",
@@ -40,13 +40,13 @@ _NAMES = STATUS_COUNTERS | STATUS_GAUGES
 
 
 class ServerStatus:
-    """Samples a server's status as intervals of the process `server`, all of its connections.
+    """Samples a server's status as intervals of the process `server`, over all its connections.
 
-    Counters are differences between samples; `cpu` (ns) is there when the server runs on this
-    machine and its process may be looked at. What the server does not tell is left out.
-    connecting: how else than by the URL. tls: whether the server speaks TLS, as for `make_engine`.
-    tables: those that its connection claims meanwhile. answers: how often the server answered.
-    problem: why the last sample failed, empty if it did not.
+    Counters are differences between samples. `cpu` (ns) exists if the server runs on this machine
+    and its process is visible. Values that the server does not report are left out.
+    connecting: arguments to connect with instead of the URL. tls: as for `make_engine`.
+    tables: the tables that the connection claims. answers: how often the server answered.
+    problem: why the last sample failed; empty if it succeeded.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ServerStatus:
         tls: bool | None = None,
         tables: Sequence[str] = (),
     ) -> None:
-        # With no database chosen: so it is told from the connections under test.
+        # Without a database, to distinguish it from the connections under test.
         self._engine = _engine(url.set(database=""), connecting, tls)
         self._connection: Connection | None = None
         self._url, self._process = url, _local_process(url)
@@ -65,11 +65,11 @@ class ServerStatus:
         self.answers, self.problem = 0, ""
         self._before: Mapping[str, int] | None = None
         self._at = time.perf_counter_ns()
-        # Read once, as that of users: if somebody sets the clock, both stay beside each other.
+        # Read once, as for users, so that both stay aligned if the wall clock is set.
         self._epoch = time.time_ns() - self._at
 
     def open(self) -> None:
-        """Connect now: once a server is full, nobody can ask it any more.
+        """Connect now, because a full server would refuse this connection later.
 
         Raises UsageError if another run is using one of the tables.
         """
@@ -88,19 +88,19 @@ class ServerStatus:
         return connection
 
     def sample(self, period: Period) -> Interval | None:
-        """The interval since the last sample; None for the first and while the server is away."""
+        """The interval since the last sample; None for the first one or if the server is away."""
         try:
             values = self._read()
         except SQLAlchemyError as error:
             self._lost(error)
             self.close()
             return None
-        except UsageError as error:  # the server was away, and another was there first
+        except UsageError as error:  # another run claimed the tables while the server was away
             logger.warning("%s", error)
             self._tables = ()
             return None
         self.answers, self.problem = self.answers + 1, ""
-        # Read after the answer: a slow server's values are from that moment.
+        # Read after the answer, because a slow server's values are from that moment.
         now = time.perf_counter_ns()
         before, self._before = self._before, values
         length, self._at = now - self._at, now
@@ -119,7 +119,7 @@ class ServerStatus:
         self.problem = words_of(error)
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection."""
         if self._connection is not None:
             self._connection.invalidate()
             self._connection.close()
@@ -145,7 +145,7 @@ class ServerStatus:
 
 
 def missing_counters(connection: Connection) -> tuple[str, ...]:
-    """Which counters of COUNTERS, by our names, a server does not have."""
+    """The STATUS_COUNTERS, by our names, that a server does not have."""
     told = _told(connection)
     return tuple(name for name in STATUS_COUNTERS.values() if name not in told)
 
@@ -163,13 +163,13 @@ def _engine(url: URL, connecting: Mapping[str, Any] | None, tls: bool | None) ->
 
 
 def _differences(before: Mapping[str, int], after: Mapping[str, int]) -> Counter[str]:
-    # A server that was restarted counts from zero again.
+    # After a restart the server counts from zero.
     counted = [*STATUS_COUNTERS.values(), "cpu"]
     return Counter({n: max(0, after[n] - before[n]) for n in counted if n in after and n in before})
 
 
 def _local_process(url: URL) -> psutil.Process | None:
-    """The server's process, if it listens on this machine and may be seen."""
+    """The server's process, if it runs on this machine and is visible."""
     if url.host not in ("127.0.0.1", "localhost", "::1"):
         return None
     try:
@@ -183,15 +183,15 @@ def _local_process(url: URL) -> psutil.Process | None:
 
 
 def _server(pid: int | None) -> psutil.Process | None:
-    """A process, unless it only passes on what the server says."""
+    """The process if it is a server; None for a proxy."""
     process = psutil.Process(pid) if pid else None
     return process if process and process.name() in SERVER_PROCESSES else None
 
 
 def _started_again(port: int) -> psutil.Process | None:
-    """A server that was told this port when it was started.
+    """A server process with this port in its command line.
 
-    Who listens would say more, but takes too long to find out while users run.
+    Looking for the listening process is more precise but too slow during a run.
     """
     for process in psutil.process_iter():
         try:

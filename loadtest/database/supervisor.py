@@ -1,10 +1,10 @@
-"""A small process that owns a child and its folder, and ends both when the tool is gone.
+"""A small process, the keeper, that owns a child and its folder and ends both with the tool.
 
-The tool holds the writing end of the keeper's standard input. However the tool dies, SIGKILL
-included, the kernel closes that pipe: the keeper reads the end of the file, stops the child and
-removes the folder. Who kills the keeper kills the child: on Linux by the child's parent-death
-signal. (That would not do for the tool: it goes to one child, and nobody removes the folder.) The
-program part runs by path with the standard library alone, so that it starts quickly.
+The tool holds the writing end of the keeper's standard input. If the tool dies in any way, even by
+SIGKILL, the kernel closes this pipe: the keeper reads the end of the file, stops the child and
+removes the folder. If the keeper is killed, the child's parent-death signal kills the child (on
+Linux). For the tool this signal is not enough, because it would not remove the folder. The keeper
+runs by path with the standard library alone, so that it starts quickly.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 GRACE_SECONDS = 15.0
-# Orders: end the child and keep the folder; start the command again.
+# Orders to the keeper: end the child but keep the folder; start the command again.
 DOWN, UP = b"-", b"+"
 _SET_PARENT_DEATH_SIGNAL = 1
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
@@ -39,7 +39,7 @@ def start_supervised(
     """Start a command under a keeper; close its `stdin` to stop it, `wait()` for the exit code.
 
     remove: a folder to delete when the command has ended. user: the system user that runs it.
-    errors: where its standard error goes, if that is not the place of its output.
+    errors: the target of its standard error, if it differs from `output`.
     """
     arguments = [sys.executable, "-I", "-S", __file__, str(remove or ""), user or "", *command]
     return subprocess.Popen(
@@ -48,21 +48,21 @@ def start_supervised(
         stdout=output,
         stderr=output if errors is None else errors,
         env=environment,
-        # In a session of its own: Ctrl-C is for the tool, which then stops the child in order.
+        # Its own session, so that Ctrl-C reaches only the tool, which stops the child cleanly.
         start_new_session=True,
     )
 
 
 def send_order(kept: subprocess.Popen[bytes], what: bytes) -> None:
-    """Give the keeper of a command an order, DOWN or UP; it is carried out meanwhile."""
+    """Send a keeper the order DOWN or UP; does not wait until it is carried out."""
     assert kept.stdin
     os.write(kept.stdin.fileno(), what)
 
 
 def stop_supervised(kept: subprocess.Popen[bytes], patience: float | None = None) -> int:
-    """Stop a kept command in good order and return its exit code; at once on Ctrl-C meanwhile.
+    """Stop a kept command cleanly and return its exit code; Ctrl-C stops it at once.
 
-    patience: the seconds after which it is killed, if GRACE_SECONDS are too many.
+    patience: the seconds after which it is killed, if less than GRACE_SECONDS.
     """
     if kept.stdin:
         kept.stdin.close()
@@ -104,7 +104,7 @@ def _start(command: Sequence[str], user: str) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         user=user or None,
-        # Its own group, which need not have its name: nobody's is nogroup on Debian.
+        # The user's primary group may have another name: for `nobody` it is `nogroup` on Debian.
         group=pwd.getpwnam(user).pw_gid if user else None,
         extra_groups=[] if user else None,
         preexec_fn=die_with_parent,  # noqa: PLW1509 - the keeper has no threads
@@ -112,7 +112,7 @@ def _start(command: Sequence[str], user: str) -> subprocess.Popen[bytes]:
 
 
 def _wait(signals: int, child: subprocess.Popen[bytes] | None = None) -> bytes:
-    """The next order; none if the child has ended, or the tool or a signal wants the end."""
+    """The next order; empty if the child has ended, or the tool or a signal asks to stop."""
     orders = sys.stdin.fileno()
     while child is None or child.poll() is None:
         readable, _, _ = select.select([orders, signals], [], [])
@@ -124,11 +124,11 @@ def _wait(signals: int, child: subprocess.Popen[bytes] | None = None) -> bytes:
 
 
 def die_with_parent() -> None:
-    """Let the kernel (Linux's) kill this process when its parent dies: for `preexec_fn`."""
+    """Make the Linux kernel kill this process when its parent dies; for `preexec_fn`."""
     parent = os.getppid()
     if _prctl:
         _prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-        if os.getppid() != parent:  # it was quicker
+        if os.getppid() != parent:  # the parent died before the call
             os._exit(1)
 
 
@@ -139,14 +139,14 @@ def _end(child: subprocess.Popen[bytes], signals: int) -> int:
             os.killpg(child.pid, signal.SIGKILL)
     code = child.wait()
     try:
-        os.killpg(child.pid, signal.SIGKILL)  # what the child has left behind
+        os.killpg(child.pid, signal.SIGKILL)  # processes that the child left behind
     except ProcessLookupError:
         return code if code >= 0 else 128 - code
     return code if code >= 0 else 128 - code
 
 
 def _ends_in_time(child: subprocess.Popen[bytes], signals: int) -> bool:
-    """Whether a child ends before its time is up and before anybody asks a second time."""
+    """Whether a child ends within GRACE_SECONDS and before a second request to stop."""
     deadline = time.monotonic() + GRACE_SECONDS
     while child.poll() is None:
         select.select([signals], [], [], max(0.0, deadline - time.monotonic()))
@@ -157,9 +157,9 @@ def _ends_in_time(child: subprocess.Popen[bytes], signals: int) -> bool:
 
 
 def _told(signals: int) -> bool:
-    """Whether signals came that want the child to end."""
+    """Whether a signal asked to end the child."""
     try:
-        # SIGCHLD also tells of a child that was stopped and goes on.
+        # SIGCHLD also arrives if a child was stopped or continues.
         return bool(os.read(signals, 64).strip(bytes([signal.SIGCHLD])))
     except BlockingIOError:
         return False

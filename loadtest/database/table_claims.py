@@ -1,6 +1,6 @@
-"""Tables that a run is using: locks of the server by their names, which every load test respects.
+"""Claims on the tables that a run uses: named locks of the server that every load test respects.
 
-They lock nothing but the names: who looks into the tables meanwhile is not held up.
+The locks are advisory: other clients can still use the tables.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from loadtest.database.probing import probing_engine
 from loadtest.model.errors import UsageError
 
 logger = logging.getLogger("loadtest")
-# A connection that was closed a moment ago may still have its locks.
+# A connection that was just closed may still hold its locks.
 CLAIM_SECONDS = 2
-# MySQL takes names of 64 characters at most.
+# MySQL limits the names of locks to 64 characters.
 _TABLE = "CONCAT(COALESCE(DATABASE(), :database, ''), '.', :table)"
 _LOCK = f"CONCAT('loadtest ', LEFT(SHA2({_TABLE}, 256), 40))"
 _TAKE = text(f"SELECT GET_LOCK({_LOCK}, {CLAIM_SECONDS})")
@@ -25,35 +25,35 @@ _OWNER = text(f"SELECT IS_USED_LOCK({_LOCK})")
 
 
 def claim_tables(connection: Connection, database: str | None, tables: Iterable[str]) -> None:
-    """Have these tables for as long as the connection lasts: no other run makes or drops them.
+    """Claim these tables while the connection lasts: no other run creates or drops them.
 
-    database: where they are, if the connection has chosen none.
-    Raises UsageError, with the server's number of that connection, if another run has one.
+    database: where the tables are, if the connection has no default database.
+    Raises UsageError with the other run's connection id if another run uses one of them.
     """
     try:
-        for table in sorted(tables):  # in the same order everywhere: two never wait for each other
+        for table in sorted(tables):  # the same order everywhere avoids deadlocks
             _claim(connection, {"database": database, "table": table})
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
-        # Some clusters have no such locks.
-        logger.warning("Other load tests are not kept off the tables: %s", error.orig)
+        # Some clusters do not support GET_LOCK.
+        logger.warning("Cannot lock the tables against other load tests: %s", error.orig)
 
 
 def _claim(connection: Connection, table: dict[str, str | None]) -> None:
     if connection.scalar(_TAKE, table) != 1:
         owner = connection.scalar(_OWNER, table)
         raise UsageError(
-            f"another load test is using the table {table['table']} there, on connection {owner} "
-            "of the server: wait until it has ended"
+            f"another load test is using the table {table['table']} (connection {owner} of the "
+            "server): wait until that load test has ended"
         )
 
 
 def tables_left_behind(url: URL, tables: Sequence[str]) -> str:
-    """Which tables are still there after the runs, in a sentence; empty if none is.
+    """The sentence that names the tables left after the runs; empty if none is left.
 
-    Whoever killed a run, or has a transaction on a table, has kept it from being dropped. Those
-    that another run has by now are its own.
+    A table is left if a run was killed, or if another client has a transaction on it. Tables that
+    another run uses by now are not named.
     """
     if not tables:
         return ""
@@ -65,5 +65,5 @@ def tables_left_behind(url: URL, tables: Sequence[str]) -> str:
         return ""
     except SQLAlchemyError as error:
         logger.debug("cannot look for tables: %s", error)
-        return f"The server does not answer; these tables may be left there: {', '.join(tables)}"
-    return f"These tables are left there: {', '.join(found)}" if found else ""
+        return f"The server does not answer; drop these tables if they exist: {', '.join(tables)}"
+    return f"These tables still exist; drop them: {', '.join(found)}" if found else ""

@@ -1,1 +1,1 @@
-"""What runs what: one run in a fresh Locust process, and rounds of them."""
+"""Runs experiments: one run in a fresh Locust process, and rounds of runs."""

@@ -1,4 +1,4 @@
-"""The scenarios that come with the tool, to look through and to start from."""
+"""The scenarios that come with the tool."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from loadtest.model.errors import UsageError
 
 
 def scenarios_folder() -> Path:
-    """Where they are: in the package where it was installed, else at the top of the checkout."""
+    """The folder of the scenarios: inside the installed package, or at the top of the checkout."""
     package = Path(loadtest.__file__).resolve().parent
     inside = package / "scenarios"
     return inside if inside.is_dir() else package.parent / "scenarios"
 
 
 def scenario_names() -> list[str]:
-    """All of them; those that break pools, whose names begin with `_`, at the end."""
+    """All names; the fault drills, whose names begin with `_`, come last."""
     found = {path.stem for path in scenarios_folder().glob("*.toml")}
     return sorted(found, key=lambda name: (name.startswith("_"), name))
 
 
 def first_line_of(name: str) -> str:
-    """One line on it: how its docstring begins, or else the comment above its experiment."""
+    """The first line of a scenario's docstring, or of the comment above its experiment."""
     scenario = scenarios_folder() / f"{name}.py"
     if scenario.exists():
         told = ast.get_docstring(ast.parse(scenario.read_text(encoding="utf-8"))) or ""
@@ -42,12 +42,13 @@ def first_line_of(name: str) -> str:
 
 
 def copy_scenario(name: str, to: Path) -> list[Path]:
-    """Copy an experiment and its scenario into a folder, made if need be; give back the copies.
+    """Copy an experiment and its scenario into a folder; returns the copies.
 
-    Raises UsageError for a name that there is not, and rather than write over another file.
+    Creates the folder if needed. Raises UsageError for an unknown name, and instead of overwriting
+    a different file.
     """
     if name not in scenario_names():
-        raise UsageError(f"there is no scenario {name}; there are {', '.join(scenario_names())}")
+        raise UsageError(f"there is no scenario {name}; choose from {', '.join(scenario_names())}")
     experiment = scenarios_folder() / f"{name}.toml"
     scenario = tomllib.loads(experiment.read_text(encoding="utf-8"))["scenario"]
     sources = [scenarios_folder() / scenario, experiment]
@@ -66,4 +67,6 @@ def _refuse_to_overwrite(sources: Sequence[Path], copies: Sequence[Path]) -> Non
     pairs = zip(sources, copies, strict=True)
     others = [copy for source, copy in pairs if copy.exists() and not cmp(source, copy, False)]
     if others:
-        raise UsageError(*(f"{path} is there already, and another" for path in others))
+        raise UsageError(
+            *(f"{path} exists and differs: choose another -o FOLDER" for path in others)
+        )

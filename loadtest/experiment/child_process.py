@@ -1,11 +1,10 @@
 """Runs a Python module as a child of the tool: `python -m … SIGNAL MODULE ARGUMENTS`.
 
-Locust's settings from outside of its command line, in the environment and in configuration files,
-do not reach it, and it tells where it is when asked: on the signal of this number it writes stacks
-to standard error, the innermost frame of each first: that of the main thread at once, even if the
-event loop is blocked in C; then, as soon as Python runs, those of greenlets and threads. Forks of
-the process do the same. A run has its settings in the environment, as LOADTEST_RUN, instead of in
-its arguments.
+Locust's settings in the environment and in configuration files do not reach the child. On the given
+signal the child writes its stacks to standard error, the innermost frame of each first: the main
+thread's at once, even if the event loop is blocked in C; then, as soon as Python runs, those of
+greenlets and threads. Forks of the process do the same. A run gets its settings in the environment,
+as LOADTEST_RUN, instead of in its arguments.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from typing import Any
 
 _STANDARD_ERROR = 2
 _MAIN = "__main__"
-# Locust looks at it when it is imported. Whether gevent patches a run is for --model to say.
+# Locust reads it when it is imported. Only --model decides whether gevent patches a run.
 _UNPATCHED = "LOCUST_SKIP_MONKEY_PATCH"
 
 
 def _frames() -> Iterator[FrameType | None]:
-    """Where greenlets wait, the main one first, and where each thread is."""
+    """The frames of the greenlets, the main one first, and of the threads."""
     if package := sys.modules.get("greenlet"):
         main: Any = package.getcurrent()
         while main.parent:
@@ -39,7 +38,7 @@ def _frames() -> Iterator[FrameType | None]:
 
 
 def _stack(frame: FrameType) -> str:
-    """As faulthandler writes it."""
+    """A stack in faulthandler's format."""
     lines = (
         f'  File "{one.f_code.co_filename}", line {line} in {one.f_code.co_name}\n'
         for one, line in traceback.walk_stack(frame)
@@ -48,7 +47,7 @@ def _stack(frame: FrameType) -> str:
 
 
 def _tell(*_: Any) -> None:
-    stacks = dict.fromkeys(_stack(frame) for frame in _frames() if frame)  # many users wait alike
+    stacks = dict.fromkeys(_stack(frame) for frame in _frames() if frame)  # each stack once
     os.write(_STANDARD_ERROR, "".join(stacks).encode(errors="replace"))
 
 
@@ -62,7 +61,7 @@ def _shut_out(module: str) -> None:
 
 
 def _run_arguments() -> list[str]:
-    """Locust's arguments, if this is the process of a run: its settings are in the environment."""
+    """Locust's arguments from the environment, if this is the process of a run."""
     from loadtest.experiment.run_plan import RunSettings
 
     settings = RunSettings.taken()

@@ -1,4 +1,4 @@
-"""An experiment from its first check to its last run, whoever may want it to end before."""
+"""Conducts an experiment from its first check to its last run, or until it is interrupted."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def conduct(
     runs: DoRuns = _all_rounds,
     most: int | None = None,
 ) -> tuple[Path, bool]:
-    """Do all runs; the folder with their results, and whether nobody ended them before.
+    """Do all runs; returns the folder of the results, and whether the runs are complete.
 
-    allowed: what a person allows on a server of theirs.
-    runs: does them, by default all rounds of all pools. most: how many there may be, where
-    nobody knows how many there will.
-    Raises UsageError, and KeyboardInterrupt if they were ended before anything was measured; then
-    no folder is left. Raises Ended where a failure left something to report.
+    allowed: what the user allows on their own server.
+    runs: does the runs; by default all rounds of all pools. most: the maximum number of runs, if
+    the number is not known in advance.
+    Raises UsageError; KeyboardInterrupt if the runs ended before anything was measured (then no
+    folder is left); Ended if a failure left something to report.
     """
     with _sigterm_as_ctrl_c():
         looked = check_scenario(experiment, database_url, connect=True)
@@ -77,10 +77,10 @@ def _tell(console: Console, lines: Iterable[str], style: str) -> None:
 
 
 def _done(folder: Path, console: Console, runs: Callable[[], bool]) -> bool:
-    """Do runs into a folder, which goes again if there is nothing in it to report."""
+    """Do runs into a folder, and remove the folder if there is nothing to report."""
     try:
         complete = runs()
-    except KeyboardInterrupt:  # between two of them
+    except KeyboardInterrupt:  # between two runs
         complete = False
     except EndedForOthers as error:
         _tell(console, [f"Ended: {error.end}"], "red")
@@ -98,17 +98,15 @@ def _done(folder: Path, console: Console, runs: Callable[[], bool]) -> bool:
 
 
 def _measured(folder: Path) -> bool:
-    """Whether there is anything to report."""
+    """Whether there is a measured interval to report."""
     return any(b'"period":"measured"' in path.read_bytes() for path in folder.glob("runs/*.jsonl"))
 
 
 def is_decided(folder: Path) -> bool:
-    """Whether no more rounds are needed: it is open of no pool if it is as good as the baseline, or
-    keeps to the objective.
-    """
+    """Whether every comparison with the baseline and every objective is decided."""
     summary = summarize(read_measurements([folder]))
     primary = [one.decision for one in summary.comparisons if one.role == "primary"]
-    # What has no interval, or lacks the times of dropped arrivals, no more rounds would decide.
+    # More rounds do not decide an objective without an interval, or with dropped arrivals.
     asked = [pool.objectives for pool in summary.pools if pool.valid and not drops_arrivals(pool)]
     is_open = any(one.met is None and one.ci95 for objectives in asked for one in objectives)
     return "undecided" not in primary and not is_open
@@ -116,7 +114,7 @@ def is_decided(folder: Path) -> bool:
 
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Who is ended in good order, by a job's time limit for example, leaves a report too."""
+    """Treat SIGTERM, for example from a job's time limit, like Ctrl-C: a report is written."""
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Where an experiment runs: a database of yours, an application's, or private servers."""
+"""The database of an experiment: the given one, the application's, or private servers."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def databases(
     allowed: Allowances = NO_ALLOWANCES,
     runs: int = 1,
 ) -> Iterator[Databases]:
-    """Where an experiment runs: the database given, else private servers as long as this lasts.
+    """The given database, or private servers that live as long as this context.
 
-    An application may have its own, which only Locust's process knows, and checks as this does.
-    looked: what `check` found. runs: how many there will be at most.
-    Raises UsageError with what keeps the experiment from running there.
+    An application's own database is known only to Locust's process, which makes the same checks.
+    looked: the result of `check_scenario`. runs: the maximum number of runs.
+    Raises UsageError if the experiment cannot run there.
     """
     demand = demand_of(experiment, allowed)
     server_probe.raise_open_files_limit(demand.most)
     if experiment.server and (given or looked.place):
         raise UsageError(
-            "--server names the program of a private server: leave it out where there is a "
-            "database (--database-url, LOADTEST_DATABASE_URL, an application's own)"
+            "--server chooses a private server, but you gave a database (--database-url, "
+            "LOADTEST_DATABASE_URL or your application's own): leave out --server"
         )
     if looked.place:
         url, work = database_url(given) if given else None, _work(experiment, runs)
@@ -102,7 +102,7 @@ def _private(program: str, experiment: Experiment, allowed: Allowances) -> Itera
 
 
 def _known(experiment: Experiment, url: URL) -> list[str]:
-    """What to know of an application that has waited for the address of its database."""
+    """The warnings about an application that needs the private server's URL to be imported."""
     address = url.render_as_string(hide_password=False)
     return (
         check_scenario(experiment, address, connect=True).warnings if experiment.application else []
@@ -110,7 +110,7 @@ def _known(experiment: Experiment, url: URL) -> list[str]:
 
 
 def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
-    """What each run of an experiment may ask for."""
+    """The connections and the load that each run of an experiment may need."""
     load = experiment.load
     return Demand(
         experiment.pool,
@@ -124,7 +124,7 @@ def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
 
 
 def _checked(now: Situation) -> tuple[str, ...]:
-    """What to know of a situation; raises UsageError if nothing can run in it."""
+    """The warnings of a situation; raises UsageError with its errors."""
     checks = run_checks(now)
     refuse_errors(checks)
     return tuple(warning_texts(checks))
@@ -134,7 +134,7 @@ def _work(experiment: Experiment, runs: int) -> str:
     load = experiment.load
     each = load.warmup + load.duration
     minutes = runs * (each + SECONDS_BESIDE_LOAD) / 60
-    times = f", {runs} times at most ({minutes:.1f} min)" if runs > 1 else ""
+    times = f", at most {runs} times ({minutes:.1f} min)" if runs > 1 else ""
     scenario = as_typed(experiment.scenario)
     faults = ", ".join(map(str, experiment.fault))
     broken = f", and break its own connections: {faults}" if faults else ""

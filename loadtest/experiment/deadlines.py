@@ -1,4 +1,4 @@
-"""How long each part of a run may take, and where a process is that takes longer."""
+"""The deadlines of the parts of a run, and where a process is that misses its deadline."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ from loadtest.experiment import bundled_scenarios
 from loadtest.model.errors import LoadtestError
 from loadtest.runfile.folders import as_typed
 
-# Limit of the look at a scenario before all runs: import, options, an application's connection.
+# Limit of the check of a scenario before all runs: import, options, an application's connection.
 LOOK_SECONDS = 60.0
-# Limit of a run until its load begins: import, checks, tables made and filled.
+# Limit of a run until its load begins: import, checks, creating and filling tables.
 START_SECONDS = 300.0
-# What a run may take from then on, beside its planned time and its stop timeout.
+# The time a run may take after that, in addition to its planned time and its stop timeout.
 MARGIN_SECONDS = 60.0
-# What a run has left at its deadline to end in good order.
+# The time a run has at its deadline to end cleanly.
 STOP_SECONDS = 5.0
 
 OUTPUT_POLL_SECONDS = 0.25
-# Asks a process where it is; one that does not listen to this signal ignores it.
+# Asks a process where it is; a process without a handler ignores this signal.
 _WHERE = signal.SIGURG
-# A process has told where it is once it said something, and then nothing more for a while: an idle
-# event loop looks every 0.3 s whether there was a signal.
+# The answer is complete after a silence. An idle event loop handles signals only every 0.3 s.
 _TELLING_SECONDS, _QUIET_SECONDS = 3.0, 0.5
 _STACK = "(most recent call first):\n"
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
@@ -48,7 +47,7 @@ Stack = Sequence[Frame]
 
 
 def watched_command(module: str, *arguments: str) -> list[str]:
-    """The command line of a Python module in a process that can tell where it is."""
+    """The command line of a Python module in a process that can report where it is."""
     return [
         sys.executable,
         "-m",
@@ -65,10 +64,10 @@ def watched_process(
     seconds: float,
     late: Callable[[str], LoadtestError],
 ) -> Iterator[None]:
-    """Again and again while a kept command runs.
+    """Yields repeatedly while a kept command runs.
 
-    log: its standard error. late: the error to raise when these seconds are over, made from where
-    the command is then.
+    log: its standard error. late: makes the error to raise after these seconds, from a sentence
+    about where the command is.
     """
     ends = time.monotonic() + seconds
     while kept.poll() is None:
@@ -79,23 +78,23 @@ def watched_process(
 
 
 def stacks_of(kept: subprocess.Popen[bytes], log: IO[bytes]) -> str:
-    """Where a kept command is, in a sentence; log: its standard error, which gets whole stacks."""
+    """The sentence about where a kept command is; log: its standard error, for the stacks."""
     told = [_stacks(_told(process, log)) for process in _processes(kept)]
-    # What each main thread does says more than what waits beside it.
+    # The main threads are more informative than the stacks that wait beside them.
     first, others = [own[:1] for own in told], [own[1:] for own in told]
     return blocked_line([stack for own in (*first, *others) for stack in own])
 
 
 def blocked_line(stacks: Sequence[Stack]) -> str:
-    """Where a process is, by the first stack that has a frame outside of libraries."""
+    """The sentence about where a process is: the first frame outside libraries."""
     for stack in stacks:
         for frame in stack:
             if not _of_library(frame[0]):
                 inside = "" if frame is stack[0] else f", which waited for {_named(stack[0])}"
-                return f"it was at {_named(frame)}{inside}"
+                return f"the process was at {_named(frame)}{inside}"
     if stacks:
-        return f"it was in no code of the scenario, but at {_named(stacks[0][0])}"
-    return "it did not tell where it was"
+        return f"the process was outside the scenario's code, at {_named(stacks[0][0])}"
+    return "the process did not report where it was"
 
 
 def _processes(kept: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -109,7 +108,7 @@ def _processes(kept: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def _told(process: psutil.Process, log: IO[bytes]) -> str:
-    """What a process says when it is asked where it is; empty if it does not."""
+    """The stacks that a process writes on the signal; empty if it writes none."""
     begin = size = os.fstat(log.fileno()).st_size
     now = time.monotonic()
     ends, quiet_until = now + _TELLING_SECONDS, now + _TELLING_SECONDS
@@ -141,6 +140,6 @@ def _named(frame: Frame) -> str:
 
 
 def _short(path: Path) -> str:
-    """A file as a person would look for it: that of a library within the library's folder."""
+    """A short path: a library's file is relative to site-packages or the standard library."""
     folders = [one for one in path.parents if one.name in _INSTALLED or one == _STDLIB]
     return str(path.relative_to(folders[0])) if folders else as_typed(path)

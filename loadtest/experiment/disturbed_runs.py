@@ -1,4 +1,4 @@
-"""Runs that something else on the machine disturbed: done once more, the first one kept aside."""
+"""Repeats runs that other programs on the machine disturbed, and keeps the first one aside."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ ASIDE = "disturbed"
 
 
 class Repeats:
-    """Does runs, and those that were disturbed a second time.
+    """Does runs, and repeats disturbed ones once.
 
-    A pool whose second run is no better has a load that is too much for the generator: its other
-    rounds are not repeated. done: what was repeated: pool, round, why, the seconds it had measured.
+    If the repeated run of a pool is disturbed too, the load is too much for the generator, and the
+    pool's other rounds are not repeated. done: the repetitions (pool, round, why, measured
+    seconds of the first run).
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -30,13 +31,13 @@ class Repeats:
         self.done: list[dict[str, Any]] = []
 
     def run(self, plan: RunPlan, folder: Path, once: Callable[[], None]) -> bool:
-        """Do a run, once more if need be; whether it was done again."""
+        """Do a run, and repeat it if it was disturbed; returns whether it was repeated."""
         once()
         path, name = plan.file_in(folder), plan.pool.name
         why = "" if name in self._in_vain else disturbance(path)
         if not why:
             return False
-        self._tell(f"  once more: {why}")
+        self._tell(f"  disturbed, repeating the run: {why}")
         seconds = round(Round.read(RunFile(path)).seconds, 3)
         _move(path, path.parent.parent / ASIDE)
         try:
@@ -46,7 +47,7 @@ class Repeats:
             if isinstance(error, CannotGoOn):
                 raise
             self._in_vain.add(name)
-            self._tell("  which failed: what it measured before is kept")
+            self._tell("  the repeated run failed; the first run is kept")
             return False
         self.done.append({"pool": name, "round": plan.round, "why": why, "seconds": seconds})
         if disturbance(path):
@@ -55,16 +56,16 @@ class Repeats:
 
 
 def disturbance(path: Path) -> str:
-    """What makes a run not valid, though it may not be the pool's; empty if nothing does."""
+    """The codes of the disturbances that make a run invalid; empty without any."""
     try:
         (pool,) = arranged([Round.read(RunFile(path))]).pools
     except UsageError:
-        return ""  # it left nothing that can be read
+        return ""  # the run left no readable file
     return ", ".join(one.code for one in doubts(pool) if one.code in DISTURBANCES)
 
 
 def _move(path: Path, folder: Path) -> None:
-    """Move a run, with its log, to where no report finds it, or back."""
+    """Move a run and its log to a folder."""
     folder.mkdir(exist_ok=True)
     for file in (path, path.with_suffix(".log")):
         if file.exists():

@@ -1,4 +1,4 @@
-"""The checks that are made before every run, with what takes a moment to measure."""
+"""The checks of `loadtest doctor`: those before every run, and two that need a measurement."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from loadtest.model.errors import LoadtestError, UsageError
 def situation_checks(
     given: str, demand: Demand, session: str = "", engine: str = "", server: str = ""
 ) -> tuple[str, list[PreflightCheck]]:
-    """What server there is, in words, and all checks of it, of this machine and of the pools.
+    """The server in words, and all checks of the server, this machine and the pools.
 
-    given: the address of a database; without, a private server is started. server: its program, as
-    `find_server_program` reads it. session, engine: the names of an application's instead, which
-    connects as it does: to the database given, or to a private one if it reads
-    LOADTEST_DATABASE_URL. Raises UsageError if it cannot be used.
+    given: a database URL; without one, a private server starts. server: its program, as
+    `find_server_program` reads it. session, engine: the names of an application's session or
+    engine, whose way to connect is checked; if the application reads LOADTEST_DATABASE_URL and it
+    is not set, it gets a private server. Raises UsageError if the database cannot be used.
     """
     if session or engine:
         try:
@@ -69,7 +69,7 @@ def _application(
     given: str, demand: Demand, session: str, engine: str, *, private: bool = False
 ) -> tuple[str, list[PreflightCheck]]:
     with database_in_environment(given):
-        with redirect_stdout(sys.stderr):  # whatever an application prints is no answer
+        with redirect_stdout(sys.stderr):  # keeps an application's output out of the answer
             application = find_application(session, engine)
         assert application
         refuse_second_database(application, given)
@@ -93,10 +93,10 @@ def _connecting(
 def _shaken(
     measure: Callable[[], Handshake], url: URL, how: Mapping[str, Any] | None = None
 ) -> Handshake:
-    """What connecting takes; UsageError where the server is gone meanwhile, or full."""
+    """The time to connect; UsageError if the server has stopped or is full."""
     try:
         return measure()
-    except Exception as error:  # whatever an application's driver makes of it
+    except Exception as error:  # the class depends on the application's driver
         raise connection_error(error, url, hint_without_database(how)) from None
 
 
@@ -113,4 +113,4 @@ def _standstill(session: str = "", engine: str = "", **environment: str) -> floa
     try:
         return float(asked.stdout)
     except ValueError:
-        raise LoadtestError("whether the driver lets others run could not be tried") from None
+        raise LoadtestError("cannot test whether the driver blocks other users") from None

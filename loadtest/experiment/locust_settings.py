@@ -1,7 +1,7 @@
-"""Locust's settings from outside of a run: environment variables and configuration files.
+"""Shuts out Locust's settings from environment variables and configuration files.
 
-A run of this tool has all its settings on its command line. The others are shut out, and those that
-would have made a difference are named.
+A run of this tool has all its settings on its command line. Other settings are ignored, and those
+that differ are reported.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from configargparse import ConfigFileParserException
 from loadtest.load import locust_internals as internals
 
 _PREFIX = "LOCUST_"
-# Locust looks this one up without its parser.
+# Locust reads this variable without its parser.
 _USER_CLASSES = "LOCUST_USER_CLASSES"
 _REASON = "Ignored, because loadtest sets up its own runs: "
 _shut_out: dict[str, str] = {}
 
 
 def shut_out(more: Mapping[str, str] | None = None) -> None:
-    """From now on Locust's parsers in this process see the command line alone.
+    """Make Locust's parsers in this process use only the command line.
 
-    more: variables that were taken out of the environment before.
+    more: variables that were already removed from the environment.
     """
     _shut_out.update(more or {})
     actions = internals.actions_of(internals.new_parser())
     variables = {getattr(action, "env_var", None) for action in actions}
     for name in sorted(os.environ):
-        # This tool's own begin otherwise.
+        # This tool's own variables begin with another prefix.
         if name.startswith(_PREFIX) and name in {*variables, _USER_CLASSES}:
             _shut_out[name] = os.environ.pop(name)
     internals.ignore_configuration_files()
 
 
 def ignored(arguments: Sequence[str]) -> str:
-    """The settings that were shut out and differ from a run's, in one line; empty without any.
+    """The line that names the ignored settings that differ from a run's; empty without any.
 
-    arguments: the run's. A file that Locust could not read is named without its settings.
+    arguments: the run's. A file that Locust cannot read is named without its settings.
     """
     return described(arguments, _shut_out, internals.CONFIGURATION_FILES)
 
@@ -51,14 +51,14 @@ def ignored(arguments: Sequence[str]) -> str:
 def described(
     arguments: Sequence[str], environment: Mapping[str, str], patterns: Sequence[str]
 ) -> str:
-    """As `ignored`, of these variables and of the files that these patterns name."""
+    """Like `ignored`, for these variables and the files of these patterns."""
     run = _Run(arguments)
     named = [*_files(run, patterns), *_variables(run, environment)]
     return f"{_REASON}{', '.join(named)}" if named else ""
 
 
 class _Run:
-    """The settings of a run, and which others differ from them."""
+    """The settings of a run, and how other settings differ from them."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self._parser = internals.new_parser()
@@ -77,11 +77,11 @@ class _Run:
         return found
 
     def key_differs(self, key: str, value: Any) -> bool:
-        """Whether a configuration file's setting is another than the run's, or none of Locust's."""
+        """Whether a setting in a configuration file differs from the run's, or is unknown."""
         return self._differs(self._by_key.get(key), key, value)
 
     def variable_differs(self, name: str, value: str) -> bool:
-        """Whether an environment variable's setting is another than the run's."""
+        """Whether an environment variable's setting differs from the run's."""
         return bool(value) and self._differs(self._by_variable.get(name), name, value)
 
     def _differs(self, action: Any, key: str, value: Any) -> bool:
@@ -90,7 +90,7 @@ class _Run:
         try:
             arguments = self._parser.convert_item_to_command_line_arg(action, key, value)
             given = self._parsed(arguments)
-        except (ValueError, SystemExit):  # a value that cannot be, or --help
+        except (ValueError, SystemExit):  # an invalid value, or --help
             return True
         return bool(getattr(given, action.dest, None) != getattr(self._settings, action.dest, None))
 

@@ -1,4 +1,4 @@
-"""Many runs: every pool once a round, each round in another order, so that drift hits all."""
+"""Rounds: every pool runs once per round, in rotating order, so that drift affects all pools."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from loadtest.runfile.folders import as_typed, point_latest_at, written_in
 
 
 class Progress(Protocol):
-    """Who is told how far the runs are."""
+    """Receives the progress of the runs."""
 
     def begin(self, plan: RunPlan) -> None:
         """A run begins."""
 
     def interval(self, interval: Interval) -> None:
-        """The current run measured this."""
+        """The current run measured an interval."""
 
     def end(self, plan: RunPlan) -> None:
-        """The run is over."""
+        """The run has ended."""
 
     def failed(self, plan: RunPlan, error: LoadtestError) -> None:
         """The run failed."""
 
     def tell(self, text: str) -> None:
-        """What is to know of a run besides."""
+        """A further note about a run."""
 
 
 def plans(experiment: Experiment, after: int = 0, until: int | None = None) -> list[RunPlan]:
-    """The runs of an experiment in the order in which they are done; all, or those of some rounds.
+    """The runs of an experiment, or of some of its rounds, in their order.
 
-    after, until: the rounds between which these are, the last one included.
+    after, until: only the rounds after the first number, up to and including the second.
     """
     return [
         RunPlan(experiment, subject.pool, round_, subject.model, subject.server)
@@ -61,15 +61,15 @@ def _turned(subjects: Sequence[Subject], by: int) -> Sequence[Subject]:
 
 
 def expected_seconds(experiment: Experiment) -> float:
-    """About how long an experiment takes."""
+    """The approximate duration of an experiment (s)."""
     return sum(plan.seconds + SECONDS_BESIDE_LOAD for plan in plans(experiment))
 
 
 class ScenarioFacts(NamedTuple):
-    """What to know of an experiment, the tables of its scenario, its application's database.
+    """The warnings about an experiment, the scenario's tables, and the application's database.
 
-    place: where that is; empty without an application, and for one that waits for an address.
-    ignored: settings of Locust that have no effect on its runs, in one line; empty without any.
+    place: that database; empty without an application, or if the application needs a URL first.
+    ignored: the line that names Locust's settings without effect on the runs; empty without any.
     """
 
     warnings: list[str]
@@ -81,12 +81,12 @@ class ScenarioFacts(NamedTuple):
 def check_scenario(
     experiment: Experiment, database_url: str = "", *, connect: bool = False
 ) -> ScenarioFacts:
-    """Look at a scenario and an application before they run.
+    """Check a scenario and an application before they run.
 
-    database_url: what an application may find in LOADTEST_DATABASE_URL. connect: whether to try
-    how it connects, which takes its database.
-    Raises UsageError if its scenario or application cannot be imported, or takes too long for that,
-    or its options do not fit.
+    database_url: the value of LOADTEST_DATABASE_URL for the application. connect: whether to
+    connect to the application's database.
+    Raises UsageError if the import of scenario or application fails or takes too long, or if the
+    options do not fit.
     """
     scenario = as_typed(experiment.scenario)
     command = deadlines.watched_command(
@@ -98,14 +98,14 @@ def check_scenario(
         problems, *looked = json.loads(answer.splitlines()[-1])
     except (IndexError, ValueError):
         end = said.strip()[-1000:]
-        raise UsageError(f"{scenario} ends the process that imports it. {end}".strip()) from None
+        raise UsageError(f"{scenario} ends the process during the import. {end}".strip()) from None
     if problems:
         raise UsageError(*problems)
     return ScenarioFacts(*looked)
 
 
 def _ask(scenario: str, command: list[str], environment: dict[str, str]) -> tuple[str, str]:
-    """What the process that looks at a scenario answers, and what it says beside that."""
+    """The answer and the standard error of the process that checks a scenario."""
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as said:
         kept = supervisor.start_supervised(
             command, environment=environment, output=answer, errors=said
@@ -115,7 +115,7 @@ def _ask(scenario: str, command: list[str], environment: dict[str, str]) -> tupl
         except subprocess.TimeoutExpired:
             limit, place = deadlines.LOOK_SECONDS, deadlines.stacks_of(kept, said)
             raise UsageError(
-                f"{scenario}: the process that imports it did not end within {limit:g} s: {place}"
+                f"{scenario}: the import and its checks did not end within {limit:g} s: {place}"
             ) from None
         finally:
             supervisor.stop_supervised(kept)
@@ -134,12 +134,12 @@ def run_all(
     progress: Progress,
     enough: Callable[[Path], bool] = lambda _: False,
 ) -> bool:
-    """Do all runs of an experiment; False if somebody interrupted it.
+    """Do all runs of an experiment; False if it was interrupted.
 
-    A run that measures nothing, or that was ended at its deadline, is reported to `progress`, and
-    the others go on; one that was disturbed is done again. Raises LoadtestError if the first one
-    fails: then the others would too; CannotGoOn at any time.
-    enough: asked of the folder after each look of the experiment, whether that is all.
+    A run that measures nothing, or that misses its deadline, is reported to `progress`, and the
+    next one begins. A disturbed run is repeated. Raises LoadtestError if the first run fails,
+    because the others would fail too; CannotGoOn at any time.
+    enough: asked after each interim analysis whether the rounds in the folder suffice.
     """
     pools = [subject.pool for subject in experiment.subjects]
     write_down(experiment, pools, folder)
@@ -170,7 +170,7 @@ def run_all(
 def write_down(
     experiment: Experiment, pools: Sequence[PoolConfig], folder: Path, **more: Any
 ) -> None:
-    """Write experiment.json, by which the runs in a folder are read."""
+    """Write experiment.json, which describes the runs in a folder."""
     planned = experiment.model_dump(mode="json") | {"scenario": as_typed(experiment.scenario)}
     planned["pool"] = [pool.model_dump(mode="json") for pool in pools]
     with written_in(folder):
@@ -179,9 +179,9 @@ def write_down(
 
 
 def run_in(folder: Path, plan: RunPlan, at: Database, watch: Watch) -> None:
-    """Do one run; `latest` points at the folder as soon as there is something in it.
+    """Do one run; `latest` points at the folder as soon as it has a result file.
 
-    Raises LoadtestError if it fails, CannotGoOn if the others would too.
+    Raises LoadtestError if the run fails, CannotGoOn if all further runs would fail too.
     """
     with written_in(folder):
         try:
@@ -194,14 +194,14 @@ def run_in(folder: Path, plan: RunPlan, at: Database, watch: Watch) -> None:
 
 @contextmanager
 def _needed(at: Database) -> Iterator[None]:
-    """What is done here needs the private server: CannotGoOn if that is gone afterwards."""
+    """Raise CannotGoOn if the private server has stopped by the end of this context."""
     failure: LoadtestError | None = None
     try:
         yield
     except LoadtestError as error:
         failure = error
     if not at.running():
-        why = at.last_error() or "somebody or the system has ended it"
+        why = at.last_error() or "the system or another program ended it"
         raise CannotGoOn(f"the private server is gone: {why}")
     if failure:
         raise failure

@@ -1,4 +1,4 @@
-"""One run as it is planned, and its settings: the one value that its process is given."""
+"""The plan of one run, and the settings that its process gets."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from loadtest.model.pool import PoolConfig
 from loadtest.runfile.folders import as_typed
 
 STOP_TIMEOUT_SECONDS = 10
-# What a run needs besides its load: starting Locust, preparing tables, draining.
+# The time of a run besides its load: starting Locust, preparing tables, draining.
 SECONDS_BESIDE_LOAD = 2.5
-# The environment variables of the processes that look at a scenario, and that run it.
+# The environment variables of the processes that check a scenario and that run it.
 EXPERIMENT, RUN = "LOADTEST_EXPERIMENT", "LOADTEST_RUN"
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What one run does: which experiment, which of its pools, which round, what users are.
+    """The plan of one run: experiment, pool, round, and the model of its users.
 
     server: the private server's program, as the experiment names it.
     """
@@ -39,19 +39,19 @@ class RunPlan:
 
     @property
     def seconds(self) -> float:
-        """How long its load goes on, warm-up included."""
+        """The duration of its load (s), including the warm-up."""
         return self.experiment.load.warmup + self.experiment.load.duration
 
     @property
     def limit(self) -> float:
-        """The longest that it may take from the beginning of its load to its end (s)."""
+        """The longest time that the run may take after its load begins (s)."""
         load = self.experiment.load
         planned = self.seconds + load.users / load.users_per_second + SECONDS_BESIDE_LOAD
         return planned + STOP_TIMEOUT_SECONDS + deadlines.MARGIN_SECONDS
 
     @property
     def seed(self) -> int:
-        """Every round has random numbers of its own, the same for all pools in it."""
+        """The seed of the round: the same for all its pools, another for every round."""
         return self.experiment.seed + self.round - 1
 
     def file_in(self, folder: Path) -> Path:
@@ -59,7 +59,7 @@ class RunPlan:
         return folder / "runs" / f"{self.pool.name}-{self.round}.jsonl"
 
     def arguments(self) -> list[str]:
-        """Locust's arguments for this run, all but where the results go and what is only noted."""
+        """Locust's arguments that repeat this run."""
         experiment, load = self.experiment, self.experiment.load
         arguments = ["-f", as_typed(experiment.scenario), "--headless", "--only-summary"]
         arguments += ["-u", str(load.users), "-r", f"{load.users_per_second:g}"]
@@ -94,7 +94,7 @@ def _load_options(load: LoadConfig) -> dict[str, object]:
 
 
 def _pool_options(pool: PoolConfig) -> dict[str, object]:
-    """The settings that differ from SQLAlchemy's defaults, and the two that everybody asks for."""
+    """The pool's size and overflow, and the settings that differ from SQLAlchemy's defaults."""
     default = PoolConfig()
     return {
         name: value
@@ -104,7 +104,7 @@ def _pool_options(pool: PoolConfig) -> dict[str, object]:
 
 
 def _flags(options: Mapping[str, object]) -> Iterator[str]:
-    """Options as a command line has them; those that are None or False are left out."""
+    """Options as words of a command line, without those that are None or False."""
     for name, value in options.items():
         if value is not None and value is not False:
             yield "--" + name.replace("_", "-")
@@ -113,7 +113,7 @@ def _flags(options: Mapping[str, object]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """All settings of a run: its plan, its result file, and what is allowed on the server.
+    """All settings of a run: its plan, its result file, and what the user allows on the server.
 
     private: whether the tool started the server.
     """
@@ -124,25 +124,25 @@ class RunSettings:
     allowed: Allowances = NO_ALLOWANCES
 
     def arguments(self) -> list[str]:
-        """Locust's arguments: those that repeat the run, and those of this round and this place."""
+        """Locust's arguments: those that repeat the run, its result file, and notes for it."""
         plan = self.plan
         here = {
             "results": self.result,
             "run_name": plan.experiment.name,
             "round": plan.round,
             "private_server": self.private,
-            # For the record: this tool provokes them, not Locust.
+            # Only noted in the result: this tool provokes the faults, not Locust.
             "faults": " ".join(map(str, plan.experiment.fault)) or None,
         }
         return [*plan.arguments(), *_flags(here), *self.allowed.arguments()]
 
     def environment(self) -> dict[str, str]:
-        """The environment variable through which its process gets them."""
+        """The environment variable that carries the settings to the process of the run."""
         return {RUN: _SETTINGS.dump_json(self, exclude_unset=True).decode()}
 
     @staticmethod
     def taken() -> RunSettings | None:
-        """The settings in this process's environment, taken out of it; None without any."""
+        """The settings from this process's environment, which are removed; None without any."""
         told = os.environ.pop(RUN, "")
         return _SETTINGS.validate_json(told) if told else None
 

@@ -1,10 +1,9 @@
-"""Looks at a scenario as Locust will, in a process of its own: the command never imports Locust.
+"""Checks a scenario with Locust in a separate process, because the command never imports Locust.
 
-An experiment comes in the environment, as LOADTEST_EXPERIMENT; the last line out is a list in JSON:
-what is wrong, what to know beside that, the tables of the scenario, where its application has its
-database (empty if it reads the address from LOADTEST_DATABASE_URL, and there is none), and which
-settings from outside its runs ignore. With the argument `connect` it is tried how an application
-connects.
+The experiment comes from the environment variable LOADTEST_EXPERIMENT. The last line of the output
+is a JSON list: problems, warnings, the scenario's tables, the application's database (empty if the
+application reads LOADTEST_DATABASE_URL and it is not set), and the line that names ignored
+settings. With the argument `connect`, the application's driver is tried on its database.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ from loadtest.runfile.folders import as_typed
 def inspect_scenario(
     experiment: Experiment, *, connect: bool = False
 ) -> tuple[list[str], list[str], list[str], str]:
-    """What is wrong, what to know beside that, the tables, where the application's database is."""
+    """Problems, warnings, the scenario's tables, and the application's database."""
     before = _options(internals.new_parser(configuration_files=True))
     try:
         classes, shapes = internals.users_and_shapes(str(experiment.scenario.absolute()))
@@ -76,7 +75,7 @@ def _tried(application: Application, experiment: Experiment) -> list[str]:
 def _problems(
     experiment: Experiment, classes: Mapping[str, type], before: Mapping[str, Any]
 ) -> list[str]:
-    """What keeps this scenario from running with these options and user classes."""
+    """The problems of this scenario with its options and user classes."""
     parser = internals.new_parser(configuration_files=True)
     own = {name: action for name, action in _options(parser).items() if name not in before}
     wrong = [*_wrong_users(experiment, classes), *_wrong_options(experiment, own)]
@@ -102,7 +101,7 @@ def _name(flag: str) -> str:
 
 
 def _at_import(error: BaseException, scenario: Path) -> str:
-    """What an import ended with, and the last place of it in the user's own files."""
+    """The error of an import, and its last place in the user's own files."""
     file, line, folder = str(scenario), 0, scenario.absolute().parent
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
@@ -121,7 +120,7 @@ def _wrong_users(experiment: Experiment, classes: Mapping[str, type]) -> Iterato
     missing = [name for name in chosen if name not in classes]
     if missing:
         there = ", ".join(classes) or "none"
-        yield f"{scenario} has no user class {', '.join(missing)}; there are: {there}"
+        yield f"{scenario} has no user class {', '.join(missing)}; it has: {there}"
     elif not any(issubclass(classes[name], PoolUser) for name in chosen):
         yield f"{scenario} has no PoolUser: derive its users from loadtest.load.PoolUser"
 
@@ -138,18 +137,18 @@ def _wrong_options(experiment: Experiment, own: Mapping[str, Any]) -> Iterator[s
 
 
 def _shaped(experiment: Experiment, shapes: Sequence[object]) -> Iterator[str]:
-    """Shapes that Locust would let decide on users and duration, imported ones too."""
+    """The problem of a LoadTestShape, also an imported one: it would control users and duration."""
     if shapes:
         names = ", ".join(type(shape).__name__ for shape in shapes)
         yield (
             f"{as_typed(experiment.scenario)} has a LoadTestShape ({names}), which would replace "
-            "users and duration of the runs: take it out, and give the load in stages, with "
+            "users and duration of the runs: remove it, and give the load in stages, with "
             "--stages 10s:20,10s:20-200 or [[load.stage]] in an experiment"
         )
 
 
 def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
-    """What Locust's own parser says of the run's arguments."""
+    """The errors of Locust's parser about the run's arguments."""
 
     def refuse(message: str) -> None:
         raise ValueError(message)
@@ -163,7 +162,7 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    answer, sys.stdout = sys.stdout, sys.stderr  # whatever a scenario prints is no answer
+    answer, sys.stdout = sys.stdout, sys.stderr  # keeps a scenario's output out of the answer
     asked_for = Experiment.model_validate_json(os.environ.pop(EXPERIMENT))
     found = inspect_scenario(asked_for, connect="connect" in sys.argv)
     known = "" if found[0] else ignored(RunPlan(asked_for, asked_for.pool[0], 1).arguments())

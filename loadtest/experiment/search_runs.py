@@ -24,9 +24,9 @@ from loadtest.report.render import read_measurements
 
 
 def searched_pools(experiment: Experiment, at_most: int) -> tuple[PoolConfig, PoolConfig]:
-    """What a search begins with, the pool that there is now, and the largest that it may try.
+    """The present pool, with which a search begins, and the largest pool that it may try.
 
-    In a closed loop no more connections than users can be in use.
+    In a closed loop the largest pool is capped at the number of users.
     """
     now = PoolConfig(poolclass=AS_IS) if experiment.application else PoolConfig(name="default")
     closed = experiment.load.highest_rate is None
@@ -35,22 +35,23 @@ def searched_pools(experiment: Experiment, at_most: int) -> tuple[PoolConfig, Po
 
 
 def pool_of_size(size: int) -> PoolConfig:
-    """A pool of that many connections and not one more."""
+    """A pool of this size without overflow."""
     return PoolConfig(pool_size=size, max_overflow=0)
 
 
 def longest_seconds(experiment: Experiment) -> float:
-    """The most that a search may take; experiment: with what `pools` gives."""
+    """The longest time of a search (s); experiment: with the pools of `searched_pools`."""
     load = experiment.load
     runs = most_runs(experiment.pool[1].pool_size)
     return runs * (load.warmup + load.duration + SECONDS_BESIDE_LOAD)
 
 
 def search(experiment: Experiment, at: Databases, folder: Path, progress: Progress) -> bool:
-    """Do the runs of a search; False if somebody interrupted it.
+    """Do the runs of a search; False if it was interrupted.
 
-    experiment: with what `pools` gives. A size that measures nothing counts as one without a
-    result. Raises LoadtestError if the pilot fails: then the others would too; and EndedForOthers.
+    experiment: with the pools of `searched_pools`. A size that measures nothing counts as one
+    without a result. Raises LoadtestError if the pilot fails, because all runs would fail; and
+    EndedForOthers.
     """
     return _Searching(experiment, at, folder, progress).all()
 
@@ -67,7 +68,7 @@ class _Searching:
         self._repeats = Repeats(progress.tell)
 
     def all(self) -> bool:
-        """The pilot, then whatever the runs so far ask for."""
+        """Do the pilot, then the steps that follow from the results so far."""
         try:
             self._do(self._plan(self._pilot, 1))
             while self._left > 0:
@@ -81,7 +82,7 @@ class _Searching:
         return True
 
     def _try(self, step: SearchStep, best: ThroughputEstimate | None) -> None:
-        """A first run of a size may end early; further rounds are there to be sure."""
+        """Do one step. The first run of a size may end early; further rounds do not."""
         pool = self._pilot
         if step.size != PRESENT_POOL:
             pool = self._tried.setdefault(step.size, pool_of_size(step.size))
@@ -100,7 +101,7 @@ class _Searching:
     def _do(
         self, plan: RunPlan, best: ThroughputEstimate | None = None, *, to_its_end: bool = True
     ) -> None:
-        """Do a run; one that something else on the machine disturbed is done a second time."""
+        """Do a run, and repeat it if other programs disturbed it."""
         self._repeats.run(plan, self._folder, partial(self._once, plan, best, to_its_end))
 
     def _once(self, plan: RunPlan, best: ThroughputEstimate | None, to_its_end: bool) -> None:
@@ -128,7 +129,7 @@ class _Searching:
         return watch
 
     def _look(self, best: ThroughputEstimate | None) -> Watch:
-        """Ends a run as soon as it is clear what it will say."""
+        """A watch that ends a run as soon as its result is clear."""
         experiment, measured = self._experiment, list[Interval]()
         bounds = parse_objective(experiment.objective)
 
@@ -149,7 +150,7 @@ class _Searching:
 
 
 def _came_to(tuning: Tuning, plan: RunPlan) -> str:
-    """A run in a line: throughput, wait, and how it stands with the objective."""
+    """The line about a run: throughput, wait, and whether it meets the objective."""
     pool = next(one for one in (tuning.pilot, *tuning.sizes.values()) if one.name == plan.pool.name)
     words = [
         f"{pool.name}: {rate(pool.throughput.per_second)} per second",
@@ -165,6 +166,6 @@ def _judgement(tuning: Tuning, pool: PoolSummary) -> list[str]:
     if pool is tuning.pilot:
         return []
     met = tuning.trial(pool).met
-    judged = {True: "keeps to the objective", False: "misses the objective", None: "undecided"}
+    judged = {True: "meets the objective", False: "misses the objective", None: "undecided"}
     rounds = [f"{pool.rounds} rounds"] if pool.rounds > 1 else []
     return [*rounds, *([judged[met]] if pool.objectives else [])]

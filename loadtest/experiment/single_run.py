@@ -1,4 +1,4 @@
-"""One run: a fresh Locust process with one pool configuration, watched through its result file."""
+"""One run: a fresh Locust process with one pool, watched through its result file."""
 
 from __future__ import annotations
 
@@ -31,25 +31,24 @@ from loadtest.runfile.reader import Run, read_run
 from loadtest.runfile.schema import Header
 
 _LOG_LINES_SHOWN = 12
-# A shell's exit code of a program that a signal ended is that much more than the signal.
+# The exit code after a signal is this number plus the signal's number.
 _SIGNALLED = 128
 
 Watch = Callable[[Interval], None]
 
 
 class Enough(Exception):
-    """What a watch raises to end a run in good order; its words become the end's message."""
+    """Raised by a watch to end a run cleanly; its message becomes the end's message."""
 
 
 @dataclass(frozen=True)
 class Database:
-    """Where an experiment runs: its address, whether the tool started it, and what breaks there.
+    """The database of an experiment: its URL, whether the tool started it, and its faults.
 
-    url: None where an application has its own. allowed: what a person allows there.
-    warnings: what to know before it is used. intentions: what is going to be done there. ready:
-    that a private server is there, in a sentence.
-    running: whether it is still there, as far as the tool is to see to that. last_error: in the log
-    of a private server. left: what the runs have left there, in a sentence.
+    url: None if the application has its own. allowed: what the user allows there. warnings,
+    intentions: lines to show before the runs. ready: the sentence that a private server has
+    started. running: whether a private server still runs. last_error: in a private server's log.
+    left: the sentence about tables that the runs left.
     """
 
     url: URL | None
@@ -65,20 +64,20 @@ class Database:
 
 
 Databases = Mapping[str, Database]
-"""Where the runs of an experiment go, by the private server's program as it names it."""
+"""The databases of an experiment, by the name of the private server's program."""
 
 
 def run_once(plan: RunPlan, database: Database, folder: Path, watch: Watch) -> Run:
-    """Run it and read its result file; `watch` sees every interval as it comes.
+    """Do a run and read its result file; `watch` gets every interval during the run.
 
-    Raises LoadtestError if nothing was measured, with the end of Locust's log, or if it was killed,
-    UsageError with what it said if that was wrong usage, or if its load did not begin in time,
-    EndedForOthers if the run ended itself for that, Overdue if it was ended at its deadline. On an
-    interrupt the run is stopped in good order first, and so it is when the watch raises Enough.
+    Raises LoadtestError if nothing was measured (with the end of Locust's log) or Locust was
+    killed; UsageError with Locust's message for wrong usage, or if the load did not begin in time;
+    EndedForOthers if the run ended for the sake of other clients; Overdue at its deadline.
+    On an interrupt, or if the watch raises Enough, the run is stopped cleanly first.
     """
     path = plan.file_in(folder)
     log = path.with_suffix(".log")
-    # The password goes through the environment: arguments are in everybody's process list.
+    # The environment, because every user of the machine can read the arguments of processes.
     address = database.url.render_as_string(False) if database.url else ""
     settings = RunSettings(plan, path, database.private, database.allowed)
     environment = environment_with(address) | settings.environment()
@@ -121,9 +120,9 @@ def _follow(
     faults: FaultSchedule | None,
     happened: list[Happened],
 ) -> None:
-    """Watch it until it ends, and provoke what is to break; what became of that is added to.
+    """Watch a run until it ends and provoke its faults; their outcomes are added to `happened`.
 
-    Raises Overdue at its deadline, UsageError if its load has not begun in time.
+    Raises Overdue at the deadline, UsageError if the load has not begun in time.
     """
     for _ in deadlines.watched_process(
         kept, output, deadlines.START_SECONDS, partial(_not_begun, plan)
@@ -142,7 +141,7 @@ def _follow(
 
 
 def _measuring(line: bytes) -> float:
-    """When (wall clock) a run's measured time begins; never if it has ended already."""
+    """When a run's measured time begins (wall clock); infinity if the run has already ended."""
     try:
         header = from_line(line.removesuffix(b"\n"))
     except Damaged:
@@ -155,7 +154,7 @@ def _new_intervals(lines: BinaryIO) -> Iterator[Interval]:
         position = lines.tell()
         line = lines.readline()
         if not line.endswith(b"\n"):
-            lines.seek(position)  # half a line: it will be there next time
+            lines.seek(position)  # an incomplete line: read it next time
             return
         found = from_line(line.removesuffix(b"\n"))
         if isinstance(found, Interval) and found.process != SERVER:
@@ -171,7 +170,7 @@ def _result(path: Path, log: Path, code: int) -> Run:
             return _whole(result, code)
     said = log.read_text(encoding="utf-8", errors="replace").strip()
     if code == UsageError.exit_code and not path.exists():
-        raise UsageError(said.rpartition("\n\n")[2])  # the plugin says it apart from the log
+        raise UsageError(said.rpartition("\n\n")[2])  # the plugin prints it after an empty line
     lines = said.splitlines()
     end = "\n".join(f"  {line}" for line in lines[-_LOG_LINES_SHOWN:])
     raise LoadtestError(f"Locust measured nothing; the end of its log ({log}):\n{end}")
@@ -182,6 +181,6 @@ def _whole(result: Run, code: int) -> Run:
         return result
     how = f"by signal {code - _SIGNALLED}" if code > _SIGNALLED else f"with exit code {code}"
     raise LoadtestError(
-        f"Locust was ended {how} before its time: {result.path} has what it measured until then, "
-        f"{result.path.with_suffix('.log')} what it said"
+        f"Locust ended early, {how}: {result.path} has the measurements until then, and "
+        f"{result.path.with_suffix('.log')} has Locust's log"
     )

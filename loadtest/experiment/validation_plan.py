@@ -1,4 +1,4 @@
-"""A result's own experiment once more, with other pools and for a shorter time."""
+"""The experiment of a result, repeated with other pools and for a shorter time."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _LOAD = ("users", "spawn_rate", "arrival_rate", "arrivals", "drop_after", "prefi
 def experiment_again(
     planned: ExperimentPlan | None, run: RunFacts, pools: Sequence[PoolConfig]
 ) -> Experiment:
-    """The experiment with these pools, one round of each, and ten seconds at most.
+    """The experiment with these pools, one round each, of at most ten seconds.
 
-    planned: what experiment.json says, if there is one; else the run's header says what ran.
-    Raises UsageError if the scenario is not there any more, or no file tells which it was.
+    planned: the content of experiment.json, if it exists; otherwise the run's header is used.
+    Raises UsageError if the scenario is missing, or if no file names it.
     """
     plan = planned or _from_header(run)
     scenario = Path(plan.scenario)
     if not scenario.is_file():
-        raise UsageError(f"there is no scenario {scenario} here: go to where the result was made")
+        raise UsageError(f"there is no scenario {scenario} here: start where it was measured")
     load = plan.load if plan.load != Load() else run.header.load
     again = {
         **{name: getattr(plan, name) for name in _KEPT},
@@ -48,11 +48,9 @@ def experiment_again(
 def _from_header(run: RunFacts) -> ExperimentPlan:
     header = run.header
     if len(header.scenario.files) != 1:
-        raise UsageError(
-            f"{run.path} does not tell the one scenario that ran; run loadtest compare"
-        )
+        raise UsageError(f"{run.path} does not name exactly one scenario; use loadtest compare")
     if header.application:
-        raise UsageError(f"{run.path} ran on an application, which only experiment.json tells")
+        raise UsageError(f"{run.path} measured an application: a repetition needs experiment.json")
     return ExperimentPlan(
         name=header.name or "again",
         scenario=header.scenario.files[0],
@@ -63,13 +61,13 @@ def _from_header(run: RunFacts) -> ExperimentPlan:
 
 
 def _server(plan: ExperimentPlan, run: RunFacts) -> str:
-    """The private server's program that a run was on, as its experiment names it."""
+    """The program of the run's private server, as its experiment names it."""
     name = run.header.server.name
     return next((text for text in plan.server if parse_server(text).name == name), "")
 
 
 def _shorter(load: Load) -> dict[str, Any]:
-    """The load for whole seconds, as Locust counts them."""
+    """The shortened load, in whole seconds because Locust counts those."""
     warmup = min(LONGEST_WARMUP if load.warmup is None else load.warmup, LONGEST_WARMUP)
     duration = min(LONGEST if load.duration is None else load.duration, LONGEST)
     whole = max(1, math.floor(duration + warmup)) - warmup

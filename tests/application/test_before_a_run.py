@@ -24,16 +24,16 @@ Loadtest = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--engine", "shop.db:motor"), "shop.db has no motor, there is engine"),
+        (("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
         (("--engine", "shopp.db:engine"), "there is no module shopp"),
-        (("--session", "shop.db:engine"), "--engine takes it"),
-        (("--session", "shop.db:Session", "--engine", "shop.db:engine"), "give one of them"),
+        (("--session", "shop.db:engine"), "use --engine for it"),
+        (("--session", "shop.db:Session", "--engine", "shop.db:engine"), "give only one of them"),
         (("--engine", "shop.db:engine", "--fault", "freeze@1s+1s"), "not with an applica"),
         (("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"), "own matter"),
         (("--pool", "as-is"), "as-is is an application's own pool"),
         (
             ("--engine", "shop.db:engine", "--database-url", "mysql+pymysql://me:s3cr3t@db/x"),
-            "shop.db:engine has a database of its own: leave out --database-url",
+            "shop.db:engine has its own database: leave out --database-url",
         ),
     ],
 )
@@ -52,12 +52,12 @@ def test_a_plan_ends_with_the_same_mistakes(loadtest: Loadtest, shop: dict[str, 
     wrong = ("--engine", "shop.db:motor")
     ended = loadtest("compare", BUYING, *pools, "--dry-run", *wrong, env=shop, cwd=ROOT)
     assert ended.returncode == 2, (ended.stdout, ended.stderr)
-    assert ended.stderr.count("shop.db has no motor, there is engine") == 1, ended.stderr
+    assert ended.stderr.count("shop.db has no motor, but it has engine") == 1, ended.stderr
 
 
 def test_locust_refuses_what_it_cannot_measure(shop: dict[str, str], tmp_path: Path) -> None:
     for arguments, problem in (
-        (("--engine", "shop.db:motor"), "there is engine"),
+        (("--engine", "shop.db:motor"), "but it has engine"),
         (
             ("--engine", "shop.db:engine", "--isolation-level", "AUTOCOMMIT"),
             "takes no isolation_level",
@@ -90,7 +90,7 @@ from sqlalchemy import create_engine
 engine = create_engine(os.environ["SHOP_DATABASE_URL"], module=MySQLdb)
 """
 STANDS_STILL = "mysqlclient blocks the event loop"
-BUILDS_CONTEXTS = "as the application does it, since PyMySQL builds a TLS context"
+BUILDS_CONTEXTS = "the way the application does it, because PyMySQL builds a TLS context"
 
 
 @pytest.fixture

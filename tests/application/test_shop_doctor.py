@@ -84,11 +84,12 @@ def test_another_pool_may_take_its_place(doctor: Doctor) -> None:
 def test_what_is_wrong_with_it_is_told(doctor: Doctor) -> None:
     found = checks(doctor("--engine", "odd:unlimited", "-u", 30, "--json"))
 
-    assert "max_overflow = -1 nobody waits" in found["unlimited"]["message"]
+    assert "max_overflow = -1 no checkout waits" in found["unlimited"]["message"]
     assert found["unlimited"]["evidence"]["connections"] == 30
     handshake = found["tls_context"]
     assert handshake["severity"] == "warning"
-    assert "as the application does it, since PyMySQL builds a TLS context" in handshake["message"]
+    message = handshake["message"]
+    assert "the way the application does it, because PyMySQL builds a TLS context" in message
     assert 0 <= handshake["evidence"]["shared"] < handshake["evidence"]["own"]
 
 
@@ -110,8 +111,8 @@ def test_a_driver_that_stands_still_is_named(doctor: Doctor) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--engine", "shop.db:motor"), "shop.db has no motor, there is engine"),
-        (("--engine", "shop.db:engine", "--session", "shop.db:Session"), "give one of them"),
+        (("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
+        (("--engine", "shop.db:engine", "--session", "shop.db:Session"), "give only one of them"),
         (("--session", "odd:Everybodys"), "is the same for all users"),
         (("--pool", "as-is"), "--pool as-is: as-is is an application's own pool"),
         (
@@ -120,7 +121,7 @@ def test_a_driver_that_stands_still_is_named(doctor: Doctor) -> None:
         ),
         (
             ("--engine", "shop.db:engine", "--database-url", "mysql+pymysql://u:s3cr3t@h/d"),
-            "shop.db:engine has a database of its own: leave out --database-url",
+            "shop.db:engine has its own database: leave out --database-url",
         ),
     ],
 )

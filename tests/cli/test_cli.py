@@ -172,12 +172,12 @@ class TestWrongUsage:
         ("scenario", "message"),
         [
             ("nowhere.py", "there is no scenario nowhere.py"),
-            ("scenarios", "scenarios is a folder; name one file of it, like scenarios/held_co"),
+            ("scenarios", "scenarios is a folder; give one of its files, like scenarios/held_co"),
             (
                 "scenarios/hot_row.toml",
                 "an experiment, not a scenario: loadtest compare scenarios/hot_row.toml",
             ),
-            ("README.md", "README.md is no scenario: write a Python file"),
+            ("README.md", "README.md is not a scenario: give a Python file"),
         ],
     )
     def test_what_is_no_scenario(
@@ -264,9 +264,9 @@ class TestWrongUsage:
         twice = loadtest("compare", POINT_SELECT, "--pool", "5+10", "--pool", "5+10")
         both = loadtest("compare", POINT_SELECT.with_suffix(".toml"), "--pool", "5+10")
 
-        assert_usage_error(one, "a comparison needs two pools or more")
+        assert_usage_error(one, "a comparison needs at least two pools")
         assert_usage_error(twice, "two pools have the name '5+10'")
-        assert_usage_error(both, "says that itself")
+        assert_usage_error(both, "only with a scenario; edit the settings in")
 
     @pytest.mark.parametrize(
         ("url", "message"),
@@ -432,7 +432,9 @@ def test_a_database_user_without_the_rights_is_told_which_are_needed(
         with admin.begin() as connection:
             connection.execute(text("DROP USER reader@'127.0.0.1'"))
 
-    assert_usage_error(ended, "user 'reader'", "may not CREATE there", "need the rights CREATE, DR")
+    assert_usage_error(
+        ended, "user 'reader'", "may not CREATE in the database", "need the rights CREATE, DR"
+    )
     assert len(ended.stderr.splitlines()) == 1
     assert PASSWORD not in ended.stderr
     assert list(tmp_path.iterdir()) == [], "neither a folder nor a link to it"
@@ -494,7 +496,7 @@ def test_a_comparison_that_is_ended_has_a_report_of_what_there_is(
         assert_no_password_in_arguments(process)
         code = stop_with(process, number)
 
-    assert "Interrupted: the report has what was measured until then" in process.output
+    assert "Interrupted: the report covers what was measured so far" in process.output
     assert "Traceback" not in process.output
     assert (folder / "report.html").exists()
     summary = json.loads((folder / "summary.json").read_text())

@@ -42,7 +42,7 @@ def test_an_answer_that_has_no_room(tmp_path: Path) -> None:
                 command, stdout=full, stderr=subprocess.PIPE, text=True, check=False
             )
             assert ended.returncode == 1
-            assert ended.stderr == "cannot write the answer: No space left on device\n"
+            assert ended.stderr == "cannot write the output: No space left on device\n"
     assert (folder / "report.html").exists()
 
 

@@ -83,8 +83,8 @@ def test_json_has_the_same_answer(loadtest: Loadtest) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "Give --max-connections N, or the database itself with --database-url"),
-        (("--max-connections", 100, "--pool", "as-is"), "its sizes are not known here"),
+        ((), "give --max-connections N, or the database with --database-url"),
+        (("--max-connections", 100, "--pool", "as-is"), "the sizes are unknown here"),
         (("--max-connections", 100, "--pool", "many"), "'many' is not a setting"),
         (("--max-connections", 0), "should be greater than or equal to 1"),
         (

@@ -124,7 +124,7 @@ class TestWrongUsage:
         ended = loadtest("whatif", tmp_path / "result", *FEW, "--validate")
 
         assert ended.returncode == 2
-        assert "name it with --database-url" in ended.stderr
+        assert "give it with --database-url" in ended.stderr
 
 
 class TestValidate:
@@ -158,7 +158,7 @@ class TestValidate:
         both = said[0]["predicted"]["throughput"] / 10
         assert said[0]["throughput_error"] == pytest.approx(both - 1)
         table = loadtest("whatif", result, *sizes, "--validate", cwd=ROOT).stdout
-        assert "Predicted, and then measured: throughput and wait" in table
+        assert "Throughput and wait, predicted and then measured" in table
 
     @pytest.mark.long
     @pytest.mark.server

@@ -116,17 +116,17 @@ def test_copies_of_an_engine_are_one(written, tmp_path, more):
 def test_what_is_not_there_is_told_with_what_to_do(written, tmp_path):
     module = written("S = sessionmaker(engine)\nimport application_helper_that_is_missing")
     assert refused(tmp_path, engine="no_such_app.db:engine") == (
-        "--engine no_such_app.db:engine: there is no module no_such_app: start in the folder that "
-        "it is in, or put that folder into PYTHONPATH"
+        "--engine no_such_app.db:engine: there is no module no_such_app: start loadtest in the "
+        "folder of the module, or add this folder to PYTHONPATH"
     )
     problem = refused(tmp_path, engine=f"{module}:engine")
     assert f"{module}.py, line 10: ModuleNotFoundError" in problem
     assert problem.endswith("No module named 'application_helper_that_is_missing'")
     module = written("S = sessionmaker(engine)")
     assert refused(tmp_path, f"{module}:Session2") == (
-        f"--session {module}:Session2: {module} has no Session2, there is S"
+        f"--session {module}:Session2: {module} has no Session2, but it has S"
     )
-    assert refused(tmp_path, engine=f"{module}:db").endswith("there is engine")
+    assert refused(tmp_path, engine=f"{module}:db").endswith("but it has engine")
 
 
 @pytest.mark.parametrize("more", ["raise SystemExit('set SHOP first')", "1 / 0", "x = = 1"])
@@ -147,24 +147,24 @@ def test_a_name_is_a_module_and_what_is_in_it(tmp_path, name):
     ("option", "more", "problem"),
     [
         ("engine", "x = 3", "is an int, not an Engine"),
-        ("engine", "x = sessionmaker(engine)", "not an Engine; --session takes it"),
-        ("engine", "def x(): return engine", "name what it returns, not the function"),
+        ("engine", "x = sessionmaker(engine)", "not an Engine; use --session for it"),
+        ("engine", "def x(): return engine", "name the object that the call returns"),
         ("engine", "x = create_engine('sqlite://')", "it is an engine for sqlite"),
-        ("session", "x = engine", "not a scoped_session or sessionmaker; --engine takes it"),
+        ("session", "x = engine", "not a scoped_session or sessionmaker; use --engine for it"),
         ("session", "x = Session(engine)", "is a Session, not a scoped_session"),
         ("session", "x = Session", "is the class Session, not a scoped_session"),
-        ("session", "x = scoped_session(sessionmaker())", "it has no engine once it is imported"),
-        ("session", "x = scoped_session(lambda: 1 / 0)", "it makes no session: ZeroDivisionErr"),
+        ("session", "x = scoped_session(sessionmaker())", "it has no engine after the import"),
+        ("session", "x = scoped_session(lambda: 1 / 0)", "it cannot make a session: ZeroDivisi"),
         (
             "session",
             "x = sessionmaker(engine, binds={Own: create_engine(URL)})",
-            "its sessions choose among engines",
+            "its sessions choose among several engines",
         ),
         (
             "session",
             "class Routing(Session):\n    def get_bind(self, **_): return engine\n"
             "x = sessionmaker(class_=Routing)",
-            "its sessions choose among engines",
+            "its sessions choose among several engines",
         ),
     ],
 )
@@ -187,13 +187,13 @@ def test_what_is_async_is_refused(written, tmp_path, option, more):
         "import pymysql\nfrom sqlalchemy.ext import asyncio\n"
         "asynchronous = asyncio.create_async_engine('mysql+aiomysql://', module=pymysql)\n"
     )
-    assert "is async; users here are greenlets" in refused(
+    assert "is async, and loadtest measures synchronous engines" in refused(
         tmp_path, **{option: f"{written(before + more)}:x"}
     )
 
 
 def test_only_one_of_both_can_be_named(tmp_path):
-    assert "give one of them" in refused(tmp_path, "a:b", "c:d")
+    assert "give only one of them" in refused(tmp_path, "a:b", "c:d")
 
 
 def test_a_pool_that_cannot_be_made_again_is_refused(written, tmp_path):

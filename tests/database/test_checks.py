@@ -71,8 +71,8 @@ def test_all_errors_are_told_at_once() -> None:
         refuse_errors(checks)
     said = refused.value.problems
     assert [text.split(":")[0] for text in said] == [
-        "200 connections need 400 open files, this system allows 300",
-        "200 connections to one server need as many local ports, 100 are free",
+        "200 connections need 400 open files, but this system allows 300",
+        "200 connections to one server need one local port each, 100 are free",
         "this run may open 200 connections, the server has room for 120 (max_connections = 151)",
     ]
 
@@ -137,7 +137,7 @@ def test_no_more_than_a_share_of_the_free_connections_is_taken(
     assert found.severity == severity
     assert found.evidence["free"] == FREE
     if severity == "error":
-        assert "take at most 80 % of what is free (96)" in found.advice
+        assert "use at most 80 % of the free connections (96)" in found.advice
         assert "--allow-overload" in found.advice
 
 
@@ -146,8 +146,8 @@ def test_who_agreed_is_only_warned() -> None:
     assert found.severity == "warning"
     assert str(found) == (
         "this run may open 300 connections, the server has room for 120 (max_connections = 151): "
-        "those beyond fail, for other clients of the server too: watch what the others do, or "
-        "take a smaller pool or fewer users"
+        "all further connections fail, also those of other clients: watch the other clients, or "
+        "use a smaller pool or fewer users"
     )
 
 
@@ -221,7 +221,7 @@ def test_only_pools_that_hand_such_connections_out_are_named() -> None:
     ("pool", "changes", "severity", "words"),
     [
         ("20+0", {}, "ok", "can be reached"),
-        ("20+0", {"users": 20}, "note", "never reached, 20 users never wait for 20 connections"),
+        ("20+0", {"users": 20}, "note", "never reached: 20 users never wait for 20 connections"),
         ("20+0", {"seconds": 30.0}, "note", "as long as the run (30 s) or longer"),
         ("pool_timeout=29.5", {"seconds": 30.0}, "ok", "can be reached"),
         ("20+0", {"seconds": None}, "ok", "can be reached"),
@@ -245,7 +245,7 @@ def test_a_pool_timeout_that_nobody_can_reach(
 def test_pools_without_a_limit(pool: str, setting: str) -> None:
     found = check("unlimited", pool, processes=2)
     assert found.severity == "note"
-    assert f"with {setting} nobody waits" in found.message
+    assert f"with {setting} no checkout waits" in found.message
     assert found.evidence["connections"] == 100
     assert "pool_timeout" not in {one.code for one in run_checks(situation(pool))}
 
@@ -274,11 +274,11 @@ def test_a_driver_that_lets_nobody_else_run(standstill: float, severity: str) ->
 def test_a_context_for_every_connection_costs_time() -> None:
     slow = check("tls_context", handshake=Handshake(shared=0.001, own=0.022, tls=False))
     assert slow.severity == "note"
-    assert "22.0 ms as create_engine() comes" in slow.message
-    assert "although this server speaks no TLS; 1.0 ms without one, as here" in slow.message
-    assert "ssl_disabled where the network is trusted" in slow.advice
+    assert "22.0 ms with plain create_engine()" in slow.message
+    assert "does not support TLS; loadtest's own engine takes 1.0 ms without one" in slow.message
+    assert "ssl_disabled if you trust the network" in slow.advice
     encrypted = str(check("tls_context", handshake=Handshake(0.001, 0.02, True)))
-    assert "1.0 ms with one for all, as here" in encrypted
+    assert "1.0 ms with one shared context" in encrypted
     assert "ssl_disabled" not in encrypted
     assert check("tls_context", handshake=Handshake(0.011, 0.022, True)).severity == "ok"
 
@@ -296,17 +296,18 @@ def test_an_application_is_told_how_its_driver_connects() -> None:
     plain = Handshake(0.0003, 0.0003, False, of_application=True, driver="mysqlclient")
     told = {one.code: one for one in run_checks(situation(handshake=plain, host="db.example"))}
     assert told["tls_context"].message == (
-        "connecting takes 0.3 ms as the application does it, with mysqlclient and without TLS"
+        "connecting takes 0.3 ms the way the application does it, with mysqlclient and without TLS"
     )
     assert "connections (mysqlclient) are not encrypted" in told["no_tls"].message
-    assert "speaks no TLS" not in told["no_tls"].message
+    assert "does not support TLS" not in told["no_tls"].message
 
 
 def test_a_connector_in_python_has_advice_of_its_own() -> None:
     slow = Handshake(0.003, 0.037, True, of_application=True, driver=PURE_CONNECTOR)
     told = check("tls_context", handshake=slow)
     assert told.severity == "warning"
-    assert f"37.0 ms as the application does it, since {PURE_CONNECTOR} builds" in told.message
+    assert f"the way the application does it, because {PURE_CONNECTOR} builds" in told.message
+    assert "connecting takes 37.0 ms" in told.message
     assert "cannot share one; the context alone takes about 34.0 ms" in told.message
     assert "'tls_versions': ['TLSv1.3']" in told.advice
     assert "'ssl': context" not in told.advice, "only PyMySQL takes one"

@@ -75,14 +75,14 @@ def test_all_mistakes_in_credentials_are_told_at_once():
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("", "cannot be understood"),
-        ("localhost", "cannot be understood"),
+        ("", "the database URL is not valid"),
+        ("localhost", "the database URL is not valid"),
         ("mysql+pymysql://user:hush@host:port/shop", "written as %40 %3A %2F %25"),
         ("mysql://user:hush@host/shop", "starts with mysql://; use mysql+pymysql://"),
         ("postgresql://user:hush@host/shop", "starts with postgresql://"),
         ("sqlite:///hush.db", "starts with sqlite://"),
-        ("mysql+pymysql://user:hush@host", "names no database"),
-        ("mysql+pymysql://user:hush@host/", "names no database"),
+        ("mysql+pymysql://user:hush@host", "does not name a database"),
+        ("mysql+pymysql://user:hush@host/", "does not name a database"),
         ("mysql+pymysql://user:hush€@host/shop", "Latin-1"),
         ("mysql+pymysql://user:h@hush/x:%y@host:3306/shop", "written as %40 %3A %2F %25"),
         ("mysql+pymysql://user:h@hush@host/shop", "written as %40 %3A %2F %25"),

@@ -18,10 +18,10 @@ def said(demand: Demand) -> str:
 
 def test_every_connection_is_counted_also_those_outside_of_the_pools() -> None:
     pools = (parse_pool("5+10"), parse_pool("20+0"))
-    one = "- open at most 21 connections at once (20 of the pool, 1 to ask for the server's status)"
+    one = "- open at most 21 connections at once (20 in the pool, 1 to read the server's status)"
     assert said(Demand(pools, users=50)) == one
     assert said(Demand(pools, users=50, killing=True)) == (
-        "- open at most 22 connections at once (20 of the pool, 1 to ask for the server's status, "
+        "- open at most 22 connections at once (20 in the pool, 1 to read the server's status, "
         "1 to kill some of them)"
     )
 
@@ -36,5 +36,5 @@ def test_a_pool_that_is_filled_before_has_what_it_keeps_whatever_the_users_need(
 
 def test_work_is_users_or_arrivals_and_users() -> None:
     assert load_in_words(1200, None) == "at most 1,200 users"
-    assert load_in_words(1200, 2500.0) == "at most 2,500 arrivals a second and 1,200 users"
-    assert load_in_words(100, 0.5) == "at most 0.5 arrivals a second and 100 users"
+    assert load_in_words(1200, 2500.0) == "at most 2,500 arrivals per second and 1,200 users"
+    assert load_in_words(100, 0.5) == "at most 0.5 arrivals per second and 100 users"

@@ -297,7 +297,7 @@ def test_nobody_there_is_told_with_what_there_is_to_do() -> None:
         occupancy(nobody)
     (problem,) = refused.value.problems
     assert problem.startswith("no database answers at 127.0.0.1:1")
-    assert problem.endswith("With --max-connections N no database is asked")
+    assert problem.endswith("With --max-connections N, no database is needed")
 
 
 def test_what_is_told_goes_before_what_is_asked(url: URL) -> None:

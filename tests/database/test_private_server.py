@@ -187,7 +187,7 @@ def test_more_connections_than_it_can_take_are_refused_before_it_starts(monkeypa
 
 def test_a_disk_without_room_for_it_is_told_before_it_starts(monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=199_999_999))
-    with pytest.raises(UsageError, match=r"takes 200 MB and more in .* where 199 MB are left"):
+    with pytest.raises(UsageError, match=r"needs at least 200 MB in .*, but 199 MB are free"):
         PrivateServer()
 
 
@@ -211,7 +211,7 @@ def test_one_that_was_killed_is_known_to_be_gone_and_its_log_says_why(server):
 @pytest.mark.database
 def test_a_server_can_be_asked_whether_a_run_is_too_large_for_it(server):
     server.check(server.limit)
-    with pytest.raises(UsageError, match=f"takes {server.limit}: raise it"):
+    with pytest.raises(UsageError, match=f"allows {server.limit} on a private server: raise"):
         server.check(server.limit + 1)
 
 
@@ -219,9 +219,9 @@ def test_a_server_can_be_asked_whether_a_run_is_too_large_for_it(server):
 def test_the_limit_of_open_files_limits_the_connections(monkeypatch, hard, limit):
     monkeypatch.setattr("resource.getrlimit", lambda _: (1024, hard))
     monkeypatch.setattr(server_program, "_SYSTEM_PATH", "")
-    with pytest.raises(UsageError, match="there is no mariadbd and no mysqld here"):
+    with pytest.raises(UsageError, match="neither mariadbd nor mysqld is installed"):
         PrivateServer(connections=limit)
-    with pytest.raises(UsageError, match=f"takes {limit}: raise it"):
+    with pytest.raises(UsageError, match=f"allows {limit} on a private server: raise"):
         PrivateServer(connections=limit + 1)
 
 

@@ -57,7 +57,7 @@ def test_debians_mysqld_is_known_as_the_mariadb_that_it_is(system: Path) -> None
     (system / "mysqld").symlink_to(mariadb(system))
 
     assert find_server_program().kind == "mariadb"
-    with pytest.raises(UsageError, match="there is no mysqld of MySQL here: install MySQL"):
+    with pytest.raises(UsageError, match="MySQL's mysqld is not installed: install MySQL"):
         find_server_program("mysql")
 
 
@@ -89,9 +89,9 @@ def test_an_unpacked_mariadb_brings_its_installer(tmp_path: Path) -> None:
     ("says", "code", "message"),
     [
         (MYSQL.replace("9.7.4", "5.7.44"), 0, "is MySQL 5.7.44; a private server needs MySQL 8.0"),
-        ("Python 3.11.2", 0, "is not a server of MariaDB or MySQL: to --version it answers 'Pyt"),
-        (MYSQL, 1, "does not run .exit code 1.: name a server program with --server PATH"),
-        (MARIADB, 0, "is a MariaDB server without its mariadb-install-db: install MariaDB's"),
+        ("Python 3.11.2", 0, "is not a MariaDB or MySQL server, because --version prints 'Pyt"),
+        (MYSQL, 1, "does not run .exit code 1.: give a server program with --server PATH"),
+        (MARIADB, 0, "has no mariadb-install-db: install MariaDB's"),
     ],
 )
 def test_a_program_that_cannot_be_used_is_refused(
@@ -111,7 +111,7 @@ def test_what_is_no_program_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="does not run"):
         find_server_program(str(text))
-    with pytest.raises(UsageError, match="there is no such program; name a server program"):
+    with pytest.raises(UsageError, match="there is no such program; give a server program"):
         find_server_program(str(tmp_path / "nothing"))
     with pytest.raises(UsageError, match="--server or LOADTEST_SERVER: 'oracle' is not a server"):
         find_server_program("oracle")
@@ -119,7 +119,7 @@ def test_what_is_no_program_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "missing"),
-    [("", "there is no mariadbd and no mysqld here"), ("mariadb", "there is no mariadbd here")],
+    [("", "neither mariadbd nor mysqld is installed"), ("mariadb", "mariadbd is not installed")],
 )
 def test_without_a_server_it_says_what_to_install(asked: str, missing: str) -> None:
     with pytest.raises(UsageError) as refused:

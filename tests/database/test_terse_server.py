@@ -129,7 +129,7 @@ def test_what_is_unknown_is_not_checked_and_not_announced(terse: occupancy.Occup
 def test_a_fleet_needs_to_be_told_what_the_server_does_not_tell() -> None:
     address = NOWHERE.render_as_string(hide_password=False)
     with pytest.raises(
-        UsageError, match="does not tell its max_connections: give --max-connections N"
+        UsageError, match="does not report max_connections: give --max-connections N"
     ):
         capacity.server_of(address, None, {})
     server = capacity.server_of(address, None, {"max_connections": 100})

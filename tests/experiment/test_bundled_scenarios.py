@@ -43,7 +43,7 @@ def test_what_was_changed_is_not_written_over(tmp_path: Path) -> None:
     experiment.write_text("mine, too")
     with pytest.raises(UsageError) as refused:
         bundled_scenarios.copy_scenario("spike", tmp_path)
-    assert str(refused.value).count("is there already, and another") == 2
+    assert str(refused.value).count("exists and differs") == 2
     assert (scenario.read_text(), experiment.read_text()) == ("mine", "mine, too")
 
 
@@ -58,10 +58,10 @@ def test_a_copy_says_what_to_do_next_and_a_mistake_what_there_is(
     ]
     wrong = loadtest("scenarios", "hot-row")
     assert wrong.returncode == 2
-    assert "there is no scenario hot-row; there are held_connection, hot_row" in wrong.stderr
+    assert "there is no scenario hot-row; choose from held_connection, hot_row" in wrong.stderr
     nothing = loadtest("scenarios", "-o", tmp_path)
     assert (nothing.returncode, nothing.stdout) == (2, "")
-    assert "which one?" in nothing.stderr
+    assert "name the scenario" in nothing.stderr
     file = tmp_path / "file"
     file.touch()
     assert "cannot write in" in loadtest("scenarios", "spike", "-o", file).stderr

@@ -61,30 +61,31 @@ class TestPlace:
     @pytest.mark.parametrize(
         ("stacks", "place"),
         [
-            ([[BUY, FROZEN]], "it was at /srv/shop/orders.py:5, in buy"),
+            ([[BUY, FROZEN]], "the process was at /srv/shop/orders.py:5, in buy"),
             (
                 [[LIBRARY, OURS, BUY]],
-                "it was at /srv/shop/orders.py:5, in buy, "
+                "the process was at /srv/shop/orders.py:5, in buy, "
                 "which waited for driver/connections.py:9, in query",
             ),
             (
                 [[STANDARD, FROZEN], [LIBRARY], [STANDARD, BUY]],
-                "it was at /srv/shop/orders.py:5, in buy, which waited for threading.py:8, in wait",
+                "the process was at /srv/shop/orders.py:5, in buy, "
+                "which waited for threading.py:8, in wait",
             ),
             (
                 [[STANDARD, OURS], [LIBRARY]],
-                "it was in no code of the scenario, but at threading.py:8, in wait",
+                "the process was outside the scenario's code, at threading.py:8, in wait",
             ),
             (
                 [[OURS, FROZEN]],
-                "it was in no code of the scenario, but at "
+                "the process was outside the scenario's code, at "
                 "loadtest/experiment/deadlines.py:7, in running",
             ),
             (
                 [[FROZEN]],
-                "it was in no code of the scenario, but at <frozen runpy>:6, in _run_code",
+                "the process was outside the scenario's code, at <frozen runpy>:6, in _run_code",
             ),
-            ([], "it did not tell where it was"),
+            ([], "the process did not report where it was"),
         ],
     )
     def test_is_the_first_frame_outside_of_libraries(
@@ -160,7 +161,7 @@ def test_a_process_tells_where_it_is_whatever_it_does(
         finally:
             supervisor.stop_supervised(kept, 0.1)
 
-    assert re.match(r"it was at scenario\.py:\d, in block", place), place
+    assert re.match(r"the process was at scenario\.py:\d, in block", place), place
 
 
 def test_what_does_not_listen_is_not_disturbed_and_tells_nothing(
@@ -175,7 +176,7 @@ def test_what_does_not_listen_is_not_disturbed_and_tells_nothing(
         supervisor.stop_supervised(kept)
 
     assert running
-    assert place == "it did not tell where it was"
+    assert place == "the process did not report where it was"
 
 
 def test_what_runs_for_too_long_is_an_error_and_what_ends_is_none(
@@ -184,7 +185,7 @@ def test_what_runs_for_too_long_is_an_error_and_what_ends_is_none(
     monkeypatch.setattr(deadlines, "_TELLING_SECONDS", 0.2)
     with tempfile.TemporaryFile() as log:
         kept = supervisor.start_supervised(["sleep", "1000"], output=log)
-        with pytest.raises(Overdue, match="too late: it did not tell"):
+        with pytest.raises(Overdue, match="too late: the process did not report"):
             list(
                 deadlines.watched_process(
                     kept, log, 0.0, lambda place: Overdue(f"too late: {place}")
@@ -258,7 +259,9 @@ class TestImport:
 
         monkeypatch.setattr(supervisor, "start_supervised", until_it_blocks)
         monkeypatch.setattr(deadlines, "LOOK_SECONDS", 0.1)
-        with pytest.raises(UsageError, match=r"did not end within 0\.1 s: it was at ") as refused:
+        with pytest.raises(
+            UsageError, match=r"did not end within 0\.1 s: the process was at "
+        ) as refused:
             rounds.check_scenario(plan_of(scenario).experiment)
 
         assert f"{scenario}:5, in block" in str(refused.value)
@@ -359,7 +362,7 @@ def test_a_run_that_does_not_end_is_ended_with_what_it_measured(
 
     said = str(overdue.value)
     assert said.startswith(f"ended at its deadline, {plan.limit:.0f} s after its load began: ")
-    assert f"it was at {scenario}:" in said
+    assert f"the process was at {scenario}:" in said
     assert ", in block" in said
     assert left_of(scenario) == []
     result = read_run(path)

@@ -49,7 +49,7 @@ def test_a_disturbed_round_is_done_again_and_kept_aside(
 
     assert len(done) == 11
     assert done.count("2+0-2") == 2
-    assert "  once more: generator_bound" in notes.told
+    assert "  disturbed, repeating the run: generator_bound" in notes.told
     assert read_run(tmp_path / "disturbed" / "2+0-2.jsonl").finished
     (told,) = json.loads((tmp_path / "experiment.json").read_text())["disturbed"]
     assert told == {"pool": "2+0", "round": 2, "why": "generator_bound", "seconds": 5.0}

@@ -275,5 +275,5 @@ def test_what_goes_wrong_is_told_and_harms_nobody(own: PrivateServer) -> None:
 def test_what_harms_others_is_done_to_a_private_server_only(
     fault: str, done: str, url: URL
 ) -> None:
-    with pytest.raises(UsageError, match=f"only a private server is {done}; leave out"):
+    with pytest.raises(UsageError, match=f"only a private server can be {done}; leave out"):
         FaultSchedule([parse_fault(fault)], url, None)

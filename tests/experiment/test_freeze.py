@@ -234,6 +234,9 @@ def test_a_database_of_yours_is_not_frozen(loadtest: Loadtest, tmp_path: Path, u
     ended = loadtest("run", QUERY, *FAULT, *given, "--results", tmp_path)
 
     assert ended.returncode == 2, ended.stderr
-    assert "freeze@3s+2s: only a private server is frozen; leave out --database-url" in ended.stderr
+    assert (
+        "freeze@3s+2s: only a private server can be frozen; leave out --database-url"
+        in ended.stderr
+    )
     assert str(url.password) not in ended.stderr
     assert list(tmp_path.iterdir()) == []

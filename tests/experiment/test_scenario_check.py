@@ -115,7 +115,7 @@ def test_values_of_another_type_are_told(
         ),
         ("print('[1]')\nimport helper\n", "helper.py, line 2: KeyError: 'x'"),
         long("raise SystemExit('set SHOP first')", "shop.py, line 1: SystemExit: set SHOP first"),
-        ("import os\nos._exit(3)", "shop.py ends the process that imports it."),
+        ("import os\nos._exit(3)", "shop.py ends the process during the import."),
         ("", "shop.py has no PoolUser: derive its users from loadtest.load.PoolUser"),
     ],
 )
@@ -127,7 +127,7 @@ def test_what_cannot_run_is_told_with_its_place(tmp_path: Path, content: str, pr
 
 def test_users_that_are_chosen_must_be_there_and_ask_for_connections(written: Path) -> None:
     assert problems(written, user_classes=("Ours", "Others")) == [
-        "shop.py has no user class Others; there are: Ours, Theirs"
+        "shop.py has no user class Others; it has: Ours, Theirs"
     ]
     (problem,) = problems(written, user_classes=("Theirs",))
     assert problem.startswith("shop.py has no PoolUser")

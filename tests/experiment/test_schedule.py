@@ -74,7 +74,7 @@ def test_through_a_socket_file_nothing_can_be_broken(fault: str) -> None:
 
 def test_only_a_private_server_is_frozen() -> None:
     url = URL.create("mysql+pymysql", "me", "secret", "127.0.0.1", 9, "x")
-    with pytest.raises(UsageError, match="only a private server is frozen"):
+    with pytest.raises(UsageError, match="only a private server can be frozen"):
         FaultSchedule([parse_fault("freeze@1s+1s")], url, None)
 
 
@@ -84,7 +84,7 @@ def test_on_a_server_of_others_it_is_said_before_what_breaks(url: URL) -> None:
     planned = experiment("5+10", fault=faults)
     with databases(url.render_as_string(False), planned, ScenarioFacts([], [], "")) as at:
         _, connections, *_, work, _ = at[""].intentions
-    how_many = "17 connections at once (15 of the pool, 1 to ask for the server's status, 1 to kill"
+    how_many = "17 connections at once (15 in the pool, 1 to read the server's status, 1 to kill"
     assert connections.startswith(f"- open at most {how_many} some of them)")
     assert work.endswith("for 7 s, and break its own connections: kill:50%@1s, refuse@2s+1s")
 
@@ -95,4 +95,4 @@ def test_of_arrivals_it_is_said_before_how_many_there_are(url: URL) -> None:
     planned = experiment("5+10").changed("", load=load)
     with databases(url.render_as_string(False), planned, ScenarioFacts([], [], "")) as at:
         *_, work, _ = at[""].intentions
-    assert "at most 1,500 arrivals a second and 10,000 users for 7 s" in work
+    assert "at most 1,500 arrivals per second and 10,000 users for 7 s" in work

@@ -138,7 +138,7 @@ def test_a_disturbed_run_is_done_again_and_put_aside(machine: Machine, tmp_path:
     machine.happens["default"] = [lambda: SECOND]
     assert search(experiment(), DATABASES, tmp_path, told := Notes())
     assert [name for name, *_ in machine.done].count("default") == 2
-    assert "  once more: generator_bound" in told.told
+    assert "  disturbed, repeating the run: generator_bound" in told.told
     assert read_run(tmp_path / "disturbed" / "default-1.jsonl").finished
     summary = summary_of(tmp_path)
     assert summary.pool("default").valid

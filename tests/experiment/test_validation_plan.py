@@ -73,5 +73,5 @@ class TestAgain:
 
     def test_several_scenarios_at_once_are_no_experiment(self, tmp_path: Path) -> None:
         several = {"files": ["scenarios/hot_row.py", "scenarios/order_flow.py"]}
-        with pytest.raises(UsageError, match="does not tell the one scenario"):
+        with pytest.raises(UsageError, match="does not name exactly one scenario"):
             experiment_again(None, made(tmp_path, scenario=several), POOLS)

@@ -183,7 +183,7 @@ def test_an_application_and_the_address_of_another_database_are_too_much(
     tmp_path: Path, shop: str, url: URL
 ) -> None:
     address = url.set(database="another").render_as_string(hide_password=False)
-    with pytest.raises(UsageError, match="has a database of its own") as refused:
+    with pytest.raises(UsageError, match="has its own database") as refused:
         load_application(environment_of(tmp_path, "", f"{shop}:engine", database_url=address))
     assert str(url.password) not in str(refused.value)
 

@@ -87,11 +87,11 @@ def test_it_says_before_what_it_is_about_to_do_and_leaves_only_what_others_made(
     told, _, after = ended.output.partition("Ramping to 3 users")
     assert after
     assert f"On loadtest at 127.0.0.1:{url.port}, a server that this tool did not start" in told
-    assert re.search(r"at most 4 connections at once \(3 of the pool, 1 to ask", told)
+    assert re.search(r"at most 4 connections at once \(3 in the pool, 1 to read", told)
     assert re.search(rf"\d+ of max_connections = {server.limit:,} are in use", told)
-    assert f"drop, make and fill the tables {TABLE}, and drop them at the end" in told
+    assert f"drop, create and fill the tables {TABLE}, and drop them at the end" in told
     assert "run the tasks of PointSelect, at most 3 users, for 2 s" in told
-    assert "stop as soon as the server refuses connections of others" in told
+    assert "stop as soon as the server refuses connections of other clients" in told
     assert set(inspect(admin).get_table_names()) == before - {TABLE}
     with admin.connect() as connection:
         for name in BYSTANDERS:
@@ -106,7 +106,7 @@ def test_all_processes_are_counted_and_leave_nothing(
     ended = locust(tmp_path, url, *pool, "-u", 4, "-t", "3s", *processes(2))
 
     assert ended.wait() == 0, ended.output
-    assert "at most 3 connections at once (2 processes × 1 of the pool, 1 to ask" in ended.output
+    assert "at most 3 connections at once (2 processes × 1 in the pool, 1 to read" in ended.output
     assert ended.output.count("a server that this tool did not start") == 1
     assert TABLE not in inspect(admin).get_table_names()
     assert "Traceback" not in ended.output
@@ -118,7 +118,7 @@ def test_tables_are_kept_where_they_are_to_be_kept(tmp_path: Path, url: URL, adm
     kept = inspect(admin).get_table_names()
     drop(admin)
 
-    assert f"the tables {TABLE}, and leave them there" in said
+    assert f"the tables {TABLE}, and keep them" in said
     assert TABLE in kept
 
 
@@ -160,7 +160,7 @@ def test_tables_that_somebody_uses_keep_a_run_from_beginning(
     drop(admin)
 
     assert refused.wait() == 2
-    assert "somebody has a transaction open on a table of the scenario" in refused.output
+    assert "another client has an open transaction on a table of the scenario" in refused.output
     assert "Traceback" not in refused.output
 
 
@@ -178,7 +178,7 @@ def test_a_command_says_what_it_had_to_leave(tmp_path: Path, url: URL, admin: En
         assert tool.wait() in (0, 4), tool.output
     drop(admin)
 
-    assert f"These tables are left there: {TABLE}\n" in tool.output
+    assert f"These tables still exist; drop them: {TABLE}\n" in tool.output
     assert "Traceback" not in tool.output
 
 
@@ -223,7 +223,7 @@ def test_tasks_that_want_more_than_was_announced_end_the_run(
 
     result = read_run(tmp_path / "run.jsonl")
     assert ended.wait() == 4, ended.output
-    assert "at most 5 connections at once (2 processes × 2 of the pool, 1 to ask" in ended.output
+    assert "at most 5 connections at once (2 processes × 2 in the pool, 1 to read" in ended.output
     assert most <= before + 5
     assert result.footer
     assert re.fullmatch(
@@ -247,7 +247,7 @@ def test_more_than_a_share_of_the_free_connections_is_refused(
 
     assert refused.wait() == 2
     assert "this run may open 27 connections, the server has room for" in refused.output
-    assert "say --allow-overload where nobody else needs that server" in refused.output
+    assert "give --allow-overload if no other client needs the server" in refused.output
     assert not (tmp_path / "run.jsonl").exists()
     assert TABLE not in inspect(admin).get_table_names()
 
@@ -418,8 +418,8 @@ def test_an_experiment_ends_with_the_run_that_was_ended(
     assert len(list(tmp_path.glob("all/*/runs/*.jsonl"))) == 2, "once by its name, once by latest"
     assert "Ended: the server got into trouble: it refused" in process.output
     assert process.output.count("$ locust") == 1
-    assert "server that this tool did not start, it will" in process.output
-    assert "for 40 s, 4 times at most (2.8 min)" in process.output
+    assert "server that this tool did not start, loadtest will" in process.output
+    assert "for 40 s, at most 4 times (2.8 min)" in process.output
     assert "Traceback" not in process.output
 
 
@@ -451,7 +451,7 @@ def test_its_own_connections_are_killed_by_their_address_alone(
     assert kill["checked"] > 100
     assert kill["lost"] == 0
     assert pool["connections"]["opened"] >= kill["killed"]
-    assert "server that this tool did not start, it will" in tool.output
+    assert "server that this tool did not start, loadtest will" in tool.output
     assert "1 to kill some of them)" in tool.output
     assert "and break its own connections: kill:50%@4s" in tool.output
     assert [name for name in inspect(admin).get_table_names() if "_down_" in name] == []

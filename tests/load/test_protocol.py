@@ -233,7 +233,7 @@ def test_a_worker_that_comes_late_to_a_server_of_others_waits(tmp_path: Path, ur
 
     assert one.seconds(late) == 0
     assert set(footer_of(read_run(one.path))) == {name_of(first)}
-    assert "at most 4 connections at once (3 of the pool, 1 to ask" in master.output
+    assert "at most 4 connections at once (3 in the pool, 1 to read" in master.output
 
 
 @pytest.mark.long

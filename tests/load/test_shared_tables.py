@@ -81,7 +81,7 @@ def test_the_second_is_refused_and_the_first_goes_on(
         with running(tmp_path / "other", *command(tmp_path / "2"), env=at(url)) as second:
             assert second.wait() == 2, second.output
             assert_nothing_left(second)
-        said = re.search(rf"{USED} {POINT} there, on connection (\d+) of", second.output)
+        said = re.search(rf"{USED} {POINT} \(connection (\d+) of", second.output)
         assert said, second.output
         with admin.connect() as connection:
             listed = text("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = :id")
@@ -102,9 +102,9 @@ def test_tables_that_somebody_uses_are_neither_made_anew_nor_dropped(
     prepare_tables(url, [Users], SimpleNamespace())
     with admin.connect() as somebody:
         somebody.execute(text(f"SELECT COUNT(*) FROM {SHARED}"))  # the transaction goes on
-        with pytest.raises(UsageError, match="somebody has a transaction open on a table"):
+        with pytest.raises(UsageError, match="another client has an open transaction on a table"):
             prepare_tables(url, [Users], SimpleNamespace())
-        with pytest.raises(UsageError, match="somebody has a transaction open on a table"):
+        with pytest.raises(UsageError, match="another client has an open transaction on a table"):
             drop_tables(url, [Users])
     drop_tables(url, [Users])
     assert SHARED not in inspect(admin).get_table_names()
@@ -165,5 +165,5 @@ def test_a_server_that_has_no_such_locks_is_used_all_the_same(
         claim_tables(connection, url.database, [SHARED])
         assert connection.scalar(text("SELECT 1")) == 1
     assert [record.message for record in caplog.records] == [
-        "Other load tests are not kept off the tables: (1644, 'no GET_LOCK in clusters')"
+        "Cannot lock the tables against other load tests: (1644, 'no GET_LOCK in clusters')"
     ]

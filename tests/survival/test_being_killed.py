@@ -90,7 +90,7 @@ def test_a_run_whose_locust_is_killed_is_reported_and_no_success(
 
     run = assert_sound_so_far(path, seconds)
     assert not run.finished
-    assert "before its time" in tool.output
+    assert "Locust ended early" in tool.output
     assert victim != "locust" or "by signal 9" in tool.output
     (pool,) = json.loads((path.parent.parent / "summary.json").read_text())["pools"]
     assert "unsound_file" in [finding["code"] for finding in pool["findings"]]
@@ -109,7 +109,7 @@ def test_a_locust_that_is_killed_costs_a_comparison_its_run_and_no_other(
 
     assert code in (4, 5), tool.output  # two rounds decide nothing
     assert len([path for path in run_files(tmp_path) if path.parent.name == "runs"]) == 4
-    assert "round 1: Locust was ended by signal 9 before its time" in tool.output
+    assert "round 1: Locust ended early, by signal 9" in tool.output
 
 
 @pytest.mark.long
@@ -123,11 +123,11 @@ def test_a_relay_that_is_killed_is_named_in_the_report(tmp_path: Path, url: URL)
         assert_nothing_left(tool)
 
     assert code in (0, 4), tool.output
-    assert "These tables are left there: loadtest_point_item\n" in tool.output
+    assert "These tables still exist; drop them: loadtest_point_item\n" in tool.output
     assert_sound_so_far(path, 2)
     (pool,) = json.loads((path.parent.parent / "summary.json").read_text())["pools"]
     (failed,) = [one for one in pool["findings"] if one["code"] == "fault_failed"]
-    assert "the relay for faults has ended before its time" in failed["message"]
+    assert "the relay for faults has ended early" in failed["message"]
 
 
 def test_a_scenario_that_never_ends_its_import_does_not_outlive_the_tool(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_freeze_of_somebody_elses_server_is_refused_before_that_is_asked(
 ) -> None:
     door.shut()
     said = refused(loadtest, tmp_path / "results", door.url, "--fault", "freeze@1s+1s")
-    assert "only a private server is frozen" in said
+    assert "only a private server can be frozen" in said
     assert "no database answers" not in said
 
 

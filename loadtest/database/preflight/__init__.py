@@ -1,1 +1,1 @@
-"""Checks of a database, of this machine and of a pool, before a run."""
+"""Checks of the database, this machine and the pools before a run."""

@@ -1,4 +1,4 @@
-"""Before every run: the situation as it is now, and what the run is about to do to a server."""
+"""Before every run: reads the situation, and announces what the run will do to a server."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from loadtest.model.allowances import UNSEEN_SECONDS, Allowances
 def situation(
     url: URL, demand: Demand, *, private: bool, connecting: Mapping[str, Any] | None = None
 ) -> Situation:
-    """Look at this machine and ask the server; nothing is measured.
+    """The limits and the use of this machine and the server; measures nothing.
 
-    private: whether the tool started the server. connecting: how else than by the URL, as arguments
-    of `create_engine`. Raises UsageError if it cannot be asked.
+    private: whether the tool started the server. connecting: arguments of `create_engine` to
+    connect with instead of the URL. Raises UsageError if the server cannot be reached.
     """
     now = occupancy(url, connecting, PRIVATE_SERVER_HINT)
     return Situation(demand, machine_limits(url), now, private, host=url.host or "")
 
 
 def database_place(url: URL) -> str:
-    """Where a database is, as part of a sentence; without user and password."""
+    """The name and the address of a database for a sentence, without user and password."""
     return f"{url.database} at {url.host or 'localhost'}:{url.port or 3306}"
 
 
 def load_in_words(users: int, arrival_rate: float | None) -> str:
-    """How much work there is at most, as part of a sentence; arrival_rate: of an open loop."""
-    arrivals = f"{arrival_rate:,g} arrivals a second and " if arrival_rate else ""
+    """The maximum load, as part of a sentence; arrival_rate: arrivals per second (open loop)."""
+    arrivals = f"{arrival_rate:,g} arrivals per second and " if arrival_rate else ""
     return f"at most {arrivals}{users:,} users"
 
 
@@ -45,15 +45,15 @@ def intentions(
     allowed: Allowances,
     server: Occupancy | None = None,
 ) -> Iterator[str]:
-    """What is about to happen to a server that the tool did not start, a line each.
+    """The lines that announce what will happen to a server that the tool did not start.
 
-    work: which tasks run, how many at most, for how long. tables: those that the scenario has.
-    server: what it says of its connections, if it was asked.
+    work: the load in words. tables: the scenario's tables. server: the connections in use, if
+    known.
     """
-    yield f"On {place}, a server that this tool did not start, it will"
-    each = f"{demand.most:,} of the pool"
+    yield f"On {place}, a server that this tool did not start, loadtest will"
+    each = f"{demand.most:,} in the pool"
     if demand.processes > 1:
-        each = f"{demand.processes} processes × {demand.most // demand.processes} of the pool"
+        each = f"{demand.processes} processes × {demand.most // demand.processes} in the pool"
     in_use = ""
     if server and server.connected is not None and server.max_connections is not None:
         in_use = (
@@ -61,18 +61,18 @@ def intentions(
         )
     killing = ", 1 to kill some of them" if demand.killing else ""
     yield (
-        f"- open at most {demand.most + demand.beside:,} connections at once ({each}, 1 to ask for "
+        f"- open at most {demand.most + demand.beside:,} connections at once ({each}, 1 to read "
         f"the server's status{killing}){in_use}"
     )
-    end = "leave them there" if allowed.tables else "drop them at the end"
+    end = "keep them" if allowed.tables else "drop them at the end"
     yield (
-        f"- drop, make and fill the tables {', '.join(tables)}, and {end}"
+        f"- drop, create and fill the tables {', '.join(tables)}, and {end}"
         if tables
-        else "- make no table and drop none"
+        else "- create and drop no tables"
     )
     yield f"- run {work}"
     if not allowed.trouble:
         yield (
-            "- stop as soon as the server refuses connections of others, or its status cannot be "
-            f"read for {UNSEEN_SECONDS} s"
+            "- stop as soon as the server refuses connections of other clients, or its status "
+            f"cannot be read for {UNSEEN_SECONDS} s"
         )

@@ -1,8 +1,7 @@
-"""What can keep a run from being one, or harm others: checks of a situation, each a value.
+"""Checks before a run: each rule takes a situation and yields checks as values.
 
-A rule takes a situation and yields checks. An `error` makes the run impossible, or is harm that
-nobody agreed to; a `warning` is said before every run; a `note` by `loadtest doctor`, as is what is
-`ok`.
+An `error` blocks the run: it cannot work, or it would harm other clients without permission. A
+`warning` repeats before every run. Only `loadtest doctor` shows a `note` and `ok`.
 """
 
 from __future__ import annotations
@@ -16,45 +15,45 @@ from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig
 from loadtest.model.trust_limits import TIME_WAIT_SECONDS
 
-# The share of a server's free connections that a run may take unasked, where others use it, too.
+# The share of the free connections that a run may take on a server with other clients.
 ALLOWED_SHARE = 0.8
-# What the generator needs besides its connections: results, web, logs, libraries.
+# Open files of the generator in addition to its connections: results, web, logs, libraries.
 GENERATOR_FILES = 200
 
 CheckRule = Callable[[Situation], Iterator[PreflightCheck]]
 
 
 def run_checks(situation: Situation) -> list[PreflightCheck]:
-    """Look at everything."""
+    """The checks of all rules."""
     return [check for rule in CHECK_RULES for check in rule(situation)]
 
 
 def refuse_errors(checks: Sequence[PreflightCheck]) -> None:
-    """Raise UsageError with all errors among some checks, if there are any."""
+    """Raise UsageError with all errors among the checks, if there are any."""
     errors = [str(check) for check in checks if check.severity == "error"]
     if errors:
         raise UsageError(*errors)
 
 
 def warning_texts(checks: Sequence[PreflightCheck]) -> list[str]:
-    """What to know before a run."""
+    """The warnings among the checks, as texts."""
     return [str(check) for check in checks if check.severity == "warning"]
 
 
 def open_files_check(connections: int, allowed: int | None) -> PreflightCheck:
-    """Whether a process may have so many connections at once."""
+    """Whether a process may open this number of connections; allowed: None without a limit."""
     needed = connections + GENERATOR_FILES
     evidence = {"connections": connections, "needed": needed, "allowed": allowed}
     if allowed is not None and needed > allowed:
         return PreflightCheck(
             "open_files",
             "error",
-            f"{connections} connections need {needed} open files, this system allows {allowed}",
-            f"raise the limit (ulimit -n {needed}) or use fewer users or a smaller pool",
+            f"{connections} connections need {needed} open files, but this system allows {allowed}",
+            f"raise the limit (ulimit -n {needed}), or use fewer users or a smaller pool",
             evidence,
         )
     limit = "any number" if allowed is None else f"{allowed:,}"
-    message = f"a process needs {needed:,} open files for its connections and may have {limit}"
+    message = f"a process needs {needed:,} open files, and this system allows {limit}"
     return PreflightCheck("open_files", "ok", message, evidence=evidence)
 
 
@@ -65,7 +64,7 @@ def _open_files(situation: Situation) -> Iterator[PreflightCheck]:
 
 
 def _local_ports(situation: Situation) -> Iterator[PreflightCheck]:
-    """Connections to one address differ in their local port only, and a closed one keeps its."""
+    """Whether local ports suffice: each connection uses one, also for a while after its close."""
     demand, ports = situation.demand, situation.machine.local_ports
     if ports is None:
         return
@@ -76,7 +75,7 @@ def _local_ports(situation: Situation) -> Iterator[PreflightCheck]:
         yield PreflightCheck(
             "local_ports",
             "error",
-            f"{demand.most} connections to one server need as many local ports, {free} are free",
+            f"{demand.most} connections to one server need one local port each, {free} are free",
             "widen net.ipv4.ip_local_port_range, or use a smaller pool",
             evidence,
         )
@@ -91,16 +90,16 @@ def _local_ports(situation: Situation) -> Iterator[PreflightCheck]:
     yield PreflightCheck(
         "local_ports",
         "warning" if runs_out else "note",
-        f"{pool_names(closing)} may close connections when they come back, and each keeps its "
-        f"local port for up to {TIME_WAIT_SECONDS} s: with {free:,} ports free that is {rate:,} a "
-        "second at most",
+        f"{pool_names(closing)} may close connections at checkin, and a closed connection keeps "
+        f"its local port for up to {TIME_WAIT_SECONDS} s: the {free:,} free ports allow at most "
+        f"{rate:,} new connections per second",
         "raise pool_size until connections stay open, or widen net.ipv4.ip_local_port_range",
         evidence,
     )
 
 
 def _closes(pool: PoolConfig, users: int) -> bool:
-    """Whether so many users of a process can make the pool close connections that come back."""
+    """Whether this number of users per process can make the pool close connections at checkin."""
     kept = pool.kept_connections
     return kept is not None and pool.poolclass != AS_IS and pool.connections_for(users) > kept
 
@@ -126,26 +125,26 @@ def _max_user_connections(situation: Situation) -> Iterator[PreflightCheck]:
 
 
 def _room(situation: Situation, name: str, limit: int, room: int) -> PreflightCheck:
-    """Whether a run fits into what a limit of the server leaves to it."""
+    """Whether a run fits into the room that a limit of the server leaves."""
     demand, private = situation.demand, situation.private
     most, free = demand.most, max(0, room - demand.beside)
     share = 1.0 if private else ALLOWED_SHARE
     evidence = {"connections": most, "free": free, "limit": limit, "share": share}
     if most <= share * free:
-        message = f"{name} = {limit:,}: {free:,} are free, this may take {most:,}"
+        message = f"{name} = {limit:,}: {free:,} connections are free, a run may take {most:,}"
         return PreflightCheck(name, "ok", message, evidence=evidence)
     beyond = most > free
     message = f"this run may open {most} connections, the server has room for {free} ({name} = "
-    message += f"{limit}): those beyond fail" if beyond else f"{limit})"
+    message += f"{limit}): all further connections fail" if beyond else f"{limit})"
     if private:
         return PreflightCheck(name, "error", message, "use a smaller pool or fewer users", evidence)
-    message += ", for other clients of the server too" if beyond else ""
+    message += ", also those of other clients" if beyond else ""
     if demand.overload:
-        advice = "watch what the others do, or take a smaller pool or fewer users"
+        advice = "watch the other clients, or use a smaller pool or fewer users"
         return PreflightCheck(name, "warning", message, advice, evidence)
     advice = (
-        f"take at most {share * 100:.0f} % of what is free ({int(share * free)}) with a smaller "
-        "pool or fewer users, or say --allow-overload where nobody else needs that server"
+        f"use at most {share * 100:.0f} % of the free connections ({int(share * free)}), with a "
+        "smaller pool or fewer users; or give --allow-overload if no other client needs the server"
     )
     return PreflightCheck(name, "error", message, advice, evidence)
 
@@ -157,12 +156,12 @@ def _occupied(situation: Situation) -> Iterator[PreflightCheck]:
     used = server.connected / server.max_connections
     peak = ""
     if server.peak is not None:
-        peak = f", at most {server.peak:,} at once since the server's start"
+        peak = f"; the peak since the server's start is {server.peak:,}"
     yield PreflightCheck(
         "in_use",
         "warning" if used > ALLOWED_SHARE else "ok",
         f"{server.connected:,} of {server.max_connections:,} connections are in use now{peak}",
-        "find out who has them, SHOW PROCESSLIST, before there is more load"
+        "find the clients that hold them (SHOW PROCESSLIST) before you add load"
         if used > ALLOWED_SHARE
         else "",
         {"connected": server.connected, "peak": server.peak},

@@ -1,4 +1,4 @@
-"""What connecting to a database takes here: measured, not known."""
+"""Measures how long connecting to a database takes from this machine."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ CONNECTS = 7
 
 @dataclass(frozen=True)
 class Handshake:
-    """The median time to connect (s): with one TLS context for all, as the tool does, or without
-    TLS where the server speaks none; and as `create_engine` comes. tls: whether it is encrypted.
+    """The median time to connect (s).
 
-    of_application: `own` is as an application connects. If it builds a context for every connection
-    `shared` is that without the time in which one is built, else it is the same. driver: its name.
+    shared: with one TLS context for all connections, as the tool connects, or without TLS if the
+    server has none. own: with plain `create_engine`. tls: whether connections are encrypted.
+    of_application: `own` is for the application's way to connect; `shared` is the same, minus the
+    time to build a TLS context if it builds one per connection. driver: its name.
     """
 
     shared: float
@@ -35,22 +36,22 @@ class Handshake:
 
 
 def handshake(url: URL, *, tls: bool) -> Handshake:
-    """Connect a few times each way, one way after the other in turn.
+    """The time to connect, measured a few times each way, alternating.
 
-    tls: whether the server speaks TLS.
+    tls: whether the server supports TLS.
     """
     engines = (make_engine(url, PoolConfig(poolclass="NullPool"), tls=tls), _as_it_comes(url))
     for engine in engines:
-        engine.connect().close()  # the first one of an engine asks the server about itself
+        engine.connect().close()  # an engine's first connection also queries the server's settings
     both = [[_seconds(engine) for engine in engines] for _ in range(CONNECTS)]
     shared, own = (median(times) for times in zip(*both, strict=True))
     return Handshake(shared, own, tls)
 
 
 def application_handshake(url: URL, connecting: Mapping[str, Any], *, tls: bool) -> Handshake:
-    """Connect a few times as an application does, and look whether they share a TLS context.
+    """The time to connect like an application, and whether its connections share a TLS context.
 
-    connecting: its way, as arguments of `create_engine`. tls: whether it is encrypted.
+    connecting: its arguments of `create_engine`. tls: whether its connections are encrypted.
     """
     engine = create_engine(url, poolclass=NullPool, **connecting)
     with engine.connect() as connection:
@@ -64,14 +65,14 @@ def application_handshake(url: URL, connecting: Mapping[str, Any], *, tls: bool)
 
 
 def _built(contexts: Sequence[Any], *, of_connector: bool) -> int:
-    """How often each connection loads all certificates."""
+    """How often each connection loads all certificates, 0 to 2 times."""
     if of_connector:
-        return 2  # once with ssl.create_default_context(), once again with load_default_certs()
+        return 2  # in ssl.create_default_context(), and again in load_default_certs()
     return int(sum(context is not contexts[0] for context in contexts) == CONNECTS - 1)
 
 
 def tls_context_seconds() -> float:
-    """What building a TLS context takes here (s, a median): it loads all certificates."""
+    """The median time to build a TLS context (s), which loads all certificates."""
     return median(_seconds_to_build() for _ in range(CONNECTS))
 
 
@@ -80,7 +81,7 @@ def _as_it_comes(url: URL) -> Engine:
 
 
 def _seconds(engine: Engine, tell: Callable[[Any], None] = lambda _: None) -> float:
-    """How long it takes to connect; the TLS context is told, which only PyMySQL shows."""
+    """The time to connect (s); `tell` gets the TLS context, which only PyMySQL exposes."""
     begin = time.perf_counter()
     connection = engine.raw_connection()
     elapsed = time.perf_counter() - begin

@@ -1,4 +1,4 @@
-"""What this machine allows a process that connects a lot."""
+"""The limits of this machine for a process with many connections."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def machine_limits(url: URL) -> Machine:
-    """The limits of this machine, and the local ports that connections to this server have now."""
+    """The limits of this machine, and the local ports in use by connections to this server."""
     return Machine(open_files_limit(), local_port_count(), _ports_in_use(url.port or 3306))
 
 
 def open_files_limit() -> int | None:
-    """How many files a process may have open, once it asks for it; None without a limit."""
+    """The hard limit of open files per process; None without a limit."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return None if hard == resource.RLIM_INFINITY else hard
 
 
 def local_port_count() -> int | None:
-    """How many connections to one address this system can have; None where it does not tell."""
+    """The number of local ports, so of connections to one address; None if unknown."""
     try:
         low, high = _PORT_RANGE.read_text().split()
     except (OSError, ValueError):
@@ -36,7 +36,7 @@ def local_port_count() -> int | None:
 
 
 def _ports_in_use(port: int) -> int:
-    """Connections to this port of any host, those that were closed a moment ago, too."""
+    """The connections to this port on any host, including those that were just closed."""
     try:
         return sum(c.raddr[1:2] == (port,) for c in psutil.net_connections("tcp"))
     except psutil.Error as error:

@@ -1,4 +1,4 @@
-"""What a server lets in and who is there already: read on one connection, nothing is written."""
+"""The limits of a server and its connections in use; read on one connection."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sqlalchemy import URL, Connection, text
 from loadtest.database.connection_errors import connection_error
 from loadtest.database.probing import probing_engine, show_global
 
-NO_DATABASE_HINT = "With --max-connections N no database is asked"
-# What a server has open before anybody connects: sockets, logs, tablespaces, threads' own files.
-# Measured: a MariaDB 10.11 with 1,024 files let 982 in, and gave no answer to the next.
+NO_DATABASE_HINT = "With --max-connections N, no database is needed"
+# Open files of a server without connections: sockets, logs, tablespaces, files of its threads.
+# Measured: MariaDB 10.11 with 1,024 files accepted 982 connections and did not answer the next.
 SERVER_FILES = 50
 
 _VARIABLES = (
@@ -27,9 +27,9 @@ _VARIABLES = (
 )
 # MyISAM's and the logs' files, InnoDB's, and connections: now, and the most since the start.
 _STATUS = ("Open_files", "Innodb_num_open_files", "Threads_connected", "Max_used_connections")
-# With either, max_connections gives one place more, and MariaDB does not apply max_user_connections
-# of all accounts (MySQL does). In a role they are shown, too. Since MariaDB 11.0 (MDEV-29668) SUPER
-# is not enough.
+# An account with either right may use one connection more than max_connections, and MariaDB (not
+# MySQL) exempts it from the global max_user_connections. SHOW GRANTS includes the rights of a role.
+# Since MariaDB 11.0 (MDEV-29668) SUPER is not enough.
 _PRIVILEGED = re.compile(r"\b(ALL PRIVILEGES|CONNECTION[ _]ADMIN)\b.* ON \*\.\*")
 _SUPER = re.compile(r"\bSUPER\b.* ON \*\.\*")
 _SUPER_IS_NOT_ENOUGH = re.compile(r"1[1-9]\.\d.*MariaDB")
@@ -37,11 +37,11 @@ _SUPER_IS_NOT_ENOUGH = re.compile(r"1[1-9]\.\d.*MariaDB")
 
 @dataclass(frozen=True)
 class Occupancy:
-    """A server's limits, and its connections without the one that asked; None: it does not tell.
+    """A server's limits, and its connections without the one that asked; None: not reported.
 
-    max_user_connections: what holds for this account, 0 without a limit; own_limit: whether it is
-    the account's own. of_account: connections with this account's user name. privileged: whether
-    it may come in where others are refused. files_left: of open_files_limit for connections.
+    max_user_connections: the limit of this account, 0 without one; own_limit: whether it is the
+    account's own limit. of_account: connections with this account's user name. privileged: whether
+    the account may connect to a full server. files_left: open files left for connections.
     """
 
     variables: Mapping[str, str]
@@ -55,24 +55,24 @@ class Occupancy:
     files_left: int | None
 
     def number(self, variable: str) -> int | None:
-        """The value of a variable that is a whole number; None if the server does not tell it."""
+        """A variable as a whole number; None if the server does not report it."""
         return _number(self.variables, variable)
 
 
 def occupancy(
     url: URL, connecting: Mapping[str, Any] | None = None, hint: str = NO_DATABASE_HINT
 ) -> Occupancy:
-    """Ask a server what it lets in and who is there.
+    """The limits of a server and its connections in use.
 
-    connecting: how else than by the URL, as arguments of `create_engine`. hint: what there is
-    to do without a database.
-    Raises UsageError (nothing there, wrong password, full), each with what to do.
+    connecting: arguments of `create_engine` to connect with instead of the URL. hint: what to do
+    without a database.
+    Raises UsageError if the server does not answer, is full or refuses the user.
     """
     engine = probing_engine(url, connecting, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
             return _read(connection)
-    except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
+    except Exception as error:  # for a wrong option in the URL, the driver raises TypeError
         raise connection_error(error, url, hint) from None
 
 
@@ -117,10 +117,10 @@ def _privileged(connection: Connection, version: str) -> bool:
 
 
 def _user_limit(connection: Connection, everybodys: int | None, exempt: bool) -> tuple[int, bool]:
-    """The limit of this account (0: none), and whether it is its own; it goes before the others'.
+    """The limit of this account (0: none), and whether it is the account's own limit.
 
-    The server has whichever holds in the session's variable; a server without it has no limit.
-    exempt: from that of all accounts.
+    The session's variable has the limit that applies; a server without this variable has no limit.
+    exempt: whether the global limit does not apply to this account.
     """
     if everybodys is None:
         return 0, False
@@ -130,7 +130,7 @@ def _user_limit(connection: Connection, everybodys: int | None, exempt: bool) ->
 
 
 def _of_account(connection: Connection) -> int:
-    """Connections with this user name beside this one; one may always see one's own."""
+    """The other connections with this user name; every account may see its own."""
     query = text(
         "SELECT COUNT(*) - 1 FROM information_schema.PROCESSLIST "
         "WHERE USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"

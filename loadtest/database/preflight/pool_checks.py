@@ -1,4 +1,4 @@
-"""Checks of a pool's settings, and of how it connects."""
+"""Checks of the pools' settings, the driver and TLS."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from loadtest.model.pool import AS_IS, PoolConfig
 if TYPE_CHECKING:
     from loadtest.database.preflight.handshake import Handshake
 
-# A query that sleeps lets others run; a driver that stands still for half of it does not.
+# A driver blocks if the other users stand still for more than this share of a sleeping query.
 STANDSTILL_SHARE = 0.5
 SLOW_HANDSHAKE = 2.0
-_SHARE = "in the application: create_engine(url, connect_args={'ssl': context})"
-# Why a context for every connection is slow, what is done instead, and what to do: by TLS or not.
+_SHARE = "share one context in the application: create_engine(url, connect_args={'ssl': context})"
+# By whether the server supports TLS: an addition to the reason, the tool's own way, the advice.
 _CONTEXTS = {
-    True: ("", "with one for all", _SHARE),
+    True: ("", "with one shared context", _SHARE),
     False: (
-        ", although this server speaks no TLS",
+        ", although this server does not support TLS",
         "without one",
-        f"{_SHARE}, or ssl_disabled where the network is trusted",
+        f"{_SHARE}, or use ssl_disabled if you trust the network",
     ),
 }
 _CONNECTOR_ADVICE = (
-    "let the pool keep its connections (a pool_size that is rarely exceeded); "
-    "connect_args={'tls_versions': ['TLSv1.3']} halves the time, ssl_disabled saves it where the "
-    "network is trusted"
+    "choose a pool_size that is rarely exceeded, so that the pool keeps its connections; "
+    "connect_args={'tls_versions': ['TLSv1.3']} halves the time; ssl_disabled avoids it if you "
+    "trust the network"
 )
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "")
 
@@ -42,73 +42,73 @@ def wait_timeout(situation: Situation) -> Iterator[PreflightCheck]:
     bare = [pool for pool in pools if not _renewed(pool, timeout)]
     evidence = {"wait_timeout": timeout, "seconds": lasts}
     if not bare:
-        message = f"wait_timeout = {timeout} s: no pool hands out what the server closed for it"
+        message = f"wait_timeout = {timeout} s: no pool hands out a connection closed as idle"
         yield PreflightCheck("wait_timeout", "ok", message, evidence=evidence)
         return
     yield PreflightCheck(
         "wait_timeout",
         "warning" if lasts and lasts > timeout else "note",
-        f"the server closes a connection that idles for wait_timeout = {timeout} s, and whoever "
-        f"gets it next from {pool_names(bare)} fails (2006, 2013)",
-        "set pool_recycle below that, or pool_pre_ping",
+        f"the server closes a connection that is idle for wait_timeout = {timeout} s; the next "
+        f"request that gets it from {pool_names(bare)} fails (error 2006 or 2013)",
+        "set pool_recycle below wait_timeout, or switch on pool_pre_ping",
         evidence,
     )
 
 
 def _renewed(pool: PoolConfig, timeout: int) -> bool:
-    """Whether a pool looks at idle connections, or replaces them in time, or keeps none."""
+    """Whether a pool checks idle connections, replaces them in time, or keeps none."""
     unknown = pool.poolclass == AS_IS or pool.kept_connections == 0
     return unknown or pool.pool_pre_ping or 0 <= pool.pool_recycle < timeout
 
 
 def driver(situation: Situation) -> Iterator[PreflightCheck]:
-    """Whether other users of a process run while one waits for the database, if it was tried."""
+    """Whether the driver lets other users run while one waits for the database, if measured."""
     if situation.standstill is not None:
         yield driver_check(situation.standstill, situation.driver)
 
 
 def driver_check(still: float, name: str) -> PreflightCheck:
-    """What a driver does to others during a query that sleeps; still: for which share of it."""
+    """Whether a driver blocks other users; still: for which share of a query."""
     evidence = {"standstill": still, "driver": name}
     if still > STANDSTILL_SHARE:
-        message = f"{name} blocks the event loop: during a query that sleeps, no other user of the "
-        message += f"process ran for {still:.0%} of the time"
+        message = f"{name} blocks the event loop: while one user waits for the database, the other "
+        message += f"users of the process stand still for {still:.0%} of the time"
         advice = "run each user on an OS thread (--model threads), or connect with mysql+pymysql://"
         return PreflightCheck("driver", "warning", message, advice, evidence)
     message = f"{name} lets the other users of a process run while one waits for the database: "
-    message += f"of a query that sleeps, they stood still for {still:.1%} at most"
+    message += f"they stood still for at most {still:.1%} of a query that sleeps"
     return PreflightCheck("driver", "ok", message, evidence=evidence)
 
 
 def tls(situation: Situation) -> Iterator[PreflightCheck]:
-    """What connecting costs with and without a TLS context of its own, and whether it is secret."""
+    """The cost of TLS contexts, and whether connections are encrypted."""
     measured = situation.handshake
     if measured is None:
         return
     yield tls_context_check(measured)
     if not measured.tls and situation.host not in LOOPBACK:
-        who = "the server speaks no TLS"
+        who = "the server does not support TLS"
         if measured.of_application:
             who = f"the application's connections ({measured.driver}) are not encrypted"
-        message = f"{who}: what is asked and answered can be read on the way"
-        yield PreflightCheck("no_tls", "note", message, "use it in a network that is trusted only")
+        message = f"{who}: queries and results can be read on the network"
+        yield PreflightCheck("no_tls", "note", message, "use it only in a network that you trust")
 
 
 def tls_context_check(measured: Handshake) -> PreflightCheck:
-    """What TLS contexts cost where they are built for every connection.
+    """The cost of building a TLS context for every connection.
 
-    An application pays that in each run of it; this tool's own engine does not.
+    A warning only for an application, because the tool's own engine shares one context.
     """
     own, shared = _ms(measured.own), _ms(measured.shared)
     evidence = {"own": measured.own, "shared": measured.shared, "tls": measured.tls}
     of_application = measured.of_application
-    how = "as the application does it" if of_application else "as create_engine() comes"
+    how = "the way the application does it" if of_application else "with plain create_engine()"
     if measured.own > SLOW_HANDSHAKE * measured.shared:
         reason, advice = _why_slow(measured)
         severity: Severity = "warning" if of_application else "note"
-        message = f"connecting takes {own} {how}, since {reason}"
+        message = f"connecting takes {own} {how}, because {reason}"
         return PreflightCheck("tls_context", severity, message, advice, evidence)
-    message = f"connecting takes {shared}, {own} with a TLS context for each connection"
+    message = f"connecting takes {shared}, and {own} with a TLS context for each connection"
     if of_application:
         message = f"connecting takes {own} {how}, with {measured.driver} and "
         message += "TLS" if measured.tls else "without TLS"
@@ -116,12 +116,12 @@ def tls_context_check(measured: Handshake) -> PreflightCheck:
 
 
 def _why_slow(measured: Handshake) -> tuple[str, str]:
-    """What makes connecting slow, and what to do: each driver has options of its own."""
+    """The reason why connecting is slow, and the advice, which depends on the driver."""
     why, instead, advice = _CONTEXTS[measured.tls]
     builder = "PyMySQL"
     if measured.driver == PURE_CONNECTOR:
         builder, why, advice = PURE_CONNECTOR, " and cannot share one", _CONNECTOR_ADVICE
-    otherwise = f"{_ms(measured.shared)} {instead}, as here"
+    otherwise = f"loadtest's own engine takes {_ms(measured.shared)} {instead}"
     if measured.of_application:
         otherwise = f"the context alone takes about {_ms(measured.own - measured.shared)}"
     return f"{builder} builds a TLS context for every connection{why}; {otherwise}", advice
@@ -132,11 +132,11 @@ def _ms(seconds: float) -> str:
 
 
 def pool_timeout(situation: Situation) -> Iterator[PreflightCheck]:
-    """Whether anybody can wait for so long."""
+    """Whether a wait can reach pool_timeout."""
     for pool in situation.demand.pools:
         most = pool.most_connections
         if most is None or pool.poolclass == AS_IS or not _queues(pool):
-            continue  # of most of them `unlimited` tells that nobody waits
+            continue  # no wait is possible; the check `unlimited` reports most of these pools
         yield _timeout_of(pool, most, situation.demand)
 
 
@@ -144,18 +144,18 @@ def _timeout_of(pool: PoolConfig, most: int, demand: Demand) -> PreflightCheck:
     said, lasts = f"{pool.name}: pool_timeout = {pool.pool_timeout:g} s", demand.seconds
     evidence = {"pool": pool.name, "pool_timeout": pool.pool_timeout, "seconds": lasts}
     if demand.users <= most:
-        message = f"{said} is never reached, {demand.users} users never wait for {most} connections"
-        advice = "take more users or a smaller pool to see what waiting does"
+        message = f"{said} is never reached: {demand.users} users never wait for {most} connections"
+        advice = "use more users or a smaller pool to see the effect of waiting"
         return PreflightCheck("pool_timeout", "note", message, advice, evidence)
     if lasts and pool.pool_timeout >= lasts:
         message = f"{said} is as long as the run ({lasts:g} s) or longer: no wait can time out"
-        advice = "waits still going on at the end count as unfinished; run for longer to see errors"
+        advice = "run longer to see timeouts; waits that have not ended count as unfinished"
         return PreflightCheck("pool_timeout", "note", message, advice, evidence)
     return PreflightCheck("pool_timeout", "ok", f"{said} can be reached", evidence=evidence)
 
 
 def unlimited(situation: Situation) -> Iterator[PreflightCheck]:
-    """Pools in which nobody ever waits."""
+    """Pools without a limit, in which no checkout waits."""
     demand = situation.demand
     for pool in demand.pools:
         if pool.most_connections is not None or pool.poolclass == AS_IS:
@@ -164,10 +164,10 @@ def unlimited(situation: Situation) -> Iterator[PreflightCheck]:
         yield PreflightCheck(
             "unlimited",
             "note",
-            f"{pool.name}: with {setting} nobody waits, and pool_timeout means nothing; every user "
-            f"who finds no idle connection opens one, {demand.connections(pool):,} here at most",
-            "in an application that is as many as ask at once: give it a limit, like pool_size=20, "
-            "max_overflow=0",
+            f"{pool.name}: with {setting} no checkout waits, pool_timeout has no effect; without "
+            f"an idle connection a checkout opens one, at most {demand.connections(pool):,} here",
+            "set a limit, like pool_size=20, max_overflow=0: in an application, every concurrent "
+            "request can open a connection",
             {"pool": pool.name, "connections": demand.connections(pool)},
         )
 
@@ -179,7 +179,7 @@ def _without_limit(pool: PoolConfig) -> str:
 
 
 def _queues(pool: PoolConfig) -> bool:
-    """Whether it is a queue; an application's own pool of another class has no size."""
+    """Whether the pool is a queue; an application's pool of another class has no size."""
     return pool.pool_size is not None
 
 

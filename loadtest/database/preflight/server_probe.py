@@ -1,4 +1,4 @@
-"""A look at a database before anything is measured, and clear words when it cannot be reached."""
+"""Reads the server's version and variables before a run, and raises the open-files limit."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ SERVER_VARIABLES = (
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What a server says of itself: version, chosen variables, and whether it speaks TLS.
+    """A server's version, some variables, and whether the connection uses TLS.
 
-    lacks: the counters of its status that it does not have, by the names of intervals.
+    lacks: the status counters that the server does not have, by the names in intervals.
     """
 
     version: str
@@ -47,25 +47,25 @@ class ServerFacts:
 
 
 def probe_server(url: URL, connecting: Mapping[str, Any] | None = None) -> ServerFacts:
-    """Connect once and ask the server about itself.
+    """The facts of a server, read on one connection.
 
-    connecting: how else than by the URL, as arguments of `create_engine`.
-    Raises UsageError (nothing there, wrong password, no such database, full), each with what to do.
+    connecting: arguments of `create_engine` to connect with instead of the URL.
+    Raises UsageError if the server does not answer, is full, or refuses the user or the database.
     """
     try:
         with probing_engine(url, connecting).connect() as connection:
             variables = show_global(connection, "VARIABLES", SERVER_VARIABLES)
             cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).first()
             lacks = missing_counters(connection)
-    except Exception as error:  # of a wrong option in the URL the driver makes a TypeError
+    except Exception as error:  # for a wrong option in the URL, the driver raises TypeError
         raise connection_error(error, url, hint_without_database(connecting)) from None
     return ServerFacts(variables.get("version", ""), variables, bool(cipher and cipher[1]), lacks)
 
 
 def raise_open_files_limit(connections: int) -> None:
-    """Raise this process's limit of open files as far as needed for that many connections.
+    """Raise this process's limit of open files as needed for this number of connections.
 
-    Raises UsageError where the system does not allow it.
+    Raises UsageError if the system does not allow it.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     refuse_errors([open_files_check(connections, None if hard == resource.RLIM_INFINITY else hard)])

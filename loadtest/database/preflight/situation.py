@@ -1,4 +1,4 @@
-"""What is looked at before a run (what it asks for, the machine, the server), and what is found."""
+"""The input of the checks before a run (demand, machine, server), and a check as a value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Severity = Literal["ok", "note", "warning", "error"]
 
 @dataclass(frozen=True)
 class PreflightCheck:
-    """What was looked at: a code, how serious it is, what it means and what to do about it."""
+    """The outcome of a check: code, severity, what it means, what to do, and the numbers."""
 
     code: str
     severity: Severity
@@ -31,12 +31,12 @@ class PreflightCheck:
 
 @dataclass(frozen=True)
 class Demand:
-    """What a run, or each run of an experiment, may ask for.
+    """The connections and the load that a run, or each run of an experiment, may need.
 
-    users: of each process. seconds: how long the load goes on, None until somebody ends it.
-    arrival_rate: the most arrivals per second, None in a closed loop. overload: whether a person
-    agreed that it takes more than its share. killing: whether some of them are killed meanwhile.
-    prefill: whether the pools open what they keep before the load begins.
+    users: per process. seconds: the duration of the load; None: until it is stopped.
+    arrival_rate: the most arrivals per second; None in a closed loop. overload: whether the user
+    allows more than the usual share. killing: whether a fault kills connections.
+    prefill: whether the pools open pool_size connections before the load begins.
     """
 
     pools: tuple[PoolConfig, ...]
@@ -49,30 +49,30 @@ class Demand:
     prefill: bool = False
 
     def of_process(self, pool: PoolConfig) -> int:
-        """The most connections that this pool has in one process."""
+        """The maximum number of connections of this pool in one process."""
         kept = (pool.kept_connections or 0) if self.prefill else 0
         return max(kept, pool.connections_for(self.users))
 
     def connections(self, pool: PoolConfig) -> int:
-        """The most connections that this pool has in all processes together."""
+        """The maximum number of connections of this pool in all processes together."""
         return self.processes * self.of_process(pool)
 
     @property
     def most(self) -> int:
-        """The most connections of any of the pools."""
+        """The maximum over all pools."""
         return max(map(self.connections, self.pools))
 
     @property
     def beside(self) -> int:
-        """The connections outside of the pools: to ask for the server's status, and to kill."""
+        """The connections outside the pools: to read the server's status, and to kill others."""
         return 2 if self.killing else 1
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine allows: open files of a process, local ports and those in use there.
+    """The limits of this machine: open files per process, local ports, local ports in use.
 
-    None: no limit, or none that is known.
+    None: no limit, or an unknown one.
     """
 
     open_files: int | None
@@ -82,10 +82,10 @@ class Machine:
 
 @dataclass(frozen=True)
 class Situation:
-    """All that is looked at. private: the tool started the server, and nobody else uses it.
+    """The input of all checks. private: the tool started the server and is its only client.
 
-    standstill: for which share of a sleeping query nobody else could run; handshake: what
-    connecting takes; None where nobody measured. driver: its name.
+    standstill: the share of a sleeping query in which no other user could run. handshake: the time
+    to connect. Both are None if they were not measured. driver: its name.
     """
 
     demand: Demand

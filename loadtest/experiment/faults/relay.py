@@ -1,7 +1,7 @@
-"""A relay between the pool and its server, in a process of its own: a network that can be bad.
+"""A relay process between the pool and its server that simulates a bad network.
 
-It says its port in its first line, takes orders (what, and a number) from each line that it reads,
-and ends when nobody can write to it any more: when the tool is gone, so is the relay.
+The relay prints its port in its first line and reads orders, one per line: what, and a number. It
+ends when its standard input is closed, so it does not outlive the tool.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Queue = asyncio.Queue[tuple[float, bytes]]
 class Relay:
     """A running relay to the server of a URL. Raises LoadtestError if it cannot be started.
 
-    pid: the process from which the server gets its connections.
+    pid: the process that connects to the server.
     """
 
     def __init__(self, url: URL) -> None:
@@ -59,29 +59,29 @@ class Relay:
         self.pid = self._process.pid
 
     def order(self, what: str, number: float) -> None:
-        """From now on do one of ORDERS, as its fault says; zero ends it.
+        """Start one of ORDERS, with its number in seconds; zero ends it.
 
-        connect-delay: a new connection takes so many seconds longer. latency: what is sent arrives
-        so much later, each way. refuse: nobody listens. idle-drop: a connection is closed on which
-        nothing was asked for so many seconds. Raises LoadtestError if somebody has ended it.
+        connect-delay: added to each new connection. latency: added in each direction. refuse: the
+        port is closed. idle-drop: connections that are idle for longer are closed.
+        Raises LoadtestError if the relay has ended.
         """
         try:
             self._orders.write(f"{what} {number}\n")
             self._orders.flush()
         except OSError:
-            raise LoadtestError("the relay for faults has ended before its time") from None
+            raise LoadtestError("the relay for faults has ended early") from None
 
     def close(self) -> None:
-        """End it, with all connections through it."""
-        with suppress(OSError):  # an order that it did not live to read
+        """End the relay, with all connections through it."""
+        with suppress(OSError):  # an unread order, if the relay has died
             self._orders.close()
         self._process.wait()
 
 
 class _Line:
-    """One connection through the relay, both ends of it.
+    """One connection through the relay, with both ends.
 
-    idle_since: when its last answer came (loop time), if nothing was asked since.
+    idle_since: the time of its last answer (loop time), unless a query followed.
     """
 
     def __init__(self, *ends: StreamWriter) -> None:
@@ -107,7 +107,7 @@ class _Relaying:
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self._place = socket.socket()
-        # Bound, but it does not listen: the port stays ours while connections are refused.
+        # Bound but not listening, to keep the port while connections are refused.
         self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         self._place.bind(("127.0.0.1", 0))
         self._here: int = self._place.getsockname()[1]
@@ -127,7 +127,7 @@ class _Relaying:
             if what == "refuse":
                 await self._refuse(bool(float(number)))
         dropping.cancel()
-        os._exit(0)  # not after all connections have been closed in good order
+        os._exit(0)  # without waiting for open connections
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(
@@ -164,7 +164,7 @@ class _Relaying:
                 ways.create_task(self._pump(reader, asks, line.asked))
                 ways.create_task(self._pump(answers, writer, line.answered))
         except* OSError:
-            line.abort()  # as it came: reset, not closed in good order
+            line.abort()  # passes the reset on
         finally:
             self._lines.discard(line)
 
@@ -180,7 +180,7 @@ class _Relaying:
                 if self._ordered["latency"]:
                     await under_way.put((loop.time() + self._ordered["latency"], data))
                     continue
-                await under_way.join()  # nothing overtakes
+                await under_way.join()  # keeps the order
                 writer.write(data)
                 await writer.drain()
             await under_way.join()
@@ -189,7 +189,7 @@ class _Relaying:
 
 
 async def _arrive(under_way: _Queue, writer: StreamWriter) -> None:
-    """Pass on what was held up, each part when it is due."""
+    """Pass on delayed data, each part when it is due."""
     loop = asyncio.get_running_loop()
     while True:
         due, data = await under_way.get()
@@ -201,5 +201,5 @@ async def _arrive(under_way: _Queue, writer: StreamWriter) -> None:
 
 if __name__ == "__main__":
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two for each connection
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two files per connection
     asyncio.run(_Relaying(sys.argv[1], int(sys.argv[2])).serve())

@@ -1,4 +1,4 @@
-"""Provokes the faults of an experiment in each of its runs, and makes everything whole again."""
+"""Provokes the faults of an experiment in each of its runs, and undoes them afterwards."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.model.fault import Fault
 
 Happened = dict[str, Any]
-"""What became of a fault: `fault`, when it really began and ended (wall clock), or a `problem`;
-how many connections were `killed`.
+"""The outcome of a fault: `fault`, its actual `begin` and `end` (wall clock), the number of
+connections `killed`, or a `problem`.
 """
 
 
 class FaultSchedule:
     """The faults of an experiment on one database, ready to be provoked in each of its runs.
 
-    url: the address that the runs connect to. server: the private server at `given`, if it is one.
-    Raises UsageError if a fault needs a private server and there is none, or host and port of a
-    server whose address is that of a socket file.
+    url: the URL that the runs connect to. server: the private server at `given`, if it is one.
+    Raises UsageError if a fault needs a private server and there is none, or if faults need host
+    and port but the URL has a socket file.
     """
 
     def __init__(self, faults: Sequence[Fault], given: URL, server: PrivateServer | None) -> None:
@@ -46,7 +46,7 @@ class FaultSchedule:
         for fault in faults:
             if fault.of.done and server is None:
                 raise UsageError(
-                    f"fault {fault}: only a private server is {fault.of.done}; leave out "
+                    f"fault {fault}: only a private server can be {fault.of.done}; leave out "
                     "--database-url"
                 )
         if faults and "unix_socket" in given.query:
@@ -58,17 +58,17 @@ class FaultSchedule:
         self.url = self._relay.url if self._relay else given
 
     def close(self) -> None:
-        """End what stands between the pool and the server."""
+        """End the relay between the pool and the server."""
         if self._relay:
             self._relay.close()
 
     @contextmanager
     def provoked(self, measuring: float, client: int = 0) -> Iterator[list[Happened]]:
-        """Provoke them in the background, at times after `measuring` (wall clock).
+        """Provoke the faults in the background, at times after `measuring` (wall clock).
 
-        client: the process that has the connections, or its parent; 0: this one. Gives what becomes
-        of each, in their order; it is complete, and whatever was broken whole again, when this
-        ends.
+        client: the process with the connections, or its parent; 0: this process. Yields the
+        outcomes in the order of the faults. At the end of the context they are complete, and all
+        faults are undone.
         """
         run = _Meanwhile()
         happened: list[Happened] = [{"fault": str(fault)} for fault in self._faults]
@@ -100,8 +100,8 @@ class FaultSchedule:
 
 
 class _Meanwhile:
-    """The time of a run, by a wall clock that was read once, as its seconds are: if somebody sets
-    the clock, faults and seconds still belong together.
+    """The time of a run by a wall clock that is read once, like the run's seconds: faults and
+    seconds stay aligned if the clock is set.
     """
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ def _provoke(
 
 
 def _try(switch: Switch, broken: bool, told: Happened) -> None:
-    """Do it; what goes wrong is told with the result, and the run goes on."""
+    """Switch; an error is noted in the outcome, and the run continues."""
     try:
         killed = switch(broken)
     except (LoadtestError, SQLAlchemyError, psutil.Error, OSError) as error:

@@ -1,4 +1,4 @@
-"""What breaks, fault by fault: each a switch that breaks it (True) or makes it whole again."""
+"""The faults as switches: each breaks something (True) or undoes it (False)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from loadtest.model.errors import LoadtestError
 from loadtest.model.fault import Fault
 
 Switch = Callable[[bool], int | None]
-"""Breaks something (True), or makes it whole again; tells how many connections it killed."""
+"""Breaks something (True) or undoes it (False); returns the number of killed connections."""
 
 _NO_SUCH_THREAD = 1094
 SWITCH_SECONDS = 10
 
 
 def relaying(relay: Relay, fault: Fault) -> Switch:
-    """What a relay does to the connections through it."""
+    """Lets a relay disturb the connections through it."""
     return lambda broken: relay.order(fault.kind, (fault.value or 1.0) if broken else 0.0)
 
 
 def freezing(server: PrivateServer) -> Switch:
-    """Stops a server's process, which keeps its connections and answers nobody; lets it go on."""
+    """Stops a server's process, which keeps its connections but does not answer; continues it."""
 
     def switch(broken: bool) -> None:
         with suppress(psutil.NoSuchProcess):
@@ -40,14 +40,14 @@ def freezing(server: PrivateServer) -> Switch:
 
 
 def restarting(server: PrivateServer) -> Switch:
-    """Shuts a server down, as whoever maintains it would; starts it again on the same files."""
+    """Shuts a server down cleanly; starts it again on the same files."""
     return lambda broken: server.shut_down() if broken else server.start_again()
 
 
 class Limiting:
-    """Lowers a private server's `max_connections`; connections that are open stay.
+    """Lowers a private server's `max_connections`; open connections stay open.
 
-    It keeps its own connection meanwhile: when it wants to undo this there may be no place for one.
+    Keeps its own connection, because the full server may refuse a new one for the undo.
     """
 
     def __init__(self, url: URL, connections: int) -> None:
@@ -60,7 +60,7 @@ class Limiting:
             self._own = self._engine.connect()
             self._before = int(self._own.scalar(text("SELECT @@GLOBAL.max_connections")) or 0)
         if self._own is None:
-            return  # it never came so far
+            return  # the limit was not lowered
         value = self._connections if broken else self._before
         self._own.execute(text("SET GLOBAL max_connections = :value"), {"value": value})
         if not broken:
@@ -69,13 +69,13 @@ class Limiting:
 
 
 def killing(url: URL, fault: Fault, client: int) -> Switch:
-    """Kills connections that a process and its children have to a database, all or some of them.
+    """Kills connections of a process and its children to a database, all or some of them.
 
-    client: the process. Only its own connections: they are known by their ports, so that others
-    who have the same user and the same database keep theirs.
+    client: the process. Its connections are identified by their local ports, so that other clients
+    with the same user and database keep theirs.
     """
 
-    # A server that hangs holds up this fault, and not the end of the run.
+    # The timeouts keep a server that hangs from delaying the end of the run.
     engine = _beside(url, connect_timeout=SWITCH_SECONDS, read_timeout=SWITCH_SECONDS)
 
     def switch(broken: bool) -> int | None:
@@ -91,14 +91,14 @@ def killing(url: URL, fault: Fault, client: int) -> Switch:
 
 
 def _beside(url: URL, **how: float) -> Engine:
-    """For connections beside the pools: with no database chosen, by which they are told apart."""
+    """An engine for connections outside the pools, without a database to distinguish them."""
     return create_engine(
         url.set(database=""), poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=how
     )
 
 
 def _threads(own: Connection, url: URL, ports: set[int]) -> list[int]:
-    """The server's numbers of connections to this database that come from these ports."""
+    """The ids of the connections to this database that come from these ports."""
     rows = own.execute(text("SHOW PROCESSLIST")).mappings()
     return [
         int(row["Id"]) for row in rows if row["db"] == url.database and _port(row["Host"]) in ports
@@ -106,13 +106,13 @@ def _threads(own: Connection, url: URL, ports: set[int]) -> list[int]:
 
 
 def _port(host: str) -> int | None:
-    """The port of a host in the process list; None of one who comes through a socket file."""
+    """The port of a host in the process list; None for a socket file."""
     port = host.rpartition(":")[2]
     return int(port) if port.isdecimal() else None
 
 
 def _ports_of(client: int, port: int) -> set[int]:
-    """The local ports of all connections that a process and its children have to a port."""
+    """The local ports of the connections of a process and its children to a port."""
     first = psutil.Process(client)
     found: set[int] = set()
     for process in [first, *first.children(recursive=True)]:
@@ -130,7 +130,7 @@ def _chosen(threads: Sequence[int], fault: Fault) -> Sequence[int]:
 
 
 def _kill(own: Connection, thread: int) -> bool:
-    """Whether it was still there to be killed."""
+    """Kill a connection; False if it has already ended."""
     try:
         own.execute(text("KILL :thread"), {"thread": thread})
     except OperationalError as error:

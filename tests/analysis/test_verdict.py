@@ -251,10 +251,10 @@ def test_no_size_is_recommended_against_a_leak(tmp_path: Path) -> None:
     leaking = _losing(tmp_path, "5+10", 100, 15, 14) + _losing(tmp_path, "20+40", 265, 60, 59)
     summary = summarize_runs(leaking)
     assert summary.verdict.recommended is None
-    assert summary.verdict.text.startswith("No pool can be recommended before the leak is repaired")
+    assert summary.verdict.text.startswith("No pool can be recommended before the leak is fixed")
     assert "20+40 265 (it lost 59 of 60 connections) and 5+10 1" in summary.verdict.text
     assert verdict_exit_code(summary) == 5
-    assert "295 connections (in 5 rounds together) were still held" in " ".join(
+    assert "295 connections (in 5 rounds) were still held" in " ".join(
         finding.message for finding in summary.pool("20+40").findings
     )
 

@@ -161,7 +161,7 @@ def test_a_failing_pool_beside_a_recommended_one_is_no_alarm(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("busy", "of the measured time: it was measured, not the pool."),
+        ("busy", "of the measured time. The results show its limit, not the pool"),
         ("blocking", "event loop was late by"),
     ],
 )

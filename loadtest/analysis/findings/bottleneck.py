@@ -58,18 +58,18 @@ def database_bound(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="database_bound",
             severity="warning",
-            message=f"The database is the bottleneck: connections spent {percent(locked)} of the "
-            "time in which they were in use waiting for row locks of others. More connections only "
-            "make that queue longer: use fewer, and shorter transactions.",
+            message=f"The database is the bottleneck: connections in use spent "
+            f"{percent(locked)} of their time waiting for each other's row locks. More connections "
+            "only lengthen that queue. Use fewer connections, and shorter transactions.",
             evidence={"locked": locked, "in_use": in_use, "server_cpu": cpu},
         )
     elif cpu is not None and cpu >= BUSY_SERVER_CPU:
         yield Finding(
             code="database_bound",
             severity="warning",
-            message=f"The database is the bottleneck: its server used {percent(cpu)} of the "
-            "machine's processors. More connections do not make it faster: look for cheaper "
-            "queries, or give it a larger machine.",
+            message=f"The database is the bottleneck: the server used {percent(cpu)} of the "
+            "machine's processors. More connections do not make it faster. Use cheaper queries or "
+            "a larger machine.",
             evidence={"locked": locked, "in_use": in_use, "server_cpu": cpu},
         )
 
@@ -88,7 +88,7 @@ def connect_bound(pool: PoolRuns) -> Iterator[Finding]:
     yield Finding(
         code="connect_bound",
         severity="warning",
-        message=f"{percent(connecting / working)} of the time of all requests went into opening "
+        message=f"Opening connections took {percent(connecting / working)} of all requests' time: "
         f"{count(opened)} connections, {count(opened / pool.seconds)} per second. {_cure(pool)}",
         evidence={"connecting": connecting, "working": working, "opened": opened},
     )
@@ -98,15 +98,17 @@ def _cure(pool: PoolRuns) -> str:
     """What keeps connections open, by why they were closed."""
     lost = pool.counters["closed.invalidated"] + pool.counters["closed.error"]
     closed = {
-        "The server, or something on the way to it, had closed them: let it wait for longer "
-        "(wait_timeout), or keep fewer, which idle for less.": lost,
-        "They had become too old: raise pool_recycle.": pool.counters["closed.recycle"],
+        "The server, or something between it and the application, had closed the old connections. "
+        "Raise the server's wait_timeout, or use a smaller pool, which idles less.": lost,
+        "The old connections reached pool_recycle: raise pool_recycle.": pool.counters[
+            "closed.recycle"
+        ],
     }
     cure = max(closed, key=lambda text: closed[text])
     if closed[cure] > pool.counters["opened"] / 2:
         return cure
     return (
-        "Keep connections open: a pool_size of as many as are in use, instead of overflow or "
+        "Keep connections open: set pool_size to the number in use, instead of overflow or "
         "NullPool."
     )
 
@@ -125,7 +127,7 @@ def server_cpu(pool: PoolRuns) -> float | None:
 
 
 def _room(cpu: float | None, locked: float) -> str:
-    parts = [f"{percent(locked)} of that time went into row locks"]
+    parts = [f"{percent(locked)} of the time in use went into row locks"]
     if cpu is not None:
         parts.append(f"the server used {percent(cpu)} of the processors")
     return f" ({', '.join(parts)})"

@@ -25,8 +25,8 @@ def leak(pool: PoolRuns) -> Iterator[Finding]:
             code="leak",
             severity="error",
             message=f"{plural(total, 'connection')}{_over(pool)} {'was' if total == 1 else 'were'} "
-            f"still held by tasks that had ended: {_by_task(kept)}. Whoever takes a connection or "
-            "session has to give it back: open it in a `with` block, or call `remove()`.",
+            f"still held after the task had ended: {_by_task(kept)}. Return every connection and "
+            "session: open it in a `with` block, or call `remove()`.",
             evidence={"kept": kept},
         )
 
@@ -44,13 +44,13 @@ def long_hold(pool: PoolRuns) -> Iterator[Finding]:
     if running is not None and running > IDLE_HOLD * in_use + 1:  # one is the asking itself
         return
     waiting = pool.mean_level("waiting")
-    meanwhile = f", while {level(waiting)} users wait for one" if waiting >= 1 else ""
+    meanwhile = f", while {level(waiting)} users wait for a connection" if waiting >= 1 else ""
     yield Finding(
         code="long_hold",
         severity="warning" if meanwhile else "info",
-        message=f"{name!r} holds a connection for {duration(mean)} and uses it for queries in only "
-        f"{percent(querying)} of that time{meanwhile}. Give it back (commit, or close the session) "
-        "before other work begins.",
+        message=f"{name!r} holds a connection for {duration(mean)} on average and uses it for "
+        f"queries in only {percent(querying)} of that time{meanwhile}. Return the connection "
+        "(commit, or close the session) before you start other work.",
         evidence={"task": name, "hold": mean, "querying": querying, "threads_running": running},
     )
 
@@ -73,8 +73,8 @@ def nested_checkout(pool: PoolRuns) -> Iterator[Finding]:
         severity="info" if safe else "error",
         message=f"Users took a second connection while they held one: {_by_task(nested)}. With "
         f"{count(users / pool.processes)} users a pool needs {count(users / pool.processes)} x "
-        f"(2 - 1) + 1 = {count(least)} connections, or they can wait for each other for ever; it "
-        f"has {has}. Better: pass the first connection on.",
+        f"(2 - 1) + 1 = {count(least)} connections. With fewer, users can wait for each other "
+        f"forever (a deadlock). This pool has {has}. Better: reuse the first connection.",
         evidence={"nested": nested, "users": users, "least": least, "limit": limit},
     )
 
@@ -95,10 +95,10 @@ def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
     yield Finding(
         code="slow_handshake",
         severity="warning",
-        message=f"{count(contexts)} of {count(opened)} connections built a TLS context of their "
-        f"own{price}; connecting took {duration(spent)} on average. "
-        "Share one: create_engine(url, connect_args={'ssl': context}), or ssl_disabled where the "
-        "network is trusted.",
+        message=f"{count(contexts)} of {count(opened)} connections built their own TLS "
+        f"context{price}. Connecting took {duration(spent)} on average. "
+        "Share one context: create_engine(url, connect_args={'ssl': context}). On a trusted "
+        "network you can set ssl_disabled instead.",
         evidence={"contexts": contexts, "opened": opened, "connect": spent},
     )
 
@@ -118,9 +118,9 @@ def sleeping_waiters(pool: PoolRuns) -> Iterator[Finding]:
     yield Finding(
         code="sleeping_waiters",
         severity="warning",
-        message=f"After {plural(failed, 'failed checkout')} users went on waiting in "
-        f"{plural(seconds, 'second')} in which the pool had room: a connect that fails frees its "
-        "place, but QueuePool wakes nobody. A short pool_timeout, with a retry, limits the harm.",
+        message=f"After {plural(failed, 'failed checkout')}, users kept waiting for "
+        f"{plural(seconds, 'second')} although the pool had room. A connect that fails frees its "
+        "slot, but QueuePool does not wake a waiting user. Use a short pool_timeout and retry.",
         evidence={"seconds": seconds, "failed": failed, "limit": limit},
     )
 
@@ -135,7 +135,7 @@ def _seconds_asleep(round_: Round, limit: int) -> int:
 def _over(pool: PoolRuns) -> str:
     """That a number is the sum of several rounds, if it is: it may exceed the pool's size."""
     rounds = len(pool.rounds)
-    return f" (in {rounds} rounds together)" if rounds > 1 else ""
+    return f" (in {rounds} rounds)" if rounds > 1 else ""
 
 
 def _by_task(counts: Mapping[str, int]) -> str:

@@ -42,9 +42,9 @@ def users_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
             code="users_unaccounted",
             severity="warning",
             message=f"Locust ran {count(counted / number)} users, but throughput times the time "
-            f"per task accounts for {count(accounted / number)} (Little's law): the others were in "
-            "tasks that did not end, stuck or too long for so short a run. Percentiles of finished "
-            "work flatter this pool.",
+            f"per request accounts for only {count(accounted / number)} (Little's law). The other "
+            "users were in requests that did not end: stuck, or too long for this run. Percentiles "
+            "cover finished requests only, so they look too good.",
             evidence={"users": counted / number, "accounted": accounted / number},
         )
 
@@ -62,9 +62,9 @@ def connections_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="connections_unaccounted",
             severity="warning",
-            message=f"The pool says that {level(counted)} connections were in use, but checkouts "
-            f"times the time they were held account for {level(accounted)} (Little's law): the "
-            "others were not given back while it was measured, or taken past the measuring.",
+            message=f"The pool reports {level(counted)} connections in use, but checkouts times "
+            f"hold account for only {level(accounted)} (Little's law). The other connections were "
+            "not returned while measuring, or were taken in a way that is not measured.",
             evidence={"checked_out": counted, "accounted": accounted},
         )
 
@@ -78,9 +78,9 @@ def waiters_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="waiters_unaccounted",
             severity="warning",
-            message=f"At the end of a second {level(seen)} users waited, but the waits that ended "
-            f"account for {level(accounted)} (Little's law): the others had not ended. "
-            "Percentiles of the wait marked with ≥ are lower bounds.",
+            message=f"On average {level(seen)} users waited at the end of a second, but finished "
+            f"waits account for only {level(accounted)} (Little's law). The other waits had not "
+            "ended. Percentiles of the wait marked with ≥ are lower bounds.",
             evidence={"seen": seen, "accounted": accounted},
         )
 
@@ -95,9 +95,9 @@ def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="server_disagrees",
             severity="warning",
-            message=f"The server held {level(held)} connections on average, the pools had "
-            f"{level(has)} open: the difference was dropped by the application without being "
-            "closed, and counts against max_connections until the server notices.",
+            message=f"The server held {level(held)} connections on average, but the pools "
+            f"had only {level(has)} open. The application dropped the other connections without "
+            "closing them. They count against max_connections until the server notices.",
             evidence={"threads_connected": held, "open": has},
         )
 
@@ -152,10 +152,10 @@ def starvation(pool: PoolRuns) -> Iterator[Finding]:
         code="starvation",
         severity="error",
         message=f"{count(users - served)} of {count(users)} users ({percent(found.unserved)}) "
-        f"never got a connection, while the others had {count(found.checkouts / served)} each; the "
-        f"longest wait was {duration(found.longest_wait)}. SQLAlchemy's queue lets those overtake "
-        "who return a connection and ask again at once (sqlalchemy#7679). Let them do something "
-        "else in between, or compare with poolclass=FairPool.",
+        f"never got a connection, while the others had {count(found.checkouts / served)} "
+        f"checkouts each. The longest wait was {duration(found.longest_wait)}. In SQLAlchemy's "
+        "queue, a user that returns a connection and asks again at once overtakes waiting users "
+        "(sqlalchemy#7679). Add a pause between requests, or compare with poolclass=FairPool.",
         evidence={
             **{"users": users, "served": served},
             **{"jain": found.jain, "longest_wait": found.longest_wait},

@@ -25,7 +25,7 @@ def leak_sentences(pools: Sequence[PoolSummary]) -> list[str]:
         for pool in ranked
     ]
     return [
-        "No pool can be recommended before the leak is repaired: tasks ended without giving their "
-        "connections back, and a larger pool only takes longer to run dry.",
-        f"Requests per second until then: {listed(did)}. The finding says which task it is.",
+        "No pool can be recommended before the leak is fixed. Tasks ended without returning their "
+        "connections, and a larger pool only takes longer to run out of them.",
+        f"Requests per second until then: {listed(did)}. The finding names the task.",
     ]

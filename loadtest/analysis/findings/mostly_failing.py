@@ -16,7 +16,7 @@ FAILED_SHARE = 0.5
 MOST_FAILED = "most_failed"
 _OVERLOADED = (
     "The load generator was overloaded as well: failed requests end early, and users send the next "
-    "ones at once. Times and throughput are not the pool's; remove the errors first."
+    "ones at once. Times and throughput do not describe the pool. Fix the errors first."
 )
 
 FindingRule = Callable[[PoolRuns], Iterable[Finding]]

@@ -31,16 +31,16 @@ def dropped_arrivals(pool: PoolRuns) -> Iterator[Finding]:
     if not dropped:
         return
     load = pool.header.load
-    limit = duration(load.drop_after) if load.drop_after else "the bound"
+    limit = duration(load.drop_after) if load.drop_after else "the limit"
     share = dropped / max(arrived, dropped)
     yield Finding(
         code="dropped_arrivals",
         severity="error" if share > NOTABLE_DROPS else "warning",
-        message=f"{count(dropped)} of {count(arrived)} arrivals ({percent(share)}) found none of "
-        f"{plural(load.users or 0, 'user')} free for {limit} and were dropped: less than "
-        f"the intended {rate(arrived / pool.seconds)} a second was asked of this pool, and "
-        "request times leave out the ones dropped. If the connections were all in use, the rate "
-        "is more than this pool can carry; otherwise give more users.",
+        message=f"{count(dropped)} of {count(arrived)} arrivals ({percent(share)}) were dropped: "
+        f"none of {plural(load.users or 0, 'user')} was free within {limit}. The pool received "
+        f"less than the intended {rate(arrived / pool.seconds)} arrivals per second, and request "
+        "times leave out the dropped ones. If all connections were in use, the rate is too high "
+        "for this pool. Otherwise use more users.",
         evidence={"dropped": dropped, "arrivals": arrived},
     )
 
@@ -63,11 +63,11 @@ def unseen_stall(pool: PoolRuns) -> Iterator[Finding]:
     yield Finding(
         code="unseen_stall",
         severity="warning",
-        message=f"In {plural(stalled, 'second')} requests came to less than half of the usual "
-        f"{rate(usual)} a second. This is a closed loop: users who wait for an answer do not ask, "
-        f"so about {count(missing)} requests that real arrivals would have sent meanwhile are in "
-        "no percentile, and p95 and p99 flatter this pool. To see what they would have met, run "
-        f"it in an open loop: --arrival-rate {usual:.0f}.",
+        message=f"In {plural(stalled, 'second')} the rate of requests was less than half of the "
+        f"usual {rate(usual)} per second. In a closed loop, users wait for an answer before they "
+        f"send the next request. About {count(missing)} requests that independent users would "
+        "have sent meanwhile are missing, so p95 and p99 look too good. To include them, run an "
+        f"open loop: --arrival-rate {usual:.0f}.",
         evidence={"seconds": stalled, "never_sent": missing, "usual": usual},
     )
 

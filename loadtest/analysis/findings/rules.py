@@ -95,9 +95,9 @@ def few_samples(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="few_samples",
             severity="info",
-            message=f"Only {plural(number, 'wait')} were measured: fewer than "
-            f"{LEAST_VALUES_BEYOND} lie beyond {listed(weak)}, which the next run will find "
-            "elsewhere. Measure for longer.",
+            message=f"Only {plural(number, 'wait')} were measured, and fewer than "
+            f"{LEAST_VALUES_BEYOND} lie beyond {listed(weak)}: the next run will give other "
+            "values. Measure for longer.",
             evidence={"waits": number, "percentiles": weak},
         )
 

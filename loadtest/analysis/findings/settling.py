@@ -57,9 +57,9 @@ def unsettled(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="unsettled",
             severity="warning",
-            message=f"{round_.run.path.name} {_says(settled, left_out)} (MSER-5): without that "
-            f"beginning its throughput is {differs}. "
-            f"{'Make the warm-up longer.' if settled else 'Measure for longer.'}",
+            message=f"{round_.run.path.name} {_says(settled, left_out)} (MSER-5). Without its "
+            f"beginning the throughput is {differs}. "
+            f"{'Use a longer warm-up.' if settled else 'Measure for longer.'}",
             evidence={"file": round_.run.path.name, "left_out": left_out, "change": change},
         )
 

@@ -30,25 +30,24 @@ INVALID_CODES = (
     *("measured_too_little", *DISTURBANCES),
 )
 STILL_USABLE = (
-    "What may still be used: counts of connections, overflow and errors by kind. Times and "
-    "throughput are the generator's."
+    "You can still use the counts of connections, overflow and errors by kind. Times and "
+    "throughput show the load generator's limit, not the pool's."
 )
 
 _LESS_LOAD = "Use fewer users, more work per request or more processes."
 _LESS_THREADS = "Use fewer users or more work per request."
 _BLOCKING_DRIVER = (
-    "If it is a driver that blocks, take one that yields (PyMySQL) or users on OS threads (--model "
+    "If the driver blocks, use one that yields (PyMySQL), or users on OS threads (--model "
     "threads). "
 )
 _OF_GREENLETS = (
-    "all users waited for it. Something blocked it, a driver written in C or work in Python for "
-    "example, or other programs took its core. Use a driver that yields (PyMySQL) or users on OS "
-    "threads (--model threads), do the work elsewhere, run more processes, or take a machine that "
-    "has nothing else to do."
+    "all users waited for it. A driver written in C or Python code blocked it, or other programs "
+    "used its core. Use a driver that yields (PyMySQL) or users on OS threads (--model threads), "
+    "move slow code out of the tasks, run more processes, or use an idle machine."
 )
 _OF_THREADS = (
-    "it waited for its turn, since one thread at a time runs Python, and so did every user. Use "
-    "fewer users or more work per request, or do the work elsewhere."
+    "only one thread at a time runs Python, so it waited for its turn, like every user. Use fewer "
+    "users or more work per request, or move slow code out of the tasks."
 )
 
 
@@ -60,7 +59,7 @@ def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
             severity="error",
             message=f"Nothing was measured in {plural(len(pool.runs), 'run')} of this pool."
             if pool.runs
-            else "It never ran: the experiment was ended before.",
+            else "This pool never ran: the experiment ended before its first run.",
             evidence={"runs": len(pool.runs)},
         )
 
@@ -71,8 +70,8 @@ def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="nothing_ended",
             severity="error",
-            message="Not one request ended, neither well nor badly, in the measured time: "
-            "measure for longer.",
+            message="No request ended in the measured time, neither successfully nor with an "
+            "error. Measure for longer.",
             evidence={"requests": 0, "seconds": pool.seconds},
         )
 
@@ -86,8 +85,8 @@ def busy_share(pool: PoolRuns) -> float:
 def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
     """A run was ended early: the server refused others, or its status could not be read."""
     advice = (
-        "Use a smaller pool or another server; with --no-abort the run goes on whatever happens to "
-        "others."
+        "Use a smaller pool or another server. With --no-abort the run continues even if other "
+        "clients of the server fail."
     )
     yield from _ended(pool, "server_in_trouble", EndReason.SERVER_IN_TROUBLE, advice)
 
@@ -106,7 +105,7 @@ def _ended(pool: PoolRuns, code: str, reason: EndReason, advice: str) -> Iterato
         yield Finding(
             code=code,
             severity="error",
-            message=f"{run.path.name} was ended before its time: {end}. {advice}",
+            message=f"{run.path.name} was stopped early: {end}. {advice}",
             evidence={"file": run.path.name, "reason": str(end)},
         )
 
@@ -117,7 +116,7 @@ def missed_deadline(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="missed_deadline",
             severity="error",
-            message=f"{run.path.name} was {end}. Something there stops all users or does "
+            message=f"{run.path.name} was {end}. Something in it blocks all users or does "
             f"not end. {'' if pool.model == THREADS else _BLOCKING_DRIVER}The log beside the "
             "file has all stacks.",
             evidence={"file": run.path.name, "reason": str(end)},
@@ -142,9 +141,10 @@ def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
             yield Finding(
                 code="measured_too_little",
                 severity="error",
-                message=f"{run.path.name} measured {duration(seconds)} of the {duration(planned)} "
-                "planned. Something else took the rest of the time: code that blocked the process, "
-                "or opening many connections. Remove it, or measure for longer.",
+                message=f"{run.path.name} measured {duration(seconds)} of the planned "
+                f"{duration(planned)}. The rest of the time went into code that blocked the "
+                "process, or into opening many connections. Remove the cause, or measure for "
+                "longer.",
                 evidence={"file": run.path.name, "seconds": seconds, "planned": planned},
             )
 
@@ -163,8 +163,8 @@ def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
             code="generator_bound",
             severity="error",
             message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
-            f"{percent(busy)} of the measured time{_in(alone)}: it was measured, "
-            f"not the pool. {_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} "
+            f"{percent(busy)} of the measured time{_in(alone)}. The results show its limit, "
+            f"not the pool's. {_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} "
             f"{STILL_USABLE}",
             evidence={
                 "share": busy,
@@ -211,7 +211,7 @@ def _rounds(pool: PoolRuns, rule: Callable[[PoolRuns], Iterator[Finding]]) -> li
 
 
 def _in(rounds: Sequence[str]) -> str:
-    return f", by what happened in {listed(rounds)}" if rounds else ""
+    return f", because of {listed(rounds)}" if rounds else ""
 
 
 # What shows that the generator could not keep up.
@@ -226,9 +226,9 @@ def short_requests(pool: PoolRuns) -> Iterator[Finding]:
     yield Finding(
         code="short_requests",
         severity="info",
-        message=f"Requests are so short that {percent(share)} of their mean time is the "
-        f"generator's own: its users wait {duration(lag.mean)} for their turn. Compare request "
-        "times with those of the other pools only; waits for a connection and throughput stand.",
+        message=f"Requests are so short that {percent(share)} of their mean time is spent in the "
+        f"load generator, where users wait {duration(lag.mean)} for their turn. Use request times "
+        "only to compare pools. Waits for a connection and throughput are reliable.",
         evidence={"lag_mean": lag.mean, "share": share},
     )
 
@@ -260,9 +260,9 @@ def clock_steps(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="clock_steps",
             severity="warning",
-            message=f"The machine's clock was set by {duration(stepped)} during a run. Times are "
-            "measured by another clock and still right; the seconds of several machines, and those "
-            "of server logs, may not lie side by side.",
+            message=f"The machine's clock was changed by {duration(stepped)} during a run. Times "
+            "are measured with another clock and are still right. Seconds of several machines, and "
+            "timestamps of server logs, may not match.",
             evidence={"seconds": stepped},
         )
 
@@ -280,8 +280,8 @@ def little_headroom(pool: PoolRuns) -> Iterator[Finding]:
                     code="little_headroom",
                     severity="warning",
                     message=f"{round_.run.path.name} needed {count(needed)} of the {count(limit)} "
-                    f"{what} that this system allows the generator; what is more fails here and "
-                    "not in the pool. Raise the limit, or open fewer connections.",
+                    f"{what} that this system allows the load generator. Beyond that, requests "
+                    "fail there and not in the pool. Raise the limit, or open fewer connections.",
                     evidence={"what": what, "needed": needed, "limit": limit},
                 )
 

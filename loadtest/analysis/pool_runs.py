@@ -201,7 +201,7 @@ def arranged(
             settings[name] = found  # planned as it is; the run tells how that is
         if settings.setdefault(name, found) != found:
             path = round_.run.path
-            raise UsageError(f"{path}: the pool {name!r} has other settings elsewhere")
+            raise UsageError(f"{path}: the pool {name!r} has other settings in another run")
     pools = [PoolRuns(name, values, by_pool[name]) for name, values in settings.items()]
     baseline = plan.baseline or pools[0].name
     told = {**_told_by_runs(pools), **(experiment or {}), "baseline": baseline}

@@ -122,7 +122,7 @@ class TestFiles:
         assert [cell["measured"] for cell in data["cells"]].count("10+0") == 1
         assert data["workload"]["hold"][0]["mean_seconds"] == pytest.approx(0.1)
         assert page.count("<tr>") == 1 + 1 + 1 + 6
-        assert "constant: it was measured at 10" in page
+        assert "constant, as it was measured at 10" in page
 
     def test_the_page_needs_nothing_else_and_escapes_names(
         self, prediction: Prediction, tmp_path: Path

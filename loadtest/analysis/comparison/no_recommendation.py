@@ -24,12 +24,12 @@ def nothing_to_compare(
         for pool in candidates
     ]
     if len(pools) == 1 and candidates:
-        alone = "One pool alone says nothing about others: compare it with some."
+        alone = "One pool alone shows nothing about others. Compare it with other pools."
         return [*lines, *objective_sentences(candidates[0]), alone]
     if len(pools) > 1:
         lines.append(
             f"Nothing can be recommended: {count(len(candidates))} of "
-            f"{plural(len(pools), 'pool')} left to compare."
+            f"{plural(len(pools), 'pool')} can be compared."
         )
     return [*lines, *pools_left_out(pools)]
 
@@ -41,9 +41,9 @@ def every_request_failed(measurements: Measurements, ended: Sequence[PoolSummary
     words = f": {' '.join(example.split())}" if example else ""
     if len(measurements.pools) == 1:
         number, settings = count(runs.counters["requests"]), pool_arguments(pool.pool)
-        lines = [f"Not one of {number} requests succeeded with {pool.name} ({settings}){words}"]
+        lines = [f"None of {number} requests succeeded with {pool.name} ({settings}){words}"]
     else:
-        none = "Nothing can be recommended: with none of the pools did a request succeed"
+        none = "Nothing can be recommended: no request succeeded with any pool"
         lines = [f"{none}{words and f'; with {pool.name}, for example'}{words}"]
     return [*lines, *_log(runs)]
 
@@ -72,7 +72,7 @@ def most_requests_failed(measurements: Measurements, ended: Sequence[PoolSummary
 def _log(runs: PoolRuns) -> list[str]:
     """Where there is more about the errors."""
     log = next((run.log for run in runs.runs if run.log), None)
-    return [f"More is in Locust's log, {log.parent.name}/{log.name}."] if log else []
+    return [f"For details, see Locust's log: {log.parent.name}/{log.name}."] if log else []
 
 
 def too_few_rounds(candidates: Sequence[PoolSummary]) -> list[str]:
@@ -80,10 +80,10 @@ def too_few_rounds(candidates: Sequence[PoolSummary]) -> list[str]:
     ranked = sorted(candidates, key=lambda pool: -(pool.throughput.per_second or 0.0))
     reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
     return [
-        f"Nothing can be recommended: without {FEWEST_ROUNDS} rounds of all pools together, noise "
-        "cannot be told from difference.",
-        f"Requests per second in what there is: {listed(reached)}. Repeat with "
-        f"--rounds {FEWEST_ROUNDS}, or --rounds auto for as many as it takes.",
+        f"Nothing can be recommended: with fewer than {FEWEST_ROUNDS} complete rounds, a "
+        "difference between pools cannot be told from noise.",
+        f"Requests per second so far: {listed(reached)}. Repeat with --rounds {FEWEST_ROUNDS}, or "
+        "with --rounds auto, which runs as many rounds as needed.",
         *mostly_failing.not_recommended(candidates),
     ]
 
@@ -110,4 +110,4 @@ def repeated_runs(measurements: Measurements) -> list[str]:
     if not again:
         return []
     said = [f"{one.pool}-{one.round} ({one.why})" for one in again]
-    return [f"Disturbed and done once more: {listed(said)}; what was first is in disturbed/."]
+    return [f"Disturbed and repeated: {listed(said)}. The first attempts are in disturbed/."]

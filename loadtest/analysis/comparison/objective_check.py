@@ -11,7 +11,7 @@ from loadtest.model.objective import Bound, parse_objective, value_at
 from loadtest.model.summary import Interval95, ObjectiveResult, PoolSummary
 
 MET_IN_WORDS = {True: "met", False: "missed", None: "undecided"}
-_DROPPED = "arrivals were dropped, and how long they would have taken nobody knows"
+_DROPPED = "arrivals were dropped, and their request times are unknown"
 
 
 def check_objective(
@@ -80,7 +80,7 @@ def objective_sentences(pool: PoolSummary) -> list[str]:
     if drops_arrivals(pool) and meets_objectives(pool) is None:
         lines.append(f"{_DROPPED.capitalize()}.")
     elif lines and pool.rounds == 1:
-        lines.append("One round: there is no interval, the value alone decides.")
+        lines.append("One round has no interval, so the value alone decides.")
     return lines
 
 
@@ -101,13 +101,13 @@ def _unmeasured(candidates: Sequence[PoolSummary]) -> list[str]:
     """Which numbers no pool has: more rounds would not have them either."""
     of_all = zip(*(pool.objectives for pool in candidates), strict=True)
     none = [each[0].text.split()[0] for each in of_all if all(one.value is None for one in each)]
-    return [f"{listed(none)}: no run has measured that."] if none else []
+    return [f"{listed(none)}: no run has a value for it."] if none else []
 
 
 def _open(unknown: Sequence[PoolSummary], asked: str) -> str:
     names = listed([pool.name for pool in unknown])
-    why = _DROPPED if any(map(drops_arrivals, unknown)) else "more rounds would tell"
-    return f"Whether {names} can keep to {asked} is undecided: {why}."
+    why = _DROPPED if any(map(drops_arrivals, unknown)) else "more rounds may decide it"
+    return f"Whether {names} can meet {asked} is undecided: {why}."
 
 
 def _number(path: str, value: float | None) -> str:

@@ -57,7 +57,7 @@ def _times_as_many(comparison: Comparison) -> str:
     interval = f"95 % interval {low} to {high}"
     return {
         "equivalent": f", as many as with {other} ({times}, {interval})",
-        "undecided": f", which cannot be told from {other} ({times}, {interval})",
+        "undecided": f", no clear difference from {other} ({times}, {interval})",
     }.get(comparison.decision, f", {times} as many as with {other} ({interval})")
 
 
@@ -66,8 +66,8 @@ def kept_objectives(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> l
     if not chosen.objectives:
         return []
     said = [f"{objective.text} ({value_in_words(objective)})" for objective in chosen.objectives]
-    lines = [f"It keeps to {listed(said)}."]
-    for met, words in ((False, "What does not"), (None, "What may or may not")):
+    lines = [f"It meets {listed(said)}."]
+    for met, words in ((False, "Pools that miss it"), (None, "Undecided for")):
         names = [pool.name for pool in candidates if meets_objectives(pool) is met]
         lines += [f"{words}: {listed(names)}."] if names else []
     return lines
@@ -85,13 +85,13 @@ def equally_good(
         f"{tie_breaks.failures_beside(pool, chosen)})"
         for pool in others
     ]
-    text = f"As good within the noise: {listed(reached)}."
+    text = f"Equally good within the noise: {listed(reached)}."
     if any(peak_of(pool) > peak_of(chosen) for pool in others):
-        text += f" {chosen.name} gets by with {_connections(chosen)}."
+        text += f" {chosen.name} needs only {_connections(chosen)}."
     rival = rivals.get(chosen.name)
     if rival and rival.decision == "undecided" and rival.further_rounds:
         more = plural(rival.further_rounds, "more round")
-        text += f" About {more} would tell it from {rival.baseline}."
+        text += f" About {more} would separate it from {rival.baseline}."
     return [text]
 
 
@@ -164,7 +164,7 @@ def caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
     lines = pool_flaws(chosen)
     largest = max(peak_of(pool) for pool in pools if pool.valid)
     if peak_of(chosen) == largest and any(f.code == "pool_bound" for f in chosen.findings):
-        lines.append("Its connections are still the bottleneck: a larger pool may do more.")
+        lines.append("The pool is still the bottleneck: a larger pool may serve more requests.")
     return lines + pools_left_out(pools)
 
 
@@ -178,7 +178,7 @@ def pool_flaws(pool: PoolSummary) -> list[str]:
     if (without := pool.unserved) > tie_breaks.SOME_STARVED:
         lines.append(
             f"With {pool.name} {percent(without)} of the users never got a connection (see the "
-            "finding starvation): its times are those of the others."
+            "finding starvation): its times cover the other users only."
         )
     return lines
 

@@ -40,7 +40,7 @@ def unmatched_pools(before: Measurements, after: Measurements) -> list[str]:
     """A sentence for each pool that is in one of the results only, and so is not compared."""
     matched = {id(pool) for pair in _pairs(before, after) for pool in pair}
     return [
-        f"{pool.name} is only in the result {when}: it is not compared"
+        f"{pool.name} is only in the result {when}, so it is not compared"
         for when, result in ((BEFORE, before), (AFTER, after))
         for pool in result.pools
         if id(pool) not in matched
@@ -72,9 +72,9 @@ def _drift(before: PoolRuns, after: PoolRuns, margin: float) -> Iterator[str]:
     times, *edges = (ratio(math.exp(value)) for value in ((low + high) / 2, low, high))
     was, does = ("slower", "costs") if low > 0 else ("faster", "saves")
     yield (
-        f"{after.name}: the load generator spent {times} times the processor time of before on a "
-        f"request (95 % interval {' to '.join(edges)}): the machine was {was}, or what was changed "
-        f"{does} that. Measure BEFORE again to tell"
+        f"{after.name}: the load generator spent {times} times the earlier processor time on a "
+        f"request (95 % interval {' to '.join(edges)}). The machine was {was}, or your change "
+        f"{does} that time. Measure BEFORE again to find out"
     )
 
 

@@ -49,7 +49,7 @@ def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
     if server.private:
         cpus = pool.header.host.cpus
         shared = f"{count(cpus)} CPUs" if cpus else "a machine"
-        missing.append(f"a server on a network (this one shared {shared} with the load)")
+        missing.append(f"a server on a network (this one shared {shared} with the generator)")
     return f"Not covered: {listed(missing)}."
 
 
@@ -72,8 +72,8 @@ def _ping(pool: PoolRuns) -> Iterator[Cost]:
         pool,
         "pool_pre_ping",
         pool.spent("ping"),
-        f"pool_pre_ping cost {duration(pings.mean_seconds)} a ping, {{share}}: the price of never "
-        "handing out a connection that the server has closed.",
+        f"pool_pre_ping cost {duration(pings.mean_seconds)} per ping, {{share}}. In return, it "
+        "never hands out a connection that the server has closed.",
     )
 
 
@@ -84,8 +84,8 @@ def _reset(pool: PoolRuns) -> Iterator[Cost]:
         pool,
         "pool_reset_on_return",
         pool.spent("reset"),
-        f"Reset on return cost {duration(resets.mean_seconds)} each time, {{share}}: the price of "
-        "never handing on somebody's transaction.",
+        f"Reset on return cost {duration(resets.mean_seconds)} per checkin, {{share}}. In return, "
+        "no checkout begins inside an open transaction.",
     )
 
 
@@ -98,8 +98,8 @@ def _no_pool(pool: PoolRuns) -> Iterator[Cost]:
         pool,
         "NullPool",
         pool.spent("connect"),
-        f"NullPool cost {duration(connects.mean_seconds)} a checkout to connect, {{share}}: a pool "
-        "that keeps connections saves nearly all of it.",
+        f"NullPool cost {duration(connects.mean_seconds)} per checkout to connect, {{share}}. A "
+        "pool that keeps connections saves nearly all of it.",
     )
 
 
@@ -129,7 +129,7 @@ def _tls(pool: PoolRuns) -> Iterator[Cost]:
             "TLS",
             contexts * each,
             f"TLS contexts cost {duration(contexts * each)} of connecting ({count(contexts)} of "
-            f"{duration(each)} each), {{share}}: one for all connections saves nearly all of it.",
+            f"{duration(each)} each), {{share}}. One shared context saves nearly all of it.",
         )
 
 

@@ -10,7 +10,7 @@ from loadtest.model.summary import PoolSummary
 
 SOME_ERRORS = 0.001
 SOME_STARVED = 0.01
-_APART = "Throughput does not tell these from it"
+_APART = "Ruled out despite a similar throughput"
 
 PoolSummaries = Sequence[PoolSummary]
 
@@ -66,15 +66,15 @@ def tie_break_sentences(
     lines = []
     if starving_:
         shares = [f"{percent(pool.unserved)} with {pool.name}" for pool in starving_]
-        lines.append(f"{_APART}, users who never get a connection do: {listed(shares)}.")
+        lines.append(f"{_APART}, because users never get a connection: {listed(shares)}.")
     if failing_:
         shares = [f"{percent(pool.errors.rate)} with {pool.name}" for pool in failing_]
         mine = percent(chosen.errors.rate)
-        lines.append(f"{_APART}, failed requests do: {listed(shares)}, {mine} here.")
+        lines.append(f"{_APART}, because more requests fail: {listed(shares)}, {mine} here.")
     if slow_:
         times = [f"{duration(pool.request_seconds.p95)} with {pool.name}" for pool in slow_]
         mine = duration(chosen.request_seconds.p95)
-        lines.append(f"{_APART}, request times do: p95 {listed(times)}, {mine} here.")
+        lines.append(f"{_APART}, because requests take longer: p95 {listed(times)}, {mine} here.")
     return lines
 
 

@@ -114,7 +114,7 @@ def _carried_over(
     without = [part.title for part, name in pairs if name is None]
     if without:
         none = f"there is no recommendation {listed(without)}"
-        return False, f"Whether the conclusion carries over cannot be told: {none}."
+        return False, f"Whether the conclusion carries over is unknown: {none}."
     names = {part.name: part.plain[str(name)] for part, name in pairs}
     different = set(names.values())
     if len(different) == 1:
@@ -122,7 +122,7 @@ def _carried_over(
         return True, f"The conclusion carries over: {every} recommend {different.pop()}."
     said = ", ".join(f"{part} {name}" for part, name in names.items())
     if all(_as_good(part, different, valid, compare) for part in parts):
-        noise = "and with each the other is as good within the noise"
+        noise = "and these pools are equally good within the noise"
         return True, f"The conclusion carries over: {said}, {noise}."
     return False, f"The conclusion does not carry over: {said}."
 

@@ -96,10 +96,10 @@ def _usable(measurements: Measurements) -> list[PoolRuns]:
     if not valid:
         raise InvalidMeasurement(
             "nothing can be predicted: none of these pools was measured properly (loadtest report "
-            "says why)"
+            "shows why)"
         )
     if any(pool.stages for pool in valid):
-        raise UsageError("a load in stages is not steady: measure one of them alone, and ask again")
+        raise UsageError("a load in stages is not steady: measure one stage, and predict from that")
     # What users are, and which server it is, changes what everything costs.
     first = valid[0]
     return [p for p in valid if (p.model, p.server) == (first.model, first.server)]
@@ -173,7 +173,7 @@ def _levels(pools: Sequence[PoolRuns]) -> list[tuple[float, list[PoolRuns]]]:
     """The pools by their connections in use, of one process; levels close to each other are one."""
     returned = [pool for pool in pools if pool.times("hold").finished.count]
     if not returned:
-        raise InvalidMeasurement("nothing can be predicted: no connection was given back")
+        raise InvalidMeasurement("nothing can be predicted: no connection was returned")
     groups: list[tuple[float, list[PoolRuns]]] = []
     for pool in sorted(returned, key=_in_use):
         used = _in_use(pool)
@@ -243,31 +243,31 @@ def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload
     if len(levels) > 1:
         said = listed([level(used) for used in levels])
         yield (
-            f"Hold uses what was measured at {said} connections in use; between them it follows a "
-            "power of that number."
+            f"Hold was measured at {said} connections in use. Between these numbers it is "
+            "interpolated (a power of the number)."
         )
     else:
         yield (
-            f"Hold is assumed constant: it was measured at {level(levels[0])} connections in use "
-            "only. Where transactions hinder each other it grows with them; measure two sizes."
+            f"Hold is assumed constant, as it was measured at {level(levels[0])} connections in "
+            "use only. It grows if transactions hinder each other: measure two pool sizes."
         )
     if work.rate is None:
         away = duration(_away(pools))
-        yield f"By Little's law a user is outside of the pool for {away} each time."
+        yield f"By Little's law a user spends {away} outside the pool between checkouts."
     yield from overtaking.overtaking_note(work, list(_served(pools)))
     if not _times(pools, "connect").count:
-        yield "Connects are those of the warm-up: none was opened while measured."
+        yield "Connect times come from the warm-up: no connection was opened while measuring."
     nested = sum(use.nested for pool in pools for use in pool.tasks.values())
     if nested:
         yield (
-            f"{count(nested)} checkouts were made by users who held a connection already: the "
-            "simulation knows no such users, and no deadlock between them."
+            f"{count(nested)} checkouts were made by users who already held a connection. The "
+            "simulation has no such users, and no deadlock between them."
         )
     failed = _total(pools, "failures") / max(_total(pools, "requests"), 1)
     if failed > 0.01:
-        yield f"Checkouts are predicted, not success: {percent(failed)} of all requests failed."
+        yield f"The prediction is of checkouts, not success: {percent(failed)} of requests failed."
     if pools[0].header.load.faults:
-        yield "Something was broken on purpose while this was measured; it is in all times."
+        yield "The measurement includes planned faults: they affect all times."
 
 
 def _times(pools: Sequence[PoolRuns], name: str) -> Distribution:

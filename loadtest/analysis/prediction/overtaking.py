@@ -30,8 +30,8 @@ MOST_OVERTAKING, NOTABLE_OVERTAKING = 0.95, 0.02
 # The coefficient of variation of holds that are alike.
 ALIKE_VARIATION = 0.25
 _ROUNDS = (
-    " Holds are nearly all the same, so waits are whole numbers of rounds: but for the levels that "
-    "were measured, a predicted p95 of the wait may be a round off."
+    " Holds are nearly equal, so waits are multiples of a hold. Except at the measured levels, a "
+    "predicted p95 of the wait may be a hold off."
 )
 
 
@@ -73,9 +73,9 @@ def overtaking_note(work: Workload, measured: Sequence[ServedLevel]) -> Iterator
     if full and _at_once(work):
         said = listed([f"{percent(one.at_once)} at {level(one.level)}" for one in full])
         yield (
-            "Users ask again as soon as they have returned a connection, and some overtake those "
-            f"who wait, so that {said} connections in use did not wait at all. The overtaken wait "
-            f"another round, behind all others.{_ROUNDS if _alike(work) else ''}"
+            "Users ask again as soon as they return a connection, and some overtake waiting users: "
+            f"{said} connections in use did not wait at all. Overtaken users wait once more, "
+            f"behind all others.{_ROUNDS if _alike(work) else ''}"
         )
 
 

@@ -46,13 +46,13 @@ def parse_sizes(text: str) -> list[int]:
             return _spread(low, high)
     elif re.fullmatch(r"\d+(,\d+)*", text) and "0" not in text.split(","):
         return sorted({int(part) for part in text.split(",")})
-    raise UsageError(f"--pool-size {text}: write 5..100, 5,10,20 or 5; the smallest pool has one")
+    raise UsageError(f"--pool-size {text}: use 5..100, 5,10,20 or 5; the smallest size is 1")
 
 
 def parse_overflows(text: str) -> list[int]:
     """Overflows from `0,10`; `inf` or -1 is no limit. Raises UsageError for anything else."""
     if not re.fullmatch(r"(\d+|-1|inf)(,(\d+|-1|inf))*", text):
-        raise UsageError(f"--max-overflow {text}: write 0,10 or 0,inf")
+        raise UsageError(f"--max-overflow {text}: use 0,10 or 0,inf")
     return list(dict.fromkeys(-1 if part == "inf" else int(part) for part in text.split(",")))
 
 

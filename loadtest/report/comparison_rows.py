@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadtest.analysis import units
 from loadtest.model.summary import Comparison
 
-COMPARISON_COLUMNS = ("pool", "against", "in", "ratio", "95 % interval", "decision")
+COMPARISON_COLUMNS = ("pool", "against", "metric", "ratio", "95 % interval", "decision")
 _METRICS = {
     "throughput.per_second": "throughput",
     "request_seconds": "request",

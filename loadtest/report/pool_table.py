@@ -62,21 +62,21 @@ _THROUGHPUT = "successful requests per second"
 _OPEN_LOOP = "Open loop"
 _PROCESSES = "Processes, each with such a pool"
 _LINES: Mapping[str, Mapping[str, CellText]] = {
-    "Work": {
+    "Requests": {
         _THROUGHPUT: lambda pool: rate(pool.throughput.per_second),
         "request, p95": lambda pool: marked_duration(pool.request_seconds, "p95"),
         "failed requests": lambda pool: percent(pool.errors.rate),
     },
     _OPEN_LOOP: {
         "arrivals per second, offered": lambda pool: _arrivals(pool, "offered_per_second"),
-        "arrivals per second, begun": lambda pool: _arrivals(pool, "begun_per_second"),
+        "arrivals per second, started": lambda pool: _arrivals(pool, "begun_per_second"),
         "arrivals dropped": lambda pool: count(pool.dropped),
-        "begun late, p50": lambda pool: marked_duration(pool.schedule_lag_seconds, "p50"),
-        "begun late, p99": lambda pool: marked_duration(pool.schedule_lag_seconds, "p99"),
+        "schedule lag, p50": lambda pool: marked_duration(pool.schedule_lag_seconds, "p50"),
+        "schedule lag, p99": lambda pool: marked_duration(pool.schedule_lag_seconds, "p99"),
     },
     _PROCESSES: {
         "processes at once": lambda pool: count(pool.processes),
-        "connections allowed, all together": _allowed,
+        "connections allowed in total": _allowed,
     },
     "Waiting for a connection": {
         "wait, p50": _wait("p50"),
@@ -86,10 +86,10 @@ _LINES: Mapping[str, Mapping[str, CellText]] = {
         "unfinished at the end": lambda pool: count(pool.checkout.unfinished),
     },
     "Connections": {
-        "held for, mean": lambda pool: duration(pool.hold_seconds.mean),
+        "hold, mean": lambda pool: duration(pool.hold_seconds.mean),
         "most at once": lambda pool: count(pool.connections.peak),
         "most in overflow": lambda pool: count(pool.connections.overflow_peak),
-        "opened while measured": lambda pool: count(pool.connections.opened),
+        "opened while measuring": lambda pool: count(pool.connections.opened),
     },
     "Database": {
         "sessions running, mean": lambda pool: _level(pool.server.running),
@@ -97,8 +97,8 @@ _LINES: Mapping[str, Mapping[str, CellText]] = {
         "server CPU (of the machine)": lambda pool: percent(pool.server.cpu),
     },
     "Measurement": {
-        "generator CPU": lambda pool: percent(pool.generator.cpu),
-        "event loop late, p99": lambda pool: duration(pool.generator.lag_p99_seconds),
+        "load generator CPU": lambda pool: percent(pool.generator.cpu),
+        "event-loop lag, p99": lambda pool: duration(pool.generator.lag_p99_seconds),
         "rounds": lambda pool: count(pool.rounds),
         "seconds measured": lambda pool: rate(pool.seconds),
     },

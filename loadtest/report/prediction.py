@@ -138,23 +138,23 @@ def prediction_notes(prediction: Prediction) -> list[str]:
     said = list(prediction.observed.notes)
     number = prediction.observed.processes
     if number > 1:
-        said.append(f"Settings are of each of {number} processes, numbers of all together.")
+        said.append(f"Settings apply to each of {number} processes, numbers to all together.")
     beyond = [short_form(cell) for cell in prediction.cells if cell.extrapolated]
     if beyond:
         said.append(
-            "Extrapolated: more or fewer connections would be in use than where hold was measured; "
-            "it is taken to be as at the nearest."
+            "Extrapolated: the number of connections in use is outside the measured range. The "
+            "prediction uses the hold of the nearest measured number."
         )
     if any(cell.overloaded for cell in prediction.cells):
         said.append(
-            "Overloaded: more arrives than all connections can serve; the wait grows for as long "
-            f"as that lasts, here {duration(prediction.observed.seconds)}."
+            "Overloaded: more requests arrive than all connections can serve. The wait grows for "
+            f"as long as the load lasts, here {duration(prediction.observed.seconds)}."
         )
     busy = [short_form(cell) for cell in prediction.cells if cell.generator > BUSY_GENERATOR]
     if busy:
         said.append(
-            f"The load generator would need more than a core for {_few(busy)}: a measurement there "
-            "would be its own."
+            f"The load generator needs more than a core for {_few(busy)}. A measurement there "
+            "would show the load generator's limit, not the pool's."
         )
     return said + list(_far_off(prediction))
 
@@ -166,7 +166,7 @@ def _far_off(prediction: Prediction) -> Iterator[str]:
         if off is not None and abs(off) > FAR_OFF:
             yield (
                 f"The model misses the measured throughput of {ran.name} by {_error(off)}: "
-                "something limits it that it does not know."
+                "something that the model does not know limits it."
             )
 
 
@@ -222,7 +222,7 @@ def _print(prediction: Prediction, console: Console) -> None:
     print_table(PREDICTION_COLUMNS, [prediction_row(cell) for cell in prediction.cells], console)
     if prediction.checks:
         console.print()
-        console.print("What was measured, and what the model makes of the same pools")
+        console.print("Measured pools, and what the model predicts for them")
         print_table(CHECK_COLUMNS, list(check_rows(prediction)), console)
     console.print()
     for note in prediction_notes(prediction):
@@ -242,8 +242,8 @@ def changes_since(results: Sequence[ValidatedPool]) -> list[str]:
     return [
         f"{short_form(one.predicted)} was measured before: {rate(one.before.served)} per s then, "
         f"{rate(one.measured.served)} now "
-        f"({_error(relative_error(one.before.served, one.measured.served))}). That much in the "
-        "errors above is not the model's: the machine or the database is not as it was."
+        f"({_error(relative_error(one.before.served, one.measured.served))}). The errors above "
+        "include this change, which comes from the machine or the database, not from the model."
         for one in results
         if one.before and one.measured
     ]

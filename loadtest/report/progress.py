@@ -96,7 +96,7 @@ class RunProgress:
     def failed(self, plan: PlannedRun, error: LoadtestError) -> None:
         """The run failed; the others go on. What was said of the last is not repeated."""
         self._total += plan.seconds
-        said = "the same" if str(error) == self._failure else str(error)
+        said = "the same error" if str(error) == self._failure else str(error)
         self._failure = str(error)
         text = f"{plan.pool.name}, round {plan.round}: {said}"
         self._console.print(plain(text, self._console, "red"), soft_wrap=True)

@@ -27,7 +27,10 @@ _ORDER: Sequence[tuple[str, Callable[[Finding], bool]]] = (
     ("error", lambda finding: finding.code != mostly_failing.MOST_FAILED),
     ("warning", lambda _: True),
 )
-POOL_COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "errors", "CPU")
+POOL_COLUMNS = (
+    *("pool", "ok/s", "95 % interval", "wait p95", "request p95"),
+    *("conns", "errors", "CPU"),
+)
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -48,10 +51,10 @@ def _print_comparisons(
     compared: Sequence[Comparison], not_valid: Sequence[str], console: Console
 ) -> None:
     styles = [_DECISIONS.get(one.decision, "") for one in compared]
-    words = ("against", "in", "decision")
+    words = ("against", "metric", "decision")
     console.print(text_table(console, COMPARED, map(compared_row, compared), styles, words))
     for name in not_valid:
-        text = f"{name}: the measurement is not valid, its numbers decide nothing (loadtest report)"
+        text = f"{name}: the measurement is not valid and decides nothing (see loadtest report)"
         console.print(plain(text, console, "bold red"))
 
 

@@ -219,7 +219,7 @@ def test_a_pool_that_was_lost_to_a_leak_is_not_said_to_be_too_small(
 
 @pytest.mark.parametrize(
     ("reason", "cure"),
-    [("invalidated", "wait_timeout"), ("recycle", "raise pool_recycle"), ("overflow", "pool_size")],
+    [("invalidated", "wait_timeout"), ("recycle", "pool_recycle"), ("overflow", "pool_size")],
 )
 def test_how_to_keep_connections_open_depends_on_why_they_were_closed(
     tmp_path: Path, reason: str, cure: str

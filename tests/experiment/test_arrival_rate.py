@@ -66,7 +66,7 @@ def test_as_much_is_offered_as_was_asked_for_and_the_result_says_what_load_it_wa
         "faults": [],
     }
     assert "--arrival-rate 40" in done.run.header.command
-    assert "40.0 evenly spaced arrivals a second · at most 130 users" in done.page.replace(
+    assert "40.0 evenly spaced arrivals per second · at most 130 users" in done.page.replace(
         "\xa0", " "
     )
     assert 'scope="row">arrivals per second, offered</th>' in done.page

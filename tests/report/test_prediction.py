@@ -71,7 +71,7 @@ class TestTable:
         text = printed(prediction)
 
         assert [line.split()[0] for line in text.splitlines() if line.endswith(" extrapolated")]
-        assert "Extrapolated: more or fewer connections" in text
+        assert "Extrapolated: the number of connections" in text
 
     def test_an_error_is_a_share_of_what_was_measured(self) -> None:
         assert relative_error(100, 110) == pytest.approx(0.1)
@@ -161,7 +161,7 @@ class TestFiles:
 
         (found,) = json.loads((tmp_path / "whatif.json").read_text())["validation"]
         assert found["measured"]["throughput"] == 80
-        assert "Predicted first, measured then" in page
+        assert "Predicted first, then measured" in page
         assert "100 per s then, 80.0 now (-20 %)" in page
 
     def test_what_was_measured_afterwards_has_a_dot_too_if_it_is_valid(

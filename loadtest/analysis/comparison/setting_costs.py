@@ -72,8 +72,8 @@ def _ping(pool: PoolRuns) -> Iterator[Cost]:
         pool,
         "pool_pre_ping",
         pool.spent("ping"),
-        f"pool_pre_ping cost {duration(pings.mean_seconds)} per ping, {{share}}. In return, it "
-        "never hands out a connection that the server has closed.",
+        f"pool_pre_ping cost {duration(pings.mean_seconds)} per ping, {{share}}. It ensures "
+        "that no checkout gets a connection that the server has closed.",
     )
 
 
@@ -84,8 +84,8 @@ def _reset(pool: PoolRuns) -> Iterator[Cost]:
         pool,
         "pool_reset_on_return",
         pool.spent("reset"),
-        f"Reset on return cost {duration(resets.mean_seconds)} per checkin, {{share}}. In return, "
-        "no checkout begins inside an open transaction.",
+        f"Reset on return cost {duration(resets.mean_seconds)} per checkin, {{share}}. It ensures "
+        "that no checkout begins inside an open transaction.",
     )
 
 

@@ -100,7 +100,7 @@ def _cure(pool: PoolRuns) -> str:
     closed = {
         "The server, or something between it and the application, had closed the old connections. "
         "Raise the server's wait_timeout, or use a smaller pool, which idles less.": lost,
-        "Their age had reached pool_recycle: raise pool_recycle.": pool.counters["closed.recycle"],
+        "pool_recycle closed the old connections: raise it.": pool.counters["closed.recycle"],
     }
     cure = max(closed, key=lambda text: closed[text])
     if closed[cure] > pool.counters["opened"] / 2:

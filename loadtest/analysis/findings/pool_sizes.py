@@ -90,8 +90,7 @@ def exceeds_server(pool: PoolRuns) -> Iterator[Finding]:
         severity="error" if refused else "info",
         message=f"The pool may open {many} connections{product}, but the server "
         f"accepts only {count(accepted)}{suffered}. Keep pool_size + max_overflow, times the "
-        "number of processes, below the server's max_connections, with some connections left for "
-        "other clients.",
+        "number of processes, below max_connections, and leave some connections for others.",
         evidence={"limit": limit, "processes": pool.processes, "max_connections": accepted},
     )
 

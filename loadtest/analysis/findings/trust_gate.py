@@ -142,9 +142,8 @@ def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
                 code="measured_too_little",
                 severity="error",
                 message=f"{run.path.name} measured {duration(seconds)} of the planned "
-                f"{duration(planned)}. The rest of the time went into code that blocked the "
-                "process, or into opening many connections. Remove the cause, or measure for "
-                "longer.",
+                f"{duration(planned)}. Blocking code, or opening many connections, took the rest "
+                "of the time. Remove the cause, or measure for longer.",
                 evidence={"file": run.path.name, "seconds": seconds, "planned": planned},
             )
 

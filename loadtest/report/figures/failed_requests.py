@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Failed requests as a share of all that ended, by kind. What failed does not count as "
-    "throughput; the table of errors has the numbers."
+    "Failed requests as a share of all that ended, by kind of error. Failed requests do not count "
+    "as throughput. The table of errors has the numbers."
 )
 MOST_KINDS = 6
 # A bar across the whole figure for one error in a thousand would cry wolf.

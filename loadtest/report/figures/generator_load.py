@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Of the busiest process, each second. A pool is not valid where its line is above the dotted "
-    f"one in more than {percent(trust_gate.BUSY_SHARE)} of the time (CPU), or where the event loop "
-    "was late by more than its dotted line on average (a tenth of the mean request, at least a "
-    "millisecond): then the generator was measured, not the pool."
+    "CPU and event-loop lag of the busiest process, each second. A pool is not valid if its CPU "
+    f"is above the dotted line for more than {percent(trust_gate.BUSY_SHARE)} of the time, or if "
+    "its mean lag is above its dotted line (a tenth of the mean request, at least a millisecond). "
+    "The results then show the load generator's limit, not the pool's."
 )
 CPU, LAG = GENERATOR_LEVELS
 # Inches: of a line's label, and between a panel and what is written above it.
@@ -55,11 +55,11 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     return Drawing(
         name="generator",
         title=_title(shown),
-        alt="The load generator's CPU and how late its event loop was, over time. On average "
+        alt="The load generator's CPU and event-loop lag over time. On average "
         + for_every_pool(shown, lambda pool: f"{_cpu(pool)} of a core"),
         help=HELP + level_panels.bands_help(lines),
         svg=to_svg(_figure(lines, summary, allowed), "generator"),
-        question="Can I trust it?",
+        question="Did the load generator keep up?",
         table=_table(measurements, shown),
     )
 
@@ -75,7 +75,7 @@ def _title(shown: Sequence[PoolSummary]) -> str:
         if any(finding.code in trust_gate.DISTURBANCES for finding in pool.findings)
     ]
     if busy:
-        return f"With {few_names(busy)} the load generator was measured, not the pool"
+        return f"With {few_names(busy)} the results show the load generator's limit, not the pool's"
     failed = [pool for pool in shown if not pool.valid and mostly_failing.fails_mostly(pool)]
     if failed:
         return f"With {few_names(failed)} failed requests overloaded the load generator"
@@ -87,7 +87,7 @@ def _title(shown: Sequence[PoolSummary]) -> str:
 def _table(measurements: Measurements, shown: Sequence[PoolSummary]) -> Table:
     runs = {pool.name: pool for pool in measurements.pools}
     busy = f"time ≥ {percent(BUSY_CPU)}"
-    headings = ("pool", "CPU", busy, "allowed", "late, mean", "late, allowed", "late, p99")
+    headings = ("pool", "CPU", busy, "allowed", "lag, mean", "lag, allowed", "lag, p99")
     rows = [
         (
             pool.name,
@@ -115,7 +115,7 @@ def _figure(lines: Lines, summary: Summary, allowed: Mapping[int, float | None])
         level_panels.frame(axes, lines.values(), longest, named=axes is above)
     _draw_cpu(above, lines, names)
     _draw_lag(below, lines, names, allowed)
-    said = ("CPU of the generator, share of a core", "event loop late, mean of each second")
+    said = ("load generator CPU, share of a core", "event-loop lag, mean of each second")
     for axes, text in zip((above, below), said, strict=True):
         heading = 1 + _ABOVE / height
         canvas.write_text(axes, 0.0, heading, text, transform=axes.transAxes, va="bottom")

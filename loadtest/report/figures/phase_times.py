@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Waiting is the queue of the pool; holding is the application's work and the database's; "
-    "resetting, the rollback at the end, is the last part of the hold. Holds that grow with the "
-    "number of connections mean that transactions hinder each other inside the database. "
-    "Connecting, reconnecting and pinging are spread over all checkouts, of which most need none."
+    "Waiting is the time in the pool's queue. Holding is the time of the application and the "
+    "database. Resetting, the rollback at the end, is the last part of the hold. If the hold grows "
+    "with the number of connections, transactions hinder each other inside the database. "
+    "Connecting, reconnecting and pinging are averages over all checkouts; most need none of them."
 )
 PHASES = ("waiting", "connecting", "reconnecting", "pinging", "holding", "resetting")
 # Each has its colour in every report, whichever others are shown.
@@ -83,7 +83,7 @@ def _table(parts: Parts) -> Table:
         (name, *(duration(part[phase]) for phase in PHASES), duration(sum(part.values())))
         for name, part in parts.items()
     ]
-    return Table(("pool", *PHASES, "together"), tuple(rows))
+    return Table(("pool", *PHASES, "total"), tuple(rows))
 
 
 def _figure(parts: Parts) -> Figure:
@@ -101,5 +101,5 @@ def _figure(parts: Parts) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: round_duration(x)))
     canvas.draw_grid(axes, "x")
-    canvas.label_x(axes, "mean time of a checkout, from asking to giving back")
+    canvas.label_x(axes, "mean time from asking for a connection to its return")
     return figure

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 PREDICTED = "Lines are predicted; none of these settings was measured."
 MEASURED = (
-    "Lines are predicted, dots were measured: how far dots are from their line says how far to "
-    "trust it."
+    "Lines are predicted, dots were measured. The distance between dots and their line shows how "
+    "far you can trust the line."
 )
 SCALES = (
-    "The scales of pool_size and of the wait are logarithmic; waits below 0.1 ms are drawn at "
+    "The scales of pool_size and of the wait are logarithmic. Waits below 0.1 ms are drawn at "
     "0.1 ms."
 )
 # Seconds. Below it nobody cares, and a logarithmic scale would show nothing else.

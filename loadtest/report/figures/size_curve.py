@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OF_ROUNDS = (
-    "Small dots are rounds, large ones all rounds together, upright bars the 95 % interval over "
-    "the rounds. "
+    "Small dots are single rounds, large dots all rounds together, vertical bars the 95 % interval "
+    "over the rounds. "
 )
 HELP = (
-    "To the right are the pools that may open more connections (pool_size + "
-    "max_overflow, of all processes together); the scales of connections and of the wait are "
-    "logarithmic, and pools without a limit stand last. Hollow dots are not valid."
+    "Pools further to the right may open more connections (pool_size + max_overflow, of all "
+    "processes together). The scales of connections and of the wait are logarithmic. Pools without "
+    "a limit are on the far right. Hollow dots are not valid."
 )
 _LEAST_GAP = 0.09
 _ROOM_ABOVE = 1.42

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "From asking for a connection to having it: the mean of those checkouts near each percentile "
-    "that were kept (the slowest of every second), so the middle is missing where they were too "
-    "few. On the right how long they took; below 0.1 ms nobody waits, and nothing is drawn. The "
-    "numbers have the task that most of them were of, and how many others were asking."
+    "The time from asking for a connection to having it, as the mean of the recorded checkouts "
+    "near each percentile. Only the slowest checkouts of every second are recorded, so low "
+    "percentiles may be missing. The time on the right is their total; below 0.1 ms nothing is "
+    "drawn. The table also names their most frequent task, and how many others were asking."
 )
 DRAWN_PERCENTILES = ("p50", "p95", "p99", "max")
 OF_MANY = ("p99", "max")

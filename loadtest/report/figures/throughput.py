@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Each dot is a round, the upright line their mean, the bar its 95 % interval. Bars far apart "
-    "are a difference; where bars meet, the comparison pairs the rounds and tells more."
+    "Each dot is a round, the vertical line the mean, the bar its 95 % interval. Bars far apart "
+    "show a difference. Where bars overlap, the table of comparisons is more exact: it pairs the "
+    "rounds."
 )
 # Means that differ by less are no news, whatever the intervals.
 SAME_THROUGHPUT = 1.02
-HELP_OF_ONE = "The upright line is what the one round did; without others there is no interval."
+HELP_OF_ONE = "The vertical line is the one round's throughput. One round has no interval."
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "From the median wait (hollow) to the longest that any user had (filled), waits that had not "
-    "ended included, on a logarithmic scale. On the right users who never got a connection, and "
-    "Jain's index: 1 when all users got as many connections, 0.1 when a tenth of them got all; "
-    "both of the round that shared worst, and neither in an open loop. With few turns for each, "
-    "chance alone keeps it below 1."
+    "The median wait (hollow dot) and the longest wait of any user (filled dot), on a logarithmic "
+    "scale. Waits that had not ended are included. On the right are users who never got a "
+    "connection, and Jain's index: 1 if all users got equally many connections, 0.1 if a tenth of "
+    "them got all. Both describe the round that shared worst; an open loop has neither. With few "
+    "checkouts per user, chance alone keeps the index below 1."
 )
 SHORTEST_WAIT = 1e-6
 # For what is written beside the last dot; the names of rows are close to the first.
@@ -62,7 +62,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         ),
         help=HELP,
         svg=to_svg(_figure(shared, summary), "sharing"),
-        question="Who starved?",
+        question="Did users starve?",
         table=_table(shared, summary),
     )
 

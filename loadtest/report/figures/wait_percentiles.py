@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Further right are the unluckier checkouts: p99 is the wait that one in a hundred exceeds. "
-    "Both scales are logarithmic. Waits that had not ended count with the age they had reached; "
-    "a curve that stops early says that no more is known."
+    "Longer waits are further to the right: one in a hundred checkouts waits longer than p99. "
+    "Both scales are logarithmic. Waits that had not ended count with the age they had reached. "
+    "Where a curve stops early, no more is known."
 )
 FAINT = " Faint lines are not valid."
 PERCENTILE_TICKS = {0.30103: "p50", 1.0: "p90", 2.0: "p99", 3.0: "p99.9", 4.0: "p99.99"}

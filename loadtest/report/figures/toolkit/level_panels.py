@@ -26,8 +26,8 @@ Styles = Mapping[str, tuple[str, dict[str, Any]]]
 Limits = Sequence[tuple[int, str]]
 """The most that a level can be, and what that is called."""
 
-_GAPS = " Where a line has a gap, nobody could tell."
-_BANDS = " Shaded around a line is where the other rounds were."
+_GAPS = " Where a line has a gap, there is no data."
+_BANDS = " The shaded area around a line is the range of the rounds."
 # Most pools have neither for most of the time, and a line at zero would only hide the others.
 QUIET_AT_ZERO = ("idle", "overflow", "row_lock_waiters")
 # More than can be told apart at the width of the figure, and rows that somebody may still read.

@@ -17,7 +17,7 @@ from loadtest.model.summary import PoolSummary
 def nothing_to_compare(
     pools: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
 ) -> list[str]:
-    """What each pool did where fewer than two are left to compare."""
+    """What each pool did, if fewer than two are left to compare."""
     lines = [
         f"{pool.name} ({pool_arguments(pool.pool)}) did {rate(pool.throughput.per_second)} "
         f"requests per second; {percent(pool.errors.rate) if pool.errors.rate else 'none'} failed."
@@ -35,7 +35,7 @@ def nothing_to_compare(
 
 
 def every_request_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
-    """That no request succeeded, an error in its own words, and where there is more."""
+    """No request succeeded: an example of the error, and the log."""
     pool, runs = ended[0], next(p for p in measurements.pools if p.name == ended[0].name)
     example = next((k.example for k in pool.errors.kinds.values() if k.example), "")
     words = f": {' '.join(example.split())}" if example else ""
@@ -49,7 +49,7 @@ def every_request_failed(measurements: Measurements, ended: Sequence[PoolSummary
 
 
 def most_requests_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
-    """That most requests failed with every pool: with what, and what to do about it."""
+    """Most requests failed with every pool: the kind of error, and what to do."""
     pool = max(ended, key=lambda pool: pool.errors.rate or 0.0)
     runs = next(p for p in measurements.pools if p.name == pool.name)
     kind, words = (
@@ -70,13 +70,13 @@ def most_requests_failed(measurements: Measurements, ended: Sequence[PoolSummary
 
 
 def _log(runs: PoolRuns) -> list[str]:
-    """Where there is more about the errors."""
+    """The log that has the errors, if there is one."""
     log = next((run.log for run in runs.runs if run.log), None)
     return [f"For details, see Locust's log: {log.parent.name}/{log.name}."] if log else []
 
 
 def too_few_rounds(candidates: Sequence[PoolSummary]) -> list[str]:
-    """That there are too few rounds, and what they say."""
+    """There are too few rounds: what they measured so far."""
     ranked = sorted(candidates, key=lambda pool: -(pool.throughput.per_second or 0.0))
     reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
     return [
@@ -89,7 +89,7 @@ def too_few_rounds(candidates: Sequence[PoolSummary]) -> list[str]:
 
 
 def pools_left_out(pools: Sequence[PoolSummary]) -> list[str]:
-    """Which pools were left out, since most requests failed or the measurement is not valid."""
+    """The pools that were left out: most requests failed, or the measurement is not valid."""
     invalid = [pool for pool in pools if not pool.valid]
     failed = [pool for pool in invalid if mostly_failing.fails_mostly(pool)]
     names = [pool.name for pool in invalid if pool not in failed]
@@ -104,7 +104,7 @@ def pools_left_out(pools: Sequence[PoolSummary]) -> list[str]:
 
 
 def repeated_runs(measurements: Measurements) -> list[str]:
-    """Which rounds were disturbed and done once more, and why."""
+    """The rounds that were disturbed and repeated, and why."""
     names = {pool.name for pool in measurements.pools}
     again = [one for one in measurements.plan.disturbed if one.pool in names]
     if not again:

@@ -12,7 +12,7 @@ from loadtest.analysis.units import count, duration, listed, percent
 from loadtest.model.load import GREENLETS
 from loadtest.model.server_name import server_title
 
-# Less than this share of the time of all requests is nothing to think about.
+# A smaller share of the time of all requests does not matter.
 NOTICEABLE_SHARE = 0.01
 
 
@@ -27,7 +27,7 @@ class Cost:
 
 
 def setting_costs(pool: PoolRuns) -> list[Cost]:
-    """The settings with a price that can be noticed, the dearest first; only what was measured."""
+    """The settings with a noticeable, measured cost, the most expensive first."""
     found = [cost for rule in _RULES for cost in rule(pool)]
     return sorted(
         (cost for cost in found if cost.share > NOTICEABLE_SHARE),
@@ -37,7 +37,7 @@ def setting_costs(pool: PoolRuns) -> list[Cost]:
 
 
 def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
-    """What a verdict says nothing about, since this pool was not measured with it."""
+    """What a verdict does not cover, as this pool was not measured with it."""
     missing = ["other queries and data than this scenario's"]
     measured = {pool.model, *measurements.models}
     if measured == {GREENLETS}:
@@ -66,7 +66,7 @@ def _cost(pool: PoolRuns, setting: str, seconds: float, text: str) -> Iterator[C
 
 
 def _ping(pool: PoolRuns) -> Iterator[Cost]:
-    """The question to the server before a connection is handed out."""
+    """The ping before a connection is handed out."""
     pings = pool.times("ping").finished
     yield from _cost(
         pool,
@@ -78,7 +78,7 @@ def _ping(pool: PoolRuns) -> Iterator[Cost]:
 
 
 def _reset(pool: PoolRuns) -> Iterator[Cost]:
-    """What ends a transaction that may be open when a connection comes back."""
+    """The reset of a returned connection, which ends an open transaction."""
     resets = pool.times("reset").finished
     yield from _cost(
         pool,
@@ -92,7 +92,7 @@ def _reset(pool: PoolRuns) -> Iterator[Cost]:
 def _no_pool(pool: PoolRuns) -> Iterator[Cost]:
     """A connection made for every checkout."""
     if pool.settings.poolclass != "NullPool" or any(connect_bound(pool)):
-        return  # what is a finding already is not said twice
+        return  # there is a finding about it already
     connects = pool.times("connect").finished
     yield from _cost(
         pool,
@@ -104,8 +104,8 @@ def _no_pool(pool: PoolRuns) -> Iterator[Cost]:
 
 
 def _overflow(pool: PoolRuns) -> Iterator[Cost]:
-    """Connections made again and again, since the overflow keeps none: those of a larger pool_size
-    would have been opened once in each round.
+    """Connections opened again and again, since overflow connections are not kept. With a larger
+    pool_size they would have been opened once in each round.
     """
     again = pool.counters["checkouts.overflow"] - (pool.peak("overflow") or 0) * len(pool.rounds)
     each = pool.times("connect").finished.mean_seconds
@@ -121,7 +121,7 @@ def _overflow(pool: PoolRuns) -> Iterator[Cost]:
 
 
 def _tls(pool: PoolRuns) -> Iterator[Cost]:
-    """TLS contexts, of which PyMySQL builds one for every connection that it is given none for."""
+    """TLS contexts: PyMySQL builds one for every connection unless you pass one."""
     contexts, each = pool.counters["tls_contexts"], recorded_tls_context_seconds(pool)
     if contexts > len(pool.rounds) * pool.processes and each:
         yield from _cost(

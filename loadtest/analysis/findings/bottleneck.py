@@ -1,6 +1,6 @@
 """What limits the throughput: the pool, the database, or the opening of connections.
 
-The load generator as the limit is a matter of trust, see `gate`.
+`trust_gate` handles the load generator as the limit.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ REOPENED_TIMES = 2.0
 
 
 def pool_bound(pool: PoolRuns) -> Iterator[Finding]:
-    """All connections are in use, more users wait than work, and the database has room.
+    """All connections are in use, more users wait than hold one, and the database has room.
 
-    Where ended tasks keep most of them, more connections would only be kept, too.
+    After a large leak there is no finding: more connections would leak, too.
     """
     in_use, waiting = pool.mean_level("in_use"), pool.mean_level("waiting")
     limit = pool.settings.most_connections
@@ -75,9 +75,9 @@ def database_bound(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def connect_bound(pool: PoolRuns) -> Iterator[Finding]:
-    """A good part of the requests' time goes into opening connections, again and again.
+    """A large part of the requests' time goes into opening connections again and again.
 
-    A pool that opens each of its connections once is only filling.
+    Opening each connection once only fills the pool.
     """
     connecting = pool.spent("connect", "reconnect")
     working = pool.spent("request", "failed_request")
@@ -95,7 +95,7 @@ def connect_bound(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def _cure(pool: PoolRuns) -> str:
-    """What keeps connections open, by why they were closed."""
+    """What keeps connections open, depending on the reason for closing them."""
     lost = pool.counters["closed.invalidated"] + pool.counters["closed.error"]
     closed = {
         "The server, or something between it and the application, had closed the old connections. "
@@ -112,13 +112,13 @@ def _cure(pool: PoolRuns) -> str:
 
 
 def locked_share(pool: PoolRuns) -> float | None:
-    """The share of the time of connections in use that went into waiting for row locks."""
+    """The share of the time in use that connections spent waiting for row locks."""
     locked, in_use = pool.server_rate("row_lock_time"), pool.mean_level("in_use")
     return locked / SECOND / in_use if locked is not None and in_use else None
 
 
 def server_cpu(pool: PoolRuns) -> float | None:
-    """The share of its machine's processors that the server used; None unless it was local."""
+    """The share of the machine's processors that the server used; None if it was not local."""
     used = pool.server_rate("cpu")
     cpus = pool.header.host.cpus
     return used / SECOND / cpus if used and cpus else None

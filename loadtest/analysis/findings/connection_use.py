@@ -1,4 +1,4 @@
-"""What the application does wrong with its connections, and which task does it."""
+"""Wrong use of connections by the application, and the task that does it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ASLEEP_SECONDS = 2
 
 
 def leak(pool: PoolRuns) -> Iterator[Finding]:
-    """Connections that tasks did not give back when they ended."""
+    """Connections that tasks did not return when they ended."""
     kept = {name: use.kept for name, use in pool.tasks.items() if use.kept}
     if kept:
         total = sum(kept.values())
@@ -32,7 +32,7 @@ def leak(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def long_hold(pool: PoolRuns) -> Iterator[Finding]:
-    """A task that holds its connection while it does something else and the database idles."""
+    """A task that holds its connection while it does something else and the database is idle."""
     holding = {name: use for name, use in pool.tasks.items() if use.holds and use.hold}
     if not holding:
         return
@@ -41,7 +41,7 @@ def long_hold(pool: PoolRuns) -> Iterator[Finding]:
     running, in_use = pool.server_level("threads_running"), pool.mean_level("in_use")
     if mean < LONG_HOLD or querying > IDLE_HOLD:
         return
-    if running is not None and running > IDLE_HOLD * in_use + 1:  # one is the asking itself
+    if running is not None and running > IDLE_HOLD * in_use + 1:  # one is the status query
         return
     waiting = pool.mean_level("waiting")
     meanwhile = f", while {level(waiting)} users wait for a connection" if waiting >= 1 else ""
@@ -56,10 +56,10 @@ def long_hold(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def nested_checkout(pool: PoolRuns) -> Iterator[Finding]:
-    """Users who take a second connection while they hold the first: with enough, a deadlock.
+    """Users that take a second connection while they hold the first: enough of them deadlock.
 
-    The least number of connections with which that cannot happen is users x (n - 1) + 1 for n
-    connections at once (HikariCP, "About Pool Sizing").
+    The least number of connections without a deadlock is users x (n - 1) + 1 for n connections
+    at once (HikariCP, "About Pool Sizing").
     """
     nested = {name: use.nested for name, use in pool.tasks.items() if use.nested}
     if not nested:
@@ -80,12 +80,12 @@ def nested_checkout(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def recorded_tls_context_seconds(pool: PoolRuns) -> float | None:
-    """What building a TLS context took on the machine of its first run; None if nobody measured."""
+    """The time to build a TLS context on the machine of the first run; None if not measured."""
     return pool.header.host.tls_context_seconds
 
 
 def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
-    """A TLS context is built for every connection, which loads all certificates each time."""
+    """Every connection builds its own TLS context, which loads all certificates."""
     opened, contexts = pool.counters["opened"], pool.counters["tls_contexts"]
     if contexts < 3 or contexts < SLOW_CONTEXTS * opened:
         return
@@ -104,9 +104,9 @@ def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def sleeping_waiters(pool: PoolRuns) -> Iterator[Finding]:
-    """Users who went on waiting although there was room: nobody woke them after a failed connect.
+    """Users that kept waiting after a failed connect although the pool had room.
 
-    SQLAlchemy's QueuePool frees the slot of a connect that failed but does not tell the queue.
+    SQLAlchemy's QueuePool frees the slot of a failed connect but does not notify the queue.
     """
     failed = pool.counters["checkout_errors"]
     limit = pool.settings.most_connections
@@ -126,14 +126,14 @@ def sleeping_waiters(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def _seconds_asleep(round_: Round, limit: int) -> int:
-    """The seconds at whose end somebody had waited for a second and a place was free."""
+    """The seconds at whose end a wait had lasted a second and a slot was free."""
     rows = round_.measured
     out = rows.gauge("checked_out")
     return int(((rows.oldest >= SECOND) & out.known & (out.last < limit)).sum())
 
 
 def _over(pool: PoolRuns) -> str:
-    """That a number is the sum of several rounds, if it is: it may exceed the pool's size."""
+    """The number of rounds, if a sum covers several: it may exceed the pool's size."""
     rounds = len(pool.rounds)
     return f" (in {rounds} rounds)" if rounds > 1 else ""
 

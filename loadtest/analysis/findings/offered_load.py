@@ -1,4 +1,4 @@
-"""Whether the load was what was asked for, and what a closed loop cannot see of a stall."""
+"""Whether the load was the requested one, and stalls that a closed loop hides."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from loadtest.model.summary import Finding
 
 # Below this share of its usual rate, a second was part of a stall.
 STALLED_SHARE = 0.5
-# And so many standard deviations of a Poisson count below it: few requests differ by chance.
+# And this many standard deviations of a Poisson count below it: small counts vary by chance.
 CHANCE_DEVIATIONS = 3
-# Seconds that are needed to say what is usual.
+# Seconds that are needed for a usual rate.
 SECONDS_OF_USUAL_RATE = 5
-# From this share of all requests on, those never sent would change the p99.
+# From this share of all requests on, the unsent ones would change the p99.
 NOTABLE_SHARE = 0.01
 NOTABLE_DROPS = 0.01
 
 
 def dropped_arrivals(pool: PoolRuns) -> Iterator[Finding]:
-    """Arrivals that found no free user in time: less was asked of the pool than intended."""
+    """Arrivals that found no free user in time: the load was lower than intended."""
     arrived, dropped = pool.counters["arrivals"], pool.counters["dropped"]
     if not dropped:
         return
@@ -46,14 +46,14 @@ def dropped_arrivals(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def unseen_stall(pool: PoolRuns) -> Iterator[Finding]:
-    """A stall in a closed loop: the requests that would have met it were never sent.
+    """A stall in a closed loop: most requests of that time were never sent.
 
-    Each user waits for its answer before it asks again, so of a stall a closed loop sees one slow
-    request a user, however long it takes (coordinated omission: Schroeder, Wierman,
+    Each user waits for its answer before it asks again, so a stall of any length shows up as one
+    slow request per user (coordinated omission: Schroeder, Wierman,
     Harchol-Balter, Open Versus Closed, NSDI 2006; Tene, How NOT to Measure Latency, 2013).
     """
     if pool.counters["arrivals"] or pool.stages:
-        return  # of a load in stages, no rate is the usual one
+        return  # a load in stages has no usual rate
     missing = sum(_never_sent(round_) for round_ in pool.rounds)
     requests = pool.counters["requests"]
     if not requests or missing < NOTABLE_SHARE * requests:
@@ -81,7 +81,7 @@ def _stalled(round_: Round) -> list[int]:
     """The seconds with far fewer requests than usual, after the first that had enough."""
     rates = _rates(round_)
     usual = _usual(rates)
-    # Users who ask less than once a second each may do so in step, all in one second of several.
+    # Users that ask less than once per second may all ask in the same second of several.
     if len(rates) < SECONDS_OF_USUAL_RATE or usual < _users(round_):
         return []
     limit = min(STALLED_SHARE * usual, usual - CHANCE_DEVIATIONS * math.sqrt(usual))

@@ -21,7 +21,7 @@ IN_VAIN_SHARE = 0.5
 
 
 def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
-    """Connections opened again and again, since the overflow closes them when they come back."""
+    """Connections opened again and again: overflow connections are closed when returned."""
     peak, opened = pool.peak("open"), pool.counters["opened"]
     closed = pool.counters["closed.overflow"]
     few = not peak or opened <= CHURN_TIMES * peak * len(pool.rounds) or closed < opened / 2
@@ -39,7 +39,7 @@ def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def pool_per_process(pool: PoolRuns) -> Iterator[Finding]:
-    """What the pools of several processes come to, which settings for one do not say."""
+    """The connections that the pools of all processes allow together."""
     if pool.processes > 1:
         limit = pool.settings.most_connections
         yield Finding(
@@ -96,19 +96,19 @@ def exceeds_server(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def opened_in_vain(pool: PoolRuns) -> Iterator[Finding]:
-    """Connections opened in overflow for a burst that those there would have served sooner.
+    """Overflow connections opened for a burst that the open ones would have served sooner.
 
-    A burst's work is its checkouts times the usual hold (the median: in the burst itself holds are
-    longer, since all run at once), shared by the connections that were open before and not in use
-    all the time, by slow work or for ever. Where this is less than one connect takes, nobody would
-    have waited as long as those who connected. (After HikariCP's wiki, "Welcome to the Jungle".)
+    The time to serve a burst is its checkouts times the usual hold (the median: holds in a burst
+    are longer, since all run at once), divided by the open connections that were not in use all
+    the time. If it is shorter than a connect, no user would have waited as long as a
+    connect. (After HikariCP's wiki, "Welcome to the Jungle".)
     """
     usual = describe(pool.times("hold")).p50 or 0.0
     openings = [one for round_ in pool.rounds for one in _openings(round_)]
     bursts = [one for one in openings if one.wait(usual) < one.connect]
     vain = sum(one.opened for one in bursts)
     if vain <= IN_VAIN_SHARE * sum(one.opened for one in openings):
-        return  # most of the overflow was needed: less of it would harm
+        return  # most of the overflow was needed
     worst = max(bursts, key=lambda one: one.opened)
     wait = worst.wait(usual)
     yield Finding(
@@ -131,7 +131,7 @@ def opened_in_vain(pool: PoolRuns) -> Iterator[Finding]:
 class _Opening(NamedTuple):
     """A second in which connections were opened in overflow.
 
-    connect: the mean time (s) that took. free: connections that were open all the time and not in
+    connect: the mean time (s) to open one. free: connections that were open all the time and not in
     use at its quietest moment.
     """
 

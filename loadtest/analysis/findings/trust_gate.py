@@ -1,4 +1,4 @@
-"""The trust gate: whether it was the pool that was measured, or the load generator itself."""
+"""The trust gate: whether the results show the pool's limit or the load generator's."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from loadtest.runfile.reader import RunFacts
 
 BUSY_SHARE = 0.20
 SCARCE_SHARE = 0.80
-# A run that measured less than this share of its duration, by more than these seconds, is no
-# measurement of it. Seconds: what starts before a load takes a part of short durations.
+# A run is not valid if it measured less than this share of its duration and misses more than
+# these seconds: start-up takes a part of short durations.
 LEAST_MEASURED, MISSING_SECONDS = 0.8, 1.0
-# What else the machine does may be why; then a second run is without it.
+# Other programs may be the cause; a second run may then be undisturbed.
 DISTURBANCES = ("generator_bound", "generator_lag")
-# What makes a measurement invalid; other findings may be errors, but of the pool.
+# Findings that make a measurement invalid; other errors concern the pool.
 ENDED_FOR_OTHERS = ("server_in_trouble", "more_than_announced")
 INVALID_CODES = (
     *(*ENDED_FOR_OTHERS, "missed_deadline", "nothing_measured", "nothing_ended"),
@@ -52,7 +52,7 @@ _OF_THREADS = (
 
 
 def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
-    """No run came as far as its measured time."""
+    """No run reached its measured time."""
     if not pool.rounds:
         yield Finding(
             code="nothing_measured",
@@ -65,7 +65,7 @@ def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
-    """No request ended, well or badly: the measured time was too short or the users did nothing."""
+    """No request ended: the measured time was too short or the users did nothing."""
     if pool.rounds and not pool.counters["requests"]:
         yield Finding(
             code="nothing_ended",
@@ -83,7 +83,7 @@ def busy_share(pool: PoolRuns) -> float:
 
 
 def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
-    """A run was ended early: the server refused others, or its status could not be read."""
+    """A run was stopped early: the server refused others, or its status was unreadable."""
     advice = (
         "Use a smaller pool or another server. With --no-abort the run continues even if other "
         "clients of the server fail."
@@ -92,7 +92,7 @@ def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def more_than_announced(pool: PoolRuns) -> Iterator[Finding]:
-    """A run was ended before its time, since it would have taken more than it had announced."""
+    """A run was stopped early, since it needed more connections than announced."""
     advice = (
         "Announce more users, limit the pool (pool_size + max_overflow) to the number of users, or "
         "let the tasks hold one connection at a time."
@@ -111,7 +111,7 @@ def _ended(pool: PoolRuns, code: str, reason: EndReason, advice: str) -> Iterato
 
 
 def missed_deadline(pool: PoolRuns) -> Iterator[Finding]:
-    """A run did not end by itself: something blocked its process, or kept it from ending."""
+    """A run missed its deadline: something blocked its process, or kept it from ending."""
     for run, end in _ends(pool, EndReason.OVERDUE):
         yield Finding(
             code="missed_deadline",
@@ -131,7 +131,7 @@ def _ends(pool: PoolRuns, reason: EndReason) -> Iterator[tuple[RunFacts, End]]:
 
 
 def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
-    """A run came to its planned end, but measured for clearly less time than planned."""
+    """A run reached its planned end, but measured for clearly less time than planned."""
     for round_ in pool.rounds:
         run, seconds = round_.run, round_.seconds
         planned = run.header.load.duration or 0.0
@@ -149,10 +149,10 @@ def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
-    """The generator had no CPU left for a good part of the time.
+    """The generator had no CPU left for a large part of the time.
 
-    One process runs all its users on one core. When that core is full, every time is longer than
-    the pool made it, and the throughput is the generator's. Single busy seconds (users starting,
+    One process runs all its users on one core. If that core is full, all times are too long and
+    the throughput shows the generator's limit. Single busy seconds (users starting,
     garbage collection) do no harm, hence a share of the time.
     """
     busy = busy_share(pool)
@@ -178,11 +178,11 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
     """The event loop was late by a millisecond and by more than a tenth of a request: blocked.
 
     CPU does not show a driver that blocks, or a second busy process on the same core. The mean is
-    compared, since it is what an event meets on average. A percentile would not do: no Python
-    process stays below a tenth of a request of 0.6 ms in 99 of 100 moments. With threads it is how
-    long the main one waits for the interpreter. Measured on two cores
-    with selects by key: 0.2 to 0.4 ms at 13 to 79 % CPU, where users only take turns, 1.7 ms and
-    more from 93 % on, and with 50 ms of blocking now and then tens of milliseconds.
+    compared, as it is the delay of an average event. A percentile would be too strict: no Python
+    process stays below a tenth of a request of 0.6 ms in 99 of 100 moments. With threads the lag
+    is the main thread's wait for the interpreter. Measured on two cores with selects by key: 0.2
+    to 0.4 ms at 13 to 79 % CPU, 1.7 ms and more from 93 % on, and tens of milliseconds with
+    occasional blocking of 50 ms.
     """
     lag, share, threads = lateness(pool), _lag_share(pool), pool.model == THREADS
     allowed = allowed_lag(pool)
@@ -201,7 +201,7 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def _rounds(pool: PoolRuns, rule: Callable[[PoolRuns], Iterator[Finding]]) -> list[str]:
-    """Which of several rounds break a rule by themselves; empty if all of them do."""
+    """The rounds that break a rule when checked alone; empty if all do."""
     each = {one.run.path.name: replace(pool, attempts=[one]) for one in pool.rounds}
     if len(each) < 2:
         return []
@@ -213,12 +213,12 @@ def _in(rounds: Sequence[str]) -> str:
     return f", because of {listed(rounds)}" if rounds else ""
 
 
-# What shows that the generator could not keep up.
+# The rules that show that the generator did not keep up.
 GENERATOR_RULES = (generator_bound, generator_lag)
 
 
 def short_requests(pool: PoolRuns) -> Iterator[Finding]:
-    """Requests so short that taking turns in the generator is a good part of their time."""
+    """Requests so short that a large part of their time is spent in the generator."""
     lag, share = lateness(pool), _lag_share(pool)
     if lag.mean is None or lag.mean > NOTABLE_LAG or share <= LAG_SHARE:
         return
@@ -233,12 +233,12 @@ def short_requests(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def lateness(pool: PoolRuns) -> Durations:
-    """How late the event loop gave the turn; with threads, the interpreter its main one."""
+    """The event-loop lag; with threads, the lag of the main thread."""
     return describe(pool.times("generator_lag"))
 
 
 def allowed_lag(pool: PoolRuns) -> float | None:
-    """The most that the event loop may be late on average (s); None where no request succeeded."""
+    """The largest mean event-loop lag allowed (s); None if no request succeeded."""
     request = describe(pool.times("request")).mean
     return max(NOTABLE_LAG, LAG_SHARE * request) if request else None
 
@@ -250,7 +250,7 @@ def _lag_share(pool: PoolRuns) -> float:
 
 
 def clock_steps(pool: PoolRuns) -> Iterator[Finding]:
-    """The machine's wall clock was set while a run measured."""
+    """The machine's wall clock was changed during a run."""
     # Processes of one machine have one clock.
     rounds = [round_.processes.values() for round_ in pool.rounds]
     steps = [max((i.counters["clock_step"] for i in each), default=0) for each in rounds]
@@ -267,10 +267,10 @@ def clock_steps(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def little_headroom(pool: PoolRuns) -> Iterator[Finding]:
-    """The generator came close to what its system allows: open files, or local ports.
+    """The generator came close to a limit of its system: open files or local ports.
 
-    A closed connection keeps its local port for a minute (TIME_WAIT), so the rate of new ones is
-    limited by the ports.
+    A closed connection keeps its local port for a minute (TIME_WAIT), so the ports limit the rate
+    of new connections.
     """
     for round_ in pool.rounds:
         for what, needed, limit in _resources(round_):

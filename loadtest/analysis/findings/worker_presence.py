@@ -1,4 +1,4 @@
-"""Workers that were not there for all of a run, or whose word came late, incomplete or misdated."""
+"""Workers that missed a part of a run, or whose reports were late, incomplete or misdated."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ THE_REST_STANDS = "The results of the other workers are valid."
 
 @dataclass(frozen=True)
 class Presence:
-    """One process in one round: its first and last UTC second under load, against all others'.
+    """One process in one round: its first and last UTC second under load, and those of all.
 
-    state: what the master says of its end; empty if it says nothing.
+    state: the master's record of its end; empty if there is none.
     """
 
     file: str
@@ -41,23 +41,23 @@ class Presence:
 
     @property
     def missing_before(self) -> int:
-        """Seconds in which others were at work already."""
+        """Seconds in which others were already under load."""
         return self.first - self.earliest
 
     @property
     def missing_after(self) -> int:
-        """Seconds in which others were still at work."""
+        """Seconds in which others were still under load."""
         return self.latest - self.last
 
     @property
     def lost(self) -> bool:
-        """Whether it ended before the others, or without its last word."""
+        """Whether it ended before the others, or without its last interval."""
         unheard = self.state not in ("", "ended")
         return unheard or self.missing_after >= NOTABLE_SECONDS
 
 
 def worker_late(pool: PoolRuns) -> Iterator[Finding]:
-    """Workers that joined when others were already at work."""
+    """Workers that joined when others were already under load."""
     late = [p for p in _presences(pool) if p.missing_before >= NOTABLE_SECONDS]
     if late:
         told = [f"{p.process} ({plural(p.missing_before, 'second')} late)" for p in late]
@@ -72,7 +72,7 @@ def worker_late(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def worker_lost(pool: PoolRuns) -> Iterator[Finding]:
-    """Workers that ended before the others, or from which the last interval never came."""
+    """Workers that ended before the others, or whose last interval is missing."""
     lost = [p for p in _presences(pool) if p.lost]
     if lost:
         yield Finding(
@@ -85,7 +85,7 @@ def worker_lost(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def late_reports(pool: PoolRuns) -> Iterator[Finding]:
-    """Workers whose seconds reached the master later than within the next."""
+    """Workers whose seconds reached the master more than one second late."""
     late = [w for w in _workers(pool) if (w.latest_seconds or 0) > LATE_REPORT]
     if late:
         told = [f"{w.process} ({duration(w.latest_seconds)})" for w in late]
@@ -100,7 +100,7 @@ def late_reports(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def intervals_lost(pool: PoolRuns) -> Iterator[Finding]:
-    """Workers of whose intervals some did not reach the master."""
+    """Workers with intervals that did not reach the master."""
     short = [w for w in _workers(pool) if w.lost]
     if short:
         told = [f"{plural(w.lost or 0, 'interval')} of {w.process}" for w in short]
@@ -142,7 +142,7 @@ def _presences(pool: PoolRuns) -> list[Presence]:
 def _of_round(round_: Round) -> Iterator[Presence]:
     columns = round_.data.columns
     rows = columns.where(columns.period != PERIODS.index("drain"))
-    # Of a process that was blocked, one interval covers several seconds.
+    # One interval of a blocked process covers several seconds.
     lasts = rows.second + np.maximum(np.rint(rows.length / SECOND).astype(np.int64), 1) - 1
     seconds: dict[str, list[int]] = {}
     for process in rows.present:

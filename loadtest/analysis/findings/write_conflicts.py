@@ -65,8 +65,8 @@ def _cause(pool: PoolRuns) -> str:
 
 
 def _settings(pool: PoolRuns) -> tuple[str | None, str | None]:
-    """The server's innodb_snapshot_isolation and isolation level; None where it did not say."""
+    """The server's innodb_snapshot_isolation and isolation level; None if unknown."""
     told = pool.header.server.variable
-    # MySQL has the second one only, MariaDB has both from 11.1 on.
+    # MySQL has the second name only, MariaDB has both from 11.1 on.
     isolation = told("tx_isolation") or told("transaction_isolation")
     return told("innodb_snapshot_isolation"), isolation

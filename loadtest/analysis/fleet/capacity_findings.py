@@ -1,4 +1,4 @@
-"""What the numbers of a capacity mean: the verdict, and what else there is to know."""
+"""What the numbers of a capacity mean: the verdict and the findings."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def product_in_words(fleet: Fleet, step: FleetStep) -> str:
 
 
 def error_of(capacity: Capacity, setting: str) -> str:
-    """What connections beyond a limit get."""
+    """The error that connections beyond a limit get."""
     if setting == MAX_USER_CONNECTIONS:
         return _USER_LIMIT[capacity.server.own_limit]
     return _ERRORS[setting]
@@ -86,7 +86,7 @@ def _verdict(capacity: Capacity) -> Iterator[str]:
 
 
 def _room(limit: Limit) -> str:
-    """What there is for the fleet, and why not more."""
+    """The room for the fleet, and what takes the rest."""
     less = [f"other clients use {count(limit.others)}"] if limit.others else []
     less += [f"{count(limit.reserve)} are kept in reserve"] if limit.reserve else []
     of = f" of {limit.setting} = {count(limit.value)}"
@@ -97,7 +97,7 @@ def _room(limit: Limit) -> str:
 
 
 def _breaks(capacity: Capacity) -> Iterator[str]:
-    """What breaks first and when: the reserve, and then somebody is refused."""
+    """What breaks first and when: the reserve, then refused connections."""
     refused = next((step for step in capacity.steps if step.state == "exceeds"), None)
     step = next(step for step in capacity.steps if step.state != "fits")
     if step is not refused:
@@ -135,14 +135,14 @@ def _safe(capacity: Capacity) -> Iterator[str]:
 
 
 def safe_pool_in_words(capacity: Capacity, safe: SafePool) -> str:
-    """A safe pool as one writes it in Python; a class of its own stays."""
+    """A safe pool as Python arguments; a custom class stays."""
     poolclass = capacity.fleet.settings.poolclass
     kind = "QueuePool" if poolclass == "NullPool" else poolclass
     return pool_arguments(PoolSettings("", kind, safe.pool_size, safe.max_overflow))
 
 
 def _instead(capacity: Capacity) -> Iterator[str]:
-    """Which limit would have to be raised for the pool as it is, and how far."""
+    """The limits to raise for the present pool, with the values needed."""
     most = capacity.worst.connections
     if most is None:
         yield "No max_connections is enough for a pool without a limit: set max_overflow."

@@ -22,9 +22,9 @@ from loadtest.runfile.schema import Header
 
 @dataclass
 class Stretch:
-    """What one process measured in one period, or one stage of it, in a row.
+    """The measurements of one process in one period, or one stage of it, without a break.
 
-    waiting: the ages of the waits that were going on when it ended. fair: as it stood then.
+    waiting: the ages of the unfinished waits at its end. fair: its state then.
     """
 
     process: str
@@ -48,7 +48,7 @@ class Stretch:
         self.waiting, self.fair = Distribution() + interval.unfinished, interval.fair
 
     def extend(self, later: Stretch) -> None:
-        """Add what follows it."""
+        """Add the stretch that follows it."""
         self._add(later.histograms, later.tasks)
         self.waiting, self.fair = later.waiting, later.fair
 
@@ -57,7 +57,7 @@ class Stretch:
             self.histograms.setdefault(name, Distribution()).add(one)
         for name in self.tasks.keys() | tasks.keys():
             use = self.tasks.get(name, TaskUse())
-            # A task that does not occur any more keeps nothing.
+            # A task that no longer occurs keeps nothing.
             self.tasks[name] = use.then(tasks.get(name, TaskUse()))
 
 
@@ -110,7 +110,7 @@ class Reduced:
 
     columns, server: those of the processes under load, and of the server. stretches: of both, in
     the order in which they began. batches: the measured seconds. examples: the first error of each
-    kind, in the warm-up and the drain, too.
+    kind, including the warm-up and the drain.
     """
 
     columns: Columns
@@ -133,7 +133,7 @@ class Reduced:
 
 
 def _continued(one: Sequence[Stretch], later: Sequence[Stretch]) -> list[Stretch]:
-    """Stretches of two parts; what one of them ends with may go on in the other."""
+    """Stretches of two parts; the last one of a part may continue in the next."""
     last = {stretch.process: stretch for stretch in one}
     all_ = [*one]
     for stretch in later:
@@ -173,7 +173,7 @@ def reduced(header: Header, intervals: Iterable[Interval]) -> Reduced:
 
 
 def read_part(header: Header, part: FilePart) -> tuple[FilePart, Reduced]:
-    """What is kept of a part of a run; the part then tells what it has found, too."""
+    """What is kept of a part of a run; reading also completes the part's facts."""
     data = reduced(header, part)
     return part, data
 
@@ -245,13 +245,13 @@ class Round:
 
     @cached_property
     def together(self) -> Interval:
-        """All processes side by side; its length is that of the longest.
+        """All processes side by side, with the length of the longest.
 
-        Where one process took over from another, it is the time in which there was any.
+        If one process took over from another, the length is the time with any process.
         """
         together = reduce(Interval.beside, self.processes.values(), Interval(0, length=0))
         covered = sum(max(lengths.values()) for lengths in self._lengths.values())
-        if covered > together.length + SECOND:  # those who begin together do so within a second
+        if covered > together.length + SECOND:  # not begun within a second
             together.length = covered
         return together
 
@@ -273,7 +273,7 @@ class Round:
 
     @cached_property
     def server(self) -> Interval:
-        """What the database server said of itself meanwhile; empty if it was not asked."""
+        """The status of the database server in the measured time; empty if not read."""
         rows = self._own(self.data.server)
         return self._total(rows, SERVER) if len(rows) else Interval(0, length=0)
 
@@ -289,16 +289,16 @@ class Round:
 
     @property
     def successes(self) -> int:
-        """Requests that ended well."""
+        """Requests that succeeded."""
         return self.together.counters["requests"] - self.together.counters["failures"]
 
     @property
     def throughput(self) -> float:
-        """Requests per second that ended well."""
+        """Requests per second that succeeded."""
         return self.successes / self.seconds
 
     def times(self, name: str, cut_off_by_waits: bool = False) -> CensoredTimes:
-        """A histogram of the measured time, with the unfinished waits where they bear on it."""
+        """A histogram of the measured time, with unfinished waits if they affect it."""
         finished = self.together.histograms.get(name, Distribution())
         if not cut_off_by_waits:
             return CensoredTimes(finished)
@@ -306,7 +306,7 @@ class Round:
         return CensoredTimes(finished, going_on, entered, self._throughout(going_on, entered))
 
     def _waiting_at_the_start(self) -> Distribution:
-        """Ages of the waits that were going on when measuring began: what came before left them."""
+        """The ages of the waits that were unfinished when measuring began."""
         before: dict[str, Distribution] = {}
         begun: set[str] = set()
         for stretch in self.data.stretches:
@@ -319,7 +319,7 @@ class Round:
         return sum(before.values(), Distribution())
 
     def _throughout(self, going_on: Distribution, entered: Distribution) -> int:
-        """How many waits lasted for longer than was measured: from before it until its end."""
+        """The number of waits that began before the measured time and outlasted it."""
         if not going_on.count or not entered.count:
             return 0
         longer = sum(n for end, n in going_on.bins() if end * 1000 > self.together.length)
@@ -343,7 +343,7 @@ class Round:
         return max(self.processes.values(), key=lambda p: p.counters["cpu"] / max(p.length, 1))
 
     def saturated_share(self, limit: float) -> float:
-        """The share of the busiest process's measured time spent at or above so much CPU."""
+        """The share of the busiest process's measured time at or above this CPU."""
         mine = self.measured.of(self.busiest.process)
         busy = mine.length[mine.counter("cpu") >= limit * mine.length].sum()
         return int(busy) / max(int(mine.length.sum()), 1)

@@ -1,4 +1,4 @@
-"""The pools at a glance: one row a pool, with what each cell sorts by."""
+"""The overview of the pools: a row per pool, with the number that each cell sorts by."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loadtest.report.pool_table import marked_duration, throughput_interval
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as people read it; number: what it sorts by, None where there is no value."""
+    """A value as text; number: what it sorts by, None without a value."""
 
     text: str
     number: float | None
@@ -46,7 +46,7 @@ OVERVIEW_HEADINGS = ("pool", *_COLUMNS)
 
 
 def overview_rows(summary: Summary) -> list[tuple[PoolSummary, list[Cell]]]:
-    """Each pool and its cells, under OVERVIEW_HEADINGS after the first; none of a single pool."""
+    """Each pool and its cells, under OVERVIEW_HEADINGS after the first; empty for a single pool."""
     if len(summary.pools) < 2:
         return []
     return [(pool, [cell(pool) for cell in _COLUMNS.values()]) for pool in summary.pools]

@@ -1,4 +1,4 @@
-"""The numbers of the pools side by side: one column a pool, lines in groups."""
+"""The numbers of the pools side by side: a column per pool, lines in groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CellText = Callable[[PoolSummary], str]
 
 @dataclass(frozen=True)
 class TableLine:
-    """A line of the table: what it is, and the value of each pool."""
+    """A line of the table: its label, and the value of each pool."""
 
     label: str
     values: tuple[str, ...]
@@ -106,7 +106,7 @@ _LINES: Mapping[str, Mapping[str, CellText]] = {
 
 
 def line_groups(summary: Summary) -> list[LineGroup]:
-    """The whole table, from what was set to how good the measurement was."""
+    """The whole table, from the settings to the quality of the measurement."""
     shown = {
         _OPEN_LOOP: any(pool.arrivals for pool in summary.pools),
         _PROCESSES: any(pool.processes > 1 for pool in summary.pools),
@@ -123,7 +123,7 @@ def line_groups(summary: Summary) -> list[LineGroup]:
 
 
 def _objectives(summary: Summary) -> tuple[TableLine, ...]:
-    """Each requirement: what was found, and whether a pool keeps to it."""
+    """Each objective: the value, and whether a pool meets it."""
     return tuple(
         TableLine(
             each[0].text,

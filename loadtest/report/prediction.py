@@ -1,4 +1,4 @@
-"""What other settings would do, as people read it: a table, whatif.html and whatif.json."""
+"""The output of a prediction: tables, whatif.html and whatif.json."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAR_OFF = 0.2
 
 
 def prediction_row(cell: PredictedPool) -> tuple[str, ...]:
-    """The cells of a prediction, under PREDICTION_COLUMNS; the last one says what it rests on."""
+    """The cells of a prediction, under PREDICTION_COLUMNS; the last one is its basis."""
     wait, mark = cell.wait, "≥" if cell.bound else ""
     return (
         short_form(cell),
@@ -52,7 +52,7 @@ def prediction_row(cell: PredictedPool) -> tuple[str, ...]:
 
 
 def prediction_basis(cell: PredictedPool) -> str:
-    """One word for what a prediction rests on."""
+    """The basis of a prediction in one word."""
     marks = {
         "measured": cell.measured,
         "overloaded": cell.overloaded,
@@ -87,9 +87,9 @@ def comparison_cells(
 def relative_error(
     measured: float | None, predicted: float | None, least: float = 0.0
 ) -> float | None:
-    """By what share a prediction is too high; None where there is nothing to divide by.
+    """The share by which a prediction is too high; None without a value to divide by.
 
-    least: the value below which both are as good as nothing.
+    least: the value below which both count as zero.
     """
     if measured is None or predicted is None or max(measured, predicted) <= least or not measured:
         return None
@@ -117,7 +117,7 @@ def validation_rows(results: Sequence[ValidatedPool]) -> Iterator[tuple[str, ...
 
 
 def validation_json(results: Sequence[ValidatedPool]) -> list[dict[str, Any]]:
-    """The same in JSON's types; errors are shares, None where they mean nothing."""
+    """The same as JSON values; errors are shares, None if they have no meaning."""
     return [
         {
             "predicted": _cell(one.predicted),
@@ -134,7 +134,7 @@ def validation_json(results: Sequence[ValidatedPool]) -> list[dict[str, Any]]:
 
 
 def prediction_notes(prediction: Prediction) -> list[str]:
-    """What a reader has to know of these numbers."""
+    """The assumptions and limits of a prediction."""
     said = list(prediction.observed.notes)
     number = prediction.observed.processes
     if number > 1:
@@ -160,7 +160,7 @@ def prediction_notes(prediction: Prediction) -> list[str]:
 
 
 def _far_off(prediction: Prediction) -> Iterator[str]:
-    """The pools that ran for which the model misses what was measured."""
+    """Sentences about the pools for which the model misses the measurement."""
     for ran, cell in prediction.checks:
         off = relative_error(ran.served, cell.throughput)
         if off is not None and abs(off) > FAR_OFF:
@@ -175,7 +175,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def prediction_json(prediction: Prediction, about: Mapping[str, Any]) -> dict[str, Any]:
-    """The prediction in JSON's types, version 1: times in seconds. about: where it comes from."""
+    """The prediction as JSON values, version 1: times in seconds. about: its origin."""
     work = prediction.observed.workload
     return {
         "schema": 1,
@@ -213,7 +213,7 @@ def _cell(cell: PredictedPool) -> dict[str, Any]:
 
 
 def print_prediction(prediction: Prediction, console: Console) -> None:
-    """Print the map, what the model makes of what was measured, and the notes."""
+    """Print the map, the check of the model with measured pools, and the notes."""
     with trimmed(console):
         _print(prediction, console)
 
@@ -230,7 +230,7 @@ def _print(prediction: Prediction, console: Console) -> None:
 
 
 def print_validation(results: Sequence[ValidatedPool], console: Console) -> None:
-    """Print what was predicted and what was measured then."""
+    """Print the predictions and the later measurements."""
     with trimmed(console):
         print_table(VALIDATION_COLUMNS, list(validation_rows(results)), console)
     for text in changes_since(results):
@@ -238,7 +238,7 @@ def print_validation(results: Sequence[ValidatedPool], console: Console) -> None
 
 
 def changes_since(results: Sequence[ValidatedPool]) -> list[str]:
-    """What the pools do now that were measured before."""
+    """Sentences about pools that were measured before: then and now."""
     return [
         f"{short_form(one.predicted)} was measured before: {rate(one.before.served)} per s then, "
         f"{rate(one.measured.served)} now "

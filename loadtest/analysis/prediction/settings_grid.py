@@ -19,7 +19,7 @@ def settings_grid(
 ) -> list[PoolConfig]:
     """Pools of every size with every overflow, and otherwise the settings of the measured pool.
 
-    A range of sizes has those that were measured in it. Raises UsageError for what is none.
+    A range of sizes includes the measured ones. Raises UsageError for an invalid range.
     """
     changed = {} if timeout is None else {"pool_timeout": _timeout(timeout)}
     base = observed.settings.model_dump(exclude={"name"}, exclude_unset=True) | changed

@@ -1,4 +1,4 @@
-"""What a search for the smallest pool came to, in plain words."""
+"""The verdict of a search for the smallest pool."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DISTURBED = "repeat the search on an idle machine"
 
 
 def tune_verdict(tuning: Tuning) -> Verdict:
-    """The size to set and why, a sentence a line; nothing is recommended that is not sure."""
+    """The size to set and why, a sentence per line; an uncertain size is not recommended."""
     value = tuning.value
     chosen = None if value.size is None else tuning.sizes[value.size]
     if value.outcome == "found" and chosen:
@@ -63,14 +63,14 @@ def _share(pool: PoolSummary, of: PoolSummary) -> str:
 
 
 def _kept(chosen: PoolSummary) -> Iterator[str]:
-    """What it keeps to, with how much room."""
+    """The objectives and the values of the size."""
     if chosen.objectives:
         said = [f"{one.text}: {value_in_words(one)}" for one in chosen.objectives]
         yield f"Objective, in {plural(chosen.rounds, 'round')}: {listed(said)}."
 
 
 def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
-    """Why no smaller pool will do: the nearest that was tried, and what is wrong with it."""
+    """Why no smaller pool is enough: the nearest that was tried, and its flaw."""
     size = chosen.pool.pool_size or 0
     below = [smaller for smaller in tuning.sizes if smaller < size]
     if not below:
@@ -78,7 +78,7 @@ def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
         return
     nearest = tuning.sizes[max(below)]
     if mostly_failing.fails_mostly(nearest):
-        return  # which is said of all such sizes
+        return  # all such sizes have a sentence
     if not nearest.valid:
         yield f"{nearest.name} may be enough, but its measurement is not valid."
         return
@@ -88,7 +88,7 @@ def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
 
 
 def _surely(tuning: Tuning, pool: PoolSummary) -> bool:
-    """Whether a size that is no answer is surely none; of a lower throughput the margin says it."""
+    """Whether a rejected size is certainly too small; for throughput, the margin decides."""
     trial = tuning.trial(pool)
     return pool.rounds > 1 and (
         (trial.met is True and trial.steady) or meets_objectives(pool) is False
@@ -114,7 +114,7 @@ def _wrong(tuning: Tuning, pool: PoolSummary) -> str:
 
 
 def _bigger(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]:
-    """Whether more connections make it worse, or bring nothing."""
+    """Whether more connections are worse, or do not help."""
     valid = {size: pool for size, pool in tuning.sizes.items() if pool.valid}
     above = {size: pool for size, pool in valid.items() if size > (value.size or 0)}
     if value.worse_from is not None:
@@ -175,7 +175,7 @@ def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str
 
 
 def _why(tuning: Tuning, chosen: PoolSummary) -> str:
-    """Why the best so far is not the answer."""
+    """Why the best size so far is not the answer."""
     trial = tuning.trial(chosen)
     if tuning.next_step() is not None:
         return "the search was not finished"

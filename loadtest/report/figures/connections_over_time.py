@@ -25,7 +25,7 @@ CONNECTION_STYLES: level_panels.Styles = {
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if no run knows of connections."""
+    """The figure; None if no run has levels of connections."""
     lines = level_panels.level_lines(measurements, CONNECTION_STYLES)
     if not lines:
         return None
@@ -62,6 +62,6 @@ def pool_limits(pool: PoolRuns) -> list[tuple[int, str]]:
 
 
 def server_limit(pool: PoolRuns) -> list[tuple[int, str]]:
-    """How many connections the server accepts, if it was asked."""
+    """How many connections the server accepts, if known."""
     accepted = pool.header.server.max_connections
     return [(accepted, "max_connections")] if accepted else []

@@ -1,4 +1,4 @@
-"""How busy the load generator was through the run, against what the trust gate allows."""
+"""The load of the generator over time, with the limits of the trust gate."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HELP = (
     "The results then show the load generator's limit, not the pool's."
 )
 CPU, LAG = GENERATOR_LEVELS
-# Inches: of a line's label, and between a panel and what is written above it.
+# Inches: the height of a line's label, and the gap between a panel and its heading.
 _LABEL, _ABOVE = 0.15, 0.08
 _TOO_BUSY = f"{percent(BUSY_CPU)} is too busy"
 _DOTTED: dict[str, Any] = {"lw": 0.9, "ls": (0, (1, 2))}
@@ -44,7 +44,7 @@ Lines = Mapping[int, LevelsOverTime]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if the generator was not watched."""
+    """The figure; None if the generator was not measured."""
     names: level_panels.Styles = {name: (name, {}) for name in GENERATOR_LEVELS}
     found = level_panels.level_lines(measurements, names)
     lines = {number: line for number, line in found.items() if len(line.levels) == len(names)}
@@ -158,7 +158,7 @@ def _draw_lag(
 def _draw(
     axes: Axes, lines: Lines, names: Sequence[str], level: str, say: Any
 ) -> list[tuple[float, str]]:
-    """The line of each pool; gives back where each stands, and the label for it."""
+    """Draw the line of each pool; returns the height and the text of its label."""
     least = canvas.SHORTEST if level == LAG else 0.0
     ends = []
     for name, (number, line) in zip(names, lines.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Where the time goes between asking for a connection and giving it back, on average."""
+"""The mean time of each phase between asking for a connection and returning it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ HELP = (
     "Connecting, reconnecting and pinging are averages over all checkouts; most need none of them."
 )
 PHASES = ("waiting", "connecting", "reconnecting", "pinging", "holding", "resetting")
-# Each has its colour in every report, whichever others are shown.
+# Each phase has the same colour in every report.
 SHADES = {name: canvas.PART_COLOURS[n] for name, n in zip(PHASES, (0, 1, 4, 2, 3, 5), strict=True)}
 
 Parts = Mapping[str, Mapping[str, float]]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if nobody got a connection."""
+    """The figure; None if there were no checkouts."""
     shown = [pool for pool in summary.pools if pool.checkout.count]
     runs = {pool.name: pool for pool in measurements.pools}
     parts = {pool.name: _mean_times(pool, runs[pool.name]) for pool in shown}
@@ -90,7 +90,7 @@ def _figure(parts: Parts) -> Figure:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     totals = [sum(part.values()) for part in parts.values()]
-    # A phase that nobody could see takes no place in the legend either.
+    # A phase that is too short to see is left out of the legend.
     shown = [p for p in PHASES if any(part[p] > 0.002 * max(totals) for part in parts.values())]
     figure, axes = canvas.row_axes(list(parts), shown)
     bars = {phase: [part[phase] for part in parts.values()] for phase in shown}

@@ -27,12 +27,12 @@ HELP = (
     "the dotted line the limit of the objective. The scales of wait and size are logarithmic."
 )
 WAIT = "checkout.wait_seconds.p95"
-# Of the axis, so that numbers of three digits do not touch.
+# A share of the axis: numbers of three digits must not touch.
 _LEAST_GAP = 0.07
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if these are no runs of a search, or no size was measured."""
+    """The figure; None without a search, or if no size was measured."""
     search = summary.search
     tried = [one for one in search.sizes if one.rounds] if search else []
     if search is None or not tried:
@@ -59,7 +59,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
 
 
 def _shade(summary: Summary, answers: Sequence[str]) -> str:
-    """The colour that the answer has in all figures; the pools that were only tried need none."""
+    """The colour of the answer, the same in all figures."""
     numbers = [number for number, pool in enumerate(summary.pools) if pool.name in answers]
     return canvas.pool_colour(numbers[-1]) if numbers else INK
 

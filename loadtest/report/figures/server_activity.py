@@ -1,4 +1,4 @@
-"""What the database server says of itself through the run, a panel for each pool."""
+"""The status of the database server over time, a panel for each pool."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ACTIVITY_STYLES: level_panels.Styles = {
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if no server was asked in the measured time."""
+    """The figure; None if no server status was read in the measured time."""
     lines = level_panels.level_lines(measurements, ACTIVITY_STYLES)
     asked = [pool for pool in summary.pools if pool.server.running is not None]
     if not lines or not asked:

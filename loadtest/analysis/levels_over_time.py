@@ -18,7 +18,7 @@ from loadtest.model.interval import SECOND, SERVER
 
 # A level is drawn only if more than this part of a second was measured.
 LEAST_KNOWN_SHARE = 0.1
-# Of the load generator's busiest process alone: each has a core and an event loop of its own.
+# Of the load generator's busiest process: each process has its own core and event loop.
 GENERATOR_LEVELS = ("generator_cpu", "generator_lag")
 
 # Counters of nanoseconds are levels, too: sessions waiting for a row lock, processors in use.
@@ -62,7 +62,7 @@ class LevelsOverTime:
         return float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
 
     def thinned(self, most: int) -> LevelsOverTime:
-        """The same in at most so many stretches, or one more; its levels are means."""
+        """The same in a limited number of stretches (or one more); its levels are means."""
         step = -(-len(self.seconds) // most)
         if step <= 1:
             return self

@@ -105,7 +105,7 @@ class PoolRuns:
 
     @property
     def server(self) -> str:
-        """The name of its private server's program, where one was asked for; else empty."""
+        """The name of its private server's program, if one was requested; otherwise empty."""
         return self.header.server.name
 
     @property
@@ -119,7 +119,7 @@ class PoolRuns:
         return self.header.load.stages
 
     def stage(self, name: str) -> PoolRuns:
-        """The same pool in one of its stages alone."""
+        """The same pool in one of its stages."""
         return replace(self, attempts=[round_.in_stage(name) for round_ in self.attempts])
 
     @property

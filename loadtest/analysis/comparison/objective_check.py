@@ -1,4 +1,4 @@
-"""Whether a pool meets its objectives, as far as its rounds can tell."""
+"""Whether a pool meets its objectives, as far as its rounds decide it."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _BLOCKING_DRIVER = (
     "threads). "
 )
 _OF_GREENLETS = (
-    "all users waited for it. A driver written in C or Python code blocked it, or other programs "
+    "all users waited for it. Python code or a driver written in C blocked it, or other programs "
     "used its core. Use a driver that yields (PyMySQL) or users on OS threads (--model threads), "
     "move slow code out of the tasks, run more processes, or use an idle machine."
 )
@@ -280,7 +280,7 @@ def little_headroom(pool: PoolRuns) -> Iterator[Finding]:
                     severity="warning",
                     message=f"{round_.run.path.name} needed {count(needed)} of the {count(limit)} "
                     f"{what} that this system allows the load generator. Beyond that, requests "
-                    "fail there and not in the pool. Raise the limit, or open fewer connections.",
+                    "fail there, not in the pool. Raise the limit, or open fewer connections.",
                     evidence={"what": what, "needed": needed, "limit": limit},
                 )
 

@@ -65,7 +65,7 @@ def worker_late(pool: PoolRuns) -> Iterator[Finding]:
             code="worker_late",
             severity="warning",
             message=f"{_named(told)} joined after the run had started. Their load is missing until "
-            f"then, and afterwards their pools were newer than the others. "
+            f"then, and afterwards their pools were newer than the others'. "
             f"{THE_REST_STANDS} Make the master wait for all workers: --expect-workers.",
             evidence={"workers": [_evidence(p, p.missing_before) for p in late]},
         )
@@ -79,7 +79,7 @@ def worker_lost(pool: PoolRuns) -> Iterator[Finding]:
             code="worker_lost",
             severity="warning",
             message=f"{_named([_how(p) for p in lost])}. What they did from then on is not in the "
-            f"results, and fewer workers made the throughput. {THE_REST_STANDS}",
+            f"results, and throughput is that of fewer workers. {THE_REST_STANDS}",
             evidence={"workers": [_evidence(p, p.missing_after) for p in lost]},
         )
 
@@ -92,7 +92,7 @@ def late_reports(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="late_reports",
             severity="info",
-            message=f"{_named(told)} reported a second more than one second late. Live figures "
+            message=f"{_named(told)} sent a report more than one second late. Live figures "
             "lagged behind, but the result is complete. The worker, the master or the "
             "network between them was busy.",
             evidence={"workers": {w.process: w.latest_seconds for w in late}},

@@ -27,7 +27,7 @@ def samples(times: Distribution, number: int = NUMBER_OF_SAMPLES) -> Samples:
 
 
 def scaled(values: Samples, mean: float) -> Samples:
-    """The same shape with another mean; without a shape, that value alone."""
+    """The same shape with another mean; without a shape, only that value."""
     average = sum(values) / len(values) if values else 0.0
     return tuple(value * mean / average for value in values) if average else (mean,)
 

@@ -1,4 +1,4 @@
-"""The settings that a prediction is asked for: `5..100` and `0,10` as they are typed."""
+"""The settings to predict, parsed from options like `5..100` and `0,10`."""
 
 from __future__ import annotations
 

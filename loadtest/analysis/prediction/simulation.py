@@ -27,7 +27,7 @@ from loadtest.analysis.prediction.stalls import Stalls, Turns
 from loadtest.analysis.prediction.workload import Samples, SimulationOutcome, Workload
 from loadtest.model.pool import PoolConfig
 
-# How long those are followed who asked in the measured time, in such times or seconds.
+# How long waits of the measured time are followed, in such times or seconds.
 PATIENCE, LEAST_PATIENCE = 10, 60.0
 # Seconds that an error takes at least.
 LEAST_ERROR_SECONDS = 1e-4

@@ -29,7 +29,7 @@ class Stalls:
 
     @property
     def rate(self) -> float:
-        """How many begin in a second."""
+        """How many begin per second."""
         return sum(self.rates)
 
     @property

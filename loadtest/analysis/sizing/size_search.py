@@ -49,7 +49,7 @@ class Trial:
 
     @property
     def certain(self) -> bool:
-        """Whether more rounds would say the same."""
+        """Whether more rounds would not change the result."""
         return self.sure is True and self.steady
 
 
@@ -168,7 +168,7 @@ def next_size(trials: Trials, most: int, margin: float = MARGIN) -> int | None:
 
 
 def most_runs(most: int) -> int:
-    """The most runs that a search among so many sizes may take, its pilot and rounds included."""
+    """The most runs that a search up to a size may take, including its pilot and rounds."""
     return 2 + 2 * math.ceil(math.log2(most + 1)) + 4 + 3 * MOST_ROUNDS
 
 

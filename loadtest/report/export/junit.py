@@ -29,7 +29,7 @@ def junit_lines(paths: Sequence[Path]) -> Iterator[str]:
 
 
 def _folder_or_file(paths: Sequence[Path]) -> Path:
-    """The folder of several runs, whose experiment.json has the objective; else the one file."""
+    """The folder of several runs, which has the experiment.json; otherwise the one file."""
     inside = paths[0].parent.name == "runs"
     return paths[0].parent.parent if inside else paths[0]
 

@@ -22,7 +22,7 @@ LEAST_SAMPLES = 3
 def anatomy(pool: PoolRuns, checkout: Durations) -> tuple[Anatomy, ...]:
     """The mean parts of the checkouts near each percentile, where enough of them were kept.
 
-    Every interval keeps its slowest few, so that the tail is covered and the middle mostly not.
+    Every interval keeps its slowest few, so the tail is covered, but most of the middle is not.
     """
     kept = [round_.data.slow for round_ in pool.rounds]
     return tuple(

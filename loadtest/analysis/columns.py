@@ -1,7 +1,7 @@
 """The intervals of a run as columns: a row for each, in the order in which they were measured.
 
 A run of an hour has thousands of intervals. As arrays of integers they take a tenth of the memory
-of the intervals, and everything that is asked of all seconds is a sum of arrays.
+of the intervals, and every total over all seconds is a sum of arrays.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Columns:
     """Intervals as columns.
 
     process, stage: indexes into `processes` and `stages`; period: into PERIODS. waits, oldest: how
-    many waits were going on at the end of the row, and the longest (ns). late, late_waits:
-    checkouts, and waits going on, that took longer than the limit asked for.
+    many waits were unfinished at the end of the row, and the longest (ns). late, late_waits:
+    checkouts, and unfinished waits, that took longer than the requested limit.
     """
 
     processes: Sequence[str]
@@ -131,7 +131,7 @@ class Columns:
 
     @property
     def present(self) -> list[str]:
-        """The processes that have a row, in the order in which they came."""
+        """The processes that have a row, in the order of their first rows."""
         found, first = np.unique(self.process, return_index=True)
         return [self.processes[found[place]] for place in np.argsort(first)]
 
@@ -141,7 +141,7 @@ class Columns:
 
     @property
     def successes(self) -> Ints:
-        """Requests that ended well."""
+        """Requests that succeeded."""
         return self.counter("requests") - self.counter("failures")
 
     def gauge(self, name: str) -> GaugeColumns:

@@ -1,10 +1,9 @@
-"""What each fault did to a pool: when users saw it first, and when the pool was itself again.
+"""What each fault did to a pool: the first failed request, and the time to recover.
 
-A pool has recovered with the first whole second, not before the fault's end, in which it does at
-least 90 % of the throughput that it had before the first fault and no request fails; where nothing
-was measured before, nobody knows. So a recovery is known to the second: what is told is at most one
-too long. Of a fault that nobody noticed, in any second of it or of what followed until then,
-recovery took no time.
+A pool has recovered in the first whole second after the fault in which no request fails and the
+throughput is at least 90 % of that before the first fault. Without a measurement before the fault
+the recovery is unknown. The reported time is at most one second too long. If no second until then
+was affected, recovery took no time.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class _Second:
         return self.length >= WHOLE_SECOND_SHARE
 
     def sound(self, before: float) -> bool:
-        """Whether nothing failed, and as much was done as before (successes per second)."""
+        """Whether nothing failed, at the throughput of before (successes per second)."""
         return not self.failures and self.successes >= RECOVERED_SHARE * before * self.length
 
 
@@ -59,7 +58,7 @@ class _Window:
 
     @cached_property
     def rows(self) -> Columns:
-        """What was measured in it; of the second in which it began, all."""
+        """The measured rows, including all of the second in which it began."""
         first, last = math.floor(self.begin), math.floor(self.stop)
         rows = self.round.measured
         return rows.where((first <= rows.second) & (rows.second < last))
@@ -86,18 +85,18 @@ class _Window:
 
     @property
     def late(self) -> int:
-        """Checkouts that took longer than pool_timeout, those still going on included."""
+        """Checkouts that took longer than pool_timeout, including unfinished ones."""
         last = dict(zip(self.rows.process.tolist(), self.rows.late_waits.tolist(), strict=True))
         return int(self.rows.late.sum()) + sum(last.values())
 
     @property
     def counters(self) -> Counter[str]:
-        """All counters of it."""
+        """The sums of all counters."""
         return Counter(self.rows.totals())
 
 
 def fault_effects(pool: PoolRuns) -> Iterator[FaultEffect]:
-    """What each fault of a pool's load did, in their order; nothing of those that last."""
+    """The effects of the faults of a pool's load, in order, without lasting faults."""
     faults = _planned(pool)
     alone = sum(not fault.lasting for fault in faults) == 1
     for number, fault in enumerate(faults):
@@ -107,7 +106,7 @@ def fault_effects(pool: PoolRuns) -> Iterator[FaultEffect]:
 
 
 def fault_failed(pool: PoolRuns) -> Iterator[Finding]:
-    """Faults that could not be provoked, or not be undone, as they should have been."""
+    """Faults that could not be started or undone as planned."""
     for number, fault in enumerate(_planned(pool)):
         told = [one for run in pool.runs if (one := _happened(run.footer, number))]
         problems = [one.problem for one in told if one.problem is not None]
@@ -126,13 +125,13 @@ def _planned(pool: PoolRuns) -> Sequence[Fault]:
 
 
 def _happened(footer: Footer | None, number: int) -> RecordedFault | None:
-    """What became of a fault, as the run's footer tells; None where it does not."""
+    """The record of a fault in the run's footer; None if there is none."""
     told = footer.faults if footer else ()
     return told[number] if number < len(told) else None
 
 
 def _span(round_: Round, faults: Sequence[Fault], number: int) -> tuple[float, float] | None:
-    """When a fault of a round began and ended (UTC); without a word of it, as planned."""
+    """When a fault of a round began and ended (UTC), as planned if there is no record."""
     footer, header = round_.run.footer, round_.run.header
     if footer and footer.faults:
         told = _happened(footer, number)
@@ -144,7 +143,7 @@ def _span(round_: Round, faults: Sequence[Fault], number: int) -> tuple[float, f
 
 
 def _window(round_: Round, faults: Sequence[Fault], number: int) -> _Window | None:
-    """What followed a fault in a round; None if it did not come there."""
+    """What followed a fault in a round; None if the fault did not happen."""
     spans = [_span(round_, faults, n) for n, fault in enumerate(faults) if not fault.lasting]
     own = _span(round_, faults, number)
     if own is None:
@@ -196,14 +195,14 @@ def _effect(pool: PoolRuns, number: int, windows: Sequence[_Window], alone: bool
 
 
 def _killed(windows: Sequence[_Window], number: int) -> int | None:
-    """How many connections a fault killed in its rounds; None if no run told of any."""
+    """How many connections a fault killed in its rounds; None if unknown."""
     told = [_happened(window.round.run.footer, number) for window in windows]
     found = [one.killed for one in told if one and one.killed is not None]
     return sum(found) if found else None
 
 
 def _sums(pool: PoolRuns) -> dict[str, int]:
-    """What the users' own sums came to, over all runs; empty where nobody checked any."""
+    """The results of the users' own checks over all runs; empty if there were none."""
     names = ("checked", "lost", "doubled")
     columns = [round_.data.columns for round_ in pool.attempts]
     sums = {name: sum(int(c.counter(f"sums.{name}").sum()) for c in columns) for name in names}

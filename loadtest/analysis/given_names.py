@@ -1,4 +1,4 @@
-"""What a person called each pool: one name for all models of users and servers that it ran with."""
+"""The given name of each pool: one for all user models and servers that it ran with."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def with_given_names(pools: Sequence[PoolRuns]) -> list[PoolRuns]:
-    """The pools, each with the name that the person gave it."""
+    """The pools, each with its given name."""
     ran = [pool for pool in pools if pool.runs]
     models = dict.fromkeys(pool.model for pool in ran)
     servers = dict.fromkeys(pool.server for pool in ran)
-    others = [*[*models][1:], *[*servers][1:]]  # pools of the first ones have their own names
+    others = [*[*models][1:], *[*servers][1:]]  # the first ones keep their names
     return [replace(pool, given=_given(pool, pools, others)) for pool in pools]
 
 
@@ -27,5 +27,5 @@ def _given(pool: PoolRuns, pools: Sequence[PoolRuns], others: Sequence[str]) -> 
 
 
 def is_variant(pool: PoolRuns, given: str, variant: str) -> bool:
-    """Whether a pool is the one of this name with another model of users, or server."""
+    """Whether a pool is the one of this name with another user model or server."""
     return pool.name == variant_name(given, variant)

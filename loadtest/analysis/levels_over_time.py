@@ -16,9 +16,9 @@ from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.model.interval import SECOND, SERVER
 
-# A second of which less was seen than this has no level worth drawing.
+# A level is drawn only if more than this part of a second was measured.
 LEAST_KNOWN_SHARE = 0.1
-# Of the load generator's busiest process alone: each has a core and an event loop of its own.
+# Of the load generator's busiest process: each process has its own core and event loop.
 GENERATOR_LEVELS = ("generator_cpu", "generator_lag")
 
 # Counters of nanoseconds are levels, too: sessions waiting for a row lock, processors in use.
@@ -31,12 +31,12 @@ Levels = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LevelsOverTime:
-    """Mean levels of gauges in each second: the median over the rounds, NaN where none knew it.
+    """Mean levels of gauges in each second: the median over the rounds, NaN if unknown.
 
-    seconds: whole numbers, counted from where measuring began; the warm-up's are negative.
-    measured: how many seconds from 0 on were measured; what is later is the drain. stages, faults:
+    seconds: whole numbers, counted from the start of the measurement, negative in the warm-up.
+    measured: the number of seconds measured from 0 on; later ones are the drain. stages, faults:
     begin, end and name of each. lowest, highest: the levels of the round that had the least and the
-    most in that second. step: how many seconds each level is of. rounds: how many there were.
+    most in that second. step: the seconds that each level covers. rounds: their number.
     """
 
     seconds: Sequence[int]
@@ -62,7 +62,7 @@ class LevelsOverTime:
         return float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
 
     def thinned(self, most: int) -> LevelsOverTime:
-        """The same in at most so many stretches, or one more; its levels are means."""
+        """The same in a limited number of stretches (or one more); its levels are means."""
         step = -(-len(self.seconds) // most)
         if step <= 1:
             return self
@@ -87,7 +87,7 @@ def _means(level: Levels, first: npt.NDArray[np.int_]) -> Levels:
 
 
 def levels_over_time(pool: PoolRuns, gauges: Sequence[str]) -> LevelsOverTime:
-    """The timeline of some levels; those that no round knows are left out."""
+    """The timeline of some levels, without those that no round has."""
     told = [name for name in gauges if _SERVER_LEVELS.get(name) not in pool.lacks]
     rounds = [_levels(round_, told) for round_ in pool.rounds]
     known = {second for levels in rounds for at in levels.values() for second in at}
@@ -145,10 +145,10 @@ def _levels(round_: Round, gauges: Sequence[str]) -> dict[str, dict[int, float]]
 
 
 def _begins(processes: Sequence[Columns]) -> list[Levels]:
-    """When the intervals of each process began, in seconds after measuring did.
+    """The start of the intervals of each process, in seconds after the start of the measurement.
 
-    All began to measure at the same time but those that joined more than a second after the first:
-    clocks differ, and are right to the second only.
+    All processes began to measure at the same time, except those that joined more than a second
+    after the first: clocks agree to the second only.
     """
     first = min((int(one.second[0]) for one in processes), default=0)
     begins = [np.array([*_since(one, first)]) for one in processes]
@@ -164,10 +164,10 @@ def _begins(processes: Sequence[Columns]) -> list[Levels]:
 
 
 def _since(rows: Columns, first: int) -> Iterator[float]:
-    """When each interval of a process began, in seconds after one of the clock.
+    """The start of each interval of a process, in seconds after a second of the clock.
 
-    One follows another, but where a second is missing: a database that was away was not asked. The
-    first second ends on time, or with a later one: a worker that asks for the time cuts late.
+    Intervals follow each other, except where a second is missing, for example because the database
+    was away. The first one may end late: a worker that waits for the master's time cuts late.
     """
     begun = int(rows.second[0])
     length = int(rows.length[rows.second == begun].sum()) / SECOND
@@ -185,8 +185,8 @@ def _resampled(
 ) -> list[tuple[int, float]]:
     """Mean levels in whole seconds after measuring began, of intervals of any length.
 
-    Intervals are cut at UTC seconds, which measuring does not begin with. In between, a level is
-    taken to be its mean. Seconds in which none was known are left out.
+    Intervals are cut at UTC seconds, but a measurement may begin in between. A level counts as
+    constant within an interval. Seconds without a known level are left out.
     """
     lengths = rows.length / SECOND
     ends = begins + lengths
@@ -212,6 +212,6 @@ def _integral(rows: Columns, server: bool, name: str) -> tuple[Levels, Mask]:
         return total / np.maximum(count, 1) / 1e9 * rows.length, count > 0
     counted = _SERVER_LEVELS.get(name) if server else {"generator_cpu": "cpu"}.get(name)
     column = rows.counter(counted or "")
-    # What does not rise is not in the file; but there is no process that never uses a processor.
+    # A counter that does not rise is not in the file; but every process uses some CPU.
     known = column > 0 if counted == "cpu" else np.full(len(rows), counted is not None)
     return column.astype(float), known

@@ -1,4 +1,4 @@
-"""One pool's numbers: the one place where `summary.json` gets those of a pool."""
+"""One pool's numbers, as `summary.json` has them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RoundKey = tuple[str, int]
 
 
 def pool_numbers(pool: PoolRuns) -> PoolSummary:
-    """All rounds together, before anybody has judged them."""
+    """The numbers of all rounds together, without findings."""
     return PoolSummary(
         name=pool.name,
         pool=pool.settings,
@@ -60,7 +60,7 @@ def pool_numbers(pool: PoolRuns) -> PoolSummary:
 
 
 def numbers_by_round(pool: PoolRuns) -> Mapping[RoundKey, PoolSummary]:
-    """The same for each round alone, by what rounds of different pools are paired by."""
+    """The same for each round, by the key that pairs rounds of different pools."""
     return {round_.key: pool_numbers(replace(pool, attempts=[round_])) for round_ in pool.rounds}
 
 

@@ -25,9 +25,8 @@ from loadtest.runfile.schema import ExperimentPlan, Header, Load
 class PoolRuns:
     """One pool configuration: its settings, its runs, and the rounds that measured anything.
 
-    attempts: a round for each run; what one has added up is there for whoever shares it.
-    given: what the person called it, the same for all models of users and servers; with the model
-    and the server it tells a pool from all others, as its name does.
+    attempts: a round for each run; cached totals are shared. given: its given name, the same for
+    all user models and servers; together with these it identifies a pool, as its name does.
     """
 
     name: str
@@ -37,7 +36,7 @@ class PoolRuns:
 
     @property
     def runs(self) -> Sequence[RunFacts]:
-        """Its runs, those that measured nothing included."""
+        """Its runs, including those that measured nothing."""
         return [round_.run for round_ in self.attempts]
 
     @cached_property
@@ -63,7 +62,7 @@ class PoolRuns:
 
     @property
     def header(self) -> Header:
-        """The header of its first run; of a pool that never ran, one that tells no more."""
+        """The header of its first run; an empty one if it never ran."""
         return self.runs[0].header if self.runs else Header(pool=self.settings)
 
     def spent(self, *names: str) -> float:
@@ -75,12 +74,12 @@ class PoolRuns:
         return _mean_level([round_.together for round_ in self.rounds], gauge)
 
     def server_level(self, gauge: str) -> float | None:
-        """The mean of a gauge of the server; None if it was not asked or did not tell."""
+        """The mean of a gauge of the server; None if unknown."""
         told = [round_.server for round_ in self.rounds if gauge in round_.server.gauges]
         return _mean_level(told, gauge) if told else None
 
     def server_rate(self, counter: str) -> float | None:
-        """How much a counter of the server rose in a second; None if not asked, or it has none."""
+        """The rise of a counter of the server per second; None if unknown."""
         # A counter that did not rise is not in the file.
         if counter in self.lacks:
             return None
@@ -102,12 +101,12 @@ class PoolRuns:
 
     @property
     def model(self) -> str:
-        """What its users were: greenlets or threads."""
+        """Its user model: greenlets or threads."""
         return self.header.load.model
 
     @property
     def server(self) -> str:
-        """The name of its private server's program, where one was asked for; else empty."""
+        """The name of its private server's program, if one was requested; otherwise empty."""
         return self.header.server.name
 
     @property
@@ -121,7 +120,7 @@ class PoolRuns:
         return self.header.load.stages
 
     def stage(self, name: str) -> PoolRuns:
-        """The same pool in one of its stages alone."""
+        """The same pool in one of its stages."""
         return replace(self, attempts=[round_.in_stage(name) for round_ in self.attempts])
 
     @property
@@ -131,7 +130,7 @@ class PoolRuns:
 
     @property
     def processes(self) -> int:
-        """How many processes asked for connections at once, each with a pool of its own."""
+        """The number of processes at once, each with its own pool."""
         return max((round_.most_at_once for round_ in self.rounds), default=1)
 
 
@@ -143,9 +142,9 @@ def _mean_level(intervals: Sequence[Interval], gauge: str) -> float:
 
 @dataclass(frozen=True)
 class Measurements:
-    """All runs that are read together; problems are of files that could not be read at all.
+    """All runs that are read together; problems: files that could not be read at all.
 
-    experiment: what experiment.json says and what the runs add to it, as summary.json tells it.
+    experiment: the content of experiment.json and additions from the runs, as in summary.json.
     baseline: the pool that the others are compared with. models, server_titles: of all variants
     that were measured, where this is one of them.
     """
@@ -165,18 +164,18 @@ class Measurements:
 
     @property
     def name(self) -> str:
-        """The experiment's name; empty where nothing tells it."""
+        """The experiment's name; empty if unknown."""
         return str(self.experiment["name"])
 
     @property
     def load(self) -> Load:
-        """The load, as it was planned or else as the first run had it."""
+        """The planned load, otherwise that of the first run."""
         planned = self.plan.load != Load()
         return self.plan.load if planned or not self.runs else self.runs[0].header.load
 
 
 def gather(runs: Sequence[Run], experiment: Mapping[str, Any] | None = None) -> Measurements:
-    """The same as `arranged`, of runs that are in memory."""
+    """The same as `arranged`, for runs in memory."""
     return arranged([Round.of(run) for run in runs], experiment)
 
 
@@ -187,7 +186,7 @@ def arranged(
 ) -> Measurements:
     """Sort runs into pools, in the experiment's order, else in the order in which they first ran.
 
-    experiment: what experiment.json holds, if there is one.
+    experiment: the content of experiment.json, if there is one.
     Raises UsageError if one name stands for different settings, or if the runs differ in more than
     their pools.
     """
@@ -199,10 +198,10 @@ def arranged(
         name, found = round_.run.pool_name, round_.run.header.pool
         by_pool[name].append(round_)
         if name in settings and settings[name].poolclass == AS_IS:
-            settings[name] = found  # planned as it is; the run tells how that is
+            settings[name] = found  # planned as-is: only the run has the settings
         if settings.setdefault(name, found) != found:
             path = round_.run.path
-            raise UsageError(f"{path}: the pool {name!r} has other settings elsewhere")
+            raise UsageError(f"{path}: the pool {name!r} has other settings in another run")
     pools = [PoolRuns(name, values, by_pool[name]) for name, values in settings.items()]
     baseline = plan.baseline or pools[0].name
     told = {**_told_by_runs(pools), **(experiment or {}), "baseline": baseline}
@@ -210,7 +209,7 @@ def arranged(
 
 
 def _told_by_runs(pools: Sequence[PoolRuns]) -> dict[str, Any]:
-    """What the runs tell of the experiment that they are from."""
+    """The facts about the experiment in its runs."""
     first = next((run for pool in pools for run in pool.runs), None)
     header = first.header if first else pools[0].header
     return {

@@ -1,4 +1,4 @@
-"""A pool's settings as one writes them in Python."""
+"""A pool's settings as Python code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OTHERS = (
     *("pool_reset_on_return", "isolation_level"),
 )
 _QUEUE_ONLY = (*_SIZES, "pool_timeout", "pool_use_lifo")
-# What `sqlalchemy.create_engine` does when nothing is said.
+# The defaults of `sqlalchemy.create_engine`.
 _SQLALCHEMY = PoolSettings()
 
 
@@ -23,10 +23,10 @@ def pool_arguments(settings: PoolSettings) -> str:
 
 def spelled_out(settings: PoolSettings) -> dict[str, str]:
     """The same by name, each value as it is written in Python."""
-    # Of an application's own pool that never ran nobody knows the settings.
+    # The settings of an application's own pool are unknown until it runs.
     queue = settings.poolclass not in ("NullPool", AS_IS)
     sizes = {name: getattr(settings, name) for name in _SIZES if queue}
-    # An application's own pool may be of a class that has no sizes.
+    # An application's own pool may have a class without sizes.
     said = {name: size for name, size in sizes.items() if size is not None}
     for name in _OTHERS:
         value = getattr(settings, name)
@@ -36,7 +36,7 @@ def spelled_out(settings: PoolSettings) -> dict[str, str]:
 
 
 def default_in_python(name: str) -> str:
-    """What SQLAlchemy does when a setting is not given, as written in Python; empty for a size."""
+    """SQLAlchemy's default of a setting, as written in Python; empty for a size."""
     return _literal(name, getattr(_SQLALCHEMY, name)) if name in _OTHERS else ""
 
 
@@ -46,7 +46,7 @@ def create_engine_line(settings: PoolSettings) -> str:
 
 
 def multiplied(settings: PoolSettings, processes: int) -> str:
-    """What the pools of several processes come to: `4 processes × (20 + 10) = up to 120`."""
+    """The connections of several processes: `4 processes × (20 + 10) = up to 120`."""
     many = f"{processes} {'process' if processes == 1 else 'processes'}"
     most = settings.most_connections
     if most is None:

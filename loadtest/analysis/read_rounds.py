@@ -1,4 +1,4 @@
-"""Reads many or large run files, in several processes where that is worth it."""
+"""Reads many or large run files, in several processes if that is faster."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PART = 16_000_000
 
 
 def read_rounds(paths: Sequence[Path], part: int = PART) -> list[Round | UsageError]:
-    """The runs of some files, in their order, each reduced; an error for what is no run.
+    """The runs of some files, reduced, in order; an error for a file that is no run.
 
-    part: how many bytes are read at once in a process.
+    part: the bytes that a process reads at once.
     """
     opened = [_opened(path) for path in paths]
     files = [file for file in opened if isinstance(file, RunFile)]

@@ -18,9 +18,9 @@ from loadtest.runfile.schema import Header
 
 @dataclass
 class Stretch:
-    """What one process measured in one period, or one stage of it, in a row.
+    """The measurements of one process in one period, or one stage of it, without a break.
 
-    waiting: the ages of the waits that were going on when it ended. fair: as it stood then.
+    waiting: the ages of the unfinished waits at its end. fair: its state then.
     """
 
     process: str
@@ -44,7 +44,7 @@ class Stretch:
         self.waiting, self.fair = Distribution() + interval.unfinished, interval.fair
 
     def extend(self, later: Stretch) -> None:
-        """Add what follows it."""
+        """Add the stretch that follows it."""
         self._add(later.histograms, later.tasks)
         self.waiting, self.fair = later.waiting, later.fair
 
@@ -53,7 +53,7 @@ class Stretch:
             self.histograms.setdefault(name, Distribution()).add(one)
         for name in self.tasks.keys() | tasks.keys():
             use = self.tasks.get(name, TaskUse())
-            # A task that does not occur any more keeps nothing.
+            # A task that no longer occurs keeps nothing.
             self.tasks[name] = use.then(tasks.get(name, TaskUse()))
 
 
@@ -106,7 +106,7 @@ class Reduced:
 
     columns, server: those of the processes under load, and of the server. stretches: of both, in
     the order in which they began. batches: the measured seconds. examples: the first error of each
-    kind, in the warm-up and the drain, too.
+    kind, including the warm-up and the drain.
     """
 
     columns: Columns

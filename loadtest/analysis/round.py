@@ -85,13 +85,13 @@ class Round:
 
     @cached_property
     def together(self) -> Interval:
-        """All processes side by side; its length is that of the longest.
+        """All processes side by side, with the length of the longest.
 
-        Where one process took over from another, it is the time in which there was any.
+        If one process took over from another, the length is the time with any process.
         """
         together = reduce(Interval.beside, self.processes.values(), Interval(0, length=0))
         covered = sum(max(lengths.values()) for lengths in self._lengths.values())
-        if covered > together.length + SECOND:  # those who begin together do so within a second
+        if covered > together.length + SECOND:  # not begun within a second
             together.length = covered
         return together
 
@@ -113,7 +113,7 @@ class Round:
 
     @cached_property
     def server(self) -> Interval:
-        """What the database server said of itself meanwhile; empty if it was not asked."""
+        """The status of the database server in the measured time; empty if not read."""
         rows = self._own(self.data.server)
         return self._total(rows, SERVER) if len(rows) else Interval(0, length=0)
 
@@ -129,16 +129,16 @@ class Round:
 
     @property
     def successes(self) -> int:
-        """Requests that ended well."""
+        """Requests that succeeded."""
         return self.together.counters["requests"] - self.together.counters["failures"]
 
     @property
     def throughput(self) -> float:
-        """Requests per second that ended well."""
+        """Requests per second that succeeded."""
         return self.successes / self.seconds
 
     def times(self, name: str, cut_off_by_waits: bool = False) -> CensoredTimes:
-        """A histogram of the measured time, with the unfinished waits where they bear on it."""
+        """A histogram of the measured time, with unfinished waits if they affect it."""
         finished = self.together.histograms.get(name, Distribution())
         if not cut_off_by_waits:
             return CensoredTimes(finished)
@@ -146,7 +146,7 @@ class Round:
         return CensoredTimes(finished, going_on, entered, self._throughout(going_on, entered))
 
     def _waiting_at_the_start(self) -> Distribution:
-        """Ages of the waits that were going on when measuring began: what came before left them."""
+        """The ages of the waits that were unfinished when measuring began."""
         before: dict[str, Distribution] = {}
         begun: set[str] = set()
         for stretch in self.data.stretches:
@@ -159,7 +159,7 @@ class Round:
         return sum(before.values(), Distribution())
 
     def _throughout(self, going_on: Distribution, entered: Distribution) -> int:
-        """How many waits lasted for longer than was measured: from before it until its end."""
+        """The number of waits that began before the measured time and outlasted it."""
         if not going_on.count or not entered.count:
             return 0
         longer = sum(n for end, n in going_on.bins() if end * 1000 > self.together.length)
@@ -183,7 +183,7 @@ class Round:
         return max(self.processes.values(), key=lambda p: p.counters["cpu"] / max(p.length, 1))
 
     def saturated_share(self, limit: float) -> float:
-        """The share of the busiest process's measured time spent at or above so much CPU."""
+        """The share of the busiest process's measured time at or above this CPU."""
         mine = self.measured.of(self.busiest.process)
         busy = mine.length[mine.counter("cpu") >= limit * mine.length].sum()
         return int(busy) / max(int(mine.length.sum()), 1)

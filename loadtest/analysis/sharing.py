@@ -14,10 +14,10 @@ from loadtest.model.interval import SECOND, Fair
 class Sharing:
     """The round in which the users of a pool shared it worst.
 
-    users, without: how many there were, and how many never got a connection; in an open loop, whose
-    users have as much to do as arrives, only those who got one count. checkouts: how many each had,
-    on average. jain: Jain's index (see `Fair`); None in an open loop, or where nobody got any.
-    longest: the longest wait in any round (s), those going on included.
+    users, without: the number of users, and of those without a connection; in an open loop, where
+    the arrivals decide, only users with a connection count. checkouts: the mean per user. jain:
+    Jain's index (see `Fair`); None in an open loop, or without any checkout. longest: the longest
+    wait in any round (s), including unfinished ones.
     """
 
     open_loop: bool
@@ -29,7 +29,7 @@ class Sharing:
 
 
 def sharing(pool: PoolRuns) -> Sharing | None:
-    """How its users shared a pool; None where nobody counted."""
+    """How its users shared a pool; None if it was not counted."""
     rounds = [round_ for round_ in pool.rounds if round_.together.fair.users]
     if not rounds:
         return None
@@ -47,7 +47,7 @@ def sharing(pool: PoolRuns) -> Sharing | None:
 
 
 def _without(round_: Round) -> int:
-    """Users who never got a connection; who held one from the warm-up on did not wait for it."""
+    """Users that never got a connection, without those that held one since the warm-up."""
     fair = round_.together.fair
     waited = fair.longest_wait > STARVED_SHARE * round_.together.length
     return fair.users - fair.served if waited else 0

@@ -1,4 +1,4 @@
-"""The stages of a load, each measured by itself, and connections that a spike opened in vain."""
+"""The stages of a load, each with its own numbers."""
 
 from __future__ import annotations
 

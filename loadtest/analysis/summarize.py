@@ -1,4 +1,4 @@
-"""From runs to the summary: what was measured, compared and judged."""
+"""From runs to the summary: measurements, comparisons, findings and the verdict."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from loadtest.runfile.reader import Run
 
 
 def summarize_runs(runs: Sequence[Run], experiment: Mapping[str, Any] | None = None) -> Summary:
-    """The summary of some runs; experiment: what experiment.json holds, if there is one."""
+    """The summary of some runs; experiment: the content of experiment.json, if there is one."""
     return summarize(gather(runs, experiment))
 
 
@@ -66,7 +66,7 @@ def _about(measurements: Measurements) -> dict[str, Any]:
 
 
 def summarize_pool(pool: PoolRuns) -> PoolSummary:
-    """One pool's numbers, all rounds together, and what there is to say of them."""
+    """One pool's numbers, all rounds together, and their findings."""
     return _summary(pool, numbers_by_round(pool), (), ComparisonRule())
 
 
@@ -75,7 +75,7 @@ def _summary(
 ) -> PoolSummary:
     doubts, together, each = rules.doubts(pool), pool_numbers(pool), list(rounds.values())
     objectives = tuple(check_objective(bound, together, each, rule.level) for bound in bounds)
-    if doubts:  # its times are not the pool's
+    if doubts:  # its times are not valid
         objectives = tuple(one.model_copy(update={"met": None}) for one in objectives)
     return together.model_copy(
         update={
@@ -98,7 +98,7 @@ def _comparisons(
 
 
 def _environment(measurements: Measurements) -> dict[str, Any]:
-    """Where it ran, as the first run tells it, and every command that was run."""
+    """The environment of the first run, and all commands."""
     runs = measurements.runs
     told = runs[0].told if runs else {}
     parts = {part: told.get(part, {}) for part in ("versions", "host", "server")}

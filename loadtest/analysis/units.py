@@ -1,4 +1,4 @@
-"""Numbers as people read them; every number in a report or a terminal is written here."""
+"""Formatting of numbers: every number in a report or a terminal is written here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _DURATIONS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
 def _significant(value: float, digits: int = 3) -> str:
-    """A number with so many significant digits, thousands set apart, never in powers of ten."""
+    """A number with some significant digits, thousands set apart, never in powers of ten."""
     if value == 0:
         return "0"
     places = 0
@@ -53,12 +53,12 @@ def level(number: float) -> str:
 
 
 def rate(per_second: float | None) -> str:
-    """How many per second, three digits or all that stand before the point; without the unit."""
+    """A rate per second, three digits or all before the point; without the unit."""
     return NO_VALUE if per_second is None else _significant(per_second)
 
 
 def ratio(value: float | None) -> str:
-    """How many times as much: `8.4`, `1.07`, `0.13`; close to one with two decimals."""
+    """A ratio: `8.4`, `1.07`, `0.13`; close to one with two decimals."""
     if value is None:
         return NO_VALUE
     if value < 0.001:
@@ -67,7 +67,7 @@ def ratio(value: float | None) -> str:
 
 
 def percent(fraction: float | None) -> str:
-    """A share of one as `63 %`, `0.2 %`; `< 0.1 %` is not nothing."""
+    """A share of one as `63 %`, `0.2 %`; `< 0.1 %` is not zero."""
     if fraction is None:
         return NO_VALUE
     hundredths = 100 * fraction

@@ -1,1 +1,1 @@
-"""What one reads after the runs: figures, a page, a table; no Locust, gevent or SQLAlchemy."""
+"""Reports: figures, pages, tables and exports; no Locust, gevent or SQLAlchemy."""

@@ -1,4 +1,4 @@
-"""The answer about a fleet's capacity: tables on the terminal, or JSON."""
+"""A fleet's capacity: tables on the terminal, or JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STATES = {"fits": "", "reserve": "reserve", "exceeds": "refused"}
 
 
 def capacity_json(capacity: Capacity) -> dict[str, Any]:
-    """The answer in JSON's types."""
+    """The capacity as JSON values."""
     properties = {"fits": capacity.fits, "most_connections": capacity.worst.connections}
     limits = [
         {**limit.model_dump(), "left": limit.left, "room": limit.room} for limit in capacity.limits
@@ -26,7 +26,7 @@ def capacity_json(capacity: Capacity) -> dict[str, Any]:
 
 
 def print_capacity(capacity: Capacity, console: Console) -> None:
-    """Print the verdict, the steps, the limits and what else to know."""
+    """Print the verdict, the steps, the limits and the findings."""
     with trimmed(console):
         headline, *rest = capacity.verdict.splitlines()
         console.print(plain(headline, console, "bold green" if capacity.fits else "bold red"))

@@ -1,4 +1,4 @@
-"""The answer of `loadtest doctor`: a row a check, what is wrong first."""
+"""The output of `loadtest doctor`: a row per check, errors first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "ok": "gree
 
 
 def checks_json(server: str, checks: Sequence[PreflightCheck]) -> dict[str, Any]:
-    """The answer in JSON's types."""
+    """The checks as JSON values."""
     return {"schema": 1, "server": server, "checks": [asdict(check) for check in _sorted(checks)]}
 
 

@@ -1,11 +1,11 @@
-"""Comparisons as people read them: the same words on the page, in a terminal, in Markdown."""
+"""Comparisons in words, the same on the page, in a terminal and in Markdown."""
 
 from __future__ import annotations
 
 from loadtest.analysis import units
 from loadtest.model.summary import Comparison
 
-COMPARISON_COLUMNS = ("pool", "against", "in", "ratio", "95 % interval", "decision")
+COMPARISON_COLUMNS = ("pool", "against", "metric", "ratio", "95 % interval", "decision")
 _METRICS = {
     "throughput.per_second": "throughput",
     "request_seconds": "request",
@@ -18,13 +18,13 @@ _METRICS = {
 
 
 def metric_name(path: str) -> str:
-    """What to call a metric: `wait, p95`."""
+    """The name of a metric: `wait, p95`."""
     of, _, name = path.rpartition(".")
     return _METRICS.get(path) or (f"{_METRICS[of]}, {name}" if of in _METRICS else path)
 
 
 def decision_in_words(comparison: Comparison) -> str:
-    """What follows, and what would settle it where nothing does."""
+    """The decision, and the further rounds if there is none."""
     if comparison.further_rounds is None:
         return comparison.decision
     more = units.plural(comparison.further_rounds, "more round")

@@ -1,4 +1,4 @@
-"""How answers are printed: tables and texts for a terminal, a file or a pipe."""
+"""Output of tables and texts to a terminal, a file or a pipe."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-PIPE_WIDTH = 1000  # columns of a file or a pipe: whoever reads it there breaks the lines
+PIPE_WIDTH = 1000  # columns of a file or a pipe, where lines are not broken
 _ASCII = str.maketrans({"µ": "u", "–": "-", "≥": ">", "×": "x", "·": "-"})
-# What would move the cursor or change the colours of a terminal is shown, not done.
+# Control characters are shown and do not reach the terminal.
 _CONTROLS = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\t\n"}
 
 
 def standard_output() -> Console:
-    """Where answers go: a terminal, or a file or a pipe, whose lines are not broken."""
+    """The standard output: a terminal, or a file or a pipe, whose lines are not broken."""
     console = Console()
     if not console.is_terminal:
         console.width = PIPE_WIDTH
@@ -27,7 +27,7 @@ def standard_output() -> Console:
 
 @contextmanager
 def trimmed(console: Console) -> Iterator[None]:
-    """What is printed in the block has no blanks at the ends of lines in a file or a pipe."""
+    """Remove blanks at the ends of lines that the block prints to a file or a pipe."""
     if console.is_terminal:
         yield
         return
@@ -45,7 +45,7 @@ def text_table(
 ) -> Table:
     """A table of plain cells, with a style for each row; no frames in a file.
 
-    words: the columns of text beside the first; they go to the left, and break where it is narrow.
+    words: the other columns of text; they are left-aligned, and break if space is short.
     """
     frameless = console.options.ascii_only or not console.is_terminal
     table = Table(
@@ -53,7 +53,7 @@ def text_table(
         padding=(0, 1),
         pad_edge=False,
         show_edge=False,
-        collapse_padding=not frameless,  # the frame's own blanks stand between columns
+        collapse_padding=not frameless,  # the frame has blanks between columns
     )
     for number, heading in enumerate(columns):
         text = number == 0 or heading in words
@@ -70,7 +70,7 @@ def text_table(
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:
-    """Print a table of plain cells as narrow as it can be, numbers to the right."""
+    """Print a table of plain cells, as narrow as possible, numbers right-aligned."""
     table = text_table(console, columns, rows)
     table.collapse_padding = True
     table.columns[0].min_width = None
@@ -78,6 +78,6 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], console: 
 
 
 def plain(text: str, console: Console, style: str = "") -> Text:
-    """Text without markup, since names come from files; plain letters where there are no others."""
+    """Text without markup, since names come from files; ASCII if the console has nothing else."""
     text = text.translate(_CONTROLS)
     return Text(text.translate(_ASCII) if console.options.ascii_only else text, style=style)

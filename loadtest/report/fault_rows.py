@@ -1,4 +1,4 @@
-"""The faults as the page and the terminal show them: a row for each pool in each fault."""
+"""The table of faults on the page and the terminal: a row per fault and pool."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAULT_HEADINGS = (
 
 
 def fault_rows(summary: Summary) -> list[tuple[str, ...]]:
-    """The cells under FAULT_HEADINGS, fault by fault; nothing where nothing broke."""
+    """The cells under FAULT_HEADINGS, fault by fault; empty without faults."""
     most = max((len(pool.faults) for pool in summary.pools), default=0)
     return [
         _row(pool, pool.faults[number])

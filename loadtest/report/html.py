@@ -1,4 +1,4 @@
-"""The report as one self-contained page: nothing is fetched, and one script runs, its own."""
+"""The report as one self-contained page: it fetches nothing and runs only its own script."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def page_template(name: str) -> Template:
 
 
 def _policy(script: str) -> str:
-    """What a browser lets a page do, whatever stands in it: its own style, and this one script."""
+    """The content security policy of a page: only its own style and this script."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
@@ -91,11 +91,11 @@ def _policy(script: str) -> str:
 
 
 def _about(summary: Summary) -> dict[str, Any]:
-    """The head of the page: what ran, and the answer."""
+    """The head of the page: title, circumstances and verdict."""
     headline, *rest = summary.verdict.text.splitlines()
     recommended = summary.verdict.recommended
     line = create_engine_line(summary.settings) if summary.settings else ""
-    # A pool that fails beside one that may be recommended is part of the answer, no alarm.
+    # A failing pool beside a recommended one is part of the answer and gets no banner.
     failed = [pool for pool in summary.pools if mostly_failing.fails_mostly(pool)]
     alarming = [pool for pool in failed if not (pool.valid and recommended)]
     invalid = [pool for pool in summary.pools if not pool.valid and pool not in failed]
@@ -121,7 +121,7 @@ def _circumstances(summary: Summary) -> Iterator[str]:
         yield units.plural(parts, "stage")
     if load.get("arrival_rate"):
         spacing = "evenly spaced " if load.get("arrivals") == "even" else ""
-        yield f"{units.rate(load['arrival_rate'])} {spacing}arrivals a second"
+        yield f"{units.rate(load['arrival_rate'])} {spacing}arrivals per second"
     if load.get("users"):
         most = "at most " if parts or load.get("arrival_rate") else ""
         yield most + units.plural(load["users"], "user")
@@ -144,7 +144,7 @@ def _circumstances(summary: Summary) -> Iterator[str]:
 
 
 def _faults(summary: Summary) -> list[Fault]:
-    """What broke, as the experiment says, or else the first run."""
+    """The faults of the experiment, or else of the first run."""
     experiment = summary.experiment
     told = experiment.get("fault") or experiment.get("load", {}).get("faults") or ()
     return [Fault(**fault) for fault in told]
@@ -155,7 +155,7 @@ def _broken(summary: Summary) -> str | None:
 
 
 def _findings(summary: Summary) -> list[tuple[str, Finding]]:
-    """Each with its pool's name: that most requests failed, then the most serious first."""
+    """Findings with their pool's name: mostly failed requests first, then by severity."""
     found = [(pool.name, finding) for pool in summary.pools for finding in pool.findings]
     found.sort(key=lambda pair: _SEVERITIES.index(pair[1].severity))
     return sorted(found, key=lambda pair: pair[1].code != mostly_failing.MOST_FAILED)
@@ -218,7 +218,7 @@ def _asked(summary: Summary) -> dict[str, Any]:
 
 
 def _with_unit(name: str, value: Any) -> str:
-    """A setting of the server or the load; both say everything in seconds and bytes."""
+    """A setting of the server or the load with its unit, seconds or bytes."""
     text = _pretty(value)
     if not re.fullmatch(r"\d+(\.\d+)?", text):
         return text
@@ -228,7 +228,7 @@ def _with_unit(name: str, value: Any) -> str:
 
 
 def _together(text: str) -> Markup:
-    """A sentence of which no line ends between a number and its unit, or within an option."""
+    """A sentence without line breaks between a number and its unit, or within an option."""
     text = re.sub(r"(?<=\d) (?=(?:%|[mµ]?s|[KMGT]iB)(?!\w))", "\N{NO-BREAK SPACE}", text)
     text = re.sub(r"(?<=[<≥]) (?=\d)", "\N{NO-BREAK SPACE}", text)
     option = r'<span class="option">\g<0></span>'

@@ -1,4 +1,4 @@
-"""The answer as Markdown, for a pull request or a wiki."""
+"""The summary as Markdown, for a pull request or a wiki."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loadtest.report.terminal import POOL_COLUMNS, pool_row
 
 
 def markdown(summary: Summary) -> str:
-    """The verdict, the pools, their objectives and what was found."""
+    """The verdict, the pools, their objectives and the findings."""
     headline, *rest = summary.verdict.text.splitlines()
     parts = [f"## {_plain(str(summary.experiment.get('name') or 'Connection pool'))}"]
     parts += [f"**{_plain(headline)}**", *(_plain(line) for line in rest)]
@@ -25,7 +25,7 @@ def markdown(summary: Summary) -> str:
     parts.append(_table(POOL_COLUMNS, [pool_row(pool) for pool in summary.pools]))
     objectives = [_objective(pool, one) for pool in summary.pools for one in pool.objectives]
     if objectives:
-        parts.append(_table(("pool", "objective", "found", ""), objectives))
+        parts.append(_table(("pool", "objective", "value", "result"), objectives))
     if summary.comparisons:
         parts.append(comparisons_markdown(summary.comparisons))
     findings = "\n".join(_findings(summary))
@@ -33,13 +33,13 @@ def markdown(summary: Summary) -> str:
 
 
 def comparisons_markdown(compared: Sequence[Comparison], notes: Sequence[str] = ()) -> str:
-    """Pools against their baseline, a row for each metric, and what else to know."""
+    """Pools compared with their baseline, a row for each metric, and notes."""
     table = _table(COMPARED, [compared_row(one) for one in compared])
     return "\n\n".join([table, *map(_plain, notes)])
 
 
 def write_markdown(path: Path, text: str) -> None:
-    """Write an answer to a file; UsageError where that cannot be."""
+    """Write a text to a file; raises UsageError if that fails."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -63,7 +63,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that is no markup: names and errors come from files."""
+    """Text with markup escaped: names and errors come from files."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace("`", "'")
     text = re.sub(r"([\\|*\[\]])", r"\\\1", text)
     return re.sub(r"[\x00-\x1f]+", " ", text)

@@ -1,4 +1,4 @@
-"""The pools at a glance: one row a pool, with what each cell sorts by."""
+"""The overview of the pools: a row per pool, with the number that each cell sorts by."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loadtest.report.pool_table import marked_duration, throughput_interval
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as people read it; number: what it sorts by, None where there is no value."""
+    """A value as text; number: what it sorts by, None without a value."""
 
     text: str
     number: float | None
@@ -37,7 +37,7 @@ _COLUMNS: Mapping[str, Callable[[PoolSummary], Cell]] = {
     "wait p50": _percentile(_wait, "p50"),
     "wait p95": _percentile(_wait, "p95"),
     "wait p99": _percentile(_wait, "p99"),
-    "task p95": _percentile(lambda pool: pool.request_seconds, "p95"),
+    "request p95": _percentile(lambda pool: pool.request_seconds, "p95"),
     "connections": lambda pool: Cell(count(pool.connections.peak), pool.connections.peak),
     "errors": lambda pool: Cell(percent(pool.errors.rate), pool.errors.rate),
     "valid": lambda pool: Cell("yes" if pool.valid else "no", float(pool.valid)),
@@ -46,7 +46,7 @@ OVERVIEW_HEADINGS = ("pool", *_COLUMNS)
 
 
 def overview_rows(summary: Summary) -> list[tuple[PoolSummary, list[Cell]]]:
-    """Each pool and its cells, under OVERVIEW_HEADINGS after the first; none of a single pool."""
+    """Each pool and its cells, under OVERVIEW_HEADINGS after the first; empty for a single pool."""
     if len(summary.pools) < 2:
         return []
     return [(pool, [cell(pool) for cell in _COLUMNS.values()]) for pool in summary.pools]

@@ -1,4 +1,4 @@
-"""The numbers of the pools side by side: one column a pool, lines in groups."""
+"""The numbers of the pools side by side: a column per pool, lines in groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CellText = Callable[[PoolSummary], str]
 
 @dataclass(frozen=True)
 class TableLine:
-    """A line of the table: what it is, and the value of each pool."""
+    """A line of the table: its label, and the value of each pool."""
 
     label: str
     values: tuple[str, ...]
@@ -62,21 +62,21 @@ _THROUGHPUT = "successful requests per second"
 _OPEN_LOOP = "Open loop"
 _PROCESSES = "Processes, each with such a pool"
 _LINES: Mapping[str, Mapping[str, CellText]] = {
-    "Work": {
+    "Requests": {
         _THROUGHPUT: lambda pool: rate(pool.throughput.per_second),
         "request, p95": lambda pool: marked_duration(pool.request_seconds, "p95"),
         "failed requests": lambda pool: percent(pool.errors.rate),
     },
     _OPEN_LOOP: {
         "arrivals per second, offered": lambda pool: _arrivals(pool, "offered_per_second"),
-        "arrivals per second, begun": lambda pool: _arrivals(pool, "begun_per_second"),
+        "arrivals per second, started": lambda pool: _arrivals(pool, "begun_per_second"),
         "arrivals dropped": lambda pool: count(pool.dropped),
-        "begun late, p50": lambda pool: marked_duration(pool.schedule_lag_seconds, "p50"),
-        "begun late, p99": lambda pool: marked_duration(pool.schedule_lag_seconds, "p99"),
+        "schedule lag, p50": lambda pool: marked_duration(pool.schedule_lag_seconds, "p50"),
+        "schedule lag, p99": lambda pool: marked_duration(pool.schedule_lag_seconds, "p99"),
     },
     _PROCESSES: {
         "processes at once": lambda pool: count(pool.processes),
-        "connections allowed, all together": _allowed,
+        "connections allowed in total": _allowed,
     },
     "Waiting for a connection": {
         "wait, p50": _wait("p50"),
@@ -86,10 +86,10 @@ _LINES: Mapping[str, Mapping[str, CellText]] = {
         "unfinished at the end": lambda pool: count(pool.checkout.unfinished),
     },
     "Connections": {
-        "held for, mean": lambda pool: duration(pool.hold_seconds.mean),
+        "hold, mean": lambda pool: duration(pool.hold_seconds.mean),
         "most at once": lambda pool: count(pool.connections.peak),
         "most in overflow": lambda pool: count(pool.connections.overflow_peak),
-        "opened while measured": lambda pool: count(pool.connections.opened),
+        "opened while measuring": lambda pool: count(pool.connections.opened),
     },
     "Database": {
         "sessions running, mean": lambda pool: _level(pool.server.running),
@@ -97,8 +97,8 @@ _LINES: Mapping[str, Mapping[str, CellText]] = {
         "server CPU (of the machine)": lambda pool: percent(pool.server.cpu),
     },
     "Measurement": {
-        "generator CPU": lambda pool: percent(pool.generator.cpu),
-        "event loop late, p99": lambda pool: duration(pool.generator.lag_p99_seconds),
+        "load generator CPU": lambda pool: percent(pool.generator.cpu),
+        "event-loop lag, p99": lambda pool: duration(pool.generator.lag_p99_seconds),
         "rounds": lambda pool: count(pool.rounds),
         "seconds measured": lambda pool: rate(pool.seconds),
     },
@@ -106,7 +106,7 @@ _LINES: Mapping[str, Mapping[str, CellText]] = {
 
 
 def line_groups(summary: Summary) -> list[LineGroup]:
-    """The whole table, from what was set to how good the measurement was."""
+    """The whole table, from the settings to the quality of the measurement."""
     shown = {
         _OPEN_LOOP: any(pool.arrivals for pool in summary.pools),
         _PROCESSES: any(pool.processes > 1 for pool in summary.pools),
@@ -123,7 +123,7 @@ def line_groups(summary: Summary) -> list[LineGroup]:
 
 
 def _objectives(summary: Summary) -> tuple[TableLine, ...]:
-    """Each requirement: what was found, and whether a pool keeps to it."""
+    """Each objective: the value, and whether a pool meets it."""
     return tuple(
         TableLine(
             each[0].text,

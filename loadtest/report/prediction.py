@@ -1,4 +1,4 @@
-"""What other settings would do, as people read it: a table, whatif.html and whatif.json."""
+"""The output of a prediction: tables, whatif.html and whatif.json."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAR_OFF = 0.2
 
 
 def prediction_row(cell: PredictedPool) -> tuple[str, ...]:
-    """The cells of a prediction, under PREDICTION_COLUMNS; the last one says what it rests on."""
+    """The cells of a prediction, under PREDICTION_COLUMNS; the last one is its basis."""
     wait, mark = cell.wait, "≥" if cell.bound else ""
     return (
         short_form(cell),
@@ -52,7 +52,7 @@ def prediction_row(cell: PredictedPool) -> tuple[str, ...]:
 
 
 def prediction_basis(cell: PredictedPool) -> str:
-    """One word for what a prediction rests on."""
+    """The basis of a prediction in one word."""
     marks = {
         "measured": cell.measured,
         "overloaded": cell.overloaded,
@@ -87,9 +87,9 @@ def comparison_cells(
 def relative_error(
     measured: float | None, predicted: float | None, least: float = 0.0
 ) -> float | None:
-    """By what share a prediction is too high; None where there is nothing to divide by.
+    """The share by which a prediction is too high; None without a value to divide by.
 
-    least: the value below which both are as good as nothing.
+    least: the value below which both count as zero.
     """
     if measured is None or predicted is None or max(measured, predicted) <= least or not measured:
         return None
@@ -117,7 +117,7 @@ def validation_rows(results: Sequence[ValidatedPool]) -> Iterator[tuple[str, ...
 
 
 def validation_json(results: Sequence[ValidatedPool]) -> list[dict[str, Any]]:
-    """The same in JSON's types; errors are shares, None where they mean nothing."""
+    """The same as JSON values; errors are shares, None if they have no meaning."""
     return [
         {
             "predicted": _cell(one.predicted),
@@ -134,39 +134,39 @@ def validation_json(results: Sequence[ValidatedPool]) -> list[dict[str, Any]]:
 
 
 def prediction_notes(prediction: Prediction) -> list[str]:
-    """What a reader has to know of these numbers."""
+    """The assumptions and limits of a prediction."""
     said = list(prediction.observed.notes)
     number = prediction.observed.processes
     if number > 1:
-        said.append(f"Settings are of each of {number} processes, numbers of all together.")
+        said.append(f"Settings apply to each of {number} processes, numbers to all together.")
     beyond = [short_form(cell) for cell in prediction.cells if cell.extrapolated]
     if beyond:
         said.append(
-            "Extrapolated: more or fewer connections would be in use than where hold was measured; "
-            "it is taken to be as at the nearest."
+            "Extrapolated: the number of connections in use is outside the measured range. The "
+            "prediction uses the hold of the nearest measured number."
         )
     if any(cell.overloaded for cell in prediction.cells):
         said.append(
-            "Overloaded: more arrives than all connections can serve; the wait grows for as long "
-            f"as that lasts, here {duration(prediction.observed.seconds)}."
+            "Overloaded: more requests arrive than all connections can serve. The wait grows for "
+            f"as long as the load lasts, here {duration(prediction.observed.seconds)}."
         )
     busy = [short_form(cell) for cell in prediction.cells if cell.generator > BUSY_GENERATOR]
     if busy:
         said.append(
-            f"The load generator would need more than a core for {_few(busy)}: a measurement there "
-            "would be its own."
+            f"The load generator needs more than a core for {_few(busy)}. A measurement there "
+            "would show the load generator's limit, not the pool's."
         )
     return said + list(_far_off(prediction))
 
 
 def _far_off(prediction: Prediction) -> Iterator[str]:
-    """The pools that ran for which the model misses what was measured."""
+    """Sentences about the pools for which the model misses the measurement."""
     for ran, cell in prediction.checks:
         off = relative_error(ran.served, cell.throughput)
         if off is not None and abs(off) > FAR_OFF:
             yield (
                 f"The model misses the measured throughput of {ran.name} by {_error(off)}: "
-                "something limits it that it does not know."
+                "something that the model does not know limits it."
             )
 
 
@@ -175,7 +175,7 @@ def _few(names: Sequence[str]) -> str:
 
 
 def prediction_json(prediction: Prediction, about: Mapping[str, Any]) -> dict[str, Any]:
-    """The prediction in JSON's types, version 1: times in seconds. about: where it comes from."""
+    """The prediction as JSON values, version 1: times in seconds. about: its origin."""
     work = prediction.observed.workload
     return {
         "schema": 1,
@@ -213,7 +213,7 @@ def _cell(cell: PredictedPool) -> dict[str, Any]:
 
 
 def print_prediction(prediction: Prediction, console: Console) -> None:
-    """Print the map, what the model makes of what was measured, and the notes."""
+    """Print the map, the check of the model with measured pools, and the notes."""
     with trimmed(console):
         _print(prediction, console)
 
@@ -222,7 +222,7 @@ def _print(prediction: Prediction, console: Console) -> None:
     print_table(PREDICTION_COLUMNS, [prediction_row(cell) for cell in prediction.cells], console)
     if prediction.checks:
         console.print()
-        console.print("What was measured, and what the model makes of the same pools")
+        console.print("Measured pools, and what the model predicts for them")
         print_table(CHECK_COLUMNS, list(check_rows(prediction)), console)
     console.print()
     for note in prediction_notes(prediction):
@@ -230,7 +230,7 @@ def _print(prediction: Prediction, console: Console) -> None:
 
 
 def print_validation(results: Sequence[ValidatedPool], console: Console) -> None:
-    """Print what was predicted and what was measured then."""
+    """Print the predictions and the later measurements."""
     with trimmed(console):
         print_table(VALIDATION_COLUMNS, list(validation_rows(results)), console)
     for text in changes_since(results):
@@ -238,12 +238,12 @@ def print_validation(results: Sequence[ValidatedPool], console: Console) -> None
 
 
 def changes_since(results: Sequence[ValidatedPool]) -> list[str]:
-    """What the pools do now that were measured before."""
+    """Sentences about pools that were measured before: then and now."""
     return [
         f"{short_form(one.predicted)} was measured before: {rate(one.before.served)} per s then, "
         f"{rate(one.measured.served)} now "
-        f"({_error(relative_error(one.before.served, one.measured.served))}). That much in the "
-        "errors above is not the model's: the machine or the database is not as it was."
+        f"({_error(relative_error(one.before.served, one.measured.served))}). The errors above "
+        "include this change, which comes from the machine or the database, not from the model."
         for one in results
         if one.before and one.measured
     ]

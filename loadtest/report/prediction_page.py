@@ -1,4 +1,4 @@
-"""The prediction as one self-contained page: nothing is fetched, nothing runs."""
+"""The prediction as one self-contained page that fetches and runs nothing."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def write_prediction(
     folder: Path,
     validation: Sequence[ValidatedPool] = (),
 ) -> None:
-    """Write whatif.json and whatif.html; UsageError where that cannot be.
+    """Write whatif.json and whatif.html; raises UsageError if that fails.
 
-    about: where it comes from, with `name` and `command`. validation: what was measured afterwards.
+    about: its origin, with `name` and `command`. validation: later measurements.
     """
     about = {**about, "validation": validation_json(validation)} if validation else about
     try:
@@ -68,6 +68,6 @@ def prediction_page(
 
 
 def _with(prediction: Prediction, validation: Sequence[ValidatedPool]) -> Prediction:
-    """The prediction with what was measured afterwards, for the figure."""
+    """The prediction with later measurements, for the figure."""
     later = [(one.measured, one.predicted) for one in validation if one.measured and one.valid]
     return replace(prediction, checks=[*prediction.checks, *later])

@@ -1,4 +1,4 @@
-"""How far the runs are, and what the current one measures, while they go on."""
+"""The progress of the runs, and the numbers of the current one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEAST_INTERVAL = 500_000_000
 
 
 class PlannedRun(Protocol):
-    """What is told of a run that is about to begin."""
+    """The facts about a run that is about to begin."""
 
     @property
     def pool(self) -> PoolConfig:
@@ -32,16 +32,16 @@ class PlannedRun(Protocol):
 
     @property
     def seconds(self) -> float:
-        """How long its load goes on."""
+        """The duration of its load."""
 
     def command(self) -> str:
         """The command line that repeats it."""
 
 
 class RunProgress:
-    """A progress bar on a terminal, a line a run elsewhere, nothing at all when quiet.
+    """A progress bar on a terminal, otherwise a line per run; nothing when quiet.
 
-    most: the most runs there may be, where the plans are only some of them.
+    most: the largest number of runs, if the plans are only some of them.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class RunProgress:
         self._bar.stop()
 
     def begin(self, plan: PlannedRun) -> None:
-        """A run begins: its command is printed, so that it can be repeated by hand."""
+        """Begin a run and print the command that repeats it."""
         self._number += 1
         self._title = f"{self._number}{self._plans} {plan.pool.name}"
         self._say(f"[dim]$ {escape(plan.command())}[/]")
@@ -82,27 +82,27 @@ class RunProgress:
     def interval(self, interval: Interval) -> None:
         """Show what the current run measured in the last second.
 
-        What ends after the load, or in a bit of a second, says nothing about a rate.
+        Intervals after the load, and short ones, show no rate.
         """
         self._bar.advance(self._task, interval.length / 1e9)
         if interval.period != "drain" and interval.length >= LEAST_INTERVAL:
             self._bar.update(self._task, description=f"{self._title} · {_now(interval)}")
 
     def end(self, plan: PlannedRun) -> None:
-        """The run is over."""
+        """End a run."""
         self._total += plan.seconds
         self._bar.update(self._task, completed=self._total, description=self._title)
 
     def failed(self, plan: PlannedRun, error: LoadtestError) -> None:
-        """The run failed; the others go on. What was said of the last is not repeated."""
+        """Print why a run failed, unless the last one failed for the same reason."""
         self._total += plan.seconds
-        said = "the same" if str(error) == self._failure else str(error)
+        said = "the same error" if str(error) == self._failure else str(error)
         self._failure = str(error)
         text = f"{plan.pool.name}, round {plan.round}: {said}"
         self._console.print(plain(text, self._console, "red"), soft_wrap=True)
 
     def tell(self, text: str) -> None:
-        """Say something between two runs."""
+        """Print a text between two runs."""
         self._say(escape(text))
 
     def _say(self, text: str) -> None:

@@ -25,17 +25,17 @@ from loadtest.runfile.schema import ExperimentPlan
 
 
 def render(paths: Sequence[Path], out: Path) -> Summary:
-    """Read runs and write summary.json, figures/ and report.html; give back the summary.
+    """Read runs and write summary.json, figures/ and report.html; returns the summary.
 
-    paths: run files or result folders. out: a folder, made if need be. Runs are read as far as they
-    are sound; a file that is no run at all is named in the summary's problems.
-    Raises UsageError if there is no readable run, or where nothing can be written.
+    paths: run files or result folders. out: a folder, made if necessary. Damaged runs are read
+    up to the damage; the summary's problems list files that are no runs.
+    Raises UsageError if there is no readable run, or if writing fails.
     """
     measurements = read_measurements(paths)
     summary = summarize(measurements)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        # First what other programs read: it must be there even if drawing fails.
+        # Other programs read this file: it must exist even if drawing fails.
         write_whole(out / "summary.json", json.dumps(summary.to_json(), indent=2) + "\n")
         drawings = draw_figures(measurements, summary)
         _write_figures(out / "figures", drawings)
@@ -59,13 +59,13 @@ def read_measurements(paths: Sequence[Path]) -> Measurements:
 
 
 def planned_experiment(path: Path) -> ExperimentPlan | None:
-    """What the experiment.json beside the runs of a result says; None without a sound one."""
+    """The plan in the experiment.json of a result; None if it is missing or damaged."""
     experiment = _experiment([folder_of(path)], [])
     return plan_of(experiment) if experiment else None
 
 
 def _experiment(paths: Sequence[Path], problems: list[str]) -> Mapping[str, Any] | None:
-    """What the first experiment.json says; one that is damaged is named, and done without."""
+    """The content of the first readable experiment.json; damaged ones are added to the problems."""
     for path in (folder / "experiment.json" for folder in paths if folder.is_dir()):
         try:
             return from_plan(path.read_bytes())
@@ -87,7 +87,7 @@ def _write_figures(folder: Path, drawings: Sequence[Drawing]) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all: somebody may be reading the one before."""
+    """Write a file atomically: the earlier one may be in use."""
     fresh = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         fresh.write_text(text, encoding="utf-8")

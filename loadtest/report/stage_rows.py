@@ -1,4 +1,4 @@
-"""The stages of the load as the page shows them: a row for each pool in each stage."""
+"""The table of stages on the page: a row per stage and pool."""
 
 from __future__ import annotations
 

@@ -21,17 +21,20 @@ from loadtest.report.pool_table import marked_duration, throughput_interval
 
 _DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
-# What comes first: that most requests failed, then other errors, then warnings.
+# The order: mostly failed requests, other errors, warnings.
 _ORDER: Sequence[tuple[str, Callable[[Finding], bool]]] = (
     ("error", lambda finding: finding.code == mostly_failing.MOST_FAILED),
     ("error", lambda finding: finding.code != mostly_failing.MOST_FAILED),
     ("warning", lambda _: True),
 )
-POOL_COLUMNS = ("pool", "ok/s", "95 % interval", "wait p95", "task p95", "conns", "errors", "CPU")
+POOL_COLUMNS = (
+    *("pool", "ok/s", "95 % interval", "wait p95", "request p95"),
+    *("conns", "errors", "CPU"),
+)
 
 
 def print_summary(summary: Summary, console: Console) -> None:
-    """Print the pools, what was found and the verdict; no colours or frames in a file or a pipe."""
+    """Print the pools, the findings and the verdict; no colours or frames in a file or a pipe."""
     with trimmed(console):
         _print(summary, console)
 
@@ -48,10 +51,10 @@ def _print_comparisons(
     compared: Sequence[Comparison], not_valid: Sequence[str], console: Console
 ) -> None:
     styles = [_DECISIONS.get(one.decision, "") for one in compared]
-    words = ("against", "in", "decision")
+    words = ("against", "metric", "decision")
     console.print(text_table(console, COMPARED, map(compared_row, compared), styles, words))
     for name in not_valid:
-        text = f"{name}: the measurement is not valid, its numbers decide nothing (loadtest report)"
+        text = f"{name}: the measurement is not valid and decides nothing (see loadtest report)"
         console.print(plain(text, console, "bold red"))
 
 
@@ -74,7 +77,7 @@ def _print(summary: Summary, console: Console) -> None:
 
 
 def _print_faults(summary: Summary, console: Console) -> None:
-    """What each fault did, a row a pool; its name stands above, or the rows were too wide."""
+    """Print the effects of each fault, a row per pool, under the name of the fault."""
     for fault, pools in groupby(fault_rows.fault_rows(summary), itemgetter(0)):
         console.print(plain(fault, console, "bold"))
         headings = fault_rows.FAULT_HEADINGS[1:]
@@ -83,7 +86,7 @@ def _print_faults(summary: Summary, console: Console) -> None:
 
 
 def _print_findings(summary: Summary, console: Console) -> None:
-    """Findings that matter, the serious ones first, in words that are no failure of the tool."""
+    """Print the findings that matter, the serious ones first."""
     found = [
         (severity, f"{pool.name}: {finding.message}{_example(pool, finding)}")
         for severity, of in _ORDER
@@ -101,9 +104,9 @@ def _print_findings(summary: Summary, console: Console) -> None:
 
 
 def _told_of(summary: Summary) -> Sequence[PoolSummary]:
-    """The pools whose findings matter: of a search, its answer and those that are not valid.
+    """The pools whose findings matter: in a search, its answer and the invalid pools.
 
-    That a pool which was only tried is the bottleneck, is what it was tried for.
+    The other sizes of a search are expected to be bottlenecks.
     """
     if summary.search is None:
         return summary.pools
@@ -112,13 +115,13 @@ def _told_of(summary: Summary) -> Sequence[PoolSummary]:
 
 
 def _told_already(pool: PoolSummary, finding: Finding) -> bool:
-    """Whether it repeats that most requests failed, and with which kind of error."""
+    """Whether a finding repeats that most requests failed with a kind of error."""
     kind = mostly_failing.main_kind(pool.errors)
     return mostly_failing.fails_mostly(pool) and finding.code == f"errors_{kind}"
 
 
 def _example(pool: PoolSummary, finding: Finding) -> str:
-    """Of a kind of error, one in its own words."""
+    """An example of a kind of error."""
     if mostly_failing.fails_mostly(pool):
         return ""  # the first finding has one
     told = pool.errors.kinds.get(finding.error_kind or "")

@@ -174,7 +174,7 @@ def test_an_answer_is_always_said_in_sentences(of: Fleet, server: ServerLimits) 
     for line in answer.verdict.splitlines():
         assert line.endswith(".")
         assert "None" not in line
-    assert answer.verdict.startswith("It fits" if answer.fits else "It does not fit")
+    assert answer.verdict.startswith("The fleet fits" if answer.fits else "The fleet does not fit")
 
 
 def test_an_unlimited_overflow_is_any_number_and_no_server_is_enough() -> None:
@@ -183,7 +183,10 @@ def test_an_unlimited_overflow_is_any_number_and_no_server_is_enough() -> None:
     assert (answer.worst.connections, answer.worst.room, answer.needed) == (None, None, None)
     assert [safe.max_overflow for safe in answer.safe if safe.pool_size] == [0]
     assert "any number of connections (72 processes × a pool without a limit)" in answer.verdict
-    assert "no max_connections is enough: set max_overflow" in answer.verdict
+    assert (
+        "No max_connections is enough for a pool without a limit: set max_overflow"
+        in answer.verdict
+    )
 
 
 @pytest.mark.parametrize(
@@ -256,8 +259,8 @@ def test_the_setting_that_refuses_first_is_named_not_the_one_with_the_larger_res
     assert answer.binding.setting == "max_connections"
     assert step_of(answer, "running").state == "reserve"
     assert step_of(answer, "all pools full").limit == "max_user_connections"
-    assert "of 50 places kept for people and agents 10 are taken" in answer.verdict
-    assert "by max_user_connections: those beyond get error 1203" in answer.verdict
+    assert "of 50 connections kept for people and agents 10 are taken" in answer.verdict
+    assert "by max_user_connections: connections beyond it get error 1203" in answer.verdict
 
 
 def test_a_larger_max_connections_is_not_advised_without_its_files() -> None:
@@ -279,7 +282,7 @@ def test_what_was_counted_may_be_the_fleets_own_or_less_than_usual() -> None:
     counted = {"counted": True, "others": 40, "others_of_account": 30, "peak": 300}
     answer = fleet_capacity(fleet(), ServerLimits(max_connections=5000, **counted))
     assert codes(answer) == {"same_account", "busier_before"}
-    assert "say --others 10" in answer.findings[0].message
+    assert "use --others 10" in answer.findings[0].message
     told = ServerLimits(max_connections=5000, **(counted | {"counted": False}))
     assert codes(fleet_capacity(fleet(), told)) == set()
     usual = ServerLimits(max_connections=5000, counted=True, others=40, peak=82)

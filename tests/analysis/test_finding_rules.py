@@ -50,12 +50,12 @@ def test_of_several_rounds_the_one_that_was_disturbed_is_named(tmp_path: Path) -
     found = {finding.code: finding for finding in summarize_runs(runs).pools[0].findings}
     for code in DISTURBANCES:
         assert found[code].evidence["rounds"] == ["20+0-2.jsonl"]
-        assert ", by what happened in 20+0-2.jsonl: " in found[code].message
+        assert ", because of 20+0-2.jsonl" in found[code].message
     all_alike = [round_(number, 30, SECOND) for number in (1, 2, 3)]
     found = {finding.code: finding for finding in summarize_runs(all_alike).pools[0].findings}
     for code in DISTURBANCES:
         assert found[code].evidence["rounds"] == []
-        assert "by what happened in" not in found[code].message
+        assert "because of" not in found[code].message
 
 
 def test_the_saturated_one_of_two_processes_is_enough(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_run_that_measured_much_less_says_how_much(tmp_path: Path) -> None:
     part = interval(length=8 * SECOND // 10, counters={"requests": 5})
     one = run(tmp_path, [part], load={"users": 3, "duration": 5.0})
     finding = _found(one)["measured_too_little"]
-    assert finding.message.startswith("20+0-1.jsonl measured 800 ms of the 5.00 s planned. ")
+    assert finding.message.startswith("20+0-1.jsonl measured 800 ms of the planned 5.00 s. ")
     assert finding.evidence == {"file": "20+0-1.jsonl", "seconds": 0.8, "planned": 5.0}
 
 
@@ -174,7 +174,7 @@ def test_connections_opened_again_and_again_are_churn(tmp_path: Path) -> None:
     gauges = {"open": 15}
     found = _found(run(tmp_path, [interval(counters=counters, gauges=gauges)], "5+10"))
     assert found["overflow_churn"].message.startswith(
-        "It opened 460 connections, 460 per second, but had at most 15 at once"
+        "The pool opened 460 connections, 460 per second, but had at most 15 at once"
     )
     recycled = {"requests": 900, "opened": 460, "closed.recycle": 455}
     assert not _found(run(tmp_path, [interval(counters=recycled, gauges=gauges)], "5+10"))
@@ -219,7 +219,7 @@ def test_a_pool_that_was_lost_to_a_leak_is_not_said_to_be_too_small(
 
 @pytest.mark.parametrize(
     ("reason", "cure"),
-    [("invalidated", "wait_timeout"), ("recycle", "raise pool_recycle"), ("overflow", "pool_size")],
+    [("invalidated", "wait_timeout"), ("recycle", "pool_recycle"), ("overflow", "pool_size")],
 )
 def test_how_to_keep_connections_open_depends_on_why_they_were_closed(
     tmp_path: Path, reason: str, cure: str

@@ -55,7 +55,7 @@ def test_an_overloaded_generator_is_not_blamed_where_most_requests_failed(
         f"94 % of requests failed (4,700 of 5,000), most with write conflicts: {WORDS}. "
         "Another transaction changed the row"
     )
-    assert "Times and throughput are not the pool's" in first.message
+    assert "Times and throughput do not describe the pool" in first.message
     assert first.evidence["kind"] == "write_conflict"
     assert first.evidence["lag_mean"] == pytest.approx(lag / 1000, rel=0.01)
     assert not {finding.code for finding in pool.findings} & set(DISTURBANCES)

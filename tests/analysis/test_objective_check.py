@@ -84,8 +84,8 @@ def test_only_a_pool_that_keeps_to_it_is_recommended(tmp_path: Path) -> None:
     ]
     summary = summarize_runs(runs, {"objective": "checkout.wait_seconds.p95 <= 50ms"})
     assert summary.verdict.recommended == "60+0"
-    assert "It keeps to checkout.wait_seconds.p95 <= 50ms (20." in summary.verdict.text
-    assert "What does not: 20+0." in summary.verdict.text
+    assert "It meets checkout.wait_seconds.p95 <= 50ms (20." in summary.verdict.text
+    assert "Pools that miss it: 20+0." in summary.verdict.text
     assert summary.comparisons[0].metric == "checkout.wait_seconds.p95"
     assert verdict_exit_code(summary) == 0
     assert summarize_runs(runs).verdict.recommended == "20+0"
@@ -104,7 +104,7 @@ def test_an_objective_that_cannot_be_told(tmp_path: Path) -> None:
     runs = steady(tmp_path, "20+0", FAST) + steady(tmp_path, "5+10", SLOW)
     summary = summarize_runs(runs, {"objective": "throughput.per_second >= 699"})
     assert summary.verdict.recommended is None
-    assert summary.verdict.text.startswith("Whether 20+0 can keep to")
+    assert summary.verdict.text.startswith("Whether 20+0 can meet")
     assert verdict_exit_code(summary) == 5
 
 
@@ -112,8 +112,8 @@ def test_a_number_that_no_run_has_is_said_to_be_none(tmp_path: Path) -> None:
     runs = steady(tmp_path, "20+0", FAST) + steady(tmp_path, "5+10", SLOW)
     summary = summarize_runs(runs, {"objective": "arrivals.begun_per_second >= 5/s"})
     said = summary.verdict.text.splitlines()[0]
-    assert said == "arrivals.begun_per_second: no run has measured that."
-    assert "more rounds would tell" not in summary.verdict.text
+    assert said == "arrivals.begun_per_second: no run has a value for it."
+    assert "more rounds may decide it" not in summary.verdict.text
     assert verdict_exit_code(summary) == 5
 
 
@@ -137,7 +137,7 @@ def test_one_run_is_judged_by_its_value(tmp_path: Path, bound: int, code: int) -
     summary = summarize_runs(runs, {"objective": f"throughput.per_second >= {bound}"})
     words = "met" if code == 0 else "missed"
     assert f"throughput.per_second >= {bound}: {words} (700)." in summary.verdict.text
-    assert "One round: there is no interval, the value alone decides." in summary.verdict.text
+    assert "One round has no interval, so the value alone decides." in summary.verdict.text
     assert verdict_exit_code(summary) == code
 
 
@@ -155,7 +155,7 @@ def test_why_times_are_open_where_arrivals_were_dropped_is_told(tmp_path: Path) 
     summary = summarize_runs([run(tmp_path, [one])], asked)
     lines = summary.verdict.text.splitlines()
     assert "request_seconds.p95 <= 1s: undecided (20.0 ms)." in lines
-    why = "rrivals were dropped, and how long they would have taken nobody knows."
+    why = "rrivals were dropped, and their request times are unknown."
     assert f"A{why}" in lines
     runs = [run(tmp_path, [one], pool, n) for pool in ("5+0", "6+0") for n in range(1, 6)]
     said = summarize_runs(runs, asked).verdict.text.splitlines()[0]

@@ -101,7 +101,7 @@ class TestWorkload:
         # 40 users, of whom 20 wait and 10 hold, ask 100 times a second.
         assert np.mean(observed.workload.outside) == pytest.approx(0.1)
         assert np.mean(observed.workload.hold.samples[0]) == pytest.approx(0.1)
-        assert any("outside of the pool for 100 ms" in note for note in observed.notes)
+        assert any("spends 100 ms outside the pool" in note for note in observed.notes)
 
     def test_all_users_have_room_in_a_larger_pool(self, tmp_path: Path) -> None:
         runs = [measured(tmp_path)]
@@ -112,7 +112,7 @@ class TestWorkload:
 
     def test_one_pool_alone_is_said_to_leave_hold_constant(self, tmp_path: Path) -> None:
         (note,) = [n for n in observe(gather([measured(tmp_path)])).notes if "Hold" in n]
-        assert "constant: it was measured at 10 connections in use only" in note
+        assert "constant, as it was measured at 10 connections in use only" in note
 
     def test_hold_lies_between_what_was_measured_at_several_levels(self, tmp_path: Path) -> None:
         runs = [

@@ -61,14 +61,14 @@ def test_a_result_of_users_without_a_pause_says_how_many_overtake(tmp_path: Path
     observed = observe(gather([measured(tmp_path, waiting=30, wait=waits)]))
     (note,) = [one for one in observed.notes if "overtake" in one]
     assert "30 % at 10 connections in use did not wait at all" in note
-    assert "p95 of the wait may be a round off" in note
+    assert "p95 of the wait may be a hold off" in note
     assert observed.workload.overtaking.mean(10) == pytest.approx(0.3, abs=0.05)
 
 
 def test_where_holds_differ_waits_are_no_whole_rounds(tmp_path: Path) -> None:
     run = measured(tmp_path, waiting=30, wait=[0] * 30 + [430] * 70, hold=[20, 180] * 50)
     (note,) = [one for one in observe(gather([run])).notes if "overtake" in one]
-    assert "round off" not in note
+    assert "hold off" not in note
 
 
 def test_a_result_of_users_who_pause_says_nothing_of_it(tmp_path: Path) -> None:

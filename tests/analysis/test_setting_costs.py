@@ -38,9 +38,9 @@ def test_each_price_is_a_share_of_the_time_of_all_requests(tmp_path: Path) -> No
     assert reset.share == pytest.approx(0.05)
     assert ping.share == pytest.approx(0.025)
     assert ping.text.startswith(
-        "pool_pre_ping cost 1.00 ms a ping, 2.5 % of the time of all requests: "
+        "pool_pre_ping cost 1.00 ms per ping, 2.5 % of the time of all requests. "
     )
-    assert reset.text.startswith("Reset on return cost 1.00 ms each time, 5.0 % of the time of")
+    assert reset.text.startswith("Reset on return cost 1.00 ms per checkin, 5.0 % of the time of")
 
 
 def test_failed_requests_took_time_too(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_without_a_pool_every_checkout_connects(tmp_path: Path) -> None:
     (found,) = setting_costs(measured(tmp_path, "n:poolclass=NullPool", connect=[3] * 100))
     assert found.setting == "NullPool"
     assert found.text == (
-        "NullPool cost 3.00 ms a checkout to connect, 15 % of the time of all requests: a pool "
+        "NullPool cost 3.00 ms per checkout to connect, 15 % of the time of all requests. A pool "
         "that keeps connections saves nearly all of it."
     )
 
@@ -91,7 +91,7 @@ def test_a_tls_context_for_every_connection_has_the_price_that_its_machine_measu
     assert found.setting == "TLS"
     assert found.seconds == pytest.approx(opened * each)
     assert found.text.endswith(
-        "of the time of all requests: one for all connections saves nearly all of it."
+        "of the time of all requests. One shared context saves nearly all of it."
     )
 
 
@@ -121,7 +121,9 @@ def test_the_verdict_tells_what_the_recommended_pool_costs(tmp_path: Path) -> No
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "20+0"
     *_, price, rest = verdict.text.splitlines()
-    assert price.startswith("pool_pre_ping cost 1.00 ms a ping, 5.0 % of the time of all requests")
+    assert price.startswith(
+        "pool_pre_ping cost 1.00 ms per ping, 5.0 % of the time of all requests"
+    )
     assert rest.startswith("Not covered: ")
 
 
@@ -132,12 +134,12 @@ def test_the_verdict_tells_what_the_recommended_pool_costs(tmp_path: Path) -> No
             {},
             "other queries and data than this scenario's, users on OS threads (--model threads), "
             "servers other than MariaDB 10.11.6 and a server on a network (this one "
-            "shared 2 CPUs with the load)",
+            "shared 2 CPUs with the generator)",
         ),
         (
             {"host": {}, "load": {"model": "threads"}},
             "other queries and data than this scenario's, servers other than MariaDB 10.11.6 and a "
-            "server on a network (this one shared a machine with the load)",
+            "server on a network (this one shared a machine with the generator)",
         ),
         (
             {"server": {"private": False}},

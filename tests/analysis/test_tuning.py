@@ -64,8 +64,8 @@ def test_the_smallest_size_is_recommended_with_a_timeout_and_its_reasons(tmp_pat
     headline, *rest = summary.verdict.text.splitlines()
     assert headline.startswith("Set pool_size=20, max_overflow=0, pool_timeout=1: 641 requests")
     assert any(line.startswith("19+0 is too small: " + OBJECTIVE) for line in rest)
-    assert any(line.startswith("A bigger pool brings nothing: 40+0") for line in rest)
-    assert any("600 per second, 94 % of what 20+0 does, and does not keep" in line for line in rest)
+    assert any(line.startswith("A larger pool does not help: 40+0") for line in rest)
+    assert any("600 per second, 94 % of what 20+0 does, and misses" in line for line in rest)
     assert summary.search.load_seconds == pytest.approx(8 * 3)
     assert summary.search.grid_seconds == pytest.approx(40 * 3)
 
@@ -84,7 +84,7 @@ def test_a_bigger_pool_that_is_worse_is_told(tmp_path: Path) -> None:
     summary = searched(runs)
     assert summary.search
     assert summary.search.worse_from == 40
-    assert "A bigger pool makes it worse: with 40+0 300 per second, 47 %" in summary.verdict.text
+    assert "A larger pool is worse: with 40+0 300 per second, 47 %" in summary.verdict.text
 
 
 def test_without_an_objective_the_throughput_decides(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_where_no_size_keeps_to_it_that_is_the_answer(tmp_path: Path) -> None:
     assert summary.search
     assert (summary.search.outcome, verdict_exit_code(summary)) == ("missed", 3)
     assert summary.verdict.recommended is None
-    assert summary.verdict.text.startswith(f"No pool of 1 to 40 connections keeps to {OBJECTIVE}.")
+    assert summary.verdict.text.startswith(f"No pool of 1 to 40 connections meets {OBJECTIVE}.")
 
 
 def test_a_search_that_was_ended_says_the_best_so_far(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_where_the_pilot_did_more_than_the_answer_nothing_is_decided(tmp_path: P
         5,
     )
     assert summary.verdict.recommended is None
-    said = "default, measured first, did 700 per second, 109 % of that; repeat it on a machine"
+    said = "default, measured first, did 700 per second, 109 % of that; repeat the search"
     assert said in summary.verdict.text
     for part in runs[0].intervals:
         part.counters["arrivals"] = 700  # of which another round may have fewer
@@ -232,7 +232,7 @@ def test_disturbed_runs_cost_load_too(tmp_path: Path) -> None:
     summary = searched(closed_in(tmp_path), disturbed=[2.0])
     assert summary.search
     assert summary.search.load_seconds == pytest.approx(9 * 3)
-    assert "9 runs of 3 sizes, 1 of them disturbed and done again," in summary.verdict.text
+    assert "9 runs of 3 sizes, 1 of them disturbed and repeated," in summary.verdict.text
 
 
 def _pilot(folder: Path, per_second: int, hold: int, **more: Any) -> PoolRuns:

@@ -118,7 +118,7 @@ def test_equals_are_no_contradiction(tmp_path: Path) -> None:
 
     verdict = summarize_runs(runs).verdict
     assert verdict.text.splitlines()[-1] == (
-        "The conclusion carries over: greenlets 5+10, threads 20+0, and with each the other is as "
+        "The conclusion carries over: greenlets 5+10, threads 20+0, and these pools are equally "
         "good within the noise."
     )
     assert verdict.recommended == "5+10"
@@ -129,7 +129,7 @@ def test_without_a_recommendation_of_both_it_cannot_be_told(tmp_path: Path) -> N
 
     last = summary.verdict.text.splitlines()[-1]
     assert last == (
-        "Whether the conclusion carries over cannot be told: there is no recommendation with "
+        "Whether the conclusion carries over is unknown: there is no recommendation with "
         "greenlets and with threads."
     )
     assert summary.verdict.recommended is None

@@ -56,8 +56,10 @@ def test_of_equals_the_one_with_the_fewest_connections(tmp_path: Path) -> None:
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "20+0"
     assert "as many as with 50+0 (0.99 times" in verdict.text
-    assert "As good within the noise: 50+0 (701 per second with 50 connections)" in verdict.text
-    assert "20+0 gets by with 20 connections." in verdict.text
+    assert (
+        "Equally good within the noise: 50+0 (701 per second with 50 connections)" in verdict.text
+    )
+    assert "20+0 needs only 20 connections." in verdict.text
 
 
 def test_of_equals_with_as_many_connections_the_baseline_is_kept(tmp_path: Path) -> None:
@@ -69,7 +71,7 @@ def test_of_equals_with_as_many_connections_the_baseline_is_kept(tmp_path: Path)
     assert verdict.recommended == "default"
     assert verdict.text.startswith("Keep default (pool_size=5, max_overflow=10): 696")
     assert verdict.text.splitlines()[1] == (
-        "As good within the noise: 20+0 (701 per second with 12 connections)."
+        "Equally good within the noise: 20+0 (701 per second with 12 connections)."
     )
 
 
@@ -102,9 +104,12 @@ def test_fewer_than_five_rounds_tell_nothing_apart(tmp_path: Path, rounds: int) 
     runs = steady(tmp_path, "20+0", [700] * rounds) + steady(tmp_path, "5+10", [300] * rounds)
     summary = summarize_runs(runs)
     assert summary.verdict.recommended is None
-    assert "without 5 rounds of all pools together, noise cannot be told" in summary.verdict.text
+    assert (
+        "fewer than 5 complete rounds, a difference between pools cannot be told"
+        in summary.verdict.text
+    )
     assert "20+0 700 and 5+10 300" in summary.verdict.text
-    assert "Repeat with --rounds 5, or --rounds auto" in summary.verdict.text
+    assert "Repeat with --rounds 5, or with --rounds auto" in summary.verdict.text
     assert verdict_exit_code(summary) == 5
 
 
@@ -138,7 +143,7 @@ def test_fewer_than_two_valid_pools_are_no_comparison(tmp_path: Path) -> None:
     runs = [*steady(tmp_path, "20+0", [700, 700]), run(tmp_path, busy, "5+10")]
     summary = summarize_runs(runs)
     assert summary.verdict.recommended is None
-    assert "Nothing can be recommended: 1 of 2 pools left to compare." in summary.verdict.text
+    assert "Nothing can be recommended: 1 of 2 pools can be compared." in summary.verdict.text
     assert verdict_exit_code(summary) == 4
     alone = summarize_runs([run(tmp_path, busy, "5+10")])
     assert alone.verdict.text == "The measurement of 5+10 is not valid (see the findings)."
@@ -152,7 +157,7 @@ def test_pools_that_only_fail_are_not_recommended(tmp_path: Path) -> None:
     ]
     summary = summarize_runs(runs)
     assert summary.verdict.recommended is None
-    assert "with none of the pools did a request succeed" in summary.verdict.text
+    assert "no request succeeded with any pool" in summary.verdict.text
     assert verdict_exit_code(summary) == 5
 
 
@@ -163,13 +168,13 @@ def test_a_run_in_which_nothing_succeeds_says_so_first(tmp_path: Path, busy: boo
     one.examples |= {"deadlock": "(1213, 'x')", "other": '(1146, "no table\nof that name")'}
     runs = [run(tmp_path, [one])]
     first = (
-        "Not one of 1,234 requests succeeded with 20+0 (pool_size=20, max_overflow=0): "
+        "None of 1,234 requests succeeded with 20+0 (pool_size=20, max_overflow=0): "
         '(1146, "no table of that name")'
     )
     assert summarize_runs(runs).verdict.text == first
     runs[0].path.with_suffix(".log").touch()
     summary = summarize_runs(runs)
-    assert summary.verdict.text == f"{first}\nMore is in Locust's log, runs/20+0-1.log."
+    assert summary.verdict.text == f"{first}\nFor details, see Locust's log: runs/20+0-1.log."
     assert verdict_exit_code(summary) == (4 if busy else 0)
 
 
@@ -196,7 +201,7 @@ def test_the_largest_pool_may_still_be_too_small(tmp_path: Path, name: str, said
     ]
     compare = Comparer({pool.name: numbers_by_round(pool) for pool in measured.pools})
     text = verdict(measured, pools, compare).text
-    assert ("a larger pool may do more" in text) == said
+    assert ("a larger pool may serve more requests" in text) == said
 
 
 def test_of_equals_those_that_fail_more_are_told(tmp_path: Path) -> None:
@@ -232,8 +237,8 @@ def test_a_pool_of_which_more_requests_fail_is_not_as_good(tmp_path: Path) -> No
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "pre-ping"
     assert verdict.text.splitlines()[1] == (
-        "Throughput does not tell these from it, failed requests do: 4.8 % with as-it-comes, "
-        "0 % here."
+        "Ruled out despite a similar throughput, because more requests fail: 4.8 % with "
+        "as-it-comes, 0 % here."
     )
 
 
@@ -251,10 +256,10 @@ def test_no_size_is_recommended_against_a_leak(tmp_path: Path) -> None:
     leaking = _losing(tmp_path, "5+10", 100, 15, 14) + _losing(tmp_path, "20+40", 265, 60, 59)
     summary = summarize_runs(leaking)
     assert summary.verdict.recommended is None
-    assert summary.verdict.text.startswith("No pool can be recommended before the leak is repaired")
+    assert summary.verdict.text.startswith("No pool can be recommended before the leak is fixed")
     assert "20+40 265 (it lost 59 of 60 connections) and 5+10 1" in summary.verdict.text
     assert verdict_exit_code(summary) == 5
-    assert "295 connections (in 5 rounds together) were still held" in " ".join(
+    assert "295 connections (in 5 rounds) were still held" in " ".join(
         finding.message for finding in summary.pool("20+40").findings
     )
 
@@ -279,7 +284,7 @@ def test_of_pools_that_do_as_much_one_that_starves_users_is_not_recommended(tmp_
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "20+0"
     assert verdict.text.splitlines()[1] == (
-        "Throughput does not tell these from it, users who never get a connection do: 95 % with "
+        "Ruled out despite a similar throughput, because users never get a connection: 95 % with "
         "5+0."
     )
 
@@ -290,7 +295,7 @@ def test_that_a_recommended_pool_starves_users_is_told(tmp_path: Path) -> None:
     assert verdict.recommended == "5+0"
     assert (
         "With 5+0 95 % of the users never got a connection (see the finding starvation): its times "
-        "are those of the others." in verdict.text.splitlines()
+        "cover the other users only." in verdict.text.splitlines()
     )
 
 
@@ -316,8 +321,8 @@ def test_of_pools_that_do_all_that_arrives_a_slow_one_is_not_recommended(tmp_pat
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "5+0"
     said = (
-        "Throughput does not tell these from it, request times do: p95 245 ms with 5+45 and "
-        "1.02 s with 4+0, 51.0 ms here."
+        "Ruled out despite a similar throughput, because requests take longer: p95 245 ms with "
+        "5+45 and 1.02 s with 4+0, 51.0 ms here."
     )
     assert said in verdict.text.splitlines()
 

@@ -30,7 +30,7 @@ def test_what_does_not_fit_is_exit_code_3_with_the_verdict_first(loadtest: Loadt
     assert ended.returncode == 3, ended.stderr
     assert ended.stderr == ""
     assert first == (
-        "It does not fit: the fleet can open 2,160 connections (72 processes × (20 + 10))."
+        "The fleet does not fit: it can open 2,160 connections (72 processes × (20 + 10))."
     )
     said = "\n".join(lines)
     assert "room for 490 of max_connections = 500: 10 are kept in reserve." in said
@@ -47,7 +47,9 @@ def test_what_fits_is_exit_code_0_and_so_is_the_pool_that_was_called_safe(
     next_larger = loadtest("capacity", *numbers, "--pool", "7+0")
 
     assert safe.returncode == 0, safe.stderr
-    assert safe.stdout.startswith("It fits: at most 432 connections (72 processes × (6 + 0))")
+    assert safe.stdout.startswith(
+        "The fleet fits: it opens at most 432 connections (72 processes × (6 + 0))"
+    )
     assert next_larger.returncode == 3
 
 

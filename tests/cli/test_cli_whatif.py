@@ -38,7 +38,7 @@ class TestPrediction:
         ended = loadtest("whatif", EXAMPLE, "--pool-size", "20,50", "-o", tmp_path, cwd=ROOT)
 
         assert ended.returncode == 0, ended.stderr
-        assert "Hold uses what was measured at 15, 40 and 300 connections in use" in " ".join(
+        assert "Hold was measured at 15, 40 and 300 connections in use" in " ".join(
             ended.stdout.split()
         )
         assert max(map(len, ended.stdout.splitlines()[:-1])) <= 80
@@ -86,8 +86,8 @@ class TestWrongUsage:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (("--pool-size", "0..5"), "--pool-size 0..5: write 5..100"),
-            (("--max-overflow", "-2"), "--max-overflow -2: write 0,10"),
+            (("--pool-size", "0..5"), "--pool-size 0..5: use 5..100"),
+            (("--max-overflow", "-2"), "--max-overflow -2: use 0,10"),
             (("--pool-timeout", "soon"), "--pool-timeout: 'soon' is not a duration"),
         ],
     )

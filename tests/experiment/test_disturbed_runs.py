@@ -55,7 +55,7 @@ def test_a_disturbed_round_is_done_again_and_kept_aside(
     assert told == {"pool": "2+0", "round": 2, "why": "generator_bound", "seconds": 5.0}
     summary = summarize(read_measurements([tmp_path]))
     assert [pool.rounds for pool in summary.pools if pool.valid] == [5, 5]
-    assert "Disturbed and done once more: 2+0-2 (generator_bound)" in summary.verdict.text
+    assert "Disturbed and repeated: 2+0-2 (generator_bound)" in summary.verdict.text
 
 
 def test_where_the_second_run_is_no_better_the_other_rounds_of_that_pool_are_done_once(

@@ -142,7 +142,7 @@ def test_a_disturbed_run_is_done_again_and_put_aside(machine: Machine, tmp_path:
     assert read_run(tmp_path / "disturbed" / "default-1.jsonl").finished
     summary = summary_of(tmp_path)
     assert summary.pool("default").valid
-    assert "1 of them disturbed and done again" in summary.verdict.text
+    assert "1 of them disturbed and repeated" in summary.verdict.text
 
 
 def test_where_everything_is_disturbed_the_search_stops(machine: Machine, tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_where_the_size_below_cannot_be_measured_the_answer_is_not_sure(
     summary = summary_of(tmp_path)
     assert summary.search
     assert (summary.search.size, verdict_exit_code(summary)) == (12, 5)
-    assert "a smaller one could not be measured" in summary.verdict.text
+    assert "a smaller size could not be measured" in summary.verdict.text
 
 
 def test_a_pilot_that_measures_nothing_ends_the_search(machine: Machine, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_connections_that_wait_for_one_row_are_the_databases_queue(provoked: Pro
     evidence = findings["database_bound"].evidence
     assert evidence["locked"] > 0.7
     assert 14 < evidence["in_use"] <= 15
-    assert "waiting for row locks" in findings["database_bound"].message
+    assert "waiting for each other's row locks" in findings["database_bound"].message
     # The pool is full and users wait for it, and yet a larger one would not help.
     assert "pool_bound" not in findings
 

@@ -64,7 +64,7 @@ def test_a_task_that_holds_a_connection_while_it_does_something_else_is_named(
     assert long_hold.evidence["task"] == "ask"
     assert long_hold.evidence["hold"] > 0.05
     assert 0.05 < long_hold.evidence["querying"] < 0.5
-    assert "users wait for one" in long_hold.message
+    assert "users wait for a connection" in long_hold.message
     assert "long_hold" not in holding["early"]
 
 

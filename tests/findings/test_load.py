@@ -41,8 +41,10 @@ def test_they_are_told_with_what_was_asked(tmp_path: Path) -> None:
 
     assert finding.evidence == {"dropped": 300, "arrivals": 1000}
     message = finding.message.replace("\xa0", " ")
-    assert message.startswith("300 of 1,000 arrivals (30 %) found none of 40 users free for 2.50 s")
-    assert "less than the intended 100 a second" in message
+    assert message.startswith(
+        "300 of 1,000 arrivals (30 %) were dropped: none of 40 users was free "
+    )
+    assert "less than the intended 100 arrivals per second" in message
 
 
 def test_the_summary_of_an_open_loop_has_its_arrivals(tmp_path: Path) -> None:
@@ -99,8 +101,10 @@ def test_a_stall_in_a_closed_loop_is_told_with_what_was_never_sent(tmp_path: Pat
     finding = found(stalled)["unseen_stall"]
     assert finding.severity == "warning"
     message = finding.message.replace("\xa0", " ")
-    assert message.startswith("In 2 seconds requests came to less than half of the usual 100 a")
-    assert "about 190 requests" in message
+    assert message.startswith(
+        "In 2 seconds the rate of requests was less than half of the usual 100"
+    )
+    assert "About 190 requests" in message
     assert message.endswith("--arrival-rate 100.")
 
 

@@ -62,7 +62,7 @@ def test_a_pool_beyond_what_the_server_accepts_is_told_with_what_it_refused(
     assert exceeds.evidence["limit"] is None
     assert exceeds.evidence["max_connections"] == ACCEPTED
     refused = findings["errors_too_many_connections"].evidence["count"]
-    assert f"it refused {refused} requests" in exceeds.message
+    assert f"and refused {refused} requests" in exceeds.message
 
 
 @pytest.mark.usefixtures("accepted")

@@ -211,7 +211,7 @@ def test_the_table_over_time_has_the_rounds_beside_their_median(tmp_path: Path) 
 
 def test_the_reset_is_a_part_of_the_hold(tmp_path: Path) -> None:
     (row,) = cells(drawn(phase_times, [eventful(tmp_path)]))
-    assert (row["holding"], row["resetting"], row["together"]) == ("20.0 ms", "10.0 ms", "138 ms")
+    assert (row["holding"], row["resetting"], row["total"]) == ("20.0 ms", "10.0 ms", "138 ms")
 
 
 def test_slow_checkouts_say_what_they_waited_for(tmp_path: Path) -> None:
@@ -273,8 +273,8 @@ def test_a_generator_that_failed_requests_keep_busy_is_not_said_to_keep_up(tmp_p
     ("cpu", "lag", "said"),
     [
         (0.5, 1, "The load generator kept up: 50 % of its core with 20+0"),
-        (0.95, 1, "With 20+0 the load generator was measured, not the pool"),
-        (0.5, 50, "With 20+0 the load generator was measured, not the pool"),
+        (0.95, 1, "With 20+0 the results show the load generator's limit, not the pool's"),
+        (0.5, 50, "With 20+0 the results show the load generator's limit, not the pool's"),
     ],
 )
 def test_the_generator_is_held_against_the_gate(
@@ -285,6 +285,6 @@ def test_the_generator_is_held_against_the_gate(
     drawing = drawn(generator_load, [run(tmp_path, [part])])
     assert drawing.title == said
     (row,) = cells(drawing)
-    assert row["late, allowed"] == "10.0 ms"
+    assert row["lag, allowed"] == "10.0 ms"
     assert ">10.0 ms allowed<" in drawing.svg
     assert ">90 % is too busy<" in drawing.svg

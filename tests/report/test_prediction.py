@@ -71,7 +71,7 @@ class TestTable:
         text = printed(prediction)
 
         assert [line.split()[0] for line in text.splitlines() if line.endswith(" extrapolated")]
-        assert "Extrapolated: more or fewer connections" in text
+        assert "Extrapolated: the number of connections" in text
 
     def test_an_error_is_a_share_of_what_was_measured(self) -> None:
         assert relative_error(100, 110) == pytest.approx(0.1)
@@ -122,7 +122,7 @@ class TestFiles:
         assert [cell["measured"] for cell in data["cells"]].count("10+0") == 1
         assert data["workload"]["hold"][0]["mean_seconds"] == pytest.approx(0.1)
         assert page.count("<tr>") == 1 + 1 + 1 + 6
-        assert "constant: it was measured at 10" in page
+        assert "constant, as it was measured at 10" in page
 
     def test_the_page_needs_nothing_else_and_escapes_names(
         self, prediction: Prediction, tmp_path: Path
@@ -161,7 +161,7 @@ class TestFiles:
 
         (found,) = json.loads((tmp_path / "whatif.json").read_text())["validation"]
         assert found["measured"]["throughput"] == 80
-        assert "Predicted first, measured then" in page
+        assert "Predicted first, then measured" in page
         assert "100 per s then, 80.0 now (-20 %)" in page
 
     def test_what_was_measured_afterwards_has_a_dot_too_if_it_is_valid(

@@ -52,7 +52,7 @@ def test_what_was_said_of_the_last_failure_is_not_repeated() -> None:
     for words in ("no", "no", "never"):
         progress.failed(PLAN, LoadtestError(words))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert [line.rpartition(": ")[2] for line in lines] == ["no", "the same", "never"]
+    assert [line.rpartition(": ")[2] for line in lines] == ["no", "the same error", "never"]
 
 
 def test_the_line_fits_a_terminal_of_80_columns_with_every_figure() -> None:

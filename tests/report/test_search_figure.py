@@ -65,7 +65,7 @@ def test_a_search_without_an_answer_says_so(tmp_path: Path) -> None:
     summary = searched(runs, "checkout.wait_seconds.p95 <= 0.1ms")
     drawing = search_curve.draw(gather(runs), summary)
     assert drawing
-    assert drawing.title == "No pool size keeps to the objective"
+    assert drawing.title == "No pool size meets the objective"
 
 
 def test_where_nothing_was_searched_there_is_none(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def _printed(summary: Summary, **how: object) -> str:
 def test_in_a_pipe_it_is_plain_text(summary: Summary) -> None:
     text = _printed(summary)
     lines = text.splitlines()
-    heading = "pool ok/s 95 % interval wait p95 task p95 conns errors CPU"
+    heading = "pool ok/s 95 % interval wait p95 request p95 conns errors CPU"
     assert lines[0].split() == heading.split()
     assert lines[2].startswith("20+0 ")
     assert "\x1b" not in text

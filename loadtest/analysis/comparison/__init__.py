@@ -1,1 +1,1 @@
-"""Pools against one another: comparisons, objectives, the verdict and its sentences."""
+"""Comparison of pools: differences, objectives, the verdict and its sentences."""

@@ -15,10 +15,10 @@ from loadtest.runfile.schema import Header, Load
 
 Facts = dict[str, Any]
 
-# Models are what may be compared; how many processes share a load is a part of what is set up.
-# Every round may have random numbers of its own.
+# User models may be compared. The number of processes is part of the set-up.
+# Every round may have its own random numbers.
 _MAY_DIFFER = {"load.model", "load.processes", "load.seed"}
-# Older results do not tell it, on the same server.
+# Older results of the same server lack it.
 _NAMED_LATER = {"server.innodb_snapshot_isolation"}
 
 
@@ -40,7 +40,7 @@ def refuse_incomparable(runs: Sequence[RunFacts]) -> None:
 def _refuse(
     problems: dict[str, str], one: RunFacts, other: RunFacts, told: Callable[[Header], Facts]
 ) -> None:
-    """Add what two runs tell differently and nobody has said yet."""
+    """Add the facts in which two runs differ, unless they are listed already."""
     here, there = told(one.header), told(other.header)
     for name in sorted(here.keys() | there.keys()):
         if name in _NAMED_LATER and not (name in here and name in there):
@@ -56,7 +56,7 @@ def _random_numbers(header: Header) -> Facts:
 
 
 def _server(run: RunFacts, names: Collection[str]) -> str:
-    """The server of a pool that ran on the first server, too; all others share one."""
+    """The server of a pool that also ran on the first server; all other pools share one."""
     name = run.header.server.name
     variants = {variant_name(pool, name) for pool in names}
     return name if run.pool_name in variants else ""
@@ -69,7 +69,7 @@ def _server_facts(header: Header) -> Facts:
 
 
 def _circumstances(header: Header) -> Facts:
-    """Under what a run was made, a fact each: scenario, load, machine."""
+    """The circumstances of a run by name: scenario, load, machine."""
     scenario = header.scenario
     facts = {
         "application": header.application,
@@ -83,7 +83,7 @@ def _circumstances(header: Header) -> Facts:
 
 
 def _asked_for(load: Load) -> Facts:
-    """A load without what it does not do: an older result does not name what came later."""
+    """The settings of a load that are in use: older results lack newer settings."""
     asked = {n: v for n, v in asdict(load).items() if v is not False and v not in (None, ())}
     for name in ("stage", "stages", "faults"):
         if name in asked:

@@ -1,4 +1,4 @@
-"""Pools against one another, round by round."""
+"""Comparison of pools, round by round."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RoundSummaries = Mapping[tuple[str, int], PoolSummary]
 THROUGHPUT_METRIC = "throughput.per_second"
 REQUEST_METRIC = "request_seconds.p95"
 ERROR_METRIC = "errors.rate"
-# What users of a pool notice; the primary metric is taken out where it is one of them.
+# What users of a pool notice; the primary metric is left out.
 COMPARED_METRICS = (
     THROUGHPUT_METRIC,
     "checkout.wait_seconds.p50",
@@ -32,21 +32,21 @@ COMPARED_METRICS = (
     "connections.peak",
 )
 FEWEST_ROUNDS = 5
-# Nobody needs to be told how many more than these it would take.
+# A larger number of further rounds is not reported.
 MOST_FURTHER_ROUNDS = 1000
 SIGNIFICANCE = 0.05
-# Of each of four analyses of the same data, so that all together err in 5 % of cases (Pocock,
+# For each of four analyses of the same data; all together then err in 5 % of cases (Pocock,
 # "Group sequential methods in the design and analysis of clinical trials", 1977: 2.361 standard
 # errors).
 SIGNIFICANCE_OF_FOUR_ANALYSES = 0.0182
-# Times and shares below are as good as one another: nobody notices them, and zero has no logarithm.
+# Smaller times and shares count as equal: no user notices them, and zero has no logarithm.
 _UNNOTICED = 1e-4
 _LEAST_SPREAD = 1e-12
 
 
 @dataclass(frozen=True)
 class ComparisonRule:
-    """How pools are compared: what decides, which difference is none, how often one may err."""
+    """How pools are compared: the primary metric, the margin of equality, the rate of errors."""
 
     primary: str = THROUGHPUT_METRIC
     margin: float = MARGIN
@@ -74,7 +74,7 @@ class Difference:
 
     @classmethod
     def paired(cls, differences: Sequence[float]) -> Difference:
-        """Of differences that were taken round by round (Student's)."""
+        """The difference of paired rounds (Student's)."""
         rounds = len(differences)
         if rounds < 2:
             return cls(rounds, mean(differences))
@@ -82,7 +82,7 @@ class Difference:
 
     @classmethod
     def between(cls, one: Sequence[float], other: Sequence[float]) -> Difference:
-        """Of rounds that have nothing to do with each other (Welch's)."""
+        """The difference of independent rounds (Welch's)."""
         rounds = min(len(one), len(other))
         if not rounds:
             return cls(0)
@@ -94,18 +94,18 @@ class Difference:
         return cls(rounds, middle, math.sqrt(sum(squares)), sum(squares) ** 2 / apart)
 
     def interval(self, level: float) -> Interval95 | None:
-        """Where the true difference is, but for a share of `level`; None with too few rounds."""
+        """The interval that misses the true difference at the rate `level`; None if unknown."""
         if self.mean is None or math.isinf(self.error):
             return None
         half = float(stdtrit(self.freedom, 1 - level / 2)) * self.error
         return self.mean - half, self.mean + half
 
     def chances(self, margin: float) -> tuple[float, float]:
-        """How likely such a difference is between equals, and between pools a margin apart.
+        """The p-values of two hypotheses: the pools are equal, and they differ by the margin.
 
         The second is twice the larger of two one-sided tests (Schuirmann, "A comparison of the two
         one-sided tests procedure and the power approach", 1987): it is at most a level where the
-        interval of that level lies within the margin. Of too few rounds both are certain.
+        interval of that level lies within the margin. With too few rounds both are 1.
         """
         if self.mean is None or self.rounds < FEWEST_ROUNDS:
             return 1.0, 1.0
@@ -113,7 +113,7 @@ class Difference:
         return 2 * self._tail(different), min(1.0, 2 * self._tail(alike))
 
     def further_rounds(self, rule: ComparisonRule) -> int | None:
-        """How many more rounds would decide if they go on like these; None for very many."""
+        """How many more rounds like these would decide; None if there are very many."""
         if self.mean is None or math.isinf(self.error):
             return FEWEST_ROUNDS - self.rounds
         rounds = np.arange(max(self.rounds + 1, FEWEST_ROUNDS), MOST_FURTHER_ROUNDS + 1)
@@ -125,7 +125,7 @@ class Difference:
         return int(rounds[decided[0]]) - self.rounds if len(decided) else None
 
     def _tail(self, distance: float) -> float:
-        """The chance of a mean so far below what it would be by chance alone."""
+        """The chance of a mean that lies this far below zero."""
         return float(stdtr(self.freedom, distance / self.error))
 
 
@@ -137,9 +137,9 @@ def _error(values: Sequence[float]) -> float:
 class Comparer:
     """Compares pools by their rounds.
 
-    The round is the unit: what slows a whole round down, slows all pools in it. Ratios are of
-    geometric means. together: whether the pools took turns in each round, and are compared by the
-    rounds that both have; else they ran at different times, and their rounds stand for themselves.
+    The round is the unit: what slows a whole round down slows all pools in it. Ratios are of
+    geometric means. together: whether the pools took turns in each round. Then the rounds that
+    both have are paired; otherwise the rounds are independent.
     """
 
     rounds: Mapping[str, RoundSummaries]
@@ -147,19 +147,19 @@ class Comparer:
     together: bool = True
 
     def against_baseline(self, pools: Sequence[str], baseline: str) -> tuple[Comparison, ...]:
-        """Every pool against the baseline in every metric, the one that decides first."""
+        """Every pool compared with the baseline in every metric, the primary one first."""
         others = [name for name in pools if name != baseline]
         return tuple(c for name in others for c in self.in_all_metrics(name, baseline))
 
     def pair(self, pool: str, baseline: str, path: str = "") -> Comparison:
-        """A pool against another in one metric, the primary one if none is said."""
+        """The comparison of two pools in one metric, by default the primary one."""
         path = path or self.rule.primary
         difference = self._difference(pool, baseline, path)
         chances = difference.chances(self.rule.margin)
         return self._comparison(pool, baseline, path, difference, chances)
 
     def in_all_metrics(self, pool: str, baseline: str) -> list[Comparison]:
-        """The same in every metric, the secondary ones corrected for their number."""
+        """The comparisons in all metrics, the secondary ones corrected for their number."""
         paths = [path for path in COMPARED_METRICS if path != self.rule.primary]
         differences = [self._difference(pool, baseline, path) for path in paths]
         chances = [difference.chances(self.rule.margin) for difference in differences]
@@ -178,7 +178,7 @@ class Comparer:
         return Difference.paired([one[key] - other[key] for key in common])
 
     def _bounded(self, pool: str, path: str) -> bool:
-        """Whether there are rounds of which only a lower bound is known: they are not compared."""
+        """Whether some rounds have only a lower bound: those are not compared."""
         return any(value_at(round_, path)[1] for round_ in self.rounds[pool].values())
 
     def _comparison(
@@ -190,7 +190,7 @@ class Comparer:
         chances: tuple[float, float],
         others: int = 0,
     ) -> Comparison:
-        """others: how many secondary metrics this is one of; none if it is the primary one."""
+        """others: the number of secondary metrics; 0 for the primary one."""
         interval = difference.interval(self.rule.level)
         decision = decide(
             difference.mean or 0.0, *chances, self.rule.level, more_is_better=more_is_better(path)
@@ -198,9 +198,9 @@ class Comparer:
         bounded = self._bounded(pool, path), self._bounded(baseline, path)
         if _hangs_on(decision, *bounded):
             decision = "undecided"
-        # By the strictest step of the correction: fewer may do.
+        # For the strictest step of the correction: fewer may be enough.
         rule = replace(self.rule, level=self.rule.level / max(others, 1))
-        # Rounds like these would leave a bound a bound.
+        # More rounds like these would have lower bounds, too.
         undecided = decision == "undecided" and not any(bounded)
         return Comparison(
             pool=pool,
@@ -218,10 +218,10 @@ class Comparer:
 def decide(
     difference: float, different: float, equivalent: float, level: float, *, more_is_better: bool
 ) -> Decision:
-    """What the chances of a difference of logarithms say.
+    """The decision that follows from two p-values.
 
-    "equivalent" comes first: a difference that is certain but surely below the margin is not worth
-    a change of settings. Then "better" or "worse" if it is hardly by chance; else "undecided".
+    "equivalent" comes first: a difference that is certainly below the margin is not worth a change
+    of settings. Then "better" or "worse" if chance hardly explains it; otherwise "undecided".
     """
     if equivalent <= level:
         return "equivalent"
@@ -231,12 +231,12 @@ def decide(
 
 
 def _hangs_on(decision: Decision, pool: bool, baseline: bool) -> bool:
-    """Whether a decision may be due to the rounds that were left out, all of them longer times."""
+    """Whether the rounds that were left out, all with longer times, may explain a decision."""
     return {"better": pool, "worse": baseline, "equivalent": pool or baseline}.get(decision, False)
 
 
 def holm(chances: Sequence[float]) -> list[float]:
-    """Chances corrected for their number (Holm, "A simple sequentially rejective multiple test
+    """P-values corrected for their number (Holm, "A simple sequentially rejective multiple test
     procedure", 1979): each is at most the level only if those below it are.
     """
     order = sorted(range(len(chances)), key=lambda i: chances[i])
@@ -248,7 +248,7 @@ def holm(chances: Sequence[float]) -> list[float]:
 
 
 def _logarithms(rounds: RoundSummaries, path: str) -> dict[tuple[str, int], float]:
-    """The logarithm of a value in each round in which it is known, and no mere bound."""
+    """The logarithm of a value in each round that knows it exactly."""
     values = {key: _positive(pool, path) for key, pool in rounds.items()}
     return {key: math.log(value) for key, value in values.items() if value is not None}
 

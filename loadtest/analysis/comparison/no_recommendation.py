@@ -17,39 +17,39 @@ from loadtest.model.summary import PoolSummary
 def nothing_to_compare(
     pools: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
 ) -> list[str]:
-    """What each pool did where fewer than two are left to compare."""
+    """What each pool did, if fewer than two are left to compare."""
     lines = [
         f"{pool.name} ({pool_arguments(pool.pool)}) did {rate(pool.throughput.per_second)} "
         f"requests per second; {percent(pool.errors.rate) if pool.errors.rate else 'none'} failed."
         for pool in candidates
     ]
     if len(pools) == 1 and candidates:
-        alone = "One pool alone says nothing about others: compare it with some."
+        alone = "One pool alone shows nothing about others. Compare it with other pools."
         return [*lines, *objective_sentences(candidates[0]), alone]
     if len(pools) > 1:
         lines.append(
             f"Nothing can be recommended: {count(len(candidates))} of "
-            f"{plural(len(pools), 'pool')} left to compare."
+            f"{plural(len(pools), 'pool')} can be compared."
         )
     return [*lines, *pools_left_out(pools)]
 
 
 def every_request_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
-    """That no request succeeded, an error in its own words, and where there is more."""
+    """No request succeeded: an example of the error, and the log."""
     pool, runs = ended[0], next(p for p in measurements.pools if p.name == ended[0].name)
     example = next((k.example for k in pool.errors.kinds.values() if k.example), "")
     words = f": {' '.join(example.split())}" if example else ""
     if len(measurements.pools) == 1:
         number, settings = count(runs.counters["requests"]), pool_arguments(pool.pool)
-        lines = [f"Not one of {number} requests succeeded with {pool.name} ({settings}){words}"]
+        lines = [f"None of {number} requests succeeded with {pool.name} ({settings}){words}"]
     else:
-        none = "Nothing can be recommended: with none of the pools did a request succeed"
+        none = "Nothing can be recommended: no request succeeded with any pool"
         lines = [f"{none}{words and f'; with {pool.name}, for example'}{words}"]
     return [*lines, *_log(runs)]
 
 
 def most_requests_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
-    """That most requests failed with every pool: with what, and what to do about it."""
+    """Most requests failed with every pool: the kind of error, and what to do."""
     pool = max(ended, key=lambda pool: pool.errors.rate or 0.0)
     runs = next(p for p in measurements.pools if p.name == pool.name)
     kind, words = (
@@ -70,26 +70,26 @@ def most_requests_failed(measurements: Measurements, ended: Sequence[PoolSummary
 
 
 def _log(runs: PoolRuns) -> list[str]:
-    """Where there is more about the errors."""
+    """The log that has the errors, if there is one."""
     log = next((run.log for run in runs.runs if run.log), None)
-    return [f"More is in Locust's log, {log.parent.name}/{log.name}."] if log else []
+    return [f"For details, see Locust's log: {log.parent.name}/{log.name}."] if log else []
 
 
 def too_few_rounds(candidates: Sequence[PoolSummary]) -> list[str]:
-    """That there are too few rounds, and what they say."""
+    """There are too few rounds: what they measured so far."""
     ranked = sorted(candidates, key=lambda pool: -(pool.throughput.per_second or 0.0))
     reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
     return [
-        f"Nothing can be recommended: without {FEWEST_ROUNDS} rounds of all pools together, noise "
-        "cannot be told from difference.",
-        f"Requests per second in what there is: {listed(reached)}. Repeat with "
-        f"--rounds {FEWEST_ROUNDS}, or --rounds auto for as many as it takes.",
+        f"Nothing can be recommended: with fewer than {FEWEST_ROUNDS} complete rounds, a "
+        "difference between pools cannot be told from noise.",
+        f"Requests per second so far: {listed(reached)}. Repeat with --rounds {FEWEST_ROUNDS}, or "
+        "with --rounds auto, which runs as many rounds as needed.",
         *mostly_failing.not_recommended(candidates),
     ]
 
 
 def pools_left_out(pools: Sequence[PoolSummary]) -> list[str]:
-    """Which pools were left out, since most requests failed or the measurement is not valid."""
+    """The pools that were left out: most requests failed, or the measurement is not valid."""
     invalid = [pool for pool in pools if not pool.valid]
     failed = [pool for pool in invalid if mostly_failing.fails_mostly(pool)]
     names = [pool.name for pool in invalid if pool not in failed]
@@ -104,10 +104,10 @@ def pools_left_out(pools: Sequence[PoolSummary]) -> list[str]:
 
 
 def repeated_runs(measurements: Measurements) -> list[str]:
-    """Which rounds were disturbed and done once more, and why."""
+    """The rounds that were disturbed and repeated, and why."""
     names = {pool.name for pool in measurements.pools}
     again = [one for one in measurements.plan.disturbed if one.pool in names]
     if not again:
         return []
     said = [f"{one.pool}-{one.round} ({one.why})" for one in again]
-    return [f"Disturbed and done once more: {listed(said)}; what was first is in disturbed/."]
+    return [f"Disturbed and repeated: {listed(said)}. The first attempts are in disturbed/."]

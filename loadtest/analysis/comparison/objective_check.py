@@ -1,4 +1,4 @@
-"""Whether a pool meets its objectives, as far as its rounds can tell."""
+"""Whether a pool meets its objectives, as far as its rounds decide it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadtest.model.objective import Bound, parse_objective, value_at
 from loadtest.model.summary import Interval95, ObjectiveResult, PoolSummary
 
 MET_IN_WORDS = {True: "met", False: "missed", None: "undecided"}
-_DROPPED = "arrivals were dropped, and how long they would have taken nobody knows"
+_DROPPED = "arrivals were dropped, and their request times are unknown"
 
 
 def check_objective(
@@ -19,9 +19,9 @@ def check_objective(
 ) -> ObjectiveResult:
     """A bound, the value of all rounds together, and whether that meets it.
 
-    With several rounds their interval decides, and nothing is decided where the bound lies in it;
-    of a single one there is no interval, and its value decides.
-    level: how often the interval may leave out the truth; less where there are interim analyses.
+    With several rounds their interval decides; the result is open if the bound lies in it. A single
+    round has no interval, and its value decides.
+    level: how often the interval may miss the truth; less with interim analyses.
     """
     value, at_least = value_at(pool, bound.path)
     each = [value_at(round_, bound.path) for round_ in rounds]
@@ -29,12 +29,12 @@ def check_objective(
     interval = interval95(known, level) if len(known) == len(each) else None
     met = _met(bound, value, interval)
     if met is True and bound.at_most and (at_least or (_is_time(bound) and drops_arrivals(pool))):
-        met = None  # it may as well be longer than that
+        met = None  # the true value may be larger
     return ObjectiveResult(text=bound.text, value=value, ci95=interval, met=met)
 
 
 def drops_arrivals(pool: PoolSummary) -> bool:
-    """Whether so many arrivals were dropped that the times of the others say little of all."""
+    """Whether too many arrivals were dropped for the other times to represent all."""
     offered = (pool.arrivals and pool.arrivals.offered_per_second) or 0.0
     return pool.dropped > NOTABLE_DROPS * offered * pool.seconds
 
@@ -53,19 +53,19 @@ def _met(bound: Bound, value: float | None, interval: Interval95 | None) -> bool
 
 
 def meets_objectives(pool: PoolSummary) -> bool | None:
-    """Whether a pool meets all of its objectives; None if that cannot be told of one of them."""
+    """Whether a pool meets all of its objectives; None if one of them is undecided."""
     met = [objective.met for objective in pool.objectives]
     return False if False in met else None if None in met else True
 
 
 def value_in_words(objective: ObjectiveResult) -> str:
-    """What was found for an objective, and how sure that is: `41.0 ms, 95 % interval 38.0 ms …`."""
+    """The value of an objective and its interval: `41.0 ms, 95 % interval 38.0 ms …`."""
     value, edges = value_in_units(objective)
     return f"{value}, 95 % interval {' to '.join(edges)}" if edges else value
 
 
 def value_in_units(objective: ObjectiveResult) -> tuple[str, list[str]]:
-    """The value of an objective and the edges of its interval, in the units of what it is about."""
+    """The value of an objective and the edges of its interval, with units."""
     path = parse_objective(objective.text)[0].path
     return _number(path, objective.value), [
         _number(path, max(edge, 0.0)) for edge in objective.ci95 or ()
@@ -73,19 +73,19 @@ def value_in_units(objective: ObjectiveResult) -> tuple[str, list[str]]:
 
 
 def objective_sentences(pool: PoolSummary) -> list[str]:
-    """Whether a pool keeps to each of its objectives, a sentence each."""
+    """A sentence per objective: whether the pool meets it."""
     lines = [
         f"{one.text}: {MET_IN_WORDS[one.met]} ({value_in_words(one)})." for one in pool.objectives
     ]
     if drops_arrivals(pool) and meets_objectives(pool) is None:
         lines.append(f"{_DROPPED.capitalize()}.")
     elif lines and pool.rounds == 1:
-        lines.append("One round: there is no interval, the value alone decides.")
+        lines.append("One round has no interval, so the value alone decides.")
     return lines
 
 
 def missed_objectives(candidates: Sequence[PoolSummary]) -> list[str]:
-    """That none of some pools is known to meet its objectives, and what was found."""
+    """No pool is known to meet its objectives: what was measured instead."""
     unknown = [pool for pool in candidates if meets_objectives(pool) is None]
     asked = ", ".join(objective.text for objective in candidates[0].objectives)
     met = _open(unknown, asked) if unknown else f"None of the pools meets {asked}."
@@ -98,16 +98,16 @@ def missed_objectives(candidates: Sequence[PoolSummary]) -> list[str]:
 
 
 def _unmeasured(candidates: Sequence[PoolSummary]) -> list[str]:
-    """Which numbers no pool has: more rounds would not have them either."""
+    """The numbers that no pool has, and more rounds would not have either."""
     of_all = zip(*(pool.objectives for pool in candidates), strict=True)
     none = [each[0].text.split()[0] for each in of_all if all(one.value is None for one in each)]
-    return [f"{listed(none)}: no run has measured that."] if none else []
+    return [f"{listed(none)}: no run has a value for it."] if none else []
 
 
 def _open(unknown: Sequence[PoolSummary], asked: str) -> str:
     names = listed([pool.name for pool in unknown])
-    why = _DROPPED if any(map(drops_arrivals, unknown)) else "more rounds would tell"
-    return f"Whether {names} can keep to {asked} is undecided: {why}."
+    why = _DROPPED if any(map(drops_arrivals, unknown)) else "more rounds may decide it"
+    return f"Whether {names} can meet {asked} is undecided: {why}."
 
 
 def _number(path: str, value: float | None) -> str:

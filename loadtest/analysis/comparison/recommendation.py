@@ -1,4 +1,4 @@
-"""The sentences of a verdict that recommends a pool: what it brings, keeps to, costs."""
+"""The sentences of a verdict that recommends a pool: its gain, objectives and costs."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from loadtest.model.summary import Comparison, PoolSummary
 
 
 def throughput_of(pool: PoolSummary) -> float:
-    """Its requests per second that succeeded; zero of a pool that measured nothing."""
+    """Successful requests per second; zero for a pool that measured nothing."""
     return pool.throughput.per_second or 0.0
 
 
 def peak_of(pool: PoolSummary) -> float:
-    """The most connections that it had at once; infinite where nobody knows."""
-    # Of unknown size is no argument for a pool.
+    """The most connections that a pool had at once; infinite if unknown."""
+    # An unknown size must not win a tie.
     return float("inf") if pool.connections.peak is None else pool.connections.peak
 
 
 def settings_advice(
     chosen: PoolSummary, baseline: str, candidates: Sequence[PoolSummary], compare: Comparer
 ) -> str:
-    """What to set, and how much that brings over the baseline (or the baseline over the next)."""
+    """What to set, and the gain over the baseline (or of the baseline over the next pool)."""
     does = f"{rate(chosen.throughput.per_second)} requests succeeded per second"
     if chosen.name == baseline:
         other = max(_others(chosen, candidates), key=throughput_of, default=None)
@@ -49,7 +49,7 @@ def settings_advice(
 
 
 def _times_as_many(comparison: Comparison) -> str:
-    """How much more that is than with the other pool; nothing where the two share no rounds."""
+    """The ratio to the other pool; empty if the two share no rounds."""
     if comparison.ci95 is None:
         return ""
     low, high = (ratio(bound) for bound in comparison.ci95)
@@ -57,17 +57,17 @@ def _times_as_many(comparison: Comparison) -> str:
     interval = f"95 % interval {low} to {high}"
     return {
         "equivalent": f", as many as with {other} ({times}, {interval})",
-        "undecided": f", which cannot be told from {other} ({times}, {interval})",
+        "undecided": f", no clear difference from {other} ({times}, {interval})",
     }.get(comparison.decision, f", {times} as many as with {other} ({interval})")
 
 
 def kept_objectives(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[str]:
-    """What it keeps to, with how much room; and who does not, or not surely."""
+    """The objectives that the pool meets, and the pools that miss them or are undecided."""
     if not chosen.objectives:
         return []
     said = [f"{objective.text} ({value_in_words(objective)})" for objective in chosen.objectives]
-    lines = [f"It keeps to {listed(said)}."]
-    for met, words in ((False, "What does not"), (None, "What may or may not")):
+    lines = [f"It meets {listed(said)}."]
+    for met, words in ((False, "Pools that miss it"), (None, "Undecided for")):
         names = [pool.name for pool in candidates if meets_objectives(pool) is met]
         lines += [f"{words}: {listed(names)}."] if names else []
     return lines
@@ -76,7 +76,7 @@ def kept_objectives(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> l
 def equally_good(
     chosen: PoolSummary, tied: Sequence[PoolSummary], rivals: Mapping[str, Comparison]
 ) -> list[str]:
-    """Which other pools are as good, and what would tell them apart."""
+    """The other pools that are equally good, and what would separate them."""
     others = [pool for pool in tied if pool is not chosen]
     if not others:
         return []
@@ -85,13 +85,13 @@ def equally_good(
         f"{tie_breaks.failures_beside(pool, chosen)})"
         for pool in others
     ]
-    text = f"As good within the noise: {listed(reached)}."
+    text = f"Equally good within the noise: {listed(reached)}."
     if any(peak_of(pool) > peak_of(chosen) for pool in others):
-        text += f" {chosen.name} gets by with {_connections(chosen)}."
+        text += f" {chosen.name} needs only {_connections(chosen)}."
     rival = rivals.get(chosen.name)
     if rival and rival.decision == "undecided" and rival.further_rounds:
         more = plural(rival.further_rounds, "more round")
-        text += f" About {more} would tell it from {rival.baseline}."
+        text += f" About {more} would separate it from {rival.baseline}."
     return [text]
 
 
@@ -101,9 +101,9 @@ def worst_choice(
     candidates: Sequence[PoolSummary],
     baseline: str,
 ) -> list[str]:
-    """What the worst choice does and why, if one is told apart from the best.
+    """What the worst choice does and why, if it is clearly worse than the best.
 
-    How much less than the best that is, unless the advice has compared these two already.
+    The share of the best's throughput is left out if the advice has compared these two already.
     """
     worst = lowest_throughput(chosen, tied, candidates)
     if worst is None:
@@ -120,7 +120,7 @@ def worst_choice(
 def lowest_throughput(
     chosen: PoolSummary, tied: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
 ) -> PoolSummary | None:
-    """The candidate with the lowest throughput of those that are not as good as the best."""
+    """The candidate with the lowest throughput, without those equal to the best."""
     names = {pool.name for pool in tied}
     behind = [pool for pool in _others(chosen, candidates) if pool.name not in names]
     return min(behind, key=throughput_of, default=None)
@@ -160,16 +160,16 @@ def _connections(pool: PoolSummary) -> str:
 
 
 def caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
-    """What is not as it should be with the recommended pool, or with the measurement."""
+    """What is wrong with the recommended pool or with the measurement."""
     lines = pool_flaws(chosen)
     largest = max(peak_of(pool) for pool in pools if pool.valid)
     if peak_of(chosen) == largest and any(f.code == "pool_bound" for f in chosen.findings):
-        lines.append("Its connections are still the bottleneck: a larger pool may do more.")
+        lines.append("The pool is still the bottleneck: a larger pool may serve more requests.")
     return lines + pools_left_out(pools)
 
 
 def pool_flaws(pool: PoolSummary) -> list[str]:
-    """That many requests fail or users get nothing, which the times of the others do not show."""
+    """Failed requests and starved users, which the times of the others do not show."""
     lines = []
     if (pool.errors.rate or 0) > NOTABLE_ERRORS:
         most = error_kinds.label(mostly_failing.main_kind(pool.errors))
@@ -178,12 +178,12 @@ def pool_flaws(pool: PoolSummary) -> list[str]:
     if (without := pool.unserved) > tie_breaks.SOME_STARVED:
         lines.append(
             f"With {pool.name} {percent(without)} of the users never got a connection (see the "
-            "finding starvation): its times are those of the others."
+            "finding starvation): its times cover the other users only."
         )
     return lines
 
 
 def setting_prices(chosen: PoolSummary, measurements: Measurements) -> list[str]:
-    """What its settings cost, and what all this says nothing about."""
+    """What the settings of the pool cost, and what the verdict does not cover."""
     runs = next(pool for pool in measurements.pools if pool.name == chosen.name)
     return [*(cost.text for cost in setting_costs(runs)), not_covered(measurements, runs)]

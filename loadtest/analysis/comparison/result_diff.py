@@ -1,4 +1,4 @@
-"""Two finished results against each other: what became better, what worse."""
+"""Comparison of two finished results: what became better, what worse."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ BEFORE, AFTER = "before", "after"
 
 
 def compare_results(before: Measurements, after: Measurements) -> tuple[Comparison, ...]:
-    """Each pool after against the same one before, by Welch's intervals, in every metric.
+    """Each pool after compared with the same pool before, in every metric (Welch's intervals).
 
-    Pools are the same by name, or if there is only one of each. Rounds of different times have
-    nothing in common, so they are not paired. Raises UsageError if the runs cannot be compared.
+    Pools are the same by name, or if there is only one of each. Rounds of different times are
+    independent, so they are not paired. Raises UsageError if the runs cannot be compared.
     """
     refuse_incomparable([*before.runs, *after.runs])
     rule = ComparisonRule.of(after.plan)
@@ -40,7 +40,7 @@ def unmatched_pools(before: Measurements, after: Measurements) -> list[str]:
     """A sentence for each pool that is in one of the results only, and so is not compared."""
     matched = {id(pool) for pair in _pairs(before, after) for pool in pair}
     return [
-        f"{pool.name} is only in the result {when}: it is not compared"
+        f"{pool.name} is only in the result {when}, so it is not compared"
         for when, result in ((BEFORE, before), (AFTER, after))
         for pool in result.pools
         if id(pool) not in matched
@@ -56,7 +56,7 @@ def invalid_pools(*results: Measurements) -> list[str]:
 def generator_drifts(before: Measurements, after: Measurements) -> list[str]:
     """A sentence for each pool with which a request cost the load generator more, or less.
 
-    It does the same work for the same request, so that the machine may be what differs.
+    The load generator does the same for each request, so the machine may have changed.
     """
     margin = ComparisonRule.of(after.plan).margin
     return [text for pair in _pairs(before, after) for text in _drift(*pair, margin)]
@@ -72,9 +72,9 @@ def _drift(before: PoolRuns, after: PoolRuns, margin: float) -> Iterator[str]:
     times, *edges = (ratio(math.exp(value)) for value in ((low + high) / 2, low, high))
     was, does = ("slower", "costs") if low > 0 else ("faster", "saves")
     yield (
-        f"{after.name}: the load generator spent {times} times the processor time of before on a "
-        f"request (95 % interval {' to '.join(edges)}): the machine was {was}, or what was changed "
-        f"{does} that. Measure BEFORE again to tell"
+        f"{after.name}: the load generator spent {times} times the earlier processor time on a "
+        f"request (95 % interval {' to '.join(edges)}). The machine was {was}, or your change "
+        f"{does} that time. Measure BEFORE again to find out"
     )
 
 

@@ -12,7 +12,7 @@ from loadtest.analysis.units import count, duration, listed, percent
 from loadtest.model.load import GREENLETS
 from loadtest.model.server_name import server_title
 
-# Less than this share of the time of all requests is nothing to think about.
+# A smaller share of the time of all requests does not matter.
 NOTICEABLE_SHARE = 0.01
 
 
@@ -27,7 +27,7 @@ class Cost:
 
 
 def setting_costs(pool: PoolRuns) -> list[Cost]:
-    """The settings with a price that can be noticed, the dearest first; only what was measured."""
+    """The settings with a noticeable, measured cost, the most expensive first."""
     found = [cost for rule in _RULES for cost in rule(pool)]
     return sorted(
         (cost for cost in found if cost.share > NOTICEABLE_SHARE),
@@ -37,7 +37,7 @@ def setting_costs(pool: PoolRuns) -> list[Cost]:
 
 
 def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
-    """What a verdict says nothing about, since this pool was not measured with it."""
+    """What a verdict does not cover, as this pool was not measured with it."""
     missing = ["other queries and data than this scenario's"]
     measured = {pool.model, *measurements.models}
     if measured == {GREENLETS}:
@@ -49,7 +49,7 @@ def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
     if server.private:
         cpus = pool.header.host.cpus
         shared = f"{count(cpus)} CPUs" if cpus else "a machine"
-        missing.append(f"a server on a network (this one shared {shared} with the load)")
+        missing.append(f"a server on a network (this one shared {shared} with the generator)")
     return f"Not covered: {listed(missing)}."
 
 
@@ -66,46 +66,46 @@ def _cost(pool: PoolRuns, setting: str, seconds: float, text: str) -> Iterator[C
 
 
 def _ping(pool: PoolRuns) -> Iterator[Cost]:
-    """The question to the server before a connection is handed out."""
+    """The ping before a connection is handed out."""
     pings = pool.times("ping").finished
     yield from _cost(
         pool,
         "pool_pre_ping",
         pool.spent("ping"),
-        f"pool_pre_ping cost {duration(pings.mean_seconds)} a ping, {{share}}: the price of never "
-        "handing out a connection that the server has closed.",
+        f"pool_pre_ping cost {duration(pings.mean_seconds)} per ping, {{share}}. It ensures "
+        "that no checkout gets a connection that the server has closed.",
     )
 
 
 def _reset(pool: PoolRuns) -> Iterator[Cost]:
-    """What ends a transaction that may be open when a connection comes back."""
+    """The reset of a returned connection, which ends an open transaction."""
     resets = pool.times("reset").finished
     yield from _cost(
         pool,
         "pool_reset_on_return",
         pool.spent("reset"),
-        f"Reset on return cost {duration(resets.mean_seconds)} each time, {{share}}: the price of "
-        "never handing on somebody's transaction.",
+        f"Reset on return cost {duration(resets.mean_seconds)} per checkin, {{share}}. It ensures "
+        "that no checkout begins inside an open transaction.",
     )
 
 
 def _no_pool(pool: PoolRuns) -> Iterator[Cost]:
     """A connection made for every checkout."""
     if pool.settings.poolclass != "NullPool" or any(connect_bound(pool)):
-        return  # what is a finding already is not said twice
+        return  # there is a finding about it already
     connects = pool.times("connect").finished
     yield from _cost(
         pool,
         "NullPool",
         pool.spent("connect"),
-        f"NullPool cost {duration(connects.mean_seconds)} a checkout to connect, {{share}}: a pool "
-        "that keeps connections saves nearly all of it.",
+        f"NullPool cost {duration(connects.mean_seconds)} per checkout to connect, {{share}}. A "
+        "pool that keeps connections saves nearly all of it.",
     )
 
 
 def _overflow(pool: PoolRuns) -> Iterator[Cost]:
-    """Connections made again and again, since the overflow keeps none: those of a larger pool_size
-    would have been opened once in each round.
+    """Connections opened again and again, since overflow connections are not kept. With a larger
+    pool_size they would have been opened once in each round.
     """
     again = pool.counters["checkouts.overflow"] - (pool.peak("overflow") or 0) * len(pool.rounds)
     each = pool.times("connect").finished.mean_seconds
@@ -121,7 +121,7 @@ def _overflow(pool: PoolRuns) -> Iterator[Cost]:
 
 
 def _tls(pool: PoolRuns) -> Iterator[Cost]:
-    """TLS contexts, of which PyMySQL builds one for every connection that it is given none for."""
+    """TLS contexts: PyMySQL builds one for every connection unless you pass one."""
     contexts, each = pool.counters["tls_contexts"], recorded_tls_context_seconds(pool)
     if contexts > len(pool.rounds) * pool.processes and each:
         yield from _cost(
@@ -129,7 +129,7 @@ def _tls(pool: PoolRuns) -> Iterator[Cost]:
             "TLS",
             contexts * each,
             f"TLS contexts cost {duration(contexts * each)} of connecting ({count(contexts)} of "
-            f"{duration(each)} each), {{share}}: one for all connections saves nearly all of it.",
+            f"{duration(each)} each), {{share}}. One shared context saves nearly all of it.",
         )
 
 

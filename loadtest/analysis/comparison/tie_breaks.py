@@ -1,4 +1,4 @@
-"""Pools that do as much work as the best one, but not as well: unfairly, with failures, slower."""
+"""Pools with the throughput of the best one that are unfair, fail more often, or are slower."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadtest.model.summary import PoolSummary
 
 SOME_ERRORS = 0.001
 SOME_STARVED = 0.01
-_APART = "Throughput does not tell these from it"
+_APART = "Ruled out despite a similar throughput"
 
 PoolSummaries = Sequence[PoolSummary]
 
@@ -21,16 +21,16 @@ def fails_often(pool: PoolSummary) -> bool:
 
 
 def starving(tied: PoolSummaries) -> list[PoolSummary]:
-    """Of pools that do as much, those that leave some users without, unless all of them do.
+    """The pools in which users starve, unless users starve in all of them.
 
-    How much is done says nothing of it: the lucky ones do the work of the others.
+    Throughput does not show starvation: the served users make up for the starved ones.
     """
     some = [pool for pool in tied if pool.unserved > SOME_STARVED]
     return some if len(some) < len(tied) else []
 
 
 def failing(tied: PoolSummaries, compare: Comparer) -> list[PoolSummary]:
-    """Of pools that do as much, those of which more requests fail than of the best in that.
+    """The pools with more failed requests than the pool with the fewest.
 
     In a closed loop whose users pause, a request that fails at once costs hardly any throughput.
     """
@@ -44,11 +44,10 @@ def failing(tied: PoolSummaries, compare: Comparer) -> list[PoolSummary]:
 
 
 def slower(tied: PoolSummaries, compare: Comparer) -> list[PoolSummary]:
-    """Of pools that do as much, those whose requests take longer than in the quickest.
+    """The pools whose requests take longer than those of the quickest pool.
 
-    In an open loop every pool that keeps up does what arrives; how long it takes tells them apart.
-    In a closed loop slow requests are fewer requests already; with an objective, what meets it is
-    quick enough.
+    In an open loop, pools that keep up have the same throughput and differ in request times. In a
+    closed loop slow requests reduce the throughput. With an objective, meeting it is enough.
     """
     if any(pool.arrivals is None or pool.objectives for pool in tied):
         return []
@@ -62,24 +61,24 @@ def slower(tied: PoolSummaries, compare: Comparer) -> list[PoolSummary]:
 def tie_break_sentences(
     chosen: PoolSummary, starving_: PoolSummaries, failing_: PoolSummaries, slow_: PoolSummaries
 ) -> list[str]:
-    """Why those that do as much are not as good, a sentence each."""
+    """Sentences: why pools with the same throughput are not as good."""
     lines = []
     if starving_:
         shares = [f"{percent(pool.unserved)} with {pool.name}" for pool in starving_]
-        lines.append(f"{_APART}, users who never get a connection do: {listed(shares)}.")
+        lines.append(f"{_APART}, because users never get a connection: {listed(shares)}.")
     if failing_:
         shares = [f"{percent(pool.errors.rate)} with {pool.name}" for pool in failing_]
         mine = percent(chosen.errors.rate)
-        lines.append(f"{_APART}, failed requests do: {listed(shares)}, {mine} here.")
+        lines.append(f"{_APART}, because more requests fail: {listed(shares)}, {mine} here.")
     if slow_:
         times = [f"{duration(pool.request_seconds.p95)} with {pool.name}" for pool in slow_]
         mine = duration(chosen.request_seconds.p95)
-        lines.append(f"{_APART}, request times do: p95 {listed(times)}, {mine} here.")
+        lines.append(f"{_APART}, because requests take longer: p95 {listed(times)}, {mine} here.")
     return lines
 
 
 def failures_beside(pool: PoolSummary, chosen: PoolSummary) -> str:
-    """How much fails in a pool that is as good, where it is notably more than in the chosen."""
+    """The failed requests of an equal pool, if they are notably more than the chosen one's."""
     there, here = _error_rate(pool), _error_rate(chosen)
     return f"; {percent(there)} of requests failed" if there > max(SOME_ERRORS, 2 * here) else ""
 

@@ -23,8 +23,8 @@ AS_GOOD = ("equivalent", "undecided")
 class Variant:
     """One variant of what was measured.
 
-    title: as sentences have it, `with threads` or `on MySQL 9.7.4`. measurements: its own, with a
-    baseline of its own. plain: what the person called each of its pools, by the pool's full name.
+    title: its name in sentences, `with threads` or `on MySQL 9.7.4`. measurements: its own, with
+    its own baseline. plain: the given name of each of its pools, by the pool's full name.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Variant:
 
 
 def variants(measurements: Measurements) -> list[Variant]:
-    """The variants of what was measured; a single one, without a name, where there are no more."""
+    """The variants that were measured; a single one without a name if there are no variants."""
     servers = _names(measurements, lambda pool: pool.server)
     models = _names(measurements, lambda pool: pool.model)
     if len(servers) > 1:
@@ -114,7 +114,7 @@ def _carried_over(
     without = [part.title for part, name in pairs if name is None]
     if without:
         none = f"there is no recommendation {listed(without)}"
-        return False, f"Whether the conclusion carries over cannot be told: {none}."
+        return False, f"Whether the conclusion carries over is unknown: {none}."
     names = {part.name: part.plain[str(name)] for part, name in pairs}
     different = set(names.values())
     if len(different) == 1:
@@ -122,13 +122,13 @@ def _carried_over(
         return True, f"The conclusion carries over: {every} recommend {different.pop()}."
     said = ", ".join(f"{part} {name}" for part, name in names.items())
     if all(_as_good(part, different, valid, compare) for part in parts):
-        noise = "and with each the other is as good within the noise"
+        noise = "and these pools are equally good within the noise"
         return True, f"The conclusion carries over: {said}, {noise}."
     return False, f"The conclusion does not carry over: {said}."
 
 
 def _as_good(part: Variant, names: set[str], valid: set[str], compare: Comparer) -> bool:
-    """Whether the pools that were recommended cannot be told apart in this variant."""
+    """Whether the recommended pools are equally good in this variant."""
     pools = [name for name, given in part.plain.items() if given in names and name in valid]
     others = [compare.pair(name, pools[0], THROUGHPUT_METRIC) for name in pools[1:]]
     return len(pools) == len(names) and all(other.decision in AS_GOOD for other in others)

@@ -1,4 +1,4 @@
-"""Which pool to use, if the runs can tell."""
+"""Which pool to use, if the runs decide it."""
 
 from __future__ import annotations
 
@@ -37,12 +37,11 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     """The recommended pool and why.
 
     Candidates are the valid pools that meet the objective, if there is one, and of which most
-    requests succeeded. The one with the
-    highest mean throughput is compared with each other directly; those that cannot be told from it
-    are as good, unless users starve, more requests fail or, in an open loop, they are slower. Of
-    these the one with the fewest connections is recommended; of several, one without failures, and
-    then the baseline. There is no answer without five rounds of each, where no request succeeded,
-    or where the best pool lost most of its connections.
+    requests succeeded. The one with the highest mean throughput is compared with each other. Pools
+    without a clear difference are equally good. Pools in which users starve, more requests fail
+    or, in an open loop, requests take longer are dropped. Of the rest, the pool with the fewest
+    connections is recommended, then one without failures, then the baseline. Nothing is
+    recommended with fewer than five rounds, without a successful request, or after a large leak.
     """
     candidates = [pool for pool in pools if pool.valid]
     lines = _why_none(measurements, pools, candidates, compare)
@@ -62,7 +61,7 @@ def _chosen(
     able: Sequence[PoolSummary],
     compare: Comparer,
 ) -> Verdict:
-    """One of those that may be recommended, unless leaks decided."""
+    """The recommended pool of the able ones, unless it lost its connections to a leak."""
     baseline, candidates = measurements.baseline, [pool for pool in pools if pool.valid]
     best = max(able, key=throughput_of)
     rivals = {
@@ -127,7 +126,7 @@ def _why_none(
 
 
 def _failures(measurements: Measurements, pools: Sequence[PoolSummary]) -> list[str]:
-    """What failed, if with every pool all or most requests did."""
+    """Sentences about the failures, if all or most requests failed with every pool."""
     ended = [pool for pool in pools if pool.errors.rate is not None]
     if ended and all(pool.errors.rate == 1 for pool in ended):
         return every_request_failed(measurements, ended)
@@ -139,7 +138,7 @@ def _failures(measurements: Measurements, pools: Sequence[PoolSummary]) -> list[
 def verdict_exit_code(summary: Summary) -> int:
     """The exit code of a summary: 0 fine, 3 the objective missed, 4 not valid, 5 undecided.
 
-    Whatever else there is to say, an experiment that was ended for the server's sake is not valid.
+    An experiment that was stopped to protect the server is never valid.
     """
     if any(f.code in ENDED_FOR_OTHERS for pool in summary.pools for f in pool.findings):
         return 4

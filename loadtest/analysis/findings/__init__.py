@@ -1,1 +1,1 @@
-"""Findings: each rule looks at one thing in the runs of a pool."""
+"""Findings: each rule checks one thing in the runs of a pool."""

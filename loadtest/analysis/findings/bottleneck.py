@@ -1,6 +1,6 @@
 """What limits the throughput: the pool, the database, or the opening of connections.
 
-The load generator as the limit is a matter of trust, see `gate`.
+`trust_gate` handles the load generator as the limit.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ REOPENED_TIMES = 2.0
 
 
 def pool_bound(pool: PoolRuns) -> Iterator[Finding]:
-    """All connections are in use, more users wait than work, and the database has room.
+    """All connections are in use, more users wait than hold one, and the database has room.
 
-    Where ended tasks keep most of them, more connections would only be kept, too.
+    After a large leak there is no finding: more connections would leak, too.
     """
     in_use, waiting = pool.mean_level("in_use"), pool.mean_level("waiting")
     limit = pool.settings.most_connections
@@ -58,26 +58,26 @@ def database_bound(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="database_bound",
             severity="warning",
-            message=f"The database is the bottleneck: connections spent {percent(locked)} of the "
-            "time in which they were in use waiting for row locks of others. More connections only "
-            "make that queue longer: use fewer, and shorter transactions.",
+            message=f"The database is the bottleneck: connections in use spent "
+            f"{percent(locked)} of their time waiting for each other's row locks. More connections "
+            "only lengthen that queue. Use fewer connections, and shorter transactions.",
             evidence={"locked": locked, "in_use": in_use, "server_cpu": cpu},
         )
     elif cpu is not None and cpu >= BUSY_SERVER_CPU:
         yield Finding(
             code="database_bound",
             severity="warning",
-            message=f"The database is the bottleneck: its server used {percent(cpu)} of the "
-            "machine's processors. More connections do not make it faster: look for cheaper "
-            "queries, or give it a larger machine.",
+            message=f"The database is the bottleneck: the server used {percent(cpu)} of the "
+            "machine's processors. More connections do not make it faster. Use cheaper queries or "
+            "a larger machine.",
             evidence={"locked": locked, "in_use": in_use, "server_cpu": cpu},
         )
 
 
 def connect_bound(pool: PoolRuns) -> Iterator[Finding]:
-    """A good part of the requests' time goes into opening connections, again and again.
+    """A large part of the requests' time goes into opening connections again and again.
 
-    A pool that opens each of its connections once is only filling.
+    Opening each connection once only fills the pool.
     """
     connecting = pool.spent("connect", "reconnect")
     working = pool.spent("request", "failed_request")
@@ -88,44 +88,44 @@ def connect_bound(pool: PoolRuns) -> Iterator[Finding]:
     yield Finding(
         code="connect_bound",
         severity="warning",
-        message=f"{percent(connecting / working)} of the time of all requests went into opening "
+        message=f"Opening connections took {percent(connecting / working)} of all requests' time: "
         f"{count(opened)} connections, {count(opened / pool.seconds)} per second. {_cure(pool)}",
         evidence={"connecting": connecting, "working": working, "opened": opened},
     )
 
 
 def _cure(pool: PoolRuns) -> str:
-    """What keeps connections open, by why they were closed."""
+    """What keeps connections open, depending on the reason for closing them."""
     lost = pool.counters["closed.invalidated"] + pool.counters["closed.error"]
     closed = {
-        "The server, or something on the way to it, had closed them: let it wait for longer "
-        "(wait_timeout), or keep fewer, which idle for less.": lost,
-        "They had become too old: raise pool_recycle.": pool.counters["closed.recycle"],
+        "The server, or something between it and the application, had closed the old connections. "
+        "Raise the server's wait_timeout, or use a smaller pool, which idles less.": lost,
+        "pool_recycle closed the old connections: raise it.": pool.counters["closed.recycle"],
     }
     cure = max(closed, key=lambda text: closed[text])
     if closed[cure] > pool.counters["opened"] / 2:
         return cure
     return (
-        "Keep connections open: a pool_size of as many as are in use, instead of overflow or "
+        "Keep connections open: set pool_size to the number in use, instead of overflow or "
         "NullPool."
     )
 
 
 def locked_share(pool: PoolRuns) -> float | None:
-    """The share of the time of connections in use that went into waiting for row locks."""
+    """The share of the time in use that connections spent waiting for row locks."""
     locked, in_use = pool.server_rate("row_lock_time"), pool.mean_level("in_use")
     return locked / SECOND / in_use if locked is not None and in_use else None
 
 
 def server_cpu(pool: PoolRuns) -> float | None:
-    """The share of its machine's processors that the server used; None unless it was local."""
+    """The share of the machine's processors that the server used; None if it was not local."""
     used = pool.server_rate("cpu")
     cpus = pool.header.host.cpus
     return used / SECOND / cpus if used and cpus else None
 
 
 def _room(cpu: float | None, locked: float) -> str:
-    parts = [f"{percent(locked)} of that time went into row locks"]
+    parts = [f"{percent(locked)} of the time in use went into row locks"]
     if cpu is not None:
         parts.append(f"the server used {percent(cpu)} of the processors")
     return f" ({', '.join(parts)})"

@@ -1,4 +1,4 @@
-"""What the application does wrong with its connections, and which task does it."""
+"""Wrong use of connections by the application, and the task that does it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ASLEEP_SECONDS = 2
 
 
 def leak(pool: PoolRuns) -> Iterator[Finding]:
-    """Connections that tasks did not give back when they ended."""
+    """Connections that tasks did not return when they ended."""
     kept = {name: use.kept for name, use in pool.tasks.items() if use.kept}
     if kept:
         total = sum(kept.values())
@@ -25,14 +25,14 @@ def leak(pool: PoolRuns) -> Iterator[Finding]:
             code="leak",
             severity="error",
             message=f"{plural(total, 'connection')}{_over(pool)} {'was' if total == 1 else 'were'} "
-            f"still held by tasks that had ended: {_by_task(kept)}. Whoever takes a connection or "
-            "session has to give it back: open it in a `with` block, or call `remove()`.",
+            f"still held after the task had ended: {_by_task(kept)}. Return every connection and "
+            "session: open it in a `with` block, or call `remove()`.",
             evidence={"kept": kept},
         )
 
 
 def long_hold(pool: PoolRuns) -> Iterator[Finding]:
-    """A task that holds its connection while it does something else and the database idles."""
+    """A task that holds its connection while it does something else and the database is idle."""
     holding = {name: use for name, use in pool.tasks.items() if use.holds and use.hold}
     if not holding:
         return
@@ -41,25 +41,25 @@ def long_hold(pool: PoolRuns) -> Iterator[Finding]:
     running, in_use = pool.server_level("threads_running"), pool.mean_level("in_use")
     if mean < LONG_HOLD or querying > IDLE_HOLD:
         return
-    if running is not None and running > IDLE_HOLD * in_use + 1:  # one is the asking itself
+    if running is not None and running > IDLE_HOLD * in_use + 1:  # one is the status query
         return
     waiting = pool.mean_level("waiting")
-    meanwhile = f", while {level(waiting)} users wait for one" if waiting >= 1 else ""
+    meanwhile = f", while {level(waiting)} users wait for a connection" if waiting >= 1 else ""
     yield Finding(
         code="long_hold",
         severity="warning" if meanwhile else "info",
-        message=f"{name!r} holds a connection for {duration(mean)} and uses it for queries in only "
-        f"{percent(querying)} of that time{meanwhile}. Give it back (commit, or close the session) "
-        "before other work begins.",
+        message=f"{name!r} holds a connection for {duration(mean)} on average and uses it for "
+        f"queries in only {percent(querying)} of that time{meanwhile}. Return the connection "
+        "(commit, or close the session) before you start other work.",
         evidence={"task": name, "hold": mean, "querying": querying, "threads_running": running},
     )
 
 
 def nested_checkout(pool: PoolRuns) -> Iterator[Finding]:
-    """Users who take a second connection while they hold the first: with enough, a deadlock.
+    """Users that take a second connection while they hold the first: enough of them deadlock.
 
-    The least number of connections with which that cannot happen is users x (n - 1) + 1 for n
-    connections at once (HikariCP, "About Pool Sizing").
+    The least number of connections without a deadlock is users x (n - 1) + 1 for n connections
+    at once (HikariCP, "About Pool Sizing").
     """
     nested = {name: use.nested for name, use in pool.tasks.items() if use.nested}
     if not nested:
@@ -73,19 +73,19 @@ def nested_checkout(pool: PoolRuns) -> Iterator[Finding]:
         severity="info" if safe else "error",
         message=f"Users took a second connection while they held one: {_by_task(nested)}. With "
         f"{count(users / pool.processes)} users a pool needs {count(users / pool.processes)} x "
-        f"(2 - 1) + 1 = {count(least)} connections, or they can wait for each other for ever; it "
-        f"has {has}. Better: pass the first connection on.",
+        f"(2 - 1) + 1 = {count(least)} connections. With fewer, users can wait for each other "
+        f"forever (a deadlock). This pool has {has}. Better: reuse the first connection.",
         evidence={"nested": nested, "users": users, "least": least, "limit": limit},
     )
 
 
 def recorded_tls_context_seconds(pool: PoolRuns) -> float | None:
-    """What building a TLS context took on the machine of its first run; None if nobody measured."""
+    """The time to build a TLS context on the machine of the first run; None if not measured."""
     return pool.header.host.tls_context_seconds
 
 
 def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
-    """A TLS context is built for every connection, which loads all certificates each time."""
+    """Every connection builds its own TLS context, which loads all certificates."""
     opened, contexts = pool.counters["opened"], pool.counters["tls_contexts"]
     if contexts < 3 or contexts < SLOW_CONTEXTS * opened:
         return
@@ -95,18 +95,18 @@ def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
     yield Finding(
         code="slow_handshake",
         severity="warning",
-        message=f"{count(contexts)} of {count(opened)} connections built a TLS context of their "
-        f"own{price}; connecting took {duration(spent)} on average. "
-        "Share one: create_engine(url, connect_args={'ssl': context}), or ssl_disabled where the "
-        "network is trusted.",
+        message=f"{count(contexts)} of {count(opened)} connections built their own TLS "
+        f"context{price}. Connecting took {duration(spent)} on average. "
+        "Share one context: create_engine(url, connect_args={'ssl': context}). On a trusted "
+        "network you can set ssl_disabled instead.",
         evidence={"contexts": contexts, "opened": opened, "connect": spent},
     )
 
 
 def sleeping_waiters(pool: PoolRuns) -> Iterator[Finding]:
-    """Users who went on waiting although there was room: nobody woke them after a failed connect.
+    """Users that kept waiting after a failed connect although the pool had room.
 
-    SQLAlchemy's QueuePool frees the slot of a connect that failed but does not tell the queue.
+    SQLAlchemy's QueuePool frees the slot of a failed connect but does not notify the queue.
     """
     failed = pool.counters["checkout_errors"]
     limit = pool.settings.most_connections
@@ -118,24 +118,24 @@ def sleeping_waiters(pool: PoolRuns) -> Iterator[Finding]:
     yield Finding(
         code="sleeping_waiters",
         severity="warning",
-        message=f"After {plural(failed, 'failed checkout')} users went on waiting in "
-        f"{plural(seconds, 'second')} in which the pool had room: a connect that fails frees its "
-        "place, but QueuePool wakes nobody. A short pool_timeout, with a retry, limits the harm.",
+        message=f"After {plural(failed, 'failed checkout')}, users kept waiting for "
+        f"{plural(seconds, 'second')} although the pool had room. A connect that fails frees its "
+        "slot, but QueuePool does not wake a waiting user. Use a short pool_timeout and retry.",
         evidence={"seconds": seconds, "failed": failed, "limit": limit},
     )
 
 
 def _seconds_asleep(round_: Round, limit: int) -> int:
-    """The seconds at whose end somebody had waited for a second and a place was free."""
+    """The seconds at whose end a wait had lasted a second and a slot was free."""
     rows = round_.measured
     out = rows.gauge("checked_out")
     return int(((rows.oldest >= SECOND) & out.known & (out.last < limit)).sum())
 
 
 def _over(pool: PoolRuns) -> str:
-    """That a number is the sum of several rounds, if it is: it may exceed the pool's size."""
+    """The number of rounds, if a sum covers several: it may exceed the pool's size."""
     rounds = len(pool.rounds)
-    return f" (in {rounds} rounds together)" if rounds > 1 else ""
+    return f" (in {rounds} rounds)" if rounds > 1 else ""
 
 
 def _by_task(counts: Mapping[str, int]) -> str:

@@ -1,7 +1,7 @@
-"""Checks of a pool's numbers against numbers that come from elsewhere, and of how they are shared.
+"""Checks of a pool's numbers against independent numbers, and of fairness.
 
 Little's law (Little, Operations Research 9(3), 1961): in a steady state the mean number in a system
-is the rate of those who leave it times the mean time they spent in it.
+is the rate of departures times the mean time in the system.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from loadtest.analysis.round import Round
 from loadtest.analysis.units import count, duration, level, percent
 from loadtest.model.summary import Finding
 
-# Tasks that straddle the ends of the measured time make small differences.
+# Requests across the ends of the measured time make small differences.
 TOLERANCE = 0.25
 TURNS_OF_THE_LUCKY = 3
 STARVED_SHARE = 0.5
 LEAST_UNACCOUNTED = 2.0
-# The connection that asks for the server's status.
+# The connection that reads the server's status.
 BESIDE_THE_POOL = 1
 
 
 def users_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
-    """Users that Locust counts but whose time is in no task that ended and in no pause.
+    """Users that Locust counts but whose time is in no finished request and in no pause.
 
-    Users = throughput x (time per task + think time) holds when every user gets their turn. Where
-    tasks account for far fewer, the others are stuck, and no percentile of finished work shows it.
-    In an open loop most users have nothing to do, and that is as it should be.
+    Users = throughput x (time per request + think time) if every user gets its turn. If requests
+    account for far fewer, the others are stuck, and no percentile of finished requests shows it.
+    In an open loop most users are idle, as intended.
     """
     closed = [round_ for round_ in pool.rounds if not round_.together.counters["arrivals"]]
     rounds = [round_ for round_ in closed if "users" in round_.together.gauges]
@@ -42,18 +42,18 @@ def users_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
             code="users_unaccounted",
             severity="warning",
             message=f"Locust ran {count(counted / number)} users, but throughput times the time "
-            f"per task accounts for {count(accounted / number)} (Little's law): the others were in "
-            "tasks that did not end, stuck or too long for so short a run. Percentiles of finished "
-            "work flatter this pool.",
+            f"per request accounts for only {count(accounted / number)} (Little's law). The other "
+            "users were in requests that did not end: stuck, or too long for this run. Percentiles "
+            "cover finished requests only, so they look too good.",
             evidence={"users": counted / number, "accounted": accounted / number},
         )
 
 
 def connections_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
-    """Connections that the pool counts as checked out but that no checkout that ended explains.
+    """Connections that the pool counts as checked out, but finished checkouts do not explain.
 
-    Checked out = rate x (hold + connect + ping). One way only: a hold that began before the
-    measured time ends in it with all of its length.
+    Checked out = rate x (hold + connect + ping). Only too few are a finding: a hold that began
+    before the measured time counts with all of its length.
     """
     rounds = [round_ for round_ in pool.rounds if "checked_out" in round_.together.gauges]
     counted = sum(_mean_checked_out(round_) for round_ in rounds) / max(len(rounds), 1)
@@ -62,15 +62,15 @@ def connections_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="connections_unaccounted",
             severity="warning",
-            message=f"The pool says that {level(counted)} connections were in use, but checkouts "
-            f"times the time they were held account for {level(accounted)} (Little's law): the "
-            "others were not given back while it was measured, or taken past the measuring.",
+            message=f"The pool reports {level(counted)} connections in use, but checkouts times "
+            f"hold account for only {level(accounted)} (Little's law). The other connections were "
+            "not returned while measuring, or were taken in a way that is not measured.",
             evidence={"checked_out": counted, "accounted": accounted},
         )
 
 
 def waiters_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
-    """Users seen waiting at the end of each second, against the rate of waits x their length."""
+    """Users waiting at the end of each second, compared with the rate of waits x their length."""
     rounds = pool.rounds
     seen = sum(_mean_seen_waiting(round_) for round_ in rounds) / max(len(rounds), 1)
     accounted = sum(_mean_waiters_by_little(round_) for round_ in rounds) / max(len(rounds), 1)
@@ -78,26 +78,26 @@ def waiters_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="waiters_unaccounted",
             severity="warning",
-            message=f"At the end of a second {level(seen)} users waited, but the waits that ended "
-            f"account for {level(accounted)} (Little's law): the others had not ended. "
-            "Percentiles of the wait marked with ≥ are lower bounds.",
+            message=f"On average {level(seen)} users waited at the end of a second, but finished "
+            f"waits account for only {level(accounted)} (Little's law). The other waits had not "
+            "ended. Percentiles of the wait marked with ≥ are lower bounds.",
             evidence={"seen": seen, "accounted": accounted},
         )
 
 
 def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
-    """The server holds more connections than the pools have open: they were closed on one side."""
+    """The server holds more connections than the pools: some were closed on one side only."""
     held, has = pool.server_level("threads_connected"), pool.mean_level("open")
     private = all(run.header.server.private for run in pool.runs)
     if held is None or not private:
-        return  # on a server of others, others are connected
+        return  # other clients use a shared server
     if held - BESIDE_THE_POOL - has > max(TOLERANCE * held, LEAST_UNACCOUNTED):
         yield Finding(
             code="server_disagrees",
             severity="warning",
-            message=f"The server held {level(held)} connections on average, the pools had "
-            f"{level(has)} open: the difference was dropped by the application without being "
-            "closed, and counts against max_connections until the server notices.",
+            message=f"The server held {level(held)} connections on average, but the pools "
+            f"had only {level(has)} open. The application dropped the other connections without "
+            "closing them. They count against max_connections until the server notices.",
             evidence={"threads_connected": held, "open": has},
         )
 
@@ -106,7 +106,7 @@ def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
 class Starved:
     """Rounds in which users waited for most of the time and never got a connection.
 
-    users: all in those rounds. served: those who got a connection. checkouts: how many they had.
+    users: all in those rounds. served: users that got a connection. checkouts: all of theirs.
     longest_wait: seconds. jain: of the round that shared worst.
     """
 
@@ -118,15 +118,15 @@ class Starved:
 
     @property
     def unserved(self) -> float:
-        """The share of users who never got a connection."""
+        """The share of users that never got a connection."""
         return 1 - self.served / self.users
 
 
 def starved(pool: PoolRuns) -> Starved | None:
-    """The users who starved; None if all got their turns, or those who did had only a few.
+    """The starved users; None if every user was served, or the served users had few checkouts.
 
-    A starved user waits for most of the measured time; one who holds a connection from the warm-up
-    on gets none either, but is not waiting.
+    A starved user waits for most of the measured time. A user that holds a connection since the
+    warm-up gets none either, but does not wait.
     """
     shares = [
         round_.together.fair
@@ -143,7 +143,7 @@ def starved(pool: PoolRuns) -> Starved | None:
 
 
 def starvation(pool: PoolRuns) -> Iterator[Finding]:
-    """Users who never got a connection while others got theirs again and again."""
+    """Users that never got a connection while others got one again and again."""
     found = starved(pool)
     if found is None:
         return
@@ -152,10 +152,10 @@ def starvation(pool: PoolRuns) -> Iterator[Finding]:
         code="starvation",
         severity="error",
         message=f"{count(users - served)} of {count(users)} users ({percent(found.unserved)}) "
-        f"never got a connection, while the others had {count(found.checkouts / served)} each; the "
-        f"longest wait was {duration(found.longest_wait)}. SQLAlchemy's queue lets those overtake "
-        "who return a connection and ask again at once (sqlalchemy#7679). Let them do something "
-        "else in between, or compare with poolclass=FairPool.",
+        f"never got a connection, while the others had {count(found.checkouts / served)} "
+        f"checkouts each. The longest wait was {duration(found.longest_wait)}. In SQLAlchemy's "
+        "queue, a user that returns a connection and asks again at once overtakes waiting users "
+        "(sqlalchemy#7679). Add a pause between requests, or compare with poolclass=FairPool.",
         evidence={
             **{"users": users, "served": served},
             **{"jain": found.jain, "longest_wait": found.longest_wait},
@@ -168,9 +168,9 @@ def _mean_level(round_: Round, gauge: str) -> float:
 
 
 def _mean_checked_out(round_: Round) -> float:
-    """The pool's own count, read once a second: too seldom for a mean of a level that jumps.
+    """The mean of the pool's own count, which is read once per second: too seldom for a mean.
 
-    So it is compared with the measured connections of the same moments, whose mean is known.
+    The difference to the measured connections at these moments corrects their exact mean.
     """
     rows = round_.measured
     in_use, out = rows.gauge("in_use"), rows.gauge("checked_out")
@@ -191,7 +191,7 @@ def _mean_waiters_by_little(round_: Round) -> float:
 
 
 def _mean_number(round_: Round, *names: str) -> float:
-    """The rate of some histograms' values times their mean: their sum over the time."""
+    """The sum of some histograms' values per time: rate times mean."""
     parts = (round_.together.histograms.get(name) for name in names)
     return sum(part.sum for part in parts if part) / max(round_.together.length, 1)
 

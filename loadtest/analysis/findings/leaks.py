@@ -1,4 +1,4 @@
-"""Connections that were never given back, and why no size of a pool makes up for them."""
+"""Connections that were never returned, which no pool size makes up for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from loadtest.analysis.units import count, listed, plural, rate
 from loadtest.model.summary import PoolSummary
 
-# A pool that lost so much of its connections did not do badly, or well, for its size.
+# The size of a pool that lost a larger share of its connections explains nothing.
 LOST_SHARE = 0.5
 
 
@@ -17,7 +17,7 @@ def is_drained(pool: PoolSummary) -> bool:
 
 
 def leak_sentences(pools: Sequence[PoolSummary]) -> list[str]:
-    """Why none of these pools is recommended, and what each did until it ran dry."""
+    """Why none of these pools is recommended, and what each did before the leak stopped it."""
     ranked = sorted(pools, key=lambda pool: -(pool.throughput.per_second or 0.0))
     did = [
         f"{pool.name} {rate(pool.throughput.per_second)} (it lost {count(pool.unreturned)} of "
@@ -25,7 +25,7 @@ def leak_sentences(pools: Sequence[PoolSummary]) -> list[str]:
         for pool in ranked
     ]
     return [
-        "No pool can be recommended before the leak is repaired: tasks ended without giving their "
-        "connections back, and a larger pool only takes longer to run dry.",
-        f"Requests per second until then: {listed(did)}. The finding says which task it is.",
+        "No pool can be recommended before the leak is fixed. Tasks ended without returning their "
+        "connections, and a larger pool only takes longer to run out of them.",
+        f"Requests per second until then: {listed(did)}. The finding names the task.",
     ]

@@ -1,4 +1,4 @@
-"""Pools of which most requests failed: the error is what a reader must know first."""
+"""Pools with mostly failed requests: the error comes first in the report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAILED_SHARE = 0.5
 MOST_FAILED = "most_failed"
 _OVERLOADED = (
     "The load generator was overloaded as well: failed requests end early, and users send the next "
-    "ones at once. Times and throughput are not the pool's; remove the errors first."
+    "ones at once. Times and throughput do not describe the pool. Fix the errors first."
 )
 
 FindingRule = Callable[[PoolRuns], Iterable[Finding]]
@@ -28,11 +28,11 @@ def fails_mostly(pool: PoolSummary) -> bool:
 
 
 def unless_failing(rule: FindingRule) -> FindingRule:
-    """A rule about the load generator, for pools of which most requests did not fail.
+    """A rule about the load generator that applies unless most requests failed.
 
     Failed requests are short, in a closed loop the next ones follow at once, and they come in
-    bursts: a commit fails all transactions that waited for its row. The generator is then late or
-    busy because of the errors: another run would be no better, and a larger machine no cure.
+    bursts: a commit fails all transactions that waited for its row. The errors then make the
+    generator late or busy, and neither another run nor a larger machine helps.
     """
 
     @wraps(rule)
@@ -43,7 +43,7 @@ def unless_failing(rule: FindingRule) -> FindingRule:
 
 
 def overloaded_by_failures(pool: PoolRuns) -> Iterator[Finding]:
-    """Most requests failed, and the generator was overloaded: the times are not the pool's."""
+    """Most requests failed, and the generator was overloaded: the times are invalid."""
     if _fails(pool) and _overloaded(pool):
         yield _finding(pool, _OVERLOADED)
 

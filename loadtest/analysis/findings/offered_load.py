@@ -1,4 +1,4 @@
-"""Whether the load was what was asked for, and what a closed loop cannot see of a stall."""
+"""Whether the load was the requested one, and stalls that a closed loop hides."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from loadtest.model.summary import Finding
 
 # Below this share of its usual rate, a second was part of a stall.
 STALLED_SHARE = 0.5
-# And so many standard deviations of a Poisson count below it: few requests differ by chance.
+# And this many standard deviations of a Poisson count below it: small counts vary by chance.
 CHANCE_DEVIATIONS = 3
-# Seconds that are needed to say what is usual.
+# Seconds that are needed for a usual rate.
 SECONDS_OF_USUAL_RATE = 5
-# From this share of all requests on, those never sent would change the p99.
+# From this share of all requests on, the unsent ones would change the p99.
 NOTABLE_SHARE = 0.01
 NOTABLE_DROPS = 0.01
 
 
 def dropped_arrivals(pool: PoolRuns) -> Iterator[Finding]:
-    """Arrivals that found no free user in time: less was asked of the pool than intended."""
+    """Arrivals that found no free user in time: the load was lower than intended."""
     arrived, dropped = pool.counters["arrivals"], pool.counters["dropped"]
     if not dropped:
         return
     load = pool.header.load
-    limit = duration(load.drop_after) if load.drop_after else "the bound"
+    limit = duration(load.drop_after) if load.drop_after else "the limit"
     share = dropped / max(arrived, dropped)
     yield Finding(
         code="dropped_arrivals",
         severity="error" if share > NOTABLE_DROPS else "warning",
-        message=f"{count(dropped)} of {count(arrived)} arrivals ({percent(share)}) found none of "
-        f"{plural(load.users or 0, 'user')} free for {limit} and were dropped: less than "
-        f"the intended {rate(arrived / pool.seconds)} a second was asked of this pool, and "
-        "request times leave out the ones dropped. If the connections were all in use, the rate "
-        "is more than this pool can carry; otherwise give more users.",
+        message=f"{count(dropped)} of {count(arrived)} arrivals ({percent(share)}) were dropped: "
+        f"none of {plural(load.users or 0, 'user')} was free within {limit}. The pool received "
+        f"less than the intended {rate(arrived / pool.seconds)} arrivals per second, and request "
+        "times leave out the dropped ones. If all connections were in use, the rate is too high "
+        "for this pool. Otherwise use more users.",
         evidence={"dropped": dropped, "arrivals": arrived},
     )
 
 
 def unseen_stall(pool: PoolRuns) -> Iterator[Finding]:
-    """A stall in a closed loop: the requests that would have met it were never sent.
+    """A stall in a closed loop: most requests of that time were never sent.
 
-    Each user waits for its answer before it asks again, so of a stall a closed loop sees one slow
-    request a user, however long it takes (coordinated omission: Schroeder, Wierman,
+    Each user waits for its answer before it asks again, so a stall of any length shows up as one
+    slow request per user (coordinated omission: Schroeder, Wierman,
     Harchol-Balter, Open Versus Closed, NSDI 2006; Tene, How NOT to Measure Latency, 2013).
     """
     if pool.counters["arrivals"] or pool.stages:
-        return  # of a load in stages, no rate is the usual one
+        return  # a load in stages has no usual rate
     missing = sum(_never_sent(round_) for round_ in pool.rounds)
     requests = pool.counters["requests"]
     if not requests or missing < NOTABLE_SHARE * requests:
@@ -63,11 +63,11 @@ def unseen_stall(pool: PoolRuns) -> Iterator[Finding]:
     yield Finding(
         code="unseen_stall",
         severity="warning",
-        message=f"In {plural(stalled, 'second')} requests came to less than half of the usual "
-        f"{rate(usual)} a second. This is a closed loop: users who wait for an answer do not ask, "
-        f"so about {count(missing)} requests that real arrivals would have sent meanwhile are in "
-        "no percentile, and p95 and p99 flatter this pool. To see what they would have met, run "
-        f"it in an open loop: --arrival-rate {usual:.0f}.",
+        message=f"In {plural(stalled, 'second')} the rate of requests was less than half of the "
+        f"usual {rate(usual)} per second. In a closed loop, users wait for an answer before they "
+        f"send the next request. About {count(missing)} requests that independent users would "
+        "have sent meanwhile are missing, so p95 and p99 look too good. To include them, run an "
+        f"open loop: --arrival-rate {usual:.0f}.",
         evidence={"seconds": stalled, "never_sent": missing, "usual": usual},
     )
 
@@ -81,7 +81,7 @@ def _stalled(round_: Round) -> list[int]:
     """The seconds with far fewer requests than usual, after the first that had enough."""
     rates = _rates(round_)
     usual = _usual(rates)
-    # Users who ask less than once a second each may do so in step, all in one second of several.
+    # Users that ask less than once per second may all ask in the same second of several.
     if len(rates) < SECONDS_OF_USUAL_RATE or usual < _users(round_):
         return []
     limit = min(STALLED_SHARE * usual, usual - CHANCE_DEVIATIONS * math.sqrt(usual))

@@ -21,7 +21,7 @@ IN_VAIN_SHARE = 0.5
 
 
 def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
-    """Connections opened again and again, since the overflow closes them when they come back."""
+    """Connections opened again and again: overflow connections are closed when returned."""
     peak, opened = pool.peak("open"), pool.counters["opened"]
     closed = pool.counters["closed.overflow"]
     few = not peak or opened <= CHURN_TIMES * peak * len(pool.rounds) or closed < opened / 2
@@ -31,22 +31,22 @@ def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
     yield Finding(
         code="overflow_churn",
         severity="warning",
-        message=f"It opened {count(opened)} connections, {count(opened / seconds)} per second, but "
-        f"had at most {count(peak)} at once: those above pool_size are closed when they come back. "
-        "A larger pool_size, with less overflow, keeps them.",
+        message=f"The pool opened {count(opened)} connections, {count(opened / seconds)} per "
+        f"second, but had at most {count(peak)} at once: connections above pool_size (overflow) "
+        "are closed when they are returned. Use a larger pool_size and less overflow.",
         evidence={"opened": opened, "closed_overflow": closed, "peak": peak, "seconds": seconds},
     )
 
 
 def pool_per_process(pool: PoolRuns) -> Iterator[Finding]:
-    """What the pools of several processes come to, which settings for one do not say."""
+    """The connections that the pools of all processes allow together."""
     if pool.processes > 1:
         limit = pool.settings.most_connections
         yield Finding(
             code="pool_per_process",
             severity="info",
-            message=f"{multiplied(pool.settings, pool.processes)}: each process has a pool of its "
-            "own, as each process of an application has.",
+            message=f"{multiplied(pool.settings, pool.processes)}: each process has its own "
+            "pool, as in an application with several processes.",
             evidence={
                 "processes": pool.processes,
                 "pool_size": pool.settings.pool_size,
@@ -67,9 +67,8 @@ def never_needed(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="never_needed",
             severity="info",
-            message=f"It may keep {count(allowed)} connections and never had more than "
-            f"{count(peak)}: under this load the rest is a promise that the server has to be able "
-            "to keep.",
+            message=f"The settings allow {count(allowed)} connections, but this load never needed "
+            f"more than {count(peak)}. The server must keep capacity free for the unused rest.",
             evidence={"allowed": allowed, "peak": peak},
         )
 
@@ -85,41 +84,41 @@ def exceeds_server(pool: PoolRuns) -> Iterator[Finding]:
     allowed = None if limit is None else limit * pool.processes
     many = "any number of" if allowed is None else count(allowed)
     product = f" ({multiplied(pool.settings, pool.processes)})" if pool.processes > 1 else ""
-    suffered = f"; it refused {plural(refused, 'request')}" if refused else ""
+    suffered = f" and refused {plural(refused, 'request')}" if refused else ""
     yield Finding(
         code="exceeds_server",
         severity="error" if refused else "info",
-        message=f"The pool may open {many} connections{product}, the server accepts "
-        f"{count(accepted)}{suffered}. Set pool_size + max_overflow, times the number of "
-        "processes, below the server's max_connections, and leave some for others.",
+        message=f"The pool may open {many} connections{product}, but the server "
+        f"accepts only {count(accepted)}{suffered}. Keep pool_size + max_overflow, times the "
+        "number of processes, below max_connections, and leave some connections for others.",
         evidence={"limit": limit, "processes": pool.processes, "max_connections": accepted},
     )
 
 
 def opened_in_vain(pool: PoolRuns) -> Iterator[Finding]:
-    """Connections opened in overflow for a burst that those there would have served sooner.
+    """Overflow connections opened for a burst that the open ones would have served sooner.
 
-    A burst's work is its checkouts times the usual hold (the median: in the burst itself holds are
-    longer, since all run at once), shared by the connections that were open before and not in use
-    all the time, by slow work or for ever. Where this is less than one connect takes, nobody would
-    have waited as long as those who connected. (After HikariCP's wiki, "Welcome to the Jungle".)
+    The time to serve a burst is its checkouts times the usual hold (the median: holds in a burst
+    are longer, since all run at once), divided by the open connections that were not in use all
+    the time. If it is shorter than a connect, no user would have waited as long as a
+    connect. (After HikariCP's wiki, "Welcome to the Jungle".)
     """
     usual = describe(pool.times("hold")).p50 or 0.0
     openings = [one for round_ in pool.rounds for one in _openings(round_)]
     bursts = [one for one in openings if one.wait(usual) < one.connect]
     vain = sum(one.opened for one in bursts)
     if vain <= IN_VAIN_SHARE * sum(one.opened for one in openings):
-        return  # most of the overflow was needed: less of it would harm
+        return  # most of the overflow was needed
     worst = max(bursts, key=lambda one: one.opened)
     wait = worst.wait(usual)
     yield Finding(
         code="opened_in_vain",
         severity="warning",
-        message=f"{count(vain)} connections were opened in overflow that "
-        f"nobody needed: in one second {count(worst.opened)}, each in "
-        f"{duration(worst.connect)}, where the {count(worst.free)} that were free would have "
-        f"served all {count(worst.checkouts)} checkouts within {duration(wait)}. Whoever "
-        "waits in the queue is served sooner here than who connects: lower max_overflow.",
+        message=f"{count(vain)} overflow connections were opened but not needed. For example, in "
+        f"one second the pool opened {count(worst.opened)}, each in {duration(worst.connect)}, "
+        f"while the {count(worst.free)} free connections would have served all "
+        f"{count(worst.checkouts)} checkouts within {duration(wait)}. Waiting is faster than "
+        "connecting here: lower max_overflow.",
         evidence={
             "opened": vain,
             "needed": worst.free,
@@ -132,7 +131,7 @@ def opened_in_vain(pool: PoolRuns) -> Iterator[Finding]:
 class _Opening(NamedTuple):
     """A second in which connections were opened in overflow.
 
-    connect: the mean time (s) that took. free: connections that were open all the time and not in
+    connect: the mean time (s) to open one. free: connections that were open all the time and not in
     use at its quietest moment.
     """
 

@@ -1,7 +1,7 @@
-"""What a reader should know about a pool's runs: each rule looks at one thing.
+"""The findings about a pool's runs: each rule checks one thing.
 
-A rule takes a pool's runs and yields findings. The rules of DOUBTS say that the measurement of a
-pool is not valid: whatever they find makes its numbers no basis for a decision.
+A rule takes a pool's runs and yields findings. A finding of the rules in DOUBTS makes the
+measurement of a pool invalid: its numbers are no basis for a decision.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ SERIOUS_ERRORS = 0.10
 SHOWN_PERCENTILES = (95, 99)
 LEAST_VALUES_BEYOND = 10
 _BADLY = (EndReason.INTERRUPTED, EndReason.FAILED)
-# Who kept a connection holds it still when it takes the next.
+# A task that leaks a connection still holds it when it takes the next.
 FOLLOW_FROM_LEAK = {"nested_checkout", "long_hold"}
 
 
 def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
-    """Why a pool's numbers must not be believed; nothing if they may."""
+    """Why a pool's numbers are not valid; empty if they are."""
     return tuple(finding for rule in DOUBTS for finding in rule(pool))
 
 
 def remarks(pool: PoolRuns) -> tuple[Finding, ...]:
-    """What else is worth knowing about a pool; of a leak's consequences only the leak."""
+    """The other findings about a pool; for a leak, without the findings that follow from it."""
     found = [finding for rule in REMARKS for finding in rule(pool)]
     leaks = any(finding.code == "leak" for finding in found)
     return tuple(f for f in found if not (leaks and f.code in FOLLOW_FROM_LEAK))
 
 
 def unsound_files(pool: PoolRuns) -> Iterator[Finding]:
-    """Run files that are damaged, or of runs that did not come to their planned end."""
+    """Run files that are damaged, or whose run did not reach its planned end."""
     for run in pool.runs:
         badly = [run.end] if run.end and run.end.reason in _BADLY else []
         for problem in [*run.problems, *map(str, badly)]:
@@ -83,7 +83,7 @@ def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def few_samples(pool: PoolRuns) -> Iterator[Finding]:
-    """Percentiles of the wait with so few values beyond them that the next run's will differ."""
+    """Percentiles of the wait with too few values beyond them to be repeatable."""
     waits = pool.times("wait", cut_off_by_waits=True)
     number = waits.finished.count + waits.unfinished.count
     weak = [
@@ -95,9 +95,9 @@ def few_samples(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="few_samples",
             severity="info",
-            message=f"Only {plural(number, 'wait')} were measured: fewer than "
-            f"{LEAST_VALUES_BEYOND} lie beyond {listed(weak)}, which the next run will find "
-            "elsewhere. Measure for longer.",
+            message=f"Only {plural(number, 'wait')} were measured, and fewer than "
+            f"{LEAST_VALUES_BEYOND} lie beyond {listed(weak)}: the next run will give other "
+            "values. Measure for longer.",
             evidence={"waits": number, "percentiles": weak},
         )
 

@@ -1,8 +1,8 @@
 """Whether a run had settled when measuring began.
 
 MSER-5 (White, Simulation 69(6), 1997; White, Cobb and Spratt, Winter Simulation Conference, 2000):
-of the means of five observations each, leave out so many at the start that the standard error of
-the mean of the rest is least. Where that is more than half, the run never settled.
+from the means of five observations each, leave out the number at the start that minimises the
+standard error of the mean of the rest. If that is more than half, the run never settled.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ def unsettled(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="unsettled",
             severity="warning",
-            message=f"{round_.run.path.name} {_says(settled, left_out)} (MSER-5): without that "
-            f"beginning its throughput is {differs}. "
-            f"{'Make the warm-up longer.' if settled else 'Measure for longer.'}",
+            message=f"{round_.run.path.name} {_says(settled, left_out)} (MSER-5). Without its "
+            f"beginning the throughput is {differs}. "
+            f"{'Use a longer warm-up.' if settled else 'Measure for longer.'}",
             evidence={"file": round_.run.path.name, "left_out": left_out, "change": change},
         )
 

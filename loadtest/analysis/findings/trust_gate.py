@@ -1,4 +1,4 @@
-"""The trust gate: whether it was the pool that was measured, or the load generator itself."""
+"""The trust gate: whether the results show the pool's limit or the load generator's."""
 
 from __future__ import annotations
 
@@ -18,61 +18,60 @@ from loadtest.runfile.reader import RunFacts
 
 BUSY_SHARE = 0.20
 SCARCE_SHARE = 0.80
-# A run that measured less than this share of its duration, by more than these seconds, is no
-# measurement of it. Seconds: what starts before a load takes a part of short durations.
+# A run is not valid if it measured less than this share of its duration and misses more than
+# these seconds: start-up takes a part of short durations.
 LEAST_MEASURED, MISSING_SECONDS = 0.8, 1.0
-# What else the machine does may be why; then a second run is without it.
+# Other programs may be the cause; a second run may then be undisturbed.
 DISTURBANCES = ("generator_bound", "generator_lag")
-# What makes a measurement invalid; other findings may be errors, but of the pool.
+# Findings that make a measurement invalid; other errors concern the pool.
 ENDED_FOR_OTHERS = ("server_in_trouble", "more_than_announced")
 INVALID_CODES = (
     *(*ENDED_FOR_OTHERS, "missed_deadline", "nothing_measured", "nothing_ended"),
     *("measured_too_little", *DISTURBANCES),
 )
 STILL_USABLE = (
-    "What may still be used: counts of connections, overflow and errors by kind. Times and "
-    "throughput are the generator's."
+    "You can still use the counts of connections, overflow and errors by kind. Times and "
+    "throughput show the load generator's limit, not the pool's."
 )
 
 _LESS_LOAD = "Use fewer users, more work per request or more processes."
 _LESS_THREADS = "Use fewer users or more work per request."
 _BLOCKING_DRIVER = (
-    "If it is a driver that blocks, take one that yields (PyMySQL) or users on OS threads (--model "
+    "If the driver blocks, use one that yields (PyMySQL), or users on OS threads (--model "
     "threads). "
 )
 _OF_GREENLETS = (
-    "all users waited for it. Something blocked it, a driver written in C or work in Python for "
-    "example, or other programs took its core. Use a driver that yields (PyMySQL) or users on OS "
-    "threads (--model threads), do the work elsewhere, run more processes, or take a machine that "
-    "has nothing else to do."
+    "all users waited for it. Python code or a driver written in C blocked it, or other programs "
+    "used its core. Use a driver that yields (PyMySQL) or users on OS threads (--model threads), "
+    "move slow code out of the tasks, run more processes, or use an idle machine."
 )
 _OF_THREADS = (
-    "it waited for its turn, since one thread at a time runs Python, and so did every user. Use "
-    "fewer users or more work per request, or do the work elsewhere."
+    "only one thread at a time runs Python, so it waited for its turn, like every user. Use fewer "
+    "users or more work per request, or move slow code out of the tasks."
 )
 
 
 def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
-    """No run came as far as its measured time."""
+    """No run reached its measured time."""
     if not pool.rounds:
         yield Finding(
             code="nothing_measured",
             severity="error",
             message=f"Nothing was measured in {plural(len(pool.runs), 'run')} of this pool."
             if pool.runs
-            else "It never ran: the experiment was ended before.",
+            else "This pool never ran: the experiment ended before its first run.",
             evidence={"runs": len(pool.runs)},
         )
 
 
 def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
-    """No request ended, well or badly: the measured time was too short or the users did nothing."""
+    """No request ended: the measured time was too short or the users did nothing."""
     if pool.rounds and not pool.counters["requests"]:
         yield Finding(
             code="nothing_ended",
             severity="error",
-            message="Not one request ended, neither well nor badly, in the measured time: "
-            "measure for longer.",
+            message="No request ended in the measured time, neither successfully nor with an "
+            "error. Measure for longer.",
             evidence={"requests": 0, "seconds": pool.seconds},
         )
 
@@ -84,16 +83,16 @@ def busy_share(pool: PoolRuns) -> float:
 
 
 def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
-    """A run was ended early: the server refused others, or its status could not be read."""
+    """A run was stopped early: the server refused others, or its status was unreadable."""
     advice = (
-        "Use a smaller pool or another server; with --no-abort the run goes on whatever happens to "
-        "others."
+        "Use a smaller pool or another server. With --no-abort the run continues even if other "
+        "clients of the server fail."
     )
     yield from _ended(pool, "server_in_trouble", EndReason.SERVER_IN_TROUBLE, advice)
 
 
 def more_than_announced(pool: PoolRuns) -> Iterator[Finding]:
-    """A run was ended before its time, since it would have taken more than it had announced."""
+    """A run was stopped early, since it needed more connections than announced."""
     advice = (
         "Announce more users, limit the pool (pool_size + max_overflow) to the number of users, or "
         "let the tasks hold one connection at a time."
@@ -106,18 +105,18 @@ def _ended(pool: PoolRuns, code: str, reason: EndReason, advice: str) -> Iterato
         yield Finding(
             code=code,
             severity="error",
-            message=f"{run.path.name} was ended before its time: {end}. {advice}",
+            message=f"{run.path.name} was stopped early: {end}. {advice}",
             evidence={"file": run.path.name, "reason": str(end)},
         )
 
 
 def missed_deadline(pool: PoolRuns) -> Iterator[Finding]:
-    """A run did not end by itself: something blocked its process, or kept it from ending."""
+    """A run missed its deadline: something blocked its process, or kept it from ending."""
     for run, end in _ends(pool, EndReason.OVERDUE):
         yield Finding(
             code="missed_deadline",
             severity="error",
-            message=f"{run.path.name} was {end}. Something there stops all users or does "
+            message=f"{run.path.name} was {end}. Something in it blocks all users or does "
             f"not end. {'' if pool.model == THREADS else _BLOCKING_DRIVER}The log beside the "
             "file has all stacks.",
             evidence={"file": run.path.name, "reason": str(end)},
@@ -132,7 +131,7 @@ def _ends(pool: PoolRuns, reason: EndReason) -> Iterator[tuple[RunFacts, End]]:
 
 
 def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
-    """A run came to its planned end, but measured for clearly less time than planned."""
+    """A run reached its planned end, but measured for clearly less time than planned."""
     for round_ in pool.rounds:
         run, seconds = round_.run, round_.seconds
         planned = run.header.load.duration or 0.0
@@ -142,18 +141,18 @@ def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
             yield Finding(
                 code="measured_too_little",
                 severity="error",
-                message=f"{run.path.name} measured {duration(seconds)} of the {duration(planned)} "
-                "planned. Something else took the rest of the time: code that blocked the process, "
-                "or opening many connections. Remove it, or measure for longer.",
+                message=f"{run.path.name} measured {duration(seconds)} of the planned "
+                f"{duration(planned)}. Blocking code, or opening many connections, took the rest "
+                "of the time. Remove the cause, or measure for longer.",
                 evidence={"file": run.path.name, "seconds": seconds, "planned": planned},
             )
 
 
 def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
-    """The generator had no CPU left for a good part of the time.
+    """The generator had no CPU left for a large part of the time.
 
-    One process runs all its users on one core. When that core is full, every time is longer than
-    the pool made it, and the throughput is the generator's. Single busy seconds (users starting,
+    One process runs all its users on one core. If that core is full, all times are too long and
+    the throughput shows the generator's limit. Single busy seconds (users starting,
     garbage collection) do no harm, hence a share of the time.
     """
     busy = busy_share(pool)
@@ -163,8 +162,8 @@ def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
             code="generator_bound",
             severity="error",
             message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
-            f"{percent(busy)} of the measured time{_in(alone)}: it was measured, "
-            f"not the pool. {_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} "
+            f"{percent(busy)} of the measured time{_in(alone)}. The results show its limit, "
+            f"not the pool's. {_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} "
             f"{STILL_USABLE}",
             evidence={
                 "share": busy,
@@ -179,11 +178,11 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
     """The event loop was late by a millisecond and by more than a tenth of a request: blocked.
 
     CPU does not show a driver that blocks, or a second busy process on the same core. The mean is
-    compared, since it is what an event meets on average. A percentile would not do: no Python
-    process stays below a tenth of a request of 0.6 ms in 99 of 100 moments. With threads it is how
-    long the main one waits for the interpreter. Measured on two cores
-    with selects by key: 0.2 to 0.4 ms at 13 to 79 % CPU, where users only take turns, 1.7 ms and
-    more from 93 % on, and with 50 ms of blocking now and then tens of milliseconds.
+    compared, as it is the delay of an average event. A percentile would be too strict: no Python
+    process stays below a tenth of a request of 0.6 ms in 99 of 100 moments. With threads the lag
+    is the main thread's wait for the interpreter. Measured on two cores with selects by key: 0.2
+    to 0.4 ms at 13 to 79 % CPU, 1.7 ms and more from 93 % on, and tens of milliseconds with
+    occasional blocking of 50 ms.
     """
     lag, share, threads = lateness(pool), _lag_share(pool), pool.model == THREADS
     allowed = allowed_lag(pool)
@@ -202,7 +201,7 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def _rounds(pool: PoolRuns, rule: Callable[[PoolRuns], Iterator[Finding]]) -> list[str]:
-    """Which of several rounds break a rule by themselves; empty if all of them do."""
+    """The rounds that break a rule when checked alone; empty if all do."""
     each = {one.run.path.name: replace(pool, attempts=[one]) for one in pool.rounds}
     if len(each) < 2:
         return []
@@ -211,35 +210,35 @@ def _rounds(pool: PoolRuns, rule: Callable[[PoolRuns], Iterator[Finding]]) -> li
 
 
 def _in(rounds: Sequence[str]) -> str:
-    return f", by what happened in {listed(rounds)}" if rounds else ""
+    return f", because of {listed(rounds)}" if rounds else ""
 
 
-# What shows that the generator could not keep up.
+# The rules that show that the generator did not keep up.
 GENERATOR_RULES = (generator_bound, generator_lag)
 
 
 def short_requests(pool: PoolRuns) -> Iterator[Finding]:
-    """Requests so short that taking turns in the generator is a good part of their time."""
+    """Requests so short that a large part of their time is spent in the generator."""
     lag, share = lateness(pool), _lag_share(pool)
     if lag.mean is None or lag.mean > NOTABLE_LAG or share <= LAG_SHARE:
         return
     yield Finding(
         code="short_requests",
         severity="info",
-        message=f"Requests are so short that {percent(share)} of their mean time is the "
-        f"generator's own: its users wait {duration(lag.mean)} for their turn. Compare request "
-        "times with those of the other pools only; waits for a connection and throughput stand.",
+        message=f"Requests are so short that {percent(share)} of their mean time is spent in the "
+        f"load generator, where users wait {duration(lag.mean)} for their turn. Use request times "
+        "only to compare pools. Waits for a connection and throughput are reliable.",
         evidence={"lag_mean": lag.mean, "share": share},
     )
 
 
 def lateness(pool: PoolRuns) -> Durations:
-    """How late the event loop gave the turn; with threads, the interpreter its main one."""
+    """The event-loop lag; with threads, the lag of the main thread."""
     return describe(pool.times("generator_lag"))
 
 
 def allowed_lag(pool: PoolRuns) -> float | None:
-    """The most that the event loop may be late on average (s); None where no request succeeded."""
+    """The largest mean event-loop lag allowed (s); None if no request succeeded."""
     request = describe(pool.times("request")).mean
     return max(NOTABLE_LAG, LAG_SHARE * request) if request else None
 
@@ -251,7 +250,7 @@ def _lag_share(pool: PoolRuns) -> float:
 
 
 def clock_steps(pool: PoolRuns) -> Iterator[Finding]:
-    """The machine's wall clock was set while a run measured."""
+    """The machine's wall clock was changed during a run."""
     # Processes of one machine have one clock.
     rounds = [round_.processes.values() for round_ in pool.rounds]
     steps = [max((i.counters["clock_step"] for i in each), default=0) for each in rounds]
@@ -260,18 +259,18 @@ def clock_steps(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="clock_steps",
             severity="warning",
-            message=f"The machine's clock was set by {duration(stepped)} during a run. Times are "
-            "measured by another clock and still right; the seconds of several machines, and those "
-            "of server logs, may not lie side by side.",
+            message=f"The machine's clock was changed by {duration(stepped)} during a run. Times "
+            "are measured with another clock and are still right. Seconds of several machines, and "
+            "timestamps of server logs, may not match.",
             evidence={"seconds": stepped},
         )
 
 
 def little_headroom(pool: PoolRuns) -> Iterator[Finding]:
-    """The generator came close to what its system allows: open files, or local ports.
+    """The generator came close to a limit of its system: open files or local ports.
 
-    A closed connection keeps its local port for a minute (TIME_WAIT), so the rate of new ones is
-    limited by the ports.
+    A closed connection keeps its local port for a minute (TIME_WAIT), so the ports limit the rate
+    of new connections.
     """
     for round_ in pool.rounds:
         for what, needed, limit in _resources(round_):
@@ -280,8 +279,8 @@ def little_headroom(pool: PoolRuns) -> Iterator[Finding]:
                     code="little_headroom",
                     severity="warning",
                     message=f"{round_.run.path.name} needed {count(needed)} of the {count(limit)} "
-                    f"{what} that this system allows the generator; what is more fails here and "
-                    "not in the pool. Raise the limit, or open fewer connections.",
+                    f"{what} that this system allows the load generator. Beyond that, requests "
+                    "fail there, not in the pool. Raise the limit, or open fewer connections.",
                     evidence={"what": what, "needed": needed, "limit": limit},
                 )
 

@@ -1,4 +1,4 @@
-"""Workers that were not there for all of a run, or whose word came late, incomplete or misdated."""
+"""Workers that missed a part of a run, or whose reports were late, incomplete or misdated."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ NOTABLE_SECONDS = 2
 LATE_REPORT = 1.0
 NOTABLE_OFFSET = 0.5
 MOST_NAMED = 4
-THE_REST_STANDS = "What the others measured stands."
+THE_REST_STANDS = "The results of the other workers are valid."
 
 
 @dataclass(frozen=True)
 class Presence:
-    """One process in one round: its first and last UTC second under load, against all others'.
+    """One process in one round: its first and last UTC second under load, and those of all.
 
-    state: what the master says of its end; empty if it says nothing.
+    state: the master's record of its end; empty if there is none.
     """
 
     file: str
@@ -41,74 +41,74 @@ class Presence:
 
     @property
     def missing_before(self) -> int:
-        """Seconds in which others were at work already."""
+        """Seconds in which others were already under load."""
         return self.first - self.earliest
 
     @property
     def missing_after(self) -> int:
-        """Seconds in which others were still at work."""
+        """Seconds in which others were still under load."""
         return self.latest - self.last
 
     @property
     def lost(self) -> bool:
-        """Whether it ended before the others, or without its last word."""
+        """Whether it ended before the others, or without its last interval."""
         unheard = self.state not in ("", "ended")
         return unheard or self.missing_after >= NOTABLE_SECONDS
 
 
 def worker_late(pool: PoolRuns) -> Iterator[Finding]:
-    """Workers that joined when others were already at work."""
+    """Workers that joined when others were already under load."""
     late = [p for p in _presences(pool) if p.missing_before >= NOTABLE_SECONDS]
     if late:
-        told = [f"{p.process} ({plural(p.missing_before, 'second')} later)" for p in late]
+        told = [f"{p.process} ({plural(p.missing_before, 'second')} late)" for p in late]
         yield Finding(
             code="worker_late",
             severity="warning",
-            message=f"{_named(told)} joined when the run was under way: what they would have done "
-            f"until then is missing, and their pools were new when those of the others were not. "
-            f"{THE_REST_STANDS} Let the master wait for all workers: --expect-workers.",
+            message=f"{_named(told)} joined after the run had started. Their load is missing until "
+            f"then, and afterwards their pools were newer than the others'. "
+            f"{THE_REST_STANDS} Make the master wait for all workers: --expect-workers.",
             evidence={"workers": [_evidence(p, p.missing_before) for p in late]},
         )
 
 
 def worker_lost(pool: PoolRuns) -> Iterator[Finding]:
-    """Workers that ended before the others, or from which the last interval never came."""
+    """Workers that ended before the others, or whose last interval is missing."""
     lost = [p for p in _presences(pool) if p.lost]
     if lost:
         yield Finding(
             code="worker_lost",
             severity="warning",
-            message=f"{_named([_how(p) for p in lost])}. What they did from then on is in no "
-            f"number, and throughput is that of fewer workers. {THE_REST_STANDS}",
+            message=f"{_named([_how(p) for p in lost])}. What they did from then on is not in the "
+            f"results, and throughput is that of fewer workers. {THE_REST_STANDS}",
             evidence={"workers": [_evidence(p, p.missing_after) for p in lost]},
         )
 
 
 def late_reports(pool: PoolRuns) -> Iterator[Finding]:
-    """Workers whose seconds reached the master later than within the next."""
+    """Workers whose seconds reached the master more than one second late."""
     late = [w for w in _workers(pool) if (w.latest_seconds or 0) > LATE_REPORT]
     if late:
         told = [f"{w.process} ({duration(w.latest_seconds)})" for w in late]
         yield Finding(
             code="late_reports",
             severity="info",
-            message=f"{_named(told)} reported a second later than within the next: live figures "
-            "lagged behind; the result has them all the same. The worker, the master or the "
+            message=f"{_named(told)} sent a report more than one second late. Live figures "
+            "lagged behind, but the result is complete. The worker, the master or the "
             "network between them was busy.",
             evidence={"workers": {w.process: w.latest_seconds for w in late}},
         )
 
 
 def intervals_lost(pool: PoolRuns) -> Iterator[Finding]:
-    """Workers of whose intervals some did not reach the master."""
+    """Workers with intervals that did not reach the master."""
     short = [w for w in _workers(pool) if w.lost]
     if short:
         told = [f"{plural(w.lost or 0, 'interval')} of {w.process}" for w in short]
         yield Finding(
             code="intervals_lost",
             severity="warning",
-            message=f"{_named(told)} did not reach the master: what happened in them is in no "
-            "number. Look at the network between the machines.",
+            message=f"{_named(told)} did not reach the master: what happened in them is not in "
+            "the results. Check the network between the machines.",
             evidence={"workers": {w.process: w.lost for w in short}},
         )
 
@@ -120,9 +120,9 @@ def clock_offset(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="clock_offset",
             severity="warning",
-            message=f"The clock of {_named([_ahead(w) for w in apart])} the master's. Their "
-            "seconds were corrected by that and lie beside those of the others; the times in "
-            "their logs do not. Synchronise the machines (NTP).",
+            message=f"Clocks differ from the master's: {_named([_ahead(w) for w in apart])}. "
+            "The results are corrected for that, timestamps in the workers' logs are not. "
+            "Synchronise the machines (NTP).",
             evidence={
                 "workers": {
                     w.process: {
@@ -142,7 +142,7 @@ def _presences(pool: PoolRuns) -> list[Presence]:
 def _of_round(round_: Round) -> Iterator[Presence]:
     columns = round_.data.columns
     rows = columns.where(columns.period != PERIODS.index("drain"))
-    # Of a process that was blocked, one interval covers several seconds.
+    # One interval of a blocked process covers several seconds.
     lasts = rows.second + np.maximum(np.rint(rows.length / SECOND).astype(np.int64), 1) - 1
     seconds: dict[str, list[int]] = {}
     for process in rows.present:
@@ -171,12 +171,12 @@ def _how(presence: Presence) -> str:
     when = f"{plural(early, 'second')} before the others" if early > 0 else "at the end"
     unheard = {"no heartbeat": "without a heartbeat", "silent": "without its last interval"}
     how = unheard.get(presence.state, "")
-    return f"{presence.process} was gone {when}{' ' + how if how else ''}"
+    return f"{presence.process} was lost {when}{' ' + how if how else ''}"
 
 
 def _ahead(worker: WorkerRecord) -> str:
     ahead = worker.clock_ahead_seconds or 0.0
-    relation = "ahead of" if ahead > 0 else "behind"
+    relation = "ahead" if ahead > 0 else "behind"
     return f"{worker.process} is {duration(abs(ahead))} {relation}"
 
 

@@ -12,7 +12,7 @@ from loadtest.model.summary import Finding
 WRITE_CONFLICT = "write_conflict"
 NOTABLE_CONFLICTS, SERIOUS_CONFLICTS = 0.01, 0.10
 _SNAPSHOT = (
-    "A transaction reads, which opens its snapshot, and then changes or locks a row that another "
+    "A transaction's first read opens its snapshot. Later it changes or locks a row that another "
     "transaction has changed since. Under REPEATABLE READ, MariaDB refuses that with "
     "innodb_snapshot_isolation = ON, the default since 11.6.2. Older versions change the newer row "
     "without an error: a value computed from the old row overwrites the other change (a lost "
@@ -65,8 +65,8 @@ def _cause(pool: PoolRuns) -> str:
 
 
 def _settings(pool: PoolRuns) -> tuple[str | None, str | None]:
-    """The server's innodb_snapshot_isolation and isolation level; None where it did not say."""
+    """The server's innodb_snapshot_isolation and isolation level; None if unknown."""
     told = pool.header.server.variable
-    # MySQL has the second one only, MariaDB has both from 11.1 on.
+    # MySQL has the second name only, MariaDB has both from 11.1 on.
     isolation = told("tx_isolation") or told("transaction_isolation")
     return told("innodb_snapshot_isolation"), isolation

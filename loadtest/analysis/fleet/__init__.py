@@ -1,1 +1,1 @@
-"""The connections of many processes against the limits of a server."""
+"""The connections of many processes compared with the limits of a server."""

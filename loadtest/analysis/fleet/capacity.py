@@ -1,7 +1,7 @@
-"""How many connections a fleet of processes can open, against what the server lets in.
+"""How many connections a fleet of processes can open, and how many the server accepts.
 
 Each process has a pool of its own, so pools multiply: replicas x processes x (pool_size +
-max_overflow), and in a deploy old and new replicas run beside each other.
+max_overflow). In a deploy, old and new replicas run at the same time.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from loadtest.model.field_types import Value
 from loadtest.model.pool import PoolSettings
 from loadtest.model.summary import Finding
 
-# A backup, a migration, two agents that watch, and people at a prompt: whoever has to come in just
-# when everything is full. The server itself keeps one place, for an administrator's account only.
+# For a backup, a migration, two monitoring agents, and people at a prompt, who need access when
+# everything is full. The server itself reserves one connection, for an administrator's account.
 RESERVED_CONNECTIONS = 10
 
 StepState = Literal["fits", "reserve", "exceeds"]
@@ -25,10 +25,10 @@ OPEN_FILES = "open_files_limit"
 
 
 class Fleet(Value):
-    """Processes that have such a pool each, per replica.
+    """Replicas of processes that each have the same pool.
 
-    surge: replicas that run beside the others in a deploy. pool: SQLAlchemy's settings. threads: of
-    a process, each with one connection at a time; None where their number is not known.
+    processes: per replica. surge: additional replicas in a deploy. pool: SQLAlchemy's settings.
+    threads: of a process, each with one connection at a time; None if unknown.
     """
 
     processes: int = Field(ge=1)
@@ -39,25 +39,25 @@ class Fleet(Value):
 
     @property
     def settings(self) -> PoolSettings:
-        """The settings of each pool, with SQLAlchemy's where nothing is said."""
+        """The settings of each pool, with SQLAlchemy's defaults."""
         return PoolSettings(**self.pool)
 
     @property
     def most_processes(self) -> int:
-        """How many processes there are in a deploy, all together."""
+        """The number of processes in a deploy."""
         return self.processes * (self.replicas + self.surge)
 
 
 class ServerLimits(Value):
-    """What a server lets in, and who is there already.
+    """The connections that a server accepts, and those that are taken.
 
     max_user_connections: of the fleet's account, 0 where it has no limit; own_limit: whether the
     account has that limit itself, rather than all accounts. files: how many connections the
     server's open files are enough for; None if unknown. others, others_of_account: connections of
-    others, and those of them with the fleet's account. reserve: to be left free. peak: the most
-    connections at once since the server started. privileged: whether the account may come in where
-    others are refused. counted: whether others were counted there rather than told. wait_timeout:
-    seconds. What was not asked for is None.
+    other clients, and those of them with the fleet's account. reserve: to be left free. peak: the
+    most connections at once since the server started. privileged: whether the account may connect
+    when others are refused. counted: whether others were counted on the server rather than given.
+    wait_timeout: seconds. Values that were not read are None.
     """
 
     max_connections: int = Field(ge=1)
@@ -77,7 +77,7 @@ class ServerLimits(Value):
 
 
 class Limit(Value):
-    """A setting that limits connections: its value, and what others and the reserve take of it."""
+    """A setting that limits connections: its value, and the part of others and of the reserve."""
 
     setting: str
     value: int
@@ -86,20 +86,20 @@ class Limit(Value):
 
     @property
     def left(self) -> int:
-        """What the fleet can have before somebody is refused; the reserve is part of it."""
+        """The connections that the fleet can open before one is refused, reserve included."""
         return self.value - self.others
 
     @property
     def room(self) -> int:
-        """What the fleet may have, the reserve left alone; negative if it is taken already."""
+        """The connections that the fleet may open without the reserve; negative if it is in use."""
         return self.left - self.reserve
 
 
 class FleetStep(Value):
     """A moment in the fleet's life.
 
-    connections: the fleet's, None where nothing limits them. room: what is left of the server's
-    room then. limit: the setting that refuses connections, else the one that has the least room.
+    connections: the fleet's, None if nothing limits them. room: the rest of the server's room.
+    limit: the setting that refuses connections, otherwise the one with the least room.
     """
 
     name: str
@@ -115,7 +115,7 @@ class FleetStep(Value):
 class SafePool(Value):
     """The largest pool_size with some max_overflow that always fits; None if none does.
 
-    connections: what the fleet then opens at most.
+    connections: the most that the fleet then opens.
     """
 
     pool_size: int | None
@@ -127,7 +127,7 @@ class Capacity(Value):
     """The answer: what the fleet opens at each step, what breaks first, which pool is safe.
 
     first: the name of the first step that does not fit; None if all do. needed: the least
-    max_connections for all of them, None where no number is enough.
+    max_connections for all of them, None if no number is enough.
     """
 
     fleet: Fleet
@@ -163,7 +163,7 @@ class _Moment:
     full: bool
 
 
-# In the order in which they come about: a deploy is more common than all pools full at once.
+# In the order of likelihood: a deploy is more common than all pools full at once.
 _MOMENTS = (
     _Moment("running", deploy=False, full=False),
     _Moment("deploy", deploy=True, full=False),
@@ -173,7 +173,7 @@ _MOMENTS = (
 
 
 def capacity_numbers(fleet: Fleet, server: ServerLimits) -> Capacity:
-    """The numbers of an answer, as yet without words."""
+    """The answer without findings and verdict."""
     limits = limits_of(server)
     steps = tuple(_step(moment, fleet, limits) for moment in _moments(fleet))
     most = steps[-1].connections
@@ -190,7 +190,7 @@ def capacity_numbers(fleet: Fleet, server: ServerLimits) -> Capacity:
 
 
 def limits_of(server: ServerLimits) -> tuple[Limit, ...]:
-    """The limits that can be met; the reserve is for other accounts than the fleet's."""
+    """The limits that can be reached; the reserve is for other accounts than the fleet's."""
     beside = {"others": server.others, "reserve": server.reserve}
     limits = [Limit(setting=MAX_CONNECTIONS, value=server.max_connections, **beside)]
     if server.max_user_connections:
@@ -207,7 +207,7 @@ def binding_limit(limits: tuple[Limit, ...]) -> Limit:
 
 
 def connections_of(fleet: Fleet, *, deploy: bool, full: bool) -> int | None:
-    """What the fleet opens: pool_size in each process, or all that the pools may; None: any."""
+    """The fleet's connections: pool_size in each process, or all allowed; None if unlimited."""
     most = fleet.settings.most_connections
     each = most if full else fleet.settings.kept_connections
     if fleet.threads is not None:
@@ -219,7 +219,7 @@ def connections_of(fleet: Fleet, *, deploy: bool, full: bool) -> int | None:
 def safe_pool(fleet: Fleet, limits: tuple[Limit, ...], overflow: int) -> SafePool:
     """The largest pool_size that fits with this overflow even in a deploy with all pools full.
 
-    Not larger than the threads of a process, which open no more.
+    At most the threads of a process, which cannot open more.
     """
     processes, threads = fleet.most_processes, fleet.threads
     each = max(0, binding_limit(limits).room) // processes
@@ -238,7 +238,7 @@ def _overflows(pool: PoolSettings) -> list[int]:
 
 
 def _moments(fleet: Fleet) -> list[_Moment]:
-    """Those that differ for this fleet."""
+    """The moments that differ for this fleet."""
     moments = [moment for moment in _MOMENTS if fleet.surge or not moment.deploy]
     kept = connections_of(fleet, deploy=False, full=False)
     if kept in (0, connections_of(fleet, deploy=False, full=True)):

@@ -1,4 +1,4 @@
-"""What the numbers of a capacity mean: the verdict, and what else there is to know."""
+"""What the numbers of a capacity mean: the verdict and the findings."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ STEPS_IN_WORDS = {
 }
 _ERRORS = {
     MAX_CONNECTIONS: "error 1040 (Too many connections), and so do other clients of the server",
-    OPEN_FILES: "no answer, since the server has no file left for them, until their own timeout "
-    "(error 2013), and queries on the others fail with error 23 (Out of resources)",
+    OPEN_FILES: "no answer until their own timeout (error 2013), since the server has no file left "
+    "for them, and queries on other connections fail with error 23 (Out of resources)",
 }
 _USER_LIMIT = {
-    True: "error 1226 (exceeded 'max_user_connections'), and other accounts do not",
-    False: "error 1203 (more than 'max_user_connections'), and other accounts do not",
+    True: "error 1226 (exceeded 'max_user_connections'), and other accounts are not affected",
+    False: "error 1203 (more than 'max_user_connections'), and other accounts are not affected",
 }
 
 
@@ -61,7 +61,7 @@ def product_in_words(fleet: Fleet, step: FleetStep) -> str:
 
 
 def error_of(capacity: Capacity, setting: str) -> str:
-    """What connections beyond a limit get."""
+    """The error that connections beyond a limit get."""
     if setting == MAX_USER_CONNECTIONS:
         return _USER_LIMIT[capacity.server.own_limit]
     return _ERRORS[setting]
@@ -73,43 +73,43 @@ def _verdict(capacity: Capacity) -> Iterator[str]:
     opens = f"{many} connections ({product_in_words(capacity.fleet, worst)})"
     if capacity.fits:
         left = plural(worst.room or 0, "connection")
-        yield f"It fits: at most {opens}, and {left} of the server's room are left then."
+        yield f"The fleet fits: it opens at most {opens}. The server then has room for {left} more."
     else:
-        yield f"It does not fit: the fleet can open {opens}."
+        yield f"The fleet does not fit: it can open {opens}."
         yield _room(capacity.binding)
         yield from _breaks(capacity)
     yield from _safe(capacity)
     if not capacity.fits:
         yield from _instead(capacity)
     else:
-        yield "Safe is not best: which pool is, a measurement tells (loadtest compare)."
+        yield "A safe pool is not always the best one. To find the best pool, use loadtest compare."
 
 
 def _room(limit: Limit) -> str:
-    """What there is for the fleet, and why not more."""
-    less = [f"{count(limit.others)} are others'"] if limit.others else []
+    """The room for the fleet, and what takes the rest."""
+    less = [f"other clients use {count(limit.others)}"] if limit.others else []
     less += [f"{count(limit.reserve)} are kept in reserve"] if limit.reserve else []
     of = f" of {limit.setting} = {count(limit.value)}"
     if limit.setting == OPEN_FILES:
-        of = f" of the {count(limit.value)} that {limit.setting} has files for"
+        of = f" of the {count(limit.value)} for which {limit.setting} has files"
     because = f": {' and '.join(less)}" if less else ""
     return f"There is room for {count(max(0, limit.room))}{of}{because}."
 
 
 def _breaks(capacity: Capacity) -> Iterator[str]:
-    """What breaks first and when: the reserve, and then somebody is refused."""
+    """What breaks first and when: the reserve, then refused connections."""
     refused = next((step for step in capacity.steps if step.state == "exceeds"), None)
     step = next(step for step in capacity.steps if step.state != "fits")
     if step is not refused:
         yield (
-            f"First the reserve goes, {STEPS_IN_WORDS[step.name]}: nobody is refused yet, but of "
-            f"{plural(capacity.server.reserve, 'place')} kept for people and agents "
-            f"{count(-(step.room or 0))} are taken."
+            f"The reserve is used first, {STEPS_IN_WORDS[step.name]}. No connection is refused "
+            f"yet, but of {plural(capacity.server.reserve, 'connection')} kept for people and "
+            f"agents {count(-(step.room or 0))} are taken."
         )
     if refused:
         yield (
             f"Connections are refused {STEPS_IN_WORDS[refused.name]}, by {refused.limit}: "
-            f"those beyond get {error_of(capacity, refused.limit)}."
+            f"connections beyond it get {error_of(capacity, refused.limit)}."
         )
 
 
@@ -129,23 +129,23 @@ def _safe(capacity: Capacity) -> Iterator[str]:
         room, processes = max(0, capacity.binding.room), capacity.fleet.most_processes
         yield (
             f"No pool is safe: {plural(processes, 'process', 'processes')} with one connection "
-            f"each are more than the room for {count(room)}. Run fewer processes, or put a proxy "
-            "that shares connections between them and the server (ProxySQL, MaxScale)."
+            f"each exceed the room for {count(room)}. Run fewer processes, or share connections "
+            "through a proxy in front of the server (ProxySQL, MaxScale)."
         )
 
 
 def safe_pool_in_words(capacity: Capacity, safe: SafePool) -> str:
-    """A safe pool as one writes it in Python; a class of its own stays."""
+    """A safe pool as Python arguments; a custom class stays."""
     poolclass = capacity.fleet.settings.poolclass
     kind = "QueuePool" if poolclass == "NullPool" else poolclass
     return pool_arguments(PoolSettings("", kind, safe.pool_size, safe.max_overflow))
 
 
 def _instead(capacity: Capacity) -> Iterator[str]:
-    """Which limit would have to be raised for the pool as it is, and how far."""
+    """The limits to raise for the present pool, with the values needed."""
     most = capacity.worst.connections
     if most is None:
-        yield "For a pool without a limit no max_connections is enough: set max_overflow."
+        yield "No max_connections is enough for a pool without a limit: set max_overflow."
         return
     short = [limit for limit in capacity.limits if limit.room < most]
     settable = [limit for limit in short if limit.setting != OPEN_FILES]
@@ -153,7 +153,7 @@ def _instead(capacity: Capacity) -> Iterator[str]:
     if len(short) > len(settable):
         missing = most - next(limit.room for limit in short if limit.setting == OPEN_FILES)
         raised.append(f"{OPEN_FILES} = {(capacity.server.open_files_limit or 0) + missing}")
-    yield f"For this pool as it is, the server needs at least {' and '.join(raised)}."
+    yield f"To keep this pool, the server needs at least {' and '.join(raised)}."
 
 
 def privileged_account(capacity: Capacity) -> Iterator[Finding]:
@@ -162,10 +162,10 @@ def privileged_account(capacity: Capacity) -> Iterator[Finding]:
         yield Finding(
             code="privileged_account",
             severity="warning",
-            message="This account may come in where others are refused (SUPER or CONNECTION "
-            "ADMIN): at max_connections the fleet takes the one place that the server keeps for "
-            "an administrator, and max_user_connections of all accounts does not hold for it. "
-            "Give the application an account without these rights.",
+            message="This account can connect when others are refused (SUPER or CONNECTION ADMIN). "
+            "At max_connections, the fleet takes the one connection that the server reserves for "
+            "an administrator, and the global max_user_connections does not apply to it. "
+            "Give the application an account without these privileges.",
         )
 
 
@@ -178,8 +178,8 @@ def counted_twice(capacity: Capacity) -> Iterator[Finding]:
             code="same_account",
             severity="info",
             message=f"Of the {plural(server.others, 'connection')} of others, "
-            f"{count(server.others_of_account)} have this very account. If they are this fleet's, "
-            f"they count twice here: say --others {rest}.",
+            f"{count(server.others_of_account)} use the same account. If they belong to this "
+            f"fleet, they count twice here: use --others {rest}.",
             evidence={"others": server.others, "of_account": server.others_of_account},
         )
 
@@ -191,9 +191,9 @@ def busier_before(capacity: Capacity) -> Iterator[Finding]:
         yield Finding(
             code="busier_before",
             severity="info",
-            message=f"Others have {plural(server.others, 'connection')} now; the server has had "
-            f"{count(server.peak)} at once since it started (Max_used_connections). Ask at the "
-            "busiest hour, or say --others.",
+            message=f"Others have {plural(server.others, 'connection')} now, but the server has "
+            f"had {count(server.peak)} at once since it started (Max_used_connections). Repeat "
+            "this at the busiest hour, or use --others.",
             evidence={"others": server.others, "peak": server.peak},
         )
 
@@ -213,9 +213,9 @@ def too_few_files(capacity: Capacity) -> Iterator[Finding]:
         yield Finding(
             code="open_files",
             severity="warning",
-            message=f"For max_connections = {needed} raise open_files_limit, too, to {wanted} or "
-            f"more; it is {server.open_files_limit}. A server with too few files lowers "
-            "max_connections or its table cache when it starts, or runs out of files at work.",
+            message=f"For max_connections = {needed} also raise open_files_limit to {wanted} or "
+            f"more (now {server.open_files_limit}). A server with too few files lowers "
+            "max_connections or its table cache when it starts, or runs out of files later.",
             evidence={"wanted": wanted, "open_files_limit": server.open_files_limit},
         )
 
@@ -227,9 +227,9 @@ def vanished_machines(capacity: Capacity) -> Iterator[Finding]:
         yield Finding(
             code="left_behind",
             severity="info",
-            message=f"Connections of a machine that vanishes without closing them count for up to "
-            f"wait_timeout = {seconds} s. Replicas that replace it come on top of them: count "
-            "them as surge, or lower wait_timeout and set pool_recycle below it.",
+            message="If a machine vanishes, the server counts its connections for up to "
+            f"wait_timeout = {seconds} s. The connections of its replacement add to them. Count "
+            "the replacement as surge, or lower wait_timeout and set pool_recycle below it.",
             evidence={"wait_timeout": seconds},
         )
 

@@ -1,4 +1,4 @@
-"""What a result tells of those who asked its pools for connections: a workload to simulate."""
+"""The workload of a result: users that ask its pools for connections, for a simulation."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from loadtest.model.pool import PoolConfig
 from loadtest.model.summary import Durations
 from loadtest.runfile.schema import Load
 
-# Levels of connections in use that are so close (a share, a number) are one.
+# Levels of connections in use that are this close (a share, a number) count as one.
 SAME_LEVEL, LEAST_LEVEL_STEP = 0.05, 0.5
-# Users who are away for less than so many turns of the event loop do not pause, nor who are for
-# less than this (s): the work around a task, and a timer that epoll rounds up, take that long.
+# Users that are away for fewer turns of the event loop than this, or for less than this (s), do
+# not pause: the code around a task, and a timer that epoll rounds up, take that long.
 PAUSE, LEAST_PAUSE = 2.0, 0.005
 _SETTINGS = (
     *("pool_size", "max_overflow", "pool_timeout", "pool_use_lifo", "pool_recycle"),
@@ -35,9 +35,9 @@ _SETTINGS = (
 
 @dataclass(frozen=True)
 class MeasuredPool:
-    """A pool as it was measured. served: checkouts a second that got a connection.
+    """A pool as it was measured. served: checkouts per second that got a connection.
 
-    settings: None where it was no QueuePool.
+    settings: None if it was no QueuePool.
     """
 
     name: str
@@ -49,11 +49,11 @@ class MeasuredPool:
 
 @dataclass(frozen=True)
 class Observed:
-    """What the valid pools of a result have in common, for one process.
+    """The common workload of the valid pools of a result, for one process.
 
-    settings: the pool whose other settings predictions have. processes: how many there were, each
+    settings: the pool that gives predictions their other settings. processes: their number, each
     with such a pool and such a workload. cpu: seconds of the generator's CPU for each checkout, at
-    each of the workload's levels of connections in use. notes: what a reader has to know.
+    each of the workload's levels of connections in use. notes: limits of the prediction.
     """
 
     workload: Workload
@@ -96,11 +96,11 @@ def _usable(measurements: Measurements) -> list[PoolRuns]:
     if not valid:
         raise InvalidMeasurement(
             "nothing can be predicted: none of these pools was measured properly (loadtest report "
-            "says why)"
+            "shows why)"
         )
     if any(pool.stages for pool in valid):
-        raise UsageError("a load in stages is not steady: measure one of them alone, and ask again")
-    # What users are, and which server it is, changes what everything costs.
+        raise UsageError("a load in stages is not steady: measure one stage, and predict from that")
+    # Another user model or server changes all times.
     first = valid[0]
     return [p for p in valid if (p.model, p.server) == (first.model, first.server)]
 
@@ -131,10 +131,10 @@ def _workload(pools: Sequence[PoolRuns], load: Load, processes: int) -> Workload
 def _outside(
     pools: Sequence[PoolRuns], groups: Sequence[tuple[float, list[PoolRuns]]]
 ) -> tuple[ByLevel, Samples]:
-    """Between a return and the next question: until users get a turn, and their pause beyond that.
+    """The time from a return to the next checkout: until a user gets a turn, and its pause.
 
-    Of users who do not pause it is all the turn's, which those whom they notified get at the same
-    time. A pause has the shape of the pauses between tasks.
+    Without a pause all of it is waiting for the turn, which notified users get at the same time.
+    A pause has the shape of the pauses between tasks.
     """
     mean, turn = _away(pools), _times(pools, "generator_lag").mean_seconds or 0.0
     if mean < max(PAUSE * turn, LEAST_PAUSE):
@@ -144,16 +144,16 @@ def _outside(
 
 
 def _away(pools: Sequence[PoolRuns]) -> float:
-    """How long (s) users are outside of the pool each time, by Little's law.
+    """The mean time (s) that users spend outside the pool between checkouts, by Little's law.
 
-    Users who neither wait nor connect nor hold, over the rate at which they ask.
+    Users that neither wait nor connect nor hold, divided by the rate of checkouts.
     """
     users = sum(pool.mean_level("users") * pool.seconds for pool in pools)
     return max(0.0, users - sum(map(_inside, pools))) / sum(map(_attempts, pools))
 
 
 def _served(pools: Sequence[PoolRuns]) -> Iterator[overtaking.ServedLevel]:
-    """How many of the checkouts at each level did not wait; of the queues among the pools only."""
+    """The checkouts at each level that did not wait, for pools with a queue."""
     for level_, group in _levels(pools):
         queues = [pool for pool in group if _queue(pool)]
         settings = next((found for pool in queues if (found := _queue(pool))), None)
@@ -170,10 +170,10 @@ def _inside(pool: PoolRuns) -> float:
 
 
 def _levels(pools: Sequence[PoolRuns]) -> list[tuple[float, list[PoolRuns]]]:
-    """The pools by their connections in use, of one process; levels close to each other are one."""
+    """The pools by their connections in use per process; close levels count as one."""
     returned = [pool for pool in pools if pool.times("hold").finished.count]
     if not returned:
-        raise InvalidMeasurement("nothing can be predicted: no connection was given back")
+        raise InvalidMeasurement("nothing can be predicted: no connection was returned")
     groups: list[tuple[float, list[PoolRuns]]] = []
     for pool in sorted(returned, key=_in_use):
         used = _in_use(pool)
@@ -190,10 +190,10 @@ def _in_use(pool: PoolRuns) -> float:
 
 
 def _hold(group: Sequence[PoolRuns], still: Stalls) -> Samples:
-    """How long connections were held, but for what the stalls of the generator add to it.
+    """The hold times, without the part that the generator's stalls add.
 
-    The mean is Little's, connections in use over the rate at which they are taken: holds that had
-    not ended when the measuring did, the longest ones, are in no histogram.
+    The mean is from Little's law, connections in use over the rate of checkouts: histograms lack
+    the longest holds, which had not ended with the measurement.
     """
     used = sum(pool.mean_level("in_use") * pool.seconds for pool in group)
     mean = used / max(_total(group, "checkouts"), 1)
@@ -201,9 +201,9 @@ def _hold(group: Sequence[PoolRuns], still: Stalls) -> Samples:
 
 
 def _connect(groups: Sequence[tuple[float, list[PoolRuns]]]) -> ByLevel:
-    """How long connects took at each level where there were some, else in the warm-up.
+    """The connect times at each level, otherwise those of the warm-up.
 
-    Not all together: many who connect at once take longer than one in overflow.
+    Levels are separate: many connects at once take longer than a single one in overflow.
     """
     measured = [(used, samples(_times(group, "connect"))) for used, group in groups]
     before = [(used, samples(_when_warm(group))) for used, group in groups]
@@ -212,7 +212,7 @@ def _connect(groups: Sequence[tuple[float, list[PoolRuns]]]) -> ByLevel:
 
 
 def _settings(pools: Sequence[PoolRuns], baseline: str) -> PoolConfig:
-    """The baseline's settings if it is a queue, else the first queue's, else SQLAlchemy's."""
+    """The settings of the baseline, else of the first pool with a queue, else SQLAlchemy's."""
     ordered = sorted(pools, key=lambda pool: pool.name != baseline)
     return next((found for pool in ordered if (found := _queue(pool))), PoolConfig())
 
@@ -243,31 +243,31 @@ def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload
     if len(levels) > 1:
         said = listed([level(used) for used in levels])
         yield (
-            f"Hold uses what was measured at {said} connections in use; between them it follows a "
-            "power of that number."
+            f"Hold was measured at {said} connections in use. Between these numbers it is "
+            "interpolated (a power of the number)."
         )
     else:
         yield (
-            f"Hold is assumed constant: it was measured at {level(levels[0])} connections in use "
-            "only. Where transactions hinder each other it grows with them; measure two sizes."
+            f"Hold is assumed constant, as it was measured at {level(levels[0])} connections in "
+            "use only. It grows if transactions hinder each other: measure two pool sizes."
         )
     if work.rate is None:
         away = duration(_away(pools))
-        yield f"By Little's law a user is outside of the pool for {away} each time."
+        yield f"By Little's law a user spends {away} outside the pool between checkouts."
     yield from overtaking.overtaking_note(work, list(_served(pools)))
     if not _times(pools, "connect").count:
-        yield "Connects are those of the warm-up: none was opened while measured."
+        yield "Connect times come from the warm-up: no connection was opened while measuring."
     nested = sum(use.nested for pool in pools for use in pool.tasks.values())
     if nested:
         yield (
-            f"{count(nested)} checkouts were made by users who held a connection already: the "
-            "simulation knows no such users, and no deadlock between them."
+            f"{count(nested)} checkouts were made by users who already held a connection. The "
+            "simulation has no such users, and no deadlock between them."
         )
     failed = _total(pools, "failures") / max(_total(pools, "requests"), 1)
     if failed > 0.01:
-        yield f"Checkouts are predicted, not success: {percent(failed)} of all requests failed."
+        yield f"The prediction is of checkouts, not success: {percent(failed)} of requests failed."
     if pools[0].header.load.faults:
-        yield "Something was broken on purpose while this was measured; it is in all times."
+        yield "The measurement includes planned faults: they affect all times."
 
 
 def _times(pools: Sequence[PoolRuns], name: str) -> Distribution:

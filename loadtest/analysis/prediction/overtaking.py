@@ -1,12 +1,12 @@
-"""How often a user who returns a connection and asks again at once is quicker than who waits.
+"""How often a user that returns a connection and asks again at once overtakes waiting users.
 
-Under gevent whoever is notified of a returned connection runs in the next turn of the event loop,
-and behind them the one who returned it and asks again. Where several return in one turn, they run
-in this order: first notified, first to return, second notified, second to return. So half of the
-connections go to those who returned them, and half of those notified wait on, behind all others.
-How many return in one turn hangs on microseconds (timers that end in the same millisecond, commits
-that the server ends together), and no result knows it. It knows what comes of it: who overtakes has
-not waited at all. So the share of those is measured, and the simulation is set to have as many.
+Under gevent the user notified of a returned connection runs in the next turn of the event loop,
+before the user that returned it and asks again. If several return in one turn, they run in this
+order: first notified, first to return, second notified, second to return. Half of the connections
+then go to the users that returned them, and half of the notified users wait behind all others.
+The number of returns in one turn depends on microseconds (timers that end in the same millisecond,
+commits that the server ends together) and is not in a result. Its effect is: users that overtake
+do not wait at all. The simulation is set to reproduce the measured share of such checkouts.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from loadtest.analysis.units import level, listed, percent
 from loadtest.model.distribution import Distribution
 from loadtest.model.pool import PoolConfig
 
-# A wait (s) that is none: looking into the queue takes so long.
+# A shorter wait (s) is none: a look into the queue takes this long.
 NO_WAIT = 2e-4
-# Simulated checkouts, and how often what came of them corrects the share that was tried.
+# Simulated checkouts, and the number of corrections of the tried share.
 SIMULATED_CHECKOUTS, STEPS, OVERTAKING_SEED = 8000, 4, 1
 MOST_OVERTAKING, NOTABLE_OVERTAKING = 0.95, 0.02
 # The coefficient of variation of holds that are alike.
 ALIKE_VARIATION = 0.25
 _ROUNDS = (
-    " Holds are nearly all the same, so waits are whole numbers of rounds: but for the levels that "
-    "were measured, a predicted p95 of the wait may be a round off."
+    " Holds are nearly equal, so waits are multiples of a hold. Except at the measured levels, a "
+    "predicted p95 of the wait may be a hold off."
 )
 
 
@@ -39,7 +39,7 @@ _ROUNDS = (
 class ServedLevel:
     """What a pool did at a level of connections in use, of one process.
 
-    rate: checkouts a second. at_once: the share of them that did not wait.
+    rate: checkouts per second. at_once: the share of them that did not wait.
     """
 
     level: float
@@ -55,7 +55,7 @@ def share_at_once(waits: Distribution) -> float:
 
 
 def with_overtaking(work: Workload, measured: Sequence[ServedLevel], warmup: float) -> Workload:
-    """The workload with the overtaking that makes simulated pools serve as many at once."""
+    """The workload with the overtaking that reproduces the measured share."""
     if not measured or not _at_once(work):
         return work
     shares = [(_share(work, one, warmup),) for one in measured]
@@ -63,24 +63,24 @@ def with_overtaking(work: Workload, measured: Sequence[ServedLevel], warmup: flo
 
 
 def _at_once(work: Workload) -> bool:
-    """Whether users ask again at once; who pauses is not there to overtake."""
+    """Whether users ask again at once: after a pause they do not overtake."""
     return work.rate is None and not any(work.outside)
 
 
 def overtaking_note(work: Workload, measured: Sequence[ServedLevel]) -> Iterator[str]:
-    """What that does to the waits, in words, if there was any."""
+    """A sentence about overtaking and the waits, if there was any."""
     full = [one for one in measured if NOTABLE_OVERTAKING < one.at_once < MOST_OVERTAKING]
     if full and _at_once(work):
         said = listed([f"{percent(one.at_once)} at {level(one.level)}" for one in full])
         yield (
-            "Users ask again as soon as they have returned a connection, and some overtake those "
-            f"who wait, so that {said} connections in use did not wait at all. The overtaken wait "
-            f"another round, behind all others.{_ROUNDS if _alike(work) else ''}"
+            "Users ask again as soon as they return a connection, and some overtake waiting users: "
+            f"{said} connections in use did not wait at all. Overtaken users wait once more, "
+            f"behind all others.{_ROUNDS if _alike(work) else ''}"
         )
 
 
 def _alike(work: Workload) -> bool:
-    """Whether holds are so much the same that waits are whole numbers of rounds."""
+    """Whether holds are equal enough for waits to be multiples of a hold."""
     return any(np.std(times) < ALIKE_VARIATION * np.mean(times) for times in work.hold.samples)
 
 

@@ -1,4 +1,4 @@
-"""Distributions as so many equally likely values, which a simulation draws from."""
+"""Distributions as equally likely values that a simulation draws."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ NUMBER_OF_SAMPLES = 1000
 def samples(times: Distribution, number: int = NUMBER_OF_SAMPLES) -> Samples:
     """Rising values (s), the mean of each `number`-th part of the times; empty if there are none.
 
-    Their mean is the exact mean of the times; within a bin times are taken to be evenly spread.
+    Their mean is the exact mean of the times. Times within a bin count as evenly spread.
     """
     if not times.count:
         return ()
     bins = np.array(times.bins(), dtype=np.float64)
     highest = np.minimum(bins[:, 0], times.max / 1e3)
     lowest = np.minimum(np.concatenate(([0.0], bins[:-1, 0])), highest)
-    lowest = np.maximum(lowest, highest * (1 - 2 / 2**8))  # bins are at most so wide
+    lowest = np.maximum(lowest, highest * (1 - 2 / 2**8))  # bins are at most this wide
     return _parts(lowest / 1e6, highest / 1e6, bins[:, 1], times.sum / times.count / 1e9, number)
 
 
 def scaled(values: Samples, mean: float) -> Samples:
-    """The same shape with another mean; without a shape, that value alone."""
+    """The same shape with another mean; without a shape, only that value."""
     average = sum(values) / len(values) if values else 0.0
     return tuple(value * mean / average for value in values) if average else (mean,)
 

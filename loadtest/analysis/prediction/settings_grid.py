@@ -1,4 +1,4 @@
-"""The settings that a prediction is asked for: `5..100` and `0,10` as they are typed."""
+"""The settings to predict, parsed from options like `5..100` and `0,10`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def settings_grid(
 ) -> list[PoolConfig]:
     """Pools of every size with every overflow, and otherwise the settings of the measured pool.
 
-    A range of sizes has those that were measured in it. Raises UsageError for what is none.
+    A range of sizes includes the measured ones. Raises UsageError for an invalid range.
     """
     changed = {} if timeout is None else {"pool_timeout": _timeout(timeout)}
     base = observed.settings.model_dump(exclude={"name"}, exclude_unset=True) | changed
@@ -46,13 +46,13 @@ def parse_sizes(text: str) -> list[int]:
             return _spread(low, high)
     elif re.fullmatch(r"\d+(,\d+)*", text) and "0" not in text.split(","):
         return sorted({int(part) for part in text.split(",")})
-    raise UsageError(f"--pool-size {text}: write 5..100, 5,10,20 or 5; the smallest pool has one")
+    raise UsageError(f"--pool-size {text}: use 5..100, 5,10,20 or 5; the smallest size is 1")
 
 
 def parse_overflows(text: str) -> list[int]:
     """Overflows from `0,10`; `inf` or -1 is no limit. Raises UsageError for anything else."""
     if not re.fullmatch(r"(\d+|-1|inf)(,(\d+|-1|inf))*", text):
-        raise UsageError(f"--max-overflow {text}: write 0,10 or 0,inf")
+        raise UsageError(f"--max-overflow {text}: use 0,10 or 0,inf")
     return list(dict.fromkeys(-1 if part == "inf" else int(part) for part in text.split(",")))
 
 

@@ -2,13 +2,13 @@
 
 From `sqlalchemy/pool/impl.py` and `sqlalchemy/util/queue.py` (2.1):
 
-- Who asks takes a connection from the queue; where it is empty and the overflow is not used up,
-  they open one themselves; else they wait, first come first served, for `pool_timeout` at most.
-- A returned connection goes into the queue and the first one waiting is notified, who runs a moment
-  later. Whoever asks in between takes it; then the one notified waits on, behind all others, with
-  the time they have left.
-- A connection that finds the queue full is closed, and nobody is notified.
-- Who has waited in vain opens a connection if the overflow allows one by then, else they time out.
+- A user takes a connection from the queue. If the queue is empty and the overflow is not used up,
+  the user opens a connection. Otherwise it waits, first come first served, for `pool_timeout`.
+- A returned connection goes into the queue and the first waiting user is notified, which runs a
+  moment later. A user that asks in between takes the connection; the notified user then waits
+  behind all others for the rest of its time.
+- A connection that finds the queue full is closed, and no user is notified.
+- After `pool_timeout` a user opens a connection if the overflow allows one, or times out.
 
 Everything is drawn from one seed, so the same question has the same answer. Times are seconds.
 """
@@ -27,7 +27,7 @@ from loadtest.analysis.prediction.stalls import Stalls, Turns
 from loadtest.analysis.prediction.workload import Samples, SimulationOutcome, Workload
 from loadtest.model.pool import PoolConfig
 
-# How long those are followed who asked in the measured time, in such times or seconds.
+# How long waits of the measured time are followed, in such times or seconds.
 PATIENCE, LEAST_PATIENCE = 10, 60.0
 # Seconds that an error takes at least.
 LEAST_ERROR_SECONDS = 1e-4
@@ -37,16 +37,16 @@ NO_STALLS = Stalls()
 def simulate(
     pool: PoolConfig, work: Workload, warmup: float, seconds: float, seed: int
 ) -> SimulationOutcome:
-    """What happens with a pool under a load, after a warm-up, in so many seconds.
+    """Simulate a pool under a load for some seconds after a warm-up.
 
-    It goes on until everybody who asked in that time has got a connection or timed out, though
-    not for longer than ten such times.
+    The simulation continues until every user that asked in that time has a connection or timed
+    out, but not for longer than ten such times.
     """
     return _Simulation(pool, work, warmup, warmup + seconds, seed).run()
 
 
 class _Checkout:
-    """Somebody who asks for a connection, and the one they get."""
+    """A checkout, and the connection that it gets."""
 
     __slots__ = ("asked", "connection", "counts", "failed", "held", "until", "user", "waiting")
 
@@ -69,7 +69,7 @@ class _Simulation:
         self, pool: PoolConfig, work: Workload, begin: float, end: float, seed: int
     ) -> None:
         self.pool, self.work, self.begin, self.end = pool, work, begin, end
-        # What SQLAlchemy makes of the settings: no size is no limit.
+        # As in SQLAlchemy, a size of zero is no limit.
         self.size = pool.pool_size or math.inf
         limited = pool.pool_size and pool.max_overflow > -1
         self.most = pool.pool_size + pool.max_overflow if limited else math.inf
@@ -99,13 +99,13 @@ class _Simulation:
         return self.result
 
     def _leave(self) -> None:
-        """Those who are still waiting have waited so long at least."""
+        """Count unfinished waits with their age."""
         left = [checkout for checkout in self.waiting if checkout.counts]
         self.result.left = len(left)
         self.result.waits += [self.now - checkout.asked for checkout in left]
 
     def _at(self, moment: float, act: Callable[[Any], None], about: Any) -> None:
-        self.number += 1  # those of the same moment in their order
+        self.number += 1  # events of the same moment keep their order
         heapq.heappush(self.events, (moment, self.number, act, about))
 
     def _draw(self, samples: Samples) -> float:
@@ -139,8 +139,8 @@ class _Simulation:
             self.backlog.append(self.now)
 
     def _over(self, checkout: _Checkout) -> None:
-        """A user is done with a checkout, and asks for the next one after a while."""
-        # Who is told in vain again and again needs some time for that.
+        """End a user's checkout; the user asks for the next one after a while."""
+        # Repeated errors take some time.
         least = LEAST_ERROR_SECONDS if checkout.failed else 0.0
         yields = self._yields()
         turn = self.now + self.work.handover.mean(self.used) if yields else self.now
@@ -149,7 +149,7 @@ class _Simulation:
             if yields or again > self.now:
                 self._at(again, self._ask, checkout.user)
             else:
-                self._ask(checkout.user)  # before the one who was notified in the same moment
+                self._ask(checkout.user)  # before the user notified in the same moment
             return
         while self.backlog:
             due = self.backlog.popleft()
@@ -160,7 +160,7 @@ class _Simulation:
         self.free += 1
 
     def _yields(self) -> bool:
-        """Whether the one who was notified runs before a user who returned a connection."""
+        """Whether the notified user runs before the user that returned the connection."""
         share = self.work.yielding * (1 - self.work.overtaking.mean(self.used))
         return share >= 1 or self.random() < share
 
@@ -192,13 +192,13 @@ class _Simulation:
             self._look_again(checkout)
 
     def _look_again(self, checkout: _Checkout) -> None:
-        """Somebody who waited runs: notified, or because their time is over."""
+        """Run a waiting user that was notified or reached its timeout."""
         if self.idle:
-            self._take(checkout)  # maybe one of which another was notified, who comes too late
+            self._take(checkout)  # perhaps another notified user's
         elif self.now >= checkout.until:
             self._in_vain(checkout)
         else:
-            self._wait(checkout)  # overtaken; when their time is over was settled in the beginning
+            self._wait(checkout)  # overtaken; its timeout is scheduled already
 
     def _in_vain(self, checkout: _Checkout) -> None:
         if self.open < self.most:
@@ -232,7 +232,7 @@ class _Simulation:
         self._begin(checkout, self._open(checkout.connection))
 
     def _open(self, connection: _Connection) -> float:
-        """Open a connection, in the time of the one who asked; how long that takes."""
+        """Open a connection during a checkout; the time (s) that takes."""
         connection.opened = self.now
         if self._measuring():
             self.result.opened += 1
@@ -255,9 +255,9 @@ class _Simulation:
         self._at(self.now + self._length(), self._ready, checkout)
 
     def _ready(self, checkout: _Checkout) -> None:
-        """Nothing more is done with the connection; it is returned when its user gets a turn.
+        """End a hold; the connection is returned when its user gets a turn.
 
-        Who is due during a delay meets what is left of it, so that many may return at once.
+        A turn during a stall waits for its rest, so many may return at once.
         """
         turn = self.turns.after(self.now, self._stalls())
         inside = min(turn, self.end) - max(checkout.held, self.begin)

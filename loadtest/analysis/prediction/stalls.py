@@ -1,6 +1,6 @@
-"""When the load generator stands still, from how late it was: many users then go on at once.
+"""Stalls of the load generator, estimated from its lag: after a stall many users run at once.
 
-A user who is due while it stands still is as late as the rest of that time is long. If stalls of
+A user that is due during a stall is late by the rest of the stall. If stalls of
 length s begin at the rate r(s), the density of being late by x is the rate of stalls longer than x
 (the residual life of a renewal process; Cox, Renewal Theory, 1962, section 5.4). So it falls, and
 its steps are the rates.
@@ -22,25 +22,25 @@ LEAST_STALL = 0.001
 
 @dataclass(frozen=True)
 class Stalls:
-    """Times in which nobody gets a turn: how long (s), and how many of each begin in a second."""
+    """Times without a turn for any user: their lengths (s) and rates (per second)."""
 
     lengths: Sequence[float] = ()
     rates: Sequence[float] = ()
 
     @property
     def rate(self) -> float:
-        """How many begin in a second."""
+        """How many begin per second."""
         return sum(self.rates)
 
     @property
     def mean_delay(self) -> float:
-        """How late (s) somebody is on average: the sum of rate x length^2 / 2."""
+        """The mean delay (s): the sum of rate x length^2 / 2."""
         pairs = zip(self.rates, self.lengths, strict=True)
         return sum(rate * length**2 / 2 for rate, length in pairs)
 
 
 def stalls(lateness: Distribution) -> Stalls:
-    """The stalls behind how late a generator was at regular moments.
+    """The stalls that explain a generator's lag at regular moments.
 
     The density is Grenander's estimate of one that falls: the slopes of the least concave majorant
     of the distribution function (Skandinavisk Aktuarietidskrift 39, 1956).
@@ -78,16 +78,16 @@ def _below(
 
 
 class Turns:
-    """When users get their turns, as stalls come by chance. numbers: where that comes from."""
+    """The turns of users under random stalls. numbers: the source of randomness."""
 
     def __init__(self, numbers: random.Random) -> None:
         self._numbers, self._until = numbers, 0.0
         self._next: float | None = None
 
     def after(self, moment: float, stalls: Stalls) -> float:
-        """When somebody gets a turn who is due at a moment; moments never go back.
+        """The moment of the turn of a user that is due at a moment; moments never go back.
 
-        stalls: those of now, which may be others than before.
+        stalls: the current ones, which may change.
         """
         if not stalls.rates:
             return max(moment, self._until)

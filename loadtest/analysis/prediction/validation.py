@@ -1,4 +1,4 @@
-"""Predictions against what was measured afterwards."""
+"""Predictions compared with later measurements."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MOST_POOLS = 3
 
 @dataclass(frozen=True)
 class ValidatedPool:
-    """A pool that was predicted first and measured then; measured: None if it could not be.
+    """A pool that was predicted, then measured; measured: None if that failed.
 
-    before: the same pool as the result has it, if it is there: both differ by what is not the
-    pool's, like a machine that has something else to do.
+    before: the same pool in the result, if it is there. A difference between both is not due to
+    the pool, but for example to a busy machine.
     """
 
     predicted: PredictedPool
@@ -32,7 +32,7 @@ class ValidatedPool:
 def pools_to_measure(prediction: Prediction) -> list[PoolConfig]:
     """The settings to measure: those with the fewest, the most and a middle number of connections.
 
-    Rather such as were not measured, and none that the number of users makes equal.
+    Unmeasured settings are preferred; settings that the number of users makes equal count once.
     """
     users = prediction.observed.workload.users
     cells = [one for one in prediction.cells if not one.measured] or list(prediction.cells)
@@ -45,14 +45,14 @@ def pools_to_measure(prediction: Prediction) -> list[PoolConfig]:
 
 
 def control_pool(prediction: Prediction) -> list[PoolConfig]:
-    """A pool that was measured, to be measured again: whether all is as it was; none if unknown."""
+    """A measured pool to repeat, which shows whether conditions changed; empty if there is none."""
     return [cell.settings for _, cell in prediction.checks[:1]]
 
 
 def validate(
     observed: Observed, load: LoadConfig, pools: Sequence[PoolConfig], measurements: Measurements
 ) -> list[ValidatedPool]:
-    """What was predicted for these pools under this load, beside what was measured."""
+    """Predictions for these pools under this load, with the measurements."""
     shorter = replace(observed, warmup=load.warmup, seconds=load.duration)
     found = {pool.name: pool for pool in measurements.pools if pool.rounds}
     return [

@@ -18,7 +18,7 @@ from loadtest.analysis.statistics.queueing import most_throughput
 from loadtest.model.pool import PoolConfig
 from loadtest.model.summary import Durations
 
-# Checkouts that are simulated for a cell, in so many replications.
+# Simulated checkouts per cell, and the number of replications.
 CHECKOUTS = 10_000
 LEAST_REPLICATIONS, MOST_REPLICATIONS = 3, 10
 # Fewer cells are not worth starting processes for.
@@ -30,16 +30,16 @@ SEED = 1
 
 @dataclass(frozen=True)
 class PredictedPool:
-    """What a pool is predicted to do, in all processes together; times in seconds.
+    """The prediction for a pool, over all processes together; times in seconds.
 
     throughput: checkouts served per second; throughput_error: its standard error over the
-    replications. timeouts: the share of those who asked. in_use: connections, on average; peak: the
-    most open at once; used: how many different ones. opened: how many a second. dropped: the share
-    of arrivals of an open loop that found no free user. bound: whether waits are lower bounds.
-    extrapolated: whether more or fewer connections were in use than where holds were measured.
-    overloaded: whether an open loop asks for more than all connections can do, so that the wait
-    grows for as long as it lasts. generator: the share of a core that each process of the load
-    generator would need. measured: the pool that ran like this.
+    replications. timeouts: the share of checkouts. in_use: mean connections; peak: the most open at
+    once; used: how many different ones. opened: per second. dropped: the share of arrivals of an
+    open loop that found no free user. bound: whether waits are lower bounds. extrapolated: whether
+    the connections in use are outside the measured range. overloaded: whether an open loop exceeds
+    what all connections can serve, so that the wait grows for as long as the load lasts.
+    generator: the share of a core that each process of the load generator would need. measured:
+    the pool that ran with these settings.
     """
 
     settings: PoolConfig
@@ -61,7 +61,7 @@ class PredictedPool:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Cells for the settings that were asked about, and for those that were measured."""
+    """Cells for the requested settings and for the measured ones."""
 
     cells: Sequence[PredictedPool]
     checks: Sequence[tuple[MeasuredPool, PredictedPool]]
@@ -69,9 +69,9 @@ class Prediction:
 
 
 def predict(observed: Observed, pools: Sequence[PoolConfig], workers: int = 0) -> Prediction:
-    """What each of some pools would do, and what those that ran would be predicted to do.
+    """Predictions for some pools, and for the pools that ran.
 
-    workers: processes to compute in; zero for as many as this machine has processors.
+    workers: processes to compute in; zero for one per processor.
     """
     ran = [one for one in observed.ran if one.settings]
     asked = list(dict.fromkeys([*pools, *(one.settings for one in ran if one.settings)]))
@@ -92,7 +92,7 @@ def _cells(observed: Observed, pools: Sequence[PoolConfig], workers: int) -> lis
 
 
 def predict_pool(observed: Observed, pool: PoolConfig) -> PredictedPool:
-    """What one pool is predicted to do."""
+    """The prediction for one pool."""
     outcomes = list(_outcomes(observed, pool))
     served = [one.served / one.seconds for one in outcomes]
     rate, number = float(np.mean(served)), observed.processes
@@ -119,7 +119,7 @@ def predict_pool(observed: Observed, pool: PoolConfig) -> PredictedPool:
 
 
 def _outcomes(observed: Observed, pool: PoolConfig) -> Iterator[SimulationOutcome]:
-    """As many runs like the measured one, or the beginnings of such, as it takes."""
+    """Simulated runs like the measured one, or their beginnings, with enough checkouts."""
     expected = _expected(observed, pool)
     seconds = min(observed.seconds, max(CHECKOUTS / LEAST_REPLICATIONS / expected, 1.0))
     number = math.ceil(CHECKOUTS / expected / seconds)
@@ -129,7 +129,7 @@ def _outcomes(observed: Observed, pool: PoolConfig) -> Iterator[SimulationOutcom
 
 
 def _expected(observed: Observed, pool: PoolConfig) -> float:
-    """About how many checkouts there will be in a second: what limits them, before any queueing."""
+    """An estimate of the checkouts per second, without queueing."""
     work = observed.workload
     if work.rate is not None:
         return work.rate
@@ -143,7 +143,7 @@ def _overloaded(observed: Observed, pool: PoolConfig) -> bool:
 
 
 def _at_most(observed: Observed, pool: PoolConfig) -> tuple[int, float]:
-    """The most connections that can be in use at once, and for how long each is held then."""
+    """The most connections that can be in use at once, and their hold (s)."""
     most = pool.connections_for(observed.workload.users)
     return most, observed.workload.hold.mean(most)
 

@@ -1,4 +1,4 @@
-"""What is asked of a pool: who asks, how often, and for how long; and what comes of it."""
+"""The workload of a pool (users, rate and hold), and the outcome of a simulation."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ByLevel:
     """Times that depend on how many connections are in use: samples at each of some levels.
 
     levels: rising numbers of connections in use, with as many samples each, sorted. Between two
-    levels the mean follows a power of the number in use (what hinders each other grows with those
-    who do) and the quantiles lie between theirs; beyond the first and the last one they are theirs.
+    levels the mean follows a power of the number in use, and the quantiles are interpolated. Beyond
+    the first and the last level, theirs apply.
     """
 
     levels: Sequence[float]
@@ -41,19 +41,19 @@ class ByLevel:
         return self.samples[above - 1], self.samples[above], self._share(above, place)
 
     def _share(self, above: int, place: float) -> float:
-        """The share of the upper samples at a place between two levels, so that the mean is it."""
+        """The share of the upper samples that gives a mean between two levels."""
         first, second = (sum(part) / len(part) for part in self.samples[above - 1 : above + 1])
         if min(first, second) <= 0 or math.isclose(first, second):
             return place
         return float((first * (second / first) ** place - first) / (second - first))
 
     def mean(self, used: float) -> float:
-        """The mean time with so many in use."""
+        """The mean time at a number in use."""
         low, high, share = self.between(used)
         return sum(low) / len(low) * (1 - share) + sum(high) / len(high) * share
 
     def nearest(self, used: int) -> int:
-        """The number, from 0, of the level that is nearest to so many in use."""
+        """The index of the level that is nearest to a number in use."""
         return min(range(len(self.levels)), key=lambda n: abs(self.levels[n] - used))
 
 
@@ -62,17 +62,17 @@ NO_TIME = ByLevel.constant((0.0,))
 
 @dataclass(frozen=True)
 class Workload:
-    """Who asks for connections, how often and for how long.
+    """The users of a pool, their rate and their holds.
 
-    users: how many there are; in an open loop the most at once. rate: arrivals per second of an
-    open loop, None in a closed one. hold: how long a connection is needed. stalls: at each of the
-    levels of hold, times in which nobody gets a turn to return theirs, and all do when it ends.
-    handover: by connections in use, from a return until the one notified runs. outside: from then
-    on until the user who returned it asks again. yielding: the share of returns after which a user
-    lets others run first. overtaking: by connections in use, the share of those who do and get a
-    turn before the one they notified all the same. connect: what that takes, as at the nearest
-    level. ping: the same with pool_pre_ping. drop_after: how late an arrival of the open loop may
-    find a free user.
+    users: their number; in an open loop the most at once. rate: arrivals per second of an open
+    loop, None in a closed one. hold: how long a connection is needed. stalls: at each of the levels
+    of hold, times without turns, after which all due users return their connections. handover: by
+    connections in use, the time from a return until the notified user runs. outside: from then on
+    until the user that returned the connection asks again. yielding: the share of returns after
+    which a user lets others run first. overtaking: by connections in use, the share of those that
+    still get a turn before the user they notified. connect: its time, from the nearest level. ping:
+    its time with pool_pre_ping. drop_after: how late an arrival of the open loop may find a free
+    user.
     """
 
     users: int
@@ -89,17 +89,17 @@ class Workload:
     drop_after: float = math.inf
 
     def away(self, used: float) -> float:
-        """How long (s) a user is outside of the pool each time, on average, with so many in use."""
+        """The mean time (s) of a user outside the pool, at a number in use."""
         return sum(self.outside) / len(self.outside) + self.handover.mean(used)
 
 
 @dataclass
 class SimulationOutcome:
-    """What happened in the measured time (`seconds`) of one simulation.
+    """The outcome of the measured time (`seconds`) of one simulation.
 
-    waits: of all who asked in it, however they ended. served: connections handed out in it. used:
-    how many different ones. in_use: the mean number. peak: the most open at once. left: how many
-    of those who asked in it still waited after ten such times; their waits are lower bounds.
+    waits: of all checkouts in it, whatever their end. served: connections handed out. used: how
+    many different ones. in_use: the mean number. peak: the most open at once. left: the waits that
+    had not ended after ten such times; they are lower bounds.
     """
 
     seconds: float

@@ -1,4 +1,4 @@
-"""The pool size to begin a search with, from one run with any pool."""
+"""The first pool size of a search, from one run with any pool."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _WAIT = "checkout.wait_seconds."
 
 
 def initial_size(pilot: PoolRuns, most: int, bounds: Iterable[Bound] = ()) -> int:
-    """How many connections the load of a pilot probably needs: from 1 to `most`.
+    """An estimate of the connections that the load of a pilot needs: from 1 to `most`.
 
-    Only where the search begins: a hold that grows with the number of connections, or that is long
-    because there were too few, makes it wrong, and the search goes on from there.
+    It is a start only. It is wrong if the hold grows with the number of connections, or was long
+    because there were too few; the search then corrects it.
     """
     hold = pilot.times("hold").finished.mean_seconds or 0.0
     wanted = _open_loop(pilot, hold, most, bounds) if pilot.counters["arrivals"] else None
@@ -27,10 +27,10 @@ def initial_size(pilot: PoolRuns, most: int, bounds: Iterable[Bound] = ()) -> in
 
 
 def _closed_loop(pilot: PoolRuns, hold: float) -> float:
-    """Connections in use if nobody had to wait.
+    """The connections in use without waiting.
 
-    Rate x hold are in use (Little, "A proof for the queuing formula L = λW", 1961), by those users
-    who do not wait; with connections for all, those who wait would do as they do.
+    Rate x hold are in use (Little, "A proof for the queuing formula L = λW", 1961), by the users
+    that do not wait. With connections for all, the waiting users would behave like these.
     """
     in_use = pilot.counters["checkouts"] / pilot.seconds * hold
     users, waiting = pilot.mean_level("users"), pilot.mean_level("waiting")
@@ -41,9 +41,8 @@ def _closed_loop(pilot: PoolRuns, hold: float) -> float:
 def _open_loop(pilot: PoolRuns, hold: float, most: int, bounds: Iterable[Bound]) -> float:
     """The fewest connections with which a wait's percentile is within its bound (M/M/c).
 
-    Without such a bound, and where none is enough, some more than are in use: a + sqrt(a) for a
-    connections in use (Halfin and Whitt, "Heavy-traffic limits for queues with many exponential
-    servers", 1981).
+    Without such a bound, or if none is enough, it is a + sqrt(a) for a connections in use
+    (Halfin and Whitt, "Heavy-traffic limits for queues with many exponential servers", 1981).
     """
     requests = max(pilot.counters["requests"], 1)
     arrivals = pilot.counters["arrivals"] / pilot.seconds
@@ -62,7 +61,7 @@ def _fewest(bound: Bound, rate: float, hold: float, most: int) -> int | None:
 
 
 def _share(bound: Bound) -> float | None:
-    """The share of waits that a bound is about; None if it is of something else."""
+    """The share of waits that a bound limits; None if it limits something else."""
     name = bound.path.removeprefix(_WAIT)
     known = bound.path.startswith(_WAIT) and bound.at_most and name in PERCENTILE_SHARES
     return PERCENTILE_SHARES[name] if known else None

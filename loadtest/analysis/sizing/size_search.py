@@ -1,12 +1,12 @@
-"""The search for the smallest pool that keeps to an objective and loses no throughput.
+"""The search for the smallest pool that meets an objective and loses no throughput.
 
 A search is a function of the trials so far: each step is computed from all of them, so that a
 better throughput seen late changes what counts as good, and a search can be read from its files.
 
-Nothing but the trials themselves says what a size does between two of them. Assumed is that the
-throughput over the pool's size has one hill, which may be a plateau: it rises while connections
-are what is missing, and may fall where the database suffers from too many at once. Steps are
-ratios, not differences, so the number of trials grows with the logarithm of the largest size.
+Sizes between two trials are unknown. The search assumes that the throughput over the pool's size
+has one hill, which may be a plateau: it rises while there are too few connections, and may fall
+when too many of them slow the database down. Steps are ratios, not differences, so the number of
+trials grows with the logarithm of the largest size.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from loadtest.model.experiment import MARGIN
 
 ROUNDS, MOST_ROUNDS = 3, 5
-# Stands for the pool that there was before: no size, but it can do a round, too.
+# Stands for the present pool, which is no size but may get rounds, too.
 PRESENT_POOL = 0
-# The first step down from a size that is good: a first guess is hardly wrong by more.
+# The first step down from a good size: a first guess is hardly wrong by more.
 _FIRST_STEP = 4 / 3
 # Sizes further apart than this may have a hill between them.
 _APART = 1.5
@@ -28,12 +28,11 @@ _APART = 1.5
 
 @dataclass(frozen=True)
 class Trial:
-    """What is known of a pool size.
+    """The facts about a pool size.
 
-    throughput: requests per second that succeeded. met: whether it keeps to the objective, None if
-    that cannot be told. sure: the same, with an interval of several rounds. steady: whether its
-    rounds, if there are several, agree in the throughput. valid: whether its measurement may be
-    believed.
+    throughput: requests per second that succeeded. met: whether it meets the objective, None if
+    undecided. sure: the same, with an interval of several rounds. steady: whether its rounds, if
+    there are several, agree in the throughput. valid: whether its measurement is valid.
     """
 
     throughput: float
@@ -45,12 +44,12 @@ class Trial:
 
     @property
     def able(self) -> bool:
-        """Whether this size may be used at all."""
+        """Whether this size is usable."""
         return self.valid and self.met is True
 
     @property
     def certain(self) -> bool:
-        """Whether more rounds would say the same."""
+        """Whether more rounds would not change the result."""
         return self.sure is True and self.steady
 
 
@@ -66,14 +65,14 @@ class SearchStep:
 
 
 def best_throughput(trials: Trials) -> float:
-    """The highest throughput of the sizes that keep to the objective; 0 if none does."""
+    """The highest throughput of the sizes that meet the objective; 0 if none does."""
     return max((trial.throughput for trial in trials.values() if trial.able), default=0.0)
 
 
 def good_sizes(trials: Trials, margin: float = MARGIN) -> list[int]:
-    """The sizes that keep to the objective and lose no throughput, the smallest first.
+    """The sizes that meet the objective and lose no throughput, the smallest first.
 
-    None is lost where it is at least (1 - margin) of the best seen.
+    A throughput of at least (1 - margin) of the best one counts as no loss.
     """
     least = (1 - margin) * best_throughput(trials)
     return sorted(size for size, t in trials.items() if t.able and t.throughput >= least)
@@ -96,10 +95,9 @@ def worse_when_bigger(trials: Trials, margin: float = MARGIN) -> int | None:
 
 
 def is_contradicted(trials: Trials, present: Trial | None, margin: float = MARGIN) -> bool:
-    """Whether the pool that there is now did more than the answer, by more than the margin.
+    """Whether the present pool did better than the answer, by more than the margin.
 
-    It has a size, too, so either it or sizes like its own were disturbed, or size is not all that
-    tells them apart.
+    If so, the present pool or sizes like its own were disturbed, or they differ in more than size.
     """
     chosen = smallest_good_size(trials, margin)
     if chosen is None or present is None or not present.able:
@@ -110,11 +108,11 @@ def is_contradicted(trials: Trials, present: Trial | None, margin: float = MARGI
 def next_step(
     trials: Trials, most: int, margin: float = MARGIN, present: Trial | None = None
 ) -> SearchStep | None:
-    """What to run next; None if there is nothing left to find out.
+    """What to run next; None if the search is finished.
 
-    First the sizes that close in on the answer, then more rounds of those that it hangs on. An
-    answer that fails in them is none any more, and the search goes on. present: the pool that there
-    is now; if it contradicts the answer, more rounds of both, and of the next larger size.
+    First come sizes that close in on the answer, then more rounds of the sizes that decide it. An
+    answer that fails in them is dropped, and the search continues. present: the present pool; if it
+    contradicts the answer, both get more rounds, and so does the next larger size.
     """
     size = next_size(trials, most, margin)
     if size is not None:
@@ -128,7 +126,7 @@ def next_step(
 
 
 def _in_doubt(trials: Trials, present: Trial, margin: float) -> dict[int, int]:
-    """The rounds so far of those that may have been disturbed, and could have more of them."""
+    """The rounds so far of sizes that may have been disturbed and can have more rounds."""
     if present.rounds < 2:
         return {PRESENT_POOL: present.rounds}
     sizes = sorted(size for size in trials if size >= (smallest_good_size(trials, margin) or 0))
@@ -137,10 +135,10 @@ def _in_doubt(trials: Trials, present: Trial, margin: float) -> dict[int, int]:
 
 
 def _rounds_wanted(trials: Trials, margin: float) -> dict[int, int]:
-    """How many rounds the answer needs, the size below it, the best, and one that is worse.
+    """The rounds needed for the answer, the size below it, the best, and a worse one.
 
-    The best of many measured once is the luckiest of them, too. That matters where a size below the
-    answer is left out for its throughput alone. And a larger one may have been unlucky.
+    The best of many single rounds is partly luck. That matters if a size below the answer is left
+    out for its throughput alone. A larger size may have been unlucky.
     """
     chosen = smallest_good_size(trials, margin)
     if chosen is None:
@@ -170,7 +168,7 @@ def next_size(trials: Trials, most: int, margin: float = MARGIN) -> int | None:
 
 
 def most_runs(most: int) -> int:
-    """The most runs that a search among so many sizes may take, its pilot and rounds included."""
+    """The most runs that a search up to a size may take, including its pilot and rounds."""
     return 2 + 2 * math.ceil(math.log2(most + 1)) + 4 + 3 * MOST_ROUNDS
 
 
@@ -182,7 +180,7 @@ def _upwards(trials: Trials, most: int, margin: float) -> int | None:
 
 
 def _closed_above(trials: Trials, top: int, margin: float) -> bool:
-    """Whether more connections than the most tried can bring nothing more.
+    """Whether more connections than the most tried cannot help.
 
     On a hill, a doubling that brought less than half of the margin is followed by less still.
     """
@@ -190,7 +188,7 @@ def _closed_above(trials: Trials, top: int, margin: float) -> bool:
     if not able:
         return False
     if not trials[top].able:
-        return True  # a smaller one keeps to the objective and this one does not
+        return True  # a smaller one meets the objective and this one does not
     enough = trials[top].throughput / (1 + margin / 2)
     return any(trial.throughput >= enough for size, trial in able.items() if 2 * size <= top)
 
@@ -233,7 +231,7 @@ def _downwards(trials: Trials, most: int, margin: float) -> int | None:
     smallest = smallest_good_size(trials, margin)
     if smallest is None:
         return _below_the_best(trials, margin)
-    # One that could not be measured says nothing about its neighbours.
+    # An invalid size shows nothing about its neighbours.
     below = max((s for s, trial in trials.items() if s < smallest and trial.valid), default=0)
     if below:
         return _untried(trials, math.sqrt(below * smallest), below, smallest)
@@ -256,9 +254,9 @@ def _stride(sizes: Sequence[int]) -> float:
 
 
 def _below_the_best(trials: Trials, margin: float) -> int | None:
-    """Where nothing keeps to the objective: smaller sizes, as long as the smallest is the best.
+    """If no size meets the objective: smaller sizes, while the smallest is the best.
 
-    Fewer connections can only keep to what more did not where more made the database slower.
+    Fewer connections can meet it only if more of them made the database slower.
     """
     smallest = min(trials)
     return smallest // 2 or None if _peak(trials) == smallest and len(trials) > 1 else None

@@ -1,4 +1,4 @@
-"""What a search for the smallest pool came to, in plain words."""
+"""The verdict of a search for the smallest pool."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from loadtest.analysis.sizing.tuning import LONGEST_TIMEOUT, Tuning
 from loadtest.analysis.units import count, duration, listed, percent, plural, rate
 from loadtest.model.summary import PoolSummary, Search, Verdict
 
-_DISTURBED = "repeat it on a machine that has nothing else to do"
+_DISTURBED = "repeat the search on an idle machine"
 
 
 def tune_verdict(tuning: Tuning) -> Verdict:
-    """The size to set and why, a sentence a line; nothing is recommended that is not sure."""
+    """The size to set and why, a sentence per line; an uncertain size is not recommended."""
     value = tuning.value
     chosen = None if value.size is None else tuning.sizes[value.size]
     if value.outcome == "found" and chosen:
@@ -63,14 +63,14 @@ def _share(pool: PoolSummary, of: PoolSummary) -> str:
 
 
 def _kept(chosen: PoolSummary) -> Iterator[str]:
-    """What it keeps to, with how much room."""
+    """The objectives and the values of the size."""
     if chosen.objectives:
         said = [f"{one.text}: {value_in_words(one)}" for one in chosen.objectives]
         yield f"Objective, in {plural(chosen.rounds, 'round')}: {listed(said)}."
 
 
 def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
-    """Why no smaller pool will do: the nearest that was tried, and what is wrong with it."""
+    """Why no smaller pool is enough: the nearest that was tried, and its flaw."""
     size = chosen.pool.pool_size or 0
     below = [smaller for smaller in tuning.sizes if smaller < size]
     if not below:
@@ -78,9 +78,9 @@ def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
         return
     nearest = tuning.sizes[max(below)]
     if mostly_failing.fails_mostly(nearest):
-        return  # which is said of all such sizes
+        return  # all such sizes have a sentence
     if not nearest.valid:
-        yield f"{nearest.name} may be enough, too: its measurement is not valid."
+        yield f"{nearest.name} may be enough, but its measurement is not valid."
         return
     rounds = plural(nearest.rounds, "round")
     surely = "" if _surely(tuning, nearest) else "probably "
@@ -88,7 +88,7 @@ def _smaller(tuning: Tuning, chosen: PoolSummary) -> Iterator[str]:
 
 
 def _surely(tuning: Tuning, pool: PoolSummary) -> bool:
-    """Whether a size that is no answer is surely none; of a lower throughput the margin says it."""
+    """Whether a rejected size is certainly too small; for throughput, the margin decides."""
     trial = tuning.trial(pool)
     return pool.rounds > 1 and (
         (trial.met is True and trial.steady) or meets_objectives(pool) is False
@@ -105,7 +105,7 @@ def _wrong(tuning: Tuning, pool: PoolSummary) -> str:
         said = [
             f"{one.text}: {value_in_words(one)}" for one in pool.objectives if one.met is not True
         ]
-        return listed(said) if said else "it may or may not keep to the objective"
+        return listed(said) if said else "whether it meets the objective is undecided"
     best = max(
         (p for size, p in tuning.sizes.items() if tuning.trials[size].able),
         key=lambda p: p.throughput.per_second or 0.0,
@@ -114,20 +114,20 @@ def _wrong(tuning: Tuning, pool: PoolSummary) -> str:
 
 
 def _bigger(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]:
-    """Whether more connections make it worse, or bring nothing."""
+    """Whether more connections are worse, or do not help."""
     valid = {size: pool for size, pool in tuning.sizes.items() if pool.valid}
     above = {size: pool for size, pool in valid.items() if size > (value.size or 0)}
     if value.worse_from is not None:
         worse = tuning.sizes[value.worse_from]
-        yield f"A bigger pool makes it worse: with {worse.name} {_wrong(tuning, worse)}."
+        yield f"A larger pool is worse: with {worse.name} {_wrong(tuning, worse)}."
     elif above:
         far = above[max(above)]
         yield (
-            f"A bigger pool brings nothing: {far.name} did {_throughput(far)} per second, "
+            f"A larger pool does not help: {far.name} did {_throughput(far)} per second, "
             f"{_share(far, chosen)} of what {chosen.name} does."
         )
     else:
-        yield f"No bigger pool was tried: {count(value.most)} is the most."
+        yield f"No larger pool was tried: the largest allowed is {count(value.most)}."
 
 
 def _now(tuning: Tuning, chosen: PoolSummary) -> str:
@@ -137,27 +137,27 @@ def _now(tuning: Tuning, chosen: PoolSummary) -> str:
     met = meets_objectives(pilot)
     if not pilot.objectives or met is None:
         return f"{text}."
-    return f"{text}, and {'keeps' if met else 'does not keep'} to the objective."
+    return f"{text}, and {'meets' if met else 'misses'} the objective."
 
 
 def _timeout(tuning: Tuning, value: Search) -> str:
     """Why this pool_timeout."""
     if value.pool_timeout is None:
-        return "For a pool_timeout the longest wait is not known: leave it as it is."
+        return "The longest wait is not known: leave pool_timeout as it is."
     wait = f"no wait with this pool was longer than {duration(tuning.longest)}"
     if value.pool_timeout >= LONGEST_TIMEOUT:
         return f"pool_timeout stays at SQLAlchemy's {LONGEST_TIMEOUT} seconds: {wait}."
     seconds = round(value.pool_timeout)
     return (
-        f"pool_timeout={seconds}, not {LONGEST_TIMEOUT}: {wait}; who waits for "
-        f"{plural(seconds, 'second')} has met an overload, and is told of it soon."
+        f"pool_timeout={seconds}, not {LONGEST_TIMEOUT}: {wait}. A wait of "
+        f"{plural(seconds, 'second')} means overload, and the error then appears early."
     )
 
 
 def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str:
     asked = ", ".join(bound.text for bound in tuning.bounds)
     if not tuning.pilot.throughput.per_second:
-        return f"Nothing to search for: with {tuning.pilot.name} no request succeeded."
+        return f"No size can be searched for: with {tuning.pilot.name} no request succeeded."
     if mostly_failing.fails_mostly(tuning.pilot) and chosen is None:
         words = mostly_failing.example_in_words(tuning.pilot.errors)
         failed = mostly_failing.failures_in_words(tuning.pilot)
@@ -165,7 +165,7 @@ def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str
     if value.outcome == "invalid":
         return "No pool size could be measured: see the findings."
     if value.outcome == "missed":
-        none = f"No pool of 1 to {count(value.most)} connections keeps to {asked}."
+        none = f"No pool of 1 to {count(value.most)} connections meets {asked}."
         return f"{none} {_nearest(tuning)}"
     if chosen is None:
         return "Undecided: no size is known to be good yet."
@@ -175,7 +175,7 @@ def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str
 
 
 def _why(tuning: Tuning, chosen: PoolSummary) -> str:
-    """Why the best so far is not the answer."""
+    """Why the best size so far is not the answer."""
     trial = tuning.trial(chosen)
     if tuning.next_step() is not None:
         return "the search was not finished"
@@ -185,8 +185,8 @@ def _why(tuning: Tuning, chosen: PoolSummary) -> str:
     if not trial.steady:
         return f"its rounds differ too much{_sure(chosen)}; {_DISTURBED}"
     if trial.sure is not True:
-        return f"whether it keeps to {', '.join(bound.text for bound in tuning.bounds)} is not sure"
-    return "a smaller one could not be measured"
+        return f"whether it meets {', '.join(bound.text for bound in tuning.bounds)} is uncertain"
+    return "a smaller size could not be measured"
 
 
 def _nearest(tuning: Tuning) -> str:
@@ -201,15 +201,15 @@ def _left_out(tuning: Tuning) -> Iterator[str]:
     failed = [pool for pool in sizes if mostly_failing.fails_mostly(pool)]
     invalid = [pool.name for pool in sizes if not pool.valid and pool not in failed]
     if invalid:
-        yield f"Left out, since the measurement is not valid (see the findings): {listed(invalid)}."
+        yield f"Left out, as the measurement is not valid (see the findings): {listed(invalid)}."
 
 
 def _load_used(tuning: Tuning, value: Search) -> str:
     repeated = len(tuning.disturbed)
     runs = repeated + tuning.pilot.rounds + sum(pool.rounds for pool in tuning.sizes.values())
-    again = f", {count(repeated)} of them disturbed and done again," if repeated else ""
+    again = f", {count(repeated)} of them disturbed and repeated," if repeated else ""
     return (
         f"{plural(runs, 'run')} of {plural(len(tuning.sizes), 'size')}{again} took "
-        f"{count(value.load_seconds)} s of load; every size from 1 to {count(value.most)} once "
-        f"would have taken {count(value.grid_seconds)} s."
+        f"{count(value.load_seconds)} s of load. One run of every size from 1 to "
+        f"{count(value.most)} would have taken {count(value.grid_seconds)} s."
     )

@@ -23,9 +23,9 @@ from loadtest.model.objective import Bound, parse_objective
 from loadtest.model.summary import Interval95, PoolSummary, Search, SizeTried
 
 SEARCH_EXIT_CODES = {"found": 0, "missed": 3, "invalid": 4, "undecided": 5}
-# SQLAlchemy's own; more would only make people wait longer for an answer than they do without it.
+# SQLAlchemy's own default: a longer timeout would only delay errors.
 LONGEST_TIMEOUT = 30
-# So many times the longest wait of a good pool is no longer the load that it was made for.
+# A wait of this many times the longest one of a good pool is no longer the planned load.
 TIMEOUT_FACTOR = 3
 
 
@@ -34,7 +34,7 @@ class Tuning:
     """The pilot and the sizes that a search has tried.
 
     most: the largest size that it may try. margin: the share of the best throughput that an answer
-    may lack. disturbed: the measured seconds of runs that were not valid and were done once more.
+    may lack. disturbed: the measured seconds of invalid runs that were repeated.
     """
 
     measurements: Measurements
@@ -61,7 +61,7 @@ class Tuning:
 
     @cached_property
     def bounds(self) -> Sequence[Bound]:
-        """What its objective asks for."""
+        """The bounds of its objective."""
         return parse_objective(self.measurements.plan.objective)
 
     @cached_property
@@ -83,7 +83,7 @@ class Tuning:
 
     @property
     def contradicted(self) -> bool:
-        """Whether the pilot did more than the answer."""
+        """Whether the pilot did better than the answer."""
         return size_search.is_contradicted(self.trials, self.present, self.margin)
 
     @property
@@ -92,7 +92,7 @@ class Tuning:
         return size_search.smallest_good_size(self.trials, self.margin)
 
     def next_step(self) -> SearchStep | None:
-        """What to run next; None where nothing is left to find out, or nothing can be."""
+        """What to run next; None if the search is finished or hopeless."""
         if self.hopeless:
             return None
         if not self.trials:
@@ -101,14 +101,14 @@ class Tuning:
 
     @property
     def hopeless(self) -> bool:
-        """Whether more runs would say as little: all fails or leaks, or nothing can be believed."""
+        """Whether more runs are useless: requests fail, connections leak, or nothing is valid."""
         if not self.pilot.throughput.per_second or is_drained(self.pilot):
             return True
         return not self.pilot.valid and any(not trial.valid for trial in self.trials.values())
 
     @property
     def best_rate(self) -> ThroughputEstimate | None:
-        """The best throughput of a size that keeps to the objective, with its standard error."""
+        """The best throughput of a size that meets the objective, with its standard error."""
         able = [size for size, trial in self.trials.items() if trial.able]
         if not able:
             return None
@@ -117,7 +117,7 @@ class Tuning:
 
     @property
     def value(self) -> Search:
-        """What it came to."""
+        """The outcome of the search."""
         load = self.measurements.load
         warmup, duration = load.warmup or 0.0, load.duration or 0.0
         pools = [self.pilot, *self.sizes.values()]
@@ -143,7 +143,7 @@ class Tuning:
 
     @property
     def pool_timeout(self) -> float | None:
-        """A wait (s) that means that something else is wrong, in whole seconds; None if unknown."""
+        """A wait (s) that means overload, in whole seconds; None if unknown."""
         if self.longest is None:
             return None
         allowed = [
@@ -171,7 +171,7 @@ class Tuning:
         return "found" if sure and self.next_step() is None else "undecided"
 
     def _trial(self, pool: PoolSummary) -> Trial:
-        """A pool as its runs tell: by its values at first, by their intervals in the end."""
+        """A pool as a trial: judged by values at first, by intervals after the last round."""
         last = pool.rounds >= MOST_ROUNDS
         by_value = tuple(check_objective(bound, pool, ()) for bound in self.bounds)
         throughput = pool.throughput.per_second or 0.0

@@ -1,4 +1,4 @@
-"""Whole seconds of a run: where a period began or ended within one, its bit joins its neighbour."""
+"""Whole seconds of a run: a shorter part at an end of a period joins its neighbour."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def whole_seconds(parts: Iterable[Interval]) -> list[Interval]:
 
 
 def successes(one: Interval) -> int:
-    """Requests that ended well in it."""
+    """Requests that succeeded in it."""
     return one.counters["requests"] - one.counters["failures"]
 
 
@@ -43,7 +43,7 @@ def batch(one: Interval) -> BatchOfRequests:
 def joined(
     one: Sequence[BatchOfRequests], later: Sequence[BatchOfRequests]
 ) -> list[BatchOfRequests]:
-    """The whole seconds of two parts of a run; of a second that is cut, the longer bit's p95."""
+    """The whole seconds of two parts of a run; a cut second keeps the p95 of its longer part."""
     if not one or not later or not _joins(one[-1], later[0]):
         return [*one, *later]
     before, after = one[-1], later[0]
@@ -53,7 +53,7 @@ def joined(
 
 
 class Batches:
-    """The whole seconds of intervals that come one by one, of which only the last is kept whole."""
+    """Collects whole seconds from intervals, of which it keeps only the last."""
 
     def __init__(self) -> None:
         self._ended: list[BatchOfRequests] = []

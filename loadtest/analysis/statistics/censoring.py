@@ -1,4 +1,4 @@
-"""Times of which some are known only in part: what their percentiles are all the same."""
+"""Percentiles of times of which some are known only in part (censored)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CurveShares = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CensoredTimes:
-    """Times that ended while somebody looked, beside those that were cut off.
+    """Times that ended in the measured time, and times that were cut off.
 
-    unfinished: ages of those still going on at the end. entered: ages that those which were going
-    on at the start had then; they end among `finished` or `unfinished`.
-    throughout: how many were going on at both.
+    unfinished: ages of the times that had not ended at the end. entered: ages, at the start, of the
+    times that began before it; they are also among `finished` or `unfinished`.
+    throughout: how many began before the start and had not ended at the end.
     """
 
     finished: Distribution = field(default_factory=Distribution)
@@ -45,11 +45,11 @@ class CensoredTimes:
 
 
 def distribution_curve(times: CensoredTimes) -> tuple[CurveSeconds, CurveShares]:
-    """The share of times that are at most so long: rising seconds, and a share for each.
+    """The distribution function: rising seconds, and the share of times up to each.
 
     The product-limit estimate (Kaplan and Meier, 1958). At risk at a time t are all that lasted
     at least as long, less those that were seen only from a greater age on (delayed entry).
-    It ends below one where the longest times are unfinished: more cannot be known.
+    It ends below one if the longest times are unfinished.
     """
     ended, cut, late = (
         np.array(part.bins(), dtype=np.int64).reshape(-1, 2)
@@ -63,13 +63,13 @@ def distribution_curve(times: CensoredTimes) -> tuple[CurveSeconds, CurveShares]
 
 
 def time_at_share(seconds: CurveSeconds, share: CurveShares, wanted: float) -> float | None:
-    """The time within which so large a share of a `distribution_curve` ends; None if none is."""
+    """The time at a share of a `distribution_curve`; None if the curve ends before."""
     at = np.flatnonzero(share >= wanted - 1e-9)
     return float(seconds[at[0]]) if len(at) else None
 
 
 def _at_least(bins: npt.NDArray[np.int64], at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How many of the binned values are at least as long as each of some others."""
+    """For each of some values, how many binned values are at least as long."""
     order = np.searchsorted(bins[:, 0], at, side="left")
     from_there_on = np.append(np.cumsum(bins[::-1, 1])[::-1], 0)
     return np.asarray(from_there_on[order])
@@ -97,10 +97,10 @@ def describe(times: CensoredTimes) -> Durations:
 
 
 def _hidden(times: CensoredTimes, wanted: float) -> bool:
-    """Whether times that lasted throughout are more than a percentile leaves beyond it.
+    """Whether more times lasted throughout than lie beyond a percentile.
 
-    They are at risk only from the age on with which they came, so below that the estimate is that
-    of the others: of a pool that starves some of its users, of those whom it serves.
+    These are at risk only from their age at the start. Below it the estimate covers the other times
+    only: in a pool that starves some users, those of the served users.
     """
     seen = times.finished.count + times.unfinished.count
     return times.throughout > (1 - wanted) * seen + 1e-9
@@ -113,7 +113,7 @@ def _exact(finished: Distribution) -> Durations:
 
 
 def _restricted_mean(seconds: CurveSeconds, share: CurveShares, longest: float) -> float:
-    """The area over the curve up to the longest time seen: the mean, as far as it is known."""
+    """The area over the curve up to the longest time seen: a lower bound of the mean."""
     edges = np.concatenate(([0.0], np.minimum(seconds, longest), [longest]))
     surviving = 1 - np.concatenate(([0.0], share))
     return float(np.sum(surviving * np.diff(edges)))

@@ -1,4 +1,4 @@
-"""Means of a few rounds and how far they can be trusted."""
+"""Means of a few rounds, and their intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loadtest.model.summary import Interval95
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """The mean; None of nothing."""
+    """The mean; None without values."""
     return float(np.mean(values)) if values else None
 
 
@@ -20,8 +20,8 @@ def interval95(values: Sequence[float], level: float = 0.05) -> Interval95 | Non
     """The 95 % interval of the mean of independent values; None for fewer than two.
 
     Mean -+ t(n-1, 0.975) s / sqrt(n) (Student, "The probable error of a mean", 1908).
-    level: how often one alone may leave out the mean; less where the values are looked at several
-    times, so that all such intervals together have 95 %.
+    level: how often one interval may miss the mean; less with interim analyses, so that all
+    intervals together have 95 %.
     """
     if len(values) < 2:
         return None

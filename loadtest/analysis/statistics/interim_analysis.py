@@ -1,14 +1,14 @@
 """Interim analyses of a run under way: whether its outcome is already clear.
 
 Four analyses that stop at the first difference that seems certain err in more than 5 % of cases.
-O'Brien and Fleming's bounds keep the error at 5 % for all of them together, by asking for much at
-first ("A multiple testing procedure for clinical trials", 1979; the values are in Jennison and
-Turnbull, Group Sequential Methods, 2000, table 2.3). They are of a known variance; here it comes
+O'Brien and Fleming's bounds keep the error at 5 % for all of them together: the first ones are
+strict ("A multiple testing procedure for clinical trials", 1979; the values are in Jennison and
+Turnbull, Group Sequential Methods, 2000, table 2.3). They assume a known variance; here it comes
 from a few seconds, so the bound is Student's at the same level (the same book, chapter 4).
 
 Seconds stand for batches of requests (batch means: Law, Simulation Modeling and Analysis, 2007,
-chapter 9). Near saturation neighbouring seconds are alike, and are less certain than they look:
-what is decided in the end is decided by rounds.
+chapter 9). Near saturation neighbouring seconds are alike, and show less than they seem to: the
+final decision uses rounds.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ class ThroughputEstimate:
 
 @dataclass(frozen=True)
 class Excess:
-    """By how much each second exceeded what is allowed in it, and the least error of the total.
+    """By how much each second exceeded its allowance, and the least error of the total.
 
-    least_error: known beforehand, where the seconds may by chance be more alike than they are.
+    least_error: known beforehand, as the seconds may be too alike by chance.
     """
 
     parts: Sequence[float]
     least_error: float
 
     def below_zero(self, standard_errors: float) -> bool | None:
-        """Whether it is clear that the total is below zero; None if neither that nor above.
+        """Whether the total is clearly below zero (True) or above (False); None if neither.
 
         standard_errors: how many are enough, if the variance were known.
         """
@@ -75,12 +75,12 @@ class Excess:
 
 
 def estimate_throughput(parts: Sequence[Interval]) -> ThroughputEstimate | None:
-    """The throughput of some intervals; None of fewer than two whole seconds."""
+    """The throughput of some intervals; None with fewer than two whole seconds."""
     return rate_of([batch(one) for one in whole_seconds(parts)])
 
 
 def rate_of(seconds: Sequence[BatchOfRequests]) -> ThroughputEstimate | None:
-    """The throughput of some seconds; None of fewer than two."""
+    """The throughput of some seconds; None with fewer than two."""
     if len(seconds) < 2:
         return None
     length = sum(one.length for one in seconds) / SECOND
@@ -98,10 +98,10 @@ def early_conclusion(
     best: ThroughputEstimate | None,
     margin: float = MARGIN,
 ) -> str:
-    """What is clear after so much of a run, in a few words; empty if nothing is, or none is due.
+    """What is already clear about a run, in a few words; empty if nothing is, or none is due.
 
-    parts: what was measured so far, of `duration` seconds in all. best: the throughput that must
-    not be lost; None if there is none yet, then a run that may be the best goes on to its end.
+    parts: the intervals so far, of a run of `duration` seconds. best: the throughput to keep; None
+    if there is none yet, and a run that may be the best then goes to its end.
     """
     standard_errors = _due(parts, duration)
     if standard_errors is None:
@@ -134,7 +134,7 @@ def _of(bound: Bound, seconds: Sequence[Interval], standard_errors: float) -> bo
 
 
 def _excess(bound: Bound, seconds: Sequence[Interval]) -> Excess | None:
-    """What exceeds a bound; None for those that a part of a run says nothing about."""
+    """The excess over a bound; None for bounds that a part of a run cannot decide."""
     percentile = _PERCENTILE.match(bound.path)
     if percentile and bound.at_most and percentile["of"] in _HISTOGRAMS:
         allowed = 1 - PERCENTILE_SHARES[percentile["name"]]
@@ -148,7 +148,7 @@ def _excess(bound: Bound, seconds: Sequence[Interval]) -> Excess | None:
 
 
 def _too_long(seconds: Sequence[Interval], name: str, longest: float, allowed: float) -> Excess:
-    """Times over a bound, beyond the share that a percentile allows; waits still going on, too."""
+    """Times over a bound, beyond the share that a percentile allows; includes unfinished waits."""
     times = [one.histograms.get(name, Distribution()) for one in seconds]
     counted = [(one.longer_than(longest), one.count) for one in times]
     if name in _CUT_OFF_BY_WAITS:
@@ -159,9 +159,9 @@ def _too_long(seconds: Sequence[Interval], name: str, longest: float, allowed: f
 
 
 def _too_many(counted: Sequence[tuple[int, int]], allowed: float) -> Excess:
-    """Of so many each second so many that count, beyond an allowed share.
+    """The counted events of each second, beyond an allowed share of all.
 
-    Where none counts the seconds do not differ, but the binomial's error remains.
+    Without counted events the seconds do not differ, but the binomial's error remains.
     """
     number = sum(of for _, of in counted)
     least = math.sqrt(allowed * (1 - allowed) * number)
@@ -169,7 +169,7 @@ def _too_many(counted: Sequence[tuple[int, int]], allowed: float) -> Excess:
 
 
 def _lost(seconds: Sequence[Interval], least: float, error: float) -> Excess:
-    """Requests that are missing for a throughput, which itself is known with some error."""
+    """Requests that are missing for a throughput, which has an error, too."""
     length = sum(one.length for one in seconds) / SECOND
     parts = [least * one.length / SECOND - successes(one) for one in seconds]
     return Excess(parts, max(error * length, math.sqrt(len(seconds)) / 2))

@@ -1,8 +1,8 @@
 """Formulas for queues with several servers, which are the connections of a pool.
 
 Rates are per second, times in seconds. Holds and gaps between arrivals are exponential in all of
-them: real holds vary less, and then people wait less. All functions raise ValueError for numbers
-that cannot be.
+them: real holds vary less, and then waits are shorter. All functions raise ValueError for invalid
+numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 
 
 def erlang_b(connections: int, offered: float) -> float:
-    """The share of arrivals that find all connections busy where nobody waits (M/M/c/c).
+    """The share of arrivals that find all connections busy, without waiting (M/M/c/c).
 
     offered: arrival rate x hold, in erlangs. By the recursion B(n) = a B(n-1) / (n + a B(n-1))
     (Erlang, Solution of some problems in the theory of probabilities of significance in automatic
@@ -25,7 +25,7 @@ def erlang_b(connections: int, offered: float) -> float:
 
 
 def erlang_c(connections: int, offered: float) -> float:
-    """The share of arrivals that have to wait where everybody does (M/M/c); 1 in an overload.
+    """The share of arrivals that have to wait (M/M/c); 1 in an overload.
 
     C = B / (1 - a / c x (1 - B)) (Erlang 1917; Cooper 1981, section 3.4).
     """
@@ -36,7 +36,7 @@ def erlang_c(connections: int, offered: float) -> float:
 
 
 def erlang_c_wait(connections: int, rate: float, hold: float) -> float:
-    """The mean wait (s) for a connection, those who do not wait included; infinite in an overload.
+    """The mean wait (s) for a connection, including waits of zero; infinite in an overload.
 
     W = C / (c / hold - rate) (Cooper 1981, section 3.4).
     """
@@ -48,9 +48,9 @@ def erlang_c_wait(connections: int, rate: float, hold: float) -> float:
 
 
 def wait_percentile(connections: int, rate: float, hold: float, share: float) -> float:
-    """The wait (s) that this share (0.95 for p95) of all do not exceed; infinite in an overload.
+    """The wait (s) that this share (0.95 for p95) does not exceed; infinite in an overload.
 
-    Who waits does so exponentially: P(W > t) = C exp(-(c / hold - rate) t) (Cooper 1981, section
+    Waits are exponential: P(W > t) = C exp(-(c / hold - rate) t) (Cooper 1981, section
     3.4), first come, first served.
     """
     _check(connections, rate, hold)
@@ -66,9 +66,9 @@ def wait_percentile(connections: int, rate: float, hold: float, share: float) ->
 
 
 def most_throughput(users: int, connections: int, outside: float, hold: float) -> float:
-    """The most checkouts a second that so many users of a closed loop can make.
+    """The most checkouts per second of some users in a closed loop.
 
-    outside: the time between giving a connection back and asking for the next one. The asymptotic
+    outside: the time between the return of a connection and the next checkout. The asymptotic
     bound min(N / (Z + S), c / S) (Denning and Buzen, Computing Surveys 10(3), 1978).
     """
     _check(connections, users, outside, hold)

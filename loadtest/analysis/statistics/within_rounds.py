@@ -1,4 +1,4 @@
-"""How uneven the seconds within rounds were: for pictures, since only rounds decide anything."""
+"""How uneven the seconds within rounds were: for figures only, as rounds decide."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SecondsSpread:
 
 
 def seconds_spread(pool: PoolRuns) -> SecondsSpread | None:
-    """The spread of all seconds of all rounds; None where hardly anything was measured."""
+    """The spread of all seconds of all rounds; None if there are too few."""
     seconds = [one for round_ in pool.rounds for one in round_.data.batches]
     known = [one.wait_p95 for one in seconds if one.wait_p95 is not None]
     if len(known) < 2:

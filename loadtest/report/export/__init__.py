@@ -33,8 +33,8 @@ def exported(result: Path, name: str) -> Iterator[str]:
     paths = sorted(find_runs([result]), key=_started)
     if interrupted := [path for path in paths if not _whole(path)]:
         raise UsageError(
-            f"{interrupted[0]} was interrupted, so an export of it would look complete and is not: "
-            "export a run that finished"
+            f"{interrupted[0]} was interrupted, and its export would look complete: export a run "
+            "that finished"
         )
     return FORMATS[name](paths)
 

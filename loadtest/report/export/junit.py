@@ -21,7 +21,7 @@ def junit_lines(paths: Sequence[Path]) -> Iterator[str]:
     summary = summarize(read_measurements([_folder_or_file(paths)]))
     if not any(pool.objectives for pool in summary.pools):
         raise UsageError(
-            "this result has no objectives, and a JUnit test case is a pool and a bound: measure "
+            "this result has no objectives, and JUnit needs one for each test case: measure "
             'with --objective "checkout.wait_seconds.p95 <= 50ms"'
         )
     document = XML.tostring(_suite(summary), encoding="unicode", xml_declaration=True)
@@ -29,7 +29,7 @@ def junit_lines(paths: Sequence[Path]) -> Iterator[str]:
 
 
 def _folder_or_file(paths: Sequence[Path]) -> Path:
-    """The folder of several runs, whose experiment.json has the objective; else the one file."""
+    """The folder of several runs, which has the experiment.json; otherwise the one file."""
     inside = paths[0].parent.name == "runs"
     return paths[0].parent.parent if inside else paths[0]
 

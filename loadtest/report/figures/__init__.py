@@ -31,10 +31,10 @@ FIGURES = (
 
 
 def draw_figures(measurements: Measurements, summary: Summary) -> list[Drawing]:
-    """All figures that the data has something for, in the order of the report."""
+    """All figures that the data allows, in the order of the report."""
     import matplotlib
 
-    # Names come from files: a dollar sign in one is no formula.
+    # Names come from files: a dollar sign must not start a formula.
     with matplotlib.rc_context({"text.parse_math": False, "font.family": "DejaVu Sans"}):
         drawings = [figure.draw(measurements, summary) for figure in FIGURES]
     return [drawing for drawing in drawings if drawing]

@@ -10,11 +10,11 @@ from loadtest.report.figures.toolkit.drawing import Drawing, for_every_pool, for
 from loadtest.report.figures.toolkit.svg import INK, to_svg
 
 HELP = (
-    "The vertical scale is logarithmic above 1 and the same for all pools; beside each line stands "
-    "its median. Dotted lines are limits: what the pool keeps, what it may open, "
-    "and what the server accepts, where they are near. Grey is warm-up and drain, which do not "
-    "count. Users waiting at a full pool: it is the bottleneck, or it shields the database from "
-    "being one."
+    "The vertical scale is logarithmic above 1 and the same for all pools. The number beside a "
+    "line is its median. Dotted lines are limits, drawn where they are near: the connections that "
+    "the pool keeps, that it may open, and that the server accepts. Grey areas are warm-up and "
+    "drain, which do not count. If users wait at a full pool, the pool is the bottleneck, or it "
+    "protects the database from becoming one."
 )
 CONNECTION_STYLES: level_panels.Styles = {
     "waiting": ("users waiting", {"lw": 1.4, "ls": (0, (4, 1.5)), "color": INK}),
@@ -25,7 +25,7 @@ CONNECTION_STYLES: level_panels.Styles = {
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if no run knows of connections."""
+    """The figure; None if no run has levels of connections."""
     lines = level_panels.level_lines(measurements, CONNECTION_STYLES)
     if not lines:
         return None
@@ -62,6 +62,6 @@ def pool_limits(pool: PoolRuns) -> list[tuple[int, str]]:
 
 
 def server_limit(pool: PoolRuns) -> list[tuple[int, str]]:
-    """How many connections the server accepts, if it was asked."""
+    """How many connections the server accepts, if known."""
     accepted = pool.header.server.max_connections
     return [(accepted, "max_connections")] if accepted else []

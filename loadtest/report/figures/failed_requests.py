@@ -1,4 +1,4 @@
-"""How many requests failed, and with what kinds of errors."""
+"""Failed requests by kind of error."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Failed requests as a share of all that ended, by kind. What failed does not count as "
-    "throughput; the table of errors has the numbers."
+    "Failed requests as a share of all that ended, by kind of error. Failed requests do not count "
+    "as throughput. The table of errors has the numbers."
 )
 MOST_KINDS = 6
-# A bar across the whole figure for one error in a thousand would cry wolf.
+# One error in a thousand must not fill the whole figure.
 SMALLEST_AXIS = 0.01
 
 
@@ -55,7 +55,7 @@ def error_shares(pool: PoolSummary) -> dict[str, float]:
 
 
 def error_stack(pools: Sequence[PoolSummary]) -> dict[str, list[float]]:
-    """The shares of the pools by what the errors are called; all beyond a few kinds in one."""
+    """The shares of the pools by the label of the error; rare kinds are added up."""
     parts = [error_shares(pool) for pool in pools]
     most = {kind: max(part.get(kind, 0.0) for part in parts) for part in parts for kind in part}
     ordered = sorted(most, key=lambda kind: -most[kind])

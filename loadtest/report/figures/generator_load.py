@@ -1,4 +1,4 @@
-"""How busy the load generator was through the run, against what the trust gate allows."""
+"""The load of the generator over time, with the limits of the trust gate."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Of the busiest process, each second. A pool is not valid where its line is above the dotted "
-    f"one in more than {percent(trust_gate.BUSY_SHARE)} of the time (CPU), or where the event loop "
-    "was late by more than its dotted line on average (a tenth of the mean request, at least a "
-    "millisecond): then the generator was measured, not the pool."
+    "CPU and event-loop lag of the busiest process, each second. A pool is not valid if its CPU "
+    f"is above the dotted line for more than {percent(trust_gate.BUSY_SHARE)} of the time, or if "
+    "its mean lag is above its dotted line (a tenth of the mean request, at least a millisecond). "
+    "The results then show the load generator's limit, not the pool's."
 )
 CPU, LAG = GENERATOR_LEVELS
-# Inches: of a line's label, and between a panel and what is written above it.
+# Inches: the height of a line's label, and the gap between a panel and its heading.
 _LABEL, _ABOVE = 0.15, 0.08
 _TOO_BUSY = f"{percent(BUSY_CPU)} is too busy"
 _DOTTED: dict[str, Any] = {"lw": 0.9, "ls": (0, (1, 2))}
@@ -44,7 +44,7 @@ Lines = Mapping[int, LevelsOverTime]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if the generator was not watched."""
+    """The figure; None if the generator was not measured."""
     names: level_panels.Styles = {name: (name, {}) for name in GENERATOR_LEVELS}
     found = level_panels.level_lines(measurements, names)
     lines = {number: line for number, line in found.items() if len(line.levels) == len(names)}
@@ -55,11 +55,11 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     return Drawing(
         name="generator",
         title=_title(shown),
-        alt="The load generator's CPU and how late its event loop was, over time. On average "
+        alt="The load generator's CPU and event-loop lag over time. On average "
         + for_every_pool(shown, lambda pool: f"{_cpu(pool)} of a core"),
         help=HELP + level_panels.bands_help(lines),
         svg=to_svg(_figure(lines, summary, allowed), "generator"),
-        question="Can I trust it?",
+        question="Did the load generator keep up?",
         table=_table(measurements, shown),
     )
 
@@ -75,7 +75,7 @@ def _title(shown: Sequence[PoolSummary]) -> str:
         if any(finding.code in trust_gate.DISTURBANCES for finding in pool.findings)
     ]
     if busy:
-        return f"With {few_names(busy)} the load generator was measured, not the pool"
+        return f"With {few_names(busy)} the results show the load generator's limit, not the pool's"
     failed = [pool for pool in shown if not pool.valid and mostly_failing.fails_mostly(pool)]
     if failed:
         return f"With {few_names(failed)} failed requests overloaded the load generator"
@@ -87,7 +87,7 @@ def _title(shown: Sequence[PoolSummary]) -> str:
 def _table(measurements: Measurements, shown: Sequence[PoolSummary]) -> Table:
     runs = {pool.name: pool for pool in measurements.pools}
     busy = f"time ≥ {percent(BUSY_CPU)}"
-    headings = ("pool", "CPU", busy, "allowed", "late, mean", "late, allowed", "late, p99")
+    headings = ("pool", "CPU", busy, "allowed", "lag, mean", "lag, allowed", "lag, p99")
     rows = [
         (
             pool.name,
@@ -115,7 +115,7 @@ def _figure(lines: Lines, summary: Summary, allowed: Mapping[int, float | None])
         level_panels.frame(axes, lines.values(), longest, named=axes is above)
     _draw_cpu(above, lines, names)
     _draw_lag(below, lines, names, allowed)
-    said = ("CPU of the generator, share of a core", "event loop late, mean of each second")
+    said = ("load generator CPU, share of a core", "event-loop lag, mean of each second")
     for axes, text in zip((above, below), said, strict=True):
         heading = 1 + _ABOVE / height
         canvas.write_text(axes, 0.0, heading, text, transform=axes.transAxes, va="bottom")
@@ -158,7 +158,7 @@ def _draw_lag(
 def _draw(
     axes: Axes, lines: Lines, names: Sequence[str], level: str, say: Any
 ) -> list[tuple[float, str]]:
-    """The line of each pool; gives back where each stands, and the label for it."""
+    """Draw the line of each pool; returns the height and the text of its label."""
     least = canvas.SHORTEST if level == LAG else 0.0
     ends = []
     for name, (number, line) in zip(names, lines.items(), strict=True):

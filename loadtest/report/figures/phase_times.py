@@ -1,4 +1,4 @@
-"""Where the time goes between asking for a connection and giving it back, on average."""
+"""The mean time of each phase between asking for a connection and returning it."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Waiting is the queue of the pool; holding is the application's work and the database's; "
-    "resetting, the rollback at the end, is the last part of the hold. Holds that grow with the "
-    "number of connections mean that transactions hinder each other inside the database. "
-    "Connecting, reconnecting and pinging are spread over all checkouts, of which most need none."
+    "Waiting is the time in the pool's queue. Holding is the time of the application and the "
+    "database. Resetting, the rollback at the end, is the last part of the hold. If the hold grows "
+    "with the number of connections, transactions hinder each other inside the database. "
+    "Connecting, reconnecting and pinging are averages over all checkouts; most need none of them."
 )
 PHASES = ("waiting", "connecting", "reconnecting", "pinging", "holding", "resetting")
-# Each has its colour in every report, whichever others are shown.
+# Each phase has the same colour in every report.
 SHADES = {name: canvas.PART_COLOURS[n] for name, n in zip(PHASES, (0, 1, 4, 2, 3, 5), strict=True)}
 
 Parts = Mapping[str, Mapping[str, float]]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if nobody got a connection."""
+    """The figure; None if there were no checkouts."""
     shown = [pool for pool in summary.pools if pool.checkout.count]
     runs = {pool.name: pool for pool in measurements.pools}
     parts = {pool.name: _mean_times(pool, runs[pool.name]) for pool in shown}
@@ -83,14 +83,14 @@ def _table(parts: Parts) -> Table:
         (name, *(duration(part[phase]) for phase in PHASES), duration(sum(part.values())))
         for name, part in parts.items()
     ]
-    return Table(("pool", *PHASES, "together"), tuple(rows))
+    return Table(("pool", *PHASES, "total"), tuple(rows))
 
 
 def _figure(parts: Parts) -> Figure:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     totals = [sum(part.values()) for part in parts.values()]
-    # A phase that nobody could see takes no place in the legend either.
+    # A phase that is too short to see is left out of the legend.
     shown = [p for p in PHASES if any(part[p] > 0.002 * max(totals) for part in parts.values())]
     figure, axes = canvas.row_axes(list(parts), shown)
     bars = {phase: [part[phase] for part in parts.values()] for phase in shown}
@@ -101,5 +101,5 @@ def _figure(parts: Parts) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: round_duration(x)))
     canvas.draw_grid(axes, "x")
-    canvas.label_x(axes, "mean time of a checkout, from asking to giving back")
+    canvas.label_x(axes, "mean time from asking for a connection to its return")
     return figure

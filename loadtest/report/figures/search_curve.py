@@ -20,20 +20,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Each dot is a pool size that was tried, the line its 95 % interval: over three rounds or "
-    "more, else, of the throughput only, over the seconds of those that there are. The faint bar "
-    "goes from the slowest to the fastest tenth of the seconds within the rounds: how even they "
-    "were, which decides nothing. Hollow dots miss the objective or are not valid. The upright "
-    "line is the answer, the dotted one what the objective allows. Both wait and size are on a "
-    "logarithmic scale."
+    "Each dot is a pool size that was tried, and its line the 95 % interval. The interval is over "
+    "the rounds if there are three or more, otherwise over the seconds (throughput only). The "
+    "faint bar shows how even the seconds were, from the slowest tenth to the fastest; it decides "
+    "nothing. Hollow dots miss the objective or are not valid. The vertical line is the answer, "
+    "the dotted line the limit of the objective. The scales of wait and size are logarithmic."
 )
 WAIT = "checkout.wait_seconds.p95"
-# Of the axis, so that numbers of three digits do not touch.
+# A share of the axis: numbers of three digits must not touch.
 _LEAST_GAP = 0.07
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if these are no runs of a search, or no size was measured."""
+    """The figure; None without a search, or if no size was measured."""
     search = summary.search
     tried = [one for one in search.sizes if one.rounds] if search else []
     if search is None or not tried:
@@ -60,14 +59,14 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
 
 
 def _shade(summary: Summary, answers: Sequence[str]) -> str:
-    """The colour that the answer has in all figures; the pools that were only tried need none."""
+    """The colour of the answer, the same in all figures."""
     numbers = [number for number, pool in enumerate(summary.pools) if pool.name in answers]
     return canvas.pool_colour(numbers[-1]) if numbers else INK
 
 
 def _title(search: Search) -> str:
     if search.size is None:
-        return "No pool size keeps to the objective"
+        return "No pool size meets the objective"
     knee = f"{count(search.size)} connections are enough"
     if search.outcome != "found":
         knee = f"{count(search.size)} connections may be enough"

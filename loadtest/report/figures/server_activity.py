@@ -1,4 +1,4 @@
-"""What the database server says of itself through the run, a panel for each pool."""
+"""The status of the database server over time, a panel for each pool."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from loadtest.report.figures.toolkit.drawing import Drawing, for_every_pool, for
 from loadtest.report.figures.toolkit.svg import INK, to_svg
 
 HELP = (
-    "Asked once a second on a connection outside the pools, which is counted, too. Sessions that "
-    "wait for row locks count as running. Few running of many connected: the connections are held "
-    "by the application, not by the database. The processors are those of the server's process."
+    "Read once per second on a connection outside the pools, which counts, too. Sessions that wait "
+    "for row locks count as running. If few of many connected sessions run, the application holds "
+    "the connections, not the database. CPUs busy is the CPU use of the server's process."
 )
 ACTIVITY_STYLES: level_panels.Styles = {
     "threads_connected": ("connected", {"lw": 1.2, "alpha": 0.55}),
@@ -24,7 +24,7 @@ ACTIVITY_STYLES: level_panels.Styles = {
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if no server was asked in the measured time."""
+    """The figure; None if no server status was read in the measured time."""
     lines = level_panels.level_lines(measurements, ACTIVITY_STYLES)
     asked = [pool for pool in summary.pools if pool.server.running is not None]
     if not lines or not asked:
@@ -32,7 +32,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     limits = {number: server_limit(pool) for number, pool in enumerate(measurements.pools)}
     return Drawing(
         name="server",
-        title="Sessions at work in the database: "
+        title="Sessions running in the database: "
         + for_title(asked, lambda pool: pool.server.running, _running),
         alt="Sessions connected to the database, running, and waiting for row locks, and the "
         "server's processors in use, over time. On average run " + for_every_pool(asked, _running),

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 PREDICTED = "Lines are predicted; none of these settings was measured."
 MEASURED = (
-    "Lines are predicted, dots were measured: how far dots are from their line says how far to "
-    "trust it."
+    "Lines are predicted, dots were measured. The distance between dots and their line shows how "
+    "far you can trust the line."
 )
 SCALES = (
-    "The scales of pool_size and of the wait are logarithmic; waits below 0.1 ms are drawn at "
+    "The scales of pool_size and of the wait are logarithmic. Waits below 0.1 ms are drawn at "
     "0.1 ms."
 )
-# Seconds. Below it nobody cares, and a logarithmic scale would show nothing else.
+# Seconds. Shorter waits do not matter, but would fill a logarithmic scale.
 LEAST_WAIT = 1e-4
-# A scale of waits from here to so many times as much has numbers between the powers of ten.
+# A scale of waits that spans less than this factor has numbers between the powers of ten.
 SHORT_SCALE = 50
 SIZE_TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
@@ -101,7 +101,7 @@ def _wait(one: PredictedPool | MeasuredPool) -> float:
 
 
 def _draw(axes: Axes, prediction: Prediction, overflows: Sequence[int], value: ValueOf) -> None:
-    """A line for each overflow, and the dots of what was measured with it."""
+    """Draw a line for each overflow, and dots for the measured pools with it."""
     for number, overflow in enumerate(overflows):
         row, shade = _row(prediction, overflow), canvas.pool_colour(number)
         sizes = [cell.settings.pool_size for cell in row]
@@ -117,7 +117,7 @@ def _row(prediction: Prediction, overflow: int) -> list[PredictedPool]:
 
 
 def _measured(prediction: Prediction, overflow: int) -> Iterator[tuple[int, MeasuredPool]]:
-    """The pools that ran with this overflow, and whose size lies in the map."""
+    """The measured pools with this overflow whose size lies in the map."""
     shown = {cell.settings for cell in prediction.cells}
     for ran, cell in prediction.checks:
         if cell.settings in shown and cell.settings.max_overflow == overflow:

@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OF_ROUNDS = (
-    "Small dots are rounds, large ones all rounds together, upright bars the 95 % interval over "
-    "the rounds. "
+    "Small dots are single rounds, large dots all rounds together, vertical bars the 95 % interval "
+    "over the rounds. "
 )
 HELP = (
-    "To the right are the pools that may open more connections (pool_size + "
-    "max_overflow, of all processes together); the scales of connections and of the wait are "
-    "logarithmic, and pools without a limit stand last. Hollow dots are not valid."
+    "Pools further to the right may open more connections (pool_size + max_overflow, of all "
+    "processes together). The scales of connections and of the wait are logarithmic. Pools without "
+    "a limit are on the far right. Hollow dots are not valid."
 )
 _LEAST_GAP = 0.09
 _ROOM_ABOVE = 1.42
-# Inches: a panel, and what lies beside it.
+# Inches: the height of a panel, and the room beside it.
 _TALL, _LEFT, _RIGHT = 1.35, 0.72, 0.3
 
 Shown = Mapping[int, PoolSummary]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if all pools are of one size, or a search has a figure of its own."""
+    """The figure; None if all pools have one size, or a search has its own figure."""
     if not throughput.sizes_differ(summary):
         return None
     shown = {number: pool for number, pool in enumerate(summary.pools) if pool.rounds}
@@ -73,7 +73,7 @@ def _numbers(pool: PoolSummary) -> str:
 
 
 def _title(pools: Sequence[PoolSummary]) -> str:
-    """What the pools do; whether bigger is better only where the intervals lie apart."""
+    """The throughput of the pools; bigger is better only if the intervals do not overlap."""
     said = throughput.throughput_title(pools)
     ranked = sorted((pool for pool in pools if pool.valid), key=_most)
     if len(ranked) < 2:
@@ -176,7 +176,7 @@ def _draw_waits(
 
 
 def _places(shown: Shown) -> dict[int, float]:
-    """Where each pool stands: by what it may open, without a limit last; equals side by side."""
+    """The place of each pool on the axis: no limit is last, equal sizes are side by side."""
     known = [pool.connections.allowed or 1 for pool in shown.values() if pool.connections.allowed]
     low, high = min(known), max(known)
     last = high * max(2.0, (high / low) ** 0.4)
@@ -214,7 +214,7 @@ def _dot(
 
 
 def _join(axes: Axes, points: Sequence[tuple[float, float | None]], shown: Shown) -> None:
-    """A faint line through the valid pools, where size is all that tells them apart."""
+    """Draw a faint line through the valid pools, if they differ in size only."""
     valid = [
         (place, max(value, canvas.SHORTEST))
         for (place, value), pool in zip(points, shown.values(), strict=True)

@@ -1,4 +1,4 @@
-"""What the checkouts near each percentile were made of, as shares of their time."""
+"""The phases of the checkouts near each percentile, as shares of their time."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "From asking for a connection to having it: the mean of those checkouts near each percentile "
-    "that were kept (the slowest of every second), so the middle is missing where they were too "
-    "few. On the right how long they took; below 0.1 ms nobody waits, and nothing is drawn. The "
-    "numbers have the task that most of them were of, and how many others were asking."
+    "The time from asking for a connection to having it, as the mean of the recorded checkouts "
+    "near each percentile. Only the slowest checkouts of every second are recorded, so low "
+    "percentiles may be missing. The time on the right is their total; below 0.1 ms nothing is "
+    "drawn. The table also names their most frequent task, and how many others were asking."
 )
 DRAWN_PERCENTILES = ("p50", "p95", "p99", "max")
 OF_MANY = ("p99", "max")
 CHECKOUT_PHASES = ("waiting", "connecting", "pinging")
 LEAST_SECONDS = 1e-4
-# A smaller share has no bar that anybody could see.
+# A smaller share has no visible bar.
 VISIBLE = 0.002
 _NAME = 11
 
@@ -34,7 +34,7 @@ Kept = Mapping[str, Sequence[Anatomy]]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if no checkout took long enough to be looked at."""
+    """The figure; None if no checkout took long enough."""
     named = OF_MANY if len(summary.pools) > FEW else DRAWN_PERCENTILES
     kept = {pool.name: _kept(pool, named) for pool in summary.pools}
     shown = [pool for pool in summary.pools if kept[pool.name]]
@@ -56,7 +56,7 @@ def _kept(pool: PoolSummary, named: Sequence[str]) -> list[Anatomy]:
     known = [
         a for a in pool.checkout.anatomy if a.percentile in named and a.seconds >= LEAST_SECONDS
     ]
-    # In a damaged file the parts may come to nothing.
+    # In a damaged file all parts may be zero.
     return [a for a in known if max(phase_seconds(a).values()) > VISIBLE * a.seconds]
 
 
@@ -67,7 +67,7 @@ def phase_seconds(anatomy: Anatomy) -> dict[str, float]:
 
 
 def _said(shown: Sequence[PoolSummary], kept: Kept) -> str:
-    """Which phase takes the most of the slowest, and with which pools."""
+    """The longest phase of the slowest checkouts, by pool."""
 
     def longest(pool: PoolSummary) -> str:
         found = kept[pool.name]

@@ -1,4 +1,4 @@
-"""Successful requests per second: a dot a round, the mean and its interval."""
+"""Successful requests per second: a dot per round, the mean and its interval."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Each dot is a round, the upright line their mean, the bar its 95 % interval. Bars far apart "
-    "are a difference; where bars meet, the comparison pairs the rounds and tells more."
+    "Each dot is a round, the vertical line the mean, the bar its 95 % interval. Bars far apart "
+    "show a difference. Where bars overlap, the table of comparisons is more exact: it pairs the "
+    "rounds."
 )
-# Means that differ by less are no news, whatever the intervals.
+# A smaller ratio of means is not mentioned, whatever the intervals.
 SAME_THROUGHPUT = 1.02
-HELP_OF_ONE = "The upright line is what the one round did; without others there is no interval."
+HELP_OF_ONE = "The vertical line is the one round's throughput. One round has no interval."
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if no pool measured anything, or a figure of their sizes says it."""
+    """The figure; None if no pool measured anything, or the figure of sizes shows it."""
     shown = [pool for pool in summary.pools if pool.rounds]
     if not shown or summary.search or sizes_differ(summary):
         return None
@@ -52,7 +53,7 @@ def sizes_differ(summary: Summary) -> bool:
 
 
 def throughput_title(shown: Sequence[PoolSummary]) -> str:
-    """What the best and the worst pool do."""
+    """The throughput of the best and the worst pool."""
     ranked = sorted(valid_or_all(shown), key=lambda pool: pool.throughput.per_second or 0.0)
     best, worst = ranked[-1], ranked[0]
     said = f"{best.name} does {rate(best.throughput.per_second)} requests per second"
@@ -62,7 +63,7 @@ def throughput_title(shown: Sequence[PoolSummary]) -> str:
         return f"{together} pools do about {rate(most)} requests per second"
     if not least or most < SAME_THROUGHPUT * least:
         return said
-    # No ratio: where rounds differ much, that of the means is not the one that is judged.
+    # No ratio: if rounds differ much, the ratio of means is not the one that decides.
     return f"{said}, {worst.name} {rate(least)}"
 
 

@@ -1,4 +1,4 @@
-"""How long the unluckiest user waited, beside the median wait, and who got no connection."""
+"""The longest wait of a user, the median wait, and users without a connection."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "From the median wait (hollow) to the longest that any user had (filled), waits that had not "
-    "ended included, on a logarithmic scale. On the right users who never got a connection, and "
-    "Jain's index: 1 when all users got as many connections, 0.1 when a tenth of them got all; "
-    "both of the round that shared worst, and neither in an open loop. With few turns for each, "
-    "chance alone keeps it below 1."
+    "The median wait (hollow dot) and the longest wait of any user (filled dot), on a logarithmic "
+    "scale. Waits that had not ended are included. On the right are users who never got a "
+    "connection, and Jain's index: 1 if all users got equally many connections, 0.1 if a tenth of "
+    "them got all. Both describe the round that shared worst; an open loop has neither. With few "
+    "checkouts per user, chance alone keeps the index below 1."
 )
 SHORTEST_WAIT = 1e-6
-# For what is written beside the last dot; the names of rows are close to the first.
+# Room for the text beside the last dot, and between the names of rows and the first.
 _ROOM = 4
-# From this ratio on two dots are so far apart that each can have its time right above it.
+# From this ratio on each dot has its time right above it.
 _APART = 100
 # Inches to the right of the axes.
 _WITHOUT, _JAIN = 0.5, 1.15
@@ -42,7 +42,7 @@ Shared = Mapping[int, Sharing]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if nobody knows how users shared."""
+    """The figure; None if sharing was not measured."""
     found = {number: sharing(pool) for number, pool in enumerate(measurements.pools)}
     shared = {number: one for number, one in found.items() if one}
     if not shared:
@@ -62,7 +62,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         ),
         help=HELP,
         svg=to_svg(_figure(shared, summary), "sharing"),
-        question="Who starved?",
+        question="Did users starve?",
         table=_table(shared, summary),
     )
 
@@ -123,7 +123,7 @@ def _figure(shared: Shared, summary: Summary) -> Figure:
 
 
 def _draw_waits(axes: Axes, row: int, waits: tuple[float, float], shade: str) -> None:
-    """Two dots with a line between them, and above each how long it was."""
+    """Draw two dots with a line between them, and the time above each."""
     median, longest = waits
     axes.plot([median, longest], [row, row], color=shade, lw=1.8)
     axes.plot([median], [row], "o", color=shade, ms=6, mfc="none", mew=1.4)

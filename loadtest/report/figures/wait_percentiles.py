@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Further right are the unluckier checkouts: p99 is the wait that one in a hundred exceeds. "
-    "Both scales are logarithmic. Waits that had not ended count with the age they had reached; "
-    "a curve that stops early says that no more is known."
+    "Longer waits are further to the right: one in a hundred checkouts waits longer than p99. "
+    "Both scales are logarithmic. Waits that had not ended count with the age they had reached. "
+    "Where a curve stops early, no more is known."
 )
 FAINT = " Faint lines are not valid."
 PERCENTILE_TICKS = {0.30103: "p50", 1.0: "p90", 2.0: "p99", 3.0: "p99.9", 4.0: "p99.99"}
@@ -44,7 +44,7 @@ Curve = tuple[CurveSeconds, CurveShares]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if nobody asked for a connection."""
+    """The figure; None if there were no waits."""
     curves = {}
     for number, pool in enumerate(measurements.pools):
         times = pool.times("wait", cut_off_by_waits=True)
@@ -68,7 +68,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
 
 
 def _title(pools: Sequence[PoolSummary]) -> str:
-    """True of a lower bound, too: as many wait at least as long as that."""
+    """The p95 of the wait. With a lower bound the title is true, too."""
 
     def p95(pool: PoolSummary) -> float | None:
         return pool.checkout.wait_seconds.p95
@@ -143,7 +143,7 @@ def _table(pools: Sequence[PoolSummary], curves: Mapping[int, Curve]) -> Table:
 
 
 def _p9999(pool: PoolSummary, seconds: CurveSeconds, share: CurveShares) -> str:
-    """The wait that one in ten thousand exceeds; nothing where there were not so many."""
+    """The wait that one in ten thousand exceeds; no value with fewer checkouts."""
     wait, longest = time_at_share(seconds, share, 0.9999), pool.checkout.wait_seconds.max
     if wait is None or longest is None:
         return at_least(longest, True)

@@ -1,4 +1,4 @@
-"""The paper the figures are drawn on: size, margins, quiet axes, labels beside lines."""
+"""The base of all figures: size, margins, quiet axes, labels beside lines."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _LEGEND = 0.19
 _LETTER = 0.072
 _LONGEST_NAME = 16
 _LINE = 0.145
-# Between a line and what is written beside it; browsers leave ordinary blanks out.
+# The gap between a line and its label; browsers drop ordinary blanks.
 BLANK = "\N{NO-BREAK SPACE}"
-# Shorter times (s) are drawn as this: nobody notices them, and zero has no logarithm.
+# Shorter times (s) are drawn as this: they do not matter, and zero has no logarithm.
 SHORTEST = 1e-5
-# Phases and kinds of errors are no pools: they begin at the other end of the palette.
+# Phases and kinds of errors start at the other end of the palette than pools.
 PART_COLOURS = tuple(POOL_COLOURS[number] for number in (4, 5, 3, 2, 6, 0, 1))
-# Strokes and gaps of lines, in widths of these, once all colours were used, and once again.
+# Strokes and gaps, in line widths, for the second and third use of the colours.
 _STROKES = ("-", (0, (1.6, 0.9)), (0, (0.6, 0.7)))
 
 
 def text_width(words: Sequence[str]) -> float:
-    """About how many inches the longest of some words needs."""
+    """The approximate width of the longest of some words (inches)."""
     return _LETTER * max((len(word) for word in words), default=0)
 
 
 def shortened(name: str, most: int = _LONGEST_NAME) -> str:
-    """A name that leaves room for the figure beside it, its middle cut out; the page has it all."""
+    """A name that fits beside the figure, with its middle cut out."""
     if len(name) <= most:
         return name
     end = (most - 1) // 2
@@ -81,7 +81,7 @@ def draw_grid(axes: Axes, axis: str) -> None:
 
 
 def label_x(axes: Axes, text: str, loc: Literal["left", "center"] = "center") -> None:
-    """What the horizontal axis shows, with its unit. loc: of a long text, where there is room."""
+    """Label the horizontal axis. loc: where a long text has room."""
     axes.set_xlabel(text, color=INK, fontsize=TEXT, labelpad=3, loc=loc)
 
 
@@ -177,9 +177,9 @@ def label_ends(
 def push_apart(
     places: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf
 ) -> list[float]:
-    """Places moved apart until neighbours have the gap, in the same order, as little as may be.
+    """Places moved apart as little as possible until neighbours have the gap, in the same order.
 
-    low, high: what none is moved beyond, as far as there is room for all.
+    low, high: the limits of all places, if there is room.
     """
 
     def middle(group: Sequence[int]) -> float:
@@ -209,7 +209,7 @@ def pool_colour(number: int) -> str:
 
 
 def line_style(number: int) -> dict[str, Any]:
-    """The line of this pool: in its colour, and with gaps where a pool before it has the same."""
+    """The line of this pool: its colour, with gaps if an earlier pool has the same colour."""
     return {
         "color": pool_colour(number),
         "ls": _STROKES[number // len(POOL_COLOURS) % len(_STROKES)],

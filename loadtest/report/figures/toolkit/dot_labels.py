@@ -1,4 +1,4 @@
-"""Names above the dots of a panel: side by side, or upright where they are many."""
+"""Names above the dots of a panel: side by side, or vertical if there are many."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from loadtest.report.figures.toolkit import canvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Inches: how thick a name is that stands upright, and what lies between two names.
+# Inches: the width of a vertical name, and the gap between two names.
 _THICK, _APART = 0.1, 0.07
-# Of an ordinary letter.
+# The width relative to an ordinary letter.
 _BOLD = 1.3
 
 
 @dataclass(frozen=True)
 class DotLabels:
-    """What some dots are called. left, right: inches that the figure has beside their panel."""
+    """The names of some dots. left, right: inches beside their panel."""
 
     names: Sequence[str]
     left: float
@@ -29,11 +29,11 @@ class DotLabels:
 
     @property
     def lift(self) -> float:
-        """How many inches they take above the panel; those side by side are in it, at its top."""
+        """The inches that vertical names take above the panel; others are inside, at its top."""
         return self._letters if self._upright else 0.0
 
     def write(self, axes: Axes, at: Sequence[float], shades: Sequence[str]) -> None:
-        """Write each above its dot, pushed apart; of very many only as many as have room.
+        """Write each name above its dot, pushed apart; if there are too many, only some.
 
         at: where the dots are, as shares of the axis. shades: the colours of the lines to them.
         """
@@ -64,14 +64,14 @@ class DotLabels:
         return (self._letters + _APART) * (len(self.names) - 1) > (high - low) * self._axis
 
     def _ends(self, wide: float) -> tuple[float, float]:
-        """Where on the axis the middle of a name may be that nothing of it is cut off."""
+        """The range of the axis in which a name is not cut off."""
         half = wide / 2
         low, high = (half - self.left) / self._axis, 1 + (self.right - half) / self._axis
         return max(low, 0.0), min(high, 1.0)
 
 
 def evenly_chosen(at: Sequence[float], most: int) -> list[int]:
-    """The numbers of some places in their order; of too many so many, evenly, with both ends."""
+    """The indexes of places in order; of too many an even choice, with both ends."""
     ordered = sorted(range(len(at)), key=lambda one: at[one])
     if len(ordered) <= most:
         return ordered

@@ -1,4 +1,4 @@
-"""A finished figure, and the sentences that belong to it."""
+"""A finished figure with its texts, and helpers for titles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Table:
 class Drawing:
     """A figure for a page: a file name without ending, what it shows, and how to read it.
 
-    question: what it answers. table: None where the page has one beside the figure.
+    question: the question that it answers. table: None if the page has one beside the figure.
     """
 
     name: str
@@ -52,7 +52,7 @@ def for_title(
 ) -> str:
     """The same for a title: of many pools only those with the lowest and the highest value.
 
-    link: words that follow what is said of the first pool.
+    link: words after the text of the first pool.
     """
     named, told = list(pools), {say(pool) for pool in pools}
     if len(named) > 1 and len(told) == 1:
@@ -67,17 +67,17 @@ def for_title(
 
 
 def few_names(pools: Sequence[PoolSummary]) -> str:
-    """The names of some pools for a title; of many only how many they are."""
+    """The names of some pools for a title, or their number if they are many."""
     return listed([pool.name for pool in pools]) if len(pools) <= FEW else f"{len(pools)} pools"
 
 
 def valid_or_all(pools: Sequence[PoolSummary]) -> Sequence[PoolSummary]:
-    """The pools of which a title may claim something: those that are valid, or all if none is."""
+    """The pools that a title may describe: the valid ones, or all if none is valid."""
     return [pool for pool in pools if pool.valid] or pools
 
 
 def pools_by_word(pools: Sequence[PoolSummary], word: Say) -> str:
-    """Pools by what is to be said of them: `waiting with default and 20+0, holding with seed`."""
+    """Pools grouped by a word: `waiting with default and 20+0, holding with seed`."""
     groups: dict[str, list[PoolSummary]] = defaultdict(list)
     for pool in pools:
         groups[word(pool)].append(pool)

@@ -1,4 +1,4 @@
-"""Levels through the run, a panel for each pool: drawn alike, so that they can be compared."""
+"""Levels over time, a panel for each pool, with the same scales."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Styles = Mapping[str, tuple[str, dict[str, Any]]]
-"""The levels to draw: what each is called and how its line looks."""
+"""The levels to draw: the label and the line style of each."""
 Limits = Sequence[tuple[int, str]]
-"""The most that a level can be, and what that is called."""
+"""Limits of a level, with their labels."""
 
-_GAPS = " Where a line has a gap, nobody could tell."
-_BANDS = " Shaded around a line is where the other rounds were."
-# Most pools have neither for most of the time, and a line at zero would only hide the others.
+_GAPS = " Where a line has a gap, there is no data."
+_BANDS = " The shaded area around a line is the range of the rounds."
+# These are mostly zero, and a line at zero would hide the others.
 QUIET_AT_ZERO = ("idle", "overflow", "row_lock_waiters")
-# More than can be told apart at the width of the figure, and rows that somebody may still read.
+# Limits of what the width of the figure can show, and of the rows of a table.
 MOST_STEPS = 200
 MOST_ROWS = 20
-# A limit that is many times as high as all that happened says nothing about it.
+# Limits further away than this factor are not drawn.
 NEAR = 5
 _LIMIT_STYLE: dict[str, Any] = {"color": INK, "lw": 0.9, "ls": (0, (1, 2))}
 
@@ -70,7 +70,7 @@ def draw_panels(
 
 
 def levels_table(lines: Mapping[int, LevelsOverTime], summary: Summary, styles: Styles) -> Table:
-    """The levels in stretches of time; in brackets those of the lowest and the highest round."""
+    """The levels in stretches of time; in brackets the lowest and the highest round."""
     known = [name for name in styles if any(name in line.levels for line in lines.values())]
     rows = [
         (
@@ -98,13 +98,13 @@ def _known(level: float) -> str:
 
 
 def bands_help(lines: Mapping[int, LevelsOverTime]) -> str:
-    """How to read what is shaded around the lines, and gaps in them, where there are any."""
+    """How to read the shaded areas and the gaps of lines, if there are any."""
     gaps = any(np.isnan(level).any() for line in lines.values() for level in line.levels.values())
     return (_BANDS if _several(lines.values()) else "") + (_GAPS if gaps else "")
 
 
 def label_seconds(axes: Axes, lines: Collection[LevelsOverTime]) -> None:
-    """What the time axis shows."""
+    """Label the time axis."""
     of = " (median of the rounds)" if _several(lines) else ""
     canvas.label_x(axes, f"seconds since measuring began{of}", loc="left")
 
@@ -116,7 +116,7 @@ def _several(lines: Collection[LevelsOverTime]) -> bool:
 def frame(
     axes: Axes, all_lines: Collection[LevelsOverTime], line: LevelsOverTime, *, named: bool
 ) -> None:
-    """The time axis, the same for all; on it what does not count, stages, faults."""
+    """Draw the time axis, the same for all, with warm-up, drain, stages and faults."""
     from matplotlib.ticker import MaxNLocator
 
     first = min(other.seconds[0] for other in all_lines)
@@ -130,7 +130,7 @@ def frame(
 
 
 def _room_for_names(lines: Mapping[int, LevelsOverTime]) -> float:
-    """How much higher the scale goes for the names of stages and of faults to stand above all."""
+    """The factor by which the scale grows to make room for names of stages and faults."""
     kinds = any(line.stages for line in lines.values()), any(line.faults for line in lines.values())
     return float(2 ** sum(kinds))
 
@@ -147,19 +147,19 @@ def _scale(axes: Axes, top: float) -> None:
 
 
 def _mark(axes: Axes, line: LevelsOverTime, *, named: bool) -> None:
-    """Where stages begin and faults last; their names stand in the topmost panel."""
+    """Mark stages and faults, with their names in the topmost panel."""
     for begin, _, _ in line.stages[1:]:
         axes.axvline(begin, color=INK, lw=0.6, alpha=0.6)
     for begin, end, _ in line.faults:
         axes.axvspan(begin, end, color=FAULT, alpha=0.18, lw=0)
-        axes.axvline(begin, color=FAULT, lw=0.8, alpha=0.6)  # of one that is over at once, all
+        axes.axvline(begin, color=FAULT, lw=0.8, alpha=0.6)  # the only mark of an instant fault
     present = [marks for marks in (line.stages, line.faults) if marks and named]
     for height, marks in zip((0.99, 0.88), present, strict=False):
         _name(axes, height, marks)
 
 
 def _name(axes: Axes, height: float, marks: Sequence[tuple[float, float, str]]) -> None:
-    """What they are called, over their middle; no name that would cover the one before."""
+    """Write names over their middle, except names that would cover the one before."""
     low, high = axes.get_xlim()
     inch = (high - low) / (axes.get_position().width * canvas.WIDTH)
     at = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "top"}
@@ -193,9 +193,9 @@ def _draw_levels(
 def draw_level(
     axes: Axes, line: LevelsOverTime, name: str, style: Mapping[str, Any], least: float = 0.0
 ) -> None:
-    """A level as steps, and behind them the band in which that of all rounds was.
+    """Draw a level as steps, in front of the band of all rounds.
 
-    least: what less is drawn as, where the scale has no zero.
+    least: the smallest value drawn, if the scale has no zero.
     """
     low, level, high = (
         np.maximum(values[name], least) for values in (line.lowest, line.levels, line.highest)

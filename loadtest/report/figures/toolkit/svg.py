@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# What figures draw text, axes and neutral areas with; the page decides what it looks like.
+# The colour of text, axes and neutral areas; the page replaces it.
 INK = "#010203"
-# The ground behind the time in which something was broken on purpose.
+# The background of faults.
 FAULT = "#cc3311"
-# Okabe and Ito's colours, which colour-blind people tell apart ("Color Universal Design", 2008).
+# Okabe and Ito's colours, distinct for colour-blind people ("Color Universal Design", 2008).
 POOL_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a7a00")
 _ON_DARK = ("#4aa8e0", "#f0803c", "#2fc79b", "#e09cc4", "#f0b440", "#8ccbf0", "#e8dc5a")
 
@@ -35,7 +35,7 @@ def to_svg(figure: Figure, name: str) -> str:
 
 
 def _plain(svg: str, name: str) -> str:
-    """Without prolog, style sheet, fonts and group names, which would meddle with the page."""
+    """The SVG without prolog, style sheet, fonts and group names, which would affect the page."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.S)
     svg = re.sub(r"font-family: [^;\"]+;? ?", "", svg)
@@ -47,7 +47,7 @@ def _plain(svg: str, name: str) -> str:
 
 
 def _themed(svg: str) -> str:
-    """With the page's ink, and colours that a page may change by `--pool-1` and so on."""
+    """The SVG with the page's text colour, and pool colours that `--pool-1` and so on change."""
     svg = svg.replace(INK, "currentColor")
     for number, colour in enumerate(POOL_COLOURS, start=1):
         svg = svg.replace(colour, f"var(--pool-{number}, {colour})")

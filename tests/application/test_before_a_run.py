@@ -28,7 +28,7 @@ Loadtest = Callable[..., subprocess.CompletedProcess[str]]
         (("--engine", "shopp.db:engine"), "there is no module shopp"),
         (("--session", "shop.db:engine"), "--engine takes it"),
         (("--session", "shop.db:Session", "--engine", "shop.db:engine"), "give one of them"),
-        (("--engine", "shop.db:engine", "--fault", "freeze@1s+1s"), "not with an applica"),
+        (("--engine", "shop.db:engine", "--fault", "freeze@1s+1s"), "not possible on an applica"),
         (("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"), "own matter"),
         (("--pool", "as-is"), "as-is is an application's own pool"),
         (
@@ -60,7 +60,7 @@ def test_locust_refuses_what_it_cannot_measure(shop: dict[str, str], tmp_path: P
         (("--engine", "shop.db:motor"), "there is engine"),
         (
             ("--engine", "shop.db:engine", "--isolation-level", "AUTOCOMMIT"),
-            "takes no isolation_level",
+            "remove isolation_level",
         ),
         (("--poolclass", "as-is"), "as-is is an application's own pool"),
     ):

@@ -116,7 +116,7 @@ def test_a_driver_that_stands_still_is_named(doctor: Doctor) -> None:
         (("--pool", "as-is"), "--pool as-is: as-is is an application's own pool"),
         (
             ("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"),
-            "isolation_level is the application's own matter",
+            "the application sets its own isolation_level",
         ),
         (
             ("--engine", "shop.db:engine", "--database-url", "mysql+pymysql://u:s3cr3t@h/d"),

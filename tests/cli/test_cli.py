@@ -128,7 +128,7 @@ class TestWrongUsage:
     @pytest.mark.parametrize(
         ("pool", "message"),
         [
-            ("pool_sise=3", "pool_sise: unknown key; known are name, poolclass, pool_size"),
+            ("pool_sise=3", "pool_sise: unknown key; the keys are name, poolclass, pool_size"),
             ("max_overflow=-7", "max_overflow: Input should be greater than or equal to -1"),
             ("many", "'many' is not a setting; write 20+0 on its own"),
             ("pool_size=1,pool_size=2", "pool_size is given twice"),
@@ -245,7 +245,7 @@ class TestWrongUsage:
         ("content", "message"),
         [
             ("name = ", "not valid TOML"),
-            ("\xff", "cannot be read: it is no text in UTF-8\n"),
+            ("\xff", "cannot be read: it is not text in UTF-8\n"),
             (None, "cannot be read: No such file or directory\n"),
             ('name = "x"\nscenario = "no.py"\n[[pool]]\n', "scenario: there is no file"),
         ],

@@ -1,6 +1,6 @@
-"""What the lines of a run file and experiment.json say: typed values, read strictly.
+"""The typed values of the lines of a run file and of experiment.json, read strictly.
 
-A value of a wrong type is refused with the place of its field. Unknown keys are ignored: a later
+A value of a wrong type is an error that names its field. Unknown keys are ignored, because a later
 version may have written them.
 """
 
@@ -39,7 +39,7 @@ Second = Annotated[int, Meta(ge=0, lt=2**33)]
 
 
 def _closed(values: type) -> type[Struct]:
-    """A struct with the fields of a dataclass, which takes no others: each becomes an argument."""
+    """A struct with the fields of a dataclass and no others: each becomes an argument."""
     bounded = {int: Integer, int | None: Integer | None}
     hints = get_type_hints(values)
     found: list[Any] = [
@@ -61,7 +61,7 @@ else:
 
 
 class Load(Struct, frozen=True):
-    """The load of a run or an experiment; what a file does not tell is None."""
+    """The load of a run or an experiment; missing fields are None."""
 
     model: str = GREENLETS
     users: Count | None = None
@@ -92,7 +92,7 @@ class Scenario(Struct, frozen=True):
 
 
 class Server(Struct, frozen=True):
-    """The server of a run; name: of its program where it was asked for; lacks: counters."""
+    """The server of a run; name: the requested program; lacks: the missing counters."""
 
     name: str = ""
     version: str = ""
@@ -102,17 +102,17 @@ class Server(Struct, frozen=True):
 
     @property
     def max_connections(self) -> int:
-        """How many connections it accepts; 0 if it did not tell."""
+        """The most connections that it accepts; 0 if unknown."""
         return _whole(self.variables.get("max_connections"))
 
     def variable(self, name: str) -> str | None:
-        """A variable as a text; None if the server did not tell."""
+        """A variable as text; None if unknown."""
         value = self.variables.get(name)
         return None if value is None else str(value)
 
 
 class Host(Struct, frozen=True):
-    """The machine that the load came from; what it did not tell is None."""
+    """The machine of the load generator; unknown fields are None."""
 
     cpus: Count | None = None
     memory_bytes: Count | None = None
@@ -143,7 +143,7 @@ class Header(Struct, frozen=True, tag_field="type", tag="header"):
 
 
 class WorkerRecord(Struct, frozen=True):
-    """What a master says of one of its workers in the footer."""
+    """A master's record of one worker in the footer."""
 
     process: str
     state: str = ""
@@ -155,7 +155,7 @@ class WorkerRecord(Struct, frozen=True):
 
 
 class RecordedFault(Struct, frozen=True):
-    """What became of a planned fault: when it began and ended (UTC seconds), or the problem."""
+    """The outcome of a planned fault: its begin and end (UTC seconds), or the problem."""
 
     fault: str = ""
     begin: float | None = None
@@ -171,7 +171,7 @@ class Totals(Struct, frozen=True):
 
 
 class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
-    """The last line of a run file: how the run ended, and what it came to."""
+    """The last line of a run file: how the run ended, and its totals."""
 
     reason: str
     totals: Totals
@@ -184,7 +184,7 @@ class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
 
     @property
     def end(self) -> End:
-        """Why the run ended; a file from before `message` has both in a sentence."""
+        """Why the run ended; older files have reason and message in one sentence."""
         if self.reason in _REASONS:
             return End(EndReason(self.reason), self.message)
         if found := end_of(self.reason):
@@ -193,14 +193,14 @@ class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
 
 
 class SearchPlan(Struct, frozen=True):
-    """A search for the smallest pool; disturbed: the seconds of runs that were done again."""
+    """A search for the smallest pool; disturbed: the seconds of repeated runs."""
 
     most: Count
     disturbed: tuple[float, ...] = ()
 
 
 class Disturbed(Struct, frozen=True):
-    """A run that was done once more, since something else disturbed it."""
+    """A run that was repeated because something else disturbed it."""
 
     pool: str
     round: Count
@@ -209,7 +209,7 @@ class Disturbed(Struct, frozen=True):
 
 
 class ExperimentPlan(Struct, frozen=True):
-    """What experiment.json says."""
+    """The content of experiment.json."""
 
     name: str = ""
     scenario: str = ""
@@ -242,7 +242,7 @@ class _Durations(Struct, frozen=True):
 
 
 class IntervalLine(Struct, tag_field="type", tag="interval"):
-    """An interval as a line has it, its histograms as text; `Interval` describes its fields."""
+    """An interval in a line, its histograms as text; `Interval` describes the fields."""
 
     second: Second
     process: str
@@ -267,18 +267,18 @@ class IntervalLine(Struct, tag_field="type", tag="interval"):
 
 
 def format_of(line: bytes) -> object:
-    """The format version that a header tells, whatever else it says; raises Damaged."""
+    """The format version of a header, without a check of the rest; raises Damaged."""
     return _decoded(_FORMAT, line).format
 
 
 def decoded_line(line: bytes) -> Header | IntervalLine | Footer:
-    """What a line says, with histograms that are still text; raises Damaged."""
+    """The values of a line, with histograms as text; raises Damaged."""
     found: Header | IntervalLine | Footer = _decoded(_RECORD, line)
     return found
 
 
 def from_line(line: bytes) -> Header | Interval | Footer:
-    """What a line says; raises Damaged."""
+    """The values of a line; raises Damaged."""
     found = decoded_line(line)
     if not isinstance(found, IntervalLine):
         return found
@@ -289,13 +289,13 @@ def from_line(line: bytes) -> Header | Interval | Footer:
 
 
 def from_plan(text: bytes) -> dict[str, Any]:
-    """What the text of an experiment.json says, in JSON's types; raises Damaged."""
+    """The content of an experiment.json, in JSON's types; raises Damaged."""
     _decoded(_PLAN, text)
     return dict(json.loads(text))
 
 
 def plan_of(experiment: Mapping[str, Any]) -> ExperimentPlan:
-    """The typed values of what an experiment.json says."""
+    """The typed values of an experiment.json."""
     return msgspec.convert(experiment, ExperimentPlan, dec_hook=_model)
 
 
@@ -330,7 +330,7 @@ def _decoded(decoder: msgspec.json.Decoder[_T], text: bytes) -> _T:
 
 
 def intervals_of(lines: Sequence[IntervalLine]) -> list[Interval | Damaged]:
-    """The intervals of some lines, or what is wrong with one; many lines take less time each."""
+    """The intervals of some lines, or the damage of each; many lines at once are quicker."""
     try:
         counts = iter(decoded([times.hdr for line in lines for times in line.times]))
     except ValueError:
@@ -365,7 +365,7 @@ def _times(line: _Durations, counts: Counts) -> Distribution:
 
 
 def _damaged_histogram(line: IntervalLine) -> str:
-    """Which histogram of a line is damaged, and how."""
+    """The damaged histogram of a line, and the damage."""
     places = [*(f"histograms.{name}" for name in line.histograms), "unfinished"]
     for place, one in zip(places, line.times, strict=False):
         try:

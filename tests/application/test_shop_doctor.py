@@ -112,7 +112,7 @@ def test_a_driver_that_stands_still_is_named(doctor: Doctor) -> None:
     [
         (("--engine", "shop.db:motor"), "shop.db has no motor, there is engine"),
         (("--engine", "shop.db:engine", "--session", "shop.db:Session"), "give one of them"),
-        (("--session", "odd:Everybodys"), "is the same for all users"),
+        (("--session", "odd:Everybodys"), "returns the same value for all users"),
         (("--pool", "as-is"), "--pool as-is: as-is is an application's own pool"),
         (
             ("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"),

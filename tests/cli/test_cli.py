@@ -296,8 +296,8 @@ class TestWrongUsage:
         assert not (tmp_path / "x").exists()
 
     def test_results_that_are_not_there(self, loadtest: Loadtest, tmp_path: Path) -> None:
-        assert_usage_error(loadtest("report", tmp_path), f"{tmp_path}: no run files there")
-        assert_usage_error(loadtest("report", tmp_path / "x.jsonl"), "no run files there")
+        assert_usage_error(loadtest("report", tmp_path), f"{tmp_path} contains no run files")
+        assert_usage_error(loadtest("report", tmp_path / "x.jsonl"), "contains no run files")
 
     @pytest.mark.server
     def test_results_that_cannot_be_written(
@@ -311,7 +311,7 @@ class TestWrongUsage:
 
         ended = loadtest("run", POINT_SELECT, "--results", tmp_path / "file" / "x", env=environment)
 
-        assert_usage_error(ended, "cannot make a results folder")
+        assert_usage_error(ended, "cannot create a results folder")
 
 
 def test_a_dry_run_shows_what_would_be_done_and_does_nothing(

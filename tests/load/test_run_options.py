@@ -112,7 +112,7 @@ def test_a_warm_up_is_a_duration(text: str, seconds: float) -> None:
 
 
 def test_a_warm_up_must_leave_something_to_measure() -> None:
-    with pytest.raises(UsageError, match="leaves nothing to measure"):
+    with pytest.raises(UsageError, match="leaves no time to measure"):
         run_options.warmup_seconds(parsed("--warmup", "4s", "-t", "4s")[0])
     with pytest.raises(UsageError, match="'a while' is not a duration"):
         run_options.warmup_seconds(parsed("--warmup", "a while")[0])
@@ -195,7 +195,7 @@ def test_a_start_form_is_checked_for_a_warm_up_that_leaves_no_time() -> None:
     options, added = parsed("-f", "a.py")
 
     run_options.check_form(options, {"warmup": "5s", "run_time": "6s"}, added)
-    with pytest.raises(UsageError, match="leaves nothing to measure"):
+    with pytest.raises(UsageError, match="leaves no time to measure"):
         run_options.check_form(options, {"warmup": "5s", "run_time": "5"}, added)
     with pytest.raises(UsageError, match="--warmup"):
         run_options.check_form(options, {"warmup": "2 sec"}, added)

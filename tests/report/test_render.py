@@ -77,7 +77,7 @@ def test_a_file_that_is_no_run_is_named_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "experiment.json").write_text("{")
     summary = render([tmp_path], tmp_path)
     first, second = summary.experiment["problems"]
-    assert first.endswith("broken.jsonl is not a run of this tool: its first line is no header")
+    assert first.endswith("broken.jsonl is not a run file: the first line is not a header")
     assert "experiment.json cannot be read" in second
     assert "broken.jsonl is not a run of this tool" in (tmp_path / "report.html").read_text()
 

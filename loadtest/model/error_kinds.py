@@ -91,7 +91,7 @@ _KINDS = {
         "The server accepts no writes, because it is a replica. Send writes to the primary.",
     ),
     "disk_full": (
-        "full disks or tables",
+        "disk-full errors",
         "The server could not store another row, because its disk or the table is full.",
     ),
     "other": (

@@ -31,7 +31,7 @@ _STAGE = re.compile(
     r"^(?:(?P<name>[^=]+)=)?(?P<duration>[^:]+):(?P<level>[\d.]+)(?:-(?P<to>[\d.]+))?(?P<rate>/s)?"
     r"(?:\+(?P<at_once>\d+))?$"
 )
-_HOW = "write 10s:50 (users), 5s:50-500/s (rising arrivals per second), 2s:0/s+50 (50 at once)"
+_HOW = "write 10s:50 (users), rush=5s:50-500/s (arrivals per second) or 2s:0/s+50 (50 at once)"
 
 
 def _part_of_a_path(name: str) -> str:

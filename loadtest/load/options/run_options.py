@@ -100,9 +100,8 @@ def _load_group(group: Group) -> None:
         "--arrival-rate",
         type=float,
         default=0.0,
-        help="open loop: start this many requests per second; the number of users limits the "
-        "concurrent requests (0: closed loop, a user starts its next request when the last one "
-        "has ended)",
+        help="open loop: start this many requests per second, one at a time per user (0: closed "
+        "loop, a user starts its next request when the last one has ended)",
     )
     add(
         "--arrivals",

@@ -29,7 +29,10 @@ Loadtest = Callable[..., subprocess.CompletedProcess[str]]
         (("--session", "shop.db:engine"), "--engine takes it"),
         (("--session", "shop.db:Session", "--engine", "shop.db:engine"), "give one of them"),
         (("--engine", "shop.db:engine", "--fault", "freeze@1s+1s"), "not possible on an applica"),
-        (("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"), "own matter"),
+        (
+            ("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"),
+            "own isolation_level",
+        ),
         (("--pool", "as-is"), "as-is is an application's own pool"),
         (
             ("--engine", "shop.db:engine", "--database-url", "mysql+pymysql://me:s3cr3t@db/x"),

@@ -52,7 +52,7 @@ def test_what_is_written_is_read_back(stages: list[Stage]) -> None:
         ("soon:10", "not a duration"),
         ("10s:0", "users"),
         ("10s:5+3", "at_once"),
-        ("10s:5-0", "whole users"),
+        ("10s:5-0", "must be a whole number"),
         ("3s:10,3s:10/s", "some stages have users"),
         ("a=3s:10,a=3s:20", "two stages have the name 'a'"),
         ("A b=3s:10", "name"),

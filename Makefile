@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 OLDEST := .venv-oldest
 WORKERS ?= 2
-# Tests wait more than they compute: two for each core.
+# Tests wait more than they compute, so run two per core.
 JOBS ?= $(shell echo $$((2 * $$(nproc))))
 ALONE = $(VENV)/bin/python -m pytest
 PYTEST = $(ALONE) -n $(JOBS) --dist loadfile
@@ -13,7 +13,7 @@ PYTEST = $(ALONE) -n $(JOBS) --dist loadfile
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-setup: $(VENV)/.test ## install everything, the parts for the tests too
+setup: $(VENV)/.test ## install everything, including the tools for the tests
 
 demo: $(VENV)/.run ## compare pools on a private server, about three minutes
 	$(VENV)/bin/loadtest demo
@@ -21,15 +21,15 @@ demo: $(VENV)/.run ## compare pools on a private server, about three minutes
 test: lint ## lint, then the quick tests
 	$(PYTEST) -m 'not long'
 
-test-all: $(VENV)/.test $(OLDEST)/.test ## the long tests, those of pools on the oldest SQLAlchemy, then MariaDB 11.8 and MySQL 9.7
+test-all: $(VENV)/.test $(OLDEST)/.test ## the long tests, tests of pools on the oldest SQLAlchemy, and tests on MariaDB 11.8 and MySQL 9.7
 	$(PYTEST) -m long
 	$(OLDEST)/bin/python -m pytest -n $(JOBS) --dist loadfile tests/pool
-	$(ALONE) --live -m provoked tests/findings # beside other work some would find the work
+	$(ALONE) --live -m provoked tests/findings # other work on the machine would change some findings
 	servers=$$(tools/database-servers) && echo "$$servers" | while read -r name version program; do \
 	  echo "On $$name $$version:"; LOADTEST_SERVER="$$program" $(PYTEST) -m 'database and not each_server' || exit 1; \
 	done
 
-fixtures: $(VENV)/.test ## record the runs in tests/recorded again, about three minutes
+fixtures: $(VENV)/.test ## renew the recorded runs in tests/recorded, about three minutes
 	$(ALONE) --record -m provoked tests/findings
 
 lint: $(VENV)/.test ## ruff and mypy
@@ -37,22 +37,22 @@ lint: $(VENV)/.test ## ruff and mypy
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-docs: $(VENV)/.test ## build the documentation into docs/_build/html, warnings are errors
+docs: $(VENV)/.test ## build the documentation in docs/_build/html; warnings are errors
 	$(VENV)/bin/python -m sphinx -qW --keep-going docs docs/_build/html
 
-bench: $(VENV)/.test ## what the tool itself costs, into reports/bench.json, about twenty minutes
+bench: $(VENV)/.test ## run the benchmarks into reports/bench.json, about twenty minutes
 	$(VENV)/bin/python -m benchmarks
 
-up: ## database, Locust (WORKERS=2), Prometheus and Grafana in containers
+up: ## start database, Locust (WORKERS=2), Prometheus and Grafana in containers
 	@mkdir -p reports
 	LOADTEST_USER="$$(id -u):$$(id -g)" docker compose up --build --scale worker=$(WORKERS)
 
-clean: ## remove what was installed and cached; reports stay
+clean: ## remove environments, builds and caches; reports stay
 	rm -rf $(VENV) $(OLDEST) build dist docs/_build *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# A stamp says that the environment is as pyproject.toml and constraints.txt want it. The system packages are looked at
-# each time: that is quick, and somebody may have removed one.
+# A stamp marks an environment that matches pyproject.toml and constraints.txt. System packages are checked each time:
+# the check is quick, and a package may have been removed.
 $(VENV)/.run: pyproject.toml constraints.txt | packages-run
 	$(call install,$(VENV),constraints.txt,.)
 	@touch $@
@@ -80,7 +80,7 @@ endef
 packages-run packages-test: packages-%: | python
 	@PYTHON='$(PYTHON)' tools/system-packages $*
 
-# A machine without any Python gets one with the system packages; one with an old Python is told before they come.
+# A machine without Python gets one with the system packages. An old Python is an error before their installation.
 python:
 	@! command -v $(PYTHON) >/dev/null || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=python3.12" >&2; exit 1; }

@@ -1,8 +1,7 @@
-"""Customers who pay while the database breaks, and count afterwards what became of their money.
+"""Customers who pay while the database fails, and check their payments afterwards.
 
-A payment that fails is tried again, as customers do who are told of an error. In the end each looks
-whether all payments that were confirmed are there, and whether one is there twice: its COMMIT was
-done, but the answer never came.
+Customers repeat a failed payment. At the end each customer checks whether all confirmed payments
+exist, and whether any exists twice: the server did its COMMIT, but the answer was lost.
 """
 
 from locust import task
@@ -43,9 +42,9 @@ class DatabaseDown(PoolUser):
 
     @classmethod
     def add_options(cls, group):
-        group.add_argument("--down-shops", type=int, default=500, help="shops that are paid")
-        group.add_argument("--down-pause", type=float, default=0.3, help="seconds, on average")
-        group.add_argument("--down-work", type=float, default=0.03, help="seconds the shop works")
+        group.add_argument("--down-shops", type=int, default=500, help="number of shops")
+        group.add_argument("--down-pause", type=float, default=0.3, help="mean pause (s)")
+        group.add_argument("--down-work", type=float, default=0.03, help="work per request (s)")
 
     @classmethod
     def fill(cls, session, options):
@@ -63,10 +62,10 @@ class DatabaseDown(PoolUser):
             time.sleep(self.options.down_work)  # receipts, stock, the bank's answer
             session.execute(update(Shop).where(Shop.id == shop).values(earned=Shop.earned + 1))
             session.commit()
-        self.number += 1  # only now is it confirmed
+        self.number += 1  # the payment is confirmed
 
     def on_stop(self):
-        for _ in range(3):  # what is left in the pool may be broken, too
+        for _ in range(3):  # other connections in the pool may be broken, too
             with suppress(DBAPIError):
                 self.count()
                 break

@@ -1,7 +1,7 @@
-"""A helper that opens a session of its own and never closes it: one request in a hundred.
+"""One request in a hundred calls a helper that opens its own session and never closes it.
 
-It works on the developer's machine and on the first day. Every request that takes this way keeps a
-connection for ever, until the pool has none left.
+The code works on the developer's machine and on the first day. Each such request keeps a connection
+for ever, until the pool is empty.
 """
 
 from locust import task
@@ -44,7 +44,7 @@ class ForgottenSession(PoolUser):
         with self.session("pay") as session:
             session.get_one(Invoice, key)
             if self.random.random() < self.options.forgotten_share:
-                mine = Session(session.get_bind())  # should have been a `with`
+                mine = Session(session.get_bind())  # should be in a `with` block
                 mine.get_one(Invoice, key)
                 forgotten.append(mine)
         time.sleep(0.02)

@@ -1,7 +1,7 @@
-"""Connections that idle in the pool for longer than the server's `wait_timeout` lets them.
+"""Connections that are idle in the pool for longer than the server's `wait_timeout`.
 
-The server closes them; who gets one next is told that it has "gone away". Here each session sets a
-`wait_timeout` of a second for its connection; in production it is eight hours or a proxy's minute.
+The server closes them, and the next request that gets one fails with "gone away". Here each session
+sets a `wait_timeout` of one second; in production it is eight hours, or a minute in a proxy.
 """
 
 from locust import task
@@ -29,8 +29,8 @@ class IdleConnection(PoolUser):
 
     @classmethod
     def add_options(cls, group):
-        group.add_argument("--idle-timeout", type=int, default=1, help="the server's, in seconds")
-        group.add_argument("--idle-between", type=float, default=0.5, help="seconds, on average")
+        group.add_argument("--idle-timeout", type=int, default=1, help="wait_timeout (s)")
+        group.add_argument("--idle-between", type=float, default=0.5, help="mean pause (s)")
 
     @classmethod
     def fill(cls, session, options):

@@ -1,7 +1,7 @@
-"""An audit log with a session of its own, written while the request's session is still open.
+"""An audit log with its own session, written while the request's session is still open.
 
-Each request needs two connections at once. Where all are taken by requests that wait for their
-second one, nobody can go on: users x (2 - 1) + 1 connections are the fewest that are safe.
+Each request needs two connections at once. If requests that wait for their second connection hold
+all connections, no request can continue. The safe minimum is users x (2 - 1) + 1 connections.
 """
 
 from locust import task
@@ -35,7 +35,7 @@ class NestedCheckout(PoolUser):
 
     @classmethod
     def add_options(cls, group):
-        group.add_argument("--nested-work", type=float, default=0.05, help="seconds in between")
+        group.add_argument("--nested-work", type=float, default=0.05, help="work in between (s)")
 
     @classmethod
     def fill(cls, session, options):

@@ -1,4 +1,4 @@
-"""A slow report among fast requests: the few that take long keep the connections of the many."""
+"""A slow report among fast requests: a few slow requests hold most of the connections."""
 
 from locust import task
 
@@ -25,7 +25,7 @@ class SlowReport(PoolUser):
 
     @classmethod
     def add_options(cls, group):
-        group.add_argument("--report-seconds", type=float, default=1.0, help="of one report")
+        group.add_argument("--report-seconds", type=float, default=1.0, help="time per report (s)")
 
     @classmethod
     def fill(cls, session, options):
@@ -39,6 +39,6 @@ class SlowReport(PoolUser):
 
     @task(1)
     def report(self):
-        # The server sleeps in place of reading a table that would take it as long.
+        # The server sleeps instead of reading a large table.
         with self.session("report") as session:
             session.execute(select(func.sum(Sale.cents), func.sleep(self.options.report_seconds)))

@@ -1,6 +1,6 @@
-"""A request that keeps its connection while it does something else: a call to another service.
+"""A request that holds its connection during a call to another service.
 
-The database is idle meanwhile, the connection is not.
+The database is idle meanwhile, but the connection is in use.
 """
 
 from locust import task
@@ -28,8 +28,8 @@ class HeldConnection(PoolUser):
 
     @classmethod
     def add_options(cls, group):
-        group.add_argument("--held-rows", type=int, default=10_000, help="documents")
-        group.add_argument("--held-work", type=float, default=0.05, help="seconds of other work")
+        group.add_argument("--held-rows", type=int, default=10_000, help="number of documents")
+        group.add_argument("--held-work", type=float, default=0.05, help="time of the call (s)")
 
     @classmethod
     def fill(cls, session, options):

@@ -1,9 +1,9 @@
-"""A flash sale: carts of two articles from the few that everybody wants.
+"""A flash sale: many customers buy two of a few popular articles.
 
-A cart takes its articles in the order of the customer's clicks, so two carts can wait for each
-other's article: a deadlock. The more transactions the pool lets in, the more deadlocks there are.
-The transaction does what the manuals of MariaDB and MySQL ask for: it locks a row when it reads it,
-and it starts again after a deadlock or a write conflict.
+A request locks its articles in the order of the customer's clicks, so two requests can wait for
+each other: a deadlock. A larger pool allows more concurrent transactions and more deadlocks.
+As the manuals of MariaDB and MySQL recommend, the transaction locks a row when it reads it, and
+restarts after a deadlock or a write conflict.
 """
 
 from locust import task
@@ -41,8 +41,8 @@ class HotRow(PoolUser):
 
     @classmethod
     def add_options(cls, group):
-        group.add_argument("--hot-rows", type=int, default=120, help="articles everybody wants")
-        group.add_argument("--hot-work", type=float, default=0.06, help="seconds the shop works")
+        group.add_argument("--hot-rows", type=int, default=120, help="number of articles")
+        group.add_argument("--hot-work", type=float, default=0.06, help="work per request (s)")
 
     @classmethod
     def fill(cls, session, options):

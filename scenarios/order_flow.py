@@ -1,4 +1,4 @@
-"""A small shop through ORM relationships: customers mostly browse, now and then they buy."""
+"""A small shop with ORM relationships: customers browse, and sometimes they buy."""
 
 from locust import between, task
 
@@ -47,7 +47,8 @@ class OrderFlow(PoolUser):
 
     @classmethod
     def add_options(cls, group):
-        group.add_argument("--shop-categories", type=int, default=100, help="categories of 20")
+        help_ = "categories of 20 products"
+        group.add_argument("--shop-categories", type=int, default=100, help=help_)
 
     @classmethod
     def fill(cls, session, options):

@@ -1,4 +1,4 @@
-"""The least that can be done with a session: one row by its key. What the pool itself costs."""
+"""The smallest request, one row by its key: it shows the cost of the pool itself."""
 
 from locust import between, task
 
@@ -20,7 +20,7 @@ class Item(Base):
 
 class PointSelect(PoolUser):
     metadata = Base.metadata
-    wait_time = between(0.01, 0.03)  # without it, the generator's Python would be the bottleneck
+    wait_time = between(0.01, 0.03)  # without a pause, the load generator would be the bottleneck
 
     @classmethod
     def add_options(cls, group):

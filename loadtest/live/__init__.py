@@ -1,1 +1,1 @@
-"""What you watch while it runs: metrics and their exporter, the web pages."""
+"""The displays of a run in progress: metrics and their exporter, the web pages."""

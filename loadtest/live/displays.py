@@ -1,4 +1,4 @@
-"""All that shows a run while it goes on: the metrics, the live page and the tab in Locust's UI."""
+"""The displays of a run in progress: metrics, the live page and the tab in Locust's UI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loadtest.model.pool import PoolConfig
 
 
 class Live:
-    """Takes each interval of a run once, for metrics and, where there is a web UI, for the page."""
+    """Passes each interval of a run to the metrics and, with a web UI, to the live page."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -24,18 +24,18 @@ class Live:
         self._points: Points | None = None
 
     def serve(self, web_ui: Any, base_path: str) -> None:
-        """Add pages to Locust's web UI, whose own are below base_path."""
+        """Add pages to Locust's web UI, below base_path."""
         self._points = Points()
         web.add_routes(web_ui, self.registry)
         page.add_pages(web_ui, self._points, base_path)
         tab.add_tab(web_ui)
 
     def statistics(self) -> dict[str, Any]:
-        """What the tab of the web UI shows, in the form of Locust's statistics."""
+        """The rows of the tab in the web UI, in the form of Locust's statistics."""
         return tab.statistics(self._points) if self._points else {}
 
     def begin(self, pool: PoolConfig) -> None:
-        """A run with this pool begins."""
+        """Begin a run with this pool."""
         self._exporter.begin(pool)
         if self._points:
             self._points.begin(pool)
@@ -47,6 +47,6 @@ class Live:
             self._points.add(interval)
 
     def end(self, reason: str, report: Callable[[], Path | None]) -> None:
-        """The run has ended; report: gives the path of its report once there is one."""
+        """End the current run; report: returns the path of its report, None before it exists."""
         if self._points:
             self._points.end(reason, report)

@@ -34,11 +34,11 @@ from loadtest.model.histogram import HIGHEST
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
 
-# Histograms that no metric shows need not be added up.
+# Only these histograms are added up.
 _SHOWN = {name for metric in HISTOGRAM_METRICS for _, names in metric.sources for name in names}
-# A process that has said nothing for so many seconds has no connections any more.
+# A process that was silent for this long (s) has no connections any more.
 _SILENT_SECONDS = 5
-# For each bin of a histogram the index of the bucket that it belongs to.
+# The index of the bucket for each bin of a histogram.
 _SLOTS = np.searchsorted(BUCKET_SECONDS, HIGHEST / 1e6)
 
 
@@ -54,7 +54,7 @@ class _Total:
 
 
 class Exporter(Collector):
-    """What Prometheus sees: totals by pool over all runs, and the levels of the current run."""
+    """The collector for Prometheus: totals by pool over all runs, levels of the current run."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._totals: dict[str, _Total] = {}
@@ -78,7 +78,7 @@ class Exporter(Collector):
             self._totals[self._pool.name].add(interval)
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics as they stand."""
+        """The current metrics."""
         with self._lock:
             return iter([*self._histograms(), *self._counters(), *self._levels()])
 
@@ -131,7 +131,7 @@ class Exporter(Collector):
 
 
 def _of_all(of_one: int | None, processes: int) -> float:
-    """A limit of the pools of all processes together; before there are any, that of one."""
+    """A limit over the pools of all processes; before the first process, that of one."""
     return math.inf if of_one is None else of_one * max(1, processes)
 
 

@@ -1,7 +1,7 @@
 """Every metric the tool exports: name, help, labels, buckets, and the measurement it comes from.
 
-Names are OpenTelemetry's database client metrics in Prometheus form; what it has no name for
-begins with `loadtest_`.
+Names are OpenTelemetry's database client metrics in Prometheus form. Metrics without such a name
+begin with `loadtest_`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class LevelMetric:
 HISTOGRAM_METRICS = (
     HistogramMetric(
         "db_client_connection_wait_time_seconds",
-        "Time a checkout waited for a connection, timed-out waits included.",
+        "Time that a checkout waited for a connection, including waits that timed out.",
         (("", ("wait",)),),
     ),
     HistogramMetric(
@@ -64,28 +64,28 @@ HISTOGRAM_METRICS = (
     ),
     HistogramMetric(
         "db_client_connection_use_time_seconds",
-        "Time between the checkout of a connection and its return.",
+        "Time from the checkout of a connection to its return.",
         (("", ("hold",)),),
     ),
     HistogramMetric(
         "db_client_operation_duration_seconds",
-        "Time of the scenario's tasks, failed ones included.",
+        "Duration of the scenario's requests, including failed ones.",
         (("", ("request", "failed_request")),),
     ),
     HistogramMetric(
         "loadtest_checkout_phase_seconds",
-        "Where the time of checkouts and returns goes.",
+        "Time of each phase of checkouts and returns.",
         tuple((name, (name,)) for name in ("wait", "connect", "reconnect", "ping", "reset")),
         "phase",
     ),
     HistogramMetric(
         "loadtest_generator_lag_seconds",
-        "How late the load generator's event loop is.",
+        "Event-loop lag of the load generator.",
         (("", ("generator_lag",)),),
     ),
     HistogramMetric(
         "loadtest_schedule_lag_seconds",
-        "How much later than scheduled tasks of an open loop began.",
+        "Schedule lag: how late requests of an open loop began.",
         (("", ("schedule_lag",)),),
     ),
 )
@@ -93,18 +93,18 @@ HISTOGRAM_METRICS = (
 COUNTER_METRICS = (
     CounterMetric(
         "db_client_connection_timeouts",
-        "Checkouts that gave up waiting.",
+        "Checkouts that timed out after pool_timeout.",
         (("", "timeouts"),),
     ),
     CounterMetric(
         "loadtest_checkouts",
-        "Checkouts by where the connection came from.",
+        "Checkouts by the source of the connection.",
         tuple((s, f"checkouts.{s}") for s in ("pooled", "new", "overflow", "reconnect")),
         "source",
     ),
     CounterMetric(
         "loadtest_dropped_arrivals",
-        "Arrivals of an open loop that found no free user in time.",
+        "Arrivals of an open loop that were dropped because no user was free in time.",
         (("", "dropped"),),
     ),
     CounterMetric("loadtest_connections_opened", "Connections opened.", (("", "opened"),)),
@@ -119,7 +119,7 @@ COUNTER_METRICS = (
     ),
     CounterMetric(
         "loadtest_errors",
-        "Failed tasks by kind.",
+        "Failed requests by kind of error.",
         tuple((kind, f"errors.{kind}") for kind in ERROR_KINDS),
         "kind",
     ),
@@ -134,7 +134,7 @@ LEVEL_METRICS = (
     ),
     LevelMetric(
         "db_client_connection_pending_requests",
-        "Checkouts that wait for a connection.",
+        "Checkouts that are waiting for a connection.",
         (("", "waiting"),),
     ),
     LevelMetric(
@@ -144,8 +144,11 @@ LEVEL_METRICS = (
     ),
 )
 
-# Gauges that no interval has as such: name and help.
-OLDEST_WAIT = ("loadtest_oldest_waiter_seconds", "Age of the oldest wait going on.")
-MOST = ("db_client_connection_max", "Connections allowed, over all processes.")
-MOST_IDLE = ("db_client_connection_idle_max", "Idle connections kept at most, over all processes.")
-LEAST_IDLE = ("db_client_connection_idle_min", "Idle connections kept at least.")
+# Gauges that are derived, not part of an interval: name and help.
+OLDEST_WAIT = ("loadtest_oldest_waiter_seconds", "Age of the oldest wait in progress.")
+MOST = ("db_client_connection_max", "Maximum number of connections, over all processes.")
+MOST_IDLE = (
+    "db_client_connection_idle_max",
+    "Maximum number of idle connections, over all processes.",
+)
+LEAST_IDLE = ("db_client_connection_idle_min", "Minimum number of idle connections.")

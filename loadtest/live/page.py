@@ -17,20 +17,20 @@ _TYPES = {
     "uPlot.css": "text/css; charset=utf-8",
     "uPlot.js": "text/javascript; charset=utf-8",
 }
-# Whatever a name says, the browser runs nothing but our files and asks nobody but us.
+# Names come from users: the browser may run only these files and connect only to this server.
 _OURS_ONLY = "default-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
-# A report has a stricter policy in its head, which names its one script; a browser keeps to both.
+# A report has a stricter policy in its head, which names its one script. Both policies apply.
 _REPORT_ONLY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
-_NO_REPORT = "There is no report of this run yet: one is drawn when a run has ended.\n"
+_NO_REPORT = "This run has no report yet. loadtest creates the report when the run ends.\n"
 
 
 def add_pages(web_ui: Any, points: Points, base_path: str) -> None:
     """Serve the page below base_path, behind Locust's login when that is on.
 
-    Reports are found by the number of a run of this process; no path is taken from anybody.
+    A report is found by the number of its run in this process, never by a path from a request.
     """
     pages = Blueprint("loadtest", __name__, url_prefix=base_path or None)
 
@@ -69,7 +69,7 @@ def _file(name: str) -> Response:
 
 
 def _fresh(response: Response) -> Response:
-    """Kept by no browser: the next version of the tool may answer at the same address."""
+    """Forbid caching: the next version of loadtest may answer at the same address."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

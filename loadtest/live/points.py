@@ -1,6 +1,6 @@
-"""The last minutes of all runs of this process, a point a second, as the live page asks for them.
+"""The last minutes of all runs of this process for the live page, one point per second.
 
-Nothing is measured here: points are made of the intervals that go to the result file.
+Nothing is measured here: the points are made from the intervals of the result file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from loadtest.model.pool import PoolConfig
 
 KEPT_SECONDS = 900
 KEPT_RUNS = 50
-# An interval that is so much older than the newest is in the result file only.
+# An interval that is this much older than the newest one (s) goes to the result file only.
 SILENT_SECONDS = 5
 
 
@@ -29,8 +29,8 @@ def _no_report() -> Path | None:
 class LiveRun:
     """A run as the page knows it.
 
-    begun: UTC seconds. reason: why it ended, empty as long as it goes on. report: gives the path
-    of the report once there is one. most: the highest of some levels so far.
+    begun: UTC seconds. reason: why it ended, empty while it runs. report: returns the path of the
+    report, None before it exists. most: the highest value of some levels so far.
     """
 
     number: int
@@ -49,9 +49,9 @@ class _Row:
 
 
 class Points:
-    """A ring of points, each ready as text, beside the newest seconds that still grow.
+    """The latest points as JSON texts, and the newest seconds, which still grow.
 
-    A point is made when somebody asks, or when its second is over for good: once, as a rule.
+    A point is made on request or when its second is complete, usually once.
     clock: UTC seconds.
     """
 
@@ -67,7 +67,7 @@ class Points:
         self.latest: Point | None = None
 
     def begin(self, pool: PoolConfig) -> None:
-        """A run with this pool begins."""
+        """Begin a run with this pool."""
         self.end("replaced by the next run")
         number = self.runs[-1].number + 1 if self.runs else 1
         self.runs = [*self.runs, LiveRun(number, pool, self._clock())][-KEPT_RUNS:]
@@ -89,7 +89,7 @@ class Points:
                 del self._growing[old]
 
     def end(self, reason: str, report: Callable[[], Path | None] = _no_report) -> None:
-        """The current run has ended; its last second is shown as far as it came."""
+        """End the current run; its last second is shown as it is."""
         if not self.runs or self.runs[-1].reason:
             return
         for second in sorted(self._growing):
@@ -98,20 +98,20 @@ class Points:
         self.runs[-1].reason, self.runs[-1].report = reason, report
 
     def report(self, number: int | None = None) -> Path | None:
-        """The report of a run, or of the last that has one; None if there is none."""
+        """The report of a run, by default of the last run that has one; None without a report."""
         runs = [run for run in self.runs if number in (None, run.number)]
         return next((path for run in reversed(runs) if (path := run.report())), None)
 
     def refresh(self) -> None:
-        """Make the points of all seconds that are whole."""
+        """Make the points of all complete seconds."""
         for second in sorted(self._changed):
             if self._whole(second):
                 self._make(second)
 
     def answer(self, since: int) -> str:
-        """What the page wants: JSON with all points made or changed after a version.
+        """The answer to the page: JSON with all points made or changed after a version.
 
-        since: `version` of the answer before, 0 for all that is kept.
+        since: the `version` of the previous answer; 0 for all points.
         """
         self.refresh()
         rows = [row.text for row in self._rows.values() if row.version > since]
@@ -126,7 +126,7 @@ class Points:
         return f'{json.dumps(facts)[:-1]}, "points": [{",".join(rows)}]}}'
 
     def _whole(self, second: int) -> bool:
-        """Whether no process is missing that was there lately; only the newest second waits."""
+        """Whether all recent processes have sent this second; only the newest second waits."""
         known = {name for other in self._growing.values() for name in other.processes}
         return second < self._newest or known <= self._growing[second].processes
 

@@ -1,4 +1,4 @@
-"""One second of a run, over all its processes, and the point that the live page draws of it."""
+"""One second of a run, over all its processes, and its point on the live page."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.interval import Gauge, Interval
 from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG
 
-# A second of which less was seen than this (ns) has no rate worth drawing.
+# A second that was measured for less than this (ns) gives no useful rate.
 LEAST_SEEN = 100_000_000
 
 POINT_LEVELS = ("in_use", "idle", "overflow", "waiting", "users")
 POINT_COUNTERS = ("requests", "failures", "timeouts")
 POINT_PERCENTILES = (50.0, 95.0, 99.0)
-# What the page calls them, and their histograms in an Interval.
+# Their names on the page, and their histograms in an Interval.
 TIMES = {"checkout": "checkout", "wait": "wait", "task": "request", "lag": "generator_lag"}
 
 
 class Point(NamedTuple):
-    """A second in numbers; None where there was nothing to measure.
+    """The values of one second; None where there was nothing to measure.
 
-    Levels are means over the second, `_most` the highest at any moment (of several processes an
-    upper bound); times are in seconds, of what ended in this one; ok, failed and timeouts are per
-    second. limit: connections allowed over all processes. oldest: age of the oldest wait going on
-    at the end. cpu: of the busiest process, as a share of one core. health: `fine`, `busy` (CPU) or
-    `late` (event loop).
+    Levels are means over the second; `_most` is the maximum (an upper bound over several
+    processes). Times are seconds, of the checkouts and requests that ended in this second. ok,
+    failed and timeouts are per second. limit: the most connections over all processes. oldest: the
+    age of the oldest wait in progress at the end. cpu: of the busiest process, as a share of one
+    core. health: `fine`, `busy` (CPU) or `late` (event loop).
     """
 
     second: int
@@ -61,10 +61,10 @@ class Point(NamedTuple):
 
 
 class LiveSecond:
-    """What the processes of a run measured in one second, as far as it has come.
+    """The measurements of all processes of a run in one second, as far as they have arrived.
 
-    A second comes in parts where a period or a stage ends inside it, and from each process apart.
-    processes: those that said something.
+    Each process sends its own part, and several parts if a period or a stage ends in the second.
+    processes: the processes that have sent a part.
     """
 
     def __init__(self, second: int) -> None:
@@ -95,10 +95,10 @@ class LiveSecond:
                 self._times[name].add(interval.histograms[histogram])
 
     def point(self, run: int, most: int | None) -> Point | None:
-        """The second as it stands, None if too little of it was seen.
+        """The point of the second so far; None if too little of it was measured.
 
-        most: connections allowed in one process. Adding up is `Interval.beside`'s: the length is
-        that of the process which was seen longest.
+        most: the most connections of one process. Values add up as in `Interval.beside`: the
+        length is that of the process with the longest measurement.
         """
         length = max(self._lengths.values(), default=0)
         if length < LEAST_SEEN:
@@ -157,7 +157,7 @@ class LiveSecond:
 
 
 class _Joined:
-    """The sum of distributions; the only one of most seconds is looked at, not copied."""
+    """The sum of distributions. A single one, the usual case, is used without a copy."""
 
     def __init__(self) -> None:
         self.distribution = Distribution()

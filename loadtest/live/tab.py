@@ -1,4 +1,4 @@
-"""The *Connection pool* tab in Locust's web UI: a table of a few figures."""
+"""The *Connection pool* tab in Locust's web UI: a table of key figures."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _COLUMNS = {"pool_figure": "Connection pool", "last_second": "Last second", "so_
 _PERIODS = {"warmup": "warming up", "measured": "measuring", "drain": "stopping"}
 _HEALTH = {
     "fine": "fine",
-    "busy": "BUSY: its own CPU limits what is measured",
-    "late": "LATE: its event loop is blocked now and then",
+    "busy": "BUSY: its CPU limits the results",
+    "late": "LATE: its event loop is blocked at times",
 }
 
 
 def add_tab(web_ui: Any) -> None:
-    """Add the tab; its page asks for `statistics` every two seconds, with Locust's own."""
+    """Add the tab; the page requests `statistics` every two seconds, together with Locust's own."""
     columns = [{"key": key, "title": title} for key, title in _COLUMNS.items()]
     web_ui.template_args["extended_tabs"] = [{"title": "Connection pool", "key": KEY}]
     web_ui.template_args["extended_tables"] = [{"key": KEY, "structure": columns}]
@@ -30,17 +30,17 @@ def add_tab(web_ui: Any) -> None:
 
 
 def statistics(points: Points) -> dict[str, Any]:
-    """The table as Locust's statistics have it."""
+    """The table in the form of Locust's statistics."""
     return {"extended_stats": [{"key": KEY, "data": tab_rows(points)}]}
 
 
 def tab_rows(points: Points) -> list[dict[str, str]]:
-    """The table's rows: what a figure is called, its last second, and the run so far."""
+    """The rows of the table: the name of a figure, its last second, and the run so far."""
     points.refresh()
     if not points.runs:
         return []
     run, point = points.runs[-1], points.latest
-    state = run.reason or (_PERIODS[point.period] if point else "beginning")
+    state = run.reason or (_PERIODS[point.period] if point else "starting")
     shown = [("Pool", run.pool.name, state)]
     if point:
         shown += _figures(run, point)
@@ -51,17 +51,17 @@ def _figures(run: LiveRun, point: Point) -> Iterator[tuple[str, str, str]]:
     allowed = "" if point.limit is None else f" of {point.limit:,}"
     for label, level, more in (("In use", "in_use", allowed), ("Overflow", "overflow", "")):
         now, most = getattr(point, level), run.most.get(f"{level}_most", 0)
-        yield label, f"{_level(now)}{more}", f"{most:,.0f} at most"
-    yield "Waiting", _level(point.waiting), f"{run.most['waiting_most']:,.0f} at most"
+        yield label, f"{_level(now)}{more}", f"maximum {most:,.0f}"
+    yield "Waiting", _level(point.waiting), f"maximum {run.most['waiting_most']:,.0f}"
     worst = run.most["checkout_p95"]
     yield (
         "Checkout p95",
         tab_duration(point.checkout_p95),
-        f"{tab_duration(worst)} in the worst second",
+        f"worst second {tab_duration(worst)}",
     )
-    yield "Timeouts", f"{point.timeouts:,.0f} a second", f"{run.timeouts:,}"
+    yield "Timeouts", f"{point.timeouts:,.0f} per second", f"{run.timeouts:,}"
     health = f"{_HEALTH[point.health]} (CPU {point.cpu:.0%}, lag p99 {tab_duration(point.lag_p99)})"
-    yield "Load generator", health, f"CPU {run.most['cpu']:.0%} at most"
+    yield "Load generator", health, f"maximum CPU {run.most['cpu']:.0%}"
 
 
 def _level(number: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What the tool adds to Locust's web server, and the metrics server of a headless run."""
+"""The additions to Locust's web server, and the metrics server of a headless run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loadtest.model.errors import UsageError
 
 
 def add_routes(web_ui: Any, registry: CollectorRegistry) -> None:
-    """Serve `/metrics`, behind Locust's login when that is on."""
+    """Serve `/metrics`, behind Locust's login if it is on."""
 
     @web_ui.auth_required_if_enabled
     def metrics() -> tuple[bytes, dict[str, str]]:
@@ -26,9 +26,9 @@ def add_routes(web_ui: Any, registry: CollectorRegistry) -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise UsageError if Locust's web UI, which begins later, will not get its port.
+    """Raise UsageError if the port of Locust's web UI, which starts later, is not free.
 
-    host: as `--web-host` has it.
+    host: the value of `--web-host`.
     """
     host = "" if host == "*" else host
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -37,7 +37,7 @@ def check_port(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
-        raise UsageError(f"--web-port {port}: {error.strerror}; choose another") from None
+        raise UsageError(f"--web-port {port}: {error.strerror}; choose another port") from None
 
 
 def serve_metrics(port: int, registry: CollectorRegistry) -> None:
@@ -45,4 +45,4 @@ def serve_metrics(port: int, registry: CollectorRegistry) -> None:
     try:
         start_http_server(port, addr="127.0.0.1", registry=registry)
     except OSError as error:
-        raise UsageError(f"--metrics-port {port}: {error.strerror}; choose another") from None
+        raise UsageError(f"--metrics-port {port}: {error.strerror}; choose another port") from None

@@ -1,4 +1,4 @@
-"""Who asks for connections: Locust users, and the plugin that measures what they do."""
+"""The Locust side: users that request connections, and the plugin that measures them."""
 
 from loadtest.load import plugin, response_times
 from loadtest.load.users.pool_user import PoolUser

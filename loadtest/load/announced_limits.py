@@ -1,4 +1,4 @@
-"""What a run on a server that others use takes at most, as it was announced; more is refused."""
+"""Enforces the announced limits of a run on a server that the tool did not start."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from loadtest.model.errors import LoadtestError, MoreThanAnnounced, UsageError
 from loadtest.model.pool import PoolConfig
 
 logger = logging.getLogger("loadtest")
-# How long the workers that came during a run wait after it.
+# The pause before workers that came during a run may join the next one.
 LATE_CONNECT_SECONDS = 1.0
 
 
 class AnnouncedLimits:
     """The users, processes and connections of a run, and the refusal of more.
 
-    A server that the tool started has no other users: there nothing is refused.
+    Nothing is refused on a private server, which has no other users.
     refuse: ends a run that cannot begin or go on.
     """
 
@@ -49,7 +49,7 @@ class AnnouncedLimits:
 
     @property
     def _present(self) -> int:
-        """How many processes would run users now."""
+        """The number of processes that can run users now."""
         return max(1, internals.processes(self._environment.runner))
 
     @property
@@ -58,10 +58,10 @@ class AnnouncedLimits:
         return type(shape).__name__ if shape else ""
 
     def keep(self) -> None:
-        """From now on refuse users and workers beyond the announced ones, whatever starts them.
+        """From now on refuse users and workers above the announced number, whatever starts them.
 
-        Users come from the command line, the web UI, a shape, stages and keys in a terminal; all of
-        them go through the runner's `start`.
+        The command line, the web UI, a shape, stages and keys in a terminal start users; all of
+        them call the runner's `start`.
         """
         runner = self._environment.runner
         internals.intercept_starts(runner, self._start)
@@ -71,16 +71,16 @@ class AnnouncedLimits:
     def prepare(self, pool: PoolConfig) -> ServerStatus:
         """Announce a run with the processes that are expected, and make its tables."""
         runner, options = self._environment.runner, self._options
-        # Of the workers that are expected none has come when a headless run prepares.
+        # When a headless run prepares, no expected worker has connected yet.
         distributed = isinstance(runner, MasterRunner)
         expected = (options.processes or 0, options.expect_workers) if distributed else (1,)
         self._announce(pool, max(self._present, *expected))
         return self._place.prepare()
 
     def begin(self, pool: PoolConfig, status: ServerStatus | None) -> ServerStatus:
-        """Begin a run with the processes that are there; it gets no others.
+        """Begin a run with the present processes; no other process can join.
 
-        status: what `prepare` gave, if it was called before. Raises LoadtestError if the run cannot
+        status: the result of `prepare`, if it was called. Raises LoadtestError if the run cannot
         begin.
         """
         runner = self._environment.runner
@@ -89,7 +89,7 @@ class AnnouncedLimits:
             status = self._place.prepare()
         if isinstance(runner, MasterRunner) and self._place.foreign:
             self._counted = internals.workers(runner, "all") - internals.workers(runner, "missing")
-        if self._present != self._processes:  # more or fewer have come than were expected
+        if self._present != self._processes:  # more or fewer than expected
             self._announce(pool, self._present)
         asked = internals.target_users(runner)
         if self._users and asked > self._users:
@@ -97,15 +97,15 @@ class AnnouncedLimits:
         return status
 
     def over(self) -> None:
-        """The run has ended: the next one announces its own, and takes the workers that waited."""
+        """End the run: forget its limits, and let the waiting workers in."""
         self._users, self._counted = 0, None
         late, self._late = self._late, {}
         for client_id, msg in late.items():
-            # Where this process is about to end, they should not be told to end before they began.
+            # If this process is about to end, these workers must not be ended before they began.
             gevent.spawn_later(LATE_CONNECT_SECONDS, self._hear_again, client_id, msg)
 
     def check_form(self, form: Mapping[str, str], added: run_options.Added) -> None:
-        """Raise UsageError with what is wrong in a start form, or goes beyond what may be taken."""
+        """Raise UsageError with the mistakes in a start form, or if it exceeds the limits."""
         wanted = run_options.check_form(self._options, form, added)
         if not self._place.foreign or self._shape:
             return
@@ -130,7 +130,7 @@ class AnnouncedLimits:
         self._processes = processes
         self._users = users * processes if self._place.foreign else 0
         self._connections = demand.most
-        # Options are what reaches the workers.
+        # Options reach the workers.
         self._options.most_connections = demand.of_process(pool)
 
     def _most_users(self) -> int:
@@ -144,16 +144,16 @@ class AnnouncedLimits:
             return int(max(most, run_options.most_users(options) or 0))
         if not options.num_users:
             raise UsageError(
-                f"{self._shape} (a LoadTestShape) sets the number of users, and others use this "
-                "server: give its largest number as --users"
+                f"{self._shape} (a LoadTestShape) sets the number of users, and others may use "
+                "this server: give the largest number of users as --users"
             )
         return int(options.num_users)
 
     def _beyond(self, users: int) -> MoreThanAnnounced:
-        said = f"{users:,} users, and {self._users:,} were announced"
+        said = f"{users:,} users, but {self._users:,} were announced"
         if self._shape:
             return MoreThanAnnounced(f"{self._shape} asks for {said}: give --users {users}")
-        return MoreThanAnnounced(f"{said}: stop this run and start one with more")
+        return MoreThanAnnounced(f"{said}: stop this run and start one with more users")
 
     def _start(
         self,
@@ -163,7 +163,7 @@ class AnnouncedLimits:
         *more: Any,
         **named: Any,
     ) -> None:
-        """As the runner's; it refuses users beyond the announced ones."""
+        """The runner's `start`, which refuses users above the announced number."""
         if not self._users or user_count <= self._users:
             self._share_out()
             start(user_count, spawn_rate, *more, **named)
@@ -173,19 +173,19 @@ class AnnouncedLimits:
             logger.warning("Refused: %s", self._beyond(user_count))
 
     def _share_out(self) -> None:
-        """Divide the announced connections among the workers that are left, as Locust does users.
+        """Divide the announced connections among the remaining workers, as Locust divides users.
 
-        A missing worker may still have its connections. It ends after 60 s without its master,
-        which forgets it only then.
+        A missing worker may still hold its connections. It ends after 60 s without its master,
+        and only then does the master forget it.
         """
         if self._counted:
             left = self._counted & internals.workers(self._environment.runner, "all")
             self._options.most_connections = self._connections // max(1, len(left))
 
     def _hear(self, hear: Callable[..., None], client_id: str, msg: Any) -> None:
-        """As the master's; a worker that comes during a run has to wait until it is over.
+        """The master's handler; a worker that comes during a run waits until the run is over.
 
-        One that was missing when the run began, and is heard again, stays missing.
+        A worker that was missing when the run began stays missing, even if it answers again.
         """
         late = self._counted is not None and client_id not in self._counted
         if not (late and msg.type in ("client_ready", "heartbeat")):
@@ -193,7 +193,7 @@ class AnnouncedLimits:
             return
         if client_id not in self._late:
             logger.warning(
-                "Worker %s has to wait for the next run: this one was announced for %d processes",
+                "Worker %s must wait for the next run: this run was announced for %d processes",
                 client_id,
                 self._processes,
             )

@@ -1,4 +1,4 @@
-"""Ctrl-C in a Locust process: once ends a run in good order, twice ends it at once."""
+"""Ctrl-C in a Locust process: the first ends a run in good order, the second at once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import gevent
 
-# What a shell says of a program that Ctrl-C ended.
+# A shell's exit code for a program that Ctrl-C ended.
 INTERRUPTED = 130
 
 
 def on_ctrl_c() -> Any:
-    """Let Ctrl-C raise KeyboardInterrupt here; the handler, None where somebody else has one.
+    """Let Ctrl-C raise KeyboardInterrupt here; returns the handler, None if one exists already.
 
-    Else it would raise in the greenlet that is running, a user in a checkout for example.
+    Python would raise it in the running greenlet, for example in a user's checkout.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return None
@@ -24,8 +24,9 @@ def on_ctrl_c() -> Any:
 
     def interrupt() -> None:
         if asked:
-            # Each second is in the file; the server's keeper and the workers see that we are gone.
-            print("\nInterrupted twice: the run ends here", file=sys.stderr, flush=True)
+            # The file is complete up to the last second. The server's supervisor and the workers
+            # notice the end of this process.
+            print("\nInterrupted twice: the run ends now", file=sys.stderr, flush=True)
             os._exit(INTERRUPTED)
         asked.append(True)
         gevent.kill(here, KeyboardInterrupt)

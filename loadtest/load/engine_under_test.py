@@ -1,4 +1,4 @@
-"""The engine under test with its sessions and its recorder, as one run uses them."""
+"""The engine under test of one run, with its sessions and its recorder."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 
 logger = logging.getLogger("loadtest")
-# What users say of their own sums, in this order.
+# The columns of the users' own checks.
 SUMS = ("checked", "lost", "doubled")
-# What counts the connections that were wanted beyond the ceiling.
+# The counter of refused connections above the ceiling.
 BEYOND_ANNOUNCED_KIND = "beyond_announced"
 CONNECTING_AT_ONCE = 50
 
@@ -39,12 +39,12 @@ CONNECTING_AT_ONCE = 50
 class EngineUnderTest:
     """An engine with a pool of this configuration, measured, and the parent session on it.
 
-    options: the run's options as they were when it started. index: which worker this is.
-    ceiling: gives how many connections this process may have, None without a limit.
-    application: whose engine and sessions it uses instead. shared: whether its code has the parent.
-    child: makes a session, with child_arguments, as the parent does. arrivals: the schedule of an
-    open loop, and alarm: who wakes its users; None in a closed one. sums: what users found when
-    they checked their own transactions, SUMS of each.
+    options: the run's options at its start. index: the number of this worker.
+    ceiling: returns the limit of connections of this process; None without a limit.
+    application: the application whose engine and sessions are used, if any. shared: whether its
+    code uses the parent session, too. child: creates a session, with child_arguments, as the parent
+    does. arrivals: the schedule of an open loop, and alarm: the timer that wakes its users; None in
+    a closed loop. sums: the results of the users' own checks, SUMS of each.
     Raises UsageError if the database cannot be used.
     """
 
@@ -71,7 +71,7 @@ class EngineUnderTest:
         self.recorder.ceiling = ceiling
         self.recorder.rising[BEYOND_ANNOUNCED_KIND] = lambda: self.recorder.beyond
         measure(self.engine, self.recorder)
-        # Users that are threads may be waiting for an answer when their connections are closed.
+        # Threads may still wait for an answer when their connections are closed.
         self._killer = None if is_module_patched("threading") else ConnectionKiller(self.engine)
         self.parent = application.parent if application else parent_session(self.engine)
         self.child, self.child_arguments = _maker(self.parent.session_factory)
@@ -93,13 +93,13 @@ class EngineUnderTest:
         return sum(row[column] for row in self.sums)
 
     def _initialise(self, url: URL, application: Application | None) -> None:
-        # The first connection of an engine asks the server about itself; every pool starts after.
+        # The first connection of an engine queries the server's settings: open it beforehand.
         with _explained(url, application), self.engine.connect():
             pass
         self.engine.dispose()
 
     def _prefill(self, number: int) -> None:
-        """Open so many connections, some at a time, and return them."""
+        """Open a number of connections, some at a time, and return them."""
         with ThreadPoolExecutor(CONNECTING_AT_ONCE) as workers, ExitStack() as taken:
             asked = [workers.submit(self.engine.connect) for _ in range(number)]
             for connection in asked:
@@ -116,12 +116,12 @@ class EngineUnderTest:
         return random.Random(next(self._seeds))
 
     def checked_out(self) -> int:
-        """How many connections are in use, by the pool's own count (0 where it keeps none)."""
+        """The connections in use by the pool's own count (0 if it does not count)."""
         pool = self.engine.pool
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def cut_off(self) -> None:
-        """Close the connections that somebody still has, as the end of this process would."""
+        """Close the connections that are still in use, as the end of this process would."""
         owners = list(self.recorder.opened)
         found: list[Any] = [getattr(owner, "dbapi_connection", owner) for owner in owners]
         connections = [connection for connection in found if connection is not None]
@@ -131,11 +131,11 @@ class EngineUnderTest:
         for connection in connections:
             try:
                 self.engine.dialect.do_terminate(connection)
-            except Exception as error:  # of a driver that does not like it
+            except Exception as error:  # drivers raise errors of any class
                 logger.debug("a connection could not be closed: %s", error)
 
     def close(self) -> None:
-        """Close the connections that are not in use, and wake nobody any more."""
+        """Close the idle connections, and stop the timer."""
         self.engine.dispose()
         if self.alarm:
             self.alarm.close()
@@ -143,7 +143,7 @@ class EngineUnderTest:
 
 @contextmanager
 def _explained(url: URL, application: Application | None) -> Iterator[None]:
-    """What fails here is told as whoever starts a run can understand it."""
+    """Raise a database error with an explanation and a hint."""
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
@@ -152,10 +152,9 @@ def _explained(url: URL, application: Application | None) -> Iterator[None]:
 
 
 def _maker(factory: Callable[[], Session]) -> tuple[Callable[..., Session], dict[str, Any]]:
-    """What makes a session as this factory does, and with which arguments.
+    """The function that creates a session as this factory does, and its arguments.
 
-    A sessionmaker goes through its arguments, which `configure` may still change, for each session;
-    its class can be called with them as they are.
+    A sessionmaker copies its arguments for each session; calling its class directly is quicker.
     """
     if type(factory) is sessionmaker:
         return factory.class_, factory.kw

@@ -1,4 +1,4 @@
-"""The intervals of one run, of all its processes, on their way to the file and the live page."""
+"""The stream of intervals of one run, from all processes to the file and the live page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class IntervalStream:
         self._writer.add(interval)
 
     def close(self, end: End, workers: list[dict[str, Any]]) -> None:
-        """Write the footer; workers: what it says of each, if there are any."""
+        """Write the footer; workers: their records, if any."""
         self._writer.close(end, self._totals(), **({"workers": workers} if workers else {}))
 
     def _totals(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Watches the load generator itself: how late its event loop is."""
+"""Measures the event-loop lag of the load generator."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ GRANULARITY = 1_000_000
 
 
 def watch_lag(recorder: Recorder) -> Callable[[], None]:
-    """Sample how late the event loop gives the turn (ns, into `recorder.lags`), until called off.
+    """Sample the event-loop lag (ns) into `recorder.lags`; the returned function stops that.
 
-    A turn is due every 10 ms. One that comes so late that others were due meanwhile counts for all
-    of them, so that a share of the samples is a share of the time, and their mean the delay that an
-    event meets on average. The timer's callback needs no greenlet, whose switching would cost as
-    much as five checkouts.
+    A sample is due every 10 ms. A sample that is later than the next due times counts for all of
+    them. So a share of the samples is a share of the time, and their mean is the mean delay of an
+    event. The timer's callback needs no greenlet, because switching costs as much as five
+    checkouts.
     """
     period = int(SAMPLE_SECONDS * 1e9)
     due = clock() + period
@@ -29,7 +29,7 @@ def watch_lag(recorder: Recorder) -> Callable[[], None]:
     def sample() -> None:
         nonlocal due
         now = clock()
-        due = min(due, now)  # after a long delay the timer's beats may be earlier than ours
+        due = min(due, now)  # after a long delay the timer may be ahead of this schedule
         late = now - due - GRANULARITY
         recorder.lags.extend(range(max(late, 0), -1, -period))
         due += period * (1 + (now - due) // period)

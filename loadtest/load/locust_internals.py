@@ -1,8 +1,8 @@
-"""The parts of Locust that its documentation does not promise; no other module touches them.
+"""The undocumented parts of Locust; no other module uses them.
 
-Documented are the classes, events and exceptions that docs.locust.io lists, and of a runner its
-`start`, `stop`, `quit`, `spawn_users`, `user_count`, `greenlet` and messages. A test lists what is
-used here beyond that, and names what a version of Locust has lost.
+Documented are the classes, events and exceptions on docs.locust.io, and a runner's `start`, `stop`,
+`quit`, `spawn_users`, `user_count`, `greenlet` and messages. A test lists the other names used
+here, and reports those that a version of Locust lacks.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from flask import Response, jsonify, request
 from greenlet import GreenletExit, getcurrent
 
 TASK_LOG = "locust.user.task"
-"""The name of the log in which Locust writes what failed in a task."""
+"""The name of the logger for failed tasks."""
 
-# `locust.user.task` names the decorator, too, which hides the module.
+# The decorator `locust.user.task` hides the module of the same name.
 _TASKS: Any = importlib.import_module(TASK_LOG)
 
 CONFIGURATION_FILES = argument_parser.DEFAULT_CONFIG_FILES
 
 NetworkError = RPCError
-"""What the making of a master's runner raises, for example without its port."""
+"""The error of creating a master's runner, for example if its port is taken."""
 
-# Of Locust's web UI: its page, the figures that the page asks for, and the form that starts a run.
+# The endpoints of Locust's web UI: its page, the statistics, and the form that starts a run.
 _PAGE, _STATISTICS, _START = "locust.index", "locust.request_stats", "locust.swarm"
-# Told one of these, the page never asks again: its button stays at "Loading" for good.
+# After one of these states the page stops polling, and its button stays at "Loading".
 _ENDING = ("cleanup", "stopping")
 
 
@@ -49,7 +49,7 @@ _ENDING = ("cleanup", "stopping")
 
 
 def target_users(runner: Any) -> int:
-    """The number of users that the current run was last asked for, of all processes together."""
+    """The last requested number of users of the current run, over all processes."""
     return int(runner.target_user_count)
 
 
@@ -74,12 +74,12 @@ def show_failure(runner: Any, process: str, message: str) -> None:
 
 
 def stop_without_workers(master: Any) -> None:
-    """Stop a run here alone."""
+    """Stop a run on the master only."""
     master.stop(send_stop_to_client=False)
 
 
 def workers(master: Any, *states: str) -> set[str]:
-    """The workers in one of these states, by Locust's names for them.
+    """The workers in one of these states, by Locust's names.
 
     states: `running`, `spawning`, `missing` (no heartbeat for three seconds), `all`.
     """
@@ -87,20 +87,20 @@ def workers(master: Any, *states: str) -> set[str]:
 
 
 def intercept_starts(runner: Any, start: Callable[..., None]) -> None:
-    """Call `start` with the runner's own `start` and the arguments of each call of that."""
+    """Replace the runner's `start`; the new one gets the original and its arguments."""
     runner.start = partial(start, runner.start)
 
 
 def intercept_messages(master: Any, hear: Callable[..., None]) -> Callable[..., None]:
-    """Call `hear` with the master's own handler, a worker and its message; the new handler."""
+    """Replace the master's handler: `hear` gets the original, a worker and its message."""
     master.handle_message = handler = partial(hear, master.handle_message)
     return handler
 
 
 def make_runners_with(kind: str, make: Callable[..., Any]) -> None:
-    """Let Locust make its runners of a kind (`master`, `worker`) with a function.
+    """Let Locust create its runners of a kind (`master`, `worker`) with a function.
 
-    make: gets Locust's own function, then its arguments, of which an Environment is the first.
+    make: gets Locust's own function and its arguments, the first of which is an Environment.
     """
     name = f"create_{kind}_runner"
     original = getattr(Environment, name)
@@ -114,8 +114,8 @@ def make_runners_with(kind: str, make: Callable[..., Any]) -> None:
 class CustomRunner(LocalRunner):
     """Locust's runner of a single process, for users that are not greenlets.
 
-    users: those that run; Locust spawns into them, counts them and goes through them as through a
-    gevent Group. count: adds a request to Locust's statistics, which a subclass has to call.
+    users: the running users; Locust spawns, counts and iterates them like a gevent Group. count:
+    adds a request to Locust's statistics; a subclass must call it.
     """
 
     def __init__(self, environment: Environment, users: Any) -> None:
@@ -127,19 +127,19 @@ class CustomRunner(LocalRunner):
 
     @classmethod
     def use(cls) -> None:
-        """Let Locust make runners of this class in this process."""
+        """Let Locust create runners of this class in this process."""
         make_runners_with("local", lambda _, environment: environment._create_runner(cls))
 
     def end_users(self, numbers: Mapping[str, int]) -> None:
-        """End as many users of each class as these numbers say."""
+        """End these numbers of users of each class."""
         raise NotImplementedError
 
     def stop_users(self, user_classes_stop_count: dict[str, int]) -> None:
-        """Instead of Locust's, which kills greenlets."""
+        """Replaces Locust's method, which kills greenlets."""
         self.end_users(user_classes_stop_count)
 
     def log_exception(self, node_id: str, msg: str, formatted_tb: str) -> None:
-        """As Locust's, which counts."""
+        """Locust's method under a lock, because it counts."""
         with self.lock:
             super().log_exception(node_id, msg, formatted_tb)
 
@@ -150,21 +150,21 @@ class CustomRunner(LocalRunner):
 class PromptUser(User):
     """A user that ends at once if it is stopped while it waits between tasks.
 
-    Locust's kill arrives later: a user who woke up meanwhile would be killed in the middle of its
-    next task, at the cost of a healthy connection, or of its `on_stop`, which may count.
+    Locust's kill arrives later. It would interrupt the next task of a user that woke up meanwhile,
+    and cost a healthy connection, or interrupt `on_stop`, which may check results.
     """
 
     abstract = True
 
     def called_off(self) -> None:
-        """Called before a waiting user ends: what it waited for will not be done."""
+        """Called before a waiting user ends without its next task."""
 
     def stop(self, force: bool = False) -> bool:
-        """As Locust's, but a user who waits ends here and now."""
+        """Locust's `stop`, but a waiting user ends at once."""
         if not force and self._state == LOCUST_STATE_WAITING:
             tell_to_stop(self)
             self.called_off()
-            # The event loop comes back to this when the user has ended, or waits for an answer.
+            # The event loop returns here when the user has ended, or waits for an answer.
             gevent.get_hub().loop.run_callback(getcurrent().switch)
             self.greenlet.throw(GreenletExit)
             return True
@@ -177,17 +177,17 @@ def tell_to_stop(user: User) -> None:
 
 
 def wait_once(user: User) -> None:
-    """Let a user wait as between two tasks; one that is told to stop ends before its next task."""
+    """Let a user wait as between two tasks; a stopped user ends before its next task."""
     with suppress(StopUser):
         user.wait()
 
 
 def sleep_with(sleep: Callable[[float], bool]) -> None:
-    """Let users wait between tasks with a function of the seconds; on False a user ends."""
+    """Replace the wait between tasks by a function of the seconds; False ends the user."""
 
     def between_tasks(tasks: TaskSet, seconds: float) -> None:
         if not sleep(seconds):
-            # Told while it was on its way here, the user may have overwritten its state.
+            # The user may have overwritten its state after it was stopped.
             tell_to_stop(tasks.user)
             raise StopUser
 
@@ -195,7 +195,7 @@ def sleep_with(sleep: Callable[[float], bool]) -> None:
 
 
 def format_tracebacks_with(format_exc: Callable[[], object]) -> None:
-    """Let Locust make the tracebacks of failed tasks with this in place of `format_exc`."""
+    """Replace `format_exc` for the tracebacks of failed tasks."""
     _TASKS.traceback = SimpleNamespace(format_exc=format_exc)
 
 
@@ -216,7 +216,7 @@ def new_parser(*, configuration_files: bool = False) -> Any:
 
 
 def ignore_configuration_files() -> None:
-    """From now on no parser of this process reads configuration files, Locust's own neither."""
+    """Let no parser of this process, including Locust's own, read configuration files."""
     argument_parser.LocustArgumentParser = _CommandLine  # type: ignore[misc]
 
 
@@ -231,7 +231,7 @@ def settings_in(configuration_file: Any) -> dict[str, Any]:
 
 
 def show_in_form(action: Any, shown: bool) -> None:
-    """Say whether the start form shows an option; Locust does it for those outside of groups."""
+    """Set whether the start form shows an option; Locust does it only outside of groups."""
     action.include_in_web_ui = shown
     action.is_secret = action.is_required = action.is_multiple = False
 
@@ -242,13 +242,13 @@ def seconds_in(text: str) -> int:
 
 
 def users_and_shapes(locustfile: str) -> tuple[dict[str, Any], list[Any]]:
-    """The user classes (by name) and the shapes that Locust finds in a file, which is imported."""
+    """The user classes (by name) and the shapes of a locustfile, which is imported."""
     classes, shapes = load_locustfile(locustfile)
     return classes, shapes
 
 
 def run_command() -> None:
-    """Do what the command `locust` does with the arguments of this process, and end it."""
+    """Run the command `locust` with the arguments of this process; ends the process."""
     from locust.main import main
 
     main()
@@ -258,7 +258,7 @@ def run_command() -> None:
 
 
 def change_page(web_ui: Any, change: Callable[[str], str]) -> None:
-    """Let a function change the HTML of the web UI's page."""
+    """Change the HTML of the web UI's page with a function."""
 
     @web_ui.app.after_request
     def changed(response: Response) -> Response:
@@ -268,7 +268,7 @@ def change_page(web_ui: Any, change: Callable[[str], str]) -> None:
 
 
 def add_statistics(web_ui: Any, more: Callable[[], Mapping[str, Any]]) -> None:
-    """Send more along with the statistics that the page asks for every two seconds."""
+    """Add data to the statistics that the page requests every two seconds."""
 
     @web_ui.app.after_request
     def extended(response: Response) -> Response:
@@ -281,7 +281,7 @@ def add_statistics(web_ui: Any, more: Callable[[], Mapping[str, Any]]) -> None:
 
 
 def check_start_form(web_ui: Any, problem: Callable[[Mapping[str, str]], str]) -> None:
-    """Show the problem that a function finds in a start form; without one the run starts."""
+    """Show the problem that a function finds in a start form; without a problem the run starts."""
 
     @web_ui.app.before_request
     def refuse() -> Response | None:
@@ -290,7 +290,7 @@ def check_start_form(web_ui: Any, problem: Callable[[Mapping[str, str]], str]) -
 
 
 def fill_form(web_ui: Any, current: Callable[[], Mapping[str, Any]]) -> None:
-    """Show the current values of the options in the start form, where Locust shows the defaults."""
+    """Show the current values of the options in the start form instead of the defaults."""
     original = web_ui.update_template_args
 
     def update_template_args() -> None:

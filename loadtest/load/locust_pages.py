@@ -1,4 +1,4 @@
-"""What the tool adds to Locust's own page: figures for the tab *Connection pool*, and links."""
+"""The additions to Locust's own page: figures for the tab *Connection pool*, and links."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from loadtest.load.locust_internals import add_statistics, change_page
 
-# Locust's tabs are tables of text. So the links are put below ours, where React leaves them alone,
-# and show only while it is there.
+# Locust's tabs are tables of text. So the links stand below the table, where React does not remove
+# them, and are visible only with the table.
 _LINKS = """
 <style>
   #pool-links { display: none; gap: 0.5rem 1.5rem; flex-wrap: wrap; padding: 1.2rem 1rem;
@@ -34,6 +34,6 @@ _LINKS = """
 
 
 def extend(web_ui: Any, statistics: Callable[[], Mapping[str, Any]]) -> None:
-    """Add the links to Locust's page, and statistics to those that it asks for."""
+    """Add the links and the statistics to Locust's page."""
     add_statistics(web_ui, statistics)
     change_page(web_ui, lambda page: page.replace("</body>", _LINKS, 1))

@@ -1,4 +1,4 @@
-"""Keeps Locust's log readable: what failed the first time, a count after that."""
+"""Keeps Locust's log readable: the first failure of each kind, and a count of the rest."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ logger = logging.getLogger("loadtest")
 
 
 class FirstOfEachKind(logging.Filter):
-    """Lets the first failed task of each kind into the log; the rest are counted and summed up.
+    """Lets the first failed task of each kind into the log, and counts the rest.
 
-    Locust writes a traceback for every failed task, and under load there are hundreds a second.
-    What a database does under load needs none: its own words say it. Anything else keeps its one.
+    Locust writes a traceback for every failed task, hundreds per second under load. Database
+    errors need none, their message is enough. Any other error keeps one traceback.
     """
 
     def __init__(self) -> None:
@@ -36,22 +36,24 @@ class FirstOfEachKind(logging.Filter):
         if kind == "other":
             kind = type(error).__name__
         else:
-            record.msg, record.args = "a task failed (%s): %s", (kind, words_of(error))
+            record.msg, record.args = "a request failed (%s): %s", (kind, words_of(error))
         with self._lock:
             self._seen[kind] += 1
             return self._seen[kind] == 1
 
     def sum_up(self) -> None:
-        """Say how many were left out, and begin anew."""
+        """Log how many were left out, and start counting again."""
         with self._lock:
             seen, self._seen = self._seen, Counter()
         for kind, count in seen.items():
             if count > 1:
-                logger.warning("%d more tasks failed like the one above (%s)", count - 1, kind)
+                logger.warning(
+                    "%d more requests failed with the same kind of error (%s)", count - 1, kind
+                )
 
 
 class _WhenRead:
-    """The traceback of the exception that is being handled, formatted once somebody reads it."""
+    """The traceback of the current exception, formatted when it is read."""
 
     def __init__(self) -> None:
         self._error = sys.exception()
@@ -60,5 +62,5 @@ class _WhenRead:
         return "".join(traceback.format_exception(self._error))
 
 
-# For each failed task Locust formats one, which takes a millisecond or two and is mostly left out.
+# Locust formats one for each failed task. That takes 1 to 2 ms, and most are left out.
 format_tracebacks_with(_WhenRead)

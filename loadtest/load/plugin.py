@@ -59,7 +59,7 @@ _added = run_options.Added([], [])
 
 @events.init_command_line_parser.add_listener
 def _add_options(parser: Any) -> None:
-    global _added  # noqa: PLW0603 - Locust asks for options before there is an environment
+    global _added  # noqa: PLW0603 - Locust adds options before it creates an environment
     _added = run_options.add_options(parser, with_options())
 
 
@@ -79,7 +79,7 @@ def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
 
 
 class Plugin:
-    """One Locust process from its start to its end: what it has for all of its runs.
+    """One Locust process from its start to its end, with the objects for all of its runs.
 
     run: the current run; between two runs, the last one.
     """
@@ -103,18 +103,18 @@ class Plugin:
 
     @property
     def options(self) -> Namespace:
-        """Locust's options as they are now; a form changes them between runs."""
+        """Locust's current options; the start form changes them between runs."""
         return cast(Namespace, self.environment.parsed_options)
 
     @property
     def target(self) -> EngineUnderTest | None:
-        """The engine under test of the current run; None before a run and when one failed."""
+        """The engine under test of the current run; None before a run and after a failure."""
         return self.run.target
 
     def open(self, web_ui: Any) -> None:
         """Find or start the database, serve the metrics and listen to Locust's events."""
         self._listen()
-        # Locust does it when it stops a run, and the first time blocks all users for 0.1 s.
+        # Locust calls this when it stops a run, and the first call blocks all users for 0.1 s.
         inspect.stack()
         self.place.load_application()
         if self.master:
@@ -136,7 +136,7 @@ class Plugin:
         listen.test_stopping.add_listener(self._on_stopping)
         listen.test_stop.add_listener(self._on_stop)
         listen.quitting.add_listener(self._on_quitting)
-        listen.quit.add_listener(lambda **_: self.close())  # when workers were told to, too
+        listen.quit.add_listener(lambda **_: self.close())  # also when workers are told to quit
         listen.user_error.add_listener(note_error)
 
     def _serve(self, web_ui: Any) -> None:
@@ -153,34 +153,36 @@ class Plugin:
             web.serve_metrics(self.options.metrics_port, self.live.registry)
 
     def _prepare(self) -> None:
-        # Locust's clock is already running when a test starts; so do the long part before.
+        # Locust's clock runs from the start of a test, so do the long part before it.
         pool = measured_pool(self.options, self.place.application)
         run_options.warmup_seconds(self.options)
         self._status = self.promise.prepare(pool)
 
     def close(self) -> None:
-        """Drop what was made, and stop the private server if there is one."""
-        forgotten = self._targets if self.place.made else []  # what a task forgot keeps its tables
+        """Drop the tables, and stop the private server, if any."""
+        forgotten = (
+            self._targets if self.place.made else []
+        )  # leaked connections would lock the tables
         for step in (*(target.cut_off for target in forgotten), self.place.close):
             attempt(step, self._failed)
 
     def on_start(self, environment: Any, **_: Any) -> None:
-        """A run begins: measure it, or refuse."""
+        """Begin a run: measure it, or refuse it."""
         try:
             if not self.master:
-                # The workers are told.
+                # Workers receive the options.
                 self.options.rate_shared_by = internals.processes(self.runner)
             self.run = self._new_run()
             self._start(self.run, Namespace(**vars(self.options)))
         except LoadtestError as error:
             self._refuse(error)
         except Exception as error:
-            # Locust would log it and let the users run on nothing.
+            # Locust would log it and start users without an engine.
             logger.exception("The run could not begin")
             self._refuse(LoadtestError(f"the run could not begin: {words_of(error)}"))
 
     def _new_run(self) -> RunUnderWay:
-        """A run of which nothing is open yet, and what is done when all of it is closed."""
+        """A new run, with the steps for its end."""
         run = RunUnderWay(self.environment, self._refuse, self._tell)
         close_output = partial(run.close_output, self.live, self.workers)
         last = [self.master.last] if self.master else []
@@ -198,11 +200,11 @@ class Plugin:
             self._measure(run, options, pool, parts)
         if status:
             run.add_ticker(Ticker(run_unpatched(status.sample), run.take, *parts))
-            # After the tickers: each stage is cut off before its successor's users come.
+            # After the tickers, so that each stage is cut before the users of the next one start.
             run.at_end(follow_stages(self.runner, stages, warmup))
 
     def _record(self, run: RunUnderWay, options: Namespace, pool: PoolConfig) -> ServerStatus:
-        """Open what a run has one of: its result, the live page's line, the server's figures."""
+        """Open the shared resources of a run: its result, the live page, the server's status."""
         prepared, self._status = self._status, None
         status = self.promise.begin(pool, prepared)
         run.at_end(status.close)
@@ -250,26 +252,26 @@ class Plugin:
         return target
 
     def _most_connections(self) -> int:
-        """How many this process may have; that changes when a worker is lost."""
+        """The limit of connections of this process; it changes when a worker is lost."""
         return cast(int, self.options.most_connections)
 
     def _take(self, interval: Interval) -> None:
         self.run.take(interval)
 
     def _failed(self, error: LoadtestError) -> None:
-        """Log what failed, and let the exit code tell it."""
+        """Log an error, and set the exit code."""
         logger.error("%s", error)
         if self.options.headless and not self.master:
             self.environment.process_exit_code = error.exit_code
 
     def _tell(self, error: LoadtestError) -> None:
-        """Say what failed, on a worker to its master, too."""
+        """Report an error; a worker also reports it to its master."""
         self._failed(error)
         if self.master:
             self.master.refuse(error)
 
     def _refuse(self, error: LoadtestError) -> None:
-        """End a run that cannot begin or go on: no user runs, and the reason is said."""
+        """End a run that cannot begin or go on, and report the reason."""
         self.run.target = None
         self._tell(error)
         if not self.master:
@@ -296,7 +298,7 @@ class Plugin:
         if self.run.under_way:
             self.run.end = self.run.end or End(EndReason.INTERRUPTED)
             if self.workers:
-                # Its workers are told to quit later; one told to stop now would not hear it.
+                # Workers are told to quit later; a worker that stops now would miss that message.
                 internals.stop_without_workers(self.runner)
             else:
                 self.runner.stop()

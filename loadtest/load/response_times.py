@@ -1,4 +1,4 @@
-"""Response times as Locust's own statistics and charts keep them: with two significant digits."""
+"""Response times in Locust's own statistics and charts, with two significant digits."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def two_digits(milliseconds: float) -> float:
     return round(milliseconds * parts) / parts
 
 
-# Locust documents this function as one to replace.
+# Locust's documentation allows replacing this function.
 _whole = stats.bucket_response_time
 stats.bucket_response_time = two_digits  # type: ignore[assignment]

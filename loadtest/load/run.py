@@ -1,4 +1,4 @@
-"""One run in one process: where its intervals go, why it ends, and what is closed at its end."""
+"""One run in one process: the target of its intervals, its end, and what it must close."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ logger = logging.getLogger("loadtest")
 
 
 class RunUnderWay:
-    """A run from its start to its end: it owns everything that the run opens, and closes it once.
+    """A run from its start to its end; it owns everything that the run opens, and closes it once.
 
-    target: the engine under test; None on a master, before it is made and once the run is refused.
-    output: where the intervals of all processes go; None on a worker, and once it cannot be
-    written. guard: watches a server that others use. end: why the run ends; None as long as it goes
-    on. under_way: whether it is measured, whatever Locust's state says while it begins.
-    refuse: ends a run that cannot go on. failed: told of the failure with which a run ended.
+    target: the engine under test; None on a master, before its creation and after a refusal.
+    output: takes the intervals of all processes; None on a worker, and after a failed write.
+    guard: watches a server that the tool did not start. end: why the run ends; None while it runs.
+    under_way: whether the run is measured, independent of Locust's state.
+    refuse: ends a run that cannot go on. failed: called with the error with which a run ended.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class RunUnderWay:
 
     @property
     def time_is_up(self) -> bool:
-        """Whether it has lasted as long as its options say."""
+        """Whether the run has lasted for its run time."""
         limit = self._environment.parsed_options.run_time
         return bool(limit) and time.monotonic() - self._began >= limit - 1
 
     def at_end(self, step: Callable[[], object]) -> None:
-        """Take a step when the run is closed: before those that were given earlier."""
+        """Add a step for the end of the run; the last added step runs first."""
         self._opened.callback(attempt, step, self.fail)
 
     def add_ticker(self, ticker: Ticker) -> None:
@@ -66,11 +66,11 @@ class RunUnderWay:
         self.at_end(ticker.stop)
 
     def write_to(self, output: RunOutput) -> None:
-        """Write the intervals that come from now on to this output."""
+        """Write all further intervals to this output."""
         self.output, self.under_way = output, True
 
     def take(self, interval: Interval) -> None:
-        """Write an interval; the run is refused if that fails, or if it must not go on."""
+        """Write an interval; refuse the run if that fails, or if the run must not go on."""
         if self.output is None:
             return
         try:
@@ -83,23 +83,23 @@ class RunUnderWay:
             self._refuse(trouble)
 
     def _trouble(self, interval: Interval) -> LoadtestError | None:
-        """Why this interval ends the run for the sake of others; None if it does not."""
+        """The error with which this interval ends the run for the sake of others, if any."""
         if interval.counters[BEYOND_ANNOUNCED_KIND]:
             most = self._environment.parsed_options.most_connections
             return MoreThanAnnounced(
-                f"{interval.process} wanted more than the {most:,} connections that were "
-                "announced for each process"
+                f"{interval.process} tried to open more than the {most:,} connections announced "
+                "for each process"
             )
         said = self.guard.take(interval) if self.guard else ""
         return ServerInTrouble(said) if said else None
 
     def drain(self) -> None:
-        """From now on nothing is measured: users end their last tasks."""
+        """End the measured time; users end their last tasks."""
         for ticker in self._tickers:
             attempt(partial(ticker.enter, "drain"), self.fail)
 
     def close(self) -> None:
-        """Close what was opened, the last first, each whatever the others raise."""
+        """Take all steps at the end, the last added first, even if some raise."""
         self._tickers, self.under_way = [], False
         self._opened.pop_all().close()
 
@@ -115,7 +115,7 @@ class RunUnderWay:
             live.end(str(end), output.report if output else lambda: None)
 
     def fail(self, error: LoadtestError) -> None:
-        """Say what failed at its end; the first failure is how it ended."""
+        """Log a failure at the end of the run; the first failure becomes its end."""
         if self.end and not self.end.planned:
             logger.error("%s", error)
             return

@@ -1,4 +1,4 @@
-"""What the first line of a result file says of a run before it begins."""
+"""The first line of a result file, written before the run begins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from loadtest.model.pool import PoolConfig
 from loadtest.model.server_name import parse_server
 from loadtest.runfile.folders import as_typed
 
-# What is of this place or of this run alone.
+# The options that belong to this machine or this run only.
 _NOT_REPEATED = {
     "database_url",
     "results",
@@ -39,11 +39,11 @@ def header(
     server: ServerFacts,
     application: Application | None,
 ) -> dict[str, Any]:
-    """What runs: on which pool, under which load, on which server, and how to do it again."""
+    """The pool, the load, the scenario, the server, and the command to repeat the run."""
     runner = environment.runner
     files = [as_typed(Path(file)) for file in environment.parsed_locustfiles or []]
     users = target_users(runner) or options.num_users or 1
-    if environment.shape_class:  # the target is what it asks for at first
+    if environment.shape_class:  # the target is the first number of the shape
         users = max(users, options.num_users or 0)
     model = getattr(runner, "model", GREENLETS)
     return {
@@ -67,7 +67,7 @@ def header(
 
 
 def load_facts(options: Namespace, users: int, processes: int) -> dict[str, Any]:
-    """The load that the options ask for, as a result file has it; no duration without a limit."""
+    """The load of the options, for a result file; the duration is None without a limit."""
     warmup, limit = warmup_seconds(options), options.run_time
     stages = stages_of(options)
     closed = stages and stages[0].users
@@ -96,7 +96,7 @@ def _open_loop(options: Namespace, stages: Sequence[Stage]) -> dict[str, Any]:
 def repeat_command(
     options: Namespace, added: Added, files: list[str], model: str = GREENLETS
 ) -> list[str]:
-    """The command line that does this run again; it never contains a password."""
+    """The command line that repeats this run; it never contains a password."""
     command = [*start_command(model), "-f", ",".join(files), "--headless"]
     command += ["-u", str(options.num_users or 1), "-r", f"{options.spawn_rate or 1:g}"]
     if options.run_time:

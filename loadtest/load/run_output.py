@@ -1,4 +1,4 @@
-"""Where one run of Locust leaves its results, and the report made from them."""
+"""The results of one run of Locust, and the report made from them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from loadtest.runfile.folders import new_folder
 from loadtest.runfile.writer import RunWriter
 
 logger = logging.getLogger("loadtest")
-# Exit codes of `loadtest report` that are about what was measured.
+# Exit codes of `loadtest report` about the measurement, not about a failure.
 _REPORTED = (0, 3, 4, 5)
 PACKAGES = ("sqlalchemy", "pymysql", "locust", "gevent")
 
@@ -56,15 +56,15 @@ class RunOutput:
         self._timeline.add(interval)
 
     def report(self) -> Path | None:
-        """The report, once it has been drawn."""
+        """The path of the report; None before it exists."""
         path = self.folder / "report.html" if self.folder else None
         return path if path and path.exists() else None
 
     def close(self, end: End, workers: Workers | None, *, wait: bool) -> None:
-        """End the result file, draw the report in a process of its own, wait for it if asked.
+        """End the result file and create the report in a process of its own; wait: wait for it.
 
-        workers: those of which the footer has something to say, if this is a master.
-        Raises LoadtestError if the file cannot be ended, or the report not be made.
+        workers: the workers that the footer lists; None unless this is a master.
+        Raises LoadtestError if the file cannot be ended or the report cannot be created.
         """
         self._timeline.close(end, workers.facts() if workers else [])
         if self.folder is None:

@@ -1,4 +1,4 @@
-"""Watches a server that others use, too: whether it turns them away while this tool runs."""
+"""Watches a server that the tool did not start: whether it refuses other clients."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from loadtest.model.interval import SERVER, Interval
 
 logger = logging.getLogger("loadtest")
 WINDOW_SECONDS = 10
-# Workers tell their seconds within the next one.
+# Workers send a second within the next one.
 SETTLED_SECONDS = 2
-# In so many seconds: a mistyped password, or a health check that only knocks, is no trouble.
+# Limits within the window. A wrong password or a plain TCP health check stays below them.
 REFUSED, ABORTED = 10, 20
-# A status that is late, or fails once, is no reason to warn.
+# A late status, or a single failure, causes no warning.
 UNTOLD_SECONDS = 3
 
 
@@ -28,14 +28,14 @@ class Status(Protocol):
 
 
 class Guard:
-    """Takes the intervals of a run, the server's own among them, and says when it is enough.
+    """Takes the intervals of a run, including the server's, and decides when the run must end.
 
-    What the server refused beyond the failed checkouts of this run, it refused to others: because
+    Refusals by the server beyond the failed checkouts of this run affected other clients: because
     it is full (Connection_errors_max_connections), or for any reason (Aborted_connects). A checkout
-    may end in the second after the one in which it was refused, so one more second of them counts.
-    A status that cannot be read for UNSEEN_SECONDS, for example since a full server refuses the
-    tool itself, is trouble, too: the run cannot see then whether others are refused.
-    status: is asked at each interval. lacks: the counters that the server does not have.
+    may end in the second after its refusal, so one more second of checkouts counts.
+    A status that cannot be read for UNSEEN_SECONDS also ends the run, for example when a full
+    server refuses the tool: the run cannot see then whether it refuses other clients.
+    status: read at each interval. lacks: the counters that the server does not have.
     """
 
     def __init__(self, status: Status, lacks: Sequence[str] = ()) -> None:
@@ -44,12 +44,12 @@ class Guard:
         self._now, self._seen, self._warned = 0, 0, False
         if {"refused_connects", "aborted_connects"} <= set(lacks):
             logger.warning(
-                "This server does not count refused connections: the run cannot stop when it "
-                "refuses those of others"
+                "This server does not count refused connections, so the run cannot stop when the "
+                "server refuses other clients"
             )
 
     def take(self, interval: Interval) -> str:
-        """What happens to others, in a sentence, if it is too much; else empty."""
+        """The reason to end the run for the sake of other clients; empty without one."""
         second, counters = interval.second, interval.counters
         if interval.process != SERVER:
             self._own[second] += counters["checkout_errors"]
@@ -70,13 +70,13 @@ class Guard:
         if silent >= UNSEEN_SECONDS:
             return (
                 f"its status could not be read for {silent} s ({why}), so the run cannot see "
-                "whether it refuses connections of others"
+                "whether it refuses other clients"
             )
         if silent >= UNTOLD_SECONDS and not self._warned:
             self._warned = True
             logger.warning(
-                "The server's status cannot be read (%s), so the run cannot see whether it refuses "
-                "connections of others. The run ends if this lasts for %d s",
+                "The server's status cannot be read (%s), so the run cannot see whether the server "
+                "refuses other clients. The run ends if this lasts for %d s",
                 *(why, UNSEEN_SECONDS),
             )
         return ""
@@ -87,9 +87,11 @@ class Guard:
         aborted = sum(self._aborted[second] for second in window) - own
         if refused >= REFUSED:
             return (
-                f"it refused {refused} connections of others within {WINDOW_SECONDS} s, since its "
-                "max_connections were reached"
+                f"it refused {refused} connections of other clients within {WINDOW_SECONDS} s, "
+                "because it had reached max_connections"
             )
         if aborted >= ABORTED:
-            return f"{aborted} attempts of others to connect failed within {WINDOW_SECONDS} s"
+            return (
+                f"{aborted} connection attempts of other clients failed within {WINDOW_SECONDS} s"
+            )
         return ""

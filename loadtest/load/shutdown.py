@@ -1,4 +1,4 @@
-"""The end of a run: each step is taken, whatever the others raise."""
+"""The end of a run: each step runs, even if others raise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ logger = logging.getLogger("loadtest")
 
 
 def attempt(step: Callable[[], object], failed: Callable[[LoadtestError], None]) -> None:
-    """Take a step; failed: told if it raises, as an error for a person."""
+    """Run a step; failed: called with a LoadtestError if the step raises."""
     try:
         step()
     except LoadtestError as error:
@@ -20,4 +20,4 @@ def attempt(step: Callable[[], object], failed: Callable[[LoadtestError], None])
     except Exception as error:
         logger.exception("A step at the end of the run failed")
         what = words_with_type(error)
-        failed(LoadtestError(f"the run did not end in good order: {what}"))
+        failed(LoadtestError(f"a step at the end of the run failed: {what}"))

@@ -1,4 +1,4 @@
-"""The clock of a run: intervals are cut at every UTC second and where a period ends."""
+"""The clock of a run: it cuts intervals at every UTC second and at the end of a period."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import gevent
 from loadtest.model.interval import Interval, Period
 from loadtest.model.load import Stage, stage_begins
 
-# Woken a little late rather than a little early: then nothing of the new second is lost.
+# Waking a little late, not early, keeps seconds whole.
 _MARGIN_SECONDS = 0.0005
 
 Part = tuple[Period, str]
-"""A part of a run: its period, and its stage (empty if it has none)."""
+"""A part of a run: its period, and its stage (empty without stages)."""
 
 
 class Ticker:
-    """Cuts one source into intervals and hands them on, from its making until it is stopped.
+    """Cuts one source into intervals and passes them on, until it is stopped.
 
-    cut: gives what there is since it was last called, or None. take: gets what was cut. stages:
-    what the measured time, which begins after the warm-up (s), consists of. clock: the time in
-    seconds; a worker's is its master's.
+    cut: returns the interval since its last call, or None. take: receives the intervals. stages:
+    the stages of the measured time, which begins after the warm-up (s). clock: the time in seconds;
+    for a worker, its master's.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Ticker:
         self._cut_source, self._take, self._clock = cut, take, clock
         parts = [(warmup + begin, name) for begin, name in stage_begins(stages) or [(0.0, "")]]
         self._part: Part = ("warmup", "") if warmup else ("measured", parts[0][1])
-        # The parts that the cut under way covers; None without one.
+        # The parts that the cut in progress covers; None without a cut.
         self._covered: list[Part] | None = None
         self._greenlets = [gevent.spawn(self._run)]
         self._greenlets += [
@@ -52,7 +52,7 @@ class Ticker:
             self._covered.append(self._part)
 
     def stop(self) -> None:
-        """Cut what is left and stop."""
+        """Cut the rest and stop."""
         gevent.killall(self._greenlets)
         self._cut(self._part)
 
@@ -62,7 +62,7 @@ class Ticker:
             self._cut(self._part)
 
     def _cut(self, part: Part) -> None:
-        # A source that asks a server can hang. Its time then reaches over cuts that were due.
+        # A source that queries a server can hang. Its interval then covers several due cuts.
         if self._covered is not None:
             return
         covered = self._covered = [part]

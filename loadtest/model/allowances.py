@@ -1,4 +1,4 @@
-"""What a person allows on a database server that others use, too."""
+"""The permissions for a database server that the tool did not start."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ UNSEEN_SECONDS = 10
 
 @dataclass(frozen=True)
 class Allowances:
-    """What the tool does to a server that it did not start only where it is told to.
+    """Actions on a server that the tool did not start, which need your permission.
 
-    overload: take more than a share of the free connections. trouble: go on when the server refuses
-    connections of others, or its status cannot be read. tables: leave the scenario's tables there
-    at the end.
+    overload: use more than a share of the free connections. trouble: continue when the server
+    refuses other clients, or its status cannot be read. tables: keep the scenario's tables at the
+    end.
     """
 
     overload: bool = False
@@ -22,7 +22,7 @@ class Allowances:
     tables: bool = False
 
     def arguments(self) -> list[str]:
-        """The same as options of Locust's command line."""
+        """The options of Locust's command line with the same meaning."""
         flags = {
             "--allow-overload": self.overload,
             "--no-abort": self.trouble,
@@ -32,4 +32,4 @@ class Allowances:
 
 
 NO_ALLOWANCES = Allowances()
-"""What the tool does where nobody said anything."""
+"""The default: no permissions."""

@@ -1,4 +1,4 @@
-"""Durations as they are kept and added up: a histogram beside exact sums.
+"""Distributions of durations: a histogram with exact sums.
 
 Histograms are HdrHistograms of whole microseconds with two significant digits.
 """
@@ -29,7 +29,7 @@ _EMPTY: Counts = np.zeros(0, dtype=np.int64)
 
 @dataclass(slots=True, eq=False)
 class Distribution:
-    """A set of durations: a histogram (microseconds) beside exact count, sum and maximum (ns)."""
+    """A set of durations: a histogram (microseconds) with exact count, sum and maximum (ns)."""
 
     count: int = 0
     sum: int = 0
@@ -48,9 +48,9 @@ class Distribution:
 
     @property
     def counts(self) -> Counts:
-        """How many durations are in each bin of the histogram, up to the last that is filled.
+        """The number of durations in each bin of the histogram, up to the last filled bin.
 
-        Decoded when it is first looked at.
+        Decoded on first use.
         """
         if self._counts is None:
             self._counts = decoded([self._encoded])[0] if self._encoded else _EMPTY
@@ -80,7 +80,7 @@ class Distribution:
 
     @property
     def mean_seconds(self) -> float | None:
-        """The exact mean in seconds; None where nothing was measured."""
+        """The exact mean in seconds; None if empty."""
         return self.sum / self.count / 1e9 if self.count else None
 
     def percentile_seconds(self, percent: float) -> float | None:
@@ -102,16 +102,16 @@ class Distribution:
         return list(zip(HIGHEST[filled].tolist(), self.counts[filled].tolist(), strict=True))
 
     def longer_than(self, seconds: float) -> int:
-        """How many are longer, judged by the highest value of their bins."""
+        """The number of longer durations, by the highest value of their bins."""
         return int(self.counts[HIGHEST[: len(self.counts)] > seconds * 1e6].sum())
 
     def to_json(self) -> dict[str, Any]:
-        """The distribution as a line of a result file has it (V2 compressed base64 histogram)."""
+        """The distribution for a line of a result file (V2 compressed base64 histogram)."""
         if not self._encoded:
             self._encoded = encoded(self.counts)
         return {"count": self.count, "sum": self.sum, "max": self.max, "hdr": self._encoded}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Distribution:
-        """Read what `to_json` wrote; the histogram is decoded when it is first looked at."""
+        """Read what `to_json` wrote; the histogram is decoded on first use."""
         return cls(data["count"], data["sum"], data["max"], None, data["hdr"])

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class EndReason(StrEnum):
-    """Why a run ended, as the footer of its file has it."""
+    """Why a run ended, as in the footer of its file."""
 
     FINISHED = "finished"
     STOPPED = "stopped"
@@ -20,7 +20,7 @@ class EndReason(StrEnum):
     OVERDUE = "overdue"
 
 
-# The beginning of the sentence that tells a reason, and what separates it from the message.
+# The beginning of the sentence for a reason, with the separator from the message.
 _BEGINNINGS = {
     EndReason.SERVER_IN_TROUBLE: "the server got into trouble: ",
     EndReason.MORE_THAN_ANNOUNCED: "more than announced: ",
@@ -30,7 +30,7 @@ _BEGINNINGS = {
 
 @dataclass(frozen=True)
 class End:
-    """The end of a run: its reason, and what happened."""
+    """The end of a run: its reason and a message."""
 
     reason: EndReason
     message: str = ""
@@ -50,9 +50,9 @@ class End:
 
 
 def end_of(sentence: str) -> End | None:
-    """The end that a sentence tells, as files had it before the message was a field of its own.
+    """The end in a sentence of an older file, in which the message is not a separate field.
 
-    None if no reason begins like this.
+    None if the sentence begins with no known reason.
     """
     for reason in EndReason:
         beginning = _beginning(reason)

@@ -1,48 +1,56 @@
-"""The kinds of errors: what to call them, and what each one means for whoever sets up a pool."""
+"""The kinds of errors: the name of each, what it means and what to do."""
 
 from __future__ import annotations
 
-# kind: name, what to do about it. The kinds are a bounded set; others are shown as they are.
+# kind: its name in the plural, its meaning and advice. An unknown kind is shown by its code.
 _KINDS = {
     "pool_timeout": (
         "pool timeouts",
-        "No connection came free within pool_timeout: connections are held for too long or are "
-        "too few.",
+        "No connection became free within pool_timeout: requests hold connections for too long, "
+        "or the pool is too small.",
     ),
     "beyond_announced": (
-        "connections beyond the announced",
-        "The run had announced its connections to a server that others use, and opened no more.",
+        "connections above the announced limit",
+        "The run reached the number of connections that it had announced for this server, so it "
+        "refused to open more.",
     ),
     "too_many_connections": (
         "too many connections",
-        "The server's max_connections was reached: fewer connections per pool or fewer processes.",
+        "The server reached its max_connections: use fewer connections per pool, or fewer "
+        "processes.",
     ),
     "user_limit": (
         "user limits",
-        "The database account may not have so many connections or queries.",
+        "The database account reached its limit of connections or queries: raise the limit, or use "
+        "fewer.",
     ),
     "host_blocked": (
         "host blocked",
-        "The server blocked this host after failed connects; FLUSH HOSTS lets it in again.",
+        "The server blocked this host after failed connection attempts; FLUSH HOSTS unblocks it.",
     ),
-    "refused": ("connections refused", "Nothing listened at the database's address."),
+    "refused": (
+        "connections refused",
+        "No server listened at the database's address: check the address, and whether the server "
+        "runs.",
+    ),
     "no_local_port": (
         "no local ports",
-        "Connections were opened and closed faster than the system frees their ports: keep "
-        "connections in the pool rather than in the overflow.",
+        "The pool opened and closed connections faster than the system frees their ports: use a "
+        "larger pool_size and less overflow.",
     ),
     "no_file_descriptor": (
         "no file descriptors",
-        "The process may not have so many sockets; see ulimit -n.",
+        "The process reached its limit of open files; raise it with ulimit -n.",
     ),
     "gone_away": (
         "server gone away",
-        "The server had closed the connection; see pool_pre_ping and pool_recycle.",
+        "The server had closed the connection before the request used it; see pool_pre_ping "
+        "and pool_recycle.",
     ),
     "lost_during_query": (
         "lost during a query",
-        "The connection broke in the middle of a query, or MySQL 8.0.24 or newer had closed it "
-        "while it was idle (PyMySQL reports both alike; see pool_pre_ping and pool_recycle).",
+        "The connection broke during a query, or MySQL 8.0.24 or newer closed it while it was "
+        "idle. PyMySQL reports the same error for both; see pool_pre_ping and pool_recycle.",
     ),
     "connection_killed": (
         "killed connections",
@@ -60,13 +68,13 @@ _KINDS = {
     ),
     "write_conflict": (
         "write conflicts",
-        "Another transaction changed the row after this one had read: lock the row with the first "
-        "read (with_for_update()), retry the transaction, or use READ COMMITTED.",
+        "Another transaction changed the row after this transaction had read it: lock the row with "
+        "the first read (with_for_update()), retry the transaction, or use READ COMMITTED.",
     ),
     "deadlock": (
         "deadlocks",
-        "Transactions locked the same rows in different order: the more of them run at once, the "
-        "more often. Fewer connections, one order, or a retry.",
+        "Transactions locked the same rows in different orders. More concurrent transactions cause "
+        "more deadlocks. Use fewer connections, lock rows in one order, or retry.",
     ),
     "lock_wait_timeout": (
         "lock wait timeouts",
@@ -75,20 +83,20 @@ _KINDS = {
     ),
     "lock_not_available": (
         "locks not available",
-        "A statement with NOWAIT met a locked row: try again later, or leave the row out with "
+        "A statement with NOWAIT found a locked row: retry it later, or skip locked rows with "
         "SKIP LOCKED.",
     ),
     "read_only": (
         "writes to a read-only server",
-        "The server accepts no writes: it is a replica, or became one. Send writes to the primary.",
+        "The server accepts no writes, because it is a replica. Send writes to the primary.",
     ),
     "disk_full": (
-        "no room left",
-        "The server had no room for another row: its disk, or the table, is full.",
+        "disk-full errors",
+        "The server could not store another row, because its disk or the table is full.",
     ),
     "other": (
         "other errors",
-        "Errors of no kind that this tool knows; their first words say more.",
+        "loadtest does not know this kind of error; the error message has the details.",
     ),
 }
 
@@ -96,7 +104,7 @@ ERROR_KINDS = tuple(_KINDS)
 
 
 def label(kind: str) -> str:
-    """What to call errors of a kind, in the plural."""
+    """The name of a kind of errors, in the plural."""
     return _KINDS.get(kind, (kind.replace("_", " "), ""))[0]
 
 

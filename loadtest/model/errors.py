@@ -1,4 +1,4 @@
-"""The errors that reach a person: one clear message, one exit code, no traceback."""
+"""The errors that you see: one clear message, one exit code, no traceback."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class LoadtestError(Exception):
 
     @property
     def end(self) -> End:
-        """The end of a run that this error ended, as its result file has it."""
+        """The end of a run that this error ended, for its result file."""
         return End(self.reason, str(self))
 
 
 class UsageError(LoadtestError):
-    """A wrong option, file or address: the person can put it right; exit code 2.
+    """A wrong option, file or address, which you can correct; exit code 2.
 
-    Several problems are shown together, one a line.
+    Several problems are shown together, one per line.
     """
 
     exit_code = 2
@@ -34,11 +34,11 @@ class UsageError(LoadtestError):
 
 
 class CannotGoOn(LoadtestError):
-    """Something happened after which no further run can be done; ends the command with 1."""
+    """A failure after which no further run is possible; exit code 1."""
 
 
 class Ended(LoadtestError):
-    """A failure in the middle of the runs; `folder` has what was measured until then."""
+    """A failure during the runs; `folder` has the results until then."""
 
     def __init__(self, error: LoadtestError, folder: Path) -> None:
         self.exit_code = error.exit_code
@@ -47,13 +47,13 @@ class Ended(LoadtestError):
 
 
 class InvalidMeasurement(LoadtestError):
-    """What was measured is no basis for what was asked of it; exit code 4."""
+    """A measurement that cannot answer the question; exit code 4."""
 
     exit_code = 4
 
 
 class Overdue(InvalidMeasurement):
-    """Something took longer than its limit and was ended; message: how long, and where it was."""
+    """A step that was ended at its time limit; message: the time, and its place in the code."""
 
     reason = EndReason.OVERDUE
 
@@ -68,7 +68,7 @@ class Overdue(InvalidMeasurement):
 
 
 class EndedForOthers(CannotGoOn):
-    """A run was ended for the sake of a server that others use, too; exit code 4."""
+    """A run that was ended to protect a server that the tool did not start; exit code 4."""
 
     exit_code = 4
 
@@ -80,12 +80,12 @@ class EndedForOthers(CannotGoOn):
 
 
 class ServerInTrouble(EndedForOthers):
-    """The server refused others, or its status could not be read any more."""
+    """The server refused other clients, or its status could not be read any more."""
 
     reason = EndReason.SERVER_IN_TROUBLE
 
 
 class MoreThanAnnounced(EndedForOthers):
-    """The run wanted more users or connections than were announced before it began."""
+    """The run needed more users or connections than it had announced."""
 
     reason = EndReason.MORE_THAN_ANNOUNCED

@@ -19,17 +19,17 @@ from loadtest.model.objective import parse_objective
 from loadtest.model.pool import PoolConfig
 from loadtest.model.server_name import ServerNames, parse_server
 
-# As many rounds as it takes to decide, and the rounds after which an analysis asks whether it does.
+# `auto` runs as many rounds as a decision needs. Interim analyses follow these rounds.
 AUTO = "auto"
 INTERIM_ROUNDS = (5, 10, 15, 20)
-# A difference that is surely smaller than this is none that anybody should act on.
+# Differences smaller than this share do not matter in practice.
 MARGIN = 0.05
 
 
 def _some(pools: Any) -> Any:
-    # Not a minimum length: pydantic counts the sound ones, and would complain of the others twice.
+    # Not a minimum length: pydantic counts only valid items, and would report the others twice.
     if not pools:
-        raise ValueError("there is no pool; add a [[pool]]")
+        raise ValueError("no pool is given; add a [[pool]]")
     if not isinstance(pools, list | tuple):
         raise ValueError("write [[pool]], with two brackets, above each pool")
     return pools
@@ -39,7 +39,9 @@ def _number_of_rounds(value: Any) -> int | Literal["auto"]:
     if value == AUTO:
         return "auto"
     if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d*", str(value)):
-        raise ValueError(f"{value!r} is no number of rounds; write 5, or auto for what it takes")
+        raise ValueError(
+            f"{value!r} is not a number of rounds; write 5, or auto for as many as needed"
+        )
     return int(value)
 
 
@@ -52,14 +54,14 @@ def _sound_objective(text: str) -> str:
 
 
 def variant_name(pool: str, *variant: str) -> str:
-    """What results call a pool with another model, or on another server, than the first one."""
+    """The name in results of a pool with another model, or on another server, than the first."""
     return ".".join([pool, *variant])
 
 
 class Subject(NamedTuple):
     """What a run measures: a pool, the model of its users, and the private server's program.
 
-    server: as the experiment names it; empty for what is installed.
+    server: as the experiment names it; empty for the installed one.
     """
 
     pool: PoolConfig
@@ -70,10 +72,10 @@ class Subject(NamedTuple):
 class Experiment(Strict):
     """A scenario under one load with several pools, repeated in rounds.
 
-    session, engine: where an application's own is, MODULE:NAME; at most one of them.
-    server: the server programs of private servers; empty: what is installed.
-    objective: what a pool must keep to. margin: the share by which two may differ and count as
-    equal.
+    session, engine: the address of an application's own, MODULE:NAME; at most one of them.
+    server: the programs of private servers; empty: the installed one.
+    objective: the limits that a pool must meet. margin: the share by which two pools may differ
+    and still count as equal.
     """
 
     name: Name
@@ -101,7 +103,7 @@ class Experiment(Strict):
         self._check_objective()
         if (seconds := self.load.warmup + self.load.duration) % 1:
             raise ValueError(
-                f"load: warm-up and duration are {seconds:g} s together; write whole seconds"
+                f"load: warm-up plus duration is {seconds:g} s; the sum must be whole seconds"
             )
         return self
 
@@ -109,22 +111,24 @@ class Experiment(Strict):
         for pool in self.pool:
             pool.check_application(self.application)
         if self.application and self.fault:
-            raise ValueError(f"fault {self.fault[0]}: not with an application's own database")
+            raise ValueError(
+                f"fault {self.fault[0]}: not possible on an application's own database"
+            )
 
     def _check_servers(self) -> None:
         if len(self.server) > 1 and len(self.load.models) > 1:
-            raise ValueError("compare several servers, or several models of users, not both")
+            raise ValueError("compare either several servers or several models of users, not both")
 
     def _check_names(self) -> None:
         names = [subject.pool.name for subject in self.subjects]
         problems = [
-            f"two pools have the name {name!r}; give one of them another"
+            f"two pools have the name {name!r}; rename one of them"
             for name, count in Counter(names).items()
             if count > 1
         ]
         given = [pool.name for pool in self.pool]
         if self.baseline and self.baseline not in given:
-            problems.append(f"the baseline {self.baseline!r} is none of the pools {given}")
+            problems.append(f"the baseline {self.baseline!r} is not one of the pools {given}")
         if problems:
             raise ValueError("; ".join(problems))
 
@@ -134,28 +138,28 @@ class Experiment(Strict):
             kind, _, rest = bound.path.partition(".")
             if kind == "stages" and rest.partition(".")[0] not in stages:
                 there = ", ".join(stages) or "none"
-                raise ValueError(f"objective {bound.text!r}: the stages of this load: {there}")
+                raise ValueError(f"objective {bound.text!r}: unknown stage; this load has: {there}")
 
     @property
     def application(self) -> str:
-        """The application that is measured, as it was named; empty if there is none."""
+        """The application under test as the experiment names it; empty without one."""
         return self.session or self.engine
 
     @property
     def interim_rounds(self) -> tuple[int, ...]:
-        """The rounds after which an analysis decides whether to go on; the last is the end."""
+        """The rounds after which an interim analysis decides whether to go on; the last ends it."""
         return INTERIM_ROUNDS if self.rounds == "auto" else (self.rounds,)
 
     @property
     def servers(self) -> tuple[str, ...]:
-        """The server programs, each as it was named; an empty one for what is installed."""
+        """The server programs as the experiment names them; an empty one is the installed one."""
         return self.server or ("",)
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
-        """What is measured in each round: every pool, with every model of users, on every server.
+        """The runs of each round: every pool, with every model of users, on every server.
 
-        The pools of all models and servers but the first have these at the end of their names.
+        The names of pools end in the model and the server, except for the first of each.
         """
         variants = [(model, server) for model in self.load.models for server in self.servers]
         return tuple(
@@ -170,12 +174,12 @@ class Experiment(Strict):
         return pool.renamed(variant_name(pool.name, *own)) if own else pool
 
     def with_model(self, model: str) -> Experiment:
-        """The same with another model of users, or several; raises UsageError if there is none."""
+        """The same with other models of users; raises UsageError for an unknown one."""
         load = self.model_dump(exclude_unset=True).get("load", {})
         return self.changed(f"--model {model}", load={**load, "model": model})
 
     def changed(self, where: str, **settings: Any) -> Experiment:
-        """The same with other settings; raises UsageError, which says where, if they are wrong."""
+        """The same with other settings; raises UsageError, with `where`, if they are invalid."""
         data = self.model_dump(exclude_unset=True)
         return validated(Experiment, {**data, **settings}, where)
 
@@ -190,7 +194,7 @@ def read_experiment(path: Path) -> Experiment:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: cannot be read: it is no text in UTF-8") from None
+        raise UsageError(f"{path}: cannot be read: it is not text in UTF-8") from None
     except (ValueError, RecursionError) as error:  # not all of them TOMLDecodeErrors
         raise UsageError(f"{path}: not valid TOML: {error}") from None
     experiment = validated(Experiment, data, str(path))

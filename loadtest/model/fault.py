@@ -1,6 +1,6 @@
-"""The faults that an experiment provokes: what breaks, when, for how long, and how that is written.
+"""The faults that an experiment provokes: their kind, time, length and syntax.
 
-`experiment.faults` provokes them; `analysis.fault_effects` tells what they did to a pool.
+`experiment.faults` provokes them; `analysis.fault_effects` derives their effect on a pool.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ LEAST_MAX_CONNECTIONS = 10
 class FaultKind:
     """A kind of fault.
 
-    takes: settings of which it has one at most, and exactly one if it `needs` it. length: whether
-    it has one; one that `lasts` goes on for the whole run without. done: what is done to the
-    server, which has to be a private one; empty for those that any server survives.
+    takes: the possible settings, at most one of them, exactly one if it `needs` one. length:
+    whether it has a length; a fault that `lasts` goes on for the whole run without one. done: the
+    effect on the server, which must be a private one; empty for faults that any server survives.
     """
 
     takes: tuple[str, ...] = ()
@@ -55,12 +55,12 @@ _SETTINGS = ("delay", "idle", "share", "connections")
 
 def _known(kind: str) -> str:
     if kind not in FAULT_KINDS:
-        raise ValueError(f"there is no {kind!r}; there are {', '.join(FAULT_KINDS)}")
+        raise ValueError(f"unknown fault {kind!r}; the faults are {', '.join(FAULT_KINDS)}")
     return kind
 
 
 def _parts_of_one(value: Any) -> Any:
-    """A share from `50%`; anything else as it is."""
+    """A share from `50%`; anything else unchanged."""
     percent = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", str(value).strip())
     return float(percent[1]) / 100 if percent else value
 
@@ -69,14 +69,14 @@ Share = Annotated[float, BeforeValidator(_parts_of_one), Field(gt=0, le=1)]
 
 
 class Fault(Strict):
-    """What breaks `at` so many seconds of the measured time, and for how long (`length`, seconds).
+    """A fault that begins `at` a second of the measured time and lasts for `length` seconds.
 
-    kill: connections of the run are killed on the server: all, a `share` or so many `connections`.
-    restart: the server is shut down, and started again after the length. freeze: its process is
-    stopped, then goes on. refuse: new connections are refused. connect-delay: a new one takes
-    `delay` longer. latency: whatever is sent arrives `delay` later, each way. idle-drop: a
-    connection on which nothing was asked for `idle` is closed. max-connections: the server takes so
-    many. Those that slow down or drop go on for the whole run unless they have a length.
+    kill: kills connections of the run on the server: all, a `share` or a number of `connections`.
+    restart: shuts the server down, and starts it again after the length. freeze: stops its process,
+    then continues it. refuse: refuses new connections. connect-delay: makes each new connection
+    `delay` slower. latency: delays all data by `delay`, each way. idle-drop: closes a connection
+    that was idle for `idle`. max-connections: lowers the server's max_connections.
+    connect-delay, latency and idle-drop last for the whole run unless they have a length.
     """
 
     kind: Annotated[str, AfterValidator(_known)]
@@ -99,41 +99,41 @@ class Fault(Strict):
         if length == "must" and self.length is None:
             return [f"{self.kind} needs a length"]
         if length == "none" and self.length is not None:
-            return [f"{self.kind} takes no length: it is over at once"]
+            return [f"{self.kind} has no length: it is over at once"]
         if self.lasting and self.at:
-            return [f"{self.kind} at a time needs a length, too"]
+            return [f"{self.kind} with a start time also needs a length"]
         return []
 
     def _wrong_settings(self) -> list[str]:
         takes, given = self.of.takes, [n for n in _SETTINGS if getattr(self, n) is not None]
         wrong = [name for name in given if name not in takes]
-        problems = [f"{self.kind} takes no {', '.join(wrong)}"] if wrong else []
+        problems = [f"{self.kind} has no setting {', '.join(wrong)}"] if wrong else []
         if self.of.needs and takes and not set(given) & set(takes):
             problems.append(f"{self.kind} needs {takes[0]}")
         if len(given) - len(wrong) > 1:
-            problems.append(f"{self.kind} takes one of {', '.join(takes)}")
+            problems.append(f"{self.kind} accepts only one of {', '.join(takes)}")
         if self.kind == "max-connections" and 0 < self.value < LEAST_MAX_CONNECTIONS:
-            problems.append(f"a server takes at least {LEAST_MAX_CONNECTIONS} connections")
+            problems.append(f"max_connections must be at least {LEAST_MAX_CONNECTIONS}")
         return problems
 
     @property
     def of(self) -> FaultKind:
-        """What its kind is."""
+        """The properties of its kind."""
         return FAULT_KINDS[self.kind]
 
     @property
     def lasting(self) -> bool:
-        """Whether it goes on from the first second to the last."""
+        """Whether the fault lasts from the first second to the last."""
         return self.of.lasts and self.length is None
 
     @property
     def end(self) -> float:
-        """When it is over, in seconds of the measured time; infinite if it lasts."""
+        """The end of the fault, in seconds of the measured time; infinite if it lasts."""
         return math.inf if self.lasting else self.at + (self.length or 0.0)
 
     @property
     def value(self) -> float:
-        """The one number that says how: seconds, a share of one or how many; zero without one."""
+        """The value of its setting: seconds, a share or a number; zero without a setting."""
         found = [getattr(self, name) for name in _SETTINGS]
         return next((float(value) for value in found if value is not None), 0.0)
 
@@ -146,23 +146,23 @@ class Fault(Strict):
 
 
 def check_faults(faults: Sequence[Fault], measured: float) -> None:
-    """Raise ValueError if two faults need the same thing at once, or one ends too late.
+    """Raise ValueError if two faults overlap that cannot, or one ends too late.
 
-    measured: how many seconds are.
+    measured: the length of the measured time, in seconds.
     """
     for number, one in enumerate(faults):
         if not one.lasting and one.end > measured:
-            raise ValueError(f"fault {one} ends after the {measured:g} s that are measured")
+            raise ValueError(f"fault {one} ends after the measured time of {measured:g} s")
         for other in faults[number + 1 :]:
             same = one.kind == other.kind or {one.kind, other.kind} == {"freeze", "restart"}
             if same and one.at < other.end and other.at < one.end:
-                raise ValueError(f"faults {one} and {other}: one after the other, please")
+                raise ValueError(f"faults {one} and {other} overlap: move one of them")
 
 
 def parse_fault(text: str) -> Fault:
     """A fault from the command line: `KIND`, `:` how, `@` time, `+` length, as in `kill:50%@5s`.
 
-    Raises UsageError if it is none.
+    Raises UsageError if the text is not a fault.
     """
     match = _FAULT.match(text.strip())
     if not match:

@@ -1,4 +1,4 @@
-"""What a fault did to a pool, as `summary.json` has it; times are seconds."""
+"""The effect of a fault on a pool, for `summary.json`; times are seconds."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from loadtest.model.field_types import Value
 
 
 class FaultEffect(Value):
-    """What a fault did to one pool, over the rounds in which it came; times are means of these.
+    """The effect of a fault on one pool, over the rounds with this fault; times are means.
 
-    begin: when it was planned, in seconds after measuring began. first_error_seconds: from its
-    beginning to the first request that failed, over the rounds that had one. errors, by_kind: the
-    requests that failed until the next fault or the end. recovery_seconds: from its end until
-    throughput was back (the rule is in `analysis.fault_effects`); None unless it was in all rounds.
-    recovered: in how many; None where nothing was measured before the first fault.
+    begin: the planned time, in seconds after measuring began. first_error_seconds: from its begin
+    to the first failed request, over the rounds with a failure. errors, by_kind: the failed
+    requests until the next fault or the end. recovery_seconds: from its end until the throughput
+    had recovered (see `analysis.fault_effects`); None unless it did in all rounds. recovered: the
+    rounds that recovered; None if nothing was measured before the first fault.
     beyond_pool_timeout: checkouts that took longer than `pool_timeout`. checked, lost, doubled:
-    committed transactions of the whole runs by the scenario's own sums; None where it has none, or
-    where there were other faults. killed: how many connections a `kill` found and killed; None of
-    other kinds.
+    committed transactions of the whole runs by the scenario's own check; None without a check or
+    with other faults. killed: the connections that a `kill` killed; None for other kinds.
     """
 
     fault: str

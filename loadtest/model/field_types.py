@@ -1,4 +1,4 @@
-"""The kinds of values that configuration is made of: durations, whole numbers, names."""
+"""The types of values in a configuration: durations, whole numbers, names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def parse_duration(value: Any) -> float:
 
 
 def _number(value: Any) -> Any:
-    # Python counts True as 1; whoever wrote `users = true` did not mean one user.
+    # Python counts True as 1, but `users = true` does not mean one user.
     if isinstance(value, bool):
         raise ValueError(f"{value!r} is not a number")
     return value
@@ -48,13 +48,13 @@ NotNegative = Annotated[float, BeforeValidator(_number), Field(ge=0)]
 
 
 class Strict(BaseModel):
-    """Something that a person configures: frozen, and without keys that nobody knows."""
+    """A part of the configuration: frozen, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Value(BaseModel):
-    """A value: frozen, without keys that nobody knows, and with no number that JSON has not."""
+    """A value: frozen, without unknown keys, and without numbers that JSON lacks."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
@@ -74,14 +74,14 @@ def _sentence(error: Any, model: type[BaseModel]) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         owner = _owner(model, error["loc"])
-        message = f"unknown key; known are {', '.join(owner.model_fields)}"
+        message = f"unknown key; the keys are {', '.join(owner.model_fields)}"
     elif error["type"] not in ("value_error", "missing"):
         message += f" (got {error['input']!r})"
     return f"{place}: {message}" if place else message
 
 
 def _owner(model: type[BaseModel], place: tuple[str | int, ...]) -> type[BaseModel]:
-    """The model that a key belongs to, by the keys on the way to it."""
+    """The model that a key belongs to, found by the keys above it."""
     for key in place[:-1]:
         if isinstance(key, str):
             model = next(_models(model.model_fields[key].annotation))

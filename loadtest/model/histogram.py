@@ -1,9 +1,9 @@
 """HdrHistogram's bins and its text form, as numpy arrays.
 
-A histogram is an array of counts, up to the last bin that is filled: bin 0 counts the smallest
-values. Its text is the V2 encoding: base64 of a zlib stream of a header and counts, each count a
-ZigZag LEB128 number in which a negative one stands for so many empty bins (HdrHistogram's Java
-source, `AbstractHistogram.fillBufferFromCountsArray` and `ZigZagEncoding`).
+A histogram is an array of counts, up to the last filled bin; bin 0 counts the smallest values. Its
+text is the V2 encoding: base64 of a zlib stream of a header and counts. Each count is a ZigZag
+LEB128 number; a negative number -n stands for n empty bins (HdrHistogram's Java source,
+`AbstractHistogram.fillBufferFromCountsArray` and `ZigZagEncoding`).
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ HIGHEST: Counts = _LOWEST + (1 << _SCALE) - 1
 
 _OUTER, _INNER = struct.Struct(">II"), struct.Struct(">IIIIQQd")
 _OUTER_COOKIE, _INNER_COOKIE = 0x1C849304, 0x1C849303
-# The part of a cookie that tells nothing in this encoding.
+# The bits of a cookie that have no meaning in this encoding.
 _WORD_SIZE = 0xF0
-# A longer number would be a count of more than 2 ** 55.
+# More bytes would mean a count of more than 2 ** 55.
 _MOST_BYTES = 8
 
 
@@ -45,7 +45,7 @@ def recorded(microseconds: Counts) -> Counts:
 
 
 def added(one: Counts, other: Counts) -> Counts:
-    """The sum of two; the longer of the two arrays may be the result, changed in place."""
+    """The sum of two arrays; the longer one may be changed in place and returned."""
     if len(one) < len(other):
         one, other = other.copy(), one
     one[: len(other)] += other
@@ -62,9 +62,9 @@ def encoded(counts: Counts) -> str:
 
 
 def decoded(texts: Sequence[str]) -> list[Counts]:
-    """The counts of several histograms; together they take hardly longer than one.
+    """The counts of several histograms, in hardly more time than for one.
 
-    Raises ValueError if one of the texts is damaged, which its checksum tells.
+    Raises ValueError if a text is damaged, by its checksum.
     """
     return unpacked([compact(text) for text in texts])
 
@@ -77,30 +77,30 @@ def compact(text: str) -> bytes:
         inner = zlib.decompress(raw[_OUTER.size :])
         inner_cookie, size, _, digits, lowest, _, _ = _INNER.unpack_from(inner)
     except (ValueError, struct.error, zlib.error) as error:
-        raise ValueError(f"no histogram: {error}") from None
+        raise ValueError(f"not a histogram: {error}") from None
     numbers = inner[_INNER.size :]
     known = cookie & ~_WORD_SIZE == _OUTER_COOKIE and inner_cookie & ~_WORD_SIZE == _INNER_COOKIE
     if not known or length != len(raw) - _OUTER.size or size != len(numbers):
-        raise ValueError("no histogram: another encoding or length")
+        raise ValueError("not a histogram: unknown encoding or wrong length")
     if (digits, lowest) != (SIGNIFICANT_DIGITS, 1):
-        raise ValueError("no histogram: another resolution")
+        raise ValueError("not a histogram: unknown resolution")
     return numbers
 
 
 def unpacked(packed: Sequence[bytes]) -> list[Counts]:
-    """The counts of several histograms from their numbers; ValueError if there are none such."""
+    """The counts of several histograms from their numbers; raises ValueError."""
     if not (joined := b"".join(packed)):
         return [np.zeros(0, dtype=np.int64) for _ in packed]
     parts = np.frombuffer(joined, dtype=np.uint8)
     sizes = np.array([len(one) for one in packed])
     last = parts < 0x80
     if not last[np.cumsum(sizes)[sizes > 0] - 1].all():
-        raise ValueError("no histogram: its last count is cut off")
+        raise ValueError("not a histogram: the last count is cut off")
     ends = np.flatnonzero(last)
     begins = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - begins + 1
     if lengths.max() > _MOST_BYTES:
-        raise ValueError("no histogram: a count of more than 2 ** 55")
+        raise ValueError("not a histogram: a count of more than 2 ** 55")
     shift = 7 * (np.arange(len(parts)) - np.repeat(begins, lengths))
     zigzag = np.add.reduceat((parts & 0x7F).astype(np.int64) << shift, begins)
     numbers = (zigzag >> 1) ^ -(zigzag & 1)
@@ -108,13 +108,13 @@ def unpacked(packed: Sequence[bytes]) -> list[Counts]:
 
 
 def _spread(numbers: Counts, stops: npt.NDArray[np.int_]) -> list[Counts]:
-    """Put counts into their bins; stops: where the numbers of each histogram end."""
+    """Put counts into their bins; stops: the end of the numbers of each histogram."""
     steps = np.where(numbers < 0, -numbers, 1)
     after = np.concatenate(([0], np.cumsum(np.minimum(steps, _BINS + 1))))
     begins = np.concatenate(([0], stops[:-1]))
     sizes = after[stops] - after[begins]
     if sizes.max() > _BINS:
-        raise ValueError("no histogram: too many bins")
+        raise ValueError("not a histogram: too many bins")
     flat = np.zeros(after[-1], dtype=np.int64)
     flat[after[1:] - 1] = np.maximum(numbers, 0)
     return [flat[begin:end] for begin, end in pairwise([0, *after[stops].tolist()])]

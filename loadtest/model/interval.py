@@ -1,7 +1,7 @@
-"""What one process measured in one second, and how such measurements add up.
+"""The measurements of one process in one second, and how they add up.
 
-Everything that is added is an integer (counts and nanoseconds), so adding is exact and its order
-does not matter.
+All added values are integers (counts and nanoseconds), so addition is exact and independent of the
+order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from loadtest.model.distribution import Distribution
 SECOND = 1_000_000_000  # nanoseconds
 SLOWEST_KEPT = 5
 
-# The process name of the intervals in which the database server speaks of itself.
+# The process name of the intervals of the database server.
 SERVER = "server"
 
 Period = Literal["warmup", "measured", "drain"]
@@ -27,7 +27,7 @@ _Join = Callable[[_T, _T], _T]
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """A level over a stretch of time: integral (level x ns), minimum, maximum and last value."""
+    """A level over a period: integral (level x ns), minimum, maximum and last value."""
 
     integral: int = 0
     min: int = 0
@@ -35,7 +35,7 @@ class Gauge:
     last: int = 0
 
     def then(self, later: Gauge) -> Gauge:
-        """The same level over this stretch and the next."""
+        """The same level over this period and the next."""
         return Gauge(
             self.integral + later.integral,
             min(self.min, later.min),
@@ -44,7 +44,7 @@ class Gauge:
         )
 
     def beside(self, other: Gauge) -> Gauge:
-        """The sum of two levels in the same stretch; its extremes are bounds, not values seen."""
+        """The sum of two levels in the same period; minimum and maximum are bounds."""
         return Gauge(
             self.integral + other.integral,
             self.min + other.min,
@@ -55,10 +55,10 @@ class Gauge:
 
 @dataclass(frozen=True, slots=True)
 class Fair:
-    """How the users shared the pool since measuring began: sums that add up over processes.
+    """The users' shares of the pool since measuring began: sums that add up over processes.
 
-    served: users who got a connection. squares: the sum of their checkouts squared. longest_wait:
-    nanoseconds, waits still going on included.
+    served: users that got a connection. squares: the sum of their squared checkouts. longest_wait:
+    nanoseconds, including waits in progress.
     """
 
     users: int = 0
@@ -69,7 +69,7 @@ class Fair:
 
     @property
     def jain(self) -> float | None:
-        """Jain's index, 1 when all users got as much (Jain, Chiu, Hawe, DEC-TR-301, 1984)."""
+        """Jain's index, 1 if all users got equal shares (Jain, Chiu, Hawe, DEC-TR-301, 1984)."""
         return self.checkouts**2 / (self.users * self.squares) if self.squares else None
 
     def beside(self, other: Fair) -> Fair:
@@ -85,10 +85,10 @@ class Fair:
 
 @dataclass(frozen=True, slots=True)
 class TaskUse:
-    """What the tasks of one name did with connections: counts, and sums in nanoseconds.
+    """The use of connections by the tasks of one name: counts, and sums in nanoseconds.
 
-    query: time in statements and COMMITs. nested: checkouts by a user who held a connection
-    already. kept: connections that tasks which had ended still held at the end.
+    query: time in statements and COMMITs. nested: checkouts by a user that already held a
+    connection. kept: connections that ended tasks still held at the end.
     """
 
     holds: int = 0
@@ -99,7 +99,7 @@ class TaskUse:
     kept: int = 0
 
     def then(self, later: TaskUse) -> TaskUse:
-        """The use in this stretch of time and the next."""
+        """The use in this period and the next."""
         return replace(self.beside(later), kept=later.kept)
 
     def beside(self, other: TaskUse) -> TaskUse:
@@ -118,7 +118,7 @@ class TaskUse:
 class SlowCheckout:
     """One of the slowest checkouts of an interval; times in nanoseconds.
 
-    hold: until the connection was returned, or so far; None if nobody got one.
+    hold: until the return of the connection, or so far; None without a connection.
     """
 
     total: int
@@ -133,14 +133,13 @@ class SlowCheckout:
 
 @dataclass(slots=True)
 class Interval:
-    """What one process measured in (a part of) one UTC second.
+    """The measurements of one process in (a part of) one UTC second.
 
-    length: nanoseconds that it covers. unfinished: the ages of the waits that were going on when
-    it ended. fair: as it stood then. tasks: by their names. examples: the first error of each
-    kind. A second is cut where a period (warm-up, measured, drain) or a stage ends inside it.
-    stage: the one that it lies in, if the load has any; empty where it covers parts of two, as one
-    of a server that was slow to answer can. first_failure: when (UTC nanoseconds) its first request
-    failed, 0 if none did.
+    A second is cut where a period (warm-up, measured, drain) or a stage ends.
+    length: its nanoseconds. unfinished: the ages of the waits in progress at its end. fair: the
+    shares at its end. tasks: by name. examples: the first error of each kind. stage: its stage, if
+    the load has stages; empty if it covers parts of two, which a slow server can cause.
+    first_failure: the time (UTC nanoseconds) of its first failed request, 0 without one.
     """
 
     second: int
@@ -189,7 +188,7 @@ class Interval:
         self.first_failure = _earliest(self.first_failure, later.first_failure)
 
     def to_json(self) -> dict[str, Any]:
-        """The interval as a line of a result file has it; empty parts are left out."""
+        """The interval for a line of a result file; empty parts are left out."""
         data: dict[str, Any] = {
             "type": "interval",
             "second": self.second,
@@ -234,7 +233,7 @@ class Interval:
 
 
 def total(intervals: Iterable[Interval]) -> Interval:
-    """All intervals of one process, one after another, as one (empty if there are none)."""
+    """All intervals of one process, in order, as one interval (empty if there are none)."""
     result: Interval | None = None
     for interval in intervals:
         if result is None:
@@ -244,14 +243,14 @@ def total(intervals: Iterable[Interval]) -> Interval:
 
 
 def _plain(value: Gauge | Fair | TaskUse | SlowCheckout) -> dict[str, Any]:
-    """What `asdict` gives for a value without others inside, in a tenth of its time."""
+    """As `asdict` for a value without nested values, in a tenth of its time."""
     return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _together(
     one: dict[str, Gauge], other: dict[str, Gauge], join: _Join[Gauge]
 ) -> dict[str, Gauge]:
-    """All gauges of both; one that only one side has stays as it is."""
+    """All gauges of both; a gauge of only one side is unchanged."""
     both = one.keys() & other.keys()
     return {**one, **other, **{name: join(one[name], other[name]) for name in both}}
 
@@ -259,7 +258,7 @@ def _together(
 def _by_name(
     one: dict[str, _T], other: dict[str, _T], join: _Join[_T], nothing: _T
 ) -> dict[str, _T]:
-    """All of both; one that only one side has is joined with nothing."""
+    """All values of both; a value of only one side is joined with `nothing`."""
     names = sorted(one.keys() | other.keys())
     return {name: join(one.get(name, nothing), other.get(name, nothing)) for name in names}
 
@@ -267,7 +266,7 @@ def _by_name(
 def _joined(
     one: Interval, other: Interval, join_gauges: _Join[Gauge], join_uses: _Join[TaskUse]
 ) -> Interval:
-    """What adds up either way; length, waits and shares are for who knows how the two stand."""
+    """The parts that add up the same way in time and over processes."""
     return Interval(
         second=min(one.second, other.second),
         process=one.process if one.process == other.process else "",
@@ -284,7 +283,7 @@ def _joined(
 
 
 def _earliest(one: int, other: int) -> int:
-    """The earlier of two moments, of which one that is 0 never was."""
+    """The earlier of two moments; 0 stands for none."""
     return min(one or other, other or one)
 
 

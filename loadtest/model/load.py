@@ -25,29 +25,29 @@ ARRIVALS = ("poisson", "even")
 DROP_AFTER_SECONDS = 1.0
 LEAST_USERS, MOST_USERS = 100, 10_000
 GREENLETS, THREADS = "greenlets", "threads"
-# What users are, and the Python module that runs such.
+# The models of users, and the Python module that runs each.
 USER_MODELS = {GREENLETS: "locust", THREADS: "loadtest.threads"}
 _STAGE = re.compile(
     r"^(?:(?P<name>[^=]+)=)?(?P<duration>[^:]+):(?P<level>[\d.]+)(?:-(?P<to>[\d.]+))?(?P<rate>/s)?"
     r"(?:\+(?P<at_once>\d+))?$"
 )
-_HOW = "write 10s:50 (users), rush=5s:50-500/s (arrivals a second, rising) or 2s:0/s+50 (at once)"
+_HOW = "write 10s:50 (users), rush=5s:50-500/s (arrivals per second) or 2s:0/s+50 (50 at once)"
 
 
 def _part_of_a_path(name: str) -> str:
     if "." in name:
         raise ValueError(
-            "the name of a stage has no dots, since dots separate the parts of an objective's path "
-            f"(stages.NAME.error_rate); write {name.replace('.', '-')!r}"
+            "the name of a stage must have no dots, because dots separate the parts of an "
+            f"objective's path (stages.NAME.error_rate); write {name.replace('.', '-')!r}"
         )
     return name
 
 
 class Stage(Strict):
-    """So many users, or arrivals per second, for so many seconds, rising or falling to `to`.
+    """A number of users, or of arrivals per second, for some seconds, rising or falling to `to`.
 
-    name: what reports and objectives call it, without dots; its number where none is given.
-    at_once: arrivals that are all due when it begins.
+    name: the name in reports and objectives, without dots; the default is the stage's number.
+    at_once: arrivals that are all due when the stage begins.
     """
 
     name: Annotated[Name, AfterValidator(_part_of_a_path)] = ""
@@ -62,24 +62,24 @@ class Stage(Strict):
         if (self.users is None) == (self.arrival_rate is None):
             raise ValueError("give either users or an arrival_rate")
         if self.users is not None and self.at_once:
-            raise ValueError("at_once: goes with an arrival_rate")
+            raise ValueError("at_once: requires an arrival_rate")
         if self.users is not None and self.to is not None and (self.to < 1 or self.to % 1):
-            raise ValueError("to: there are whole users only, and one at least")
+            raise ValueError("to: the number of users must be a whole number of at least 1")
         return self
 
     @property
     def start(self) -> float:
-        """The users or the rate that it begins with."""
+        """The users or the rate at the beginning."""
         return float(self.users or self.arrival_rate or 0)
 
     @property
     def end(self) -> float:
-        """The users or the rate that it ends with."""
+        """The users or the rate at the end."""
         return self.start if self.to is None else self.to
 
     @property
     def most(self) -> float:
-        """The most users, or the most arrivals per second, those at once counted to a second."""
+        """The most users, or the most arrivals per second, including those at once."""
         return max(self.start, self.end) + self.at_once
 
     def __str__(self) -> str:
@@ -91,7 +91,7 @@ class Stage(Strict):
 
 
 def named_stages(stages: Sequence[Stage]) -> tuple[Stage, ...]:
-    """The stages, those without a name called by their number. Raises ValueError if they clash."""
+    """The stages, each with a name, by default its number. Raises ValueError if they clash."""
     result = tuple(
         stage if stage.name else stage.model_copy(update={"name": str(number)})
         for number, stage in enumerate(stages, start=1)
@@ -99,16 +99,18 @@ def named_stages(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     names = [stage.name for stage in result]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise ValueError(f"two stages have the name {twice[0]!r}; give one of them another")
+        raise ValueError(f"two stages have the name {twice[0]!r}; rename one of them")
     if len({stage.arrival_rate is None for stage in result}) > 1:
-        raise ValueError("some stages have users and others an arrival_rate; give all the same")
+        raise ValueError(
+            "some stages have users and others an arrival_rate; use one kind for all stages"
+        )
     return result
 
 
 def parse_stages(text: str) -> tuple[Stage, ...]:
     """The stages of an option: `calm=10s:50/s,rush=5s:50-500/s,10s:500/s`; none in an empty one.
 
-    Raises UsageError with what is wrong and how it is written.
+    Raises UsageError with the mistake and the syntax.
     """
     try:
         return named_stages([_stage(part.strip()) for part in text.split(",") if part.strip()])
@@ -127,7 +129,7 @@ def _stage(text: str) -> Stage:
 
 
 def stages_seconds(stages: Sequence[Stage]) -> float:
-    """How long they last together."""
+    """The total duration of the stages, in seconds."""
     return sum(stage.duration for stage in stages)
 
 
@@ -143,7 +145,7 @@ def highest_level(stages: Sequence[Stage]) -> float:
 
 
 def start_command(model: str) -> list[str]:
-    """How a person starts a run by hand whose users are of this model."""
+    """The command with which you start a run by hand with this model of users."""
     return ["locust"] if model == GREENLETS else ["python", "-m", USER_MODELS[model]]
 
 
@@ -155,18 +157,18 @@ def _models(text: str) -> str:
 
 
 def users_for(arrival_rate: float) -> int:
-    """How many users an open loop has unless told otherwise: work of ten seconds for each rate."""
+    """The default number of users in an open loop: the arrivals of ten seconds, within bounds."""
     return min(MOST_USERS, max(LEAST_USERS, math.ceil(10 * arrival_rate)))
 
 
 class LoadConfig(Strict):
     """Users in a closed loop, or arrivals at a rate (per second) in an open one.
 
-    In an open loop users are the most that may be under way, and an arrival that finds none free
-    is dropped after a while. The warm-up comes before the measured duration. Times are seconds.
-    stage: parts of the measured time with loads of their own; then they say duration and load.
-    prefill: open pool_size connections before the load begins. model: what users are; two models
-    for a comparison of both.
+    In an open loop `users` limits the concurrent requests, and an arrival that finds no free user
+    is dropped after `drop_after`. The warm-up precedes the measured duration. Times are seconds.
+    stage: parts of the measured time with their own loads; they set the duration and the load.
+    prefill: open pool_size connections before the load begins. model: the model of users; give
+    two models to compare both.
     """
 
     model: Annotated[str, AfterValidator(_models)] = GREENLETS
@@ -192,7 +194,7 @@ class LoadConfig(Strict):
         given = self.model_fields_set - {"stage"}
         other = [name for name in said if name in given and getattr(self, name) != said[name]]
         if other or self.arrival_rate:
-            raise ValueError(f"{', '.join(other) or 'arrival_rate'}: the stages say that")
+            raise ValueError(f"{', '.join(other) or 'arrival_rate'}: remove it, stages set it")
         for name, value in said.items():
             object.__setattr__(self, name, value)
         return self
@@ -205,7 +207,7 @@ class LoadConfig(Strict):
             return self
         for name in ("arrivals", "drop_after"):
             if getattr(self, name) is not None:
-                raise ValueError(f"{name}: goes with an arrival_rate")
+                raise ValueError(f"{name}: requires an arrival_rate")
         return self
 
     @property
@@ -222,5 +224,5 @@ class LoadConfig(Strict):
 
     @property
     def users_per_second(self) -> float:
-        """How fast users are started; all within a second unless `spawn_rate` says otherwise."""
+        """The users started per second: `spawn_rate`, by default all within one second."""
         return self.spawn_rate or float(self.users)

@@ -29,7 +29,7 @@ _SHARES = ("errors.rate", "error_rate", "generator.cpu", "server.cpu")
 
 @dataclass(frozen=True)
 class Bound:
-    """That a value of a pool is at most, or at least, so much (seconds, a share, or a number)."""
+    """An upper or lower limit on a value of a pool (seconds, a share, or a number)."""
 
     path: str
     sign: str
@@ -79,38 +79,38 @@ def _bound(text: str) -> Bound:
 
 
 def _check_unit(path: str, unit: str | None, bound: float) -> None:
-    """Raise ValueError for a unit that a path does not have, and for one that is missing."""
+    """Raise ValueError if the unit does not fit the path or is missing."""
     is_time = "_seconds" in path or path.startswith("checkout.seconds")
     is_share = path.endswith(_SHARES)
     if unit in ("us", "µs", "ms", "s") and not is_time:
-        raise ValueError(f"{path} is no time")
+        raise ValueError(f"{path} is not a time")
     if is_time and unit in ("%", "/s", None):
-        raise ValueError(f"{path} is a time: write its unit, ms or s")
+        raise ValueError(f"{path} is a time: add its unit, ms or s")
     if unit == "%" and not is_share:
-        raise ValueError(f"{path} is no share: write it without %")
+        raise ValueError(f"{path} is not a share: write it without %")
     if unit == "/s" and not path.endswith("per_second"):
-        raise ValueError(f"{path} is no rate: write it without /s")
+        raise ValueError(f"{path} is not a rate: write it without /s")
     if is_share and bound > 1:
-        raise ValueError(f"{path} is a share and at most 100%: write its unit, %")
+        raise ValueError(f"{path} is a share, at most 100%: add its unit, %")
 
 
 def check_path(path: str) -> None:
-    """Raise ValueError, with the nearest that there are, if a path names no number of a pool."""
+    """Raise ValueError, with similar paths, if a path names no value of a pool."""
     of_stage = _STAGE.match(path)
     if path in OBJECTIVE_PATHS or (of_stage and of_stage["path"] in _paths(StageResult)):
         return
     near = difflib.get_close_matches(path, OBJECTIVE_PATHS, n=3, cutoff=0.4)
-    there = f"; there is {', '.join(near)}" if near else ""
-    raise ValueError(f"{path} is no number of a pool in summary.json{there}")
+    there = f"; did you mean {', '.join(near)}?" if near else ""
+    raise ValueError(f"{path} is not a value of a pool in summary.json{there}")
 
 
 def more_is_better(path: str) -> bool:
-    """Whether a larger value is the better one, as of throughput, and of times it is not."""
+    """Whether a larger value is better, as for throughput; False for times."""
     return path.endswith(_GOOD_IN_PLENTY)
 
 
 def value_at(pool: PoolSummary, path: str) -> tuple[float | None, bool]:
-    """A number of a pool, None where there is none, and whether it is only a lower bound."""
+    """A value of a pool, or None without one, and whether it is only a lower bound."""
     *way, last = path.split(".")
     here: Any = pool
     for part in way:

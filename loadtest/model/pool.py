@@ -27,7 +27,7 @@ IsolationLevel = Literal[
 
 def _known_poolclass(name: str) -> str:
     if name in ("StaticPool", "SingletonThreadPool", "AssertionPool"):
-        raise ValueError(f"{name} is not made for many users at once; use {_POOLCLASSES}")
+        raise ValueError(f"{name} does not support many users at once; use {_POOLCLASSES}")
     if name not in POOLCLASSES:
         raise ValueError(f"unknown pool class {name!r}; use {_POOLCLASSES}")
     return name
@@ -64,9 +64,9 @@ def idle_limit(pool: Sized) -> int | None:
 
 
 class PoolConfig(Strict):
-    """A connection pool's settings under the names that `sqlalchemy.create_engine` gives them.
+    """A connection pool's settings under the names of `sqlalchemy.create_engine`.
 
-    name: what reports call it; without one, the short form (`5+10`, `3000+inf`, `nullpool`).
+    name: the name in reports; the default is the short form (`5+10`, `3000+inf`, `nullpool`).
     Times are seconds.
     """
 
@@ -95,10 +95,12 @@ class PoolConfig(Strict):
     def _possible(self) -> Self:
         queue_only = sorted(self.model_fields_set & _QUEUE_ONLY)
         if self.poolclass == "NullPool" and queue_only:
-            raise ValueError(f"NullPool keeps no connections and takes no {', '.join(queue_only)}")
+            raise ValueError(f"NullPool keeps no connections; remove {', '.join(queue_only)}")
         changed = sorted(self.model_fields_set - {"name", "poolclass"})
         if self.poolclass == AS_IS and changed:
-            raise ValueError(f"{AS_IS} is a pool with settings, it takes no {', '.join(changed)}")
+            raise ValueError(
+                f"{AS_IS} keeps an application's own settings; remove {', '.join(changed)}"
+            )
         return self
 
     @property
@@ -112,7 +114,7 @@ class PoolConfig(Strict):
         return idle_limit(self)
 
     def connections_for(self, users: int) -> int:
-        """The most connections that this many users of one process can have at once."""
+        """The most connections that a number of users in one process can have at once."""
         most = self.most_connections
         return users if most is None else min(users, most)
 
@@ -121,18 +123,18 @@ class PoolConfig(Strict):
         return self.model_copy(update={"name": name})
 
     def arguments(self) -> dict[str, Any]:
-        """The settings as keyword arguments by name, those that this pool class takes."""
+        """The settings that this pool class accepts, as keyword arguments by name."""
         if self.poolclass == AS_IS:
             return {"poolclass": AS_IS}
         left_out = {"name"} | (_QUEUE_ONLY if self.poolclass == "NullPool" else set())
         return self.model_dump(exclude=left_out)
 
     def check_application(self, application: str) -> None:
-        """Raise ValueError if this pool does not go with an application; empty: there is none."""
+        """Raise ValueError if this pool does not fit an application (empty: no application)."""
         if self.poolclass == AS_IS and not application:
-            raise ValueError(f"{AS_IS} is an application's own pool; name its engine or session")
+            raise ValueError(f"{AS_IS} is an application's own pool; name the engine or session")
         if self.isolation_level and application:
-            raise ValueError("isolation_level is the application's own matter; leave it out")
+            raise ValueError("the application sets its own isolation_level; remove this setting")
 
 
 @dataclass(frozen=True, slots=True)

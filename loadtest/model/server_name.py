@@ -1,4 +1,4 @@
-"""Servers by name: the program of a private server as a person names it, and a version's title."""
+"""Servers by name: the program of a private server, and the title of a version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WRITE = "write mariadb, mysql, the path of a server program, or NAME:PATH"
 
 
 class NamedServer(NamedTuple):
-    """A server to measure on: what results call it, and mariadb, mysql or a path."""
+    """A server to measure on: its name in results, and mariadb, mysql or a path."""
 
     name: str
     program: str
@@ -34,7 +34,7 @@ def parse_server(text: str) -> NamedServer:
 
 
 def server_title(version: str) -> str:
-    """What to call a server by its version variable: `MariaDB 10.11.19`, `MySQL 9.7.4`."""
+    """The title of a server by its version variable: `MariaDB 10.11.19`, `MySQL 9.7.4`."""
     number, _, more = version.partition("-")
     return f"{'MariaDB' if 'MariaDB' in more else 'MySQL'} {number}"
 
@@ -48,7 +48,9 @@ def _some(value: Any) -> Any:
 def _different(texts: tuple[str, ...]) -> tuple[str, ...]:
     names = Counter(parse_server(text).name for text in texts)
     if double := [name for name, count in names.items() if count > 1]:
-        raise ValueError(f"two servers have the name {double[0]!r}; name them, as new:/path/mysqld")
+        raise ValueError(
+            f"two servers have the name {double[0]!r}; give one a name: new:/path/mysqld"
+        )
     return texts
 
 

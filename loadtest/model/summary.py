@@ -1,6 +1,6 @@
-"""What reading the runs yields: the values that `summary.json` is written from (schema 1).
+"""The results of the analysis, from which `summary.json` is written (schema 1).
 
-Times are seconds; every value is a number, or None where there is none.
+Times are seconds. A value is None if it is unknown.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Durations(Value):
 
 
 class ArrivalRates(Value):
-    """An open loop: arrivals a second as scheduled, as begun, and how many were dropped in all."""
+    """The arrivals of an open loop: scheduled and begun per second, and dropped in total."""
 
     offered_per_second: float | None
     begun_per_second: float | None
@@ -48,10 +48,10 @@ class Throughput(Value):
 
 
 class Anatomy(Value):
-    """What the checkouts near a percentile were made of, on average.
+    """The mean parts of the checkouts near a percentile.
 
-    task: the one that most of them were for. waiting, overflow: other checkouts under way, and
-    connections beyond pool_size, when they ended. samples: how many were looked at.
+    task: the most frequent one among them. waiting, overflow: other checkouts in progress, and
+    connections beyond pool_size, at their end. samples: the number of these checkouts.
     """
 
     percentile: str
@@ -66,7 +66,7 @@ class Anatomy(Value):
 
 
 class CheckoutTimes(Value):
-    """What it took to get a connection, in all rounds together."""
+    """The times to get a connection, over all rounds."""
 
     count: int
     timeouts: int
@@ -81,9 +81,9 @@ class CheckoutTimes(Value):
 
 
 class Connections(Value):
-    """Connections: the most at once in any round, and how many were opened and closed in all.
+    """Connections: the most at once in any round, and how many were opened and closed in total.
 
-    allowed: what the pools of all processes may have together; None where nothing limits them.
+    allowed: the limit of the pools of all processes together; None without a limit.
     """
 
     allowed: int | None = None
@@ -95,7 +95,7 @@ class Connections(Value):
 
 
 class ErrorKind(Value):
-    """Errors of one kind: the UTC seconds of the first and the last, and one in its own words."""
+    """Errors of one kind: the UTC seconds of the first and the last, and an example message."""
 
     first: int | None
     last: int | None
@@ -103,7 +103,7 @@ class ErrorKind(Value):
 
 
 class Errors(Value):
-    """The share of requests that failed, and the errors counted by their kind."""
+    """The share of failed requests, and the number of errors by kind."""
 
     rate: float | None
     by_kind: dict[str, int]
@@ -111,11 +111,11 @@ class Errors(Value):
 
 
 class ServerActivity(Value):
-    """What the database server said of itself; None where it was not asked or did not tell.
+    """The database server's own status; None if unknown.
 
-    cpu: share of its machine's processors, if that is this one. running, connected: mean sessions.
+    cpu: share of the processors, if it runs on this machine. running, connected: mean sessions.
     row_lock_waiters: mean sessions that waited for a row lock. aborted_connects, refused_connects:
-    in all.
+    totals.
     """
 
     cpu: float | None
@@ -127,14 +127,14 @@ class ServerActivity(Value):
 
 
 class Generator(Value):
-    """How busy the load generator was: CPU as a share of one core, and its event loop's lag."""
+    """The load of the generator itself: CPU as a share of one core, and event-loop lag."""
 
     cpu: float | None
     lag_p99_seconds: float | None
 
 
 class ObjectiveResult(Value):
-    """A requirement, the value found for it and whether that meets it; None: it cannot be told.
+    """A requirement, the measured value, and whether it is met; None if undecided.
 
     ci95: the interval of the mean over the rounds; None with fewer than two.
     """
@@ -146,9 +146,9 @@ class ObjectiveResult(Value):
 
 
 class Finding(Value):
-    """Something a reader should know: a code, how serious it is, a sentence and the numbers.
+    """Something that you should know about a pool: a code, a severity, a message and its numbers.
 
-    error_kind: the kind of error that it is about, if any; the evidence tells it to readers.
+    error_kind: the kind of error that it concerns, if any; the evidence has it, too.
     """
 
     code: str
@@ -159,9 +159,10 @@ class Finding(Value):
 
 
 class StageResult(Value):
-    """One pool in one stage of the load, by what ended in it; begin: seconds after measuring began.
+    """One pool in one stage of the load, from the requests that ended in the stage.
 
-    users: the mean number. arrivals_per_second: None in a closed loop.
+    begin: seconds after measuring began. users: the mean number. arrivals_per_second: None in a
+    closed loop.
     """
 
     name: str
@@ -181,11 +182,11 @@ class StageResult(Value):
 class PoolSummary(Value):
     """One pool configuration in all of its rounds.
 
-    given: what the person called it, the same for all models of users and servers. model: what its
-    users were. server_name: the private server's program, where the experiment names one.
-    processes: how many at once had such a pool of their own. unreturned: the mean number of
-    connections that ended tasks still held at the end of a round. unserved: the share of users who
-    never got a connection while others got theirs. Findings tell both to readers.
+    given: the pool's name in the experiment, the same for all models of users and servers. model:
+    the model of its users. server_name: the private server's program, if the experiment names one.
+    processes: the number of concurrent processes, each with its own pool. unreturned: the mean
+    number of connections that ended tasks still held at the end of a round. unserved: the share of
+    users that never got a connection while others did. Findings report both.
     """
 
     name: str
@@ -221,10 +222,10 @@ class PoolSummary(Value):
 
 
 class Comparison(Value):
-    """A pool against the baseline in one metric: the ratio, its 95 % interval, what follows.
+    """A pool against the baseline in one metric: the ratio, its 95 % interval, the decision.
 
-    role: whether it decides, or is one of the others, whose decisions are corrected for their
-    number. further_rounds: how many would decide; None if it is decided, or they are very many.
+    role: `primary` decides; decisions of the others are corrected for their number.
+    further_rounds: the estimated number for a decision; None if decided, or if very many.
     """
 
     pool: str
@@ -239,7 +240,7 @@ class Comparison(Value):
 
 
 class Verdict(Value):
-    """The pool to use, if the runs can tell, and why: one sentence a line."""
+    """The recommended pool, if any, and the reasons: one sentence per line."""
 
     recommended: str | None
     text: str
@@ -248,8 +249,8 @@ class Verdict(Value):
 class SizeTried(Value):
     """A pool size that a search tried; times in seconds, throughput per second.
 
-    throughput_ci95: over the rounds; of fewer than three over their seconds. wait_p95_ci95: over
-    the rounds; None with fewer than three. met: whether it keeps to the objective.
+    throughput_ci95: over the rounds; with fewer than three, over their seconds. wait_p95_ci95: over
+    the rounds; None with fewer than three. met: whether it meets the objective.
     """
 
     pool: str
@@ -264,11 +265,11 @@ class SizeTried(Value):
 
 
 class Search(Value):
-    """What a search for the smallest pool came to; outcome: how it ended.
+    """The result of a search for the smallest pool.
 
-    size: the smallest good one, also where that is not sure. worse_from: the first size above it
-    that is worse. pool_timeout: what goes with it. load_seconds: how much load all runs took;
-    grid_seconds: how much one run of every size up to `most` would have.
+    size: the smallest good size, even if uncertain. worse_from: the first larger size that is
+    worse. pool_timeout: the recommended value for this size. load_seconds: the total load time of
+    all runs; grid_seconds: the load time of one run for every size up to `most`.
     """
 
     outcome: Literal["found", "missed", "invalid", "undecided"]
@@ -282,7 +283,7 @@ class Search(Value):
 
 
 class Summary(Value):
-    """All that the runs of an experiment say; `to_json` is `summary.json`."""
+    """The results of an experiment; `to_json` is `summary.json`."""
 
     version: Literal[1] = Field(default=1, alias="schema")
     experiment: dict[str, Any]
@@ -293,13 +294,13 @@ class Summary(Value):
     search: Search | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The summary in JSON's types, under the keys of schema 1; `search` only of a search."""
+        """The summary in JSON's types, under the keys of schema 1; `search` only for a search."""
         left_out = None if self.search else {"search"}
         return self.model_dump(mode="json", by_alias=True, exclude=left_out)
 
     @property
     def settings(self) -> PoolSettings | None:
-        """The settings of the recommended pool; a search says the pool_timeout to go with it."""
+        """The settings of the recommended pool; a search replaces its pool_timeout."""
         if self.verdict.recommended is None:
             return None
         own = self.pool(self.verdict.recommended).pool

@@ -4,10 +4,10 @@ Beyond them the results show the generator's limit, not the pool's.
 """
 
 BUSY_CPU = 0.90
-"""A process that uses this share of its core or more is busy."""
+"""A process is busy if it uses this share of its core or more."""
 NOTABLE_LAG = 0.001
-"""An event loop may be late by this many seconds on average."""
+"""The mean event-loop lag (s) that is always acceptable."""
 LAG_SHARE = 0.10
-"""It may be later, up to this share of the mean request."""
+"""A larger lag is acceptable up to this share of the mean request."""
 TIME_WAIT_SECONDS = 60
-"""The system keeps the local port of a connection that was closed here for this long."""
+"""How long (s) the system keeps the local port of a connection that this side closed."""

@@ -1,1 +1,1 @@
-"""What is under test: every checkout of any Engine, measured."""
+"""The instrument: measures every checkout of any Engine."""

@@ -1,4 +1,4 @@
-"""The raw clock readings of an interval, and what can be said of each without the others."""
+"""The raw clock readings of an interval, and the values that follow from each one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from loadtest.pool.task_usage import Task, Use
 Outcome = Literal["ok", "timeout", "error"]
 clock = time.perf_counter_ns
 
-# A checkout from an idle pool takes some ten microseconds of Python; less than this is no queueing.
+# A checkout from an idle pool takes about 10 µs of Python; less than this (ns) is not queueing.
 NOTICEABLE = 100_000
 
 
 @dataclass(slots=True)
 class Phases:
-    """What else than waiting happened in a checkout (ns).
+    """The phases of a checkout after its wait (ns).
 
-    Checkouts that connect or ping have one, and those whose listener makes another checkout.
-    began: when the waiting was over. connecting: when a connect under way began, else 0.
+    Only for checkouts that connect or ping, or whose listener makes another checkout.
+    began: the end of the wait. connecting: the begin of a connect in progress, else 0.
     nested: whether a listener made another checkout meanwhile.
     """
 
@@ -40,16 +40,16 @@ class Phases:
     overflow: int = 0
 
     def connected(self, now: int) -> None:
-        """End the connect that is under way, if one is."""
+        """End the connect in progress, if any."""
         if self.connecting:
             self.connect += now - self.connecting
             self.connecting = 0
 
 
 class Checkout(NamedTuple):
-    """One finished checkout that took a while; `start` and `end` in clock nanoseconds.
+    """One finished checkout that was not quick; `start` and `end` in clock nanoseconds.
 
-    waiting, open: other checkouts under way and connections open at its end.
+    waiting, open: other checkouts in progress and open connections at its end.
     """
 
     start: int
@@ -64,15 +64,15 @@ class Checkout(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """What was recorded between two moments (ns).
+    """The recordings between two moments (ns).
 
-    quick: start, end and user of the checkouts that found a connection waiting (n x 3); noticed:
-    all others. holds: start and end (n x 2), from the end of a checkout to the return; held: of
-    those still going on. uses: by the names of tasks. closes: (opened, closed, reason).
-    opened: when the connections were opened that are open now; holders: the tasks that hold some.
-    levels: what was read of others, by its name.
-    waiting: who is checking out, since when, and when the wait ended: now, unless they connect.
-    requests: how long those took that succeeded.
+    quick: start, end and user of the checkouts that found an idle connection (n x 3); noticed: all
+    others. holds: start and end (n x 2), from the end of a checkout to the return; held: the same
+    for holds in progress. uses: by the names of tasks. closes: (opened, closed, reason).
+    opened: the opening times of the open connections; holders: the tasks that hold connections.
+    levels: values of further gauges, by name.
+    waiting: the checkouts in progress: user, start and end of the wait (now, unless connecting).
+    requests: the durations of successful requests.
     """
 
     begin: int
@@ -98,30 +98,30 @@ class Batch:
 
     @cached_property
     def waits(self) -> Nanoseconds:
-        """How long each checkout waited (ns): the quick ones, then the noticed ones."""
+        """The wait of each checkout (ns): the quick ones, then the noticed ones."""
         noticed = np.array([wait_of(checkout) for checkout in self.noticed], dtype=np.int64)
         return np.concatenate([self.quick[:, 1] - self.quick[:, 0], noticed])
 
     @cached_property
     def spans(self) -> Nanoseconds:
-        """Starts and ends of all holds; those still going on end now."""
+        """Starts and ends of all holds; holds in progress end now."""
         return np.concatenate([self.holds, self.held])
 
     @cached_property
     def users(self) -> Nanoseconds:
-        """Who each checkout was for, in the order of the waits."""
+        """The user of each checkout, in the order of the waits."""
         noticed = np.array([checkout.user for checkout in self.noticed], dtype=np.int64)
         return np.concatenate([self.quick[:, 2], noticed])
 
     @cached_property
     def served(self) -> Nanoseconds:
-        """One for each checkout that got a connection, else zero, in the order of the waits."""
+        """1 for each checkout that got a connection, else 0, in the order of the waits."""
         noticed = [checkout.outcome == "ok" for checkout in self.noticed]
         return np.concatenate([np.ones(len(self.quick), np.int64), np.array(noticed, np.int64)])
 
 
 def wait_of(checkout: Checkout) -> int:
-    """The nanoseconds of a checkout that were neither connecting nor pinging, nor a listener's."""
+    """The wait of a checkout (ns): its time without connecting, pinging and listeners."""
     elapsed = checkout.end - checkout.start
     phases = checkout.phases
     if phases and phases.nested:
@@ -130,7 +130,7 @@ def wait_of(checkout: Checkout) -> int:
 
 
 def source_of(checkout: Checkout) -> str:
-    """The counter of a checkout: where its connection came from, or how it failed."""
+    """The counter of a checkout: the source of its connection, or the kind of failure."""
     if checkout.outcome != "ok":
         return "timeouts" if checkout.outcome == "timeout" else "checkout_errors"
     phases = checkout.phases
@@ -142,7 +142,7 @@ def source_of(checkout: Checkout) -> str:
 
 
 def counters(batch: Batch) -> Counter[str]:
-    """How often what happened in a batch."""
+    """The counters of a batch."""
     counts = Counter(source_of(checkout) for checkout in batch.noticed)
     counts["checkouts.pooled"] += len(batch.quick)
     counts["checkouts"] = int(batch.served.sum())
@@ -156,7 +156,7 @@ def counters(batch: Batch) -> Counter[str]:
 
 
 def histograms(batch: Batch) -> dict[str, Distribution]:
-    """The distributions of a batch by name; those without a value are left out."""
+    """The distributions of a batch by name; empty ones are left out."""
     noticed, quick, holds = batch.noticed, batch.quick, batch.holds
     connects = [c.phases for c in noticed if c.phases and c.phases.connect]
     whole = np.array([c.end - c.start for c in noticed if c.outcome != "error"], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""The settings of any pool, and a pool of other settings in its place."""
+"""The settings of any pool, and its replacement by a pool with other settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Engine, Pool, QueuePool
 
 from loadtest.pool import sqlalchemy_internals as internals
 
-# What `create_engine` calls by another name than the pool itself.
+# The settings that have another name in `create_engine` than in the pool.
 _OWN_NAMES = {
     "pool_timeout": "timeout",
     "pool_recycle": "recycle",
@@ -22,7 +22,7 @@ _OWN_NAMES = {
 def settings_of(pool: Pool) -> dict[str, Any]:
     """The settings of any pool under `create_engine`'s names; both sizes are None without a queue.
 
-    A class that is no QueuePool has no time to wait for either: that setting is missing then.
+    `pool_timeout` and `pool_use_lifo` are missing if the pool is not a QueuePool.
     """
     settings: dict[str, Any] = {
         "poolclass": type(pool).__name__,
@@ -43,7 +43,7 @@ def settings_of(pool: Pool) -> dict[str, Any]:
 
 
 def another(engine: Engine, pool: Pool, poolclass: type[Pool], settings: Mapping[str, Any]) -> Pool:
-    """A new pool for the engine that connects, logs and tells its listeners as this one does.
+    """A new pool for the engine with the same connections, logging and listeners.
 
     settings: under `create_engine`'s names.
     """

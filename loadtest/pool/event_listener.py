@@ -1,4 +1,4 @@
-"""What the pool's events tell: connections that are opened, closed, lost, detached."""
+"""Records the pool's events: connections opened, closed, lost and detached."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from loadtest.pool.recorder import Recorder
 
 
 class Listener:
-    """Listens to the events of one engine's pools and tells a recorder.
+    """Listens to the events of one engine's pools and passes them to a recorder.
 
-    attached: when; connections are at least as old. disposing: whether a pool is being disposed of.
-    recycle: the age (s) at which the pool replaces connections. broken: records whose connection an
-    error closed, and which connect again when they are needed. released: ends a record's hold.
+    attached: the start of listening; older connections count from here. disposing: whether a pool
+    is being disposed of. recycle: the age (s) at which the pool replaces connections. broken:
+    records whose connection was closed by an error; they reconnect on their next use. released:
+    ends a record's hold.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -32,12 +33,12 @@ class Listener:
         self.released: Callable[[Any], None]
 
     def listen(self, pool: Pool) -> None:
-        """Listen to a pool, and to those that follow it: they inherit the listeners."""
+        """Listen to a pool and to its successors, which inherit the listeners."""
         for name in ("connect", "close", "close_detached", "detach", "invalidate"):
             event.listen(pool, name, getattr(self, f"_on_{name}"))
 
     def lost(self, record: object) -> None:
-        """Count a connection as closed that nobody will ever take out of its pool again."""
+        """Count a connection as closed that can never leave its pool again."""
         if record in self.recorder.opened:
             self._closed(record, "disposed")
 
@@ -49,7 +50,7 @@ class Listener:
             self.recorder.connecting.discard(user)
             self.recorder.opened[record] = now
         self.recorder.openings.append(now)
-        context = getattr(dbapi_connection, "ctx", None)  # as PyMySQL calls its TLS context
+        context = getattr(dbapi_connection, "ctx", None)  # PyMySQL's name for its TLS context
         if context is not self.context:
             self.context = context
             self.recorder.contexts.append(now)
@@ -72,13 +73,13 @@ class Listener:
 
     def _reason(self, record: Any) -> str:
         user = getcurrent()
-        # A listener of a checkout may break a connection of its own.
+        # A listener of a checkout may also break its own connection.
         if user in self.recorder.pending and record not in self.recorder.held:
             self.recorder.phases_of(user, clock()).reconnects = True
             old = -1 < self.recycle < time.time() - record.last_connect_time
             return "recycle" if old else "invalidated"
         if record in self.invalid:
-            self.broken.add(record)  # it stays in the pool and connects again when it is needed
+            self.broken.add(record)  # it stays in the pool and reconnects on its next use
             return "error"
         return "disposed" if self.disposing else "overflow"
 

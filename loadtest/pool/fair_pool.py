@@ -1,8 +1,8 @@
 """A pool to compare with: first come, first served.
 
-SQLAlchemy's QueuePool wakes a waiter when a connection is returned, but lets whoever asks first
-take it: a user who returns a connection and asks again at once overtakes everybody who waits
-(sqlalchemy#7679). Here a returned connection is handed to the one who has waited longest.
+SQLAlchemy's QueuePool wakes a waiter when a connection is returned, but the first user to ask takes
+it: a user that returns a connection and asks again at once overtakes all waiters (sqlalchemy#7679).
+This pool hands a returned connection to the user that has waited longest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SLOT = object()
 
 
 class _Waiter:
-    """Somebody in the queue, woken with a connection or with a slot for one."""
+    """A waiting checkout, woken with a connection or with a slot for one."""
 
     __slots__ = ("item", "woken")
 
@@ -32,9 +32,9 @@ class _Waiter:
 
 
 class FairQueue:
-    """A queue of connections that serves its waiters in the order in which they came.
+    """A queue of connections that serves its waiters in order of arrival.
 
-    give_slot_back: called when a slot was handed to a waiter who does not want it any more.
+    give_slot_back: called when a waiter with a slot has given up.
     """
 
     give_slot_back: Callable[[], Any]
@@ -47,7 +47,7 @@ class FairQueue:
         self._lock = threading.Lock()
 
     def qsize(self) -> int:
-        """How many items nobody has taken."""
+        """The number of items in the queue."""
         return len(self.queue)
 
     def put(self, item: Any, block: bool = True) -> None:
@@ -60,7 +60,7 @@ class FairQueue:
             self.queue.append(item)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take an item or wait for one in turn; raises Empty when there is none in time."""
+        """Take an item or wait for one in turn; raises Empty if none arrives in time."""
         with self._lock:
             if self.queue:
                 return self.queue.pop() if self.use_lifo else self.queue.popleft()
@@ -70,7 +70,7 @@ class FairQueue:
             self._waiters.append(waiter)
         try:
             waiter.woken.wait(timeout)
-        except BaseException:  # killed: what it may have been handed goes on to the next
+        except BaseException:  # killed: pass on its item, if it has one
             self._leave(waiter)
             raise
         with self._lock:
@@ -81,7 +81,7 @@ class FairQueue:
         return waiter.item
 
     def hand_over_slot(self) -> bool:
-        """Give the first waiter the right to open a connection; False if nobody waits."""
+        """Give the first waiter the right to open a connection; False without a waiter."""
         with self._lock:
             return self._handed_over(SLOT)
 
@@ -107,9 +107,9 @@ class FairQueue:
 
 
 class FairPool(CustomQueuePool, queue_class=FairQueue):
-    """A QueuePool that hands connections over in the order in which they were asked for.
+    """A QueuePool that serves its waiters in order of arrival.
 
-    It also wakes a waiter when a failed connect has freed a slot; QueuePool lets it sleep.
+    It also wakes a waiter when a failed connect has freed a slot; QueuePool does not.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""Levels over time (connections in use, waiters) from the spans in which something went on."""
+"""Levels over time (connections in use, waiters), computed from spans of time."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from loadtest.model.distribution import Nanoseconds
 from loadtest.model.interval import Gauge
 
 LevelSteps = tuple[Nanoseconds, Nanoseconds]
-"""The times (ns) at which a level changes, and by how much."""
+"""The times (ns) at which a level changes, and the changes."""
 
 
 def level_steps(spans: Iterable[ArrayLike], within: tuple[int, int]) -> LevelSteps:
-    """Times and deltas of the number of spans that are going on, clipped to a stretch of time.
+    """Times and changes of the number of concurrent spans, clipped to a stretch of time.
 
-    spans: arrays or lists of (start, end), each as long as it is.
+    spans: arrays or lists of (start, end), of any length.
     """
     parts = [np.asarray(part, dtype=np.int64).reshape(-1, 2) for part in spans]
     edges = np.concatenate(parts).clip(*within)
@@ -26,12 +26,12 @@ def level_steps(spans: Iterable[ArrayLike], within: tuple[int, int]) -> LevelSte
 
 
 def subtract_levels(one: LevelSteps, other: LevelSteps) -> LevelSteps:
-    """The changes of one level less another."""
+    """The changes of one level minus another."""
     return np.concatenate([one[0], other[0]]), np.concatenate([one[1], -other[1]])
 
 
 def gauge(changes: LevelSteps, within: tuple[int, int], above: int = 0) -> Gauge:
-    """The gauge of a level that changes in steps: what exceeds `above`, and never below zero."""
+    """The gauge of the part of a level that exceeds `above`, never below zero."""
     times, deltas = changes
     order = np.argsort(times, kind="stable")
     edges = np.concatenate([[within[0]], times[order], [within[1]]])

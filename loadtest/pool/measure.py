@@ -1,16 +1,16 @@
-"""Measures every checkout of any Engine, also one that somebody else created.
+"""Measures every checkout of any Engine, including an application's own.
 
-Public pool events tell of connects and closes, but not of a checkout's beginning nor of its
-timeout; and the events `checkin` and `reset` cost more than all other measuring. So a few methods
-are shadowed on the instances, never on the classes:
+Public pool events report connects and closes, but neither the begin of a checkout nor its timeout;
+and the events `checkin` and `reset` cost more than all other measuring. Therefore a few methods are
+shadowed on the instances, never on the classes:
 
-- `pool.connect`, through which every checkout goes, and the method that takes each connection back;
-- the method that opens connections, to know when a connect begins, also one that fails;
-- the pool's dialect, for pre-ping and reset: the pool gets one of its own (the engine's dialect
-  does the sessions' ROLLBACK and COMMIT, which are no part of the pool);
-- `do_execute` and its like and `do_commit` of the engine's dialect: what a hold was needed for;
-- `pool.dispose`, to tell the connections that it closes from others;
-- `pool.recreate`, to follow the engine to the pool it has after `dispose()`.
+- `pool.connect`, which makes every checkout, and the method that takes each connection back;
+- the method that opens connections, to know when a connect begins, even if it fails;
+- the pool's dialect, for pre-ping and reset: the pool gets its own (the engine's dialect also does
+  the sessions' ROLLBACK and COMMIT, which do not belong to the pool);
+- `do_execute`, its variants and `do_commit` of the engine's dialect, for the queries of a hold;
+- `pool.dispose`, to recognise the connections that it closes;
+- `pool.recreate`, to follow the engine to its new pool after `dispose()`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _QUERIES = ("do_execute", "do_executemany", "do_execute_no_params", "do_commit")
 def measure(engine: Engine, recorder: Recorder) -> None:
     """Record every checkout of this engine's pool from now on, also after `engine.dispose()`.
 
-    Raises LoadtestError if this version of SQLAlchemy lacks an attribute that this needs.
+    Raises LoadtestError if this version of SQLAlchemy lacks a necessary attribute.
     """
     pool = engine.pool
     internals.check_attributes(pool)
@@ -43,7 +43,7 @@ def measure(engine: Engine, recorder: Recorder) -> None:
     if isinstance(pool, QueuePool):
         recorder.pool_size = pool.size() or None
         for record in internals.idle_records(pool):
-            # Connections that are older than the measuring.
+            # Connections from before the measuring.
             recorder.opened[record] = listener.attached
     listener.released = _measured_return(listener, lambda record: None)
     listener.listen(pool)
@@ -52,7 +52,7 @@ def measure(engine: Engine, recorder: Recorder) -> None:
 
 
 def forget(engine: Engine) -> None:
-    """End the measuring of what an engine's dialect does; that of a pool ends with the pool."""
+    """Stop measuring an engine's dialect; measuring a pool ends with the pool."""
     for name in _QUERIES:
         shadow = getattr(engine.dialect, name)
         setattr(engine.dialect, name, getattr(shadow, "shadowed", shadow))
@@ -75,7 +75,7 @@ def _shadow(instance: object, name: str, wrap: Callable[[Any], Any]) -> None:
 def _measured_connect(
     recorder: Recorder, original: Callable[[], PoolProxiedConnection]
 ) -> Callable[[], PoolProxiedConnection]:
-    # The hot path: everything that it needs is a local name.
+    # The hot path uses local names only.
     pending, phases, tasks = recorder.pending, recorder.phases, recorder.tasks
     held, opened = recorder.held, recorder.opened
     quick, noticed, nobody = recorder.quick.extend, recorder.noticed.append, recorder.nobody
@@ -113,7 +113,7 @@ def _measured_connect(
 def _nested(
     recorder: Recorder, user: greenlet, connect: Callable[[], PoolProxiedConnection]
 ) -> PoolProxiedConnection:
-    """A checkout that a listener makes while its user checks out: the first one waits no longer."""
+    """A checkout by a listener during its user's checkout; the wait of the first one has ended."""
     recorder.phases_of(user, clock()).nested = True
     task = recorder.tasks.get(user, recorder.nobody)
     task.held += 1
@@ -139,7 +139,7 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
                 with recorder.set_aside(user):
                     return original(record)
         elif record.dbapi_connection is not None:
-            opened.setdefault(record, listener.attached)  # taken before the measuring began
+            opened.setdefault(record, listener.attached)  # checked out before the measuring began
         original(record)
 
     return return_connection
@@ -151,7 +151,7 @@ def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException
     recorder.connecting.discard(user)
     phases = recorder.phases.pop(user, None)
     if not isinstance(error, Exception):
-        return  # killed in the middle: neither a wait that ended nor one that timed out
+        return  # killed during the checkout: neither a finished wait nor a timeout
     if phases:
         phases.connected(end)
     # A timeout after the wait comes from a checkout that a listener made.
@@ -195,7 +195,7 @@ def _followed_recreate(
 ) -> Callable[[], Pool]:
     def recreate() -> Pool:
         fresh = original()
-        _shadow_pool(fresh, listener)  # the listeners come along by themselves
+        _shadow_pool(fresh, listener)  # it inherits the listeners
         if isinstance(pool, QueuePool):
             _let_go(pool, listener)
         return fresh
@@ -204,9 +204,9 @@ def _followed_recreate(
 
 
 def _let_go(pool: QueuePool, listener: Listener) -> None:
-    """Count connections as closed that nobody takes out of the old pool's queue any more.
+    """Count the idle connections of the old pool as closed.
 
-    The garbage collector closes them, without an event; kept in `opened` they would stay for ever.
+    The garbage collector closes them without an event, so they would stay in `opened` for ever.
     """
     for record in internals.idle_records(pool):
         listener.lost(record)
@@ -227,7 +227,7 @@ def _shadow_dialects(engine: Engine, recorder: Recorder) -> None:
 
 
 def _measured_execute(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
-    # As the one below for what each statement calls; `*arguments` would cost as much as the rest.
+    # As `_measured_query`, for the method of every statement: `*arguments` would double the cost.
     tasks, nobody = recorder.tasks, recorder.nobody
 
     def execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> Any:

@@ -37,19 +37,18 @@ LEAST_STEP = 100_000_000
 
 
 class Recorder:
-    """Collects what one process does with its pool and gives it out as Intervals.
+    """Collects the use of the pool in one process, and returns it as Intervals.
 
-    `pending`, `phases` and `tasks` are keyed by greenlet (of a thread that has none, by its main
-    one), as are the users in `connecting`; `held` and `opened` by connection record. `aside` has
+    `pending`, `phases` and `tasks` are keyed by greenlet (in a thread, its main greenlet), and so
+    are the users in `connecting`; `held` and `opened` are keyed by connection record. `aside` has
     the checkouts (user, start, phases) whose listeners use the pool meanwhile. `connections` is
-    held while one is opened or closed, so that it is found in one place. The lists are what a Batch
-    says of them, `quick` flat: tuples would be more objects for the garbage collector to look at.
-    nobody: the task of those who have none. pool_size: connections above it are overflow; None
-    where there is no such. ceiling: gives how many connections may be open at once, those being
-    made included; None without a limit. beyond: how many more were wanted and refused. levels: more
-    gauges, read at each cut. rising: more counters, each with the function that gives its total so
-    far. correction: gives what is to be added to this machine's wall clock (ns). open_loop: whether
-    users may have nothing to do.
+    locked while a connection is opened or closed, so that it is in one place only. A Batch
+    describes the lists; `quick` is flat, because tuples cost the garbage collector more time.
+    nobody: the task for work outside of tasks. pool_size: connections above it are overflow; None
+    without overflow. ceiling: returns the limit of open connections, including those that are being
+    opened; None without a limit. beyond: how many more were refused. levels: more gauges, read at
+    each cut. rising: more counters, each a function that returns its total so far. correction:
+    returns the correction of this machine's wall clock (ns). open_loop: whether users may be idle.
     """
 
     def __init__(self, process: str = "", pool_size: int | None = None) -> None:
@@ -91,7 +90,7 @@ class Recorder:
         self._epoch = self._wall = time.time_ns() - clock()
 
     def phases_of(self, user: greenlet, began: int) -> Phases:
-        """The phases of a user's checkout, which wait no longer from `began` on if they are new."""
+        """The phases of a user's checkout; new ones end its wait at `began`."""
         return self.phases.setdefault(user, Phases(began))
 
     @contextmanager
@@ -109,7 +108,7 @@ class Recorder:
                 self.phases[user] = phases
 
     def take_room(self, user: greenlet) -> None:
-        """Count the connection that a user is about to make, until it is open or has failed.
+        """Count the connection that a user is about to open, until it is open or has failed.
 
         Raises MoreThanAnnounced if the ceiling leaves no room for it.
         """
@@ -122,24 +121,23 @@ class Recorder:
                 return
             self.beyond += 1
         raise MoreThanAnnounced(
-            f"a checkout wanted one connection more than the {most} that were announced for this "
-            "process"
+            f"a checkout needed one connection more than the {most} announced for this process"
         )
 
     def restart(self) -> None:
-        """Forget what was recorded so far and begin the first interval now."""
+        """Discard earlier recordings and begin the first interval now."""
         self.cut("warmup")
         self._seen.clear()
 
     def second(self, moment: int) -> int:
-        """The UTC second of a clock reading, by a wall clock read once: its steps do no harm."""
+        """The UTC second of a clock reading; steps of the wall clock do not change it."""
         return self._utc(moment) // 1_000_000_000
 
     def _utc(self, moment: int) -> int:
         return moment + self._epoch + self.correction()
 
     def failed(self, elapsed: int, kind: str, words: str) -> None:
-        """Record a task that failed after so many nanoseconds, and the first words of its kind."""
+        """Record a failed request with its duration (ns), and the first message of its kind."""
         self.failures.append((elapsed, kind))
         self._first_failure = self._first_failure or clock()
         if kind not in self._seen:
@@ -168,7 +166,7 @@ class Recorder:
 
     def _fair(self, batch: Batch) -> Fair:
         self._fairness.add(batch.users, batch.waits, batch.served)
-        # In an open loop, who got no connection may never have asked for one.
+        # In an open loop a user without a connection may never have asked for one.
         everybody = "users" in self.levels and not self.open_loop
         users = batch.levels["users"] if everybody else 0
         ages = [(user, end - start) for user, start, end in batch.waiting]
@@ -177,7 +175,7 @@ class Recorder:
     def _batch(self) -> Batch:
         begin, self._cut_at = self._cut_at, clock()
         now = self._cut_at
-        # Threads go on: what ends between the first look and the second, after `now`, is in both.
+        # Threads go on: an event after `now`, between the two readings, is in both.
         held, waiting = self.held.copy(), self._waits_going_on(now)
         levels = {name: read() for name, read in self.levels.items()}
         uses, quick, noticed = (
@@ -220,7 +218,7 @@ class Recorder:
         return self._risen - before
 
     def _clock_step(self) -> int:
-        """By how much the wall clock was set since the last cut (ns); slow corrections are none."""
+        """The step of the wall clock since the last cut (ns); slow corrections do not count."""
         before, self._wall = self._wall, time.time_ns() - clock()
         step = abs(self._wall - before)
         return step if step >= LEAST_STEP else 0

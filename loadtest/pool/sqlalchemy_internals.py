@@ -1,7 +1,7 @@
 """The private attributes of SQLAlchemy that the instrument needs; no other module names them.
 
-ATTRIBUTES lists them. `check` looks for them before an engine is measured: a version without one is
-an error that names it, instead of an AttributeError in the middle of a checkout.
+ATTRIBUTES lists them. `check_attributes` looks for them before an engine is measured: a missing
+attribute is an error that names it, not an AttributeError during a checkout.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, reset_no
 
 from loadtest.model.errors import LoadtestError
 
-# By their owner. Some have no underscore, but SQLAlchemy's documentation does not know them.
+# By owner. Some have no underscore but are not in SQLAlchemy's documentation.
 ATTRIBUTES = {
     "Pool": (
         *("_creator", "_dialect", "_invoke_creator", "_orig_logging_name", "_pre_ping"),
@@ -32,19 +32,19 @@ ATTRIBUTES = {
     "ThreadLocalRegistry": ("registry",),
 }
 
-# Methods that an instance of a pool can shadow: the way of every connection back to its pool, and
-# the one that opens it.
+# Methods that an instance of a pool can shadow: the one that takes every connection back, and the
+# one that opens it.
 RETURN_CONNECTION = "_return_conn"
 OPEN_CONNECTION = "_invoke_creator"
 
 record_of: Callable[[PoolProxiedConnection], ConnectionPoolEntry] = attrgetter("_connection_record")
-"""The record of a checked-out connection. It is written in C, since every checkout calls it."""
+"""The record of a checked-out connection; written in C, because every checkout calls it."""
 
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def check_attributes(pool: Pool) -> None:
-    """Raise LoadtestError if this version of SQLAlchemy lacks what measuring this pool needs."""
+    """Raise LoadtestError if SQLAlchemy lacks an attribute needed to measure this pool."""
     holders: dict[str, object] = {
         "Pool": pool,
         "PoolProxiedConnection": getattr(pools, "_ConnectionFairy", None),
@@ -56,7 +56,7 @@ def check_attributes(pool: Pool) -> None:
 
 
 def require(holders: Mapping[str, object]) -> None:
-    """Raise LoadtestError with the ATTRIBUTES that these owners lack, and SQLAlchemy's version."""
+    """Raise LoadtestError with the missing ATTRIBUTES of these owners and SQLAlchemy's version."""
     missing = [
         f"{owner}.{name}"
         for owner, holder in holders.items()
@@ -65,7 +65,7 @@ def require(holders: Mapping[str, object]) -> None:
     ]
     if missing:
         raise LoadtestError(
-            f"SQLAlchemy {sqlalchemy.__version__} has no {', '.join(missing)}: this tool cannot "
+            f"SQLAlchemy {sqlalchemy.__version__} has no {', '.join(missing)}, so loadtest cannot "
             "measure its pools"
         )
 
@@ -97,20 +97,20 @@ def uses_lifo(pool: QueuePool) -> bool:
 
 
 def idle_records(pool: QueuePool) -> list[ConnectionPoolEntry]:
-    """The records of the connections that wait in a pool."""
+    """The records of the idle connections of a pool."""
     queue: Any = pool._pool
     return list(queue.queue)
 
 
 def creator_of(pool: Pool) -> Callable[..., Any]:
-    """The function with which a pool opens connections: the engine's, or a `creator=` argument."""
+    """The function that opens a pool's connections: the engine's, or a `creator=` argument."""
     return pool._creator
 
 
 def replacement(pool: Pool, poolclass: type[Pool], **settings: Any) -> Pool:
-    """A pool of another class that connects, logs and tells its listeners as this one does.
+    """A pool of another class with the same connections, logging and listeners.
 
-    settings: more arguments, under the names that pools have for them.
+    settings: more arguments of the pool's class.
     """
     return poolclass(
         pool._creator,
@@ -122,10 +122,10 @@ def replacement(pool: Pool, poolclass: type[Pool], **settings: Any) -> Pool:
 
 
 class _PoolDialect:
-    """What a pool asks of its dialect."""
+    """The part of a dialect that a pool uses."""
 
     def __init__(self, dialect: Any) -> None:
-        # The names are SQLAlchemy's own list: the default dialect of pools without an engine.
+        # The names are those of the default dialect of pools without an engine.
         for name in vars(type(Pool._dialect)):
             if not name.startswith("__"):
                 setattr(self, name, getattr(dialect, name))
@@ -148,9 +148,9 @@ require({"type[QueuePool]": QueuePool})
 
 
 class CustomQueuePool(QueuePool):
-    """A QueuePool whose subclasses bring the queue, and may override `take` and `free_slot`.
+    """A QueuePool whose subclasses define the queue, and may override `take` and `free_slot`.
 
-    take: gives the record of a free or a new connection. free_slot: makes room for one more
+    take: returns the record of a free or a new connection. free_slot: makes room for one more
     connection, after one was closed or could not be opened. new_record: opens a connection.
     """
 
@@ -165,5 +165,5 @@ class CustomQueuePool(QueuePool):
 
     @property
     def queue(self) -> Any:
-        """The queue of the connections that nobody uses."""
+        """The queue of the idle connections."""
         return self._pool

@@ -1,4 +1,4 @@
-"""What the tasks of each name did with their connections, noted while they do it."""
+"""The use of connections by the tasks of each name, recorded during the run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from loadtest.model.distribution import Nanoseconds
 from loadtest.model.interval import TaskUse
 
-# What is done outside of any task.
+# The name for work outside of tasks.
 NO_TASK = ""
 
 T = TypeVar("T")
 
 
 class Use:
-    """What the tasks of one name did: numbers in lists, which cost the least to add to.
+    """The use of connections by the tasks of one name: lists of numbers, the cheapest to append to.
 
-    holds: start, end, start, end and so on, from the end of a checkout to the return. queries: how
-    long statements and COMMITs took. nested: a one for each checkout by a task that
-    held a connection already.
+    holds: start, end, start, end and so on, from the end of a checkout to the return. queries: the
+    durations of statements and COMMITs. nested: a 1 for each checkout by a task that already held
+    a connection.
     """
 
     __slots__ = ("holds", "nested", "queries")
@@ -33,7 +33,7 @@ class Use:
         self.nested: list[int] = []
 
     def taken(self) -> Use:
-        """What was noted so far; noting begins anew."""
+        """The recordings so far; the lists are emptied."""
         batch = Use()
         batch.holds, batch.queries = taken(self.holds), taken(self.queries)
         batch.nested = taken(self.nested)
@@ -45,7 +45,7 @@ class Use:
         return numbers_as_rows(self.holds, 2)
 
     def summed_up(self, kept: int) -> TaskUse:
-        """The sums that an interval has; kept: connections that ended tasks still hold."""
+        """The sums for an interval; kept: connections that ended tasks still hold."""
         spans = self.spans
         hold = int((spans[:, 1] - spans[:, 0]).sum())
         queries = len(self.queries)
@@ -53,9 +53,9 @@ class Use:
 
 
 class Task:
-    """A piece of work of one user, to which checkouts, holds and queries are put down.
+    """A task of one user, to which checkouts, holds and queries are attributed.
 
-    held: connections that it has now. over: whether it has ended.
+    held: the connections that it holds now. over: whether it has ended.
     """
 
     __slots__ = ("held", "name", "over", "use")
@@ -67,17 +67,17 @@ class Task:
 
 
 class Uses(defaultdict[str, Use]):
-    """What all tasks did, by name."""
+    """The use of connections by all tasks, by name."""
 
     def __init__(self) -> None:
         super().__init__(Use)
 
     def __missing__(self, name: str) -> Use:
-        # Of two threads that ask at once, one must get what the other has made.
+        # Two threads that ask at once must get the same object.
         return self.setdefault(name, Use())
 
     def taken(self) -> dict[str, Use]:
-        """What was noted since the last call."""
+        """The recordings since the last call."""
         return {name: use.taken() for name, use in dict(self).items()}
 
 
@@ -89,12 +89,12 @@ def summed_up(uses: Mapping[str, Use], holders: Iterable[Task]) -> dict[str, Tas
 
 
 def taken(items: list[T]) -> list[T]:
-    """All of a list, which is emptied; what other threads append meanwhile stays in it."""
+    """Empty a list and return its items; items that other threads append meanwhile stay."""
     batch = items[:]
     del items[: len(batch)]
     return batch
 
 
 def numbers_as_rows(numbers: list[int], columns: int) -> Nanoseconds:
-    """A flat list as rows of so many columns."""
+    """A flat list as rows with a number of columns."""
     return np.array(numbers, dtype=np.int64).reshape(-1, columns)

@@ -1,4 +1,4 @@
-"""Who got connections and who did not: checkouts and longest wait of every user."""
+"""The shares of users in the pool: checkouts and longest wait of every user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loadtest.model.interval import Fair
 class Fairness:
     """Counts checkouts and keeps the longest wait (ns) of each user of one process.
 
-    Users are told apart by greenlet or thread; one who never got a connection is not among them.
+    A user is a greenlet or thread; one that never got a connection is not counted.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Fairness:
         self._longest: defaultdict[int, int] = defaultdict(int)
 
     def add(self, users: Nanoseconds, waits: Nanoseconds, served: Nanoseconds) -> None:
-        """Take finished waits: whose, how long, and whether (1 or 0) a connection came of it."""
+        """Take finished waits: their users, their times, and whether (1 or 0) they were served."""
         names, index = np.unique(users, return_inverse=True)
         checkouts = np.bincount(index, weights=served, minlength=len(names)).astype(np.int64)
         longest = np.zeros(len(names), dtype=np.int64)
@@ -33,7 +33,7 @@ class Fairness:
             self._longest[user] = max(self._longest[user], wait)
 
     def totals(self, users: int, going_on: Iterable[tuple[int, int]]) -> Fair:
-        """The sums so far, for a number of users and the waits (user, ns) still going on."""
+        """The sums so far, for a number of users and the waits (user, ns) in progress."""
         for user, age in going_on:
             self._longest[user] = max(self._longest[user], age)
         served = [count for count in self._checkouts.values() if count]

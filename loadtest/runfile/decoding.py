@@ -28,18 +28,18 @@ _T = TypeVar("_T")
 
 
 def format_of(line: bytes) -> object:
-    """The format version that a header tells, whatever else it says; raises Damaged."""
+    """The format version of a header, without a check of the rest; raises Damaged."""
     return _decoded(_FORMAT, line).format
 
 
 def decoded_line(line: bytes) -> Header | IntervalLine | Footer:
-    """What a line says, with histograms that are still text; raises Damaged."""
+    """The values of a line, with histograms as text; raises Damaged."""
     found: Header | IntervalLine | Footer = _decoded(_RECORD, line)
     return found
 
 
 def from_line(line: bytes) -> Header | Interval | Footer:
-    """What a line says; raises Damaged."""
+    """The values of a line; raises Damaged."""
     found = decoded_line(line)
     if not isinstance(found, IntervalLine):
         return found
@@ -50,13 +50,13 @@ def from_line(line: bytes) -> Header | Interval | Footer:
 
 
 def from_plan(text: bytes) -> dict[str, Any]:
-    """What the text of an experiment.json says, in JSON's types; raises Damaged."""
+    """The content of an experiment.json, in JSON's types; raises Damaged."""
     _decoded(_PLAN, text)
     return dict(json.loads(text))
 
 
 def plan_of(experiment: Mapping[str, Any]) -> ExperimentPlan:
-    """The typed values of what an experiment.json says."""
+    """The typed values of an experiment.json."""
     return msgspec.convert(experiment, ExperimentPlan, dec_hook=_model)
 
 

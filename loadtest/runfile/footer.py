@@ -1,4 +1,4 @@
-"""Changes the footer of a run file from outside of the run."""
+"""Changes the footer of a run file after the run."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from loadtest.runfile.line import Damaged, as_written, has_checksum, to_line, ve
 from loadtest.runfile.reader import RunFile
 from loadtest.runfile.schema import Footer
 
-# More than any line has.
+# More bytes than any line has.
 _LONGEST_LINE = 2**20
 
 
 def say_why_it_ended(path: Path, end: End) -> None:
-    """Put the reason into the footer of a run that was interrupted; nothing in one that was not."""
+    """Write the reason into the footer of an interrupted run; leave other runs unchanged."""
     _change_footer(path, lambda f: end.to_json() if f.end.reason is EndReason.INTERRUPTED else {})
 
 
 def add_to_footer(path: Path, **more: Any) -> None:
-    """Put more into the footer of a run that has ended; nothing where there is none."""
+    """Add fields to the footer of a run file; do nothing without a footer."""
     _change_footer(path, lambda _: more)
 
 
 def end_for(path: Path, end: End) -> None:
-    """Put the reason into the footer of a run that was ended from outside, also if it has none."""
+    """Write the reason into the footer of a run that was ended from outside, also a missing one."""
     part, counters = RunFile(path).whole(), Counter[str]()
     for interval in part:
         if interval.process != SERVER:
@@ -48,7 +48,7 @@ def end_for(path: Path, end: End) -> None:
 
 
 def _last_line(path: Path) -> tuple[int, bytes]:
-    """Where the last line of a file begins, and the line with its end."""
+    """The position of the last line of a file, and the line with its line end."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         start = file.seek(max(0, size - _LONGEST_LINE))
@@ -71,7 +71,7 @@ def _change_footer(path: Path, change: Callable[[Footer], dict[str, Any]]) -> No
 
 
 def _footer(path: Path, line: bytes) -> Footer | None:
-    """The footer that the last line of a file is; None if it is none, or damaged."""
+    """The footer in the last line of a file; None if the line is another one or damaged."""
     with path.open("rb") as file:
         checked = has_checksum(file.readline())
     try:

@@ -1,6 +1,6 @@
-"""The lines of a run file: each a JSON object that ends with a checksum of itself.
+"""The lines of a run file: JSON objects, each with a checksum at its end.
 
-A changed byte is found by the checksum. Files from before there was one have none.
+The checksum finds a changed byte. Older files have no checksums.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CHECKSUM = re.compile(rb"(\d{1,10})\}")
 
 
 class Damaged(ValueError):
-    """A line that is not as it was written; its words say what is wrong with it."""
+    """A line that was changed after writing; the message names the damage."""
 
 
 def to_line(record: dict[str, Any]) -> bytes:
@@ -26,22 +26,22 @@ def to_line(record: dict[str, Any]) -> bytes:
 
 
 def has_checksum(line: bytes) -> bool:
-    """Whether a line has a checksum, be it right or wrong."""
+    """Whether a line has a checksum, right or wrong."""
     return _MARK in line
 
 
 def verify_checksum(line: bytes) -> None:
-    """Raise Damaged unless a line, given without its line end, has the checksum of its content."""
+    """Raise Damaged unless a line (without line end) has the checksum of its content."""
     text, _, end = line.rpartition(_MARK)
     found = _CHECKSUM.fullmatch(end)
     if not text or not found:
         raise Damaged("no checksum")
     if zlib.crc32(b"}", zlib.crc32(text)) != int(found[1]):
-        raise Damaged("checksum")
+        raise Damaged("wrong checksum")
 
 
 def as_written(line: bytes) -> dict[str, Any]:
-    """What a sound line says, in JSON's types and without the checksum."""
+    """The content of a sound line, in JSON's types and without the checksum."""
     record: dict[str, Any] = json.loads(line)
     record.pop("crc", None)
     return record

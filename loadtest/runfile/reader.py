@@ -22,9 +22,9 @@ _TOGETHER = 16
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a run file tells beside its intervals; `problems` says what is missing or damaged.
+    """The content of a run file except its intervals; `problems`: missing or damaged parts.
 
-    told: the header as it is written, for reports that show all of it.
+    told: the header as JSON, for reports that show all of it.
     """
 
     path: Path
@@ -40,24 +40,24 @@ class RunFacts:
 
     @property
     def finished(self) -> bool:
-        """Whether the run came to its planned end or was stopped in good order."""
+        """Whether the run ended as planned or was stopped in good order."""
         return self.footer is not None
 
     @property
     def end(self) -> End | None:
-        """Why the run ended; None if its file does not tell."""
+        """Why the run ended; None if its file has no footer."""
         return self.footer.end if self.footer else None
 
     @property
     def log(self) -> Path | None:
-        """What Locust said during the run; None where it said it to somebody else."""
+        """Locust's log of the run; None if there is no such file."""
         log = self.path.with_suffix(".log")
         return log if log.exists() else None
 
 
 @dataclass(frozen=True)
 class Run(RunFacts):
-    """A run with all of its intervals; server: those in which the database server reports."""
+    """A run with all of its intervals; server: the intervals of the database server."""
 
     intervals: Sequence[Interval] = ()
     server: Sequence[Interval] = ()
@@ -68,10 +68,10 @@ class Run(RunFacts):
 
 
 class FilePart:
-    """Lines of a run file that follow each other, their intervals one by one.
+    """Consecutive lines of a run file, with their intervals one by one.
 
-    lines, damage, footer: complete after all intervals have been read. damage: what is wrong, by
-    the number of the line in this part, from 0.
+    lines, damage, footer: complete after all intervals have been read. damage: the problems, by the
+    number of the line in this part, from 0.
     """
 
     def __init__(self, path: Path, checked: bool, begin: int, end: int | None = None) -> None:
@@ -149,7 +149,7 @@ class RunFile:
         return FilePart(self.path, self._checked, self._body)
 
     def parts(self, size: int) -> list[FilePart]:
-        """The same in parts of at least so many bytes."""
+        """The same in parts of at least `size` bytes."""
         begins = [self._body]
         with _opened(self.path) as file:
             while begins[-1] + size < self.size:
@@ -160,7 +160,7 @@ class RunFile:
         return [FilePart(self.path, self._checked, begin or 0, end) for begin, end in edges]
 
     def facts(self, parts: Sequence[FilePart]) -> RunFacts:
-        """What the file tells, after all of its parts have been read."""
+        """The facts of the file, after all of its parts have been read."""
         footer = next((part.footer for part in reversed(parts) if part.footer), None)
         problems, before = [], 2
         for part in parts:
@@ -202,8 +202,10 @@ def _header(path: Path, line: bytes, checked: bool) -> Header:
         header = decoded_line(line) if version == FORMAT else None
     except Damaged as error:
         if b'"type":"header"' in line:
-            raise UsageError(f"{path}: its first line, the header, is damaged ({error})") from None
-        raise UsageError(f"{path} is not a run of this tool: its first line is no header") from None
+            raise UsageError(f"{path}: the first line, the header, is damaged ({error})") from None
+        raise UsageError(f"{path} is not a run file: the first line is not a header") from None
     if not isinstance(header, Header):
-        raise UsageError(f"{path} has format {version}; this version reads {FORMAT}")
+        raise UsageError(
+            f"{path} has format {version}; this version of loadtest reads format {FORMAT}"
+        )
     return header

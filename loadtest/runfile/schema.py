@@ -23,7 +23,7 @@ Second = Annotated[int, Meta(ge=0, lt=2**33)]
 
 
 def _closed(values: type) -> type[Struct]:
-    """A struct with the fields of a dataclass, which takes no others: each becomes an argument."""
+    """A struct with the fields of a dataclass and no others: each becomes an argument."""
     bounded = {int: Integer, int | None: Integer | None}
     hints = get_type_hints(values)
     found: list[Any] = [
@@ -45,7 +45,7 @@ else:
 
 
 class Load(Struct, frozen=True):
-    """The load of a run or an experiment; what a file does not tell is None."""
+    """The load of a run or an experiment; missing fields are None."""
 
     model: str = GREENLETS
     users: Count | None = None
@@ -76,7 +76,7 @@ class Scenario(Struct, frozen=True):
 
 
 class Server(Struct, frozen=True):
-    """The server of a run; name: of its program where it was asked for; lacks: counters."""
+    """The server of a run; name: the requested program; lacks: the missing counters."""
 
     name: str = ""
     version: str = ""
@@ -86,17 +86,17 @@ class Server(Struct, frozen=True):
 
     @property
     def max_connections(self) -> int:
-        """How many connections it accepts; 0 if it did not tell."""
+        """The most connections that it accepts; 0 if unknown."""
         return _whole(self.variables.get("max_connections"))
 
     def variable(self, name: str) -> str | None:
-        """A variable as a text; None if the server did not tell."""
+        """A variable as text; None if unknown."""
         value = self.variables.get(name)
         return None if value is None else str(value)
 
 
 class Host(Struct, frozen=True):
-    """The machine that the load came from; what it did not tell is None."""
+    """The machine of the load generator; unknown fields are None."""
 
     cpus: Count | None = None
     memory_bytes: Count | None = None
@@ -127,7 +127,7 @@ class Header(Struct, frozen=True, tag_field="type", tag="header"):
 
 
 class WorkerRecord(Struct, frozen=True):
-    """What a master says of one of its workers in the footer."""
+    """A master's record of one worker in the footer."""
 
     process: str
     state: str = ""
@@ -139,7 +139,7 @@ class WorkerRecord(Struct, frozen=True):
 
 
 class RecordedFault(Struct, frozen=True):
-    """What became of a planned fault: when it began and ended (UTC seconds), or the problem."""
+    """The outcome of a planned fault: its begin and end (UTC seconds), or the problem."""
 
     fault: str = ""
     begin: float | None = None
@@ -155,7 +155,7 @@ class Totals(Struct, frozen=True):
 
 
 class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
-    """The last line of a run file: how the run ended, and what it came to."""
+    """The last line of a run file: how the run ended, and its totals."""
 
     reason: str
     totals: Totals
@@ -168,7 +168,7 @@ class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
 
     @property
     def end(self) -> End:
-        """Why the run ended; a file from before `message` has both in a sentence."""
+        """Why the run ended; older files have reason and message in one sentence."""
         if self.reason in _REASONS:
             return End(EndReason(self.reason), self.message)
         if found := end_of(self.reason):
@@ -177,14 +177,14 @@ class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
 
 
 class SearchPlan(Struct, frozen=True):
-    """A search for the smallest pool; disturbed: the seconds of runs that were done again."""
+    """A search for the smallest pool; disturbed: the seconds of repeated runs."""
 
     most: Count
     disturbed: tuple[float, ...] = ()
 
 
 class Disturbed(Struct, frozen=True):
-    """A run that was done once more, since something else disturbed it."""
+    """A run that was repeated because something else disturbed it."""
 
     pool: str
     round: Count
@@ -193,7 +193,7 @@ class Disturbed(Struct, frozen=True):
 
 
 class ExperimentPlan(Struct, frozen=True):
-    """What experiment.json says."""
+    """The content of experiment.json."""
 
     name: str = ""
     scenario: str = ""
@@ -228,7 +228,7 @@ class TimesLine(Struct, frozen=True):
 
 
 class IntervalLine(Struct, tag_field="type", tag="interval"):
-    """An interval as a line has it, its histograms as text; `Interval` describes its fields."""
+    """An interval in a line, its histograms as text; `Interval` describes the fields."""
 
     second: Second
     process: str

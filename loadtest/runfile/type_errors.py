@@ -1,4 +1,4 @@
-"""What is wrong with a value of a file, in a sentence that names its field."""
+"""Error messages for values of a wrong type, with the name of the field."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _ANY_KEY = "[...]"
 def sentence(
     error: msgspec.ValidationError, text: bytes, decoder: msgspec.json.Decoder[Any]
 ) -> str:
-    """The field and what was expected there: `gauges.open.max: expected an integer, got a string`.
+    """The field and the expected type: `gauges.open.max: expected an integer, got a string`.
 
-    text: what the decoder refused.
+    text: the text that the decoder refused.
     """
     message, _, place = str(error).partition(" - at ")
     field = _with_keys(place.strip("`").removeprefix("$").removeprefix("."), text, decoder)
@@ -49,7 +49,7 @@ def _types(names: str) -> str:
 
 
 def _with_keys(place: str, text: bytes, decoder: msgspec.json.Decoder[Any]) -> str:
-    """A place with the key of the mapping that msgspec leaves out: without it there is no error."""
+    """A place with the key of the mapping that msgspec leaves out."""
     before, any_key, after = place.partition(_ANY_KEY)
     if not any_key:
         return place

@@ -1,4 +1,4 @@
-"""Writes a run file line by line while the run goes on."""
+"""Writes a run file line by line during the run."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from loadtest.runfile.line import FORMAT, to_line
 class RunWriter:
     """Appends a run to its file: the header at once, an interval a line, the footer last.
 
-    Raises UsageError when the file cannot be made or somebody else is writing it, LoadtestError
-    when it cannot be written or is gone.
+    Raises UsageError if the file cannot be created or another run is writing it, LoadtestError if
+    it cannot be written or no longer exists.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Unbuffered: what could not be written is not tried again when the file is closed.
+            # Unbuffered, so that closing the file does not repeat a failed write.
             self._file = path.open("ab", buffering=0)
             self._take()
         except BlockingIOError:
@@ -35,7 +35,7 @@ class RunWriter:
         self._append({"type": "header", "format": FORMAT, **header})
 
     def _take(self) -> None:
-        """Empty the file, unless somebody else is writing it."""
+        """Empty the file, unless another run is writing it."""
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(self._file.fileno()).st_size:
             self._file.truncate(0)
@@ -45,11 +45,11 @@ class RunWriter:
         self._append(interval.to_json())
 
     def close(self, end: End, totals: dict[str, Any], **more: Any) -> None:
-        """Append the footer that tells a finished run from an interrupted one."""
+        """Append the footer, which marks a finished run."""
         self._append({"type": "footer", **end.to_json(), "totals": totals, **more})
         self._file.close()
         if not self.path.exists():
-            raise LoadtestError(f"the result file {self.path} is gone")
+            raise LoadtestError(f"the result file {self.path} no longer exists")
 
     def _append(self, record: dict[str, Any]) -> None:
         left = to_line(record)

@@ -100,7 +100,7 @@ def test_the_advice_about_a_kind_is_given_once(tmp_path: Path) -> None:
 
     assert "in different order" in told["most_failed"]
     assert told["errors_deadlock"] == "60 % of requests failed with deadlocks (60 of 100)."
-    assert "The server had no room" in told["errors_disk_full"]
+    assert "The server could not store" in told["errors_disk_full"]
 
 
 def test_where_every_pool_fails_the_verdict_is_the_error(tmp_path: Path) -> None:

@@ -113,11 +113,11 @@ def test_a_driver_that_stands_still_is_named(doctor: Doctor) -> None:
     [
         (("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
         (("--engine", "shop.db:engine", "--session", "shop.db:Session"), "give only one of them"),
-        (("--session", "odd:Everybodys"), "is the same for all users"),
+        (("--session", "odd:Everybodys"), "returns the same value for all users"),
         (("--pool", "as-is"), "--pool as-is: as-is is an application's own pool"),
         (
             ("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"),
-            "isolation_level is the application's own matter",
+            "the application sets its own isolation_level",
         ),
         (
             ("--engine", "shop.db:engine", "--database-url", "mysql+pymysql://u:s3cr3t@h/d"),

@@ -128,7 +128,7 @@ class TestWrongUsage:
     @pytest.mark.parametrize(
         ("pool", "message"),
         [
-            ("pool_sise=3", "pool_sise: unknown key; known are name, poolclass, pool_size"),
+            ("pool_sise=3", "pool_sise: unknown key; the keys are name, poolclass, pool_size"),
             ("max_overflow=-7", "max_overflow: Input should be greater than or equal to -1"),
             ("many", "'many' is not a setting; write 20+0 on its own"),
             ("pool_size=1,pool_size=2", "pool_size is given twice"),
@@ -245,7 +245,7 @@ class TestWrongUsage:
         ("content", "message"),
         [
             ("name = ", "not valid TOML"),
-            ("\xff", "cannot be read: it is no text in UTF-8\n"),
+            ("\xff", "cannot be read: it is not text in UTF-8\n"),
             (None, "cannot be read: No such file or directory\n"),
             ('name = "x"\nscenario = "no.py"\n[[pool]]\n', "scenario: there is no file"),
         ],
@@ -296,8 +296,8 @@ class TestWrongUsage:
         assert not (tmp_path / "x").exists()
 
     def test_results_that_are_not_there(self, loadtest: Loadtest, tmp_path: Path) -> None:
-        assert_usage_error(loadtest("report", tmp_path), f"{tmp_path}: no run files there")
-        assert_usage_error(loadtest("report", tmp_path / "x.jsonl"), "no run files there")
+        assert_usage_error(loadtest("report", tmp_path), f"{tmp_path} contains no run files")
+        assert_usage_error(loadtest("report", tmp_path / "x.jsonl"), "contains no run files")
 
     @pytest.mark.server
     def test_results_that_cannot_be_written(
@@ -311,7 +311,7 @@ class TestWrongUsage:
 
         ended = loadtest("run", POINT_SELECT, "--results", tmp_path / "file" / "x", env=environment)
 
-        assert_usage_error(ended, "cannot make a results folder")
+        assert_usage_error(ended, "cannot create a results folder")
 
 
 def test_a_dry_run_shows_what_would_be_done_and_does_nothing(

@@ -93,10 +93,10 @@ def test_results_that_cannot_be_compared(loadtest: Loadtest, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [
-        ("--objective", "wait.p95 <= 5ms", "is no number of a pool"),
-        ("--objective", "errors.rate <= 5ms", "errors.rate is no time"),
-        ("--rounds", "some", "'some' is no number of rounds; write 5, or auto"),
-        ("--rounds", "0", "'0' is no number of rounds"),
+        ("--objective", "wait.p95 <= 5ms", "is not a value of a pool"),
+        ("--objective", "errors.rate <= 5ms", "errors.rate is not a time"),
+        ("--rounds", "some", "'some' is not a number of rounds; write 5, or auto"),
+        ("--rounds", "0", "'0' is not a number of rounds"),
         ("--margin", "1.5", "less than 1"),
     ],
 )

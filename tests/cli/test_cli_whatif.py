@@ -105,7 +105,7 @@ class TestWrongUsage:
         ended = loadtest("whatif", tmp_path)
 
         assert ended.returncode == 2
-        assert "no run files there" in ended.stderr
+        assert "contains no run files" in ended.stderr
 
     def test_what_was_not_measured_properly_is_no_basis(
         self, loadtest: Loadtest, tmp_path: Path

@@ -64,7 +64,7 @@ def test_a_model_that_there_is_not_is_refused(model: str) -> None:
 def test_names_and_baseline_must_fit() -> None:
     with pytest.raises(ValueError, match=r"two pools have the name 'a\.threads'"):
         experiment("a:1+0", "a.threads:2+0")
-    with pytest.raises(ValueError, match="is none of the pools"):
+    with pytest.raises(ValueError, match="is not one of the pools"):
         experiment("a:1+0", "b:2+0", baseline="a.threads")
 
 

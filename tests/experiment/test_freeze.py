@@ -207,12 +207,15 @@ def test_connections_outlive_a_freeze(server: PrivateServer) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--fault", "freeze@9s+2s"), "fault freeze@9s+2s ends after the 10 s that are measured"),
-        (("--fault", "melt@1s+1s"), "kind: there is no 'melt'; there are kill, restart, freeze"),
+        (("--fault", "freeze@9s+2s"), "fault freeze@9s+2s ends after the measured time of 10 s"),
+        (
+            ("--fault", "melt@1s+1s"),
+            "kind: unknown fault 'melt'; the faults are kill, restart, freeze",
+        ),
         (("--fault", "freeze"), "--fault freeze: freeze needs a length"),
         (("--fault", "freeze@1s+0s"), "length: Input should be greater than 0"),
         (("--fault", "freeze@soon+1s"), "at: 'soon' is not a duration"),
-        (("--arrivals", "even"), "arrivals: goes with an arrival_rate"),
+        (("--arrivals", "even"), "arrivals: requires an arrival_rate"),
         (("--arrival-rate", 5, "--arrivals", "odd"), "arrivals: Input should be 'poisson' or"),
         (("--arrival-rate", 0), "arrival_rate: Input should be greater than 0"),
     ],

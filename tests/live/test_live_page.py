@@ -242,7 +242,7 @@ def test_the_page_says_so_when_locust_does_not_answer_and_goes_on_when_it_does(
     page.goto(f"{web.address}/pool")
     page.route("**/pool/data*", lambda route: route.fulfill(status=503))
     expect(page.get_by_role("status")).to_have_text(
-        "Locust does not answer (it answered 503); asking again."
+        "Locust does not answer (HTTP status 503). Retrying."
     )
     page.unroute("**/pool/data*")
     expect(page.get_by_role("status")).not_to_contain_text("does not answer")
@@ -305,7 +305,7 @@ def test_the_tab_in_locust_shows_figures_and_leads_on(web: Web, browser: Browser
     page.get_by_role("tab", name="Connection pool").click()
     expect(page.get_by_role("row", name="Pool 1+1 measuring")).to_be_visible()
     expect(
-        page.get_by_role("row", name=re.compile(r"In use [\d.]+ of 2 [12] at most"))
+        page.get_by_role("row", name=re.compile(r"In use [\d.]+ of 2 maximum [12]"))
     ).to_be_visible()
     row = page.get_by_role("row", name=re.compile("^Checkout p95"))
     before = row.inner_text()

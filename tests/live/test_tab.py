@@ -13,7 +13,7 @@ def test_the_tab_tells_the_last_second_and_the_most_so_far() -> None:
     points = shown.points
     assert tab_rows(Points()) == []
     (row,) = tab_rows(points)
-    assert row == {"pool_figure": "Pool", "last_second": "5+10", "so_far": "beginning"}
+    assert row == {"pool_figure": "Pool", "last_second": "5+10", "so_far": "starting"}
 
     for second, level in ((1, 15), (2, 6)):
         levels = {
@@ -28,12 +28,12 @@ def test_the_tab_tells_the_last_second_and_the_most_so_far() -> None:
     table = {row["pool_figure"]: (row["last_second"], row["so_far"]) for row in tab_rows(points)}
     assert table == {
         "Pool": ("5+10", "measuring"),
-        "In use": ("6.0 of 15", "15 at most"),
-        "Overflow": ("1.0", "10 at most"),
-        "Waiting": ("1.5", "15 at most"),
-        "Checkout p95": ("6.0 ms", "15.0 ms in the worst second"),
-        "Timeouts": ("6 a second", "21"),
-        "Load generator": ("fine (CPU 30%, lag p99 1.0 ms)", "CPU 75% at most"),
+        "In use": ("6.0 of 15", "maximum 15"),
+        "Overflow": ("1.0", "maximum 10"),
+        "Waiting": ("1.5", "maximum 15"),
+        "Checkout p95": ("6.0 ms", "worst second 15.0 ms"),
+        "Timeouts": ("6 per second", "21"),
+        "Load generator": ("fine (CPU 30%, lag p99 1.0 ms)", "maximum CPU 75%"),
     }
     points.end("failed: <b>no</b> room")
     assert tab_rows(points)[0]["so_far"] == "failed: <b>no</b> room"

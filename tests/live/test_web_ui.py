@@ -336,7 +336,7 @@ def test_a_change_during_a_run_waits_for_the_next_one(web: Web, page: Page) -> N
     refused = page.request.post(f"{web.address}/swarm", form=edited | {"user_count": 6}).json()
     assert not refused["success"]
     assert refused["message"] == (
-        "6 users, and 4 were announced: stop this run and start one with more"
+        "6 users, but 4 were announced: stop this run and start one with more users"
     )
     seen = len(read_run(path).intervals)
     web.process.until(lambda: len(read_run(path).intervals) >= seen + 2, "two seconds more")

@@ -170,7 +170,7 @@ def test_a_shape_that_asks_for_more_ends_the_run() -> None:
     assert scene.runner.started == []
     (error,) = scene.refused
     assert (str(error), error.exit_code) == (
-        "Rush asks for 40 users, and 4 were announced: give --users 40",
+        "Rush asks for 40 users, but 4 were announced: give --users 40",
         4,
     )
 
@@ -214,7 +214,7 @@ def test_a_worker_that_comes_during_a_run_waits_for_the_next(
     for name, kind in (("a", "heartbeat"), ("late", "client_ready"), ("late", "client_ready")):
         runner.handle_message(name, SimpleNamespace(type=kind))
     assert runner.heard == [("a", "heartbeat")]
-    assert caplog.text.count("Worker late has to wait for the next run") == 1
+    assert caplog.text.count("Worker late must wait for the next run") == 1
 
     scene.promise.over()
     gevent.sleep(0.01)  # it does not ask again
@@ -270,7 +270,7 @@ def test_an_edit_during_a_run_may_have_fewer_users_but_not_more() -> None:
     scene = Scene()
     scene.begin(4)
     scene.form("3")
-    with pytest.raises(UsageError, match="5 users, and 4 were announced: stop this run and start"):
+    with pytest.raises(UsageError, match="5 users, but 4 were announced: stop this run and start"):
         scene.form("5")
     scene.promise.over()
     scene.form("5")

@@ -168,7 +168,10 @@ class TestSessions:
 @pytest.mark.server
 @pytest.mark.parametrize(
     ("name", "problem"),
-    [("ForAll", "is the same for all users"), ("InContext", "fails: working outside of app")],
+    [
+        ("ForAll", "returns the same value for all users"),
+        ("InContext", "fails: working outside of app"),
+    ],
 )
 def test_a_scopefunc_that_does_not_tell_users_apart_is_refused(
     tmp_path: Path, shop: str, name: str, problem: str
@@ -203,7 +206,7 @@ load_application(Namespace(parsed_options=options, parsed_locustfiles=[]))
 @pytest.mark.server
 @pytest.mark.parametrize(
     ("skip", "problem"),
-    [("", "let nothing import it before locust"), ("1", "gevent must patch this process")],
+    [("", "import locust first"), ("1", "gevent must patch this process")],
 )
 def test_sessions_that_all_users_would_share_are_refused(
     tmp_path: Path, shop: str, skip: str, problem: str

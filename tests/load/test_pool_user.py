@@ -331,7 +331,7 @@ def test_users_who_still_wait_for_an_answer_are_ended_unless_all_is_over(
     gevent.sleep(0.05)
     user.join(0 if ended else 60)
 
-    said = ["1 users still wait in on_stop for an answer: they are ended"]
+    said = ["1 users still wait for an answer in on_stop: the run ends them"]
     assert [record.getMessage() for record in caplog.records] == ([] if ended else said)
     assert user.dead is not ended
     waiting.kill()

@@ -226,7 +226,7 @@ def test_a_worker_that_comes_late_to_a_server_of_others_waits(tmp_path: Path, ur
         first = one.worker("first")
         master.until(lambda: one.seconds(first) >= 1, "a second of the first")
         late = one.worker("late")
-        master.until(lambda: "has to wait for the next run" in master.output, "the late one")
+        master.until(lambda: "must wait for the next run" in master.output, "the late one")
         seen = one.seconds(first)
         master.until(lambda: one.seconds(first) >= seen + 1, "a second more")
         end(master)

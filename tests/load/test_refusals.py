@@ -79,7 +79,7 @@ def assert_refused(ended: Running, folder: Path, message: str) -> None:
         long(["--poolclass", "StaticPool"], "invalid choice: 'StaticPool'"),
         long(["--pool-size", "many"], "argument --pool-size: invalid int value: 'many'"),
         long(["--warmup", "a while"], "warmup: 'a while' is not a duration"),
-        (["--warmup", "1s"], "--warmup 1s leaves nothing to measure"),
+        (["--warmup", "1s"], "--warmup 1s leaves no time to measure"),
     ],
 )
 def test_settings_that_cannot_be(
@@ -136,7 +136,7 @@ def test_a_database_that_is_not_there(tmp_path: Path, url: URL) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("folder", "cannot make a results folder in"),
+        ("folder", "cannot create a results folder in"),
         ("file.jsonl", "cannot write the result file"),
     ],
 )
@@ -193,7 +193,7 @@ def test_a_table_that_may_be_somebodys_is_not_touched(
         with admin.begin() as connection:
             connection.execute(text("DROP TABLE IF EXISTS customers"))
 
-    assert_refused(ended, tmp_path, "table 'customers': a scenario's tables are dropped")
+    assert_refused(ended, tmp_path, "table 'customers': a run drops and recreates")
     assert "customers" in tables
 
 
@@ -228,5 +228,8 @@ def test_tasks_that_fail_are_data(tmp_path: Path, url: URL) -> None:
     assert counters["requests"] == counters["failures"] == counters["errors.other"] > 1
     assert finished.intervals[-1].gauges["in_use"].last == 0
     assert ended.output.count("Traceback") == 1, "the first is shown, the others are counted"
-    assert f"{counters['failures'] - 1} more tasks failed like the one above" in ended.output
+    assert (
+        f"{counters['failures'] - 1} more requests failed with the same kind of error"
+        in ended.output
+    )
     assert "RuntimeError" in ended.output

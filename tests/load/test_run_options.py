@@ -93,7 +93,7 @@ def test_a_null_pool_is_none_the_worse_for_a_form_that_sends_everything() -> Non
         ("--pool-size -1", "pool_size: Input should be greater than or equal to 0"),
         ("--pool-timeout -1", "pool_timeout: Input should be greater than or equal to 0"),
         ("--pool-recycle -2", "pool_recycle: Input should be greater than or equal to -1"),
-        ("--poolclass NullPool --pool-size 9", "NullPool keeps no connections and takes no pool"),
+        ("--poolclass NullPool --pool-size 9", "NullPool keeps no connections; remove pool"),
         ("--pool-name ../up", "name: String should match pattern"),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_warm_up_is_a_duration(text: str, seconds: float) -> None:
 
 
 def test_a_warm_up_must_leave_something_to_measure() -> None:
-    with pytest.raises(UsageError, match="leaves nothing to measure"):
+    with pytest.raises(UsageError, match="leaves no time to measure"):
         run_options.warmup_seconds(parsed("--warmup", "4s", "-t", "4s")[0])
     with pytest.raises(UsageError, match="'a while' is not a duration"):
         run_options.warmup_seconds(parsed("--warmup", "a while")[0])
@@ -195,7 +195,7 @@ def test_a_start_form_is_checked_for_a_warm_up_that_leaves_no_time() -> None:
     options, added = parsed("-f", "a.py")
 
     run_options.check_form(options, {"warmup": "5s", "run_time": "6s"}, added)
-    with pytest.raises(UsageError, match="leaves nothing to measure"):
+    with pytest.raises(UsageError, match="leaves no time to measure"):
         run_options.check_form(options, {"warmup": "5s", "run_time": "5"}, added)
     with pytest.raises(UsageError, match="--warmup"):
         run_options.check_form(options, {"warmup": "2 sec"}, added)
@@ -250,10 +250,12 @@ def test_the_start_form_replaces_an_applications_pool() -> None:
 
     run_options.check_form(options, form, added)
     run_options.check_form(options, form | {"poolclass": "QueuePool", "pool_size": "9"}, added)
-    with pytest.raises(UsageError, match="as-is is a pool with settings, it takes no pool_size"):
+    with pytest.raises(
+        UsageError, match="as-is keeps an application's own settings; remove pool_size"
+    ):
         run_options.check_form(options, form | {"pool_size": "9"}, added)
     wrong = form | {"poolclass": "QueuePool", "isolation_level": "AUTOCOMMIT"}
-    with pytest.raises(UsageError, match="isolation_level is the application's own matter"):
+    with pytest.raises(UsageError, match="the application sets its own isolation_level"):
         run_options.check_form(options, wrong, added)
     without, added = parsed("-f", "a.py")
     with pytest.raises(UsageError, match="as-is is an application's own pool"):

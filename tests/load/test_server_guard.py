@@ -71,7 +71,7 @@ def test_refused_connections_of_others_are_told_once_they_have_settled() -> None
     watched = Watched()
     said = [watched.second(refused=1) for _ in range(REFUSED + SETTLED_SECONDS)]
     assert said[:-1] == [""] * (len(said) - 1)
-    assert said[-1].startswith(f"it refused {REFUSED} connections of others within")
+    assert said[-1].startswith(f"it refused {REFUSED} connections of other clients within")
 
 
 def test_what_the_run_itself_was_refused_is_its_result() -> None:
@@ -110,7 +110,10 @@ def test_now_and_then_one_is_no_trouble() -> None:
 def test_attempts_that_fail_for_whatever_reason_count_too() -> None:
     watched = Watched()
     said = [watched.second(aborted=ABORTED) for _ in range(SETTLED_SECONDS + 1)]
-    assert said[-1] == f"{ABORTED} attempts of others to connect failed within {WINDOW_SECONDS} s"
+    assert (
+        said[-1]
+        == f"{ABORTED} connection attempts of other clients failed within {WINDOW_SECONDS} s"
+    )
 
 
 def test_what_a_slow_answer_tells_is_compared_with_all_of_its_seconds() -> None:
@@ -142,7 +145,7 @@ def test_a_server_that_tells_nothing_is_trouble_after_a_while(
     assert said[:-1] == [""] * (UNSEEN_SECONDS - 1)
     assert said[-1] == (
         f"its status could not be read for {UNSEEN_SECONDS} s ({why}), so the run cannot see "
-        "whether it refuses connections of others"
+        "whether it refuses other clients"
     )
     (warning,) = caplog.messages
     assert f"cannot be read ({why})" in warning
@@ -186,7 +189,7 @@ def test_a_server_that_counts_no_refusals_is_told_at_the_start(
     assert caplog.messages == []
     Guard(status, lacks=list(STATUS_COUNTERS.values()))
     (warning,) = caplog.messages
-    assert "the run cannot stop when it refuses those of others" in warning
+    assert "the run cannot stop when the server refuses other clients" in warning
 
 
 def test_a_run_ends_where_its_server_tells_nothing_any_more() -> None:

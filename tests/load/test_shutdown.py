@@ -39,7 +39,7 @@ def test_every_step_is_taken_and_each_failure_is_told_as_an_error_for_a_person()
         attempt(step, told.append)
     assert taken == ["first", "second"]
     assert [(str(error), error.exit_code) for error in told] == [
-        ("the run did not end in good order: ZeroDivisionError: on purpose", 1),
+        ("a step at the end of the run failed: ZeroDivisionError: on purpose", 1),
         ("not like this", 2),
     ]
 
@@ -72,7 +72,7 @@ class Ending:
         return str(footer.end)
 
 
-FAILED = "failed: the run did not end in good order: ZeroDivisionError: on purpose"
+FAILED = "failed: a step at the end of the run failed: ZeroDivisionError: on purpose"
 
 
 def test_what_was_opened_last_is_closed_first_and_each_thing_once(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_worker_tells_its_master_before_it_says_that_no_more_will_come(tmp_pat
     )
     run = Ending(tmp_path / "run.jsonl", master=master)
     run.end(fail, lambda: done.extend(told), fail)
-    assert done == ["the run did not end in good order: ZeroDivisionError: on purpose", "last"]
+    assert done == ["a step at the end of the run failed: ZeroDivisionError: on purpose", "last"]
     assert len(told) == 1
 
 

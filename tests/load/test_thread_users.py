@@ -112,8 +112,8 @@ def test_who_waits_for_too_long_is_counted_and_who_does_not_end_is_left_behind(
     process = ended(tmp_path, url, "-u", 5, "-r", 5, "-t", "2s", *work, *pool)
 
     assert process.wait() == 0, process.output
-    assert "more tasks failed like the one above (pool_timeout)" in process.output
-    assert "1 threads did not end within 1 s and are left to themselves" in process.output
+    assert "more requests failed with the same kind of error (pool_timeout)" in process.output
+    assert "1 threads did not end within 1 s. The run leaves them behind" in process.output
     run = read_run(tmp_path / "run.jsonl")
     assert list(run.problems) == []
     assert run.intervals[-1].gauges["in_use"].last == 1

@@ -155,7 +155,7 @@ def test_all_mistakes_of_a_pool_are_listed_at_once():
 @pytest.mark.parametrize("name", ["StaticPool", "SingletonThreadPool", "AssertionPool"])
 def test_pools_that_are_not_for_many_users_are_refused_by_name(name):
     (problem,) = problems_of(parse_pool, f"poolclass={name}")
-    assert f"{name} is not made for many users" in problem
+    assert f"{name} does not support many users" in problem
     assert "QueuePool, NullPool or FairPool" in problem
 
 
@@ -323,14 +323,14 @@ poolclass = "StaticPool"
 
 def test_an_unknown_key_is_answered_with_the_known_ones(written):
     (problem,) = problems_of(read_experiment, written(f"rouns = 3{SOUND}"))
-    assert "rouns: unknown key; known are name, scenario" in problem
+    assert "rouns: unknown key; the keys are name, scenario" in problem
 
 
 def test_an_unknown_key_of_a_part_is_answered_with_those_of_that_part(written):
     path = written(SOUND.replace("pool_size", "pool_sise").replace("users", "user"))
     assert sorted(problems_of(read_experiment, path)) == [
-        f"{path}: load.user: unknown key; known are {', '.join(LoadConfig.model_fields)}",
-        f"{path}: pool.2.pool_sise: unknown key; known are {', '.join(PoolConfig.model_fields)}",
+        f"{path}: load.user: unknown key; the keys are {', '.join(LoadConfig.model_fields)}",
+        f"{path}: pool.2.pool_sise: unknown key; the keys are {', '.join(PoolConfig.model_fields)}",
     ]
 
 
@@ -353,7 +353,7 @@ def test_what_is_missing_is_named(written):
 def test_an_experiment_needs_a_pool():
     data = {"name": "a", "scenario": "a.py", "pool": []}
     assert problems_of(validated, Experiment, data, "a.toml") == [
-        "a.toml: pool: there is no pool; add a [[pool]]"
+        "a.toml: pool: no pool is given; add a [[pool]]"
     ]
 
 
@@ -374,7 +374,9 @@ def test_broken_toml_is_named_with_its_line(written):
 def test_a_file_that_is_not_text_is_named(tmp_path):
     path = tmp_path / "a.toml"
     path.write_bytes(b'name = "\xff"')
-    assert problems_of(read_experiment, path) == [f"{path}: cannot be read: it is no text in UTF-8"]
+    assert problems_of(read_experiment, path) == [
+        f"{path}: cannot be read: it is not text in UTF-8"
+    ]
 
 
 def test_an_experiment_that_is_not_there_is_named(tmp_path):
@@ -393,7 +395,7 @@ def test_a_scenario_that_is_not_there_is_named(written):
 def test_two_pools_of_one_name_cannot_be_told_apart(written):
     path = written(SOUND.replace('"default"', '"20+0"'))
     assert problems_of(read_experiment, path) == [
-        f"{path}: two pools have the name '20+0'; give one of them another"
+        f"{path}: two pools have the name '20+0'; rename one of them"
     ]
 
 
@@ -405,7 +407,7 @@ def test_the_same_settings_can_be_compared_with_themselves(written):
 def test_a_baseline_must_be_one_of_the_pools(written):
     path = written(f'baseline = "defualt"{SOUND}')
     assert problems_of(read_experiment, path) == [
-        f"{path}: the baseline 'defualt' is none of the pools ['default', '20+0']"
+        f"{path}: the baseline 'defualt' is not one of the pools ['default', '20+0']"
     ]
 
 
@@ -425,7 +427,9 @@ def test_an_applications_own_pool_has_no_settings_here():
     assert (own.name, parse_pool("mine:as-is").name) == ("as-is", "mine")
     assert own.arguments() == {"poolclass": "as-is"}
     assert (own.most_connections, own.connections_for(7)) == (None, 7)
-    with pytest.raises(UsageError, match="as-is is a pool with settings, it takes no pool_size"):
+    with pytest.raises(
+        UsageError, match="as-is keeps an application's own settings; remove pool_size"
+    ):
         parse_pool("poolclass=as-is,pool_size=3")
 
 
@@ -440,8 +444,14 @@ def test_an_experiment_may_name_an_application(written):
     ("more", "problem"),
     [
         ({"pool": ("as-is",)}, "as-is is an application's own pool"),
-        ({"pool": ("isolation_level=AUTOCOMMIT",), "engine": "a:b"}, "own matter; leave it out"),
-        ({"pool": ("5+10",), "engine": "a:b", "fault": ("freeze@1s+1s",)}, "not with an appl"),
+        (
+            {"pool": ("isolation_level=AUTOCOMMIT",), "engine": "a:b"},
+            "own isolation_level; remove this",
+        ),
+        (
+            {"pool": ("5+10",), "engine": "a:b", "fault": ("freeze@1s+1s",)},
+            "not possible on an appl",
+        ),
     ],
 )
 def test_what_does_not_go_with_an_application_is_refused(more, problem):

@@ -63,8 +63,8 @@ def test_users_that_are_given_stay_as_they_are() -> None:
 
 
 def test_what_an_open_loop_has_is_refused_in_a_closed_one() -> None:
-    assert problems(arrivals="even") == ["load: arrivals: goes with an arrival_rate"]
-    assert problems(drop_after=1) == ["load: drop_after: goes with an arrival_rate"]
+    assert problems(arrivals="even") == ["load: arrivals: requires an arrival_rate"]
+    assert problems(drop_after=1) == ["load: drop_after: requires an arrival_rate"]
 
 
 @pytest.mark.parametrize("rate", [0, -1, True, float("inf"), "many"])
@@ -136,7 +136,7 @@ def test_a_fault_on_the_command_line(text: str, at: float, length: float) -> Non
         ("freeze+2s@10s", HOW),
         (
             "thaw@1s+1s",
-            "kind: there is no 'thaw'; there are kill, restart, freeze, refuse, "
+            "kind: unknown fault 'thaw'; the faults are kill, restart, freeze, refuse, "
             "connect-delay, latency, idle-drop, max-connections",
         ),
         ("freeze@-1s+1s", "at: '-1s' is not a duration; write 30s, 500ms or 2m"),
@@ -156,7 +156,7 @@ def test_a_fault_ends_while_it_is_measured(path: Path, length: str, fits: bool) 
     if fits:
         assert read_experiment(path).fault[0].length == 6
         return
-    with pytest.raises(UsageError, match=r"freeze@4s\+6.1s ends after the 10 s that are measured"):
+    with pytest.raises(UsageError, match=r"freeze@4s\+6.1s ends after the measured time of 10 s"):
         read_experiment(path)
 
 
@@ -166,7 +166,7 @@ def test_an_unknown_key_of_a_fault_is_answered_with_the_known_ones(path: Path) -
         read_experiment(path)
 
     assert sorted(refused.value.problems) == [
-        f"{path}: fault.1.lenght: unknown key; known are kind, at, length, delay, "
+        f"{path}: fault.1.lenght: unknown key; the keys are kind, at, length, delay, "
         "idle, share, connections"
     ]
 
@@ -186,7 +186,9 @@ def test_a_stage_whose_name_no_objective_could_have_is_refused(tmp_path: Path) -
     path = tmp_path / "x.toml"
     stage = "[[load.stage]]\nname = 'v1.2'\nduration = '5s'\nusers = 9\n[[pool]]\n"
     path.write_text(f"name = 'x'\nscenario = 'x.py'\n{stage}")
-    with pytest.raises(UsageError, match=r"load\.stage\.1\.name: the name of a stage has no dots"):
+    with pytest.raises(
+        UsageError, match=r"load\.stage\.1\.name: the name of a stage must have no dots"
+    ):
         read_experiment(path)
 
 
@@ -198,5 +200,5 @@ def test_an_objective_is_about_stages_that_there_are(tmp_path: Path) -> None:
     path.write_text(text.format("rush"))
     assert read_experiment(path).objective == "stages.rush.error_rate <= 1%"
     path.write_text(text.format("rest"))
-    with pytest.raises(UsageError, match=r"the stages of this load: rush"):
+    with pytest.raises(UsageError, match=r"unknown stage; this load has: rush"):
         read_experiment(path)

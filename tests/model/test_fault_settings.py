@@ -65,12 +65,12 @@ def test_some_go_on_for_the_whole_run() -> None:
         ("kill:0@5s", "connections: Input should be greater than or equal to 1 (got '0')"),
         ("kill:120%@5s", "share: Input should be less than or equal to 1 (got '120%')"),
         ("kill:half@5s", "connections: Input should be a valid integer"),
-        ("kill@5s+1s", "kill takes no length: it is over at once"),
+        ("kill@5s+1s", "kill has no length: it is over at once"),
         ("refuse@5s", "refuse needs a length"),
         ("latency@5s+1s", "latency needs delay"),
-        ("latency:5ms@5s", "latency at a time needs a length, too"),
-        ("restart:5ms@5s", "restart takes no delay"),
-        ("max-connections:9@1s+1s", "a server takes at least 10 connections"),
+        ("latency:5ms@5s", "latency with a start time also needs a length"),
+        ("restart:5ms@5s", "restart has no setting delay"),
+        ("max-connections:9@1s+1s", "max_connections must be at least 10"),
         ("max-connections@1s+1s", "max-connections needs connections"),
     ],
 )
@@ -84,7 +84,10 @@ def test_a_setting_of_another_kind_is_refused() -> None:
     data = {"kind": "kill", "at": 1, "share": "50%", "connections": 3, "idle": 1}
     with pytest.raises(UsageError) as refused:
         validated(Fault, data, "x")
-    assert str(refused.value) == "x: kill takes no idle; kill takes one of connections, share"
+    assert (
+        str(refused.value)
+        == "x: kill has no setting idle; kill accepts only one of connections, share"
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,5 +106,5 @@ def test_two_of_a_kind_come_one_after_the_other(faults: tuple[str, ...], clash: 
     if not clash:
         check_faults(wanted, 60)
         return
-    with pytest.raises(ValueError, match="one after the other, please"):
+    with pytest.raises(ValueError, match="overlap: move one of them"):
         check_faults(wanted, 60)

@@ -502,7 +502,7 @@ def packed(content):
 @pytest.mark.parametrize("what", damaged_histograms())
 def test_a_damaged_histogram_is_refused(what):
     sound = Distribution.of([1_000_000]).to_json()["hdr"]
-    with pytest.raises(ValueError, match="no histogram"):
+    with pytest.raises(ValueError, match="not a histogram"):
         decoded([sound, damaged_histograms()[what], sound])
 
 

@@ -60,7 +60,7 @@ def test_an_experiment_has_one_server_or_several() -> None:
         ({"server": ["/a/mysqld", "/b/mysqld"]}, "two servers have the name 'mysqld'"),
         (
             {"server": ["mysql", "mariadb"], "load": {"model": "greenlets,threads"}},
-            "compare several servers, or several models of users, not both",
+            "compare either several servers or several models of users, not both",
         ),
     ],
 )

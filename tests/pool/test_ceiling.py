@@ -22,7 +22,7 @@ def bench():
 def test_one_connection_more_than_the_ceiling_is_refused_and_counted(bench):
     first, second = bench.engine.connect(), bench.engine.connect()
     for _ in range(3):
-        with pytest.raises(MoreThanAnnounced, match="more than the 2 that were announced"):
+        with pytest.raises(MoreThanAnnounced, match="more than the 2 announced"):
             bench.engine.connect()
     assert len(bench.lives) == 2
     assert bench.recorder.beyond == 3

@@ -55,13 +55,13 @@ def test_an_attribute_that_is_gone_is_named_with_the_version(owner, name, holder
     rest = {other: object() for other in internals.ATTRIBUTES[owner] if other != name}
     with pytest.raises(LoadtestError) as raised:
         internals.require({**holders, owner: SimpleNamespace(**rest)})
-    missing = f"SQLAlchemy {sqlalchemy.__version__} has no {owner}.{name}: "
+    missing = f"SQLAlchemy {sqlalchemy.__version__} has no {owner}.{name}, "
     assert str(raised.value).startswith(missing)
 
 
 def test_measuring_does_not_begin_without_an_attribute(engine):
     del engine.pool._recycle
-    with pytest.raises(LoadtestError, match=r"has no Pool\._recycle: "):
+    with pytest.raises(LoadtestError, match=r"has no Pool\._recycle, so "):
         measure(engine, Recorder("p1"))
     assert "connect" not in vars(engine.pool), "the pool is as it was"
     engine.pool._recycle = -1

@@ -77,15 +77,15 @@ def test_a_file_that_is_no_run_is_named_and_left_out(tmp_path: Path) -> None:
     (tmp_path / "experiment.json").write_text("{")
     summary = render([tmp_path], tmp_path)
     first, second = summary.experiment["problems"]
-    assert first.endswith("broken.jsonl is not a run of this tool: its first line is no header")
+    assert first.endswith("broken.jsonl is not a run file: the first line is not a header")
     assert "experiment.json cannot be read" in second
-    assert "broken.jsonl is not a run of this tool" in (tmp_path / "report.html").read_text()
+    assert "broken.jsonl is not a run file" in (tmp_path / "report.html").read_text()
 
 
 def test_no_readable_run_at_all_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "broken.jsonl").write_text("nonsense\n")
-    with pytest.raises(UsageError, match="is not a run of this tool"):
+    with pytest.raises(UsageError, match="is not a run file"):
         render([tmp_path], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

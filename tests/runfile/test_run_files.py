@@ -127,7 +127,7 @@ def test_a_file_cut_at_any_byte_is_read_as_far_as_it_is_sound(whole, tmp_path):
 def test_a_file_cut_in_its_header_is_no_run(whole, tmp_path):
     content = whole.read_bytes()
     for size in range(content.index(b"\n")):
-        with pytest.raises(UsageError, match=r"is not a run of this tool|header, is damaged"):
+        with pytest.raises(UsageError, match=r"is not a run file|header, is damaged"):
             read_bytes(content[:size], tmp_path)
 
 
@@ -208,7 +208,7 @@ WRONG = {
     "histograms.wait.count: expected an integer, got a string": {
         "histograms": {"hold": TIMES, "wait": {**TIMES, "count": "1"}}
     },
-    "histograms.wait.hdr: no histogram: ": {"histograms": {"wait": {**TIMES, "hdr": "x"}}},
+    "histograms.wait.hdr: not a histogram: ": {"histograms": {"wait": {**TIMES, "hdr": "x"}}},
     "counters.checkouts: expected an integer ≥ 0": {"counters": {"checkouts": -1}},
     "gauges.open.lost: unknown key": {"gauges": {"open": {"lost": 1}}},
     "slowest[0].total: missing": {"slowest": [{"task": "Buy"}]},
@@ -269,7 +269,7 @@ def test_no_field_takes_a_value_of_another_type(tmp_path, line, place):
     records = [*RECORDS]
     records[line] = changed(records[line], place, [{}])
     said = refusal(b"".join(map(to_line, records)), tmp_path)
-    where = f"line {line + 1} is damaged" if line else "its first line, the header, is damaged"
+    where = f"line {line + 1} is damaged" if line else "the first line, the header, is damaged"
     assert f"{where} ({place[0]}" in said
 
 
@@ -336,7 +336,7 @@ def test_a_file_that_is_no_run_is_refused(tmp_path, content):
 
 
 def test_a_run_of_another_format_is_refused_with_both_versions(tmp_path):
-    with pytest.raises(UsageError, match="has format 99; this version reads 1"):
+    with pytest.raises(UsageError, match="has format 99; this version of loadtest reads format 1"):
         read_bytes(b'{"type":"header","format":99}\n', tmp_path)
 
 
@@ -400,7 +400,7 @@ def test_folders_made_in_the_same_second_do_not_mix(tmp_path):
 
 def test_a_folder_below_a_file_is_a_mistake_of_usage(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match=r"cannot make a .*/file: Not a directory"):
+    with pytest.raises(UsageError, match=r"cannot create a .*/file: Not a directory"):
         new_folder(tmp_path / "file", "hot-row")
 
 
@@ -426,12 +426,12 @@ def test_single_files_and_folders_can_be_mixed(results):
 
 
 def test_a_folder_without_runs_is_named(tmp_path):
-    with pytest.raises(UsageError, match=r"no run files there \(expected .*/runs/\*\.jsonl\)"):
+    with pytest.raises(UsageError, match=r"contains no run files \(expected .*/runs/\*\.jsonl\)"):
         find_runs([tmp_path])
 
 
 def test_a_path_that_is_not_there_is_named(results):
-    with pytest.raises(UsageError, match="/nowhere: no run files there"):
+    with pytest.raises(UsageError, match="/nowhere contains no run files"):
         find_runs([results, results / "nowhere"])
 
 

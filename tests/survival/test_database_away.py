@@ -147,4 +147,4 @@ def test_one_that_falls_silent_holds_up_no_end(tmp_path: Path) -> None:
         server.process.resume()
         assert tool.wait() == 0, tool.output
         assert_nothing_left(tool)
-    assert "still wait in on_stop for an answer: they are ended" in tool.output
+    assert "still wait for an answer in on_stop: the run ends them" in tool.output

@@ -41,7 +41,7 @@ def test_a_folder_that_is_removed_in_the_middle_of_a_comparison(tmp_path: Path, 
         assert tool.wait() == 1, tool.output
         assert_nothing_left(tool)
     assert f"the results folder {results}" in tool.output
-    assert "is gone" in tool.output
+    assert "no longer exists" in tool.output
     assert tool.output.count("$ locust") == 1, "no further run is tried"
 
 
@@ -54,7 +54,7 @@ def test_a_result_that_is_removed_is_no_success_of_a_run_by_hand(tmp_path: Path,
 
         assert stop_with(process, signal.SIGTERM) == 1
         assert_nothing_left(process)
-    assert f"the result file {path} is gone" in process.output
+    assert f"the result file {path} no longer exists" in process.output
 
 
 @pytest.mark.server

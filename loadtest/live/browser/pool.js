@@ -1,6 +1,6 @@
 "use strict";
-/* The live page: asks for the newest points once a second and draws them. Names come from users: they are set as text,
-   never as HTML. */
+/* The live page requests the newest points once per second and draws them. Names come from users, so they are set as
+   text, never as HTML. */
 
 const ASK_EVERY = 1000;
 const HEIGHT = 190;
@@ -8,7 +8,7 @@ const LEAST_SHOWN = 60;
 const SMALLEST_TIME = 1e-6; // the histograms' resolution; a logarithmic axis has no zero
 const HEALTH = {
   fine: "fine",
-  busy: "busy: its CPU limits what is measured",
+  busy: "busy: its CPU limits the results",
   late: "late: its event loop is blocked",
 };
 
@@ -33,7 +33,7 @@ const CHARTS = [
     lines: [
       line("in use", "in_use", "--blue"),
       line("idle", "idle", "--green"),
-      line("overflow, part of these", "overflow", "--orange"),
+      line("of these, overflow", "overflow", "--orange"),
       line("limit", "limit", "--soft", { dash: [5, 4], format: count(0) }),
     ],
   },
@@ -41,26 +41,26 @@ const CHARTS = [
     title: "Waiting for a connection", format: level,
     lines: [
       line("mean", "waiting", "--blue"),
-      line("at most", "waiting_most", "--orange", { width: 1, format: count(0) }),
+      line("maximum", "waiting_most", "--orange", { width: 1, format: count(0) }),
       line("users", "users", "--soft", { dash: [5, 4] }),
     ],
   },
   {
-    title: "Checkout", unit: "time until a connection is there", format: time, log: true,
-    lines: [...percentiles("checkout"), line("oldest still waiting", "oldest", "--pink", { dash: [2, 3] })],
+    title: "Checkout", unit: "time to get a connection", format: time, log: true,
+    lines: [...percentiles("checkout"), line("oldest wait", "oldest", "--pink", { dash: [2, 3] })],
   },
-  { title: "Wait", unit: "for a free connection, without connecting", format: time, log: true, lines: percentiles("wait") },
+  { title: "Wait", unit: "for a free connection, without connect time", format: time, log: true, lines: percentiles("wait") },
   {
-    title: "Throughput", unit: "tasks a second", format: level,
+    title: "Throughput", unit: "requests per second", format: level,
     lines: [
       line("succeeded", "ok", "--blue"),
       line("failed", "failed", "--orange"),
       line("timeouts", "timeouts", "--pink", { dash: [2, 3] }),
     ],
   },
-  { title: "Task time", unit: "of those that succeeded", format: time, log: true, lines: percentiles("task") },
+  { title: "Request time", unit: "of requests that succeeded", format: time, log: true, lines: percentiles("task") },
   { title: "Load generator: CPU", unit: "of one core, busiest process", format: percent, top: 1, lines: [line("CPU", "cpu", "--blue")] },
-  { title: "Load generator: lag", unit: "of its event loop", format: time, lines: [line("p99", "lag_p99", "--blue")] },
+  { title: "Load generator: event-loop lag", format: time, lines: [line("p99", "lag_p99", "--blue")] },
 ];
 
 const byId = (id) => document.getElementById(id);
@@ -82,7 +82,7 @@ function take(answer) {
   if (state.server !== answer.server) {
     const known = state.server !== null;
     Object.assign(state, { server: answer.server, version: 0, points: new Map() });
-    if (known) return; // another Locust answers: ask it for everything
+    if (known) return; // another Locust process answers: request all of its data
   }
   answer.fields.forEach((name, index) => { state.at[name] = index; });
   const { second, run } = state.at;
@@ -119,7 +119,7 @@ function columns(chart, rows) {
 
 const shownSeconds = () => Number(byId("window").value);
 
-/* From when on: what there is, but never so little that a few seconds fill the page. */
+/* The left edge: the first point, but never so late that a few seconds fill the page. */
 function shownFrom() {
   const first = Math.min(state.now, ...[...state.points.values()].map((point) => point[state.at.second]));
   return state.now - Math.min(Math.max(state.now - first + 2, LEAST_SHOWN), shownSeconds());
@@ -139,14 +139,14 @@ function axes(chart) {
   ];
 }
 
-/* Of a logarithmic axis the powers of ten only. */
+/* The powers of ten, for a logarithmic axis. */
 const decades = (u, ticks) => ticks.map((v) => (Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-6 ? v : null));
 
 function clock(seconds) {
   return new Date(seconds * 1000).toLocaleTimeString("en-GB");
 }
 
-/* From zero to a little above the highest; whole decades where it is logarithmic. */
+/* From zero to a little above the maximum; whole decades on a logarithmic axis. */
 function range(chart) {
   return (u, low, high) => {
     if (!chart.log) return [0, Math.max((high ?? 0) * 1.08, chart.top ?? 0, chart.format === time ? 1e-3 : 1)];
@@ -156,8 +156,8 @@ function range(chart) {
   };
 }
 
-/* Where a run begins: a line, and above it the name of its pool, as far as there is room before the next; that of the
-   newest always, even if it has to begin further left. */
+/* A line where a run begins. The name of its pool stands above, if there is room before the next one; the name of the
+   newest run is always shown, further left if necessary. */
 function markRuns(u) {
   const { left, top, height, width } = u.bbox;
   const context = u.ctx;
@@ -261,10 +261,10 @@ function showFigures() {
   byId("figures").replaceChildren(
     figure("In use", level(get("in_use")), point ? (limit == null ? "no limit" : `of ${count(0)(limit)} allowed`) : ""),
     figure("Overflow", level(get("overflow")), "beyond pool_size"),
-    figure("Waiting", level(get("waiting")), `${count(0)(get("waiting_most"))} at most`),
+    figure("Waiting", level(get("waiting")), `maximum ${count(0)(get("waiting_most"))}`),
     figure("Checkout p95", time(get("checkout_p95")), `p99 ${time(get("checkout_p99"))}`),
-    figure("Succeeded", level(get("ok")), "tasks a second"),
-    figure("Failed", level(get("failed")), "tasks a second", get("failed") > 0),
+    figure("Succeeded", level(get("ok")), "requests per second"),
+    figure("Failed", level(get("failed")), "requests per second", get("failed") > 0),
     figure("Timeouts", count(0)(run ? run.timeouts : null), "in this run", run && run.timeouts > 0),
     figure("Load generator", percent(get("cpu")), point ? HEALTH[get("health")] : "", point && get("health") !== "fine"),
   );
@@ -274,7 +274,7 @@ function showFigures() {
 function showState(point) {
   const run = state.runs.at(-1);
   const users = point ? point[state.at.users] : null;
-  const period = point ? { warmup: "warming up", measured: "measuring", drain: "stopping" }[point[state.at.period]] : "beginning";
+  const period = point ? { warmup: "warming up", measured: "measuring", drain: "stopping" }[point[state.at.period]] : "starting";
   const processes = point && point[state.at.processes] > 1 ? `, ${point[state.at.processes]} processes` : "";
   byId("pool").textContent = run ? run.pool : "No run yet";
   document.title = run ? `${run.pool}, live` : "Connection pool, live";
@@ -325,15 +325,15 @@ async function ask() {
   try {
     const answer = await fetch(`pool/data?since=${state.version}`, { signal: AbortSignal.timeout(10 * ASK_EVERY) });
     if (answer.redirected) {
-      say("You are logged out: open Locust and log in again.", true);
+      say("You are logged out. Open Locust and log in again.", true);
     } else if (!answer.ok) {
-      throw new Error(`it answered ${answer.status}`);
+      throw new Error(`HTTP status ${answer.status}`);
     } else {
       take(await answer.json());
       show();
     }
   } catch (error) {
-    say(`Locust does not answer (${error.message}); asking again.`, true);
+    say(`Locust does not answer (${error.message}). Retrying.`, true);
   }
   setTimeout(ask, ASK_EVERY);
 }

@@ -1,4 +1,4 @@
-"""The options that say which pool is measured: one of these settings, or an application's own."""
+"""The options that choose the pool: settings for a new one, or an application's own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _POOL_FIELDS = tuple(name for name in PoolConfig.model_fields if name != "name")
 
 
 class _Asked(argparse.Action):
-    """Stores a setting and that it was given: `--pool-size 5` is the default, too."""
+    """Stores a setting and marks it as given: `--pool-size 5` equals the default."""
 
     def __call__(self, parser: Any, namespace: Namespace, values: Any, _flag: Any = None) -> None:
         setattr(namespace, self.dest, values)
@@ -30,30 +30,32 @@ def add_pool(group: Any) -> None:
         action=_Asked,
         choices=POOLCLASSES,
         default="QueuePool",
-        help="QueuePool keeps connections, FairPool serves in turn, NullPool keeps none; as-is is "
-        "the own pool of an --engine or --session (default there, unless a setting is given)",
+        help="QueuePool keeps connections; FairPool also serves waiters in order; NullPool keeps "
+        "none; as-is: the application's own pool (default with --engine or --session, unless you "
+        "give a setting)",
     )
     _add_sizes(add)
-    add("--pool-pre-ping", action="store_true", default=False, help="ping at every checkout")
-    add("--pool-use-lifo", action="store_true", default=False, help="use the last returned first")
+    flag: dict[str, Any] = {"action": "store_true", "default": False}
+    add("--pool-pre-ping", help="ping each connection at checkout", **flag)
+    add("--pool-use-lifo", help="use the most recently returned connection first", **flag)
     add(
         "--pool-reset-on-return",
         action=_Asked,
         choices=get_args(ResetOnReturn),
         default="rollback",
-        help="what is sent when a connection is returned",
+        help="statement to send when a connection is returned",
     )
     levels = ["", *get_args(IsolationLevel)]
-    add("--isolation-level", choices=levels, default="", help="of transactions")
-    add("--pool-name", default="", help="what results and metrics call this pool")
+    add("--isolation-level", choices=levels, default="", help="isolation level of the transactions")
+    add("--pool-name", default="", help="name of this pool in results and metrics")
 
 
 def _add_sizes(add: Any) -> None:
     for flag, kind, default, text in (
-        ("--pool-size", int, 5, "connections that are kept open (0: no limit)"),
-        ("--max-overflow", int, 10, "connections beyond that (-1: no limit)"),
+        ("--pool-size", int, 5, "connections to keep open (0: no limit)"),
+        ("--max-overflow", int, 10, "connections beyond pool_size (-1: no limit)"),
         ("--pool-timeout", float, 30.0, "seconds to wait for a connection"),
-        ("--pool-recycle", int, -1, "replace connections older than this (s)"),
+        ("--pool-recycle", int, -1, "replace connections older than this many seconds (-1: never)"),
     ):
         add(flag, action=_Asked, type=kind, default=default, help=text)
 
@@ -62,11 +64,11 @@ def add_application(group: Any) -> None:
     """Add the options that name an application."""
     add, hide = group.add_argument, {"include_in_web_ui": False}
     add("--session", default="", help="your scoped_session or sessionmaker, MODULE:NAME", **hide)
-    add("--engine", default="", help="your Engine, MODULE:NAME; measured as it is", **hide)
+    add("--engine", default="", help="your Engine, MODULE:NAME", **hide)
 
 
 def settle_pool(options: Namespace) -> None:
-    """Measure an application's own pool unless other settings were asked for."""
+    """Choose the application's own pool unless pool settings are given."""
     asked = getattr(options, "pool_asked_for", False)
     asked = asked or options.pool_pre_ping or options.pool_use_lifo
     if (options.session or options.engine) and not asked:
@@ -74,9 +76,9 @@ def settle_pool(options: Namespace) -> None:
 
 
 def pool_config(options: Namespace) -> PoolConfig:
-    """The pool that the options ask for; UsageError lists every mistake.
+    """The pool of these options; UsageError lists every mistake.
 
-    Only what differs from Locust's defaults is passed on, since a form always sends everything.
+    Only values that differ from the defaults count as given, because a form sends all fields.
     """
     data = dict(_pool_settings(options))
     if options.pool_name:

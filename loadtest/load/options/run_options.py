@@ -30,19 +30,19 @@ DEFAULTS = {
     "master_bind_host": "127.0.0.1",
 }
 ALLOWANCES = {
-    "--allow-overload": "on a server that others use, take more than 80 %% of the free connections",
-    "--no-abort": "go on when that server refuses connections of others or cannot be watched",
-    "--keep-tables": "leave the scenario's tables there at the end",
+    "--allow-overload": "allow more than 80 %% of the free connections of your own server",
+    "--no-abort": "continue if your own server refuses other clients or does not report its status",
+    "--keep-tables": "keep the scenario's tables on your own server",
 }
 LoadParts = tuple[float, tuple[Stage, ...]]
-"""What a run consists of: its warm-up (s), and the stages of the measured time after it."""
+"""The parts of a run: its warm-up (s), and the stages of the measured time after it."""
 _NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
 
 
 class Group:
     """A group of options in `--help`, each also a field of the web UI's start form.
 
-    actions: what was added, as argparse has it.
+    actions: the options as argparse's actions.
     """
 
     def __init__(self, parser: Any, title: str) -> None:
@@ -51,7 +51,7 @@ class Group:
         self.actions: list[Any] = []
 
     def add_argument(self, *flags: str, include_in_web_ui: bool = True, **arguments: Any) -> None:
-        """As argparse's, and whether the start form shows it."""
+        """Add an option as argparse does; include_in_web_ui: whether the start form shows it."""
         action = self._group.add_argument(*flags, **arguments)
         show_in_form(action, include_in_web_ui)
         self.actions.append(action)
@@ -59,7 +59,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Added:
-    """The options that were added: of the tool, and of the scenarios."""
+    """The added options: those of the tool, and those of the scenarios."""
 
     own: list[Group]
     scenarios: list[Group]
@@ -75,7 +75,7 @@ class Added:
 
 
 def add_options(parser: Any, user_classes: list[Any]) -> Added:
-    """Add the pool's options, the run's, and those that the scenarios bring."""
+    """Add the options of the pool, of the run and of the scenarios."""
     parser.set_defaults(**DEFAULTS)
     pool = Group(parser, "Connection pool (SQLAlchemy's own names)")
     run = Group(parser, "Load test")
@@ -100,26 +100,26 @@ def _load_group(group: Group) -> None:
         "--arrival-rate",
         type=float,
         default=0.0,
-        help="open loop: begin this many tasks per second; users are the most tasks under way at "
-        "once (0: closed loop, a user begins the next task when the last has ended)",
+        help="open loop: start this many requests per second, one at a time per user (0: closed "
+        "loop, a user starts its next request when the last one has ended)",
     )
     add(
         "--arrivals",
         choices=ARRIVALS,
         default="poisson",
-        help="open loop: independent of each other (poisson) or evenly spaced (even)",
+        help="open loop: arrivals independent of each other (poisson) or evenly spaced (even)",
     )
     add(
         "--drop-after",
         type=float,
         default=DROP_AFTER_SECONDS,
-        help="open loop: seconds after which an arrival that found no free user is dropped",
+        help="open loop: drop an arrival that finds no free user within this many seconds",
     )
     add(
         "--stages",
         default="",
-        help="the load in stages, instead of one number: calm=10s:50/s,rush=5s:50-500/s "
-        "(arrivals a second) or 10s:20,10s:20-200 (users)",
+        help="load in stages: calm=10s:50/s,rush=5s:50-500/s (arrivals per second) or "
+        "10s:20,10s:20-200 (users)",
     )
     add(
         "--rate-shared-by",
@@ -138,43 +138,43 @@ def _run_group(group: Group) -> None:
         default=False,
         help="open pool_size connections before the load begins",
     )
-    add("--warmup", default="0s", help="time at the start that is kept out of the results")
+    add("--warmup", default="0s", help="time at the start that the results leave out")
     add("--seed", type=int, default=1, help="seed of the users' random numbers")
     add(
         "--database-url",
         env_var="LOADTEST_DATABASE_URL",
         default="",
-        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE; without it a private server is started",
+        help="mysql+pymysql://USER:PASSWORD@HOST/DATABASE (default: a private server)",
         **hide,
     )
     add(
         "--server",
         default="",
-        help="program of the private server: mariadb, mysql or a path (LOADTEST_SERVER; default: "
-        "what is installed, MariaDB if both are)",
+        help="server program of the private server: mariadb, mysql or a path (default: "
+        "LOADTEST_SERVER, or the installed one; MariaDB if both are installed)",
         **hide,
     )
     add(
         "--results",
         default="reports",
-        help="folder for results, or a .jsonl file for this run alone (then no report is made)",
+        help="folder for results and report, or a .jsonl file for this run, without a report",
         **hide,
     )
     add(
         "--metrics-port",
         type=int,
         default=0,
-        help="serve Prometheus metrics on this loopback port (the web UI has them at /metrics)",
+        help="serve Prometheus metrics on this loopback port (the web UI serves them at /metrics)",
         **hide,
     )
-    add("--run-name", default="", help="what the results are called", **hide)
-    add("--round", type=int, default=1, help="which repetition this is", **hide)
-    add("--faults", default="", help="faults that are provoked meanwhile, for the record", **hide)
+    add("--run-name", default="", help="name of the results", **hide)
+    add("--round", type=int, default=1, help="number of this repetition", **hide)
+    add("--faults", default="", help="faults provoked during the run, for its header", **hide)
     add(
         "--private-server",
         action="store_true",
         default=False,
-        help="the database was started for this run alone",
+        help="the database server was started for this run only",
         **hide,
     )
     for flag, text in ALLOWANCES.items():
@@ -182,9 +182,9 @@ def _run_group(group: Group) -> None:
 
 
 def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> Namespace:
-    """The options as a start form wants them.
+    """The options with the values of a start form.
 
-    Raises UsageError with what is wrong in it; Locust would answer HTTP 500, or run.
+    Raises UsageError with its mistakes; Locust would answer HTTP 500, or run.
     """
     wanted, wrong = dict(vars(options)), []
     for action in actions([*added.own, *added.scenarios]):
@@ -206,7 +206,7 @@ def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> Nam
 
 
 def _typed(known: Any, text: str) -> Any:
-    """A field's text as a value like the one it replaces; ValueError if it is none."""
+    """A field's text, converted to the type of the known value; raises ValueError."""
     if isinstance(known, bool):
         return text == "true"
     return type(known)(text) if type(known) in _NUMBERS else text
@@ -221,24 +221,24 @@ def _seconds(run_time: str) -> int | None:
 
 
 def stages_of(options: Namespace) -> tuple[Stage, ...]:
-    """The stages that the options ask for; UsageError if they cannot be."""
+    """The stages of the options; raises UsageError if they are invalid."""
     stages = parse_stages(options.stages)
     if options.arrival_rate < 0 or options.drop_after <= 0:
-        raise UsageError("--arrival-rate and --drop-after: a number above zero")
+        raise UsageError("--arrival-rate must not be negative, and --drop-after must be above zero")
     if stages and options.arrival_rate:
-        raise UsageError("--arrival-rate: the stages say that")
+        raise UsageError("--arrival-rate: remove it, --stages sets the rate")
     return stages
 
 
 def most_users(options: Namespace) -> int | None:
-    """How many users a run has at most by its stages or its arrival rate; None if by neither."""
+    """The most users of a run by its stages or its arrival rate; None without either."""
     stages = stages_of(options)
     most = highest_level(stages) if stages else options.arrival_rate
     return int(most) if stages and stages[0].users else users_for(most) if most else None
 
 
 def settle(options: Namespace) -> None:
-    """Fill in the pool, the number of users and the run time where they were left open."""
+    """Fill in the pool, the number of users and the run time if they are not given."""
     settle_pool(options)
     stages = stages_of(options)
     if stages and stages[0].users:
@@ -251,18 +251,18 @@ def settle(options: Namespace) -> None:
 
 
 def warmup_seconds(options: Namespace) -> float:
-    """How long the warm-up is, in seconds; UsageError if it leaves no time to measure."""
+    """The warm-up in seconds; raises UsageError if it leaves no time to measure."""
     try:
         warmup = parse_duration(options.warmup)
     except ValueError as error:
         raise UsageError(f"--warmup: {error}") from None
     if options.run_time and warmup >= options.run_time:
         raise UsageError(
-            f"--warmup {warmup:g}s leaves nothing to measure of --run-time {options.run_time}s"
+            f"--warmup {warmup:g}s leaves no time to measure within --run-time {options.run_time}s"
         )
     return warmup
 
 
 def parts_of(options: Namespace) -> LoadParts:
-    """The parts of a run; UsageError if they cannot be."""
+    """The parts of a run; raises UsageError if they are invalid."""
     return warmup_seconds(options), stages_of(options)

@@ -1,4 +1,4 @@
-"""The web UI's start form: options in groups, and a mistake answered where it was made."""
+"""The web UI's start form: options in groups, and mistakes shown in the form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Check = Callable[[Mapping[str, str]], None]
 
 _FIELD = ":is(.MuiFormControl-root, .MuiFormControlLabel-root):has([name='{name}'])"
 _DATABASE = f"{_FIELD.format(name='host')} {{ pointer-events: none; opacity: 0.6; }}"
-# Labels hold the help texts, which would be cut off in one line on the frame of a field.
+# Labels contain the help texts, which do not fit on one line on the frame of a field.
 _LABELS = """
 .MuiAccordionDetails-root .MuiInputLabel-root {
   position: static; transform: none; max-width: none; margin-bottom: 0.3rem;
@@ -32,14 +32,14 @@ _HEADING = """
 def arrange(
     web_ui: Any, groups: Mapping[str, str], check: Check, current: Callable[[], Mapping[str, Any]]
 ) -> None:
-    """Show the options in groups, and check what is sent before Locust takes it.
+    """Show the options in groups, and check a form before Locust takes it.
 
-    Locust sorts the fields by name and knows no groups; here they keep the order in which they
-    were added to the parser. The host is the database, which the form cannot change.
+    Locust sorts the fields by name and has no groups. Here the fields keep the order of the
+    parser. The host is the database, which the form cannot change.
 
     groups: titles, each with the name of its first option.
-    check: gets the form's fields and raises UsageError with what is wrong in them.
-    current: the options as they are now; Locust would show their defaults.
+    check: gets the form's fields and raises UsageError with the mistakes in them.
+    current: the current values of the options; Locust would show their defaults.
     """
     web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     headings = "".join(_heading(*group) for group in groups.items())

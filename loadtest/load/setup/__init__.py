@@ -1,1 +1,1 @@
-"""What a Locust process prepares before its first run: database, tables, application."""
+"""The preparation of a Locust process for its first run: database, tables, application."""

@@ -1,4 +1,4 @@
-"""The application that a run's options name, as greenlets can use it."""
+"""The application that a run's options name, checked for use by greenlets."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from loadtest.pool.sqlalchemy_internals import session_storage
 def load_application(environment: Any) -> Application | None:
     """The application that a run's options name, imported in this process; None if they name none.
 
-    Not before Locust's `init`: it forks workers until then, and each has to import its own. It is
-    looked for in the scenarios' folders, too. Raises UsageError, NeedsDatabase if it reads the
-    address of its database from the environment and the options have none.
+    Call it after Locust's `init`, when workers are forked: each must import its own. Modules are
+    also searched in the scenarios' folders. Raises UsageError, and NeedsDatabase if the application
+    reads the address of its database from the environment and the options have none.
     """
     options, files = environment.parsed_options, environment.parsed_locustfiles or []
     if (options.session or options.engine) and options.database_url:
@@ -48,32 +48,32 @@ def load_application(environment: Any) -> Application | None:
 
 
 def measured_pool(options: Namespace, application: Application | None) -> PoolConfig:
-    """The settings of the pool that these options measure; UsageError lists every mistake."""
+    """The settings of the pool under test; UsageError lists every mistake."""
     pool = pool_config(options)
     return application.described(pool) if application else pool
 
 
 def connecting(application: Application | None) -> Mapping[str, Any] | None:
-    """How other engines connect to an application's database; None: as their URL says."""
+    """The engine arguments for an application's database; None: the URL is enough."""
     return application.connecting if application else None
 
 
 def _check_greenlets(application: Application) -> None:
-    """Raise UsageError if users, who are greenlets, would be given each other's sessions."""
+    """Raise UsageError if users, which are greenlets, would share sessions."""
     if not monkey.is_module_patched("threading"):
-        raise UsageError("gevent must patch this process: take LOCUST_SKIP_MONKEY_PATCH away")
+        raise UsageError("gevent must patch this process: unset LOCUST_SKIP_MONKEY_PATCH")
     scope = getattr(application.parent.registry, "scopefunc", None)
     if scope is not None:
         _check_scope(application.name, scope)
     elif not isinstance(session_storage(application.parent), gevent.local.local):
         raise UsageError(
-            f"{application.name} was made before gevent had patched threads, so all users would "
-            "share one session: let nothing import it before locust"
+            f"{application.name} was created before gevent had patched threads, so all users would "
+            "share one session: import locust first"
         )
 
 
 def _check_scope(name: str, scope: Callable[[], Any]) -> None:
-    """A scopefunc of its own must tell two users from each other who are there at once."""
+    """Raise UsageError if a custom scopefunc does not distinguish two concurrent users."""
     both_asked = Event()
 
     def ask() -> tuple[Any, Exception | None]:
@@ -89,8 +89,8 @@ def _check_scope(name: str, scope: Callable[[], Any]) -> None:
     both_asked.set()
     (one, error), (other, _) = (user.get() for user in users)
     if error is not None or one == other:
-        fault = f"fails: {error}" if error else "is the same for all users"
+        fault = f"fails: {error}" if error else "returns the same value for all users"
         raise UsageError(
-            f"{name}: the scopefunc of its scoped_session {fault}. Leave it out, then every user "
-            "has a session of its own; or name the engine with --engine"
+            f"{name}: the scopefunc of its scoped_session {fault}. Remove it, so that every user "
+            "has its own session, or name the engine with --engine"
         )

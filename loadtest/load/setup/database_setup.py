@@ -1,4 +1,4 @@
-"""Where a Locust process runs its tests: the database, found or started, and left as it was."""
+"""The database of a Locust process: found or started, and cleaned up at the end."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ logger = logging.getLogger("loadtest")
 class DatabaseSetup:
     """The database of one Locust process, from its start to its end.
 
-    application: whose it is, None if it is nobody's. server: the private one that this process
-    started. facts: what the server says of itself. status: asks it during a run, and has the tables
-    for it meanwhile.
+    application: the application under test, if any. server: the private server that this process
+    started. facts: the server's version and variables. status: reads its status during a run, and
+    holds the claim on the tables.
     """
 
     def __init__(self, environment: Any) -> None:
@@ -56,7 +56,7 @@ class DatabaseSetup:
 
     @property
     def options(self) -> Namespace:
-        """Locust's options as they are now."""
+        """Locust's current options."""
         return cast(Namespace, self._environment.parsed_options)
 
     @property
@@ -67,7 +67,7 @@ class DatabaseSetup:
 
     @property
     def connecting(self) -> Mapping[str, Any] | None:
-        """How other engines connect to it; None: as the address says."""
+        """The engine arguments for this database; None: the URL is enough."""
         return connecting(self.application)
 
     @property
@@ -77,19 +77,19 @@ class DatabaseSetup:
 
     @property
     def allowed(self) -> Allowances:
-        """What a person allows there."""
+        """The allowances for this server."""
         said = self.options
         return Allowances(said.allow_overload, said.no_abort, said.keep_tables)
 
     @property
     def made(self) -> bool:
-        """Whether there are tables on somebody's server that this process has to drop."""
+        """Whether this process must drop tables on a server that it did not start."""
         return self._prepared and self.foreign and not self.allowed.tables
 
     def load_application(self) -> None:
-        """Import the application that the options name, if they do; a worker is told late.
+        """Import the application that the options name, if any; workers learn the options late.
 
-        One that reads the address of its database waits until there is one.
+        An application that reads the address of its database is imported when there is one.
         """
         try:
             self.application = self.application or load_application(self._environment)
@@ -101,7 +101,7 @@ class DatabaseSetup:
         if not (self.application or self.options.database_url):
             logger.info("No --database-url given: starting a private server")
             self.server = PrivateServer(server=self.options.server)
-            # Options are what reaches the workers; the web UI does not show this one.
+            # Options reach the workers; the web UI does not show this one.
             self.options.private_server = True
             self.options.database_url = self.server.url.render_as_string(hide_password=False)
             logger.info("%s, on 127.0.0.1:%d", self.server.ready, self.server.port)
@@ -109,9 +109,9 @@ class DatabaseSetup:
         self.facts = server_probe.probe_server(self.url, self.connecting)
 
     def prepare(self) -> ServerStatus:
-        """Make the scenario's tables anew; gives back what will ask the server for its status.
+        """Recreate the scenario's tables; returns the reader of the server's status.
 
-        Raises UsageError with what keeps the run from being one.
+        Raises UsageError if the run cannot begin.
         """
         assert self.facts
         # A private server has no other user.
@@ -132,9 +132,9 @@ class DatabaseSetup:
         return names_of(self._environment.user_classes)
 
     def announce(self, pool: PoolConfig, users: int, processes: int) -> Demand:
-        """Check everything and say what the run is about to do, with so many users of a process.
+        """Check everything and announce the run; users: per process.
 
-        Raises UsageError with what keeps the run from being one.
+        Raises UsageError if the run cannot begin.
         """
         demand = self.demand(self.options, pool, users, processes)
         checks, server = self.check(demand)
@@ -151,7 +151,7 @@ class DatabaseSetup:
         return demand
 
     def check(self, demand: Demand) -> tuple[list[PreflightCheck], Occupancy]:
-        """What there is to know before such a run; UsageError if the server has no room for it."""
+        """The checks before such a run; raises UsageError if the server has no room for it."""
         if self.server:
             self.server.check(demand.most)
         private, how = not self.foreign, self.connecting
@@ -161,7 +161,7 @@ class DatabaseSetup:
         return checks, now.server
 
     def demand(self, options: Namespace, pool: PoolConfig, users: int, processes: int) -> Demand:
-        """What a run with these options asks for, with so many users of a process."""
+        """The demand of a run with these options; users: per process."""
         stages = run_options.stages_of(options)
         staged = stages and stages[0].users is None
         rate = highest_level(stages) if staged else options.arrival_rate
@@ -178,12 +178,12 @@ class DatabaseSetup:
     def _work(self, users: int, demand: Demand) -> str:
         names = ", ".join(cls.__name__ for cls in self._environment.user_classes)
         shape = self._environment.shape_class
-        lasts = f"for {demand.seconds} s" if demand.seconds else "until somebody stops it"
+        lasts = f"for {demand.seconds} s" if demand.seconds else "until you stop it"
         lasts = f"until {type(shape).__name__}, its LoadTestShape, ends" if shape else lasts
         return f"the tasks of {names}, {load_in_words(users, demand.arrival_rate)}, {lasts}"
 
     def close(self) -> None:
-        """Leave nothing behind: drop the tables, unless they are to be kept, stop the server."""
+        """Drop the tables, unless they are to be kept, and stop the private server."""
         with self._closing:  # after a signal Locust quits twice: the second waits for the first
             if self.status:
                 self.status.close()
@@ -200,4 +200,4 @@ class DatabaseSetup:
             drop_tables(self.url, classes, self.connecting)
         except LoadtestError as error:
             names = ", ".join(self._tables())
-            logger.warning("These tables are left behind: %s (%s)", names, error)
+            logger.warning("These tables could not be dropped: %s (%s)", names, error)

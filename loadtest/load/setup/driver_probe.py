@@ -1,7 +1,7 @@
-"""How connecting goes, tried where gevent has patched what blocks: as users will meet it.
+"""Tries how an application connects, in a process that gevent has patched, as for users.
 
-The command, which never imports Locust, runs this in a process of its own. Arguments are the names
-of a session and an engine of an application, both empty where there is none.
+The command, which never imports Locust, runs this in a process of its own. The arguments are the
+names of a session and an engine, both empty without an application.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from loadtest.database.supervisor import die_with_parent
 from loadtest.load.setup.application_pool import load_application
 from loadtest.model.errors import UsageError
 
-# A hundred times what a switch between greenlets takes, and soon over.
+# A hundred times the cost of a greenlet switch, and still short.
 QUERY_SECONDS = 0.2
 TICK_SECONDS = 0.002
 
 
 def probe_driver(application: Application, *, greenlets: bool) -> list[PreflightCheck]:
-    """What an application's way to connect costs its users, measured in half a second.
+    """The cost of an application's connections for its users, measured in half a second.
 
-    greenlets: whether users are, which its driver may stop. This tool's own engine is not tried: it
-    has a driver that lets others run, and one TLS context for all its connections.
-    Raises UsageError if its database cannot be used.
+    greenlets: whether users are greenlets, which the driver may block. The tool's own engine needs
+    no probe: its driver does not block others, and all its connections share one TLS context.
+    Raises UsageError if the database cannot be used.
     """
     url, how = application.url, application.connecting
     try:
@@ -48,13 +48,13 @@ def probe_driver(application: Application, *, greenlets: bool) -> list[Preflight
             checks.append(driver_check(still, shaken.driver))
     except UsageError:
         raise
-    except Exception as error:  # whatever an application's driver makes of it
+    except Exception as error:  # drivers raise errors of any class
         raise connection_error(error, url, hint_without_database(how)) from None
     return checks
 
 
 def longest_pause(engine: Engine) -> float:
-    """The longest time in which no other greenlet ran, as a share of a query that sleeps."""
+    """The longest time without a switch to another greenlet, as a share of a sleeping query."""
     moments: list[float] = []
 
     def tick() -> None:
@@ -83,8 +83,8 @@ def _engine(session: str, engine: str) -> Engine:
 
 
 if __name__ == "__main__":
-    die_with_parent()  # a server may not answer at all
-    answer, sys.stdout = sys.stdout, sys.stderr  # whatever an application prints is no answer
+    die_with_parent()  # the server may never answer
+    answer, sys.stdout = sys.stdout, sys.stderr  # the application may print, too
     try:
         print(longest_pause(_engine(*sys.argv[1:])), file=answer)
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""The scenarios' tables: made before a run, dropped when all is over, and no others touched."""
+"""The scenarios' tables: created before a run and dropped at the end; no others are touched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loadtest.database.table_claims import claim_tables
 from loadtest.model.errors import UsageError
 
 TABLE_PREFIX = "loadtest_"
-# Whoever still has a transaction on a table delays its end for a day by the server's default.
+# By default an open transaction on a table delays its drop for up to a day.
 LOCK_WAIT_SECONDS = 5
 _PATIENCE = text(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}")
 TABLE_LOCK_SECONDS = 60
@@ -41,11 +41,11 @@ def prepare_tables(
     options: Any,
     connecting: Mapping[str, Any] | None = None,
 ) -> None:
-    """Make and fill the tables of the scenarios anew, and read them once so that they are warm.
+    """Recreate and fill the tables of the scenarios, and read them once to warm them up.
 
-    connecting: how else than by the URL, as arguments of `create_engine`.
+    connecting: arguments of `create_engine` beside the URL.
     Raises UsageError if a table's name does not begin with `loadtest_`, the database refuses, or
-    somebody has a transaction on one.
+    another transaction uses one of them.
     """
     classes = [cls for cls in user_classes if getattr(cls, "metadata", None) is not None]
     if not classes:
@@ -75,10 +75,10 @@ def _fill(connection: Connection, classes: Iterable[Any], options: Any) -> None:
 def drop_tables(
     url: URL, user_classes: Iterable[Any], connecting: Mapping[str, Any] | None = None
 ) -> None:
-    """Drop the tables of the scenarios, as far as they are there.
+    """Drop those tables of the scenarios that exist.
 
-    Raises UsageError if the database refuses, if another run uses them, or if somebody still does
-    after some seconds.
+    Raises UsageError if the database refuses, if another run uses them, or if a transaction still
+    does after some seconds.
     """
     timeouts = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "read_timeout": TABLE_LOCK_SECONDS}
     engine = create_engine(url, poolclass=NullPool, **(connecting or {"connect_args": timeouts}))
@@ -96,6 +96,6 @@ def _check_names(metadata: MetaData) -> None:
     foreign = [key for key, t in metadata.tables.items() if not t.name.startswith(TABLE_PREFIX)]
     if foreign:
         raise UsageError(
-            f"table {foreign[0]!r}: a scenario's tables are dropped and made anew, so their names "
+            f"table {foreign[0]!r}: a run drops and recreates a scenario's tables, so their names "
             f"must begin with {TABLE_PREFIX!r}"
         )

@@ -1,4 +1,4 @@
-"""What a process needs in which sockets block the event loop, since gevent patched nothing."""
+"""Support for a process without gevent's patches, in which sockets block the event loop."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from gevent.threadpool import ThreadPool
 
 
 def run_unpatched(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that waits for a network, made so that the event loop goes on meanwhile.
+    """Wrap a function that waits for the network, so that the event loop goes on meanwhile.
 
-    Where gevent patched the sockets it does that anyway; else it is called in a thread.
+    With patched sockets the function is unchanged; otherwise it is called in a thread.
     """
     if is_module_patched("socket"):
         return function

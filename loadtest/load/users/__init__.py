@@ -1,1 +1,1 @@
-"""Users and arrivals: who asks for connections, and when."""
+"""Users and arrivals, which determine when connections are requested."""

@@ -1,4 +1,4 @@
-"""Arrivals: the moments at which work is due in an open loop, whoever may be free to do it."""
+"""Arrivals: the moments at which requests are due in an open loop."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from loadtest.model.field_types import parse_duration
 from loadtest.model.load import Stage, parse_stages
 from loadtest.pool.checkout_batch import clock
 
-# When no more arrivals come: as good as never.
+# The due time (ns) after the last arrival.
 NEVER = 10**18
 LEAST_SLEEP = 5_000_000
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of time (s) in which the arrival rate (per second) goes evenly from one to another.
+    """A period (s) in which the arrival rate (per second) changes linearly from start to end.
 
-    A last one may be endless if its rate stays the same. at_once: arrivals due when it begins.
+    The last piece may be endless if its rate is constant. at_once: arrivals due at its begin.
     """
 
     seconds: float
@@ -33,21 +33,21 @@ class Piece:
     at_once: int = 0
 
     def share(self, index: int, processes: int) -> Piece:
-        """What one of several processes has of it; the first ones take what cannot be divided."""
+        """The share of one of several processes; the first processes take the remainder."""
         at_once, over = divmod(self.at_once, processes)
         extra = int(index < over)
         return Piece(self.seconds, self.start / processes, self.end / processes, at_once + extra)
 
     @property
     def expected(self) -> float:
-        """How many arrivals are expected in it."""
+        """The expected number of arrivals."""
         mean = (self.start + self.end) / 2
         return mean * self.seconds if mean else 0.0
 
     def reached(self, arrivals: float) -> float:
-        """After how many seconds so many arrivals are expected: the inverse of the integral."""
+        """The seconds until a number of arrivals is expected: the inverse of the integral."""
         change = (self.end - self.start) / self.seconds
-        # Where the rate falls to zero, rounding may leave a little less than nothing.
+        # If the rate falls to zero, rounding may give a negative number.
         root = math.sqrt(max(0.0, self.start**2 + 2 * change * arrivals))
         return 2 * arrivals / (self.start + root)
 
@@ -55,8 +55,8 @@ class Piece:
 def due_times(pieces: Iterable[Piece], gaps: Iterator[float]) -> Iterator[float]:
     """The seconds at which arrivals are due, for gaps between them in expected arrivals.
 
-    Gaps that are exponential with mean 1 make a Poisson process, also where the rate changes (time
-    is rescaled by the integral of the rate: Cinlar, Introduction to Stochastic Processes, 1975).
+    Exponential gaps with mean 1 give a Poisson process, also with a changing rate (time is rescaled
+    by the integral of the rate: Cinlar, Introduction to Stochastic Processes, 1975).
     """
     began, gap = 0.0, next(gaps)
     for piece in pieces:
@@ -71,18 +71,18 @@ def due_times(pieces: Iterable[Piece], gaps: Iterator[float]) -> Iterator[float]
 
 
 def poisson_gaps(numbers: random.Random) -> Iterator[float]:
-    """Gaps of arrivals that come independently of each other."""
+    """Gaps of independent arrivals."""
     while True:
         yield numbers.expovariate(1.0)
 
 
 def even_gaps(index: int, processes: int) -> Iterator[float]:
-    """Gaps of evenly spaced arrivals; those of several processes lie between each other."""
+    """Gaps of evenly spaced arrivals; those of several processes alternate."""
     return chain([(index + 1) / processes], repeat(1.0))
 
 
 def schedule(options: Namespace, index: int) -> Arrivals | None:
-    """This process's share of the arrivals that the options ask for; None in a closed loop."""
+    """This process's share of the arrivals of the options; None in a closed loop."""
     stages = parse_stages(options.stages)
     opened = stages and stages[0].arrival_rate is not None
     if not options.arrival_rate and not opened:
@@ -96,7 +96,7 @@ def schedule(options: Namespace, index: int) -> Arrivals | None:
 
 
 def _pieces(options: Namespace, stages: Sequence[Stage]) -> Iterator[Piece]:
-    """The warm-up, the stages, and as it was in the end for as long as the run may go on."""
+    """The warm-up, the stages, and then the last rate until the run ends."""
     first = stages[0].start if stages else options.arrival_rate
     last = stages[-1].end if stages else options.arrival_rate
     warmup = parse_duration(options.warmup)
@@ -108,11 +108,11 @@ def _pieces(options: Namespace, stages: Sequence[Stage]) -> Iterator[Piece]:
 
 
 class Arrivals:
-    """A schedule that the users of one process share: each takes the next arrival when it is free.
+    """A schedule shared by the users of one process: each free user takes the next arrival.
 
-    A user may take one that is due later, and sleeps until then; where all users were busy, the
-    next free one gets one that is overdue. One overdue for longer than `drop_after` seconds is
-    dropped. times: see `due_times`; they count from `start`. Users may be threads.
+    If the arrival is due later, the user sleeps until then. If all users were busy, the next free
+    user takes an overdue arrival. An arrival that is overdue for more than `drop_after` seconds is
+    dropped. times: see `due_times`, relative to `start`. Users may be threads.
     """
 
     def __init__(self, times: Iterator[float], drop_after: float) -> None:
@@ -125,12 +125,12 @@ class Arrivals:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Begin the schedule, a moment after the clock of the stages: their arrivals are theirs."""
+        """Begin the schedule just after the clock of the stages, so that arrivals match them."""
         self._begun = clock() + LEAST_SLEEP
         self._draw()
 
     def take(self) -> int:
-        """When the next arrival is due that nobody has taken yet (clock, ns)."""
+        """Take the next arrival; returns its due time (clock, ns)."""
         with self._lock:
             self._catch_up(clock())
             if not self._untaken:
@@ -138,7 +138,7 @@ class Arrivals:
             return self._untaken.popleft()
 
     def arrived(self) -> int:
-        """How many have been due so far, taken or not."""
+        """The number of arrivals due so far, taken or not."""
         with self._lock:
             now = clock()
             self._catch_up(now)
@@ -148,7 +148,7 @@ class Arrivals:
             return self._arrived
 
     def dropped(self) -> int:
-        """How many found no free user in time."""
+        """The number of arrivals that found no free user in time."""
         with self._lock:
             self._catch_up(clock())
             return self._dropped

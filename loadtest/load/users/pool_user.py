@@ -31,13 +31,13 @@ logger = logging.getLogger("loadtest")
 class PoolUser(PromptUser):
     """A user whose tasks run on child sessions of the one parent session of this process.
 
-    metadata: the scenario's tables, made anew before each run and dropped when all is over; their
-    names begin with `loadtest_`.
+    metadata: the scenario's tables, recreated before each run and dropped at the end; their names
+    begin with `loadtest_`.
     options: the values of the run's options, fixed when the run started.
-    idle_since: when its last task ended, in clock nanoseconds; before the first, when it was made.
+    idle_since: the end of its last task in clock nanoseconds; at first, its creation.
     In an open loop its tasks begin when arrivals are due, not after the scenario's `wait_time`.
     error_counted: the last error of one of its sessions.
-    random: a generator of random numbers of this user's own, from the run's seed.
+    random: this user's own random number generator, from the run's seed.
     """
 
     abstract = True
@@ -49,7 +49,7 @@ class PoolUser(PromptUser):
 
     @classmethod
     def fill(cls, session: Session, options: Any) -> None:
-        """Put the rows into the scenario's tables; what it leaves uncommitted is committed."""
+        """Insert the rows of the scenario's tables; changes are committed afterwards."""
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -77,11 +77,11 @@ class PoolUser(PromptUser):
             return max(0, self._due - clock()) / 1e9
 
         self._kind = DueTask
-        # The scenario's class has its own.
+        # Override those of the scenario's class.
         vars(self).update(on_start=on_start, wait_time=wait_time)
 
     def late(self, now: int) -> int:
-        """How long ago (ns) this user's arrival was due: for its first session, else zero."""
+        """The schedule lag (ns) of this user's arrival for its first session, else zero."""
         due, self._due = self._due, 0
         if not due or self._target is None:
             return 0
@@ -89,7 +89,7 @@ class PoolUser(PromptUser):
         return max(0, now - due)
 
     def called_off(self) -> None:
-        """The work that was due is not done; what `on_stop` does is something else."""
+        """Forget the due arrival; `on_stop` is not part of it."""
         self._due = 0
 
     def failed(self, error: BaseException) -> None:
@@ -102,10 +102,10 @@ class PoolUser(PromptUser):
         self.idle_since = now
 
     def checked(self, transactions: int, *, lost: int = 0, doubled: int = 0) -> None:
-        """Tell how this user's own sums came out; best called once, at its end (`on_stop`).
+        """Report the results of this user's own check; call it once, at the end (`on_stop`).
 
-        transactions: those that it was told were committed. lost: of these, not there. doubled:
-        there once more than they should be.
+        transactions: the confirmed commits. lost: of these, those that are missing. doubled: those
+        that exist once too often.
         """
         if self._target is not None:
             self._target.sums.append((transactions, lost, doubled))
@@ -113,8 +113,8 @@ class PoolUser(PromptUser):
     def session(self, name: str) -> SessionTask:
         """A context manager that gives the child session and times the task under this name.
 
-        It fires Locust's `request` event, gives the connection back and lets errors pass. Raises
-        StopTest in a run that was refused.
+        It fires Locust's `request` event, returns the connection and does not catch errors. Raises
+        StopTest in a refused run.
         """
         if self._target is None:
             raise StopTest("this run was refused")
@@ -123,9 +123,9 @@ class PoolUser(PromptUser):
 
 
 class SessionTask(Task):
-    """One timed piece of work with a child session, or one after another of the same name.
+    """One timed request with a child session; reused for later requests of the same name.
 
-    spare: where it waits to be used again. lag: how long it was due (ns) when it began.
+    spare: where it waits for reuse. lag: the schedule lag (ns) at its begin.
     """
 
     __slots__ = (
@@ -150,8 +150,8 @@ class SessionTask(Task):
         if self._shared or greenlet in tasks:
             session = parent()  # the application's, or that of the session around this one
         else:
-            # What `parent()` does, which first looks for a session that it knows not to be there:
-            # under gevent that takes longer than all measuring of a checkout.
+            # As `parent()`, without its look-up of an existing session: under gevent the look-up
+            # takes longer than all measuring of a checkout.
             make, arguments = self._child, self._arguments
             session = make(**arguments)
             parent.registry.set(session)
@@ -164,27 +164,27 @@ class SessionTask(Task):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # What `parent.remove()` does, without looking three times for the session that we have.
+        # As `parent.remove()`, without its three look-ups of the session.
         try:
             self._session.close()
             if self._shared:
-                self._parent.remove()  # the application may have begun another one meanwhile
+                self._parent.remove()  # the application may have begun another session
         except BaseException as late:
             error = error or late
             raise
         finally:
-            self._parent.registry.clear()  # also if it could not be closed in order
+            self._parent.registry.clear()  # also if closing failed
             self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
         user, recorder, fire = self._user, self._recorder, self._fire
         start, now = self._start, clock()
         elapsed = now - start + self.lag
-        self._tasks.pop(getcurrent(), None)  # of sessions in each other the inner one ended it
+        self._tasks.pop(getcurrent(), None)  # of nested sessions the inner one has ended it
         recorder.thinks.append(start - user.idle_since)
         user.idle_since = now
         if self.held:
-            self.over = True  # and whatever it left behind stays told apart from the next
+            self.over = True  # so that leaked connections count for this task, not for the next
         else:
             self._spare[self.name] = self
         if error is None:
@@ -205,7 +205,7 @@ class SessionTask(Task):
 
 
 class DueTask(SessionTask):
-    """A piece of work in an open loop: it is timed from when it was due."""
+    """A request in an open loop, timed from the moment when its arrival was due."""
 
     __slots__ = ()
 
@@ -216,23 +216,23 @@ class DueTask(SessionTask):
 
 
 def note_error(user_instance: Any, exception: BaseException, **_: Any) -> None:
-    """Locust's `user_error`: count what failed outside of a session, too."""
+    """A listener for Locust's `user_error`: count errors outside of a session."""
     user = getattr(user_instance, "user", user_instance)
     if isinstance(user, PoolUser):
         user.failed(exception)
 
 
 def end_again(runner: Any, seconds: float) -> Callable[[], None]:
-    """Kill the users that are still there after so many seconds, unless what this gives is called.
+    """Kill the remaining users after some seconds; the returned function cancels that.
 
-    Locust kills each once, and waits for ever if its `on_stop` then asks a server that is silent.
+    Locust kills each user once, and waits for ever if its `on_stop` then queries a silent server.
     """
 
     def end() -> None:
         left = running_users(runner)
-        if isinstance(left, Group) and left:  # threads cannot be killed, and are not waited for
+        if isinstance(left, Group) and left:  # Locust neither kills threads nor waits for them
             logger.warning(
-                "%d users still wait in on_stop for an answer: they are ended", len(left)
+                "%d users still wait for an answer in on_stop: the run ends them", len(left)
             )
             left.kill(block=False)
 
@@ -240,7 +240,7 @@ def end_again(runner: Any, seconds: float) -> Callable[[], None]:
 
 
 def with_options(cls: type[PoolUser] = PoolUser) -> list[type[PoolUser]]:
-    """The classes below this one that bring options of their own, each once."""
+    """The subclasses that have options of their own, each once."""
     found: dict[type[PoolUser], None] = {}
     for child in cls.__subclasses__():
         if "add_options" in vars(child):

@@ -1,4 +1,4 @@
-"""Wakes greenlets at the moment itself: the event loop's timers wait in whole milliseconds."""
+"""Wakes greenlets at exact times; the event loop's timers have a resolution of 1 ms."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from gevent.monkey import is_module_patched
 from loadtest.pool.checkout_batch import clock
 
 _READABLE = 1
-# Of Linux's <sys/timerfd.h> and <time.h>; `clock` is CLOCK_MONOTONIC there, too.
+# From Linux's <sys/timerfd.h> and <time.h>; `clock` also uses CLOCK_MONOTONIC.
 _MONOTONIC, _ABSOLUTE, _NONBLOCK = 1, 1, os.O_NONBLOCK
 
 
 class _Setting(ctypes.Structure):
-    """`struct itimerspec`: an interval, which stays zero, and the moment."""
+    """`struct itimerspec`: an interval, always zero, and the time."""
 
     _fields_ = [(name, ctypes.c_long) for name in ("_every", "_every_ns", "seconds", "nanoseconds")]
 
 
 class PreciseTimer:
-    """Lets greenlets sleep until given moments, each no earlier than the one before.
+    """Lets greenlets sleep until given times, in ascending order.
 
-    It is one timer of the system's (timerfd_create(2)), after which a greenlet runs a tenth of a
-    millisecond late instead of most of one. Raises OSError where there is no such timer.
+    It uses one system timer (timerfd_create(2)), so a greenlet runs about 0.1 ms late instead of
+    nearly 1 ms. Raises OSError if the system has no such timer.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class PreciseTimer:
         woken.wait()
 
     def close(self) -> None:
-        """Give the timer back; whoever still sleeps is not woken."""
+        """Release the timer; sleeping greenlets are not woken."""
         self._watcher.stop()
         self._watcher.close()
         os.close(self._timer)
@@ -67,6 +67,6 @@ class PreciseTimer:
 
 
 def new_precise_timer() -> PreciseTimer | None:
-    """An alarm; None where users are threads, which sleep exactly, and on systems without one."""
+    """A timer; None for threads, which sleep precisely, and on systems other than Linux."""
     exact = not is_module_patched("time") or sys.platform != "linux"
     return None if exact else PreciseTimer()

@@ -1,4 +1,4 @@
-"""Stages of users: the number of users follows the stages, as somebody with the form open would."""
+"""Stages of users: changes the number of users according to the stages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEP_SECONDS = 1.0
 
 
 def follow_stages(runner: Any, stages: Sequence[Stage], warmup: float) -> Callable[[], None]:
-    """Let the number of users follow the stages after the warm-up (s), until it is called off."""
+    """Let the number of users follow the stages after the warm-up (s); returns a stop function."""
     if not stages or stages[0].users is None:
         return lambda: None
     greenlet = gevent.spawn(_follow, runner, list(stage_steps(stages)), warmup)
@@ -22,7 +22,7 @@ def follow_stages(runner: Any, stages: Sequence[Stage], warmup: float) -> Callab
 
 
 def stage_steps(stages: Sequence[Stage]) -> Iterator[tuple[float, int]]:
-    """How many users there should be, each with for how many seconds; ramps go second by second."""
+    """The steps of the stages: seconds and number of users; ramps have one step per second."""
     for stage in stages:
         whole = int(stage.duration / STEP_SECONDS) if stage.to is not None else 0
         for number in range(whole):
@@ -36,6 +36,6 @@ def _follow(runner: Any, steps: Sequence[tuple[float, int]], warmup: float) -> N
     for seconds, users in steps:
         difference = abs(users - target_users(runner))
         if difference:
-            # All at once: how fast the load rises is for the stages to say.
+            # All at once: the stages define how fast the load rises.
             runner.start(users, spawn_rate=difference, wait=False)
         gevent.sleep(seconds)

@@ -1,7 +1,7 @@
-"""Users that are OS threads, in a process in which gevent has patched nothing.
+"""Users that are OS threads, in a process without gevent's patches.
 
-All but the users is Locust's own: its command line, its runner and its events. The main thread has
-the event loop (clocks, stages, signals); users never enter it.
+Command line, runner and events are Locust's own. The event loop (clocks, stages, signals) runs in
+the main thread, and users never enter it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COUNT_SECONDS = 0.1
 
 
 def main() -> None:
-    """Do what Locust's command does with users that are threads; ends the process."""
+    """Run Locust's command with users that are threads; ends the process."""
     sys.argv[0] = "loadtest.threads"
     ThreadRunner.use()
     internals.sleep_with(_sleep)
@@ -44,7 +44,7 @@ def main() -> None:
 
 def _refuse_other_ways() -> None:
     parser = internals.new_parser(configuration_files=True)
-    parser.allow_abbrev = False  # the scenario, whose options are not known yet, may have --work
+    parser.allow_abbrev = False  # the scenario may have an option such as --work
     options, _ = parser.parse_known_args()
     distributed = {"--processes": options.processes, "--master": options.master}
     given = [flag for flag, on in {**distributed, "--worker": options.worker}.items() if on]
@@ -55,7 +55,7 @@ def _refuse_other_ways() -> None:
 
 
 class UserThread(threading.Thread):
-    """The thread of one user. args: the user, as in Locust's greenlets. leaving: told to end."""
+    """The thread of one user. args: the user, as in Locust's greenlets. leaving: set to end it."""
 
     def __init__(self, user: Any, ended: Callable[[UserThread], object]) -> None:
         super().__init__(name=type(user).__name__, daemon=True)
@@ -64,7 +64,7 @@ class UserThread(threading.Thread):
         self._ended = ended
 
     def run(self) -> None:
-        """Be the user until it stops."""
+        """Run the user until it stops."""
         try:
             if not self.leaving.is_set():
                 self.args[0].run()
@@ -72,18 +72,18 @@ class UserThread(threading.Thread):
             self._ended(self)
 
     def leave(self) -> None:
-        """Tell the user to end after the task that it is in."""
+        """Let the user end after its current task."""
         internals.tell_to_stop(self.args[0])
         self.leaving.set()
 
 
 def _sleep(seconds: float) -> bool:
-    """Let a user wait between tasks; False if it was told to end."""
-    # Locust's own way would make an event loop in every thread.
+    """Let a user wait between tasks; returns False if it must end."""
+    # Locust's own sleep would create an event loop in every thread.
     thread = threading.current_thread()
     if seconds <= 0:
-        # Gives others their turn, as Locust's does: else who returns a connection and asks again at
-        # once overtakes all who wait for one, and they never get any.
+        # Yields to other threads, as Locust's does. Otherwise a user that returns a connection and
+        # asks again at once overtakes all waiters, which would starve.
         time.sleep(0)
     if isinstance(thread, UserThread):
         return not thread.leaving.wait(seconds)
@@ -92,7 +92,7 @@ def _sleep(seconds: float) -> bool:
 
 
 class UserThreads:
-    """The threads that run: what Locust's runner needs of a group of greenlets."""
+    """The running threads, with the part of a gevent Group that Locust's runner needs."""
 
     def __init__(self) -> None:
         self._running: dict[UserThread, None] = {}
@@ -101,7 +101,7 @@ class UserThreads:
         return len(self._running)
 
     def __iter__(self) -> Iterator[UserThread]:
-        return iter(list(self._running))  # they end while somebody looks
+        return iter(list(self._running))  # threads may end during the iteration
 
     def spawn(self, _run: Callable[[Any], None], user: Any) -> UserThread:
         """Start a user."""
@@ -115,7 +115,7 @@ class UserThreads:
         return thread
 
     def forget(self, thread: UserThread) -> None:
-        """Count it no longer."""
+        """Remove a thread from the group."""
         self._running.pop(thread, None)
 
 
@@ -128,8 +128,8 @@ class ThreadRunner(internals.CustomRunner):
         patched = [name for name in UNPATCHED if is_module_patched(name)]
         if patched:
             raise UsageError(
-                f"gevent has patched {', '.join(patched)}: users would not be threads. Does the "
-                "scenario do that?"
+                f"gevent has patched {', '.join(patched)}, so users would not be threads. Check "
+                "whether the scenario patches them."
             )
         super().__init__(environment, UserThreads())
         self._loop = gevent.get_hub().loop
@@ -139,8 +139,8 @@ class ThreadRunner(internals.CustomRunner):
         self.greenlet.spawn(self._count_now_and_then)
 
     def _tell(self, exception: BaseException | None = None, **fired: Any) -> None:
-        """Locust's statistics are not made for threads: the main thread does them."""
-        # An exception would keep alive what its task left behind, connections for example.
+        """Hand a request to the main thread, because Locust's statistics are not thread-safe."""
+        # An exception would keep objects of its task alive, for example connections.
         self._told.append({**fired, "exception": exception and repr(exception)})
 
     def _count_now_and_then(self) -> None:
@@ -153,16 +153,16 @@ class ThreadRunner(internals.CustomRunner):
             self.count(**self._told.popleft())
 
     def spawn_users(self, user_classes_spawn_count: dict[str, int], wait: bool = False) -> Any:
-        """As Locust's; ends the run if the system allows no more threads."""
+        """Locust's `spawn_users`; ends the run if the system allows no more threads."""
         try:
             return super().spawn_users(user_classes_spawn_count, wait)
         except RuntimeError as error:
-            said = f"no more than {self.user_count} users could be threads: {error}"
+            said = f"the system allowed threads for {self.user_count} users only: {error}"
             cast(Any, self.environment).loadtest._refuse(LoadtestError(said))
             raise gevent.GreenletExit from error
 
     def end_users(self, numbers: Mapping[str, int]) -> None:
-        """Let so many users of each class end their tasks, and leave behind who takes too long."""
+        """Let users of each class end after their tasks; leave behind those that take too long."""
         leaving: list[UserThread] = []
         for name, number in numbers.items():
             of_class = (t for t in self.users if type(t.args[0]).__name__ == name)
@@ -180,24 +180,24 @@ class ThreadRunner(internals.CustomRunner):
             self.users.forget(thread)
         if stuck:
             logger.warning(
-                "%d threads did not end within %g s and are left to themselves; the connections "
-                "that they have count as held",
+                "%d threads did not end within %g s. The run leaves them behind and counts their "
+                "connections as held",
                 len(stuck),
                 self.environment.stop_timeout,
             )
 
     def stop(self) -> None:
-        """As Locust's; a user who asks for it does not wait."""
+        """Locust's `stop`; a user that calls it does not wait."""
         if not self._handed_over(self.stop):
             super().stop()
 
     def quit(self) -> None:
-        """As Locust's; a user who asks for it does not wait."""
+        """Locust's `quit`; a user that calls it does not wait."""
         if not self._handed_over(self.quit):
             super().quit()
 
     def _handed_over(self, function: Callable[[], None]) -> bool:
-        """Whether this is a user's thread; then the main thread does it, for the first who asks."""
+        """Whether this is a user's thread; the main thread then calls the function, once."""
         user = isinstance(threading.current_thread(), UserThread)
         with self.lock:
             first = user and function.__name__ not in self._asked

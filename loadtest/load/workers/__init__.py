@@ -1,1 +1,1 @@
-"""A run of several processes: what the master and its workers exchange."""
+"""A run of several processes: the exchange between the master and its workers."""

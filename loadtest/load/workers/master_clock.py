@@ -1,4 +1,4 @@
-"""The clock that all processes of a run count its seconds by: the wall clock of the master."""
+"""The common clock of all processes of a run: the wall clock of the master."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import gevent
 from gevent.event import Event
 
 QUESTIONS = 8
-# How long to ask at most: an interval is a second.
+# The longest time to ask (s): an interval is one second.
 ASKING_SECONDS = 1.0
 
 
 @dataclass(frozen=True, order=True)
 class Sample:
-    """One question and its answer, in nanoseconds; the best is the one on its way for least.
+    """One question and its answer, in nanoseconds; the one with the shortest round trip is best.
 
-    ahead: by how much the answering clock is ahead of the asking one, wrong by half of
-    `round_trip` at most.
+    ahead: how far the answering clock is ahead of the asking one, accurate to half of
+    `round_trip`.
     """
 
     round_trip: int
@@ -27,7 +27,7 @@ class Sample:
 
     @classmethod
     def of(cls, asked: int, heard: int, answered: int, received: int) -> Sample:
-        """From the moments T1 to T4, of which the middle ones are the other clock's.
+        """From the moments T1 to T4; T2 and T3 are of the other clock.
 
         The formulas are NTP's (RFC 5905, section 8).
         """
@@ -38,9 +38,9 @@ class Sample:
 
 
 class MasterClock:
-    """The master's wall clock, as a worker knows it by asking.
+    """The master's wall clock, estimated by a worker.
 
-    send: sends a question, the moment at which it was asked. best: None until there was an answer.
+    send: sends a question, with its time. best: the best sample; None before the first answer.
     """
 
     def __init__(self, send: Callable[[int], None]) -> None:
@@ -49,7 +49,7 @@ class MasterClock:
         self.best: Sample | None = None
 
     def ask(self, done: Callable[[], None]) -> None:
-        """Forget what was known, ask some times in the background and keep the best answer."""
+        """Forget earlier answers, ask several times in the background and keep the best answer."""
         self.best = None
         self._over.clear()
         gevent.spawn(self._ask, done)
@@ -68,14 +68,14 @@ class MasterClock:
     def hear(self, asked: int, heard: int, answered: int) -> None:
         """Take an answer."""
         sample = Sample.of(asked, heard, answered, time.time_ns())
-        if not self._over.is_set():  # a correction that changes later would tear the seconds apart
+        if not self._over.is_set():  # a later correction would break the sequence of seconds
             self.best = min(self.best or sample, sample)
         self._answer.set()
 
     def correction(self) -> int:
-        """What to add to this machine's wall clock (ns), nothing if there was no answer.
+        """The correction of this machine's wall clock (ns); 0 without an answer.
 
-        Waits until the asking is over.
+        Waits until all questions are asked.
         """
         self._over.wait()
         return self.best.ahead if self.best else 0

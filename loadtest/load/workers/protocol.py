@@ -1,4 +1,4 @@
-"""What a master and its workers say to each other, over Locust's own connection."""
+"""The messages between a master and its workers, over Locust's own connection."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ INTERVAL, REFUSAL, END, LAST, QUESTION, ANSWER, CLOCK = (
     "loadtest_answer",
     "loadtest_clock",
 )
-# How long a master waits for its workers' last intervals after they should have stopped.
+# How long (s) a master waits for the last intervals after its workers should have stopped.
 LAST_SECONDS = 5.0
 # Workers are forked after everything has been imported.
 _forking = os.getpid()
@@ -45,7 +45,7 @@ ready = Event()
 
 @events.test_start.add_listener
 def _start_when_ready(environment: Any, **_: Any) -> None:
-    # Who joins a run under way can be told to start before the plugin is there to hear it.
+    # A worker that joins a run can receive the start before its plugin listens.
     if not ready.is_set():
         ready.wait()
         environment.loadtest.on_start(environment)
@@ -53,14 +53,14 @@ def _start_when_ready(environment: Any, **_: Any) -> None:
 
 @dataclass(slots=True)
 class Worker:
-    """What the master knows of one worker in one run, as the footer of the result file has it.
+    """The master's record of one worker in one run, for the footer of the result file.
 
-    state: `running`, then `ended`, or why its last interval never came: `no heartbeat`, `silent`.
-    intervals: how many came; lost: how many it sent that did not come, None if it did not say.
-    latest_seconds: the longest time from the end of a second until its interval came, the first
-    apart: a worker that only begins cuts it late.
-    clock_ahead_seconds: its wall clock against the master's, wrong by half of round_trip_seconds at
-    most; None if it never asked. Its seconds are corrected by that.
+    state: `running`, then `ended`, or the reason for a missing last interval: `no heartbeat`,
+    `silent`. intervals: how many arrived; lost: how many were sent but did not arrive, None if
+    unknown. latest_seconds: the longest delay from the end of a second until its interval arrived,
+    without the first interval, which a starting worker cuts late.
+    clock_ahead_seconds: its wall clock against the master's, accurate to half of
+    round_trip_seconds; None if it never asked. Its seconds are corrected by this.
     """
 
     process: str = ""
@@ -75,7 +75,7 @@ class Worker:
 class Workers:
     """The master's side: takes the intervals of all workers, and waits for their last ones.
 
-    known: the workers of the current run, by Locust's names for them.
+    known: the workers of the current run by Locust's names.
     """
 
     def __init__(
@@ -97,11 +97,11 @@ class Workers:
 
     def _begin(self, **_: Any) -> None:
         self.known.clear()
-        # The seconds of workers go on as they began, even if somebody sets this clock.
+        # The seconds stay continuous, even if this machine's clock is set.
         self._epoch = time.time() - time.monotonic()
 
     def end(self, stop_timeout: float) -> None:
-        """Let all workers stop, which takes them so long at most, and take their last intervals.
+        """Stop all workers, wait for at most the stop timeout, and take their last intervals.
 
         Locust's master reports the end of a test before its workers have stopped.
         """
@@ -111,7 +111,7 @@ class Workers:
         with gevent.Timeout(stop_timeout + LAST_SECONDS, False):
             while self._expected:
                 gevent.sleep(0.02)
-                # Locust calls a worker missing after three seconds without a heartbeat.
+                # For Locust a worker is missing after three seconds without a heartbeat.
                 self._expected -= internals.workers(self._runner, "missing")
         for name, worker in self.known.items():
             if worker.state == "running":
@@ -120,12 +120,12 @@ class Workers:
 
     @property
     def all_lost(self) -> bool:
-        """Whether there were workers and none came to its end."""
+        """Whether there were workers and none of them ended in good order."""
         states = {worker.state for worker in self.known.values()}
         return bool(states) and states <= {"no heartbeat", "silent"}
 
     def facts(self) -> list[dict[str, Any]]:
-        """What the footer says of the workers."""
+        """The workers as the footer lists them."""
         return [asdict(worker) for worker in self.known.values()]
 
     def _worker(self, name: str) -> Worker:
@@ -166,9 +166,9 @@ class Workers:
 
 
 class Master:
-    """A worker's side: sends what it measured, and stops when it is asked to.
+    """A worker's side: sends its measurements, and stops on request.
 
-    clock: the master's, as the current run found it.
+    clock: the master's clock in the current run.
     """
 
     def __init__(self, runner: Any, process: str) -> None:
@@ -179,7 +179,7 @@ class Master:
         runner.register_message(ANSWER, lambda msg, **_: self.clock.hear(**msg.data))
 
     def begin(self, recorder: Recorder, warmup: float, stages: Sequence[Stage]) -> Ticker:
-        """A run begins: ask what time it is; what the ticker cuts from the recorder is sent."""
+        """Begin a run: ask for the master's time, and send what the ticker cuts."""
         self._sent = 0
         self.clock.ask(self._tell_clock)
         recorder.correction = self.clock.correction
@@ -195,21 +195,21 @@ class Master:
         self._runner.send_message(INTERVAL, interval.to_json())
 
     def refuse(self, error: LoadtestError) -> None:
-        """Say that this worker cannot run, and why."""
+        """Report that this worker cannot run, and why."""
         self._runner.send_message(REFUSAL, {"text": str(error), "code": error.exit_code})
 
     def last(self) -> None:
-        """Say that no more intervals will come, and be there for the next run at once."""
-        # Locust lets so long pass, with all users gone, before its worker is ready again; its UI
-        # then has counted no workers and lets nobody start. The next run brings its own.
+        """Report the last interval, and be ready for the next run at once."""
+        # Locust's worker waits this long after its users have ended before it is ready again, and
+        # the UI cannot start a run meanwhile. The next run sets its own timeout.
         self._runner.environment.stop_timeout = 0.0
         self._runner.send_message(LAST, {"intervals": self._sent})
 
 
 def _end_with_parent() -> None:
-    """End this worker when the process that forked it is gone, in whatever way.
+    """End this worker when the process that forked it has ended.
 
-    Locust's own would wait for another master, for minutes.
+    Locust's worker would wait for another master, for minutes.
     """
     while os.getppid() == _forking:
         time.sleep(1)
@@ -219,21 +219,21 @@ def _end_with_parent() -> None:
 def _worker_runner(
     create: Callable[..., Any], environment: Environment, *master: Any, **options: Any
 ) -> Any:
-    """A worker's runner; Locust does not return from making it until there is a master."""
+    """A worker's runner; Locust returns it only when there is a master."""
     if environment.parsed_options and environment.parsed_options.processes:
         gevent.spawn(_end_with_parent)
     return create(environment, *master, **options)
 
 
 def _master_runner(create: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """A master's runner; Locust fails without a word for a person if another has its port."""
+    """A master's runner; Locust gives no clear message if its port is taken."""
     try:
         return create(*arguments, **options)
     except internals.NetworkError as error:
-        print(f"\n--master-bind-port: {error}; choose another", file=sys.stderr)
+        print(f"\n--master-bind-port: {error}; choose another port", file=sys.stderr)
         sys.exit(UsageError.exit_code)
 
 
-# No event of Locust comes before the runners are made.
+# Locust fires no event before it creates the runners.
 internals.make_runners_with("worker", _worker_runner)
 internals.make_runners_with("master", _master_runner)

@@ -67,7 +67,8 @@ class _Window:
     def first_error(self) -> float | None:
         """Seconds from the beginning of the fault to the first request that failed."""
         failures = self.rows.first_failure
-        moments = (failures[failures > 0] / SECOND).tolist()
+        # Python divides integers of this size exactly, numpy does not.
+        moments = [moment / SECOND for moment in failures[failures > 0].tolist()]
         return min((m - self.begin for m in moments if m >= self.begin), default=None)
 
     @property

@@ -41,7 +41,10 @@ def verify_checksum(line: bytes) -> None:
 
 
 def as_written(line: bytes) -> dict[str, Any]:
-    """The content of a sound line, in JSON's types and without the checksum."""
-    record: dict[str, Any] = json.loads(line)
+    """The content of a sound line, in JSON's types and without the checksum; raises Damaged."""
+    try:
+        record: dict[str, Any] = json.loads(line)
+    except UnicodeDecodeError:
+        raise Damaged("not UTF-8") from None
     record.pop("crc", None)
     return record

@@ -141,8 +141,7 @@ class RunFile:
             self._checked = has_checksum(first) or has_checksum(file.readline())
             self.size = file.seek(0, os.SEEK_END)
         line = first.removesuffix(b"\n")
-        self.header = _header(path, line, self._checked)
-        self.told = as_written(line)
+        self.header, self.told = _header(path, line, self._checked)
 
     def whole(self) -> FilePart:
         """All lines after the header."""
@@ -194,12 +193,13 @@ def _opened(path: Path) -> BinaryIO:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _header(path: Path, line: bytes, checked: bool) -> Header:
+def _header(path: Path, line: bytes, checked: bool) -> tuple[Header, dict[str, Any]]:
     try:
         if checked:
             verify_checksum(line)
         version = format_of(line)
         header = decoded_line(line) if version == FORMAT else None
+        told = as_written(line)
     except Damaged as error:
         if b'"type":"header"' in line:
             raise UsageError(f"{path}: the first line, the header, is damaged ({error})") from None
@@ -208,4 +208,4 @@ def _header(path: Path, line: bytes, checked: bool) -> Header:
         raise UsageError(
             f"{path} has format {version}; this version of loadtest reads format {FORMAT}"
         )
-    return header
+    return header, told

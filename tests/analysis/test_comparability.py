@@ -180,8 +180,8 @@ def test_pools_that_are_in_one_result_only_are_named(tmp_path: Path) -> None:
     one = gather(steady(tmp_path / "a", "20+0", FAST) + steady(tmp_path / "a", "9+9", FAST))
     two = gather(steady(tmp_path / "b", "20+0", FAST) + steady(tmp_path / "b", "8+8", FAST))
     assert unmatched_pools(one, two) == [
-        "9+9 is only in the result before: it is not compared",
-        "8+8 is only in the result after: it is not compared",
+        "9+9 is only in the result before, so it is not compared",
+        "8+8 is only in the result after, so it is not compared",
     ]
     assert unmatched_pools(one, one) == []
     renamed = gather(steady(tmp_path / "c", "7+7", FAST))

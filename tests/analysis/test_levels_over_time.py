@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from loadtest.analysis.levels_over_time import GENERATOR_LEVELS, levels_over_time
 from loadtest.analysis.pool_runs import gather
@@ -149,4 +150,4 @@ def test_workers_whose_seconds_are_cut_elsewhere_began_together(tmp_path: Path) 
         for second in (0, 1, 2)
     ]
     line = levels_over_time(gather([run(tmp_path, parts)]).pools[0], ["in_use"])
-    assert line.levels["in_use"].tolist() == [2, 2, 2]
+    assert line.levels["in_use"].tolist() == pytest.approx([2, 2, 2])

@@ -99,7 +99,7 @@ def test_a_closed_loop_takes_nothing_of_an_open_one() -> None:
 
 
 def test_a_wrong_key_of_a_stage_is_answered_with_those_of_a_stage() -> None:
-    with pytest.raises(UsageError, match=r"load: stage\.1\.lenght: .* known are name, duration"):
+    with pytest.raises(UsageError, match=r"load: stage\.1\.lenght: .* the keys are name, duration"):
         validated(LoadConfig, {"stage": [{"users": 1, "duration": 1, "lenght": 1}]}, "load")
 
 

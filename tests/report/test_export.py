@@ -32,6 +32,7 @@ def waits_in(log: Path, tag: str) -> HdrHistogram:
     while found := reader.get_next_interval_histogram():
         if found.get_tag() == tag:
             everything.add(found)
+    reader.input_file.close()
     return everything
 
 

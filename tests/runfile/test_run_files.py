@@ -331,7 +331,7 @@ def test_a_mistake_in_the_reader_is_no_damage_of_the_file(whole, monkeypatch, mi
     "content", [b"", b"\n", b"hello", b"[]\n", b'{"type":"interval"}\n', b"\x89PNG\r\n\x1a\n"]
 )
 def test_a_file_that_is_no_run_is_refused(tmp_path, content):
-    with pytest.raises(UsageError, match=r"run\.jsonl is not a run of this tool"):
+    with pytest.raises(UsageError, match=r"run\.jsonl is not a run file"):
         read_bytes(content, tmp_path)
 
 

@@ -43,7 +43,7 @@ def _cell(parameter: Any) -> str:
 
 def _plain(text: str) -> str:
     """Typer's help without Rich's markup: what is bold is a command."""
-    return text.replace("[bold]", "`").replace("[/]", "`").replace("\\[", "[").replace("<", "&lt;")
+    return text.replace("[bold]", "`").replace("[/]", "`").replace("\\[", "[")
 
 
 def metrics() -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from resource import RUSAGE_CHILDREN, getrusage
 
-ROUNDS = 20
+ROUNDS = 10
 # Rich as Typer imports it, to show help and errors.
 IMPORTING = [sys.executable, "-c", "import typer, typer.rich_utils"]
 WAYS = {

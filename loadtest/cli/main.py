@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from importlib import import_module
@@ -41,7 +42,8 @@ _SETTINGS: dict[str, Any] = {
 
 app = typer.Typer(
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    # The value of an option without a default is converted, and Typer imports pydantic for that.
+    context_settings={"help_option_names": ["-h", "--help"], "default_map": {"help": False}},
     **_SETTINGS,
 )
 
@@ -53,8 +55,28 @@ class _Imported(TyperCommand):
         """The context of the real command, with its options."""
         alone = typer.Typer(**_SETTINGS)
         module = import_module(f"loadtest.cli.{self.name}")
-        alone.command(self.name)(spread_out(getattr(module, str(self.name))))
+        alone.command(self.name, cls=_Quick)(spread_out(getattr(module, str(self.name))))
         return get_command(alone).make_context(info_name, *arguments, **settings)
+
+
+class _Quick(TyperCommand):
+    """A command that counts its arguments before Typer imports pydantic to convert them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As Typer's, with the same errors."""
+        given, surplus, _ = self.make_parser(ctx).parse_args(args=[*args])
+        missing = [one for one in self.get_params(ctx) if one.required and not given.get(one.name)]
+        if not given.get("help"):
+            if missing:
+                ctx.fail(f"Missing argument {missing[0].get_error_hint()}.")
+            if surplus:
+                ctx.fail(f"Got unexpected extra argument(s) ({' '.join(surplus)})")
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """As Typer's; from now on garbage is collected again."""
+        gc.enable()
+        return super().invoke(ctx)
 
 
 for _name, _beginning in COMMANDS.items():

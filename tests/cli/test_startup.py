@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import json
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from loadtest import cli
 from loadtest.cli.main import COMMANDS
+from loadtest.experiment import bundled_scenarios
 from tests.cli.test_cli import Loadtest
 
 # What takes long to import.
@@ -81,8 +83,15 @@ def test_every_module_with_a_command_is_listed() -> None:
     assert {name for name in modules if function_of(name)} == COMMANDS.keys()
 
 
-def test_the_options_of_a_group_are_its_fields(loadtest: Loadtest) -> None:
-    shown = loadtest("demo", "--help").stdout
-    words = ("--database-url", "--allow-overload", "--no-abort", "--keep-tables", "--results")
-    assert [word for word in words if word not in shown] == []
-    assert "--database " not in shown
+def test_garbage_is_collected_while_a_command_runs_and_after_it(
+    loadtest: Loadtest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    monkeypatch.setattr(
+        bundled_scenarios, "scenario_names", lambda: seen.append(gc.isenabled()) or ["x"]
+    )
+    monkeypatch.setattr(bundled_scenarios, "first_line_of", lambda name: name)
+    assert loadtest("scenarios").stdout == "x  x\n"
+    assert loadtest("nonsense").returncode == 2
+    assert set(seen) == {True}
+    assert gc.isenabled()

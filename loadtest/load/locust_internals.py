@@ -11,11 +11,11 @@ from locust import User, argument_parser
 from locust.env import Environment
 from locust.exception import RPCError, StopUser
 from locust.runners import LocalRunner
-from locust.user import task
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, TaskSet
 from locust.util.load_locustfile import load_locustfile
 from locust.util.timespan import parse_timespan
 
+import importlib
 import json
 import threading
 from collections.abc import Callable, Mapping
@@ -30,6 +30,9 @@ from greenlet import GreenletExit, getcurrent
 
 TASK_LOG = "locust.user.task"
 """The name of the log in which Locust writes what failed in a task."""
+
+# The decorator `locust.user.task` hides the module of the same name.
+_TASKS: Any = importlib.import_module(TASK_LOG)
 
 CONFIGURATION_FILES = argument_parser.DEFAULT_CONFIG_FILES
 
@@ -76,10 +79,7 @@ def stop_without_workers(master: Any) -> None:
 
 
 def workers(master: Any, *states: str) -> set[str]:
-    """The workers in one of these states, by Locust's names for them.
-
-    states: `running`, `spawning`, `missing` (no heartbeat for three seconds), `all`.
-    """
+    """The names of workers in states: `running`, `spawning`, `missing` (silent for 3 s), `all`."""
     return {client.id for state in states for client in getattr(master.clients, state)}
 
 
@@ -193,7 +193,7 @@ def sleep_with(sleep: Callable[[float], bool]) -> None:
 
 def format_tracebacks_with(format_exc: Callable[[], object]) -> None:
     """Let Locust make the tracebacks of failed tasks with this in place of `format_exc`."""
-    vars(task)["traceback"] = SimpleNamespace(format_exc=format_exc)
+    _TASKS.traceback = SimpleNamespace(format_exc=format_exc)
 
 
 # ---- Options

@@ -10,7 +10,6 @@ from locust.event import EventHook, Events
 from locust.rpc.protocol import Message
 from locust.rpc.zmqrpc import Client, Server
 from locust.runners import LocalRunner, MasterRunner, Runner, WorkerNode, WorkerNodes, WorkerRunner
-from locust.user import task as tasks
 from locust.user.task import LOCUST_STATE_WAITING, TaskSet
 from locust.util import load_locustfile, timespan
 from locust.web import WebUI
@@ -20,6 +19,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,7 +51,7 @@ ATTRIBUTES: dict[str, tuple[object, tuple[str, ...]]] = {
     "locust.exception": (exception, ("RPCError", "StopTest", "StopUser")),
     "locust.main": (main, ("main",)),
     "locust.user.task": (
-        tasks,
+        import_module("locust.user.task"),
         ("LOCUST_STATE_STOPPING", "LOCUST_STATE_WAITING", "logger", "traceback"),
     ),
     "locust.util.load_locustfile": (load_locustfile, ("load_locustfile",)),
@@ -79,6 +79,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
         made.runner.quit()
     if isinstance(made.runner, MasterRunner):
         made.runner.server.close()
+        made.runner.server.socket.context.term()
 
 
 @pytest.fixture
@@ -151,6 +152,7 @@ def test_messages_to_a_master_go_through_what_intercepts_them(master: MasterRunn
     again("w1", ready)
     assert heard == [("w1", "client_ready")] * 2
     worker.close()
+    worker.socket.context.term()
 
 
 def test_every_start_goes_through_what_intercepts_it(environment: Environment) -> None:
@@ -300,7 +302,8 @@ def test_a_failed_task_is_written_to_the_log_with_the_traceback_that_was_asked_f
             internals.tell_to_stop(self)
             raise ValueError("on purpose")
 
-    monkeypatch.setitem(vars(tasks), "traceback", tasks.traceback)
+    tasks = import_module("locust.user.task")
+    monkeypatch.setattr(tasks, "traceback", tasks.traceback)
     monkeypatch.setattr(logging.getLogger(internals.TASK_LOG), "filters", [])
     internals.format_tracebacks_with(lambda: "in short")
     users = Group()

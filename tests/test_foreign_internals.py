@@ -15,7 +15,7 @@ HOUSE = Path(loadtest.__file__).parent
 ALLOWED = ("pool/sqlalchemy_internals.py", "load/locust_internals.py")
 # Python documents these.
 PUBLIC = {"os._exit", "sys._current_frames"}
-NAMED_TUPLE = {"_asdict", "_fields", "_replace"}
+NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}
 # Of the tool's own plugin, which hangs on Locust's environment.
 OWN = {"cast(Any, self.environment).loadtest._refuse"}
 _PRIVATE = re.compile(r"_[a-z]\w*")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from loadtest.analysis.statistics.interim_analysis import LOOKS, Rate, batches, decided, rate
+from loadtest.analysis.statistics.batches import batches
+from loadtest.analysis.statistics.interim_analysis import LOOKS, Rate, decided, rate
 from loadtest.model.interval import Interval
 from loadtest.model.objective import parse_objective
 from tests.analysis.builders import SECOND, interval

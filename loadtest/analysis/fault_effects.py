@@ -66,9 +66,8 @@ class _Window:
     @property
     def first_error(self) -> float | None:
         """Seconds from the beginning of the fault to the first request that failed."""
-        failures = self.rows.first_failure
         # Python divides integers of this size exactly, numpy does not.
-        moments = [moment / SECOND for moment in failures[failures > 0].tolist()]
+        moments = [moment / SECOND for moment in self.rows.first_failure.tolist() if moment]
         return min((m - self.begin for m in moments if m >= self.begin), default=None)
 
     @property

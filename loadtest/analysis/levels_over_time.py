@@ -198,7 +198,7 @@ def _resampled(
         return np.diff(np.interp(edges, np.column_stack([begins, ends]).ravel(), risen))
 
     seen = within(np.where(known, lengths, 0.0))
-    levels = within(np.where(known, integral, 0.0)) / SECOND / np.maximum(seen, 1e-9)
+    levels = within(np.where(known, integral, 0.0) / SECOND) / np.maximum(seen, 1e-9)
     enough = seen >= LEAST_KNOWN_SHARE
     return [(s, float(x)) for s, x, long in zip(seconds, levels, enough, strict=True) if long]
 

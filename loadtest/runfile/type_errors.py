@@ -35,7 +35,7 @@ def sentence(
         field = f"{field}.{found[2]}".removeprefix(".")
         message = "missing" if found[1].startswith("missing") else "unknown key"
     else:
-        message = message[:1].lower() + _in_words(message[1:])
+        message = message[:1].lower() + _in_words(message[1:]).replace("enum value", "value")
     return f"{field}: {message}" if field else message
 
 

@@ -213,7 +213,7 @@ WRONG = {
     "gauges.open.lost: unknown key": {"gauges": {"open": {"lost": 1}}},
     "slowest[0].total: missing": {"slowest": [{"task": "Buy"}]},
     "first_failure: expected an integer, got a string": {"first_failure": "yesterday"},
-    "period: invalid enum value 'night'": {"period": "night"},
+    "period: invalid value 'night'": {"period": "night"},
     "fair.users: expected an integer ≤ 9223372036854775807": {"fair": {"users": 2**63}},
 }
 

@@ -96,7 +96,7 @@ def test_bits_of_seconds_go_with_their_neighbours() -> None:
         interval(2, counters={"requests": 100}),
         interval(3, length=SECOND // 5, counters={"requests": 20}),
     ]
-    assert [part.counters["requests"] for part in batches(parts)] == [120, 120]
+    assert [part.counters["requests"] for part in whole_seconds(parts)] == [120, 120]
     assert estimate_throughput(parts) == ThroughputEstimate(pytest.approx(100), pytest.approx(0))
     assert estimate_throughput(parts[:2]) is None
 

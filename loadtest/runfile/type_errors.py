@@ -53,9 +53,12 @@ def _with_keys(place: str, text: bytes, decoder: msgspec.json.Decoder[Any]) -> s
     before, any_key, after = place.partition(_ANY_KEY)
     if not any_key:
         return place
-    record = json.loads(text)
-    holder: dict[str, Any] = reduce(lambda found, key: found[key], before.split("."), record)
-    for key, value in list(holder.items()):
+    try:
+        record = json.loads(text)
+        holder: Any = reduce(lambda found, key: found[key], before.split("."), record)
+    except (ValueError, LookupError):  # what follows the wrong value is no JSON, or repeats a key
+        return place
+    for key, value in list(holder.items() if isinstance(holder, dict) else ()):
         holder.clear()
         holder[key] = value
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,16 @@ def test_footers_that_tell_of_faults_that_cannot_be(tmp_path: Path, told: list[o
     found = read_run(one.path)
     assert [problem.startswith("line 4 is damaged") for problem in found.problems] == [True, False]
     assert found.footer is None
+
+
+@pytest.mark.parametrize("end", ["}", ', "gauges": 5}', "} }", " 5"])
+def test_a_wrong_value_in_a_line_that_goes_on_as_no_json(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "run.jsonl"
+    (one,) = steady(tmp_path, "20+0", [9])
+    line = '{"type": "interval", "second": 1, "process": "a", "period": "measured", "length": 1, '
+    header, *_ = one.path.read_bytes().splitlines(keepends=True)
+    content = json.loads(header)
+    del content["crc"]  # a file from before there were checksums
+    path.write_text(f'{json.dumps(content)}\n{line}"gauges": {{"open": "x"{end}\n')
+    (problem, _) = read_run(path).problems
+    assert problem.startswith("line 2 is damaged") or "line 2: " in problem

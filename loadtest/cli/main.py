@@ -65,7 +65,8 @@ class _Quick(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As Typer's, with the same errors."""
         given, surplus, _ = self.make_parser(ctx).parse_args(args=[*args])
-        missing = [one for one in self.get_params(ctx) if one.required and not given.get(one.name)]
+        asked: list[Any] = [one for one in self.get_params(ctx) if one.required]
+        missing = [one for one in asked if not given.get(one.name)]
         if not given.get("help"):
             if missing:
                 ctx.fail(f"Missing argument {missing[0].get_error_hint()}.")

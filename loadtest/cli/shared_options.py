@@ -247,10 +247,6 @@ def experiment_of(
     more: other settings of the experiment; None means not given.
     """
     _refuse_what_is_no_scenario(scenario)
-
-    from loadtest.model.experiment import Experiment
-    from loadtest.model.field_types import validated
-
     data = {
         "name": re.sub(r"[^a-z0-9]+", "-", scenario.stem.lower()).strip("-") or "scenario",
         "scenario": scenario,
@@ -260,6 +256,10 @@ def experiment_of(
         "pool": pools_of(pools, application),
         **{name: value for name, value in more.items() if value is not None},
     }
+    # Last: a mistake in one of the options above is told without it.
+    from loadtest.model.experiment import Experiment
+    from loadtest.model.field_types import validated
+
     return validated(Experiment, data, "experiment")
 
 

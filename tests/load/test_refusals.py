@@ -201,7 +201,10 @@ def test_a_table_that_may_be_somebodys_is_not_touched(
 def test_the_name_of_a_database_makes_no_table_ours(schema: str) -> None:
     metadata = MetaData()
     Table("customers", metadata, Column("id", Integer), schema=schema)
-    with pytest.raises(UsageError, match=f"table '{schema}.customers': a run drops and recreates a scenario's tables"):
+    with pytest.raises(
+        UsageError,
+        match=f"table '{schema}.customers': a run drops and recreates a scenario's tables",
+    ):
         metadata_of([SimpleNamespace(metadata=metadata)])
 
 

@@ -125,7 +125,8 @@ def _without_gaps(counts: Counts) -> Counts:
     filled = np.flatnonzero(counts)
     gaps = np.diff(filled, prepend=-1) - 1
     numbers = np.stack([np.where(gaps > 1, -gaps, 0), counts[filled]], axis=1)
-    return numbers[np.stack([gaps > 0, np.ones(len(filled), dtype=bool)], axis=1)]
+    kept: Counts = numbers[np.stack([gaps > 0, np.ones(len(filled), dtype=bool)], axis=1)]
+    return kept
 
 
 def _leb128(numbers: Counts) -> bytes:

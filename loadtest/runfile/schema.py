@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -36,7 +36,10 @@ def _closed(values: type) -> type[Struct]:
 
 
 if TYPE_CHECKING:
-    _Gauge, _Fair, _TaskUse, _SlowCheckout = Gauge, Fair, TaskUse, SlowCheckout
+    _Gauge: TypeAlias = Gauge
+    _Fair: TypeAlias = Fair
+    _TaskUse: TypeAlias = TaskUse
+    _SlowCheckout: TypeAlias = SlowCheckout
 else:
     _Gauge, _Fair, _TaskUse, _SlowCheckout = map(_closed, (Gauge, Fair, TaskUse, SlowCheckout))
 

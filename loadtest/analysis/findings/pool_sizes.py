@@ -152,7 +152,7 @@ def _openings(round_: Round) -> Iterator[_Opening]:
     there, in_use = rows.gauge("open"), rows.gauge("in_use")
     free = np.where(there.known & in_use.known, np.maximum(there.min - in_use.min, 0), 0)
     connects = rows.sums("connect")
-    means = connects.sum / np.maximum(connects.count, 1) / 1e9
+    means = connects.sum / np.maximum(connects.number, 1) / 1e9
     opened, checkouts = rows.counter("checkouts.overflow"), rows.counter("checkouts")
     columns = (column.tolist() for column in (opened, means, checkouts, free))
     return map(_Opening, *columns)

@@ -9,7 +9,7 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SECOND, Interval
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Batch:
     """A whole second: its length (ns), requests that succeeded, and the p95 of its waits (s)."""
 
@@ -40,7 +40,7 @@ def batch(one: Interval) -> Batch:
     return Batch(one.length, successes(one), waits.percentile_seconds(95))
 
 
-def joined(one: Sequence[Batch], later: Sequence[Batch]) -> list[Batch]:
+def joined(one: Sequence[Batch], later: Sequence[Batch]) -> Sequence[Batch]:
     """The whole seconds of two parts of a run; of a second that is cut, the longer bit's p95."""
     if not one or not later or not _joins(one[-1], later[0]):
         return [*one, *later]

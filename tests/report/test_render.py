@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.report import _write
+from benchmarks.report import _example
 from loadtest.model.errors import UsageError
 from loadtest.report.render import render
 from tests.analysis.builders import experiment, interval, run, steady
@@ -151,6 +151,6 @@ def test_three_rounds_of_a_minute_for_three_pools_make_no_large_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)  # the benchmark reads the example from there
-    assert _write(tmp_path, rounds=3, seconds=60) == 9
+    assert _example(tmp_path, rounds=3, seconds=60) == 9
     render([tmp_path], tmp_path)
     assert 100_000 < (tmp_path / "report.html").stat().st_size < 2_000_000

@@ -6,16 +6,16 @@ of the intervals, and every total over all seconds is a sum of arrays.
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.model.distribution import Distribution
-from loadtest.model.interval import Gauge, Interval
+from loadtest.model.interval import Gauge
+
+_T = TypeVar("_T")
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -91,38 +91,49 @@ class Columns:
         return len(self.second)
 
     def where(self, rows: Mask) -> Columns:
-        """Some of the rows."""
-        kept = {name: getattr(self, name)[rows] for name in _NUMBERS}
+        """Some of the rows; all but the numbers are copied only when they are looked at."""
+        kept = {name: getattr(self, name)[rows] for name in NUMBERS}
         return replace(
             self,
             **kept,
-            counters={name: column[rows] for name, column in self.counters.items()},
-            gauges={name: levels.where(rows) for name, levels in self.gauges.items()},
-            times={
-                name: TimeColumns(*(c[rows] for c in sums)) for name, sums in self.times.items()
-            },
+            counters=_Selected(self.counters, lambda column: column[rows]),
+            gauges=_Selected(self.gauges, lambda levels: levels.where(rows)),
+            times=_Selected(
+                self.times, lambda sums: TimeColumns(sums.number[rows], sums.sum[rows])
+            ),
         )
 
-    def then(self, later: Columns) -> Columns:
-        """The rows of two parts of a run."""
-        processes, stages = (
-            tuple(dict.fromkeys([*one, *other]))
-            for one, other in ((self.processes, later.processes), (self.stages, later.stages))
-        )
-        numbers = {name: _join(getattr(self, name), getattr(later, name)) for name in _NUMBERS}
-        numbers["process"] = _join(self.process, _moved(later.process, later.processes, processes))
-        numbers["stage"] = _join(self.stage, _moved(later.stage, later.stages, stages))
+    @classmethod
+    def joined(cls, parts: Sequence[Columns]) -> Columns:
+        """The rows of some parts of a run that follow each other."""
+        if len(parts) == 1:
+            return parts[0]
+        processes = _all(part.processes for part in parts)
+        stages = _all(part.stages for part in parts)
+        numbers = {name: _join(getattr(part, name) for part in parts) for name in NUMBERS}
+        numbers["process"] = _join(_moved(p.process, p.processes, processes) for p in parts)
+        numbers["stage"] = _join(_moved(p.stage, p.stages, stages) for p in parts)
         counters, gauges, times = (
-            list(dict.fromkeys([*getattr(self, part), *getattr(later, part)]))
-            for part in ("counters", "gauges", "times")
+            _all(part for part in each)
+            for each in zip(*((p.counters, p.gauges, p.times) for p in parts), strict=True)
         )
-        return Columns(
+        return cls(
             processes=processes,
             stages=stages,
             **numbers,
-            counters={n: _join(self.counter(n), later.counter(n)) for n in counters},
-            gauges={n: GaugeColumns(*map(_join, self.gauge(n), later.gauge(n))) for n in gauges},
-            times={n: TimeColumns(*map(_join, self.sums(n), later.sums(n))) for n in times},
+            counters={name: _join(part.counter(name) for part in parts) for name in counters},
+            gauges={
+                name: GaugeColumns(
+                    *map(_join, zip(*(part.gauge(name) for part in parts), strict=True))
+                )
+                for name in gauges
+            },
+            times={
+                name: TimeColumns(
+                    *map(_join, zip(*(part.sums(name) for part in parts), strict=True))
+                )
+                for name in times
+            },
         )
 
     def of(self, process: str) -> Columns:
@@ -182,8 +193,29 @@ class Columns:
         return {name: number for name, number in sums.items() if number}
 
 
-def _join(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.concatenate((one, other))
+class _Selected(Mapping[str, _T]):
+    """Columns by name, of which rows are selected when one is looked at."""
+
+    def __init__(self, columns: Mapping[str, _T], select: Callable[[_T], _T]) -> None:
+        self._columns, self._select = columns, select
+
+    def __getitem__(self, name: str) -> _T:
+        return self._select(self._columns[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+
+def _join(columns: Iterable[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    return np.concatenate(list(columns))
+
+
+def _all(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """The names in any of some collections, in the order in which they came."""
+    return tuple(dict.fromkeys(name for each in names for name in each))
 
 
 def _moved(indexes: Ints, old: Sequence[str], new: Sequence[str]) -> Ints:
@@ -191,96 +223,8 @@ def _moved(indexes: Ints, old: Sequence[str], new: Sequence[str]) -> Ints:
     return np.array([new.index(name) for name in old], dtype=np.int64)[indexes]
 
 
-_NUMBERS = (
+# The columns that every row has.
+NUMBERS = (
     *("second", "process", "period", "length", "stage", "first_failure"),
     *("waits", "oldest", "late", "late_waits"),
 )
-
-
-class ColumnsBuilder:
-    """Takes intervals one by one. limit: seconds from which on a checkout counts as late."""
-
-    def __init__(self, limit: float | None = None) -> None:
-        self._limit = limit
-        self._processes: dict[str, int] = {}
-        self._stages: dict[str, int] = {}
-        self._numbers = {name: array("q") for name in _NUMBERS}
-        self._counters: dict[str, array[int]] = {}
-        self._gauges: dict[str, list[array[int]]] = {}
-        self._times: dict[str, list[array[int]]] = {}
-        self._rows = 0
-
-    def add(self, row: Interval) -> None:
-        """Append a row."""
-        late = self._late(row.histograms.get("checkout")), self._late(row.unfinished)
-        numbers = (
-            row.second,
-            self._processes.setdefault(row.process, len(self._processes)),
-            PERIODS.index(row.period),
-            row.length,
-            self._stages.setdefault(row.stage, len(self._stages)),
-            row.first_failure,
-            row.unfinished.count,
-            row.unfinished.max,
-            *late,
-        )
-        for column, number in zip(self._numbers.values(), numbers, strict=True):
-            column.append(number)
-        self._add_counters(row)
-        self._add_gauges(row)
-        self._add_times(row)
-        self._rows += 1
-
-    def _late(self, times: Distribution | None) -> int:
-        if self._limit is None or times is None or not times.count:
-            return 0
-        return times.longer_than(self._limit)
-
-    def _add_counters(self, row: Interval) -> None:
-        for name in row.counters.keys() - self._counters.keys():
-            self._counters[name] = self._zeros()
-        for name, column in self._counters.items():
-            column.append(row.counters.get(name, 0))
-
-    def _add_gauges(self, row: Interval) -> None:
-        for name in row.gauges.keys() - self._gauges.keys():
-            self._gauges[name] = [self._zeros() for _ in range(5)]
-        for name, columns in self._gauges.items():
-            gauge = row.gauges.get(name)
-            told = (gauge.integral, gauge.min, gauge.max, gauge.last, 1) if gauge else _UNKNOWN
-            for column, number in zip(columns, told, strict=True):
-                column.append(number)
-
-    def _add_times(self, row: Interval) -> None:
-        for name in row.histograms.keys() - self._times.keys():
-            self._times[name] = [self._zeros(), self._zeros()]
-        for name, (counts, sums) in self._times.items():
-            times = row.histograms.get(name)
-            counts.append(times.count if times else 0)
-            sums.append(times.sum if times else 0)
-
-    def _zeros(self) -> array[int]:
-        return array("q", bytes(8 * self._rows))
-
-    def build(self) -> Columns:
-        """The columns of all rows so far."""
-        return Columns(
-            processes=tuple(self._processes),
-            stages=tuple(self._stages),
-            **{name: _ints(column) for name, column in self._numbers.items()},
-            counters={name: _ints(column) for name, column in self._counters.items()},
-            gauges={name: _levels(map(_ints, of)) for name, of in self._gauges.items()},
-            times={name: TimeColumns(*map(_ints, of)) for name, of in self._times.items()},
-        )
-
-
-_UNKNOWN = (0, 0, 0, 0, 0)
-
-
-def _ints(column: array[int]) -> Ints:
-    return np.array(column, dtype=np.int64)
-
-
-def _levels(columns: Iterable[Ints]) -> GaugeColumns:
-    integral, low, high, last, known = columns
-    return GaugeColumns(integral, low, high, last, known.astype(bool))

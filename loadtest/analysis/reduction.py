@@ -5,10 +5,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import numpy as np
 
-from loadtest.analysis.columns import Columns, ColumnsBuilder, Ints, Mask
+from loadtest.analysis.columns import Columns, Ints, Mask
+from loadtest.analysis.columns_builder import ColumnsBuilder, split
 from loadtest.analysis.statistics.batches import Batches, BatchOfRequests, joined
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SERVER, Fair, Interval, SlowCheckout, TaskUse
@@ -75,29 +77,30 @@ class Slow:
         names = ("total", "wait", "connect", "ping", "overflow", "waiting", "task")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
-    def then(self, later: Slow) -> Slow:
-        """The checkouts of two parts of a run."""
-        tasks = tuple(dict.fromkeys([*self.tasks, *later.tasks]))
-        moved = np.array([tasks.index(task) for task in later.tasks], dtype=np.int64)[later.task]
+    @classmethod
+    def joined(cls, parts: Sequence[Slow]) -> Slow:
+        """The checkouts of some parts of a run."""
+        tasks = tuple(dict.fromkeys(task for part in parts for task in part.tasks))
         names = ("total", "wait", "connect", "ping", "overflow", "waiting")
-        columns = {n: np.concatenate((getattr(self, n), getattr(later, n))) for n in names}
-        return Slow(tasks, **columns, task=np.concatenate((self.task, moved)))
+        columns = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+        places = [np.array([tasks.index(t) for t in p.tasks], dtype=np.int64) for p in parts]
+        moved = [place[part.task] for place, part in zip(places, parts, strict=True)]
+        return cls(tasks, *[*columns, np.concatenate(moved)])
 
 
 class _SlowBuilder:
     def __init__(self) -> None:
         self._tasks: dict[str | None, int] = {}
-        self._columns = [array("q") for _ in range(7)]
+        self._rows = array("q")
 
     def add(self, slowest: Iterable[SlowCheckout]) -> None:
         for one in slowest:
             task = self._tasks.setdefault(one.task, len(self._tasks))
             told = (one.total, one.wait, one.connect, one.ping, one.overflow, one.waiting, task)
-            for column, number in zip(self._columns, told, strict=True):
-                column.append(number)
+            self._rows.extend(told)
 
     def build(self) -> Slow:
-        return Slow(tuple(self._tasks), *(np.array(one, dtype=np.int64) for one in self._columns))
+        return Slow(tuple(self._tasks), *split(self._rows, 7))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,19 +119,20 @@ class Reduced:
     batches: Sequence[BatchOfRequests]
     examples: Mapping[str, str]
 
-    def then(self, later: Reduced) -> Reduced:
-        """Two parts of a run that follow each other."""
-        return Reduced(
-            self.columns.then(later.columns),
-            self.server.then(later.server),
-            _continued(self.stretches, later.stretches),
-            self.slow.then(later.slow),
-            joined(self.batches, later.batches),
-            {**later.examples, **self.examples},
+    @classmethod
+    def joined(cls, parts: Sequence[Reduced]) -> Reduced:
+        """Some parts of a run that follow each other."""
+        return cls(
+            Columns.joined([part.columns for part in parts]),
+            Columns.joined([part.server for part in parts]),
+            reduce(_continued, (part.stretches for part in parts)),
+            Slow.joined([part.slow for part in parts]),
+            reduce(joined, (part.batches for part in parts)),
+            {kind: words for part in reversed(parts) for kind, words in part.examples.items()},
         )
 
 
-def _continued(one: Sequence[Stretch], later: Sequence[Stretch]) -> list[Stretch]:
+def _continued(one: Sequence[Stretch], later: Sequence[Stretch]) -> Sequence[Stretch]:
     """Stretches of two parts; what one of them ends with may go on in the other."""
     last = {stretch.process: stretch for stretch in one}
     all_ = [*one]

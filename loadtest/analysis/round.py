@@ -42,7 +42,7 @@ class Round:
     @classmethod
     def joined(cls, file: RunFile, parts: Sequence[tuple[FilePart, Reduced]]) -> Round:
         """A run from its parts."""
-        data = reduce(Reduced.then, (data for _, data in parts))
+        data = Reduced.joined([data for _, data in parts])
         return cls(file.facts([part for part, _ in parts]), data)
 
     def in_stage(self, name: str) -> Round:

@@ -77,7 +77,9 @@ def _model(kind: type[BaseModel], value: Any) -> BaseModel:
 
 
 _FORMAT = msgspec.json.Decoder(_Format)
-_RECORD = msgspec.json.Decoder(Header | IntervalLine | Footer, dec_hook=_model)
+_RECORD: msgspec.json.Decoder[Header | IntervalLine | Footer] = msgspec.json.Decoder(
+    Header | IntervalLine | Footer, dec_hook=_model
+)
 _PLAN = msgspec.json.Decoder(ExperimentPlan, dec_hook=_model)
 
 

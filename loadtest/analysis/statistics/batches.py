@@ -9,7 +9,7 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SECOND, Interval
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BatchOfRequests:
     """A whole second: its length (ns), requests that succeeded, and the p95 of its waits (s)."""
 
@@ -42,7 +42,7 @@ def batch(one: Interval) -> BatchOfRequests:
 
 def joined(
     one: Sequence[BatchOfRequests], later: Sequence[BatchOfRequests]
-) -> list[BatchOfRequests]:
+) -> Sequence[BatchOfRequests]:
     """The whole seconds of two parts of a run; a cut second keeps the p95 of its longer part."""
     if not one or not later or not _joins(one[-1], later[0]):
         return [*one, *later]

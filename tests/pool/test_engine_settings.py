@@ -7,11 +7,11 @@ from sqlalchemy import (
     AssertionPool,
     NullPool,
     QueuePool,
-    SingletonThreadPool,
     StaticPool,
     create_engine,
     event,
 )
+from sqlalchemy.pool import SingletonThreadPool  # 2.0 has it there alone
 
 from loadtest.pool.engine_settings import another, settings_of
 from loadtest.pool.fair_pool import FairPool

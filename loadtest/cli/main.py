@@ -67,7 +67,7 @@ class _Quick(TyperCommand):
         given, surplus, _ = self.make_parser(ctx).parse_args(args=[*args])
         asked: list[Any] = [one for one in self.get_params(ctx) if one.required]
         missing = [one for one in asked if not given.get(one.name)]
-        if not given.get("help"):
+        if not (given.get("help") or ctx.resilient_parsing):
             if missing:
                 ctx.fail(f"Missing argument {missing[0].get_error_hint()}.")
             if surplus:

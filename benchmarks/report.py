@@ -58,7 +58,7 @@ def _measure(write: Callable[[Path], float]) -> dict[str, float]:
 
 
 def _example(folder: Path, rounds: int, seconds: int) -> float:
-    """The example with so many rounds of so many seconds; how many minutes all runs took."""
+    """Write the example with this number of rounds and seconds; return the minutes of all runs."""
     by_pool: dict[str, list[Run]] = {}
     for path in find_runs([EXAMPLE]):
         run = read_run(path)

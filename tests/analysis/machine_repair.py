@@ -6,7 +6,7 @@ from loadtest.analysis.statistics.queueing import most_throughput
 
 
 def closed_throughput(users: int, connections: int, outside: float, hold: float) -> float:
-    """The checkouts a second of so many users of a closed loop, exactly (M/M/c//N).
+    """The exact checkouts per second of a closed loop with this number of users (M/M/c//N).
 
     The machine-repair model: with n users at the pool, p(n) = p(n-1) x (N-n+1)/Z x S/min(n, c)
     (Kleinrock, Queueing Systems I, 1975, section 3.8).

@@ -1,4 +1,4 @@
-"""Inputs that nobody meant: each is taken, or refused with a message.
+"""Invalid inputs: each is accepted, or refused with a message.
 
 Hypothesis makes the choices of the mutations, so that it shrinks an input that fails and tries it
 again the next time. `pytest tests/fuzz --hypothesis-profile=fuzz` tries twenty times as many.

@@ -28,6 +28,8 @@ MOST_CONNECTIONS = 10_000
 READY_SECONDS = 60.0
 DATABASE = USER = "loadtest"
 _START = "start.sql"
+# The shell takes the first statements from its environment, because arguments are public.
+_START_VARIABLE = "LOADTEST_FIRST_STATEMENTS"
 # Files that the server opens in addition to its connections: tables, logs, listening sockets.
 _PRIVATE_SERVER_FILES = 1_500
 
@@ -52,7 +54,8 @@ class PrivateServer:
         try:
             # Not in the folder, which is removed as soon as the server ends.
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
-            self.folder = Path(tempfile.mkdtemp(prefix=f"loadtest-{self.program.kind}-"))
+            name = f"loadtest-{self.program.kind}-{secrets.token_hex(8)}"
+            self.folder = Path(tempfile.gettempdir(), name)
             self._kept = self._begin()
         except OSError as error:
             raise LoadtestError(f"cannot start a {self.title}: {error.strerror}") from None
@@ -143,38 +146,36 @@ class PrivateServer:
         return self.folder / _START
 
     def _begin(self) -> subprocess.Popen[bytes]:
-        """Start the keeper, which owns the folder from now on, even if the tool is killed."""
-        try:
-            return supervisor.start_supervised(
-                ["/bin/sh", "-c", self._script()],
-                remove=self.folder,
-                user=self.user,
-                output=self._log,
-            )
-        except BaseException:  # also Ctrl-C, because the keeper does not know the folder yet
-            shutil.rmtree(self.folder, ignore_errors=True)
-            raise
+        """Start the keeper, which creates the folder and removes it, even if the tool is killed."""
+        return supervisor.start_supervised(
+            ["/bin/sh", "-c", self._script()],
+            remove=self.folder,
+            user=self.user,
+            environment={**os.environ, _START_VARIABLE: self._start_statements()},
+            output=self._log,
+        )
 
-    def _write_start_file(self) -> None:
-        start = self._start_file
-        start.touch(0o600)
-        start.write_text(
+    def _start_statements(self) -> str:
+        return (
             f"{self.program.no_other_account}\n"
             f"CREATE DATABASE {DATABASE};\n"
             f"CREATE USER {USER}@'127.0.0.1' IDENTIFIED BY '{self.password}';\n"
             f"GRANT ALL ON *.* TO {USER}@'127.0.0.1' WITH GRANT OPTION;\n"
         )
-        if self.user:
-            for path in (self.folder, start):
-                shutil.chown(path, self.user, _group_of(self.user))
 
     def _script(self) -> str:
         """The keeper's shell script: creates the server's files once, then becomes the server."""
-        self._write_start_file()
         install = self.program.install_command(self.folder)
-        here, make, serve = map(shlex.join, (["cd", str(self.folder)], install, self._command()))
-        begin = f"{make} && exec {serve} --init-file={shlex.quote(str(self._start_file))}"
-        return f"{here} && if [ -e {_START} ]; then {begin}; else exec {serve}; fi"
+        make, serve = shlex.join(install), shlex.join(self._command())
+        here, start = shlex.quote(str(self.folder)), shlex.quote(str(self._start_file))
+        return f"""
+            start=${_START_VARIABLE}
+            unset {_START_VARIABLE}
+            if [ -d {here} ]; then cd {here} && exec {serve}; fi
+            umask 077
+            mkdir {here} && cd {here} && printf %s "$start" > {start} &&
+            {make} && exec {serve} --init-file={start}
+        """
 
     def _command(self) -> list[str]:
         return [
@@ -229,10 +230,6 @@ def _unprivileged_user() -> str | None:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
     return next((name for name in ("mysql", "nobody") if name in names), None)
-
-
-def _group_of(user: str) -> int:
-    return pwd.getpwnam(user).pw_gid
 
 
 def free_port() -> int:

@@ -1,6 +1,7 @@
 """The private server answers once it has started, admits only its own account, and is then gone."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,15 @@ server = PrivateServer()
 kept = supervisor.start_supervised(["sleep", "1000"])
 print(server._kept.pid, kept.pid, server.port, server.folder, flush=True)
 time.sleep(1000)
+"""
+KILLED_EARLY = """
+import os, signal
+from loadtest.database.private_server import PrivateServer
+def killed(self):
+    print(self._kept.pid, self.folder, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+PrivateServer._wait_until_ready = killed
+PrivateServer()
 """
 
 
@@ -136,20 +146,24 @@ def test_when_the_tool_is_killed_the_server_its_folder_and_all_kept_children_are
 
 
 @pytest.mark.database
+def test_a_tool_that_is_killed_while_the_server_starts_leaves_nothing():
+    tool = subprocess.Popen([sys.executable, "-c", KILLED_EARLY], stdout=subprocess.PIPE, text=True)
+    with tool:
+        keeper, folder = tool.stdout.read().split()
+    assert tool.returncode == -signal.SIGKILL
+    assert eventually(lambda: gone(int(keeper)))
+    assert not Path(folder).exists()
+
+
+@pytest.mark.database
 def test_a_port_that_is_taken_is_told_with_the_end_of_the_log(server, monkeypatch):
-    folders, made = [], private_server.tempfile.mkdtemp
-
-    def remembered(**options):
-        folders.append(Path(made(**options)))
-        return str(folders[-1])
-
-    monkeypatch.setattr(private_server.tempfile, "mkdtemp", remembered)
+    monkeypatch.setattr(private_server.secrets, "token_hex", lambda _: "port-taken")
     monkeypatch.setattr(private_server, "free_port", lambda: server.port)
     with pytest.raises(LoadtestError, match="did not start; the end of its log") as failure:
         PrivateServer()
     assert "Address already in use" in str(failure.value)
     assert failure.value.exit_code == 1
-    assert [folder.exists() for folder in folders] == [False]
+    assert not list(server.folder.parent.glob("loadtest-*-port-taken"))
 
 
 @pytest.mark.database

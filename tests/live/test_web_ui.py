@@ -4,6 +4,7 @@ from locust.argument_parser import get_parser
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from loadtest.database.private_server import PrivateServer
 from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's parser
@@ -133,16 +134,22 @@ def start(page: Page, *, pre_ping: bool = False, **settings: str) -> None:
     page.get_by_role("button", name="Start", exact=True).click()
 
 
-def see_it_run(page: Page) -> None:
-    """Look at a run under way: the page may have been told last what was true before its start."""
-    if not page.get_by_role("button", name="Stop", exact=True).is_visible():
-        page.reload()
+def see(page: Page, name: str) -> Locator:
+    """A button of the page's state. A late answer from before a start or stop can hide it."""
+    button = page.get_by_role("button", name=name, exact=True)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            expect(button).to_be_visible(timeout=5000)
+            return button
+        except AssertionError:
+            page.reload()
+    raise AssertionError(f"the page never shows its button {name}")
 
 
 def stop(page: Page) -> None:
-    see_it_run(page)
-    page.get_by_role("button", name="Stop", exact=True).click()
-    expect(page.get_by_role("button", name="New", exact=True)).to_be_visible()
+    see(page, "Stop").click()
+    see(page, "New")
 
 
 def test_the_form_shows_the_pools_settings_with_their_help_and_choices(page: Page) -> None:
@@ -216,7 +223,7 @@ def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page:
     known = set(web.runs())
     start(page, pre_ping=True, Pool_Size="1", Max_Overflow="1")
     first = web.next_run(known)
-    see_it_run(page)
+    see(page, "Stop")
     expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
     page.screenshot(path=web.screenshots / "locust-running.png", full_page=True)
     metrics = samples(fetch(f"{web.address}/metrics"))
@@ -274,7 +281,7 @@ def test_a_stop_that_lasts_longer_than_the_pages_next_question_is_seen_to_end(
     with served(server, tmp_path, scenario) as web, opened(web, browser) as page:
         start(page)
         web.next_run(set())
-        see_it_run(page)
+        see(page, "Stop")
         expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
         stop(page)
 

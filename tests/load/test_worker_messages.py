@@ -24,15 +24,20 @@ from loadtest.load.workers.protocol import (
 )
 from loadtest.model.errors import LoadtestError
 from loadtest.model.interval import Interval
+from loadtest.pool.recorder import Recorder
 
 
 class Clients:
     """Locust's list of the workers, by what they are doing."""
 
     def __init__(self) -> None:
+        self.ready: list[Any] = []
         self.running: list[Any] = []
-        self.spawning: list[Any] = []
         self.missing: list[Any] = []
+
+    @property
+    def all(self) -> list[Any]:
+        return [*self.ready, *self.running]
 
 
 class Scene:
@@ -107,6 +112,20 @@ def test_a_worker_whose_last_interval_never_came_is_silent_or_has_no_heartbeat(
     ]
 
 
+def test_a_worker_whose_start_is_still_on_its_way_is_awaited() -> None:
+    master = Scene()
+    master.clients.ready = [SimpleNamespace(id="a")]
+
+    def begin_and_end(kind: str, data: Any = None, client_id: str = "") -> None:
+        master.interval(client_id)
+        master.hear(client_id, LAST, {"intervals": 1})
+
+    master.send_message = begin_and_end  # type: ignore[method-assign]
+    master.workers.end(0)
+
+    assert master.states() == {"host:a": "ended"}
+
+
 def test_all_are_lost_where_none_came_to_its_end() -> None:
     master = Scene("a", "b")
     assert not master.workers.all_lost, "there was none yet"
@@ -160,14 +179,22 @@ class Worker:
 
     def __init__(self) -> None:
         self.environment = Environment(stop_timeout=10)
+        self.heard: dict[str, Callable[..., None]] = {}
         self.sent: list[tuple[str, Any]] = []
+        self.stops = 0
         self.master = Master(self, "host:1")
 
-    def register_message(self, *_: Any, **__: Any) -> None:
-        """It hears nothing."""
+    def register_message(self, kind: str, listener: Callable[..., None], **_: Any) -> None:
+        self.heard[kind] = listener
+
+    def stop(self) -> None:
+        self.stops += 1
 
     def send_message(self, kind: str, data: Any) -> None:
         self.sent.append((kind, data))
+        if kind == QUESTION:
+            answer = {"asked": data["asked"], "heard": data["asked"], "answered": data["asked"]}
+            self.heard[ANSWER](msg=SimpleNamespace(data=answer))
 
     def send(self, *seconds: int) -> None:
         for second in seconds:
@@ -182,3 +209,21 @@ def test_a_worker_says_how_many_intervals_it_sent_and_is_there_for_the_next_run(
     assert [kind for kind, _ in worker.sent] == [INTERVAL, INTERVAL, LAST]
     assert worker.sent[-1][1] == {"intervals": 2}
     assert worker.environment.stop_timeout == 0
+
+
+def test_a_worker_without_a_start_reports_its_end_at_once() -> None:
+    worker = Worker()
+    worker.heard[END]()
+
+    assert worker.sent == [(LAST, {"intervals": 0})]
+    assert worker.stops == 1
+
+
+def test_a_worker_that_has_begun_reports_its_end_after_its_users_have_ended() -> None:
+    worker = Worker()
+    worker.master.begin(Recorder("host:1"), 0.0, ()).stop()
+    worker.sent.clear()
+    worker.heard[END]()
+
+    assert LAST not in [kind for kind, _ in worker.sent]
+    assert worker.stops == 1

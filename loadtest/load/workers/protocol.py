@@ -103,9 +103,10 @@ class Workers:
     def end(self, stop_timeout: float) -> None:
         """Stop all workers, wait for at most the stop timeout, and take their last intervals.
 
-        Locust's master reports the end of a test before its workers have stopped.
+        Locust's master reports the end of a test before its workers have stopped, and perhaps
+        before they have begun: a start can still be on its way.
         """
-        self._expected = internals.workers(self._runner, "running", "spawning")
+        self._expected = internals.workers(self._runner, "all")
         for name in self._expected:
             self._runner.send_message(END, client_id=name)
         with gevent.Timeout(stop_timeout + LAST_SECONDS, False):
@@ -174,16 +175,22 @@ class Master:
     def __init__(self, runner: Any, process: str) -> None:
         self._runner, self._process = runner, process
         self._sent = 0
+        self._begun = False
         self.clock = MasterClock(lambda asked: runner.send_message(QUESTION, {"asked": asked}))
-        runner.register_message(END, lambda **_: runner.stop(), concurrent=True)
+        runner.register_message(END, self._end, concurrent=True)
         runner.register_message(ANSWER, lambda msg, **_: self.clock.hear(**msg.data))
 
     def begin(self, recorder: Recorder, warmup: float, stages: Sequence[Stage]) -> Ticker:
         """Begin a run: ask for the master's time, and send what the ticker cuts."""
-        self._sent = 0
+        self._sent, self._begun = 0, True
         self.clock.ask(self._tell_clock)
         recorder.correction = self.clock.correction
         return Ticker(recorder.cut, self._send, warmup, stages, self.clock.now)
+
+    def _end(self, **_: Any) -> None:
+        if not self._begun:
+            self.last()  # this worker joined too late to get a start
+        self._runner.stop()
 
     def _tell_clock(self) -> None:
         best = self.clock.best
@@ -202,6 +209,7 @@ class Master:
         """Report the last interval, and be ready for the next run at once."""
         # Locust's worker waits this long after its users have ended before it is ready again, and
         # the UI cannot start a run meanwhile. The next run sets its own timeout.
+        self._begun = False
         self._runner.environment.stop_timeout = 0.0
         self._runner.send_message(LAST, {"intervals": self._sent})
 

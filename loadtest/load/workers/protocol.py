@@ -107,7 +107,7 @@ class Workers:
         before they have begun: a start can still be on its way.
         """
         self._expected = internals.workers(self._runner, "all")
-        for name in self._expected:
+        for name in sorted(self._expected):
             self._runner.send_message(END, client_id=name)
         with gevent.Timeout(stop_timeout + LAST_SECONDS, False):
             while self._expected:

@@ -7,7 +7,7 @@ import pytest
 
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.summarize import summarize_pool
-from loadtest.model.interval import Fair, Interval
+from loadtest.model.interval import SERVER, Fair, Interval
 from loadtest.model.summary import Finding
 from loadtest.runfile.reader import Run
 from tests.analysis.builders import SECOND, interval, run
@@ -36,6 +36,18 @@ def test_users_whose_time_is_in_no_task_are_missed(tmp_path: Path, users: int, f
         evidence = findings["users_unaccounted"].evidence
         assert evidence["users"] == users
         assert evidence["accounted"] == pytest.approx(10)
+
+
+@pytest.mark.parametrize(("connects", "found"), [(0, True), (40, False)])
+def test_the_server_also_counts_connections_that_are_being_opened(
+    tmp_path: Path, connects: int, found: bool
+) -> None:
+    # 40 connects a second of 100 ms each: four connections on average.
+    parts = [
+        interval(gauges={"open": 1}, connect=[100] * connects),
+        interval(process=SERVER, gauges={"threads_connected": 6}),
+    ]
+    assert ("server_disagrees" in _found(run(tmp_path, parts))) == found
 
 
 @pytest.mark.parametrize(

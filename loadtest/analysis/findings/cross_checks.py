@@ -91,14 +91,16 @@ def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
     private = all(run.header.server.private for run in pool.runs)
     if held is None or not private:
         return  # other clients use a shared server
-    if held - BESIDE_THE_POOL - has > max(TOLERANCE * held, LEAST_UNACCOUNTED):
+    # The server counts a connection from the start of its handshake (Little's law).
+    opening = pool.spent("connect", "reconnect") / pool.seconds
+    if held - BESIDE_THE_POOL - has - opening > max(TOLERANCE * held, LEAST_UNACCOUNTED):
         yield Finding(
             code="server_disagrees",
             severity="warning",
             message=f"The server held {level(held)} connections on average, but the pools "
             f"had only {level(has)} open. The application dropped the other connections without "
             "closing them. They count against max_connections until the server notices.",
-            evidence={"threads_connected": held, "open": has},
+            evidence={"threads_connected": held, "open": has, "opening": opening},
         )
 
 

@@ -26,7 +26,7 @@ Pools = Annotated[
 ]
 ArrivalRate = Annotated[
     float | None,
-    typer.Option(help="Open loop: requests that arrive per second, even if all users are busy."),
+    typer.Option(help="Offered rate: requests per second, even if all users are busy (open loop)."),
 ]
 Duration = Annotated[
     str | None, typer.Option("--time", "-t", help="Measured time, like 30s or 2m (default: 30s).")

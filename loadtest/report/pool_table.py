@@ -68,8 +68,8 @@ _LINES: Mapping[str, Mapping[str, CellText]] = {
         "failed requests": lambda pool: percent(pool.errors.rate),
     },
     _OPEN_LOOP: {
-        "arrivals per second, offered": lambda pool: _arrivals(pool, "offered_per_second"),
-        "arrivals per second, started": lambda pool: _arrivals(pool, "begun_per_second"),
+        "offered rate, requests per second": lambda pool: _arrivals(pool, "offered_per_second"),
+        "achieved rate, requests per second": lambda pool: _arrivals(pool, "begun_per_second"),
         "arrivals dropped": lambda pool: count(pool.dropped),
         "schedule lag, p50": lambda pool: marked_duration(pool.schedule_lag_seconds, "p50"),
         "schedule lag, p99": lambda pool: marked_duration(pool.schedule_lag_seconds, "p99"),

@@ -90,7 +90,7 @@ def test_it_says_before_what_it_is_about_to_do_and_leaves_only_what_others_made(
     assert re.search(r"at most 4 connections at once \(3 in the pool, 1 to read", told)
     assert re.search(rf"\d+ of max_connections = {server.limit:,} are in use", told)
     assert f"drop, create and fill the tables {TABLE}, and drop them at the end" in told
-    assert "run the tasks of PointSelect, at most 3 users, for 2 s" in told
+    assert "run PointSelect with at most 3 users, for 2 s" in told
     assert "stop as soon as the server refuses connections of other clients" in told
     assert set(inspect(admin).get_table_names()) == before - {TABLE}
     with admin.connect() as connection:

@@ -31,7 +31,7 @@ ARRIVALS = 400_000
 
 @dataclass(frozen=True)
 class Load:
-    """Arrivals (per second), how they come, and what p95 of the wait (s) they must keep to."""
+    """Arrivals (per second), how they come, and the p95 of the wait (s) to meet."""
 
     rate: float
     arrivals: str
@@ -52,7 +52,7 @@ def _enough(load: Load) -> int:
 
 
 def _simulated(load: Load) -> int:
-    """The smallest size that keeps to the bound in a simulation."""
+    """The smallest size that meets the limit in a simulation."""
     size = math.floor(load.rate * HOLD) + 1
     while _p95(load.rate, size) > load.p95:
         size += 1

@@ -227,7 +227,6 @@ def _print(prediction: Prediction, console: Console) -> None:
     print_table(PREDICTION_COLUMNS, [prediction_row(cell) for cell in prediction.cells], console)
     console.print(plain(LEGEND, console))
     if prediction.checks:
-
         console.print()
         console.print("Measured pools, and what the model predicts for them")
         print_table(CHECK_COLUMNS, list(check_rows(prediction)), console)

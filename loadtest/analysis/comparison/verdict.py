@@ -17,8 +17,8 @@ from loadtest.analysis.comparison.objective_check import meets_objectives, misse
 from loadtest.analysis.comparison.recommendation import (
     caveats,
     equally_good,
-    met_objectives,
     lowest_throughput,
+    met_objectives,
     peak_of,
     setting_prices,
     settings_advice,

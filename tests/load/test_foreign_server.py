@@ -277,7 +277,7 @@ def test_a_pool_that_cannot_be_filled_is_told_in_a_sentence(
 
 @pytest.fixture
 def other(connection: Connection, url: URL) -> Iterator[URL]:
-    """Somebody else, who is no administrator."""
+    """Another account, which is not an administrator's."""
     account = "loadtest_other@'127.0.0.1'"
     connection.execute(text(f"CREATE USER {account} IDENTIFIED BY 'of-others'"))
     connection.execute(text(f"GRANT SELECT ON {url.database}.* TO {account}"))

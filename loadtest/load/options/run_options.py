@@ -168,7 +168,8 @@ def _run_group(group: Group) -> None:
         **hide,
     )
     add("--run-name", default="", help="name of the results", **hide)
-    add("--round", type=int, default=1, help="number of this repetition", **hide)
+    add("--round", type=int, default=1, help="number of this round", **hide)
+
     add("--faults", default="", help="faults provoked during the run, for its header", **hide)
     add(
         "--private-server",

@@ -141,8 +141,8 @@ class ScenarioOptions:
 
     seed: Annotated[int, typer.Option("--seed", help="Seed of the users' random numbers.")] = 1
     option: Annotated[
-        list[str] | None, typer.Option("--option", help="A scenario's own option: hot_rows=80.")
-
+        list[str] | None,
+        typer.Option("--option", help="An option of the scenario, like hot_rows=80; repeatable."),
     ] = None
     fault: Annotated[
         list[str] | None,

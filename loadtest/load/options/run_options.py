@@ -169,7 +169,6 @@ def _run_group(group: Group) -> None:
     )
     add("--run-name", default="", help="name of the results", **hide)
     add("--round", type=int, default=1, help="number of this round", **hide)
-
     add("--faults", default="", help="faults provoked during the run, for its header", **hide)
     add(
         "--private-server",

@@ -50,7 +50,7 @@ def intentions(
     work: the load in words. tables: the scenario's tables. server: the connections in use, if
     known.
     """
-    yield f"On {place}, a server that this tool did not start, loadtest will"
+    yield f"In the database {place}, on a server that this tool did not start, loadtest will"
     each = f"{demand.most:,} in the pool"
     if demand.processes > 1:
         each = f"{demand.processes} processes × {demand.most // demand.processes} in the pool"

@@ -86,7 +86,8 @@ def test_it_says_before_what_it_is_about_to_do_and_leaves_only_what_others_made(
     assert ended.wait() == 0, ended.output
     told, _, after = ended.output.partition("Ramping to 3 users")
     assert after
-    assert f"In the database loadtest at 127.0.0.1:{url.port}, on a server that this tool did not start" in told
+    place = f"In the database loadtest at 127.0.0.1:{url.port}"
+    assert f"{place}, on a server that this tool did not start" in told
     assert re.search(r"at most 4 connections at once \(3 in the pool, 1 to read", told)
     assert re.search(rf"\d+ of max_connections = {server.limit:,} are in use", told)
     assert f"drop, create and fill the tables {TABLE}, and drop them at the end" in told

@@ -1,1 +1,1 @@
-"""What the tool itself costs and how exact it is; each benchmark prints one JSON object."""
+"""The cost and the accuracy of the tool itself; each benchmark prints one JSON object."""

@@ -17,7 +17,7 @@ IN_TWO_LENGTHS = ("overhead", "drivers", "erlang", "tune")
 
 
 def main() -> None:
-    """Run them one after another, each in a process of its own; what is done is kept."""
+    """Run the benchmarks one after another, each in its own process; save after each."""
     alone = f"One alone: python -m benchmarks.NAME, one of {', '.join(BENCHMARKS)}."
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__, epilog=alone)
     lengthy = f"the longer forms of {', '.join(IN_TWO_LENGTHS)}: about an hour more"

@@ -1,4 +1,4 @@
-"""The work in a bare gevent loop: no Locust, no measuring."""
+"""The work in a bare gevent loop, without Locust and without measuring."""
 
 from gevent import monkey
 

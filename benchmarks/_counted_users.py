@@ -1,9 +1,10 @@
 """The users of the overhead benchmark on a stub driver, for a program that counts instructions.
 
-Arguments: numbers of sessions. For each number and user there is a fork, one after the other, that
-does so many and ends; its line of output is the user, the number and the process. Two forks of a
-user differ in the number alone: all was imported before. What depends on time is left out: clocks
-are counters, the garbage collector and Locust's own background work are off.
+Arguments: numbers of sessions. For each number and user, a fork makes that number of sessions and
+ends; its line of output is the user, the number and the process. The forks run one after the other.
+Two forks of a user differ in the number alone, because all modules were imported before. Everything
+that depends on time is off: clocks are counters, and the garbage collector and Locust's background
+work are switched off.
 """
 
 import itertools
@@ -46,7 +47,7 @@ USERS: dict[str, type[User]] = {"plain": PlainUser, "measured": MeasuredUser}
 
 
 def main(numbers: list[int]) -> None:
-    """Do so many sessions with each user, each time in a process of its own."""
+    """Make the given numbers of sessions with each user, each number in its own process."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -62,7 +63,7 @@ def main(numbers: list[int]) -> None:
 
 
 def _work(name: str, sessions: int) -> NoReturn:
-    """Do so many sessions, and end this process."""
+    """Make a number of sessions, then end this process."""
     done = 0
     try:
         done = _sessions(USERS[name], sessions)
@@ -75,9 +76,9 @@ def _sessions(user_class: type[User], sessions: int) -> int:
     random.seed(1)
     environment: Any = Environment(user_classes=[user_class])
     environment.loadtest = SimpleNamespace(target=_target())
-    environment.create_local_runner().greenlet.kill()  # it measures CPU and memory now and then
+    environment.create_local_runner().greenlet.kill()  # it samples CPU and memory
     user, group = user_class(environment), Group()
-    # Written in C, it adds next to nothing to a session; the last time it stops the user.
+    # Written in C, it adds hardly any instructions; the last call stops the user.
     waits = itertools.chain(itertools.repeat(0.0, sessions - 1), map(_stop, [None]))
     user.wait_time = waits.__next__
     user.start(group)

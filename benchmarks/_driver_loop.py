@@ -1,6 +1,7 @@
-"""The work with one driver, without measuring; arguments: the driver's name, and what to do.
+"""The work with one driver, without measuring; arguments: the driver's name and the mode.
 
-greenlets, threads: 16 of them share a pool of 16. connect: connections, some at a time. try: one.
+greenlets, threads: 16 of them share a pool of 16. connect: opens batches of connections. try:
+opens one connection.
 """
 
 import sys
@@ -8,7 +9,7 @@ import sys
 if __name__ == "__main__":
     DRIVER, WHAT = sys.argv[1:]
     if DRIVER == "connector_c":
-        # Before Python's ssl: beside an OpenSSL older than its own it could not be loaded.
+        # Imported before Python's ssl: it cannot be loaded beside an older OpenSSL than its own.
         import _mysql_connector  # noqa: F401
     if WHAT == "greenlets":
         from gevent import monkey
@@ -25,7 +26,7 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 
 from benchmarks import work
 
-# The scheme of its URL, and how it connects: without TLS, each in its own words.
+# The scheme of each driver's URL, and its arguments to connect without TLS.
 DRIVERS: dict[str, tuple[str, dict[str, Any]]] = {
     "pymysql": ("mysql+pymysql", {"ssl_disabled": True}),
     "mysqlclient": ("mysql+mysqldb", {"ssl_mode": "DISABLED"}),
@@ -43,14 +44,14 @@ def engine(driver: str, **pool: Any) -> Engine:
 
 
 class Loop:
-    """What each user does until the process ends."""
+    """The loop of each user, which runs until the process ends."""
 
     def __init__(self, engine: Engine) -> None:
         self._parent = scoped_session(sessionmaker(bind=engine))
         self._done = [0] * work.POOL_SIZE
 
     def done(self) -> int:
-        """The sessions of all users."""
+        """The number of sessions of all users."""
         return sum(self._done)
 
     def user(self, number: int) -> None:
@@ -62,7 +63,7 @@ class Loop:
             time.sleep(0)
 
     def run(self) -> None:
-        """Do it with all users: greenlets if gevent has patched threads."""
+        """Run the loop with all users: greenlets if gevent has patched threads, else threads."""
         users = [
             threading.Thread(target=self.user, args=(number,)) for number in range(work.POOL_SIZE)
         ]
@@ -73,11 +74,11 @@ class Loop:
 
 
 def connect(engine: Engine) -> None:
-    """For each line that comes in, open connections one after the other, and tell what they took.
+    """For each line of input, open connections one after the other, and print their cost.
 
-    No signal may stop it meanwhile, as it stops users: a connect would fail.
+    A signal that stops the users must not arrive meanwhile, because a connect would fail.
     """
-    engine.raw_connection().close()  # the first one of an engine asks the server about itself
+    engine.raw_connection().close()  # an engine's first connection is slower
     for _ in sys.stdin:
         cpu, wall = time.process_time(), time.perf_counter()
         for _ in range(CONNECTS):
@@ -86,7 +87,7 @@ def connect(engine: Engine) -> None:
 
 
 def main(driver: str, what: str) -> None:
-    """Do it."""
+    """Run the mode that the arguments name."""
     if what == "connect":
         connect(engine(driver, poolclass=NullPool))
     elif what == "try":

@@ -1,4 +1,4 @@
-"""A user who holds a connection for an exponentially distributed time, slept by the server."""
+"""A user that holds a connection for an exponentially distributed time, which the server sleeps."""
 
 from locust import task
 
@@ -10,7 +10,7 @@ from loadtest.load import PoolUser
 
 
 class ErlangUser(PoolUser):
-    """One hold a task, with as little Python around it as can be."""
+    """A user with one hold per task and as little Python around it as possible."""
 
     @classmethod
     def add_options(cls, group: Any) -> None:
@@ -19,10 +19,10 @@ class ErlangUser(PoolUser):
 
     @task
     def hold(self) -> None:
-        """Hold a connection, give it back, and let whoever waits for it have it at once."""
+        """Hold a connection, return it, and let a waiting user run at once."""
         seconds = self.random.expovariate(1 / self.options.mean_hold)
         with self.session("hold") as session:
             connection: Any = session.get_bind().raw_connection()  # type: ignore[union-attr]
             connection.cursor().execute(f"SELECT SLEEP({seconds:.6f})")
             connection.close()
-            gevent.sleep(0)  # else the waiter would wait for this user's bookkeeping, too
+            gevent.sleep(0)  # otherwise the waiter would also wait for this user's bookkeeping

@@ -1,4 +1,4 @@
-"""A user who holds a connection for a fixed time and does nothing with it."""
+"""A user that holds a connection for a fixed time and does nothing with it."""
 
 from locust import task
 
@@ -10,7 +10,7 @@ from loadtest.load import PoolUser
 
 
 class FixedHoldUser(PoolUser):
-    """One hold a task, with as little Python around it as can be."""
+    """A user with one hold per task and as little Python around it as possible."""
 
     @classmethod
     def add_options(cls, group: Any) -> None:
@@ -19,9 +19,9 @@ class FixedHoldUser(PoolUser):
 
     @task
     def hold(self) -> None:
-        """Hold a connection, give it back, and let whoever waits for it have it at once."""
+        """Hold a connection, return it, and let a waiting user run at once."""
         with self.session("hold") as session:
             connection: Any = session.get_bind().raw_connection()  # type: ignore[union-attr]
             gevent.sleep(self.options.hold)
             connection.close()
-            gevent.sleep(0)  # else the waiter would wait for this user's bookkeeping, too
+            gevent.sleep(0)  # otherwise the waiter would also wait for this user's bookkeeping

@@ -1,4 +1,4 @@
-"""Ten thousand users who look something up now and then; tells what it took to start them."""
+"""Ten thousand users with a rare select; prints the cost of starting them."""
 
 from locust import between, events, task
 
@@ -17,7 +17,7 @@ _told: dict[str, float] = {}
 
 
 class RareUser(PoolUser):
-    """One select every ten seconds or so."""
+    """A user with one select every ten seconds or so."""
 
     wait_time = between(5, 15)
 
@@ -44,7 +44,7 @@ def _spawned(user_count: int, **_: Any) -> None:
 
 @events.test_stopping.add_listener
 def _stopping(**_: Any) -> None:
-    # Not earlier: a greenlet takes most of its memory when it first runs.
+    # A greenlet takes most of its memory when it first runs, so memory is read only now.
     kib_per_user = (_mebibytes() - _told["mebibytes"]) * 1024 / _told["users"]
     result = {name: _told[name] for name in ("users", "spawn_seconds")}
     path = Path(os.environ["BENCHMARK_OUTPUT"])

@@ -1,4 +1,4 @@
-"""The work in a plain Locust user that only fires `request`, as one would write it by hand."""
+"""The work in a plain Locust user that only fires `request`, as a scenario by hand would."""
 
 from locust import User, events, task
 
@@ -11,11 +11,11 @@ work.meter_locust(events)
 
 
 class PlainUser(User):
-    """One select a task."""
+    """A user with one select per task."""
 
     @task
     def select(self) -> None:
-        """Do the work, then say how long it took."""
+        """Do the work, then report its time."""
         start, failure = time.perf_counter(), None
         try:
             parent().execute(work.SELECT).one()

@@ -9,7 +9,7 @@ work.meter_locust(events)
 
 
 class MeasuredUser(PoolUser):
-    """One select a task."""
+    """A user with one select per task."""
 
     @task
     def select(self) -> None:

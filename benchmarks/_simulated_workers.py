@@ -1,6 +1,7 @@
-"""Sends a master what many workers would: python -m benchmarks._simulated_workers PORT CHECKOUTS.
+"""Sends a master the messages of many workers.
 
-All over one connection, as fast as it goes, one second of all workers after the other.
+Usage: python -m benchmarks._simulated_workers PORT CHECKOUTS. All messages go over one connection
+as fast as possible, one second of all workers after the other.
 """
 
 from locust.rpc import Message, rpc
@@ -17,7 +18,7 @@ from loadtest.load.workers.protocol import INTERVAL
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import Fair, Gauge, Interval, SlowCheckout, TaskUse
 
-# Their parts are the same for many workers; the master cannot know.
+# Many workers share the same parts, which the master cannot see.
 DIFFERENT = 50
 HISTOGRAMS = ("checkout", "wait", "connect", "hold", "reset", "request", "generator_lag", "think")
 GAUGES = ("in_use", "open", "idle", "overflow", "waiting", "users", "checked_out")
@@ -28,7 +29,7 @@ COUNTERS = (
 
 
 def main(port: int, checkouts: int) -> None:
-    """Make everything ready, then send it."""
+    """Prepare all messages, then send them."""
     random = np.random.default_rng(1)
     parts = [_interval(checkouts, random).to_json() for _ in range(DIFFERENT)]
     messages = [message.serialize() for message in _messages(parts)]
@@ -47,7 +48,7 @@ def _messages(parts: list[dict[str, object]]) -> Iterator[Message]:
 
 
 def _interval(checkouts: int, random: np.random.Generator) -> Interval:
-    """A second of a worker, with all that a real one has; times spread over four decades."""
+    """One second of a worker with all parts of a real interval; times spread over four decades."""
     times = {
         name: random.lognormal(12 + number % 4, 1.2, checkouts).astype(np.int64)
         for number, name in enumerate(HISTOGRAMS)

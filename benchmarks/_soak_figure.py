@@ -1,4 +1,4 @@
-"""The curves of a soak: the generator's memory, and how long the exporter takes to answer."""
+"""The curves of a soak: the generator's memory, and the exporter's response time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loadtest.report.figures.toolkit.svg import standalone, to_svg
 
 
 class Curves(Protocol):
-    """What is drawn: times in seconds, memory in bytes."""
+    """The data of the figure: times in seconds, memory in bytes."""
 
     at: Sequence[float]
     memory: Sequence[int]

@@ -1,4 +1,4 @@
-"""Moves money between accounts as fast as it can: what is lost or done twice shows in the sums."""
+"""Moves money between accounts at full speed; lost and doubled transfers show in the sums."""
 
 from locust import task
 
@@ -15,7 +15,7 @@ class Base(DeclarativeBase):
 
 
 class Account(Base):
-    """What somebody has, and how often that was changed."""
+    """The balance of an account, and how often it was changed."""
 
     __tablename__ = "loadtest_soak_account"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -24,13 +24,13 @@ class Account(Base):
 
 
 class Mover(PoolUser):
-    """Takes from one account and gives to another, in one transaction."""
+    """A user that takes from one account and gives to another in one transaction."""
 
     metadata = Base.metadata
 
     @classmethod
     def fill(cls, session, options):
-        """Everybody has nothing. The disk is not what is soaked: no COMMIT waits for it."""
+        """Insert empty accounts; no COMMIT waits for the disk, which the soak does not test."""
         session.execute(text("SET GLOBAL innodb_flush_log_at_trx_commit = 0"))
         session.execute(
             insert(Account), [{"id": n, "balance": 0, "moves": 0} for n in range(1, ACCOUNTS + 1)]
@@ -38,7 +38,7 @@ class Mover(PoolUser):
 
     @task
     def move(self) -> None:
-        """In the order of their numbers, so that no two wait for each other."""
+        """Move money; rows are locked in the order of their numbers, so that no deadlock occurs."""
         one, other = sorted(self.random.sample(range(1, ACCOUNTS + 1), 2))
         with self.session("move") as session:
             for key, amount in ((one, -5), (other, 5)):

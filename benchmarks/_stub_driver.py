@@ -1,4 +1,4 @@
-"""Stands for a driver and its server: every statement is answered at once, with one row of a 1."""
+"""Stands for a driver and its server: answers every statement at once with one row of a 1."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ ANSWERS: dict[str, Any] = {
 
 
 class Cursor:
-    """A cursor that has one row after each statement."""
+    """A cursor with one row after each statement."""
 
     description = (("value", 3, None, None, None, None, None),)
     rowcount = 1
 
     def execute(self, statement: str, _: object = None) -> None:
-        """Have a row."""
+        """Provide the row."""
         self._rows = [(ANSWERS.get(statement, 1),)]
 
     def fetchone(self) -> tuple[Any, ...] | None:
@@ -25,11 +25,11 @@ class Cursor:
         return self._rows.pop() if self._rows else None
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 class Connection:
-    """A connection to nowhere; the arguments are PyMySQL's."""
+    """A connection to no server, with PyMySQL's arguments."""
 
     def __init__(self, **_: object) -> None:
         self.commit = self.rollback = self.close = _nothing
@@ -39,8 +39,8 @@ class Connection:
         return Cursor()
 
     def character_set_name(self) -> None:
-        """None: SQLAlchemy sets no other."""
+        """None, so that SQLAlchemy sets no other character set."""
 
 
 def _nothing() -> None:
-    """What takes no time."""
+    """Do nothing."""

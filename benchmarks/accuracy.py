@@ -1,8 +1,8 @@
-"""Is the mean wait right? Little's law on a closed loop says what it must be.
+"""Whether the mean wait is right, compared with Little's law in a closed loop.
 
-So many users in a loop on a pool of c with a known hold: users / throughput is a user's whole
-cycle, and what is left of it without the hold and the time outside the pool is the wait. Users,
-throughput, hold and outside are taken by the users' own clocks, the wait by the recorder.
+Users loop on a pool with a known hold. Users / throughput is the whole cycle of a user; without the
+hold and the time outside the pool, the rest is the wait. The users' own clocks give users,
+throughput, hold and the time outside; the recorder gives the wait.
 """
 
 from gevent import monkey
@@ -29,7 +29,7 @@ USERS, CONNECTIONS, HOLD, THINK, SECONDS, ROUNDS = 50, 5, 0.01, 0.005, 20.0, 5
 
 @dataclass
 class Clocks:
-    """What the users' own clocks say: cycles, seconds in holds and seconds outside the pool."""
+    """The readings of the users' own clocks: cycles, seconds in holds, seconds outside the pool."""
 
     cycles: int = 0
     held: float = 0.0
@@ -38,7 +38,7 @@ class Clocks:
 
 
 def main() -> dict[str, object]:
-    """Run it: the relative error of the mean wait, its interval over rounds, the largest."""
+    """Run it: the relative error of the mean wait, its interval over rounds, the largest error."""
     with PrivateServer() as server:
         errors = [_error(server) for _ in range(ROUNDS)]
     interval = stats.t.interval(0.95, ROUNDS - 1, np.mean(errors), stats.sem(errors))

@@ -1,9 +1,8 @@
-"""How often are equals called different, and how often is a true difference of 10 % found?
+"""How often equal pools are called different, and how often a true difference of 10 % is found.
 
-One pool is compared with itself for real, under the demo's load and with its number of rounds. The
-spread of the differences between its rounds is what the simulated comparisons are drawn from, with
-the same rules that decide in a report: with five rounds, and with `--rounds auto`, which may look
-four times.
+One pool is really compared with itself, under the demo's load and with its number of rounds. The
+simulated comparisons are drawn from the spread of the differences between its rounds. They use the
+rules of a report: with five rounds, and with `--rounds auto`, which has four interim analyses.
 """
 
 import json
@@ -36,9 +35,9 @@ POOL = "40+0"
 
 
 def main() -> dict[str, object]:
-    """Run it: shares of simulated comparisons, and the spread of logarithms that they rest on.
+    """Run it: shares of simulated comparisons, and the spread of logarithms behind them.
 
-    itself: what the real comparison of the pool with itself decided.
+    itself: the decision of the real comparison of the pool with itself.
     """
     differences = _real_differences()
     spread = float(np.std(differences, ddof=1))
@@ -78,7 +77,7 @@ def _decision(differences: Sequence[float], rule: ComparisonRule) -> Decision:
 
 
 def _real_differences() -> list[float]:
-    """Of the logarithms of the throughput of one pool and of itself, one a round."""
+    """The differences of log throughput between two copies of one pool, one per round."""
     demo = read_experiment(DEMO)
     command = [sys.executable, "-m", "loadtest", "compare", str(demo.scenario), "--quiet"]
     command += ["--pool", f"one:{POOL}", "--pool", f"other:{POOL}", "--rounds", str(demo.rounds)]
@@ -87,7 +86,7 @@ def _real_differences() -> list[float]:
     for name, value in demo.options.items():
         command += ["--option", f"{name}={value}"]
     with tempfile.TemporaryDirectory() as folder:
-        # 5: it is not decided which of them is better, as it should be.
+        # 5, undecided, is the right answer for equal pools.
         done = subprocess.run(
             [*command, "--results", folder], stdout=subprocess.DEVNULL, check=False
         )

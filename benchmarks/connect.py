@@ -1,9 +1,10 @@
-"""What 3,000 connections at once cost: with our engine, the bare driver, and the default engine.
+"""The cost of 3,000 connections at once: the tool's engine, the bare driver, the default engine.
 
-Each way in processes of its own, one connection after the other, from one thread, measured from
-the first to the last; the ways take turns. No query is made. Where the server speaks TLS, engine
-and driver are measured with TLS, too, with one context for all connections. The default engine
-takes a minute a round, and so has one round only. LOADTEST_SERVER names another server program.
+Each way has its own process. It opens one connection after the other from one thread, and is
+measured from the first to the last connection; the ways take turns. No query is made. If the server
+supports TLS, engine and driver are also measured with TLS, with one context for all connections.
+The default engine takes a minute per round, so it has only one round. LOADTEST_SERVER names another
+server program.
 """
 
 import json
@@ -48,7 +49,7 @@ def main() -> dict[str, object]:
 
 
 def _compared(url: str, ending: str) -> dict[str, object]:
-    """Our engine beside the bare driver; ending: of the ways and of the names of the figures."""
+    """The tool's engine beside the bare driver; ending: the end of the names of the figures."""
     rounds = [(_run(f"raw{ending}", url), _run(f"measured{ending}", url)) for _ in range(ROUNDS)]
     ratios = [measured[0] / raw[0] for raw, measured in rounds]
     figures = {
@@ -71,7 +72,7 @@ def _run(way: str, url: str) -> tuple[float, float]:
 
 
 def connect_all(way: str) -> tuple[float, float]:
-    """Open all connections in this way: seconds, and resident memory in MiB."""
+    """Open all connections in this way; returns seconds, and resident memory in MiB."""
     url, tls = make_url(os.environ[URL]), way.endswith(TLS)
     if way == "default":
         connect = create_engine(url, pool_size=CONNECTIONS, max_overflow=-1).connect
@@ -94,7 +95,7 @@ def connect_all(way: str) -> tuple[float, float]:
 
 
 def _one_context() -> ssl.SSLContext:
-    """What PyMySQL makes for a server whose certificate it does not check."""
+    """The TLS context that PyMySQL makes for a server whose certificate it does not check."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

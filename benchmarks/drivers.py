@@ -1,9 +1,9 @@
-"""What each driver costs: a select by key through a scoped_session, and a new connection.
+"""The cost of each driver: a select by key through a scoped_session, and a new connection.
 
-In a round all ways run in fresh processes, one at a time: a second of this, a second of that, while
-the others are stopped, so that what drifts on the machine hits all alike; of connections, twenty of
-each driver in turn. Over rounds, t intervals of the logarithms of the ratios to PyMySQL; `--long`
-has more rounds, and more turns in each.
+In a round, all ways run in fresh processes, one second at a time while the others are stopped, so
+that drift of the machine affects all ways alike. For connections, each driver opens twenty in its
+turn. The intervals are t intervals of the logarithms of the ratios to PyMySQL over the rounds.
+`--long` has more rounds, and more turns in each.
 """
 
 import json
@@ -34,7 +34,7 @@ Round = list[dict[str, Cost]]
 
 
 def main(length: Length) -> dict[str, object]:
-    """Run it: seconds of each driver for each session or connection, and its ratios to PyMySQL.
+    """Run it: seconds per session and connection with each driver, and the ratios to PyMySQL.
 
     not_measured: the drivers that cannot be used here, and why.
     """
@@ -59,7 +59,7 @@ def _command(driver: str, what: str) -> list[str]:
 
 
 def _why_not(driver: str, url: str) -> str:
-    """Why a driver cannot be used: the last line that an attempt says; nothing if it can."""
+    """Why a driver cannot be used: the last line of a failed attempt; empty if it can be used."""
     tried = subprocess.run(
         [sys.executable, *_command(driver, "try")],
         env=os.environ | {URL: url},
@@ -126,7 +126,7 @@ def _costs(rounds: list[Round], what: str, driver: str) -> dict[str, object]:
 
 
 def _log_cost(turns_: Round, way: str, clock: str) -> float:
-    """Of one round: the logarithm of what a session or connection took."""
+    """The logarithm of the cost of a session or connection in one round."""
     return float(np.mean([np.log(getattr(t[way], clock) / t[way].sessions) for t in turns_]))
 
 

@@ -1,20 +1,20 @@
-"""Is the mean wait in an open loop right? Erlang's formula says what it must be.
+"""Whether the mean wait in an open loop is right, compared with Erlang's formula.
 
-Poisson arrivals and exponential holds on c connections are an M/M/c queue. Its mean wait is
-Erlang's, in loadtest/analysis/statistics/queueing.py.
+Poisson arrivals and exponential holds on c connections are an M/M/c queue. Erlang's formula in
+loadtest/analysis/statistics/queueing.py gives its mean wait.
 
-Each replication is a worker of one Locust run, with a pool, arrivals and holds of its own. The
-rate and the hold that go into the formula are those that came about in all replications together,
-from the same result files: of each replication alone they vary by chance, and the mean of a convex
-function of them is too high (by 3 % at 95 % load, in a simulation of the lengths of `--long`).
-The interval is over replications; the short form's is wide.
+Each replication is a worker of one Locust run, with its own pool, arrivals and holds. The rate and
+the hold in the formula are the means of all replications together, from the same result files. In a
+single replication they vary by chance, and the mean of a convex function of them would be too high
+(by 3 % at 95 % load, in a simulation with the lengths of `--long`). The interval is over the
+replications; in the short form it is wide.
 
-Two things about a real pool are not in the formula, and nothing is taken off for them: a checkout
-takes some 50 us even if nobody waits, and a connection that is returned is idle for some 50 to
-100 us until the greenlet that waits for it runs, which acts like a longer hold. Therefore holds are
-long: both together are one or two per cent of the mean wait at 50 and 80 % load, and less than five
-at 95 %. On a machine that has something else to do they are much more: `generator_lag`, the mean
-delay of the event loops, is then above half a millisecond, and the comparison means nothing.
+Two properties of a real pool are not in the formula, and nothing is subtracted for them. A checkout
+takes about 50 us without any wait. A returned connection is idle for 50 to 100 us until the
+greenlet that waits for it runs, which acts like a longer hold. Therefore holds are long: both
+effects together are one or two per cent of the mean wait at 50 and 80 % load, and less than five at
+95 %. On a busy machine they are much larger: `generator_lag`, the mean lag of the event loops, is
+then above half a millisecond, and the comparison means nothing.
 """
 
 import json
@@ -39,13 +39,13 @@ from loadtest.runfile.reader import read_run
 
 CONNECTIONS, HOLD = 3, 0.04
 REPLICATIONS = 12
-# So many that there is always one free: as many wait once in a thousand million arrivals.
+# Enough users: all of them are busy once in a thousand million arrivals.
 USERS = 400
 
 
 @dataclass(frozen=True)
 class Length:
-    """How long is measured at a load, and how long it takes before to become stationary (s)."""
+    """The measured time at a load, and the time before it to become stationary (s)."""
 
     measured: int
     warmup: int
@@ -66,7 +66,7 @@ def main(lengths: dict[float, Length]) -> list[dict[str, object]]:
 
 
 def _replications(load: float, length: Length, url: str, folder: Path) -> list[Interval]:
-    """What each worker of a run measured."""
+    """The measurements of each worker of a run."""
     result = folder / f"{load}.jsonl"
     log = folder / f"{load}.log"
     with log.open("w") as output:

@@ -1,10 +1,10 @@
-"""What measuring costs, in instructions of a session: the measured user and a plain Locust user.
+"""The cost of measuring in instructions per session: the measured user and a plain Locust user.
 
-Valgrind's callgrind counts the instructions of each of two processes that differ only in their
-number of sessions; the difference is that of the sessions. No clock is read and no database asked,
-so that the count repeats and does not depend on what else the machine does. It leaves out what the
-processor makes of the instructions, the garbage collector, the driver, and what the tool does once
-a second.
+Valgrind's callgrind counts the instructions of two processes that differ only in their number of
+sessions; the difference belongs to the sessions. No clock is read and no database is used, so the
+count is repeatable and does not depend on other work of the machine. The count leaves out how fast
+the CPU executes the instructions, the garbage collector, the driver, and the tool's work once per
+second.
 """
 
 import json
@@ -20,21 +20,21 @@ from loadtest.database.supervisor import die_with_parent
 
 SESSIONS = (1000, 2000)
 PROGRAM = [sys.executable, "-m", "benchmarks._counted_users", *map(str, SESSIONS)]
-# The same addresses and the same hashes each time: both decide how long a look into a dict takes.
+# Fixed addresses and hashes, because both decide how long a dict look-up takes.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONPATH": os.getcwd(), "PATH": os.environ["PATH"]}
 CALLGRIND = ["setarch", "--addr-no-randomize", "valgrind", "--tool=callgrind", "-q"]
 _SUMMARY = re.compile(r"^summary: (\d+)$", re.MULTILINE)
 
 
 def main() -> dict[str, object]:
-    """Run it: instructions of a session of each user, and of the measuring in it.
+    """Run it: instructions per session of each user, and of the measuring in it.
 
     ratio_to_plain_locust: sessions for the same instructions.
     """
     if not shutil.which("valgrind"):
         raise SystemExit("valgrind is missing; make setup installs it")
     with tempfile.TemporaryDirectory() as folder:
-        _run([])  # Python keeps what it compiles, and then always begins alike
+        _run([])  # the first run compiles; later runs begin alike
         told = _run([*CALLGRIND, f"--callgrind-out-file={folder}/%p"])
         counts = counted(told, Path(folder))
     plain, measured = (per_session(counts[user]) for user in ("plain", "measured"))
@@ -48,7 +48,7 @@ def main() -> dict[str, object]:
 
 
 def _run(under: list[str]) -> str:
-    """What the program says, alone or under another one."""
+    """The output of the program, alone or under another program."""
     done = subprocess.run(
         [*under, *PROGRAM],
         env=ENVIRONMENT,
@@ -74,7 +74,7 @@ def counted(told: str, folder: Path) -> dict[str, dict[int, int]]:
 
 
 def per_session(counts: dict[int, int]) -> float:
-    """Instructions of one session, from two numbers of sessions."""
+    """The instructions of one session, from two numbers of sessions."""
     (few, less), (many, more) = sorted(counts.items())
     return (more - less) / (many - few)
 

@@ -1,8 +1,8 @@
-"""What each worker costs its master in a second, with a thousand of them, and how late it hears.
+"""The cost of each worker for its master per second, with a thousand workers, and the delay.
 
-The master is Locust's, with its socket; the workers are simulated by another process. Counted is
-the master's CPU time, from the first message to the last, for all it does with them: receiving,
-decoding, adding up, writing the file, the metrics' totals.
+The master is Locust's, with its socket; another process simulates the workers. The figure is the
+master's CPU time from the first to the last message: receiving, decoding, adding up, writing the
+file, and the totals of the metrics.
 """
 
 from locust.env import Environment
@@ -29,15 +29,15 @@ from loadtest.runfile.writer import RunWriter
 
 WORKERS = 1000
 SECONDS = 3
-# Checkouts a second and worker; one Python process does some thousands.
+# Checkouts per second and worker; one Python process makes some thousands.
 TRAFFIC = (100, 10_000, 100_000)
 REAL = ["-m", "locust", "-f", "scenarios/point_select.py", "--headless", "--only-summary"]
 
 
 def main() -> dict[str, object]:
-    """Run it; the figures without a number of checkouts are those of the most traffic.
+    """Run it; figures without a number of checkouts are for the highest traffic.
 
-    slowest_arrival_seconds: of two real workers, the longest time from the end of a second until
+    slowest_arrival_seconds: with two real workers, the longest time from the end of a second until
     the master had it.
     """
     by_traffic = {str(checkouts): Master(checkouts).spent() for checkouts in TRAFFIC}
@@ -50,7 +50,7 @@ def main() -> dict[str, object]:
 
 
 class Master:
-    """A master whose workers all do so many checkouts a second."""
+    """A master whose workers all make the same number of checkouts per second."""
 
     def __init__(self, checkouts: int) -> None:
         self._checkouts = checkouts
@@ -81,7 +81,7 @@ class Master:
         self._began = self._began or time.process_time_ns()
         self._timeline.add(interval)
         self._taken += 1
-        if self._taken == WORKERS * SECONDS:  # to ask each time would cost more than it measures
+        if self._taken == WORKERS * SECONDS:  # asking each time would cost more than the work
             self._ended = time.process_time_ns()
 
 
@@ -90,7 +90,7 @@ def _refuse(error: LoadtestError) -> None:
 
 
 def _count_bytes(server: object) -> list[int]:
-    """The sizes of the messages that a server's socket will have received."""
+    """Record the sizes of the messages that a server's socket receives."""
     sizes: list[int] = []
     socket = server.socket  # type: ignore[attr-defined]
     receive = socket.recv_multipart

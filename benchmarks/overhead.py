@@ -1,11 +1,11 @@
-"""What measuring costs: CPU time per session against a plain Locust user and a bare loop.
+"""The cost of measuring: CPU time per session, compared with a plain Locust user and a bare loop.
 
-In a round all ways run in fresh processes, one at a time: a second of this, a second of that, while
-the others are stopped, so that what drifts on the machine hits all alike. Over rounds, t intervals
-of the logarithms of the ratios; `--long` has more rounds, and more turns in each. The live page is
-closed for a second and open for the next in one process, as two processes of one program differ by
-more than a page costs. Two seconds do, too: so twenty pages are open, each asks once a second as a
-browser does, and the ratio is that of one.
+In a round, all ways run in fresh processes, one second at a time while the others are stopped, so
+that drift of the machine affects all ways alike. The intervals are t intervals of the logarithms of
+the ratios over the rounds; `--long` has more rounds, and more turns in each. The live page is
+closed for a second and open for the next in the same process, because two processes of one program
+differ by more than the cost of a page. Two seconds differ as well, so twenty pages are open, each
+with one request per second as from a browser, and the ratio is for one page.
 """
 
 import json
@@ -29,8 +29,8 @@ from benchmarks._length import long_wanted
 from loadtest.database.private_server import PrivateServer, free_port
 from loadtest.database.supervisor import die_with_parent
 
-# Until a process that has begun has connected and run in, and until one that was stopped has closed
-# the second in which it was.
+# The seconds until a new process has connected and warmed up, and until a stopped process has
+# closed its second.
 START_SECONDS, RESUME_SECONDS = 3, 0.3
 PAGES = 20
 LOCUST = ["-m", "locust", "--only-summary", "-u", "16", "-r", "16", "-t", "5m"]
@@ -58,7 +58,7 @@ SHORT, LONG = Length(5, 4), Length(12, 10)
 
 
 class Cost(NamedTuple):
-    """What a process did in a second, and took for it (CPU and wall seconds)."""
+    """The sessions of a process in a second, and their cost (CPU and wall seconds)."""
 
     sessions: float
     cpu: float
@@ -68,7 +68,7 @@ class Cost(NamedTuple):
 def main(length: Length) -> dict[str, object]:
     """Run it: throughput of each way, and the ratios with their intervals.
 
-    ratio_with_page: of the measured user with one live page open to the same with none.
+    ratio_with_page: of the measured user with one live page open to the same user without a page.
     """
     with PrivateServer() as server, tempfile.TemporaryDirectory() as folder:
         work.prepare(server.url)
@@ -96,7 +96,7 @@ def _round(number: int, turns_: int, url: str, folder: Path) -> list[dict[str, C
 
 
 def turns(ways: list["Way"], number: int) -> dict[str, Cost]:
-    """Each way's turn, in an order that the number shifts: what each cost."""
+    """The turns of all ways, in an order that the number shifts; returns the cost of each."""
     shift = number % len(ways)
     costs: dict[str, Cost] = {}
     for way in [*ways[shift:], *ways[:shift]]:
@@ -105,7 +105,7 @@ def turns(ways: list["Way"], number: int) -> dict[str, Cost]:
 
 
 class Way:
-    """A process that is stopped but when it has its turn; port: where its pages are, if any."""
+    """A process that is stopped except during its turn; port: the port of its pages, if any."""
 
     def __init__(
         self, name: str, process: "subprocess.Popen[bytes]", output: Path, port: int
@@ -117,7 +117,7 @@ class Way:
         process.send_signal(signal.SIGSTOP)
 
     def turn(self, number: int) -> dict[str, Cost]:
-        """Let it go on for a second, for two where there is a page: what each cost."""
+        """Let the process run for a second, or two if it has a page; returns the cost of each."""
         seconds = [CLOSED, OPEN] if self.name == "page" else [self.name]
         self._process.send_signal(signal.SIGCONT)
         time.sleep(RESUME_SECONDS)
@@ -143,7 +143,7 @@ class Way:
         return self._line()
 
     def _line(self) -> list[float]:
-        """The next line that the process writes about how far it is, as soon as it is there."""
+        """The next line in which the process reports its progress, as soon as it is there."""
         while self._output.read_text().count("\n") <= self._read:
             if self._process.poll() is not None:
                 raise RuntimeError(self._output.with_suffix(".log").read_text()[-2000:])
@@ -153,18 +153,18 @@ class Way:
 
 
 def places(name: str, folder: Path) -> dict[str, Any]:
-    """What the arguments of a way leave open: its files, and ports that nobody else has."""
+    """The values for the arguments of a way: its files, and free ports."""
     return {"folder": folder, "name": name, "metrics": free_port(), "web": free_port()}
 
 
 def command(arguments: list[str], where: dict[str, Any]) -> list[str]:
-    """The command line of a way, given by Python's arguments and its places."""
+    """The command line of a way, from Python's arguments and its places."""
     return [sys.executable, *(part.format(**where) for part in arguments)]
 
 
 @contextmanager
 def running(name: str, arguments: list[str], url: str, folder: Path, seed: int) -> Iterator[Way]:
-    """A way, given by Python's arguments, in a process that has run in and is stopped."""
+    """A process of a way, warmed up and stopped."""
     output = folder / f"{name}.txt"
     output.write_text("")
     environment = {
@@ -172,7 +172,7 @@ def running(name: str, arguments: list[str], url: str, folder: Path, seed: int) 
         "LOADTEST_DATABASE_URL": url,
         "BENCHMARK_OUTPUT": str(output),
         "PYTHONPATH": os.getcwd(),
-        # Else chance has its part in how fast one process is against another.
+        # Otherwise chance decides in part how fast a process is compared with another.
         "PYTHONHASHSEED": str(seed),
     }
     where = places(name, folder)
@@ -187,14 +187,14 @@ def running(name: str, arguments: list[str], url: str, folder: Path, seed: int) 
     try:
         yield Way(name, process, output, where["web"])
     finally:
-        process.kill()  # what it would still do when it ends is not what is measured
+        process.kill()  # the work at its end is not measured
         process.wait()
 
 
 def _ratio(
     rounds: list[list[dict[str, Cost]]], one: str, other: str, times: int = 1
 ) -> dict[str, object]:
-    """Sessions for the same CPU time: of one way, that has something so many times, to another."""
+    """The ratio of sessions per CPU time of two ways; times: how often `one` repeats its extra."""
     logs = [
         np.mean([_log_cost(turn[other]) - _log_cost(turn[one]) for turn in turns]) / times
         for turns in rounds

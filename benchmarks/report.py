@@ -1,7 +1,7 @@
-"""How long a report takes, how big its page is, and what a very large result needs.
+"""The time and memory for a report, the size of its page, and the cost of a very large result.
 
-The results are the example's runs made longer: their real seconds, drawn at random, written by the
-tool's own writer. Each report is made by the command, in a process of its own.
+The results are longer versions of the example's runs: their real seconds, drawn at random and
+written by the tool's own writer. The command makes each report in its own process.
 """
 
 import json
@@ -28,12 +28,12 @@ from loadtest.runfile.writer import RunWriter
 
 EXAMPLE = Path("reports/example")  # three pools
 POOL = "40+0"
-SAMPLED = 0.05  # seconds between two looks at the memory
-WHOLE = 900_000_000  # nanoseconds: the parts of a second at the ends of a run are no seconds
+SAMPLED = 0.05  # seconds between two readings of the memory
+WHOLE = 900_000_000  # nanoseconds: shorter intervals at the ends of a run do not count as seconds
 
 
 def main() -> dict[str, object]:
-    """Run it; seconds are of the whole command, peak_bytes the most memory of all its processes."""
+    """Run it; seconds: of the whole command; peak_bytes: the peak memory of all its processes."""
     return {
         "three_rounds_of_a_minute": _measure(partial(_example, rounds=3, seconds=60)),
         "thousand_minutes": _measure(partial(_example, rounds=20, seconds=1000)),
@@ -74,7 +74,7 @@ def _example(folder: Path, rounds: int, seconds: int) -> float:
 
 
 def _workers(folder: Path, number: int, seconds: int) -> float:
-    """One long run of one of the example's pools by many workers; how many minutes it took."""
+    """Write one long run of one of the example's pools with many workers; returns its minutes."""
     runs = [run for path in find_runs([EXAMPLE]) if (run := read_run(path)).pool_name == POOL]
     header = _header(runs[0], 1, seconds, processes=number)
     processes = [f"worker:{one}" for one in range(number)]
@@ -96,7 +96,7 @@ def _write(
     processes: Sequence[str],
     dice: random.Random,
 ) -> None:
-    """Write a warm-up, then for each second any second of the runs for each process."""
+    """Write a warm-up, then for each second and process a random second of the runs."""
     first = int(runs[0].header.started)
     own = [one for run in runs for one in run.measured() if one.length > WHOLE]
     server = [one for run in runs for one in run.server if one.length > WHOLE]
@@ -121,13 +121,13 @@ def _report(folder: Path) -> dict[str, float]:
         time.sleep(SAMPLED)
     spent = time.perf_counter() - began
     _, status, used = ended
-    process.returncode = os.waitstatus_to_exitcode(status)  # of the verdict, which does not matter
+    process.returncode = os.waitstatus_to_exitcode(status)  # the verdict's; irrelevant here
     cpu = used.ru_utime + used.ru_stime
     return {"seconds": spent, "cpu_seconds": cpu, "peak_bytes": peak}
 
 
 def _memory(pid: int) -> int:
-    """The memory (bytes) of a process and its children; what they share counts once (PSS)."""
+    """The memory (bytes) of a process and its children; shared memory counts once (PSS)."""
     with suppress(psutil.Error, OSError):
         root = psutil.Process(pid)
         return sum(map(_share, (root, *root.children(recursive=True))))

@@ -1,4 +1,4 @@
-"""Do waits of known length come back? From 20 microseconds to 10 seconds, one length at a time."""
+"""Whether waits of known length are measured correctly, from 20 microseconds to 10 seconds."""
 
 import json
 import sqlite3
@@ -28,7 +28,7 @@ class WaitingPool(QueuePool):
 
 
 def main() -> dict[str, object]:
-    """Run it: the median that came back for each length, and the worst error there is."""
+    """Run it: the measured median for each length, and the largest error."""
     engine = create_engine("sqlite://", poolclass=WaitingPool, creator=_connect)
     recorder = Recorder()
     measure(engine, recorder)

@@ -1,4 +1,4 @@
-"""What a scrape of the metrics costs the generator, early in a run and after an hour of it."""
+"""The cost of a scrape of the metrics for the generator, early in a run and after an hour."""
 
 import json
 import time

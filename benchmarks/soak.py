@@ -1,9 +1,9 @@
-"""Full speed on a pool in constant overflow, with faults, for an hour: what grows, what goes wrong.
+"""Full load for an hour on a pool in constant overflow, with faults: growth and errors.
 
 `python -m benchmarks.soak [--minutes 60] [-o FOLDER]` writes soak.json, soak.svg and the run.
-Memory is that of the Locust process, sampled every second; the exporter is asked every ten. At the
-end the accounts' sums must agree with the requests that the file counts, and every page of metrics
-must have been the file's totals at the end of some second.
+Memory is that of the Locust process, sampled every second; the exporter is read every ten seconds.
+At the end, the sums of the accounts must agree with the requests in the file, and every page of
+metrics must equal the file's totals at the end of some second.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from loadtest.model.load import LoadConfig
 from loadtest.model.pool import PoolConfig
 from loadtest.runfile.reader import Run
 
-# More users than pool_size and fewer than the pool may open: nobody waits, most reconnect.
+# More users than pool_size and fewer than the pool may open: no user waits, most reconnect.
 USERS, POOL = 12, PoolConfig(name="overflowing", pool_size=2, max_overflow=20)
 SCRAPE_EVERY = 10
 FAULT_EVERY = 60
-# Memory grows until all that is needed was needed once.
+# Memory grows until every part was used once.
 SETTLED = 0.25
 TIMEOUT_SECONDS = 30
 COUNTED = {"loadtest_checkouts_total": "checkouts", "loadtest_connections_opened_total": "opened"}
@@ -50,9 +50,9 @@ COUNTED = {"loadtest_checkouts_total": "checkouts", "loadtest_connections_opened
 
 @dataclass
 class Watched:
-    """What was seen from outside. Times are seconds of the run; memory and file are in bytes.
+    """The observations from outside. Times are seconds of the run; memory and file are in bytes.
 
-    wrong: pages of metrics that were not the file's totals at the end of any second.
+    wrong: pages of metrics that did not equal the file's totals at the end of any second.
     """
 
     port: int
@@ -66,15 +66,15 @@ class Watched:
     _page: dict[str, float] | None = None
 
     def see(self, interval: Interval) -> None:
-        """An interval has been written."""
+        """Note that an interval was written."""
         self.totals.update(interval.counters)
         self._check()
         if interval.period == "drain":
-            return  # it may have ended
+            return  # the process may have ended
         try:
             memory = psutil.Process(int(interval.process.rpartition(":")[2])).memory_info().rss
         except psutil.NoSuchProcess:
-            return  # killed; the run says so
+            return  # killed; the run reports it
         self.began = self.began or time.monotonic() - interval.length / 1e9
         self.at.append(time.monotonic() - self.began)
         self.memory.append(memory)
@@ -95,7 +95,7 @@ class Watched:
         self._check()
 
     def _check(self) -> None:
-        """A page may know a second more than was read of the file when it was asked for."""
+        """Check a page against the file; the page may be one second newer than the file as read."""
         if self._page is None:
             return
         differences = [self._page[name] - self.totals[name] for name in COUNTED.values()]
@@ -107,7 +107,7 @@ class Watched:
 
 
 def main() -> None:
-    """Run it and say what came of it; exit code 1 if a sum is wrong."""
+    """Run it and print the outcome; exit code 1 if a sum is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("-o", "--out", type=Path, default=Path("reports") / "soak")
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def soak(seconds: int, out: Path) -> dict[str, object]:
-    """Do it for so long and write what came of it into a folder."""
+    """Run the soak for some minutes and write its outcome into a folder."""
     out.mkdir(parents=True, exist_ok=True)
     watched = Watched(free_port())
     experiment = _experiment(seconds, watched.port)
@@ -153,7 +153,7 @@ def _experiment(seconds: int, port: int) -> Experiment:
 
 
 def _faults(seconds: int) -> list[Fault]:
-    """Every minute, at least twice: the server stands still, later it is slow to connect to."""
+    """The faults of every minute, at least two: first a freeze, later slow connects."""
     every = min(FAULT_EVERY, seconds // 2)
     begins = [begin + every / 4 for begin in range(0, seconds - every + 1, every)]
     freezes = [Fault(kind="freeze", at=at, length=every / 30) for at in begins]
@@ -162,7 +162,7 @@ def _faults(seconds: int) -> list[Fault]:
 
 
 def _sums(page: str) -> dict[str, float]:
-    """What a page of metrics counts, by the names in the file."""
+    """The counters of a page of metrics, under their names in the file."""
     sums: Counter[str] = Counter()
     for family in text_string_to_metric_families(page):
         for sample in family.samples:
@@ -172,7 +172,7 @@ def _sums(page: str) -> dict[str, float]:
 
 
 def _sums_in(at: Database) -> tuple[int, int]:
-    """All money there is, and how often any was moved."""
+    """The total of all balances, and the number of changes."""
     assert at.url
     engine = create_engine(at.url, poolclass=NullPool)
     with engine.connect() as connection:
@@ -199,7 +199,7 @@ def _summary(ran: Run, watched: Watched) -> dict[str, object]:
 
 
 def _file(path: Path, seconds: float) -> dict[str, float]:
-    """How much a second takes in a file: on average, early and late in it, and the longest line."""
+    """The bytes per second in a file: mean, early, late, and the longest line."""
     lines = [len(line) for line in path.read_bytes().splitlines()]
     half = len(lines) // 2
     per_line = len(lines) / seconds
@@ -212,7 +212,7 @@ def _file(path: Path, seconds: float) -> dict[str, float]:
 
 
 def _grown(at: Sequence[float], values: np.ndarray) -> dict[str, float | None]:
-    """The first and last value, and how much the settled part grows in an hour, by a line."""
+    """The first and the last value, and the growth per hour of the settled part (linear fit)."""
     if not len(values):
         return {"first": None, "last": None, "most": None, "per_hour": None}
     begin = int(SETTLED * len(values))
@@ -231,7 +231,7 @@ def _sums_right(ran: Run, watched: Watched, sums: tuple[int, int]) -> dict[str, 
     """Whether the accounts agree with the requests, and the file with itself and the metrics."""
     balance, moves = sums
     done = watched.totals["requests"] - watched.totals["failures"]
-    # Of a request that failed nobody knows whether its COMMIT came through.
+    # Whether the COMMIT of a failed request took effect is unknown.
     known = 2 * done <= moves <= 2 * watched.totals["requests"]
     footer = Counter(ran.footer.totals.counters) if ran.footer else Counter[str]()
     return {

@@ -1,4 +1,4 @@
-"""How quickly does the command start? Its CPU time, beside that of importing Typer and Rich."""
+"""The CPU time to start the command, compared with importing Typer and Rich."""
 
 import json
 import statistics
@@ -22,10 +22,10 @@ WAYS = {
 
 
 def main() -> dict[str, object]:
-    """Run it: the CPU seconds of the imports, and what each way takes of that, as a ratio."""
+    """Run it: the CPU seconds of the imports, and each way's CPU time as a ratio to them."""
     commands = {name: [sys.executable, "-m", "loadtest", *way] for name, way in WAYS.items()}
     for command in (IMPORTING, *commands.values()):
-        cpu_seconds(command)  # the first time Python compiles
+        cpu_seconds(command)  # the first run compiles
     imports: list[float] = []
     ratios: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(ROUNDS):
@@ -37,7 +37,7 @@ def main() -> dict[str, object]:
 
 
 def cpu_seconds(command: list[str]) -> float:
-    """What a command takes of the processors, from its start to its end."""
+    """The CPU time of a command, from its start to its end."""
     before = getrusage(RUSAGE_CHILDREN)
     subprocess.run(
         command,

@@ -1,10 +1,10 @@
-"""Does a search find the right pool? Two queues say which that is.
+"""Whether a search finds the right pool, compared with two queues of known answer.
 
-Holds are fixed, arrivals come at a rate whoever is busy. Evenly spaced, they need rate x hold
-connections, rounded up, and nobody ever waits; with one fewer the queue grows for ever. At random
-(Poisson) it is an M/D/c queue, whose waits are simulated here, apart from everything in the tool:
-each arrival takes the connection that is free first (Kiefer and Wolfowitz, "On the theory of queues
-with many servers", 1955). The objective lies between two sizes, with room on both sides.
+Holds are fixed, and arrivals have an offered rate. Evenly spaced arrivals need rate x hold
+connections, rounded up, and then never wait; with one connection fewer the queue grows without
+limit. Random arrivals (Poisson) form an M/D/c queue. Its waits are simulated here, independently of
+the tool: each arrival takes the connection that is free first (Kiefer and Wolfowitz, "On the theory
+of queues with many servers", 1955). The objective lies between two sizes, with room on both sides.
 
 `share_of_grid_time` is the load time of the search over that of one run of every size.
 """
@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks._length import long_wanted
 
-# Long holds: what else the machine does makes them longer by milliseconds.
+# Long holds, because other work of the machine adds milliseconds.
 MOST, HOLD = 100, 0.25
 # The measured time of each run of a search.
 SHORT, LONG = 6, 15
@@ -31,7 +31,7 @@ ARRIVALS = 400_000
 
 @dataclass(frozen=True)
 class Load:
-    """Arrivals (per second), how they come, and what p95 of the wait (s) they must keep to."""
+    """The offered rate (1/s), the kind of arrivals, and the p95 of the wait (s) to meet."""
 
     rate: float
     arrivals: str
@@ -42,7 +42,7 @@ EVEN, POISSON = Load(33, "even", 0.1), Load(32, "poisson", 0.23)
 
 
 def main(seconds: int) -> dict[str, object]:
-    """Run it: the size found with random arrivals and the right one; the same with even ones."""
+    """Run it: for random and for even arrivals, the size found and the right one."""
     poisson = _compared(POISSON, _simulated(POISSON), seconds)
     return {**poisson, "even": _compared(EVEN, _enough(EVEN), seconds), "seconds": seconds}
 
@@ -52,7 +52,7 @@ def _enough(load: Load) -> int:
 
 
 def _simulated(load: Load) -> int:
-    """The smallest size that keeps to the bound in a simulation."""
+    """The smallest size that meets the limit in a simulation."""
     size = math.floor(load.rate * HOLD) + 1
     while _p95(load.rate, size) > load.p95:
         size += 1

@@ -1,4 +1,4 @@
-"""What 10,000 users on a pool of 20 in one process cost: to start, to keep and to run them."""
+"""The cost of 10,000 users on a pool of 20 in one process: starting, keeping and running them."""
 
 import json
 import os
@@ -22,7 +22,7 @@ COMMAND = [
 
 
 def main() -> dict[str, object]:
-    """Run it: time to spawn, memory per user, and then how late the event loop is."""
+    """Run it: time to spawn, memory per user, and the event-loop lag afterwards."""
     with PrivateServer() as server, tempfile.TemporaryDirectory() as folder:
         work.prepare(server.url)
         results, output = Path(folder) / "run.jsonl", Path(folder) / "spawned.json"

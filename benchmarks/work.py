@@ -1,4 +1,4 @@
-"""The work that the overhead benchmark does in each of its ways: one row by its key."""
+"""The work of the overhead benchmark in each of its ways: one row by its key."""
 
 import os
 import signal
@@ -32,9 +32,9 @@ def plain_parent() -> "scoped_session[Session]":
 
 
 class Meter:
-    """Tells the benchmark how far this process is, at once and at each SIGUSR1.
+    """Writes the progress of this process for the benchmark, at once and at each SIGUSR1.
 
-    Each time a line in its file: the sessions done and the CPU and wall seconds until then.
+    Each line in its file has the sessions and the CPU and wall seconds until then.
     """
 
     def __init__(self, sessions: Callable[[], int]) -> None:
@@ -49,7 +49,7 @@ class Meter:
 
 
 def meter_locust(events: Any) -> None:
-    """Meter a Locust run from its start on."""
+    """Meter a Locust run from its start."""
     events.test_start.add_listener(
         lambda environment, **_: Meter(lambda: environment.stats.total.num_requests)
     )

@@ -12,7 +12,7 @@ from loadtest.live import metrics as exported
 def commands() -> str:
     """Every command with its arguments and options, as a page in Markdown."""
     group: Any = get_command(app)
-    lines = ["# Commands", "", "`loadtest COMMAND --help` prints the same.", ""]
+    lines = ["# Commands", "", "`loadtest COMMAND --help` prints the same texts.", ""]
     for name in sorted(group.commands):
         lines += _command(name, group.commands[name])
     return "\n".join(lines) + "\n"
@@ -38,7 +38,11 @@ def _names(parameter: Any) -> str:
 
 
 def _cell(parameter: Any) -> str:
-    return _plain(parameter.help or "").replace("|", "\\|").replace("\n", " ")
+    text = _plain(parameter.help or "").replace("|", "\\|").replace("\n", " ")
+    default = parameter.default
+    if default in (None, "", False, [], ()) or "default" in text:
+        return text
+    return f"{text.removesuffix('.')} (default: {default})."
 
 
 def _plain(text: str) -> str:

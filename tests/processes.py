@@ -158,14 +158,14 @@ def stop_with(process: Running, number: signal.Signals) -> int:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
+    """A free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def fetch(address: str) -> str:
-    """The body of a page; empty where nobody answers."""
+    """The body of a page; empty if no server answers."""
     try:
         with urllib.request.urlopen(address, timeout=10) as answer:
             return str(answer.read().decode())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.main import get_command
 
 import loadtest
@@ -50,9 +51,14 @@ def arguments(*program: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("words", arguments("loadtest"), ids=" ".join)
 def test_a_command_of_the_tool_is_one_it_takes(words: list[str]) -> None:
+    assert _taken(words)
+
+
+def _taken(words: list[str]) -> bool:
+    """Whether the tool has this command with these options; it raises otherwise."""
     group: Any = get_command(app)
     name, *rest = words
-    assert group.commands[name].make_context(name, rest).params
+    return bool(group.commands[name].make_context(name, rest).params)
 
 
 @pytest.mark.parametrize("words", arguments("locust"), ids=" ".join)
@@ -108,6 +114,16 @@ def _prose(path: Path) -> str:
 def test_python_in_a_page_is_python(page: Path) -> None:
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL):
         ast.parse(block)
+
+
+def test_the_example_of_a_pipeline_runs_commands_that_the_tool_takes() -> None:
+    text = (DOCS / "how-to" / "pipeline.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL)
+    steps = yaml.safe_load(block)["jobs"]["pool"]["steps"]
+    ran = [shlex.split(step["run"]) for step in steps if "run" in step]
+    measuring = [words[1:] for words in ran if words[0] == "loadtest"]
+    assert len(measuring) == 1
+    assert _taken(measuring[0])
 
 
 def test_every_finding_is_explained() -> None:

@@ -1,4 +1,4 @@
-"""Whatever listens, listens on loopback, unless somebody says otherwise."""
+"""Every port listens on loopback unless an option names another address."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ LEAST_KNOWN_SHARE = 0.1
 # Of the load generator's busiest process: each process has its own core and event loop.
 GENERATOR_LEVELS = ("generator_cpu", "generator_lag")
 
-# Counters of nanoseconds are levels, too: sessions waiting for a row lock, processors in use.
+# Counters of nanoseconds are levels, too: connections waiting for a row lock, CPUs in use.
 _SERVER_LEVELS = {"row_lock_waiters": "row_lock_time", "server_cpu": "cpu"}
 
 _WARMUP = PERIODS.index("warmup")

@@ -26,7 +26,7 @@ Pools = Annotated[
 ]
 ArrivalRate = Annotated[
     float | None,
-    typer.Option(help="Open loop: requests that arrive per second, even if all users are busy."),
+    typer.Option(help="Offered rate: requests per second, even if all users are busy (open loop)."),
 ]
 Duration = Annotated[
     str | None, typer.Option("--time", "-t", help="Measured time, like 30s or 2m (default: 30s).")
@@ -141,7 +141,8 @@ class ScenarioOptions:
 
     seed: Annotated[int, typer.Option("--seed", help="Seed of the users' random numbers.")] = 1
     option: Annotated[
-        list[str] | None, typer.Option("--option", help="An option of the scenario: hot_rows=80.")
+        list[str] | None,
+        typer.Option("--option", help="An option of the scenario, like hot_rows=80; repeatable."),
     ] = None
     fault: Annotated[
         list[str] | None,

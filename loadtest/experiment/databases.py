@@ -139,4 +139,4 @@ def _work(experiment: Experiment, runs: int) -> str:
     faults = ", ".join(map(str, experiment.fault))
     broken = f", and break its own connections: {faults}" if faults else ""
     many = load_in_words(load.users, load.highest_rate)
-    return f"the tasks of {scenario}, {many} for {each:g} s{times}{broken}"
+    return f"{scenario} with {many} for {each:g} s{times}{broken}"

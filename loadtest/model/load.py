@@ -31,7 +31,7 @@ _STAGE = re.compile(
     r"^(?:(?P<name>[^=]+)=)?(?P<duration>[^:]+):(?P<level>[\d.]+)(?:-(?P<to>[\d.]+))?(?P<rate>/s)?"
     r"(?:\+(?P<at_once>\d+))?$"
 )
-_HOW = "write 10s:50 (users), rush=5s:50-500/s (arrivals per second) or 2s:0/s+50 (50 at once)"
+_HOW = "write 10s:50 (users), rush=5s:50-500/s (requests per second) or 2s:0/s+50 (50 at once)"
 
 
 def _part_of_a_path(name: str) -> str:
@@ -44,7 +44,7 @@ def _part_of_a_path(name: str) -> str:
 
 
 class Stage(Strict):
-    """A number of users, or of arrivals per second, for some seconds, rising or falling to `to`.
+    """A number of users, or an offered rate (1/s), for some seconds, rising or falling to `to`.
 
     name: the name in reports and objectives, without dots; the default is the stage's number.
     at_once: arrivals that are all due when the stage begins.
@@ -79,7 +79,7 @@ class Stage(Strict):
 
     @property
     def most(self) -> float:
-        """The most users, or the most arrivals per second, including those at once."""
+        """The most users, or the highest offered rate (1/s) plus the arrivals at once."""
         return max(self.start, self.end) + self.at_once
 
     def __str__(self) -> str:
@@ -140,7 +140,7 @@ def stage_begins(stages: Sequence[Stage]) -> list[tuple[float, str]]:
 
 
 def highest_level(stages: Sequence[Stage]) -> float:
-    """The most users, or arrivals per second, of any of them."""
+    """The most users, or the highest offered rate (1/s), of any stage."""
     return max(stage.most for stage in stages)
 
 
@@ -162,7 +162,7 @@ def users_for(arrival_rate: float) -> int:
 
 
 class LoadConfig(Strict):
-    """Users in a closed loop, or arrivals at a rate (per second) in an open one.
+    """Users in a closed loop, or requests at an offered rate (1/s) in an open one.
 
     In an open loop `users` limits the concurrent requests, and an arrival that finds no free user
     is dropped after `drop_after`. The warm-up precedes the measured duration. Times are seconds.
@@ -217,7 +217,7 @@ class LoadConfig(Strict):
 
     @property
     def highest_rate(self) -> float | None:
-        """The most arrivals per second of an open loop; None in a closed one."""
+        """The highest offered rate (1/s) of an open loop; None in a closed one."""
         if self.stage and self.stage[0].arrival_rate is not None:
             return highest_level(self.stage)
         return self.arrival_rate

@@ -113,9 +113,9 @@ class Errors(Value):
 class ServerActivity(Value):
     """The database server's own status; None if unknown.
 
-    cpu: share of the processors, if it runs on this machine. running, connected: mean sessions.
-    row_lock_waiters: mean sessions that waited for a row lock. aborted_connects, refused_connects:
-    totals.
+    cpu: share of the machine's CPUs, if it runs on this machine. running, connected: mean
+    connections. row_lock_waiters: mean connections that waited for a row lock. aborted_connects,
+    refused_connects: totals.
     """
 
     cpu: float | None

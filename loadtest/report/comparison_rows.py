@@ -13,7 +13,7 @@ _METRICS = {
     "checkout.seconds": "checkout",
     "hold_seconds": "hold",
     "errors.rate": "failed requests",
-    "connections.peak": "most connections",
+    "connections.peak": "peak connections",
 }
 
 

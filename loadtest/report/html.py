@@ -120,8 +120,8 @@ def _circumstances(summary: Summary) -> Iterator[str]:
     if parts:
         yield units.plural(parts, "stage")
     if load.get("arrival_rate"):
-        spacing = "evenly spaced " if load.get("arrivals") == "even" else ""
-        yield f"{units.rate(load['arrival_rate'])} {spacing}arrivals per second"
+        spacing = ", evenly spaced" if load.get("arrivals") == "even" else ""
+        yield f"{units.rate(load['arrival_rate'])} requests per second offered{spacing}"
     if load.get("users"):
         most = "at most " if parts or load.get("arrival_rate") else ""
         yield most + units.plural(load["users"], "user")

@@ -38,7 +38,7 @@ _COLUMNS: Mapping[str, Callable[[PoolSummary], Cell]] = {
     "wait p95": _percentile(_wait, "p95"),
     "wait p99": _percentile(_wait, "p99"),
     "request p95": _percentile(lambda pool: pool.request_seconds, "p95"),
-    "connections": lambda pool: Cell(count(pool.connections.peak), pool.connections.peak),
+    "peak connections": lambda pool: Cell(count(pool.connections.peak), pool.connections.peak),
     "errors": lambda pool: Cell(percent(pool.errors.rate), pool.errors.rate),
     "valid": lambda pool: Cell("yes" if pool.valid else "no", float(pool.valid)),
 }

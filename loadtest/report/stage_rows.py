@@ -14,9 +14,9 @@ STAGE_HEADINGS = (
     "wait p95",
     "request p95",
     "request p99",
-    "timed out",
-    "failed",
-    "open",
+    "timeouts",
+    "errors",
+    "peak",
     "opened",
 )
 

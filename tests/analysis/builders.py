@@ -126,7 +126,7 @@ def steady(
     seconds: int = 2,
     **more: Any,
 ) -> list[Run]:
-    """One run a round; each does so many requests in each second, some of which fail."""
+    """One run per round, with this number of requests in each second; some of them fail."""
     counters = {"failures": failures, "cpu": SECOND // 2, "errors.deadlock": failures}
     return [
         run(

@@ -28,7 +28,7 @@ LOAD = header()["load"]
         ({"load": {**LOAD, "seed": 2}}, "load.seed is 1 in"),
         ({"server": {"version": "11.4"}}, "server version is 10.11.6-MariaDB in"),
         ({"scenario": {"files": ["scenarios/order_flow.py"]}}, "scenario is hot_row.py in"),
-        ({"host": {"cpus": 64}}, "processors is 2 in"),
+        ({"host": {"cpus": 64}}, "CPUs is 2 in"),
         ({"application": "shop.db:Session"}, "application is None in"),
     ],
 )

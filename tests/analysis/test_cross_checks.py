@@ -18,7 +18,7 @@ def _found(*runs: Run) -> dict[str, Finding]:
 
 
 def _second(users: int, request: int, think: int, done: int) -> Interval:
-    """A second in which so many tasks ended, with milliseconds of work and of pause each."""
+    """A second in which a number of tasks ended, with milliseconds of work and of pause each."""
     return interval(
         counters={"requests": done},
         gauges={"users": users},
@@ -55,7 +55,7 @@ def test_the_server_also_counts_connections_that_are_being_opened(
     [
         (Fair(users=10, served=10, checkouts=500, squares=25_000), False),
         (Fair(users=10, served=9, checkouts=500, squares=28_000, longest_wait=SECOND), True),
-        # Nobody waited for long: who got none held one all the time.
+        # No user waited for long: a user without a checkout held a connection all the time.
         (Fair(users=10, served=9, checkouts=500, squares=28_000, longest_wait=9), False),
         # All waits are long: who has not had a turn yet is not starved.
         (Fair(users=10, served=9, checkouts=18, squares=36, longest_wait=SECOND), False),

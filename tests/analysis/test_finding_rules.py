@@ -181,7 +181,7 @@ def test_connections_opened_again_and_again_are_churn(tmp_path: Path) -> None:
 
 
 def _burst(opened: int, *, idle: int, connect: int = 150) -> Interval:
-    """A second with 60 checkouts of 2 ms and ten connections, so many of them not in use before."""
+    """A second with 60 checkouts of 2 ms and ten connections, some of them idle before."""
     counters = {"requests": 60, "checkouts": 60, "checkouts.overflow": opened, "opened": opened}
     one = interval(counters=counters, hold=[2] * 60, connect=[connect] * opened)
     one.gauges["open"] = Gauge(10 * SECOND, 10, 10 + opened, 10)

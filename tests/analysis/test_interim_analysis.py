@@ -22,7 +22,7 @@ SOME = (99, 101, 100, 98, 102, 101, 99, 100, 97, 103)
 def seconds(
     per_second: tuple[int, ...] = SOME, wait: int = 10, late: int = 0, unfinished: int = 0
 ) -> list[Interval]:
-    """Seconds with so many requests; of a hundred waits (ms) some take ten times as long."""
+    """Seconds with these requests; some of a hundred waits (ms) take ten times as long."""
     return [
         interval(
             number,

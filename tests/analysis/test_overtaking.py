@@ -1,4 +1,4 @@
-"""How much of the overtaking that was measured a simulation has by itself, and what it adds."""
+"""The share of the measured overtaking that a simulation has anyway, and the share that it adds."""
 
 from pathlib import Path
 

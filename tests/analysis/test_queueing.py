@@ -62,7 +62,7 @@ class TestErlang:
 
 
 class TestClosedLoop:
-    """So many users who ask again after a while."""
+    """A number of users that ask again after a while."""
 
     def test_one_connection_and_two_users_by_hand(self) -> None:
         # Z = S: states 0, 1, 2 at the pool have the weights 1, 2, 2.

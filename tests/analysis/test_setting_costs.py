@@ -134,12 +134,12 @@ def test_the_verdict_tells_what_the_recommended_pool_costs(tmp_path: Path) -> No
             {},
             "other queries and data than this scenario's, users on OS threads (--model threads), "
             "servers other than MariaDB 10.11.6 and a server on a network (this one "
-            "shared 2 CPUs with the generator)",
+            "shared 2 CPUs with the load generator)",
         ),
         (
             {"host": {}, "load": {"model": "threads"}},
             "other queries and data than this scenario's, servers other than MariaDB 10.11.6 and a "
-            "server on a network (this one shared a machine with the generator)",
+            "server on a network (this one shared a machine with the load generator)",
         ),
         (
             {"server": {"private": False}},

@@ -53,7 +53,7 @@ class Workload:
         return Trial(sum(rounds) / len(rounds), met=self.able(size), rounds=len(rounds))
 
     def search(self, guess: int) -> Trials:
-        """All trials of a search that begins there; it must end by itself, and in time."""
+        """All trials of a search that begins there; it must end in time."""
         trials: dict[int, Trial] = {}
         step: SearchStep | None = SearchStep(min(guess, self.most), 1)
         while step:

@@ -11,7 +11,7 @@ from loadtest.model.distribution import Distribution
 
 
 def lateness(lengths: dict[float, float], seconds: float) -> Distribution:
-    """How late somebody is who looks every millisecond. lengths: and how many begin in a second."""
+    """The lags of a clock read every millisecond. lengths: of stalls, with their rate (1/s)."""
     numbers = random.Random(1)
     late: dict[int, int] = {}
     for length, rate in lengths.items():

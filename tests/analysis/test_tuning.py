@@ -248,7 +248,7 @@ def test_the_first_guess_of_a_closed_loop_is_what_would_be_in_use_without_waits(
     # 20 users, of whom 5 wait: the 15 others hold one connection each all the time.
     found = initial_size(_pilot(tmp_path, 150, 100, gauges={"users": 20, "waiting": 5}), 100)
     assert found == 20
-    # 40 users, nobody waits, and ten connections are in use.
+    # 40 users, no user waits, and ten connections are in use.
     idle = _pilot(tmp_path, 100, 100, gauges={"users": 40, "waiting": 0})
     assert (initial_size(idle, 100), initial_size(idle, 6)) == (10, 6)
 

@@ -243,7 +243,7 @@ def test_a_pool_of_which_more_requests_fail_is_not_as_good(tmp_path: Path) -> No
 
 
 def _losing(folder: Path, pool: str, requests: int, peak: int, kept: int) -> list[Run]:
-    """Five rounds at whose ends tasks that are over hold so many connections of the pool."""
+    """Five rounds at whose ends ended tasks still hold this number of connections."""
     rounds = []
     for number, around in enumerate(_five(requests), start=1):
         one = interval(counters={"requests": around}, gauges={"open": peak, "in_use": peak})
@@ -300,7 +300,7 @@ def test_that_a_recommended_pool_starves_users_is_told(tmp_path: Path) -> None:
 
 
 def _arriving(folder: Path, pool: str, peak: int, request: int) -> list[Run]:
-    """Five rounds of an open loop with about so many milliseconds for each request."""
+    """Five rounds of an open loop with about this time (ms) per request."""
     counters = {"requests": 300, "arrivals": 300, "checkouts": 300}
     gauges = {"open": peak, "in_use": peak}
     return [

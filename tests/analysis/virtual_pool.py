@@ -38,11 +38,11 @@ class World:
         self.wait()
 
     def wait(self) -> Any:
-        """Let the current greenlet wait until somebody switches to it."""
+        """Let the current greenlet wait until another one switches to it."""
         return self._main.switch()
 
     def run(self, going_on: Callable[[], bool]) -> None:
-        """Do what is due, one after another, for as long as somebody wants."""
+        """Run what is due, one after another, while `going_on` is true."""
         while self._events and going_on():
             self.now, _, act = heapq.heappop(self._events)
             act()
@@ -62,7 +62,7 @@ class Condition:
         """Nor to unlock."""
 
     def wait(self, timeout: float) -> None:
-        """Until somebody notifies, or for so long."""
+        """Wait until a notification, at most for a timeout."""
         me, asleep = getcurrent(), [True]
         self._waiters.append(me)
 

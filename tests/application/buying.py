@@ -1,4 +1,4 @@
-"""Customers of a shop that somebody else wrote: its own functions, its own sessions."""
+"""Customers of the example shop; the tasks call the shop's functions, which use its sessions."""
 
 from locust import between, task
 

@@ -14,7 +14,7 @@ from tests.conftest import without_database
 
 @pytest.fixture(scope="module")
 def shop(server: PrivateServer) -> dict[str, str]:
-    """The environment that the shop needs, its tables made by itself."""
+    """The environment that the shop needs; the shop has made its tables."""
     address = {"SHOP_DATABASE_URL": server.url.render_as_string(hide_password=False)}
     environment = {**without_database(), **address}
     here = Path(__file__).parent

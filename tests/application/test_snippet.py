@@ -188,7 +188,7 @@ def test_it_is_measured_on_a_database_that_is_given(
     assert ended.returncode in (0, 4), ended.stderr
     (run,) = runs_in(tmp_path)
     assert run.header.server.private is False
-    assert f"at 127.0.0.1:{url.port}, a server that this tool did not start" in ended.stderr
+    assert f"at 127.0.0.1:{url.port}, on a server that this tool did not start" in ended.stderr
     assert total(run.intervals).counters["requests"] > 0
     assert str(url.password) not in ended.stdout + ended.stderr
 

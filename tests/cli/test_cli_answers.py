@@ -75,7 +75,7 @@ def test_a_machine_that_was_slower_is_named_beside_the_table(
             run(tmp_path / name, [interval(counters=counters)], round_=number)
     answer = tmp_path / "answer.md"
     ended = loadtest("diff", tmp_path / "before", tmp_path / "after", "--markdown", answer)
-    note = "20+0: the load generator spent 1.30 times the earlier processor time on a request"
+    note = "20+0: the load generator spent 1.30 times the earlier CPU time on a request"
     assert (ended.returncode, note in ended.stderr) == (0, True)
     assert note in answer.read_text()
 

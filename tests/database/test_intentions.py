@@ -36,5 +36,5 @@ def test_a_pool_that_is_filled_before_has_what_it_keeps_whatever_the_users_need(
 
 def test_work_is_users_or_arrivals_and_users() -> None:
     assert load_in_words(1200, None) == "at most 1,200 users"
-    assert load_in_words(1200, 2500.0) == "at most 2,500 arrivals per second and 1,200 users"
-    assert load_in_words(100, 0.5) == "at most 0.5 arrivals per second and 100 users"
+    assert load_in_words(1200, 2500.0) == "at most 2,500 requests per second and 1,200 users"
+    assert load_in_words(100, 0.5) == "at most 0.5 requests per second and 100 users"

@@ -17,7 +17,7 @@ FAR_BEYOND_NOISE = 60.0
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended; nobody may have asked for its exit code yet."""
+    """Whether a process has ended; it may still be a zombie."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

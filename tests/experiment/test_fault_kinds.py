@@ -28,7 +28,7 @@ NUMBER = text("SELECT CONNECTION_ID()")
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[PrivateServer]:
-    """A server that nobody else needs meanwhile."""
+    """A server that no other test uses meanwhile."""
     with PrivateServer() as server:
         yield server
 
@@ -45,7 +45,7 @@ def provoked(server: PrivateServer, fault: str) -> Iterator[tuple[URL, list[dict
 
 @contextmanager
 def pool(url: URL, size: int) -> Iterator[tuple[Engine, list[int]]]:
-    """An engine with so many idle connections, and their numbers on the server."""
+    """An engine with a number of idle connections, and their numbers on the server."""
     engine = create_engine(
         url, poolclass=QueuePool, pool_size=size, connect_args={"ssl_disabled": True}
     )
@@ -138,7 +138,7 @@ def test_new_connections_are_refused_and_the_old_ones_stay(own: PrivateServer) -
 
 
 def refused(url: URL) -> bool:
-    """Whether nobody listens at an address."""
+    """Whether no program listens at an address."""
     try:
         connection = connect(url)
     except OperationalError as error:

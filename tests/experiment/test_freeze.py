@@ -36,7 +36,7 @@ Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def rates(done: Done) -> list[float]:
-    """Requests a second of each second of the measured time."""
+    """The requests per second in each second of the measured time."""
     measured = [i for i in done.run.measured() if i.length > 5e8]
     return [i.counters["requests"] * 1e9 / i.length for i in measured]
 
@@ -53,7 +53,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Done]:
 def test_an_open_loop_sees_the_stall_in_its_percentiles(done: dict[str, Done]) -> None:
     found = done["open"]
 
-    # 120 of 480 were due while nobody answered.
+    # 120 of 480 were due while the server did not answer.
     assert found.pool["request_seconds"]["p99"] > 1
     assert found.pool["request_seconds"]["p90"] > 0.5
     assert found.pool["request_seconds"]["p50"] < 1

@@ -95,4 +95,4 @@ def test_of_arrivals_it_is_said_before_how_many_there_are(url: URL) -> None:
     planned = experiment("5+10").changed("", load=load)
     with databases(url.render_as_string(False), planned, ScenarioFacts([], [], "")) as at:
         *_, work, _ = at[""].intentions
-    assert "at most 1,500 arrivals per second and 10,000 users for 7 s" in work
+    assert "at most 1,500 requests per second and 10,000 users for 7 s" in work

@@ -47,4 +47,4 @@ def test_a_server_that_uses_four_fifths_of_its_processors_is(
     assert ("database_bound" in findings) == busy
     if busy:
         assert findings["database_bound"].evidence["server_cpu"] == 0.8
-        assert "80 % of the machine's processors" in findings["database_bound"].message
+        assert "80 % of the machine's CPUs" in findings["database_bound"].message

@@ -44,7 +44,7 @@ def test_they_are_told_with_what_was_asked(tmp_path: Path) -> None:
     assert message.startswith(
         "300 of 1,000 arrivals (30 %) were dropped: none of 40 users was free "
     )
-    assert "less than the intended 100 arrivals per second" in message
+    assert "less than the offered rate, 100 requests per second" in message
 
 
 def test_the_summary_of_an_open_loop_has_its_arrivals(tmp_path: Path) -> None:

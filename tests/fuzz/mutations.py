@@ -1,4 +1,4 @@
-"""How a sound input becomes one that nobody meant."""
+"""Turns a valid input into an invalid one."""
 
 from __future__ import annotations
 

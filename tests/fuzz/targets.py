@@ -37,7 +37,7 @@ from loadtest.runfile.reader import read_run
 from tests.fuzz import seeds
 from tests.fuzz.mutations import WORDS, another_value, mutated
 
-# Drawing takes a second: one input in so many.
+# Drawing takes a second, so only one input in this number is drawn.
 DRAWN = 150
 PATHS = (b"metrics", b"pool", b"pool/data", b"pool/report/1", b"pool/files/pool.js")
 FOLDER = Path(tempfile.mkdtemp(prefix="loadtest-fuzz-"))

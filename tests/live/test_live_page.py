@@ -121,7 +121,7 @@ def points_of(answer: str) -> list[Point]:
 
 
 def seen(watched: Watched, number: int, look: Any) -> set[Any]:
-    """Different things that a look gives, so many of them."""
+    """This number of different results of a look."""
     found: set[Any] = set()
     while len(found) < number:
         found.add(look())

@@ -17,7 +17,7 @@ OPEN = {"static", "locust.send_assets", "locust.login"}
 
 @pytest.fixture(params=["", "/lt"])
 def web(request: pytest.FixtureRequest) -> Any:
-    """Locust's web UI with all that the tool adds, below a path; nobody has signed in."""
+    """Locust's web UI with the tool's pages, below a path, without a login."""
     web_ui = Environment().create_web_ui(
         "127.0.0.1", 0, web_base_path=request.param, web_login=True, delayed_start=True
     )

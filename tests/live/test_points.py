@@ -217,7 +217,7 @@ def test_a_new_run_begins_a_new_stretch_and_the_old_one_stays() -> None:
     shown = Shown("5+10")
     shown.add(interval(7, requests=1), interval(8, requests=1, timeouts=3))
     shown.points.end("stopped")
-    shown.add(interval(9, requests=1))  # nobody's any more
+    shown.add(interval(9, requests=1))  # belongs to no run any more
     shown.points.begin(parse_pool("twenty:20+0"))
     shown.add(interval(8, requests=2), interval(9, requests=2))
 

@@ -50,7 +50,7 @@ class Web:
         return dict(sorted(runs.items(), key=lambda item: item[1].header.started))
 
     def next_run(self, known: set[Path], seconds: int = 2) -> Path:
-        """The file of a run that was not there before, once it has so many seconds."""
+        """The file of a new run, once it has this number of seconds."""
 
         def find() -> Path | None:
             fresh = {path: run for path, run in self.runs().items() if path not in known}

@@ -114,7 +114,7 @@ class Scene:
         self.promise.keep()
 
     def begin(self, users: int, pool: str = "5+0", status: Any = None) -> Any:
-        """A run with so many users begins, as Locust's runner tells."""
+        """Announce the begin of a run with this number of users, as Locust's runner does."""
         self.runner.target_user_count = users
         return self.promise.begin(parse_pool(pool), status)
 

@@ -1,4 +1,4 @@
-"""Users of somebody's own application: whose sessions they get, and when that would go wrong."""
+"""Users of an application: the sessions that they get, and the applications that are refused."""
 
 from locust import task
 from locust.argument_parser import get_parser

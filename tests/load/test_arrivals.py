@@ -1,4 +1,4 @@
-"""When work is due in an open loop, and what becomes of arrivals that find nobody free."""
+"""When arrivals are due in an open loop, and what happens to those that find no free user."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Time:
         return arrivals
 
     def at(self, seconds: float) -> None:
-        """So many seconds after the arrivals were started."""
+        """A clock reading this number of seconds after the start of the arrivals."""
         self.now = 5 * SECOND + round(seconds * SECOND)
 
     def of(self, due: int) -> float:

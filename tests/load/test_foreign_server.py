@@ -86,11 +86,12 @@ def test_it_says_before_what_it_is_about_to_do_and_leaves_only_what_others_made(
     assert ended.wait() == 0, ended.output
     told, _, after = ended.output.partition("Ramping to 3 users")
     assert after
-    assert f"On loadtest at 127.0.0.1:{url.port}, a server that this tool did not start" in told
+    place = f"In the database loadtest at 127.0.0.1:{url.port}"
+    assert f"{place}, on a server that this tool did not start" in told
     assert re.search(r"at most 4 connections at once \(3 in the pool, 1 to read", told)
     assert re.search(rf"\d+ of max_connections = {server.limit:,} are in use", told)
     assert f"drop, create and fill the tables {TABLE}, and drop them at the end" in told
-    assert "run the tasks of PointSelect, at most 3 users, for 2 s" in told
+    assert "run PointSelect with at most 3 users, for 2 s" in told
     assert "stop as soon as the server refuses connections of other clients" in told
     assert set(inspect(admin).get_table_names()) == before - {TABLE}
     with admin.connect() as connection:
@@ -277,7 +278,7 @@ def test_a_pool_that_cannot_be_filled_is_told_in_a_sentence(
 
 @pytest.fixture
 def other(connection: Connection, url: URL) -> Iterator[URL]:
-    """Somebody else, who is no administrator."""
+    """Another account, which is not an administrator's."""
     account = "loadtest_other@'127.0.0.1'"
     connection.execute(text(f"CREATE USER {account} IDENTIFIED BY 'of-others'"))
     connection.execute(text(f"GRANT SELECT ON {url.database}.* TO {account}"))

@@ -103,7 +103,7 @@ class Scene:
         self._group = gevent.pool.Group()
 
     def run(self, cls: type[Working], *due: float, tasks: int) -> Working:
-        """The user, after so many tasks have ended; arrivals are due at these seconds from now."""
+        """The user after a number of tasks; arrivals are due at these seconds from now."""
         environment = Environment(user_classes=[cls], events=Events())
         environment.loadtest = SimpleNamespace(target=self.target)
         environment.events.request.add_listener(lambda **fired: self.fired.append(fired))

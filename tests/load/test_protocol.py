@@ -43,7 +43,7 @@ ALONE = "--private-server"
 
 
 class Cluster:
-    """A master and workers started one by one; whoever is left goes when it ends."""
+    """A master and workers started one by one; the rest ends with this object."""
 
     def __init__(self, folder: Path, url: URL, stack: ExitStack) -> None:
         self._folder, self._stack, self.port = folder, stack, free_port()

@@ -57,7 +57,7 @@ class Users:
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """Whoever asks for a table that another run has is refused at once."""
+    """A run that asks for a table of another run is refused at once."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(of_claims, "_TAKE", text(f"SELECT GET_LOCK({of_claims._LOCK}, 0)"))
         yield

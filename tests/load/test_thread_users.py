@@ -1,4 +1,4 @@
-"""Users that are threads of the system, in a process that nobody has patched."""
+"""Users that are OS threads, in a process that gevent has not patched."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""What a pool must keep to, as people write it."""
+"""Objectives: the limits that a pool must meet, as a person writes them."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""Any engine can be measured: made by somebody else, in use already, copied, disposed of."""
+"""Any engine can be measured: an application's, one in use, a copy, a disposed one."""
 
 import gc
 import weakref
@@ -109,7 +109,7 @@ def test_a_connection_taken_before_is_known_from_its_return_on(engine):
     recorder.cut("measured")
     connection.close()
     interval = recorder.cut("measured")
-    assert "hold" not in interval.histograms  # nobody saw it begin
+    assert "hold" not in interval.histograms  # its begin was not measured
     assert interval.gauges["in_use"] == Gauge()
     assert interval.gauges["open"].last == 1
     engine.dispose()

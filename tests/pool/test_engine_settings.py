@@ -1,4 +1,4 @@
-"""A pool that somebody else made: what is read of it, and another in its place."""
+"""A pool that an application made: its settings, and another pool in its place."""
 
 import logging
 

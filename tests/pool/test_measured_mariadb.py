@@ -68,7 +68,7 @@ def kill(admin):
 
 
 def settled(read, expected: int) -> int:
-    """What a status of the server comes to; it learns of an end a little later."""
+    """A status value of the server, which notices the end of a connection a little later."""
     deadline = time.monotonic() + 60
     while (value := read()) != expected and time.monotonic() < deadline:
         gevent.sleep(0.02)

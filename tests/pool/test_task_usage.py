@@ -29,7 +29,7 @@ def task(bench, name):
 
 
 def used(bench, name="Buy"):
-    """What tasks of a name did since the last cut."""
+    """The use of connections by the tasks of a name since the last cut."""
     return bench.cut().tasks.get(name, TaskUse())
 
 

@@ -11,7 +11,7 @@ from tests.report.test_figures import drawn, eventful
 
 
 def staged(folder: Path, stages: dict[str, float], **more: Any) -> Run:
-    """Two seconds in which something goes on, in stages of so many seconds."""
+    """Two seconds with some activity, in stages of these lengths."""
     told = [{"name": name, "duration": s, "users": 3} for name, s in stages.items()]
     load = {**header()["load"], "stages": told, **more}
     one = eventful(folder)

@@ -40,8 +40,8 @@ def test_an_open_loop_has_lines_of_its_own(tmp_path: Path) -> None:
 
     assert group
     assert {line.label: line.values for line in group.lines} == {
-        "arrivals per second, offered": ("100",),
-        "arrivals per second, started": ("100",),
+        "offered rate, requests per second": ("100",),
+        "achieved rate, requests per second": ("100",),
         "arrivals dropped": ("20",),
         "schedule lag, p50": ("1.00 ms",),
         "schedule lag, p99": ("500 ms",),
@@ -57,14 +57,14 @@ def test_the_page_says_what_arrived(tmp_path: Path) -> None:
     _open(tmp_path, users=1000)
 
     text = _text(tmp_path)
-    assert "100 arrivals per second · at most 1,000 users · " in text
-    assert re.search(r"<th[^>]*>arrivals per second, offered</th>\s*<td[^>]*>100</td>", text)
+    assert "100 requests per second offered · at most 1,000 users · " in text
+    assert re.search(r"<th[^>]*>offered rate, requests per second</th>\s*<td[^>]*>100</td>", text)
 
 
 def test_the_page_says_that_they_were_evenly_spaced(tmp_path: Path) -> None:
     _open(tmp_path, users=1, arrivals="even")
 
-    assert "100 evenly spaced arrivals per second · at most 1 user · " in _text(tmp_path)
+    assert "100 requests per second offered, evenly spaced · at most 1 user" in _text(tmp_path)
 
 
 def test_the_page_says_after_how_long_an_arrival_was_dropped(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_a_row_has_what_is_read_and_what_it_sorts_by(tmp_path: Path) -> None:
     assert quick["ok/s"].note.startswith("700 – ")
     assert (quick["wait p99"].text, quick["wait p99"].number) == ("2.00 ms", pytest.approx(2e-3))
     assert quick["request p95"].number == pytest.approx(4e-3, rel=0.01)
-    assert (quick["connections"].number, quick["errors"].number) == (100, 0)
+    assert (quick["peak connections"].number, quick["errors"].number) == (100, 0)
     assert (quick["valid"].text, busy["valid"].text) == ("yes", "no")
     assert (busy["wait p95"].text, busy["wait p95"].number) == ("–", None)
 

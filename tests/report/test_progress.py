@@ -19,7 +19,7 @@ PLAN = RunPlan(Experiment(name="x", scenario=Path("x.py"), load=LOAD, pool=(POOL
 
 
 def shown(*seconds: tuple[int, int, str]) -> str:
-    """The progress line after intervals of so many requests, nanoseconds and this period."""
+    """The progress line after intervals with these requests, nanoseconds and period."""
     console = Console(file=io.StringIO(), force_terminal=True, width=200)
     progress = RunProgress(console, [PLAN], quiet=False)
     progress.begin(PLAN)

@@ -1,4 +1,4 @@
-"""A door between a run and its database: shut, nobody gets through and whoever is inside is out."""
+"""A relay between a run and its database; a shut one refuses and breaks connections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Door:
         self.url = url.set(host="127.0.0.1", port=self._server.server_port)
 
     def shut(self) -> None:
-        """Nobody answers here any more."""
+        """Stop answering."""
         self._server.stop()
         for one in list(self._sockets):
             one.close()

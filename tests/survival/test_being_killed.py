@@ -1,4 +1,4 @@
-"""Whoever is killed, at whatever moment: nothing goes on, what was written stays, no success."""
+"""Any process is killed at any moment: no process stays, written data stays, no success."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ HOUR = 3600 * SECOND
 
 
 class Clocks:
-    """A wall clock that somebody sets, and one that only goes on (both in ns)."""
+    """A wall clock that is set, and a monotonic clock (both in ns)."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.step = 50 * SECOND, 0

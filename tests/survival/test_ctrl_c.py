@@ -34,7 +34,7 @@ from tests.survival.scene import (
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Path:
-    """A scenario in which nobody comes to an end."""
+    """A scenario whose users never end."""
     path = tmp_path / "slow.py"
     path.write_text(LONG_TASK)
     return path

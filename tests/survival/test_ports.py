@@ -1,4 +1,4 @@
-"""A port that somebody else has is named before anything is started."""
+"""A port that another program uses is named before anything is started."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.survival.scene import POINT_SELECT, assert_nothing_left
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port on which somebody listens."""
+    """A port on which a program listens."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield other.getsockname()[1]
 

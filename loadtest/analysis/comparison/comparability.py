@@ -75,7 +75,7 @@ def _circumstances(header: Header) -> Facts:
         "application": header.application,
         "scenario": " ".join(Path(file).name for file in scenario.files),
         "user classes": " ".join(scenario.user_classes),
-        "processors": header.host.cpus,
+        "CPUs": header.host.cpus,
         **_named("option", scenario.options),
         **_named("load", _asked_for(header.load)),
     }

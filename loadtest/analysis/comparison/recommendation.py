@@ -61,7 +61,7 @@ def _times_as_many(comparison: Comparison) -> str:
     }.get(comparison.decision, f", {times} as many as with {other} ({interval})")
 
 
-def kept_objectives(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[str]:
+def met_objectives(chosen: PoolSummary, candidates: Sequence[PoolSummary]) -> list[str]:
     """The objectives that the pool meets, and the pools that miss them or are undecided."""
     if not chosen.objectives:
         return []

@@ -72,14 +72,14 @@ def _drift(before: PoolRuns, after: PoolRuns, margin: float) -> Iterator[str]:
     times, *edges = (ratio(math.exp(value)) for value in ((low + high) / 2, low, high))
     was, does = ("slower", "costs") if low > 0 else ("faster", "saves")
     yield (
-        f"{after.name}: the load generator spent {times} times the earlier processor time on a "
+        f"{after.name}: the load generator spent {times} times the earlier CPU time on a "
         f"request (95 % interval {' to '.join(edges)}). The machine was {was}, or your change "
         f"{does} that time. Measure BEFORE again to find out"
     )
 
 
 def _costs(pool: PoolRuns) -> list[float]:
-    """The logarithm of the processor time (ns) of a request, in each round with both."""
+    """The logarithm of the CPU time (ns) of a request, in each round with both."""
     counted = [round_.together.counters for round_ in pool.rounds]
     return [math.log(c["cpu"] / c["requests"]) for c in counted if c["cpu"] and c["requests"]]
 

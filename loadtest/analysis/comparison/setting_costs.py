@@ -49,7 +49,7 @@ def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
     if server.private:
         cpus = pool.header.host.cpus
         shared = f"{count(cpus)} CPUs" if cpus else "a machine"
-        missing.append(f"a server on a network (this one shared {shared} with the generator)")
+        missing.append(f"a server on a network (this one shared {shared} with the load generator)")
     return f"Not covered: {listed(missing)}."
 
 

@@ -17,8 +17,8 @@ from loadtest.analysis.comparison.objective_check import meets_objectives, misse
 from loadtest.analysis.comparison.recommendation import (
     caveats,
     equally_good,
-    kept_objectives,
     lowest_throughput,
+    met_objectives,
     peak_of,
     setting_prices,
     settings_advice,
@@ -91,7 +91,7 @@ def _chosen(
         return Verdict(recommended=None, text="\n".join(leak_sentences(able)))
     lines = [
         settings_advice(chosen, baseline, candidates, compare),
-        *kept_objectives(chosen, candidates),
+        *met_objectives(chosen, candidates),
         *equally_good(chosen, tied, rivals),
         *tie_breaks.tie_break_sentences(chosen, starving, failed, slow),
         *worst_choice(chosen, beaten, candidates, baseline),

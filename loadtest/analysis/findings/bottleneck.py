@@ -51,7 +51,7 @@ def pool_bound(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def database_bound(pool: PoolRuns) -> Iterator[Finding]:
-    """The connections wait for each other's row locks, or the server's processors are busy."""
+    """The connections wait for each other's row locks, or the server's CPUs are busy."""
     locked, cpu = locked_share(pool), server_cpu(pool)
     in_use = pool.mean_level("in_use")
     if locked is not None and locked >= LOCKED_SHARE and in_use >= 1:
@@ -68,7 +68,7 @@ def database_bound(pool: PoolRuns) -> Iterator[Finding]:
             code="database_bound",
             severity="warning",
             message=f"The database is the bottleneck: the server used {percent(cpu)} of the "
-            "machine's processors. More connections do not make it faster. Use cheaper queries or "
+            "machine's CPUs. More connections do not make it faster. Use cheaper queries or "
             "a larger machine.",
             evidence={"locked": locked, "in_use": in_use, "server_cpu": cpu},
         )
@@ -118,7 +118,7 @@ def locked_share(pool: PoolRuns) -> float | None:
 
 
 def server_cpu(pool: PoolRuns) -> float | None:
-    """The share of the machine's processors that the server used; None if it was not local."""
+    """The share of the machine's CPUs that the server used; None if it was not local."""
     used = pool.server_rate("cpu")
     cpus = pool.header.host.cpus
     return used / SECOND / cpus if used and cpus else None
@@ -127,5 +127,5 @@ def server_cpu(pool: PoolRuns) -> float | None:
 def _room(cpu: float | None, locked: float) -> str:
     parts = [f"{percent(locked)} of the time in use went into row locks"]
     if cpu is not None:
-        parts.append(f"the server used {percent(cpu)} of the processors")
+        parts.append(f"the server used {percent(cpu)} of the CPUs")
     return f" ({', '.join(parts)})"

@@ -91,7 +91,7 @@ def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
         return
     spent = pool.spent("connect", "reconnect") / opened
     each = recorded_tls_context_seconds(pool)
-    price = f", {duration(each)} of processor time each" if each else ""
+    price = f", {duration(each)} of CPU time each" if each else ""
     yield Finding(
         code="slow_handshake",
         severity="warning",

@@ -26,7 +26,7 @@ NOTABLE_DROPS = 0.01
 
 
 def dropped_arrivals(pool: PoolRuns) -> Iterator[Finding]:
-    """Arrivals that found no free user in time: the load was lower than intended."""
+    """Arrivals that found no free user in time: the load was lower than offered."""
     arrived, dropped = pool.counters["arrivals"], pool.counters["dropped"]
     if not dropped:
         return
@@ -38,7 +38,7 @@ def dropped_arrivals(pool: PoolRuns) -> Iterator[Finding]:
         severity="error" if share > NOTABLE_DROPS else "warning",
         message=f"{count(dropped)} of {count(arrived)} arrivals ({percent(share)}) were dropped: "
         f"none of {plural(load.users or 0, 'user')} was free within {limit}. The pool received "
-        f"less than the intended {rate(arrived / pool.seconds)} arrivals per second, and request "
+        f"less than the offered rate, {rate(arrived / pool.seconds)} requests per second. Request "
         "times leave out the dropped ones. If all connections were in use, the rate is too high "
         "for this pool. Otherwise use more users.",
         evidence={"dropped": dropped, "arrivals": arrived},

@@ -64,7 +64,7 @@ NO_TIME = ByLevel.constant((0.0,))
 class Workload:
     """The users of a pool, their rate and their holds.
 
-    users: their number; in an open loop the most at once. rate: arrivals per second of an open
+    users: their number; in an open loop the most at once. rate: the offered rate (1/s) of an open
     loop, None in a closed one. hold: how long a connection is needed. stalls: at each of the levels
     of hold, times without turns, after which all due users return their connections. handover: by
     connections in use, the time from a return until the notified user runs. outside: from then on

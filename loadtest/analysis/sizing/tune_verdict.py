@@ -27,7 +27,7 @@ def tune_verdict(tuning: Tuning) -> Verdict:
         return Verdict(recommended=None, text="\n".join(leak_sentences([tuning.pilot])))
     lines = [_no_answer(tuning, value, chosen), *_left_out(tuning)]
     if chosen:
-        lines += [*_kept(chosen), *_smaller(tuning, chosen)]
+        lines += [*_objectives(chosen), *_smaller(tuning, chosen)]
     return Verdict(recommended=None, text="\n".join([*lines, _load_used(tuning, value)]))
 
 
@@ -37,7 +37,7 @@ def _advice(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]
         settings = replace(settings, pool_timeout=value.pool_timeout)
     does = f"{_throughput(chosen)} requests succeeded per second{_sure(chosen)}"
     yield f"Set {pool_arguments(settings)}: {does}."
-    yield from _kept(chosen)
+    yield from _objectives(chosen)
     yield from _smaller(tuning, chosen)
     yield from _bigger(tuning, value, chosen)
     yield _now(tuning, chosen)
@@ -62,7 +62,7 @@ def _share(pool: PoolSummary, of: PoolSummary) -> str:
     return percent((pool.throughput.per_second or 0.0) / (of.throughput.per_second or 1.0))
 
 
-def _kept(chosen: PoolSummary) -> Iterator[str]:
+def _objectives(chosen: PoolSummary) -> Iterator[str]:
     """The objectives and the values of the size."""
     if chosen.objectives:
         said = [f"{one.text}: {value_in_words(one)}" for one in chosen.objectives]

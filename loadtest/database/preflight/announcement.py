@@ -32,9 +32,9 @@ def database_place(url: URL) -> str:
 
 
 def load_in_words(users: int, arrival_rate: float | None) -> str:
-    """The maximum load, as part of a sentence; arrival_rate: arrivals per second (open loop)."""
-    arrivals = f"{arrival_rate:,g} arrivals per second and " if arrival_rate else ""
-    return f"at most {arrivals}{users:,} users"
+    """The maximum load, as part of a sentence; arrival_rate: the offered rate (1/s), open loop."""
+    offered = f"{arrival_rate:,g} requests per second and " if arrival_rate else ""
+    return f"at most {offered}{users:,} users"
 
 
 def intentions(
@@ -50,7 +50,7 @@ def intentions(
     work: the load in words. tables: the scenario's tables. server: the connections in use, if
     known.
     """
-    yield f"On {place}, a server that this tool did not start, loadtest will"
+    yield f"In the database {place}, on a server that this tool did not start, loadtest will"
     each = f"{demand.most:,} in the pool"
     if demand.processes > 1:
         each = f"{demand.processes} processes × {demand.most // demand.processes} in the pool"

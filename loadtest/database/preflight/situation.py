@@ -34,7 +34,7 @@ class Demand:
     """The connections and the load that a run, or each run of an experiment, may need.
 
     users: per process. seconds: the duration of the load; None: until it is stopped.
-    arrival_rate: the most arrivals per second; None in a closed loop. overload: whether the user
+    arrival_rate: the highest offered rate (1/s); None in a closed loop. overload: whether the user
     allows more than the usual share. killing: whether a fault kills connections.
     prefill: whether the pools open pool_size connections before the load begins.
     """

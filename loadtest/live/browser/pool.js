@@ -9,7 +9,7 @@ const SMALLEST_TIME = 1e-6; // the histograms' resolution; a logarithmic axis ha
 const HEALTH = {
   fine: "fine",
   busy: "busy: its CPU limits the results",
-  late: "late: its event loop is blocked",
+  late: "late: its event loop is blocked at times",
 };
 
 const count = (digits) => (v) => (v == null ? "–" : v.toLocaleString("en", { maximumFractionDigits: digits }));

@@ -100,8 +100,8 @@ def _load_group(group: Group) -> None:
         "--arrival-rate",
         type=float,
         default=0.0,
-        help="open loop: start this many requests per second, one at a time per user (0: closed "
-        "loop, a user starts its next request when the last one has ended)",
+        help="offered rate: begin this many requests per second, even if earlier ones have not "
+        "ended (open loop); 0: each user waits for its request to end (closed loop)",
     )
     add(
         "--arrivals",
@@ -118,14 +118,14 @@ def _load_group(group: Group) -> None:
     add(
         "--stages",
         default="",
-        help="load in stages: calm=10s:50/s,rush=5s:50-500/s (arrivals per second) or "
+        help="load in stages: calm=10s:50/s,rush=5s:50-500/s (requests per second) or "
         "10s:20,10s:20-200 (users)",
     )
     add(
         "--rate-shared-by",
         type=int,
         default=1,
-        help="processes that share the arrival rate",
+        help="processes that share the offered rate",
         include_in_web_ui=False,
     )
 
@@ -168,7 +168,7 @@ def _run_group(group: Group) -> None:
         **hide,
     )
     add("--run-name", default="", help="name of the results", **hide)
-    add("--round", type=int, default=1, help="number of this repetition", **hide)
+    add("--round", type=int, default=1, help="number of this round", **hide)
     add("--faults", default="", help="faults provoked during the run, for its header", **hide)
     add(
         "--private-server",

@@ -180,7 +180,7 @@ class DatabaseSetup:
         shape = self._environment.shape_class
         lasts = f"for {demand.seconds} s" if demand.seconds else "until you stop it"
         lasts = f"until {type(shape).__name__}, its LoadTestShape, ends" if shape else lasts
-        return f"the tasks of {names}, {load_in_words(users, demand.arrival_rate)}, {lasts}"
+        return f"{names} with {load_in_words(users, demand.arrival_rate)}, {lasts}"
 
     def close(self) -> None:
         """Drop the tables, unless they are to be kept, and stop the private server."""

@@ -1,4 +1,4 @@
-"""A result as JUnit XML: one test case per pool and bound of the objective."""
+"""A result as JUnit XML: one test case per pool and limit of the objective."""
 
 from __future__ import annotations
 

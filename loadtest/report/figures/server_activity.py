@@ -11,9 +11,9 @@ from loadtest.report.figures.toolkit.drawing import Drawing, for_every_pool, for
 from loadtest.report.figures.toolkit.svg import INK, to_svg
 
 HELP = (
-    "Read once per second on a connection outside the pools, which counts, too. Sessions that wait "
-    "for row locks count as running. If few of many connected sessions run, the application holds "
-    "the connections, not the database. CPUs busy is the CPU use of the server's process."
+    "Read once per second on a connection outside the pools, which counts, too. A connection that "
+    "waits for a row lock counts as running. If few of many connections run a query, the "
+    "application holds them, not the database. CPUs busy is the CPU use of the server's process."
 )
 ACTIVITY_STYLES: level_panels.Styles = {
     "threads_connected": ("connected", {"lw": 1.2, "alpha": 0.55}),
@@ -32,10 +32,11 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     limits = {number: server_limit(pool) for number, pool in enumerate(measurements.pools)}
     return Drawing(
         name="server",
-        title="Sessions running in the database: "
+        title="Connections running a query: "
         + for_title(asked, lambda pool: pool.server.running, _running),
-        alt="Sessions connected to the database, running, and waiting for row locks, and the "
-        "server's processors in use, over time. On average run " + for_every_pool(asked, _running),
+        alt="Connections of the server: open, running a query, and waiting for row locks, and the "
+        "server's CPU use, over time. Running a query on average: "
+        + for_every_pool(asked, _running),
         help=HELP + level_panels.bands_help(lines),
         svg=to_svg(level_panels.draw_panels(lines, summary, ACTIVITY_STYLES, limits), "server"),
         question="What does the server see?",

@@ -1,4 +1,4 @@
-"""Makes the shop's tables and fills its shelves: python -m shop."""
+"""Creates and fills the tables of the shop: python -m shop."""
 
 from shop.db import Session, engine
 from shop.models import Article, Base

@@ -1,4 +1,4 @@
-"""The shop's engine and the one scoped_session that all of its code uses."""
+"""The shop's engine, and the scoped_session that all of its code uses."""
 
 import os
 

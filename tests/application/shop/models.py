@@ -1,4 +1,4 @@
-"""What the shop keeps."""
+"""The tables of the shop."""
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column

@@ -1,4 +1,4 @@
-"""What customers do in the shop."""
+"""The operations of the shop: list articles, buy one."""
 
 import time
 
@@ -9,14 +9,14 @@ from shop.models import Article, Order
 
 
 def newest(number):
-    """The articles that came last."""
+    """The newest articles."""
     return Session.scalars(select(Article).order_by(Article.id.desc()).limit(number)).all()
 
 
 def buy(article_id):
-    """Order one piece of an article; the stock may not become less than nothing."""
+    """Order one piece of an article, if it is in stock."""
     taken = update(Article).where(Article.id == article_id, Article.stock > 0)
     if Session.execute(taken.values(stock=Article.stock - 1)).rowcount:
-        time.sleep(0.05)  # the bank answers
+        time.sleep(0.05)  # stands for a call to the bank
         Session.add(Order(article_id=article_id))
     Session.commit()

@@ -10,7 +10,7 @@ from werkzeug import Response
 
 
 class Person(UserMixin):
-    """Somebody who may look."""
+    """A user with a login."""
 
     id = "somebody"
 

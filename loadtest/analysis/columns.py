@@ -21,7 +21,6 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 PERIODS = ("warmup", "measured", "drain")
-_OF_A_GAUGE = ("integral", "min", "max", "last")
 
 
 class GaugeColumns(NamedTuple):

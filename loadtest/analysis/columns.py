@@ -34,13 +34,7 @@ class GaugeColumns(NamedTuple):
 
     def where(self, rows: Mask) -> GaugeColumns:
         """The same in some rows."""
-        return GaugeColumns(
-            self.integral[rows],
-            self.min[rows],
-            self.max[rows],
-            self.last[rows],
-            self.known[rows],
-        )
+        return GaugeColumns(*(column[rows] for column in self))
 
     @property
     def whole(self) -> Gauge:

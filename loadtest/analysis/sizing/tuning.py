@@ -153,11 +153,7 @@ class Tuning:
             for bound in self.bounds
             if bound.path.startswith("checkout.wait_seconds.") and bound.at_most
         ]
-        wait = (
-            TIMEOUT_FACTOR * max(self.longest, *allowed)
-            if allowed
-            else TIMEOUT_FACTOR * self.longest
-        )
+        wait = TIMEOUT_FACTOR * max([self.longest, *allowed])
         return float(min(max(1, math.ceil(wait)), LONGEST_TIMEOUT))
 
     def _outcome(self) -> str:

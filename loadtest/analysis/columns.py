@@ -6,6 +6,7 @@ of the intervals, and every total over all seconds is a sum of arrays.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
@@ -21,7 +22,6 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 PERIODS = ("warmup", "measured", "drain")
-_OF_A_GAUGE = ("integral", "min", "max", "last")
 
 
 class GaugeColumns(NamedTuple):
@@ -35,13 +35,7 @@ class GaugeColumns(NamedTuple):
 
     def where(self, rows: Mask) -> GaugeColumns:
         """The same in some rows."""
-        return GaugeColumns(
-            self.integral[rows],
-            self.min[rows],
-            self.max[rows],
-            self.last[rows],
-            self.known[rows],
-        )
+        return GaugeColumns(*(column[rows] for column in self))
 
     @property
     def whole(self) -> Gauge:
@@ -179,6 +173,14 @@ class Columns:
         sums = np.zeros(len(seconds), dtype=np.int64)
         np.add.at(sums, place, column)
         return dict(zip(seconds.tolist(), sums.tolist(), strict=True))
+
+    def lengths(self) -> dict[int, Counter[int]]:
+        """How long each process measured in each second (ns), by second and process."""
+        found: dict[int, Counter[int]] = defaultdict(Counter)
+        columns = (column.tolist() for column in (self.second, self.process, self.length))
+        for second, process, length in zip(*columns, strict=True):
+            found[second][process] += length
+        return found
 
     def longest_by_second(self) -> dict[int, int]:
         """The longest row of each second (ns)."""

@@ -9,7 +9,7 @@ was affected, recovery took no time.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -159,10 +159,7 @@ def _window(round_: Round, faults: Sequence[Fault], number: int) -> _Window | No
 
 def _seconds(rows: Columns) -> list[_Second]:
     """The seconds of some rows, in order."""
-    lengths: dict[int, Counter[int]] = defaultdict(Counter)
-    columns = (column.tolist() for column in (rows.second, rows.process, rows.length))
-    for second, process, length in zip(*columns, strict=True):
-        lengths[second][process] += length
+    lengths = rows.lengths()
     successes, failures = rows.by_second(rows.successes), rows.by_second(rows.counter("failures"))
     return [
         _Second(at, max(lengths[at].values()) / SECOND, successes[at], failures[at])

@@ -9,10 +9,10 @@ from functools import cached_property, reduce
 from typing import Any
 
 from loadtest.analysis.comparison.comparability import refuse_incomparable
-from loadtest.analysis.given_names import with_given_names
 from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import CensoredTimes
 from loadtest.model.errors import UsageError
+from loadtest.model.experiment import variant_name
 from loadtest.model.interval import SECOND, Interval, TaskUse
 from loadtest.model.load import Stage
 from loadtest.model.pool import AS_IS, PoolSettings
@@ -108,6 +108,10 @@ class PoolRuns:
     def server(self) -> str:
         """The name of its private server's program, if one was requested; otherwise empty."""
         return self.header.server.name
+
+    def is_variant(self, given: str, variant: str) -> bool:
+        """Whether it is the pool of this given name with another user model or server."""
+        return self.name == variant_name(given, variant)
 
     @property
     def lacks(self) -> Sequence[str]:
@@ -205,7 +209,21 @@ def arranged(
     pools = [PoolRuns(name, values, by_pool[name]) for name, values in settings.items()]
     baseline = plan.baseline or pools[0].name
     told = {**_told_by_runs(pools), **(experiment or {}), "baseline": baseline}
-    return Measurements(told, plan, with_given_names(pools), baseline, problems)
+    return Measurements(told, plan, _with_given_names(pools), baseline, problems)
+
+
+def _with_given_names(pools: Sequence[PoolRuns]) -> list[PoolRuns]:
+    """The pools, each with its given name."""
+    ran = [pool for pool in pools if pool.runs]
+    models = dict.fromkeys(pool.model for pool in ran)
+    servers = dict.fromkeys(pool.server for pool in ran)
+    others = [*[*models][1:], *[*servers][1:]]  # the first ones keep their names
+    return [replace(pool, given=_given(pool, pools, others)) for pool in pools]
+
+
+def _given(pool: PoolRuns, pools: Sequence[PoolRuns], others: Sequence[str]) -> str:
+    own = [one for one in others if not pool.runs or one in (pool.model, pool.server)]
+    return next((p.name for p in pools for one in own if pool.is_variant(p.name, one)), pool.name)
 
 
 def _told_by_runs(pools: Sequence[PoolRuns]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -97,14 +97,7 @@ class Round:
 
     @cached_property
     def _lengths(self) -> Mapping[int, Mapping[int, int]]:
-        """How much of each second each process measured (ns)."""
-        lengths: dict[int, Counter[int]] = defaultdict(Counter)
-        rows = self.measured
-        for second, process, length in zip(
-            rows.second.tolist(), rows.process.tolist(), rows.length.tolist(), strict=True
-        ):
-            lengths[second][process] += length
-        return lengths
+        return self.measured.lengths()
 
     @property
     def most_at_once(self) -> int:

@@ -1,4 +1,4 @@
-"""The user's own application: its engine and its sessions, found by name."""
+"""The user's own application: its engine, its sessions, and the database URL that it reads."""
 
 from __future__ import annotations
 

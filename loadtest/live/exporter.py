@@ -88,7 +88,8 @@ class Exporter(Collector):
             family = HistogramMetricFamily(metric.name, metric.help, labels=labels)
             for pool, total in self._totals.items():
                 for value, names in metric.sources:
-                    distribution = _joined(total, names)
+                    parts = (total.histograms.get(name, Distribution()) for name in names)
+                    distribution = sum(parts, Distribution())
                     family.add_metric(
                         [pool, *filter(None, [value])],
                         _cumulative_buckets(distribution),
@@ -133,16 +134,6 @@ class Exporter(Collector):
 def _of_all(of_one: int | None, processes: int) -> float:
     """A limit over the pools of all processes; before the first process, that of one."""
     return math.inf if of_one is None else of_one * max(1, processes)
-
-
-def _joined(total: _Total, names: tuple[str, ...]) -> Distribution:
-    parts = [total.histograms[name] for name in names if name in total.histograms]
-    if len(parts) == 1:
-        return parts[0]
-    joined = Distribution()
-    for part in parts:
-        joined.add(part)
-    return joined
 
 
 def _cumulative_buckets(distribution: Distribution) -> list[tuple[str, float]]:

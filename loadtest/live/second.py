@@ -76,7 +76,7 @@ class LiveSecond:
         self._counters: Counter[str] = Counter()
         self._gauges: dict[str, dict[str, Gauge]] = defaultdict(dict)
         self._oldest: dict[str, int] = {}
-        self._times = {name: _Joined() for name in TIMES}
+        self._times = {name: Distribution() for name in TIMES}
 
     def add(self, interval: Interval) -> None:
         """Take an interval of this second."""
@@ -125,7 +125,7 @@ class LiveSecond:
             failed=round(count["failures"], 2),
             timeouts=round(count["timeouts"], 2),
             cpu=round(cpu, 3),
-            lag_p99=self._times["lag"].distribution.percentiles_seconds((99.0,))[0],
+            lag_p99=self._times["lag"].percentiles_seconds((99.0,))[0],
             health=self._health(cpu),
         )
 
@@ -143,31 +143,14 @@ class LiveSecond:
             for name in ("checkout", "wait", "task")
             for percent, value in zip(
                 POINT_PERCENTILES,
-                self._times[name].distribution.percentiles_seconds(POINT_PERCENTILES),
+                self._times[name].percentiles_seconds(POINT_PERCENTILES),
                 strict=True,
             )
         }
 
     def _health(self, cpu: float) -> str:
-        lag = self._times["lag"].distribution.mean_seconds or 0.0
-        task = self._times["task"].distribution.mean_seconds
+        lag = self._times["lag"].mean_seconds or 0.0
+        task = self._times["task"].mean_seconds
         if cpu >= BUSY_CPU:
             return "busy"
         return "late" if lag > NOTABLE_LAG and (not task or lag > LAG_SHARE * task) else "fine"
-
-
-class _Joined:
-    """The sum of distributions. A single one, the usual case, is used without a copy."""
-
-    def __init__(self) -> None:
-        self.distribution = Distribution()
-        self._parts = 0
-
-    def add(self, part: Distribution) -> None:
-        if self._parts == 0:
-            self.distribution = part
-        elif self._parts == 1:
-            self.distribution = self.distribution + part
-        else:
-            self.distribution.add(part)
-        self._parts += 1

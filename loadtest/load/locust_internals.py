@@ -243,8 +243,7 @@ def seconds_in(text: str) -> int:
 
 def users_and_shapes(locustfile: str) -> tuple[dict[str, Any], list[Any]]:
     """The user classes (by name) and the shapes of a locustfile, which is imported."""
-    classes, shapes = load_locustfile(locustfile)
-    return classes, shapes
+    return load_locustfile(locustfile)
 
 
 def run_command() -> None:

@@ -17,7 +17,6 @@ import random
 import socket
 import sys
 from argparse import Namespace
-from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -85,8 +84,7 @@ class Plugin:
     """
 
     def __init__(self, environment: Any, runner: Any) -> None:
-        self.environment = environment
-        self.runner = runner
+        self.environment, self.runner = environment, runner
         self.process = f"{socket.gethostname()}:{os.getpid()}"
         self.on_ctrl_c = on_ctrl_c()
         self.master = Master(runner, self.process) if isinstance(runner, WorkerRunner) else None
@@ -160,9 +158,8 @@ class Plugin:
 
     def close(self) -> None:
         """Drop the tables, and stop the private server, if any."""
-        forgotten = (
-            self._targets if self.place.made else []
-        )  # leaked connections would lock the tables
+        # Leaked connections would lock the tables.
+        forgotten = self._targets if self.place.made else []
         for step in (*(target.cut_off for target in forgotten), self.place.close):
             attempt(step, self._failed)
 
@@ -182,13 +179,13 @@ class Plugin:
             self._refuse(LoadtestError(f"the run could not begin: {words_of(error)}"))
 
     def _new_run(self) -> RunUnderWay:
-        """A new run, with the steps for its end."""
+        """A new run, with the steps for its end, the last step first."""
         run = RunUnderWay(self.environment, self._refuse, self._tell)
-        close_output = partial(run.close_output, self.live, self.workers)
-        last = [self.master.last] if self.master else []
-        steps: list[Callable[[], object]] = [self.promise.over, close_output, *last]
-        for step in reversed([*steps, self._quiet.sum_up]):
-            run.at_end(step)
+        run.at_end(self._quiet.sum_up)
+        if self.master:
+            run.at_end(self.master.last)
+        run.at_end(partial(run.close_output, self.live, self.workers))
+        run.at_end(self.promise.over)
         return run
 
     def _start(self, run: RunUnderWay, options: Namespace) -> None:
@@ -221,6 +218,7 @@ class Plugin:
         self, run: RunUnderWay, options: Namespace, pool: PoolConfig, parts: run_options.LoadParts
     ) -> None:
         run.target = target = self._new_target(options, pool)
+        self._targets.append(target)
         run.at_end(target.close)
         recorder = target.recorder
         recorder.levels["users"] = lambda: self.runner.user_count
@@ -238,7 +236,7 @@ class Plugin:
         server_probe.raise_open_files_limit(self._most_connections())
         place = self.place
         facts = place.facts or server_probe.probe_server(place.url, place.connecting)
-        target = EngineUnderTest(
+        return EngineUnderTest(
             place.url,
             pool,
             options,
@@ -248,8 +246,6 @@ class Plugin:
             ceiling=self._most_connections if place.foreign else None,
             application=place.application,
         )
-        self._targets.append(target)
-        return target
 
     def _most_connections(self) -> int:
         """The limit of connections of this process; it changes when a worker is lost."""

@@ -1,4 +1,4 @@
-"""Watches a server that the tool did not start: whether it refuses other clients."""
+"""Watches a server that the tool did not start: it must not refuse others, nor fall silent."""
 
 from __future__ import annotations
 

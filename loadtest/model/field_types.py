@@ -1,4 +1,4 @@
-"""The types of values in a configuration: durations, whole numbers, names."""
+"""The types of values in a configuration or a result: durations, whole numbers, names."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Whole = Annotated[int, BeforeValidator(_number)]
 Positive = Annotated[float, BeforeValidator(_number), Field(gt=0)]
 NotNegative = Annotated[float, BeforeValidator(_number), Field(ge=0)]
+Interval95 = tuple[float, float]
 
 
 class Strict(BaseModel):

@@ -11,12 +11,12 @@ from typing import Any, Literal
 from pydantic import Field, field_serializer
 
 from loadtest.model.fault_effect import FaultEffect
-from loadtest.model.field_types import Value
+from loadtest.model.field_types import Interval95, Value
 from loadtest.model.pool import PoolSettings
+from loadtest.model.search_result import Search
 
 Decision = Literal["better", "worse", "equivalent", "undecided"]
 Role = Literal["primary", "secondary"]
-Interval95 = tuple[float, float]
 
 
 class Durations(Value):
@@ -244,42 +244,6 @@ class Verdict(Value):
 
     recommended: str | None
     text: str
-
-
-class SizeTried(Value):
-    """A pool size that a search tried; times in seconds, throughput per second.
-
-    throughput_ci95: over the rounds; with fewer than three, over their seconds. wait_p95_ci95: over
-    the rounds; None with fewer than three. met: whether it meets the objective.
-    """
-
-    pool: str
-    size: int
-    rounds: int
-    throughput: float | None
-    throughput_ci95: Interval95 | None
-    wait_p95: float | None
-    wait_p95_ci95: Interval95 | None
-    met: bool | None
-    valid: bool
-
-
-class Search(Value):
-    """The result of a search for the smallest pool.
-
-    size: the smallest good size, even if uncertain. worse_from: the first larger size that is
-    worse. pool_timeout: the recommended value for this size. load_seconds: the total load time of
-    all runs; grid_seconds: the load time of one run for every size up to `most`.
-    """
-
-    outcome: Literal["found", "missed", "invalid", "undecided"]
-    most: int
-    size: int | None
-    worse_from: int | None
-    pool_timeout: float | None
-    load_seconds: float
-    grid_seconds: float
-    sizes: tuple[SizeTried, ...]
 
 
 class Summary(Value):

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtest.analysis.prediction.observed_workload import MeasuredPool
+from loadtest.analysis.prediction.measured_pool import MeasuredPool
 from loadtest.analysis.prediction.validation import ValidatedPool
 from loadtest.analysis.prediction.whatif import PredictedPool, Prediction
 from loadtest.analysis.units import count, duration, level, listed, percent, rate

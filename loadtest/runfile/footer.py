@@ -1,4 +1,4 @@
-"""Changes the footer of a run file after the run."""
+"""Reads the footer of a run file alone, and changes it after the run."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ from loadtest.runfile.schema import Footer
 
 # More bytes than any line has.
 _LONGEST_LINE = 2**20
+
+
+def footer_of(path: Path) -> Footer | None:
+    """The footer of a run file, from its last line; None if the line is another one or damaged."""
+    _, last = _last_line(path)
+    return _footer(path, last.removesuffix(b"\n"))
 
 
 def say_why_it_ended(path: Path, end: End) -> None:
@@ -71,7 +77,7 @@ def _change_footer(path: Path, change: Callable[[Footer], dict[str, Any]]) -> No
 
 
 def _footer(path: Path, line: bytes) -> Footer | None:
-    """The footer in the last line of a file; None if the line is another one or damaged."""
+    """The footer that a line of a file is; None if it is another line or damaged."""
     with path.open("rb") as file:
         checked = has_checksum(file.readline())
     try:

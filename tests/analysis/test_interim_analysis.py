@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from loadtest.analysis.statistics.batches import whole_seconds
+from loadtest.analysis.statistics.batches import batch, whole_seconds
 from loadtest.analysis.statistics.interim_analysis import (
     STOPPING_BOUNDS,
     ThroughputEstimate,
     early_conclusion,
-    estimate_throughput,
+    rate_of,
 )
 from loadtest.model.interval import Interval
 from loadtest.model.objective import parse_objective
@@ -32,6 +32,11 @@ def seconds(
         )
         for number, requests in enumerate(per_second)
     ]
+
+
+def estimated(parts: list[Interval]) -> ThroughputEstimate | None:
+    """The throughput of some intervals."""
+    return rate_of([batch(one) for one in whole_seconds(parts)])
 
 
 def first_look(
@@ -97,13 +102,13 @@ def test_bits_of_seconds_go_with_their_neighbours() -> None:
         interval(3, length=SECOND // 5, counters={"requests": 20}),
     ]
     assert [part.counters["requests"] for part in whole_seconds(parts)] == [120, 120]
-    assert estimate_throughput(parts) == ThroughputEstimate(pytest.approx(100), pytest.approx(0))
-    assert estimate_throughput(parts[:2]) is None
+    assert estimated(parts) == ThroughputEstimate(pytest.approx(100), pytest.approx(0))
+    assert estimated(parts[:2]) is None
 
 
 def test_the_error_of_a_throughput_is_that_of_its_seconds() -> None:
     numbers = np.random.default_rng(1).normal(1000, 50, (300, 10)).round().astype(int)
-    found = [estimate_throughput(seconds(tuple(map(int, row)))) for row in numbers]
+    found = [estimated(seconds(tuple(map(int, row)))) for row in numbers]
     means = [one.mean for one in found if one]
     errors = [one.error for one in found if one]
     assert np.mean(errors) == pytest.approx(np.std(means), rel=0.1)

@@ -11,8 +11,9 @@ from scipy.special import stdtr, stdtrit
 
 from loadtest.analysis.statistics.estimate import mean
 from loadtest.model.experiment import AUTO, MARGIN
+from loadtest.model.field_types import Interval95
 from loadtest.model.objective import more_is_better, parse_objective, value_at
-from loadtest.model.summary import Comparison, Decision, Interval95, PoolSummary
+from loadtest.model.summary import Comparison, Decision, PoolSummary
 from loadtest.runfile.schema import ExperimentPlan
 
 RoundSummaries = Mapping[tuple[str, int], PoolSummary]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from loadtest.analysis.findings.offered_load import NOTABLE_DROPS
 from loadtest.analysis.statistics.estimate import interval95
 from loadtest.analysis.units import duration, listed, percent, rate
+from loadtest.model.field_types import Interval95
 from loadtest.model.objective import Bound, parse_objective, value_at
-from loadtest.model.summary import Interval95, ObjectiveResult, PoolSummary
+from loadtest.model.summary import ObjectiveResult, PoolSummary
 
 MET_IN_WORDS = {True: "met", False: "missed", None: "undecided"}
 _DROPPED = "arrivals were dropped, and their request times are unknown"

@@ -14,6 +14,25 @@ from loadtest.model.server_name import server_title
 
 # A smaller share of the time of all requests does not matter.
 NOTICEABLE_SHARE = 0.01
+_NO_POOL = "NullPool"
+# Setting -> the phase that it adds, and what that costs and brings.
+_PHASES = {
+    "pool_pre_ping": (
+        "ping",
+        "pool_pre_ping cost {each} per ping, {share}. It ensures that no checkout gets a "
+        "connection that the server has closed.",
+    ),
+    "pool_reset_on_return": (
+        "reset",
+        "Reset on return cost {each} per checkin, {share}. It ensures that no checkout begins "
+        "inside an open transaction.",
+    ),
+    _NO_POOL: (
+        "connect",
+        "NullPool cost {each} per checkout to connect, {share}. A pool that keeps connections "
+        "saves nearly all of it.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -53,54 +72,23 @@ def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
     return f"Not covered: {listed(missing)}."
 
 
-def _working(pool: PoolRuns) -> float:
-    return pool.spent("request", "failed_request")
-
-
-def _cost(pool: PoolRuns, setting: str, seconds: float, text: str) -> Iterator[Cost]:
-    working = _working(pool)
+def _cost(pool: PoolRuns, setting: str, seconds: float, text: str, **told: str) -> Iterator[Cost]:
+    working = pool.spent("request", "failed_request")
     if seconds and working:
         share = seconds / working
-        told = text.format(share=f"{percent(share)} of the time of all requests")
-        yield Cost(setting, seconds, share, told)
+        of_all = f"{percent(share)} of the time of all requests"
+        yield Cost(setting, seconds, share, text.format(share=of_all, **told))
 
 
-def _ping(pool: PoolRuns) -> Iterator[Cost]:
-    """The ping before a connection is handed out."""
-    pings = pool.times("ping").finished
-    yield from _cost(
-        pool,
-        "pool_pre_ping",
-        pool.spent("ping"),
-        f"pool_pre_ping cost {duration(pings.mean_seconds)} per ping, {{share}}. It ensures "
-        "that no checkout gets a connection that the server has closed.",
-    )
-
-
-def _reset(pool: PoolRuns) -> Iterator[Cost]:
-    """The reset of a returned connection, which ends an open transaction."""
-    resets = pool.times("reset").finished
-    yield from _cost(
-        pool,
-        "pool_reset_on_return",
-        pool.spent("reset"),
-        f"Reset on return cost {duration(resets.mean_seconds)} per checkin, {{share}}. It ensures "
-        "that no checkout begins inside an open transaction.",
-    )
-
-
-def _no_pool(pool: PoolRuns) -> Iterator[Cost]:
-    """A connection made for every checkout."""
-    if pool.settings.poolclass != "NullPool" or any(connect_bound(pool)):
-        return  # there is a finding about it already
-    connects = pool.times("connect").finished
-    yield from _cost(
-        pool,
-        "NullPool",
-        pool.spent("connect"),
-        f"NullPool cost {duration(connects.mean_seconds)} per checkout to connect, {{share}}. A "
-        "pool that keeps connections saves nearly all of it.",
-    )
+def _phases(pool: PoolRuns) -> Iterator[Cost]:
+    """Settings that add a phase to every checkout or checkin."""
+    for setting, (phase, text) in _PHASES.items():
+        if setting == _NO_POOL and (
+            pool.settings.poolclass != _NO_POOL or any(connect_bound(pool))
+        ):
+            continue  # it has a pool, or there is a finding about it already
+        each = duration(pool.times(phase).finished.mean_seconds)
+        yield from _cost(pool, setting, pool.spent(phase), text, each=each)
 
 
 def _overflow(pool: PoolRuns) -> Iterator[Cost]:
@@ -133,6 +121,4 @@ def _tls(pool: PoolRuns) -> Iterator[Cost]:
         )
 
 
-_RULES: tuple[Callable[[PoolRuns], Iterator[Cost]], ...] = (
-    *(_ping, _reset, _no_pool, _overflow, _tls),
-)
+_RULES: tuple[Callable[[PoolRuns], Iterator[Cost]], ...] = (_phases, _overflow, _tls)

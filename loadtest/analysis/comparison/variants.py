@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from loadtest.analysis.comparison.comparer import THROUGHPUT_METRIC, Comparer
 from loadtest.analysis.comparison.verdict import verdict
-from loadtest.analysis.given_names import is_variant
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.units import listed
 from loadtest.model.server_name import server_title
@@ -90,7 +89,7 @@ def _variant(
     told: Callable[[PoolRuns], tuple[str, str]],
 ) -> Variant:
     def of(pool: PoolRuns) -> str:
-        planned = (other for other in names[1:] if is_variant(pool, pool.given, other))
+        planned = (other for other in names[1:] if pool.is_variant(pool.given, other))
         return told(pool)[0] if pool.runs else next(planned, names[0])
 
     pools = [pool for pool in measurements.pools if of(pool) == name]

@@ -9,17 +9,21 @@ from dataclasses import dataclass
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.prediction import overtaking
+from loadtest.analysis.prediction.measured_pool import (
+    MeasuredPool,
+    as_measured,
+    checkout_attempts,
+    queue_settings,
+)
 from loadtest.analysis.prediction.samples import samples, scaled
 from loadtest.analysis.prediction.stalls import Stalls, stalls
 from loadtest.analysis.prediction.workload import NO_TIME, ByLevel, Samples, Workload
-from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.units import count, duration, level, listed, percent
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import InvalidMeasurement, UsageError
 from loadtest.model.interval import SECOND
 from loadtest.model.load import DROP_AFTER_SECONDS
 from loadtest.model.pool import PoolConfig
-from loadtest.model.summary import Durations
 from loadtest.runfile.schema import Load
 
 # Levels of connections in use that are this close (a share, a number) count as one.
@@ -27,24 +31,6 @@ SAME_LEVEL, LEAST_LEVEL_STEP = 0.05, 0.5
 # Users that are away for fewer turns of the event loop than this, or for less than this (s), do
 # not pause: the code around a task, and a timer that epoll rounds up, take that long.
 PAUSE, LEAST_PAUSE = 2.0, 0.005
-_SETTINGS = (
-    *("pool_size", "max_overflow", "pool_timeout", "pool_use_lifo", "pool_recycle"),
-    "pool_pre_ping",
-)
-
-
-@dataclass(frozen=True)
-class MeasuredPool:
-    """A pool as it was measured. served: checkouts per second that got a connection.
-
-    settings: None if it was no QueuePool.
-    """
-
-    name: str
-    settings: PoolConfig | None
-    served: float
-    wait: Durations
-    timeouts: float
 
 
 @dataclass(frozen=True)
@@ -92,7 +78,7 @@ def observe(measurements: Measurements) -> Observed:
 
 
 def _usable(measurements: Measurements) -> list[PoolRuns]:
-    valid = [pool for pool in measurements.pools if not doubts(pool) and _attempts(pool)]
+    valid = [pool for pool in measurements.pools if not doubts(pool) and checkout_attempts(pool)]
     if not valid:
         raise InvalidMeasurement(
             "nothing can be predicted: none of these pools was measured properly (loadtest report "
@@ -119,7 +105,7 @@ def _workload(pools: Sequence[PoolRuns], load: Load, processes: int) -> Workload
         stalls=tuple(still),
         handover=handover,
         outside=outside,
-        yielding=min(1.0, _total(pools, "requests") / sum(map(_attempts, pools))),
+        yielding=min(1.0, _total(pools, "requests") / sum(map(checkout_attempts, pools))),
         connect=_connect(groups),
         ping=samples(_times(pools, "ping")) or (0.0,),
         rate=rate and rate * _checkouts_per_arrival(pools) / processes,
@@ -149,14 +135,14 @@ def _away(pools: Sequence[PoolRuns]) -> float:
     Users that neither wait nor connect nor hold, divided by the rate of checkouts.
     """
     users = sum(pool.mean_level("users") * pool.seconds for pool in pools)
-    return max(0.0, users - sum(map(_inside, pools))) / sum(map(_attempts, pools))
+    return max(0.0, users - sum(map(_inside, pools))) / sum(map(checkout_attempts, pools))
 
 
 def _served(pools: Sequence[PoolRuns]) -> Iterator[overtaking.ServedLevel]:
     """The checkouts at each level that did not wait, for pools with a queue."""
     for level_, group in _levels(pools):
-        queues = [pool for pool in group if _queue(pool)]
-        settings = next((found for pool in queues if (found := _queue(pool))), None)
+        queues = [pool for pool in group if queue_settings(pool)]
+        settings = next((found for pool in queues if (found := queue_settings(pool))), None)
         if settings:
             rate = _total(queues, "checkouts") / sum(p.seconds * p.processes for p in queues)
             share = overtaking.share_at_once(_times(queues, "wait"))
@@ -214,24 +200,7 @@ def _connect(groups: Sequence[tuple[float, list[PoolRuns]]]) -> ByLevel:
 def _settings(pools: Sequence[PoolRuns], baseline: str) -> PoolConfig:
     """The settings of the baseline, else of the first pool with a queue, else SQLAlchemy's."""
     ordered = sorted(pools, key=lambda pool: pool.name != baseline)
-    return next((found for pool in ordered if (found := _queue(pool))), PoolConfig())
-
-
-def _queue(pool: PoolRuns) -> PoolConfig | None:
-    if pool.settings.poolclass != "QueuePool":
-        return None
-    return PoolConfig(**{name: getattr(pool.settings, name) for name in _SETTINGS})
-
-
-def as_measured(pool: PoolRuns) -> MeasuredPool:
-    """What a pool did while it was measured."""
-    return MeasuredPool(
-        name=pool.name,
-        settings=_queue(pool),
-        served=pool.counters["checkouts"] / pool.seconds,
-        wait=describe(pool.times("wait", cut_off_by_waits=True)),
-        timeouts=pool.counters["timeouts"] / max(_attempts(pool), 1),
-    )
+    return next((found for pool in ordered if (found := queue_settings(pool))), PoolConfig())
 
 
 def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload) -> Iterator[str]:
@@ -281,18 +250,13 @@ def _when_warm(pools: Sequence[PoolRuns]) -> Distribution:
     return sum(found, Distribution())
 
 
-def _attempts(pool: PoolRuns) -> int:
-    counters = pool.counters
-    return counters["checkouts"] + counters["timeouts"] + counters["checkout_errors"]
-
-
 def _total(pools: Sequence[PoolRuns], counter: str) -> int:
     return sum(pool.counters[counter] for pool in pools)
 
 
 def _checkouts_per_arrival(pools: Sequence[PoolRuns]) -> float:
     begun = _times(pools, "schedule_lag").count
-    return sum(map(_attempts, pools)) / begun if begun else 1.0
+    return sum(map(checkout_attempts, pools)) / begun if begun else 1.0
 
 
 def _cpu_per_checkout(pools: Sequence[PoolRuns]) -> float:

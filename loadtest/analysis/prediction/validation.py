@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.pool_runs import Measurements
-from loadtest.analysis.prediction.observed_workload import MeasuredPool, Observed, as_measured
+from loadtest.analysis.prediction.measured_pool import MeasuredPool, as_measured
+from loadtest.analysis.prediction.observed_workload import Observed
 from loadtest.analysis.prediction.whatif import PredictedPool, Prediction, predict_pool
 from loadtest.model.load import LoadConfig
 from loadtest.model.pool import PoolConfig

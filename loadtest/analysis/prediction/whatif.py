@@ -11,7 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from loadtest.analysis.prediction.observed_workload import MeasuredPool, Observed
+from loadtest.analysis.prediction.measured_pool import MeasuredPool
+from loadtest.analysis.prediction.observed_workload import Observed
 from loadtest.analysis.prediction.simulation import simulate
 from loadtest.analysis.prediction.workload import SimulationOutcome
 from loadtest.analysis.statistics.queueing import most_throughput

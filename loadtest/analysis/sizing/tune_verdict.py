@@ -12,7 +12,8 @@ from loadtest.analysis.findings.leaks import is_drained, leak_sentences
 from loadtest.analysis.pool_settings import pool_arguments
 from loadtest.analysis.sizing.tuning import LONGEST_TIMEOUT, Tuning
 from loadtest.analysis.units import count, duration, listed, percent, plural, rate
-from loadtest.model.summary import PoolSummary, Search, Verdict
+from loadtest.model.search_result import Search
+from loadtest.model.summary import PoolSummary, Verdict
 
 _DISTURBED = "repeat the search on an idle machine"
 

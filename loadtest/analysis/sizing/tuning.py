@@ -19,8 +19,10 @@ from loadtest.analysis.sizing.size_search import MOST_ROUNDS, ROUNDS, SearchStep
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95
 from loadtest.analysis.statistics.interim_analysis import ThroughputEstimate, rate_of
+from loadtest.model.field_types import Interval95
 from loadtest.model.objective import Bound, parse_objective
-from loadtest.model.summary import Interval95, PoolSummary, Search, SizeTried
+from loadtest.model.search_result import Search, SizeTried
+from loadtest.model.summary import PoolSummary
 
 SEARCH_EXIT_CODES = {"found": 0, "missed": 3, "invalid": 4, "undecided": 5}
 # SQLAlchemy's own default: a longer timeout would only delay errors.
@@ -151,11 +153,7 @@ class Tuning:
             for bound in self.bounds
             if bound.path.startswith("checkout.wait_seconds.") and bound.at_most
         ]
-        wait = (
-            TIMEOUT_FACTOR * max(self.longest, *allowed)
-            if allowed
-            else TIMEOUT_FACTOR * self.longest
-        )
+        wait = TIMEOUT_FACTOR * max([self.longest, *allowed])
         return float(min(max(1, math.ceil(wait)), LONGEST_TIMEOUT))
 
     def _outcome(self) -> str:

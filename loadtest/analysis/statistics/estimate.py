@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import stdtrit
 
-from loadtest.model.summary import Interval95
+from loadtest.model.field_types import Interval95
 
 
 def mean(values: Sequence[float]) -> float | None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from loadtest.analysis.statistics.batches import BatchOfRequests, batch, successes, whole_seconds
+from loadtest.analysis.statistics.batches import BatchOfRequests, successes, whole_seconds
 from loadtest.analysis.statistics.censoring import PERCENTILE_SHARES
 from loadtest.model.distribution import Distribution
 from loadtest.model.experiment import MARGIN
@@ -72,11 +72,6 @@ class Excess:
         enough = max(of_a_few * spread, standard_errors * self.least_error)
         total = sum(self.parts)
         return None if abs(total) <= enough else total < 0
-
-
-def estimate_throughput(parts: Sequence[Interval]) -> ThroughputEstimate | None:
-    """The throughput of some intervals; None with fewer than two whole seconds."""
-    return rate_of([batch(one) for one in whole_seconds(parts)])
 
 
 def rate_of(seconds: Sequence[BatchOfRequests]) -> ThroughputEstimate | None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.model.field_types import Interval95
 from loadtest.model.interval import SECOND
-from loadtest.model.summary import Interval95
 
 OUTER_PERCENTILES = (10, 90)
 

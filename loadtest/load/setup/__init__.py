@@ -1,1 +1,1 @@
-"""The preparation of a Locust process for its first run: database, tables, application."""
+"""The preparation of a Locust process and its clean-up: database, tables, application."""

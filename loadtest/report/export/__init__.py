@@ -13,6 +13,7 @@ from loadtest.report.export.csv_rows import csv_lines
 from loadtest.report.export.histogram_log import histogram_log_lines
 from loadtest.report.export.junit import junit_lines
 from loadtest.runfile.folders import find_runs
+from loadtest.runfile.footer import footer_of
 from loadtest.runfile.reader import RunFile
 
 FORMATS: dict[str, Callable[[Sequence[Path]], Iterator[str]]] = {
@@ -65,7 +66,5 @@ def _started(path: Path) -> float:
 
 def _whole(path: Path) -> bool:
     """Whether a run has a footer, and no signal or person ended it early."""
-    whole = RunFile(path).whole()
-    for _ in whole:
-        continue
-    return whole.footer is not None and whole.footer.end.reason is not EndReason.INTERRUPTED
+    footer = footer_of(path)
+    return footer is not None and footer.end.reason is not EndReason.INTERRUPTED

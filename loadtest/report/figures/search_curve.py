@@ -9,8 +9,10 @@ from loadtest.analysis.comparison.objective_check import MET_IN_WORDS
 from loadtest.analysis.pool_runs import Measurements
 from loadtest.analysis.statistics.within_rounds import SecondsSpread, seconds_spread
 from loadtest.analysis.units import NO_VALUE, count, duration, listed, rate
+from loadtest.model.field_types import Interval95
 from loadtest.model.objective import parse_objective
-from loadtest.model.summary import Interval95, Search, SizeTried, Summary
+from loadtest.model.search_result import Search, SizeTried
+from loadtest.model.summary import Summary
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.drawing import Drawing, Table
 from loadtest.report.figures.toolkit.svg import INK, to_svg

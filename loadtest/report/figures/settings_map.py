@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from loadtest.analysis.prediction.observed_workload import MeasuredPool
+from loadtest.analysis.prediction.measured_pool import MeasuredPool
 from loadtest.analysis.prediction.whatif import PredictedPool, Prediction
 from loadtest.analysis.units import duration, percent, round_duration
 from loadtest.report.figures.toolkit import canvas

@@ -12,7 +12,8 @@ from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95
 from loadtest.analysis.units import NO_VALUE, count, duration, rate
-from loadtest.model.summary import Interval95, PoolSummary, Summary
+from loadtest.model.field_types import Interval95
+from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures import throughput
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.dot_labels import DotLabels

@@ -26,6 +26,7 @@ from loadtest.report.figures.toolkit.drawing import (
     valid_or_all,
 )
 from loadtest.report.figures.toolkit.svg import to_svg
+from loadtest.report.pool_table import marked_duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,8 +79,7 @@ def _title(pools: Sequence[PoolSummary]) -> str:
 
 
 def _wait(pool: PoolSummary, name: str) -> str:
-    wait = pool.checkout.wait_seconds
-    return at_least(getattr(wait, name), name in wait.at_least)
+    return marked_duration(pool.checkout.wait_seconds, name)
 
 
 def _figure(curves: Mapping[int, Curve], summary: Summary) -> Figure:

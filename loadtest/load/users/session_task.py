@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-from locust.exception import (
-    InterruptTaskSet,
-    RescheduleTask,
-    RescheduleTaskImmediately,
-    StopTest,
-    StopUser,
-)
-
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -18,16 +10,13 @@ from sqlalchemy.orm import Session
 
 from loadtest.database.failure_kinds import kind_of, words_of
 from loadtest.load.engine_under_test import EngineUnderTest
+from loadtest.load.locust_internals import CONTROL_FLOW
 from loadtest.pool.checkout_batch import clock
 from loadtest.pool.task_usage import RequestFailed, Task
 
 if TYPE_CHECKING:
     from loadtest.load.users.pool_user import PoolUser
 
-CONTROL_FLOW = (
-    *(InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately),
-    *(StopUser, StopTest),
-)
 # The kind of requests that the scenario declares failed.
 DECLARED_FAILURE = "declared_failure"
 CAUGHT = "caught by the application"

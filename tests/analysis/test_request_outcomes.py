@@ -8,6 +8,7 @@ import pytest
 
 from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.interval import TaskUse
 from loadtest.model.summary import Finding
 from loadtest.runfile.footer import add_to_footer
 from loadtest.runfile.reader import Run, read_run
@@ -50,6 +51,16 @@ def test_where_nothing_succeeded_the_errors_are_all_that_is_said(tmp_path: Path)
     assert findings[0].evidence == {"failed": 100, "requests": 100, "kind": "other"}
     assert verdict_exit_code(summary) == 4
     assert summary.verdict.text.startswith("None of 100 requests succeeded with 20+0")
+
+
+@pytest.mark.parametrize(("kind", "told"), [("pool_timeout", True), ("other", False)])
+def test_a_mistake_that_makes_every_checkout_time_out_is_said_as_well(
+    tmp_path: Path, kind: str, told: bool
+) -> None:
+    one = interval(counters={"requests": 9, "failures": 9, f"errors.{kind}": 9})
+    one.tasks = {"buy": TaskUse(nested=9, kept=5)}
+    codes = {"nothing_succeeded", f"errors_{kind}", *(["leak"] if told else [])}
+    assert found(run(tmp_path, [one])).keys() == codes
 
 
 def test_one_success_is_something(tmp_path: Path) -> None:

@@ -35,12 +35,12 @@ def abandoned(pool: PoolRuns) -> Iterator[Finding]:
     left = pool.counters["abandoned"]
     if not left:
         return
-    share = percent(left / (left + pool.counters["requests"]))
+    share = left / pool.ended_requests
     yield Finding(
         code="abandoned",
         severity="info",
-        message=f"{plural(left, 'request')} ({share}) ended with Locust's control flow (interrupt, "
+        message=f"{plural(left, 'request')} ({percent(share)}) ended with Locust's control flow (interrupt, "
         "RescheduleTask, StopUser, StopTest). They count neither as successes nor as failures. "
         "Call self.succeed() or self.fail(reason) first if such a request has an outcome.",
-        evidence={"abandoned": left, "share": left / (left + pool.counters["requests"])},
+        evidence={"abandoned": left, "share": share},
     )

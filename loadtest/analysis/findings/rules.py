@@ -55,7 +55,9 @@ def _applicable(
     """The rules that apply to a pool: without a successful request, those about errors and runs."""
     if not mostly_failing.without_success(pool):
         return rules
-    return [rule for rule in rules if rule in WITHOUT_SUCCESS]
+    starved = mostly_failing.named_kind(pool) == "pool_timeout"
+    told = (*WITHOUT_SUCCESS, *(CAUSES_OF_TIMEOUTS if starved else ()))
+    return [rule for rule in rules if rule in told]
 
 
 def unsound_files(pool: PoolRuns) -> Iterator[Finding]:
@@ -177,4 +179,9 @@ WITHOUT_SUCCESS: tuple[mostly_failing.FindingRule, ...] = (
     worker_presence.late_reports,
     errors_by_kind,
     write_conflicts.write_conflicts,
+)
+# Mistakes of tasks that keep connections from others until every checkout times out.
+CAUSES_OF_TIMEOUTS: tuple[mostly_failing.FindingRule, ...] = (
+    connection_use.leak,
+    connection_use.nested_checkout,
 )

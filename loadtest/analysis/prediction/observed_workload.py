@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from loadtest.analysis.findings.mostly_failing import without_success
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.prediction import overtaking
@@ -92,7 +93,8 @@ def observe(measurements: Measurements) -> Observed:
 
 
 def _usable(measurements: Measurements) -> list[PoolRuns]:
-    valid = [pool for pool in measurements.pools if not doubts(pool) and _attempts(pool)]
+    measured = [pool for pool in measurements.pools if not doubts(pool) and _attempts(pool)]
+    valid = [pool for pool in measured if not without_success(pool)]
     if not valid:
         raise InvalidMeasurement(
             "nothing can be predicted: none of these pools was measured properly (loadtest report "
@@ -119,7 +121,7 @@ def _workload(pools: Sequence[PoolRuns], load: Load, processes: int) -> Workload
         stalls=tuple(still),
         handover=handover,
         outside=outside,
-        yielding=min(1.0, _total(pools, "requests") / sum(map(_attempts, pools))),
+        yielding=min(1.0, sum(p.ended_requests for p in pools) / sum(map(_attempts, pools))),
         connect=_connect(groups),
         ping=samples(_times(pools, "ping")) or (0.0,),
         rate=rate and rate * _checkouts_per_arrival(pools) / processes,

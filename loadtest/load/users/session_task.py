@@ -154,7 +154,7 @@ class SessionTask(Task):
             if attempt is not None and kind == "other" != attempt.kind:
                 return attempt.kind, attempt, error  # the application raised its own error instead
             return kind, error, error
-        return attempt and (attempt.kind, attempt, attempt)
+        return (attempt.kind, attempt, attempt) if attempt else None
 
     def _is_killed(self, error: BaseException | None) -> bool:
         """Whether Locust ended the user, not the scenario one of its own helpers."""

@@ -41,7 +41,6 @@ def abandoned(pool: PoolRuns) -> Iterator[Finding]:
         severity="info",
         message=f"{plural(left, 'request')} ({percent(share)}) ended with Locust's control flow "
         "(interrupt, RescheduleTask, StopUser, StopTest). They count neither as successes nor as "
-        "failures. "
-        "Call self.succeed() or self.fail(reason) first if such a request has an outcome.",
+        "failures. Call self.succeed() or self.fail(reason) first if they have an outcome.",
         evidence={"abandoned": left, "share": share},
     )

@@ -9,6 +9,7 @@ from loadtest.analysis.findings.bottleneck import connect_bound
 from loadtest.analysis.findings.connection_use import recorded_tls_context_seconds
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.units import count, duration, listed, percent
+from loadtest.model.interval import REQUEST_TIMES
 from loadtest.model.load import GREENLETS
 from loadtest.model.server_name import server_title
 
@@ -73,7 +74,7 @@ def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
 
 
 def _cost(pool: PoolRuns, setting: str, seconds: float, text: str, **told: str) -> Iterator[Cost]:
-    working = pool.spent("request", "failed_request")
+    working = pool.spent(*REQUEST_TIMES)
     if seconds and working:
         share = seconds / working
         of_all = f"{percent(share)} of the time of all requests"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from loadtest.analysis.findings.mostly_failing import without_success
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.prediction import overtaking
@@ -78,7 +79,8 @@ def observe(measurements: Measurements) -> Observed:
 
 
 def _usable(measurements: Measurements) -> list[PoolRuns]:
-    valid = [pool for pool in measurements.pools if not doubts(pool) and checkout_attempts(pool)]
+    measured = [pool for pool in measurements.pools if not doubts(pool) and checkout_attempts(pool)]
+    valid = [pool for pool in measured if not without_success(pool)]
     if not valid:
         raise InvalidMeasurement(
             "nothing can be predicted: none of these pools was measured properly (loadtest report "
@@ -97,6 +99,7 @@ def _workload(pools: Sequence[PoolRuns], load: Load, processes: int) -> Workload
     still = [stalls(_times(group, "generator_lag")) for _, group in groups]
     handover, outside = (NO_TIME, (0.0,)) if rate else _outside(pools, groups)
     levels = tuple(used for used, _ in groups)
+    ended = sum(pool.ended_requests for pool in pools)
     return Workload(
         users=max(1, round((load.users or 1) / processes)),
         hold=ByLevel(
@@ -105,7 +108,7 @@ def _workload(pools: Sequence[PoolRuns], load: Load, processes: int) -> Workload
         stalls=tuple(still),
         handover=handover,
         outside=outside,
-        yielding=min(1.0, _total(pools, "requests") / sum(map(checkout_attempts, pools))),
+        yielding=min(1.0, ended / sum(map(checkout_attempts, pools))),
         connect=_connect(groups),
         ping=samples(_times(pools, "ping")) or (0.0,),
         rate=rate and rate * _checkouts_per_arrival(pools) / processes,

@@ -8,7 +8,6 @@ import logging
 import random
 from collections.abc import Callable
 from functools import partial
-from types import TracebackType
 from typing import Any, ClassVar
 
 import gevent
@@ -22,8 +21,9 @@ from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.locust_internals import PromptUser, running_users, wait_once
 from loadtest.load.users.arrivals import Arrivals
 from loadtest.load.users.precise_timer import PreciseTimer
+from loadtest.load.users.session_task import DECLARED_FAILURE, DueTask, SessionTask
 from loadtest.pool.checkout_batch import clock
-from loadtest.pool.task_usage import Task
+from loadtest.pool.task_usage import RequestFailed
 
 logger = logging.getLogger("loadtest")
 
@@ -92,7 +92,7 @@ class PoolUser(PromptUser):
         """Forget the due arrival; `on_stop` is not part of it."""
         self._due = 0
 
-    def failed(self, error: BaseException) -> None:
+    def count_error(self, error: BaseException) -> None:
         """Count an error of a task, unless its session counted it already."""
         if self._target is None or error is self.error_counted:
             return
@@ -100,6 +100,28 @@ class PoolUser(PromptUser):
         elapsed = self.late(now) or now - self.idle_since
         self._target.recorder.failed(elapsed, kind_of(error), words_of(error))
         self.idle_since = now
+
+    def fail(self, reason: str) -> None:
+        """Declare the request of the current `with self.session(…)` block failed.
+
+        The last declaration decides: it overrides later statements and an exception that leaves the
+        block. Raises RuntimeError outside of a block.
+        """
+        self._request().declared.append(RequestFailed(DECLARED_FAILURE, reason))
+
+    def succeed(self) -> None:
+        """Declare the request of the current block a success, whatever failed; see `fail`."""
+        self._request().declared.append(None)
+
+    def _request(self) -> SessionTask:
+        """The request of the innermost block in this greenlet or thread."""
+        task = self._target.recorder.tasks.get(getcurrent()) if self._target else None
+        if not isinstance(task, SessionTask):
+            raise RuntimeError(
+                "self.fail() and self.succeed() work inside of `with self.session(…)` only, in the "
+                "greenlet or thread that opened the block"
+            )
+        return task
 
     def checked(self, transactions: int, *, lost: int = 0, doubled: int = 0) -> None:
         """Report the results of this user's own check; call it once, at the end (`on_stop`).
@@ -113,8 +135,9 @@ class PoolUser(PromptUser):
     def session(self, name: str) -> SessionTask:
         """A context manager that gives the child session and times the task under this name.
 
-        It fires Locust's `request` event, returns the connection and does not catch errors. Raises
-        StopTest in a refused run.
+        It fires Locust's `request` event, returns the connection and does not catch errors. The
+        request fails if an error leaves the block, or if its last checkout or statement failed.
+        Raises StopTest in a refused run.
         """
         if self._target is None:
             raise StopTest("this run was refused")
@@ -122,104 +145,11 @@ class PoolUser(PromptUser):
         return spare.pop(name, None) or self._kind(self, self._target, name, spare)
 
 
-class SessionTask(Task):
-    """One timed request with a child session; reused for later requests of the same name.
-
-    spare: where it waits for reuse. lag: the schedule lag (ns) at its begin.
-    """
-
-    __slots__ = (
-        *("_arguments", "_child", "_fire", "_parent", "_recorder", "_session", "_shared"),
-        *("_spare", "_start", "_tasks", "_user", "lag"),
-    )
-
-    def __init__(
-        self, user: PoolUser, target: EngineUnderTest, name: str, spare: dict[str, SessionTask]
-    ) -> None:
-        super().__init__(name, target.recorder.uses[name])
-        self._user, self._spare, self.lag = user, spare, 0
-        self._parent = target.parent
-        self._child, self._arguments = target.child, target.child_arguments
-        self._recorder = target.recorder
-        self._tasks, self._shared = target.recorder.tasks, target.shared
-        self._fire = user.environment.events.request.fire
-
-    def __enter__(self) -> Session:
-        greenlet, tasks, parent = getcurrent(), self._tasks, self._parent
-        self._start = clock()
-        if self._shared or greenlet in tasks:
-            session = parent()  # the application's, or that of the session around this one
-        else:
-            # As `parent()`, without its look-up of an existing session: under gevent the look-up
-            # takes longer than all measuring of a checkout.
-            make, arguments = self._child, self._arguments
-            session = make(**arguments)
-            parent.registry.set(session)
-        self._session, tasks[greenlet] = session, self
-        return session
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # As `parent.remove()`, without its three look-ups of the session.
-        try:
-            self._session.close()
-            if self._shared:
-                self._parent.remove()  # the application may have begun another session
-        except BaseException as late:
-            error = error or late
-            raise
-        finally:
-            self._parent.registry.clear()  # also if closing failed
-            self._end(error)
-
-    def _end(self, error: BaseException | None) -> None:
-        user, recorder, fire = self._user, self._recorder, self._fire
-        start, now = self._start, clock()
-        elapsed = now - start + self.lag
-        self._tasks.pop(getcurrent(), None)  # of nested sessions the inner one has ended it
-        recorder.thinks.append(start - user.idle_since)
-        user.idle_since = now
-        if self.held:
-            self.over = True  # so that leaked connections count for this task, not for the next
-        else:
-            self._spare[self.name] = self
-        if error is None:
-            recorder.requests.append(elapsed)
-        elif isinstance(error, Exception):
-            recorder.failed(elapsed, kind_of(error), words_of(error))
-            user.error_counted = error
-        else:
-            return  # the user was killed: neither a success nor a failure
-        fire(
-            request_type="session",
-            name=self.name,
-            response_time=elapsed / 1e6,
-            response_length=0,
-            exception=error,
-            context={},
-        )
-
-
-class DueTask(SessionTask):
-    """A request in an open loop, timed from the moment when its arrival was due."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> Session:
-        session = super().__enter__()
-        self.lag = self._user.late(self._start)
-        return session
-
-
 def note_error(user_instance: Any, exception: BaseException, **_: Any) -> None:
     """A listener for Locust's `user_error`: count errors outside of a session."""
     user = getattr(user_instance, "user", user_instance)
     if isinstance(user, PoolUser):
-        user.failed(exception)
+        user.count_error(exception)
 
 
 def end_again(runner: Any, seconds: float) -> Callable[[], None]:

@@ -19,13 +19,13 @@ from loadtest.database.preflight.announcement import (
 from loadtest.database.preflight.checks import refuse_errors, run_checks, warning_texts
 from loadtest.database.preflight.situation import Demand, Situation
 from loadtest.database.private_server import PrivateServer
+from loadtest.database.server_program import refuse_beside_database
 from loadtest.database.table_claims import tables_left_behind
 from loadtest.experiment.faults.schedule import FaultSchedule
 from loadtest.experiment.rounds import ScenarioFacts, check_scenario
 from loadtest.experiment.run_plan import SECONDS_BESIDE_LOAD
 from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
-from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.runfile.folders import as_typed
 
@@ -46,11 +46,7 @@ def databases(
     """
     demand = demand_of(experiment, allowed)
     server_probe.raise_open_files_limit(demand.most)
-    if experiment.server and (given or looked.place):
-        raise UsageError(
-            "--server chooses a private server, but you gave a database (--database-url, "
-            "LOADTEST_DATABASE_URL or your application's own): leave out --server"
-        )
+    refuse_beside_database(bool(experiment.server), bool(given or looked.place))
     if looked.place:
         url, work = database_url(given) if given else None, _work(experiment, runs)
         intended = intentions(looked.place, demand, work, looked.tables, allowed)

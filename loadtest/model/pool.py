@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from loadtest.model.errors import UsageError
 from loadtest.model.field_types import Name, Seconds, Strict, Whole, validated
+from loadtest.model.suggestion import did_you_mean
 
 _SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
 # An application's own pool, whatever its class.
@@ -19,6 +20,8 @@ _POOLCLASSES = "QueuePool, NullPool or FairPool"
 _ONE_CONNECTION = ("StaticPool", "AssertionPool")
 _SHORT_NAMES = {"QueuePool": "", "FairPool": "fair-"}
 _QUEUE_ONLY = {"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"}
+# What may be meant by a word on its own.
+_WITHOUT_VALUE = (AS_IS, *(f"poolclass={name}" for name in POOLCLASSES[:-1]))
 ResetOnReturn = Literal["rollback", "commit", "none"]
 IsolationLevel = Literal[
     "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "AUTOCOMMIT"
@@ -29,7 +32,8 @@ def _known_poolclass(name: str) -> str:
     if name in ("StaticPool", "SingletonThreadPool", "AssertionPool"):
         raise ValueError(f"{name} does not support many users at once; use {_POOLCLASSES}")
     if name not in POOLCLASSES:
-        raise ValueError(f"unknown pool class {name!r}; use {_POOLCLASSES}")
+        near = did_you_mean(name, POOLCLASSES)
+        raise ValueError(f"unknown pool class {name!r}; use {_POOLCLASSES}{near}")
     return name
 
 
@@ -195,7 +199,7 @@ def _add_settings(data: dict[str, str], settings: str, where: str) -> None:
         if not equals:
             raise UsageError(
                 f"{where}: {part!r} is not a setting; write 20+0 on its own, or "
-                "pool_size=20,max_overflow=0"
+                f"pool_size=20,max_overflow=0{did_you_mean(key, _WITHOUT_VALUE)}"
             )
         if key in data:
             raise UsageError(f"{where}: {key} is given twice")

@@ -89,12 +89,12 @@ def test_a_null_pool_is_none_the_worse_for_a_form_that_sends_everything() -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--max-overflow -7", "max_overflow: Input should be greater than or equal to -1"),
-        ("--pool-size -1", "pool_size: Input should be greater than or equal to 0"),
-        ("--pool-timeout -1", "pool_timeout: Input should be greater than or equal to 0"),
-        ("--pool-recycle -2", "pool_recycle: Input should be greater than or equal to -1"),
+        ("--max-overflow -7", "max_overflow: must be at least -1"),
+        ("--pool-size -1", "pool_size: must be at least 0"),
+        ("--pool-timeout -1", "pool_timeout: must be at least 0"),
+        ("--pool-recycle -2", "pool_recycle: must be at least -1"),
         ("--poolclass NullPool --pool-size 9", "NullPool keeps no connections; remove pool"),
-        ("--pool-name ../up", "name: String should match pattern"),
+        ("--pool-name ../up", "name: '../up' is not a name"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(arguments: str, message: str) -> None:

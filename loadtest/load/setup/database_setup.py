@@ -23,6 +23,7 @@ from loadtest.database.preflight.checks import refuse_errors, run_checks, warnin
 from loadtest.database.preflight.occupancy import Occupancy
 from loadtest.database.preflight.situation import Demand, PreflightCheck
 from loadtest.database.private_server import PrivateServer
+from loadtest.database.server_program import refuse_beside_database
 from loadtest.database.server_status import ServerStatus
 from loadtest.load.options import run_options
 from loadtest.load.setup.application_pool import connecting, load_application
@@ -98,7 +99,9 @@ class DatabaseSetup:
 
     def find(self) -> None:
         """Connect to the database, or start a private one. Raises UsageError, LoadtestError."""
-        if not (self.application or self.options.database_url):
+        given = bool(self.application or self.options.database_url)
+        refuse_beside_database(bool(self.options.server and self.foreign), given)
+        if not given:
             logger.info("No --database-url given: starting a private server")
             self.server = PrivateServer(server=self.options.server)
             # Options reach the workers; the web UI does not show this one.

@@ -40,8 +40,8 @@ def run(
 ) -> None:
     """Measure one pool configuration under one load.
 
-    With --session or --engine, it measures the pool of your application: unchanged, or with the
-    settings that --pool gives.
+    With --session or --engine, it measures the pool of your application. --pool changes the
+    settings that it names; all others stay as they are there.
 
     Examples: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
 

@@ -22,7 +22,10 @@ ScenarioArgument = Annotated[Path, typer.Argument(help="A locustfile with a Pool
 Pools = Annotated[
     list[str],
     typer.Option(
-        "--pool", help="Pool: 20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0 or as-is."
+        "--pool",
+        help="Pool: 20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0. With --session or "
+        "--engine, settings that it does not name stay as they are in your application: as-is, or "
+        "as-is,pool_size=20.",
     ),
 ]
 ArrivalRate = Annotated[

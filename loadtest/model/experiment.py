@@ -120,6 +120,9 @@ class Experiment(Strict):
     def _check_application(self) -> None:
         for pool in self.pool:
             pool.check_application(self.application)
+        if self.application:  # from here on it is frozen
+            kept = tuple(pool.of_application() for pool in self.pool)
+            object.__setattr__(self, "pool", kept)
         if self.application and self.fault:
             raise ValueError(
                 f"fault {self.fault[0]}: not possible on an application's own database"

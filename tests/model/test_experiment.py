@@ -432,10 +432,6 @@ def test_an_applications_own_pool_has_no_settings_here():
     assert (own.name, parse_pool("mine:as-is").name) == ("as-is", "mine")
     assert own.arguments() == {"poolclass": "as-is"}
     assert (own.most_connections, own.connections_for(7)) == (None, 7)
-    with pytest.raises(
-        UsageError, match="as-is keeps an application's own settings; remove pool_size"
-    ):
-        parse_pool("poolclass=as-is,pool_size=3")
 
 
 def test_an_experiment_may_name_an_application(written):

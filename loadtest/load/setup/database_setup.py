@@ -26,6 +26,7 @@ from loadtest.database.private_server import PrivateServer
 from loadtest.database.server_program import refuse_beside_database
 from loadtest.database.server_status import ServerStatus
 from loadtest.load.options import run_options
+from loadtest.load.options.pool_options import settle_pool
 from loadtest.load.setup.application_pool import connecting, load_application
 from loadtest.load.setup.driver_probe import probe_driver
 from loadtest.load.setup.scenario_tables import drop_tables, names_of, prepare_tables
@@ -109,6 +110,8 @@ class DatabaseSetup:
             self.options.database_url = self.server.url.render_as_string(hide_password=False)
             logger.info("%s, on 127.0.0.1:%d", self.server.ready, self.server.port)
             self.load_application()
+        if self.application:
+            settle_pool(self.options, self.application.settings)
         self.facts = server_probe.probe_server(self.url, self.connecting)
 
     def prepare(self) -> ServerStatus:

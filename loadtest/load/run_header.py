@@ -48,7 +48,7 @@ def header(
         users = max(users, options.num_users or 0)
     model = getattr(runner, "model", GREENLETS)
     return {
-        "pool": pool.model_dump(),
+        "pool": dict(pool),
         "application": application.name if application else None,
         "application_pool": application.settings if application else None,
         "load": {"model": model, **load_facts(options, users, processes(runner))},

@@ -131,7 +131,8 @@ class PoolConfig(Strict):
         if self.poolclass == AS_IS:
             return self.named
         queue = self.poolclass != "NullPool" and self.pool_size is not None
-        return self.model_dump(exclude={"name"} | (set() if queue else _QUEUE_ONLY))
+        left_out = {"name", *(() if queue else _QUEUE_ONLY)}
+        return {name: value for name, value in self if name not in left_out}
 
     def of_application(self) -> PoolConfig:
         """The same for an application, whose pool keeps the settings that are not named here.

@@ -30,7 +30,7 @@ DIFFERS = (
 
 def runs_of(folder: Path, text: str, per_second: list[int], **more: Any) -> list[Run]:
     """Runs with the application's pool in which these settings were changed."""
-    pool = PoolSettings(**parse_pool(text).of_application().on(STORE).model_dump())
+    pool = PoolSettings(**dict(parse_pool(text).of_application().on(STORE)))
     own = {"application": "store:Session", "application_pool": STORE}
     runs = steady(folder, text, per_second, **own, **more)
     return [replace(run, header=structs.replace(run.header, pool=pool)) for run in runs]

@@ -11,6 +11,7 @@ from loadtest.database.preflight.situation import Demand
 from loadtest.model.allowances import NO_ALLOWANCES
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
+from loadtest.model.field_types import validated
 from loadtest.model.pool import PoolConfig, parse_pool
 
 # What `settings_of` finds: each differs from SQLAlchemy's default.
@@ -126,10 +127,9 @@ def test_an_experiment_with_an_application_names_its_pools_so() -> None:
 
 
 def test_without_an_application_nothing_can_stay_as_it_is() -> None:
+    given = {"name": "x", "scenario": "x.py", "pool": [{"poolclass": "as-is", "pool_size": 20}]}
     with pytest.raises(UsageError, match="as-is is an application's own pool"):
-        Experiment(name="x", scenario="x.py", pool=[parse_pool("as-is")]).changed(
-            "x", pool=[{"poolclass": "as-is", "pool_size": 20}]
-        )
+        validated(Experiment, given, "x")
 
 
 @pytest.mark.parametrize(

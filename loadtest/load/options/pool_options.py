@@ -70,7 +70,13 @@ def add_pool(group: Any) -> None:
         help="statement to send when a connection is returned",
     )
     levels = ["", *get_args(IsolationLevel)]
-    add("--isolation-level", choices=levels, default="", help="isolation level of the transactions")
+    add(
+        "--isolation-level",
+        action=_Asked,
+        choices=levels,
+        default="",
+        help="isolation level of the transactions",
+    )
     add("--pool-name", default="", help="name of this pool in results and metrics")
 
 
@@ -99,11 +105,10 @@ def settle_pool(options: Namespace, own: Mapping[str, Any]) -> None:
     """
     known = {name: own[name] for name in _DEFAULTS if own.get(name) is not None}
     typed = {name: type(_DEFAULTS[name])(value) for name, value in known.items()}
-    options.pool_defaults = {**_DEFAULTS, **typed, "poolclass": AS_IS}
+    kept = {**typed, "poolclass": AS_IS}
+    options.pool_defaults = _DEFAULTS | kept
     asked = getattr(options, "pool_asked_for", [])
-    for name, value in options.pool_defaults.items():
-        if name not in asked:
-            setattr(options, name, value)
+    vars(options).update({name: kept[name] for name in kept if name not in asked})
 
 
 def pool_default(options: Namespace, name: str, otherwise: Any) -> Any:

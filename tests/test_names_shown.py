@@ -116,8 +116,10 @@ def shown(scenario: Path, server: Any, tmp_path_factory: pytest.TempPathFactory)
     return Shown(result, ended.stdout, ended.stderr, words, page)
 
 
-@pytest.mark.parametrize("name", [SCRIPT, "[bold]", "a|b", "a\nb", "'", '"', "ä", " ", "A"])
-def test_a_pools_name_is_made_of_few_letters(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", [SCRIPT, "[bold]", "a|b", "a\nb", "'", '"', "\u0308", " ", "\u200d"]
+)
+def test_a_pools_name_is_made_of_letters_and_digits(name: str) -> None:
     with pytest.raises(UsageError):
         parse_pool(f"{name}:5+0")
 

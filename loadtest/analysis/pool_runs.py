@@ -203,11 +203,15 @@ def arranged(
     plan = plan_of(experiment or {})
     by_pool: dict[str, list[Round]] = defaultdict(list)
     settings = {pool.name: pool for pool in plan.pool}
+    # Only the runs know the settings that an application's pool keeps.
+    of_application = bool(plan.session or plan.engine)
+    kept = {n for n, pool in settings.items() if of_application or pool.poolclass == AS_IS}
     for round_ in sorted(rounds, key=lambda round_: round_.run.header.started):
         name, found = round_.run.pool_name, round_.run.header.pool
         by_pool[name].append(round_)
-        if name in settings and settings[name].poolclass == AS_IS:
-            settings[name] = found  # planned as-is: only the run has the settings
+        if name in kept:
+            settings[name] = found
+            kept.remove(name)
         if settings.setdefault(name, found) != found:
             path = round_.run.path
             raise UsageError(f"{path}: the pool {name!r} has other settings in another run")
@@ -238,6 +242,7 @@ def _told_by_runs(pools: Sequence[PoolRuns]) -> dict[str, Any]:
     return {
         "name": header.name,
         "application": header.application,
+        "application_pool": header.application_pool and asdict(header.application_pool),
         "scenario": " ".join(header.scenario.files),
         "rounds": max(len(pool.runs) for pool in pools),
         "seed": header.load.seed,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
-from loadtest.model.pool import AS_IS, PoolSettings
+from loadtest.model.pool import AS_IS, PoolConfig, PoolSettings
 
 _SIZES = ("pool_size", "max_overflow")
 _OTHERS = (
@@ -38,6 +40,37 @@ def spelled_out(settings: PoolSettings) -> dict[str, str]:
 def default_in_python(name: str) -> str:
     """SQLAlchemy's default of a setting, as written in Python; empty for a size."""
     return _literal(name, getattr(_SQLALCHEMY, name)) if name in _OTHERS else ""
+
+
+def changed_settings(
+    pools: Iterable[PoolConfig | PoolSettings], own: PoolSettings, application: str
+) -> list[str]:
+    """How pools differ from the application's own, a sentence for each that does."""
+    texts = {pool.name: _changes(PoolSettings(**_values(pool)), own) for pool in pools}
+    return [
+        f"{name} differs from the pool of {application}: {changes}"
+        for name, changes in texts.items()
+        if changes
+    ]
+
+
+def _values(pool: PoolConfig | PoolSettings) -> dict[str, Any]:
+    return {field.name: getattr(pool, field.name) for field in fields(PoolSettings)}
+
+
+def _changes(settings: PoolSettings, own: PoolSettings) -> str:
+    """`pool_size=10 instead of 3, max_overflow=0 instead of 2`; empty without a difference."""
+    here, there = spelled_out(settings), spelled_out(own)
+    return ", ".join(
+        f"{name}={new} instead of {old}"
+        for name in dict.fromkeys([*here, *there])
+        if (new := _spelled(here, name)) != (old := _spelled(there, name))
+    )
+
+
+def _spelled(said: Mapping[str, str], name: str) -> str:
+    """A value, or its default, as it is written in Python; a class without sizes has none."""
+    return said.get(name) or default_in_python(name) or "none"
 
 
 def create_engine_line(settings: PoolSettings) -> str:

@@ -23,13 +23,20 @@ _Surge = Annotated[
     int,
     typer.Option(min=0, help="Extra replicas during a deployment, including those that end."),
 ]
-_Pool = Annotated[
-    str, typer.Option("--pool", help="Pool: 20+10, 3000+inf or pool_size=20,max_overflow=10.")
+_Pools = Annotated[
+    list[str],
+    typer.Option(
+        "--pool",
+        help="Pool: 20+10, 3000+inf or pool_size=20,max_overflow=10 (default: 5+10). Repeat it for "
+        "several engines in each process: their pools add up.",
+    ),
 ]
 _Threads = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Threads per process; each uses at most one connection (default: unknown)."
+        min=1,
+        help="Threads per process; each uses at most one connection of each pool (default: "
+        "unknown).",
     ),
 ]
 _MaxConnections = Annotated[
@@ -61,7 +68,7 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.
 
 
 def capacity(
-    pool: _Pool = "5+10",
+    pool: _Pools = [],  # noqa: B006 - Typer passes a new list
     processes: _Processes = 1,
     replicas: _Replicas = 1,
     surge: _Surge = 0,
@@ -78,6 +85,8 @@ def capacity(
     Reads the limits and the connections of the database; changes nothing. Exits with 3 if the
     fleet does not fit.
 
+    An application with several engines has several pools in each process: repeat --pool.
+
     Example: [bold]loadtest capacity --processes 12 --replicas 5 --surge 1 --pool 20+10
     --max-connections 500[/]
     """
@@ -86,11 +95,13 @@ def capacity(
     from loadtest.report import capacity_table as told
     from loadtest.report.console import standard_output
 
+    first, *further = [_multipliable(text).arguments() for text in pool or ["5+10"]]
     fleet = Fleet(
         processes=processes,
         replicas=replicas,
         surge=surge,
-        pool=_multipliable(pool).arguments(),
+        pool=first,
+        further_pools=tuple(further),
         threads=threads,
     )
     said = {

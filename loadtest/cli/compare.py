@@ -69,6 +69,7 @@ def compare(
             raise UsageError("a comparison needs at least two pools: --pool 5+10 --pool 20+0")
         asked = {"rounds": rounds, "objective": objective, "margin": margin, "server": server}
         plan = experiment_of(experiment, pool, application, load, told, **asked)
+    _warn_of_few_rounds(plan)
     if dry_run:
         _print_plan(plan, database.database_url)
     else:
@@ -83,6 +84,14 @@ def _read(path: Path, model: str | None, objective: str, server: list[str]) -> E
     plan = plan.with_model(model) if model else plan
     plan = plan.changed("--objective", objective=objective) if objective else plan
     return plan.changed("--server", server=server) if server else plan
+
+
+def _warn_of_few_rounds(plan: Experiment) -> None:
+    from loadtest.analysis.comparison.few_rounds import few_rounds_warning
+
+    warning = few_rounds_warning(plan.interim_rounds[-1])
+    if warning:
+        typer.secho(warning, fg="yellow", err=True)
 
 
 def _print_plan(experiment: Experiment, database_url: str) -> None:

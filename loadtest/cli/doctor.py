@@ -48,7 +48,7 @@ def doctor(
     """Check this machine, the driver and the database before a run; changes nothing.
 
     With --session or --engine, it checks the driver and the database of your application, and its
-    pool unless you give --pool.
+    pool, in which --pool changes the settings that it names.
 
     Every run makes the same checks. Exits with 2 if a run would be refused.
 
@@ -81,4 +81,4 @@ def _pools(given: list[str], application: ApplicationOptions) -> tuple[PoolConfi
             pool.check_application(application.name)
         except ValueError as error:
             raise UsageError(f"--pool {pool.name}: {error}") from None
-    return pools
+    return tuple(pool.of_application() for pool in pools) if application.name else pools

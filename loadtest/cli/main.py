@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -60,11 +61,11 @@ class _Imported(TyperCommand):
 
 
 class _Quick(TyperCommand):
-    """A command that counts its arguments before Typer imports pydantic to convert them."""
+    """A command that checks its arguments before Typer imports pydantic to convert them."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As Typer's, with the same errors."""
-        given, surplus, _ = self.make_parser(ctx).parse_args(args=[*args])
+        given, surplus, order = self.make_parser(ctx).parse_args(args=[*args])
         asked: list[Any] = [one for one in self.get_params(ctx) if one.required]
         missing = [one for one in asked if not given.get(one.name)]
         if not (given.get("help") or ctx.resilient_parsing):
@@ -72,12 +73,37 @@ class _Quick(TyperCommand):
                 ctx.fail(f"Missing argument {missing[0].get_error_hint()}.")
             if surplus:
                 ctx.fail(f"Got unexpected extra argument(s) ({' '.join(surplus)})")
-        return super().parse_args(ctx, args)
+            _refuse_repeated(ctx, order)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            _in_plain_words(error)
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """As Typer's; from now on garbage is collected again."""
         gc.enable()
         return super().invoke(ctx)
+
+
+def _refuse_repeated(ctx: Any, order: Sequence[Any]) -> None:
+    """Refuse an option that is given twice but has one value, of which the first would be lost.
+
+    order: the options as they were given.
+    """
+    single = [one for one in order if one.param_type_name == "option" and not one.multiple]
+    for one in single:
+        if not one.is_flag and single.count(one) > 1:
+            ctx.fail(f"{one.opts[0]} is given {single.count(one)} times; give it once.")
+
+
+def _in_plain_words(error: typer.BadParameter) -> None:
+    """Replace pydantic's words for a value that Typer could not convert."""
+    refused = getattr(error.__cause__, "errors", None)
+    if refused:
+        from loadtest.model.validation_errors import refusal
+
+        error.message = refusal(refused()[0])
 
 
 for _name, _beginning in COMMANDS.items():

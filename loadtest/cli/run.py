@@ -26,9 +26,9 @@ def run(
     scenario: ScenarioArgument,
     *,
     pool: Annotated[
-        str | None,
+        list[str],
         typer.Option("--pool", help="20+0 or pool_size=20,… (default: 5+10 or your application's)"),
-    ] = None,
+    ] = [],  # noqa: B006 - Typer passes a new list
     application: ApplicationOptions,
     load: StagedLoadOptions,
     told: ScenarioOptions,
@@ -40,16 +40,19 @@ def run(
 ) -> None:
     """Measure one pool configuration under one load.
 
-    With --session or --engine, it measures the pool of your application: unchanged, or with the
-    settings that --pool gives.
+    With --session or --engine, it measures the pool of your application. --pool changes the
+    settings that it names; all others stay as they are there.
 
     Examples: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
 
     [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 30 -t 10s --model threads[/]
     """
-    pools = [pool] if pool else []
+    if len(pool) > 1:
+        raise UsageError(
+            f"--pool is given {len(pool)} times: a run has one pool; loadtest compare takes several"
+        )
     more = {"rounds": 1, "objective": objective, "server": server}
-    experiment = experiment_of(scenario, pools, application, load, told, **more)
+    experiment = experiment_of(scenario, pool, application, load, told, **more)
     if len(experiment.load.models) > 1:
         raise UsageError(f"--model {load.model}: a run has one model; loadtest compare takes both")
     conduct_and_answer(experiment, database, results, output)

@@ -11,6 +11,7 @@ import typer
 
 from loadtest.model.allowances import Allowances
 from loadtest.model.errors import UsageError
+from loadtest.model.suggestion import did_you_mean_file
 
 if TYPE_CHECKING:
     from loadtest.model.experiment import Experiment
@@ -21,7 +22,10 @@ ScenarioArgument = Annotated[Path, typer.Argument(help="A locustfile with a Pool
 Pools = Annotated[
     list[str],
     typer.Option(
-        "--pool", help="Pool: 20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0 or as-is."
+        "--pool",
+        help="Pool: 20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0. With --session or "
+        "--engine, settings that it does not name stay as they are in your application: as-is, or "
+        "as-is,pool_size=20.",
     ),
 ]
 ArrivalRate = Annotated[
@@ -160,7 +164,7 @@ class ScenarioOptions:
 
         return {
             "seed": self.seed,
-            "options": dict(_option(text) for text in self.option or []),
+            "options": _options(self.option or []),
             "fault": [parse_fault(text) for text in self.fault or []],
         }
 
@@ -206,7 +210,7 @@ def _refuse_what_is_no_scenario(path: Path) -> None:
         example = min(path.glob("[!_]*.py"), default=path / "NAME.py")
         raise UsageError(f"{path} is a folder; give one of its files, like {example}")
     if not path.is_file():
-        raise UsageError(f"there is no scenario {path}")
+        raise UsageError(f"there is no scenario {path}{did_you_mean_file(path)}")
     if path.suffix == ".toml":
         raise UsageError(f"{path} is an experiment, not a scenario: loadtest compare {path}")
     if path.suffix != ".py":
@@ -262,6 +266,17 @@ def experiment_of(
     from loadtest.model.field_types import validated
 
     return validated(Experiment, data, "experiment")
+
+
+def _options(texts: list[str]) -> dict[str, str | bool]:
+    """The scenario's options by name; UsageError for one that is given twice."""
+    found: dict[str, str | bool] = {}
+    for text in texts:
+        name, value = _option(text)
+        if name.replace("-", "_") in {known.replace("-", "_") for known in found}:
+            raise UsageError(f"--option {name} is given twice; give it once")
+        found[name] = value
+    return found
 
 
 def _option(text: str) -> tuple[str, str | bool]:

@@ -46,7 +46,8 @@ class Application:
     """An application's engine, which is under test, and the parent session of its users.
 
     name: where it was found, like `myapp.db:Session`. shared: whether the parent session belongs to
-    the application, so that its code and the users get the same child sessions.
+    the application, so that its code and the users get the same child sessions. settings: those of
+    its pool.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Application:
         self.name, self.engine, self.parent, self.shared = name, engine, parent, shared
         # Processes that are forked after the import would share its sockets.
         engine.dispose(close=False)
-        self._settings = settings_of(engine.pool)
+        self.settings = settings_of(engine.pool)
         self._own: Pool | None = None
 
     @property
@@ -69,23 +70,24 @@ class Application:
         return {"creator": creator_of(self.engine.pool), "module": self.engine.dialect.dbapi}
 
     def described(self, config: PoolConfig) -> PoolConfig:
-        """The settings to measure; for `as-is`, those of the application's pool."""
-        if config.poolclass != AS_IS:
-            return config
-        return PoolConfig.model_construct(name=config.name, **self._settings)
+        """The settings to measure: settings that the configuration does not name stay."""
+        return config.on(self.settings)
 
     def install(self, config: PoolConfig) -> None:
-        """Give the engine a new pool: its own (`as-is`) or one with these settings."""
+        """Give the engine a new pool: its own, with the settings that the configuration names."""
         self.engine.pool.dispose()
         forget(self.engine)
         # Before anything is measured, because a copy keeps all listeners of the original pool.
         self._own = self._own or self.engine.pool.recreate()
-        if config.poolclass == AS_IS:
+        wanted, own = self.described(config), PoolConfig(name=config.name, poolclass=AS_IS)
+        if wanted == self.described(own):
             self.engine.pool = self._own.recreate()
             return
-        settings = config.arguments()
-        del settings["poolclass"], settings["isolation_level"]
-        self.engine.pool = another(self.engine, self._own, poolclass_of(config), settings)
+        settings = wanted.arguments()
+        del settings["isolation_level"]
+        same = settings.pop("poolclass") == self.settings["poolclass"]
+        poolclass = type(self._own) if same else poolclass_of(wanted)
+        self.engine.pool = another(self.engine, self._own, poolclass, settings)
 
 
 def find_application(session: str, engine: str, folders: Iterable[Path] = ()) -> Application | None:

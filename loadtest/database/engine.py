@@ -32,6 +32,7 @@ _NOT_UNDERSTOOD = (
     f"the database URL is not valid; write {DRIVER}://USER:PASSWORD@HOST:3306/DATABASE "
     "with @ : / % in the password written as %40 %3A %2F %25"
 )
+_MYSQL_ONLY = ", but a scenario's own engine supports MySQL and MariaDB only"
 _HOST = re.compile(r"[\w.:%-]*")
 _CREDENTIALS = {"user", "pass", "host", "port", "dbname"}
 
@@ -45,7 +46,8 @@ def database_url(source: str | URL | Mapping[str, Any]) -> URL:
     if isinstance(source, str):
         _check_signs(source, url)
     if url.drivername not in (DRIVER, "mariadb+pymysql"):
-        raise UsageError(f"the database URL starts with {url.drivername}://; use {DRIVER}://")
+        only = "" if url.get_backend_name() in ("mysql", "mariadb") else _MYSQL_ONLY
+        raise UsageError(f"the database URL starts with {url.drivername}://{only}; use {DRIVER}://")
     if not url.database:
         raise UsageError("the database URL does not name a database; end it with /NAME")
     try:

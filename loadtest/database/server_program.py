@@ -119,6 +119,15 @@ def find_server_program(asked: str = "") -> ServerProgram:
     raise UsageError(_missing(program))
 
 
+def refuse_beside_database(asked: bool, database: bool) -> None:
+    """Raise UsageError if a server program is asked for although a database is given."""
+    if asked and database:
+        raise UsageError(
+            "--server chooses a private server, but you gave a database (--database-url, "
+            "LOADTEST_DATABASE_URL or your application's own): leave out --server"
+        )
+
+
 def _installed(kind: ServerKind) -> ServerProgram | None:
     """The installed server of a kind. On Debian, MariaDB's server is also called `mysqld`."""
     path = shutil.which(SERVER_PROGRAMS[kind], path=_SYSTEM_PATH)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import loadtest
 from loadtest.model.errors import UsageError
+from loadtest.model.suggestion import did_you_mean
 
 
 def scenarios_folder() -> Path:
@@ -48,7 +49,9 @@ def copy_scenario(name: str, to: Path) -> list[Path]:
     a different file.
     """
     if name not in scenario_names():
-        raise UsageError(f"there is no scenario {name}; choose from {', '.join(scenario_names())}")
+        known = scenario_names()
+        near = did_you_mean(name, known)
+        raise UsageError(f"there is no scenario {name}; choose from {', '.join(known)}{near}")
     experiment = scenarios_folder() / f"{name}.toml"
     scenario = tomllib.loads(experiment.read_text(encoding="utf-8"))["scenario"]
     sources = [scenarios_folder() / scenario, experiment]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from typing import Any
 
 from sqlalchemy import URL
 
+from loadtest.analysis.pool_settings import changed_settings
 from loadtest.database.engine import database_url
 from loadtest.database.preflight import server_probe
 from loadtest.database.preflight.announcement import (
@@ -19,14 +21,15 @@ from loadtest.database.preflight.announcement import (
 from loadtest.database.preflight.checks import refuse_errors, run_checks, warning_texts
 from loadtest.database.preflight.situation import Demand, Situation
 from loadtest.database.private_server import PrivateServer
+from loadtest.database.server_program import refuse_beside_database
 from loadtest.database.table_claims import tables_left_behind
 from loadtest.experiment.faults.schedule import FaultSchedule
 from loadtest.experiment.rounds import ScenarioFacts, check_scenario
 from loadtest.experiment.run_plan import SECONDS_BESIDE_LOAD
 from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
-from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
+from loadtest.model.pool import PoolSettings
 from loadtest.runfile.folders import as_typed
 
 
@@ -44,17 +47,16 @@ def databases(
     looked: the result of `check_scenario`. runs: the maximum number of runs.
     Raises UsageError if the experiment cannot run there.
     """
-    demand = demand_of(experiment, allowed)
+    demand = demand_of(experiment, allowed, looked.pool)
     server_probe.raise_open_files_limit(demand.most)
-    if experiment.server and (given or looked.place):
-        raise UsageError(
-            "--server chooses a private server, but you gave a database (--database-url, "
-            "LOADTEST_DATABASE_URL or your application's own): leave out --server"
-        )
+    refuse_beside_database(bool(experiment.server), bool(given or looked.place))
     if looked.place:
         url, work = database_url(given) if given else None, _work(experiment, runs)
         intended = intentions(looked.place, demand, work, looked.tables, allowed)
-        yield {"": Database(url, False, None, allowed, (), tuple(intended))}
+        changes = changed_settings(
+            demand.pools, PoolSettings(**looked.pool), experiment.application
+        )
+        yield {"": Database(url, False, None, allowed, (), (*intended, *changes))}
     elif given:
         with _foreign(given, experiment, looked, allowed, runs) as database:
             yield {"": database}
@@ -109,11 +111,16 @@ def _known(experiment: Experiment, url: URL) -> list[str]:
     )
 
 
-def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:
-    """The connections and the load that each run of an experiment may need."""
+def demand_of(
+    experiment: Experiment, allowed: Allowances, own: Mapping[str, Any] | None = None
+) -> Demand:
+    """The connections and the load that each run of an experiment may need.
+
+    own: the settings of the application's pool; None or empty if there is none or it is unknown.
+    """
     load = experiment.load
     return Demand(
-        experiment.pool,
+        tuple(pool.on(own) for pool in experiment.pool) if own else experiment.pool,
         load.users,
         seconds=load.warmup + load.duration,
         arrival_rate=load.highest_rate,

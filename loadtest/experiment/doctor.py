@@ -28,6 +28,7 @@ from loadtest.database.preflight.handshake import Handshake, application_handsha
 from loadtest.database.preflight.server_probe import probe_server
 from loadtest.database.preflight.situation import Demand, PreflightCheck
 from loadtest.database.private_server import PrivateServer
+from loadtest.database.server_program import refuse_beside_database
 from loadtest.experiment import deadlines
 from loadtest.model.errors import LoadtestError, UsageError
 
@@ -44,11 +45,12 @@ def situation_checks(
     """
     if session or engine:
         try:
-            return _application(given, demand, session, engine)
+            return _application(given, demand, session, engine, server)
         except NeedsDatabase:
             with PrivateServer(server=server) as private:
                 address = private.url.render_as_string(hide_password=False)
-                return _application(address, demand, session, engine, private=True)
+                return _application(address, demand, session, engine)
+    refuse_beside_database(bool(server), bool(given))
     if given:
         return _looked_at(database_url(given), demand, private=False)
     with PrivateServer(server=server) as private:
@@ -66,14 +68,16 @@ def _looked_at(url: URL, demand: Demand, *, private: bool) -> tuple[str, list[Pr
 
 
 def _application(
-    given: str, demand: Demand, session: str, engine: str, *, private: bool = False
+    given: str, demand: Demand, session: str, engine: str, server: str | None = None
 ) -> tuple[str, list[PreflightCheck]]:
+    """The checks of an application; server: None if the given database is a private one."""
     with database_in_environment(given):
         with redirect_stdout(sys.stderr):  # keeps an application's output out of the answer
             application = find_application(session, engine)
         assert application
         refuse_second_database(application, given)
-        return _connecting(application, demand, (session, engine), private=private)
+        refuse_beside_database(bool(server), True)
+        return _connecting(application, demand, (session, engine), private=server is None)
 
 
 def _connecting(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, NamedTuple, Protocol
 
 from loadtest.database import supervisor
@@ -69,12 +70,14 @@ class ScenarioFacts(NamedTuple):
     """The warnings about an experiment, the scenario's tables, and the application's database.
 
     place: that database; empty without an application, or if the application needs a URL first.
-    ignored: the line that names Locust's settings without effect on the runs; empty without any.
+    pool: the settings of the application's pool; empty like the place. ignored: the line that names
+    Locust's settings without effect on the runs; empty without any.
     """
 
     warnings: list[str]
     tables: list[str]
     place: str
+    pool: Mapping[str, Any] = MappingProxyType({})
     ignored: str = ""
 
 

@@ -73,7 +73,7 @@ class RunPlan:
             "session": experiment.session or None,
             "engine": experiment.engine or None,
             "server": self.server or None,
-            **_pool_options(self.pool),
+            **_pool_options(self.pool, changes_only=bool(experiment.application)),
             **experiment.options,
         }
         return [*arguments, *_flags(options), *experiment.user_classes]
@@ -93,8 +93,14 @@ def _load_options(load: LoadConfig) -> dict[str, object]:
     }
 
 
-def _pool_options(pool: PoolConfig) -> dict[str, object]:
-    """The pool's size and overflow, and the settings that differ from SQLAlchemy's defaults."""
+def _pool_options(pool: PoolConfig, *, changes_only: bool) -> dict[str, object]:
+    """The pool's size and overflow, and the settings that differ from SQLAlchemy's defaults.
+
+    changes_only: instead, the settings that are named; the others are an application's own.
+    """
+    if changes_only:
+        off = {f"no_{name}": True for name, value in pool.named.items() if value is False}
+        return {**pool.named, **off}
     default = PoolConfig()
     return {
         name: value

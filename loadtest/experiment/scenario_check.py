@@ -1,9 +1,10 @@
 """Checks a scenario with Locust in a separate process, because the command never imports Locust.
 
 The experiment comes from the environment variable LOADTEST_EXPERIMENT. The last line of the output
-is a JSON list: problems, warnings, the scenario's tables, the application's database (empty if the
-application reads LOADTEST_DATABASE_URL and it is not set), and the line that names ignored
-settings. With the argument `connect`, the application's driver is tried on its database.
+is a JSON list: problems, warnings, the scenario's tables, the application's database and the
+settings of its pool (both empty if the application reads LOADTEST_DATABASE_URL and it is not set),
+and the line that names ignored settings. With the argument `connect`, the application's driver is
+tried on its database.
 """
 
 from __future__ import annotations
@@ -44,28 +45,29 @@ from loadtest.runfile.folders import as_typed
 
 def inspect_scenario(
     experiment: Experiment, *, connect: bool = False
-) -> tuple[list[str], list[str], list[str], str]:
-    """Problems, warnings, the scenario's tables, and the application's database."""
+) -> tuple[list[str], list[str], list[str], str, dict[str, Any]]:
+    """Problems, warnings, the scenario's tables, the application's database and its pool."""
     before = _options(internals.new_parser(configuration_files=True))
     try:
         classes, shapes = internals.users_and_shapes(str(experiment.scenario.absolute()))
     except (Exception, SystemExit) as error:
         if experiment.application and waits_for_database(error):  # it imports the application
-            return [], [], [], ""
-        return [_at_import(error, experiment.scenario)], [], [], ""
+            return [], [], [], "", {}
+        return [_at_import(error, experiment.scenario)], [], [], "", {}
     wrong = [*_shaped(experiment, shapes), *_problems(experiment, classes, before)]
     if wrong:
-        return wrong, [], [], ""
+        return wrong, [], [], "", {}
     try:
         chosen = [classes[name] for name in experiment.user_classes or classes]
         tables = names_of(chosen)
         found = _application_of(experiment)
         known = _tried(found, experiment) if found and connect else []
     except NeedsDatabase:
-        return [], [], tables, ""
+        return [], [], tables, "", {}
     except UsageError as error:
-        return list(error.problems), [], [], ""
-    return [], known, tables, database_place(found.url) if found else ""
+        return list(error.problems), [], [], "", {}
+    place, pool = (database_place(found.url), found.settings) if found else ("", {})
+    return [], known, tables, place, pool
 
 
 def _tried(application: Application, experiment: Experiment) -> list[str]:

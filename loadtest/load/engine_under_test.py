@@ -21,7 +21,6 @@ from loadtest.database.application import Application
 from loadtest.database.connection_errors import connection_error, hint_without_database
 from loadtest.database.drivers import ConnectionKiller
 from loadtest.database.engine import make_engine, parent_session
-from loadtest.load.options.pool_options import pool_config
 from loadtest.load.users.arrivals import schedule
 from loadtest.load.users.precise_timer import new_precise_timer
 from loadtest.model.pool import PoolConfig
@@ -64,7 +63,7 @@ class EngineUnderTest:
         self.options = options
         self.shared = application is not None and application.shared
         if application:
-            application.install(pool_config(options))
+            application.install(pool)
         self.engine = application.engine if application else make_engine(url, pool, tls=tls)
         self._initialise(url, application)
         self.recorder = Recorder(process)

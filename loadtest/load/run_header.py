@@ -11,6 +11,7 @@ from typing import Any
 from loadtest.database.application import Application
 from loadtest.database.preflight.server_probe import ServerFacts
 from loadtest.load.locust_internals import processes, target_users
+from loadtest.load.options.pool_options import pool_default
 from loadtest.load.options.run_options import Added, actions, stages_of, warmup_seconds
 from loadtest.model.fault import parse_fault
 from loadtest.model.load import GREENLETS, Stage, highest_level, start_command
@@ -47,8 +48,9 @@ def header(
         users = max(users, options.num_users or 0)
     model = getattr(runner, "model", GREENLETS)
     return {
-        "pool": pool.model_dump(),
+        "pool": dict(pool),
         "application": application.name if application else None,
+        "application_pool": application.settings if application else None,
         "load": {"model": model, **load_facts(options, users, processes(runner))},
         "scenario": {
             "files": files,
@@ -105,9 +107,9 @@ def repeat_command(
         command += ["--processes", str(options.processes)]
     for action in actions([*added.own, *added.scenarios]):
         value = getattr(options, action.dest, action.default)
-        replaces = action.dest == "poolclass" and (options.session or options.engine)
-        if action.dest in _NOT_REPEATED or (value == action.default and not replaces):
+        default = pool_default(options, action.dest, action.default)
+        if action.dest in _NOT_REPEATED or value == default:
             continue
-        flag = action.option_strings[-1]
-        command += [flag] if value is True else [flag, str(value)]
+        on, off = action.option_strings[0], action.option_strings[-1]
+        command += [on if value else off] if isinstance(value, bool) else [off, str(value)]
     return command + list(options.user_classes or [])

@@ -18,6 +18,7 @@ from loadtest.model.load import LoadConfig
 from loadtest.model.objective import parse_objective
 from loadtest.model.pool import PoolConfig
 from loadtest.model.server_name import ServerNames, parse_server
+from loadtest.model.suggestion import did_you_mean, did_you_mean_file
 
 # `auto` runs as many rounds as a decision needs. Interim analyses follow these rounds.
 AUTO = "auto"
@@ -43,6 +44,15 @@ def _number_of_rounds(value: Any) -> int | Literal["auto"]:
             f"{value!r} is not a number of rounds; write 5, or auto for as many as needed"
         )
     return int(value)
+
+
+def _single_value(value: Any) -> Any:
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"{value!r} is neither text nor a number nor true or false")
+    return value
+
+
+OptionValue = Annotated[str | int | float | bool, BeforeValidator(_single_value)]
 
 
 def _sound_objective(text: str) -> str:
@@ -90,7 +100,7 @@ class Experiment(Strict):
     engine: str = ""
     server: ServerNames = ()
     load: LoadConfig = LoadConfig()
-    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    options: dict[str, OptionValue] = Field(default_factory=dict)
     fault: tuple[Fault, ...] = ()
     pool: Annotated[tuple[PoolConfig, ...], BeforeValidator(_some)]
 
@@ -110,6 +120,9 @@ class Experiment(Strict):
     def _check_application(self) -> None:
         for pool in self.pool:
             pool.check_application(self.application)
+        if self.application:  # from here on it is frozen
+            kept = tuple(pool.of_application() for pool in self.pool)
+            object.__setattr__(self, "pool", kept)
         if self.application and self.fault:
             raise ValueError(
                 f"fault {self.fault[0]}: not possible on an application's own database"
@@ -128,7 +141,8 @@ class Experiment(Strict):
         ]
         given = [pool.name for pool in self.pool]
         if self.baseline and self.baseline not in given:
-            problems.append(f"the baseline {self.baseline!r} is not one of the pools {given}")
+            near = did_you_mean(self.baseline, given)
+            problems.append(f"the baseline {self.baseline!r} is not one of the pools {given}{near}")
         if problems:
             raise ValueError("; ".join(problems))
 
@@ -136,8 +150,9 @@ class Experiment(Strict):
         stages = [stage.name for stage in self.load.stage]
         for bound in parse_objective(self.objective):
             kind, _, rest = bound.path.partition(".")
-            if kind == "stages" and rest.partition(".")[0] not in stages:
-                there = ", ".join(stages) or "none"
+            name = rest.partition(".")[0]
+            if kind == "stages" and name not in stages:
+                there = f"{', '.join(stages) or 'none'}{did_you_mean(name, stages)}"
                 raise ValueError(f"objective {bound.text!r}: unknown stage; this load has: {there}")
 
     @property
@@ -192,7 +207,8 @@ def read_experiment(path: Path) -> Experiment:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        near = did_you_mean_file(path)
+        raise UsageError(f"{path}: cannot be read: {error.strerror}{near}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path}: cannot be read: it is not text in UTF-8") from None
     except (ValueError, RecursionError) as error:  # not all of them TOMLDecodeErrors
@@ -200,7 +216,8 @@ def read_experiment(path: Path) -> Experiment:
     experiment = validated(Experiment, data, str(path))
     scenario = path.parent / experiment.scenario
     if not _is_file(scenario):
-        raise UsageError(f"{path}: scenario: there is no file {scenario}")
+        near = did_you_mean_file(scenario)
+        raise UsageError(f"{path}: scenario: there is no file {scenario}{near}")
     return experiment.model_copy(update={"scenario": scenario})
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from loadtest.model.errors import UsageError
+from loadtest.model.validation_errors import refusal
 
 M = TypeVar("M", bound=BaseModel)
 
-NAME_PATTERN = r"^[a-z0-9_.+-]+$"
+_SIGNS = "_.+-"
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h)?$")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
@@ -40,7 +49,22 @@ def _number(value: Any) -> Any:
     return value
 
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+def is_name(text: str) -> bool:
+    """Whether a text consists of letters of any script, digits and the signs `_ . + -`."""
+    fits = all(
+        sign.isalnum() or sign in _SIGNS or unicodedata.category(sign).startswith("M")
+        for sign in text
+    )
+    return fits and text != "" and not unicodedata.category(text[0]).startswith("M")
+
+
+def _a_name(text: str) -> str:
+    if not is_name(text):
+        raise ValueError(f"{text!r} is not a name; use letters, digits and {' '.join(_SIGNS)}")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_a_name)]
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Whole = Annotated[int, BeforeValidator(_number)]
 Positive = Annotated[float, BeforeValidator(_number), Field(gt=0)]
@@ -72,12 +96,11 @@ def validated(model: type[M], data: Mapping[str, Any], where: str) -> M:
 
 def _sentence(error: Any, model: type[BaseModel]) -> str:
     place = ".".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         owner = _owner(model, error["loc"])
         message = f"unknown key; the keys are {', '.join(owner.model_fields)}"
-    elif error["type"] not in ("value_error", "missing"):
-        message += f" (got {error['input']!r})"
+    else:
+        message = refusal(error)
     return f"{place}: {message}" if place else message
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +12,18 @@ from pydantic import BaseModel
 
 from loadtest.model.error_kinds import ERROR_KINDS
 from loadtest.model.errors import UsageError
+from loadtest.model.suggestion import did_you_mean
 from loadtest.model.summary import Durations, PoolSummary, StageResult
 
 _CLAUSE = re.compile(
-    r"^(?P<path>[a-z_0-9.+-]*[a-z0-9])\s*(?P<sign><=|>=|<|>)\s*(?P<number>\d+(?:\.\d+)?)\s*"
+    r"^(?P<path>[^\s<>=]+)\s*(?P<sign><=|>=|<|>)\s*(?P<number>\d+(?:\.\d+)?)\s*"
     r"(?P<unit>us|µs|ms|s|%|/s)?$"
 )
 _UNITS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "%": 0.01, "/s": 1.0, None: 1.0}
 _HOW = "write checkout.wait_seconds.p95 <= 50ms, errors.rate <= 0.1%"
-_STAGE = re.compile(r"^stages\.[a-z0-9_+-]+\.(?P<path>.+)$")
+_STAGE = re.compile(r"^(?P<stage>stages\.[^.]+\.)(?P<path>.+)$")
+# Paths are long, and a part that is missing makes them less similar.
+_SIMILAR_PATHS = 0.4
 _GOOD_IN_PLENTY = ("per_second", "checkout.count")
 # Parts of a whole: `5%`, or 0.05.
 _SHARES = ("errors.rate", "error_rate", "generator.cpu", "server.cpu")
@@ -97,10 +99,10 @@ def _check_unit(path: str, unit: str | None, bound: float) -> None:
 def check_path(path: str) -> None:
     """Raise ValueError, with similar paths, if a path names no value of a pool."""
     of_stage = _STAGE.match(path)
-    if path in OBJECTIVE_PATHS or (of_stage and of_stage["path"] in _paths(StageResult)):
+    known = [of_stage["stage"] + one for one in _paths(StageResult)] if of_stage else []
+    if path in OBJECTIVE_PATHS or path in known:
         return
-    near = difflib.get_close_matches(path, OBJECTIVE_PATHS, n=3, cutoff=0.4)
-    there = f"; did you mean {', '.join(near)}?" if near else ""
+    there = did_you_mean(path, known or OBJECTIVE_PATHS, _SIMILAR_PATHS)
     raise ValueError(f"{path} is not a value of a pool in summary.json{there}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, Self
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from loadtest.model.errors import UsageError
 from loadtest.model.field_types import Name, Seconds, Strict, Whole, validated
+from loadtest.model.suggestion import did_you_mean
 
 _SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
 # An application's own pool, whatever its class.
@@ -18,7 +20,10 @@ POOLCLASSES = ("QueuePool", "NullPool", "FairPool", AS_IS)
 _POOLCLASSES = "QueuePool, NullPool or FairPool"
 _ONE_CONNECTION = ("StaticPool", "AssertionPool")
 _SHORT_NAMES = {"QueuePool": "", "FairPool": "fair-"}
-_QUEUE_ONLY = {"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"}
+_SIZES = {"pool_size", "max_overflow"}
+_QUEUE_ONLY = {*_SIZES, "pool_timeout", "pool_use_lifo"}
+# What may be meant by a word on its own.
+_WITHOUT_VALUE = (AS_IS, *(f"poolclass={name}" for name in POOLCLASSES[:-1]))
 ResetOnReturn = Literal["rollback", "commit", "none"]
 IsolationLevel = Literal[
     "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE", "AUTOCOMMIT"
@@ -29,7 +34,8 @@ def _known_poolclass(name: str) -> str:
     if name in ("StaticPool", "SingletonThreadPool", "AssertionPool"):
         raise ValueError(f"{name} does not support many users at once; use {_POOLCLASSES}")
     if name not in POOLCLASSES:
-        raise ValueError(f"unknown pool class {name!r}; use {_POOLCLASSES}")
+        near = did_you_mean(name, POOLCLASSES)
+        raise ValueError(f"unknown pool class {name!r}; use {_POOLCLASSES}{near}")
     return name
 
 
@@ -84,10 +90,7 @@ class PoolConfig(Strict):
     @model_validator(mode="after")
     def _short_form_as_name(self) -> Self:
         if "name" not in self.model_fields_set:
-            overflow = "inf" if self.max_overflow == -1 else self.max_overflow
-            queue = f"{_SHORT_NAMES.get(self.poolclass, '')}{self.pool_size}+{overflow}"
-            others = {"NullPool": "nullpool", AS_IS: AS_IS}
-            short = others.get(self.poolclass, queue)
+            short = self._short_name(kept=self.poolclass == AS_IS)
             object.__setattr__(self, "name", short)  # from here on it is frozen
         return self
 
@@ -96,11 +99,6 @@ class PoolConfig(Strict):
         queue_only = sorted(self.model_fields_set & _QUEUE_ONLY)
         if self.poolclass == "NullPool" and queue_only:
             raise ValueError(f"NullPool keeps no connections; remove {', '.join(queue_only)}")
-        changed = sorted(self.model_fields_set - {"name", "poolclass"})
-        if self.poolclass == AS_IS and changed:
-            raise ValueError(
-                f"{AS_IS} keeps an application's own settings; remove {', '.join(changed)}"
-            )
         return self
 
     @property
@@ -122,12 +120,61 @@ class PoolConfig(Strict):
         """The same settings under another name."""
         return self.model_copy(update={"name": name})
 
+    @property
+    def named(self) -> dict[str, Any]:
+        """The settings that were given, by name; the others have their defaults."""
+        given = self.model_fields_set - {"name"}
+        return {name: getattr(self, name) for name in PoolConfig.model_fields if name in given}
+
     def arguments(self) -> dict[str, Any]:
         """The settings that this pool class accepts, as keyword arguments by name."""
         if self.poolclass == AS_IS:
-            return {"poolclass": AS_IS}
-        left_out = {"name"} | (_QUEUE_ONLY if self.poolclass == "NullPool" else set())
-        return self.model_dump(exclude=left_out)
+            return self.named
+        queue = self.poolclass != "NullPool" and self.pool_size is not None
+        left_out = {"name", *(() if queue else _QUEUE_ONLY)}
+        return {name: value for name, value in self if name not in left_out}
+
+    def of_application(self) -> PoolConfig:
+        """The same for an application, whose pool keeps the settings that are not named here.
+
+        Without both sizes the limits are unknown until the application is imported.
+        """
+        if self.poolclass == "NullPool":
+            return self
+        name = self.name if "name" in self.model_fields_set else self._short_name(kept=True)
+        kept: dict[str, Any] = {"poolclass": AS_IS, **self.named}
+        if kept["poolclass"] == AS_IS and kept.keys() >= _SIZES:
+            del kept["poolclass"]
+        return PoolConfig(name=name, **kept)
+
+    def on(self, own: Mapping[str, Any]) -> PoolConfig:
+        """These settings in an application: settings that are not named stay as they are there.
+
+        own: the settings of its pool, as from `settings_of`. A pool of a class without sizes
+        becomes a QueuePool if a setting that only a queue has is named.
+        """
+        named = self.named
+        poolclass = named.pop("poolclass", AS_IS)
+        if poolclass == AS_IS:
+            fits = own["pool_size"] is not None or not named.keys() & _QUEUE_ONLY
+            poolclass = own["poolclass"] if fits else "QueuePool"
+        kept = dict(own)
+        if poolclass != own["poolclass"]:
+            dropped = _QUEUE_ONLY if poolclass == "NullPool" else set()
+            kept = {n: v for n, v in own.items() if v is not None and n not in dropped}
+        settings = {**kept, **named, "poolclass": poolclass}
+        return PoolConfig.model_construct(name=self.name, **settings)
+
+    def _short_name(self, *, kept: bool) -> str:
+        """`5+10`; kept: without both sizes, only the changes are known: `as-is.pool_size-9`."""
+        named = self.named
+        if self.poolclass == "NullPool":
+            return "nullpool"
+        if kept and not named.keys() >= _SIZES:
+            changes = [f"{name}-{value}" for name, value in named.items() if value != AS_IS]
+            return ".".join([AS_IS, *changes])
+        overflow = "inf" if self.max_overflow == -1 else self.max_overflow
+        return f"{_SHORT_NAMES.get(self.poolclass, '')}{self.pool_size}+{overflow}"
 
     def check_application(self, application: str) -> None:
         """Raise ValueError if this pool does not fit an application (empty: no application)."""
@@ -171,7 +218,8 @@ class PoolSettings:
 
 
 def parse_pool(text: str) -> PoolConfig:
-    """A pool from the command line: `20+0`, `small:20+0`, `pool_size=20,max_overflow=0`, `as-is`.
+    """A pool from the command line: `20+0`, `small:20+0`, `pool_size=20,max_overflow=0`, `as-is`,
+    `as-is,pool_size=20`.
 
     Raises UsageError with everything that is wrong with it.
     """
@@ -180,9 +228,7 @@ def parse_pool(text: str) -> PoolConfig:
     data: dict[str, str] = {"name": head} if colon else {}
     settings = rest if colon else text
     short = _SHORT_POOL.match(settings.strip())
-    if settings.strip() == AS_IS:
-        data["poolclass"] = AS_IS
-    elif short:
+    if short:
         data |= {"pool_size": short[1], "max_overflow": "-1" if short[2] == "inf" else short[2]}
     else:
         _add_settings(data, settings, where)
@@ -192,10 +238,12 @@ def parse_pool(text: str) -> PoolConfig:
 def _add_settings(data: dict[str, str], settings: str, where: str) -> None:
     for part in settings.split(","):
         key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals:
+        if key == AS_IS and not equals:
+            key, value = "poolclass", AS_IS
+        elif not equals:
             raise UsageError(
                 f"{where}: {part!r} is not a setting; write 20+0 on its own, or "
-                "pool_size=20,max_overflow=0"
+                f"pool_size=20,max_overflow=0{did_you_mean(key, _WITHOUT_VALUE)}"
             )
         if key in data:
             raise UsageError(f"{where}: {key} is given twice")

@@ -9,8 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator
 
-from loadtest.model.field_types import NAME_PATTERN
-
+_NAME = re.compile(r"^[a-z0-9_.+-]+$")
 SERVER_KINDS = ("mariadb", "mysql")
 _WRITE = "write mariadb, mysql, the path of a server program, or NAME:PATH"
 
@@ -28,7 +27,7 @@ def parse_server(text: str) -> NamedServer:
         return NamedServer(text, text)
     head, colon, rest = text.partition(":")
     name, program = (head, rest) if colon else (PurePath(text).name, text)
-    if "/" not in program or not re.match(NAME_PATTERN, name):
+    if "/" not in program or not _NAME.match(name):
         raise ValueError(f"{text!r} is not a server; {_WRITE}")
     return NamedServer(name, program)
 

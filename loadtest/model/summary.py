@@ -274,12 +274,17 @@ class Summary(Value):
 
     @property
     def settings(self) -> PoolSettings | None:
-        """The settings of the recommended pool; a search replaces its pool_timeout."""
+        """The settings of the recommended pool; a search replaces SQLAlchemy's pool_timeout.
+
+        The pool_timeout of an application stays.
+        """
         if self.verdict.recommended is None:
             return None
         own = self.pool(self.verdict.recommended).pool
         timeout = self.search.pool_timeout if self.search else None
-        return own if timeout is None else replace(own, pool_timeout=timeout)
+        if timeout is None or self.experiment.get("application"):
+            return own
+        return replace(own, pool_timeout=timeout)
 
     def pool(self, name: str) -> PoolSummary:
         """The pool of this name; KeyError if there is none."""

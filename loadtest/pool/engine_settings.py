@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Engine, Pool, QueuePool
+from sqlalchemy.pool import SingletonThreadPool
 
 from loadtest.pool import sqlalchemy_internals as internals
 
@@ -48,4 +49,6 @@ def another(engine: Engine, pool: Pool, poolclass: type[Pool], settings: Mapping
     settings: under `create_engine`'s names.
     """
     own = {_OWN_NAMES.get(name, name): value for name, value in settings.items()}
+    if isinstance(pool, SingletonThreadPool) and issubclass(poolclass, SingletonThreadPool):
+        own["pool_size"] = pool.size  # of no queue, so `settings_of` leaves it out
     return internals.replacement(pool, poolclass, dialect=engine.dialect, **own)

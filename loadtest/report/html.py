@@ -26,7 +26,7 @@ from loadtest.model.summary import Finding, Summary
 from loadtest.report import comparison_rows, fault_rows, overview, stage_rows
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.figures.toolkit.svg import pool_variables
-from loadtest.report.pool_table import line_groups
+from loadtest.report.pool_table import application_changes, line_groups
 
 _HERE = Path(__file__).parent
 _SEVERITIES = ("error", "warning", "info")
@@ -41,6 +41,7 @@ def report_page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         overview=overview.overview_rows(summary),
         overview_headings=overview.OVERVIEW_HEADINGS,
         groups=line_groups(summary),
+        changes=application_changes(summary),
         comparisons=[
             {
                 "cells": comparison_rows.comparison_row(one),

@@ -12,6 +12,7 @@ from loadtest.model.errors import UsageError
 from loadtest.model.summary import Comparison, ObjectiveResult, PoolSummary, Summary
 from loadtest.report.comparison_rows import COMPARISON_COLUMNS as COMPARED
 from loadtest.report.comparison_rows import comparison_row as compared_row
+from loadtest.report.pool_table import application_changes
 from loadtest.report.terminal import POOL_COLUMNS, pool_row
 
 
@@ -23,6 +24,7 @@ def markdown(summary: Summary) -> str:
     if summary.settings:
         parts.append(f"```python\n{create_engine_line(summary.settings)}\n```")
     parts.append(_table(POOL_COLUMNS, [pool_row(pool) for pool in summary.pools]))
+    parts += [f"- {_plain(line)}" for line in application_changes(summary)]
     objectives = [_objective(pool, one) for pool in summary.pools for one in pool.objectives]
     if objectives:
         parts.append(_table(("pool", "objective", "value", "result"), objectives))

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from loadtest.analysis.comparison.objective_check import MET_IN_WORDS, value_in_units
-from loadtest.analysis.pool_settings import default_in_python, spelled_out
+from loadtest.analysis.pool_settings import changed_settings, default_in_python, spelled_out
 from loadtest.analysis.units import NO_VALUE, at_least, count, duration, level, percent, rate
+from loadtest.model.pool import PoolSettings
 from loadtest.model.summary import Durations, ObjectiveResult, PoolSummary, Summary
 
 CellText = Callable[[PoolSummary], str]
@@ -147,6 +148,17 @@ def _line(summary: Summary, label: str, cell: CellText) -> TableLine:
     return TableLine(
         label, values, tuple(throughput_interval(pool) for pool in summary.pools), strong=True
     )
+
+
+def application_changes(summary: Summary) -> list[str]:
+    """How pools differ from the application's own; of a search, only its answer counts."""
+    own = summary.experiment.get("application_pool")
+    if not own:
+        return []
+    pools = [pool.pool for pool in summary.pools]
+    if summary.search:
+        pools = [pool for pool in pools if pool.name == summary.verdict.recommended]
+    return changed_settings(pools, PoolSettings(**own), summary.experiment["application"])
 
 
 def _settings(summary: Summary) -> tuple[TableLine, ...]:

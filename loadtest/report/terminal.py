@@ -17,7 +17,11 @@ from loadtest.report import fault_rows
 from loadtest.report.comparison_rows import COMPARISON_COLUMNS as COMPARED
 from loadtest.report.comparison_rows import comparison_row as compared_row
 from loadtest.report.console import plain, text_table, trimmed
-from loadtest.report.pool_table import marked_duration, throughput_interval
+from loadtest.report.pool_table import (
+    application_changes,
+    marked_duration,
+    throughput_interval,
+)
 
 _DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
@@ -65,7 +69,10 @@ def _print(summary: Summary, console: Console) -> None:
     several = [pool for pool in summary.pools if pool.processes > 1]
     for pool in several:
         console.print(plain(f"{pool.name}: {multiplied(pool.pool, pool.processes)}", console))
-    if several:
+    changes = application_changes(summary)
+    for line in changes:
+        console.print(plain(line, console))
+    if several or changes:
         console.print()
     _print_findings(summary, console)
     headline, *rest = summary.verdict.text.splitlines()

@@ -107,7 +107,10 @@ class Host(Struct, frozen=True):
 
 
 class Header(Struct, frozen=True, tag_field="type", tag="header"):
-    """The first line of a run file: what ran, where, and how to repeat it."""
+    """The first line of a run file: what ran, where, and how to repeat it.
+
+    application_pool: the application's own pool, of which `pool` may differ.
+    """
 
     pool: PoolSettings
     name: str = ""
@@ -115,6 +118,7 @@ class Header(Struct, frozen=True, tag_field="type", tag="header"):
     started: float = 0.0
     command: str = ""
     application: str | None = None
+    application_pool: PoolSettings | None = None
     load: Load = Load()
     scenario: Scenario = Scenario()
     server: Server = Server()

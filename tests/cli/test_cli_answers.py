@@ -97,7 +97,7 @@ def test_results_that_cannot_be_compared(loadtest: Loadtest, tmp_path: Path) -> 
         ("--objective", "errors.rate <= 5ms", "errors.rate is not a time"),
         ("--rounds", "some", "'some' is not a number of rounds; write 5, or auto"),
         ("--rounds", "0", "'0' is not a number of rounds"),
-        ("--margin", "1.5", "less than 1"),
+        ("--margin", "1.5", "must be below 1"),
     ],
 )
 def test_what_is_asked_wrongly(loadtest: Loadtest, option: str, value: str, said: str) -> None:

@@ -83,17 +83,37 @@ def test_json_has_the_same_answer(loadtest: Loadtest) -> None:
 
 
 @pytest.mark.parametrize(
+    ("pools", "most"),
+    [(("20+10", "1+0"), 310), (("main:20+10", "audit:poolclass=NullPool"), None)],
+)
+def test_several_engines_in_a_process_add_up(
+    loadtest: Loadtest, pools: tuple[str, ...], most: int | None
+) -> None:
+    given = [word for pool in pools for word in ("--pool", pool)]
+    ended = loadtest("capacity", "--processes", 10, *given, "--max-connections", 151, "--json")
+    answer = json.loads(ended.stdout)
+
+    assert ended.returncode == 3, ended.stderr
+    assert answer["most_connections"] == most
+    assert answer["fleet"]["pool"]["pool_size"] == 20
+    assert len(answer["fleet"]["further_pools"]) == 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((), "give --max-connections N, or the database with --database-url"),
         (("--max-connections", 100, "--pool", "as-is"), "the sizes are unknown here"),
         (("--max-connections", 100, "--pool", "many"), "'many' is not a setting"),
-        (("--max-connections", 0), "should be greater than or equal to 1"),
+        (("--max-connections", 0), "must be at least 1 (got '0')"),
         (
             ("--max-connections", 100, "--processes", 0),
-            "should be greater than or equal to 1",
+            "must be at least 1 (got '0')",
         ),
-        (("--database-url", "postgresql://u@h/d"), "the database URL starts with postgresql://"),
+        (
+            ("--database-url", "postgresql://u@h/d"),
+            "a scenario's own engine supports MySQL and MariaDB only",
+        ),
     ],
 )
 def test_mistakes_are_exit_code_2_and_one_message(

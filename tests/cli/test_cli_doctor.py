@@ -110,8 +110,8 @@ def test_a_server_that_is_full_by_then_is_told_as_before_a_run(
     ("arguments", "message"),
     [
         (("--pool", "many"), "'many' is not a setting"),
-        (("-u", 0), "should be greater than or equal to 1"),
-        (("--processes", 0), "should be greater than or equal to 1"),
+        (("-u", 0), "must be at least 1"),
+        (("--processes", 0), "must be at least 1"),
         (("--database-url", "mysql+pymysql://u:s3cr3t@127.0.0.1:9/d"), "no database answers at"),
     ],
 )

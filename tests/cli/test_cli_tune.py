@@ -28,7 +28,7 @@ def test_the_plan_says_how_long_it_takes_at_most(loadtest: Loadtest) -> None:
         (("-t", "3s"), "--time 3s: the runs of a search need at least 4 s"),
         (("--model", "greenlets,threads"), "a search has one model"),
         (("--objective", "checkout.wait <= 3ms"), "is not a value of a pool"),
-        (("--at-most", 0), "greater than or equal to 1"),
+        (("--at-most", 0), "must be at least 1"),
     ],
 )
 def test_mistakes_are_told_before_anything_runs(

@@ -7,10 +7,12 @@ import pymysql
 import pytest
 from sqlalchemy import QueuePool, StaticPool, create_engine, event, select, text
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import SingletonThreadPool
 
 from loadtest.database.application import find_application
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import PoolConfig, parse_pool
+from loadtest.pool.engine_settings import settings_of
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 
@@ -216,7 +218,9 @@ def test_its_own_pool_is_described_as_it_is(engine_of):
         == PoolConfig(name="as-is", pool_size=7, max_overflow=-1, pool_recycle=9).model_dump()
     )
     assert described.most_connections is None
-    assert found.described(parse_pool("20+0")) == parse_pool("20+0")
+    assert found.described(parse_pool("20+0")) == parse_pool(
+        "pool_size=20,max_overflow=0,pool_recycle=9"
+    )
 
 
 @pytest.mark.server
@@ -314,3 +318,36 @@ def test_others_connect_as_the_application_does(written, tmp_path, url):
         assert connection.scalar(select(1)) == 1
     beside.dispose()
     assert found.connecting["module"] is pymysql
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("more", "asked", "kept"),
+    [
+        ("pool_pre_ping=True, pool_recycle=280, pool_size=3", "10+0", QueuePool),
+        ("pool_pre_ping=True, pool_recycle=280, poolclass=Greedy", "10+0", "Greedy"),
+        ("pool_pre_ping=True, pool_recycle=280, poolclass=StaticPool", "as-is", StaticPool),
+        (
+            "pool_pre_ping=True, pool_recycle=280, poolclass=SingletonThreadPool, pool_size=9",
+            "pool_reset_on_return=none",
+            SingletonThreadPool,
+        ),
+    ],
+)
+def test_a_new_pool_has_the_class_and_the_settings_that_are_not_named(engine_of, more, asked, kept):
+    found = engine_of(
+        "from sqlalchemy.pool import *\nclass Greedy(QueuePool):\n    pass\n"
+        f"e = create_engine(URL, connect_args={{'ssl_disabled': True}}, {more})",
+        "e",
+    )
+    found.install(parse_pool(asked).of_application())
+    pool = found.engine.pool
+    assert kept in (type(pool), type(pool).__name__)
+    settings = settings_of(pool)
+    assert (settings["pool_pre_ping"], settings["pool_recycle"]) == (True, 280)
+    if asked == "10+0":
+        assert (settings["pool_size"], settings["max_overflow"]) == (10, 0)
+    if kept is SingletonThreadPool:
+        assert (pool.size, settings["pool_reset_on_return"]) == (9, "none")
+    with found.engine.connect() as connection:
+        assert connection.scalar(select(1)) == 1

@@ -79,7 +79,10 @@ def test_all_mistakes_in_credentials_are_told_at_once():
         ("localhost", "the database URL is not valid"),
         ("mysql+pymysql://user:hush@host:port/shop", "written as %40 %3A %2F %25"),
         ("mysql://user:hush@host/shop", "starts with mysql://; use mysql+pymysql://"),
-        ("postgresql://user:hush@host/shop", "starts with postgresql://"),
+        (
+            "postgresql://user:hush@host/shop",
+            "postgresql://, but a scenario's own engine supports MySQL and MariaDB only",
+        ),
         ("sqlite:///hush.db", "starts with sqlite://"),
         ("mysql+pymysql://user:hush@host", "does not name a database"),
         ("mysql+pymysql://user:hush@host/", "does not name a database"),

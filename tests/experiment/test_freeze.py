@@ -213,11 +213,11 @@ def test_connections_outlive_a_freeze(server: PrivateServer) -> None:
             "kind: unknown fault 'melt'; the faults are kill, restart, freeze",
         ),
         (("--fault", "freeze"), "--fault freeze: freeze needs a length"),
-        (("--fault", "freeze@1s+0s"), "length: Input should be greater than 0"),
+        (("--fault", "freeze@1s+0s"), "length: must be above 0"),
         (("--fault", "freeze@soon+1s"), "at: 'soon' is not a duration"),
         (("--arrivals", "even"), "arrivals: requires an arrival_rate"),
-        (("--arrival-rate", 5, "--arrivals", "odd"), "arrivals: Input should be 'poisson' or"),
-        (("--arrival-rate", 0), "arrival_rate: Input should be greater than 0"),
+        (("--arrival-rate", 5, "--arrivals", "odd"), "arrivals: must be 'poisson' or"),
+        (("--arrival-rate", 0), "arrival_rate: must be above 0"),
     ],
 )
 def test_what_cannot_be_is_refused(

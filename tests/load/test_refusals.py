@@ -75,7 +75,7 @@ def assert_refused(ended: Running, folder: Path, message: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        long(["--max-overflow", "-7"], "max_overflow: Input should be greater than or equal to -1"),
+        long(["--max-overflow", "-7"], "max_overflow: must be at least -1"),
         long(["--poolclass", "StaticPool"], "invalid choice: 'StaticPool'"),
         long(["--pool-size", "many"], "argument --pool-size: invalid int value: 'many'"),
         long(["--warmup", "a while"], "warmup: 'a while' is not a duration"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from locust.argument_parser import get_parser
 
+import json
 import shlex
 from argparse import Namespace
 from pathlib import Path
@@ -13,9 +14,22 @@ import pytest
 from sqlalchemy import create_engine
 
 from loadtest.load.options import run_options
+from loadtest.load.options.pool_options import settle_pool
 from loadtest.load.run_header import load_facts, repeat_command
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import PoolConfig
+
+# An application's pool that differs from SQLAlchemy's defaults in every setting.
+OWN: dict[str, Any] = {
+    "poolclass": "QueuePool",
+    "pool_size": 3,
+    "max_overflow": 2,
+    "pool_timeout": 10,
+    "pool_recycle": 280,
+    "pool_pre_ping": True,
+    "pool_use_lifo": True,
+    "pool_reset_on_return": "commit",
+}
 
 
 class Scenario:
@@ -89,12 +103,12 @@ def test_a_null_pool_is_none_the_worse_for_a_form_that_sends_everything() -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--max-overflow -7", "max_overflow: Input should be greater than or equal to -1"),
-        ("--pool-size -1", "pool_size: Input should be greater than or equal to 0"),
-        ("--pool-timeout -1", "pool_timeout: Input should be greater than or equal to 0"),
-        ("--pool-recycle -2", "pool_recycle: Input should be greater than or equal to -1"),
+        ("--max-overflow -7", "max_overflow: must be at least -1"),
+        ("--pool-size -1", "pool_size: must be at least 0"),
+        ("--pool-timeout -1", "pool_timeout: must be at least 0"),
+        ("--pool-recycle -2", "pool_recycle: must be at least -1"),
         ("--poolclass NullPool --pool-size 9", "NullPool keeps no connections; remove pool"),
-        ("--pool-name ../up", "name: String should match pattern"),
+        ("--pool-name ../up", "name: '../up' is not a name"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(arguments: str, message: str) -> None:
@@ -219,42 +233,58 @@ def test_what_this_project_sets_in_its_folder_is_the_default_everywhere(
         ("", "as-is"),
         ("--seed 3 --pool-name as-is", "as-is"),
         ("--pool-name mine", "mine"),
-        ("--pool-size 5", "5+10"),
-        ("--max-overflow 10", "5+10"),
-        ("--pool-timeout 30", "5+10"),
-        ("--pool-pre-ping", "5+10"),
+        ("--pool-size 5", "as-is.pool_size-5"),
+        ("--max-overflow 10", "as-is.max_overflow-10"),
+        ("--pool-timeout 30", "as-is.pool_timeout-30.0"),
+        ("--no-pool-pre-ping", "as-is.pool_pre_ping-False"),
+        ("--pool-size 5 --no-pool-use-lifo", "as-is.pool_size-5.pool_use_lifo-False"),
+        ("--pool-size 3 --max-overflow 2 --pool-pre-ping", "as-is"),
         ("--pool-size 20 --max-overflow 0", "20+0"),
-        ("--poolclass QueuePool", "5+10"),
+        ("--poolclass QueuePool", "as-is.poolclass-QueuePool"),
         ("--poolclass NullPool", "nullpool"),
     ],
 )
 @pytest.mark.parametrize("option", ["--session", "--engine"])
-def test_an_applications_pool_is_as_it_is_unless_another_is_asked_for(
+def test_an_applications_pool_keeps_the_settings_that_are_not_given(
     option: str, arguments: str, name: str
 ) -> None:
     options, added = parsed("-f", "a.py", option, "myapp.db:it", *arguments.split())
-    run_options.settle(options)
+    settle_pool(options, OWN)
     asked = run_options.pool_config(options)
 
     assert asked.name == name
     again, _ = parsed(*repeat_command(options, added, ["a.py"])[1:])
-    run_options.settle(again)
+    settle_pool(again, OWN)
     assert run_options.pool_config(again) == asked
+    assert run_options.pool_config(again).named == asked.named
     assert (again.session or again.engine) == "myapp.db:it"
 
 
-def test_the_start_form_replaces_an_applications_pool() -> None:
-    options, added = parsed("-f", "a.py", "--engine", "myapp.db:engine")
-    run_options.settle(options)
-    form = {"poolclass": "as-is", "pool_size": "5", "max_overflow": "10", "pool_timeout": "30.0"}
+def test_a_worker_has_the_same_pool_as_its_master() -> None:
+    options, _ = parsed("-f", "a.py", "--engine", "myapp.db:it", "--pool-size", "9")
+    settle_pool(options, OWN)
+    sent = json.loads(json.dumps(vars(options)))
+    worker, _ = parsed("-f", "a.py", "--engine", "myapp.db:it")
+    vars(worker).update(sent)
+    assert run_options.pool_config(worker) == run_options.pool_config(options)
 
-    run_options.check_form(options, form, added)
-    run_options.check_form(options, form | {"poolclass": "QueuePool", "pool_size": "9"}, added)
-    with pytest.raises(
-        UsageError, match="as-is keeps an application's own settings; remove pool_size"
-    ):
-        run_options.check_form(options, form | {"pool_size": "9"}, added)
-    wrong = form | {"poolclass": "QueuePool", "isolation_level": "AUTOCOMMIT"}
+
+def test_the_start_form_begins_with_an_applications_settings_and_changes_some() -> None:
+    options, added = parsed("-f", "a.py", "--engine", "myapp.db:engine")
+    settle_pool(options, OWN)
+    shown = {name: getattr(options, name) for name in OWN if name != "poolclass"}
+    assert shown == {name: value for name, value in OWN.items() if name != "poolclass"}
+    assert type(options.pool_timeout) is float, "the form casts a field by this type"
+    form = {name: str(value) for name, value in shown.items()} | {"poolclass": "as-is"}
+    form |= {"pool_pre_ping": "true", "pool_use_lifo": "true"}
+
+    def named(**changes: str) -> dict[str, Any]:
+        return run_options.pool_config(run_options.check_form(options, form | changes, added)).named
+
+    assert named() == {"poolclass": "as-is"}
+    assert named(pool_size="5") == {"poolclass": "as-is", "pool_size": 5}
+    assert named(pool_pre_ping="false") == {"poolclass": "as-is", "pool_pre_ping": False}
+    wrong = form | {"isolation_level": "AUTOCOMMIT"}
     with pytest.raises(UsageError, match="the application sets its own isolation_level"):
         run_options.check_form(options, wrong, added)
     without, added = parsed("-f", "a.py")

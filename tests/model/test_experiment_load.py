@@ -140,7 +140,7 @@ def test_a_fault_on_the_command_line(text: str, at: float, length: float) -> Non
             "connect-delay, latency, idle-drop, max-connections",
         ),
         ("freeze@-1s+1s", "at: '-1s' is not a duration; write 30s, 500ms or 2m"),
-        ("freeze@1s+0s", "length: Input should be greater than 0 (got '0s')"),
+        ("freeze@1s+0s", "length: must be above 0 (got '0s')"),
     ],
 )
 def test_what_is_no_fault_is_refused(text: str, problem: str) -> None:

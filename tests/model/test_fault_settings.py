@@ -62,9 +62,9 @@ def test_some_go_on_for_the_whole_run() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("kill:0@5s", "connections: Input should be greater than or equal to 1 (got '0')"),
-        ("kill:120%@5s", "share: Input should be less than or equal to 1 (got '120%')"),
-        ("kill:half@5s", "connections: Input should be a valid integer"),
+        ("kill:0@5s", "connections: must be at least 1 (got '0')"),
+        ("kill:120%@5s", "share: must be at most 1 (got '120%')"),
+        ("kill:half@5s", "connections: must be a whole number"),
         ("kill@5s+1s", "kill has no length: it is over at once"),
         ("refuse@5s", "refuse needs a length"),
         ("latency@5s+1s", "latency needs delay"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadtest.analysis.comparison.comparer import FEWEST_ROUNDS
 from loadtest.analysis.comparison.objective_check import objective_sentences
 from loadtest.analysis.findings import mostly_failing
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
@@ -73,19 +72,6 @@ def _log(runs: PoolRuns) -> list[str]:
     """The log that has the errors, if there is one."""
     log = next((run.log for run in runs.runs if run.log), None)
     return [f"For details, see Locust's log: {log.parent.name}/{log.name}."] if log else []
-
-
-def too_few_rounds(candidates: Sequence[PoolSummary]) -> list[str]:
-    """There are too few rounds: what they measured so far."""
-    ranked = sorted(candidates, key=lambda pool: -(pool.throughput.per_second or 0.0))
-    reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
-    return [
-        f"Nothing can be recommended: with fewer than {FEWEST_ROUNDS} complete rounds, a "
-        "difference between pools cannot be told from noise.",
-        f"Requests per second so far: {listed(reached)}. Repeat with --rounds {FEWEST_ROUNDS}, or "
-        "with --rounds auto, which runs as many rounds as needed.",
-        *mostly_failing.not_recommended(candidates),
-    ]
 
 
 def pools_left_out(pools: Sequence[PoolSummary]) -> list[str]:

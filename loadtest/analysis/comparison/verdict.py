@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from loadtest.analysis.comparison import tie_breaks
 from loadtest.analysis.comparison.comparer import FEWEST_ROUNDS, THROUGHPUT_METRIC, Comparer
+from loadtest.analysis.comparison.few_rounds import too_few_rounds
 from loadtest.analysis.comparison.no_recommendation import (
     every_request_failed,
     most_requests_failed,
     nothing_to_compare,
     repeated_runs,
-    too_few_rounds,
 )
 from loadtest.analysis.comparison.objective_check import meets_objectives, missed_objectives
 from loadtest.analysis.comparison.recommendation import (
@@ -119,7 +119,7 @@ def _why_none(
         return every_request_failed(measurements, candidates)
     together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
     if len(together) < FEWEST_ROUNDS:
-        return too_few_rounds(candidates)
+        return too_few_rounds(candidates, measurements.plan.margin)
     if not any(meets_objectives(pool) for pool in working):
         return [*missed_objectives(working), *mostly_failing.not_recommended(candidates)]
     return []

@@ -1,11 +1,13 @@
 """How many connections a fleet of processes can open, and how many the server accepts.
 
-Each process has a pool of its own, so pools multiply: replicas x processes x (pool_size +
-max_overflow). In a deploy, old and new replicas run at the same time.
+Each process has a pool of its own for each of its engines, so pools multiply: replicas x processes
+x (pool_size + max_overflow), added up over the engines. In a deploy, old and new replicas run at
+the same time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,22 +27,29 @@ OPEN_FILES = "open_files_limit"
 
 
 class Fleet(Value):
-    """Replicas of processes that each have the same pool.
+    """Replicas of processes that each have the same pools.
 
     processes: per replica. surge: additional replicas in a deploy. pool: SQLAlchemy's settings.
-    threads: of a process, each with one connection at a time; None if unknown.
+    further_pools: the same, of the other engines of a process. threads: of a process, each with one
+    connection of each pool at a time; None if unknown.
     """
 
     processes: int = Field(ge=1)
     replicas: int = Field(ge=1)
     surge: int = Field(ge=0)
     pool: dict[str, Any]
+    further_pools: tuple[dict[str, Any], ...] = ()
     threads: int | None = Field(default=None, ge=1)
 
     @property
     def settings(self) -> PoolSettings:
-        """The settings of each pool, with SQLAlchemy's defaults."""
+        """The settings of the first pool, with SQLAlchemy's defaults."""
         return PoolSettings(**self.pool)
+
+    @property
+    def pools(self) -> tuple[PoolSettings, ...]:
+        """The settings of all pools of a process."""
+        return (self.settings, *(PoolSettings(**pool) for pool in self.further_pools))
 
     @property
     def most_processes(self) -> int:
@@ -114,6 +123,8 @@ class FleetStep(Value):
 
 class SafePool(Value):
     """The largest pool_size with some max_overflow that always fits; None if none does.
+
+    It is that of the first pool; the further pools stay as they are.
 
     connections: the most that the fleet then opens.
     """
@@ -208,12 +219,21 @@ def binding_limit(limits: tuple[Limit, ...]) -> Limit:
 
 def connections_of(fleet: Fleet, *, deploy: bool, full: bool) -> int | None:
     """The fleet's connections: pool_size in each process, or all allowed; None if unlimited."""
-    most = fleet.settings.most_connections
-    each = most if full else fleet.settings.kept_connections
-    if fleet.threads is not None:
-        each = fleet.threads if each is None else min(each, fleet.threads)
+    each = _of_process(fleet.pools, fleet.threads, full=full)
     replicas = fleet.replicas + (fleet.surge if deploy else 0)
     return None if each is None else each * fleet.processes * replicas
+
+
+def _of_process(pools: Iterable[PoolSettings], threads: int | None, *, full: bool) -> int | None:
+    """The connections of some pools of a process; None if unlimited."""
+    together = 0
+    for pool in pools:
+        most = pool.most_connections if full else pool.kept_connections
+        limits = [limit for limit in (most, threads) if limit is not None]
+        if not limits:
+            return None
+        together += min(limits)
+    return together
 
 
 def safe_pool(fleet: Fleet, limits: tuple[Limit, ...], overflow: int) -> SafePool:
@@ -222,13 +242,16 @@ def safe_pool(fleet: Fleet, limits: tuple[Limit, ...], overflow: int) -> SafePoo
     At most the threads of a process, which cannot open more.
     """
     processes, threads = fleet.most_processes, fleet.threads
-    each = max(0, binding_limit(limits).room) // processes
-    if threads is not None and threads <= each:
-        return SafePool(pool_size=threads, max_overflow=overflow, connections=threads * processes)
+    others = _of_process(fleet.pools[1:], threads, full=True)
+    each = max(0, binding_limit(limits).room) // processes - (others or 0)
+    if others is not None and threads is not None and threads <= each:
+        return SafePool(
+            pool_size=threads, max_overflow=overflow, connections=(threads + others) * processes
+        )
     size = each - overflow
-    if overflow < 0 or size < 1:
+    if others is None or overflow < 0 or size < 1:
         return SafePool(pool_size=None, max_overflow=overflow, connections=None)
-    return SafePool(pool_size=size, max_overflow=overflow, connections=each * processes)
+    return SafePool(pool_size=size, max_overflow=overflow, connections=(each + others) * processes)
 
 
 def _overflows(pool: PoolSettings) -> list[int]:

@@ -32,6 +32,7 @@ _ERRORS = {
     OPEN_FILES: "no answer until their own timeout (error 2013), since the server has no file left "
     "for them, and queries on other connections fail with error 23 (Out of resources)",
 }
+_AS_THEY_ARE = "With the further pools as they are"
 _USER_LIMIT = {
     True: "error 1226 (exceeded 'max_user_connections'), and other accounts are not affected",
     False: "error 1203 (more than 'max_user_connections'), and other accounts are not affected",
@@ -49,15 +50,18 @@ def fleet_capacity(fleet: Fleet, server: ServerLimits) -> Capacity:
 
 def product_in_words(fleet: Fleet, step: FleetStep) -> str:
     """Where a number of connections comes from: `60 processes × (20 + 10)`."""
-    pool, threads = fleet.settings, fleet.threads
+    each = " + ".join(_limit_in_words(pool, fleet.threads) for pool in fleet.pools)
+    if fleet.further_pools:
+        each = f"({each})"
+    return f"{plural(step.processes, 'process', 'processes')} × {each}"
+
+
+def _limit_in_words(pool: PoolSettings, threads: int | None) -> str:
+    """The most connections of a pool in one process: `(20 + 10)`."""
     most = pool.most_connections
     if threads is not None and (most is None or threads < most):
-        each = plural(threads, "thread")
-    elif most is None:
-        each = "a pool without a limit"
-    else:
-        each = f"({pool.pool_size} + {pool.max_overflow})"
-    return f"{plural(step.processes, 'process', 'processes')} × {each}"
+        return plural(threads, "thread")
+    return "a pool without a limit" if most is None else f"({pool.pool_size} + {pool.max_overflow})"
 
 
 def error_of(capacity: Capacity, setting: str) -> str:
@@ -114,8 +118,10 @@ def _breaks(capacity: Capacity) -> Iterator[str]:
 
 
 def _safe(capacity: Capacity) -> Iterator[str]:
-    """The largest pools that always fit."""
+    """The largest pools that always fit; with several engines, those of the first one."""
     also = ", also in a deploy, is" if capacity.fleet.surge else " is"
+    several = capacity.fleet.further_pools
+    largest = f"{_AS_THEY_ARE}, the largest safe first pool" if several else "The largest safe pool"
     able = [safe for safe in capacity.safe if safe.pool_size is not None]
     if able:
         pools = [
@@ -124,7 +130,9 @@ def _safe(capacity: Capacity) -> Iterator[str]:
         ]
         without = [safe for safe in capacity.safe if safe.pool_size is None and capacity.needed]
         none = "".join(f"; with max_overflow={safe.max_overflow} none fits" for safe in without)
-        yield f"The largest safe pool per process{also} {' or '.join(pools)}{none}."
+        yield f"{largest} per process{also} {' or '.join(pools)}{none}."
+    elif several:
+        yield f"{_AS_THEY_ARE}, no first pool is safe."
     else:
         room, processes = max(0, capacity.binding.room), capacity.fleet.most_processes
         yield (
@@ -153,7 +161,8 @@ def _instead(capacity: Capacity) -> Iterator[str]:
     if len(short) > len(settable):
         missing = most - next(limit.room for limit in short if limit.setting == OPEN_FILES)
         raised.append(f"{OPEN_FILES} = {(capacity.server.open_files_limit or 0) + missing}")
-    yield f"To keep this pool, the server needs at least {' and '.join(raised)}."
+    kept = "these pools" if capacity.fleet.further_pools else "this pool"
+    yield f"To keep {kept}, the server needs at least {' and '.join(raised)}."
 
 
 def privileged_account(capacity: Capacity) -> Iterator[Finding]:

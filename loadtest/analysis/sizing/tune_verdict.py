@@ -34,7 +34,7 @@ def tune_verdict(tuning: Tuning) -> Verdict:
 
 def _advice(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]:
     settings = chosen.pool
-    if value.pool_timeout is not None:
+    if value.pool_timeout is not None and not tuning.application:
         settings = replace(settings, pool_timeout=value.pool_timeout)
     does = f"{_throughput(chosen)} requests succeeded per second{_sure(chosen)}"
     yield f"Set {pool_arguments(settings)}: {does}."
@@ -43,7 +43,7 @@ def _advice(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]
     yield from _bigger(tuning, value, chosen)
     yield _now(tuning, chosen)
     yield from pool_flaws(chosen)
-    yield _timeout(tuning, value)
+    yield _timeout(tuning, value, chosen)
     yield from _left_out(tuning)
     yield _load_used(tuning, value)
 
@@ -141,11 +141,20 @@ def _now(tuning: Tuning, chosen: PoolSummary) -> str:
     return f"{text}, and {'meets' if met else 'misses'} the objective."
 
 
-def _timeout(tuning: Tuning, value: Search) -> str:
-    """Why this pool_timeout."""
+def _timeout(tuning: Tuning, value: Search, chosen: PoolSummary) -> str:
+    """Why this pool_timeout; that of an application stays, and another one is only suggested."""
     if value.pool_timeout is None:
         return "The longest wait is not known: leave pool_timeout as it is."
     wait = f"no wait with this pool was longer than {duration(tuning.longest)}"
+    own = chosen.pool.pool_timeout
+    if tuning.application and value.pool_timeout < own:
+        return (
+            f"pool_timeout={own:g} is kept from {tuning.application}. Suggested instead: "
+            f"pool_timeout={value.pool_timeout:g}, because {wait}. A longer one delays the error "
+            "that an overload causes."
+        )
+    if tuning.application:
+        return f"pool_timeout={own:g} is kept from {tuning.application}: {wait}."
     if value.pool_timeout >= LONGEST_TIMEOUT:
         return f"pool_timeout stays at SQLAlchemy's {LONGEST_TIMEOUT} seconds: {wait}."
     seconds = round(value.pool_timeout)

@@ -61,6 +61,11 @@ class Tuning:
             search.disturbed,
         )
 
+    @property
+    def application(self) -> str:
+        """The application whose pool is searched; empty without one."""
+        return str(self.measurements.experiment.get("application") or "")
+
     @cached_property
     def bounds(self) -> Sequence[Bound]:
         """The bounds of its objective."""

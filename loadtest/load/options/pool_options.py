@@ -4,22 +4,47 @@ from __future__ import annotations
 
 import argparse
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from loadtest.model.errors import UsageError
 from loadtest.model.field_types import validated
 from loadtest.model.pool import AS_IS, POOLCLASSES, IsolationLevel, PoolConfig, ResetOnReturn
 
-_POOL_FIELDS = tuple(name for name in PoolConfig.model_fields if name != "name")
+# SQLAlchemy's defaults of all settings; of those without one, the option's.
+_DEFAULTS = {
+    name: "" if field.default is None else field.default
+    for name, field in PoolConfig.model_fields.items()
+    if name != "name"
+}
 
 
 class _Asked(argparse.Action):
     """Stores a setting and marks it as given: `--pool-size 5` equals the default."""
 
-    def __call__(self, parser: Any, namespace: Namespace, values: Any, _flag: Any = None) -> None:
+    def __call__(self, parser: Any, namespace: Namespace, values: Any, flag: Any = None) -> None:
+        _mark(parser, namespace, self.dest, flag)
         setattr(namespace, self.dest, values)
-        namespace.pool_asked_for = True
+
+
+class _AskedFlag(argparse.BooleanOptionalAction):
+    """The same for a setting that is on or off: `--pool-pre-ping`, `--no-pool-pre-ping`."""
+
+    def __init__(self, *, help: str, **more: Any) -> None:
+        super().__init__(**more)
+        self.help = help  # without the default, which argparse would add
+
+    def __call__(self, parser: Any, namespace: Namespace, values: Any, flag: Any = None) -> None:
+        _mark(parser, namespace, self.dest, flag)
+        super().__call__(parser, namespace, values, flag)
+
+
+def _mark(parser: Any, namespace: Namespace, name: str, flag: Any) -> None:
+    """Mark a setting as given, in a list, because the options are sent to workers."""
+    asked = sorted([*getattr(namespace, "pool_asked_for", []), name])
+    if asked.count(name) > 1:
+        parser.error(f"{flag}: the setting is given twice; give it once")
+    namespace.pool_asked_for = asked
 
 
 def add_pool(group: Any) -> None:
@@ -31,11 +56,10 @@ def add_pool(group: Any) -> None:
         choices=POOLCLASSES,
         default="QueuePool",
         help="QueuePool keeps connections; FairPool also serves waiters in order; NullPool keeps "
-        "none; as-is: the application's own pool (default with --engine or --session, unless you "
-        "give a setting)",
+        "none; as-is (default with --engine or --session): the class of the application's own pool",
     )
     _add_sizes(add)
-    flag: dict[str, Any] = {"action": "store_true", "default": False}
+    flag: dict[str, Any] = {"action": _AskedFlag, "default": False}
     add("--pool-pre-ping", help="ping each connection at checkout", **flag)
     add("--pool-use-lifo", help="use the most recently returned connection first", **flag)
     add(
@@ -46,7 +70,13 @@ def add_pool(group: Any) -> None:
         help="statement to send when a connection is returned",
     )
     levels = ["", *get_args(IsolationLevel)]
-    add("--isolation-level", choices=levels, default="", help="isolation level of the transactions")
+    add(
+        "--isolation-level",
+        action=_Asked,
+        choices=levels,
+        default="",
+        help="isolation level of the transactions",
+    )
     add("--pool-name", default="", help="name of this pool in results and metrics")
 
 
@@ -67,12 +97,24 @@ def add_application(group: Any) -> None:
     add("--engine", default="", help="your Engine, MODULE:NAME", **hide)
 
 
-def settle_pool(options: Namespace) -> None:
-    """Choose the application's own pool unless pool settings are given."""
-    asked = getattr(options, "pool_asked_for", False)
-    asked = asked or options.pool_pre_ping or options.pool_use_lifo
-    if (options.session or options.engine) and not asked:
-        options.poolclass = AS_IS
+def settle_pool(options: Namespace, own: Mapping[str, Any]) -> None:
+    """Fill in the settings of an application's pool, except for those that are given.
+
+    own: these settings, as from `settings_of`. They become the defaults of the run: the start form
+    shows them, and only values that differ from them are changes.
+    """
+    known = {name: own[name] for name in _DEFAULTS if own.get(name) is not None}
+    typed = {name: type(_DEFAULTS[name])(value) for name, value in known.items()}
+    kept = {**typed, "poolclass": AS_IS}
+    options.pool_defaults = _DEFAULTS | kept
+    asked = getattr(options, "pool_asked_for", [])
+    vars(options).update({name: kept[name] for name in kept if name not in asked})
+
+
+def pool_default(options: Namespace, name: str, otherwise: Any) -> Any:
+    """The default of an option in this run; otherwise: if it is not a setting of the pool."""
+    known: Mapping[str, Any] = getattr(options, "pool_defaults", _DEFAULTS)
+    return known.get(name, otherwise)
 
 
 def pool_config(options: Namespace) -> PoolConfig:
@@ -84,16 +126,16 @@ def pool_config(options: Namespace) -> PoolConfig:
     if options.pool_name:
         data["name"] = options.pool_name
     pool = validated(PoolConfig, data, "pool settings")
+    application = options.session or options.engine
     try:
-        pool.check_application(options.session or options.engine)
+        pool.check_application(application)
     except ValueError as error:
         raise UsageError(f"pool settings: {error}") from None
-    return pool
+    return pool.of_application() if application else pool
 
 
 def _pool_settings(options: Namespace) -> Iterator[tuple[str, Any]]:
-    for name in _POOL_FIELDS:
+    for name in _DEFAULTS:
         value = getattr(options, name)
-        default = PoolConfig.model_fields[name].default
-        if value not in (default, "" if default is None else default):
+        if value != pool_default(options, name, None):
             yield name, value

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.load.locust_internals import seconds_in, show_in_form
-from loadtest.load.options.pool_options import add_application, add_pool, pool_config, settle_pool
+from loadtest.load.options.pool_options import add_application, add_pool, pool_config
 from loadtest.model.errors import UsageError
 from loadtest.model.field_types import parse_duration
 from loadtest.model.load import (
@@ -238,8 +238,7 @@ def most_users(options: Namespace) -> int | None:
 
 
 def settle(options: Namespace) -> None:
-    """Fill in the pool, the number of users and the run time if they are not given."""
-    settle_pool(options)
+    """Fill in the number of users and the run time if they are not given."""
     stages = stages_of(options)
     if stages and stages[0].users:
         options.num_users = stages[0].users

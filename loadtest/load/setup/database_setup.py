@@ -23,8 +23,10 @@ from loadtest.database.preflight.checks import refuse_errors, run_checks, warnin
 from loadtest.database.preflight.occupancy import Occupancy
 from loadtest.database.preflight.situation import Demand, PreflightCheck
 from loadtest.database.private_server import PrivateServer
+from loadtest.database.server_program import refuse_beside_database
 from loadtest.database.server_status import ServerStatus
 from loadtest.load.options import run_options
+from loadtest.load.options.pool_options import settle_pool
 from loadtest.load.setup.application_pool import connecting, load_application
 from loadtest.load.setup.driver_probe import probe_driver
 from loadtest.load.setup.scenario_tables import drop_tables, names_of, prepare_tables
@@ -98,7 +100,9 @@ class DatabaseSetup:
 
     def find(self) -> None:
         """Connect to the database, or start a private one. Raises UsageError, LoadtestError."""
-        if not (self.application or self.options.database_url):
+        given = bool(self.application or self.options.database_url)
+        refuse_beside_database(bool(self.options.server and self.foreign), given)
+        if not given:
             logger.info("No --database-url given: starting a private server")
             self.server = PrivateServer(server=self.options.server)
             # Options reach the workers; the web UI does not show this one.
@@ -106,6 +110,8 @@ class DatabaseSetup:
             self.options.database_url = self.server.url.render_as_string(hide_password=False)
             logger.info("%s, on 127.0.0.1:%d", self.server.ready, self.server.port)
             self.load_application()
+        if self.application:
+            settle_pool(self.options, self.application.settings)
         self.facts = server_probe.probe_server(self.url, self.connecting)
 
     def prepare(self) -> ServerStatus:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 
 from loadtest.analysis.findings import trust_gate
+from loadtest.analysis.findings.error_advice import advice_for
 from loadtest.analysis.pool_numbers import error_numbers
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, percent
@@ -75,8 +76,8 @@ def _finding(pool: PoolRuns, more: str) -> Finding:
     kind = main_kind(found)
     text = (
         f"{percent(found.rate)} of requests failed ({count(failed)} of {count(requests)}), most "
-        f"with {error_kinds.label(kind)}{example_in_words(found)}. {error_kinds.advice(kind)} "
-        f"{more}"
+        f"with {error_kinds.label(kind)}{example_in_words(found)}. "
+        f"{advice_for(pool, kind)} {more}"
     )
     return Finding(
         code=MOST_FAILED,

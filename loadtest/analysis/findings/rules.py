@@ -13,10 +13,12 @@ from loadtest.analysis.findings import (
     bottleneck,
     connection_use,
     cross_checks,
+    error_advice,
     mostly_failing,
     offered_load,
     pool_sizes,
     settling,
+    shared_connection,
     trust_gate,
     worker_presence,
     write_conflicts,
@@ -75,8 +77,9 @@ def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
             code=f"errors_{kind}",
             severity="error" if number > SERIOUS_ERRORS * requests else "warning",
             message=f"{percent(number / max(requests, 1))} of requests failed with "
-            f"{error_kinds.label(kind)} ({count(number)} of {count(requests)}). "
-            f"{'' if kind == told else error_kinds.advice(kind)}".strip(),
+            f"{error_kinds.label(kind)} ({count(number)} of {count(requests)})"
+            f"{error_advice.example_of(pool, kind)}. "
+            f"{'' if kind == told else error_advice.advice_for(pool, kind)}".strip(),
             evidence={"count": number, "requests": requests},
             error_kind=kind,
         )
@@ -123,11 +126,14 @@ REMARKS: tuple[mostly_failing.FindingRule, ...] = (
     worker_presence.late_reports,
     offered_load.dropped_arrivals,
     offered_load.unseen_stall,
+    shared_connection.pool_for_one_user,
+    shared_connection.shared_session,
     connection_use.leak,
     connection_use.nested_checkout,
     connection_use.sleeping_waiters,
     cross_checks.starvation,
     cross_checks.users_unaccounted,
+    cross_checks.other_users,
     cross_checks.connections_unaccounted,
     cross_checks.waiters_unaccounted,
     cross_checks.server_disagrees,

@@ -92,23 +92,6 @@ def test_killed_connections_and_queries_have_advice_of_their_own(tmp_path: Path)
     assert "KILL QUERY" in findings["errors_query_interrupted"].message
 
 
-# ---- Examples
-
-
-@pytest.mark.parametrize("kind", ["connect_failed", "checkout_failed", "concurrent_use", "other"])
-def test_a_kind_that_leaves_the_cause_open_comes_with_an_example(tmp_path: Path, kind: str) -> None:
-    told = {kind: "vault: 503\n at line 7"}
-    finding = found(tmp_path, {f"errors.{kind}": 40}, example=told)[f"errors_{kind}"]
-    assert "(40 of 1,000), for example: vault: 503. " in finding.message
-    assert finding.message.endswith(advice(kind))
-
-
-def test_a_kind_that_says_it_all_comes_without_an_example(tmp_path: Path) -> None:
-    told = {"deadlock": "Deadlock found"}
-    finding = found(tmp_path, {"errors.deadlock": 40}, example=told)["errors_deadlock"]
-    assert "for example" not in finding.message
-
-
 def test_a_listener_that_fails_is_not_called_unrelated_to_connections(tmp_path: Path) -> None:
     told = {"connect_failed": "vault: 503"}
     finding = found(tmp_path, {"errors.connect_failed": 600}, example=told)["most_failed"]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from loadtest.analysis.pool_numbers import error_numbers
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import duration, percent
 from loadtest.model import error_kinds
 from loadtest.model.interval import SECOND
 
-# Kinds whose meaning depends on the message.
-_TOLD_BY_MESSAGE = ("connect_failed", "checkout_failed", "concurrent_use", "other")
 _BROKEN = ("gone_away", "lost_during_query")
 _AWAY = (
     "The server was away for a time, because it also refused connections: a restart or a crash "
@@ -32,13 +29,6 @@ def advice_for(pool: PoolRuns, kind: str) -> str:
     if kind in _BROKEN and pool.counters["errors.refused"]:
         return _AWAY
     return _AFTER_PING if kind in _BROKEN and pool.settings.pool_pre_ping else said
-
-
-def example_of(pool: PoolRuns, kind: str) -> str:
-    """The first line of an error, as a part of a sentence; empty if its kind says enough."""
-    known = error_numbers(pool).kinds.get(kind) if kind in _TOLD_BY_MESSAGE else None
-    first = (known.example or "").strip().partition("\n")[0] if known else ""
-    return f", for example: {first.rstrip('.: ')}" if first else ""
 
 
 def _limit(pool: PoolRuns) -> str:

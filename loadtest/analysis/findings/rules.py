@@ -77,8 +77,7 @@ def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
             code=f"errors_{kind}",
             severity="error" if number > SERIOUS_ERRORS * requests else "warning",
             message=f"{percent(number / max(requests, 1))} of requests failed with "
-            f"{error_kinds.label(kind)} ({count(number)} of {count(requests)})"
-            f"{error_advice.example_of(pool, kind)}. "
+            f"{error_kinds.label(kind)} ({count(number)} of {count(requests)}). "
             f"{'' if kind == told else error_advice.advice_for(pool, kind)}".strip(),
             evidence={"count": number, "requests": requests},
             error_kind=kind,

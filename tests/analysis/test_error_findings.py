@@ -145,7 +145,7 @@ def test_a_pool_for_one_user_is_told_as_such(tmp_path: Path, poolclass: str, wor
     assert finding.severity == "error"
     assert words in finding.message
     assert "20 of 1,000 requests failed. For several users take QueuePool." in finding.message
-    assert ("shared_session" in findings) is (poolclass != "StaticPool")
+    assert ("shared_session" in findings) is (poolclass == "AssertionPool")
     quiet = with_class(tmp_path / "quiet", poolclass, of_users(10))["pool_for_one_user"]
     assert (quiet.severity, "failed" in quiet.message) == ("warning", False)
 

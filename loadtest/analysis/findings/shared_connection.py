@@ -8,10 +8,11 @@ from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, plural
 from loadtest.model.summary import Finding
 
-_ONE_FOR_ALL = "StaticPool"
+# With these classes, users meet in a connection although each has a session of its own.
+_MEETING = ("StaticPool", "SingletonThreadPool")
 # By class: what it does with several users.
 _FOR_ONE_USER = {
-    _ONE_FOR_ALL: "StaticPool has one connection, and all users use it at the same time: their "
+    "StaticPool": "StaticPool has one connection, and all users use it at the same time: their "
     "statements are parts of one transaction, and their answers get mixed up.",
     "AssertionPool": "AssertionPool allows one checkout at a time: while one user has the "
     "connection, the pool refuses every other user at once, without a wait.",
@@ -42,7 +43,7 @@ def shared_session(pool: PoolRuns) -> Iterator[Finding]:
     such errors than checkouts mean that a session outlives its requests.
     """
     clashes, unrolled = pool.counters["errors.concurrent_use"], _outliving(pool)
-    if pool.settings.poolclass == _ONE_FOR_ALL or not (clashes or unrolled):
+    if pool.settings.poolclass in _MEETING or not (clashes or unrolled):
         return
     causes = [f"{plural(clashes, 'request')} met another user in it"] if clashes else []
     causes += [f"{plural(unrolled, 'request')} found it without a rollback"] if unrolled else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.analysis.pool_runs import PoolRuns
-from loadtest.analysis.units import count, plural
+from loadtest.analysis.units import count, listed, plural
 from loadtest.model.summary import Finding
 
 # With these classes, users meet in a connection although each has a session of its own.
@@ -45,15 +45,16 @@ def shared_session(pool: PoolRuns) -> Iterator[Finding]:
     clashes, unrolled = pool.counters["errors.concurrent_use"], _outliving(pool)
     if pool.settings.poolclass in _MEETING or not (clashes or unrolled):
         return
-    causes = [f"{plural(clashes, 'request')} met another user in it"] if clashes else []
-    causes += [f"{plural(unrolled, 'request')} found it without a rollback"] if unrolled else []
+    causes = [f"{plural(clashes, 'request')} used it while another user did"] if clashes else []
+    if unrolled:
+        causes.append(f"{plural(unrolled, 'request')} failed because nothing had rolled it back")
     taken, requests = pool.counters["checkouts"], pool.counters["requests"]
     yield Finding(
         code="shared_session",
         severity="error",
-        message=f"Users share one session and its connection: {' and '.join(causes)}, and "
-        f"{plural(requests, 'request')} took {plural(taken, 'connection')} from the pool. A "
-        "Session, and a Connection, is for one user at a time: its statements are parts of one "
+        message=f"Users share one session and its connection: {listed(causes)}. The pool handed "
+        f"out {plural(taken, 'connection')} for {plural(requests, 'request')}. A Session or a "
+        "Connection is for one user at a time, because its statements are parts of one "
         "transaction. Give each user its own, from a scoped_session or a sessionmaker, instead of "
         "a global one.",
         evidence={

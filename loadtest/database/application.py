@@ -21,7 +21,9 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from loadtest.database.connection_errors import connection_error
 from loadtest.database.engine import database_url, parent_session, poolclass_of
+from loadtest.database.probing import session_variables
 from loadtest.database.redaction import words_with_type
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig
@@ -68,6 +70,19 @@ class Application:
     def connecting(self) -> Mapping[str, Any]:
         """Arguments of `create_engine` for another engine that connects in the same way."""
         return {"creator": creator_of(self.engine.pool), "module": self.engine.dialect.dbapi}
+
+    def session_variables(self) -> dict[str, str]:
+        """The SESSION_VARIABLES of a connection of its own engine, after its `connect` listeners.
+
+        Raises UsageError if the engine cannot connect.
+        """
+        try:
+            with self.engine.connect() as connection:
+                return session_variables(connection)
+        except Exception as error:  # listeners raise errors of any class
+            raise connection_error(error, self.url, hint="") from None
+        finally:
+            self.engine.dispose()
 
     def described(self, config: PoolConfig) -> PoolConfig:
         """The settings to measure: settings that the configuration does not name stay."""

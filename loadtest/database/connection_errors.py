@@ -6,15 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import pymysql
 from sqlalchemy import URL
 
-from loadtest.database.failure_kinds import error_code
+from loadtest.database.failure_kinds import CONNECT_CODES, error_code
 from loadtest.database.redaction import without_passwords
 from loadtest.model.errors import LoadtestError, UsageError
 
 # The rights to create, fill and use a scenario's tables. MySQL needs REFERENCES for foreign keys.
 TABLE_RIGHTS = "CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES"
+# Numbers for an answer that is not MySQL's protocol.
+_NO_PROTOCOL = (2007, 2012, 2013, 2027, 2055)
 PRIVATE_SERVER_HINT = "Without --database-url and LOADTEST_DATABASE_URL, a private server starts"
 
 
@@ -32,8 +33,11 @@ def connection_error(
     """
     place = f"{url.host or 'localhost'}:{url.port or 3306}"
     code = error_code(error)
-    if code is None and isinstance(getattr(error, "orig", error), pymysql.InternalError):
-        code = 2013  # the server does not speak MySQL's protocol
+    if code in CONNECT_CODES:
+        code = 2003
+    wrong_packet = type(getattr(error, "orig", error)).__name__ == "InternalError"
+    if code in _NO_PROTOCOL or (code is None and wrong_packet):
+        code = 2013
     if code in (1044, 1045, 1698):
         return UsageError(
             f"the database at {place} refuses user {url.username!r}: check the user and the "

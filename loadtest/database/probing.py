@@ -9,6 +9,9 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, text
 
 from loadtest.database.engine import CONNECT_TIMEOUT_SECONDS
 
+# A session may have other values than the server: from an init_command or a `connect` listener.
+SESSION_VARIABLES = ("wait_timeout",)
+
 
 def probing_engine(
     url: URL, connecting: Mapping[str, Any] | None = None, **more: str | None
@@ -25,6 +28,15 @@ def probing_engine(
 
 def show_global(connection: Connection, what: str, names: Iterable[str]) -> dict[str, str]:
     """The server's VARIABLES or STATUS with these names; missing ones are left out."""
+    return _shown(connection, f"GLOBAL {what}", names)
+
+
+def session_variables(connection: Connection) -> dict[str, str]:
+    """The SESSION_VARIABLES of this connection; missing ones are left out."""
+    return _shown(connection, "SESSION VARIABLES", SESSION_VARIABLES)
+
+
+def _shown(connection: Connection, what: str, names: Iterable[str]) -> dict[str, str]:
     listed = ", ".join(f"'{name}'" for name in names)
-    rows = connection.execute(text(f"SHOW GLOBAL {what} WHERE Variable_name IN ({listed})"))
+    rows = connection.execute(text(f"SHOW {what} WHERE Variable_name IN ({listed})"))
     return {str(name): str(value) for name, value in rows}

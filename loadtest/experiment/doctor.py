@@ -86,7 +86,8 @@ def _connecting(
     url, how = application.url, application.connecting
     demand = replace(demand, pools=tuple(map(application.described, demand.pools)))
     facts = probe_server(url, how)
-    now = situation(url, demand, private=private, connecting=how)
+    session = application.session_variables()
+    now = situation(url, demand, private=private, connecting=how, session=session)
     shaken = _shaken(partial(application_handshake, url, how, tls=facts.tls), url, how)
     still = _standstill(*names)
     measured = replace(now, handshake=shaken, standstill=still, driver=shaken.driver)

@@ -21,6 +21,7 @@ from loadtest.database.application import Application
 from loadtest.database.connection_errors import connection_error, hint_without_database
 from loadtest.database.drivers import ConnectionKiller
 from loadtest.database.engine import make_engine, parent_session
+from loadtest.database.probing import session_variables
 from loadtest.load.users.arrivals import schedule
 from loadtest.load.users.precise_timer import new_precise_timer
 from loadtest.model.pool import PoolConfig
@@ -65,8 +66,9 @@ class EngineUnderTest:
         if application:
             application.install(pool)
         self.engine = application.engine if application else make_engine(url, pool, tls=tls)
-        self._initialise(url, application)
+        session = self._initialise(url, application)
         self.recorder = Recorder(process)
+        self.recorder.wait_timeout = float(session.get("wait_timeout", "inf"))
         self.recorder.ceiling = ceiling
         self.recorder.rising[BEYOND_ANNOUNCED_KIND] = lambda: self.recorder.beyond
         measure(self.engine, self.recorder)
@@ -91,11 +93,13 @@ class EngineUnderTest:
     def _sum(self, column: int) -> int:
         return sum(row[column] for row in self.sums)
 
-    def _initialise(self, url: URL, application: Application | None) -> None:
+    def _initialise(self, url: URL, application: Application | None) -> dict[str, str]:
+        """The variables of a session of this engine."""
         # The first connection of an engine queries the server's settings: open it beforehand.
-        with _explained(url, application), self.engine.connect():
-            pass
+        with _explained(url, application), self.engine.connect() as connection:
+            variables = session_variables(connection)
         self.engine.dispose()
+        return variables
 
     def _prefill(self, number: int) -> None:
         """Open a number of connections, some at a time, and return them."""

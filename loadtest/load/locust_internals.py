@@ -25,7 +25,7 @@ from locust.util.timespan import parse_timespan
 import importlib
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
@@ -74,6 +74,12 @@ def processes(runner: Any) -> int:
 def worker_index(runner: Any) -> int:
     """The number of a worker, from zero; zero where there is one process."""
     return int(getattr(runner, "worker_index", 0))
+
+
+def users_of(runner: Any, classes: Collection[str]) -> int:
+    """The number of users of these classes (by name) in this process."""
+    counts: Mapping[str, int] = runner.user_classes_count
+    return sum(number for name, number in counts.items() if name in classes)
 
 
 def running_users(runner: Any) -> Any:

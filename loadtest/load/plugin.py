@@ -46,6 +46,7 @@ from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
 from loadtest.load.users.pool_user import PoolUser, end_again, note_error, with_options
 from loadtest.load.users.staged_users import follow_stages
+from loadtest.load.users.user_levels import user_levels
 from loadtest.load.workers.protocol import Master, Workers, ready
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError
@@ -221,7 +222,7 @@ class Plugin:
         self._targets.append(target)
         run.at_end(target.close)
         recorder = target.recorder
-        recorder.levels["users"] = lambda: self.runner.user_count
+        recorder.levels |= user_levels(self.environment, self.runner)
         recorder.levels["checked_out"] = target.checked_out
         target.start()
         run.at_end(watch_lag(recorder))

@@ -13,6 +13,7 @@ from loadtest.database.preflight.server_probe import ServerFacts
 from loadtest.load.locust_internals import processes, target_users
 from loadtest.load.options.pool_options import pool_default
 from loadtest.load.options.run_options import Added, actions, stages_of, warmup_seconds
+from loadtest.load.users.user_levels import other_classes
 from loadtest.model.fault import parse_fault
 from loadtest.model.load import GREENLETS, Stage, highest_level, start_command
 from loadtest.model.pool import PoolConfig
@@ -55,6 +56,7 @@ def header(
         "scenario": {
             "files": files,
             "user_classes": [cls.__name__ for cls in environment.user_classes],
+            "other_classes": other_classes(environment.user_classes),
             "options": {a.dest: getattr(options, a.dest) for a in actions(added.scenarios)},
         },
         "server": {

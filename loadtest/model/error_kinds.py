@@ -42,21 +42,60 @@ _KINDS = {
         "no file descriptors",
         "The process reached its limit of open files; raise it with ulimit -n.",
     ),
+    "connect_failed": (
+        "failed connects",
+        "Opening a connection failed: the driver, the server or a `connect` listener of the "
+        "application raised the error.",
+    ),
+    "checkout_failed": (
+        "failed checkouts",
+        "The pool did not hand out a connection: its class refused, or a `checkout` listener of "
+        "the application raised the error.",
+    ),
+    "idle_in_task": (
+        "connections that idled in a task",
+        "The task held the connection without using it for longer than the session's wait_timeout, "
+        "so the server closed it. pool_pre_ping and pool_recycle do not help, because the pool "
+        "acts only at the checkout. Commit or close the session before the other work, or raise "
+        "wait_timeout.",
+    ),
+    "idle_in_pool": (
+        "connections that idled in the pool",
+        "The pool handed out a connection that was older than the session's wait_timeout, and the "
+        "server had closed it: set pool_recycle below wait_timeout, or switch on pool_pre_ping.",
+    ),
     "gone_away": (
         "server gone away",
-        "The server had closed the connection before the request used it; see pool_pre_ping "
-        "and pool_recycle.",
+        "The connection was closed before the request used it, by a restart, KILL, wait_timeout, "
+        "a proxy or a firewall. pool_pre_ping and pool_recycle replace connections that break in "
+        "the pool, not those that break while a task holds them.",
     ),
     "lost_during_query": (
         "lost during a query",
-        "The connection broke during a query, or MySQL 8.0.24 or newer closed it while it was "
-        "idle. PyMySQL reports the same error for both; see pool_pre_ping and pool_recycle.",
+        "The connection broke during a query, or had broken while it was idle: some drivers report "
+        "both with the same number. For a query, retry the transaction. For idle connections, see "
+        "pool_pre_ping and pool_recycle.",
+    ),
+    "concurrent_use": (
+        "concurrent uses of a session or connection",
+        "Two users used one session or connection at the same time. Give each user a session of "
+        "its own, from a scoped_session or a sessionmaker.",
+    ),
+    "pending_rollback": (
+        "sessions without a rollback",
+        "The session had failed earlier and was used again without a rollback. Roll back or close "
+        "the session after an error, and use a new one for each request.",
     ),
     "connection_killed": (
         "killed connections",
-        "KILL or a limit of the server ended the connection during a query.",
+        "KILL or a limit of the server ended the connection during a query. Retry the transaction; "
+        "pool_pre_ping and pool_recycle do not prevent it.",
     ),
-    "server_shutdown": ("server shutdowns", "The server was shutting down."),
+    "server_shutdown": (
+        "server shutdowns",
+        "The server was shutting down: retry. pool_pre_ping replaces the broken connections at "
+        "their next checkout.",
+    ),
     "query_interrupted": (
         "interrupted queries",
         "KILL QUERY, or a limit that the server or a tool enforces, ended the query.",

@@ -9,7 +9,9 @@ from typing import Any
 from greenlet import getcurrent
 from sqlalchemy import Pool, event
 
+from loadtest.pool import sqlalchemy_internals as internals
 from loadtest.pool.checkout_batch import clock
+from loadtest.pool.lost_connection import LostConnection, attach
 from loadtest.pool.recorder import Recorder
 
 
@@ -17,9 +19,9 @@ class Listener:
     """Listens to the events of one engine's pools and passes them to a recorder.
 
     attached: the start of listening; older connections count from here. disposing: whether a pool
-    is being disposed of. recycle: the age (s) at which the pool replaces connections. broken:
-    records whose connection was closed by an error; they reconnect on their next use. released:
-    ends a record's hold.
+    is being disposed of. recycle: the age (s) at which the pool replaces connections. pings:
+    whether it pings at the checkout. broken: records whose connection was closed by an error; they
+    reconnect on their next use. released: ends a record's hold.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -28,12 +30,14 @@ class Listener:
         self.invalid: set[object] = set()
         self.broken: set[object] = set()
         self.recycle = -1
+        self.pings = False
         self.context: object = None
         self.disposing = False
         self.released: Callable[[Any], None]
 
     def listen(self, pool: Pool) -> None:
         """Listen to a pool and to its successors, which inherit the listeners."""
+        self.pings = internals.pings(pool)
         for name in ("connect", "close", "close_detached", "detach", "invalidate"):
             event.listen(pool, name, getattr(self, f"_on_{name}"))
 
@@ -85,6 +89,13 @@ class Listener:
 
     def _on_invalidate(self, dbapi_connection: Any, record: Any, exception: Any) -> None:
         self.invalid.add(record)
+        held = self.recorder.held.get(record)
+        if exception is not None and held:
+            # The statement that failed is the last one of its task.
+            taken, failed = held[0], sum(held[1].use.queries[-1:])
+            opened = self.recorder.opened.get(record, self.attached)
+            times = (taken - opened) / 1e9, (clock() - taken - failed) / 1e9
+            attach(exception, LostConnection(*times, self.pings, self.recorder.wait_timeout))
 
     def _on_detach(self, dbapi_connection: Any, record: Any) -> None:
         self.released(record)

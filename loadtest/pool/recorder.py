@@ -5,6 +5,7 @@ The hot path only appends numbers to lists; sorting, binning and adding up happe
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -46,8 +47,9 @@ class Recorder:
     describes the lists; `quick` is flat, because tuples cost the garbage collector more time.
     nobody: the task for work outside of tasks. pool_size: connections above it are overflow; None
     without overflow. ceiling: returns the limit of open connections, including those that are being
-    opened; None without a limit. beyond: how many more were refused. levels: more gauges, read at
-    each cut. rising: more counters, each a function that returns its total so far. correction:
+    opened; None without a limit. beyond: how many more were refused. wait_timeout: how long (s) the
+    server keeps an idle session; infinite if unknown. levels: more gauges, read at each cut.
+    rising: more counters, each a function that returns its total so far. correction:
     returns the correction of this machine's wall clock (ns). open_loop: whether users may be idle.
     """
 
@@ -56,6 +58,7 @@ class Recorder:
         self.pool_size = pool_size
         self.ceiling: Callable[[], int] | None = None
         self.beyond = 0
+        self.wait_timeout = math.inf
         self.connecting: set[greenlet] = set()
         self.pending: dict[greenlet, int] = {}
         self.phases: dict[greenlet, Phases] = {}

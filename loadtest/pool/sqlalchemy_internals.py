@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Any
+from traceback import walk_tb
+from typing import Any, Literal
 
 import sqlalchemy
 from sqlalchemy import Pool, QueuePool
@@ -119,6 +120,25 @@ def replacement(pool: Pool, poolclass: type[Pool], **settings: Any) -> Pool:
         _dispatch=pool.dispatch,
         **settings,
     )
+
+
+# The method of a record that opens its connection and calls the `connect` listeners.
+_OPENS = "__connect"
+
+
+def stage_of_checkout(error: BaseException) -> Literal["connect", "checkout", ""]:
+    """The part of a checkout that raised an error; empty if none did.
+
+    `connect`: opening a connection, with the `connect` listeners. `checkout`: the rest.
+    """
+    found: Literal["checkout", ""] = ""
+    for frame, _ in walk_tb(error.__traceback__):
+        name = frame.f_code.co_name
+        if name == _OPENS and isinstance(frame.f_locals.get("self"), ConnectionPoolEntry):
+            return "connect"
+        if name == "connect" and isinstance(frame.f_locals.get("self"), Pool):
+            found = "checkout"
+    return found
 
 
 class _PoolDialect:

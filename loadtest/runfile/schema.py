@@ -68,10 +68,14 @@ class Load(Struct, frozen=True):
 
 
 class Scenario(Struct, frozen=True):
-    """The locustfiles of a run, the user classes in them, and their own options."""
+    """The locustfiles of a run, the user classes in them, and their own options.
+
+    other_classes: the user classes that do not use the pool.
+    """
 
     files: tuple[str, ...] = ()
     user_classes: tuple[str, ...] = ()
+    other_classes: tuple[str, ...] = ()
     options: dict[str, Any] = {}
 
 

@@ -197,8 +197,8 @@ def test_a_server_that_is_nearly_full_is_named(connected: int, severity: str) ->
 @pytest.mark.parametrize(
     ("pool", "seconds", "severity"),
     [
-        ("20+0", 40.0, "note"),
-        ("20+0", None, "note"),
+        ("20+0", 40.0, "ok"),
+        ("20+0", None, "ok"),
         ("20+0", 28_801.0, "warning"),
         ("pool_recycle=28799", 28_801.0, "ok"),
         ("pool_recycle=28800", 28_801.0, "warning"),
@@ -210,6 +210,25 @@ def test_idle_connections_that_the_server_closes(
     pool: str, seconds: float | None, severity: str
 ) -> None:
     assert check("wait_timeout", pool, seconds=seconds).severity == severity
+
+
+@pytest.mark.parametrize(
+    ("timeout", "pool", "severity", "words"),
+    [
+        (28_799, "20+0", "note", "from 20+0 fails"),
+        (61, "pool_pre_ping=true", "ok", "no pool hands out"),
+        (60, "pool_pre_ping=true", "note", "a task that holds a connection idle for longer"),
+        (1, "pool_recycle=0,pool_pre_ping=true", "note", "loses it with any pool"),
+        (5, "20+0", "warning", "from 20+0 fails (error 2006, 2013 or 4031); a task that holds"),
+    ],
+)
+def test_a_short_wait_timeout_concerns_tasks_that_no_setting_of_the_pool_helps(
+    timeout: int, pool: str, severity: str, words: str
+) -> None:
+    found = check("wait_timeout", pool, server={"variables": {"wait_timeout": str(timeout)}})
+    assert (found.severity, words in found.message) == (severity, True), found.message
+    assert ("before work that takes longer" in found.advice) == (timeout <= 60)
+    assert ("pool_recycle" in found.advice) == (pool == "20+0")
 
 
 def test_only_pools_that_hand_such_connections_out_are_named() -> None:

@@ -34,7 +34,7 @@ def test_a_port_where_nobody_listens():
         (errno.ENFILE, "no_file_descriptor"),
         (errno.EADDRNOTAVAIL, "no_local_port"),
         (errno.ECONNREFUSED, "refused"),
-        (errno.EHOSTUNREACH, "other"),
+        (errno.EHOSTUNREACH, "connect_failed"),
     ],
 )
 def test_what_the_system_refuses_while_connecting(monkeypatch, number, kind):
@@ -69,7 +69,10 @@ def test_a_pool_that_gives_nothing_in_time():
         (1053, "server_shutdown"),
         (2006, "gone_away"),
         (4031, "gone_away"),
+        (2048, "gone_away"),
+        (2055, "gone_away"),
         (2013, "lost_during_query"),
+        (2014, "concurrent_use"),
         (1290, "read_only"),
         (1836, "read_only"),
         (1040, "too_many_connections"),
@@ -96,7 +99,6 @@ def test_numbers_of_the_server(code, kind):
         Exception(),
         pymysql.err.OperationalError(1064, "a mistake in the SQL"),
         pymysql.err.OperationalError(1290, "running with the --secure-file-priv option"),
-        pymysql.err.OperationalError(2003, "no cause"),
         pymysql.err.InterfaceError(0, ""),
         pymysql.err.Error("Already closed"),
         GeneratorExit(),
@@ -116,9 +118,10 @@ def test_a_pools_timeout_needs_no_number():
 
 
 def test_the_kinds_are_few_and_each_has_an_explanation():
-    without_code = {"pool_timeout", "beyond_announced", "other"}
+    without_code = {"pool_timeout", "beyond_announced", "pending_rollback", "other"}
     without_code |= {"interrupted", "declared_failure"}
-    of_connecting = {"no_file_descriptor", "no_local_port", "refused"}
+    without_code |= {"checkout_failed", "idle_in_task", "idle_in_pool"}
+    of_connecting = {"no_file_descriptor", "no_local_port", "refused", "connect_failed"}
     assert without_code | of_connecting | set(KIND_BY_CODE.values()) == set(ERROR_KINDS)
     assert [kind for kind in ERROR_KINDS if not advice(kind)] == []
     assert len({label(kind) for kind in ERROR_KINDS}) == len(ERROR_KINDS)

@@ -444,7 +444,7 @@ def test_its_own_connections_are_killed_by_their_address_alone(
     assert (kill["fault"], kill["rounds"], kill["killed"]) == ("kill:50%@4s", 1, 3)
     assert 1 <= kill["errors"] <= 3, "who had one; all others get a new one in its place"
     lost = {"gone_away", "lost_during_query", "connection_killed", "query_interrupted"}
-    assert set(kill["by_kind"]) <= {*lost, "other"}
+    assert set(kill["by_kind"]) <= {*lost, "connect_failed", "other"}
     assert sum(kill["by_kind"].values()) == kill["errors"]
     assert 0 <= kill["first_error_seconds"] < 5
     assert (kill["recovered"], kill["beyond_pool_timeout"]) == (1, 0)

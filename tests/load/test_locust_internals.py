@@ -37,7 +37,7 @@ ATTRIBUTES: dict[str, tuple[object, tuple[str, ...]]] = {
         Environment,
         ("_create_runner", "create_local_runner", "create_master_runner", "create_worker_runner"),
     ),
-    "Runner": (Runner, ("log_exception", "stop_users")),
+    "Runner": (Runner, ("log_exception", "stop_users", "user_classes_count")),
     "MasterRunner": (MasterRunner, ("handle_message", "worker_count")),
     "WorkerRunner": (WorkerRunner, ("worker_index",)),
     "WorkerNodes": (WorkerNodes, ("all", "missing", "running", "spawning")),

@@ -13,7 +13,7 @@ import numpy as np
 
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
-from loadtest.analysis.units import count, duration, level, percent
+from loadtest.analysis.units import count, duration, level, listed, percent
 from loadtest.model.interval import REQUEST_TIMES
 from loadtest.model.summary import Finding
 
@@ -42,12 +42,29 @@ def users_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="users_unaccounted",
             severity="warning",
-            message=f"Locust ran {count(counted / number)} users, but throughput times the time "
-            f"per request accounts for only {count(accounted / number)} (Little's law). The other "
-            "users were in requests that did not end: stuck, or too long for this run. Percentiles "
-            "cover finished requests only, so they look too good.",
+            message=f"Locust ran {count(counted / number)} pool users, but throughput times the "
+            f"time per request accounts for only {count(accounted / number)} (Little's law). The "
+            "other users were in requests that did not end: stuck, or too long for this run. "
+            "Percentiles cover finished requests only, so they look too good.",
             evidence={"users": counted / number, "accounted": accounted / number},
         )
+
+
+def other_users(pool: PoolRuns) -> Iterator[Finding]:
+    """Users that do not use the pool, such as HTTP users: no number of the pool includes them."""
+    others = pool.mean_level("other_users")
+    if not others:
+        return
+    classes = pool.header.scenario.other_classes
+    named = f" ({listed(classes)})" if classes else ""
+    yield Finding(
+        code="other_users",
+        severity="info",
+        message=f"On average {level(others)} users of other classes{named} ran beside "
+        f"{level(pool.mean_level('users'))} pool users. These results describe the pool users "
+        "only. Locust's own statistics include the others.",
+        evidence={"other_users": others, "classes": list(classes)},
+    )
 
 
 def connections_unaccounted(pool: PoolRuns) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from functools import wraps
 
 from loadtest.analysis import fault_effects
 from loadtest.analysis.findings import trust_gate
+from loadtest.analysis.findings.error_advice import advice_for
 from loadtest.analysis.pool_numbers import error_numbers
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, percent
@@ -116,7 +117,7 @@ def _finding(pool: PoolRuns, code: str, head: str, failed: int, requests: int) -
     return Finding(
         code=code,
         severity="error",
-        message=f"{head}, {most}. {error_kinds.advice(kind)}".strip(),
+        message=f"{head}, {most}. {advice_for(pool, kind)}".strip(),
         evidence={"failed": failed, "requests": requests, "kind": kind},
         error_kind=kind,
     )

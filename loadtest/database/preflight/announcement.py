@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import URL
@@ -15,14 +16,21 @@ from loadtest.model.allowances import UNSEEN_SECONDS, Allowances
 
 
 def situation(
-    url: URL, demand: Demand, *, private: bool, connecting: Mapping[str, Any] | None = None
+    url: URL,
+    demand: Demand,
+    *,
+    private: bool,
+    connecting: Mapping[str, Any] | None = None,
+    session: Mapping[str, str] | None = None,
 ) -> Situation:
     """The limits and the use of this machine and the server; measures nothing.
 
     private: whether the tool started the server. connecting: arguments of `create_engine` to
-    connect with instead of the URL. Raises UsageError if the server cannot be reached.
+    connect with instead of the URL. session: the variables of an application's own session.
+    Raises UsageError if the server cannot be reached.
     """
     now = occupancy(url, connecting, PRIVATE_SERVER_HINT)
+    now = replace(now, variables={**now.variables, **(session or {})})
     return Situation(demand, machine_limits(url), now, private, host=url.host or "")
 
 

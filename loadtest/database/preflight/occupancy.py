@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, text
 
 from loadtest.database.connection_errors import connection_error
-from loadtest.database.probing import probing_engine, show_global
+from loadtest.database.probing import probing_engine, session_variables, show_global
 
 NO_DATABASE_HINT = "With --max-connections N, no database is needed"
 # Open files of a server without connections: sockets, logs, tablespaces, files of its threads.
@@ -77,7 +77,7 @@ def occupancy(
 
 
 def _read(connection: Connection) -> Occupancy:
-    variables = show_global(connection, "VARIABLES", _VARIABLES)
+    variables = show_global(connection, "VARIABLES", _VARIABLES) | session_variables(connection)
     status = show_global(connection, "STATUS", _STATUS)
     version = variables.get("version", "")
     privileged = _privileged(connection, version)

@@ -30,29 +30,38 @@ _CONNECTOR_ADVICE = (
     "connect_args={'tls_versions': ['TLSv1.3']} halves the time; ssl_disabled avoids it if you "
     "trust the network"
 )
+# The default of MySQL and MariaDB (s): 8 hours.
+USUAL_WAIT_TIMEOUT = 28_800
+# Tasks hold connections idle for as long as this (s), for example while they call other services.
+SHORT_WAIT_TIMEOUT = 60
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "")
 
 
 def wait_timeout(situation: Situation) -> Iterator[PreflightCheck]:
-    """Whether a pool hands out connections that the server closed because they were idle."""
+    """Whether the server closes idle connections that a pool hands out or a task holds."""
     timeout = situation.server.number("wait_timeout")
     if timeout is None:
         return
     pools, lasts = situation.demand.pools, situation.demand.seconds
     bare = [pool for pool in pools if not _renewed(pool, timeout)]
     evidence = {"wait_timeout": timeout, "seconds": lasts}
-    if not bare:
+    short = timeout <= SHORT_WAIT_TIMEOUT
+    if not bare and not short:
         message = f"wait_timeout = {timeout} s: no pool hands out a connection closed as idle"
         yield PreflightCheck("wait_timeout", "ok", message, evidence=evidence)
         return
-    yield PreflightCheck(
-        "wait_timeout",
-        "warning" if lasts and lasts > timeout else "note",
-        f"the server closes a connection that is idle for wait_timeout = {timeout} s; the next "
-        f"request that gets it from {pool_names(bare)} fails (error 2006 or 2013)",
-        "set pool_recycle below wait_timeout, or switch on pool_pre_ping",
-        evidence,
-    )
+    severity: Severity = "note" if timeout < USUAL_WAIT_TIMEOUT else "ok"
+    message = f"the server closes a connection that is idle for wait_timeout = {timeout} s"
+    advice = []
+    if bare:
+        severity = "warning" if lasts and lasts > timeout else severity
+        message += f"; the next request that gets it from {pool_names(bare)} fails "
+        message += "(error 2006, 2013 or 4031)"
+        advice.append("set pool_recycle below wait_timeout, or switch on pool_pre_ping")
+    if short:
+        message += "; a task that holds a connection idle for longer loses it with any pool"
+        advice.append("commit or close a session before work that takes longer")
+    yield PreflightCheck("wait_timeout", severity, message, "; ".join(advice), evidence)
 
 
 def _renewed(pool: PoolConfig, timeout: int) -> bool:

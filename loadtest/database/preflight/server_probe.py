@@ -11,7 +11,7 @@ from sqlalchemy import URL, text
 
 from loadtest.database.connection_errors import connection_error, hint_without_database
 from loadtest.database.preflight.checks import GENERATOR_FILES, open_files_check, refuse_errors
-from loadtest.database.probing import probing_engine, show_global
+from loadtest.database.probing import probing_engine, session_variables, show_global
 from loadtest.database.server_status import missing_counters
 
 SERVER_VARIABLES = (
@@ -35,7 +35,7 @@ SERVER_VARIABLES = (
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """A server's version, some variables, and whether the connection uses TLS.
+    """A server's version, some variables (of the session), and whether the connection uses TLS.
 
     lacks: the status counters that the server does not have, by the names in intervals.
     """
@@ -55,6 +55,7 @@ def probe_server(url: URL, connecting: Mapping[str, Any] | None = None) -> Serve
     try:
         with probing_engine(url, connecting).connect() as connection:
             variables = show_global(connection, "VARIABLES", SERVER_VARIABLES)
+            variables |= session_variables(connection)
             cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).first()
             lacks = missing_counters(connection)
     except Exception as error:  # for a wrong option in the URL, the driver raises TypeError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from gevent.lock import RLock
@@ -53,6 +54,7 @@ class DatabaseSetup:
         self.server: PrivateServer | None = None
         self.facts: server_probe.ServerFacts | None = None
         self.status: ServerStatus | None = None
+        self._session: dict[str, str] = {}
         self._prepared = False
         self._closing = RLock()
 
@@ -113,6 +115,10 @@ class DatabaseSetup:
         if self.application:
             settle_pool(self.options, self.application.settings)
         self.facts = server_probe.probe_server(self.url, self.connecting)
+        if self.application:
+            self._session = self.application.session_variables()
+            variables = {**self.facts.variables, **self._session}
+            self.facts = replace(self.facts, variables=variables)
 
     def prepare(self) -> ServerStatus:
         """Recreate the scenario's tables; returns the reader of the server's status.
@@ -161,7 +167,7 @@ class DatabaseSetup:
         if self.server:
             self.server.check(demand.most)
         private, how = not self.foreign, self.connecting
-        now = situation(self.url, demand, private=private, connecting=how)
+        now = situation(self.url, demand, private=private, connecting=how, session=self._session)
         checks = run_checks(now)
         refuse_errors(checks)
         return checks, now.server

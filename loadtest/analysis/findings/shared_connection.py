@@ -1,0 +1,71 @@
+"""Connections that several users use at once: a global session, and pools for a single user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.units import count, listed, plural
+from loadtest.model.summary import Finding
+
+# With these classes, users meet in a connection although each has a session of its own.
+_MEETING = ("StaticPool", "SingletonThreadPool")
+# By class: what it does with several users.
+_FOR_ONE_USER = {
+    "StaticPool": "StaticPool has one connection, and all users use it at the same time: their "
+    "statements are parts of one transaction, and their answers get mixed up.",
+    "AssertionPool": "AssertionPool allows one checkout at a time: while one user has the "
+    "connection, the pool refuses every other user at once, without a wait.",
+    "SingletonThreadPool": "SingletonThreadPool keeps a connection for each thread or greenlet. "
+    "Beyond its size (5 by default) it closes connections that other users are using.",
+}
+
+
+def pool_for_one_user(pool: PoolRuns) -> Iterator[Finding]:
+    """A pool class that does not serve several users at the same time."""
+    name, users = pool.settings.poolclass, pool.mean_level("users")
+    if name not in _FOR_ONE_USER or users <= 1:
+        return
+    failed, requests = pool.counters["failures"], pool.counters["requests"]
+    failures = f" {count(failed)} of {count(requests)} requests failed." if failed else ""
+    yield Finding(
+        code="pool_for_one_user",
+        severity="error" if failed else "warning",
+        message=f"{_FOR_ONE_USER[name]}{failures} For several users take QueuePool.",
+        evidence={"poolclass": name, "users": users, "failed": failed, "requests": requests},
+    )
+
+
+def shared_session(pool: PoolRuns) -> Iterator[Finding]:
+    """One session or connection that several users use at the same time.
+
+    A session that a request closes at its end needs a checkout before it can need a rollback. More
+    such errors than checkouts mean that a session outlives its requests.
+    """
+    clashes, unrolled = pool.counters["errors.concurrent_use"], _outliving(pool)
+    if pool.settings.poolclass in _MEETING or not (clashes or unrolled):
+        return
+    causes = [f"{plural(clashes, 'request')} used it while another user did"] if clashes else []
+    if unrolled:
+        causes.append(f"{plural(unrolled, 'request')} failed because nothing had rolled it back")
+    taken, requests = pool.counters["checkouts"], pool.counters["requests"]
+    yield Finding(
+        code="shared_session",
+        severity="error",
+        message=f"Users share one session and its connection: {listed(causes)}. The pool handed "
+        f"out {plural(taken, 'connection')} for {plural(requests, 'request')}. A Session or a "
+        "Connection is for one user at a time, because its statements are parts of one "
+        "transaction. Give each user its own, from a scoped_session or a sessionmaker, instead of "
+        "a global one.",
+        evidence={
+            **{"concurrent_uses": clashes, "pending_rollbacks": unrolled},
+            **{"checkouts": taken, "requests": requests},
+        },
+    )
+
+
+def _outliving(pool: PoolRuns) -> int:
+    """The errors of sessions without a rollback, if a session outlives its requests; else 0."""
+    found = pool.counters["errors.pending_rollback"]
+    taken = sum(pool.counters[name] for name in ("checkouts", "timeouts", "checkout_errors"))
+    return found if found > taken else 0

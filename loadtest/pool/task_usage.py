@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import TypeVar
 
 import numpy as np
@@ -21,8 +22,8 @@ class Use:
     """The use of connections by the tasks of one name: lists of numbers, the cheapest to append to.
 
     holds: start, end, start, end and so on, from the end of a checkout to the return. queries: the
-    durations of statements and COMMITs. nested: a 1 for each checkout by a task that already held
-    a connection.
+    durations of statements and COMMITs. nested: for each checkout by a task that already held
+    connections, their number.
     """
 
     __slots__ = ("holds", "nested", "queries")
@@ -49,7 +50,8 @@ class Use:
         spans = self.spans
         hold = int((spans[:, 1] - spans[:, 0]).sum())
         queries = len(self.queries)
-        return TaskUse(len(spans), hold, queries, sum(self.queries), len(self.nested), kept)
+        nested = len(self.nested), kept, max(self.nested, default=0)
+        return TaskUse(len(spans), hold, queries, sum(self.queries), *nested)
 
 
 class Task:
@@ -64,6 +66,10 @@ class Task:
         self.name, self.use = name, use
         self.held = 0
         self.over = False
+
+
+# The task that code works for, also in threads and coroutines that get a copy of its context.
+task_in_context: ContextVar[Task | None] = ContextVar("loadtest_task", default=None)
 
 
 class Uses(defaultdict[str, Use]):

@@ -66,7 +66,7 @@ def most_requests_failed(measurements: Measurements, ended: Sequence[PoolSummary
         shares = listed([f"{percent(one.errors.rate)} with {one.name}" for one in ended])
         head = f"Nothing can be recommended: most requests failed with every pool ({shares}), "
     kept_to = objective_sentences(pool) if len(measurements.pools) == 1 and pool.valid else []
-    return [head + most, error_kinds.advice(kind), *kept_to, *_log(runs)]
+    return [head + most, mostly_failing.advice_about(runs, kind), *kept_to, *_log(runs)]
 
 
 def _log(runs: PoolRuns) -> list[str]:

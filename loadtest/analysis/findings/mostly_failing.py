@@ -54,6 +54,13 @@ def most_failed(pool: PoolRuns) -> Iterator[Finding]:
         yield _finding(pool, "")
 
 
+def advice_about(pool: PoolRuns, kind: str) -> str:
+    """What errors of a kind mean for a pool, and what to do."""
+    if kind == "pool_timeout" and pool.deadlocked:
+        return "The pool was deadlocked (see the finding nested_checkout)."
+    return error_kinds.advice(kind)
+
+
 def named_kind(pool: PoolRuns) -> str | None:
     """The kind of error that the finding names, with advice; None where there is no finding."""
     return main_kind(error_numbers(pool)) if _fails(pool) else None
@@ -75,7 +82,7 @@ def _finding(pool: PoolRuns, more: str) -> Finding:
     kind = main_kind(found)
     text = (
         f"{percent(found.rate)} of requests failed ({count(failed)} of {count(requests)}), most "
-        f"with {error_kinds.label(kind)}{example_in_words(found)}. {error_kinds.advice(kind)} "
+        f"with {error_kinds.label(kind)}{example_in_words(found)}. {advice_about(pool, kind)} "
         f"{more}"
     )
     return Finding(

@@ -34,6 +34,10 @@ LEAST_VALUES_BEYOND = 10
 _BADLY = (EndReason.INTERRUPTED, EndReason.FAILED)
 # A task that leaks a connection still holds it when it takes the next.
 FOLLOW_FROM_LEAK = {"nested_checkout", "long_hold"}
+FOLLOW_FROM_DEADLOCK = {
+    *("long_hold", "starvation", "pool_bound", "unsettled", "few_samples"),
+    *("users_unaccounted", "connections_unaccounted", "waiters_unaccounted"),
+}
 
 
 def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
@@ -42,10 +46,14 @@ def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
 
 
 def remarks(pool: PoolRuns) -> tuple[Finding, ...]:
-    """The other findings about a pool; for a leak, without the findings that follow from it."""
+    """The other findings, without those that follow from a deadlocked pool or from a leak."""
     found = [finding for rule in REMARKS for finding in rule(pool)]
-    leaks = any(finding.code == "leak" for finding in found)
-    return tuple(f for f in found if not (leaks and f.code in FOLLOW_FROM_LEAK))
+    follow: set[str] = set()
+    if pool.deadlocked:
+        follow = FOLLOW_FROM_DEADLOCK
+    elif any(finding.code == "leak" for finding in found):
+        follow = FOLLOW_FROM_LEAK
+    return tuple(finding for finding in found if finding.code not in follow)
 
 
 def unsound_files(pool: PoolRuns) -> Iterator[Finding]:
@@ -76,7 +84,7 @@ def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
             severity="error" if number > SERIOUS_ERRORS * requests else "warning",
             message=f"{percent(number / max(requests, 1))} of requests failed with "
             f"{error_kinds.label(kind)} ({count(number)} of {count(requests)}). "
-            f"{'' if kind == told else error_kinds.advice(kind)}".strip(),
+            f"{'' if kind == told else mostly_failing.advice_about(pool, kind)}".strip(),
             evidence={"count": number, "requests": requests},
             error_kind=kind,
         )

@@ -65,13 +65,14 @@ def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
-    """No request ended: the measured time was too short or the users did nothing."""
+    """No request ended: the pool was deadlocked, the time too short, or the users did nothing."""
+    stuck = "The pool was deadlocked (see the finding nested_checkout)."
     if pool.rounds and not pool.counters["requests"]:
         yield Finding(
             code="nothing_ended",
             severity="error",
             message="No request ended in the measured time, neither successfully nor with an "
-            "error. Measure for longer.",
+            f"error. {stuck if pool.deadlocked else 'Measure for longer.'}",
             evidence={"requests": 0, "seconds": pool.seconds},
         )
 
@@ -132,6 +133,7 @@ def _ends(pool: PoolRuns, reason: EndReason) -> Iterator[tuple[RunFacts, End]]:
 
 def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
     """A run reached its planned end, but measured for clearly less time than planned."""
+    longer = "" if pool.deadlocked else ", or measure for longer"
     for round_ in pool.rounds:
         run, seconds = round_.run, round_.seconds
         planned = run.header.load.duration or 0.0
@@ -143,7 +145,7 @@ def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
                 severity="error",
                 message=f"{run.path.name} measured {duration(seconds)} of the planned "
                 f"{duration(planned)}. Blocking code, or opening many connections, took the rest "
-                "of the time. Remove the cause, or measure for longer.",
+                f"of the time. Remove the cause{longer}.",
                 evidence={"file": run.path.name, "seconds": seconds, "planned": planned},
             )
 

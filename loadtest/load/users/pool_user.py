@@ -23,7 +23,7 @@ from loadtest.load.locust_internals import PromptUser, running_users, wait_once
 from loadtest.load.users.arrivals import Arrivals
 from loadtest.load.users.precise_timer import PreciseTimer
 from loadtest.pool.checkout_batch import clock
-from loadtest.pool.task_usage import Task
+from loadtest.pool.task_usage import Task, task_in_context
 
 logger = logging.getLogger("loadtest")
 
@@ -156,6 +156,7 @@ class SessionTask(Task):
             session = make(**arguments)
             parent.registry.set(session)
         self._session, tasks[greenlet] = session, self
+        task_in_context.set(self)
         return session
 
     def __exit__(
@@ -181,6 +182,7 @@ class SessionTask(Task):
         start, now = self._start, clock()
         elapsed = now - start + self.lag
         self._tasks.pop(getcurrent(), None)  # of nested sessions the inner one has ended it
+        task_in_context.set(None)
         recorder.thinks.append(start - user.idle_since)
         user.idle_since = now
         if self.held:

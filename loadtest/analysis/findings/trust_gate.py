@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from loadtest.analysis.findings.generator_causes import cause_evidence, causes, causes_of_lag
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import describe
@@ -39,15 +40,6 @@ _LESS_THREADS = "Use fewer users or more work per request."
 _BLOCKING_DRIVER = (
     "If the driver blocks, use one that yields (PyMySQL), or users on OS threads (--model "
     "threads). "
-)
-_OF_GREENLETS = (
-    "all users waited for it. Python code or a driver written in C blocked it, or other programs "
-    "used its core. Use a driver that yields (PyMySQL) or users on OS threads (--model threads), "
-    "move slow code out of the tasks, run more processes, or use an idle machine."
-)
-_OF_THREADS = (
-    "only one thread at a time runs Python, so it waited for its turn, like every user. Use fewer "
-    "users or more work per request, or move slow code out of the tasks."
 )
 
 
@@ -159,19 +151,20 @@ def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
     """
     busy = busy_share(pool)
     if busy > BUSY_SHARE:
-        alone = _rounds(pool, generator_bound)
+        alone, told = _rounds(pool, generator_bound), causes(pool)
         yield Finding(
             code="generator_bound",
             severity="error",
             message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
             f"{percent(busy)} of the measured time{_in(alone)}. The results show its limit, "
-            f"not the pool's. {_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} "
-            f"{STILL_USABLE}",
+            f"not the pool's. {told}{' ' if told else ''}"
+            f"{_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} {STILL_USABLE}",
             evidence={
                 "share": busy,
                 "cpu": BUSY_CPU,
                 "allowed_share": BUSY_SHARE,
                 "rounds": alone,
+                **cause_evidence(pool),
             },
         )
 
@@ -196,9 +189,11 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
         severity="error",
         message=f"The load generator's {'main thread' if threads else 'event loop'} was late by "
         f"{duration(lag.mean)} on average (p99 {duration(lag.p99)}), which is {percent(share)} of "
-        f"the mean request{_in(alone)}: {_OF_THREADS if threads else _OF_GREENLETS} "
-        f"{STILL_USABLE}",
-        evidence={"lag_mean": lag.mean, "lag_p99": lag.p99, "share": share, "rounds": alone},
+        f"the mean request{_in(alone)}: {causes_of_lag(pool)} {STILL_USABLE}",
+        evidence={
+            **{"lag_mean": lag.mean, "lag_p99": lag.p99, "share": share, "rounds": alone},
+            **cause_evidence(pool),
+        },
     )
 
 

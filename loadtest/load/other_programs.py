@@ -50,10 +50,14 @@ def _used() -> dict[tuple[int, str, float], float]:
 
     By process number, name and time of creation, because numbers are used again.
     """
-    return {
-        (one.pid, one.info["name"], one.info["create_time"]): sum(one.info["cpu_times"][:4])
+    found = [
+        (one.pid, one.info["name"], one.info["create_time"], one.info["cpu_times"])
         for one in psutil.process_iter(["name", "create_time", "cpu_times"])
-        if one.info["cpu_times"]
+    ]
+    return {
+        (pid, name.encode(errors="replace").decode(), created): sum(times[:4])
+        for pid, name, created, times in found
+        if name and times
     }
 
 

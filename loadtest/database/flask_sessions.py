@@ -15,9 +15,6 @@ from sqlalchemy.util import ScopedRegistry
 
 from loadtest.model.errors import UsageError
 
-EXTENSION = "sqlalchemy"
-"""The name of Flask-SQLAlchemy in `app.extensions`."""
-
 
 class ContextSession(scoped_session[Any]):
     """The `db.session` of an app, for users that have no application context."""
@@ -141,4 +138,4 @@ def _app_of(db: Any) -> Flask | None:
     modules = [getattr(module, "__dict__", {}) for module in list(sys.modules.values())]
     things = (thing for names in modules for thing in list(names.values()))
     apps = (thing for thing in things if issubclass(type(thing), Flask))
-    return next((app for app in apps if app.extensions.get(EXTENSION) is db), None)
+    return next((app for app in apps if app.extensions.get("sqlalchemy") is db), None)

@@ -80,7 +80,9 @@ class _Contexts(ScopedRegistry[Any]):
 
     def _contexts(self) -> list[Any]:
         """What each call for a session by this user entered; None if it had a context."""
-        found: list[Any] = vars(self._entered).setdefault("contexts", [])
+        if not hasattr(self._entered, "contexts"):
+            self._entered.contexts = []
+        found: list[Any] = self._entered.contexts
         return found
 
 

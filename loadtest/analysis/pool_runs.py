@@ -99,6 +99,22 @@ class PoolRuns:
         nothing = Interval(0, length=0)
         return reduce(Interval.beside, (r.together for r in self.rounds), nothing).tasks
 
+    @cached_property
+    def deadlocked(self) -> Mapping[str, TaskUse]:
+        """The use by the tasks that held connections of a deadlocked pool, in all of each run."""
+        uses = [s.tasks for round_ in self.attempts for s in round_.data.stretches]
+        nothing = Interval(0, length=0)
+        whole = reduce(Interval.beside, (Interval(0, tasks=one) for one in uses), nothing).tasks
+        return {name: use for name, use in whole.items() if use.deadlocked}
+
+    @property
+    def most_users(self) -> float:
+        """The most users of one process at once; the planned ones if it did not count them."""
+        counted, load = self.peak("users"), self.header.load
+        if counted is None:
+            return (load.users or 0) / (load.processes or 1)
+        return counted / self.processes
+
     @property
     def kept(self) -> float:
         """The connections that ended tasks still held at the end of a round, on average."""

@@ -8,8 +8,10 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from inspect import getattr_static
 from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy import URL, Engine, Pool
@@ -25,6 +27,7 @@ from loadtest.database.connection_errors import connection_error
 from loadtest.database.engine import database_url, parent_session, poolclass_of
 from loadtest.database.probing import session_variables
 from loadtest.database.redaction import words_with_type
+from loadtest.database.session_dependency import is_async_function, parent_behind
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig
 from loadtest.pool.engine_settings import another, settings_of
@@ -119,9 +122,10 @@ def find_application(session: str, engine: str, folders: Iterable[Path] = ()) ->
     try:
         found = _imported(name, folders, _is_parent if session else _is_engine)
         if session:
-            parent = _parent(found)
-            bound = _measurable(_bound(parent.session_factory))
-            return Application(name, bound, parent, shared=parent is found)
+            source = _source(found)
+            shared = isinstance(source, scoped_session)
+            parent, bound = _with_engine(source if shared else scoped_session(source))
+            return Application(name, _measurable(bound), parent, shared=shared)
         bound = _measurable(found)
         return Application(name, bound, parent_session(bound), shared=False)
     except NotImplementedError:
@@ -190,13 +194,35 @@ def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -
             raise NeedsDatabase(f"it reads {DATABASE_URL}, which is not set") from None
         raise UsageError(_why_not(error, module_name)) from None
     try:
-        return attrgetter(attribute)(module)
+        return _attribute(module, attribute)
     except AttributeError:
         there = ", ".join(n for n, thing in vars(module).items() if fits(thing))
         hint = f"but it has {there}" if there else "and nothing else that fits"
         raise UsageError(f"{module_name} has no {attribute}, {hint}") from None
     except Exception as error:
         raise UsageError(words_with_type(error)) from None
+
+
+def _attribute(module: ModuleType, path: str) -> Any:
+    """What a module has under a dotted name, also if it exists in a Flask app's context only."""
+    try:
+        return attrgetter(path)(module)
+    except RuntimeError:
+        if "flask_sqlalchemy" not in sys.modules:
+            raise
+        from loadtest.database.flask_sessions import attribute_in_context
+
+        return attribute_in_context(module, path)
+
+
+def _with_engine(parent: scoped_session[Any]) -> tuple[scoped_session[Any], Any]:
+    """A parent session as users call it, and the engine of its sessions."""
+    if "flask_sqlalchemy" in sys.modules:
+        from loadtest.database.flask_sessions import uses_flask, with_context
+
+        if uses_flask(parent):
+            return with_context(parent)
+    return parent, _bound(parent.session_factory)
 
 
 def _why_not(error: BaseException, module: str) -> str:
@@ -225,7 +251,7 @@ def _measurable(engine: Any) -> Engine:
         raise UsageError(_NO_ASYNC)
     if not isinstance(engine, Engine):
         what = f"is {_kind(engine)}, not an Engine"
-        hint = "; use --session for it" if _is_parent(engine) else _how_to_name(engine)
+        hint = "; use --session for it" if _is_parent(engine) else _hint(engine, _is_engine)
         raise UsageError(what + hint)
     if engine.dialect.name not in ("mysql", "mariadb"):
         raise UsageError(
@@ -234,15 +260,15 @@ def _measurable(engine: Any) -> Engine:
     return engine
 
 
-def _parent(found: Any) -> scoped_session[Any]:
-    if isinstance(found, _ASYNC):
+def _source(found: Any) -> Any:
+    """The scoped_session or sessionmaker that was named, or that a named function uses."""
+    if isinstance(found, _ASYNC) or is_async_function(found):
         raise UsageError(_NO_ASYNC)
-    if isinstance(found, scoped_session):
-        return found
-    if isinstance(found, sessionmaker):
-        return scoped_session(found)
+    if source := found if _is_parent(found) else parent_behind(found):
+        return source
     what = f"is {_kind(found)}, not a scoped_session or sessionmaker"
-    raise UsageError(what + ("; use --engine for it" if _is_engine(found) else _how_to_name(found)))
+    hint = "; use --engine for it" if _is_engine(found) else _hint(found, _is_parent)
+    raise UsageError(what + hint)
 
 
 def _kind(thing: Any) -> str:
@@ -252,8 +278,16 @@ def _kind(thing: Any) -> str:
     return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
 
 
-def _how_to_name(thing: Any) -> str:
-    return "; name the object that the call returns" if callable(thing) else ""
+def _hint(thing: Any, fits: Callable[[Any], bool]) -> str:
+    """What to name instead of a thing that cannot be used, if that is known."""
+    if _is_parent(getattr_static(thing, "session", None)):
+        return "; name its session with --session, as MODULE:NAME.session"
+    if not callable(thing):
+        return ""
+    module = sys.modules.get(getattr(thing, "__module__", ""))
+    names = [name for name, one in vars(module).items() if fits(one)] if module else []
+    like = f", like {thing.__module__}:{names[0]}" if names else ""
+    return f"; name the object that the call returns{like}"
 
 
 def _bound(factory: Callable[[], Any]) -> Any:

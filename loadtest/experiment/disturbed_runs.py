@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from loadtest.analysis.findings.generator_causes import program_shares
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.findings.trust_gate import DISTURBANCES
-from loadtest.analysis.pool_runs import arranged
+from loadtest.analysis.pool_runs import PoolRuns, arranged
 from loadtest.analysis.round import Round
+from loadtest.analysis.units import listed, percent
+from loadtest.experiment.quiet_machine import wait_until_quiet
 from loadtest.experiment.run_plan import RunPlan
 from loadtest.model.errors import CannotGoOn, LoadtestError, UsageError
 from loadtest.runfile.reader import RunFile
@@ -18,7 +21,7 @@ ASIDE = "disturbed"
 
 
 class Repeats:
-    """Does runs, and repeats disturbed ones once.
+    """Does runs, and repeats disturbed ones once, when the machine is quiet.
 
     If the repeated run of a pool is disturbed too, the load is too much for the generator, and the
     pool's other rounds are not repeated. done: the repetitions (pool, round, why, measured
@@ -37,7 +40,8 @@ class Repeats:
         why = "" if name in self._in_vain else disturbance(path)
         if not why:
             return False
-        self._tell(f"  disturbed, repeating the run: {why}")
+        self._tell(f"  disturbed, repeating the run: {why}{_by(path)}")
+        wait_until_quiet(self._tell)
         seconds = round(Round.read(RunFile(path)).seconds, 3)
         _move(path, path.parent.parent / ASIDE)
         try:
@@ -58,10 +62,21 @@ class Repeats:
 def disturbance(path: Path) -> str:
     """The codes of the disturbances that make a run invalid; empty without any."""
     try:
-        (pool,) = arranged([Round.read(RunFile(path))]).pools
+        pool = _pool(path)
     except UsageError:
         return ""  # the run left no readable file
     return ", ".join(one.code for one in doubts(pool) if one.code in DISTURBANCES)
+
+
+def _by(path: Path) -> str:
+    """The programs that disturbed a run, if they are known."""
+    shares = [f"{name} {percent(share)}" for name, share in program_shares(_pool(path)).items()]
+    return f" (processors used by {listed(shares)})" if shares else ""
+
+
+def _pool(path: Path) -> PoolRuns:
+    (pool,) = arranged([Round.read(RunFile(path))]).pools
+    return pool
 
 
 def _move(path: Path, folder: Path) -> None:

@@ -26,9 +26,13 @@ class IntervalStream:
             self.counters.update(interval.counters)
         self._writer.add(interval)
 
-    def close(self, end: End, workers: list[dict[str, Any]]) -> None:
-        """Write the footer; workers: their records, if any."""
-        self._writer.close(end, self._totals(), **({"workers": workers} if workers else {}))
+    def close(
+        self, end: End, workers: list[dict[str, Any]], programs: list[dict[str, Any]]
+    ) -> None:
+        """Write the footer, with the records of workers and of other programs, if any."""
+        more = {"workers": workers, "programs": programs}
+        told = {name: records for name, records in more.items() if records}
+        self._writer.close(end, self._totals(), **told)
 
     def _totals(self) -> dict[str, Any]:
         return {"counters": dict(sorted(self.counters.items()))}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import gevent
 
+from loadtest.load.loop_watch import LoopWatch
 from loadtest.pool.checkout_batch import clock
 from loadtest.pool.recorder import Recorder
 
@@ -17,6 +18,8 @@ GRANULARITY = 1_000_000
 
 def watch_lag(recorder: Recorder) -> Callable[[], None]:
     """Sample the event-loop lag (ns) into `recorder.lags`; the returned function stops that.
+
+    The code that keeps the loop is sampled, too (see LoopWatch).
 
     A sample is due every 10 ms. A sample that is later than the next due times counts for all of
     them. So a share of the samples is a share of the time, and their mean is the mean delay of an
@@ -36,8 +39,10 @@ def watch_lag(recorder: Recorder) -> Callable[[], None]:
 
     timer = gevent.get_hub().loop.timer(SAMPLE_SECONDS, SAMPLE_SECONDS)
     timer.start(sample, update=True)
+    watch = LoopWatch(recorder)
 
     def stop() -> None:
+        watch.stop()
         timer.stop()
         timer.close()
 

@@ -16,6 +16,7 @@ from loadtest.load.server_guard import Guard
 from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
 from loadtest.load.workers.protocol import Workers
+from loadtest.model.deadlock import deadlock_notice
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError, MoreThanAnnounced, ServerInTrouble
 from loadtest.model.interval import Interval
@@ -45,6 +46,7 @@ class RunUnderWay:
         self.guard: Guard | None = None
         self.end: End | None = None
         self.under_way = False
+        self._deadlock_told = False
         self._began = time.monotonic()
         self._tickers: list[Ticker] = []
         self._opened = ExitStack()
@@ -79,6 +81,9 @@ class RunUnderWay:
             self.output = None
             self._refuse(error)
             return
+        if not self._deadlock_told and (notice := deadlock_notice(interval)):
+            self._deadlock_told = True
+            logger.warning("%s", notice)
         if not self.end and (trouble := self._trouble(interval)):
             self._refuse(trouble)
 

@@ -21,6 +21,7 @@ from loadtest.database.preflight.handshake import tls_context_seconds
 from loadtest.database.preflight.machine_limits import local_port_count, open_files_limit
 from loadtest.live.displays import Live
 from loadtest.load.interval_stream import IntervalStream
+from loadtest.load.other_programs import OtherPrograms
 from loadtest.load.workers.protocol import Workers
 from loadtest.model.end_reason import End
 from loadtest.model.errors import LoadtestError
@@ -50,6 +51,7 @@ class RunOutput:
         facts = {"name": name, "round": options.round, "started": time.time()}
         writer = RunWriter(path, {**facts, **header, "versions": _versions(), "host": _host()})
         self._timeline = IntervalStream(writer, live)
+        self._others = OtherPrograms()
 
     def add(self, interval: Interval) -> None:
         """Take an interval; raises LoadtestError if it cannot be written."""
@@ -66,7 +68,8 @@ class RunOutput:
         workers: the workers that the footer lists; None unless this is a master.
         Raises LoadtestError if the file cannot be ended or the report cannot be created.
         """
-        self._timeline.close(end, workers.facts() if workers else [])
+        programs = self._others.shares()
+        self._timeline.close(end, workers.facts() if workers else [], programs)
         if self.folder is None:
             return
         command = [sys.executable, "-m", "loadtest", "report", str(self.folder), "--quiet"]

@@ -90,7 +90,9 @@ class TaskUse:
     """The use of connections by the tasks of one name: counts, and sums in nanoseconds.
 
     query: time in statements and COMMITs. nested: checkouts by a user that already held a
-    connection. kept: connections that ended tasks still held at the end.
+    connection. kept: connections that ended tasks still held at the end. waiting_with: the most
+    connections that one task held while it, or a helper of it, waited for another. deadlocked: the
+    seconds at whose end its tasks held connections of a deadlocked pool.
     """
 
     holds: int = 0
@@ -99,6 +101,8 @@ class TaskUse:
     query: int = 0
     nested: int = 0
     kept: int = 0
+    waiting_with: int = 0
+    deadlocked: int = 0
 
     def then(self, later: TaskUse) -> TaskUse:
         """The use in this period and the next."""
@@ -113,6 +117,8 @@ class TaskUse:
             self.query + other.query,
             self.nested + other.nested,
             self.kept + other.kept,
+            max(self.waiting_with, other.waiting_with),
+            self.deadlocked + other.deadlocked,
         )
 
 

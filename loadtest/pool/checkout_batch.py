@@ -97,6 +97,11 @@ class Batch:
     thinks: Sequence[int]
     schedule_lags: Sequence[int]
 
+    @property
+    def failed_checkouts(self) -> bool:
+        """Whether a checkout failed."""
+        return any(checkout.outcome != "ok" for checkout in self.noticed)
+
     @cached_property
     def waits(self) -> Nanoseconds:
         """The wait of each checkout (ns): the quick ones, then the noticed ones."""

@@ -28,7 +28,7 @@ from loadtest.pool import sqlalchemy_internals as internals
 from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, Outcome, clock
 from loadtest.pool.event_listener import Listener
 from loadtest.pool.recorder import Recorder
-from loadtest.pool.task_usage import Task
+from loadtest.pool.task_usage import Task, task_in_context
 
 _QUERIES = ("do_execute", "do_executemany", "do_execute_no_params", "do_commit")
 
@@ -43,6 +43,7 @@ def measure(engine: Engine, recorder: Recorder) -> None:
     listener = Listener(recorder)
     if isinstance(pool, QueuePool):
         recorder.pool_size = pool.size() or None
+        recorder.deadlocks.limit = internals.most_connections(pool)
         for record in internals.idle_records(pool):
             # Connections from before the measuring.
             recorder.opened[record] = listener.attached
@@ -81,6 +82,7 @@ def _measured_connect(
     held, opened = recorder.held, recorder.opened
     quick, noticed, nobody = recorder.quick.extend, recorder.noticed.append, recorder.nobody
     record_of = internals.record_of
+    helpers, context_task = recorder.deadlocks.helpers, task_in_context.get
 
     def connect() -> PoolProxiedConnection:
         user = getcurrent()
@@ -88,7 +90,9 @@ def _measured_connect(
             return _nested(recorder, user, connect)
         task = tasks.get(user, nobody)
         if task.held:
-            task.use.nested.append(1)
+            task.use.nested.append(task.held)
+        if task is nobody:
+            helpers[user] = context_task()
         start = pending[user] = clock()
         try:
             connection = original()
@@ -97,7 +101,7 @@ def _measured_connect(
             raise
         end = clock()
         del pending[user]
-        held[record_of(connection)] = (end, task)
+        held[record_of(connection)] = (end, task, id(user))
         task.held += 1
         if phases or end - start >= NOTICEABLE:
             phase = phases.pop(user, None)
@@ -132,7 +136,7 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
     def return_connection(record: Any) -> None:
         taken = held.pop(record, None)
         if taken is not None:
-            start, task = taken
+            start, task, _ = taken
             task.held -= 1
             task.use.holds.extend((start, clock()))
             if pending and (user := getcurrent()) in pending:
@@ -226,6 +230,7 @@ def _shadow_dialects(engine: Engine, recorder: Recorder) -> None:
     for name in _QUERIES:
         wrap = _measured_execute if name == "do_execute" else _measured_query
         _shadow(engine.dialect, name, partial(wrap, recorder))
+    recorder.deadlocks.query_codes = {getattr(engine.dialect, name).__code__ for name in _QUERIES}
 
 
 def _measured_execute(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:

@@ -30,6 +30,7 @@ from loadtest.pool.checkout_batch import (
     slow_checkout,
     wait_of,
 )
+from loadtest.pool.deadlock_watch import DeadlockWatch
 from loadtest.pool.levels import gauge, level_steps, subtract_levels
 from loadtest.pool.task_usage import NO_TASK, Task, Uses, numbers_as_rows, summed_up, taken
 from loadtest.pool.user_shares import Fairness
@@ -41,10 +42,11 @@ class Recorder:
     """Collects the use of the pool in one process, and returns it as Intervals.
 
     `pending`, `phases` and `tasks` are keyed by greenlet (in a thread, its main greenlet), and so
-    are the users in `connecting`; `held` and `opened` are keyed by connection record. `aside` has
-    the checkouts (user, start, phases) whose listeners use the pool meanwhile. `connections` is
-    locked while a connection is opened or closed, so that it is in one place only. A Batch
-    describes the lists; `quick` is flat, because tuples cost the garbage collector more time.
+    are the users in `connecting`; `held` (since, task, id of the user) and `opened` are keyed by
+    connection record. `aside` has the checkouts (user, start, phases) whose listeners use the pool
+    meanwhile. `connections` is locked while a connection is opened or closed, so that it is in one
+    place only. A Batch describes the lists; `quick` is flat, because tuples cost the garbage
+    collector more time.
     nobody: the task for work outside of tasks. pool_size: connections above it are overflow; None
     without overflow. ceiling: returns the limit of open connections, including those that are being
     opened; None without a limit. beyond: how many more were refused. wait_timeout: how long (s) the
@@ -64,9 +66,12 @@ class Recorder:
         self.phases: dict[greenlet, Phases] = {}
         self.aside: list[tuple[greenlet, int, Phases | None]] = []
         self.tasks: dict[greenlet, Task] = {}
-        self.held: dict[object, tuple[int, Task]] = {}
+        self.held: dict[object, tuple[int, Task, int]] = {}
         self.uses = Uses()
         self.nobody = Task(NO_TASK, self.uses[NO_TASK])
+        self.deadlocks = DeadlockWatch(
+            self.held, self.pending, self.phases, self.aside, self.tasks, self.nobody
+        )
         self.opened: dict[object, int] = {}
         self.connections = threading.RLock()
         self.openings: list[int] = []
@@ -161,6 +166,7 @@ class Recorder:
         interval.unfinished = Distribution.of(going_on)
         interval.slowest = self._slowest(batch)
         interval.tasks = summed_up(batch.uses, batch.holders)
+        self.deadlocks.note(interval.tasks, batch.now, failed=batch.failed_checkouts)
         interval.examples, self._examples = self._examples, {}
         if self._first_failure:
             interval.first_failure, self._first_failure = self._utc(self._first_failure), 0
@@ -193,7 +199,7 @@ class Recorder:
         ended = set(holds[holds[:, 1] > now, 0].tolist())
         answered = {(user, start) for start, _, user in quick[quick[:, 1] > now].tolist()}
         answered |= {(checkout.user, checkout.start) for checkout in noticed if checkout.end > now}
-        since = [start for start, _ in held.values() if start <= now and start not in ended]
+        since = [start for start, _, _ in held.values() if start <= now and start not in ended]
         return Batch(
             begin=begin,
             now=now,
@@ -207,7 +213,7 @@ class Recorder:
             resets=taken(self.resets),
             closes=closes,
             opened=opened,
-            holders=[task for _, task in held.values()],
+            holders=[task for _, task, _ in held.values()],
             levels=levels,
             waiting=[wait for wait in waiting if wait[:2] not in answered],
             requests=taken(self.requests),

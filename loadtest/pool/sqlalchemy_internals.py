@@ -91,6 +91,12 @@ def max_overflow(pool: QueuePool) -> int:
     return pool._max_overflow
 
 
+def most_connections(pool: QueuePool) -> int | None:
+    """The most connections of a pool; None without a limit."""
+    extra = max_overflow(pool)
+    return None if extra < 0 or not pool.size() else pool.size() + extra
+
+
 def uses_lifo(pool: QueuePool) -> bool:
     """Whether a pool hands out the connection that came back last."""
     queue: Any = pool._pool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import TypeVar
 
 import numpy as np
@@ -32,8 +33,9 @@ class Use:
     """The use of connections by the tasks of one name: lists of numbers, the cheapest to append to.
 
     holds: start, end, start, end and so on, from the end of a checkout to the return. queries: the
-    durations of statements and COMMITs. nested: a 1 for each checkout by a task that already held
-    a connection. retries: the kinds of the failures that a later statement made up for.
+    durations of statements and COMMITs. nested: for each checkout by a task that already held
+    connections, their number. retries: the kinds of the failures that a later statement made up
+    for.
     """
 
     __slots__ = ("holds", "nested", "queries", "retries")
@@ -61,7 +63,8 @@ class Use:
         spans = self.spans
         hold = int((spans[:, 1] - spans[:, 0]).sum())
         queries = len(self.queries)
-        return TaskUse(len(spans), hold, queries, sum(self.queries), len(self.nested), kept)
+        nested = len(self.nested), kept, max(self.nested, default=0)
+        return TaskUse(len(spans), hold, queries, sum(self.queries), *nested)
 
 
 class Task:
@@ -90,6 +93,10 @@ class Task:
         if not _ROLLBACK.match(statement):
             self.use.retries.extend(failure.kind for failure in self.failed_attempts)
             self.failed_attempts.clear()
+
+
+# The task that code works for, also in threads and coroutines that get a copy of its context.
+task_in_context: ContextVar[Task | None] = ContextVar("loadtest_task", default=None)
 
 
 class Uses(defaultdict[str, Use]):

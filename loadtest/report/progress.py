@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from loadtest.analysis.units import duration as as_time
+from loadtest.model.deadlock import deadlock_notice
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import LoadtestError
 from loadtest.model.interval import Interval
@@ -54,6 +55,7 @@ class RunProgress:
         self._title = ""
         self._total = 0.0
         self._failure = ""
+        self._deadlock_told = False
         self._bar = Progress(
             BarColumn(bar_width=10),
             TextColumn("{task.percentage:>3.0f}%"),
@@ -75,15 +77,19 @@ class RunProgress:
     def begin(self, plan: PlannedRun) -> None:
         """Begin a run and print the command that repeats it."""
         self._number += 1
+        self._deadlock_told = False
         self._title = f"{self._number}{self._plans} {plan.pool.name}"
         self._say(f"[dim]$ {escape(plan.command())}[/]")
         self._bar.update(self._task, description=self._title)
 
     def interval(self, interval: Interval) -> None:
-        """Show what the current run measured in the last second.
+        """Show what the current run measured in the last second; report a deadlock once.
 
         Intervals after the load, and short ones, show no rate.
         """
+        if not self._deadlock_told and (notice := deadlock_notice(interval)):
+            self._deadlock_told = True
+            self._say(f"[red]{escape(f'{self._title}: {notice}')}[/]")
         self._bar.advance(self._task, interval.length / 1e9)
         if interval.period != "drain" and interval.length >= LEAST_INTERVAL:
             self._bar.update(self._task, description=f"{self._title} · {_now(interval)}")

@@ -156,6 +156,13 @@ class RecordedFault(Struct, frozen=True):
     killed: Count | None = None
 
 
+class ProgramShare(Struct, frozen=True):
+    """Another program on the machine: its share of all processors during the run."""
+
+    name: str
+    share: float = 0.0
+
+
 class Totals(Struct, frozen=True):
     """The sums over a whole run."""
 
@@ -170,6 +177,7 @@ class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
     message: str = ""
     workers: tuple[WorkerRecord, ...] = ()
     faults: tuple[RecordedFault, ...] = ()
+    programs: tuple[ProgramShare, ...] = ()
 
     def __post_init__(self) -> None:
         _ = self.end

@@ -50,7 +50,7 @@ slow = st.builds(
     task=st.none() | st.sampled_from(["Buy", "Look"]),
 )
 uses = st.dictionaries(
-    st.sampled_from(["Buy", "Look"]), st.builds(TaskUse, *[st.integers(0, 10**9)] * 6)
+    st.sampled_from(["Buy", "Look"]), st.builds(TaskUse, *[st.integers(0, 10**9)] * 8)
 )
 shares = st.builds(Fair, *[st.integers(1, 10**6)] * 5)
 words = st.dictionaries(st.sampled_from(["deadlock", "other"]), st.text(max_size=5))
@@ -340,6 +340,8 @@ def test_what_tasks_did_adds_up_but_what_they_kept_is_as_it_stood_last(one, two)
         first, second = one.tasks.get(name, nothing), two.tasks.get(name, nothing)
         assert both[name].hold == later[name].hold == first.hold + second.hold
         assert both[name].query == later[name].query == first.query + second.query
+        assert both[name].waiting_with == max(first.waiting_with, second.waiting_with)
+        assert both[name].deadlocked == later[name].deadlocked
         assert later[name].kept == second.kept
         assert both[name].kept == first.kept + second.kept
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadtest.analysis.comparison.objective_check import objective_sentences
-from loadtest.analysis.findings import mostly_failing
+from loadtest.analysis.findings import error_advice, mostly_failing
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.pool_settings import pool_arguments
 from loadtest.analysis.units import count, listed, percent, plural, rate
@@ -65,7 +65,7 @@ def most_requests_failed(measurements: Measurements, ended: Sequence[PoolSummary
         shares = listed([f"{percent(one.errors.rate)} with {one.name}" for one in ended])
         head = f"Nothing can be recommended: most requests failed with every pool ({shares}), "
     met_or_missed = objective_sentences(pool) if len(measurements.pools) == 1 and pool.valid else []
-    return [head + most, error_kinds.advice(kind), *met_or_missed, *_log(runs)]
+    return [head + most, error_advice.advice_for(runs, kind), *met_or_missed, *_log(runs)]
 
 
 def _log(runs: PoolRuns) -> list[str]:

@@ -169,8 +169,12 @@ def caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
 
 
 def pool_flaws(pool: PoolSummary) -> list[str]:
-    """Failed requests and starved users, which the times of the others do not show."""
+    """Failed requests, starved users and possible deadlocks, which the times do not show."""
     lines = []
+    if any(f.code == "nested_checkout" and f.severity == "error" for f in pool.findings):
+        lines.append(
+            f"With {pool.name} the tasks can deadlock the pool (see the finding nested_checkout)."
+        )
     if (pool.errors.rate or 0) > NOTABLE_ERRORS:
         most = error_kinds.label(mostly_failing.main_kind(pool.errors))
         share = percent(pool.errors.rate)

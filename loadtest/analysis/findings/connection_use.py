@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.analysis.units import count, duration, level, listed, percent, plural
+from loadtest.model.deadlock import least_connections
 from loadtest.model.interval import SECOND
 from loadtest.model.summary import Finding
 
@@ -56,26 +57,57 @@ def long_hold(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def nested_checkout(pool: PoolRuns) -> Iterator[Finding]:
-    """Users that take a second connection while they hold the first: enough of them deadlock.
+    """Tasks that take a connection while they hold another one: enough of them deadlock.
 
-    The least number of connections without a deadlock is users x (n - 1) + 1 for n connections
-    at once (HikariCP, "About Pool Sizing").
+    A task may wait itself or for a helper: a thread or greenlet with a connection of its own.
     """
     nested = {name: use.nested for name, use in pool.tasks.items() if use.nested}
-    if not nested:
+    stuck = {name: use.deadlocked for name, use in pool.deadlocked.items()}
+    if not nested and not stuck:
         return
-    users, limit = pool.mean_level("users"), pool.settings.most_connections
-    least = round(users / pool.processes) + 1
-    safe = limit is None or limit >= least
-    has = "no limit" if limit is None else count(limit)
+    held = _held_while_waiting(pool)
+    users, limit = pool.most_users, pool.settings.most_connections
+    least = least_connections(round(users), held)
+    safe = not stuck and (limit is None or limit >= least)
+    needed = (
+        f"{count(users)} users need {count(users)} x ({held + 1} - 1) + 1 = {count(least)} "
+        "connections per pool"
+    )
     yield Finding(
         code="nested_checkout",
         severity="info" if safe else "error",
-        message=f"Users took a second connection while they held one: {_by_task(nested)}. With "
-        f"{count(users / pool.processes)} users a pool needs {count(users / pool.processes)} x "
-        f"(2 - 1) + 1 = {count(least)} connections. With fewer, users can wait for each other "
-        f"forever (a deadlock). This pool has {has}. Better: reuse the first connection.",
-        evidence={"nested": nested, "users": users, "least": least, "limit": limit},
+        message=_deadlock(stuck, limit, needed) if stuck else _nested(nested, held, limit, needed),
+        evidence={
+            **{"nested": nested, "deadlocked": stuck, "held": held},
+            **{"users": users, "least": least, "limit": limit},
+        },
+    )
+
+
+def _held_while_waiting(pool: PoolRuns) -> int:
+    """The most connections that one task held while it waited for another; 1 in older files."""
+    uses = [*pool.tasks.values(), *pool.deadlocked.values()]
+    return max([1, *(use.waiting_with for use in uses)])
+
+
+def _nested(nested: Mapping[str, int], held: int, limit: int | None, needed: str) -> str:
+    further = "a second connection while they held one"
+    if held > 1:
+        further = f"another connection while they held up to {count(held)}"
+    has = "no limit" if limit is None else count(limit)
+    return (
+        f"Users took {further}: {_by_task(nested)}. {needed}. With fewer, users can wait for each "
+        f"other forever (a deadlock). This pool has {has}. Better: reuse the first connection."
+    )
+
+
+def _deadlock(stuck: Mapping[str, int], limit: int | None, needed: str) -> str:
+    names = [repr(name) for name in stuck if name] or ["code outside of tasks"]
+    return (
+        f"The pool was deadlocked: {listed(names)} held all {count(limit)} connections, and every "
+        "holder waited for another connection, itself or in a helper thread or greenlet. Only "
+        f"pool_timeout ends that. {needed}. Better: pass the first connection on, or return it "
+        "before the next one is taken."
     )
 
 

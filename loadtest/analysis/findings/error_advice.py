@@ -21,6 +21,8 @@ _AFTER_PING = (
 
 def advice_for(pool: PoolRuns, kind: str) -> str:
     """What errors of a kind mean here, and what to do."""
+    if kind == "pool_timeout" and pool.deadlocked:
+        return "The pool was deadlocked (see the finding nested_checkout)."
     said = error_kinds.advice(kind)
     if kind == "idle_in_task":
         return f"{said}{_limit(pool)}{_idle_task(pool)}"

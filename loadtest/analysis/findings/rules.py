@@ -37,6 +37,10 @@ LEAST_VALUES_BEYOND = 10
 _BADLY = (EndReason.INTERRUPTED, EndReason.FAILED)
 # A task that leaks a connection still holds it when it takes the next.
 FOLLOW_FROM_LEAK = {"nested_checkout", "long_hold"}
+FOLLOW_FROM_DEADLOCK = {
+    *("long_hold", "starvation", "pool_bound", "unsettled", "few_samples"),
+    *("users_unaccounted", "connections_unaccounted", "waiters_unaccounted"),
+}
 
 
 def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
@@ -45,10 +49,14 @@ def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
 
 
 def remarks(pool: PoolRuns) -> tuple[Finding, ...]:
-    """The other findings about a pool; for a leak, without the findings that follow from it."""
+    """The other findings, without those that follow from a deadlocked pool or from a leak."""
     found = [finding for rule in _applicable(REMARKS, pool) for finding in rule(pool)]
-    leaks = any(finding.code == "leak" for finding in found)
-    return tuple(f for f in found if not (leaks and f.code in FOLLOW_FROM_LEAK))
+    follow: set[str] = set()
+    if pool.deadlocked:
+        follow = FOLLOW_FROM_DEADLOCK
+    elif any(finding.code == "leak" for finding in found):
+        follow = FOLLOW_FROM_LEAK
+    return tuple(finding for finding in found if finding.code not in follow)
 
 
 def _applicable(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from loadtest.analysis.findings.generator_causes import cause_evidence, causes, causes_of_lag
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import describe
@@ -40,15 +41,6 @@ _BLOCKING_DRIVER = (
     "If the driver blocks, use one that yields (PyMySQL), or users on OS threads (--model "
     "threads). "
 )
-_OF_GREENLETS = (
-    "all users waited for it. Python code or a driver written in C blocked it, or other programs "
-    "used its core. Use a driver that yields (PyMySQL) or users on OS threads (--model threads), "
-    "move slow code out of the tasks, run more processes, or use an idle machine."
-)
-_OF_THREADS = (
-    "only one thread at a time runs Python, so it waited for its turn, like every user. Use fewer "
-    "users or more work per request, or move slow code out of the tasks."
-)
 
 
 def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
@@ -65,20 +57,30 @@ def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
-    """No request succeeded or failed: too little time, idle users, or Locust's control flow."""
-    abandoned = pool.counters["abandoned"]
+    """No request succeeded or failed: a deadlocked pool, control flow, or too short a time."""
     if pool.rounds and not pool.counters["requests"]:
+        abandoned = pool.counters["abandoned"]
         yield Finding(
             code="nothing_ended",
             severity="error",
-            message=f"Locust's control flow (interrupt, RescheduleTask, StopUser) ended all "
-            f"{plural(abandoned, 'request')}, so none succeeded or failed. Call self.succeed() "
-            "before it if they did their work."
-            if abandoned
-            else "No request ended in the measured time, neither successfully nor with an error. "
-            "Measure for longer.",
+            message=_why_none_ended(pool),
             evidence={"requests": 0, "abandoned": abandoned, "seconds": pool.seconds},
         )
+
+
+def _why_none_ended(pool: PoolRuns) -> str:
+    abandoned = pool.counters["abandoned"]
+    if abandoned and not pool.deadlocked:
+        return (
+            f"Locust's control flow (interrupt, RescheduleTask, StopUser) ended all "
+            f"{plural(abandoned, 'request')}, so none succeeded or failed. Call self.succeed() "
+            "before it if they did their work."
+        )
+    stuck = "The pool was deadlocked (see the finding nested_checkout)."
+    return (
+        "No request ended in the measured time, neither successfully nor with an error. "
+        f"{stuck if pool.deadlocked else 'Measure for longer.'}"
+    )
 
 
 def busy_share(pool: PoolRuns) -> float:
@@ -137,6 +139,7 @@ def _ends(pool: PoolRuns, reason: EndReason) -> Iterator[tuple[RunFacts, End]]:
 
 def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
     """A run reached its planned end, but measured for clearly less time than planned."""
+    longer = "" if pool.deadlocked else ", or measure for longer"
     for round_ in pool.rounds:
         run, seconds = round_.run, round_.seconds
         planned = run.header.load.duration or 0.0
@@ -148,7 +151,7 @@ def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
                 severity="error",
                 message=f"{run.path.name} measured {duration(seconds)} of the planned "
                 f"{duration(planned)}. Blocking code, or opening many connections, took the rest "
-                "of the time. Remove the cause, or measure for longer.",
+                f"of the time. Remove the cause{longer}.",
                 evidence={"file": run.path.name, "seconds": seconds, "planned": planned},
             )
 
@@ -162,19 +165,20 @@ def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
     """
     busy = busy_share(pool)
     if busy > BUSY_SHARE:
-        alone = _rounds(pool, generator_bound)
+        alone, told = _rounds(pool, generator_bound), causes(pool)
         yield Finding(
             code="generator_bound",
             severity="error",
             message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
             f"{percent(busy)} of the measured time{_in(alone)}. The results show its limit, "
-            f"not the pool's. {_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} "
-            f"{STILL_USABLE}",
+            f"not the pool's. {told}{' ' if told else ''}"
+            f"{_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} {STILL_USABLE}",
             evidence={
                 "share": busy,
                 "cpu": BUSY_CPU,
                 "allowed_share": BUSY_SHARE,
                 "rounds": alone,
+                **cause_evidence(pool),
             },
         )
 
@@ -199,9 +203,11 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
         severity="error",
         message=f"The load generator's {'main thread' if threads else 'event loop'} was late by "
         f"{duration(lag.mean)} on average (p99 {duration(lag.p99)}), which is {percent(share)} of "
-        f"the mean request{_in(alone)}: {_OF_THREADS if threads else _OF_GREENLETS} "
-        f"{STILL_USABLE}",
-        evidence={"lag_mean": lag.mean, "lag_p99": lag.p99, "share": share, "rounds": alone},
+        f"the mean request{_in(alone)}: {causes_of_lag(pool)} {STILL_USABLE}",
+        evidence={
+            **{"lag_mean": lag.mean, "lag_p99": lag.p99, "share": share, "rounds": alone},
+            **cause_evidence(pool),
+        },
     )
 
 

@@ -12,7 +12,7 @@ from loadtest.database.failure_kinds import kind_of, words_of
 from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.locust_internals import CONTROL_FLOW
 from loadtest.pool.checkout_batch import clock
-from loadtest.pool.task_usage import RequestFailed, Task
+from loadtest.pool.task_usage import RequestFailed, Task, task_in_context
 
 if TYPE_CHECKING:
     from loadtest.load.users.pool_user import PoolUser
@@ -59,6 +59,7 @@ class SessionTask(Task):
             session = make(**arguments)
             parent.registry.set(session)
         self._session, tasks[current] = session, self
+        task_in_context.set(self)
         return session
 
     def __exit__(
@@ -112,6 +113,7 @@ class SessionTask(Task):
 
     def _give_back(self) -> None:
         """Let the task of the block around this one, if any, go on."""
+        task_in_context.set(self._outer)
         if self._outer is None:
             self._tasks.pop(getcurrent(), None)
         else:

@@ -1,0 +1,82 @@
+"""What kept the load generator from its work: other programs, or the code of a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loadtest.analysis.pool_runs import PoolRuns
+from loadtest.analysis.units import listed, percent
+from loadtest.model.load import THREADS
+
+OTHERS_SHARE = 0.10
+KEPT_SHARE = 0.30
+_WATCHED, _KEPT_BY = "loop_watched", "loop."
+_OF_GREENLETS = (
+    "Python code or a driver written in C blocked it, or other programs used its core. Use a "
+    "driver that yields (PyMySQL) or users on OS threads (--model threads), move slow code out of "
+    "the tasks, run more processes, or use an idle machine."
+)
+_OF_THREADS = (
+    "only one thread at a time runs Python, so it waited for its turn, like every user. Use fewer "
+    "users or more work per request, or move slow code out of the tasks."
+)
+
+
+def program_shares(pool: PoolRuns) -> dict[str, float]:
+    """The mean share of all processors that each other program used during the runs."""
+    footers = [run.footer for run in pool.runs if run.footer]
+    shares: dict[str, float] = {}
+    for one in (program for footer in footers for program in footer.programs):
+        shares[one.name] = shares.get(one.name, 0.0) + one.share / len(footers)
+    return _largest_first(shares)
+
+
+def loop_shares(pool: PoolRuns) -> dict[str, float]:
+    """The share of the event loop's watched time that each task or class of users kept it."""
+    watched = pool.counters[_WATCHED]
+    kept = {name: n for name, n in pool.counters.items() if name.startswith(_KEPT_BY) and watched}
+    return _largest_first({name.removeprefix(_KEPT_BY): n / watched for name, n in kept.items()})
+
+
+def _largest_first(shares: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def causes(pool: PoolRuns) -> str:
+    """The sentences about the causes that were seen; empty without any."""
+    return " ".join([*_programs(pool), *_tasks(pool)])
+
+
+def causes_of_lag(pool: PoolRuns) -> str:
+    """Why the event loop (with threads, the main thread) was late, as the end of a sentence."""
+    if pool.model == THREADS:
+        return " ".join([_OF_THREADS, *_programs(pool)])
+    return f"all users waited for it. {causes(pool) or _OF_GREENLETS}"
+
+
+def cause_evidence(pool: PoolRuns) -> dict[str, Any]:
+    """The numbers behind the sentences, as part of a finding's evidence."""
+    return {"programs": program_shares(pool), "loop": loop_shares(pool)}
+
+
+def _programs(pool: PoolRuns) -> list[str]:
+    shares = program_shares(pool)
+    together = sum(shares.values())
+    if together < OTHERS_SHARE:
+        return []
+    named = listed([f"{name} {percent(share)}" for name, share in shares.items()][:3])
+    return [
+        f"Other programs used {percent(together)} of the processors: {named}. Stop them, or use an "
+        "idle machine."
+    ]
+
+
+def _tasks(pool: PoolRuns) -> list[str]:
+    name, share = next(iter(loop_shares(pool).items()), ("", 0.0))
+    if share < KEPT_SHARE:
+        return []
+    return [
+        f"{name!r} kept the event loop for {percent(share)} of the watched time: with Python code, "
+        "or with a driver written in C. Move slow code out of it, use a driver that yields "
+        "(PyMySQL), or users on OS threads (--model threads)."
+    ]

@@ -1,0 +1,84 @@
+"""Measures whose code keeps the event loop, in samples after busy or late seconds."""
+
+from __future__ import annotations
+
+from locust import User
+
+import time
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import gevent
+from greenlet import gettrace, settrace
+
+from loadtest.model.trust_limits import BUSY_CPU, NOTABLE_LAG
+from loadtest.pool.checkout_batch import clock
+from loadtest.pool.recorder import Recorder
+
+_LOOK_SECONDS = 1.0
+_SAMPLE_SECONDS = 0.1
+# The counters (ns): the time in samples, and the part of each task or class of users.
+_WATCHED, _KEPT_BY = "loop_watched", "loop."
+
+
+class LoopWatch:
+    """Samples the event loop into the counters of a recorder.
+
+    Python calls greenlet's trace function at every switch, which takes up to 2 % of a core. So a
+    sample is short, and follows only a second that would make a run not valid.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._kept: Counter[str] = Counter()
+        self._cpu, self._at = time.process_time_ns(), clock()
+        self._since = self._at
+        self._loop = gevent.get_hub().loop
+        self._looks = self._loop.timer(_LOOK_SECONDS, _LOOK_SECONDS)
+        self._looks.start(self._look, update=True)
+        self._end: Any = None
+
+    def _look(self) -> None:
+        cpu, now = time.process_time_ns(), clock()
+        busy = cpu - self._cpu >= BUSY_CPU * (now - self._at)
+        self._cpu, self._at = cpu, now
+        lags = self._recorder.lags.copy()
+        late = sum(lags) > NOTABLE_LAG * 1e9 * len(lags)
+        if (busy or late) and gettrace() is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._since = clock()
+        settrace(self._switched)
+        self._end = self._loop.timer(_SAMPLE_SECONDS)
+        self._end.start(self._finish, update=True)
+
+    def _switched(self, event: str, greenlets: tuple[Any, Any]) -> None:
+        left, now = greenlets[0], clock()
+        task = self._recorder.tasks.get(left)
+        self._kept[task.name if task else _class_of(left)] += now - self._since
+        self._since = now
+
+    def _finish(self) -> None:
+        settrace(None)
+        self._end.close()
+        self._end = None
+        self._cpu, self._at = time.process_time_ns(), clock()
+        rising = self._recorder.rising
+        rising.setdefault(_WATCHED, self._kept.total)
+        for name in filter(None, self._kept):
+            rising.setdefault(_KEPT_BY + name, partial(self._kept.__getitem__, name))
+
+    def stop(self) -> None:
+        """End the samples."""
+        if self._end:
+            self._finish()
+        self._looks.stop()
+        self._looks.close()
+
+
+def _class_of(left: Any) -> str:
+    """The name of the class of the user that a greenlet runs; empty for other greenlets."""
+    first = next(iter(getattr(left, "args", ())), None)
+    return type(first).__name__ if isinstance(first, User) else ""

@@ -89,7 +89,7 @@ def blocked_line(stacks: Sequence[Stack]) -> str:
     """The sentence about where a process is: the first frame outside libraries."""
     for stack in stacks:
         for frame in stack:
-            if not _of_library(frame[0]):
+            if not is_library(frame[0]):
                 inside = "" if frame is stack[0] else f", which waited for {_named(stack[0])}"
                 return f"the process was at {_named(frame)}{inside}"
     if stacks:
@@ -126,7 +126,8 @@ def _stacks(told: str) -> list[list[Frame]]:
     return [frames for stack in told.split(_STACK) if (frames := _FRAME.findall(stack))]
 
 
-def _of_library(file: str) -> bool:
+def is_library(file: str) -> bool:
+    """Whether a file belongs to Python, to an installed package or to this tool."""
     path = Path(file)
     if path.is_relative_to(bundled_scenarios.scenarios_folder()):
         return False

@@ -14,10 +14,8 @@ import json
 import os
 import re
 import sys
-import traceback
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from loadtest.database.application import (
@@ -28,7 +26,7 @@ from loadtest.database.application import (
 )
 from loadtest.database.preflight.announcement import database_place
 from loadtest.database.preflight.checks import warning_texts
-from loadtest.database.redaction import words_with_type
+from loadtest.experiment.error_lines import error_line
 from loadtest.experiment.locust_settings import ignored
 from loadtest.experiment.run_plan import EXPERIMENT, RunPlan
 from loadtest.load import PoolUser
@@ -52,7 +50,7 @@ def inspect_scenario(
     except (Exception, SystemExit) as error:
         if experiment.application and waits_for_database(error):  # it imports the application
             return [], [], [], ""
-        return [_at_import(error, experiment.scenario)], [], [], ""
+        return [error_line(error, experiment.scenario)], [], [], ""
     wrong = [*_shaped(experiment, shapes), *_problems(experiment, classes, before)]
     if wrong:
         return wrong, [], [], ""
@@ -98,20 +96,6 @@ def _options(parser: Any) -> dict[str, Any]:
 
 def _name(flag: str) -> str:
     return flag.rpartition("/")[2].lstrip("-").replace("-", "_")
-
-
-def _at_import(error: BaseException, scenario: Path) -> str:
-    """The error of an import, and its last place in the user's own files."""
-    file, line, folder = str(scenario), 0, scenario.absolute().parent
-    for frame in traceback.extract_tb(error.__traceback__):
-        path = Path(frame.filename)
-        if path.is_relative_to(folder) and "site-packages" not in path.parts:
-            file, line = frame.filename, frame.lineno or 0
-    if isinstance(error, SyntaxError):
-        file, line = error.filename or file, error.lineno or line
-        error = SyntaxError(error.msg)
-    place = f"{as_typed(Path(file))}, line {line}" if line else as_typed(Path(file))
-    return f"{place}: {words_with_type(error)}"
 
 
 def _wrong_users(experiment: Experiment, classes: Mapping[str, type]) -> Iterator[str]:

@@ -104,9 +104,9 @@ def _private(program: str, experiment: Experiment, allowed: Allowances) -> Itera
 def _known(experiment: Experiment, url: URL) -> list[str]:
     """The warnings about an application that needs the private server's URL to be imported."""
     address = url.render_as_string(hide_password=False)
-    return (
-        check_scenario(experiment, address, connect=True).warnings if experiment.application else []
-    )
+    if not experiment.application:
+        return []
+    return check_scenario(experiment, address, connect=True, private=True).warnings
 
 
 def demand_of(experiment: Experiment, allowed: Allowances) -> Demand:

@@ -79,19 +79,22 @@ class ScenarioFacts(NamedTuple):
 
 
 def check_scenario(
-    experiment: Experiment, database_url: str = "", *, connect: bool = False
+    experiment: Experiment,
+    database_url: str = "",
+    *,
+    connect: bool = False,
+    private: bool = False,
 ) -> ScenarioFacts:
     """Check a scenario and an application before they run.
 
     database_url: the value of LOADTEST_DATABASE_URL for the application. connect: whether to
-    connect to the application's database.
+    connect to the application's database. private: whether the URL is a private server's.
     Raises UsageError if the import of scenario or application fails or takes too long, or if the
     options do not fit.
     """
     scenario = as_typed(experiment.scenario)
-    command = deadlines.watched_command(
-        "loadtest.experiment.scenario_check", *(["connect"] if connect else [])
-    )
+    asked = [name for name, on in {"connect": connect, "private": private}.items() if on]
+    command = deadlines.watched_command("loadtest.experiment.scenario_check", *asked)
     given = {EXPERIMENT: experiment.model_dump_json(exclude_unset=True)}
     answer, said = _ask(scenario, command, environment_with(database_url) | given)
     try:

@@ -3,7 +3,8 @@
 The experiment comes from the environment variable LOADTEST_EXPERIMENT. The last line of the output
 is a JSON list: problems, warnings, the scenario's tables, the application's database (empty if the
 application reads LOADTEST_DATABASE_URL and it is not set), and the line that names ignored
-settings. With the argument `connect`, the application's driver is tried on its database.
+settings. With the argument `connect`, the application's driver is tried on its database. With the
+argument `private`, LOADTEST_DATABASE_URL is a private server.
 """
 
 from __future__ import annotations
@@ -41,9 +42,12 @@ from loadtest.runfile.folders import as_typed
 
 
 def inspect_scenario(
-    experiment: Experiment, *, connect: bool = False
+    experiment: Experiment, *, connect: bool = False, private: bool = False
 ) -> tuple[list[str], list[str], list[str], str]:
-    """Problems, warnings, the scenario's tables, and the application's database."""
+    """Problems, warnings, the scenario's tables, and the application's database.
+
+    connect: whether to connect to that database. private: whether the given one is private.
+    """
     before = _options(internals.new_parser(configuration_files=True))
     try:
         classes, shapes = internals.users_and_shapes(str(experiment.scenario.absolute()))
@@ -54,13 +58,14 @@ def inspect_scenario(
     wrong = [*_shaped(experiment, shapes), *_problems(experiment, classes, before)]
     if wrong:
         return wrong, [], [], ""
+    chosen = [classes[name] for name in experiment.user_classes or classes]
     try:
-        chosen = [classes[name] for name in experiment.user_classes or classes]
-        tables = names_of(chosen)
         found = _application_of(experiment)
+        alone = private or not (found or os.environ.get(DATABASE_URL))
+        tables = names_of(chosen, private=alone)
         known = _tried(found, experiment) if found and connect else []
-    except NeedsDatabase:
-        return [], [], tables, ""
+    except NeedsDatabase:  # then a private server starts
+        return [], [], names_of(chosen, private=True), ""
     except UsageError as error:
         return list(error.problems), [], [], ""
     return [], known, tables, database_place(found.url) if found else ""
@@ -148,6 +153,8 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 if __name__ == "__main__":
     answer, sys.stdout = sys.stdout, sys.stderr  # keeps a scenario's output out of the answer
     asked_for = Experiment.model_validate_json(os.environ.pop(EXPERIMENT))
-    found = inspect_scenario(asked_for, connect="connect" in sys.argv)
+    found = inspect_scenario(
+        asked_for, connect="connect" in sys.argv, private="private" in sys.argv
+    )
     known = "" if found[0] else ignored(RunPlan(asked_for, asked_for.pool[0], 1).arguments())
     print(json.dumps([*found, known]), file=answer)

@@ -29,6 +29,10 @@ START_SECONDS = 300.0
 MARGIN_SECONDS = 60.0
 # The time a run has at its deadline to end cleanly.
 STOP_SECONDS = 5.0
+# Limits of each task in the trial before the load, and of all tasks together.
+TASK_SECONDS, TRIAL_SECONDS = 10.0, 60.0
+# Limit of the trial's process, which also creates and fills the tables.
+TRIAL_LIMIT_SECONDS = START_SECONDS + TRIAL_SECONDS + 2 * TASK_SECONDS
 
 OUTPUT_POLL_SECONDS = 0.25
 # Asks a process where it is; a process without a handler ignores this signal.

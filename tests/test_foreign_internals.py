@@ -22,9 +22,12 @@ _PRIVATE = re.compile(r"_[a-z]\w*")
 
 # What docs.locust.io has, by module; and of objects that go by these names, their attributes.
 LOCUST_MODULES = {
-    "locust": {"LoadTestShape", "User", "events", "stats", "task"},
+    "locust": {"LoadTestShape", "TaskSet", "User", "events", "stats", "task"},
     "locust.env": {"Environment"},
-    "locust.exception": {"StopTest"},
+    "locust.exception": {
+        *("InterruptTaskSet", "RescheduleTask", "RescheduleTaskImmediately"),
+        *("StopTest", "StopUser"),
+    },
     "locust.runners": {"LocalRunner", "MasterRunner", "WorkerRunner"},
 }
 _MESSAGES = {"register_message", "send_message"}
@@ -139,7 +142,7 @@ def test_the_two_modules_are_there(name: str) -> None:
         ("Pool(_dispatch=events)", "_dispatch"),
         ("from sqlalchemy.pool import _finalize_fairy", "_finalize_fairy"),
         ("from locust.user.task import TaskSet", "locust.user.task.TaskSet"),
-        ("from locust.exception import StopTest, StopUser", "locust.exception.StopUser"),
+        ("from locust.exception import StopTest, RPCError", "locust.exception.RPCError"),
         ("import locust.main", "locust.main"),
         ("self.runner.clients.running", "self.runner.clients"),
         ("environment.update_user_class", "environment.update_user_class"),

@@ -34,6 +34,7 @@ COMMANDS = {
     "tune": "Find the smallest pool that meets an objective and loses no throughput.",
     "export": "Convert a result for other tools: HdrHistogram log, CSV or JUnit XML.",
     "scenarios": "List the bundled scenarios, or copy one with its experiment as a starting point.",
+    "init": "Write a scenario for existing SQLAlchemy models: rows, reads and a write.",
 }
 _SETTINGS: dict[str, Any] = {
     "add_completion": False,

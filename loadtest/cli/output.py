@@ -13,6 +13,8 @@ from loadtest.cli.shared_options import AsJson, DatabaseOptions, Markdown, Quiet
 from loadtest.model.errors import Ended
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from loadtest.model.experiment import Experiment
     from loadtest.model.summary import Summary
 
@@ -49,20 +51,39 @@ def conduct_and_answer(
     from loadtest.report.render import render
 
     console, failure = Console(stderr=True), None
-    how |= {"quiet": output.quiet, "allowed": database.allowed}
+    how |= {"quiet": output.quiet, "allowed": database.allowed, "tried": not database.no_try}
     try:
         folder, complete = run(experiment, database.database_url, results, console, **how)
     except Ended as error:
         folder, complete, failure = error.folder, True, error
         console.print(f"[red]{escape(str(error))}[/]", soft_wrap=True, highlight=False)
     except KeyboardInterrupt:
-        console.print("[yellow]Interrupted before anything was measured[/]")
-        raise typer.Exit(INTERRUPTED) from None
+        raise _interrupted(console) from None
     if not complete:
         console.print("[yellow]Interrupted: the report covers what was measured so far[/]")
     summary = render([folder], folder)
     print_answer(summary, folder, output)
     raise typer.Exit(failure.exit_code if failure else verdict_exit_code(summary))
+
+
+def try_and_answer(experiment: Experiment, database: DatabaseOptions, *, quiet: bool) -> None:
+    """Try each task of a scenario once, and say so; measures nothing."""
+    from rich.console import Console
+
+    from loadtest.experiment.conduct import only_try
+    from loadtest.runfile.folders import as_typed
+
+    console, address = Console(stderr=True), database.database_url
+    try:
+        only_try(experiment, address, console, quiet=quiet, allowed=database.allowed)
+    except KeyboardInterrupt:
+        raise _interrupted(console) from None
+    typer.echo(f"Each task of {as_typed(experiment.scenario)} was tried once")
+
+
+def _interrupted(console: Console) -> typer.Exit:
+    console.print("[yellow]Interrupted before anything was measured[/]")
+    return typer.Exit(INTERRUPTED)
 
 
 def print_answer(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from loadtest.cli.output import AnswerOptions, conduct_and_answer
+from loadtest.cli.output import AnswerOptions, conduct_and_answer, try_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
     DatabaseOptions,
@@ -36,23 +36,34 @@ def run(
     database: DatabaseOptions,
     results: Results = Path("reports"),
     objective: Objective = "",
+    only_try: Annotated[
+        bool, typer.Option("--try", help="Only try each task once; measure nothing.")
+    ] = False,
     output: AnswerOptions,
 ) -> None:
     """Measure one pool configuration under one load.
 
     With --session or --engine, it measures the pool of your application. --pool changes the
-    settings that it names; all others stay as they are there.
+    settings that it names; all others stay as they are there. Each task is
+    tried once before the load; mistakes in the scenario end the command with exit code 2.
 
     Examples: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
 
     [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 30 -t 10s --model threads[/]
+
+    [bold]loadtest run scenarios/order_flow.py --try[/]
     """
     if len(pool) > 1:
         raise UsageError(
             f"--pool is given {len(pool)} times: a run has one pool; loadtest compare takes several"
         )
+    if only_try and database.no_try:
+        raise UsageError("--try and --no-try: give only one of them")
     more = {"rounds": 1, "objective": objective, "server": server}
     experiment = experiment_of(scenario, pool, application, load, told, **more)
     if len(experiment.load.models) > 1:
         raise UsageError(f"--model {load.model}: a run has one model; loadtest compare takes both")
-    conduct_and_answer(experiment, database, results, output)
+    if only_try:
+        try_and_answer(experiment, database, quiet=output.quiet)
+    else:
+        conduct_and_answer(experiment, database, results, output)

@@ -171,7 +171,7 @@ class ScenarioOptions:
 
 @dataclass(frozen=True)
 class DatabaseOptions:
-    """The database of an experiment, and what the user allows there."""
+    """The database of an experiment, what the user allows there, and whether tasks are tried."""
 
     database_url: DatabaseUrl = ""
     allow_overload: AllowOverload = False
@@ -185,6 +185,10 @@ class DatabaseOptions:
     keep_tables: Annotated[
         bool,
         typer.Option("--keep-tables", help="Keep the scenario's tables on your own server."),
+    ] = False
+    no_try: Annotated[
+        bool,
+        typer.Option("--no-try", help="Do not try each task once before the load."),
     ] = False
 
     @property

@@ -81,7 +81,7 @@ def whatif(
         print_prediction(prediction, console)
     results = []
     if validate:
-        how = {"quiet": quiet, "allowed": database.allowed}
+        how = {"quiet": quiet, "allowed": database.allowed, "tried": not database.no_try}
         results = _validate(prediction, measurements, result, folder, at, **how)
         write_prediction(prediction, about, folder, results)
     if as_json:

@@ -16,7 +16,7 @@ import runpy
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -51,9 +51,9 @@ def _tell(*_: Any) -> None:
     os.write(_STANDARD_ERROR, "".join(stacks).encode(errors="replace"))
 
 
-def _shut_out(module: str) -> None:
+def _shut_out(words: Sequence[str]) -> None:
     before = os.environ.pop(_UNPATCHED, "")
-    if module == "loadtest.threads":
+    if "loadtest.threads" in words:  # the module, or an argument of the trial
         os.environ[_UNPATCHED] = "1"
     from loadtest.experiment.locust_settings import shut_out
 
@@ -73,6 +73,6 @@ if __name__ == _MAIN:
     signal.signal(asked, _tell)
     faulthandler.register(asked, _STANDARD_ERROR, all_threads=False, chain=True)
     del sys.argv[:2]
-    _shut_out(sys.argv[0])
+    _shut_out(sys.argv)
     sys.argv += _run_arguments()
     runpy.run_module(sys.argv[0], run_name=_MAIN, alter_sys=True)

@@ -14,9 +14,10 @@ from rich.console import Console
 
 from loadtest.analysis.comparison.objective_check import drops_arrivals
 from loadtest.analysis.summarize import summarize
-from loadtest.experiment.databases import databases
+from loadtest.experiment.databases import databases, demand_of
 from loadtest.experiment.rounds import check_scenario, plans, run_all
 from loadtest.experiment.single_run import Databases
+from loadtest.experiment.trial.task_trial import try_tasks
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import Ended, EndedForOthers, LoadtestError, UsageError
 from loadtest.model.experiment import Experiment
@@ -40,35 +41,73 @@ def conduct(
     *,
     quiet: bool,
     allowed: Allowances = NO_ALLOWANCES,
+    tried: bool = True,
     runs: DoRuns = _all_rounds,
     most: int | None = None,
 ) -> tuple[Path, bool]:
     """Do all runs; returns the folder of the results, and whether the runs are complete.
 
-    allowed: what the user allows on their own server.
+    allowed: what the user allows on their own server. tried: whether each task is tried once first.
     runs: does the runs; by default all rounds of all pools. most: the maximum number of runs, if
     the number is not known in advance.
     Raises UsageError; KeyboardInterrupt if the runs ended before anything was measured (then no
     folder is left); Ended if a failure left something to report.
     """
+    planned = list[PlannedRun](plans(experiment))
+    how: dict[str, Any] = {"quiet": quiet, "allowed": allowed, "tried": tried}
+    with _opened(experiment, database_url, console, most or len(planned), **how) as at:
+        folder = new_folder(results, experiment.name, latest=False)
+        with RunProgress(console, planned, quiet=quiet, most=most) as progress:
+            do = partial(runs, experiment, at, folder, progress)
+            complete = _done(folder, console, do)
+    return folder, complete
+
+
+def only_try(
+    experiment: Experiment,
+    database_url: str,
+    console: Console,
+    *,
+    quiet: bool,
+    allowed: Allowances = NO_ALLOWANCES,
+) -> None:
+    """Try each task once, after the checks of a run; measures nothing. Raises UsageError."""
+    how: dict[str, Any] = {"quiet": quiet, "allowed": allowed, "tried": True}
+    with _opened(experiment, database_url, console, 0, **how):
+        pass  # this has tried them
+
+
+@contextmanager
+def _opened(
+    experiment: Experiment,
+    database_url: str,
+    console: Console,
+    runs: int,
+    *,
+    quiet: bool,
+    allowed: Allowances,
+    tried: bool,
+) -> Iterator[Databases]:
+    """The databases of an experiment, after the checks, the announcement and the trial.
+
+    runs: the maximum number of runs.
+    """
     with _sigterm_as_ctrl_c():
         looked = check_scenario(experiment, database_url, connect=True)
-        planned = list[PlannedRun](plans(experiment))
         _tell(console, filter(None, [looked.ignored, *looked.warnings]), "yellow")
         if not (database_url or looked.place or quiet):
             console.print("[dim]No database given: starting a private server[/]")
-        with databases(database_url, experiment, looked, allowed, most or len(planned)) as at:
+        with databases(database_url, experiment, looked, allowed, runs, tried=tried) as at:
             for one in at.values():
                 _tell(console, one.warnings, "yellow")
                 _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
-            folder = new_folder(results, experiment.name, latest=False)
             try:
-                with RunProgress(console, planned, quiet=quiet, most=most) as progress:
-                    do = partial(runs, experiment, at, folder, progress)
-                    complete = _done(folder, console, do)
+                if tried:
+                    most = demand_of(experiment, allowed).most
+                    _tell(console, try_tasks(experiment, at, most), "yellow")
+                yield at
             finally:
                 _tell(console, filter(None, [one.left() for one in at.values()]), "yellow")
-    return folder, complete
 
 
 def _tell(console: Console, lines: Iterable[str], style: str) -> None:

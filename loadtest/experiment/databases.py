@@ -40,25 +40,30 @@ def databases(
     looked: ScenarioFacts,
     allowed: Allowances = NO_ALLOWANCES,
     runs: int = 1,
+    *,
+    tried: bool = False,
 ) -> Iterator[Databases]:
     """The given database, or private servers that live as long as this context.
 
     An application's own database is known only to Locust's process, which makes the same checks.
-    looked: the result of `check_scenario`. runs: the maximum number of runs.
+    looked: the result of `check_scenario`. runs: the maximum number of runs; tried: whether each
+    task is tried once before them.
     Raises UsageError if the experiment cannot run there.
     """
     demand = demand_of(experiment, allowed, looked.pool)
     server_probe.raise_open_files_limit(demand.most)
     refuse_beside_database(bool(experiment.server), bool(given or looked.place))
     if looked.place:
-        url, work = database_url(given) if given else None, _work(experiment, runs)
+        url = database_url(given) if given else None
+        work = _work(experiment, runs, tried)
         intended = intentions(looked.place, demand, work, looked.tables, allowed)
         changes = changed_settings(
             demand.pools, PoolSettings(**looked.pool), experiment.application
         )
         yield {"": Database(url, False, None, allowed, (), (*intended, *changes))}
     elif given:
-        with _foreign(given, experiment, looked, allowed, runs) as database:
+        work = _work(experiment, runs, tried)
+        with _foreign(given, experiment, looked, allowed, work) as database:
             yield {"": database}
     else:
         with ExitStack() as stack:
@@ -70,12 +75,12 @@ def databases(
 
 @contextmanager
 def _foreign(
-    given: str, experiment: Experiment, looked: ScenarioFacts, allowed: Allowances, runs: int
+    given: str, experiment: Experiment, looked: ScenarioFacts, allowed: Allowances, work: str
 ) -> Iterator[Database]:
     url, demand = database_url(given), demand_of(experiment, allowed)
     with closing(FaultSchedule(experiment.fault, url, None)) as faults:
         now = situation(url, demand, private=False)
-        warned, work = _checked(now), _work(experiment, runs)
+        warned = _checked(now)
         intended = intentions(database_place(url), demand, work, looked.tables, allowed, now.server)
         left = partial(tables_left_behind, url, () if allowed.tables else looked.tables)
         yield Database(faults.url, False, faults, allowed, warned, tuple(intended), left=left)
@@ -106,9 +111,9 @@ def _private(program: str, experiment: Experiment, allowed: Allowances) -> Itera
 def _known(experiment: Experiment, url: URL) -> list[str]:
     """The warnings about an application that needs the private server's URL to be imported."""
     address = url.render_as_string(hide_password=False)
-    return (
-        check_scenario(experiment, address, connect=True).warnings if experiment.application else []
-    )
+    if not experiment.application:
+        return []
+    return check_scenario(experiment, address, connect=True, private=True).warnings
 
 
 def demand_of(
@@ -137,13 +142,16 @@ def _checked(now: Situation) -> tuple[str, ...]:
     return tuple(warning_texts(checks))
 
 
-def _work(experiment: Experiment, runs: int) -> str:
-    load = experiment.load
+def _work(experiment: Experiment, runs: int, tried: bool) -> str:
+    """The work on a server that the tool did not start, in words; runs: zero for a trial only."""
+    load, scenario = experiment.load, as_typed(experiment.scenario)
+    if not runs:
+        return f"each task of {scenario} once; what it commits stays"
     each = load.warmup + load.duration
     minutes = runs * (each + SECONDS_BESIDE_LOAD) / 60
     times = f", at most {runs} times ({minutes:.1f} min)" if runs > 1 else ""
-    scenario = as_typed(experiment.scenario)
     faults = ", ".join(map(str, experiment.fault))
     broken = f", and break its own connections: {faults}" if faults else ""
     many = load_in_words(load.users, load.highest_rate)
-    return f"{scenario} with {many} for {each:g} s{times}{broken}"
+    first = "; each task runs once first; what it commits stays" if tried else ""
+    return f"{scenario} with {many} for {each:g} s{times}{broken}{first}"

@@ -29,6 +29,10 @@ START_SECONDS = 300.0
 MARGIN_SECONDS = 60.0
 # The time a run has at its deadline to end cleanly.
 STOP_SECONDS = 5.0
+# Limits of each task in the trial before the load, and of all tasks together.
+TASK_SECONDS, TRIAL_SECONDS = 10.0, 60.0
+# Limit of the trial's process, which also creates and fills the tables.
+TRIAL_LIMIT_SECONDS = START_SECONDS + TRIAL_SECONDS + 2 * TASK_SECONDS
 
 OUTPUT_POLL_SECONDS = 0.25
 # Asks a process where it is; a process without a handler ignores this signal.
@@ -89,7 +93,7 @@ def blocked_line(stacks: Sequence[Stack]) -> str:
     """The sentence about where a process is: the first frame outside libraries."""
     for stack in stacks:
         for frame in stack:
-            if not _of_library(frame[0]):
+            if not is_library(frame[0]):
                 inside = "" if frame is stack[0] else f", which waited for {_named(stack[0])}"
                 return f"the process was at {_named(frame)}{inside}"
     if stacks:
@@ -126,7 +130,8 @@ def _stacks(told: str) -> list[list[Frame]]:
     return [frames for stack in told.split(_STACK) if (frames := _FRAME.findall(stack))]
 
 
-def _of_library(file: str) -> bool:
+def is_library(file: str) -> bool:
+    """Whether a file belongs to Python, to an installed package or to this tool."""
     path = Path(file)
     if path.is_relative_to(bundled_scenarios.scenarios_folder()):
         return False

@@ -82,44 +82,72 @@ class ScenarioFacts(NamedTuple):
 
 
 def check_scenario(
-    experiment: Experiment, database_url: str = "", *, connect: bool = False
+    experiment: Experiment,
+    database_url: str = "",
+    *,
+    connect: bool = False,
+    private: bool = False,
 ) -> ScenarioFacts:
     """Check a scenario and an application before they run.
 
     database_url: the value of LOADTEST_DATABASE_URL for the application. connect: whether to
-    connect to the application's database.
+    connect to the application's database. private: whether the URL is a private server's.
     Raises UsageError if the import of scenario or application fails or takes too long, or if the
     options do not fit.
     """
     scenario = as_typed(experiment.scenario)
-    command = deadlines.watched_command(
-        "loadtest.experiment.scenario_check", *(["connect"] if connect else [])
-    )
+    asked = [name for name, on in {"connect": connect, "private": private}.items() if on]
+    command = deadlines.watched_command("loadtest.experiment.scenario_check", *asked)
     given = {EXPERIMENT: experiment.model_dump_json(exclude_unset=True)}
-    answer, said = _ask(scenario, command, environment_with(database_url) | given)
-    try:
-        problems, *looked = json.loads(answer.splitlines()[-1])
-    except (IndexError, ValueError):
-        end = said.strip()[-1000:]
-        raise UsageError(f"{scenario} ends the process during the import. {end}".strip()) from None
+
+    def late(place: str) -> UsageError:
+        limit = deadlines.LOOK_SECONDS
+        return UsageError(
+            f"{scenario}: the import and its checks did not end within {limit:g} s: {place}"
+        )
+
+    environment = environment_with(database_url) | given
+    ended = f"{scenario} ends the process during the import."
+    problems, *looked = child_answer(command, environment, deadlines.LOOK_SECONDS, late, ended)
     if problems:
         raise UsageError(*problems)
     return ScenarioFacts(*looked)
 
 
-def _ask(scenario: str, command: list[str], environment: dict[str, str]) -> tuple[str, str]:
-    """The answer and the standard error of the process that checks a scenario."""
+def child_answer(
+    command: list[str],
+    environment: dict[str, str],
+    seconds: float,
+    late: Callable[[str], LoadtestError],
+    ended: str,
+) -> Any:
+    """The answer of a child process: the last line of its output, in JSON.
+
+    late: makes the error to raise after these seconds, from a sentence about where the child is.
+    ended: the sentence of the UsageError if the child ends without an answer.
+    """
+    answer, said = _ask(command, environment, seconds, late)
+    try:
+        return json.loads(answer.splitlines()[-1])
+    except (IndexError, ValueError):
+        raise UsageError(f"{ended} {said.strip()[-1000:]}".strip()) from None
+
+
+def _ask(
+    command: list[str],
+    environment: dict[str, str],
+    seconds: float,
+    late: Callable[[str], LoadtestError],
+) -> tuple[str, str]:
+    """The standard output and the standard error of a child process."""
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as said:
         kept = supervisor.start_supervised(
             command, environment=environment, output=answer, errors=said
         )
         try:
-            kept.wait(deadlines.LOOK_SECONDS)
+            kept.wait(seconds)
         except subprocess.TimeoutExpired:
-            limit, place = deadlines.LOOK_SECONDS, deadlines.stacks_of(kept, said)
-            raise UsageError(
-                f"{scenario}: the import and its checks did not end within {limit:g} s: {place}"
-            ) from None
+            raise late(deadlines.stacks_of(kept, said)) from None
         finally:
             supervisor.stop_supervised(kept)
         return _text(answer), _text(said)

@@ -4,7 +4,7 @@ The experiment comes from the environment variable LOADTEST_EXPERIMENT. The last
 is a JSON list: problems, warnings, the scenario's tables, the application's database and the
 settings of its pool (both empty if the application reads LOADTEST_DATABASE_URL and it is not set),
 and the line that names ignored settings. With the argument `connect`, the application's driver is
-tried on its database.
+tried on its database. With the argument `private`, LOADTEST_DATABASE_URL is a private server.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ import json
 import os
 import re
 import sys
-import traceback
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from loadtest.database.application import (
@@ -29,7 +27,7 @@ from loadtest.database.application import (
 )
 from loadtest.database.preflight.announcement import database_place
 from loadtest.database.preflight.checks import warning_texts
-from loadtest.database.redaction import words_with_type
+from loadtest.experiment.error_lines import error_line
 from loadtest.experiment.locust_settings import ignored
 from loadtest.experiment.run_plan import EXPERIMENT, RunPlan
 from loadtest.load import PoolUser
@@ -44,26 +42,30 @@ from loadtest.runfile.folders import as_typed
 
 
 def inspect_scenario(
-    experiment: Experiment, *, connect: bool = False
+    experiment: Experiment, *, connect: bool = False, private: bool = False
 ) -> tuple[list[str], list[str], list[str], str, dict[str, Any]]:
-    """Problems, warnings, the scenario's tables, the application's database and its pool."""
+    """Problems, warnings, the scenario's tables, the application's database and its pool.
+
+    connect: whether to connect to that database. private: whether the given one is private.
+    """
     before = _options(internals.new_parser(configuration_files=True))
     try:
         classes, shapes = internals.users_and_shapes(str(experiment.scenario.absolute()))
     except (Exception, SystemExit) as error:
         if experiment.application and waits_for_database(error):  # it imports the application
             return [], [], [], "", {}
-        return [_at_import(error, experiment.scenario)], [], [], "", {}
+        return [error_line(error, experiment.scenario)], [], [], "", {}
     wrong = [*_shaped(experiment, shapes), *_problems(experiment, classes, before)]
     if wrong:
         return wrong, [], [], "", {}
+    chosen = [classes[name] for name in experiment.user_classes or classes]
     try:
-        chosen = [classes[name] for name in experiment.user_classes or classes]
-        tables = names_of(chosen)
         found = _application_of(experiment)
+        alone = private or not (found or os.environ.get(DATABASE_URL))
+        tables = names_of(chosen, private=alone)
         known = _tried(found, experiment) if found and connect else []
-    except NeedsDatabase:
-        return [], [], tables, "", {}
+    except NeedsDatabase:  # then a private server starts
+        return [], [], names_of(chosen, private=True), "", {}
     except UsageError as error:
         return list(error.problems), [], [], "", {}
     place, pool = (database_place(found.url), found.settings) if found else ("", {})
@@ -100,20 +102,6 @@ def _options(parser: Any) -> dict[str, Any]:
 
 def _name(flag: str) -> str:
     return flag.rpartition("/")[2].lstrip("-").replace("-", "_")
-
-
-def _at_import(error: BaseException, scenario: Path) -> str:
-    """The error of an import, and its last place in the user's own files."""
-    file, line, folder = str(scenario), 0, scenario.absolute().parent
-    for frame in traceback.extract_tb(error.__traceback__):
-        path = Path(frame.filename)
-        if path.is_relative_to(folder) and "site-packages" not in path.parts:
-            file, line = frame.filename, frame.lineno or 0
-    if isinstance(error, SyntaxError):
-        file, line = error.filename or file, error.lineno or line
-        error = SyntaxError(error.msg)
-    place = f"{as_typed(Path(file))}, line {line}" if line else as_typed(Path(file))
-    return f"{place}: {words_with_type(error)}"
 
 
 def _wrong_users(experiment: Experiment, classes: Mapping[str, type]) -> Iterator[str]:
@@ -166,6 +154,8 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 if __name__ == "__main__":
     answer, sys.stdout = sys.stdout, sys.stderr  # keeps a scenario's output out of the answer
     asked_for = Experiment.model_validate_json(os.environ.pop(EXPERIMENT))
-    found = inspect_scenario(asked_for, connect="connect" in sys.argv)
+    found = inspect_scenario(
+        asked_for, connect="connect" in sys.argv, private="private" in sys.argv
+    )
     known = "" if found[0] else ignored(RunPlan(asked_for, asked_for.pool[0], 1).arguments())
     print(json.dumps([*found, known]), file=answer)

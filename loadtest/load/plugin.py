@@ -65,6 +65,8 @@ def _add_options(parser: Any) -> None:
 
 @events.init.add_listener
 def _begin(environment: Any, runner: Any, web_ui: Any, **_: Any) -> None:
+    if hasattr(environment, "loadtest"):
+        return  # a trial of the tasks
     environment.loadtest = plugin = Plugin(environment, runner)
     try:
         plugin.open(web_ui)

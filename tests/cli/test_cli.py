@@ -398,7 +398,8 @@ def test_a_run_in_which_nothing_succeeds_says_so_with_the_error_and_the_log(
     path = tmp_path / "shop.py"
     path.write_text(FAILING)
 
-    ended = loadtest("run", path, "-u", 2, "-t", "2s", "--warmup", "0s", "--results", tmp_path)
+    load = ("-u", 2, "-t", "2s", "--warmup", "0s", "--no-try", "--results", tmp_path)
+    ended = loadtest("run", path, *load)
 
     error = "(1146, \"Table 'loadtest.articles' doesn't exist\")"
     said = ended.stdout.splitlines()

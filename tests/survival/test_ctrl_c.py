@@ -53,7 +53,7 @@ def test_while_the_command_is_still_imported(tmp_path: Path) -> None:
 
 @pytest.mark.server
 def test_twice_ends_a_command_at_once_with_a_report(tmp_path: Path, slow: Path, url: URL) -> None:
-    load = ("-u", 2, "-t", "60s", "--warmup", "0s", "--results", tmp_path / "results")
+    load = ("-u", 2, "-t", "60s", "--warmup", "0s", "--no-try", "--results", tmp_path / "results")
     with running(tmp_path / "log", *loadtest_command("run", slow, *load), env=at(url)) as tool:
         path = under_way(tool, tmp_path)
         seconds = seconds_measured(path)
@@ -76,7 +76,7 @@ def test_twice_ends_a_run_whose_event_loop_is_blocked(tmp_path: Path, url: URL) 
     scenario.write_text(LONG_TASK.replace("time.sleep(60)", block))
     with scenario.open("a") as file:
         file.write("from gevent.monkey import get_original\n")
-    load = ("-u", 1, "-t", "60s", "--warmup", "0s", "--results", tmp_path / "results")
+    load = ("-u", 1, "-t", "60s", "--warmup", "0s", "--no-try", "--results", tmp_path / "results")
     with running(tmp_path / "log", *loadtest_command("run", scenario, *load), env=at(url)) as tool:
         tool.until(begun.exists, "the event loop to be blocked")
         tool.signal(signal.SIGINT)

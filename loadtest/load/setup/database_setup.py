@@ -134,14 +134,15 @@ class DatabaseSetup:
         self._prepared = True
         try:
             classes = self._environment.user_classes
-            prepare_tables(self.url, classes, self.options, self.connecting)
+            how, private = self.connecting, not self.foreign
+            prepare_tables(self.url, classes, self.options, how, private=private)
         except BaseException:
             self.status.close()
             raise
         return self.status
 
     def _tables(self) -> list[str]:
-        return names_of(self._environment.user_classes)
+        return names_of(self._environment.user_classes, private=not self.foreign)
 
     def announce(self, pool: PoolConfig, users: int, processes: int) -> Demand:
         """Check everything and announce the run; users: per process.

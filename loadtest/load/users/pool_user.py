@@ -31,8 +31,8 @@ logger = logging.getLogger("loadtest")
 class PoolUser(PromptUser):
     """A user whose tasks run on child sessions of the one parent session of this process.
 
-    metadata: the scenario's tables, recreated before each run and dropped at the end; their names
-    begin with `loadtest_`.
+    metadata: the scenario's tables, recreated before each run and dropped at the end; on a server
+    that the tool did not start, their names begin with `loadtest_`.
     options: the values of the run's options, fixed when the run started.
     idle_since: the end of its last task in clock nanoseconds; at first, its creation.
     In an open loop its tasks begin when arrivals are due, not after the scenario's `wait_time`.

@@ -1,0 +1,1 @@
+"""Writes a scenario for existing SQLAlchemy models: their tables, rows and tasks."""

@@ -1,0 +1,188 @@
+"""Python expressions for plausible values of a column, by its type on MySQL and MariaDB."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any
+
+from sqlalchemy import Column, types
+from sqlalchemy.dialects import mysql
+
+# Stands for the number of the row, from 1.
+_N = "@"
+_DIALECT: Any = mysql.dialect()
+# The digits of the highest number of a row.
+_DIGITS = 4
+
+
+@dataclass(frozen=True)
+class ColumnValues:
+    """The values of a column: plausible ones, which may repeat, and distinct ones.
+
+    Both are Python expressions with a sign for the number of the row. most: the number of distinct
+    values; None: more than any table has rows.
+    """
+
+    plausible: str
+    distinct: str
+    most: int | None = None
+
+    def code(self, n: str, *, distinct: bool = False) -> str:
+        """The expression for row n, which may be an expression, too."""
+        template = self.distinct if distinct else self.plausible
+        if template == _N:
+            return n
+        inside = template.replace(f"{{{_N}}}", f"{{{n}}}")
+        return inside.replace(_N, n if n.isidentifier() else f"({n})")
+
+
+def values_of(column: Column[Any]) -> ColumnValues | None:
+    """The values of a column; None for an unknown type."""
+    return _values(column.type.dialect_impl(_DIALECT), column.name)
+
+
+@singledispatch
+def _values(kind: Any, name: str) -> ColumnValues | None:
+    return None
+
+
+@_values.register
+def _(kind: types.Integer, name: str) -> ColumnValues:
+    return ColumnValues("@ % 100 + 1", "@", 127 if isinstance(kind, mysql.TINYINT) else None)
+
+
+@_values.register
+def _(kind: types.Boolean, name: str) -> ColumnValues:
+    return ColumnValues("@ % 2 == 0", "@ % 2 == 0", 2)
+
+
+@_values.register
+def _(kind: types.Numeric, name: str) -> ColumnValues:
+    whole = (kind.precision or 10) - (kind.scale or 0)
+    if whole < 1:  # all digits are behind the point
+        return ColumnValues("0", "0", 1)
+    most = 10**whole - 1
+    return ColumnValues(f"@ % {min(100, most)} + 1", "@", most)
+
+
+@_values.register
+def _(kind: types.Float, name: str) -> ColumnValues:
+    return ColumnValues("@ % 100 + 0.5", "@ + 0.5")
+
+
+@_values.register
+def _(kind: types.String, name: str) -> ColumnValues:
+    word = name if name.isidentifier() else "value"
+    length = kind.length or 255
+    if length >= len(word) + 1 + _DIGITS:
+        text = f'f"{word} {{@}}"'
+        return ColumnValues(text, text)
+    if length >= _DIGITS:
+        return ColumnValues("str(@)", "str(@)")
+    return ColumnValues("str(@ % 10)", "str(@)", 10**length - 1)
+
+
+@_values.register
+def _(kind: types.Text, name: str) -> ColumnValues:
+    word = name if name.isidentifier() else "value"
+    return ColumnValues(f'f"{word} {{@}} " * 20', f'f"{word} {{@}}"')
+
+
+@_values.register
+def _(kind: types.Enum, name: str) -> ColumnValues:
+    return _choice(kind.enums)
+
+
+@_values.register
+def _(kind: mysql.SET, name: str) -> ColumnValues:
+    return _choice(kind.values)
+
+
+def _choice(words: Sequence[str]) -> ColumnValues:
+    if len(words) == 1:
+        return ColumnValues(repr(words[0]), repr(words[0]), 1)
+    one = f"{tuple(words)!r}[@ % {len(words)}]"
+    return ColumnValues(one, one, len(words))
+
+
+@_values.register(types.LargeBinary)
+@_values.register(types.BINARY)
+@_values.register(types.VARBINARY)
+@_values.register(mysql.TINYBLOB)
+@_values.register(mysql.MEDIUMBLOB)
+@_values.register(mysql.LONGBLOB)
+def _(kind: Any, name: str) -> ColumnValues:
+    length = kind.length or 255
+    if length >= _DIGITS:
+        return ColumnValues("str(@).encode()", "str(@).encode()")
+    return ColumnValues("str(@ % 10).encode()", "str(@).encode()", 10**length - 1)
+
+
+@_values.register
+def _(kind: types.Date, name: str) -> ColumnValues:
+    day = "datetime.date(2026, 1, 1) + datetime.timedelta(days={})"
+    return ColumnValues(day.format("@ % 365"), day.format("@"))
+
+
+@_values.register
+def _(kind: types.DateTime, name: str) -> ColumnValues:
+    # Within a day without a change of the clocks.
+    moment = "datetime.datetime(2026, 1, 5) + datetime.timedelta(minutes=@)"
+    return ColumnValues(moment, moment)
+
+
+@_values.register
+def _(kind: types.Time, name: str) -> ColumnValues:
+    moment = "datetime.time(@ // 60 % 24, @ % 60)"
+    return ColumnValues(moment, moment)
+
+
+@_values.register
+def _(kind: types.Interval, name: str) -> ColumnValues:
+    return ColumnValues("datetime.timedelta(minutes=@)", "datetime.timedelta(minutes=@)")
+
+
+@_values.register
+def _(kind: types.JSON, name: str) -> ColumnValues:
+    return ColumnValues('{"number": @}', '{"number": @}')
+
+
+@_values.register
+def _(kind: types.Uuid, name: str) -> ColumnValues:
+    value = "uuid.UUID(int=@)" if kind.as_uuid else "str(uuid.UUID(int=@))"
+    return ColumnValues(value, value)
+
+
+@_values.register
+def _(kind: mysql.YEAR, name: str) -> ColumnValues:
+    return ColumnValues("2000 + @ % 100", "2000 + @ % 100", 100)
+
+
+@_values.register
+def _(kind: mysql.BIT, name: str) -> ColumnValues:
+    return ColumnValues("@ % 2", "@ % 2", 2)
+
+
+@_values.register
+def _(kind: types.TypeDecorator, name: str) -> ColumnValues | None:
+    """The first candidate that an application's own type accepts."""
+    process = kind.bind_processor(_DIALECT) or (lambda value: value)
+    others = (types.JSON(), types.String(), types.Integer(), types.DateTime(), types.Uuid())
+    for candidate in (kind.impl_instance, *others):
+        found = _values(candidate, name)
+        try:
+            if found:
+                process(evaluated(found.code("n"), 1))
+                return found
+        except Exception:  # the type expects a value of another class
+            continue
+    return None
+
+
+def evaluated(code: str, n: int) -> Any:
+    """The value of an expression for a row."""
+    return eval(code, {"datetime": datetime, "uuid": uuid, "n": n})

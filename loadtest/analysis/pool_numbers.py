@@ -22,6 +22,7 @@ from loadtest.model.summary import (
     Errors,
     Generator,
     PoolSummary,
+    Retries,
     ServerActivity,
     Throughput,
 )
@@ -46,9 +47,11 @@ def pool_numbers(pool: PoolRuns) -> PoolSummary:
         request_seconds=describe(pool.times("request", cut_off_by_waits=True)),
         schedule_lag_seconds=_durations(pool, "schedule_lag"),
         dropped=pool.counters["dropped"],
+        abandoned=pool.counters["abandoned"],
         arrivals=_arrivals(pool),
         connections=_connections(pool),
         errors=error_numbers(pool),
+        retries=retry_numbers(pool),
         generator=_generator(pool),
         server=_server(pool),
         stages=tuple(stage_results.stage_results(pool)),
@@ -115,15 +118,23 @@ def _connections(pool: PoolRuns) -> Connections:
 
 def error_numbers(pool: PoolRuns) -> Errors:
     """The share of requests that failed, and the kinds of errors, the most frequent first."""
-    prefix = "errors."
-    by_kind = {n.removeprefix(prefix): c for n, c in pool.counters.items() if n.startswith(prefix)}
-    requests = pool.counters["requests"]
-    ordered = dict(sorted(by_kind.items(), key=lambda item: (-item[1], item[0])))
+    by_kind, requests = _by_kind(pool, "errors."), pool.counters["requests"]
     return Errors(
         rate=pool.counters["failures"] / requests if requests else None,
-        by_kind=ordered,
-        kinds={kind: _error_kind(pool, kind) for kind in ordered},
+        by_kind=by_kind,
+        kinds={kind: _error_kind(pool, kind) for kind in by_kind},
     )
+
+
+def retry_numbers(pool: PoolRuns) -> Retries:
+    """The retries, and their kinds of errors, the most frequent first."""
+    return Retries(count=pool.counters["retries"], by_kind=_by_kind(pool, "retries."))
+
+
+def _by_kind(pool: PoolRuns, prefix: str) -> dict[str, int]:
+    """The counters with a prefix, the highest first."""
+    found = {n.removeprefix(prefix): c for n, c in pool.counters.items() if n.startswith(prefix)}
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _error_kind(pool: PoolRuns, kind: str) -> ErrorKind:

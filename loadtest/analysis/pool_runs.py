@@ -50,6 +50,11 @@ class PoolRuns:
         """All counters, added up over the rounds; names that are missing count as zero."""
         return sum((round_.together.counters for round_ in self.rounds), Counter())
 
+    @property
+    def ended_requests(self) -> int:
+        """The requests that ended, also those without an outcome."""
+        return self.counters["requests"] + self.counters["abandoned"]
+
     def times(self, name: str, cut_off_by_waits: bool = False) -> CensoredTimes:
         """A histogram over all rounds."""
         parts = (round_.times(name, cut_off_by_waits) for round_ in self.rounds)

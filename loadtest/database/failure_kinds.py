@@ -50,6 +50,9 @@ def kind_of(error: BaseException) -> str:
         return "pool_timeout"
     if isinstance(error, MoreThanAnnounced):
         return "beyond_announced"
+    # gevent.Timeout and other interruptions are no Exceptions. Closing a generator is harmless.
+    if isinstance(error, TimeoutError) or not isinstance(error, Exception | GeneratorExit):
+        return "interrupted"
     driver_error = getattr(error, "orig", None) or error
     code = error_code(driver_error)
     if code == 2003:

@@ -123,6 +123,13 @@ COUNTER_METRICS = (
         tuple((kind, f"errors.{kind}") for kind in ERROR_KINDS),
         "kind",
     ),
+    CounterMetric(
+        "loadtest_retries",
+        "Failed checkouts and statements that a later statement of the same request made up for, "
+        "by kind of error.",
+        tuple((kind, f"retries.{kind}") for kind in ERROR_KINDS),
+        "kind",
+    ),
 )
 
 LEVEL_METRICS = (

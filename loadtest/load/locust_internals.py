@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from locust import User, argument_parser
 from locust.env import Environment
-from locust.exception import RPCError, StopUser
+from locust.exception import (
+    InterruptTaskSet,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    RPCError,
+    StopTest,
+    StopUser,
+)
 from locust.runners import LocalRunner
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, TaskSet
 from locust.util.load_locustfile import load_locustfile
@@ -38,6 +45,12 @@ CONFIGURATION_FILES = argument_parser.DEFAULT_CONFIG_FILES
 
 NetworkError = RPCError
 """The error of creating a master's runner, for example if its port is taken."""
+
+CONTROL_FLOW = (
+    *(InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately),
+    *(StopUser, StopTest),
+)
+"""What tasks raise to leave a task, a set of tasks or the run: these exceptions are no errors."""
 
 # The endpoints of Locust's web UI: its page, the statistics, and the form that starts a run.
 _PAGE, _STATISTICS, _START = "locust.index", "locust.request_stats", "locust.swarm"

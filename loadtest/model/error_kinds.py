@@ -94,6 +94,16 @@ _KINDS = {
         "disk-full errors",
         "The server could not store another row, because its disk or the table is full.",
     ),
+    "interrupted": (
+        "interruptions",
+        "A time limit of the application or the scenario (gevent.Timeout, TimeoutError) ended the "
+        "request. A query that is cut off costs its connection, which must then be opened again: "
+        "limit queries on the server (max_execution_time, max_statement_time), or raise the limit.",
+    ),
+    "declared_failure": (
+        "declared failures",
+        "The scenario declared the requests failed with self.fail(); the message has its reason.",
+    ),
     "other": (
         "other errors",
         "loadtest does not know this kind of error; the error message has the details.",

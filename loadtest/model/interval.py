@@ -18,6 +18,8 @@ SLOWEST_KEPT = 5
 
 # The process name of the intervals of the database server.
 SERVER = "server"
+# The histograms of requests: successful, failed, and ended by Locust's control flow.
+REQUEST_TIMES = ("request", "failed_request", "abandoned_request")
 
 Period = Literal["warmup", "measured", "drain"]
 

@@ -110,6 +110,13 @@ class Errors(Value):
     kinds: dict[str, ErrorKind] = Field(default_factory=dict)
 
 
+class Retries(Value):
+    """Failed checkouts and statements that a later statement of the same request made up for."""
+
+    count: int = 0
+    by_kind: dict[str, int] = Field(default_factory=dict)
+
+
 class ServerActivity(Value):
     """The database server's own status; None if unknown.
 
@@ -185,7 +192,8 @@ class PoolSummary(Value):
     given: the pool's name in the experiment, the same for all models of users and servers. model:
     the model of its users. server_name: the private server's program, if the experiment names one.
     processes: the number of concurrent processes, each with its own pool. unreturned: the mean
-    number of connections that ended tasks still held at the end of a round. unserved: the share of
+    number of connections that ended tasks still held at the end of a round. abandoned: the requests
+    that Locust's control flow ended. unserved: the share of
     users that never got a connection while others did. Findings report both.
     """
 
@@ -203,9 +211,11 @@ class PoolSummary(Value):
     request_seconds: Durations
     schedule_lag_seconds: Durations
     dropped: int
+    abandoned: int = 0
     arrivals: ArrivalRates | None = None
     connections: Connections
     errors: Errors
+    retries: Retries = Retries()
     generator: Generator
     server: ServerActivity
     stages: tuple[StageResult, ...] = ()

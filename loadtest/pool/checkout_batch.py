@@ -72,7 +72,7 @@ class Batch:
     opened: the opening times of the open connections; holders: the tasks that hold connections.
     levels: values of further gauges, by name.
     waiting: the checkouts in progress: user, start and end of the wait (now, unless connecting).
-    requests: the durations of successful requests.
+    requests: the durations of successful requests; abandoned: of those without an outcome.
     """
 
     begin: int
@@ -92,6 +92,7 @@ class Batch:
     waiting: Sequence[tuple[int, int, int]]
     requests: Sequence[int]
     failures: Sequence[tuple[int, str]]
+    abandoned: Sequence[int]
     lags: Sequence[int]
     thinks: Sequence[int]
     schedule_lags: Sequence[int]
@@ -152,6 +153,10 @@ def counters(batch: Batch) -> Counter[str]:
     counts["requests"] = len(batch.requests) + len(batch.failures)
     counts["failures"] = len(batch.failures)
     counts.update(f"errors.{kind}" for _, kind in batch.failures)
+    counts["abandoned"] = len(batch.abandoned)
+    retries = [kind for use in batch.uses.values() for kind in use.retries]
+    counts["retries"] = len(retries)
+    counts.update(f"retries.{kind}" for kind in retries)
     return counts
 
 
@@ -170,6 +175,7 @@ def histograms(batch: Batch) -> dict[str, Distribution]:
         "reset": batch.resets,
         "request": batch.requests,
         "failed_request": [duration for duration, _ in batch.failures],
+        "abandoned_request": batch.abandoned,
         "generator_lag": batch.lags,
         "think": batch.thinks,
         "schedule_lag": batch.schedule_lags,

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 from sqlalchemy import Engine, Pool, QueuePool, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
@@ -28,6 +28,7 @@ from loadtest.pool import sqlalchemy_internals as internals
 from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, Outcome, clock
 from loadtest.pool.event_listener import Listener
 from loadtest.pool.recorder import Recorder
+from loadtest.pool.task_usage import Task
 
 _QUERIES = ("do_execute", "do_executemany", "do_execute_no_params", "do_commit")
 
@@ -150,13 +151,14 @@ def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException
     del recorder.pending[user]
     recorder.connecting.discard(user)
     phases = recorder.phases.pop(user, None)
-    if not isinstance(error, Exception):
+    if isinstance(error, GreenletExit):
         return  # killed during the checkout: neither a finished wait nor a timeout
     if phases:
         phases.connected(end)
     # A timeout after the wait comes from a checkout that a listener made.
     outcome: Outcome = "timeout" if isinstance(error, PoolTimeout) and not phases else "error"
     task = recorder.tasks.get(user, recorder.nobody)
+    task.attempt_failed(error)
     waiting, is_open = len(recorder.pending), len(recorder.opened)
     recorder.noticed.append(Checkout(start, end, id(user), task, phases, outcome, waiting, is_open))
 
@@ -231,11 +233,17 @@ def _measured_execute(recorder: Recorder, original: Callable[..., Any]) -> Calla
     tasks, nobody = recorder.tasks, recorder.nobody
 
     def execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> Any:
+        task = tasks.get(getcurrent(), nobody)
         start = clock()
         try:
-            return original(cursor, statement, parameters, context)
-        finally:
-            tasks.get(getcurrent(), nobody).use.queries.append(clock() - start)
+            result = original(cursor, statement, parameters, context)
+        except BaseException as error:
+            _failed_query(task, start, error)
+            raise
+        task.use.queries.append(clock() - start)
+        if task.failed_attempts:
+            task.recovered(statement)
+        return result
 
     execute.shadowed = original  # type: ignore[attr-defined]
     return execute
@@ -245,14 +253,25 @@ def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callabl
     tasks, nobody = recorder.tasks, recorder.nobody
 
     def query(*arguments: Any) -> Any:
+        task = tasks.get(getcurrent(), nobody)
         start = clock()
         try:
-            return original(*arguments)
-        finally:
-            tasks.get(getcurrent(), nobody).use.queries.append(clock() - start)
+            result = original(*arguments)
+        except BaseException as error:
+            _failed_query(task, start, error)
+            raise
+        task.use.queries.append(clock() - start)
+        if task.failed_attempts:
+            task.recovered(*arguments[1:2])  # the statement, except of a COMMIT
+        return result
 
     query.shadowed = original  # type: ignore[attr-defined]
     return query
+
+
+def _failed_query(task: Task, start: int, error: BaseException) -> None:
+    task.use.queries.append(clock() - start)
+    task.attempt_failed(error)
 
 
 def _measured_reset(recorder: Recorder, original: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -74,6 +74,7 @@ class Recorder:
         self.closes: list[tuple[int, int, str]] = []
         self.requests: list[int] = []
         self.failures: list[tuple[int, str]] = []
+        self.abandoned: list[int] = []
         self.lags: list[int] = []
         self.thinks: list[int] = []
         self.schedule_lags: list[int] = []
@@ -208,6 +209,7 @@ class Recorder:
             waiting=[wait for wait in waiting if wait[:2] not in answered],
             requests=taken(self.requests),
             failures=taken(self.failures),
+            abandoned=taken(self.abandoned),
             lags=taken(self.lags),
             thinks=taken(self.thinks),
             schedule_lags=taken(self.schedule_lags),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
@@ -16,27 +17,38 @@ NO_TASK = ""
 
 T = TypeVar("T")
 
+_ROLLBACK = re.compile(r"\s*(XA\s+)?ROLLBACK\b", re.IGNORECASE)
+
+
+class RequestFailed(Exception):
+    """Why a request failed that ended without an exception: a kind of ERROR_KINDS and a message."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
 
 class Use:
     """The use of connections by the tasks of one name: lists of numbers, the cheapest to append to.
 
     holds: start, end, start, end and so on, from the end of a checkout to the return. queries: the
     durations of statements and COMMITs. nested: a 1 for each checkout by a task that already held
-    a connection.
+    a connection. retries: the kinds of the failures that a later statement made up for.
     """
 
-    __slots__ = ("holds", "nested", "queries")
+    __slots__ = ("holds", "nested", "queries", "retries")
 
     def __init__(self) -> None:
         self.holds: list[int] = []
         self.queries: list[int] = []
         self.nested: list[int] = []
+        self.retries: list[str] = []
 
     def taken(self) -> Use:
         """The recordings so far; the lists are emptied."""
         batch = Use()
         batch.holds, batch.queries = taken(self.holds), taken(self.queries)
-        batch.nested = taken(self.nested)
+        batch.nested, batch.retries = taken(self.nested), taken(self.retries)
         return batch
 
     @property
@@ -55,15 +67,29 @@ class Use:
 class Task:
     """A task of one user, to which checkouts, holds and queries are attributed.
 
-    held: the connections that it holds now. over: whether it has ended.
+    held: the connections that it holds now. over: whether it has ended. failed_attempts: the
+    checkouts and statements that failed since its last successful statement.
     """
 
-    __slots__ = ("held", "name", "over", "use")
+    __slots__ = ("failed_attempts", "held", "name", "over", "use")
 
     def __init__(self, name: str, use: Use) -> None:
         self.name, self.use = name, use
         self.held = 0
         self.over = False
+        self.failed_attempts: list[RequestFailed] = []
+
+    def attempt_failed(self, error: BaseException) -> None:
+        """A checkout or a statement failed; ignored here, for work outside of a request."""
+
+    def recovered(self, statement: str = "COMMIT") -> None:
+        """A statement succeeded after failed attempts, which are retries now.
+
+        A ROLLBACK, also one to a savepoint, is no work that succeeded.
+        """
+        if not _ROLLBACK.match(statement):
+            self.use.retries.extend(failure.kind for failure in self.failed_attempts)
+            self.failed_attempts.clear()
 
 
 class Uses(defaultdict[str, Use]):

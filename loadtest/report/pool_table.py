@@ -66,6 +66,7 @@ _LINES: Mapping[str, Mapping[str, CellText]] = {
         _THROUGHPUT: lambda pool: rate(pool.throughput.per_second),
         "request, p95": lambda pool: marked_duration(pool.request_seconds, "p95"),
         "failed requests": lambda pool: percent(pool.errors.rate),
+        "retries": lambda pool: count(pool.retries.count),
     },
     _OPEN_LOOP: {
         "arrivals per second, offered": lambda pool: _arrivals(pool, "offered_per_second"),

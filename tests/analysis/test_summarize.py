@@ -35,6 +35,10 @@ def test_counts_are_added_and_times_pooled_over_seconds_and_rounds(tmp_path: Pat
                 "opened": 3,
                 "closed.overflow": 2,
                 "closed.recycle": 1,
+                "retries": 3,
+                "retries.deadlock": 1,
+                "retries.pool_timeout": 2,
+                "abandoned": 1,
                 "cpu": SECOND // 4,
             },
             gauges={"open": 5, "overflow": 1, "waiting": 7},
@@ -75,6 +79,9 @@ def test_counts_are_added_and_times_pooled_over_seconds_and_rounds(tmp_path: Pat
     }
     assert pool.errors.rate == 0.05
     assert pool.errors.by_kind == {"deadlock": 4}
+    assert pool.retries.count == 6
+    assert list(pool.retries.by_kind.items()) == [("pool_timeout", 4), ("deadlock", 2)]
+    assert pool.abandoned == 2
     assert pool.generator.cpu == 0.5
     assert pool.generator.lag_p99_seconds == pytest.approx(0.001, rel=0.01)
     assert pool.valid

@@ -3,6 +3,7 @@
 import errno
 import socket
 
+import gevent
 import pymysql
 import pytest
 from sqlalchemy import QueuePool, create_engine
@@ -105,12 +106,18 @@ def test_everything_else_is_of_no_kind_of_its_own(error):
     assert kind_of(error) == "other"
 
 
+@pytest.mark.parametrize("error", [gevent.Timeout(0.3), TimeoutError(), KeyboardInterrupt()])
+def test_what_cuts_a_request_off_is_an_interruption(error):
+    assert kind_of(error) == "interrupted"
+
+
 def test_a_pools_timeout_needs_no_number():
     assert kind_of(PoolTimeout("QueuePool limit of size 5 overflow 10 reached")) == "pool_timeout"
 
 
 def test_the_kinds_are_few_and_each_has_an_explanation():
     without_code = {"pool_timeout", "beyond_announced", "other"}
+    without_code |= {"interrupted", "declared_failure"}
     of_connecting = {"no_file_descriptor", "no_local_port", "refused"}
     assert without_code | of_connecting | set(KIND_BY_CODE.values()) == set(ERROR_KINDS)
     assert [kind for kind in ERROR_KINDS if not advice(kind)] == []

@@ -37,6 +37,7 @@ NAMES = {
     "loadtest_connections_closed_total",
     "loadtest_oldest_waiter_seconds",
     "loadtest_errors_total",
+    "loadtest_retries_total",
     "loadtest_generator_lag_seconds",
 }
 # Named in the design, for the open loop.
@@ -196,6 +197,8 @@ def test_counters_are_added_by_label_and_zero_before_anything_happened() -> None
             "closed.invalidated": 1,
             "errors.pool_timeout": 6,
             "errors.deadlock": 8,
+            "retries": 5,
+            "retries.deadlock": 5,
         }
     )
     shown.add(Interval(1, counters=first), Interval(2, counters=later))
@@ -211,6 +214,8 @@ def test_counters_are_added_by_label_and_zero_before_anything_happened() -> None
     assert shown.value("loadtest_connections_closed_total", reason="recycle") == 0
     assert shown.value("loadtest_errors_total", kind="pool_timeout") == 6
     assert shown.value("loadtest_errors_total", kind="deadlock") == 8
+    assert shown.value("loadtest_retries_total", kind="deadlock") == 5
+    assert shown.value("loadtest_retries_total", kind="pool_timeout") == 0
 
 
 def test_gauges_show_the_level_at_the_end_of_the_last_second() -> None:

@@ -48,7 +48,13 @@ ATTRIBUTES: dict[str, tuple[object, tuple[str, ...]]] = {
         argument_parser,
         ("DEFAULT_CONFIG_FILES", "LocustArgumentParser", "LocustConfigParser", "get_parser"),
     ),
-    "locust.exception": (exception, ("RPCError", "StopTest", "StopUser")),
+    "locust.exception": (
+        exception,
+        (
+            *("InterruptTaskSet", "RescheduleTask", "RescheduleTaskImmediately"),
+            *("RPCError", "StopTest", "StopUser"),
+        ),
+    ),
     "locust.main": (main, ("main",)),
     "locust.user.task": (
         import_module("locust.user.task"),

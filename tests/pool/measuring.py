@@ -50,14 +50,15 @@ class Bench:
     left open.
 
     connecting, resetting, pinging, querying: how long each takes (ms). refuse: an error that
-    connecting raises. alive: what a ping answers. hang: "connecting" or "pinging", which then
-    never ends.
+    connecting raises. interruption: what a statement raises. alive: what a ping answers. hang:
+    "connecting" or "pinging", which then never ends.
     """
 
     def __init__(self, *, poolclass: Any = QueuePool, **pool: Any) -> None:
         self.clock = Clock()
         self.connecting, self.resetting, self.pinging, self.querying = 1, 0, 0, 0
         self.refuse: Exception | None = None
+        self.interruption: BaseException | None = None
         self.alive = True
         self.hang = ""
         self.lives: set[Connection] = set()
@@ -119,6 +120,8 @@ class Bench:
 
     def _execute(self, cursor: Any, statement: str, parameters: Any, context: Any) -> None:
         self.forward(self.querying)
+        if self.interruption:
+            raise self.interruption
         cursor.execute(statement, parameters)
 
     def _ping(self, dbapi_connection: Any) -> bool:

@@ -16,8 +16,10 @@ def test_tasks_are_counted_by_how_they_ended():
     recorder.requests += [10 * MILLISECOND, 30 * MILLISECOND]
     recorder.failed(50 * MILLISECOND, "deadlock", "")
     recorder.failed(70 * MILLISECOND, "pool_timeout", "")
+    recorder.abandoned.append(90 * MILLISECOND)
     interval = recorder.cut("measured")
     assert counted(interval) == {
+        "abandoned": 1,
         "errors.deadlock": 1,
         "errors.pool_timeout": 1,
         "failures": 2,
@@ -25,6 +27,7 @@ def test_tasks_are_counted_by_how_they_ended():
     }
     assert milliseconds(interval, "request") == 40
     assert milliseconds(interval, "failed_request") == 120
+    assert milliseconds(interval, "abandoned_request") == 90
     assert counted(recorder.cut("measured")) == {}
 
 

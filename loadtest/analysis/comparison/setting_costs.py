@@ -9,6 +9,7 @@ from loadtest.analysis.findings.bottleneck import connect_bound
 from loadtest.analysis.findings.connection_use import recorded_tls_context_seconds
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.units import count, duration, listed, percent
+from loadtest.model.interval import REQUEST_TIMES
 from loadtest.model.load import GREENLETS
 from loadtest.model.server_name import server_title
 
@@ -54,7 +55,7 @@ def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
 
 
 def _working(pool: PoolRuns) -> float:
-    return pool.spent("request", "failed_request")
+    return pool.spent(*REQUEST_TIMES)
 
 
 def _cost(pool: PoolRuns, setting: str, seconds: float, text: str) -> Iterator[Cost]:

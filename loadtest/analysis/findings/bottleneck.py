@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, level, percent
-from loadtest.model.interval import SECOND
+from loadtest.model.interval import REQUEST_TIMES, SECOND
 from loadtest.model.summary import Finding
 
 FULL_SHARE = 0.90
@@ -80,7 +80,7 @@ def connect_bound(pool: PoolRuns) -> Iterator[Finding]:
     Opening each connection once only fills the pool.
     """
     connecting = pool.spent("connect", "reconnect")
-    working = pool.spent("request", "failed_request")
+    working = pool.spent(*REQUEST_TIMES)
     opened, peak = pool.counters["opened"], pool.peak("open") or 1
     filling = opened < REOPENED_TIMES * peak * len(pool.rounds)
     if filling or not working or connecting < CONNECTING_SHARE * working:

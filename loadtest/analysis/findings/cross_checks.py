@@ -14,6 +14,7 @@ import numpy as np
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.analysis.units import count, duration, level, percent
+from loadtest.model.interval import REQUEST_TIMES
 from loadtest.model.summary import Finding
 
 # Requests across the ends of the measured time make small differences.
@@ -179,7 +180,7 @@ def _mean_checked_out(round_: Round) -> float:
 
 
 def _mean_users_by_little(round_: Round) -> float:
-    return _mean_number(round_, "request", "failed_request", "think")
+    return _mean_number(round_, *REQUEST_TIMES, "think")
 
 
 def _mean_connections_by_little(round_: Round) -> float:

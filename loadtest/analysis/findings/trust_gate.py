@@ -65,14 +65,19 @@ def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
-    """No request ended: the measured time was too short or the users did nothing."""
+    """No request succeeded or failed: too little time, idle users, or Locust's control flow."""
+    abandoned = pool.counters["abandoned"]
     if pool.rounds and not pool.counters["requests"]:
         yield Finding(
             code="nothing_ended",
             severity="error",
-            message="No request ended in the measured time, neither successfully nor with an "
-            "error. Measure for longer.",
-            evidence={"requests": 0, "seconds": pool.seconds},
+            message=f"Locust's control flow (interrupt, RescheduleTask, StopUser) ended all "
+            f"{plural(abandoned, 'request')}, so none succeeded or failed. Call self.succeed() "
+            "before it if they did their work."
+            if abandoned
+            else "No request ended in the measured time, neither successfully nor with an error. "
+            "Measure for longer.",
+            evidence={"requests": 0, "abandoned": abandoned, "seconds": pool.seconds},
         )
 
 

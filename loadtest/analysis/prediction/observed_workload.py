@@ -119,7 +119,7 @@ def _workload(pools: Sequence[PoolRuns], load: Load, processes: int) -> Workload
         stalls=tuple(still),
         handover=handover,
         outside=outside,
-        yielding=min(1.0, _total(pools, "requests") / sum(map(_attempts, pools))),
+        yielding=min(1.0, sum(p.ended_requests for p in pools) / sum(map(_attempts, pools))),
         connect=_connect(groups),
         ping=samples(_times(pools, "ping")) or (0.0,),
         rate=rate and rate * _checkouts_per_arrival(pools) / processes,

@@ -44,7 +44,7 @@ def _open_loop(pilot: PoolRuns, hold: float, most: int, bounds: Iterable[Bound])
     Without such a bound, or if none is enough, it is a + sqrt(a) for a connections in use
     (Halfin and Whitt, "Heavy-traffic limits for queues with many exponential servers", 1981).
     """
-    requests = max(pilot.counters["requests"], 1)
+    requests = max(pilot.ended_requests, 1)
     arrivals = pilot.counters["arrivals"] / pilot.seconds
     rate = arrivals * pilot.counters["checkouts"] / requests
     enough = [_fewest(bound, rate, hold, most) for bound in bounds]

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import gevent
 from gevent.pool import Group
+from greenlet import getcurrent
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Session
 
@@ -20,8 +21,9 @@ from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.locust_internals import PromptUser, running_users, wait_once
 from loadtest.load.users.arrivals import Arrivals
 from loadtest.load.users.precise_timer import PreciseTimer
-from loadtest.load.users.session_task import DueTask, SessionTask
+from loadtest.load.users.session_task import DECLARED_FAILURE, DueTask, SessionTask
 from loadtest.pool.checkout_batch import clock
+from loadtest.pool.task_usage import RequestFailed
 
 logger = logging.getLogger("loadtest")
 
@@ -99,6 +101,28 @@ class PoolUser(PromptUser):
         self._target.recorder.failed(elapsed, kind_of(error), words_of(error))
         self.idle_since = now
 
+    def fail(self, reason: str) -> None:
+        """Declare the request of the current `with self.session(…)` block failed.
+
+        The last declaration decides: it overrides later statements and an exception that leaves the
+        block. Raises RuntimeError outside of a block.
+        """
+        self._request().declared.append(RequestFailed(DECLARED_FAILURE, reason))
+
+    def succeed(self) -> None:
+        """Declare the request of the current block a success, whatever failed; see `fail`."""
+        self._request().declared.append(None)
+
+    def _request(self) -> SessionTask:
+        """The request of the innermost block in this greenlet or thread."""
+        task = self._target.recorder.tasks.get(getcurrent()) if self._target else None
+        if not isinstance(task, SessionTask):
+            raise RuntimeError(
+                "self.fail() and self.succeed() work inside of `with self.session(…)` only, in the "
+                "greenlet or thread that opened the block"
+            )
+        return task
+
     def checked(self, transactions: int, *, lost: int = 0, doubled: int = 0) -> None:
         """Report the results of this user's own check; call it once, at the end (`on_stop`).
 
@@ -111,8 +135,9 @@ class PoolUser(PromptUser):
     def session(self, name: str) -> SessionTask:
         """A context manager that gives the child session and times the task under this name.
 
-        It fires Locust's `request` event, returns the connection and does not catch errors. Raises
-        StopTest in a refused run.
+        It fires Locust's `request` event, returns the connection and does not catch errors. The
+        request fails if an error leaves the block, or if its last checkout or statement failed.
+        Raises StopTest in a refused run.
         """
         if self._target is None:
             raise StopTest("this run was refused")

@@ -1,31 +1,37 @@
-"""One request of a pool user: its session and its time."""
+"""One request of a pool user: its session, its time and its outcome."""
 
 from __future__ import annotations
 
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from greenlet import getcurrent
+from greenlet import GreenletExit, getcurrent, greenlet
 from sqlalchemy.orm import Session
 
 from loadtest.database.failure_kinds import kind_of, words_of
 from loadtest.load.engine_under_test import EngineUnderTest
+from loadtest.load.locust_internals import CONTROL_FLOW
 from loadtest.pool.checkout_batch import clock
-from loadtest.pool.task_usage import Task
+from loadtest.pool.task_usage import RequestFailed, Task
 
 if TYPE_CHECKING:
     from loadtest.load.users.pool_user import PoolUser
+
+# The kind of requests that the scenario declares failed.
+DECLARED_FAILURE = "declared_failure"
+CAUGHT = "caught by the application"
 
 
 class SessionTask(Task):
     """One timed request with a child session; reused for later requests of the same name.
 
-    spare: where it waits for reuse. lag: the schedule lag (ns) at its begin.
+    spare: where it waits for reuse. lag: the schedule lag (ns) at its begin. declared: the outcomes
+    that the scenario declared, of which the last one counts; None stands for a success.
     """
 
     __slots__ = (
-        *("_arguments", "_child", "_fire", "_parent", "_recorder", "_session", "_shared"),
-        *("_spare", "_start", "_tasks", "_user", "lag"),
+        *("_arguments", "_child", "_fire", "_outer", "_parent", "_recorder", "_session", "_shared"),
+        *("_spare", "_start", "_tasks", "_user", "declared", "lag"),
     )
 
     def __init__(
@@ -38,11 +44,13 @@ class SessionTask(Task):
         self._recorder = target.recorder
         self._tasks, self._shared = target.recorder.tasks, target.shared
         self._fire = user.environment.events.request.fire
+        self.declared: list[RequestFailed | None] = []
 
     def __enter__(self) -> Session:
-        greenlet, tasks, parent = getcurrent(), self._tasks, self._parent
+        current, tasks, parent = getcurrent(), self._tasks, self._parent
         self._start = clock()
-        if self._shared or greenlet in tasks:
+        self._outer = tasks.get(current)
+        if self._shared or self._outer is not None:
             session = parent()  # the application's, or that of the session around this one
         else:
             # As `parent()`, without its look-up of an existing session: under gevent the look-up
@@ -50,7 +58,7 @@ class SessionTask(Task):
             make, arguments = self._child, self._arguments
             session = make(**arguments)
             parent.registry.set(session)
-        self._session, tasks[greenlet] = session, self
+        self._session, tasks[current] = session, self
         return session
 
     def __exit__(
@@ -71,24 +79,28 @@ class SessionTask(Task):
             self._parent.registry.clear()  # also if closing failed
             self._end(error)
 
+    def attempt_failed(self, error: BaseException) -> None:
+        """Keep the kind and the message; the exception would keep the task's objects alive."""
+        words = f"{words_of(error)} ({CAUGHT})"
+        self.failed_attempts.append(RequestFailed(kind_of(error), words))
+
     def _end(self, error: BaseException | None) -> None:
         user, recorder, fire = self._user, self._recorder, self._fire
         start, now = self._start, clock()
         elapsed = now - start + self.lag
-        self._tasks.pop(getcurrent(), None)  # of nested sessions the inner one has ended it
+        self._give_back()
         recorder.thinks.append(start - user.idle_since)
         user.idle_since = now
         if self.held:
             self.over = True  # so that leaked connections count for this task, not for the next
         else:
             self._spare[self.name] = self
-        if error is None:
+        if error is None and not self.failed_attempts and not self.declared:
             recorder.requests.append(elapsed)
-        elif isinstance(error, Exception):
-            recorder.failed(elapsed, kind_of(error), words_of(error))
-            user.error_counted = error
         else:
-            return  # the user was killed: neither a success nor a failure
+            counts, error = self._judged(error, elapsed)
+            if not counts:
+                return
         fire(
             request_type="session",
             name=self.name,
@@ -97,6 +109,58 @@ class SessionTask(Task):
             exception=error,
             context={},
         )
+
+    def _give_back(self) -> None:
+        """Let the task of the block around this one, if any, go on."""
+        if self._outer is None:
+            self._tasks.pop(getcurrent(), None)
+        else:
+            self._tasks[getcurrent()], self._outer = self._outer, None
+
+    def _judged(
+        self, error: BaseException | None, elapsed: int
+    ) -> tuple[bool, BaseException | None]:
+        """Record the outcome; returns whether it is a request, and the exception for Locust."""
+        recorder, declared = self._recorder, bool(self.declared)
+        failure = self._failure(error)
+        self.failed_attempts.clear()
+        self.declared.clear()
+        self._user.error_counted = error
+        if self._is_killed(error):
+            return False, None
+        if failure is not None:
+            kind, reason, shown = failure
+            recorder.failed(elapsed, kind, words_of(reason))
+            return True, shown
+        if error is not None and not declared:
+            recorder.abandoned.append(elapsed)
+            return False, None
+        recorder.requests.append(elapsed)
+        return True, None
+
+    def _failure(
+        self, error: BaseException | None
+    ) -> tuple[str, BaseException, BaseException] | None:
+        """The kind of a failed request, the error that explains it, and the one for Locust.
+
+        None if it did not fail. A declared outcome comes before an exception that leaves the block,
+        and that before a failed attempt; Locust's control flow decides nothing.
+        """
+        attempt = self.failed_attempts[-1] if self.failed_attempts else None
+        if self.declared:
+            attempt = self.declared[-1]
+        elif error is not None and not isinstance(error, CONTROL_FLOW):
+            kind = kind_of(error)
+            if attempt is not None and kind == "other" != attempt.kind:
+                return attempt.kind, attempt, error  # the application raised its own error instead
+            return kind, error, error
+        return (attempt.kind, attempt, attempt) if attempt else None
+
+    def _is_killed(self, error: BaseException | None) -> bool:
+        """Whether Locust ended the user, not the scenario one of its own helpers."""
+        own = self._user.greenlet
+        helper = isinstance(own, greenlet) and own is not getcurrent()
+        return isinstance(error, GreenletExit) and not helper
 
 
 class DueTask(SessionTask):

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from loadtest.analysis.columns import Columns
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
@@ -103,6 +105,26 @@ def fault_effects(pool: PoolRuns) -> Iterator[FaultEffect]:
         if not fault.lasting:
             windows = [w for round_ in pool.rounds if (w := _window(round_, faults, number))]
             yield _effect(pool, number, windows, alone)
+
+
+def outside_faults(pool: PoolRuns) -> tuple[int, int]:
+    """The requests and the failures in the measured seconds without a fault."""
+    if not _planned(pool):
+        return pool.counters["requests"], pool.counters["failures"]
+    rows = [_without_faults(round_, _planned(pool)) for round_ in pool.rounds]
+    requests, failures = (
+        sum(int(one.counter(name).sum()) for one in rows) for name in ("requests", "failures")
+    )
+    return requests, failures
+
+
+def _without_faults(round_: Round, faults: Sequence[Fault]) -> Columns:
+    """The measured rows of the seconds in which no fault was in effect."""
+    rows = round_.measured
+    free = np.full(len(rows), not any(fault.lasting for fault in faults))
+    for begin, end in filter(None, (_span(round_, faults, n) for n in range(len(faults)))):
+        free &= (rows.second < math.floor(begin)) | (rows.second > end)
+    return rows.where(free)
 
 
 def fault_failed(pool: PoolRuns) -> Iterator[Finding]:

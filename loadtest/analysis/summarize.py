@@ -9,7 +9,7 @@ from loadtest.analysis.comparison.comparer import Comparer, ComparisonRule, Roun
 from loadtest.analysis.comparison.objective_check import check_objective
 from loadtest.analysis.comparison.variants import variants, verdicts
 from loadtest.analysis.comparison.verdict import verdict
-from loadtest.analysis.findings import rules
+from loadtest.analysis.findings import mostly_failing, rules
 from loadtest.analysis.pool_numbers import numbers_by_round, pool_numbers
 from loadtest.analysis.pool_runs import Measurements, PoolRuns, gather
 from loadtest.analysis.sizing import tune_verdict
@@ -75,8 +75,10 @@ def _summary(
 ) -> PoolSummary:
     doubts, together, each = rules.doubts(pool), pool_numbers(pool), list(rounds.values())
     objectives = tuple(check_objective(bound, together, each, rule.level) for bound in bounds)
-    if doubts:  # its times are not valid
-        objectives = tuple(one.model_copy(update={"met": None}) for one in objectives)
+    if doubts or mostly_failing.without_success(pool):
+        # Its times are not valid, or those of failures.
+        met = None if doubts else False
+        objectives = tuple(one.model_copy(update={"met": met}) for one in objectives)
     return together.model_copy(
         update={
             "findings": doubts + rules.remarks(pool),

@@ -107,7 +107,7 @@ def _about(summary: Summary) -> dict[str, Any]:
         "create_engine": line,
         "recommended": recommended,
         "failing": alarming,
-        "most_failed": mostly_failing.MOST_FAILED,
+        "failing_codes": mostly_failing.FAILING,
         "invalid": invalid,
         "reasons": trust_gate.INVALID_CODES,
         "broken": _broken(summary),
@@ -158,7 +158,7 @@ def _findings(summary: Summary) -> list[tuple[str, Finding]]:
     """Findings with their pool's name: mostly failed requests first, then by severity."""
     found = [(pool.name, finding) for pool in summary.pools for finding in pool.findings]
     found.sort(key=lambda pair: _SEVERITIES.index(pair[1].severity))
-    return sorted(found, key=lambda pair: pair[1].code != mostly_failing.MOST_FAILED)
+    return sorted(found, key=lambda pair: pair[1].code not in mostly_failing.FAILING)
 
 
 def _errors(summary: Summary) -> Iterator[dict[str, Any]]:

@@ -23,8 +23,8 @@ _DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
 # The order: mostly failed requests, other errors, warnings.
 _ORDER: Sequence[tuple[str, Callable[[Finding], bool]]] = (
-    ("error", lambda finding: finding.code == mostly_failing.MOST_FAILED),
-    ("error", lambda finding: finding.code != mostly_failing.MOST_FAILED),
+    ("error", lambda finding: finding.code in mostly_failing.FAILING),
+    ("error", lambda finding: finding.code not in mostly_failing.FAILING),
     ("warning", lambda _: True),
 )
 POOL_COLUMNS = (

@@ -305,3 +305,36 @@ def test_a_pool_is_not_recommended_for_requests_that_it_answers_with_an_error(
     assert "most with pool timeouts: QueuePool limit of size 2 overflow 0" in found["message"]
     assert summary["verdict"]["recommended"] is None
     assert "short is not recommended" in summary["verdict"]["text"]
+
+
+NEVER = """
+from locust import constant, task
+from answering import view
+from loadtest.load import PoolUser
+
+class Client(PoolUser):
+    wait_time = constant(0.2)
+
+    @task
+    def get(self):
+        with self.session("GET /item") as session:
+            view()
+            self.fail("answered 404")
+"""
+
+
+def test_where_no_request_succeeds_the_error_is_all_that_is_said(
+    tmp_path: Path, environment: dict[str, str], loadtest_process: Process
+) -> None:
+    (tmp_path / "never.py").write_text(NEVER)
+    ended = loadtest_process(
+        *("run", tmp_path / "never.py", "--session", "answering:Session", "-u", 3, "-t", "2s"),
+        *("--warmup", "0s", "-q", "--results", tmp_path),
+        env=environment,
+    )
+    assert ended.returncode == 4, ended.stderr
+    assert "- as-is: No request succeeded: all " in ended.stdout
+    assert "most with declared failures: answered 404." in ended.stdout
+    summary = json.loads((tmp_path / "latest" / "summary.json").read_text())
+    codes = [finding["code"] for finding in summary["pools"][0]["findings"]]
+    assert codes == ["nothing_succeeded", "errors_declared_failure"]

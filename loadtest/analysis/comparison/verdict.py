@@ -138,9 +138,11 @@ def _failures(measurements: Measurements, pools: Sequence[PoolSummary]) -> list[
 def verdict_exit_code(summary: Summary) -> int:
     """The exit code of a summary: 0 fine, 3 the objective missed, 4 not valid, 5 undecided.
 
-    An experiment that was stopped to protect the server is never valid.
+    An experiment that was stopped to protect the server is never valid, nor is one in which no
+    request succeeded.
     """
-    if any(f.code in ENDED_FOR_OTHERS for pool in summary.pools for f in pool.findings):
+    protected = any(f.code in ENDED_FOR_OTHERS for pool in summary.pools for f in pool.findings)
+    if protected or all(mostly_failing.never_succeeds(pool) for pool in summary.pools):
         return 4
     if summary.search:
         return SEARCH_EXIT_CODES[summary.search.outcome]

@@ -1,10 +1,11 @@
-"""Pools with mostly failed requests: the error comes first in the report."""
+"""Pools with mostly or only failed requests: the error comes first in the report."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 
+from loadtest.analysis import fault_effects
 from loadtest.analysis.findings import trust_gate
 from loadtest.analysis.pool_numbers import error_numbers
 from loadtest.analysis.pool_runs import PoolRuns
@@ -13,7 +14,8 @@ from loadtest.model import error_kinds
 from loadtest.model.summary import Errors, Finding, PoolSummary
 
 FAILED_SHARE = 0.5
-MOST_FAILED = "most_failed"
+MOST_FAILED, NOTHING_SUCCEEDED = "most_failed", "nothing_succeeded"
+FAILING = (NOTHING_SUCCEEDED, MOST_FAILED)
 _OVERLOADED = (
     "The load generator was overloaded as well: failed requests end early, and users send the next "
     "ones at once. Times and throughput do not describe the pool. Fix the errors first."
@@ -24,7 +26,12 @@ FindingRule = Callable[[PoolRuns], Iterable[Finding]]
 
 def fails_mostly(pool: PoolSummary) -> bool:
     """Whether more than half of a pool's requests failed, and no planned fault explains that."""
-    return any(finding.code == MOST_FAILED for finding in pool.findings)
+    return any(finding.code in FAILING for finding in pool.findings)
+
+
+def never_succeeds(pool: PoolSummary) -> bool:
+    """Whether no request of a pool succeeded, and no planned fault explains that."""
+    return any(finding.code == NOTHING_SUCCEEDED for finding in pool.findings)
 
 
 def unless_failing(rule: FindingRule) -> FindingRule:
@@ -42,53 +49,75 @@ def unless_failing(rule: FindingRule) -> FindingRule:
     return of_others
 
 
+def without_success(pool: PoolRuns) -> bool:
+    """Whether requests ended, but none succeeded; the seconds of planned faults do not count."""
+    requests, failures = fault_effects.outside_faults(pool)
+    return 0 < requests == failures
+
+
+def nothing_succeeded(pool: PoolRuns) -> Iterator[Finding]:
+    """No request succeeded: the error, since nothing can be said about pool or generator."""
+    if without_success(pool):
+        requests, _ = fault_effects.outside_faults(pool)
+        calm = " outside of the faults" if pool.header.load.faults else ""
+        head = f"No request succeeded{calm}: all {count(requests)} failed"
+        yield _finding(pool, NOTHING_SUCCEEDED, head, requests, requests)
+
+
 def overloaded_by_failures(pool: PoolRuns) -> Iterator[Finding]:
     """Most requests failed, and the generator was overloaded: the times are invalid."""
     if _fails(pool) and _overloaded(pool):
-        yield _finding(pool, _OVERLOADED)
+        yield _most_failed(pool, _OVERLOADED)
 
 
 def most_failed(pool: PoolRuns) -> Iterator[Finding]:
     """Most requests failed, and the generator kept up: the measurement is valid."""
     if _fails(pool) and not _overloaded(pool):
-        yield _finding(pool, "")
+        yield _most_failed(pool, "")
 
 
 def named_kind(pool: PoolRuns) -> str | None:
     """The kind of error that the finding names, with advice; None where there is no finding."""
-    return main_kind(error_numbers(pool)) if _fails(pool) else None
+    told = _fails(pool) or without_success(pool)
+    return main_kind(error_numbers(pool)) if told else None
 
 
 def _fails(pool: PoolRuns) -> bool:
     # In a drill requests are meant to fail, and quick failures outnumber the others.
-    drill = pool.header.load.faults
-    return not drill and pool.counters["failures"] > FAILED_SHARE * pool.counters["requests"]
+    if pool.header.load.faults or without_success(pool):
+        return False
+    return pool.counters["failures"] > FAILED_SHARE * pool.counters["requests"]
 
 
 def _overloaded(pool: PoolRuns) -> bool:
     return any(True for rule in trust_gate.GENERATOR_RULES for _ in rule(pool))
 
 
-def _finding(pool: PoolRuns, more: str) -> Finding:
+def _most_failed(pool: PoolRuns, more: str) -> Finding:
     failed, requests = pool.counters["failures"], pool.counters["requests"]
+    share = percent(failed / requests)
+    head = f"{share} of requests failed ({count(failed)} of {count(requests)})"
+    found = _finding(pool, MOST_FAILED, head, failed, requests)
+    generator = {
+        "cpu_share": trust_gate.busy_share(pool),
+        "lag_mean": trust_gate.lateness(pool).mean,
+    }
+    message = f"{found.message} {more}".strip()
+    return found.model_copy(
+        update={"message": message, "evidence": {**found.evidence, **generator}}
+    )
+
+
+def _finding(pool: PoolRuns, code: str, head: str, failed: int, requests: int) -> Finding:
+    """A finding that begins with how much failed, then names the most frequent error."""
     found = error_numbers(pool)
     kind = main_kind(found)
-    text = (
-        f"{percent(found.rate)} of requests failed ({count(failed)} of {count(requests)}), most "
-        f"with {error_kinds.label(kind)}{example_in_words(found)}. {error_kinds.advice(kind)} "
-        f"{more}"
-    )
+    most = f"most with {error_kinds.label(kind)}{example_in_words(found)}"
     return Finding(
-        code=MOST_FAILED,
+        code=code,
         severity="error",
-        message=text.strip(),
-        evidence={
-            "failed": failed,
-            "requests": requests,
-            "kind": kind,
-            "cpu_share": trust_gate.busy_share(pool),
-            "lag_mean": trust_gate.lateness(pool).mean,
-        },
+        message=f"{head}, {most}. {error_kinds.advice(kind)}".strip(),
+        evidence={"failed": failed, "requests": requests, "kind": kind},
         error_kind=kind,
     )
 

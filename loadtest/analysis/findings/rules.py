@@ -6,7 +6,7 @@ measurement of a pool invalid: its numbers are no basis for a decision.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from loadtest.analysis import fault_effects
 from loadtest.analysis.findings import (
@@ -39,14 +39,25 @@ FOLLOW_FROM_LEAK = {"nested_checkout", "long_hold"}
 
 def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
     """Why a pool's numbers are not valid; empty if they are."""
-    return tuple(finding for rule in DOUBTS for finding in rule(pool))
+    return tuple(finding for rule in _applicable(DOUBTS, pool) for finding in rule(pool))
 
 
 def remarks(pool: PoolRuns) -> tuple[Finding, ...]:
     """The other findings about a pool; for a leak, without the findings that follow from it."""
-    found = [finding for rule in REMARKS for finding in rule(pool)]
+    found = [finding for rule in _applicable(REMARKS, pool) for finding in rule(pool)]
     leaks = any(finding.code == "leak" for finding in found)
     return tuple(f for f in found if not (leaks and f.code in FOLLOW_FROM_LEAK))
+
+
+def _applicable(
+    rules: Iterable[mostly_failing.FindingRule], pool: PoolRuns
+) -> Iterable[mostly_failing.FindingRule]:
+    """The rules that apply to a pool: without a successful request, those about errors and runs."""
+    if not mostly_failing.without_success(pool):
+        return rules
+    starved = mostly_failing.named_kind(pool) == "pool_timeout"
+    told = (*WITHOUT_SUCCESS, *(CAUSES_OF_TIMEOUTS if starved else ()))
+    return [rule for rule in rules if rule in told]
 
 
 def unsound_files(pool: PoolRuns) -> Iterator[Finding]:
@@ -114,6 +125,7 @@ DOUBTS: tuple[mostly_failing.FindingRule, ...] = (
     *map(mostly_failing.unless_failing, trust_gate.GENERATOR_RULES),
 )
 REMARKS: tuple[mostly_failing.FindingRule, ...] = (
+    mostly_failing.nothing_succeeded,
     mostly_failing.most_failed,
     unsound_files,
     fault_effects.fault_failed,
@@ -151,4 +163,25 @@ REMARKS: tuple[mostly_failing.FindingRule, ...] = (
     trust_gate.little_headroom,
     settling.unsettled,
     few_samples,
+)
+# What is said about a pool without a successful request: its errors, and how its runs went.
+WITHOUT_SUCCESS: tuple[mostly_failing.FindingRule, ...] = (
+    trust_gate.server_in_trouble,
+    trust_gate.more_than_announced,
+    trust_gate.missed_deadline,
+    mostly_failing.nothing_succeeded,
+    unsound_files,
+    fault_effects.fault_failed,
+    worker_presence.worker_lost,
+    worker_presence.worker_late,
+    worker_presence.intervals_lost,
+    worker_presence.clock_offset,
+    worker_presence.late_reports,
+    errors_by_kind,
+    write_conflicts.write_conflicts,
+)
+# Mistakes of tasks that keep connections from others until every checkout times out.
+CAUSES_OF_TIMEOUTS: tuple[mostly_failing.FindingRule, ...] = (
+    connection_use.leak,
+    connection_use.nested_checkout,
 )

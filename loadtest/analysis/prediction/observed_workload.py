@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from loadtest.analysis.findings.mostly_failing import without_success
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.prediction import overtaking
@@ -92,7 +93,8 @@ def observe(measurements: Measurements) -> Observed:
 
 
 def _usable(measurements: Measurements) -> list[PoolRuns]:
-    valid = [pool for pool in measurements.pools if not doubts(pool) and _attempts(pool)]
+    measured = [pool for pool in measurements.pools if not doubts(pool) and _attempts(pool)]
+    valid = [pool for pool in measured if not without_success(pool)]
     if not valid:
         raise InvalidMeasurement(
             "nothing can be predicted: none of these pools was measured properly (loadtest report "

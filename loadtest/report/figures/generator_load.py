@@ -44,10 +44,15 @@ Lines = Mapping[int, LevelsOverTime]
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
-    """The figure; None if the generator was not measured."""
+    """The figure, for pools with a successful request; None if no generator was measured."""
     names: level_panels.Styles = {name: (name, {}) for name in GENERATOR_LEVELS}
     found = level_panels.level_lines(measurements, names)
-    lines = {number: line for number, line in found.items() if len(line.levels) == len(names)}
+    lines = {
+        number: line
+        for number, line in found.items()
+        if len(line.levels) == len(names)
+        and not mostly_failing.never_succeeds(summary.pools[number])
+    }
     if not lines:
         return None
     shown = [summary.pools[number] for number in lines]

@@ -1,4 +1,4 @@
-"""Stands for a driver and its server: answers every statement at once with one row of a 1."""
+"""Stands for a driver and its server: answers at once, with one row of a 1; SHOW has no rows."""
 
 from typing import Any
 
@@ -11,18 +11,23 @@ ANSWERS: dict[str, Any] = {
 
 
 class Cursor:
-    """A cursor with one row after each statement."""
+    """A cursor with at most one row after each statement."""
 
     description = (("value", 3, None, None, None, None, None),)
     rowcount = 1
 
     def execute(self, statement: str, _: object = None) -> None:
         """Provide the row."""
-        self._rows = [(ANSWERS.get(statement, 1),)]
+        self._rows = [] if statement.startswith("SHOW") else [(ANSWERS.get(statement, 1),)]
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """The row, once."""
         return self._rows.pop() if self._rows else None
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """The row, if it was not fetched."""
+        rows, self._rows = self._rows, []
+        return rows
 
     def close(self) -> None:
         """Do nothing: there is nothing to close."""

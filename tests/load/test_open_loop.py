@@ -239,7 +239,7 @@ def test_users_who_never_had_anything_to_do_end_at_once_and_without_a_word(
     run = read_run(path)
     assert run.header.load.users == 100  # as many as there are at least
     assert run.header.load.spawn_rate == 100
-    assert sum(interval.counters["requests"] for interval in run.intervals) in (3, 4)
+    assert 0 < sum(interval.counters["requests"] for interval in run.intervals) <= 4
     drained = sum(interval.length for interval in run.intervals if interval.period == "drain")
     assert drained < 30 * SECOND
     assert "Traceback" not in ended.output

@@ -54,12 +54,12 @@ def conduct(
     with _sigterm_as_ctrl_c():
         looked = check_scenario(experiment, database_url, connect=True)
         planned = list[PlannedRun](plans(experiment))
-        _tell(console, filter(None, [looked.ignored, *looked.warnings]), "yellow")
+        _tell(console, filter(None, [looked.ignored, *_marked(looked.warnings)]), "yellow")
         if not (database_url or looked.place or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         with databases(database_url, experiment, looked, allowed, most or len(planned)) as at:
             for one in at.values():
-                _tell(console, one.warnings, "yellow")
+                _tell(console, _marked(one.warnings), "yellow")
                 _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
             folder = new_folder(results, experiment.name, latest=False)
             try:
@@ -69,6 +69,10 @@ def conduct(
             finally:
                 _tell(console, filter(None, [one.left() for one in at.values()]), "yellow")
     return folder, complete
+
+
+def _marked(warnings: Iterable[str]) -> list[str]:
+    return [f"Warning: {text}" for text in warnings]
 
 
 def _tell(console: Console, lines: Iterable[str], style: str) -> None:

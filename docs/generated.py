@@ -59,19 +59,17 @@ def metrics() -> str:
         f"`{exported.POOL_LABEL}`. Names that begin with `db_client_` are OpenTelemetry's.",
         "Histograms have the same buckets in every run, from 10 µs to 60 s.",
         "",
-        "| Metric | Type | Labels | Meaning |",
-        "|---|---|---|---|",
+        "| Metric | Meaning |",
+        "|---|---|",
         *(_metric(one, "histogram") for one in exported.HISTOGRAM_METRICS),
         *(_metric(one, "counter", "_total") for one in exported.COUNTER_METRICS),
         *(_metric(one, "gauge") for one in exported.LEVEL_METRICS),
     ]
     single = (exported.OLDEST_WAIT, exported.MOST, exported.MOST_IDLE, exported.LEAST_IDLE)
-    return (
-        "\n".join([*lines, *(f"| `{name}` | gauge | | {text} |" for name, text in single)]) + "\n"
-    )
+    return "\n".join([*lines, *(f"| `{name}`<br>gauge | {text} |" for name, text in single)]) + "\n"
 
 
 def _metric(one: Any, kind: str, suffix: str = "") -> str:
     values = ", ".join(f"`{value}`" for value, _ in one.sources if value)
-    label = f"`{one.label}`: {values}" if one.label else ""
-    return f"| `{one.name}{suffix}` | {kind} | {label} | {one.help} |"
+    label = f"<br>`{one.label}`: {values}" if one.label else ""
+    return f"| `{one.name}{suffix}`<br>{kind} | {one.help}{label} |"

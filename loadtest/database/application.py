@@ -184,8 +184,8 @@ def _is_parent(thing: Any) -> bool:
 
 def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -> Any:
     module_name, _, attribute = name.partition(":")
-    if not (module_name and attribute) or name.endswith(".py"):
-        raise UsageError("write MODULE:NAME, like myapp.db:Session")
+    if not (module_name and attribute) or name.endswith(".py") or "/" in name:
+        raise UsageError("write MODULE:NAME with dots in the module, like myapp.db:Session")
     sys.path += [str(f) for f in (Path.cwd(), *folders) if str(f) not in sys.path]
     try:
         module = import_module(module_name)

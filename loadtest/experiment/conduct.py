@@ -94,12 +94,12 @@ def _opened(
     """
     with _sigterm_as_ctrl_c():
         looked = check_scenario(experiment, database_url, connect=True)
-        _tell(console, filter(None, [looked.ignored, *looked.warnings]), "yellow")
+        _tell(console, filter(None, [looked.ignored, *_marked(looked.warnings)]), "yellow")
         if not (database_url or looked.place or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         with databases(database_url, experiment, looked, allowed, runs, tried=tried) as at:
             for one in at.values():
-                _tell(console, one.warnings, "yellow")
+                _tell(console, _marked(one.warnings), "yellow")
                 _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
             try:
                 if tried:
@@ -108,6 +108,10 @@ def _opened(
                 yield at
             finally:
                 _tell(console, filter(None, [one.left() for one in at.values()]), "yellow")
+
+
+def _marked(warnings: Iterable[str]) -> list[str]:
+    return [f"Warning: {text}" for text in warnings]
 
 
 def _tell(console: Console, lines: Iterable[str], style: str) -> None:

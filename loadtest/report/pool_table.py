@@ -70,8 +70,8 @@ _LINES: Mapping[str, Mapping[str, CellText]] = {
         "retries": lambda pool: count(pool.retries.count),
     },
     _OPEN_LOOP: {
-        "offered rate, requests per second": lambda pool: _arrivals(pool, "offered_per_second"),
-        "achieved rate, requests per second": lambda pool: _arrivals(pool, "begun_per_second"),
+        "offered rate, per second": lambda pool: _arrivals(pool, "offered_per_second"),
+        "achieved rate, per second": lambda pool: _arrivals(pool, "begun_per_second"),
         "arrivals dropped": lambda pool: count(pool.dropped),
         "schedule lag, p50": lambda pool: marked_duration(pool.schedule_lag_seconds, "p50"),
         "schedule lag, p99": lambda pool: marked_duration(pool.schedule_lag_seconds, "p99"),
@@ -94,7 +94,7 @@ _LINES: Mapping[str, Mapping[str, CellText]] = {
         "opened while measuring": lambda pool: count(pool.connections.opened),
     },
     "Database": {
-        "connections running a query, mean": lambda pool: _level(pool.server.running),
+        "queries running, mean": lambda pool: _level(pool.server.running),
         "waiting for row locks, mean": lambda pool: _level(pool.server.row_lock_waiters),
         "server CPU (of the machine)": lambda pool: percent(pool.server.cpu),
     },

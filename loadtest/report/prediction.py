@@ -28,7 +28,7 @@ PREDICTION_COLUMNS = (
     "new/s",
     "",
 )
-LEGEND = (
+PREDICTION_LEGEND = (
     "Per s: checkouts per second. p50, p95, p99: the wait for a connection. Timeout: the share of "
     "checkouts that time out. In use: the mean number of connections in use. Peak: the most open "
     "at once. New/s: connections opened per second."
@@ -225,7 +225,7 @@ def print_prediction(prediction: Prediction, console: Console) -> None:
 
 def _print(prediction: Prediction, console: Console) -> None:
     print_table(PREDICTION_COLUMNS, [prediction_row(cell) for cell in prediction.cells], console)
-    console.print(plain(LEGEND, console))
+    console.print(plain(PREDICTION_LEGEND, console))
     if prediction.checks:
         console.print()
         console.print("Measured pools, and what the model predicts for them")

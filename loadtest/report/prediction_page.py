@@ -15,8 +15,8 @@ from loadtest.report.figures.settings_map import draw
 from loadtest.report.html import page_template
 from loadtest.report.prediction import (
     CHECK_COLUMNS,
-    LEGEND,
     PREDICTION_COLUMNS,
+    PREDICTION_LEGEND,
     VALIDATION_COLUMNS,
     changes_since,
     check_rows,
@@ -57,7 +57,7 @@ def prediction_page(
         title=str(about.get("name") or "Connection pool"),
         drawing=draw(_with(prediction, validation)),
         columns=PREDICTION_COLUMNS,
-        legend=LEGEND,
+        legend=PREDICTION_LEGEND,
         rows=[(cell.measured is not None, prediction_row(cell)) for cell in prediction.cells],
         checked_columns=CHECK_COLUMNS,
         checked=list(check_rows(prediction)),

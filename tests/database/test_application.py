@@ -140,9 +140,11 @@ def test_an_application_that_cannot_be_imported_is_told_with_its_place(written, 
     assert module in problem
 
 
-@pytest.mark.parametrize("name", ["myapp", "myapp:", ":engine", "myapp/db.py"])
+@pytest.mark.parametrize("name", ["myapp", "myapp:", ":engine", "myapp/db.py", "my/app:engine"])
 def test_a_name_is_a_module_and_what_is_in_it(tmp_path, name):
-    assert refused(tmp_path, engine=name).endswith("write MODULE:NAME, like myapp.db:Session")
+    assert refused(tmp_path, engine=name).endswith(
+        "write MODULE:NAME with dots in the module, like myapp.db:Session"
+    )
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_as_much_is_offered_as_was_asked_for_and_the_result_says_what_load_it_wa
     assert "40.0 requests per second offered, evenly spaced · at most 130 users" in (
         done.page.replace("\xa0", " ")
     )
-    assert 'scope="row">offered rate, requests per second</th>' in done.page
+    assert 'scope="row">offered rate, per second</th>' in done.page
 
 
 def test_a_rate_that_the_users_cannot_keep_up_with_is_dropped_and_told(start: Start) -> None:

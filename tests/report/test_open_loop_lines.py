@@ -40,8 +40,8 @@ def test_an_open_loop_has_lines_of_its_own(tmp_path: Path) -> None:
 
     assert group
     assert {line.label: line.values for line in group.lines} == {
-        "offered rate, requests per second": ("100",),
-        "achieved rate, requests per second": ("100",),
+        "offered rate, per second": ("100",),
+        "achieved rate, per second": ("100",),
         "arrivals dropped": ("20",),
         "schedule lag, p50": ("1.00 ms",),
         "schedule lag, p99": ("500 ms",),
@@ -58,7 +58,7 @@ def test_the_page_says_what_arrived(tmp_path: Path) -> None:
 
     text = _text(tmp_path)
     assert "100 requests per second offered · at most 1,000 users · " in text
-    assert re.search(r"<th[^>]*>offered rate, requests per second</th>\s*<td[^>]*>100</td>", text)
+    assert re.search(r"<th[^>]*>offered rate, per second</th>\s*<td[^>]*>100</td>", text)
 
 
 def test_the_page_says_that_they_were_evenly_spaced(tmp_path: Path) -> None:

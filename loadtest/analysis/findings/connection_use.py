@@ -1,4 +1,4 @@
-"""Wrong use of connections by the application, and the task that does it."""
+"""Wrong use of connections by the application, and the task that does it; or no use at all."""
 
 from __future__ import annotations
 
@@ -15,6 +15,22 @@ LONG_HOLD = 0.005
 IDLE_HOLD = 0.50
 SLOW_CONTEXTS = 0.50
 ASLEEP_SECONDS = 2
+
+
+def no_checkouts(pool: PoolRuns) -> Iterator[Finding]:
+    """Requests succeeded, but none took a connection from the measured pool."""
+    counted = pool.counters
+    succeeded = counted["requests"] - counted["failures"]
+    tried = counted["checkouts"] + counted["timeouts"] + counted["checkout_errors"]
+    if succeeded > 0 and not tried and pool.peak("open") == 0:
+        yield Finding(
+            code="no_checkouts",
+            severity="error",
+            message=f"{count(succeeded)} requests succeeded, but none took a connection from the "
+            "measured pool: the tasks use another engine. Name your application's with --session "
+            "or --engine, or use the session of `with self.session(name) as session`.",
+            evidence={"requests": succeeded},
+        )
 
 
 def leak(pool: PoolRuns) -> Iterator[Finding]:

@@ -130,6 +130,7 @@ DOUBTS: tuple[mostly_failing.FindingRule, ...] = (
     trust_gate.missed_deadline,
     trust_gate.nothing_measured,
     trust_gate.nothing_ended,
+    connection_use.no_checkouts,
     trust_gate.measured_too_little,
     mostly_failing.overloaded_by_failures,
     *map(mostly_failing.unless_failing, trust_gate.GENERATOR_RULES),

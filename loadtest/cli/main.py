@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import sys
 from importlib import import_module
@@ -73,11 +72,6 @@ class _Quick(TyperCommand):
             if surplus:
                 ctx.fail(f"Got unexpected extra argument(s) ({' '.join(surplus)})")
         return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: Any) -> Any:
-        """As Typer's; from now on garbage is collected again."""
-        gc.enable()
-        return super().invoke(ctx)
 
 
 for _name, _beginning in COMMANDS.items():

@@ -35,7 +35,13 @@ class GaugeColumns(NamedTuple):
 
     def where(self, rows: Mask) -> GaugeColumns:
         """The same in some rows."""
-        return GaugeColumns(*(column[rows] for column in self))
+        return GaugeColumns(
+            self.integral[rows],
+            self.min[rows],
+            self.max[rows],
+            self.last[rows],
+            self.known[rows],
+        )
 
     @property
     def whole(self) -> Gauge:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -80,11 +79,6 @@ class _Quick(TyperCommand):
         except typer.BadParameter as error:
             _in_plain_words(error)
             raise
-
-    def invoke(self, ctx: Any) -> Any:
-        """As Typer's; from now on garbage is collected again."""
-        gc.enable()
-        return super().invoke(ctx)
 
 
 def _refuse_repeated(ctx: Any, order: Sequence[Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from loadtest import cli
+from loadtest.__main__ import OBJECTS_PER_COLLECTION
 from loadtest.cli.main import COMMANDS
 from loadtest.experiment import bundled_scenarios
 from tests.cli.test_cli import Loadtest
@@ -83,15 +84,20 @@ def test_every_module_with_a_command_is_listed() -> None:
     assert {name for name in modules if function_of(name)} == COMMANDS.keys()
 
 
-def test_garbage_is_collected_while_a_command_runs_and_after_it(
+def test_garbage_is_collected_less_often_while_a_command_runs_and_as_usual_after_it(
     loadtest: Loadtest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[bool] = []
-    monkeypatch.setattr(
-        bundled_scenarios, "scenario_names", lambda: seen.append(gc.isenabled()) or ["x"]
-    )
+    usual = gc.get_threshold()
+    seen: list[int] = []
+
+    def looked() -> list[str]:
+        seen.append(gc.get_threshold()[0])
+        return ["x"]
+
+    monkeypatch.setattr(bundled_scenarios, "scenario_names", looked)
     monkeypatch.setattr(bundled_scenarios, "first_line_of", lambda name: name)
     assert loadtest("scenarios").stdout == "x  x\n"
     assert loadtest("nonsense").returncode == 2
-    assert set(seen) == {True}
+    assert set(seen) == {OBJECTS_PER_COLLECTION}
     assert gc.isenabled()
+    assert gc.get_threshold() == usual

@@ -73,8 +73,12 @@ def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
     return f"Not covered: {listed(missing)}."
 
 
+def _working(pool: PoolRuns) -> float:
+    return pool.spent(*REQUEST_TIMES)
+
+
 def _cost(pool: PoolRuns, setting: str, seconds: float, text: str, **told: str) -> Iterator[Cost]:
-    working = pool.spent(*REQUEST_TIMES)
+    working = _working(pool)
     if seconds and working:
         share = seconds / working
         of_all = f"{percent(share)} of the time of all requests"

@@ -248,7 +248,7 @@ def test_requests_count_as_what_became_of_their_work(
     expected: Counter[str] = Counter()
     for name, number in truth.items():
         expected[name.rpartition("_")[0]] += number
-    assert len(truth) == 10
+    assert len(truth) == 9
     assert min(truth.values()) > 0
     assert truth["abandoned_3"] == 2
     assert whole.counters["abandoned"] == expected.pop("abandoned")

@@ -63,7 +63,7 @@ def test_locust_refuses_what_it_cannot_measure(shop: dict[str, str], tmp_path: P
         (("--engine", "shop.db:motor"), "but it has engine"),
         (
             ("--engine", "shop.db:engine", "--isolation-level", "AUTOCOMMIT"),
-            "remove isolation_level",
+            "the application sets its own isolation_level; remove this setting",
         ),
         (("--poolclass", "as-is"), "as-is is an application's own pool"),
     ):

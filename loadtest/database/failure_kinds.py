@@ -63,6 +63,8 @@ _CONNECT_ERRNO = {
     errno.EINPROGRESS: "refused",  # MariaDB's client library names the begin of the attempt
 }
 _ERRNO_IN_WORDS = re.compile(r"\((\d+)\b[^()]*\)\W*$")
+# AssertionPool's message contains the stack of the other checkout.
+_STACK = " at:\n  File "
 _LOST = ("gone_away", "lost_during_query")
 _DRIVERS = {"pymysql", "MySQLdb", "mysql", "_mysql_connector", "mariadb", "cymysql"}
 # mysql-connector-python gives its own timeouts the number of a limit of the server, or none.
@@ -189,6 +191,6 @@ def error_code(error: BaseException) -> int | None:
 
 
 def words_of(error: BaseException) -> str:
-    """The beginning of an error message, without passwords and statement parameters."""
-    said = str(_original(error))
+    """The beginning of an error message, without passwords, statement parameters and stacks."""
+    said = str(_original(error)).partition(_STACK)[0]
     return without_passwords(said[: 10 * MOST_CHARACTERS])[:MOST_CHARACTERS]

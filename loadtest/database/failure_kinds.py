@@ -68,10 +68,14 @@ _OWN_KINDS: dict[type[BaseException], str] = {
     PendingRollbackError: "pending_rollback",
 }
 _ERRNO_IN_WORDS = re.compile(r"\((\d+)\b[^()]*\)\W*$")
+# AssertionPool's message contains the stack of the other checkout.
+_STACK = " at:\n  File "
 _LOST = ("gone_away", "lost_during_query")
 _DRIVERS = {"pymysql", "MySQLdb", "mysql", "_mysql_connector", "mariadb", "cymysql"}
 # mysql-connector-python gives its own timeouts the number of a limit of the server, or none.
 _TIMEOUTS = {"ReadTimeoutError": 2013, "WriteTimeoutError": 2013, "ConnectionTimeoutError": 2003}
+# mysql-connector-python's words, without a number, for a connection that was closed.
+_CLOSED = ("MySQL Connection not available", "Connection to MySQL is not available")
 # If two users read from one connection, pure Python drivers complain, or fail in their own code
 # because the other user has read an answer or closed the socket.
 _OTHERS_PACKET = ("Packet sequence number wrong", "Unread result found", "reentrant call inside")
@@ -134,6 +138,8 @@ def _by_number(error: BaseException) -> str:
 def _by_class(error: BaseException) -> str:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return "gone_away"
+    if any(words in str(_original(error)) for words in _CLOSED):
+        return "gone_away"
     return "concurrent_use" if _of_concurrent_use(error) else ""
 
 
@@ -158,7 +164,7 @@ def _innermost_module(error: BaseException) -> str:
 
 def _why_lost(error: BaseException) -> str:
     """The kind of a lost connection that had been idle for too long; empty for other reasons."""
-    lost = lost_connection(_original(error))
+    lost = lost_connection(_original(error)) or lost_connection(error)
     return f"idle_in_{lost.idle_in}" if lost and lost.idle_in else ""
 
 
@@ -194,6 +200,6 @@ def error_code(error: BaseException) -> int | None:
 
 
 def words_of(error: BaseException) -> str:
-    """The beginning of an error message, without passwords and statement parameters."""
-    said = str(_original(error))
+    """The beginning of an error message, without passwords, statement parameters and stacks."""
+    said = str(_original(error)).partition(_STACK)[0]
     return without_passwords(said[: 10 * MOST_CHARACTERS])[:MOST_CHARACTERS]

@@ -112,8 +112,11 @@ class PoolConfig(Strict):
         return idle_limit(self)
 
     def connections_for(self, users: int) -> int:
-        """The most connections that a number of users in one process can have at once."""
-        most = self.most_connections
+        """The most connections that a number of users in one process can have at once.
+
+        Users that find the one connection of a StaticPool or AssertionPool missing open one each.
+        """
+        most = None if self.poolclass in _ONE_CONNECTION else self.most_connections
         return users if most is None else min(users, most)
 
     def renamed(self, name: str) -> PoolConfig:

@@ -34,8 +34,15 @@ class LostConnection:
 
 
 def attach(error: BaseException, lost: LostConnection) -> None:
-    """Keep what is known of a lost connection with the error that ended it."""
-    setattr(error, _ATTRIBUTE, lost)
+    """Keep what is known of a lost connection with the error that ended it.
+
+    Also with the errors that were handled then: mysql-connector-python fails first without ending
+    the connection, which only the ROLLBACK afterwards does.
+    """
+    known: BaseException | None = error
+    while known is not None and not hasattr(known, _ATTRIBUTE):
+        setattr(known, _ATTRIBUTE, lost)
+        known = known.__context__
 
 
 def lost_connection(error: BaseException) -> LostConnection | None:

@@ -101,7 +101,8 @@ def caused_by(error: Exception, cause: BaseException) -> Exception:
             "no_local_port",
         ),
         (connector.InternalError("Unread result found"), "concurrent_use"),
-        (connector.OperationalError("MySQL Connection not available"), "other"),
+        (connector.OperationalError("MySQL Connection not available"), "gone_away"),
+        (connector.InterfaceError("Connection to MySQL is not available"), "gone_away"),
         (pymysql.err.InternalError("Packet sequence number wrong - got 3"), "concurrent_use"),
         (MySQLdb.InterfaceError(0, ""), "other"),
     ],
@@ -115,7 +116,7 @@ def test_peculiarities_of_a_driver(error: Exception, kind: str) -> None:
     [
         MySQLdb.InterfaceError(0, ""),
         pymysql.err.InterfaceError(0, ""),
-        connector.OperationalError("MySQL Connection not available"),
+        connector.OperationalError("of no number"),
     ],
 )
 def test_without_a_number_sqlalchemys_classification_decides(error: Exception) -> None:

@@ -8,9 +8,7 @@ from typing import Any
 import gevent
 import pytest
 from sqlalchemy import URL, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
 
-from loadtest.database.failure_kinds import kind_of
 from tests.database.test_failures import is_mariadb, kind_or_none, kind_raised_by
 from tests.processes import until
 
@@ -46,11 +44,13 @@ def test_a_lock_that_is_not_given_up_in_time(engine: Engine) -> None:
 
 def test_a_deadlock(engine: Engine) -> None:
     # A driver in C blocks its thread, so one of the two needs a thread of its own.
-    threads = gevent.get_hub().threadpool
+    blocks = engine.driver == "mysqldb"
+    spawn = gevent.get_hub().threadpool.spawn if blocks else gevent.spawn
     with engine.connect() as one, engine.connect() as other:
         one.execute(UPDATE, {"id": 1})
         other.execute(UPDATE, {"id": 2})
-        first = threads.spawn(kind_or_none, lambda: one.execute(UPDATE, {"id": 2}))
+        first = spawn(kind_or_none, lambda: one.execute(UPDATE, {"id": 2}))
+        gevent.sleep(0.1)
         second = kind_or_none(lambda: other.execute(UPDATE, {"id": 1}))
         other.rollback()
         assert sorted(map(str, (first.get(), second))) == ["None", "deadlock"]
@@ -73,10 +73,10 @@ def test_a_connection_that_the_server_has_ended(engine: Engine, admin: Engine) -
         there = text(f"SELECT 1 FROM information_schema.processlist WHERE id = {number}")
         killer.execute(text(f"KILL {number}"))
         until(lambda: not killer.scalar(there), "the connection to end")
-        with pytest.raises(DBAPIError) as raised:
-            connection.execute(NUMBER)
-    assert raised.value.connection_invalidated
-    assert kind_of(raised.value) in ("gone_away", "lost_during_query", "connection_killed")
+        # MariaDB says why before it closes the connection, but not every driver reads that.
+        kind = kind_raised_by(lambda: connection.execute(NUMBER))
+        assert kind in ("gone_away", "lost_during_query", "connection_killed")
+        connection.invalidate()
 
 
 def test_an_account_that_may_not_have_more_connections(engine: Engine, admin: Engine) -> None:

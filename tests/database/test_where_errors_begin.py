@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import SingletonThreadPool
 
-from loadtest.database.failure_kinds import kind_of
+from loadtest.database.failure_kinds import kind_of, words_of
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
 from tests.database.test_failures import kind_raised_by
@@ -72,7 +72,10 @@ def test_a_connect_that_fails_without_a_number() -> None:
 def test_a_pool_that_refuses_a_second_user() -> None:
     engine = create_engine("sqlite://", poolclass=AssertionPool)
     with engine.connect():
-        assert kind_raised_by(engine.connect) == "checkout_failed"
+        with pytest.raises(AssertionError) as raised:
+            engine.connect()
+        assert kind_of(raised.value) == "checkout_failed"
+        assert words_of(raised.value) == "connection is already checked out"
 
 
 def test_an_error_past_the_checkout_is_not_of_the_checkout(engine: Engine) -> None:

@@ -104,6 +104,20 @@ def test_a_task_that_holds_its_connection_for_too_long_is_told_apart(
     scene.target.close()
 
 
+@pytest.mark.parametrize(
+    ("scheme", "arguments"),
+    [("mysql+mysqldb", {}), ("mysql+mysqlconnector", {"use_pure": True, "ssl_disabled": True})],
+)
+def test_other_drivers_are_told_the_same(
+    scheme: str, arguments: dict[str, Any], url: URL, admin: Engine
+) -> None:
+    arguments = {**arguments, "init_command": BRIEF}
+    scene = Scene(create_engine(url.set(drivername=scheme), connect_args=arguments))
+    scene.fail(lambda session: wait_for_the_end(session.scalar(NUMBER), admin))
+    assert scene.kinds[0] == "idle_in_task"
+    scene.target.close()
+
+
 def test_a_connection_that_idled_in_the_pool_is_told_apart(url: URL, admin: Engine) -> None:
     scene = Scene(by_listener(url))
     with scene.user().session("first") as session:

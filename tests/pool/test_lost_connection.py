@@ -8,6 +8,7 @@ from typing import Any
 import pymysql
 import pytest
 from measuring import Bench
+from mysql.connector import Error as MySQLError
 from sqlalchemy import text
 
 from loadtest.database.failure_kinds import kind_of
@@ -73,6 +74,20 @@ def test_its_times_are_those_before_the_statement_that_failed() -> None:
 def test_a_limit_that_is_unknown_was_not_exceeded() -> None:
     with Bench() as bench:
         assert kind_of(lost(bench, work=100_000_000)) == "lost_during_query"
+
+
+def test_the_error_that_came_first_is_known_with_the_one_that_ended_the_connection() -> None:
+    first = MySQLError("MySQL Connection not available")
+    with Bench() as bench, bench.engine.connect() as connection:
+        bench.recorder.wait_timeout = 1.0
+        bench.forward(1600)
+        try:
+            raise first
+        except MySQLError:
+            rollback = pymysql.err.OperationalError(2006, "gone")
+            rollback.__context__ = first
+            connection.invalidate(rollback)
+    assert [kind_of(error) for error in (first, rollback)] == ["idle_in_task"] * 2
 
 
 def test_an_error_of_something_else_says_nothing_of_a_connection() -> None:

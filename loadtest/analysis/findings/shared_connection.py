@@ -23,7 +23,8 @@ _FOR_ONE_USER = {
 
 def pool_for_one_user(pool: PoolRuns) -> Iterator[Finding]:
     """A pool class that does not serve several users at the same time."""
-    name, users = pool.settings.poolclass, pool.mean_level("users")
+    name = pool.settings.poolclass
+    users = pool.mean_level("users") or pool.header.load.users or 0  # a run may end before it
     if name not in _FOR_ONE_USER or users <= 1:
         return
     failed, requests = pool.counters["failures"], pool.counters["requests"]

@@ -20,7 +20,11 @@ from sqlalchemy import Engine, NullPool, create_engine
 from loadtest.database.application import DATABASE_URL, Application
 from loadtest.database.connection_errors import connection_error, hint_without_database
 from loadtest.database.preflight.handshake import application_handshake
-from loadtest.database.preflight.pool_checks import driver_check, tls_context_check
+from loadtest.database.preflight.pool_checks import (
+    STANDSTILL_SHARE,
+    driver_check,
+    tls_context_check,
+)
 from loadtest.database.preflight.server_probe import probe_server
 from loadtest.database.preflight.situation import PreflightCheck
 from loadtest.database.supervisor import die_with_parent
@@ -30,6 +34,7 @@ from loadtest.model.errors import UsageError
 # A hundred times the cost of a greenlet switch, and still short.
 QUERY_SECONDS = 0.2
 TICK_SECONDS = 0.002
+ATTEMPTS = 3
 
 
 def probe_driver(application: Application, *, greenlets: bool) -> list[PreflightCheck]:
@@ -54,7 +59,19 @@ def probe_driver(application: Application, *, greenlets: bool) -> list[Preflight
 
 
 def longest_pause(engine: Engine) -> float:
-    """The longest time without a switch to another greenlet, as a share of a sleeping query."""
+    """The longest time without a switch to another greenlet, as a share of a sleeping query.
+
+    Another program may cause a pause, too: of several attempts the shortest one counts.
+    """
+    shortest = 1.0
+    for _ in range(ATTEMPTS):
+        shortest = min(shortest, _pause(engine))
+        if shortest <= STANDSTILL_SHARE:
+            break
+    return shortest
+
+
+def _pause(engine: Engine) -> float:
     moments: list[float] = []
 
     def tick() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
+from collections import defaultdict
 from itertools import takewhile
 from typing import Any
 
@@ -32,7 +32,7 @@ class OtherPrograms:
         Without this run's own processes and without database servers.
         """
         whole = (time.monotonic() - self._began) * (os.cpu_count() or 1)
-        own, spent = _own(), Counter[str]()
+        own, spent = _own(), defaultdict[str, float](float)
         for (pid, name, created), seconds in _used().items():
             if pid not in own and name not in SERVER_PROCESSES:
                 spent[name] += seconds - self._before.get((pid, name, created), 0.0)

@@ -106,7 +106,7 @@ def with_context(parent: scoped_session[Any]) -> tuple[ContextSession, Engine]:
     with app.app_context():
         engines = dict(db.engines)
     if len(engines) != 1:
-        keys = ", ".join(repr(key) for key in engines)
+        keys = ", ".join(sorted(map(repr, engines)))
         raise UsageError(
             f"its sessions choose among several engines ({keys}), but loadtest measures one: take "
             "that engine with `with app.app_context(): engine = db.engines[KEY]`, and name it with "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
+from collections import defaultdict
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -14,6 +14,17 @@ from loadtest.database.server_status import SERVER_PROCESSES
 
 LEAST_SHARE = 0.01
 MOST_PROGRAMS = 5
+
+Key = tuple[int, float]
+"""A process: its number and its time of creation, because numbers are used again."""
+
+
+class ProcessUse(NamedTuple):
+    """A process: name, number of its parent, and processor time (s) with its ended children."""
+
+    name: str
+    parent: int
+    seconds: float
 
 
 class OtherPrograms:
@@ -32,10 +43,11 @@ class OtherPrograms:
         Without this run's own processes and without database servers.
         """
         whole = (time.monotonic() - self._began) * (os.cpu_count() or 1)
-        own, spent = _own(), Counter[str]()
-        for (pid, name, created), seconds in _used().items():
-            if pid not in own and name not in SERVER_PROCESSES:
-                spent[name] += seconds - self._before.get((pid, name, created), 0.0)
+        own, spent, now = _own(), defaultdict[str, float](float), _used()
+        earlier = self._earlier(now)
+        for key, use in now.items():
+            if key[0] not in own and use.name not in SERVER_PROCESSES:
+                spent[use.name] += max(0.0, use.seconds - earlier[key[0]])
         shares = {name: min(seconds / whole, 1.0) for name, seconds in spent.items()}
         busiest = sorted(shares, key=lambda name: -shares[name])[:MOST_PROGRAMS]
         return [
@@ -44,20 +56,35 @@ class OtherPrograms:
             if shares[name] >= LEAST_SHARE
         ]
 
+    def _earlier(self, now: dict[Key, ProcessUse]) -> dict[int, float]:
+        """The time from before the run in the total of each process that lives now, by number.
 
-def _used() -> dict[tuple[int, str, float], float]:
-    """The processor time (s) of each process and of its ended children.
+        The total of a parent has all the time of its ended children, also the time before the run.
+        """
+        alive, parents = (
+            {pid for pid, _ in now},
+            {key[0]: u.parent for key, u in self._before.items()},
+        )
+        earlier = defaultdict[int, float](float)
+        for key, use in self._before.items():
+            owner = key[0] if key in now else use.parent
+            while owner not in alive and owner in parents:
+                owner = parents[owner]
+            earlier[owner] += use.seconds
+        return earlier
 
-    By process number, name and time of creation, because numbers are used again.
-    """
-    found = [
-        (one.pid, one.info["name"], one.info["create_time"], one.info["cpu_times"])
-        for one in psutil.process_iter(["name", "create_time", "cpu_times"])
-    ]
+
+def _used() -> dict[Key, ProcessUse]:
+    """All processes that can be seen."""
+    found = psutil.process_iter(["name", "ppid", "create_time", "cpu_times"])
     return {
-        (pid, name.encode(errors="replace").decode(), created): sum(times[:4])
-        for pid, name, created, times in found
-        if name and times
+        (one.pid, one.info["create_time"]): ProcessUse(
+            one.info["name"].encode(errors="replace").decode(),
+            one.info["ppid"],
+            sum(one.info["cpu_times"][:4]),
+        )
+        for one in found
+        if one.info["name"] and one.info["cpu_times"]
     }
 
 

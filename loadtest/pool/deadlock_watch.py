@@ -116,7 +116,8 @@ class DeadlockWatch:
     def _works_for(self, user: greenlet, users: Mapping[int, int]) -> frozenset[int]:
         """The ids of the users that a helper works for; users: by the ids of their tasks."""
         known = users.get(id(self.helpers.get(user)))
-        return frozenset({id(one) for one in _spawners(user)} | {known} - {None})
+        found = {id(one) for one in _spawners(user)}
+        return frozenset(found if known is None else found | {known})
 
     def _holds(self) -> list[_Hold]:
         """The connections in use, including those of checkouts whose listeners use the pool."""
@@ -173,7 +174,7 @@ def _spawners(user: Any) -> Iterator[greenlet]:
 
 def _waits_itself(hold: _Hold, waits: Mapping[int, _Wait]) -> bool:
     wait = waits.get(hold.user)
-    return wait is not None and wait.since > hold.since
+    return wait is not None and wait.since >= hold.since
 
 
 def _owner(hold: _Hold, waits: Mapping[int, _Wait], names: Mapping[int, str]) -> tuple[str, int]:

@@ -154,7 +154,7 @@ def test_an_app_with_several_engines_is_refused_with_what_to_name(
 ) -> None:
     name = written(TWO + "with app.app_context(): log = db.engines['log']\n")
     problem = refused(tmp_path, session=f"{name}:db.session")
-    assert "choose among several engines (None, 'log')" in problem
+    assert "choose among several engines ('log', None)" in problem
     assert "with app.app_context(): engine = db.engines[KEY]" in problem
     assert found(tmp_path, engine=f"{name}:log").url.database == "log"
     assert found(tmp_path, engine=f"{name}:db.engine").url.database == "x"

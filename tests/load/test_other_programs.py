@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from loadtest.load import other_programs
-from loadtest.load.other_programs import OtherPrograms
+from loadtest.load.other_programs import OtherPrograms, ProcessUse
 
-Used = dict[tuple[int, str, float], float]
+Used = dict[tuple[int, float], ProcessUse]
 
 
 def shares(monkeypatch: pytest.MonkeyPatch, before: Used, after: Used, *own: int) -> dict[str, Any]:
@@ -28,29 +28,56 @@ def shares(monkeypatch: pytest.MonkeyPatch, before: Used, after: Used, *own: int
     return {one["name"]: one["share"] for one in OtherPrograms().shares()}
 
 
+def use(name: str, seconds: float, parent: int = 1) -> ProcessUse:
+    return ProcessUse(name, parent, seconds)
+
+
 def test_the_difference_counts_and_new_processes_count_in_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before: Used = {(1, "gzip", 5.0): 100.0}
-    after: Used = {(1, "gzip", 5.0): 108.0, (2, "cc1", 104.0): 3.0, (3, "cc1", 105.0): 1.0}
+    before: Used = {(10, 5.0): use("gzip", 100.0)}
+    new: Used = {(11, 104.0): use("cc1", 3.0), (12, 105.0): use("cc1", 1.0)}
+    after = {(10, 5.0): use("gzip", 108.0), **new}
     assert shares(monkeypatch, before, after) == {"gzip": 0.4, "cc1": 0.2}
 
 
 def test_a_number_that_is_used_again_is_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    before: Used = {(1, "gzip", 5.0): 100.0}
-    assert shares(monkeypatch, before, {(1, "gzip", 101.0): 2.0}) == {"gzip": 0.1}
+    before: Used = {(10, 5.0): use("gzip", 100.0)}
+    assert shares(monkeypatch, before, {(10, 101.0): use("gzip", 2.0)}) == {"gzip": 0.1}
+
+
+def test_an_ended_process_counts_for_its_parent_from_the_beginning_of_the_run_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make, shell, compiler = (10, 5.0), (11, 90.0), (12, 91.0)
+    before: Used = {
+        make: use("make", 40.0),
+        shell: use("sh", 1.0, parent=10),
+        compiler: use("cc1", 7.0, parent=11),
+    }
+    # In the run: 1 s of the shell and 3 s of the compiler; then both ended.
+    after: Used = {make: use("make", 40.0 + 2.0 + 10.0)}
+    assert shares(monkeypatch, before, after) == {"make": 0.2}
+
+
+def test_a_process_whose_parent_does_not_wait_for_it_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before: Used = {(10, 5.0): use("shell", 4.0), (11, 90.0): use("gzip", 9.0, parent=10)}
+    assert shares(monkeypatch, before, {(10, 5.0): use("shell", 5.0)}) == {}
 
 
 def test_the_run_itself_and_database_servers_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    after: Used = {(7, "python", 1.0): 9.0, (8, "mariadbd", 1.0): 9.0, (9, "python", 1.0): 2.0}
+    names = ("python", "mariadbd", "python")
+    after: Used = {(7 + n, 1.0): use(name, 2.0) for n, name in enumerate(names)}
     assert shares(monkeypatch, {}, after, 7) == {"python": 0.1}
 
 
 def test_the_busiest_five_are_listed_and_trifles_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    after: Used = {(n, f"p{n}", 1.0): n / 5 for n in range(9)}
+    after: Used = {(n, 1.0): use(f"p{n}", n / 5) for n in range(9)}
     found = shares(monkeypatch, {}, after)
     assert list(found) == ["p8", "p7", "p6", "p5", "p4"]
-    assert shares(monkeypatch, {}, {(1, "p", 1.0): 0.1}) == {}
+    assert shares(monkeypatch, {}, {(1, 1.0): use("p", 0.1)}) == {}
 
 
 def test_the_commands_that_led_here_and_what_this_process_started_are_its_own() -> None:
@@ -65,4 +92,6 @@ def test_the_commands_that_led_here_and_what_this_process_started_are_its_own() 
 def test_all_processes_are_looked_at() -> None:
     used = other_programs._used()
     me = psutil.Process()
-    assert used[(me.pid, me.name(), me.create_time())] > 0
+    mine = used[(me.pid, me.create_time())]
+    assert (mine.name, mine.parent) == (me.name(), me.ppid())
+    assert mine.seconds > 0

@@ -122,8 +122,8 @@ def _deadlock(stuck: Mapping[str, int], limit: int | None, needed: str) -> str:
     return (
         f"The pool was deadlocked: {listed(names)} held all {count(limit)} connections, and every "
         "holder waited for another connection, itself or in a helper thread or greenlet. Only "
-        f"pool_timeout ends that. {needed}. Better: pass the first connection on, or return it "
-        "before the next one is taken."
+        f"pool_timeout ends that. {needed}, and more if tasks take further ones. Better: pass the "
+        "first connection on, or return it before the next one is taken."
     )
 
 

@@ -22,7 +22,9 @@ def error_line(error: BaseException, scenario: Path) -> str:
 def error_place(error: BaseException) -> str:
     """The file and the line where an error left the user's own code; empty without such a line."""
     frames = traceback.extract_tb(error.__traceback__)
-    places = [(one.filename, one.lineno) for one in frames if not is_library(one.filename)]
+    # The frames of compiled libraries name files that are not there.
+    own = [one for one in frames if not is_library(one.filename) and Path(one.filename).exists()]
+    places = [(one.filename, one.lineno) for one in own]
     if isinstance(error, SyntaxError) and error.filename:
         places.append((error.filename, error.lineno))
     return line_in_file(*places[-1]) if places else ""

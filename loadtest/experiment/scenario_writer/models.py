@@ -89,7 +89,7 @@ def _metadata(module: ModuleType, attribute: str) -> tuple[str, MetaData]:
 
 
 def _named(module: ModuleType) -> Iterator[tuple[bool, str, MetaData]]:
-    """The metadata in a module, with their names; first, whether that is a model's."""
+    """The metadata in a module, with their names; first, whether that is a table's or a class's."""
     for name, thing in vars(module).items():
         if isinstance(thing, MetaData):
             yield False, name, thing
@@ -98,7 +98,8 @@ def _named(module: ModuleType) -> Iterator[tuple[bool, str, MetaData]]:
         with suppress(Exception):  # a proxy that is not bound yet
             inner = getattr(thing, "metadata", None)
         if isinstance(inner, MetaData):
-            yield isinstance(thing, type) and hasattr(thing, "__table__"), f"{name}.metadata", inner
+            model = isinstance(thing, Table) or hasattr(thing, "__table__")
+            yield model, f"{name}.metadata", inner
 
 
 def _mappers(module: ModuleType, metadata: MetaData) -> Iterator[tuple[Table, Mapper[Any]]]:

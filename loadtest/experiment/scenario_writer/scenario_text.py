@@ -106,12 +106,12 @@ def _quoted(text: str) -> str:
 
 
 class _Tasks:
-    """The tasks on one table: the last in the order of foreign keys that allows most of them."""
+    """The tasks on one table: the one with most foreign keys among those that allow all tasks."""
 
     def __init__(self, models: Models, module: str, rows: Mapping[Table, TableRows]) -> None:
         self._models, self._module = models, module
         usable = [one for one in rows.values() if len(one.table.primary_key)]
-        self._rows = max(reversed(usable), key=_usefulness, default=None)
+        self._rows = max(usable, key=_usefulness, default=None)
 
     def all(self) -> Iterator[str]:
         """The tasks, without those that the tables do not allow."""
@@ -173,8 +173,9 @@ class _Tasks:
         return f"{self._module}.{mapper.class_.__name__}" if mapper else ""
 
 
-def _usefulness(rows: TableRows) -> tuple[bool, bool, bool]:
-    return bool(rows.links), bool(rows.changeable), len(rows.table.primary_key) == 1
+def _usefulness(rows: TableRows) -> tuple[bool, bool, bool, int, int]:
+    links, changeable, one_key = rows.links, rows.changeable, len(rows.table.primary_key) == 1
+    return bool(links), bool(changeable), one_key, len(links), len(changeable)
 
 
 def _relationships(

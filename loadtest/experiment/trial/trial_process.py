@@ -212,7 +212,6 @@ def try_scenario(
 def _options(arguments: Sequence[str]) -> Namespace:
     """The options of a run, in a closed loop."""
     options: Namespace = internals.new_parser().parse_args(arguments)
-    options.run_time = internals.seconds_in(options.run_time)
     run_options.settle(options)
     vars(options).update(arrival_rate=0.0, stages="", prefill=False)
     return options

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     MetaData,
     Table,
     UniqueConstraint,
@@ -57,7 +58,7 @@ class TableRows:
         for key in sorted(_unique_keys(table), key=len):
             self._make_distinct(key)
         direct = [rows.count for one, rows in self._targets.items() if self._is_direct(one)]
-        self.count = int(min([ROWS, *map(self._most, self.distinct), *direct]))
+        self.count: int = int(min([ROWS, *map(self._most, self.distinct), *direct]))
         needed = {*referenced, *self.distinct, *self._links, *table.primary_key}
         filled = [one for one in table.columns if one in self._links or one in self._values]
         self.columns = [one for one in filled if one in needed or not _has_default(one)]
@@ -179,7 +180,8 @@ def _unique_keys(table: Table) -> Iterator[list[Column[Any]]]:
     constraints = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
     indexes = [one for one in table.indexes if one.unique]
     yield list(table.primary_key)
-    for one in (*constraints, *indexes):
+    keys: list[UniqueConstraint | Index] = [*constraints, *indexes]
+    for one in keys:
         columns = list(one.columns)
         defaults = [column.default for column in columns if column.default is not None]
         if not any(default.is_callable for default in defaults):

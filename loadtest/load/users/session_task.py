@@ -45,12 +45,13 @@ class SessionTask(Task):
         self._tasks, self._shared = target.recorder.tasks, target.shared
         self._fire = user.environment.events.request.fire
         self.declared: list[RequestFailed | None] = []
+        self._outer: Task | None = None
 
     def __enter__(self) -> Session:
         current, tasks, parent = getcurrent(), self._tasks, self._parent
         self._start = clock()
-        self._outer = tasks.get(current)
-        if self._shared or self._outer is not None:
+        if self._shared or current in tasks:
+            self._outer = tasks.get(current)
             session = parent()  # the application's, or that of the session around this one
         else:
             # As `parent()`, without its look-up of an existing session: under gevent the look-up
@@ -89,7 +90,11 @@ class SessionTask(Task):
         user, recorder, fire = self._user, self._recorder, self._fire
         start, now = self._start, clock()
         elapsed = now - start + self.lag
-        self._give_back()
+        task_in_context.set(self._outer)
+        if self._outer is None:
+            self._tasks.pop(getcurrent(), None)
+        else:  # the task of the block around this one goes on
+            self._tasks[getcurrent()], self._outer = self._outer, None
         recorder.thinks.append(start - user.idle_since)
         user.idle_since = now
         if self.held:
@@ -110,14 +115,6 @@ class SessionTask(Task):
             exception=error,
             context={},
         )
-
-    def _give_back(self) -> None:
-        """Let the task of the block around this one, if any, go on."""
-        task_in_context.set(self._outer)
-        if self._outer is None:
-            self._tasks.pop(getcurrent(), None)
-        else:
-            self._tasks[getcurrent()], self._outer = self._outer, None
 
     def _judged(
         self, error: BaseException | None, elapsed: int

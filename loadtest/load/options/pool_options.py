@@ -23,7 +23,7 @@ class _Asked(argparse.Action):
     """Stores a setting and marks it as given: `--pool-size 5` equals the default."""
 
     def __call__(self, parser: Any, namespace: Namespace, values: Any, flag: Any = None) -> None:
-        _mark(parser, namespace, self.dest, flag)
+        _mark(namespace, self.dest)
         setattr(namespace, self.dest, values)
 
 
@@ -35,16 +35,13 @@ class _AskedFlag(argparse.BooleanOptionalAction):
         self.help = help  # without the default, which argparse would add
 
     def __call__(self, parser: Any, namespace: Namespace, values: Any, flag: Any = None) -> None:
-        _mark(parser, namespace, self.dest, flag)
+        _mark(namespace, self.dest)
         super().__call__(parser, namespace, values, flag)
 
 
-def _mark(parser: Any, namespace: Namespace, name: str, flag: Any) -> None:
+def _mark(namespace: Namespace, name: str) -> None:
     """Mark a setting as given, in a list, because the options are sent to workers."""
-    asked = sorted([*getattr(namespace, "pool_asked_for", []), name])
-    if asked.count(name) > 1:
-        parser.error(f"{flag}: the setting is given twice; give it once")
-    namespace.pool_asked_for = asked
+    namespace.pool_asked_for = sorted({*getattr(namespace, "pool_asked_for", []), name})
 
 
 def add_pool(group: Any) -> None:

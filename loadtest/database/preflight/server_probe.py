@@ -55,7 +55,8 @@ def probe_server(url: URL, connecting: Mapping[str, Any] | None = None) -> Serve
     try:
         with probing_engine(url, connecting).connect() as connection:
             variables = show_global(connection, "VARIABLES", SERVER_VARIABLES)
-            variables |= session_variables(connection)
+            own = session_variables(connection)
+            variables |= {name: own[name] for name in own.keys() & variables.keys()}
             cipher = connection.execute(text("SHOW SESSION STATUS LIKE 'Ssl_cipher'")).first()
             lacks = missing_counters(connection)
     except Exception as error:  # for a wrong option in the URL, the driver raises TypeError

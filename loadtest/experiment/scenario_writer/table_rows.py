@@ -57,7 +57,7 @@ class TableRows:
         for key in sorted(_unique_keys(table), key=len):
             self._make_distinct(key)
         direct = [rows.count for one, rows in self._targets.items() if self._is_direct(one)]
-        self.count = int(min([ROWS, *map(self._most, self.distinct), *direct]))
+        self.count: int = int(min([ROWS, *map(self._most, self.distinct), *direct]))
         needed = {*referenced, *self.distinct, *self._links, *table.primary_key}
         filled = [one for one in table.columns if one in self._links or one in self._values]
         self.columns = [one for one in filled if one in needed or not _has_default(one)]
@@ -177,10 +177,10 @@ def _may_be_null(constraint: ForeignKeyConstraint) -> bool:
 def _unique_keys(table: Table) -> Iterator[list[Column[Any]]]:
     """The columns of each unique key, without keys that a default makes unique."""
     constraints = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
-    indexes = [one for one in table.indexes if one.unique]
+    keys = [list(one.columns) for one in constraints]
+    keys += [list(one.columns) for one in table.indexes if one.unique]
     yield list(table.primary_key)
-    for one in (*constraints, *indexes):
-        columns = list(one.columns)
+    for columns in keys:
         defaults = [column.default for column in columns if column.default is not None]
         if not any(default.is_callable for default in defaults):
             yield columns

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     ForeignKeyConstraint,
-    Index,
     MetaData,
     Table,
     UniqueConstraint,
@@ -178,11 +177,10 @@ def _may_be_null(constraint: ForeignKeyConstraint) -> bool:
 def _unique_keys(table: Table) -> Iterator[list[Column[Any]]]:
     """The columns of each unique key, without keys that a default makes unique."""
     constraints = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
-    indexes = [one for one in table.indexes if one.unique]
+    keys = [list(one.columns) for one in constraints]
+    keys += [list(one.columns) for one in table.indexes if one.unique]
     yield list(table.primary_key)
-    keys: list[UniqueConstraint | Index] = [*constraints, *indexes]
-    for one in keys:
-        columns = list(one.columns)
+    for columns in keys:
         defaults = [column.default for column in columns if column.default is not None]
         if not any(default.is_callable for default in defaults):
             yield columns

@@ -178,7 +178,8 @@ def test_a_start_form_is_checked_for_all_that_is_no_number_at_once() -> None:
         run_options.check_form(options, form, added)
 
     assert str(caught.value) == (
-        "pool_size: 'many' is not a whole number; pool_timeout: '2 s' is not a number"
+        "pool_size: 'many' is not a whole number: connections to keep open (0: no limit); "
+        "pool_timeout: '2 s' is not a number: seconds to wait for a connection"
     )
 
 

@@ -194,7 +194,8 @@ def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> Nam
         try:
             wanted[name] = _typed(wanted[name], form[name])
         except ValueError:
-            wrong.append(f"{name}: {form[name]!r} is not a {_NUMBERS[type(wanted[name])]}")
+            number = _NUMBERS[type(wanted[name])]
+            wrong.append(f"{name}: {form[name]!r} is not a {number}: {action.help}")
     if wrong:
         raise UsageError("; ".join(wrong))
     wanted["run_time"] = _seconds(form.get("run_time", ""))

@@ -156,7 +156,8 @@ class SessionTask(Task):
             session = make(**arguments)
             parent.registry.set(session)
         self._session, tasks[greenlet] = session, self
-        task_in_context.set(self)
+        if task_in_context.get() is not self:  # to set it costs more than to look
+            task_in_context.set(self)
         return session
 
     def __exit__(
@@ -182,7 +183,6 @@ class SessionTask(Task):
         start, now = self._start, clock()
         elapsed = now - start + self.lag
         self._tasks.pop(getcurrent(), None)  # of nested sessions the inner one has ended it
-        task_in_context.set(None)
         recorder.thinks.append(start - user.idle_since)
         user.idle_since = now
         if self.held:

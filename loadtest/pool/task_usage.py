@@ -95,7 +95,7 @@ class Task:
             self.failed_attempts.clear()
 
 
-# The task that code works for, also in threads and coroutines that get a copy of its context.
+# The last task of a user, also in the threads and coroutines that got a copy of its context.
 task_in_context: ContextVar[Task | None] = ContextVar("loadtest_task", default=None)
 
 

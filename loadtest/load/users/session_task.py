@@ -60,7 +60,8 @@ class SessionTask(Task):
             session = make(**arguments)
             parent.registry.set(session)
         self._session, tasks[current] = session, self
-        task_in_context.set(self)
+        if task_in_context.get() is not self:  # to set it costs more than to look
+            task_in_context.set(self)
         return session
 
     def __exit__(
@@ -90,10 +91,10 @@ class SessionTask(Task):
         user, recorder, fire = self._user, self._recorder, self._fire
         start, now = self._start, clock()
         elapsed = now - start + self.lag
-        task_in_context.set(self._outer)
         if self._outer is None:
             self._tasks.pop(getcurrent(), None)
         else:  # the task of the block around this one goes on
+            task_in_context.set(self._outer)
             self._tasks[getcurrent()], self._outer = self._outer, None
         recorder.thinks.append(start - user.idle_since)
         user.idle_since = now

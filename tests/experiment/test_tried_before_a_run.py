@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import URL, Engine, inspect, text
 
 from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
+from tests.processes import loadtest_command, running, stop_with
 
 pytestmark = pytest.mark.server
 Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -248,3 +250,28 @@ def test_both_options_together_are_refused(loadtest: Loadtest) -> None:
     ended = loadtest("run", scenario, "--try", "--no-try")
     assert ended.returncode == 2
     assert ended.stderr == "--try and --no-try: give only one of them\n"
+
+
+SLOW = """
+    @task
+    def slow(self):
+        import pathlib, time
+        pathlib.Path({begun!r}).touch()
+        time.sleep(60)
+"""
+
+
+def test_ctrl_c_during_a_trial_leaves_no_table(
+    written: Callable[[str], Path], tmp_path: Path, url: URL, admin: Engine
+) -> None:
+    begun = tmp_path / "begun"
+    path = written(SLOW.format(begun=str(begun)))
+    command = loadtest_command("run", path, "--results", tmp_path / "x")
+    with running(tmp_path / "log", *command, env=at(url)) as tool:
+        tool.until(begun.exists, "the task")
+        assert "loadtest_tried" in inspect(admin).get_table_names()
+        assert stop_with(tool, signal.SIGINT) == 130
+    assert "Interrupted before anything was measured" in tool.output
+    assert "Traceback" not in tool.output
+    assert "loadtest_tried" not in inspect(admin).get_table_names()
+    assert not (tmp_path / "x").exists()

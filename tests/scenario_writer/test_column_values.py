@@ -119,7 +119,7 @@ def test_a_small_type_says_how_many_values_it_has(name: str, most: int) -> None:
     [
         ("integer", "n % 100 + 1"),
         ("string", 'f"string {n}"'),
-        ("enum", "('new', 'paid', 'sent')[n % 3]"),
+        ("enum", '("new", "paid", "sent")[n % 3]'),
         ("date", "datetime.date(2026, 1, 1) + datetime.timedelta(days=n % 365)"),
         ("json", '{"number": n}'),
         ("uuid", "uuid.UUID(int=n)"),
@@ -132,6 +132,7 @@ def test_the_expressions_are_plain(name: str, first: str) -> None:
 def test_a_number_of_a_row_may_be_an_expression() -> None:
     text = known("string").code("n % 100 + 1")
     assert text == 'f"string {n % 100 + 1}"'
+    assert known("two").code("n % 7 + 1", distinct=True) == "str(n % 7 + 1)"
     number = known("year").code("n % 7 + 1")
     assert number == "2000 + (n % 7 + 1) % 100"
 
@@ -140,6 +141,12 @@ def test_a_name_that_is_no_word_is_not_in_a_value() -> None:
     found = values_of(Column('a"{b', types.String(50)))
     assert found
     assert evaluated(found.code("n"), 3) == "value 3"
+
+
+def test_the_words_of_an_enum_stay_as_they_are() -> None:
+    found = values_of(Column("place", types.Enum("@home", 'a"b', "{@}")))
+    assert found
+    assert {evaluated(found.code("n"), n) for n in range(3)} == {"@home", 'a"b', "{@}"}
 
 
 def test_an_unknown_type_has_no_values() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from sqlalchemy.dialects import mysql
 
 # Stands for the number of the row, from 1.
 _N = "@"
+# Between these signs an expression needs no parentheses.
+_WRAPPED = (("{", "}"), ("(", ")"), ("=", ")"))
 _DIALECT: Any = mysql.dialect()
 # The digits of the highest number of a row.
 _DIGITS = 4
@@ -36,8 +39,9 @@ class ColumnValues:
         template = self.distinct if distinct else self.plausible
         if template == _N:
             return n
-        inside = template.replace(f"{{{_N}}}", f"{{{n}}}")
-        return inside.replace(_N, n if n.isidentifier() else f"({n})")
+        for before, after in _WRAPPED:
+            template = template.replace(f"{before}{_N}{after}", f"{before}{n}{after}")
+        return template.replace(_N, n if n.isidentifier() else f"({n})")
 
 
 def values_of(column: Column[Any]) -> ColumnValues | None:
@@ -103,9 +107,10 @@ def _(kind: mysql.SET, name: str) -> ColumnValues:
 
 
 def _choice(words: Sequence[str]) -> ColumnValues:
+    literals = [literal(word).replace(_N, "\\u0040") for word in words]
     if len(words) == 1:
-        return ColumnValues(repr(words[0]), repr(words[0]), 1)
-    one = f"{tuple(words)!r}[@ % {len(words)}]"
+        return ColumnValues(literals[0], literals[0], 1)
+    one = f"({', '.join(literals)})[@ % {len(words)}]"
     return ColumnValues(one, one, len(words))
 
 
@@ -181,6 +186,11 @@ def _(kind: types.TypeDecorator, name: str) -> ColumnValues | None:
         except Exception:  # the type expects a value of another class
             continue
     return None
+
+
+def literal(value: Any) -> str:
+    """A value as a Python literal, a text in double quotes."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def evaluated(code: str, n: int) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import indent
@@ -11,6 +10,7 @@ from typing import Any
 from sqlalchemy import Column, Table
 from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty
 
+from loadtest.experiment.scenario_writer.column_values import literal
 from loadtest.experiment.scenario_writer.models import Models
 from loadtest.experiment.scenario_writer.table_rows import TableRows, rows_of
 
@@ -92,17 +92,13 @@ def _imports(code: str, first: str) -> str:
     for package, names in _SQLALCHEMY.items():
         used = [name for name in names if re.search(rf"\b{name}\(", code)]
         others += [f"from {package} import {', '.join(used)}"] if used else []
-    return "\n\n".join("\n".join(group) for group in (standard, others) if group)
+    return "\n\n".join("\n".join(sorted(group)) for group in (standard, others) if group)
 
 
 def _filled(rows: TableRows) -> str:
-    values = [f"{_quoted(column.key)}: {rows.code(column)}," for column in rows.columns]
+    values = [f"{literal(column.key)}: {rows.code(column)}," for column in rows.columns]
     text = indent("\n".join(values), " " * 12)
-    return _FILL.format(key=_quoted(rows.table.key), values=text, end=rows.count + 1)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return _FILL.format(key=literal(rows.table.key), values=text, end=rows.count + 1)
 
 
 class _Tasks:
@@ -163,7 +159,7 @@ class _Tasks:
             found = f"session.get_one({cls}, {rows.key()}, with_for_update=True)"
             return [other, f"{found}.{name} = {value}", "session.commit()"]
         changed = f"update(table).where({_where(rows)})"
-        values = f"{{{_quoted(column.key)}: {value}}}"
+        values = f"{{{literal(column.key)}: {value}}}"
         run = f"session.execute({changed}.values({values}))"
         return [other, _table(rows.table), run, "session.commit()"]
 
@@ -189,12 +185,12 @@ def _relationships(
 
 
 def _table(table: Table, name: str = "table") -> str:
-    return f"{name} = tables[{_quoted(table.key)}]"
+    return f"{name} = tables[{literal(table.key)}]"
 
 
 def _column(column: Column[Any], table: str = "table") -> str:
     key = column.key
-    return f"{table}.c.{key}" if key.isidentifier() else f"{table}.c[{_quoted(key)}]"
+    return f"{table}.c.{key}" if key.isidentifier() else f"{table}.c[{literal(key)}]"
 
 
 def _where(rows: TableRows) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import Float, Integer, Numeric
 
-from loadtest.experiment.scenario_writer.column_values import ColumnValues, values_of
+from loadtest.experiment.scenario_writer.column_values import ColumnValues, literal, values_of
 from loadtest.model.errors import UsageError
 
 # The rows of each table, and how many of a table's rows have rows of other tables.
@@ -71,7 +71,7 @@ class TableRows:
             number = n if n.isidentifier() else f"({n})"
             return rows.code(link.column, f"{number} % {min(PARENTS, rows.count)} + 1")
         if column in self._discriminators:
-            return repr(self._discriminators[column])
+            return literal(self._discriminators[column])
         if column not in self.distinct and _is_checked_number(column):
             return "1"  # most conditions allow it
         return self._values[column].code(n, distinct=column in self.distinct)

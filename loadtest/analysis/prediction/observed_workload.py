@@ -216,7 +216,7 @@ def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload
         said = listed([level(used) for used in levels])
         yield (
             f"Hold was measured at {said} connections in use. Between these numbers it is "
-            "interpolated (a power of the number)."
+            "interpolated (a power law)."
         )
     else:
         yield (

@@ -36,13 +36,21 @@ class Slow(PoolUser):
 
 def run_command(results: Path, *more: Any) -> list[str]:
     """One run of a few seconds."""
-    return loadtest_command("run", POINT_SELECT, *LOAD, "--results", results, *more)
+    return loadtest_command("run", POINT_SELECT, *_load(more), "--results", results, *more)
 
 
 def compare_command(results: Path, *more: Any) -> list[str]:
     """Four runs of a few seconds."""
-    pools = ("--pool", "2+0", "--pool", "3+0", "--rounds", 2)
-    return loadtest_command("compare", POINT_SELECT, *pools, *LOAD, "--results", results, *more)
+    pools = ("--pool", "2+0", "--pool", "3+0", "--rounds", 2, "--results", results)
+    return loadtest_command("compare", POINT_SELECT, *pools, *_load(more), *more)
+
+
+def _load(more: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The usual load, or with another duration."""
+    if "-t" not in more:
+        return LOAD
+    at = LOAD.index("-t")
+    return (*LOAD[:at], *LOAD[at + 2 :])
 
 
 def by_hand(results: Path, *more: Any) -> list[str]:

@@ -53,7 +53,7 @@ class DeadlockWatch:
     """Looks at the users of one pool, once a second.
 
     held, pending, phases, aside, tasks, nobody: the recorder's own. limit: the most connections of
-    the pool; None without a limit. helpers: for each user without a task, the task in its context.
+    the pool; None without a limit. helpers: for each user without a task, the id in its context.
     query_codes: the code of the functions that are on the stack during a query.
     """
 
@@ -69,7 +69,7 @@ class DeadlockWatch:
         self._held, self._pending, self._phases, self._aside = held, pending, phases, aside
         self._tasks, self._nobody = tasks, nobody
         self.limit: int | None = None
-        self.helpers: dict[greenlet, Task | None] = {}
+        self.helpers: dict[greenlet, int] = {}
         self.query_codes: Collection[CodeType] = ()
         self._suspicion: _Suspicion | None = None
 
@@ -106,18 +106,15 @@ class DeadlockWatch:
 
     def _queue(self, pending: Mapping[greenlet, int]) -> dict[int, _Wait]:
         """The checkouts that wait for a connection, by the ids of their users."""
-        users = {id(task): id(user) for user, task in self._tasks.copy().items()}
         return {
-            id(user): _Wait(since, user not in self._tasks, self._works_for(user, users))
+            id(user): _Wait(since, user not in self._tasks, self._works_for(user))
             for user, since in pending.items()
             if user not in self._phases
         }
 
-    def _works_for(self, user: greenlet, users: Mapping[int, int]) -> frozenset[int]:
-        """The ids of the users that a helper works for; users: by the ids of their tasks."""
-        known = users.get(id(self.helpers.get(user)))
-        found = {id(one) for one in _spawners(user)}
-        return frozenset(found if known is None else found | {known})
+    def _works_for(self, user: greenlet) -> frozenset[int]:
+        """The ids of the users that a helper works for."""
+        return frozenset({self.helpers.get(user, 0), *map(id, _spawners(user))})
 
     def _holds(self) -> list[_Hold]:
         """The connections in use, including those of checkouts whose listeners use the pool."""

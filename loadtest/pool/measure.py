@@ -28,7 +28,7 @@ from loadtest.pool import sqlalchemy_internals as internals
 from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, Outcome, clock
 from loadtest.pool.event_listener import Listener
 from loadtest.pool.recorder import Recorder
-from loadtest.pool.task_usage import Task, task_in_context
+from loadtest.pool.task_usage import Task, user_in_context
 
 _QUERIES = ("do_execute", "do_executemany", "do_execute_no_params", "do_commit")
 
@@ -82,7 +82,7 @@ def _measured_connect(
     held, opened = recorder.held, recorder.opened
     quick, noticed, nobody = recorder.quick.extend, recorder.noticed.append, recorder.nobody
     record_of = internals.record_of
-    helpers, context_task = recorder.deadlocks.helpers, task_in_context.get
+    helpers, served_user = recorder.deadlocks.helpers, user_in_context.get
 
     def connect() -> PoolProxiedConnection:
         user = getcurrent()
@@ -92,7 +92,7 @@ def _measured_connect(
         if task.held:
             task.use.nested.append(task.held)
         if task is nobody:
-            helpers[user] = context_task()
+            helpers[user] = served_user()
         start = pending[user] = clock()
         try:
             connection = original()

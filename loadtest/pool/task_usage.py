@@ -95,8 +95,8 @@ class Task:
             self.failed_attempts.clear()
 
 
-# The last task of a user, also in the threads and coroutines that got a copy of its context.
-task_in_context: ContextVar[Task | None] = ContextVar("loadtest_task", default=None)
+# The id of a user with tasks, also in threads and coroutines that get a copy of its context.
+user_in_context: ContextVar[int] = ContextVar("loadtest_user", default=0)
 
 
 class Uses(defaultdict[str, Use]):

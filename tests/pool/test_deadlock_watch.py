@@ -19,7 +19,7 @@ from sqlalchemy import event
 
 from loadtest.model.interval import TaskUse
 from loadtest.pool.deadlock_watch import QUIET
-from loadtest.pool.task_usage import Task, task_in_context
+from loadtest.pool.task_usage import Task, user_in_context
 
 LONG = QUIET // 1_000_000 + 100
 Work = Callable[[], Any]
@@ -68,12 +68,11 @@ class Scene(Bench):
         """A task of the current user."""
         tasks = self.recorder.tasks
         tasks[getcurrent()] = work = Task(name, self.recorder.uses[name])
-        task_in_context.set(work)
+        user_in_context.set(id(getcurrent()))
         try:
             yield work
         finally:
             del tasks[getcurrent()]
-            task_in_context.set(None)
 
     def helper(self, work: Work) -> Greenlet:
         """A greenlet that works for the current one."""

@@ -12,7 +12,7 @@ from loadtest.database.failure_kinds import kind_of, words_of
 from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.locust_internals import CONTROL_FLOW
 from loadtest.pool.checkout_batch import clock
-from loadtest.pool.task_usage import RequestFailed, Task, task_in_context
+from loadtest.pool.task_usage import RequestFailed, Task, user_in_context
 
 if TYPE_CHECKING:
     from loadtest.load.users.pool_user import PoolUser
@@ -46,6 +46,7 @@ class SessionTask(Task):
         self._fire = user.environment.events.request.fire
         self.declared: list[RequestFailed | None] = []
         self._outer: Task | None = None
+        user_in_context.set(id(getcurrent()))
 
     def __enter__(self) -> Session:
         current, tasks, parent = getcurrent(), self._tasks, self._parent
@@ -60,8 +61,6 @@ class SessionTask(Task):
             session = make(**arguments)
             parent.registry.set(session)
         self._session, tasks[current] = session, self
-        if task_in_context.get() is not self:  # to set it costs more than to look
-            task_in_context.set(self)
         return session
 
     def __exit__(
@@ -94,7 +93,6 @@ class SessionTask(Task):
         if self._outer is None:
             self._tasks.pop(getcurrent(), None)
         else:  # the task of the block around this one goes on
-            task_in_context.set(self._outer)
             self._tasks[getcurrent()], self._outer = self._outer, None
         recorder.thinks.append(start - user.idle_since)
         user.idle_since = now

@@ -208,6 +208,11 @@ class PrivateServer:
         raise LoadtestError(f"the {self.title} did not start; the end of its log:\n{log}")
 
 
+def has_private_account(url: URL) -> bool:
+    """Whether a URL has the loopback address and the account of private servers."""
+    return (url.host, url.username) == ("127.0.0.1", USER)
+
+
 def _connection_limit() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:

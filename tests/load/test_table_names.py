@@ -10,6 +10,7 @@ from sqlalchemy import URL, Column, Engine, Integer, MetaData, Table, insert, te
 from sqlalchemy.orm import Session
 
 from loadtest.experiment.rounds import check_scenario
+from loadtest.load.setup.database_setup import DatabaseSetup
 from loadtest.load.setup.scenario_tables import names_of, prepare_tables
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
@@ -97,3 +98,19 @@ def test_nothing_is_touched_elsewhere(url: URL, admin: Engine) -> None:
     finally:
         with admin.begin() as connection:
             connection.execute(text("DROP TABLE test_names_customers"))
+
+
+@pytest.mark.parametrize(
+    ("said", "url", "foreign"),
+    [
+        (True, "mysql+pymysql://loadtest:pw@127.0.0.1:3307/loadtest", False),
+        (False, "mysql+pymysql://loadtest:pw@127.0.0.1:3307/loadtest", True),
+        (True, "mysql+pymysql://shop:pw@127.0.0.1:3306/shop", True),
+        (True, "mysql+pymysql://loadtest:pw@db.example:3306/loadtest", True),
+    ],
+)
+def test_a_server_is_private_only_with_the_account_that_private_servers_have(
+    said: bool, url: str, foreign: bool
+) -> None:
+    options = SimpleNamespace(private_server=said, database_url=url)
+    assert DatabaseSetup(SimpleNamespace(parsed_options=options)).foreign == foreign

@@ -23,7 +23,7 @@ from loadtest.database.preflight.announcement import (
 from loadtest.database.preflight.checks import refuse_errors, run_checks, warning_texts
 from loadtest.database.preflight.occupancy import Occupancy
 from loadtest.database.preflight.situation import Demand, PreflightCheck
-from loadtest.database.private_server import PrivateServer
+from loadtest.database.private_server import PrivateServer, has_private_account
 from loadtest.database.server_program import refuse_beside_database
 from loadtest.database.server_status import ServerStatus
 from loadtest.load.options import run_options
@@ -77,7 +77,7 @@ class DatabaseSetup:
     @property
     def foreign(self) -> bool:
         """Whether others may use the server: the tool did not start it."""
-        return not self.options.private_server
+        return not (self.options.private_server and has_private_account(self.url))
 
     @property
     def allowed(self) -> Allowances:

@@ -96,7 +96,7 @@ class Recorder:
         self._examples: dict[str, str] = {}
         self._first_failure = 0
         self._cut_at = clock()
-        self._epoch = self._wall = time.time_ns() - clock()
+        self._epoch = self._wall = _wall_ahead()
 
     def phases_of(self, user: greenlet, began: int) -> Phases:
         """The phases of a user's checkout; new ones end its wait at `began`."""
@@ -230,7 +230,7 @@ class Recorder:
 
     def _clock_step(self) -> int:
         """The step of the wall clock since the last cut (ns); slow corrections do not count."""
-        before, self._wall = self._wall, time.time_ns() - clock()
+        before, self._wall = self._wall, _wall_ahead()
         step = abs(self._wall - before)
         return step if step >= LEAST_STEP else 0
 
@@ -265,3 +265,15 @@ class Recorder:
             for user, start, phases in [*under_way, *self.aside]
             if start < now
         ]
+
+
+def _wall_ahead() -> int:
+    """How far the wall clock is ahead of `clock` (ns): of three readings, the shortest.
+
+    A busy machine can interrupt a reading of both clocks; the time in between is no step.
+    """
+    readings = []
+    for _ in range(3):
+        begin, wall, end = clock(), time.time_ns(), clock()
+        readings.append((end - begin, wall - begin))
+    return min(readings)[1]

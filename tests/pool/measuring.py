@@ -158,5 +158,6 @@ def milliseconds(interval: Interval, name: str) -> float:
 
 
 def counted(interval: Interval) -> dict[str, int]:
-    """The counters of an interval that are not zero, without the CPU time."""
-    return {name: n for name, n in sorted(interval.counters.items()) if n and name != "cpu"}
+    """The counters of an interval that are not zero, without those of the real clocks."""
+    real = {"cpu", "clock_step"}
+    return {name: n for name, n in sorted(interval.counters.items()) if n and name not in real}

@@ -58,6 +58,23 @@ def test_seconds_go_on_as_they_began(monkeypatch: pytest.MonkeyPatch, step: int)
     assert steps == [abs(step) if number == 4 else 0 for number in range(10)]
 
 
+def test_an_interruption_while_the_clocks_are_read_is_no_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clocks = Clocks(monkeypatch)
+    made = recorder.Recorder()
+    pauses, read = [SECOND], recorder.time.time_ns
+
+    def interrupted() -> int:
+        wall = read()
+        clocks.now += pauses.pop() if pauses else 0
+        return wall
+
+    monkeypatch.setattr(recorder.time, "time_ns", interrupted)
+    assert made.cut("measured").counters["clock_step"] == 0
+    assert not pauses
+
+
 def test_intervals_are_cut_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
     naps: list[float] = []
 

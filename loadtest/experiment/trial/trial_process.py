@@ -281,4 +281,5 @@ def _answer(model: str, most: str, *of_run: str) -> tuple[list[str], list[str], 
 if __name__ == "__main__":
     answer, sys.stdout = sys.stdout, sys.stderr  # keeps a scenario's output out of the answer
     signal.signal(signal.SIGTERM, _end_process)
-    print(json.dumps(_answer(*sys.argv[1:])), file=answer)
+    # Python flushes only the present sys.stdout at its end.
+    print(json.dumps(_answer(*sys.argv[1:])), file=answer, flush=True)

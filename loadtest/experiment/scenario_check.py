@@ -158,4 +158,4 @@ if __name__ == "__main__":
         asked_for, connect="connect" in sys.argv, private="private" in sys.argv
     )
     known = "" if found[0] else ignored(RunPlan(asked_for, asked_for.pool[0], 1).arguments())
-    print(json.dumps([*found, known]), file=answer)
+    print(json.dumps([*found, known]), file=answer, flush=True)

@@ -135,9 +135,8 @@ DOUBTS: tuple[mostly_failing.FindingRule, ...] = (
     mostly_failing.overloaded_by_failures,
     *map(mostly_failing.unless_failing, trust_gate.GENERATOR_RULES),
 )
-REMARKS: tuple[mostly_failing.FindingRule, ...] = (
-    mostly_failing.nothing_succeeded,
-    mostly_failing.most_failed,
+# How the runs went, whatever became of their requests.
+OF_RUNS: tuple[mostly_failing.FindingRule, ...] = (
     unsound_files,
     fault_effects.fault_failed,
     worker_presence.worker_lost,
@@ -145,6 +144,11 @@ REMARKS: tuple[mostly_failing.FindingRule, ...] = (
     worker_presence.intervals_lost,
     worker_presence.clock_offset,
     worker_presence.late_reports,
+)
+REMARKS: tuple[mostly_failing.FindingRule, ...] = (
+    mostly_failing.nothing_succeeded,
+    mostly_failing.most_failed,
+    *OF_RUNS,
     offered_load.dropped_arrivals,
     offered_load.unseen_stall,
     shared_connection.pool_for_one_user,
@@ -184,13 +188,7 @@ WITHOUT_SUCCESS: tuple[mostly_failing.FindingRule, ...] = (
     trust_gate.more_than_announced,
     trust_gate.missed_deadline,
     mostly_failing.nothing_succeeded,
-    unsound_files,
-    fault_effects.fault_failed,
-    worker_presence.worker_lost,
-    worker_presence.worker_late,
-    worker_presence.intervals_lost,
-    worker_presence.clock_offset,
-    worker_presence.late_reports,
+    *OF_RUNS,
     errors_by_kind,
     write_conflicts.write_conflicts,
 )

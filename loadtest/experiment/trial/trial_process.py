@@ -10,13 +10,7 @@ from __future__ import annotations
 
 from locust import TaskSet, events
 from locust.env import Environment
-from locust.exception import (
-    InterruptTaskSet,
-    RescheduleTask,
-    RescheduleTaskImmediately,
-    StopTest,
-    StopUser,
-)
+from locust.exception import StopUser
 
 import inspect
 import json
@@ -45,8 +39,6 @@ from loadtest.load.users.thread_users import ThreadRunner
 from loadtest.model.errors import LoadtestError
 from loadtest.model.load import THREADS, USER_MODELS
 
-# A task raises these to control its user.
-_CONTROL_FLOW = (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser)
 # No worker has this number, so a run draws other random numbers: committed rows do not collide.
 _INDEX = -1
 
@@ -152,7 +144,7 @@ class TaskTrial:
             self._untried.append(name)
             return False
         try:
-            with suppress(*_CONTROL_FLOW), at_most(TASK_SECONDS):
+            with suppress(*internals.CONTROL_FLOW), at_most(TASK_SECONDS):
                 function(*given)
         except TooLong as error:
             place = error_place(error) or str(self._scenario)

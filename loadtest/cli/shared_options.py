@@ -186,6 +186,14 @@ class DatabaseOptions:
         bool,
         typer.Option("--keep-tables", help="Keep the scenario's tables on your own server."),
     ] = False
+    connections_per_user: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Most connections that one user holds at once, for the announced number on your "
+            "own server.",
+        ),
+    ] = 1
     no_try: Annotated[
         bool,
         typer.Option("--no-try", help="Do not try each task once before the load."),
@@ -194,7 +202,9 @@ class DatabaseOptions:
     @property
     def allowed(self) -> Allowances:
         """What the user allows on their own server."""
-        return Allowances(self.allow_overload, self.no_abort, self.keep_tables)
+        return Allowances(
+            self.allow_overload, self.no_abort, self.keep_tables, self.connections_per_user
+        )
 
 
 def refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:

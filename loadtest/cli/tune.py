@@ -47,7 +47,10 @@ def tune(
     load: SearchLoadOptions,
     at_most: Annotated[
         int,
-        typer.Option(min=1, help="Largest pool to try; capped at --users without --arrival-rate."),
+        typer.Option(
+            min=1,
+            help="Largest pool to try; without --arrival-rate capped at what --users can hold.",
+        ),
     ] = 100,
     margin: Margin = None,
     application: ApplicationOptions,
@@ -75,9 +78,8 @@ def tune(
     from loadtest.analysis.sizing.size_search import most_runs
     from loadtest.experiment.search_runs import search, searched_pools
 
-    plan = plan.model_copy(
-        update={"name": f"{plan.name}-tune", "pool": searched_pools(plan, at_most)}
-    )
+    pools = searched_pools(plan, at_most, database.connections_per_user)
+    plan = plan.model_copy(update={"name": f"{plan.name}-tune", "pool": pools})
     if dry_run:
         _print_plan(plan, database.database_url)
         return

@@ -132,6 +132,7 @@ def demand_of(
         overload=allowed.overload,
         killing=any(fault.kind == "kill" for fault in experiment.fault),
         prefill=load.prefill,
+        per_user=allowed.per_user,
     )
 
 

@@ -23,14 +23,17 @@ from loadtest.model.summary import PoolSummary
 from loadtest.report.render import read_measurements
 
 
-def searched_pools(experiment: Experiment, at_most: int) -> tuple[PoolConfig, PoolConfig]:
+def searched_pools(
+    experiment: Experiment, at_most: int, per_user: int
+) -> tuple[PoolConfig, PoolConfig]:
     """The present pool, with which a search begins, and the largest pool that it may try.
 
-    In a closed loop the largest pool is capped at the number of users.
+    In a closed loop the largest pool is capped at the connections that its users can hold.
+    per_user: the most connections that each of them holds at once.
     """
     now = PoolConfig(poolclass=AS_IS) if experiment.application else PoolConfig(name="default")
     closed = experiment.load.highest_rate is None
-    most = min(at_most, experiment.load.users) if closed else at_most
+    most = min(at_most, experiment.load.users * per_user) if closed else at_most
     return now, pool_of_size(most)
 
 

@@ -14,12 +14,13 @@ class Allowances:
 
     overload: use more than a share of the free connections. trouble: continue when the server
     refuses other clients, or its status cannot be read. tables: keep the scenario's tables at the
-    end.
+    end. per_user: the most connections that one user holds at once.
     """
 
     overload: bool = False
     trouble: bool = False
     tables: bool = False
+    per_user: int = 1
 
     def arguments(self) -> list[str]:
         """The options of Locust's command line with the same meaning."""
@@ -28,7 +29,8 @@ class Allowances:
             "--no-abort": self.trouble,
             "--keep-tables": self.tables,
         }
-        return [flag for flag, given in flags.items() if given]
+        number = ["--connections-per-user", str(self.per_user)] if self.per_user > 1 else []
+        return [*(flag for flag, given in flags.items() if given), *number]
 
 
 NO_ALLOWANCES = Allowances()

@@ -89,7 +89,10 @@ def test_each_fault_is_told_and_users_get_over_it(done: Callable[[str], Done], n
         assert told.fault.startswith(planned.kind)
     noticed = [fault for fault in found.pool["faults"] if fault["errors"]]
     assert noticed, "on a busy machine a fault may come so late that the next one has its errors"
-    assert all(fault["first_error_seconds"] >= 0 for fault in noticed)
+    # Unknown if the fault began in a second in which requests had failed before.
+    first = [s for fault in noticed if (s := fault["first_error_seconds"]) is not None]
+    assert first
+    assert min(first) >= 0
     assert {fault["rounds"] for fault in found.pool["faults"]} == {1}
     for fault in found.pool["faults"]:
         assert f"\n{fault['fault']}\n" in found.output

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from loadtest.database.preflight.situation import Demand
 from loadtest.experiment import conduct as conducting
 from loadtest.experiment.databases import databases
 from loadtest.experiment.rounds import ScenarioFacts
@@ -269,8 +270,8 @@ class Steps:
     def databases(self, *_: Any, **__: Any) -> Iterator[Mapping[str, Database]]:
         yield {"": Database(None, False, left=lambda: self.done.append("left") or "")}
 
-    def try_tasks(self, plan: Experiment, at: object, most: int) -> list[str]:
-        self.done.append(f"tried, at most {most} connections")
+    def try_tasks(self, plan: Experiment, at: object, demand: Demand) -> list[str]:
+        self.done.append(f"tried, at most {demand.most} connections")
         if plan.name == "wrong":
             raise UsageError("shop.py, line 3: a mistake")
         return ["Tried once before the load, a task failed"]

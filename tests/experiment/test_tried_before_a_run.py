@@ -275,3 +275,21 @@ def test_ctrl_c_during_a_trial_leaves_no_table(
     assert "Traceback" not in tool.output
     assert "loadtest_tried" not in inspect(admin).get_table_names()
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("pool", "allowed", "code", "said"),
+    [
+        ("9+0", 1, 2, "Give --connections-per-user 2 to allow 8 connections"),
+        ("9+0", 2, 0, "at most 9 connections at once (8 in the pool"),
+        ("2+1", 1, 0, "at most 4 connections at once (3 in the pool"),
+    ],
+)
+def test_users_that_hold_several_connections_need_them_announced(
+    loadtest: Loadtest, url: URL, pool: str, allowed: int, code: int, said: str
+) -> None:
+    scenario = ROOT / "tests" / "findings" / "scenarios" / "nested.py"
+    load = ("-u", 4, "--pool", pool, "--connections-per-user", allowed)
+    ended = loadtest("run", scenario, "--try", *load, env=at(url))
+    assert ended.returncode == code, ended.stderr
+    assert said in ended.stderr

@@ -39,7 +39,7 @@ def experiment(at_most: int = 100, **more: Any) -> Experiment:
     plan = Experiment(
         name="held-tune", scenario=HELD, load=load, rounds=1, pool=(parse_pool("5+10"),), **more
     )
-    return plan.model_copy(update={"pool": searched_pools(plan, at_most)})
+    return plan.model_copy(update={"pool": searched_pools(plan, at_most, 1)})
 
 
 @dataclass
@@ -201,7 +201,7 @@ def test_no_more_connections_than_users_are_tried(at_most: int, most: int) -> No
     assert [pool.name for pool in plan.pool] == ["default", f"{most}+0"]
     assert longest_seconds(plan) % (1 + 8 + 2.5) == 0
     opened = plan.model_copy(update={"load": LoadConfig(arrival_rate=5)})
-    assert searched_pools(opened, at_most)[1] == pool_of_size(at_most)
+    assert searched_pools(opened, at_most, 1)[1] == pool_of_size(at_most)
 
 
 @pytest.mark.server

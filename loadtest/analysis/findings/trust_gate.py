@@ -101,8 +101,8 @@ def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
 def more_than_announced(pool: PoolRuns) -> Iterator[Finding]:
     """A run was stopped early, since it needed more connections than announced."""
     advice = (
-        "Announce more users, limit the pool (pool_size + max_overflow) to the number of users, or "
-        "let the tasks hold one connection at a time."
+        "Let the tasks hold one connection at a time, limit the pool (pool_size + max_overflow) to "
+        "the number of users, or announce more: --connections-per-user 2."
     )
     yield from _ended(pool, "more_than_announced", EndReason.MORE_THAN_ANNOUNCED, advice)
 

@@ -80,7 +80,7 @@ def _local_ports(situation: Situation) -> Iterator[PreflightCheck]:
             evidence,
         )
         return
-    closing = [pool for pool in demand.pools if _closes(pool, demand.users)]
+    closing = [pool for pool in demand.pools if _closes(pool, demand.users * demand.per_user)]
     if not closing:
         message = f"{free:,} local ports are free for {demand.most:,} connections"
         yield PreflightCheck("local_ports", "ok", message, evidence=evidence)
@@ -98,10 +98,10 @@ def _local_ports(situation: Situation) -> Iterator[PreflightCheck]:
     )
 
 
-def _closes(pool: PoolConfig, users: int) -> bool:
-    """Whether this number of users per process can make the pool close connections at checkin."""
+def _closes(pool: PoolConfig, wanted: int) -> bool:
+    """Whether the pool closes connections at checkin when this many were wanted in a process."""
     kept = pool.kept_connections
-    return kept is not None and pool.poolclass != AS_IS and pool.connections_for(users) > kept
+    return kept is not None and pool.poolclass != AS_IS and pool.connections_for(wanted) > kept
 
 
 def _max_connections(situation: Situation) -> Iterator[PreflightCheck]:

@@ -152,7 +152,7 @@ def pool_timeout(situation: Situation) -> Iterator[PreflightCheck]:
 def _timeout_of(pool: PoolConfig, most: int, demand: Demand) -> PreflightCheck:
     said, lasts = f"{pool.name}: pool_timeout = {pool.pool_timeout:g} s", demand.seconds
     evidence = {"pool": pool.name, "pool_timeout": pool.pool_timeout, "seconds": lasts}
-    if demand.users <= most:
+    if demand.users * demand.per_user <= most:
         message = f"{said} is never reached: {demand.users} users never wait for {most} connections"
         advice = "use more users or a smaller pool to see the effect of waiting"
         return PreflightCheck("pool_timeout", "note", message, advice, evidence)

@@ -33,7 +33,8 @@ class PreflightCheck:
 class Demand:
     """The connections and the load that a run, or each run of an experiment, may need.
 
-    users: per process. seconds: the duration of the load; None: until it is stopped.
+    users: per process. per_user: the most connections that each of them holds at once.
+    seconds: the duration of the load; None: until it is stopped.
     arrival_rate: the highest offered rate (1/s); None in a closed loop. overload: whether the user
     allows more than the usual share. killing: whether a fault kills connections.
     prefill: whether the pools open pool_size connections before the load begins.
@@ -47,11 +48,12 @@ class Demand:
     overload: bool = False
     killing: bool = False
     prefill: bool = False
+    per_user: int = 1
 
     def of_process(self, pool: PoolConfig) -> int:
         """The maximum number of connections of this pool in one process."""
         kept = (pool.kept_connections or 0) if self.prefill else 0
-        return max(kept, pool.connections_for(self.users))
+        return max(kept, pool.connections_for(self.users * self.per_user))
 
     def connections(self, pool: PoolConfig) -> int:
         """The maximum number of connections of this pool in all processes together."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from loadtest.database.application import environment_with
+from loadtest.database.preflight.situation import Demand
 from loadtest.experiment import deadlines
 from loadtest.experiment.rounds import child_answer
 from loadtest.experiment.run_plan import RunPlan, RunSettings
@@ -19,17 +21,17 @@ _NO_POOL = PoolConfig(poolclass="NullPool")
 _WHY = "Nothing was measured: each task is tried once before the load (--no-try leaves this out)"
 
 
-def try_tasks(experiment: Experiment, at: Databases, most: int) -> list[str]:
+def try_tasks(experiment: Experiment, at: Databases, demand: Demand) -> list[str]:
     """Run each task once on each of the databases; returns the warnings.
 
-    most: the most connections that were announced. Raises UsageError with the mistakes in the
-    scenario, or if the database cannot be used.
+    demand: as announced. Raises UsageError with the mistakes in the scenario, if the database
+    cannot be used, or if a user holds more connections than were announced for each.
     """
-    said = [_tried(experiment, server, database, most) for server, database in at.items()]
+    said = [_tried(experiment, server, database, demand) for server, database in at.items()]
     return list(dict.fromkeys(warning for warnings in said for warning in warnings))
 
 
-def _tried(experiment: Experiment, server: str, database: Database, most: int) -> list[str]:
+def _tried(experiment: Experiment, server: str, database: Database, demand: Demand) -> list[str]:
     scenario, model = as_typed(experiment.scenario), experiment.load.models[0]
     # The isolation level is the engine's, not the pool's.
     level = experiment.pool[0].isolation_level
@@ -38,7 +40,7 @@ def _tried(experiment: Experiment, server: str, database: Database, most: int) -
     settings = RunSettings(plan, Path("trial"), database.private, database.allowed)
     address = database.url.render_as_string(False) if database.url else ""
     command = deadlines.watched_command(
-        "loadtest.experiment.trial.trial_process", USER_MODELS[model], str(most)
+        "loadtest.experiment.trial.trial_process", USER_MODELS[model], str(demand.most)
     )
 
     def late(place: str) -> UsageError:
@@ -48,9 +50,23 @@ def _tried(experiment: Experiment, server: str, database: Database, most: int) -
     environment = environment_with(address) | settings.environment()
     ended = f"{scenario} ends the process of its trial."
     answer = child_answer(command, environment, deadlines.TRIAL_LIMIT_SECONDS, late, ended)
-    mistakes, warnings, refused = answer
+    mistakes, warnings, held, refused = answer
     if refused:
         raise UsageError(refused)
     if mistakes:
         raise UsageError(*mistakes, _WHY)
+    if not database.private:
+        _check_announced(scenario, demand, held)
     return list(warnings)
+
+
+def _check_announced(scenario: str, demand: Demand, held: int) -> None:
+    """Raise UsageError if users that hold this many connections can exceed the announced number."""
+    wanted = replace(demand, per_user=max(held, demand.per_user))
+    if wanted.most > demand.most:
+        raise UsageError(
+            f"{scenario}: a user held {held} connections at once, and the announced number counts "
+            f"{demand.per_user} for each. Give --connections-per-user {held} to allow "
+            f"{wanted.most} connections",
+            _WHY,
+        )

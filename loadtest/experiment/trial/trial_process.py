@@ -2,8 +2,8 @@
 
 The arguments are the module that runs the users, the most connections that were announced, and
 those of a run. Its tables are created and filled, and dropped at the end where they do not stay.
-The last line of the output is a JSON list: the mistakes in the scenario, the warnings, and the
-error because of which no task was tried (or empty).
+The last line of the output is a JSON list: the mistakes in the scenario, the warnings, the most
+connections that a user held at once, and the error because of which no task was tried (or empty).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import gevent
+from sqlalchemy import event
 
 from loadtest.experiment.deadlines import TASK_SECONDS, TRIAL_SECONDS
 from loadtest.experiment.error_lines import error_line, error_place, line_in_file
@@ -69,6 +70,25 @@ def _end_task(*_: Any) -> None:
 def _end_process(*_: Any) -> None:
     """Drop the tables, then end."""
     raise SystemExit(1)
+
+
+class MostHeld:
+    """The largest number of connections of an engine that were in use at once."""
+
+    def __init__(self, target: EngineUnderTest) -> None:
+        self._target = target
+        self._in_use = self._most = 0
+        event.listen(target.engine.pool, "checkout", lambda *_: self._change(1))
+        event.listen(target.engine.pool, "checkin", lambda *_: self._change(-1))
+
+    def _change(self, by: int) -> None:
+        self._in_use += by
+        self._most = max(self._most, self._in_use)
+
+    @property
+    def number(self) -> int:
+        """The largest number, including a connection that exceeded the announced number."""
+        return self._most + bool(self._target.recorder.beyond)
 
 
 class TaskTrial:
@@ -176,8 +196,10 @@ def _without_task(cls: type) -> str:
 
 def try_scenario(
     arguments: Sequence[str], most: int, *, threads: bool
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[str], list[str], int]:
     """The mistakes and the warnings about the scenario that a run's arguments name.
+
+    The number is that of the most connections that a user held at once.
 
     most: the most connections to open on a server that the tool did not start.
     Raises LoadtestError if the database cannot be used.
@@ -198,7 +220,7 @@ def try_scenario(
         cause = error.__context__ if isinstance(error, LoadtestError) else error
         if not (cause and error_place(cause)):
             raise
-        return [error_line(cause, scenario)], []
+        return [error_line(cause, scenario)], [], 0
 
 
 def _options(arguments: Sequence[str]) -> Namespace:
@@ -249,8 +271,9 @@ def _target(place: DatabaseSetup, options: Namespace, most: int) -> Iterator[Eng
         target.close()
 
 
-def _run_users(environment: Any, scenario: Path) -> tuple[list[str], list[str]]:
+def _run_users(environment: Any, scenario: Path) -> tuple[list[str], list[str], int]:
     """Run a user of each class, between the events at the start and the end of a test."""
+    held = MostHeld(environment.loadtest.target)
     environment.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
     environment.events.test_start.fire(environment=environment)
     trial = TaskTrial(scenario)
@@ -259,14 +282,14 @@ def _run_users(environment: Any, scenario: Path) -> tuple[list[str], list[str]]:
             trial.run(cls, environment)
     trial.sum_up()
     environment.events.test_stop.fire(environment=environment)
-    return trial.mistakes, trial.warnings
+    return trial.mistakes, trial.warnings, held.number
 
 
-def _answer(model: str, most: str, *of_run: str) -> tuple[list[str], list[str], str]:
+def _answer(model: str, most: str, *of_run: str) -> tuple[list[str], list[str], int, str]:
     try:
         found = try_scenario(of_run, int(most), threads=model == USER_MODELS[THREADS])
     except LoadtestError as error:
-        return [], [], str(error)
+        return [], [], 0, str(error)
     return *found, ""
 
 

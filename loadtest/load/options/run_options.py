@@ -179,6 +179,13 @@ def _run_group(group: Group) -> None:
     )
     for flag, text in ALLOWANCES.items():
         add(flag, action="store_true", default=False, help=text, **hide)
+    add(
+        "--connections-per-user",
+        type=int,
+        default=1,
+        help="the most connections that one user holds at once, for the announced number",
+        **hide,
+    )
 
 
 def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> Namespace:

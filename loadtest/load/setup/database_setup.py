@@ -83,7 +83,9 @@ class DatabaseSetup:
     def allowed(self) -> Allowances:
         """The allowances for this server."""
         said = self.options
-        return Allowances(said.allow_overload, said.no_abort, said.keep_tables)
+        return Allowances(
+            said.allow_overload, said.no_abort, said.keep_tables, said.connections_per_user
+        )
 
     @property
     def made(self) -> bool:
@@ -186,6 +188,7 @@ class DatabaseSetup:
             rate or None,
             self.allowed.overload,
             prefill=options.prefill,
+            per_user=self.allowed.per_user,
         )
 
     def _work(self, users: int, demand: Demand) -> str:

@@ -95,7 +95,9 @@ class Listener:
             taken, failed = held[0], sum(held[1].use.queries[-1:])
             opened = self.recorder.opened.get(record, self.attached)
             times = (taken - opened) / 1e9, (clock() - taken - failed) / 1e9
-            attach(exception, LostConnection(*times, self.pings, self.recorder.wait_timeout))
+            lost = LostConnection(*times, self.pings, self.recorder.wait_timeout)
+            for error in attach(exception, lost):
+                held[1].loss_explained(error)
 
     def _on_detach(self, dbapi_connection: Any, record: Any) -> None:
         self.released(record)

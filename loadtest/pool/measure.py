@@ -99,17 +99,17 @@ def _measured_connect(
         except BaseException as error:
             _failed(recorder, user, start, error)
             raise
-        end = clock()
+        end, number = clock(), id(user)
         del pending[user]
-        held[record_of(connection)] = (end, task, id(user))
+        held[record_of(connection)] = (end, task, number)
         task.held += 1
         if phases or end - start >= NOTICEABLE:
             phase = phases.pop(user, None)
             if phase or end - start >= NOTICEABLE:
                 known = len(pending), len(opened)
-                noticed(Checkout(start, end, id(user), task, phase, "ok", *known))
+                noticed(Checkout(start, end, number, task, phase, "ok", *known))
                 return connection
-        quick((start, end, id(user)))
+        quick((start, end, number))
         return connection
 
     return connect

@@ -25,6 +25,7 @@ from locust.util.timespan import parse_timespan
 import importlib
 import json
 import threading
+from argparse import BooleanOptionalAction
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
@@ -247,6 +248,24 @@ def actions_of(parser: Any) -> list[Any]:
 def settings_in(configuration_file: Any) -> dict[str, Any]:
     """The settings in an open configuration file; raises ConfigFileParserException."""
     return dict(argument_parser.LocustConfigParser().parse(configuration_file))
+
+
+def read_negations(parser: Any) -> None:
+    """Let `no-x = true` in a configuration file switch off an option that is `--x` or `--no-x`.
+
+    The parser takes both keys for the option and looks at the value alone.
+    """
+    convert = parser.convert_item_to_command_line_arg
+
+    def converted(action: Any, key: str, value: Any) -> list[str]:
+        arguments: list[str] = convert(action, key, value)
+        if not isinstance(action, BooleanOptionalAction):
+            return arguments
+        on, off = action.option_strings
+        swapped = {on: off, off: on} if key.lstrip("-") == off.lstrip("-") else {}
+        return [swapped.get(argument, argument) for argument in arguments]
+
+    parser.convert_item_to_command_line_arg = converted
 
 
 def show_in_form(action: Any, shown: bool) -> None:

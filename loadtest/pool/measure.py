@@ -91,7 +91,10 @@ def _measured_connect(
             raise
         end, number = clock(), id(user)
         del pending[user]
-        held[record_of(connection)] = (end, task, number)
+        record = record_of(connection)
+        if record in held:  # a pool that shares its connections: the earlier hold ends now
+            held[record][1].held -= 1
+        held[record] = (end, task, number)
         task.held += 1
         if phases or end - start >= NOTICEABLE:
             phase = phases.pop(user, None)

@@ -1,4 +1,4 @@
-"""Connections that a pool hands out again while they are in use, and those that leave their pool."""
+"""Connections that a pool hands out again while in use, and those that leave their pool."""
 
 from __future__ import annotations
 

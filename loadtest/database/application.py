@@ -190,7 +190,7 @@ def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -
 
 
 def _attribute(module: ModuleType, path: str) -> Any:
-    """What a module has under a dotted name, also if it exists in a Flask app's context only."""
+    """The attribute at a dotted path, also one that exists in a Flask app's context only."""
     try:
         return attrgetter(path)(module)
     except RuntimeError:

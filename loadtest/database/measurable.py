@@ -69,7 +69,7 @@ def _kind(thing: Any) -> str:
 
 
 def _hint(thing: Any, fits: Callable[[Any], bool]) -> str:
-    """What to name instead of a thing that cannot be used, if that is known."""
+    """The object to name instead of a thing that cannot be used, if it is known."""
     if is_parent(getattr_static(thing, "session", None)):
         return "; name its session with --session, as MODULE:NAME.session"
     if not callable(thing):

@@ -57,7 +57,7 @@ def _needs_nothing(function: Callable[..., Any]) -> bool:
 
 
 def _called(function: Callable[[], Any]) -> Any:
-    """What a function returns, or yields first; a session is closed."""
+    """The result of a function, or its first yielded value; a session is closed."""
     try:
         found = function()
         if inspect.isgenerator(found):

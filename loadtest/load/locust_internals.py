@@ -49,7 +49,7 @@ CONTROL_FLOW = (
     *(InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately),
     *(StopUser, StopTest),
 )
-"""What tasks raise to leave a task, a set of tasks or the run: these exceptions are no errors."""
+"""The exceptions with which tasks leave a task, a set of tasks or the run; they are no errors."""
 
 
 # ---- Runners

@@ -42,7 +42,7 @@ def attach(error: BaseException, lost: LostConnection) -> Iterator[BaseException
     """
     known: BaseException | None = error
     while known is not None and not hasattr(known, _ATTRIBUTE):
-        setattr(known, _ATTRIBUTE, lost)
+        vars(known)[_ATTRIBUTE] = lost  # the class may refuse `setattr`, as frozen ones do
         yield known
         known = known.__context__
 

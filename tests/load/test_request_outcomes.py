@@ -13,6 +13,7 @@ from locust.exception import (
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ import gevent
 import gevent.pool
 import pymysql
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -409,6 +410,31 @@ def test_a_lost_connection_that_the_application_caught_has_the_reason_of_its_los
     assert scene.counted() == {"idle_in_task": 1}
     scene.request(retries)
     assert scene.target.recorder.cut("measured").counters["retries.idle_in_task"] == 1
+
+
+@dataclass(frozen=True)
+class Refused(Exception):
+    """An error of an application that takes no attributes."""
+
+    reason: str
+
+
+def test_an_error_that_takes_no_attributes_reaches_the_application(scene: Scene) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise Refused("closed on Sundays")
+
+    event.listen(scene.target.engine, "checkout", refuse)
+    seen: list[str] = []
+
+    def view(session: Session) -> None:
+        try:
+            run(session, "SELECT 1")
+        except Refused as error:
+            seen.append(error.reason)
+
+    scene.request(view)
+    assert seen == ["closed on Sundays"]
+    assert scene.counted() == {"checkout_failed": 1}
 
 
 def test_the_loss_of_a_connection_does_not_change_the_kind_of_an_earlier_failure(

@@ -32,7 +32,7 @@ _CONNECTOR_ADVICE = (
 )
 # The default of MySQL and MariaDB (s): 8 hours.
 USUAL_WAIT_TIMEOUT = 28_800
-# Tasks hold connections idle for as long as this (s), for example while they call other services.
+# A task may hold a connection idle for this long (s), for example while it calls a service.
 SHORT_WAIT_TIMEOUT = 60
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "")
 
@@ -60,7 +60,7 @@ def wait_timeout(situation: Situation) -> Iterator[PreflightCheck]:
 
 
 def _effects_of_idling(bare: list[PoolConfig], *, short: bool) -> Iterator[tuple[str, str]]:
-    """The effects of wait_timeout, each with advice; short: it is shorter than some tasks."""
+    """The effects of wait_timeout, each with advice; short: whether tasks may idle for longer."""
     if bare:
         yield (
             f"the next request that gets it from {pool_names(bare)} fails "

@@ -92,7 +92,7 @@ class SessionTask(Task):
         """Keep the kind and the message; the exception would keep the task's objects alive."""
         attempt = RequestFailed(kind_of(error), f"{words_of(error)} ({CAUGHT})")
         self.failed_attempts.append(attempt)
-        setattr(error, _ATTEMPT, attempt)
+        vars(error)[_ATTEMPT] = attempt  # the class may refuse `setattr`, as frozen ones do
 
     def loss_explained(self, error: BaseException) -> None:
         """Give the attempt of this error the kind that says why its connection was lost."""
@@ -133,7 +133,10 @@ class SessionTask(Task):
     def _judged(
         self, error: BaseException | None, elapsed: int
     ) -> tuple[bool, BaseException | None]:
-        """Record the outcome; returns whether it is a request, and the exception for Locust."""
+        """Record an outcome that is no plain success.
+
+        Returns whether it counts as a request, and the exception for Locust.
+        """
         recorder, declared = self._recorder, bool(self.declared)
         failure = self._failure(error)
         self.failed_attempts.clear()

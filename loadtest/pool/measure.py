@@ -91,6 +91,8 @@ def _measured_connect(
             raise
         end, number = clock(), id(user)
         del pending[user]
+        if helpers:
+            helpers.pop(user, None)
         record = record_of(connection)
         if record in held:  # a pool that shares its connections: the earlier hold ends now
             held[record][1].held -= 1
@@ -146,6 +148,7 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
 def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException) -> None:
     end = clock()
     del recorder.pending[user]
+    recorder.deadlocks.helpers.pop(user, None)
     recorder.connecting.discard(user)
     phases = recorder.phases.pop(user, None)
     if isinstance(error, GreenletExit):

@@ -32,7 +32,7 @@ class SessionTask(Task):
     """
 
     __slots__ = (
-        *("_arguments", "_child", "_current", "_fire", "_outer", "_parent", "_recorder"),
+        *("_arguments", "_child", "_fire", "_outer", "_parent", "_recorder"),
         *("_registry", "_session", "_shared", "_spare", "_start", "_succeeded", "_tasks"),
         *("_thought", "_user", "declared", "lag"),
     )
@@ -64,7 +64,8 @@ class SessionTask(Task):
             make, arguments = self._child, self._arguments
             session = make(**arguments)
             self._registry.set(session)
-        self._session, self._current, tasks[current] = session, current, self
+        # The greenlet is not kept: at the end of a thread that takes a search of the whole heap.
+        self._session, tasks[current] = session, self
         return session
 
     def __exit__(
@@ -106,9 +107,9 @@ class SessionTask(Task):
         thought, succeeded, fire = self._thought, self._succeeded, self._fire
         elapsed = now - start + self.lag
         if self._outer is None:
-            self._tasks.pop(self._current, None)
+            self._tasks.pop(getcurrent(), None)
         else:  # the task of the block around this one goes on
-            self._tasks[self._current], self._outer = self._outer, None
+            self._tasks[getcurrent()], self._outer = self._outer, None
         thought(start - user.idle_since)
         user.idle_since = now
         if self.held:

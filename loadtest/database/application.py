@@ -8,39 +8,33 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from inspect import getattr_static
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from sqlalchemy import URL, Engine, Pool
-from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
-    AsyncSession,
-    async_scoped_session,
-    async_sessionmaker,
-)
-from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from sqlalchemy.orm import scoped_session
 
 from loadtest.database.connection_errors import connection_error
 from loadtest.database.engine import database_url, parent_session, poolclass_of
+from loadtest.database.measurable import (
+    engine_of_sessions,
+    is_engine,
+    measurable_engine,
+    session_source,
+)
 from loadtest.database.probing import session_variables
 from loadtest.database.redaction import words_with_type
-from loadtest.database.session_dependency import is_async_function, parent_behind
+from loadtest.database.session_dependency import is_parent
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig
 from loadtest.pool.engine_settings import another, settings_of
-from loadtest.pool.measure import forget
+from loadtest.pool.measured_dialects import forget
 from loadtest.pool.sqlalchemy_internals import creator_of
 from loadtest.runfile.folders import as_typed
 
 DATABASE_URL = "LOADTEST_DATABASE_URL"
-_ASYNC = (AsyncEngine, AsyncSession, async_scoped_session, async_sessionmaker)
-_NO_ASYNC = (
-    "is async, and loadtest measures synchronous engines: use create_engine() with "
-    "mysql+pymysql:// and a sessionmaker or scoped_session"
-)
 
 
 class NeedsDatabase(UsageError):
@@ -120,13 +114,13 @@ def find_application(session: str, engine: str, folders: Iterable[Path] = ()) ->
         return None
     name, where = session or engine, f"{'--session' if session else '--engine'} {session or engine}"
     try:
-        found = _imported(name, folders, _is_parent if session else _is_engine)
+        found = _imported(name, folders, is_parent if session else is_engine)
         if session:
-            source = _source(found)
+            source = session_source(found)
             shared = isinstance(source, scoped_session)
             parent, bound = _with_engine(source if shared else scoped_session(source))
-            return Application(name, _measurable(bound), parent, shared=shared)
-        bound = _measurable(found)
+            return Application(name, measurable_engine(bound), parent, shared=shared)
+        bound = measurable_engine(found)
         return Application(name, bound, parent_session(bound), shared=False)
     except NotImplementedError:
         raise UsageError(f"{where}: each run needs a new pool: add recreate()") from None
@@ -174,14 +168,6 @@ def _hand_on(address: str) -> None:
     os.environ.update(environment_with(address))
 
 
-def _is_engine(thing: Any) -> bool:
-    return isinstance(thing, Engine)
-
-
-def _is_parent(thing: Any) -> bool:
-    return isinstance(thing, scoped_session | sessionmaker)
-
-
 def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -> Any:
     module_name, _, attribute = name.partition(":")
     if not (module_name and attribute) or name.endswith(".py") or "/" in name:
@@ -204,7 +190,7 @@ def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -
 
 
 def _attribute(module: ModuleType, path: str) -> Any:
-    """What a module has under a dotted name, also if it exists in a Flask app's context only."""
+    """The attribute at a dotted path, also one that exists in a Flask app's context only."""
     try:
         return attrgetter(path)(module)
     except RuntimeError:
@@ -222,7 +208,7 @@ def _with_engine(parent: scoped_session[Any]) -> tuple[scoped_session[Any], Any]
 
         if uses_flask(parent):
             return with_context(parent)
-    return parent, _bound(parent.session_factory)
+    return parent, engine_of_sessions(parent.session_factory)
 
 
 def _why_not(error: BaseException, module: str) -> str:
@@ -243,72 +229,3 @@ def _users(frame: traceback.FrameSummary) -> bool:
     parts = Path(frame.filename).parts
     inside = "site-packages" in parts or frame.filename == __file__
     return not inside and "importlib" not in frame.filename and frame.filename[:1] != "<"
-
-
-def _measurable(engine: Any) -> Engine:
-    """The engine itself. Raises UsageError if it cannot be measured."""
-    if isinstance(engine, _ASYNC) or (isinstance(engine, Engine) and engine.dialect.is_async):
-        raise UsageError(_NO_ASYNC)
-    if not isinstance(engine, Engine):
-        what = f"is {_kind(engine)}, not an Engine"
-        hint = "; use --session for it" if _is_parent(engine) else _hint(engine, _is_engine)
-        raise UsageError(what + hint)
-    if engine.dialect.name not in ("mysql", "mariadb"):
-        raise UsageError(
-            f"it is an engine for {engine.dialect.name}; loadtest measures MySQL and MariaDB"
-        )
-    return engine
-
-
-def _source(found: Any) -> Any:
-    """The scoped_session or sessionmaker that was named, or that a named function uses."""
-    if isinstance(found, _ASYNC) or is_async_function(found):
-        raise UsageError(_NO_ASYNC)
-    if source := found if _is_parent(found) else parent_behind(found):
-        return source
-    what = f"is {_kind(found)}, not a scoped_session or sessionmaker"
-    hint = "; use --engine for it" if _is_engine(found) else _hint(found, _is_parent)
-    raise UsageError(what + hint)
-
-
-def _kind(thing: Any) -> str:
-    if isinstance(thing, type):
-        return f"the class {thing.__name__}"
-    name = type(thing).__name__
-    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
-
-
-def _hint(thing: Any, fits: Callable[[Any], bool]) -> str:
-    """What to name instead of a thing that cannot be used, if that is known."""
-    if _is_parent(getattr_static(thing, "session", None)):
-        return "; name its session with --session, as MODULE:NAME.session"
-    if not callable(thing):
-        return ""
-    module = sys.modules.get(getattr(thing, "__module__", ""))
-    names = [name for name, one in vars(module).items() if fits(one)] if module else []
-    like = f", like {thing.__module__}:{names[0]}" if names else ""
-    return f"; name the object that the call returns{like}"
-
-
-def _bound(factory: Callable[[], Any]) -> Any:
-    """The engine that all sessions of a factory use."""
-    try:
-        session = factory()
-    except Exception as error:
-        raise UsageError(f"it cannot make a session: {words_with_type(error)}") from None
-    if isinstance(session, _ASYNC):
-        raise UsageError(_NO_ASYNC)
-    options = getattr(factory, "kw", {})
-    engines = [session.bind, *(options.get("binds") or {}).values()]
-    pools = {id(getattr(engine, "pool", engine)) for engine in engines if engine is not None}
-    session.close()
-    if len(pools) > 1 or type(session).get_bind is not Session.get_bind:
-        raise UsageError(
-            "its sessions choose among several engines (binds or get_bind), but loadtest measures "
-            "one: name that engine with --engine"
-        )
-    if not pools:
-        raise UsageError(
-            "it has no engine after the import: bind one, with sessionmaker(bind=engine)"
-        )
-    return next(engine for engine in engines if engine is not None)

@@ -3,7 +3,7 @@
 A kind comes from the number that the server or the driver gives; without a known number, from
 the class of the error, also SQLAlchemy's own classification; and last from the place where it was
 raised: inside a checkout or not. The drivers are recognised by the names of their packages,
-because an application has only its own one.
+because an application installs only its own driver.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class _Contexts(ScopedRegistry[Any]):
             context.pop()
 
     def _contexts(self) -> list[Any]:
-        """What each call for a session by this user entered; None if it had a context."""
+        """The context that each of this user's calls for a session entered; None: it had one."""
         if not hasattr(self._entered, "contexts"):
             self._entered.contexts = []
         found: list[Any] = self._entered.contexts

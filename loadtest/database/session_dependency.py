@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from types import FunctionType
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
@@ -13,6 +13,12 @@ from loadtest.database.redaction import words_with_type
 from loadtest.model.errors import UsageError
 
 Parent = scoped_session[Any] | sessionmaker[Any]
+"""A parent session: users take their sessions from it."""
+
+
+def is_parent(thing: Any) -> TypeGuard[Parent]:
+    """Whether a thing is a parent session."""
+    return isinstance(thing, scoped_session | sessionmaker)
 
 
 def is_async_function(thing: Any) -> bool:
@@ -37,7 +43,7 @@ def parent_behind(thing: Any) -> Parent | None:
 def _named_parents(function: FunctionType) -> Iterator[Parent]:
     for name in function.__code__.co_names:
         thing = function.__globals__.get(name)
-        if isinstance(thing, scoped_session | sessionmaker):
+        if is_parent(thing):
             yield thing
 
 
@@ -51,7 +57,7 @@ def _needs_nothing(function: Callable[..., Any]) -> bool:
 
 
 def _called(function: Callable[[], Any]) -> Any:
-    """What a function returns, or yields first; a session is closed."""
+    """The result of a function, or its first yielded value; a session is closed."""
     try:
         found = function()
         if inspect.isgenerator(found):
@@ -67,4 +73,4 @@ def _called(function: Callable[[], Any]) -> Any:
 def _parent_of(found: Any) -> Parent | None:
     if isinstance(found, Session) and found.bind is not None:
         return sessionmaker(bind=found.bind, class_=type(found))
-    return found if isinstance(found, scoped_session | sessionmaker) else None
+    return found if is_parent(found) else None

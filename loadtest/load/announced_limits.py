@@ -33,9 +33,9 @@ class AnnouncedLimits:
     """
 
     def __init__(
-        self, environment: Any, place: DatabaseSetup, refuse: Callable[[LoadtestError], None]
+        self, environment: Any, database: DatabaseSetup, refuse: Callable[[LoadtestError], None]
     ) -> None:
-        self._environment, self._place, self._refuse = environment, place, refuse
+        self._environment, self._database, self._refuse = environment, database, refuse
         # Of all processes together; no users while no run is announced.
         self._users = self._connections = 0
         self._processes = 0
@@ -57,8 +57,8 @@ class AnnouncedLimits:
         shape = self._environment.shape_class
         return type(shape).__name__ if shape else ""
 
-    def keep(self) -> None:
-        """From now on refuse users and workers above the announced number, whatever starts them.
+    def enforce(self) -> None:
+        """From now on, refuse users and workers above the announced number, whatever starts them.
 
         The command line, the web UI, a shape, stages and keys in a terminal start users; all of
         them call the runner's `start`.
@@ -75,7 +75,7 @@ class AnnouncedLimits:
         distributed = isinstance(runner, MasterRunner)
         expected = (options.processes or 0, options.expect_workers) if distributed else (1,)
         self._announce(pool, max(self._present, *expected))
-        return self._place.prepare()
+        return self._database.prepare()
 
     def begin(self, pool: PoolConfig, status: ServerStatus | None) -> ServerStatus:
         """Begin a run with the present processes; no other process can join.
@@ -86,8 +86,8 @@ class AnnouncedLimits:
         runner = self._environment.runner
         if status is None:
             self._announce(pool, self._present)
-            status = self._place.prepare()
-        if isinstance(runner, MasterRunner) and self._place.foreign:
+            status = self._database.prepare()
+        if isinstance(runner, MasterRunner) and self._database.foreign:
             self._counted = internals.workers(runner, "all") - internals.workers(runner, "missing")
         if self._present != self._processes:  # more or fewer than expected
             self._announce(pool, self._present)
@@ -96,7 +96,7 @@ class AnnouncedLimits:
             raise self._beyond(asked)
         return status
 
-    def over(self) -> None:
+    def lift(self) -> None:
         """End the run: forget its limits, and let the waiting workers in."""
         self._users, self._counted = 0, None
         late, self._late = self._late, {}
@@ -104,10 +104,14 @@ class AnnouncedLimits:
             # If this process is about to end, these workers must not be ended before they began.
             gevent.spawn_later(LATE_CONNECT_SECONDS, self._hear_again, client_id, msg)
 
+    def of_process(self) -> int:
+        """The limit of connections of this process; it changes when a worker is lost."""
+        return cast(int, self._options.most_connections)
+
     def check_form(self, form: Mapping[str, str], added: run_options.Added) -> None:
         """Raise UsageError with the mistakes in a start form, or if it exceeds the limits."""
         wanted = run_options.check_form(self._options, form, added)
-        if not self._place.foreign or self._shape:
+        if not self._database.foreign or self._shape:
             return
         try:
             users = int(form.get("user_count", ""))
@@ -121,14 +125,14 @@ class AnnouncedLimits:
     def _check_room(self, wanted: Namespace, users: int) -> None:
         users = max(users, run_options.most_users(wanted) or 0)
         each = math.ceil(users / self._present)
-        pool = measured_pool(wanted, self._place.application)
-        self._place.check(self._place.demand(wanted, pool, each, self._present))
+        pool = measured_pool(wanted, self._database.application)
+        self._database.check(self._database.demand(wanted, pool, each, self._present))
 
     def _announce(self, pool: PoolConfig, processes: int) -> None:
         users = math.ceil(self._most_users() / processes)
-        demand = self._place.announce(pool, users, processes)
+        demand = self._database.announce(pool, users, processes)
         self._processes = processes
-        self._users = users * processes if self._place.foreign else 0
+        self._users = users * processes if self._database.foreign else 0
         self._connections = demand.most
         # Options reach the workers.
         self._options.most_connections = demand.of_process(pool)
@@ -139,7 +143,7 @@ class AnnouncedLimits:
         Raises UsageError if a shape sets the number, and --users does not limit it.
         """
         options, asked = self._options, internals.target_users(self._environment.runner)
-        if not (self._shape and self._place.foreign):
+        if not (self._shape and self._database.foreign):
             most = asked or options.num_users or 1
             return int(max(most, run_options.most_users(options) or 0))
         if not options.num_users:

@@ -31,8 +31,8 @@ class IntervalStream:
     ) -> None:
         """Write the footer, with the records of workers and of other programs, if any."""
         more = {"workers": workers, "programs": programs}
-        told = {name: records for name, records in more.items() if records}
-        self._writer.close(end, self._totals(), **told)
+        present = {name: records for name, records in more.items() if records}
+        self._writer.close(end, self._totals(), **present)
 
     def _totals(self) -> dict[str, Any]:
         return {"counters": dict(sorted(self.counters.items()))}

@@ -19,7 +19,7 @@ GRANULARITY = 1_000_000
 def watch_lag(recorder: Recorder) -> Callable[[], None]:
     """Sample the event-loop lag (ns) into `recorder.lags`; the returned function stops that.
 
-    The code that keeps the loop is sampled, too (see LoopWatch).
+    The tasks that block the loop are sampled, too (see LoopWatch).
 
     A sample is due every 10 ms. A sample that is later than the next due times counts for all of
     them. So a share of the samples is a share of the time, and their mean is the mean delay of an

@@ -1,4 +1,4 @@
-"""The undocumented parts of Locust; no other module uses them.
+"""The undocumented parts of Locust, except of its web UI; no other module uses them.
 
 Documented are the classes, events and exceptions on docs.locust.io, and a runner's `start`, `stop`,
 `quit`, `spawn_users`, `user_count`, `greenlet` and messages. A test lists the other names used
@@ -23,8 +23,8 @@ from locust.util.load_locustfile import load_locustfile
 from locust.util.timespan import parse_timespan
 
 import importlib
-import json
 import threading
+from argparse import BooleanOptionalAction
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
@@ -32,7 +32,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import gevent
-from flask import Response, jsonify, request
 from greenlet import GreenletExit, getcurrent
 
 TASK_LOG = "locust.user.task"
@@ -50,12 +49,7 @@ CONTROL_FLOW = (
     *(InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately),
     *(StopUser, StopTest),
 )
-"""What tasks raise to leave a task, a set of tasks or the run: these exceptions are no errors."""
-
-# The endpoints of Locust's web UI: its page, the statistics, and the form that starts a run.
-_PAGE, _STATISTICS, _START = "locust.index", "locust.request_stats", "locust.swarm"
-# After one of these states the page stops polling, and its button stays at "Loading".
-_ENDING = ("cleanup", "stopping")
+"""The exceptions with which tasks leave a task, a set of tasks or the run; they are no errors."""
 
 
 # ---- Runners
@@ -249,6 +243,24 @@ def settings_in(configuration_file: Any) -> dict[str, Any]:
     return dict(argument_parser.LocustConfigParser().parse(configuration_file))
 
 
+def read_negations(parser: Any) -> None:
+    """Let `no-x = true` in a configuration file switch off an option that is `--x` or `--no-x`.
+
+    The parser takes both keys for the option and looks at the value alone.
+    """
+    convert = parser.convert_item_to_command_line_arg
+
+    def converted(action: Any, key: str, value: Any) -> list[str]:
+        arguments: list[str] = convert(action, key, value)
+        if not isinstance(action, BooleanOptionalAction):
+            return arguments
+        on, off = action.option_strings
+        swapped = {on: off, off: on} if key.lstrip("-") == off.lstrip("-") else {}
+        return [swapped.get(argument, argument) for argument in arguments]
+
+    parser.convert_item_to_command_line_arg = converted
+
+
 def show_in_form(action: Any, shown: bool) -> None:
     """Set whether the start form shows an option; Locust does it only outside of groups."""
     action.include_in_web_ui = shown
@@ -270,50 +282,3 @@ def run_command() -> None:
     from locust.main import main
 
     main()
-
-
-# ---- The web UI
-
-
-def change_page(web_ui: Any, change: Callable[[str], str]) -> None:
-    """Change the HTML of the web UI's page with a function."""
-
-    @web_ui.app.after_request
-    def changed(response: Response) -> Response:
-        if request.endpoint == _PAGE and response.is_sequence:
-            response.set_data(change(response.get_data(as_text=True)))
-        return response
-
-
-def add_statistics(web_ui: Any, more: Callable[[], Mapping[str, Any]]) -> None:
-    """Add data to the statistics that the page requests every two seconds."""
-
-    @web_ui.app.after_request
-    def extended(response: Response) -> Response:
-        if request.endpoint == _STATISTICS and response.is_json:
-            statistics = response.json or {}
-            if statistics["state"] in _ENDING:
-                statistics["state"] = "running"
-            response.set_data(json.dumps({**statistics, **more()}))
-        return response
-
-
-def check_start_form(web_ui: Any, problem: Callable[[Mapping[str, str]], str]) -> None:
-    """Show the problem that a function finds in a start form; without a problem the run starts."""
-
-    @web_ui.app.before_request
-    def refuse() -> Response | None:
-        found = problem(request.form) if request.endpoint == _START else ""
-        return jsonify({"success": False, "message": found}) if found else None
-
-
-def fill_form(web_ui: Any, current: Callable[[], Mapping[str, Any]]) -> None:
-    """Show the current values of the options in the start form instead of the defaults."""
-    original = web_ui.update_template_args
-
-    def update_template_args() -> None:
-        original()
-        for name, field in web_ui.template_args["extra_options"].items():
-            field["default_value"] = current().get(name, field["default_value"])
-
-    web_ui.update_template_args = update_template_args

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from loadtest.load.locust_internals import add_statistics, change_page
+from loadtest.load.web_ui_internals import add_statistics, change_page
 
 # Locust's tabs are tables of text. So the links stand below the table, where React does not remove
 # them, and are visible only with the table.

@@ -1,4 +1,4 @@
-"""Measures whose code keeps the event loop, in samples after busy or late seconds."""
+"""Measures which tasks block the event loop, in samples after busy or late seconds."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ class ProcessUse(NamedTuple):
 class OtherPrograms:
     """Compares all processes at the beginning and at the end of a run.
 
-    It looks twice only, before and after the load, because a look at all processes takes some
-    milliseconds of the event loop. A process that ended before counts for its parent.
+    All processes are read only twice, before and after the load, because reading them blocks the
+    event loop for some milliseconds. A process that ended before counts for its parent.
     """
 
     def __init__(self) -> None:
@@ -61,10 +61,8 @@ class OtherPrograms:
 
         The total of a parent has all the time of its ended children, also the time before the run.
         """
-        alive, parents = (
-            {pid for pid, _ in now},
-            {key[0]: u.parent for key, u in self._before.items()},
-        )
+        alive = {pid for pid, _ in now}
+        parents = {pid: use.parent for (pid, _), use in self._before.items()}
         earlier = defaultdict[int, float](float)
         for key, use in self._before.items():
             owner = key[0] if key in now else use.parent

@@ -96,8 +96,8 @@ class Plugin:
         if isinstance(runner, MasterRunner):
             self.workers = Workers(runner, self._take, self._refuse)
         self.live = Live()
-        self.place = DatabaseSetup(environment)
-        self.promise = AnnouncedLimits(environment, self.place, self._refuse)
+        self.database = DatabaseSetup(environment)
+        self.limits = AnnouncedLimits(environment, self.database, self._refuse)
         self.run = RunUnderWay(environment, self._refuse, self._tell)
         self._targets: list[EngineUnderTest] = []
         self._status: ServerStatus | None = None
@@ -118,16 +118,16 @@ class Plugin:
         self._listen()
         # Locust calls this when it stops a run, and the first call blocks all users for 0.1 s.
         inspect.stack()
-        self.place.load_application()
+        self.database.load_application()
         if self.master:
             return
         run_options.settle(self.options)
         if web_ui:
             web.check_port(self.options.web_host, self.options.web_port)
-        self.place.find()
-        url = self.place.url
+        self.database.find()
+        url = self.database.url
         PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
-        self.promise.keep()
+        self.limits.enforce()
         self._serve(web_ui)
         if self.options.headless:
             self._prepare()
@@ -148,7 +148,7 @@ class Plugin:
             start_form.arrange(
                 web_ui,
                 _added.headings,
-                check=lambda form: self.promise.check_form(form, _added),
+                check=lambda form: self.limits.check_form(form, _added),
                 current=lambda: vars(self.options),
             )
         if self.options.metrics_port:
@@ -156,15 +156,15 @@ class Plugin:
 
     def _prepare(self) -> None:
         # Locust's clock runs from the start of a test, so do the long part before it.
-        pool = measured_pool(self.options, self.place.application)
+        pool = measured_pool(self.options, self.database.application)
         run_options.warmup_seconds(self.options)
-        self._status = self.promise.prepare(pool)
+        self._status = self.limits.prepare(pool)
 
     def close(self) -> None:
         """Drop the tables, and stop the private server, if any."""
         # Leaked connections would lock the tables.
-        forgotten = self._targets if self.place.made else []
-        for step in (*(target.cut_off for target in forgotten), self.place.close):
+        forgotten = self._targets if self.database.made else []
+        for step in (*(target.cut_off for target in forgotten), self.database.close):
             attempt(step, self._failed)
 
     def on_start(self, environment: Any, **_: Any) -> None:
@@ -189,12 +189,12 @@ class Plugin:
         if self.master:
             run.at_end(self.master.last)
         run.at_end(partial(run.close_output, self.live, self.workers))
-        run.at_end(self.promise.over)
+        run.at_end(self.limits.lift)
         return run
 
     def _start(self, run: RunUnderWay, options: Namespace) -> None:
-        self.place.load_application()
-        pool = measured_pool(options, self.place.application)
+        self.database.load_application()
+        pool = measured_pool(options, self.database.application)
         warmup, stages = parts = run_options.parts_of(options)
         status = None if self.master else self._record(run, options, pool)
         if not self.workers:
@@ -207,15 +207,14 @@ class Plugin:
     def _record(self, run: RunUnderWay, options: Namespace, pool: PoolConfig) -> ServerStatus:
         """Open the shared resources of a run: its result, the live page, the server's status."""
         prepared, self._status = self._status, None
-        status = self.promise.begin(pool, prepared)
+        status = self.limits.begin(pool, prepared)
         run.at_end(status.close)
         self.live.begin(pool)
-        place = self.place
-        assert place.facts
-        facts = header(self.environment, options, _added, pool, place.facts, place.application)
+        server, application = self.database.facts, self.database.application
+        facts = header(self.environment, options, _added, pool, server, application)
         run.write_to(RunOutput(options, self.live, facts))
-        if place.foreign and not options.no_abort:
-            run.guard = Guard(status, place.facts.lacks)
+        if self.database.foreign and not options.no_abort:
+            run.guard = Guard(status, server.lacks)
         return status
 
     def _measure(
@@ -237,23 +236,18 @@ class Plugin:
     def _new_target(self, options: Namespace, pool: PoolConfig) -> EngineUnderTest:
         index = internals.worker_index(self.runner)
         random.seed(f"{options.seed}-{index}")
-        server_probe.raise_open_files_limit(self._most_connections())
-        place = self.place
-        facts = place.facts or server_probe.probe_server(place.url, place.connecting)
+        server_probe.raise_open_files_limit(self.limits.of_process())
+        database = self.database
         return EngineUnderTest(
-            place.url,
+            database.url,
             pool,
             options,
-            tls=facts.tls,
+            tls=database.facts.tls,
             process=self.process,
             index=index,
-            ceiling=self._most_connections if place.foreign else None,
-            application=place.application,
+            ceiling=self.limits.of_process if database.foreign else None,
+            application=database.application,
         )
-
-    def _most_connections(self) -> int:
-        """The limit of connections of this process; it changes when a worker is lost."""
-        return cast(int, self.options.most_connections)
 
     def _take(self, interval: Interval) -> None:
         self.run.take(interval)

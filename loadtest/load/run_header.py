@@ -112,6 +112,6 @@ def repeat_command(
         default = pool_default(options, action.dest, action.default)
         if action.dest in _NOT_REPEATED or value == default:
             continue
-        on, off = action.option_strings[0], action.option_strings[-1]
-        command += [on if value else off] if isinstance(value, bool) else [off, str(value)]
+        first, last = action.option_strings[0], action.option_strings[-1]  # `--x`, `--no-x`
+        command += [first if value else last] if isinstance(value, bool) else [last, str(value)]
     return command + list(options.user_classes or [])

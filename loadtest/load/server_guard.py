@@ -1,4 +1,4 @@
-"""Watches a server that the tool did not start: it must not refuse others, nor fall silent."""
+"""Watches a server that the tool did not start for refused clients and missing answers."""
 
 from __future__ import annotations
 

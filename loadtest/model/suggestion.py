@@ -24,7 +24,7 @@ def did_you_mean(name: str, known: Iterable[str], similar: float = SIMILAR) -> s
 def did_you_mean_file(path: Path) -> str:
     """The same for a file that is not there, with the files of its kind in its folder."""
     try:
-        there = [one.name for one in path.parent.glob(f"*{path.suffix or '.py'}")]
-    except OSError:  # no folder could have such a name
+        there = [one.name for one in path.parent.iterdir() if one.suffix == (path.suffix or ".py")]
+    except (OSError, ValueError):  # there is no such folder, or no folder can have such a name
         return ""
     return did_you_mean(path.name, there)

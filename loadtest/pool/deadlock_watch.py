@@ -53,7 +53,7 @@ class DeadlockWatch:
     """Looks at the users of one pool, once a second.
 
     held, pending, phases, aside, tasks, nobody: the recorder's own. limit: the most connections of
-    the pool; None without a limit. helpers: for each user without a task, the id in its context.
+    the pool; None without a limit. helpers: for each checkout by a user without a task, the id in its context.
     query_codes: the code of the functions that are on the stack during a query.
     """
 
@@ -90,8 +90,6 @@ class DeadlockWatch:
         # which it took earlier, held it when the users in the queue were read.
         pending = self._pending.copy()
         holds = self._holds()
-        for user in [user for user in list(self.helpers) if user not in pending]:
-            del self.helpers[user]
         before, self._suspicion = self._suspicion, None
         if self.limit is None or len(holds) < self.limit or any(hold.task.over for hold in holds):
             return before.most if before and failed else {}

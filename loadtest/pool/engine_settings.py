@@ -50,5 +50,5 @@ def another(engine: Engine, pool: Pool, poolclass: type[Pool], settings: Mapping
     """
     own = {_OWN_NAMES.get(name, name): value for name, value in settings.items()}
     if isinstance(pool, SingletonThreadPool) and issubclass(poolclass, SingletonThreadPool):
-        own["pool_size"] = pool.size  # of no queue, so `settings_of` leaves it out
+        own["pool_size"] = pool.size  # `settings_of` has the size of a queue only
     return internals.replacement(pool, poolclass, dialect=engine.dialect, **own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from greenlet import getcurrent
 from sqlalchemy import Pool, event
@@ -27,8 +28,9 @@ class Listener:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.attached = clock()
-        self.invalid: set[object] = set()
-        self.broken: set[object] = set()
+        # Weak, because a broken connection in the overflow leaves its pool without an event.
+        self.invalid: WeakSet[object] = WeakSet()
+        self.broken: WeakSet[object] = WeakSet()
         self.recycle = -1
         self.pings = False
         self.context: object = None
@@ -95,7 +97,9 @@ class Listener:
             taken, failed = held[0], sum(held[1].use.queries[-1:])
             opened = self.recorder.opened.get(record, self.attached)
             times = (taken - opened) / 1e9, (clock() - taken - failed) / 1e9
-            attach(exception, LostConnection(*times, self.pings, self.recorder.wait_timeout))
+            lost = LostConnection(*times, self.pings, self.recorder.wait_timeout)
+            for error in attach(exception, lost):
+                held[1].loss_explained(error)
 
     def _on_detach(self, dbapi_connection: Any, record: Any) -> None:
         self.released(record)

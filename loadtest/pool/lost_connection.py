@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,19 +34,20 @@ class LostConnection:
         return "pool" if self.open >= self.wait_timeout and not self.pinged else ""
 
 
-def attach(error: BaseException, lost: LostConnection) -> None:
-    """Keep what is known of a lost connection with the error that ended it.
+def attach(error: BaseException, lost: LostConnection) -> Iterator[BaseException]:
+    """Keep the facts about a lost connection with the error that ended it; yields each such error.
 
     Also with the errors that were handled then: mysql-connector-python fails first without ending
     the connection, which only the ROLLBACK afterwards does.
     """
     known: BaseException | None = error
     while known is not None and not hasattr(known, _ATTRIBUTE):
-        setattr(known, _ATTRIBUTE, lost)
+        vars(known)[_ATTRIBUTE] = lost  # the class may refuse `setattr`, as frozen ones do
+        yield known
         known = known.__context__
 
 
 def lost_connection(error: BaseException) -> LostConnection | None:
-    """What is known of the connection that an error has ended; None without one."""
+    """The facts about the connection that an error has ended; None without one."""
     found = getattr(error, _ATTRIBUTE, None)
     return found if isinstance(found, LostConnection) else None

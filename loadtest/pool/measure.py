@@ -6,9 +6,7 @@ shadowed on the instances, never on the classes:
 
 - `pool.connect`, which makes every checkout, and the method that takes each connection back;
 - the method that opens connections, to know when a connect begins, even if it fails;
-- the pool's dialect, for pre-ping and reset: the pool gets its own (the engine's dialect also does
-  the sessions' ROLLBACK and COMMIT, which do not belong to the pool);
-- `do_execute`, its variants and `do_commit` of the engine's dialect, for the queries of a hold;
+- the dialects, for pre-ping, reset and queries: see `measured_dialects`;
 - `pool.dispose`, to recognise the connections that it closes;
 - `pool.recreate`, to follow the engine to its new pool after `dispose()`.
 """
@@ -27,10 +25,9 @@ from sqlalchemy.pool import PoolProxiedConnection
 from loadtest.pool import sqlalchemy_internals as internals
 from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, Outcome, clock
 from loadtest.pool.event_listener import Listener
+from loadtest.pool.measured_dialects import measure_dialects
 from loadtest.pool.recorder import Recorder
-from loadtest.pool.task_usage import Task, user_in_context
-
-_QUERIES = ("do_execute", "do_executemany", "do_execute_no_params", "do_commit")
+from loadtest.pool.task_usage import user_in_context
 
 
 def measure(engine: Engine, recorder: Recorder) -> None:
@@ -49,15 +46,8 @@ def measure(engine: Engine, recorder: Recorder) -> None:
             recorder.opened[record] = listener.attached
     listener.released = _measured_return(listener, lambda record: None)
     listener.listen(pool)
-    _shadow_dialects(engine, recorder)
+    measure_dialects(engine, recorder)
     _shadow_pool(pool, listener)
-
-
-def forget(engine: Engine) -> None:
-    """Stop measuring an engine's dialect; measuring a pool ends with the pool."""
-    for name in _QUERIES:
-        shadow = getattr(engine.dialect, name)
-        setattr(engine.dialect, name, getattr(shadow, "shadowed", shadow))
 
 
 def _shadow_pool(pool: Pool, listener: Listener) -> None:
@@ -99,17 +89,22 @@ def _measured_connect(
         except BaseException as error:
             _failed(recorder, user, start, error)
             raise
-        end = clock()
+        end, number = clock(), id(user)
         del pending[user]
-        held[record_of(connection)] = (end, task, id(user))
+        if helpers:
+            helpers.pop(user, None)
+        record = record_of(connection)
+        if record in held:  # a pool that shares its connections: the earlier hold ends now
+            held[record][1].held -= 1
+        held[record] = (end, task, number)
         task.held += 1
         if phases or end - start >= NOTICEABLE:
             phase = phases.pop(user, None)
             if phase or end - start >= NOTICEABLE:
                 known = len(pending), len(opened)
-                noticed(Checkout(start, end, id(user), task, phase, "ok", *known))
+                noticed(Checkout(start, end, number, task, phase, "ok", *known))
                 return connection
-        quick((start, end, id(user)))
+        quick((start, end, number))
         return connection
 
     return connect
@@ -153,6 +148,7 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
 def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException) -> None:
     end = clock()
     del recorder.pending[user]
+    recorder.deadlocks.helpers.pop(user, None)
     recorder.connecting.discard(user)
     phases = recorder.phases.pop(user, None)
     if isinstance(error, GreenletExit):
@@ -222,82 +218,3 @@ def _let_go(pool: QueuePool, listener: Listener) -> None:
             listener.lost(record)
 
     event.listen(pool, "checkin", checkin)
-
-
-def _shadow_dialects(engine: Engine, recorder: Recorder) -> None:
-    reset, ping = partial(_measured_reset, recorder), partial(_measured_ping, recorder)
-    internals.give_own_dialect(engine.pool, reset, ping)
-    for name in _QUERIES:
-        wrap = _measured_execute if name == "do_execute" else _measured_query
-        _shadow(engine.dialect, name, partial(wrap, recorder))
-    recorder.deadlocks.query_codes = {getattr(engine.dialect, name).__code__ for name in _QUERIES}
-
-
-def _measured_execute(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
-    # As `_measured_query`, for the method of every statement: `*arguments` would double the cost.
-    tasks, nobody = recorder.tasks, recorder.nobody
-
-    def execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> Any:
-        task = tasks.get(getcurrent(), nobody)
-        start = clock()
-        try:
-            result = original(cursor, statement, parameters, context)
-        except BaseException as error:
-            _failed_query(task, start, error)
-            raise
-        task.use.queries.append(clock() - start)
-        if task.failed_attempts:
-            task.recovered(statement)
-        return result
-
-    execute.shadowed = original  # type: ignore[attr-defined]
-    return execute
-
-
-def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
-    tasks, nobody = recorder.tasks, recorder.nobody
-
-    def query(*arguments: Any) -> Any:
-        task = tasks.get(getcurrent(), nobody)
-        start = clock()
-        try:
-            result = original(*arguments)
-        except BaseException as error:
-            _failed_query(task, start, error)
-            raise
-        task.use.queries.append(clock() - start)
-        if task.failed_attempts:
-            task.recovered(*arguments[1:2])  # the statement, except of a COMMIT
-        return result
-
-    query.shadowed = original  # type: ignore[attr-defined]
-    return query
-
-
-def _failed_query(task: Task, start: int, error: BaseException) -> None:
-    task.use.queries.append(clock() - start)
-    task.attempt_failed(error)
-
-
-def _measured_reset(recorder: Recorder, original: Callable[[Any], None]) -> Callable[[Any], None]:
-    resets = recorder.resets.append
-
-    def reset(connection: Any) -> None:
-        start = clock()
-        original(connection)
-        resets(clock() - start)
-
-    return reset
-
-
-def _measured_ping(recorder: Recorder, original: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    def ping(dbapi_connection: Any) -> bool:
-        user = getcurrent()
-        start = clock()
-        try:
-            return original(dbapi_connection)
-        finally:
-            if user in recorder.pending:
-                recorder.phases_of(user, start).ping += clock() - start
-
-    return ping

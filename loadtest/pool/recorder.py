@@ -188,11 +188,8 @@ class Recorder:
         # Threads go on: an event after `now`, between the two readings, is in both.
         held, waiting = self.held.copy(), self._waits_going_on(now)
         levels = {name: read() for name, read in self.levels.items()}
-        uses, quick, noticed = (
-            self.uses.taken(),
-            numbers_as_rows(taken(self.quick), 3),
-            taken(self.noticed),
-        )
+        uses, quick = self.uses.taken(), numbers_as_rows(taken(self.quick), 3)
+        noticed = taken(self.noticed)
         with self.connections:
             opened, closes = list(self.opened.values()), taken(self.closes)
         holds = np.concatenate([numbers_as_rows([], 2), *(use.spans for use in uses.values())])

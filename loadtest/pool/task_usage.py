@@ -85,6 +85,9 @@ class Task:
     def attempt_failed(self, error: BaseException) -> None:
         """A checkout or a statement failed; ignored here, for work outside of a request."""
 
+    def loss_explained(self, error: BaseException) -> None:
+        """An error has ended a connection, and the facts are attached to it; ignored here, too."""
+
     def recovered(self, statement: str = "COMMIT") -> None:
         """A statement succeeded after failed attempts, which are retries now.
 

@@ -90,7 +90,7 @@ class Place:
 
 
 class Scene:
-    """A promise with everything that it meets."""
+    """Announced limits with everything that they meet."""
 
     def __init__(
         self,
@@ -108,18 +108,18 @@ class Scene:
         self.environment = SimpleNamespace(
             runner=self.runner, parsed_options=self.options, shape_class=shape
         )
-        self.place, self.refused = Place(foreign, room), list[LoadtestError]()
-        place: Any = self.place
-        self.promise = AnnouncedLimits(self.environment, place, self.refused.append)
-        self.promise.keep()
+        self.database, self.refused = Place(foreign, room), list[LoadtestError]()
+        database: Any = self.database
+        self.limits = AnnouncedLimits(self.environment, database, self.refused.append)
+        self.limits.enforce()
 
     def begin(self, users: int, pool: str = "5+0", status: Any = None) -> Any:
         """Announce the begin of a run with this number of users, as Locust's runner does."""
         self.runner.target_user_count = users
-        return self.promise.begin(parse_pool(pool), status)
+        return self.limits.begin(parse_pool(pool), status)
 
     def form(self, users: str) -> None:
-        self.promise.check_form({"user_count": users}, NO_OPTIONS)
+        self.limits.check_form({"user_count": users}, NO_OPTIONS)
 
 
 def test_users_beyond_the_announced_are_refused_until_the_run_is_over() -> None:
@@ -127,7 +127,7 @@ def test_users_beyond_the_announced_are_refused_until_the_run_is_over() -> None:
     scene.begin(10)
     for users in (10, 11, 3):
         scene.runner.start(users, 5, wait=False)
-    scene.promise.over()
+    scene.limits.lift()
     scene.runner.start(12, 5)
 
     assert scene.runner.started == [10, 3, 12]
@@ -141,30 +141,30 @@ def test_where_nobody_else_is_nothing_is_refused() -> None:
     scene.form("99")
 
     assert scene.runner.started == [40]
-    assert scene.place.announced == [Demand((parse_pool("5+0"),), 10, 1)]
+    assert scene.database.announced == [Demand((parse_pool("5+0"),), 10, 1)]
 
 
 def test_a_shape_has_to_be_counted_before() -> None:
     scene = Scene(shape=Rush(), num_users=None)
     with pytest.raises(UsageError, match=r"Rush \(a LoadTestShape\) sets the number of"):
-        scene.promise.prepare(parse_pool("50+0"))
-    assert scene.place.announced == []
+        scene.limits.prepare(parse_pool("50+0"))
+    assert scene.database.announced == []
 
 
 def test_a_shape_within_what_was_said_of_it_runs() -> None:
     scene = Scene(shape=Rush(), num_users=40)
-    status = scene.promise.prepare(parse_pool("50+0"))
+    status = scene.limits.prepare(parse_pool("50+0"))
     scene.runner.start(40, 40)
     assert scene.begin(40, "50+0", status) == status
 
     assert scene.runner.started == [40]
-    assert [demand.most for demand in scene.place.announced] == [40]
-    assert scene.place.prepared == 1
+    assert [demand.most for demand in scene.database.announced] == [40]
+    assert scene.database.prepared == 1
 
 
 def test_a_shape_that_asks_for_more_ends_the_run() -> None:
     scene = Scene(shape=Rush(), num_users=4)
-    scene.promise.prepare(parse_pool("50+0"))
+    scene.limits.prepare(parse_pool("50+0"))
     scene.runner.start(user_count=40, spawn_rate=40)
 
     assert scene.runner.started == []
@@ -189,9 +189,9 @@ def test_processes_that_are_expected_are_announced(
     options: dict[str, int], processes: int, connections: int
 ) -> None:
     scene = Scene(runner=Master(), **options)
-    scene.promise.prepare(parse_pool("5+0"))
+    scene.limits.prepare(parse_pool("5+0"))
 
-    (demand,) = scene.place.announced
+    (demand,) = scene.database.announced
     assert (demand.processes, demand.most) == (processes, connections)
 
 
@@ -199,9 +199,9 @@ def test_more_workers_than_were_expected_are_announced_before_they_begin() -> No
     scene = Scene(runner=Master("a", "b", "c"), num_users=30)
     assert scene.begin(30, status="status") == "status"
 
-    assert [demand.most for demand in scene.place.announced] == [15]
+    assert [demand.most for demand in scene.database.announced] == [15]
     assert scene.options.most_connections == 5
-    assert scene.place.prepared == 0
+    assert scene.database.prepared == 0
 
 
 def test_a_worker_that_comes_during_a_run_waits_for_the_next(
@@ -216,22 +216,22 @@ def test_a_worker_that_comes_during_a_run_waits_for_the_next(
     assert runner.heard == [("a", "heartbeat")]
     assert caplog.text.count("Worker late must wait for the next run") == 1
 
-    scene.promise.over()
+    scene.limits.lift()
     gevent.sleep(0.01)  # it does not ask again
     scene.begin(10)
     runner.handle_message("late", SimpleNamespace(type="heartbeat"))
     assert runner.heard[1:] == [("late", "client_ready"), ("late", "heartbeat")]
-    assert [demand.processes for demand in scene.place.announced] == [2, 3]
+    assert [demand.processes for demand in scene.database.announced] == [2, 3]
 
 
 def test_a_worker_that_comes_while_the_tables_are_made_is_announced_too() -> None:
     runner = Master("a")
     scene = Scene(runner=runner)
     ready: Any = SimpleNamespace(type="client_ready")
-    scene.place.meanwhile = lambda: runner.handle_message("b", ready)
+    scene.database.meanwhile = lambda: runner.handle_message("b", ready)
     scene.begin(10)
 
-    assert [demand.processes for demand in scene.place.announced] == [1, 2]
+    assert [demand.processes for demand in scene.database.announced] == [1, 2]
 
 
 def test_what_a_worker_had_goes_to_the_others_once_it_has_ended() -> None:
@@ -263,7 +263,7 @@ def test_a_form_gets_an_answer_where_the_server_has_no_room() -> None:
         scene.form(text)  # Locust answers these
     with pytest.raises(UsageError, match="no room for 8"):
         scene.form("8")
-    assert scene.place.announced == []
+    assert scene.database.announced == []
 
 
 def test_an_edit_during_a_run_may_have_fewer_users_but_not_more() -> None:
@@ -272,5 +272,5 @@ def test_an_edit_during_a_run_may_have_fewer_users_but_not_more() -> None:
     scene.form("3")
     with pytest.raises(UsageError, match="5 users, but 4 were announced: stop this run and start"):
         scene.form("5")
-    scene.promise.over()
+    scene.limits.lift()
     scene.form("5")

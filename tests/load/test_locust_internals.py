@@ -28,6 +28,7 @@ import pytest
 from gevent.pool import Group
 
 from loadtest.load import locust_internals as internals
+from loadtest.load import web_ui_internals
 from tests.processes import until
 
 VERSION = f"Locust {locust.__version__}"
@@ -376,9 +377,11 @@ def test_the_web_ui_shows_and_refuses_what_it_is_told(environment: Environment) 
     environment.parsed_options = internals.new_parser().parse_args([])
     runner = environment.create_local_runner()
     web_ui = environment.create_web_ui("127.0.0.1", 0, delayed_start=True)
-    internals.change_page(web_ui, lambda page: page.replace("</head>", "<i>ours</i></head>"))
-    internals.add_statistics(web_ui, lambda: {"extended_stats": [1]})
-    internals.check_start_form(web_ui, lambda form: "too many" if form["user_count"] == "9" else "")
+    web_ui_internals.change_page(web_ui, lambda page: page.replace("</head>", "<i>ours</i></head>"))
+    web_ui_internals.add_statistics(web_ui, lambda: {"extended_stats": [1]})
+    web_ui_internals.check_start_form(
+        web_ui, lambda form: "too many" if form["user_count"] == "9" else ""
+    )
     client = web_ui.app.test_client()
 
     assert "<i>ours</i></head>" in client.get("/").text
@@ -394,7 +397,7 @@ def test_the_web_ui_shows_and_refuses_what_it_is_told(environment: Environment) 
 def test_the_page_of_a_run_that_ends_goes_on_asking(environment: Environment, state: str) -> None:
     runner = environment.create_local_runner()
     web_ui = environment.create_web_ui("127.0.0.1", 0, delayed_start=True)
-    internals.add_statistics(web_ui, dict)
+    web_ui_internals.add_statistics(web_ui, dict)
     runner.state = state
     answer = web_ui.app.test_client().get("/stats/requests")
     assert json.loads(answer.text)["state"] == "running"
@@ -408,7 +411,7 @@ def test_the_form_shows_the_current_values(
     monkeypatch.setattr(argument_parser, "ui_extra_args_dict", lambda: {"pool_size": dict(field)})
     environment.create_local_runner()
     web_ui = environment.create_web_ui("127.0.0.1", 0, delayed_start=True)
-    internals.fill_form(web_ui, lambda: {"pool_size": 20})
+    web_ui_internals.fill_form(web_ui, lambda: {"pool_size": 20})
     assert web_ui.app.test_client().get("/").status_code == 200
     assert web_ui.template_args["extra_options"]["pool_size"]["default_value"] == 20
 

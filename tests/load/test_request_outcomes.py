@@ -13,14 +13,15 @@ from locust.exception import (
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 import gevent.pool
 import pymysql
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -335,6 +336,118 @@ def test_an_error_of_a_request_declared_a_success_is_not_counted_as_one_beside_i
         view()
     note_error(SimpleNamespace(user=scene.user), raised.value)
     assert scene.counted() == {"ok": 1}
+
+
+def leaves_with(work: Callable[[], object], error: type[BaseException], scene: Scene) -> None:
+    """Work as a task that an error leaves, which Locust then reports."""
+    with pytest.raises(error) as raised:
+        work()
+    note_error(SimpleNamespace(user=scene.user), raised.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "counted"),
+    [(KeyError(), {"other": 1}), (RescheduleTask(), {"gone_away": 1}), (None, {"gone_away": 1})],
+)
+def test_an_error_while_a_session_closes_is_not_counted_beside_that_of_its_block(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, first: Exception | None, counted: dict[str, int]
+) -> None:
+    def close() -> NoReturn:
+        raise pymysql.err.OperationalError(2006, "gone away")
+
+    def view() -> None:
+        with scene.user.session("buy") as session:
+            monkeypatch.setattr(session, "close", close)
+            if first:
+                raise first
+
+    leaves_with(view, pymysql.err.OperationalError, scene)
+    assert scene.counted() == counted
+
+
+def test_an_error_that_answers_the_error_of_a_request_is_not_counted_beside_it(
+    scene: Scene,
+) -> None:
+    def view() -> None:
+        try:
+            with scene.user.session("buy") as session:
+                run(session, "ERROR 1213")
+        except OperationalError as error:
+            raise LookupError("503") from error
+
+    leaves_with(view, LookupError, scene)
+    assert scene.counted() == {"deadlock": 1}
+
+
+def test_a_request_ends_even_if_the_registry_of_sessions_fails(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clear() -> NoReturn:
+        raise LookupError("a teardown function of the application")
+
+    monkeypatch.setattr(scene.target.parent.registry, "clear", clear)
+
+    def view() -> None:
+        with scene.user.session("buy") as session:
+            run(session, "SELECT 1")
+
+    leaves_with(view, LookupError, scene)
+    assert scene.counted() == {"other": 1}
+    assert scene.target.recorder.tasks == {}
+
+
+def test_a_lost_connection_that_the_application_caught_has_the_reason_of_its_loss(
+    scene: Scene,
+) -> None:
+    scene.target.recorder.wait_timeout = 0.0
+
+    def retries(session: Session) -> None:
+        swallow(session, "ERROR 2013")
+        session.rollback()
+        run(session, "SELECT 1")
+
+    scene.request(lambda session: swallow(session, "ERROR 2013"))
+    assert scene.counted() == {"idle_in_task": 1}
+    scene.request(retries)
+    assert scene.target.recorder.cut("measured").counters["retries.idle_in_task"] == 1
+
+
+@dataclass(frozen=True)
+class Refused(Exception):
+    """An error of an application that takes no attributes."""
+
+    reason: str
+
+
+def test_an_error_that_takes_no_attributes_reaches_the_application(scene: Scene) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise Refused("closed on Sundays")
+
+    event.listen(scene.target.engine, "checkout", refuse)
+    seen: list[str] = []
+
+    def view(session: Session) -> None:
+        try:
+            run(session, "SELECT 1")
+        except Refused as error:
+            seen.append(error.reason)
+
+    scene.request(view)
+    assert seen == ["closed on Sundays"]
+    assert scene.counted() == {"checkout_failed": 1}
+
+
+def test_the_loss_of_a_connection_does_not_change_the_kind_of_an_earlier_failure(
+    scene: Scene,
+) -> None:
+    scene.target.recorder.wait_timeout = 0.0
+
+    def view(session: Session) -> None:
+        swallow(session, "ERROR 1213")
+        session.connection().invalidate(pymysql.err.OperationalError(2013, "lost"))
+
+    scene.request(view)
+    assert scene.counted() == {"deadlock": 1}
 
 
 def test_a_block_inside_another_has_its_own_outcome_and_the_outer_one_goes_on(

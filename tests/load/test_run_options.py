@@ -297,3 +297,25 @@ def test_several_processes_are_repeated() -> None:
     options, added = parsed("-f", "a.py", "--processes", "2")
 
     assert "--processes 2" in shlex.join(repeat_command(options, added, ["a.py"]))
+
+
+@pytest.mark.parametrize(
+    ("line", "pings"),
+    [
+        ("no-pool-pre-ping = true", False),
+        ("--no-pool-pre-ping = yes", False),
+        ("no-pool-pre-ping = false", True),
+        ("pool-pre-ping = true", True),
+        ("pool-pre-ping = false", False),
+    ],
+)
+def test_a_configuration_file_switches_a_setting_on_or_off(
+    line: str, pings: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "locust.conf"
+    file.write_text(f"{line}\n")
+    parser = get_parser(default_config_files=[str(file)])
+    run_options.add_options(parser, [Scenario])
+    options = parser.parse_args([])
+    assert options.pool_pre_ping is pings
+    assert options.pool_asked_for == ["pool_pre_ping"]

@@ -160,7 +160,7 @@ def test_what_cannot_be_cut_off_at_last_keeps_no_server_running(tmp_path: Path) 
     run = Ending(tmp_path / "run.jsonl")
     assert run.end() == "finished"
     run.plugin._targets = [cast(Any, SimpleNamespace(cut_off=fail))]
-    run.plugin.place = cast(
+    run.plugin.database = cast(
         Any, SimpleNamespace(made=True, close=run.step("server"), application=None)
     )
     run.plugin.close()

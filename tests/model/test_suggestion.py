@@ -28,6 +28,8 @@ def test_a_file_is_like_those_of_its_kind_beside_it(tmp_path: Path) -> None:
     assert did_you_mean_file(tmp_path / "hot_rwo.toml") == "; did you mean hot_row.toml?"
     assert did_you_mean_file(tmp_path / "hot_row") == "; did you mean hot_row.py?"
     assert did_you_mean_file(tmp_path / "nowhere" / "hot_row.py") == ""
+    assert did_you_mean_file(tmp_path / "hot_rwo.**") == ""
+    assert did_you_mean_file(tmp_path / "no\0where" / "hot_row.py") == ""
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from gevent.queue import Queue
 from greenlet import getcurrent
 from measuring import Bench, others_go_on, waiting
 from sqlalchemy import event
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from loadtest.model.interval import TaskUse
 from loadtest.pool.deadlock_watch import QUIET
@@ -295,3 +296,12 @@ def test_a_helper_with_a_copied_context_is_known(
         scene.start(sum(helpers), work)
         scene.hold(3, page, "page")
         assert [scene.deadlock("page", LONG) for _ in found] == found
+
+
+def test_a_user_without_a_task_is_known_during_its_checkout_only() -> None:
+    """At the end of a thread, a reference to its greenlet costs a search of the whole heap."""
+    with Bench(pool_size=1, max_overflow=0, pool_timeout=0.01) as bench:
+        bench.take()
+        with pytest.raises(PoolTimeout):
+            bench.take()
+        assert bench.recorder.deadlocks.helpers == {}

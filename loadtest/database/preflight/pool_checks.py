@@ -32,7 +32,7 @@ _CONNECTOR_ADVICE = (
 )
 # The default of MySQL and MariaDB (s): 8 hours.
 USUAL_WAIT_TIMEOUT = 28_800
-# Tasks hold connections idle for as long as this (s), for example while they call other services.
+# A task may hold a connection idle for this long (s), for example while it calls a service.
 SHORT_WAIT_TIMEOUT = 60
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "")
 
@@ -51,17 +51,27 @@ def wait_timeout(situation: Situation) -> Iterator[PreflightCheck]:
         yield PreflightCheck("wait_timeout", "ok", message, evidence=evidence)
         return
     severity: Severity = "note" if timeout < USUAL_WAIT_TIMEOUT else "ok"
+    if bare and lasts and lasts > timeout:
+        severity = "warning"
+    effects = dict(_effects_of_idling(bare, short=short))
     message = f"the server closes a connection that is idle for wait_timeout = {timeout} s"
-    advice = []
+    message, advice = "; ".join([message, *effects]), "; ".join(effects.values())
+    yield PreflightCheck("wait_timeout", severity, message, advice, evidence)
+
+
+def _effects_of_idling(bare: list[PoolConfig], *, short: bool) -> Iterator[tuple[str, str]]:
+    """The effects of wait_timeout, each with advice; short: whether tasks may idle for longer."""
     if bare:
-        severity = "warning" if lasts and lasts > timeout else severity
-        message += f"; the next request that gets it from {pool_names(bare)} fails "
-        message += "(error 2006, 2013 or 4031)"
-        advice.append("set pool_recycle below wait_timeout, or switch on pool_pre_ping")
+        yield (
+            f"the next request that gets it from {pool_names(bare)} fails "
+            "(error 2006, 2013 or 4031)",
+            "set pool_recycle below wait_timeout, or switch on pool_pre_ping",
+        )
     if short:
-        message += "; a task that holds a connection idle for longer loses it with any pool"
-        advice.append("commit or close a session before work that takes longer")
-    yield PreflightCheck("wait_timeout", severity, message, "; ".join(advice), evidence)
+        yield (
+            "a task that holds a connection idle for longer loses it with any pool",
+            "commit or close a session before work that takes longer",
+        )
 
 
 def _renewed(pool: PoolConfig, timeout: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.load.locust_internals import seconds_in, show_in_form
+from loadtest.load.locust_internals import read_negations, seconds_in, show_in_form
 from loadtest.load.options.pool_options import add_application, add_pool, pool_config
 from loadtest.model.errors import UsageError
 from loadtest.model.field_types import parse_duration
@@ -77,6 +77,7 @@ class Added:
 def add_options(parser: Any, user_classes: list[Any]) -> Added:
     """Add the options of the pool, of the run and of the scenarios."""
     parser.set_defaults(**DEFAULTS)
+    read_negations(parser)
     pool = Group(parser, "Connection pool (SQLAlchemy's own names)")
     run = Group(parser, "Load test")
     add_pool(pool)

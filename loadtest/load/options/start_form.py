@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from loadtest.load.locust_internals import change_page, check_start_form, fill_form
+from loadtest.load.web_ui_internals import change_page, check_start_form, fill_form
 from loadtest.model.errors import UsageError
 
 Check = Callable[[Mapping[str, str]], None]

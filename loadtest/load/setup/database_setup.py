@@ -44,15 +44,14 @@ class DatabaseSetup:
     """The database of one Locust process, from its start to its end.
 
     application: the application under test, if any. server: the private server that this process
-    started. facts: the server's version and variables. status: reads its status during a run, and
-    holds the claim on the tables.
+    started. status: reads its status during a run, and holds the claim on the tables.
     """
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
         self.application: Application | None = None
         self.server: PrivateServer | None = None
-        self.facts: server_probe.ServerFacts | None = None
+        self._facts: server_probe.ServerFacts | None = None
         self.status: ServerStatus | None = None
         self._session: dict[str, str] = {}
         self._prepared = False
@@ -73,6 +72,13 @@ class DatabaseSetup:
     def connecting(self) -> Mapping[str, Any] | None:
         """The engine arguments for this database; None: the URL is enough."""
         return connecting(self.application)
+
+    @property
+    def facts(self) -> server_probe.ServerFacts:
+        """The server's version and variables, read once."""
+        if self._facts is None:
+            self._facts = server_probe.probe_server(self.url, self.connecting)
+        return self._facts
 
     @property
     def foreign(self) -> bool:
@@ -114,20 +120,17 @@ class DatabaseSetup:
             self.options.database_url = self.server.url.render_as_string(hide_password=False)
             logger.info("%s, on 127.0.0.1:%d", self.server.ready, self.server.port)
             self.load_application()
+        facts = self.facts
         if self.application:
             settle_pool(self.options, self.application.settings)
-        self.facts = server_probe.probe_server(self.url, self.connecting)
-        if self.application:
             self._session = self.application.session_variables()
-            variables = {**self.facts.variables, **self._session}
-            self.facts = replace(self.facts, variables=variables)
+            self._facts = replace(facts, variables={**facts.variables, **self._session})
 
     def prepare(self) -> ServerStatus:
         """Recreate the scenario's tables; returns the reader of the server's status.
 
         Raises UsageError if the run cannot begin.
         """
-        assert self.facts
         # A private server has no other user.
         claimed = self._tables() if self.foreign else []
         tls = self.facts.tls

@@ -93,13 +93,18 @@ class PoolUser(PromptUser):
         self._due = 0
 
     def count_error(self, error: BaseException) -> None:
-        """Count an error of a task, unless its session counted it already."""
-        if self._target is None or error is self.error_counted:
+        """Count an error of a task, unless a session counted it, or the error that led to it."""
+        if self._target is None or self._is_counted(error):
             return
         now = clock()
         elapsed = self.late(now) or now - self.idle_since
         self._target.recorder.failed(elapsed, kind_of(error), words_of(error))
         self.idle_since = now
+
+    def _is_counted(self, error: BaseException | None) -> bool:
+        while error is not None and error is not self.error_counted:
+            error = error.__context__
+        return error is not None
 
     def fail(self, reason: str) -> None:
         """Declare the request of the current `with self.session(…)` block failed.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # The kind of requests that the scenario declares failed.
 DECLARED_FAILURE = "declared_failure"
 CAUGHT = "caught by the application"
+# The attribute of an error with the failed attempt that it was.
+_ATTEMPT = "loadtest_attempt"
 
 
 class SessionTask(Task):
@@ -30,8 +32,9 @@ class SessionTask(Task):
     """
 
     __slots__ = (
-        *("_arguments", "_child", "_fire", "_outer", "_parent", "_recorder", "_session", "_shared"),
-        *("_spare", "_start", "_tasks", "_user", "declared", "lag"),
+        *("_arguments", "_child", "_fire", "_outer", "_parent", "_recorder"),
+        *("_registry", "_session", "_shared", "_spare", "_start", "_succeeded", "_tasks"),
+        *("_thought", "_user", "declared", "lag"),
     )
 
     def __init__(
@@ -39,27 +42,29 @@ class SessionTask(Task):
     ) -> None:
         super().__init__(name, target.recorder.uses[name])
         self._user, self._spare, self.lag = user, spare, 0
-        self._parent = target.parent
+        self._parent, self._registry = target.parent, target.parent.registry
         self._child, self._arguments = target.child, target.child_arguments
-        self._recorder = target.recorder
-        self._tasks, self._shared = target.recorder.tasks, target.shared
+        self._recorder = recorder = target.recorder
+        self._succeeded, self._thought = recorder.requests.append, recorder.thinks.append
+        self._tasks, self._shared = recorder.tasks, target.shared
         self._fire = user.environment.events.request.fire
         self.declared: list[RequestFailed | None] = []
         self._outer: Task | None = None
         user_in_context.set(id(getcurrent()))
 
     def __enter__(self) -> Session:
-        current, tasks, parent = getcurrent(), self._tasks, self._parent
+        current, tasks = getcurrent(), self._tasks
         self._start = clock()
         if self._shared or current in tasks:
             self._outer = tasks.get(current)
-            session = parent()  # the application's, or that of the session around this one
+            session = self._parent()  # the application's, or that of the session around this one
         else:
             # As `parent()`, without its look-up of an existing session: under gevent the look-up
             # takes longer than all measuring of a checkout.
             make, arguments = self._child, self._arguments
             session = make(**arguments)
-            parent.registry.set(session)
+            self._registry.set(session)
+        # The greenlet is not kept: at the end of a thread that takes a search of the whole heap.
         self._session, tasks[current] = session, self
         return session
 
@@ -71,37 +76,48 @@ class SessionTask(Task):
     ) -> None:
         # As `parent.remove()`, without its three look-ups of the session.
         try:
-            self._session.close()
-            if self._shared:
-                self._parent.remove()  # the application may have begun another session
+            try:
+                self._session.close()
+                if self._shared:
+                    self._parent.remove()  # the application may have begun another session
+            finally:
+                self._registry.clear()  # also if closing failed
         except BaseException as late:
-            error = error or late
+            if error is None or isinstance(error, CONTROL_FLOW):
+                error = late
             raise
         finally:
-            self._parent.registry.clear()  # also if closing failed
             self._end(error)
 
     def attempt_failed(self, error: BaseException) -> None:
         """Keep the kind and the message; the exception would keep the task's objects alive."""
-        words = f"{words_of(error)} ({CAUGHT})"
-        self.failed_attempts.append(RequestFailed(kind_of(error), words))
+        attempt = RequestFailed(kind_of(error), f"{words_of(error)} ({CAUGHT})")
+        self.failed_attempts.append(attempt)
+        vars(error)[_ATTEMPT] = attempt  # the class may refuse `setattr`, as frozen ones do
+
+    def loss_explained(self, error: BaseException) -> None:
+        """Give the attempt of this error the kind that says why its connection was lost."""
+        attempt = getattr(error, _ATTEMPT, None)
+        if isinstance(attempt, RequestFailed):
+            attempt.kind = kind_of(error)
 
     def _end(self, error: BaseException | None) -> None:
-        user, recorder, fire = self._user, self._recorder, self._fire
-        start, now = self._start, clock()
+        user, start, now = self._user, self._start, clock()
+        # As locals, because Python calls the content of a slot more slowly.
+        thought, succeeded, fire = self._thought, self._succeeded, self._fire
         elapsed = now - start + self.lag
         if self._outer is None:
             self._tasks.pop(getcurrent(), None)
         else:  # the task of the block around this one goes on
             self._tasks[getcurrent()], self._outer = self._outer, None
-        recorder.thinks.append(start - user.idle_since)
+        thought(start - user.idle_since)
         user.idle_since = now
         if self.held:
             self.over = True  # so that leaked connections count for this task, not for the next
         else:
             self._spare[self.name] = self
         if error is None and not self.failed_attempts and not self.declared:
-            recorder.requests.append(elapsed)
+            succeeded(elapsed)
         else:
             counts, error = self._judged(error, elapsed)
             if not counts:
@@ -118,7 +134,10 @@ class SessionTask(Task):
     def _judged(
         self, error: BaseException | None, elapsed: int
     ) -> tuple[bool, BaseException | None]:
-        """Record the outcome; returns whether it is a request, and the exception for Locust."""
+        """Record an outcome that is no plain success.
+
+        Returns whether it counts as a request, and the exception for Locust.
+        """
         recorder, declared = self._recorder, bool(self.declared)
         failure = self._failure(error)
         self.failed_attempts.clear()
@@ -133,7 +152,7 @@ class SessionTask(Task):
         if error is not None and not declared:
             recorder.abandoned.append(elapsed)
             return False, None
-        recorder.requests.append(elapsed)
+        self._succeeded(elapsed)
         return True, None
 
     def _failure(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # the exit code that shells use after Ctrl-C
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class AnswerOptions:
     """The output of a command besides the report."""
 
@@ -97,6 +96,8 @@ def print_answer(
     if output.markdown:
         write_markdown(output.markdown, markdown(summary))
     if output.as_json:
+        import json  # a page of help does without it
+
         typer.echo(json.dumps(summary.to_json(), indent=2))
     if output.as_json or not table:
         return

@@ -119,7 +119,7 @@ def _why_none(
         return every_request_failed(measurements, candidates)
     together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
     if len(together) < FEWEST_ROUNDS:
-        return too_few_rounds(candidates, measurements.plan.margin)
+        return too_few_rounds(pools, measurements.plan.margin)
     if not any(meets_objectives(pool) for pool in working):
         return [*missed_objectives(working), *mostly_failing.not_recommended(candidates)]
     return []

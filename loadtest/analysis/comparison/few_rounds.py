@@ -62,6 +62,6 @@ def few_rounds_warning(rounds: int) -> str:
     if rounds >= FEWEST_ROUNDS:
         return ""
     return (
-        f"Warning: the answer will be tentative, with exit code 5: fewer than {FEWEST_ROUNDS} rounds "
-        f"(here {rounds}) cannot tell a difference between pools from noise"
+        "Warning: the answer will be tentative, with exit code 5: fewer than "
+        f"{FEWEST_ROUNDS} rounds (here {rounds}) cannot tell a difference between pools from noise"
     )

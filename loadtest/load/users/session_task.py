@@ -81,6 +81,11 @@ class SessionTask(Task):
             self._parent.registry.clear()  # also if closing failed
             self._end(error)
 
+    @property
+    def began(self) -> int:
+        """The moment of its begin (ns)."""
+        return self._start
+
     def attempt_failed(self, error: BaseException) -> None:
         """Keep the kind and the message; the exception would keep the task's objects alive."""
         words = f"{words_of(error)} ({CAUGHT})"

@@ -55,6 +55,12 @@ class PoolRuns:
         """The requests that ended, also those without an outcome."""
         return self.counters["requests"] + self.counters["abandoned"]
 
+    @property
+    def checkout_attempts(self) -> int:
+        """The checkouts that ended, with a connection or without."""
+        ended = ("checkouts", "timeouts", "checkout_errors")
+        return sum(self.counters[name] for name in ended)
+
     def times(self, name: str, cut_off_by_waits: bool = False) -> CensoredTimes:
         """A histogram over all rounds."""
         parts = (round_.times(name, cut_off_by_waits) for round_ in self.rounds)

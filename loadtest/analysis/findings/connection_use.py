@@ -19,10 +19,8 @@ ASLEEP_SECONDS = 2
 
 def no_checkouts(pool: PoolRuns) -> Iterator[Finding]:
     """Requests succeeded, but none took a connection from the measured pool."""
-    counted = pool.counters
-    succeeded = counted["requests"] - counted["failures"]
-    tried = counted["checkouts"] + counted["timeouts"] + counted["checkout_errors"]
-    if succeeded > 0 and not tried and pool.peak("open") == 0:
+    succeeded = pool.counters["requests"] - pool.counters["failures"]
+    if succeeded > 0 and not pool.checkout_attempts and pool.peak("open") == 0:
         yield Finding(
             code="no_checkouts",
             severity="error",

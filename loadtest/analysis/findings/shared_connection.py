@@ -68,5 +68,4 @@ def shared_session(pool: PoolRuns) -> Iterator[Finding]:
 def _outliving(pool: PoolRuns) -> int:
     """The errors of sessions without a rollback, if a session outlives its requests; else 0."""
     found = pool.counters["errors.pending_rollback"]
-    taken = sum(pool.counters[name] for name in ("checkouts", "timeouts", "checkout_errors"))
-    return found if found > taken else 0
+    return found if found > pool.checkout_attempts else 0

@@ -25,22 +25,20 @@ def too_few_rounds(pools: Sequence[PoolSummary], margin: float) -> list[str]:
     able = [pool for pool in working if meets_objectives(pool) is not False]
     ranked = sorted(candidates, key=throughput_of, reverse=True)
     reached = [f"{pool.name} {rate(pool.throughput.per_second)}" for pool in ranked]
-    answer, flaws = _tentative(able, pools, margin) if able else (missed_objectives(working), [])
     return [
-        *answer,
+        *(_tentative(able, pools, margin) if able else missed_objectives(working)),
         f"With fewer than {FEWEST_ROUNDS} complete rounds, a difference between pools cannot be "
         "told from noise.",
         f"Requests per second so far: {listed(reached)}. Repeat with --rounds {FEWEST_ROUNDS}, or "
         "with --rounds auto, which runs as many rounds as needed.",
         *mostly_failing.not_recommended(candidates),
-        *flaws,
     ]
 
 
 def _tentative(
     able: Sequence[PoolSummary], pools: Sequence[PoolSummary], margin: float
-) -> tuple[list[str], list[str]]:
-    """The answer, and its flaws: the fewest connections that come close to the best throughput.
+) -> list[str]:
+    """The answer, and what is wrong with it: the fewest connections that come close to the best throughput.
 
     Pools in which users starve are dropped. After a large leak there is no answer.
     """
@@ -49,12 +47,12 @@ def _tentative(
     close = [pool for pool in fair if throughput_of(pool) >= (1 - margin) * throughput_of(best)]
     chosen = min(close, key=lambda pool: (peak_of(pool), -throughput_of(pool)))
     if is_drained(chosen):
-        return leak_sentences(able), []
+        return leak_sentences(able)
     does = f"{rate(chosen.throughput.per_second)} requests succeeded per second"
     text = f"Tentative: {chosen.name} ({pool_arguments(chosen.pool)}), with which {does}"
     if chosen is not best:
         text += f", about as many as with {best.name}, which needs more connections"
-    return [f"{text} in {plural(chosen.rounds, 'round')}."], caveats(chosen, pools)
+    return [f"{text} in {plural(chosen.rounds, 'round')}.", *caveats(chosen, pools)]
 
 
 def few_rounds_warning(rounds: int) -> str:

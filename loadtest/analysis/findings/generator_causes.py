@@ -16,10 +16,8 @@ _OF_GREENLETS = (
     "driver that yields (PyMySQL) or users on OS threads (--model threads), move slow code out of "
     "the tasks, run more processes, or use an idle machine."
 )
-_OF_THREADS = (
-    "only one thread at a time runs Python, so it waited for its turn, like every user. Use fewer "
-    "users or more work per request, or move slow code out of the tasks."
-)
+_OF_THREADS = "only one thread at a time runs Python, so it waited for its turn, like every user."
+LESS_THREADS = "Use fewer users or more work per request, or move slow code out of the tasks."
 
 _UNKNOWN = "Which task used the time is not known."
 
@@ -55,7 +53,7 @@ def causes(pool: PoolRuns) -> str:
 def causes_of_lag(pool: PoolRuns) -> str:
     """Why the event loop (with threads, the main thread) was late, as the end of a sentence."""
     if pool.model == THREADS:
-        return f"{_OF_THREADS} {causes(pool)}"
+        return " ".join([_OF_THREADS, *filter(None, [causes(pool)]), LESS_THREADS])
     return f"all users waited for it. {causes(pool) or _OF_GREENLETS}"
 
 
@@ -82,10 +80,7 @@ def _tasks(pool: PoolRuns) -> list[str]:
     if share < KEPT_SHARE:
         return [_UNKNOWN] if threads and not _programs(pool) else []
     if threads:
-        return [
-            f"{name!r} used {percent(share)} of a core while the threads were sampled. Move slow "
-            "code out of it."
-        ]
+        return [f"{name!r} used {percent(share)} of a core while the threads were sampled."]
     return [
         f"{name!r} kept the event loop for {percent(share)} of the watched time: with Python code, "
         "or with a driver written in C. Move slow code out of it, use a driver that yields "

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from loadtest.analysis.findings.generator_causes import cause_evidence, causes, causes_of_lag
+from loadtest.analysis.findings.generator_causes import (
+    LESS_THREADS,
+    cause_evidence,
+    causes,
+    causes_of_lag,
+)
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import describe
@@ -31,7 +36,6 @@ STILL_USABLE = (
 )
 
 _LESS_LOAD = "Use fewer users, more work per request or more processes."
-_LESS_THREADS = "Use fewer users or more work per request."
 
 
 def busy_share(pool: PoolRuns) -> float:
@@ -49,14 +53,14 @@ def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
     """
     busy = busy_share(pool)
     if busy > BUSY_SHARE:
-        alone, told = _rounds(pool, generator_bound), causes(pool)
+        alone = _rounds(pool, generator_bound)
+        less = LESS_THREADS if pool.model == THREADS else _LESS_LOAD
         yield Finding(
             code="generator_bound",
             severity="error",
             message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
             f"{percent(busy)} of the measured time{_in(alone)}. The results show its limit, "
-            f"not the pool's. {told}{' ' if told else ''}"
-            f"{_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} {STILL_USABLE}",
+            f"not the pool's. {' '.join(filter(None, [causes(pool), less, STILL_USABLE]))}",
             evidence={
                 "share": busy,
                 "cpu": BUSY_CPU,

@@ -105,6 +105,11 @@ class PoolRuns:
         nothing = Interval(0, length=0)
         return reduce(Interval.beside, (r.together for r in self.rounds), nothing).tasks
 
+    @property
+    def holding_tasks(self) -> Mapping[str, TaskUse]:
+        """The use by the tasks that held and returned connections."""
+        return {name: use for name, use in self.tasks.items() if use.holds and use.hold}
+
     @cached_property
     def deadlocked(self) -> Mapping[str, TaskUse]:
         """The use by the tasks that held connections of a deadlocked pool, in all of each run."""

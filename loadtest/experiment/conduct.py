@@ -103,8 +103,8 @@ def _opened(
                 _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
             try:
                 if tried:
-                    most = demand_of(experiment, allowed).most
-                    _tell(console, try_tasks(experiment, at, most), "yellow")
+                    most = demand_of(experiment, allowed, looked.pool).most
+                    _tell(console, _marked(try_tasks(experiment, at, most)), "yellow")
                 yield at
             finally:
                 _tell(console, filter(None, [one.left() for one in at.values()]), "yellow")

@@ -38,7 +38,7 @@ def too_few_rounds(pools: Sequence[PoolSummary], margin: float) -> list[str]:
 def _tentative(
     able: Sequence[PoolSummary], pools: Sequence[PoolSummary], margin: float
 ) -> list[str]:
-    """The answer, and what is wrong with it: the fewest connections that come close to the best throughput.
+    """The pool with the fewest connections of those close to the best throughput, and its flaws.
 
     Pools in which users starve are dropped. After a large leak there is no answer.
     """

@@ -40,7 +40,7 @@ def _limit(pool: PoolRuns) -> str:
 
 def _idle_task(pool: PoolRuns) -> str:
     """The task that uses its connections least while it holds them, as a sentence."""
-    holding = {name: use for name, use in pool.tasks.items() if use.holds and use.hold}
+    holding = pool.holding_tasks
     if not holding:
         return ""
     name, use = max(holding.items(), key=lambda one: (one[1].hold - one[1].query) / one[1].holds)

@@ -66,7 +66,7 @@ def conduct_and_answer(
 
 
 def try_and_answer(experiment: Experiment, database: DatabaseOptions, *, quiet: bool) -> None:
-    """Try each task of a scenario once, and say so; measures nothing."""
+    """Try each task of a scenario once; measures nothing. There may not be time for all of them."""
     from rich.console import Console
 
     from loadtest.experiment.conduct import only_try
@@ -77,7 +77,7 @@ def try_and_answer(experiment: Experiment, database: DatabaseOptions, *, quiet: 
         only_try(experiment, address, console, quiet=quiet, allowed=database.allowed)
     except KeyboardInterrupt:
         raise _interrupted(console) from None
-    typer.echo(f"Each task of {as_typed(experiment.scenario)} was tried once")
+    typer.echo(f"The trial of {as_typed(experiment.scenario)} found no mistake")
 
 
 def _interrupted(console: Console) -> typer.Exit:

@@ -126,9 +126,9 @@ def test_a_global_session_is_named_with_its_connection(tmp_path: Path) -> None:
     finding = found(tmp_path, counters)["shared_session"]
     assert finding.severity == "error"
     assert finding.message.startswith(
-        "Users share one session and its connection: 30 requests used it at the same time as another "
-        "user and 900 requests failed because nothing had rolled it back. The pool handed out 1 "
-        "connection for 1,000 requests."
+        "Users share one session and its connection: 30 requests used it at the same time as "
+        "another user and 900 requests failed because nothing had rolled it back. The pool handed "
+        "out 1 connection for 1,000 requests."
     )
     assert "instead of a global one" in finding.message
 

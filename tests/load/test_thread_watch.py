@@ -96,6 +96,14 @@ def test_a_request_that_began_after_the_tick_may_not_have_used_the_time(scene: S
     assert scene.kept() == {"loop.Shopper": 9, "loop_watched": 10}
 
 
+def test_threads_that_run_at_once_use_more_than_one_core(scene: Scene) -> None:
+    scene.begin_request(0, "report")
+    scene.begin_request(1, "report")
+    scene.watch._check()
+    scene.pass_time(10, 8, 9)
+    assert scene.kept() == {"loop.report": 17, "loop_watched": 10}
+
+
 def test_a_thread_that_ends_counts_no_longer(scene: Scene) -> None:
     scene.begin_request(0, "report")
     scene.watch._check()

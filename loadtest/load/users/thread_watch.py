@@ -41,7 +41,7 @@ class ThreadWatch(LoopWatch):
             if since:
                 self._kept[self._name(thread)] += since
                 rest -= since
-        self._kept[""] += max(rest, 0)
+        self._kept[""] += rest  # negative if threads ran at once, in code that needs no Python
         self._since = now
 
     def _name(self, thread: UserThread) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from loadtest.analysis import fault_effects, stage_results
 from loadtest.analysis.anatomy import anatomy
 from loadtest.analysis.findings import bottleneck, cross_checks
+from loadtest.analysis.findings.error_advice import advice_for
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95, mean
@@ -148,6 +149,7 @@ def _error_kind(pool: PoolRuns, kind: str) -> ErrorKind:
         first=min(seconds, default=None),
         last=max(seconds, default=None),
         example=next((data.examples[kind] for data in each if kind in data.examples), None),
+        advice=advice_for(pool, kind),
     )
 
 

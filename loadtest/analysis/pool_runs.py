@@ -55,6 +55,12 @@ class PoolRuns:
         """The requests that ended, also those without an outcome."""
         return self.counters["requests"] + self.counters["abandoned"]
 
+    @property
+    def checkout_attempts(self) -> int:
+        """The checkouts that ended, with a connection or without."""
+        ended = ("checkouts", "timeouts", "checkout_errors")
+        return sum(self.counters[name] for name in ended)
+
     def times(self, name: str, cut_off_by_waits: bool = False) -> CensoredTimes:
         """A histogram over all rounds."""
         parts = (round_.times(name, cut_off_by_waits) for round_ in self.rounds)
@@ -98,6 +104,11 @@ class PoolRuns:
         """What the tasks of each name did with connections, over all rounds."""
         nothing = Interval(0, length=0)
         return reduce(Interval.beside, (r.together for r in self.rounds), nothing).tasks
+
+    @property
+    def holding_tasks(self) -> Mapping[str, TaskUse]:
+        """The use by the tasks that held and returned connections."""
+        return {name: use for name, use in self.tasks.items() if use.holds and use.hold}
 
     @cached_property
     def deadlocked(self) -> Mapping[str, TaskUse]:

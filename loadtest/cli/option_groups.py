@@ -1,4 +1,7 @@
-"""Groups of options: a command takes one dataclass, and Typer shows its fields as options."""
+"""Groups of options: a command takes one dataclass, and Typer shows its fields as options.
+
+Groups have neither comparison nor `repr`: their code is made at every start of a command.
+"""
 
 from __future__ import annotations
 

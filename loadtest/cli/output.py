@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # the exit code that shells use after Ctrl-C
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class AnswerOptions:
     """The output of a command besides the report."""
 
@@ -67,7 +66,7 @@ def conduct_and_answer(
 
 
 def try_and_answer(experiment: Experiment, database: DatabaseOptions, *, quiet: bool) -> None:
-    """Try each task of a scenario once, and say so; measures nothing."""
+    """Try each task of a scenario once; measures nothing. There may not be time for all of them."""
     from rich.console import Console
 
     from loadtest.experiment.conduct import only_try
@@ -78,7 +77,7 @@ def try_and_answer(experiment: Experiment, database: DatabaseOptions, *, quiet: 
         only_try(experiment, address, console, quiet=quiet, allowed=database.allowed)
     except KeyboardInterrupt:
         raise _interrupted(console) from None
-    typer.echo(f"Each task of {as_typed(experiment.scenario)} was tried once")
+    typer.echo(f"The trial of {as_typed(experiment.scenario)} found no mistake")
 
 
 def _interrupted(console: Console) -> typer.Exit:
@@ -97,6 +96,8 @@ def print_answer(
     if output.markdown:
         write_markdown(output.markdown, markdown(summary))
     if output.as_json:
+        import json  # a page of help does without it
+
         typer.echo(json.dumps(summary.to_json(), indent=2))
     if output.as_json or not table:
         return

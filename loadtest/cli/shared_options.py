@@ -76,7 +76,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json instead
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ApplicationOptions:
     """The names under which an application's pool is found, if it is measured."""
 
@@ -97,7 +97,7 @@ class ApplicationOptions:
         return self.session or self.engine
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LoadOptions:
     """The load of each run."""
 
@@ -129,7 +129,7 @@ class LoadOptions:
         return load_of(**vars(self))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class StagedLoadOptions(LoadOptions):
     """The load of each run, which may have stages."""
 
@@ -139,7 +139,7 @@ class StagedLoadOptions(LoadOptions):
     ] = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ScenarioOptions:
     """The seed and the options of the scenario, and the faults."""
 
@@ -169,7 +169,7 @@ class ScenarioOptions:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class DatabaseOptions:
     """The database of an experiment, what the user allows there, and whether tasks are tried."""
 

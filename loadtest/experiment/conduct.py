@@ -104,7 +104,7 @@ def _opened(
             try:
                 if tried:
                     demand = demand_of(experiment, allowed, looked.pool)
-                    _tell(console, try_tasks(experiment, at, demand), "yellow")
+                    _tell(console, _marked(try_tasks(experiment, at, demand)), "yellow")
                 yield at
             finally:
                 _tell(console, filter(None, [one.left() for one in at.values()]), "yellow")

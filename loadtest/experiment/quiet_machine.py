@@ -10,8 +10,8 @@ from loadtest.analysis.units import percent
 
 QUIET_CPU = 0.20
 """The machine is quiet if less than this share of its processors is in use."""
-_LOOK_SECONDS = 1.0
-_MOST_LOOKS = 30
+_SAMPLE_SECONDS = 1.0
+_MOST_SAMPLES = 30
 
 
 def wait_until_quiet(tell: Callable[[str], None], used: Callable[[], float] | None = None) -> bool:
@@ -23,10 +23,10 @@ def wait_until_quiet(tell: Callable[[str], None], used: Callable[[], float] | No
     used = used or _used
     if used() < QUIET_CPU:
         return True
-    limit = f"{_MOST_LOOKS * _LOOK_SECONDS:.0f} s"
+    limit = f"{_MOST_SAMPLES * _SAMPLE_SECONDS:.0f} s"
     share = percent(QUIET_CPU)
     tell(f"  waiting at most {limit} until less than {share} of the processors are in use")
-    for _ in range(_MOST_LOOKS - 1):
+    for _ in range(_MOST_SAMPLES - 1):
         if used() < QUIET_CPU:
             return True
     tell(f"  the machine was not quiet within {limit}; repeating the run all the same")
@@ -34,4 +34,4 @@ def wait_until_quiet(tell: Callable[[str], None], used: Callable[[], float] | No
 
 
 def _used() -> float:
-    return psutil.cpu_percent(_LOOK_SECONDS) / 100
+    return psutil.cpu_percent(_SAMPLE_SECONDS) / 100

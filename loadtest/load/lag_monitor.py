@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import gevent
+from gevent.monkey import is_module_patched
 
 from loadtest.load.loop_watch import LoopWatch
+from loadtest.load.users.thread_watch import ThreadWatch
 from loadtest.pool.checkout_batch import clock
 from loadtest.pool.recorder import Recorder
 
@@ -19,7 +21,7 @@ GRANULARITY = 1_000_000
 def watch_lag(recorder: Recorder) -> Callable[[], None]:
     """Sample the event-loop lag (ns) into `recorder.lags`; the returned function stops that.
 
-    The tasks that block the loop are sampled, too (see LoopWatch).
+    The code that keeps the loop is sampled, too; with threads, the code that uses the CPU.
 
     A sample is due every 10 ms. A sample that is later than the next due times counts for all of
     them. So a share of the samples is a share of the time, and their mean is the mean delay of an
@@ -39,7 +41,7 @@ def watch_lag(recorder: Recorder) -> Callable[[], None]:
 
     timer = gevent.get_hub().loop.timer(SAMPLE_SECONDS, SAMPLE_SECONDS)
     timer.start(sample, update=True)
-    watch = LoopWatch(recorder)
+    watch = (LoopWatch if is_module_patched("threading") else ThreadWatch)(recorder)
 
     def stop() -> None:
         watch.stop()

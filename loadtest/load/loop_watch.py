@@ -16,7 +16,7 @@ from loadtest.model.trust_limits import BUSY_CPU, NOTABLE_LAG
 from loadtest.pool.checkout_batch import clock
 from loadtest.pool.recorder import Recorder
 
-_LOOK_SECONDS = 1.0
+_CHECK_SECONDS = 1.0
 _SAMPLE_SECONDS = 0.1
 # The counters (ns): the time in samples, and the part of each task or class of users.
 _WATCHED, _KEPT_BY = "loop_watched", "loop."
@@ -35,33 +35,39 @@ class LoopWatch:
         self._cpu, self._at = time.process_time_ns(), clock()
         self._since = self._at
         self._loop = gevent.get_hub().loop
-        self._looks = self._loop.timer(_LOOK_SECONDS, _LOOK_SECONDS)
-        self._looks.start(self._look, update=True)
+        self._checks = self._loop.timer(_CHECK_SECONDS, _CHECK_SECONDS)
+        self._checks.start(self._check, update=True)
         self._end: Any = None
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         cpu, now = time.process_time_ns(), clock()
         busy = cpu - self._cpu >= BUSY_CPU * (now - self._at)
         self._cpu, self._at = cpu, now
         lags = self._recorder.lags.copy()
         late = sum(lags) > NOTABLE_LAG * 1e9 * len(lags)
-        if (busy or late) and gettrace() is None:
+        if (busy or late) and self._end is None and gettrace() is None:
             self._begin()
 
     def _begin(self) -> None:
         self._since = clock()
-        settrace(self._switched)
+        self._begin_sample()
         self._end = self._loop.timer(_SAMPLE_SECONDS)
         self._end.start(self._finish, update=True)
+
+    def _begin_sample(self) -> None:
+        settrace(self._switched)
+
+    def _end_sample(self) -> None:
+        settrace(None)
 
     def _switched(self, event: str, greenlets: tuple[Any, Any]) -> None:
         left, now = greenlets[0], clock()
         task = self._recorder.tasks.get(left)
-        self._kept[task.name if task else _class_of(left)] += now - self._since
+        self._kept[task.name if task else class_of(left)] += now - self._since
         self._since = now
 
     def _finish(self) -> None:
-        settrace(None)
+        self._end_sample()
         self._end.close()
         self._end = None
         self._cpu, self._at = time.process_time_ns(), clock()
@@ -74,11 +80,11 @@ class LoopWatch:
         """End the samples."""
         if self._end:
             self._finish()
-        self._looks.stop()
-        self._looks.close()
+        self._checks.stop()
+        self._checks.close()
 
 
-def _class_of(left: Any) -> str:
-    """The name of the class of the user that a greenlet runs; empty for other greenlets."""
-    first = next(iter(getattr(left, "args", ())), None)
+def class_of(run_by: Any) -> str:
+    """The name of the class of the user that a greenlet or a thread runs; empty for other ones."""
+    first = next(iter(getattr(run_by, "args", ())), None)
     return type(first).__name__ if isinstance(first, User) else ""

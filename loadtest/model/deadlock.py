@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from loadtest.model.interval import Interval
 
 
@@ -14,12 +16,17 @@ def least_connections(tasks: int, held: int) -> int:
     return tasks * held + 1
 
 
+def holders_in_words(tasks: Iterable[str]) -> list[str]:
+    """The names of tasks that hold connections, as parts of a sentence."""
+    return [repr(name) for name in tasks if name] or ["code outside of tasks"]
+
+
 def deadlock_notice(interval: Interval) -> str:
     """The sentence about a pool that was deadlocked at the end of an interval; else empty."""
     stuck = {name: use for name, use in interval.tasks.items() if use.deadlocked}
     if not stuck:
         return ""
-    names = ", ".join(repr(name) for name in stuck if name) or "code outside of tasks"
+    names = ", ".join(holders_in_words(stuck))
     users = interval.gauges["users"].last if "users" in interval.gauges else 0
     least = least_connections(users, max(use.waiting_with for use in stuck.values()))
     needed = f" With {users:,} users, {least:,} connections avoid this." if users else ""

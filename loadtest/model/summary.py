@@ -95,11 +95,15 @@ class Connections(Value):
 
 
 class ErrorKind(Value):
-    """Errors of one kind: the UTC seconds of the first and the last, and an example message."""
+    """Errors of one kind: the UTC seconds of the first and the last, and an example message.
+
+    advice: what they mean in this pool's runs, and what to do.
+    """
 
     first: int | None
     last: int | None
     example: str | None
+    advice: str = ""
 
 
 class Errors(Value):

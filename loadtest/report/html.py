@@ -173,12 +173,20 @@ def _errors(summary: Summary) -> Iterator[dict[str, Any]]:
         told = [pool.errors.kinds[kind] for pool in summary.pools if kind in pool.errors.kinds]
         yield {
             "label": error_kinds.label(kind),
-            "advice": error_kinds.advice(kind),
+            "advice": _advice(summary, kind),
             "numbers": numbers,
             "first": _clock(min((k.first for k in told if k.first is not None), default=None)),
             "last": _clock(max((k.last for k in told if k.last is not None), default=None)),
             "example": next((k.example for k in told if k.example), ""),
         }
+
+
+def _advice(summary: Summary, kind: str) -> list[str]:
+    """What errors of a kind mean: once, or for each pool in which they mean something else."""
+    given = {p.name: p.errors.kinds[kind].advice for p in summary.pools if kind in p.errors.kinds}
+    if len(set(given.values())) < 2:
+        return [*given.values()][:1]
+    return [f"{name}: {advice}" for name, advice in given.items()]
 
 
 def _clock(second: int | None) -> str:

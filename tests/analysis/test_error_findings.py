@@ -63,8 +63,10 @@ def test_a_connection_that_idled_in_a_task_is_not_cured_by_the_pool(tmp_path: Pa
     message = findings["errors_idle_in_task"].message
     assert "pool_pre_ping and pool_recycle do not help" in message
     assert "Commit or close the session before the other work" in message
-    assert "Its sessions have wait_timeout = 1 s." in message
-    assert "'job' holds a connection for 1.60 s on average and queries in 1.0 % of it" in message
+    assert "The sessions of this pool have wait_timeout = 1 s." in message
+    assert (
+        "'job' holds a connection for 1.60 s on average and uses it for queries in 1.0 %" in message
+    )
 
 
 def test_a_connection_that_idled_in_the_pool_is_cured_by_the_pool(tmp_path: Path) -> None:
@@ -124,9 +126,9 @@ def test_a_global_session_is_named_with_its_connection(tmp_path: Path) -> None:
     finding = found(tmp_path, counters)["shared_session"]
     assert finding.severity == "error"
     assert finding.message.startswith(
-        "Users share one session and its connection: 30 requests used it while another user did "
-        "and 900 requests failed because nothing had rolled it back. The pool handed out 1 "
-        "connection for 1,000 requests."
+        "Users share one session and its connection: 30 requests used it at the same time as "
+        "another user and 900 requests failed because nothing had rolled it back. The pool handed "
+        "out 1 connection for 1,000 requests."
     )
     assert "instead of a global one" in finding.message
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from loadtest.analysis.comparison.few_rounds import few_rounds_warning
+from loadtest.analysis.comparison.few_rounds import few_rounds_warning, too_few_rounds
 from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
-from loadtest.model.summary import Summary
+from loadtest.model.summary import Finding, Summary
 from tests.analysis.builders import steady
 from tests.cli.test_cli import Loadtest
 from tests.conftest import ROOT
@@ -55,6 +55,35 @@ def test_a_pool_that_misses_the_objective_is_no_tentative_answer(tmp_path: Path)
     assert verdict_exit_code(nobody) == 3
 
 
+def tentative(folder: Path, **changed: Any) -> list[str]:
+    """The answer about two pools with about the same throughput; the smaller one is changed."""
+    small, large = summary_of(folder, small=(690, 5), large=(700, 40)).pools
+    return too_few_rounds([small.model_copy(update=changed), large], 0.05)
+
+
+def test_a_pool_that_lost_its_connections_to_a_leak_is_no_tentative_answer(tmp_path: Path) -> None:
+    headline, did, *_ = tentative(tmp_path, unreturned=4.0)
+    assert headline.startswith("No pool can be recommended before the leak is fixed.")
+    assert "small 690 (it lost 4 of 5 connections)" in did
+
+
+def test_a_pool_in_which_users_starve_is_no_tentative_answer(tmp_path: Path) -> None:
+    assert tentative(tmp_path, unserved=0.5)[0].startswith("Tentative: large (")
+
+
+def test_a_tentative_answer_names_a_possible_deadlock(tmp_path: Path) -> None:
+    nested = Finding(code="nested_checkout", severity="error", message="", evidence={})
+    lines = tentative(tmp_path, findings=(nested,))
+    assert lines[0].startswith("Tentative: small (")
+    assert lines[1].startswith("With small the tasks can deadlock the pool")
+
+
+def test_a_pool_that_is_not_valid_is_named_beside_a_tentative_answer(tmp_path: Path) -> None:
+    lines = tentative(tmp_path, valid=False)
+    assert lines[0].startswith("Tentative: large (")
+    assert lines[1].startswith("small is left out: the measurement is not valid")
+
+
 def test_five_rounds_need_no_warning() -> None:
     assert few_rounds_warning(5) == few_rounds_warning(20) == ""
     assert "fewer than 5 rounds (here 2)" in few_rounds_warning(2)
@@ -65,4 +94,4 @@ def test_a_comparison_warns_before_it_starts(loadtest: Loadtest, rounds: str, wa
     pools = ("--pool", "5+10", "--pool", "20+0", "--rounds", rounds, "--dry-run")
     ended = loadtest("compare", ROOT / "scenarios" / "point_select.py", *pools)
     assert ended.returncode == 0, ended.stderr
-    assert ("The answer will be tentative, with exit code 5" in ended.stderr) is warned
+    assert ("Warning: the answer will be tentative, with exit code 5" in ended.stderr) is warned

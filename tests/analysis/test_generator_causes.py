@@ -85,6 +85,22 @@ def test_with_threads_programs_are_named_and_the_interpreter_is_the_other_cause(
     assert "gzip 43 %" in message
 
 
+@pytest.mark.parametrize("code", ["generator_bound", "generator_lag"])
+def test_with_threads_the_task_that_used_the_cpu_is_named(tmp_path: Path, code: str) -> None:
+    one = disturbed(tmp_path, *FEW_PROGRAMS, kept=BY_TASK, model="threads")
+    message = found(one)[code].message
+    assert "'report' used 71 % of a core while the threads were sampled." in message
+    assert "event loop" not in message
+    assert "not known" not in message
+
+
+@pytest.mark.parametrize("code", ["generator_bound", "generator_lag"])
+def test_with_threads_an_unknown_task_is_said_to_be_unknown(tmp_path: Path, code: str) -> None:
+    message = found(disturbed(tmp_path, *FEW_PROGRAMS, model="threads"))[code].message
+    assert "Which task used the time is not known." in message
+    assert "driver" not in message
+
+
 def test_a_share_that_is_no_number_is_damage(tmp_path: Path) -> None:
     one = disturbed(tmp_path, {"name": "gzip", "share": "much"})
     assert "programs" in "".join(one.problems)

@@ -80,7 +80,7 @@ def test_other_sizes_are_measured_with_the_applications_settings(
     differs = "differs from the pool of store_db:Session: pool_size=10 instead of 3, max_overflow=0"
     assert f"10+0 {differs}" in " ".join(ended.stderr.split())
     assert f"10+0 {differs}" in " ".join(ended.stdout.split())
-    assert "The answer will be tentative" in ended.stderr
+    assert "Warning: the answer will be tentative" in ended.stderr
     summary = json.loads((tmp_path / "latest" / "summary.json").read_text())
     assert summary["experiment"]["application_pool"]["pool_recycle"] == 280
     assert all(pool["errors"]["by_kind"] == {} for pool in summary["pools"])

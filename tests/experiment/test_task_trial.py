@@ -291,7 +291,7 @@ def test_a_command_tries_the_tasks_once_before_all_runs(steps: Steps, tmp_path: 
     how: dict[str, Any] = {"quiet": True, "runs": steps.run}
     conducting.conduct(experiment(), "", tmp_path, console, **how)
     assert steps.done == ["tried, at most 20 connections", "run", "left"]
-    assert "Tried once before the load, a task failed" in console.export_text()
+    assert "Warning: Tried once before the load, a task failed" in console.export_text()
 
     steps.done.clear()
     conducting.conduct(experiment(), "", tmp_path, console, tried=False, **how)
@@ -309,3 +309,15 @@ def test_a_mistake_ends_the_command_without_a_folder(steps: Steps, tmp_path: Pat
 def test_only_trying_runs_nothing(steps: Steps) -> None:
     conducting.only_try(experiment(), "", Console(), quiet=True)
     assert steps.done == ["tried, at most 20 connections", "left"]
+
+
+def test_the_trial_keeps_to_the_number_of_an_applications_own_pool(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"poolclass": "QueuePool", "pool_size": 3, "max_overflow": 2}
+    looked = ScenarioFacts([], [], "x", own)
+    monkeypatch.setattr(conducting, "check_scenario", lambda *_, **__: looked)
+    named = {"session": "shop.db:Session", "pool": (parse_pool("as-is"),)}
+    plan = experiment().model_copy(update=named)
+    conducting.only_try(plan, "", Console(), quiet=True)
+    assert steps.done == ["tried, at most 5 connections", "left"]

@@ -30,7 +30,7 @@ class Scene:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.cpu = 0, 0
         monkeypatch.setattr(loop_watch, "clock", lambda: self.now)
-        for timer in ("_LOOK_SECONDS", "_SAMPLE_SECONDS"):
+        for timer in ("_CHECK_SECONDS", "_SAMPLE_SECONDS"):
             monkeypatch.setattr(loop_watch, timer, 3600)
         clock = SimpleNamespace(process_time_ns=lambda: self.cpu)
         monkeypatch.setattr(loop_watch, "time", clock)
@@ -53,7 +53,7 @@ class Scene:
         self.recorder.lags[:] = lags
         self.now += 1000
         self.cpu += 950 if busy else 500
-        self.watch._look()
+        self.watch._check()
         return gettrace() is not None
 
     def kept(self) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from loadtest.analysis.comparison.comparer import ERROR_METRIC, REQUEST_METRIC, Comparer
 from loadtest.analysis.units import duration, listed, percent
@@ -58,20 +59,38 @@ def slower(tied: PoolSummaries, compare: Comparer) -> list[PoolSummary]:
     ]
 
 
-def tie_break_sentences(
-    chosen: PoolSummary, starving_: PoolSummaries, failing_: PoolSummaries, slow_: PoolSummaries
-) -> list[str]:
+@dataclass(frozen=True)
+class TieBroken:
+    """The pools that remain of those with the same throughput, and those that are not as good."""
+
+    remaining: PoolSummaries
+    starving: PoolSummaries
+    failing: PoolSummaries
+    slower: PoolSummaries
+
+
+def tie_broken(tied: PoolSummaries, compare: Comparer) -> TieBroken:
+    """Drop the pools that starve users, then those that fail more often, then the slower ones."""
+    starve = starving(tied)
+    fair = [pool for pool in tied if pool not in starve]
+    fail = failing(fair, compare)
+    sound = [pool for pool in fair if pool not in fail]
+    slow = slower(sound, compare)
+    return TieBroken([pool for pool in sound if pool not in slow], starve, fail, slow)
+
+
+def tie_break_sentences(chosen: PoolSummary, broken: TieBroken) -> list[str]:
     """Sentences: why pools with the same throughput are not as good."""
     lines = []
-    if starving_:
-        shares = [f"{percent(pool.unserved)} with {pool.name}" for pool in starving_]
+    if broken.starving:
+        shares = [f"{percent(pool.unserved)} with {pool.name}" for pool in broken.starving]
         lines.append(f"{_APART}, because users never get a connection: {listed(shares)}.")
-    if failing_:
-        shares = [f"{percent(pool.errors.rate)} with {pool.name}" for pool in failing_]
+    if broken.failing:
+        shares = [f"{percent(pool.errors.rate)} with {pool.name}" for pool in broken.failing]
         mine = percent(chosen.errors.rate)
         lines.append(f"{_APART}, because more requests fail: {listed(shares)}, {mine} here.")
-    if slow_:
-        times = [f"{duration(pool.request_seconds.p95)} with {pool.name}" for pool in slow_]
+    if broken.slower:
+        times = [f"{duration(pool.request_seconds.p95)} with {pool.name}" for pool in broken.slower]
         mine = duration(chosen.request_seconds.p95)
         lines.append(f"{_APART}, because requests take longer: p95 {listed(times)}, {mine} here.")
     return lines

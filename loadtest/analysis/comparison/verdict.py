@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from loadtest.analysis.comparison import tie_breaks
 from loadtest.analysis.comparison.comparer import FEWEST_ROUNDS, THROUGHPUT_METRIC, Comparer
@@ -68,39 +69,31 @@ def _chosen(
         p.name: compare.pair(p.name, best.name, THROUGHPUT_METRIC) for p in able if p is not best
     }
     tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
-    starving = tie_breaks.starving(tied)
-    tied = [pool for pool in tied if pool not in starving]
-    failed = tie_breaks.failing(tied, compare)
-    tied = [pool for pool in tied if pool not in failed]
-    slow = tie_breaks.slower(tied, compare)
-    tied = [pool for pool in tied if pool not in slow]
-    chosen = min(
-        tied,
-        key=lambda p: (
-            peak_of(p),
-            tie_breaks.fails_often(p),
-            p.name != baseline,
-            -throughput_of(p),
-        ),
-    )
-    beaten = [*tied, *starving, *failed, *slow]
+    kept = tie_breaks.tie_broken(tied, compare)
+    chosen = min(kept.remaining, key=partial(_order_of_choice, baseline))
     others = [
-        pool for pool in candidates if pool is not lowest_throughput(chosen, beaten, candidates)
+        pool for pool in candidates if pool is not lowest_throughput(chosen, tied, candidates)
     ]
     if is_drained(chosen):
         return Verdict(recommended=None, text="\n".join(leak_sentences(able)))
     lines = [
         settings_advice(chosen, baseline, candidates, compare),
         *met_objectives(chosen, candidates),
-        *equally_good(chosen, tied, rivals),
-        *tie_breaks.tie_break_sentences(chosen, starving, failed, slow),
-        *worst_choice(chosen, beaten, candidates, baseline),
+        *equally_good(chosen, kept.remaining, rivals),
+        *tie_breaks.tie_break_sentences(chosen, kept),
+        *worst_choice(chosen, tied, candidates, baseline),
         *mostly_failing.not_recommended(others),
         *caveats(chosen, pools),
         *repeated_runs(measurements),
         *setting_prices(chosen, measurements),
     ]
     return Verdict(recommended=chosen.name, text="\n".join(lines))
+
+
+def _order_of_choice(baseline: str, pool: PoolSummary) -> tuple[float, bool, bool, float]:
+    """The order in which equally good pools are recommended, the first one first."""
+    fails = tie_breaks.fails_often(pool)
+    return peak_of(pool), fails, pool.name != baseline, -throughput_of(pool)
 
 
 def _why_none(
@@ -119,7 +112,7 @@ def _why_none(
         return every_request_failed(measurements, candidates)
     together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
     if len(together) < FEWEST_ROUNDS:
-        return too_few_rounds(candidates, measurements.plan.margin)
+        return too_few_rounds(pools, measurements.plan.margin)
     if not any(meets_objectives(pool) for pool in working):
         return [*missed_objectives(working), *mostly_failing.not_recommended(candidates)]
     return []

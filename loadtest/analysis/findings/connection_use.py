@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.analysis.units import count, duration, level, listed, percent, plural
-from loadtest.model.deadlock import least_connections
+from loadtest.model.deadlock import holders_in_words, least_connections
 from loadtest.model.interval import SECOND
 from loadtest.model.summary import Finding
 
@@ -19,10 +19,8 @@ ASLEEP_SECONDS = 2
 
 def no_checkouts(pool: PoolRuns) -> Iterator[Finding]:
     """Requests succeeded, but none took a connection from the measured pool."""
-    counted = pool.counters
-    succeeded = counted["requests"] - counted["failures"]
-    tried = counted["checkouts"] + counted["timeouts"] + counted["checkout_errors"]
-    if succeeded > 0 and not tried and pool.peak("open") == 0:
+    succeeded = pool.counters["requests"] - pool.counters["failures"]
+    if succeeded > 0 and not pool.checkout_attempts and pool.peak("open") == 0:
         yield Finding(
             code="no_checkouts",
             severity="error",
@@ -50,7 +48,7 @@ def leak(pool: PoolRuns) -> Iterator[Finding]:
 
 def long_hold(pool: PoolRuns) -> Iterator[Finding]:
     """A task that holds its connection while it does something else and the database is idle."""
-    holding = {name: use for name, use in pool.tasks.items() if use.holds and use.hold}
+    holding = pool.holding_tasks
     if not holding:
         return
     name, use = max(holding.items(), key=lambda item: item[1].hold - item[1].query)
@@ -118,9 +116,9 @@ def _nested(nested: Mapping[str, int], held: int, limit: int | None, needed: str
 
 
 def _deadlock(stuck: Mapping[str, int], limit: int | None, needed: str) -> str:
-    names = [repr(name) for name in stuck if name] or ["code outside of tasks"]
+    names = listed(holders_in_words(stuck))
     return (
-        f"The pool was deadlocked: {listed(names)} held all {count(limit)} connections, and every "
+        f"The pool was deadlocked: {names} held all {count(limit)} connections, and every "
         "holder waited for another connection, itself or in a helper thread or greenlet. Only "
         f"pool_timeout ends that. {needed}, and more if tasks take further ones. Better: pass the "
         "first connection on, or return it before the next one is taken."

@@ -35,14 +35,17 @@ def advice_for(pool: PoolRuns, kind: str) -> str:
 
 def _limit(pool: PoolRuns) -> str:
     limit = pool.header.server.variable("wait_timeout")
-    return f" Its sessions have wait_timeout = {limit} s." if limit else ""
+    return f" The sessions of this pool have wait_timeout = {limit} s." if limit else ""
 
 
 def _idle_task(pool: PoolRuns) -> str:
     """The task that uses its connections least while it holds them, as a sentence."""
-    holding = {name: use for name, use in pool.tasks.items() if use.holds and use.hold}
+    holding = pool.holding_tasks
     if not holding:
         return ""
     name, use = max(holding.items(), key=lambda one: (one[1].hold - one[1].query) / one[1].holds)
     mean, querying = duration(use.hold / use.holds / SECOND), percent(use.query / use.hold)
-    return f" {name!r} holds a connection for {mean} on average and queries in {querying} of it."
+    return (
+        f" {name!r} holds a connection for {mean} on average and uses it for queries in {querying} "
+        "of that time."
+    )

@@ -16,10 +16,10 @@ _OF_GREENLETS = (
     "driver that yields (PyMySQL) or users on OS threads (--model threads), move slow code out of "
     "the tasks, run more processes, or use an idle machine."
 )
-_OF_THREADS = (
-    "only one thread at a time runs Python, so it waited for its turn, like every user. Use fewer "
-    "users or more work per request, or move slow code out of the tasks."
-)
+_OF_THREADS = "only one thread at a time runs Python, so it waited for its turn, like every user."
+LESS_THREADS = "Use fewer users or more work per request, or move slow code out of the tasks."
+
+_UNKNOWN = "Which task used the time is not known."
 
 
 def program_shares(pool: PoolRuns) -> dict[str, float]:
@@ -32,7 +32,10 @@ def program_shares(pool: PoolRuns) -> dict[str, float]:
 
 
 def loop_shares(pool: PoolRuns) -> dict[str, float]:
-    """The share of the event loop's watched time that each task or class of users kept it."""
+    """The share of the samples that each task or class of users kept the event loop.
+
+    With threads: the share of a core that their threads used in the samples.
+    """
     watched = pool.counters[_WATCHED]
     kept = {name: n for name, n in pool.counters.items() if name.startswith(_KEPT_BY) and watched}
     return _largest_first({name.removeprefix(_KEPT_BY): n / watched for name, n in kept.items()})
@@ -50,7 +53,7 @@ def causes(pool: PoolRuns) -> str:
 def causes_of_lag(pool: PoolRuns) -> str:
     """Why the event loop (with threads, the main thread) was late, as the end of a sentence."""
     if pool.model == THREADS:
-        return " ".join([_OF_THREADS, *_programs(pool)])
+        return " ".join([_OF_THREADS, *filter(None, [causes(pool)]), LESS_THREADS])
     return f"all users waited for it. {causes(pool) or _OF_GREENLETS}"
 
 
@@ -73,8 +76,11 @@ def _programs(pool: PoolRuns) -> list[str]:
 
 def _tasks(pool: PoolRuns) -> list[str]:
     name, share = next(iter(loop_shares(pool).items()), ("", 0.0))
+    threads = pool.model == THREADS
     if share < KEPT_SHARE:
-        return []
+        return [_UNKNOWN] if threads and not _programs(pool) else []
+    if threads:
+        return [f"{name!r} used {percent(share)} of a core while the threads were sampled."]
     return [
         f"{name!r} kept the event loop for {percent(share)} of the watched time: with Python code, "
         "or with a driver written in C. Move slow code out of it, use a driver that yields "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadtest.analysis.findings.error_advice import advice_for
 from loadtest.analysis.pool_numbers import retry_numbers
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, percent, plural
@@ -24,7 +25,7 @@ def retries(pool: PoolRuns) -> Iterator[Finding]:
         severity="warning" if found.count > SERIOUS_RETRIES * requests else "info",
         message=f"{plural(found.count, 'retry', 'retries')} in {count(requests)} requests, most "
         f"after {error_kinds.label(kind)}: a checkout or a statement failed, and a later statement "
-        f"of the same request succeeded. Request times include them. {error_kinds.advice(kind)}",
+        f"of the same request succeeded. Request times include them. {advice_for(pool, kind)}",
         evidence={"count": found.count, "requests": requests, "kind": kind},
         error_kind=kind,
     )

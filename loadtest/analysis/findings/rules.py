@@ -14,6 +14,7 @@ from loadtest.analysis.findings import (
     connection_use,
     cross_checks,
     error_advice,
+    incomplete_runs,
     mostly_failing,
     offered_load,
     pool_sizes,
@@ -27,14 +28,12 @@ from loadtest.analysis.findings import (
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, listed, percent, plural
 from loadtest.model import error_kinds
-from loadtest.model.end_reason import EndReason
 from loadtest.model.summary import Finding
 
 NOTABLE_ERRORS = 0.01
 SERIOUS_ERRORS = 0.10
 SHOWN_PERCENTILES = (95, 99)
 LEAST_VALUES_BEYOND = 10
-_BADLY = (EndReason.INTERRUPTED, EndReason.FAILED)
 # A task that leaks a connection still holds it when it takes the next.
 FOLLOW_FROM_LEAK = {"nested_checkout", "long_hold"}
 FOLLOW_FROM_DEADLOCK = {
@@ -68,19 +67,6 @@ def _applicable(
     starved = mostly_failing.named_kind(pool) == "pool_timeout"
     told = (*WITHOUT_SUCCESS, *(CAUSES_OF_TIMEOUTS if starved else ()))
     return [rule for rule in rules if rule in told]
-
-
-def unsound_files(pool: PoolRuns) -> Iterator[Finding]:
-    """Run files that are damaged, or whose run did not reach its planned end."""
-    for run in pool.runs:
-        badly = [run.end] if run.end and run.end.reason in _BADLY else []
-        for problem in [*run.problems, *map(str, badly)]:
-            yield Finding(
-                code="unsound_file",
-                severity="warning",
-                message=f"{run.path.name}: {problem}",
-                evidence={"file": run.path.name, "problem": problem},
-            )
 
 
 def errors_by_kind(pool: PoolRuns) -> Iterator[Finding]:
@@ -125,19 +111,19 @@ def few_samples(pool: PoolRuns) -> Iterator[Finding]:
 
 
 DOUBTS: tuple[mostly_failing.FindingRule, ...] = (
-    trust_gate.server_in_trouble,
-    trust_gate.more_than_announced,
-    trust_gate.missed_deadline,
-    trust_gate.nothing_measured,
-    trust_gate.nothing_ended,
+    incomplete_runs.server_in_trouble,
+    incomplete_runs.more_than_announced,
+    incomplete_runs.missed_deadline,
+    incomplete_runs.nothing_measured,
+    incomplete_runs.nothing_ended,
     connection_use.no_checkouts,
-    trust_gate.measured_too_little,
+    incomplete_runs.measured_too_little,
     mostly_failing.overloaded_by_failures,
     *map(mostly_failing.unless_failing, trust_gate.GENERATOR_RULES),
 )
 # How the runs went, whatever became of their requests.
 OF_RUNS: tuple[mostly_failing.FindingRule, ...] = (
-    unsound_files,
+    incomplete_runs.unsound_files,
     fault_effects.fault_failed,
     worker_presence.worker_lost,
     worker_presence.worker_late,
@@ -184,9 +170,9 @@ REMARKS: tuple[mostly_failing.FindingRule, ...] = (
 )
 # What is said about a pool without a successful request: its errors, and how its runs went.
 WITHOUT_SUCCESS: tuple[mostly_failing.FindingRule, ...] = (
-    trust_gate.server_in_trouble,
-    trust_gate.more_than_announced,
-    trust_gate.missed_deadline,
+    incomplete_runs.server_in_trouble,
+    incomplete_runs.more_than_announced,
+    incomplete_runs.missed_deadline,
     mostly_failing.nothing_succeeded,
     *OF_RUNS,
     errors_by_kind,

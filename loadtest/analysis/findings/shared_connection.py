@@ -46,7 +46,8 @@ def shared_session(pool: PoolRuns) -> Iterator[Finding]:
     clashes, unrolled = pool.counters["errors.concurrent_use"], _outliving(pool)
     if pool.settings.poolclass in _MEETING or not (clashes or unrolled):
         return
-    causes = [f"{plural(clashes, 'request')} used it while another user did"] if clashes else []
+    together = f"{plural(clashes, 'request')} used it at the same time as another user"
+    causes = [together] if clashes else []
     if unrolled:
         causes.append(f"{plural(unrolled, 'request')} failed because nothing had rolled it back")
     taken, requests = pool.counters["checkouts"], pool.counters["requests"]
@@ -68,5 +69,4 @@ def shared_session(pool: PoolRuns) -> Iterator[Finding]:
 def _outliving(pool: PoolRuns) -> int:
     """The errors of sessions without a rollback, if a session outlives its requests; else 0."""
     found = pool.counters["errors.pending_rollback"]
-    taken = sum(pool.counters[name] for name in ("checkouts", "timeouts", "checkout_errors"))
-    return found if found > taken else 0
+    return found if found > pool.checkout_attempts else 0

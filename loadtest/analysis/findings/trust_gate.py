@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from loadtest.analysis.findings.generator_causes import cause_evidence, causes, causes_of_lag
+from loadtest.analysis.findings.generator_causes import (
+    LESS_THREADS,
+    cause_evidence,
+    causes,
+    causes_of_lag,
+)
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import describe
-from loadtest.analysis.units import count, duration, listed, percent, plural
-from loadtest.model.end_reason import End, EndReason
+from loadtest.analysis.units import count, duration, listed, percent
 from loadtest.model.interval import SECOND
 from loadtest.model.load import THREADS
 from loadtest.model.summary import Durations, Finding
 from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG, TIME_WAIT_SECONDS
-from loadtest.runfile.reader import RunFacts
 
 BUSY_SHARE = 0.20
 SCARCE_SHARE = 0.80
-# A run is not valid if it measured less than this share of its duration and misses more than
-# these seconds: start-up takes a part of short durations.
-LEAST_MEASURED, MISSING_SECONDS = 0.8, 1.0
 # Other programs may be the cause; a second run may then be undisturbed.
 DISTURBANCES = ("generator_bound", "generator_lag")
 # Findings that make a measurement invalid; other errors concern the pool.
@@ -36,124 +36,12 @@ STILL_USABLE = (
 )
 
 _LESS_LOAD = "Use fewer users, more work per request or more processes."
-_LESS_THREADS = "Use fewer users or more work per request."
-_BLOCKING_DRIVER = (
-    "If the driver blocks, use one that yields (PyMySQL), or users on OS threads (--model "
-    "threads). "
-)
-
-
-def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
-    """No run reached its measured time."""
-    if not pool.rounds:
-        yield Finding(
-            code="nothing_measured",
-            severity="error",
-            message=f"Nothing was measured in {plural(len(pool.runs), 'run')} of this pool."
-            if pool.runs
-            else "This pool never ran: the experiment ended before its first run.",
-            evidence={"runs": len(pool.runs)},
-        )
-
-
-def nothing_ended(pool: PoolRuns) -> Iterator[Finding]:
-    """No request succeeded or failed: a deadlocked pool, control flow, or too short a time."""
-    if pool.rounds and not pool.counters["requests"]:
-        abandoned = pool.counters["abandoned"]
-        yield Finding(
-            code="nothing_ended",
-            severity="error",
-            message=_why_none_ended(pool),
-            evidence={"requests": 0, "abandoned": abandoned, "seconds": pool.seconds},
-        )
-
-
-def _why_none_ended(pool: PoolRuns) -> str:
-    abandoned = pool.counters["abandoned"]
-    if abandoned and not pool.deadlocked:
-        return (
-            f"Locust's control flow (interrupt, RescheduleTask, StopUser) ended all "
-            f"{plural(abandoned, 'request')}, so none succeeded or failed. Call self.succeed() "
-            "before it if they did their work."
-        )
-    stuck = "The pool was deadlocked (see the finding nested_checkout)."
-    return (
-        "No request ended in the measured time, neither successfully nor with an error. "
-        f"{stuck if pool.deadlocked else 'Measure for longer.'}"
-    )
 
 
 def busy_share(pool: PoolRuns) -> float:
     """The share of the measured time in which the generator had no CPU left."""
     busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
     return busy / pool.seconds if pool.seconds else 0.0
-
-
-def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
-    """A run was stopped early: the server refused others, or its status was unreadable."""
-    advice = (
-        "Use a smaller pool or another server. With --no-abort the run continues even if other "
-        "clients of the server fail."
-    )
-    yield from _ended(pool, "server_in_trouble", EndReason.SERVER_IN_TROUBLE, advice)
-
-
-def more_than_announced(pool: PoolRuns) -> Iterator[Finding]:
-    """A run was stopped early, since it needed more connections than announced."""
-    advice = (
-        "Let the tasks hold one connection at a time, limit the pool (pool_size + max_overflow) to "
-        "the number of users, or announce more: --connections-per-user 2."
-    )
-    yield from _ended(pool, "more_than_announced", EndReason.MORE_THAN_ANNOUNCED, advice)
-
-
-def _ended(pool: PoolRuns, code: str, reason: EndReason, advice: str) -> Iterator[Finding]:
-    for run, end in _ends(pool, reason):
-        yield Finding(
-            code=code,
-            severity="error",
-            message=f"{run.path.name} was stopped early: {end}. {advice}",
-            evidence={"file": run.path.name, "reason": str(end)},
-        )
-
-
-def missed_deadline(pool: PoolRuns) -> Iterator[Finding]:
-    """A run missed its deadline: something blocked its process, or kept it from ending."""
-    for run, end in _ends(pool, EndReason.OVERDUE):
-        yield Finding(
-            code="missed_deadline",
-            severity="error",
-            message=f"{run.path.name} was {end}. Something in it blocks all users or does "
-            f"not end. {'' if pool.model == THREADS else _BLOCKING_DRIVER}The log beside the "
-            "file has all stacks.",
-            evidence={"file": run.path.name, "reason": str(end)},
-        )
-
-
-def _ends(pool: PoolRuns, reason: EndReason) -> Iterator[tuple[RunFacts, End]]:
-    """The runs that ended for a reason."""
-    for run in pool.runs:
-        if run.end and run.end.reason is reason:
-            yield run, run.end
-
-
-def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
-    """A run reached its planned end, but measured for clearly less time than planned."""
-    longer = "" if pool.deadlocked else ", or measure for longer"
-    for round_ in pool.rounds:
-        run, seconds = round_.run, round_.seconds
-        planned = run.header.load.duration or 0.0
-        whole = seconds >= min(LEAST_MEASURED * planned, planned - MISSING_SECONDS)
-        finished = run.end is not None and run.end.reason is EndReason.FINISHED
-        if finished and not whole:
-            yield Finding(
-                code="measured_too_little",
-                severity="error",
-                message=f"{run.path.name} measured {duration(seconds)} of the planned "
-                f"{duration(planned)}. Blocking code, or opening many connections, took the rest "
-                f"of the time. Remove the cause{longer}.",
-                evidence={"file": run.path.name, "seconds": seconds, "planned": planned},
-            )
 
 
 def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
@@ -165,14 +53,14 @@ def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
     """
     busy = busy_share(pool)
     if busy > BUSY_SHARE:
-        alone, told = _rounds(pool, generator_bound), causes(pool)
+        alone = _rounds(pool, generator_bound)
+        less = LESS_THREADS if pool.model == THREADS else _LESS_LOAD
         yield Finding(
             code="generator_bound",
             severity="error",
             message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
             f"{percent(busy)} of the measured time{_in(alone)}. The results show its limit, "
-            f"not the pool's. {told}{' ' if told else ''}"
-            f"{_LESS_THREADS if pool.model == THREADS else _LESS_LOAD} {STILL_USABLE}",
+            f"not the pool's. {' '.join(filter(None, [causes(pool), less, STILL_USABLE]))}",
             evidence={
                 "share": busy,
                 "cpu": BUSY_CPU,

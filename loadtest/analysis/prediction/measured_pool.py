@@ -41,7 +41,7 @@ def as_measured(pool: PoolRuns) -> MeasuredPool:
         settings=queue_settings(pool),
         served=pool.counters["checkouts"] / pool.seconds,
         wait=describe(pool.times("wait", cut_off_by_waits=True)),
-        timeouts=pool.counters["timeouts"] / max(checkout_attempts(pool), 1),
+        timeouts=pool.counters["timeouts"] / max(pool.checkout_attempts, 1),
     )
 
 
@@ -50,9 +50,3 @@ def queue_settings(pool: PoolRuns) -> PoolConfig | None:
     if pool.settings.poolclass != "QueuePool":
         return None
     return PoolConfig(**{name: getattr(pool.settings, name) for name in _SETTINGS})
-
-
-def checkout_attempts(pool: PoolRuns) -> int:
-    """The checkouts that ended, with a connection or without."""
-    counters = pool.counters
-    return counters["checkouts"] + counters["timeouts"] + counters["checkout_errors"]

@@ -10,12 +10,7 @@ from loadtest.analysis.findings.mostly_failing import without_success
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.prediction import overtaking
-from loadtest.analysis.prediction.measured_pool import (
-    MeasuredPool,
-    as_measured,
-    checkout_attempts,
-    queue_settings,
-)
+from loadtest.analysis.prediction.measured_pool import MeasuredPool, as_measured, queue_settings
 from loadtest.analysis.prediction.samples import samples, scaled
 from loadtest.analysis.prediction.stalls import Stalls, stalls
 from loadtest.analysis.prediction.workload import NO_TIME, ByLevel, Samples, Workload
@@ -79,7 +74,7 @@ def observe(measurements: Measurements) -> Observed:
 
 
 def _usable(measurements: Measurements) -> list[PoolRuns]:
-    measured = [pool for pool in measurements.pools if not doubts(pool) and checkout_attempts(pool)]
+    measured = [pool for pool in measurements.pools if not doubts(pool) and pool.checkout_attempts]
     valid = [pool for pool in measured if not without_success(pool)]
     if not valid:
         raise InvalidMeasurement(
@@ -108,7 +103,7 @@ def _workload(pools: Sequence[PoolRuns], load: Load, processes: int) -> Workload
         stalls=tuple(still),
         handover=handover,
         outside=outside,
-        yielding=min(1.0, ended / sum(map(checkout_attempts, pools))),
+        yielding=min(1.0, ended / _attempts(pools)),
         connect=_connect(groups),
         ping=samples(_times(pools, "ping")) or (0.0,),
         rate=rate and rate * _checkouts_per_arrival(pools) / processes,
@@ -138,7 +133,7 @@ def _away(pools: Sequence[PoolRuns]) -> float:
     Users that neither wait nor connect nor hold, divided by the rate of checkouts.
     """
     users = sum(pool.mean_level("users") * pool.seconds for pool in pools)
-    return max(0.0, users - sum(map(_inside, pools))) / sum(map(checkout_attempts, pools))
+    return max(0.0, users - sum(map(_inside, pools))) / _attempts(pools)
 
 
 def _served(pools: Sequence[PoolRuns]) -> Iterator[overtaking.ServedLevel]:
@@ -253,13 +248,17 @@ def _when_warm(pools: Sequence[PoolRuns]) -> Distribution:
     return sum(found, Distribution())
 
 
+def _attempts(pools: Sequence[PoolRuns]) -> int:
+    return sum(pool.checkout_attempts for pool in pools)
+
+
 def _total(pools: Sequence[PoolRuns], counter: str) -> int:
     return sum(pool.counters[counter] for pool in pools)
 
 
 def _checkouts_per_arrival(pools: Sequence[PoolRuns]) -> float:
     begun = _times(pools, "schedule_lag").count
-    return sum(map(checkout_attempts, pools)) / begun if begun else 1.0
+    return _attempts(pools) / begun if begun else 1.0
 
 
 def _cpu_per_checkout(pools: Sequence[PoolRuns]) -> float:

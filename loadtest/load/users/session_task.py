@@ -89,6 +89,11 @@ class SessionTask(Task):
         finally:
             self._end(error)
 
+    @property
+    def began(self) -> int:
+        """The moment of its begin (ns)."""
+        return self._start
+
     def attempt_failed(self, error: BaseException) -> None:
         """Keep the kind and the message; the exception would keep the task's objects alive."""
         attempt = RequestFailed(kind_of(error), f"{words_of(error)} ({CAUGHT})")

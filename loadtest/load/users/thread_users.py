@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import gevent
 from gevent.monkey import is_module_patched
+from greenlet import getcurrent, greenlet
 
 from loadtest.load import locust_internals as internals
 from loadtest.model.errors import LoadtestError, UsageError
@@ -55,20 +56,32 @@ def _refuse_other_ways() -> None:
 
 
 class UserThread(threading.Thread):
-    """The thread of one user. args: the user, as in Locust's greenlets. leaving: set to end it."""
+    """The thread of one user.
+
+    args: the user, as in Locust's greenlets. leaving: set to end it. greenlet: its main greenlet
+    while it runs. cpu_clock: the clock of its CPU time; None before it runs, and on systems without
+    such a clock.
+    """
 
     def __init__(self, user: Any, ended: Callable[[UserThread], object]) -> None:
         super().__init__(name=type(user).__name__, daemon=True)
         self.args = (user,)
         self.leaving = threading.Event()
+        self.greenlet: greenlet | None = None
+        self.cpu_clock: int | None = None
         self._ended = ended
 
     def run(self) -> None:
         """Run the user until it stops."""
+        self.greenlet = getcurrent()
+        if hasattr(time, "pthread_getcpuclockid"):  # macOS has none
+            self.cpu_clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
             if not self.leaving.is_set():
                 self.args[0].run()
         finally:
+            # greenlet would search all objects for what else keeps the greenlet of an ended thread.
+            self.greenlet = None
             self._ended(self)
 
     def leave(self) -> None:

@@ -27,6 +27,7 @@ from loadtest.database.private_server import PrivateServer
 from loadtest.model.errors import UsageError
 from loadtest.model.summary import PoolSummary
 from tests.analysis.builders import steady
+from tests.undisturbed import undisturbed
 
 ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist waits here for a thread of its own, which gevent's event loop does not know: without
@@ -155,6 +156,7 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
             mock.patch.dict(os.environ, without_database() if env is None else env, clear=True),
             mock.patch.object(sys, "argv", command),
             contextlib.chdir(cwd or Path.cwd()),
+            undisturbed(),
         ):
             code = _exit_code(main)
         said = capfd.readouterr()
@@ -166,9 +168,10 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
 @pytest.fixture
 def loadtest_process() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the `loadtest` command in a process of its own: for one that imports an application."""
+    from tests.processes import loadtest_command  # it imports this module
 
     def run(*arguments: Any, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "loadtest", *map(str, arguments)]
+        command = loadtest_command(*arguments)
         options: dict[str, Any] = {"capture_output": True, "text": True, "env": env}
         return subprocess.run(
             command,

@@ -58,7 +58,7 @@ def test_who_says_otherwise_gets_it(tmp_path: Path) -> None:
 
 @pytest.mark.server
 def test_a_run_with_a_relay_before_its_private_server(tmp_path: Path) -> None:
-    run = ("run", "scenarios/point_select.py", "-u", 2, "-t", "4s", "--warmup", "0s")
+    run = ("run", "scenarios/point_select.py", "-u", 2, "-t", "4s", "--warmup", "0s", "--no-try")
     command = loadtest_command(
         *run, "--fault", "connect-delay:10ms", "--results", tmp_path / "results"
     )

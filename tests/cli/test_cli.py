@@ -28,6 +28,7 @@ POINT_SELECT = ROOT / "scenarios" / "point_select.py"
 COMPARE = (
     *("compare", ROOT / "scenarios" / "held_connection.py", "-u", 10, "-t", "2s"),
     *("--warmup", "0s", "--pool", "small:3+0", "--pool", "fitting:10+0", "--rounds", 2),
+    "--no-try",
 )
 FAILING = """
 from locust import constant, task

@@ -27,7 +27,7 @@ def start(
 
     def start(scenario: Path, *arguments: Any) -> Done:
         address = {"LOADTEST_DATABASE_URL": url.render_as_string(False)}
-        command = ("run", scenario, "--results", tmp_path, *arguments)
+        command = ("run", scenario, "--no-try", "--results", tmp_path, *arguments)
         ended = loadtest(*command, env={**without_database(), **address})
         return Done(tmp_path / "latest", ended.stdout + ended.stderr)
 

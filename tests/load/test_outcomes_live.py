@@ -289,7 +289,7 @@ def test_a_pool_is_not_recommended_for_requests_that_it_answers_with_an_error(
     ended = loadtest_process(
         *("compare", tmp_path / "calls.py", "--session", "answering:Session", *pools),
         *("-u", 20, "-t", "2s", "--warmup", "1s", "--rounds", 1, "--json", "-q"),
-        *("--results", tmp_path),
+        *("--no-try", "--results", tmp_path),
         env=environment,
     )
     assert ended.returncode in (4, 5), ended.stderr
@@ -329,7 +329,7 @@ def test_where_no_request_succeeds_the_error_is_all_that_is_said(
     (tmp_path / "never.py").write_text(NEVER)
     ended = loadtest_process(
         *("run", tmp_path / "never.py", "--session", "answering:Session", "-u", 3, "-t", "2s"),
-        *("--warmup", "0s", "-q", "--results", tmp_path),
+        *("--warmup", "0s", "--no-try", "-q", "--results", tmp_path),
         env=environment,
     )
     assert ended.returncode == 4, ended.stderr

@@ -183,6 +183,13 @@ def loadtest_process() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+def values_of(request: pytest.FixtureRequest, parameter: str) -> list[Any]:
+    """The values of a parameter in the module's chosen tests: a fixture does only their runs."""
+    chosen = [item for item in request.session.items if item.path == request.path]
+    given = [item.callspec.params for item in chosen if hasattr(item, "callspec")]
+    return list(dict.fromkeys(one[parameter] for one in given if parameter in one))
+
+
 def _exit_code(command: Callable[[], None]) -> int:
     """The exit code of a command that ends with one."""
     with pytest.raises(SystemExit) as ended:

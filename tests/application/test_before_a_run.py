@@ -58,20 +58,30 @@ def test_a_plan_ends_with_the_same_mistakes(loadtest: Loadtest, shop: dict[str, 
     assert ended.stderr.count("shop.db has no motor, but it has engine") == 1, ended.stderr
 
 
-def test_locust_refuses_what_it_cannot_measure(shop: dict[str, str], tmp_path: Path) -> None:
-    for arguments, problem in (
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
         (("--engine", "shop.db:motor"), "but it has engine"),
-        (
+        pytest.param(
             ("--engine", "shop.db:engine", "--isolation-level", "AUTOCOMMIT"),
             "the application sets its own isolation_level; remove this setting",
+            marks=pytest.mark.long,
         ),
-        (("--poolclass", "as-is"), "as-is is an application's own pool"),
-    ):
-        given = ("-f", BUYING, "--headless", "-t", "1s", "--results", tmp_path / "run.jsonl")
-        ended = run_locust(tmp_path / "log", *given, *arguments, env=shop)
-        assert ended.wait() == 2, ended.output
-        assert problem in ended.output
-        assert not (tmp_path / "run.jsonl").exists()
+        pytest.param(
+            ("--poolclass", "as-is"),
+            "as-is is an application's own pool",
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_locust_refuses_what_it_cannot_measure(
+    shop: dict[str, str], tmp_path: Path, arguments: tuple[str, ...], problem: str
+) -> None:
+    given = ("-f", BUYING, "--headless", "-t", "1s", "--results", tmp_path / "run.jsonl")
+    ended = run_locust(tmp_path / "log", *given, *arguments, env=shop)
+    assert ended.wait() == 2, ended.output
+    assert problem in ended.output
+    assert not (tmp_path / "run.jsonl").exists()
 
 
 ASKING = """
@@ -130,6 +140,7 @@ def test_what_its_way_to_connect_costs_is_told_before_it_runs(
     assert STANDS_STILL not in said[1], "threads are not stopped by it"
 
 
+@pytest.mark.long
 def test_locust_tells_what_its_way_to_connect_costs(odd: dict[str, str], tmp_path: Path) -> None:
     given = ("-f", tmp_path / "asking.py", "--headless", "-t", "1s", "--engine", "odd:engine")
     ended = run_locust(tmp_path / "log", *given, "--results", tmp_path / "run.jsonl", env=odd)

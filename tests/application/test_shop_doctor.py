@@ -25,10 +25,8 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 print("an application that talks")
 URL = os.environ["SHOP_DATABASE_URL"]
 unlimited = create_engine(URL, max_overflow=-1)
-one = create_engine(URL, poolclass=StaticPool)
+blocking = create_engine(URL, poolclass=StaticPool, module=MySQLdb)
 Everybodys = scoped_session(sessionmaker(unlimited), scopefunc=lambda: 1)
-
-blocking = create_engine(URL, module=MySQLdb)
 """
 
 
@@ -93,17 +91,14 @@ def test_what_is_wrong_with_it_is_told(doctor: Doctor) -> None:
     assert 0 <= handshake["evidence"]["shared"] < handshake["evidence"]["own"]
 
 
-def test_a_pool_that_is_no_queue_has_no_wait_that_could_time_out(doctor: Doctor) -> None:
-    found = checks(doctor("--engine", "odd:one", "-u", 30, "--json"))
+def test_a_pool_without_a_queue_cannot_time_out_and_a_driver_that_stands_still_is_named(
+    doctor: Doctor,
+) -> None:
+    found = checks(doctor("--engine", "odd:blocking", "-u", 30, "--json"))
 
     assert not {"pool_timeout", "unlimited"} & found.keys()
     # Users that find its one connection missing at the same time open one each.
     assert found["max_connections"]["evidence"]["connections"] == 30
-
-
-def test_a_driver_that_stands_still_is_named(doctor: Doctor) -> None:
-    found = checks(doctor("--engine", "odd:blocking", "--json"))
-
     assert found["driver"]["severity"] == "warning"
     assert found["driver"]["evidence"]["driver"] == "mysqlclient"
     assert "mysqlclient blocks the event loop" in found["driver"]["message"]

@@ -72,6 +72,7 @@ def test_as_much_is_offered_as_was_asked_for_and_the_result_says_what_load_it_wa
     assert 'scope="row">offered rate, per second</th>' in done.page
 
 
+@pytest.mark.long
 def test_a_rate_that_the_users_cannot_keep_up_with_is_dropped_and_told(start: Start) -> None:
     load = ("--arrival-rate", 10, "--arrivals", "even", "-u", 1, "-t", "3s", "--warmup", "0s")
     done = start(SCENARIOS / "query.py", *load, "--option", "query_seconds=0.5")

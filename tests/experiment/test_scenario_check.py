@@ -81,7 +81,6 @@ def test_the_scenarios_that_come_with_the_tool_are_sound() -> None:
 def test_options_are_taken_whoever_added_them(written: Path) -> None:
     options: dict[str, Any] = {"kind": "b", "fast": True, "locusts-way": 2}
     check_scenario(experiment(written, options=options, user_classes=("Ours",)))
-    check_scenario(experiment(written, options={"fast": False}))
 
 
 def test_all_unknown_options_are_told_with_the_known_ones() -> None:

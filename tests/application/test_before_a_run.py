@@ -86,10 +86,12 @@ def test_locust_refuses_what_it_cannot_measure(
 
 ASKING = """
 from loadtest.load import PoolUser
-from locust import task
+from locust import constant, task
 from sqlalchemy import text
 
 class Asking(PoolUser):
+    wait_time = constant(0.02)
+
     @task
     def ask(self):
         with self.session("ask") as session:

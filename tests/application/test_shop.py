@@ -154,7 +154,7 @@ def test_its_command_does_it_again(shop: dict[str, str], tmp_path: Path) -> None
 
 
 AT_IMPORT = """
-from locust import task
+from locust import constant, task
 from sqlalchemy import text
 from shop.db import Session, engine
 from loadtest.load import PoolUser
@@ -163,6 +163,8 @@ with engine.connect() as connection:  # before Locust forks its workers
     connection.execute(text("SELECT 1"))
 
 class Asking(PoolUser):
+    wait_time = constant(0.05)
+
     @task
     def who(self):
         with self.session("who") as session:

@@ -26,9 +26,8 @@ COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[
 POINT_SELECT = ROOT / "scenarios" / "point_select.py"
 # Ten users who hold a connection for 50 ms each: the generator has little to do.
 COMPARE = (
-    *("compare", ROOT / "scenarios" / "held_connection.py", "-u", 10, "-t", "2s"),
+    *("compare", ROOT / "scenarios" / "held_connection.py", "-u", 10, "--no-try"),
     *("--warmup", "0s", "--pool", "small:3+0", "--pool", "fitting:10+0", "--rounds", 2),
-    "--no-try",
 )
 FAILING = """
 from locust import constant, task
@@ -59,6 +58,11 @@ pool_sise = 5
 name = "b"
 max_overflow = -7
 """
+
+
+def at(url: URL) -> dict[str, str]:
+    """The environment with a database's address."""
+    return {**without_database(), "LOADTEST_DATABASE_URL": url.render_as_string(False)}
 
 
 def documented_exit_code(summary: dict[str, Any]) -> int:
@@ -190,12 +194,11 @@ class TestWrongUsage:
         assert_usage_error(ended, message)
         assert len(ended.stderr.splitlines()) == 1
 
-    @pytest.mark.parametrize("more", [(), ("--dry-run",)])
     @pytest.mark.parametrize(
-        ("option", "message"),
+        ("option", "message", "more"),
         [
-            ("hot_rowz=80", "has no option hot_rowz; its options are hot_rows, hot_work"),
-            ("hot_rows=many", "option hot_rows: invalid int value: 'many'"),
+            ("hot_rowz=80", "has no option hot_rowz; its options are hot_rows, hot_work", ()),
+            ("hot_rows=many", "option hot_rows: invalid int value: 'many'", ("--dry-run",)),
         ],
     )
     def test_options_of_the_scenario(
@@ -305,12 +308,8 @@ class TestWrongUsage:
         self, loadtest: Loadtest, tmp_path: Path, url: URL
     ) -> None:
         (tmp_path / "file").touch()
-        environment = {
-            **without_database(),
-            "LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False),
-        }
-
-        ended = loadtest("run", POINT_SELECT, "--results", tmp_path / "file" / "x", env=environment)
+        results = ("--results", tmp_path / "file" / "x")
+        ended = loadtest("run", POINT_SELECT, "--no-try", *results, env=at(url))
 
         assert_usage_error(ended, "cannot create a results folder")
 
@@ -394,13 +393,13 @@ def test_a_run_leaves_a_result_and_a_report(loadtest: Loadtest, tmp_path: Path) 
 
 @pytest.mark.database
 def test_a_run_in_which_nothing_succeeds_says_so_with_the_error_and_the_log(
-    loadtest: Loadtest, tmp_path: Path
+    loadtest: Loadtest, tmp_path: Path, url: URL
 ) -> None:
     path = tmp_path / "shop.py"
     path.write_text(FAILING)
 
     load = ("-u", 2, "-t", "2s", "--warmup", "0s", "--no-try", "--results", tmp_path)
-    ended = loadtest("run", path, *load)
+    ended = loadtest("run", path, *load, env=at(url))
 
     error = "(1146, \"Table 'loadtest.articles' doesn't exist\")"
     said = ended.stdout.splitlines()
@@ -443,8 +442,10 @@ def test_a_database_user_without_the_rights_is_told_which_are_needed(
 
 
 @pytest.mark.server
-def test_a_comparison_runs_every_pool_in_every_round(loadtest: Loadtest, tmp_path: Path) -> None:
-    ended = loadtest(*COMPARE, "--results", tmp_path)
+def test_a_comparison_runs_every_pool_in_every_round(
+    loadtest: Loadtest, tmp_path: Path, url: URL
+) -> None:
+    ended = loadtest(*COMPARE, "-t", "1s", "--results", tmp_path, env=at(url))
 
     folder = (tmp_path / "latest").resolve()
     assert re.fullmatch(r"held-connection-\d{8}-\d{6}", folder.name)
@@ -491,7 +492,7 @@ def assert_no_password_in_arguments(process: Running) -> None:
 def test_a_comparison_that_is_ended_has_a_report_of_what_there_is(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    command = loadtest_command(*COMPARE, "--results", tmp_path / "results")
+    command = loadtest_command(*COMPARE, "-t", "2s", "--results", tmp_path / "results")
     with running(tmp_path / "log", *command) as process:
         folder = compare_under_way(tmp_path, process)
         assert {"mariadbd", "mysqld"} & {one.name() for one in process.alive()}
@@ -513,9 +514,8 @@ def test_a_comparison_that_is_ended_has_a_report_of_what_there_is(
 
 @pytest.mark.server
 def test_ctrl_c_before_anything_was_measured_leaves_no_report(tmp_path: Path, url: URL) -> None:
-    command = loadtest_command(*COMPARE, "--results", tmp_path / "results")
-    environment = {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
-    with running(tmp_path / "log", *command, env=environment) as process:
+    command = loadtest_command(*COMPARE, "-t", "2s", "--results", tmp_path / "results")
+    with running(tmp_path / "log", *command, env=at(url)) as process:
         process.until(lambda: "$ locust" in process.output, "the first run")
         code = stop_with(process, signal.SIGINT)
 

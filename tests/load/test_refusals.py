@@ -17,11 +17,12 @@ from tests.processes import Running, locust_command, run_locust, running
 pytestmark = pytest.mark.server
 PASSWORD = "s3cr3t-p4ssw0rd"
 LOCUSTFILE = """
-from locust import task
+from locust import constant, task
 from sqlalchemy import Column, Integer, MetaData, Table
 from loadtest.load import PoolUser
 
 class Odd(PoolUser):
+    wait_time = constant(0.05)
     metadata = MetaData()
     table = Table("{table}", metadata, Column("id", Integer, primary_key=True))
 

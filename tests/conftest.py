@@ -183,6 +183,11 @@ def loadtest_process() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+def long(*values: Any) -> Any:
+    """A case of a test that only `make test-all` tries."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
 def values_of(request: pytest.FixtureRequest, parameter: str) -> list[Any]:
     """The values of a parameter in the module's chosen tests: a fixture does only their runs."""
     chosen = [item for item in request.session.items if item.path == request.path]

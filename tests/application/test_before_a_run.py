@@ -12,7 +12,7 @@ import pytest
 from loadtest.experiment.rounds import check_scenario
 from loadtest.model.experiment import Experiment
 from loadtest.model.pool import parse_pool
-from tests.conftest import ROOT
+from tests.conftest import ROOT, long
 from tests.processes import run_locust
 
 pytestmark = pytest.mark.server
@@ -25,9 +25,11 @@ Loadtest = Callable[..., subprocess.CompletedProcess[str]]
     ("arguments", "problem"),
     [
         (("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
-        (("--engine", "shopp.db:engine"), "there is no module shopp"),
-        (("--session", "shop.db:engine"), "use --engine for it"),
-        (("--session", "shop.db:Session", "--engine", "shop.db:engine"), "give only one of them"),
+        long(("--engine", "shopp.db:engine"), "there is no module shopp"),
+        long(("--session", "shop.db:engine"), "use --engine for it"),
+        long(
+            ("--session", "shop.db:Session", "--engine", "shop.db:engine"), "give only one of them"
+        ),
         (("--engine", "shop.db:engine", "--fault", "freeze@1s+1s"), "not possible on an applica"),
         (
             ("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"),
@@ -62,16 +64,11 @@ def test_a_plan_ends_with_the_same_mistakes(loadtest: Loadtest, shop: dict[str, 
     ("arguments", "problem"),
     [
         (("--engine", "shop.db:motor"), "but it has engine"),
-        pytest.param(
+        long(
             ("--engine", "shop.db:engine", "--isolation-level", "AUTOCOMMIT"),
             "the application sets its own isolation_level; remove this setting",
-            marks=pytest.mark.long,
         ),
-        pytest.param(
-            ("--poolclass", "as-is"),
-            "as-is is an application's own pool",
-            marks=pytest.mark.long,
-        ),
+        long(("--poolclass", "as-is"), "as-is is an application's own pool"),
     ],
 )
 def test_locust_refuses_what_it_cannot_measure(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from tests.conftest import ROOT, without_database
+from tests.conftest import ROOT, long, without_database
 
 pytestmark = pytest.mark.server
 HERE = Path(__file__).parent
@@ -107,15 +107,17 @@ def test_a_pool_without_a_queue_cannot_time_out_and_a_driver_that_stands_still_i
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
-        (("--engine", "shop.db:engine", "--session", "shop.db:Session"), "give only one of them"),
+        long(("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
+        long(
+            ("--engine", "shop.db:engine", "--session", "shop.db:Session"), "give only one of them"
+        ),
         (("--session", "odd:Everybodys"), "returns the same value for all users"),
         (("--pool", "as-is"), "--pool as-is: as-is is an application's own pool"),
         (
             ("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"),
             "the application sets its own isolation_level",
         ),
-        (
+        long(
             ("--engine", "shop.db:engine", "--database-url", "mysql+pymysql://u:s3cr3t@h/d"),
             "shop.db:engine has its own database: leave out --database-url",
         ),

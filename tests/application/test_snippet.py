@@ -194,6 +194,7 @@ def test_it_is_measured_on_a_database_that_is_given(
     assert str(url.password) not in ended.stdout + ended.stderr
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_the_doctor_looks_at_it_on_a_private_server(
     loadtest_process: Loadtest, environment: dict[str, str]

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, NullPool, create_engine, text
 from loadtest.database.private_server import PrivateServer
 from loadtest.model.summary import Finding
 from loadtest.runfile.reader import read_run
-from tests.conftest import ROOT, values_of, without_database
+from tests.conftest import ROOT, long, values_of, without_database
 from tests.findings.runs import found
 from tests.processes import Running, locust_command, running
 
@@ -179,9 +179,9 @@ def _started(
     [
         ("nested", "order", "12 x (2 - 1) + 1 = 13"),
         ("page", "page", "12 x (2 - 1) + 1 = 13"),
-        pytest.param("dependency", "order", "12 x (2 - 1) + 1 = 13", marks=pytest.mark.long),
-        pytest.param("beside", "order", "12 x (2 - 1) + 1 = 13", marks=pytest.mark.long),
-        pytest.param("threads", "page", "12 x (2 - 1) + 1 = 13", marks=pytest.mark.long),
+        long("dependency", "order", "12 x (2 - 1) + 1 = 13"),
+        long("beside", "order", "12 x (2 - 1) + 1 = 13"),
+        long("threads", "page", "12 x (2 - 1) + 1 = 13"),
     ],
 )
 def test_a_deadlock_is_named_with_the_connections_that_avoid_it(

@@ -213,6 +213,7 @@ class TestWrongUsage:
         assert len(ended.stderr.splitlines()) == 1
         assert not (tmp_path / "results").exists()
 
+    @pytest.mark.long
     def test_options_of_an_experiment(self, loadtest: Loadtest, tmp_path: Path) -> None:
         path = tmp_path / "x.toml"
         scenario, pools = ROOT / "scenarios" / "hot_row.py", "[[pool]]\n[[pool]]\npool_size = 3\n"

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Column, Engine, Integer, MetaData, Table, inspect, t
 from loadtest.load.setup.scenario_tables import metadata_of
 from loadtest.model.errors import UsageError
 from loadtest.runfile.reader import read_run
+from tests.conftest import long
 from tests.processes import Running, locust_command, run_locust, running
 
 pytestmark = pytest.mark.server
@@ -36,11 +37,6 @@ class Odd(PoolUser):
             session.connection()
             {work}
 """
-
-
-def long(*values: Any) -> Any:
-    """A case of a test that only `make test-all` tries."""
-    return pytest.param(*values, marks=pytest.mark.long)
 
 
 def locustfile(
@@ -138,7 +134,7 @@ def test_a_database_that_is_not_there(tmp_path: Path, url: URL) -> None:
     ("name", "message"),
     [
         ("folder", "cannot create a results folder in"),
-        ("file.jsonl", "cannot write the result file"),
+        long("file.jsonl", "cannot write the result file"),
     ],
 )
 def test_results_that_cannot_be_written(tmp_path: Path, url: URL, name: str, message: str) -> None:

@@ -64,7 +64,7 @@ def test_other_sizes_are_measured_with_the_applications_settings(
     loadtest_process: Loadtest, store: dict[str, str], tmp_path: Path
 ) -> None:
     pools = ("--pool", "as-is", "--pool", "10+0", "--pool", "as-is,pool_size=4,pool_pre_ping=false")
-    load = ("-u", 8, "-t", "1s", "--warmup", "0s", "--rounds", 1, "--no-try")
+    load = ("-u", 8, "-t", "2s", "--warmup", "0s", "--rounds", 1, "--no-try")
     scenario, where = tmp_path / "load_store.py", ("--results", tmp_path)
     ended = loadtest_process("compare", scenario, *STORE_SESSION, *pools, *load, *where, env=store)
 

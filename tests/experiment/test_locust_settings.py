@@ -116,7 +116,7 @@ def test_a_run_goes_on_as_if_they_were_not_there(
     environment = {"LOCUST_PROCESSES": "2", "LOCUST_SKIP_MONKEY_PATCH": "1", **address}
 
     ran = loadtest(
-        *("run", scenario, "-u", 2, "-t", "1s", "--warmup", "0s", "--no-try", "--json"),
+        *("run", scenario, "-u", 2, "-t", "2s", "--warmup", "0s", "--no-try", "--json"),
         cwd=tmp_path,
         env={**without_database(), **environment, "PYTHONPATH": str(ROOT)},
     )

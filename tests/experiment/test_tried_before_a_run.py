@@ -196,7 +196,7 @@ def test_tables_that_are_kept_stay_after_a_trial(
 def test_on_a_private_server_the_run_has_tables_that_are_filled_again(
     loadtest: Loadtest, written: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    load = ("-u", 1, "-t", "2s", "--warmup", "0s", "--results", tmp_path / "x")
+    load = ("-u", 1, "-t", "3s", "--warmup", "0s", "--results", tmp_path / "x")
     ended = loadtest("run", written(TAKE), *load)
 
     assert "Tried once before" not in ended.stderr

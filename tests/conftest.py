@@ -145,10 +145,14 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
     """Runs the `loadtest` command in the test's own process, without the environment's database.
 
     A process of its own would import everything again. What it starts are processes, as always.
+    repeats: whether it repeats disturbed runs, for a test that needs a decision.
     """
 
     def run(
-        *arguments: Any, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        *arguments: Any,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        repeats: bool = False,
     ) -> subprocess.CompletedProcess[str]:
         capfd.readouterr()
         command = ["loadtest", *map(str, arguments)]
@@ -156,7 +160,7 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
             mock.patch.dict(os.environ, without_database() if env is None else env, clear=True),
             mock.patch.object(sys, "argv", command),
             contextlib.chdir(cwd or Path.cwd()),
-            undisturbed(),
+            contextlib.nullcontext() if repeats else undisturbed(),
         ):
             code = _exit_code(main)
         said = capfd.readouterr()

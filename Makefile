@@ -7,6 +7,9 @@ JOBS ?= $(shell echo $$((2 * $$(nproc))))
 ALONE = $(VENV)/bin/python -m pytest
 PYTEST = $(ALONE) -n $(JOBS) --dist loadfile
 
+# Without bytecode, each process of a test would compile its modules again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all fixtures lint docs bench up clean python packages-run packages-test
 

@@ -27,6 +27,7 @@ from loadtest.database.private_server import PrivateServer
 from loadtest.model.errors import UsageError
 from loadtest.model.summary import PoolSummary
 from tests.analysis.builders import steady
+from tests.undisturbed import undisturbed
 
 ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist waits here for a thread of its own, which gevent's event loop does not know: without
@@ -144,10 +145,14 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
     """Runs the `loadtest` command in the test's own process, without the environment's database.
 
     A process of its own would import everything again. What it starts are processes, as always.
+    repeats: whether it repeats disturbed runs, for a test that needs a decision.
     """
 
     def run(
-        *arguments: Any, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        *arguments: Any,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        repeats: bool = False,
     ) -> subprocess.CompletedProcess[str]:
         capfd.readouterr()
         command = ["loadtest", *map(str, arguments)]
@@ -155,6 +160,7 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
             mock.patch.dict(os.environ, without_database() if env is None else env, clear=True),
             mock.patch.object(sys, "argv", command),
             contextlib.chdir(cwd or Path.cwd()),
+            contextlib.nullcontext() if repeats else undisturbed(),
         ):
             code = _exit_code(main)
         said = capfd.readouterr()
@@ -166,9 +172,10 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
 @pytest.fixture
 def loadtest_process() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the `loadtest` command in a process of its own: for one that imports an application."""
+    from tests.processes import loadtest_command  # it imports this module
 
     def run(*arguments: Any, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "loadtest", *map(str, arguments)]
+        command = loadtest_command(*arguments)
         options: dict[str, Any] = {"capture_output": True, "text": True, "env": env}
         return subprocess.run(
             command,
@@ -178,6 +185,18 @@ def loadtest_process() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+def long(*values: Any) -> Any:
+    """A case of a test that only `make test-all` tries."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
+
+def values_of(request: pytest.FixtureRequest, parameter: str) -> list[Any]:
+    """The values of a parameter in the module's chosen tests: a fixture does only their runs."""
+    chosen = [item for item in request.session.items if item.path == request.path]
+    given = [item.callspec.params for item in chosen if hasattr(item, "callspec")]
+    return list(dict.fromkeys(one[parameter] for one in given if parameter in one))
 
 
 def _exit_code(command: Callable[[], None]) -> int:

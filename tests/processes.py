@@ -26,6 +26,7 @@ from tests.conftest import ROOT, without_database
 # How long to wait for something before the test is given up: no measure of anything.
 PATIENCE_SECONDS = 90
 MARK = "LOADTEST_TEST_MARK"
+MEASURING = ("run", "compare", "tune", "demo")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Tests in a shell's background ignore Ctrl-C, and their children would inherit that.
@@ -120,8 +121,9 @@ def locust_command(*arguments: Any) -> list[str]:
 
 
 def loadtest_command(*arguments: Any) -> list[str]:
-    """The command line of the tool."""
-    return [sys.executable, "-m", "loadtest", *map(str, arguments)]
+    """The command line of the tool; no other test disturbs its measurements."""
+    module = "tests.undisturbed" if arguments[0] in MEASURING else "loadtest"
+    return [sys.executable, "-m", module, *map(str, arguments)]
 
 
 def run_locust(log: Path, *arguments: Any, env: Mapping[str, str] | None = None) -> Running:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import URL
 
 from tests.processes import (
     Running,
@@ -44,11 +45,12 @@ def test_locust_with_all_that_belongs_to_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.server
-def test_who_says_otherwise_gets_it(tmp_path: Path) -> None:
+def test_who_says_otherwise_gets_it(tmp_path: Path, url: URL) -> None:
     web, talk = free_port(), free_port()
     ports = ("--web-port", web, "--master-bind-port", talk, "--master")
     command = locust_command(*POINT_SELECT, *ports, "--master-bind-host", "0.0.0.0")
-    with running(tmp_path / "log", *command) as process:
+    environment = {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
+    with running(tmp_path / "log", *command, env=environment) as process:
         process.until(lambda: fetch(f"http://127.0.0.1:{web}/metrics"), "the web UI")
         found = listening(process)
 
@@ -58,7 +60,7 @@ def test_who_says_otherwise_gets_it(tmp_path: Path) -> None:
 
 @pytest.mark.server
 def test_a_run_with_a_relay_before_its_private_server(tmp_path: Path) -> None:
-    run = ("run", "scenarios/point_select.py", "-u", 2, "-t", "4s", "--warmup", "0s")
+    run = ("run", "scenarios/point_select.py", "-u", 2, "-t", "4s", "--warmup", "0s", "--no-try")
     command = loadtest_command(
         *run, "--fault", "connect-delay:10ms", "--results", tmp_path / "results"
     )

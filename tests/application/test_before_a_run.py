@@ -12,7 +12,7 @@ import pytest
 from loadtest.experiment.rounds import check_scenario
 from loadtest.model.experiment import Experiment
 from loadtest.model.pool import parse_pool
-from tests.conftest import ROOT
+from tests.conftest import ROOT, long
 from tests.processes import run_locust
 
 pytestmark = pytest.mark.server
@@ -25,9 +25,11 @@ Loadtest = Callable[..., subprocess.CompletedProcess[str]]
     ("arguments", "problem"),
     [
         (("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
-        (("--engine", "shopp.db:engine"), "there is no module shopp"),
-        (("--session", "shop.db:engine"), "use --engine for it"),
-        (("--session", "shop.db:Session", "--engine", "shop.db:engine"), "give only one of them"),
+        long(("--engine", "shopp.db:engine"), "there is no module shopp"),
+        long(("--session", "shop.db:engine"), "use --engine for it"),
+        long(
+            ("--session", "shop.db:Session", "--engine", "shop.db:engine"), "give only one of them"
+        ),
         (("--engine", "shop.db:engine", "--fault", "freeze@1s+1s"), "not possible on an applica"),
         (
             ("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"),
@@ -58,28 +60,35 @@ def test_a_plan_ends_with_the_same_mistakes(loadtest: Loadtest, shop: dict[str, 
     assert ended.stderr.count("shop.db has no motor, but it has engine") == 1, ended.stderr
 
 
-def test_locust_refuses_what_it_cannot_measure(shop: dict[str, str], tmp_path: Path) -> None:
-    for arguments, problem in (
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
         (("--engine", "shop.db:motor"), "but it has engine"),
-        (
+        long(
             ("--engine", "shop.db:engine", "--isolation-level", "AUTOCOMMIT"),
             "the application sets its own isolation_level; remove this setting",
         ),
-        (("--poolclass", "as-is"), "as-is is an application's own pool"),
-    ):
-        given = ("-f", BUYING, "--headless", "-t", "1s", "--results", tmp_path / "run.jsonl")
-        ended = run_locust(tmp_path / "log", *given, *arguments, env=shop)
-        assert ended.wait() == 2, ended.output
-        assert problem in ended.output
-        assert not (tmp_path / "run.jsonl").exists()
+        long(("--poolclass", "as-is"), "as-is is an application's own pool"),
+    ],
+)
+def test_locust_refuses_what_it_cannot_measure(
+    shop: dict[str, str], tmp_path: Path, arguments: tuple[str, ...], problem: str
+) -> None:
+    given = ("-f", BUYING, "--headless", "-t", "1s", "--results", tmp_path / "run.jsonl")
+    ended = run_locust(tmp_path / "log", *given, *arguments, env=shop)
+    assert ended.wait() == 2, ended.output
+    assert problem in ended.output
+    assert not (tmp_path / "run.jsonl").exists()
 
 
 ASKING = """
 from loadtest.load import PoolUser
-from locust import task
+from locust import constant, task
 from sqlalchemy import text
 
 class Asking(PoolUser):
+    wait_time = constant(0.02)
+
     @task
     def ask(self):
         with self.session("ask") as session:
@@ -130,6 +139,7 @@ def test_what_its_way_to_connect_costs_is_told_before_it_runs(
     assert STANDS_STILL not in said[1], "threads are not stopped by it"
 
 
+@pytest.mark.long
 def test_locust_tells_what_its_way_to_connect_costs(odd: dict[str, str], tmp_path: Path) -> None:
     given = ("-f", tmp_path / "asking.py", "--headless", "-t", "1s", "--engine", "odd:engine")
     ended = run_locust(tmp_path / "log", *given, "--results", tmp_path / "run.jsonl", env=odd)

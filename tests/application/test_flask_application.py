@@ -12,7 +12,7 @@ from sqlalchemy import NullPool, create_engine, text
 from loadtest.database.private_server import PrivateServer
 from loadtest.model.interval import TaskUse, total
 from loadtest.runfile.reader import Run, read_run
-from tests.conftest import ROOT, without_database
+from tests.conftest import ROOT, values_of, without_database
 from tests.processes import locust_command, running
 
 pytestmark = pytest.mark.server
@@ -83,8 +83,13 @@ RUNS = {
 }
 
 
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("inside", "outside", "factory")]
+
+
 @pytest.fixture(scope="module")
-def runs(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+def runs(
+    request: pytest.FixtureRequest, server: PrivateServer, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Run]:
     """A short run of each, side by side."""
     folder = tmp_path_factory.mktemp("flask")
     (folder / "flask_shop.py").write_text(SHOP)
@@ -106,11 +111,11 @@ def runs(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> dic
             name: stack.enter_context(
                 running(folder / f"{name}.log", *_command(folder, name), env=environment)
             )
-            for name in RUNS
+            for name in values_of(request, "name")
         }
         for name, process in processes.items():
             assert process.wait() == 0, f"{name}: {process.output}"
-    return {name: read_run(folder / f"{name}.jsonl") for name in RUNS}
+    return {name: read_run(folder / f"{name}.jsonl") for name in processes}
 
 
 def _command(folder: Path, name: str) -> list[str]:
@@ -123,7 +128,7 @@ def _command(folder: Path, name: str) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", ["without", "engine", *LONG])
 def test_it_is_measured_with_its_own_pool(runs: dict[str, Run], name: str) -> None:
     run = runs[name]
     whole = total(run.intervals)

@@ -86,7 +86,9 @@ def with_threads(
     )
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "engine", ["mysqlclient", "connector", pytest.param("pymysql", marks=pytest.mark.long)]
+)
 def test_an_application_of_each_driver_is_measured(
     engine: str, application: dict[str, str], tmp_path: Path
 ) -> None:

@@ -72,7 +72,9 @@ def short(admin: Engine) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("short")
-@pytest.mark.parametrize(("engine", "seconds"), [("patient", 28_800), ("hasty", 5)])
+@pytest.mark.parametrize(
+    ("engine", "seconds"), [pytest.param("patient", 28_800, marks=pytest.mark.long), ("hasty", 5)]
+)
 def test_doctor_tells_what_holds_for_the_application(
     engine: str,
     seconds: int,

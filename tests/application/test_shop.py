@@ -58,12 +58,12 @@ def compared(
     said = said.replace('"buying.py"', f'"{HERE / "buying.py"}"').replace(
         "rounds = 5", "rounds = 1"
     )
-    said = said.replace("users = 40", "users = 10").replace('duration = "4s"', 'duration = "3s"')
+    said = said.replace("users = 40", "users = 10").replace('duration = "4s"', 'duration = "2s"')
     (folder / "buying.toml").write_text(said)
     admin = create_engine(server.url, poolclass=NullPool, connect_args={"ssl_disabled": True})
     assert {"article", "shop_order"} <= set(inspect(admin).get_table_names())
     before = orders(admin)
-    command = loadtest_command("compare", folder / "buying.toml", "--results", folder)
+    command = loadtest_command("compare", folder / "buying.toml", "--no-try", "--results", folder)
     with running(folder / "log", *command, env=shop) as process:
         assert process.wait() in (4, 5), process.output  # 4: on a busy machine it says so
     done = folder / "latest"
@@ -138,6 +138,7 @@ def commanded(folder: Path, shop: dict[str, str], **arguments: Any) -> dict[str,
     return {name: read_run(folder / f"{name}.jsonl") for name in arguments}
 
 
+@pytest.mark.long
 def test_its_command_does_it_again(shop: dict[str, str], tmp_path: Path) -> None:
     given = ("-f", BUYING, "--headless", "-t", "1s", "--engine", "shop.db:engine")
     replaced = ("--pool-size", 5, "--max-overflow", 10)  # SQLAlchemy's defaults, asked for
@@ -153,7 +154,7 @@ def test_its_command_does_it_again(shop: dict[str, str], tmp_path: Path) -> None
 
 
 AT_IMPORT = """
-from locust import task
+from locust import constant, task
 from sqlalchemy import text
 from shop.db import Session, engine
 from loadtest.load import PoolUser
@@ -162,6 +163,8 @@ with engine.connect() as connection:  # before Locust forks its workers
     connection.execute(text("SELECT 1"))
 
 class Asking(PoolUser):
+    wait_time = constant(0.05)
+
     @task
     def who(self):
         with self.session("who") as session:
@@ -196,12 +199,13 @@ def test_workers_share_no_connection_that_was_open_when_they_were_forked(
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("poolclass", "limit"),
     [
         ("NullPool", None),
-        pytest.param("StaticPool", 1, marks=pytest.mark.long),
-        pytest.param("AssertionPool", 1, marks=pytest.mark.long),
+        ("StaticPool", 1),
+        ("AssertionPool", 1),
     ],
 )
 def test_a_pool_of_any_class_is_measured(

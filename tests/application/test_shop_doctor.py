@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from tests.conftest import ROOT, without_database
+from tests.conftest import ROOT, long, without_database
 
 pytestmark = pytest.mark.server
 HERE = Path(__file__).parent
@@ -25,10 +25,8 @@ from sqlalchemy.orm import scoped_session, sessionmaker
 print("an application that talks")
 URL = os.environ["SHOP_DATABASE_URL"]
 unlimited = create_engine(URL, max_overflow=-1)
-one = create_engine(URL, poolclass=StaticPool)
+blocking = create_engine(URL, poolclass=StaticPool, module=MySQLdb)
 Everybodys = scoped_session(sessionmaker(unlimited), scopefunc=lambda: 1)
-
-blocking = create_engine(URL, module=MySQLdb)
 """
 
 
@@ -93,17 +91,14 @@ def test_what_is_wrong_with_it_is_told(doctor: Doctor) -> None:
     assert 0 <= handshake["evidence"]["shared"] < handshake["evidence"]["own"]
 
 
-def test_a_pool_that_is_no_queue_has_no_wait_that_could_time_out(doctor: Doctor) -> None:
-    found = checks(doctor("--engine", "odd:one", "-u", 30, "--json"))
+def test_a_pool_without_a_queue_cannot_time_out_and_a_driver_that_stands_still_is_named(
+    doctor: Doctor,
+) -> None:
+    found = checks(doctor("--engine", "odd:blocking", "-u", 30, "--json"))
 
     assert not {"pool_timeout", "unlimited"} & found.keys()
     # Users that find its one connection missing at the same time open one each.
     assert found["max_connections"]["evidence"]["connections"] == 30
-
-
-def test_a_driver_that_stands_still_is_named(doctor: Doctor) -> None:
-    found = checks(doctor("--engine", "odd:blocking", "--json"))
-
     assert found["driver"]["severity"] == "warning"
     assert found["driver"]["evidence"]["driver"] == "mysqlclient"
     assert "mysqlclient blocks the event loop" in found["driver"]["message"]
@@ -112,15 +107,17 @@ def test_a_driver_that_stands_still_is_named(doctor: Doctor) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
-        (("--engine", "shop.db:engine", "--session", "shop.db:Session"), "give only one of them"),
+        long(("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
+        long(
+            ("--engine", "shop.db:engine", "--session", "shop.db:Session"), "give only one of them"
+        ),
         (("--session", "odd:Everybodys"), "returns the same value for all users"),
         (("--pool", "as-is"), "--pool as-is: as-is is an application's own pool"),
         (
             ("--engine", "shop.db:engine", "--pool", "isolation_level=AUTOCOMMIT"),
             "the application sets its own isolation_level",
         ),
-        (
+        long(
             ("--engine", "shop.db:engine", "--database-url", "mysql+pymysql://u:s3cr3t@h/d"),
             "shop.db:engine has its own database: leave out --database-url",
         ),

@@ -99,7 +99,7 @@ def test_an_address_is_handed_on_for_a_while(monkeypatch: pytest.MonkeyPatch) ->
 def test_it_is_measured_on_a_private_server(
     loadtest: Loadtest, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    load = ("-u", 5, "-t", "2s", "--warmup", "0s", "--results", tmp_path)
+    load = ("-u", 5, "-t", "2s", "--warmup", "0s", "--no-try", "--results", tmp_path)
     ended = loadtest("run", HOT_ROW, *SNIPPET, *load, env=environment, cwd=ROOT)
 
     assert ended.returncode in (0, 4), ended.stderr  # 4: on a busy machine it says so
@@ -174,15 +174,16 @@ def test_workers_are_told_the_address(environment: dict[str, str], tmp_path: Pat
     assert whole.counters["failures"] == 0
 
 
+@pytest.mark.long
 @pytest.mark.server
-@pytest.mark.parametrize("by_option", [True, pytest.param(False, marks=pytest.mark.long)])
+@pytest.mark.parametrize("by_option", [True, False])
 def test_it_is_measured_on_a_database_that_is_given(
     loadtest: Loadtest, environment: dict[str, str], tmp_path: Path, url: URL, by_option: bool
 ) -> None:
     address = url.render_as_string(hide_password=False)
     given: tuple[Any, ...] = ("--database-url", address) if by_option else ()
     environment |= {} if by_option else {DATABASE_URL: address}
-    load = ("-u", 5, "-t", "2s", "--warmup", "0s", "--results", tmp_path)
+    load = ("-u", 5, "-t", "2s", "--warmup", "0s", "--no-try", "--results", tmp_path)
     ended = loadtest("run", POINT_SELECT, *SNIPPET, *load, *given, env=environment, cwd=ROOT)
 
     assert ended.returncode in (0, 4), ended.stderr
@@ -193,6 +194,7 @@ def test_it_is_measured_on_a_database_that_is_given(
     assert str(url.password) not in ended.stdout + ended.stderr
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_the_doctor_looks_at_it_on_a_private_server(
     loadtest_process: Loadtest, environment: dict[str, str]

@@ -30,13 +30,6 @@ class Customer(PoolUser):
 """
 
 
-def test_its_tasks_run_once(loadtest: Loadtest, shop: dict[str, str]) -> None:
-    scenario = "tests/application/buying.py"
-    ended = loadtest("run", scenario, *SESSION, env=shop, cwd=ROOT)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == f"The trial of {scenario} found no mistake\n"
-
-
 def test_a_mistake_in_a_call_has_its_line(
     loadtest: Loadtest, shop: dict[str, str], tmp_path: Path
 ) -> None:

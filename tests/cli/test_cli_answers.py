@@ -33,16 +33,14 @@ def test_an_answer_that_cannot_be_written(loadtest: Loadtest, tmp_path: Path) ->
     assert "cannot write" in ended.stderr
 
 
-def test_an_answer_that_has_no_room(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [[], pytest.param(["--json"], marks=pytest.mark.long)])
+def test_an_answer_that_has_no_room(tmp_path: Path, more: list[str]) -> None:
     folder = experiment(tmp_path)
+    command = loadtest_command("report", folder, *more)
     with Path("/dev/full").open("w") as full:
-        for more in ([], ["--json"]):
-            command = loadtest_command("report", folder, *more)
-            ended = subprocess.run(
-                command, stdout=full, stderr=subprocess.PIPE, text=True, check=False
-            )
-            assert ended.returncode == 1
-            assert ended.stderr == "cannot write the output: No space left on device\n"
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "cannot write the output: No space left on device\n"
     assert (folder / "report.html").exists()
 
 

@@ -16,6 +16,7 @@ from loadtest.database.preflight.situation import Demand
 from loadtest.experiment import doctor
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import parse_pool
+from tests.cli.test_cli import at
 from tests.conftest import without_database
 
 Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -23,11 +24,6 @@ CODES = {
     *("open_files", "local_ports", "max_connections", "max_user_connections", "in_use"),
     *("wait_timeout", "driver", "tls_context", "pool_timeout"),
 }
-
-
-def at(url: URL) -> dict[str, str]:
-    """The environment with a database's address."""
-    return {**without_database(), "LOADTEST_DATABASE_URL": url.render_as_string(False)}
 
 
 def tables(connection: Connection) -> list[Any]:

@@ -17,6 +17,7 @@ def test_the_same_pool_twice_and_one_that_is_too_small(loadtest: Loadtest, tmp_p
     ended = loadtest(
         *("compare", ROOT / "scenarios" / "held_connection.py", "-u", 10, "-t", "2s"),
         *("--warmup", "1s", *pools, "--rounds", 5, "--json", "-q", "--results", tmp_path),
+        repeats=True,
     )
     assert ended.returncode == 0, ended.stderr
     summary = json.loads(ended.stdout)

@@ -165,7 +165,8 @@ class TestValidate:
     def test_three_settings_are_measured(self, loadtest: Loadtest, tmp_path: Path) -> None:
         scenario = ROOT / "scenarios" / "held_connection.py"
         options = ("-u", 12, "-t", "3s", "--warmup", "1s", "--pool", "4+0")
-        ran = loadtest("run", scenario, *options, "--results", tmp_path, "-q", cwd=ROOT)
+        where = ("--results", tmp_path, "-q")
+        ran = loadtest("run", scenario, *options, *where, cwd=ROOT, repeats=True)
         assert ran.returncode == 0, ran.stderr
         folder = (tmp_path / "latest").resolve()
 
@@ -174,6 +175,7 @@ class TestValidate:
             *("--validate", "--json", "-q"),
             cwd=ROOT,
             env=without_database(),
+            repeats=True,
         )
 
         assert ended.returncode == 0, ended.stderr

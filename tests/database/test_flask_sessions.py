@@ -54,6 +54,14 @@ def found(folder: Path, session: str = "", engine: str = "") -> Application:
     return application
 
 
+@pytest.fixture
+def shop(written: Callable[..., str], tmp_path: Path) -> tuple[Any, Any]:
+    """The module of an application with one Flask app, and the parent session found in it."""
+    name = written(APP)
+    parent = found(tmp_path, session=f"{name}:db.session").parent
+    return sys.modules[name], parent
+
+
 def refused(folder: Path, **named: str) -> str:
     with pytest.raises(UsageError) as error:
         found(folder, **named)
@@ -91,14 +99,10 @@ def test_the_app_may_be_made_in_another_module(written: Callable[..., str], tmp_
     assert found(tmp_path, session=f"{name}:db.session").shared
 
 
-def test_a_session_without_a_context_gets_one_until_the_task_ends(
-    written: Callable[..., str], tmp_path: Path
-) -> None:
-    name = written(APP)
-    parent = found(tmp_path, session=f"{name}:db.session").parent
-    module: Any = sys.modules[name]
+def test_a_session_without_a_context_gets_one_until_the_task_ends(shop: tuple[Any, Any]) -> None:
+    module, parent = shop
     session = parent()
-    assert current_app.name == name
+    assert current_app.name == module.__name__
     assert module.db.session() is session
     session.close()
     parent.remove()
@@ -106,12 +110,8 @@ def test_a_session_without_a_context_gets_one_until_the_task_ends(
     assert not has_app_context()
 
 
-def test_a_session_in_a_context_is_the_one_of_that_context(
-    written: Callable[..., str], tmp_path: Path
-) -> None:
-    name = written(APP)
-    parent = found(tmp_path, session=f"{name}:db.session").parent
-    module: Any = sys.modules[name]
+def test_a_session_in_a_context_is_the_one_of_that_context(shop: tuple[Any, Any]) -> None:
+    module, parent = shop
     with module.app.app_context():
         first = module.db.session()
         assert parent() is first
@@ -123,12 +123,8 @@ def test_a_session_in_a_context_is_the_one_of_that_context(
     assert not has_app_context()
 
 
-def test_a_session_that_cannot_be_made_leaves_no_context_behind(
-    written: Callable[..., str], tmp_path: Path
-) -> None:
-    name = written(APP)
-    parent = found(tmp_path, session=f"{name}:db.session").parent
-    module: Any = sys.modules[name]
+def test_a_session_that_cannot_be_made_leaves_no_context_behind(shop: tuple[Any, Any]) -> None:
+    module, parent = shop
     module.db.session.registry.createfunc = lambda: 1 / 0
     with pytest.raises(ZeroDivisionError):
         parent()

@@ -27,7 +27,7 @@ def start(
 
     def start(scenario: Path, *arguments: Any) -> Done:
         address = {"LOADTEST_DATABASE_URL": url.render_as_string(False)}
-        command = ("run", scenario, "--results", tmp_path, *arguments)
+        command = ("run", scenario, "--no-try", "--results", tmp_path, *arguments)
         ended = loadtest(*command, env={**without_database(), **address})
         return Done(tmp_path / "latest", ended.stdout + ended.stderr)
 
@@ -72,6 +72,7 @@ def test_as_much_is_offered_as_was_asked_for_and_the_result_says_what_load_it_wa
     assert 'scope="row">offered rate, per second</th>' in done.page
 
 
+@pytest.mark.long
 def test_a_rate_that_the_users_cannot_keep_up_with_is_dropped_and_told(start: Start) -> None:
     load = ("--arrival-rate", 10, "--arrivals", "even", "-u", 1, "-t", "3s", "--warmup", "0s")
     done = start(SCENARIOS / "query.py", *load, "--option", "query_seconds=0.5")

@@ -42,7 +42,7 @@ def faults(*given: str) -> list[str]:
     return [part for fault in given for part in ("--fault", fault)]
 
 
-LOAD = ("run", SCENARIO, "--pool", "5+0", "-u", 8, "--warmup", "1s")
+LOAD = ("run", SCENARIO, "--pool", "5+0", "-u", 8, "--warmup", "1s", "--no-try")
 SHORTER = {"rounds = 5": "rounds = 1", "150": "30", "12s": "6s", '"3s': '"1s', '"5s': '"3s'}
 # The faults of a run, and after how many of its seconds they are over.
 RUNS = {

@@ -26,7 +26,7 @@ from tests.processes import Running, loadtest_command, running, stop_with
 
 QUERY = SCENARIOS / "query.py"
 FAULT = ("--fault", "freeze@3s+2s")
-LOAD = ("run", QUERY, "--pool", "10+0", "-t", "8s", "--warmup", "1s", "--quiet")
+LOAD = ("run", QUERY, "--pool", "10+0", "-t", "8s", "--warmup", "1s", "--no-try", "--quiet")
 RUNS = {
     "open": ("--arrival-rate", 60, *FAULT),
     "closed": ("-u", 10, *FAULT),
@@ -114,7 +114,7 @@ def _frozen(process: Running) -> psutil.Process | None:
 
 def _frozen_run(log: Path, results: Path) -> Any:
     load = ("run", QUERY, "-u", 5, "-t", "90s", "--warmup", "0s", "--fault", "freeze@2s+80s")
-    return running(log, *loadtest_command(*load, "--results", results))
+    return running(log, *loadtest_command(*load, "--no-try", "--results", results))
 
 
 @pytest.mark.server

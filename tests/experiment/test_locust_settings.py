@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from loadtest.experiment import locust_settings
 from tests.conftest import ROOT, without_database
@@ -103,7 +104,7 @@ def test_locusts_parser_sees_the_command_line_alone(
 
 @pytest.mark.database
 def test_a_run_goes_on_as_if_they_were_not_there(
-    tmp_path: Path, loadtest: Callable[..., subprocess.CompletedProcess[str]]
+    tmp_path: Path, loadtest: Callable[..., subprocess.CompletedProcess[str]], url: URL
 ) -> None:
     """Their files stay as they are, no task is left out, and nothing waits for workers."""
     mine = {name: f"of the other tests: {name}\n" for name in ("r_stats.csv", "last.html")}
@@ -111,10 +112,11 @@ def test_a_run_goes_on_as_if_they_were_not_there(
         (tmp_path / name).write_text(text)
     (tmp_path / "locust.conf").write_text("tags = smoke\ncsv = r\nhtml = last.html\nmaster = true")
     scenario = str(ROOT / "scenarios" / "point_select.py")
-    environment = {"LOCUST_PROCESSES": "2", "LOCUST_SKIP_MONKEY_PATCH": "1"}
+    address = {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
+    environment = {"LOCUST_PROCESSES": "2", "LOCUST_SKIP_MONKEY_PATCH": "1", **address}
 
     ran = loadtest(
-        *("run", scenario, "-u", 2, "-t", "1s", "--warmup", "0s", "--json"),
+        *("run", scenario, "-u", 2, "-t", "2s", "--warmup", "0s", "--no-try", "--json"),
         cwd=tmp_path,
         env={**without_database(), **environment, "PYTHONPATH": str(ROOT)},
     )

@@ -248,6 +248,7 @@ def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, url: URL) -> None:
     assert seen == list(done.intervals)[: len(seen)]
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_a_command_can_be_pasted_into_a_shell(tmp_path: Path, url: URL) -> None:
     chosen = plan("pool_size=2,max_overflow=0,isolation_level=READ COMMITTED")

@@ -181,6 +181,7 @@ def test_the_databases_state_is_a_warning_and_trying_leaves_nothing(
     assert "loadtest_tried" not in inspect(admin).get_table_names()
 
 
+@pytest.mark.long
 def test_tables_that_are_kept_stay_after_a_trial(
     loadtest: Loadtest, written: Callable[[str], Path], url: URL, admin: Engine
 ) -> None:
@@ -208,7 +209,7 @@ def test_on_a_private_server_the_run_has_tables_that_are_filled_again(
     assert counters["requests"] - counters["failures"] == 1
 
 
-@pytest.mark.parametrize("model", ["greenlets", "threads"])
+@pytest.mark.parametrize("model", [pytest.param("greenlets", marks=pytest.mark.long), "threads"])
 def test_it_is_tried_without_a_pool_in_a_process_like_that_of_the_run(
     loadtest: Loadtest, written: Callable[[str], Path], url: URL, model: str
 ) -> None:

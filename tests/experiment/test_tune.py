@@ -229,6 +229,7 @@ def test_three_users_who_hold_a_connection_all_the_time_need_three(
     ended = loadtest(
         *("tune", HELD, "-u", 3, "-t", "4s", "--warmup", "1s", "--option", "held_work=0.1"),
         *("--results", tmp_path, "--json"),
+        repeats=True,
     )
     found = json.loads(ended.stdout)
     assert found["search"]["size"] == 3, ended.stderr + ended.stdout

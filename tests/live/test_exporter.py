@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -124,6 +124,7 @@ def test_edges_are_the_same_for_every_run_and_reach_from_10_microseconds_to_a_mi
     assert len(BUCKET_SECONDS) == 21
 
 
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 100 * SECOND), max_size=50))
 def test_no_bucket_is_wrong_by_more_than_the_histogram_is(durations: list[int]) -> None:
     shown = Exported()

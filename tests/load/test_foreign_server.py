@@ -100,6 +100,7 @@ def test_it_says_before_what_it_is_about_to_do_and_leaves_only_what_others_made(
 
 
 @pytest.mark.server
+@pytest.mark.long
 def test_all_processes_are_counted_and_leave_nothing(
     tmp_path: Path, url: URL, admin: Engine
 ) -> None:

@@ -289,7 +289,7 @@ def test_a_pool_is_not_recommended_for_requests_that_it_answers_with_an_error(
     ended = loadtest_process(
         *("compare", tmp_path / "calls.py", "--session", "answering:Session", *pools),
         *("-u", 20, "-t", "2s", "--warmup", "1s", "--rounds", 1, "--json", "-q"),
-        *("--results", tmp_path),
+        *("--no-try", "--results", tmp_path),
         env=environment,
     )
     assert ended.returncode in (4, 5), ended.stderr
@@ -307,29 +307,15 @@ def test_a_pool_is_not_recommended_for_requests_that_it_answers_with_an_error(
     assert "short is not recommended" in summary["verdict"]["text"]
 
 
-NEVER = """
-from locust import constant, task
-from answering import view
-from loadtest.load import PoolUser
-
-class Client(PoolUser):
-    wait_time = constant(0.2)
-
-    @task
-    def get(self):
-        with self.session("GET /item") as session:
-            view()
-            self.fail("answered 404")
-"""
-
-
+@pytest.mark.long
 def test_where_no_request_succeeds_the_error_is_all_that_is_said(
     tmp_path: Path, environment: dict[str, str], loadtest_process: Process
 ) -> None:
-    (tmp_path / "never.py").write_text(NEVER)
+    failing = CALLS.replace("view()\n", "view()\n            self.fail('answered 404')\n")
+    (tmp_path / "never.py").write_text(failing)
     ended = loadtest_process(
         *("run", tmp_path / "never.py", "--session", "answering:Session", "-u", 3, "-t", "2s"),
-        *("--warmup", "0s", "-q", "--results", tmp_path),
+        *("--warmup", "0s", "--no-try", "-q", "--results", tmp_path),
         env=environment,
     )
     assert ended.returncode == 4, ended.stderr

@@ -12,16 +12,18 @@ from sqlalchemy import URL, Column, Engine, Integer, MetaData, Table, inspect, t
 from loadtest.load.setup.scenario_tables import metadata_of
 from loadtest.model.errors import UsageError
 from loadtest.runfile.reader import read_run
+from tests.conftest import long
 from tests.processes import Running, locust_command, run_locust, running
 
 pytestmark = pytest.mark.server
 PASSWORD = "s3cr3t-p4ssw0rd"
 LOCUSTFILE = """
-from locust import task
+from locust import constant, task
 from sqlalchemy import Column, Integer, MetaData, Table
 from loadtest.load import PoolUser
 
 class Odd(PoolUser):
+    wait_time = constant(0.05)
     metadata = MetaData()
     table = Table("{table}", metadata, Column("id", Integer, primary_key=True))
 
@@ -35,11 +37,6 @@ class Odd(PoolUser):
             session.connection()
             {work}
 """
-
-
-def long(*values: Any) -> Any:
-    """A case of a test that only `make test-all` tries."""
-    return pytest.param(*values, marks=pytest.mark.long)
 
 
 def locustfile(
@@ -137,7 +134,7 @@ def test_a_database_that_is_not_there(tmp_path: Path, url: URL) -> None:
     ("name", "message"),
     [
         ("folder", "cannot create a results folder in"),
-        ("file.jsonl", "cannot write the result file"),
+        long("file.jsonl", "cannot write the result file"),
     ],
 )
 def test_results_that_cannot_be_written(tmp_path: Path, url: URL, name: str, message: str) -> None:

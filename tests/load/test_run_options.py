@@ -18,18 +18,7 @@ from loadtest.load.options.pool_options import settle_pool
 from loadtest.load.run_header import load_facts, repeat_command
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import PoolConfig
-
-# An application's pool that differs from SQLAlchemy's defaults in every setting.
-OWN: dict[str, Any] = {
-    "poolclass": "QueuePool",
-    "pool_size": 3,
-    "max_overflow": 2,
-    "pool_timeout": 10,
-    "pool_recycle": 280,
-    "pool_pre_ping": True,
-    "pool_use_lifo": True,
-    "pool_reset_on_return": "commit",
-}
+from tests.model.test_kept_settings import STORE
 
 
 class Scenario:
@@ -250,12 +239,12 @@ def test_an_applications_pool_keeps_the_settings_that_are_not_given(
     option: str, arguments: str, name: str
 ) -> None:
     options, added = parsed("-f", "a.py", option, "myapp.db:it", *arguments.split())
-    settle_pool(options, OWN)
+    settle_pool(options, STORE)
     asked = run_options.pool_config(options)
 
     assert asked.name == name
     again, _ = parsed(*repeat_command(options, added, ["a.py"])[1:])
-    settle_pool(again, OWN)
+    settle_pool(again, STORE)
     assert run_options.pool_config(again) == asked
     assert run_options.pool_config(again).named == asked.named
     assert (again.session or again.engine) == "myapp.db:it"
@@ -263,7 +252,7 @@ def test_an_applications_pool_keeps_the_settings_that_are_not_given(
 
 def test_a_worker_has_the_same_pool_as_its_master() -> None:
     options, _ = parsed("-f", "a.py", "--engine", "myapp.db:it", "--pool-size", "9")
-    settle_pool(options, OWN)
+    settle_pool(options, STORE)
     sent = json.loads(json.dumps(vars(options)))
     worker, _ = parsed("-f", "a.py", "--engine", "myapp.db:it")
     vars(worker).update(sent)
@@ -272,9 +261,9 @@ def test_a_worker_has_the_same_pool_as_its_master() -> None:
 
 def test_the_start_form_begins_with_an_applications_settings_and_changes_some() -> None:
     options, added = parsed("-f", "a.py", "--engine", "myapp.db:engine")
-    settle_pool(options, OWN)
-    shown = {name: getattr(options, name) for name in OWN if name != "poolclass"}
-    assert shown == {name: value for name, value in OWN.items() if name != "poolclass"}
+    settle_pool(options, STORE)
+    shown = {name: getattr(options, name) for name in STORE if name != "poolclass"}
+    assert shown == {name: value for name, value in STORE.items() if name != "poolclass"}
     assert type(options.pool_timeout) is float, "the form casts a field by this type"
     form = {name: str(value) for name, value in shown.items()} | {"poolclass": "as-is"}
     form |= {"pool_pre_ping": "true", "pool_use_lifo": "true"}

@@ -11,10 +11,10 @@ from loadtest.model.interval import total
 from loadtest.runfile.reader import read_run
 from tests.processes import free_port, run_locust
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.long]
 
 
-@pytest.mark.parametrize("spacing", ["even", pytest.param("poisson", marks=pytest.mark.long)])
+@pytest.mark.parametrize("spacing", ["even", "poisson"])
 def test_two_workers_share_the_rate(tmp_path: Path, url: URL, spacing: str) -> None:
     path, port = tmp_path / "run.jsonl", free_port()
     arguments = ["-f", "scenarios/point_select.py", "--headless", "--only-summary", "-t", "3s"]

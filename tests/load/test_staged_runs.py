@@ -65,6 +65,7 @@ def test_arrivals_follow_their_stages_and_a_burst_is_of_the_stage_that_it_begins
 
 
 @pytest.mark.server
+@pytest.mark.long
 def test_stages_that_cannot_be_end_the_run_before_it_begins(tmp_path: Path, url: URL) -> None:
     ended = run_locust(
         tmp_path / "log",

@@ -15,21 +15,9 @@ from loadtest.load.setup.scenario_tables import names_of, prepare_tables
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.model.pool import parse_pool
+from tests.load.test_refusals import locustfile
 
 NOWHERE = "mysql+pymysql://me@127.0.0.1:9/shop"
-SCENARIO = """
-from locust import task
-from sqlalchemy import Column, Integer, MetaData, Table
-from loadtest.load import PoolUser
-
-class Reader(PoolUser):
-    metadata = MetaData()
-    table = Table("customers", metadata, Column("id", Integer, primary_key=True))
-
-    @task
-    def read(self):
-        pass
-"""
 
 
 class Customers:
@@ -45,8 +33,7 @@ class Customers:
 
 
 def experiment(folder: Path) -> Experiment:
-    path = folder / "shop.py"
-    path.write_text(SCENARIO)
+    path = locustfile(folder, table="customers")
     return Experiment(name="test", scenario=path, pool=(parse_pool("5+10"),))
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Engine, text
 
 from loadtest.model.interval import Interval, total
 from loadtest.runfile.reader import Run, read_run
-from tests.conftest import ROOT, without_database
+from tests.conftest import ROOT, long, without_database
 from tests.processes import (
     Running,
     fetch,
@@ -28,11 +28,6 @@ from tests.processes import (
 
 pytestmark = pytest.mark.server
 COUNTING = ROOT / "tests" / "load" / "counting.py"
-
-
-def long(*values: Any) -> Any:
-    """A case of a test that only `make test-all` tries."""
-    return pytest.param(*values, marks=pytest.mark.long)
 
 
 def command(*arguments: Any, scenario: Path = COUNTING) -> list[str]:

@@ -93,6 +93,7 @@ def test_the_others_have_no_session() -> None:
 
 
 @pytest.mark.server
+@pytest.mark.long
 def test_a_run_with_other_users_does_not_call_them_stuck(tmp_path: Path, url: URL) -> None:
     (tmp_path / "mixed.py").write_text(MIXED)
     result = tmp_path / "run.jsonl"

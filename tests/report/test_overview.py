@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from loadtest.analysis.summarize import summarize
 from loadtest.report.overview import OVERVIEW_HEADINGS, overview_rows
-from loadtest.report.render import render
+from loadtest.report.render import read_measurements, render
 from tests.analysis.builders import SECOND, interval, run, steady
 
 
@@ -20,7 +21,7 @@ def result(folder: Path) -> Path:
 
 
 def test_a_row_has_what_is_read_and_what_it_sorts_by(tmp_path: Path) -> None:
-    summary = render([result(tmp_path)], tmp_path)
+    summary = summarize(read_measurements([result(tmp_path)]))
     table = {
         pool.name: dict(zip(OVERVIEW_HEADINGS[1:], cells, strict=True))
         for pool, cells in overview_rows(summary)

@@ -31,10 +31,10 @@ from tests.analysis.test_observed_workload import measured
 ABOUT = {"name": "a <b>bold</b> name", "result": "reports/x", "command": "loadtest whatif x"}
 
 
-@pytest.fixture
-def prediction(tmp_path: Path) -> Prediction:
+@pytest.fixture(scope="module")
+def prediction(tmp_path_factory: pytest.TempPathFactory) -> Prediction:
     """Of one measured pool, in the map, and two others."""
-    observed = observe(gather([measured(tmp_path, "10+0")]))
+    observed = observe(gather([measured(tmp_path_factory.mktemp("runs"), "10+0")]))
     return predict(observed, settings_grid(observed, "5,10,20", "0,10", None), workers=1)
 
 

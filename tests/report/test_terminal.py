@@ -8,17 +8,23 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from loadtest.analysis.summarize import summarize
 from loadtest.model.summary import Comparison, Summary
-from loadtest.report.render import render
+from loadtest.report.render import read_measurements
 from loadtest.report.terminal import print_comparisons, print_summary
 from tests.analysis.builders import SECOND, change_header, experiment, interval, run, steady
 from tests.analysis.test_fault_effects import CALM, broken
 
 
+def summarized(folder: Path) -> Summary:
+    """The summary of the runs in a folder, without a page or figures."""
+    return summarize(read_measurements([folder]))
+
+
 @pytest.fixture(scope="module")
 def summary(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     folder = experiment(tmp_path_factory.mktemp("results"))
-    return render([folder], folder)
+    return summarized(folder)
 
 
 def _printed(summary: Summary, **how: object) -> str:
@@ -59,7 +65,7 @@ def test_where_most_requests_failed_that_comes_before_other_errors(tmp_path: Pat
     most = {"requests": 100, "failures": 94, "errors.write_conflict": 94, "cpu": SECOND}
     part = replace(interval(counters=most), examples={"write_conflict": "(1020, 'changed')"})
     run(tmp_path, [part], "20+0", started=2)
-    text = _printed(render([tmp_path], tmp_path))
+    text = _printed(summarized(tmp_path))
     assert text.splitlines()[2].startswith("20+0 ")
     assert "(failing)" in text
     assert "(invalid)" not in text
@@ -73,7 +79,7 @@ def test_where_most_requests_failed_that_comes_before_other_errors(tmp_path: Pat
 def test_the_pools_of_several_processes_are_multiplied(tmp_path: Path) -> None:
     parts = [interval(0, process=name, counters={"requests": 9}) for name in "abcd"]
     run(tmp_path, parts, "20+10")
-    text = _printed(render([tmp_path], tmp_path))
+    text = _printed(summarized(tmp_path))
     assert "\n20+10: 4 processes × (20 + 10) = up to 120 connections\n\n" in text
 
 
@@ -102,7 +108,7 @@ def test_findings_are_of_a_pool_and_look_like_no_failure_of_the_tool(tmp_path: P
     many = interval(counters={"requests": 100, "failures": 50, "errors.deadlock": 50})
     run(tmp_path, [many], "5+10", started=2_000_000_000)
     file = io.StringIO()
-    print_summary(render([tmp_path], tmp_path), Console(file=file, width=1000))
+    print_summary(summarized(tmp_path), Console(file=file, width=1000))
     text = file.getvalue()
     serious, notable = text.index("- 5+10: 50 % of requests failed"), text.index("- 20+0: 5.0 % of")
     assert text.index("\nFindings\n") < serious < notable
@@ -115,7 +121,7 @@ def test_findings_are_of_a_pool_and_look_like_no_failure_of_the_tool(tmp_path: P
 def test_brackets_in_names_are_no_markup(tmp_path: Path) -> None:
     one = run(tmp_path, [interval(counters={"requests": 9, "cpu": SECOND})])
     change_header(one, lambda header: header["pool"].update(name="[red]a[/x]"))
-    text = _printed(render([tmp_path], tmp_path))
+    text = _printed(summarized(tmp_path))
     assert "[red]a[/x]" in text
     assert "(invalid)" in text
 
@@ -127,7 +133,7 @@ def test_long_names_and_big_numbers_leave_all_columns_in_eighty(
     name = "a-long-name-that-somebody-chose"
     busy = {"failures": 9, "peak": 3000, "wait": 30_000}
     steady(tmp_path, f"{name}:3000+inf", [12_345, 12_999, 12_340, 12_500, 12_222], **busy)  # type: ignore[arg-type]
-    text = _printed(render([tmp_path], tmp_path), force_terminal=terminal, no_color=True)
+    text = _printed(summarized(tmp_path), force_terminal=terminal, no_color=True)
     table = re.sub(r"\x1b\[[\d;]*m", "", text).split("\n\n")[0].splitlines()
     assert max(map(len, table)) <= 80
     assert table[0].split()[-3:] == ["conns", "errors", "CPU"]
@@ -139,14 +145,14 @@ def test_long_names_and_big_numbers_leave_all_columns_in_eighty(
 def test_what_faults_did_fits_a_terminal(tmp_path: Path) -> None:
     made = broken(tmp_path, [*CALM, (0, 9), (100, 0), (100, 0)], (4.0, 4.5))
     change_header(made, lambda header: header["pool"].update(name="lifo-and-pre-ping"))
-    text = _printed(render([tmp_path], tmp_path), force_terminal=True, no_color=True)
+    text = _printed(summarized(tmp_path), force_terminal=True, no_color=True)
     lines = [line.strip() for line in re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()]
     above = lines.index("restart@4s+1s")
     headings, _, row = (" ".join(line.split()) for line in lines[above + 1 : above + 4])
     assert headings == "pool lasted first error errors recovered > pool_timeout lost doubled"
     assert row.endswith(" 500 ms 250 ms 9 500 ms 0 – –")  # its name goes on below
     assert max(map(len, lines[above : above + 4])) <= 80
-    piped = _printed(render([tmp_path], tmp_path))
+    piped = _printed(summarized(tmp_path))
     assert re.search(
         r"^pool +lasted  first error  errors  recovered  > pool_timeout  lost", piped, re.M
     )

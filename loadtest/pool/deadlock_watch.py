@@ -53,8 +53,9 @@ class DeadlockWatch:
     """Looks at the users of one pool, once a second.
 
     held, pending, phases, aside, tasks, nobody: the recorder's own. limit: the most connections of
-    the pool; None without a limit. helpers: for each checkout by a user without a task, the id in
-    its context. query_codes: the code of the functions that are on the stack during a query.
+    the pool; None without a limit. helpers: by users without a task, for the time of a checkout,
+    the id in their context. query_codes: the code of the functions that are on the stack during a
+    query.
     """
 
     def __init__(

@@ -301,7 +301,9 @@ def test_a_helper_with_a_copied_context_is_known(
 def test_a_user_without_a_task_is_known_during_its_checkout_only() -> None:
     """At the end of a thread, a reference to its greenlet costs a search of the whole heap."""
     with Bench(pool_size=1, max_overflow=0, pool_timeout=0.01) as bench:
-        bench.take()
+        taken = bench.take()
+        assert bench.recorder.deadlocks.helpers == {}
         with pytest.raises(PoolTimeout):
             bench.take()
         assert bench.recorder.deadlocks.helpers == {}
+        taken.close()

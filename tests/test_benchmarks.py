@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import overhead
+from benchmarks import overhead, startup
 
 PORTS = re.compile(r"--(?:web|metrics)-port (\S+)")
 
@@ -29,3 +29,12 @@ def _command(name: str, folder: Path) -> list[str]:
 
 def test_a_way_without_ports_is_started_as_it_is_written(tmp_path: Path) -> None:
     assert _command("bare", tmp_path) == [sys.executable, *overhead.WAYS["bare"]]
+
+
+def test_the_start_of_a_command_is_measured_with_compiled_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    environment = startup._environment(str(tmp_path))
+    startup.cpu_seconds([sys.executable, "-c", "import loadtest"], environment)
+    assert list(tmp_path.rglob("loadtest/__init__*.pyc"))

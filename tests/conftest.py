@@ -4,6 +4,7 @@ import locust  # noqa: F401 - first: it patches the sockets and locks that the o
 
 import contextlib
 import functools
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -34,6 +35,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # anything else to wait for it would take that for a deadlock.
 _AWAKE = gevent.get_hub().loop.async_()
 _AWAKE.start(lambda: None)
+# A fork of a test's process, which has other threads, may wait for a lock that none of its own
+# threads holds.
+multiprocessing.set_start_method("spawn", force=True)
 # How long an example takes says nothing on a machine that has other work.
 settings.register_profile("unhurried", settings.default, deadline=None)
 settings.register_profile("fuzz", settings.get_profile("unhurried"), max_examples=2000)

@@ -42,6 +42,7 @@ lint: $(VENV)/.test ## ruff and mypy
 
 docs: $(VENV)/.test ## build the documentation in docs/_build/html; warnings are errors
 	$(VENV)/bin/python -m sphinx -qW --keep-going docs docs/_build/html
+	@echo "The documentation begins at docs/_build/html/index.html"
 
 bench: $(VENV)/.test ## run the benchmarks into reports/bench.json, about twenty minutes
 	$(VENV)/bin/python -m benchmarks

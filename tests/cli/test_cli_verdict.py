@@ -8,7 +8,7 @@ import pytest
 from tests.cli.test_cli import Loadtest
 from tests.conftest import ROOT
 
-pytestmark = [pytest.mark.long, pytest.mark.server]
+pytestmark = [pytest.mark.long, pytest.mark.alone, pytest.mark.server]
 
 
 def test_the_same_pool_twice_and_one_that_is_too_small(loadtest: Loadtest, tmp_path: Path) -> None:

@@ -161,6 +161,7 @@ class TestValidate:
         assert "Throughput and wait, predicted and then measured" in table
 
     @pytest.mark.long
+    @pytest.mark.alone
     @pytest.mark.server
     def test_three_settings_are_measured(self, loadtest: Loadtest, tmp_path: Path) -> None:
         scenario = ROOT / "scenarios" / "held_connection.py"

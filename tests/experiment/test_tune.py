@@ -223,6 +223,7 @@ def test_a_run_that_is_told_enough_ends_in_good_order(tmp_path: Path, url: URL) 
 
 @pytest.mark.server
 @pytest.mark.long
+@pytest.mark.alone
 def test_three_users_who_hold_a_connection_all_the_time_need_three(
     loadtest: Any, tmp_path: Path
 ) -> None:

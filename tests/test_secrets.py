@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from urllib.parse import quote
 import psutil
 import pytest
 from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from loadtest.model.interval import total
 from loadtest.runfile.reader import read_run
@@ -264,7 +266,8 @@ def test_a_server_that_goes_away_is_told_without_it(
             text("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'loadtest_secret'")
         )
         for (number,) in rows.all():
-            connection.exec_driver_sql(f"KILL {number}")
+            with suppress(OperationalError):  # it has ended meanwhile
+                connection.exec_driver_sql(f"KILL {number}")
         run.until(lambda: counted("failures"), "failed requests")
         run.process.send_signal(signal.SIGINT)
         code = run.wait()

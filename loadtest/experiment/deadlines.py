@@ -54,6 +54,7 @@ def watched_command(module: str, *arguments: str) -> list[str]:
     """The command line of a Python module in a process that can report where it is."""
     return [
         sys.executable,
+        "-u",  # a scenario's output stands in the log where it belongs, before a later error
         "-m",
         "loadtest.experiment.child_process",
         str(_WHERE.value),

@@ -27,15 +27,18 @@ class LoopWatch:
 
     Python calls greenlet's trace function at every switch, which takes up to 2 % of a core. So a
     sample is short, and follows only a second that would make a run not valid.
+
+    kept: the sampled time by task or class of users (ns). since: the end of what was sampled, on
+    the recorder's clock. loop: the event loop, whose timers work under any kind of users.
     """
 
     def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._kept: Counter[str] = Counter()
+        self.recorder = recorder
+        self.kept: Counter[str] = Counter()
         self._cpu, self._at = time.process_time_ns(), clock()
-        self._since = self._at
-        self._loop = gevent.get_hub().loop
-        self._checks = self._loop.timer(_CHECK_SECONDS, _CHECK_SECONDS)
+        self.since = self._at
+        self.loop = gevent.get_hub().loop
+        self._checks = self.loop.timer(_CHECK_SECONDS, _CHECK_SECONDS)
         self._checks.start(self._check, update=True)
         self._end: Any = None
 
@@ -43,15 +46,15 @@ class LoopWatch:
         cpu, now = time.process_time_ns(), clock()
         busy = cpu - self._cpu >= BUSY_CPU * (now - self._at)
         self._cpu, self._at = cpu, now
-        lags = self._recorder.lags.copy()
+        lags = self.recorder.lags.copy()
         late = sum(lags) > NOTABLE_LAG * 1e9 * len(lags)
         if (busy or late) and self._end is None and gettrace() is None:
             self._begin()
 
     def _begin(self) -> None:
-        self._since = clock()
+        self.since = clock()
         self._begin_sample()
-        self._end = self._loop.timer(_SAMPLE_SECONDS)
+        self._end = self.loop.timer(_SAMPLE_SECONDS)
         self._end.start(self._finish, update=True)
 
     def _begin_sample(self) -> None:
@@ -62,19 +65,19 @@ class LoopWatch:
 
     def _switched(self, event: str, greenlets: tuple[Any, Any]) -> None:
         left, now = greenlets[0], clock()
-        task = self._recorder.tasks.get(left)
-        self._kept[task.name if task else class_of(left)] += now - self._since
-        self._since = now
+        task = self.recorder.tasks.get(left)
+        self.kept[task.name if task else class_of(left)] += now - self.since
+        self.since = now
 
     def _finish(self) -> None:
         self._end_sample()
         self._end.close()
         self._end = None
         self._cpu, self._at = time.process_time_ns(), clock()
-        rising = self._recorder.rising
-        rising.setdefault(_WATCHED, self._kept.total)
-        for name in filter(None, self._kept):
-            rising.setdefault(_KEPT_BY + name, partial(self._kept.__getitem__, name))
+        rising = self.recorder.rising
+        rising.setdefault(_WATCHED, self.kept.total)
+        for name in filter(None, self.kept):
+            rising.setdefault(_KEPT_BY + name, partial(self.kept.__getitem__, name))
 
     def stop(self) -> None:
         """End the samples."""

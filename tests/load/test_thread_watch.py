@@ -114,7 +114,7 @@ def test_a_thread_that_ends_counts_no_longer(scene: Scene) -> None:
 
 def test_a_sample_is_not_begun_twice(scene: Scene) -> None:
     scene.watch._check()
-    began = scene.watch._since
+    began = scene.watch.since
     scene.now += 100
     scene.watch._check()
-    assert scene.watch._since == began
+    assert scene.watch.since == began

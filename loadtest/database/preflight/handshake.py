@@ -57,10 +57,10 @@ def application_handshake(url: URL, connecting: Mapping[str, Any], *, tls: bool)
     with engine.connect() as connection:
         driver = driver_of(connection.connection.dbapi_connection)
     contexts: list[Any] = []
-    own = median(_seconds(engine, contexts.append) for _ in range(CONNECTS))
-    building = tls_context_seconds() * _built(
-        contexts, of_connector=tls and driver == PURE_CONNECTOR
-    )
+    # Alternating, because other work on the machine makes both slower.
+    both = [(_seconds(engine, contexts.append), _seconds_to_build()) for _ in range(CONNECTS)]
+    own, context = (median(times) for times in zip(*both, strict=True))
+    building = context * _built(contexts, of_connector=tls and driver == PURE_CONNECTOR)
     return Handshake(max(0.0, own - building), own, tls, of_application=True, driver=driver)
 
 

@@ -24,7 +24,7 @@ class ThreadWatch(LoopWatch):
 
     def _begin_sample(self) -> None:
         self._used = dict(_used())
-        self._ticks = self._loop.timer(_TICK_SECONDS, _TICK_SECONDS)
+        self._ticks = self.loop.timer(_TICK_SECONDS, _TICK_SECONDS)
         self._ticks.start(self._tick, update=True)
 
     def _end_sample(self) -> None:
@@ -35,18 +35,18 @@ class ThreadWatch(LoopWatch):
     def _tick(self) -> None:
         now, known = clock(), self._used
         self._used = dict(_used())
-        rest = now - self._since
+        rest = now - self.since
         for thread, used in self._used.items():
             since = used - known.get(thread, used)
             if since:
-                self._kept[self._name(thread)] += since
+                self.kept[self._name(thread)] += since
                 rest -= since
-        self._kept[""] += rest  # negative if threads ran at once, in code that needs no Python
-        self._since = now
+        self.kept[""] += rest  # negative if threads ran at once, in code that needs no Python
+        self.since = now
 
     def _name(self, thread: UserThread) -> str:
-        task: Any = self._recorder.tasks.get(thread.greenlet) if thread.greenlet else None
-        if isinstance(task, SessionTask) and task.began <= self._since:
+        task: Any = self.recorder.tasks.get(thread.greenlet) if thread.greenlet else None
+        if isinstance(task, SessionTask) and task.began <= self.since:
             return task.name
         return class_of(thread)
 

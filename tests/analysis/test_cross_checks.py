@@ -50,6 +50,19 @@ def test_the_server_also_counts_connections_that_are_being_opened(
     assert ("server_disagrees" in _found(run(tmp_path, parts))) == found
 
 
+@pytest.mark.parametrize(("down", "found"), [(0, True), (1, False)])
+def test_a_server_that_was_down_for_a_part_of_the_time_cannot_disagree(
+    tmp_path: Path, down: int, found: bool
+) -> None:
+    seconds = range(3)
+    pools = [interval(second, gauges={"open": 1}) for second in seconds]
+    told = [
+        interval(second, process=SERVER, gauges={"threads_connected": 6})
+        for second in seconds[down:]
+    ]
+    assert ("server_disagrees" in _found(run(tmp_path, [*pools, *told]))) == found
+
+
 @pytest.mark.parametrize(
     ("fair", "found"),
     [

@@ -96,6 +96,8 @@ class Asking(PoolUser):
 """
 ODD = """
 import os
+
+import slow_contexts
 from blocking_driver import MySQLdb
 from sqlalchemy import create_engine
 

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 Doctor = Callable[..., "subprocess.CompletedProcess[str]"]
 ODD = """
 import os
+import slow_contexts
 from blocking_driver import MySQLdb
 from sqlalchemy import StaticPool, create_engine
 from sqlalchemy.orm import scoped_session, sessionmaker

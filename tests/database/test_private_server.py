@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -130,15 +131,16 @@ def test_every_server_has_a_password_and_a_folder_of_its_own_and_is_gone_when_cl
 @pytest.mark.database
 def test_when_the_tool_is_killed_the_server_its_folder_and_all_kept_children_are_gone(server):
     tool = subprocess.Popen([sys.executable, "-c", TOOL], stdout=subprocess.PIPE, text=True)
-    with tool:
+    with tool, ExitStack() as at_the_end:
+        at_the_end.callback(tool.kill)
         answer = tool.stdout.readline().split()
         keepers = [psutil.Process(int(pid)) for pid in answer[:2]]
         port, folder = int(answer[2]), Path(answer[3])
         assert eventually(lambda: all(keeper.children() for keeper in keepers))
         children = [child for keeper in keepers for child in keeper.children()]
-        assert [child.name() for child in children] == [server.process.name(), "sleep"]
+        names = [server.process.name(), "sleep"]
+        assert eventually(lambda: [child.name() for child in children] == names)
         assert listens(port)
-        tool.kill()
     for process in [*children, *keepers]:
         assert eventually(lambda process=process: gone(process.pid))
     assert not folder.exists()

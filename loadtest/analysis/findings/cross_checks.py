@@ -14,7 +14,7 @@ import numpy as np
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.analysis.units import count, duration, level, listed, percent
-from loadtest.model.interval import REQUEST_TIMES
+from loadtest.model.interval import REQUEST_TIMES, SECOND
 from loadtest.model.summary import Finding
 
 # Requests across the ends of the measured time make small differences.
@@ -24,6 +24,8 @@ STARVED_SHARE = 0.5
 LEAST_UNACCOUNTED = 2.0
 # The connection that reads the server's status.
 BESIDE_THE_POOL = 1
+# The least share of the measured time for which the server told its connections.
+TOLD_SHARE = 0.9
 
 
 def users_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
@@ -109,6 +111,9 @@ def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
     private = all(run.header.server.private for run in pool.runs)
     if held is None or not private:
         return  # other clients use a shared server
+    told = sum(round_.server.length for round_ in pool.rounds) / SECOND
+    if told < TOLD_SHARE * pool.seconds:
+        return  # the pools were also measured while the server was down
     # The server counts a connection from the start of its handshake (Little's law).
     opening = pool.spent("connect", "reconnect") / pool.seconds
     if held - BESIDE_THE_POOL - has - opening > max(TOLERANCE * held, LEAST_UNACCOUNTED):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
-from greenlet import getcurrent
 from sqlalchemy import Pool, event
 
 from loadtest.pool import sqlalchemy_internals as internals
@@ -27,8 +27,8 @@ class Listener:
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
         self.attached = clock()
-        self.invalid: set[object] = set()
-        self.broken: set[object] = set()
+        self.invalid: WeakSet[object] = WeakSet()
+        self.broken: WeakSet[object] = WeakSet()
         self.recycle = -1
         self.pings = False
         self.context: object = None
@@ -49,7 +49,7 @@ class Listener:
     def _on_connect(self, dbapi_connection: Any, record: Any) -> None:
         now = clock()
         self.broken.discard(record)
-        user = getcurrent()
+        user = self.recorder.current_user()
         with self.recorder.connections:
             self.recorder.connecting.discard(user)
             self.recorder.opened[record] = now
@@ -76,7 +76,7 @@ class Listener:
             self.recorder.closes.append((opened, clock(), reason))
 
     def _reason(self, record: Any) -> str:
-        user = getcurrent()
+        user = self.recorder.current_user()
         # A listener of a checkout may also break its own connection.
         if user in self.recorder.pending and record not in self.recorder.held:
             self.recorder.phases_of(user, clock()).reconnects = True

@@ -15,11 +15,11 @@ shadowed on the instances, never on the classes:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import GreenletExit, greenlet
 from sqlalchemy import Engine, Pool, QueuePool, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
@@ -31,6 +31,13 @@ from loadtest.pool.recorder import Recorder
 from loadtest.pool.task_usage import Task, user_in_context
 
 _QUERIES = ("do_execute", "do_executemany", "do_execute_no_params", "do_commit")
+_POOL_METHODS = (
+    "connect",
+    internals.RETURN_CONNECTION,
+    internals.OPEN_CONNECTION,
+    "dispose",
+    "recreate",
+)
 
 
 def measure(engine: Engine, recorder: Recorder) -> None:
@@ -55,23 +62,41 @@ def measure(engine: Engine, recorder: Recorder) -> None:
 
 def forget(engine: Engine) -> None:
     """Stop measuring an engine's dialect; measuring a pool ends with the pool."""
-    for name in _QUERIES:
-        shadow = getattr(engine.dialect, name)
-        setattr(engine.dialect, name, getattr(shadow, "shadowed", shadow))
+    _unshadow(engine.dialect, _QUERIES)
+
+
+def stop_measuring(engine: Engine) -> None:
+    """Stop measuring an engine and its pool; only listeners to connects and closes stay."""
+    forget(engine)
+    _unshadow(engine.pool, _POOL_METHODS)
+    internals.give_back_dialect(engine.pool, engine.dialect)
 
 
 def _shadow_pool(pool: Pool, listener: Listener) -> None:
     recorder = listener.recorder
     listener.recycle = internals.recycle_age(pool)
-    _shadow(pool, "connect", partial(_measured_connect, recorder))
-    _shadow(pool, internals.RETURN_CONNECTION, partial(_measured_return, listener))
-    _shadow(pool, internals.OPEN_CONNECTION, partial(_noted_creator, pool, listener))
-    _shadow(pool, "dispose", partial(_noted_dispose, listener))
-    _shadow(pool, "recreate", partial(_followed_recreate, pool, listener))
+    wraps: Sequence[Callable[[Any], Any]] = (
+        partial(_measured_connect, recorder),
+        partial(_measured_return, listener),
+        partial(_noted_creator, pool, listener),
+        partial(_noted_dispose, listener),
+        partial(_followed_recreate, pool, listener),
+    )
+    for name, wrap in zip(_POOL_METHODS, wraps, strict=True):
+        _shadow(pool, name, wrap)
 
 
 def _shadow(instance: object, name: str, wrap: Callable[[Any], Any]) -> None:
-    setattr(instance, name, wrap(getattr(instance, name)))
+    original = getattr(instance, name)
+    shadow = wrap(original)
+    shadow.shadowed = original
+    setattr(instance, name, shadow)
+
+
+def _unshadow(instance: object, names: Iterable[str]) -> None:
+    for name in names:
+        shadow = getattr(instance, name)
+        setattr(instance, name, getattr(shadow, "shadowed", shadow))
 
 
 def _measured_connect(
@@ -83,15 +108,17 @@ def _measured_connect(
     quick, noticed, nobody = recorder.quick.extend, recorder.noticed.append, recorder.nobody
     record_of = internals.record_of
     helpers, served_user = recorder.deadlocks.helpers, user_in_context.get
+    current_user = recorder.current_user
+    helping = nobody if recorder.lasting_users else None
 
     def connect() -> PoolProxiedConnection:
-        user = getcurrent()
+        user = current_user()
         if user in pending:
             return _nested(recorder, user, connect)
         task = tasks.get(user, nobody)
         if task.held:
             task.use.nested.append(task.held)
-        if task is nobody:
+        if task is helping:
             helpers[user] = served_user()
         start = pending[user] = clock()
         try:
@@ -139,7 +166,7 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
             start, task, _ = taken
             task.held -= 1
             task.use.holds.extend((start, clock()))
-            if pending and (user := getcurrent()) in pending:
+            if pending and (user := recorder.current_user()) in pending:
                 # A listener of a checkout returns another connection.
                 with recorder.set_aside(user):
                     return original(record)
@@ -173,7 +200,7 @@ def _noted_creator(
     recorder = listener.recorder
 
     def create(record: Any) -> Any:
-        user = getcurrent()
+        user = recorder.current_user()
         if user in recorder.pending:
             phases = recorder.phases_of(user, clock())
             phases.reconnects = phases.reconnects or record in listener.broken
@@ -235,10 +262,10 @@ def _shadow_dialects(engine: Engine, recorder: Recorder) -> None:
 
 def _measured_execute(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
     # As `_measured_query`, for the method of every statement: `*arguments` would double the cost.
-    tasks, nobody = recorder.tasks, recorder.nobody
+    tasks, nobody, current_user = recorder.tasks, recorder.nobody, recorder.current_user
 
     def execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> Any:
-        task = tasks.get(getcurrent(), nobody)
+        task = tasks.get(current_user(), nobody)
         start = clock()
         try:
             result = original(cursor, statement, parameters, context)
@@ -250,15 +277,14 @@ def _measured_execute(recorder: Recorder, original: Callable[..., Any]) -> Calla
             task.recovered(statement)
         return result
 
-    execute.shadowed = original  # type: ignore[attr-defined]
     return execute
 
 
 def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
-    tasks, nobody = recorder.tasks, recorder.nobody
+    tasks, nobody, current_user = recorder.tasks, recorder.nobody, recorder.current_user
 
     def query(*arguments: Any) -> Any:
-        task = tasks.get(getcurrent(), nobody)
+        task = tasks.get(current_user(), nobody)
         start = clock()
         try:
             result = original(*arguments)
@@ -270,7 +296,6 @@ def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callabl
             task.recovered(*arguments[1:2])  # the statement, except of a COMMIT
         return result
 
-    query.shadowed = original  # type: ignore[attr-defined]
     return query
 
 
@@ -292,7 +317,7 @@ def _measured_reset(recorder: Recorder, original: Callable[[Any], None]) -> Call
 
 def _measured_ping(recorder: Recorder, original: Callable[[Any], bool]) -> Callable[[Any], bool]:
     def ping(dbapi_connection: Any) -> bool:
-        user = getcurrent()
+        user = recorder.current_user()
         start = clock()
         try:
             return original(dbapi_connection)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from heapq import nlargest
 
 import numpy as np
-from greenlet import greenlet
+from greenlet import getcurrent, greenlet
 
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import MoreThanAnnounced
@@ -53,11 +53,15 @@ class Recorder:
     server keeps an idle session; infinite if unknown. levels: more gauges, read at each cut.
     rising: more counters, each a function that returns its total so far. correction:
     returns the correction of this machine's wall clock (ns). open_loop: whether users may be idle.
+    current_user: returns the user that is running. lasting_users: whether users live as long as the
+    run; only then their shares and their helpers are known.
     """
 
     def __init__(self, process: str = "", pool_size: int | None = None) -> None:
         self.process = process
         self.pool_size = pool_size
+        self.current_user: Callable[[], greenlet] = getcurrent
+        self.lasting_users = True
         self.ceiling: Callable[[], int] | None = None
         self.beyond = 0
         self.wait_timeout = math.inf
@@ -170,7 +174,7 @@ class Recorder:
         interval.examples, self._examples = self._examples, {}
         if self._first_failure:
             interval.first_failure, self._first_failure = self._utc(self._first_failure), 0
-        if period == "measured":
+        if period == "measured" and self.lasting_users:
             interval.fair = self._fair(batch)
         return interval
 

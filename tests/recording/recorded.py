@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -39,7 +40,8 @@ def python(
     script: str, *, cwd: Path, env: Mapping[str, str] | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """A script in a Python of its own, whose warnings are errors; its recordings are in `cwd`."""
-    settings = {"PYTHONPATH": str(ROOT), "LOADTEST_RECORDING_FOLDER": str(cwd / "recordings")}
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    settings = {"PYTHONPATH": path, "LOADTEST_RECORDING_FOLDER": str(cwd / "recordings")}
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
         check=check,

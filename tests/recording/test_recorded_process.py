@@ -79,6 +79,47 @@ use()
     assert counted_in(run)["checkouts"] == 4
 
 
+class TestGevent:
+    """Greenlets in a patched process."""
+
+    PATCHED = "from gevent import monkey; monkey.patch_all()\nimport gevent\n"
+
+    def test_greenlets_are_users_like_threads(self, tmp_path: Path) -> None:
+        script = """
+def work():
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+        gevent.sleep(0.05)
+gevent.joinall([gevent.spawn(work) for _ in range(6)], raise_error=True)
+gevent.sleep(1.2)
+"""
+        said = python(self.PATCHED + BEGIN + script, cwd=tmp_path)
+        assert said.stderr == ""
+        (run,) = recorded(tmp_path)
+        assert run.finished
+        assert len(run.intervals) >= 2
+        assert counted_in(run)["checkouts"] == 6
+        assert max(one.gauges["waiting"].max for one in run.intervals) == 4
+
+    def test_a_fork(self, tmp_path: Path) -> None:
+        script = """
+use(2)
+engine.dispose()
+child = os.fork()
+use(3)
+gevent.sleep(1.2)
+use(3)
+if child:
+    os.waitpid(child, 0)
+"""
+        said = python(self.PATCHED + BEGIN + script, cwd=tmp_path)
+        assert said.stderr == ""
+        runs = recorded(tmp_path)
+        assert sorted(counted_in(run)["checkouts"] for run in runs) == [6, 8]
+        assert all(run.finished for run in runs)
+        assert all(len(run.intervals) >= 2 for run in runs)
+
+
 class TestFork:
     """A child begins a file of its own."""
 

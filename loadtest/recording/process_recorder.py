@@ -183,12 +183,3 @@ os.register_at_fork(
     after_in_parent=PROCESS_RECORDER.resume,
     after_in_child=PROCESS_RECORDER.begin_in_child,
 )
-
-
-def record(engine: Any, **settings: Any) -> None:
-    """Record what the pool of an Engine or AsyncEngine does, until the process ends.
-
-    settings: `folder`, `name`, `megabytes_per_hour` and `on`, in place of the environment's. A
-    failure is logged and never raised.
-    """
-    PROCESS_RECORDER.add(engine, settings)

@@ -15,6 +15,10 @@ def main() -> None:
     usual = gc.get_threshold()
     gc.set_threshold(OBJECTS_PER_COLLECTION, *usual[1:])
     try:
+        if sys.argv[1:2] == ["record"]:
+            from loadtest.recording.launcher import main as launch
+
+            sys.exit(launch(sys.argv[2:]))
         from loadtest.cli.main import main as run
 
         run()

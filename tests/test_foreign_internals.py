@@ -1,4 +1,4 @@
-"""Private attributes of other packages, and undocumented parts of Locust, stay in two modules."""
+"""Private attributes of other packages, and undocumented parts of Locust, stay in three modules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ import pytest
 import loadtest
 
 HOUSE = Path(loadtest.__file__).parent
-ALLOWED = ("pool/sqlalchemy_internals.py", "load/locust_internals.py")
+# The last one is on PYTHONPATH of applications and can import nothing of ours.
+ALLOWED = (
+    "pool/sqlalchemy_internals.py",
+    "load/locust_internals.py",
+    "recording/injected/sitecustomize.py",
+)
 # Python documents these.
 PUBLIC = {"os._exit", "sys._current_frames"}
 NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}
@@ -123,7 +128,7 @@ def test_no_other_module_uses_private_attributes_or_undocumented_parts_of_locust
 
 
 @pytest.mark.parametrize("name", ALLOWED)
-def test_the_two_modules_are_there(name: str) -> None:
+def test_the_modules_are_there(name: str) -> None:
     tree = ast.parse((HOUSE / name).read_text(encoding="utf-8"))
     assert list(private_uses(tree)), "they are what this test is about"
 

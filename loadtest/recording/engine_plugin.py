@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import URL, CreateEnginePlugin, Engine
+from sqlalchemy.dialects import plugins
 
 from loadtest.recording import record
 
+_NAME = "loadtest"
 # What the names of settings begin with in the query of a URL.
 _PREFIX = "loadtest_"
 
@@ -29,6 +33,16 @@ class RecordingPlugin(CreateEnginePlugin):
     def engine_created(self, engine: Engine) -> None:
         """Record the engine."""
         record(engine, **{n.removeprefix(_PREFIX): value for n, value in self._settings.items()})
+
+
+def with_plugin(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `create_engine` with this plugin added.
+
+    Raises ImportError if something is missing that a recording needs.
+    """
+    import_module("loadtest.recording.process_recorder")
+    plugins.register(_NAME, __name__, RecordingPlugin.__name__)
+    return {**arguments, "plugins": [*arguments.get("plugins", ()), _NAME]}
 
 
 def _is_own(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections.abc import Callable
 
 # The exit code that shells use after Ctrl-C.
 INTERRUPTED = 130
@@ -19,13 +20,20 @@ def main() -> None:
             from loadtest.recording.launcher import main as launch
 
             sys.exit(launch(sys.argv[2:]))
-        from loadtest.cli.main import main as run
-
-        run()
+        _command()()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:
         gc.set_threshold(*usual)
+
+
+def _command() -> Callable[[], None]:
+    """The command, which needs the packages of load tests; a recording does without them."""
+    try:
+        from loadtest.cli.main import main as run
+    except ModuleNotFoundError as error:
+        sys.exit(f"loadtest needs {error.name}; try: pip install 'pool-loadtest[load]'")
+    return run
 
 
 if __name__ == "__main__":

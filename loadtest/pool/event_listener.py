@@ -90,7 +90,7 @@ class Listener:
     def _on_invalidate(self, dbapi_connection: Any, record: Any, exception: Any) -> None:
         self.invalid.add(record)
         held = self.recorder.held.get(record)
-        if exception is not None and held:
+        if exception is not None and held and self.recorder.own_users:
             # The statement that failed is the last one of its task.
             taken, failed = held[0], sum(held[1].use.queries[-1:])
             opened = self.recorder.opened.get(record, self.attached)

@@ -109,7 +109,7 @@ def _measured_connect(
     record_of = internals.record_of
     helpers, served_user = recorder.deadlocks.helpers, user_in_context.get
     current_user = recorder.current_user
-    helping = nobody if recorder.lasting_users else None
+    helping = nobody if recorder.own_users else None
 
     def connect() -> PoolProxiedConnection:
         user = current_user()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
-from sqlalchemy import URL, CreateEnginePlugin, Engine
 from sqlalchemy.dialects import plugins
+from sqlalchemy.engine import URL, CreateEnginePlugin, Engine  # old versions have them here
 
-from loadtest.recording import record
+from loadtest.recording import record, recorder_of_process
 
 _NAME = "loadtest"
 # What the names of settings begin with in the query of a URL.
@@ -40,7 +39,7 @@ def with_plugin(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises ImportError if something is missing that a recording needs.
     """
-    import_module("loadtest.recording.process_recorder")
+    recorder_of_process()
     plugins.register(_NAME, __name__, RecordingPlugin.__name__)
     return {**arguments, "plugins": [*arguments.get("plugins", ()), _NAME]}
 

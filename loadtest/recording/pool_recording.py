@@ -64,7 +64,7 @@ class PoolRecording:
         self._database = f"{engine.dialect.name}+{engine.dialect.driver}"
         self._recorder = Recorder()
         self._recorder.opened = OpenConnections(self._recorder.closes)
-        self._recorder.lasting_users = False
+        self._recorder.own_users = False
         self._recorder.levels["engines"] = lambda: len(self.engines)
         if engine.dialect.is_async:
             self._recorder.current_user = task_or_greenlet
@@ -101,6 +101,11 @@ class PoolRecording:
         due = self._cuts == 1 or self._cuts % COARSE_SECONDS == 0
         if self._gathered and due and self._budget.allows():
             self._write()
+        if abs(self._recorder.wall_ahead) >= SECOND:
+            # Within a part the seconds rise.
+            self._write()
+            self._file.end_part()
+            self._recorder.follow_wall_clock()
 
     def close(self, end: End) -> None:
         """Write the rest and end the file."""

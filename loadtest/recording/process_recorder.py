@@ -125,11 +125,14 @@ class ProcessRecorder:
 
     @_harmless
     def pause(self) -> None:
-        """End the thread; one that hangs in a file is left alone."""
+        """End the thread, but not if it hangs in a file."""
         self._stop.set()
         if self._thread:
             self._thread.join(_PATIENCE_SECONDS)
-            self._thread = self._thread if self._thread.is_alive() else None
+            if self._thread.is_alive():
+                self._stop.clear()
+            else:
+                self._thread = None
 
     @_harmless
     def begin_in_child(self) -> None:

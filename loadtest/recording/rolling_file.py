@@ -62,12 +62,15 @@ class RollingFile:
         self._totals.update(interval.counters)
         self._budget.spend(int((writer.size - before) * self._ratio))
         if writer.size >= self._part_bytes:
-            self._end(End(EndReason.FINISHED), continued=True)
+            self.end_part()
+
+    def end_part(self) -> None:
+        """End this part; the next interval begins another one."""
+        self._end(End(EndReason.FINISHED), continued=True)
 
     def close(self, end: End) -> None:
         """End the last part."""
-        if self._writer:
-            self._end(end)
+        self._end(end)
 
     def abandon(self) -> None:
         """Close the last part as it is, without a footer."""
@@ -76,10 +79,12 @@ class RollingFile:
             self._writer = None
 
     def _end(self, end: End, **more: Any) -> None:
-        writer, self._writer = self.begin(), None
-        writer.close(
-            end, {"counters": {n: count for n, count in self._totals.items() if count}}, **more
-        )
+        if not self._writer or not self._writer.path.exists():
+            self.abandon()
+            return
+        writer, self._writer = self._writer, None
+        totals = {name: count for name, count in self._totals.items() if count}
+        writer.close(end, {"counters": totals}, **more)
         size = _compressed(writer.path)
         self._budget.spend(size - int(writer.size * self._ratio))
         self._ratio = size / writer.size

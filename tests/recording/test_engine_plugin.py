@@ -80,9 +80,11 @@ use(engine)
 
 
 def test_a_wrong_setting_does_not_keep_the_application_from_starting(tmp_path: Path) -> None:
-    url = "sqlite:///shop.db?plugin=loadtest&loadtest_colour=green&loadtest_megabytes_per_hour=x"
+    settings = "loadtest_colour=green&loadtest_engine=x&loadtest_megabytes_per_hour=x"
+    url = f"sqlite:///shop.db?plugin=loadtest&{settings}"
     said = python(f"{REGISTER}use(create_engine({url!r}))", cwd=tmp_path)
-    assert "recording: unknown setting colour" in said.stderr
+    assert "recording: unknown setting colour; use folder, name, " in said.stderr
+    assert "recording: unknown setting engine" in said.stderr
     assert "recording: megabytes_per_hour is ignored" in said.stderr
     (run,) = runs_in(tmp_path / "recordings")
     assert counted_in(run)["checkouts"] == 1
@@ -93,4 +95,12 @@ def test_without_numpy_the_application_starts_unrecorded(tmp_path: Path) -> None
     made = 'create_engine("sqlite:///shop.db?plugin=loadtest")'
     said = python(f"{hidden}{REGISTER}use({made})", cwd=tmp_path)
     assert "recording is switched off: import of numpy halted" in said.stderr
+    assert not (tmp_path / "recordings").exists()
+
+
+def test_with_an_old_sqlalchemy_the_application_starts_unrecorded(tmp_path: Path) -> None:
+    old = "import sqlalchemy; sqlalchemy.__version__ = '1.4.54'\n"
+    made = 'create_engine("sqlite:///shop.db?plugin=loadtest")'
+    said = python(f"{old}{REGISTER}use({made})", cwd=tmp_path)
+    assert "recording is switched off: SQLAlchemy 1.4.54 is too old" in said.stderr
     assert not (tmp_path / "recordings").exists()

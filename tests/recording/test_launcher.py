@@ -90,7 +90,8 @@ asyncio.run(main())
 """
     assert recording(tmp_path, sys.executable, "-c", script).returncode == 0
     (run,) = recorded(tmp_path)
-    assert run.header.pool.poolclass == "AsyncAdaptedQueuePool"
+    assert "aiosqlite" in run.header.versions
+    assert counted_in(run)["checkouts"] == 1
 
 
 def test_an_application_that_names_the_plugin_too_is_recorded_once(tmp_path: Path) -> None:
@@ -166,7 +167,11 @@ class TestReasons:
             (APPLICATION, "the engines took no connection, or the application's log names"),
             (
                 "import sys; sys.modules['numpy'] = None\n" + APPLICATION + "use()",
-                f"{sys.executable} cannot import loadtest: ModuleNotFoundError('import of numpy",
+                f"{sys.executable} cannot record: import of numpy halted",
+            ),
+            (
+                "import sqlalchemy; sqlalchemy.__version__ = '1.4.54'\n" + APPLICATION + "use()",
+                f"{sys.executable} cannot record: SQLAlchemy 1.4.54 is too old; a recording needs",
             ),
         ],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,18 @@ def test_over_the_size_limit_intervals_cover_ten_seconds_and_totals_stay_exact(
     assert run.intervals[1].histograms["hold"].count == 40
 
 
+def test_an_error_that_ends_a_connection_stays_as_it_is(tmp_path: Path, engine: Engine) -> None:
+    recorded = Recorded(tmp_path, engine)
+    lost = OSError("gone")
+    with engine.connect() as connection:
+        connection.invalidate(lost)
+    assert vars(lost) == {}
+    recorded.recording.close(END)
+    (run,) = runs_in(recorded.folder)
+    assert counted_in(run)["closed.error"] == 1
+    assert "gone" not in str(run)
+
+
 def test_engines_with_the_same_settings_share_a_file(tmp_path: Path) -> None:
     one, other = made(pool_size=2), made(pool_size=2)
     recorded = Recorded(tmp_path, one)
@@ -256,6 +269,21 @@ class TestProcess:
         errors = [one for one in caplog.records if one.levelno == logging.ERROR]
         assert len(errors) == 1
         assert "recording is switched off: cannot write the result file" in caplog.text
+
+    def test_a_thread_that_hangs_in_a_file_is_not_waited_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("loadtest.recording.process_recorder._PATIENCE_SECONDS", 0.05)
+        recorder = ProcessRecorder()
+        written = threading.Event()
+        recorder._thread = threading.Thread(target=written.wait, daemon=True)
+        recorder._thread.start()
+        recorder.pause()
+        assert recorder._thread.is_alive()
+        assert not recorder._stop.is_set(), "it goes on when it can"
+        written.set()
+        recorder.pause()
+        assert recorder._thread is None
 
     def test_what_is_no_engine_is_logged(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

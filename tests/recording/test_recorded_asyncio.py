@@ -22,7 +22,8 @@ from sqlalchemy import exc, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from loadtest.recording import record
 settings = {"pool_size": 2, "max_overflow": 0, "pool_timeout": 0.3}
-engine = create_async_engine("sqlite+aiosqlite:///shop.db", **settings)
+queue = pool.AsyncAdaptedQueuePool
+engine = create_async_engine("sqlite+aiosqlite:///shop.db", poolclass=queue, **settings)
 async def use(times=1, seconds=0):
     for _ in range(times):
         async with engine.connect() as connection:

@@ -100,6 +100,28 @@ def test_a_deleted_folder_is_made_again_with_the_next_part(tmp_path: Path) -> No
     assert run.told["recording"]["part"] == 2
 
 
+def test_a_folder_that_is_deleted_before_the_end_is_no_error(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    file = rolling(folder)
+    file.add(interval(1), 1)
+    shutil.rmtree(folder)
+    file.close(END)
+    assert not folder.exists()
+
+
+def test_at_any_traffic_the_files_of_an_hour_stay_below_the_limit(tmp_path: Path) -> None:
+    folder, time, most = tmp_path / "recordings", Time(), 50_000
+    budget = SizeBudget(most, time)
+    file = RollingFile(folder, "shop", lambda part: {"pool": {"name": "shop"}}, budget, most // 10)
+    one = interval(1)
+    for second in range(int(HOUR)):
+        time.now = float(second)
+        if budget.allows():
+            file.add(one, 1)
+    file.close(END)
+    assert most / 2 < sum(path.stat().st_size for path in folder.iterdir()) <= most
+
+
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LoadtestError, match=r"cannot write the result file .*Not a directory"):

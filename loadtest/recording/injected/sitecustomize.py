@@ -19,9 +19,11 @@ _HOOKED = "sqlalchemy.engine.url"
 
 def _note(words: str) -> None:
     """Leave a word for the launcher, if it waits for one."""
-    folder = os.environ.get("LOADTEST_RECORDING_NOTES", "")
-    with suppress(OSError), open(os.path.join(folder, str(os.getpid())), "a") as notes:
-        notes.write(words + "\n")
+    folder = os.environ.get("LOADTEST_RECORDING_NOTES")
+    with suppress(OSError):  # the launcher may have ended
+        if folder:
+            with open(os.path.join(folder, str(os.getpid())), "a") as notes:
+                notes.write(words + "\n")
 
 
 class _Hook:
@@ -57,7 +59,7 @@ def _add_plugin(url: Any) -> None:
 
             arguments, outcome = with_plugin(arguments), "engine"
         except Exception as error:  # the application must start
-            outcome = f"failed {sys.executable} cannot import loadtest: {error!r}"
+            outcome = f"failed {sys.executable} cannot record: {error}"
         _note(outcome)
         return original(self, arguments)
 

@@ -29,6 +29,10 @@ class OpenConnections(dict[object, int]):
     def __contains__(self, record: object) -> bool:
         return super().__contains__(id(record))
 
+    def get(self, record: object, default: Any = None) -> Any:
+        """As of a dictionary."""
+        return super().get(id(record), default)
+
     def setdefault(self, record: object, opened: int = 0) -> int:
         """As of a dictionary."""
         return super().setdefault(self._key(record), opened)

@@ -21,6 +21,8 @@ def test_it_is_a_dictionary_by_identity():
     assert found.setdefault(one, 2) == 1
     assert found.setdefault(other, 3) == 3
     assert one in found
+    assert found.get(one) == 1
+    assert found.get(Record()) is None
     assert sorted(found.values()) == [1, 3]
     assert found.pop(one) == 1
     assert one not in found

@@ -58,7 +58,7 @@ clean: ## remove environments, builds and caches; reports stay
 # A stamp marks an environment that matches pyproject.toml and constraints.txt. System packages are checked each time:
 # the check is quick, and a package may have been removed.
 $(VENV)/.run: pyproject.toml constraints.txt | packages-run
-	$(call install,$(VENV),constraints.txt,.)
+	$(call install,$(VENV),constraints.txt,.[load])
 	@touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | packages-test

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections.abc import Callable
 
 # The exit code that shells use after Ctrl-C.
 INTERRUPTED = 130
@@ -15,13 +16,24 @@ def main() -> None:
     usual = gc.get_threshold()
     gc.set_threshold(OBJECTS_PER_COLLECTION, *usual[1:])
     try:
-        from loadtest.cli.main import main as run
+        if sys.argv[1:2] == ["record"]:
+            from loadtest.recording.launcher import main as launch
 
-        run()
+            sys.exit(launch(sys.argv[2:]))
+        _command()()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:
         gc.set_threshold(*usual)
+
+
+def _command() -> Callable[[], None]:
+    """The command, which needs the packages of load tests; a recording does without them."""
+    try:
+        from loadtest.cli.main import main as run
+    except ModuleNotFoundError as error:
+        sys.exit(f"loadtest needs {error.name}; try: pip install 'pool-loadtest[load]'")
+    return run
 
 
 if __name__ == "__main__":

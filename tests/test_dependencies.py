@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tests.test_arrows import HOUSE
 
 # What comes along with Locust and Jinja2.
-BROUGHT = {"configargparse", "gevent", "greenlet", "flask", "markupsafe"}
+BROUGHT = {"configargparse", "gevent", "flask", "markupsafe"}
 # PyMySQL looks for it when a server wants that login.
 FOR_OTHERS = {"cryptography"}
 
@@ -20,7 +20,8 @@ FOR_OTHERS = {"cryptography"}
 def declared() -> set[str]:
     """The packages that an installation brings."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return {re.split(r"[^\w-]", text)[0] for text in project["dependencies"]}
+    texts = [*project["dependencies"], *project["optional-dependencies"]["load"]]
+    return {re.split(r"[^\w-]", text)[0] for text in texts}
 
 
 def test_each_has_its_reason_in_the_documentation() -> None:
@@ -54,3 +55,21 @@ def test_the_oldest_sqlalchemy_that_is_allowed_has_an_environment_of_its_own(
     own = (ROOT / "constraints.txt").read_text().splitlines()
     assert [re.sub(r">=([\d.]+),<[\d.]+", r"==\1", text) for text in allowed] == pins[-2:]
     assert others == [pin for pin in own if not pin.lower().startswith("sqlalchemy==")]
+
+
+def test_a_recorded_application_installs_only_what_a_recording_imports() -> None:
+    names = {name for module in HOUSE.of_part("recording") for name in HOUSE.reached(module)}
+    packages = names - HOUSE.modules.keys() - sys.stdlib_module_names - {"__future__"}
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert packages == {re.split(r"[^\w-]", text)[0] for text in project["dependencies"]}
+
+
+def test_without_the_packages_of_load_tests_the_command_names_them() -> None:
+    script = "import sys; sys.modules['typer'] = None\nfrom loadtest.__main__ import main\nmain()"
+    command = [sys.executable, "-c", script, "run"]
+    ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+
+    assert ended.returncode == 1
+    assert "pip install 'pool-loadtest[load]'" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -13,6 +13,7 @@ SHARED = {
     "HELP": "every figure's module says how to read its own",
     "logger": "one logger for the whole tool",
     "main": "the entry of a program: the command, and Locust with users as threads",
+    "record": "the command, and the function that an application calls instead",
     "INTERRUPTED": "one exit code, in three places that begin before anything else is imported",
 }
 # A command has the name of what it is about; a module of `model` that of the term.

@@ -85,6 +85,23 @@ def test_a_ready_scenario_is_listed_copied_and_planned(
     assert "15 runs, about " in plan
 
 
+def test_sqlalchemy_finds_the_plugin_by_its_name(home: Path, tmp_path: Path) -> None:
+    script = """
+from sqlalchemy import create_engine
+create_engine("sqlite:///shop.db?plugin=loadtest").connect().close()
+"""
+    python = home / "bin" / "python"
+    outside = {k: v for k, v in without_database().items() if k != "PYTHONPATH"}
+    subprocess.run([python, "-c", script], check=True, cwd=tmp_path, env=outside)
+    assert len([*(tmp_path / "recordings").glob("shop-*.jsonl.gz")]) == 1
+
+
+def test_it_records_an_application(installed: Installed, home: Path, tmp_path: Path) -> None:
+    script = "import sqlalchemy as s; s.create_engine('sqlite:///shop.db').connect().close()"
+    said = installed("record", "--", home / "bin" / "python", "-c", script, cwd=tmp_path)
+    assert "Recording: reports/python-" in said.stderr
+
+
 @pytest.mark.server
 def test_it_measures_and_reports(installed: Installed, tmp_path: Path) -> None:
     installed("scenarios", "held_connection", cwd=tmp_path)

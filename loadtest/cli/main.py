@@ -31,6 +31,7 @@ COMMANDS = {
     "doctor": "Check this machine, the driver and the database before a run; changes nothing.",
     "whatif": "Predict other pool settings from a measured result, by simulation.",
     "tune": "Find the smallest pool that meets an objective and loses no throughput.",
+    "record": "Run an application and record every connection pool in its processes.",
     "export": "Convert a result for other tools: HdrHistogram log, CSV or JUnit XML.",
     "scenarios": "List the bundled scenarios, or copy one with its experiment as a starting point.",
     "init": "Write a scenario for existing SQLAlchemy models: rows, reads and a write.",

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
-from greenlet import getcurrent
 from sqlalchemy import Pool, event
 
 from loadtest.pool import sqlalchemy_internals as internals
@@ -51,7 +50,7 @@ class Listener:
     def _on_connect(self, dbapi_connection: Any, record: Any) -> None:
         now = clock()
         self.broken.discard(record)
-        user = getcurrent()
+        user = self.recorder.current_user()
         with self.recorder.connections:
             self.recorder.connecting.discard(user)
             self.recorder.opened[record] = now
@@ -78,7 +77,7 @@ class Listener:
             self.recorder.closes.append((opened, clock(), reason))
 
     def _reason(self, record: Any) -> str:
-        user = getcurrent()
+        user = self.recorder.current_user()
         # A listener of a checkout may also break its own connection.
         if user in self.recorder.pending and record not in self.recorder.held:
             self.recorder.phases_of(user, clock()).reconnects = True
@@ -92,7 +91,7 @@ class Listener:
     def _on_invalidate(self, dbapi_connection: Any, record: Any, exception: Any) -> None:
         self.invalid.add(record)
         held = self.recorder.held.get(record)
-        if exception is not None and held:
+        if exception is not None and held and self.recorder.own_users:
             # The statement that failed is the last one of its task.
             taken, failed = held[0], sum(held[1].use.queries[-1:])
             opened = self.recorder.opened.get(record, self.attached)

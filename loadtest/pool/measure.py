@@ -13,11 +13,11 @@ shadowed on the instances, never on the classes:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import GreenletExit, greenlet
 from sqlalchemy import Engine, Pool, QueuePool, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
@@ -25,9 +25,18 @@ from sqlalchemy.pool import PoolProxiedConnection
 from loadtest.pool import sqlalchemy_internals as internals
 from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, Outcome, clock
 from loadtest.pool.event_listener import Listener
-from loadtest.pool.measured_dialects import measure_dialects
+from loadtest.pool.measured_dialects import forget, measure_dialects
 from loadtest.pool.recorder import Recorder
+from loadtest.pool.shadow import shadow, unshadow
 from loadtest.pool.task_usage import user_in_context
+
+_POOL_METHODS = (
+    "connect",
+    internals.RETURN_CONNECTION,
+    internals.OPEN_CONNECTION,
+    "dispose",
+    "recreate",
+)
 
 
 def measure(engine: Engine, recorder: Recorder) -> None:
@@ -50,18 +59,25 @@ def measure(engine: Engine, recorder: Recorder) -> None:
     _shadow_pool(pool, listener)
 
 
+def stop_measuring(engine: Engine) -> None:
+    """Stop measuring an engine and its pool; only listeners to connects and closes stay."""
+    forget(engine)
+    unshadow(engine.pool, _POOL_METHODS)
+    internals.give_back_dialect(engine.pool, engine.dialect)
+
+
 def _shadow_pool(pool: Pool, listener: Listener) -> None:
     recorder = listener.recorder
     listener.recycle = internals.recycle_age(pool)
-    _shadow(pool, "connect", partial(_measured_connect, recorder))
-    _shadow(pool, internals.RETURN_CONNECTION, partial(_measured_return, listener))
-    _shadow(pool, internals.OPEN_CONNECTION, partial(_noted_creator, pool, listener))
-    _shadow(pool, "dispose", partial(_noted_dispose, listener))
-    _shadow(pool, "recreate", partial(_followed_recreate, pool, listener))
-
-
-def _shadow(instance: object, name: str, wrap: Callable[[Any], Any]) -> None:
-    setattr(instance, name, wrap(getattr(instance, name)))
+    wraps: Sequence[Callable[[Any], Any]] = (
+        partial(_measured_connect, recorder),
+        partial(_measured_return, listener),
+        partial(_noted_creator, pool, listener),
+        partial(_noted_dispose, listener),
+        partial(_followed_recreate, pool, listener),
+    )
+    for name, wrap in zip(_POOL_METHODS, wraps, strict=True):
+        shadow(pool, name, wrap)
 
 
 def _measured_connect(
@@ -73,15 +89,17 @@ def _measured_connect(
     quick, noticed, nobody = recorder.quick.extend, recorder.noticed.append, recorder.nobody
     record_of = internals.record_of
     helpers, served_user = recorder.deadlocks.helpers, user_in_context.get
+    current_user = recorder.current_user
+    helping = nobody if recorder.own_users else None
 
     def connect() -> PoolProxiedConnection:
-        user = getcurrent()
+        user = current_user()
         if user in pending:
             return _nested(recorder, user, connect)
         task = tasks.get(user, nobody)
         if task.held:
             task.use.nested.append(task.held)
-        if task is nobody:
+        if task is helping:
             helpers[user] = served_user()
         start = pending[user] = clock()
         try:
@@ -134,7 +152,7 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
             start, task, _ = taken
             task.held -= 1
             task.use.holds.extend((start, clock()))
-            if pending and (user := getcurrent()) in pending:
+            if pending and (user := recorder.current_user()) in pending:
                 # A listener of a checkout returns another connection.
                 with recorder.set_aside(user):
                     return original(record)
@@ -169,7 +187,7 @@ def _noted_creator(
     recorder = listener.recorder
 
     def create(record: Any) -> Any:
-        user = getcurrent()
+        user = recorder.current_user()
         if user in recorder.pending:
             phases = recorder.phases_of(user, clock())
             phases.reconnects = phases.reconnects or record in listener.broken

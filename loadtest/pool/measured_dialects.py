@@ -11,12 +11,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from greenlet import getcurrent
 from sqlalchemy import Engine
 
 from loadtest.pool import sqlalchemy_internals as internals
 from loadtest.pool.checkout_batch import clock
 from loadtest.pool.recorder import Recorder
+from loadtest.pool.shadow import shadow, unshadow
 from loadtest.pool.task_usage import Task
 
 _QUERIES = ("do_execute", "do_executemany", "do_execute_no_params", "do_commit")
@@ -28,23 +28,21 @@ def measure_dialects(engine: Engine, recorder: Recorder) -> None:
     internals.give_own_dialect(engine.pool, reset, ping)
     for name in _QUERIES:
         wrap = _measured_execute if name == "do_execute" else _measured_query
-        setattr(engine.dialect, name, wrap(recorder, getattr(engine.dialect, name)))
+        shadow(engine.dialect, name, partial(wrap, recorder))
     recorder.deadlocks.query_codes = {getattr(engine.dialect, name).__code__ for name in _QUERIES}
 
 
 def forget(engine: Engine) -> None:
     """Stop measuring an engine's dialect; measuring a pool ends with the pool."""
-    for name in _QUERIES:
-        shadow = getattr(engine.dialect, name)
-        setattr(engine.dialect, name, getattr(shadow, "shadowed", shadow))
+    unshadow(engine.dialect, _QUERIES)
 
 
 def _measured_execute(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
     # As `_measured_query`, for the method of every statement: `*arguments` would double the cost.
-    tasks, nobody = recorder.tasks, recorder.nobody
+    tasks, nobody, current_user = recorder.tasks, recorder.nobody, recorder.current_user
 
     def execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> Any:
-        task = tasks.get(getcurrent(), nobody)
+        task = tasks.get(current_user(), nobody)
         start = clock()
         try:
             result = original(cursor, statement, parameters, context)
@@ -56,15 +54,14 @@ def _measured_execute(recorder: Recorder, original: Callable[..., Any]) -> Calla
             task.recovered(statement)
         return result
 
-    execute.shadowed = original  # type: ignore[attr-defined]
     return execute
 
 
 def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
-    tasks, nobody = recorder.tasks, recorder.nobody
+    tasks, nobody, current_user = recorder.tasks, recorder.nobody, recorder.current_user
 
     def query(*arguments: Any) -> Any:
-        task = tasks.get(getcurrent(), nobody)
+        task = tasks.get(current_user(), nobody)
         start = clock()
         try:
             result = original(*arguments)
@@ -76,7 +73,6 @@ def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callabl
             task.recovered(*arguments[1:2])  # the statement, except of a COMMIT
         return result
 
-    query.shadowed = original  # type: ignore[attr-defined]
     return query
 
 
@@ -98,7 +94,7 @@ def _measured_reset(recorder: Recorder, original: Callable[[Any], None]) -> Call
 
 def _measured_ping(recorder: Recorder, original: Callable[[Any], bool]) -> Callable[[Any], bool]:
     def ping(dbapi_connection: Any) -> bool:
-        user = getcurrent()
+        user = recorder.current_user()
         start = clock()
         try:
             return original(dbapi_connection)

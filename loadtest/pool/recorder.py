@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from heapq import nlargest
 
 import numpy as np
-from greenlet import greenlet
+from greenlet import getcurrent, greenlet
 
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import MoreThanAnnounced
@@ -53,11 +53,15 @@ class Recorder:
     server keeps an idle session; infinite if unknown. levels: more gauges, read at each cut.
     rising: more counters, each a function that returns its total so far. correction:
     returns the correction of this machine's wall clock (ns). open_loop: whether users may be idle.
+    current_user: returns the user that is running. own_users: whether the users are the tool's own,
+    not an application's; only then their shares, helpers and lost connections are looked at.
     """
 
     def __init__(self, process: str = "", pool_size: int | None = None) -> None:
         self.process = process
         self.pool_size = pool_size
+        self.current_user: Callable[[], greenlet] = getcurrent
+        self.own_users = True
         self.ceiling: Callable[[], int] | None = None
         self.beyond = 0
         self.wait_timeout = math.inf
@@ -142,6 +146,15 @@ class Recorder:
         """The UTC second of a clock reading; steps of the wall clock do not change it."""
         return self._utc(moment) // 1_000_000_000
 
+    @property
+    def wall_ahead(self) -> int:
+        """How far the wall clock was set forward (ns) since the start, as of the last cut."""
+        return self._wall - self._epoch
+
+    def follow_wall_clock(self) -> None:
+        """Take the wall clock's time from now on, as of the last cut."""
+        self._epoch = self._wall
+
     def _utc(self, moment: int) -> int:
         return moment + self._epoch + self.correction()
 
@@ -170,7 +183,7 @@ class Recorder:
         interval.examples, self._examples = self._examples, {}
         if self._first_failure:
             interval.first_failure, self._first_failure = self._utc(self._first_failure), 0
-        if period == "measured":
+        if period == "measured" and self.own_users:
             interval.fair = self._fair(batch)
         return interval
 

@@ -15,6 +15,7 @@ import sqlalchemy
 from sqlalchemy import Pool, QueuePool
 from sqlalchemy import pool as pools
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, reset_none
+from sqlalchemy.util.queue import AsyncAdaptedQueue
 
 from loadtest.model.errors import LoadtestError
 
@@ -27,6 +28,7 @@ ATTRIBUTES = {
     "QueuePool": ("_max_overflow", "_pool"),
     "type[QueuePool]": ("_create_connection", "_dec_overflow", "_do_get", "_queue_class"),
     "Queue": ("queue", "use_lifo"),
+    "type[AsyncAdaptedQueue]": ("_queue",),
     "Pool()": ("_dispatch",),  # an argument
     "PoolProxiedConnection": ("_connection_record",),
     "Dialect": ("_do_ping_w_event",),
@@ -52,7 +54,10 @@ def check_attributes(pool: Pool) -> None:
         "Dialect": getattr(pool, "_dialect", None),
     }
     if isinstance(pool, QueuePool):
-        holders |= {"QueuePool": pool, "Queue": getattr(pool, "_pool", None)}
+        queue = getattr(pool, "_pool", None)
+        asynchronous = isinstance(queue, AsyncAdaptedQueue)
+        holders["QueuePool"] = pool
+        holders |= {"type[AsyncAdaptedQueue]": type(queue)} if asynchronous else {"Queue": queue}
     require(holders)
 
 
@@ -106,6 +111,10 @@ def uses_lifo(pool: QueuePool) -> bool:
 def idle_records(pool: QueuePool) -> list[ConnectionPoolEntry]:
     """The records of the idle connections of a pool."""
     queue: Any = pool._pool
+    if isinstance(queue, AsyncAdaptedQueue):
+        # SQLAlchemy makes the queue on its first use, in the event loop that uses it.
+        queue = vars(queue).get("_queue")
+        return list(queue._queue) if queue else []
     return list(queue.queue)
 
 
@@ -163,6 +172,11 @@ def give_own_dialect(pool: Pool, reset: Wrap, ping: Wrap) -> None:
     own.do_rollback, own.do_commit = reset(own.do_rollback), reset(own.do_commit)
     own._do_ping_w_event = ping(own._do_ping_w_event)
     pool._dialect = own
+
+
+def give_back_dialect(pool: Pool, dialect: Any) -> None:
+    """End `give_own_dialect`: the pool has its engine's dialect again."""
+    pool._dialect = dialect
 
 
 def session_storage(parent: Any) -> object:

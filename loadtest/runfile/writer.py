@@ -17,11 +17,12 @@ class RunWriter:
     """Appends a run to its file: the header at once, an interval a line, the footer last.
 
     Raises UsageError if the file cannot be created or another run is writing it, LoadtestError if
-    it cannot be written or no longer exists.
+    it cannot be written or no longer exists. size: the bytes written so far.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
         self.path = path
+        self.size = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered, so that closing the file does not repeat a failed write.
@@ -40,9 +41,9 @@ class RunWriter:
         if os.fstat(self._file.fileno()).st_size:
             self._file.truncate(0)
 
-    def add(self, interval: Interval) -> None:
-        """Append an interval."""
-        self._append(interval.to_json())
+    def add(self, interval: Interval, **more: Any) -> None:
+        """Append an interval; more: further fields of its line."""
+        self._append({**interval.to_json(), **more})
 
     def close(self, end: End, totals: dict[str, Any], **more: Any) -> None:
         """Append the footer, which marks a finished run."""
@@ -51,8 +52,13 @@ class RunWriter:
         if not self.path.exists():
             raise LoadtestError(f"the result file {self.path} no longer exists")
 
+    def abandon(self) -> None:
+        """Close the file without a footer."""
+        self._file.close()
+
     def _append(self, record: dict[str, Any]) -> None:
         left = to_line(record)
+        self.size += len(left)
         try:
             while left:
                 left = left[self._file.write(left) :]

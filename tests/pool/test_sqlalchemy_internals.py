@@ -13,6 +13,7 @@ import sqlalchemy
 from measuring import use_once
 from sqlalchemy import Pool, QueuePool, create_engine, event, pool, text
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from sqlalchemy.util.queue import AsyncAdaptedQueue
 
 from loadtest.model.errors import LoadtestError
 from loadtest.pool import sqlalchemy_internals as internals
@@ -37,6 +38,7 @@ def holders(engine):
         "QueuePool": engine.pool,
         "type[QueuePool]": QueuePool,
         "Queue": engine.pool._pool,
+        "type[AsyncAdaptedQueue]": AsyncAdaptedQueue,
         "Pool()": SimpleNamespace(**inspect.signature(Pool).parameters),
         "PoolProxiedConnection": pool._ConnectionFairy,
         "Dialect": engine.pool._dialect,

@@ -1,0 +1,162 @@
+"""`loadtest record -- COMMAND`: runs an application and records every pool in its processes.
+
+It imports the standard library only, so that it starts without the packages of load tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from loadtest.model.errors import LoadtestError
+from loadtest.recording.python_flags import ignoring_flags
+from loadtest.runfile.folders import as_typed, new_folder, point_latest_at
+
+DESCRIPTION = "Run an application and record every connection pool in its processes."
+RESULTS_HELP = "The parent of the folder of results (default: reports)."
+NAME_HELP = "The application's name in results (default: the command's)."
+MEGABYTES_HELP = "The most that a process writes in an hour (default: 10)."
+COMMAND_HELP = "The application's command and its arguments, after --."
+EXAMPLE = "loadtest record -- gunicorn --workers 2 shop.web:app"
+
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
+_INJECTED = Path(__file__).with_name("injected")
+_FORWARDED = {
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1),
+    *(signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH, signal.SIGCONT),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command of these arguments; its exit code.
+
+    127 if the command is not found, 126 if it cannot be run, 2 for wrong usage.
+    """
+    parser = argparse.ArgumentParser(
+        "loadtest record",
+        usage="loadtest record [OPTIONS] -- COMMAND [ARGUMENTS]",
+        description=DESCRIPTION,
+        epilog=f"Example: {EXAMPLE}",
+    )
+    parser.add_argument("--results", type=Path, default=Path("reports"), help=RESULTS_HELP)
+    parser.add_argument("--name", default="", help=NAME_HELP)
+    parser.add_argument("--megabytes-per-hour", type=float, metavar="N", help=MEGABYTES_HELP)
+    before, dashes, command = _split(arguments)
+    options = parser.parse_args(before)
+    if not command:
+        parser.error("the command is missing" if dashes else "write -- and the command")
+    return record_command(command, options.results, options.name, options.megabytes_per_hour)
+
+
+def _split(arguments: Sequence[str]) -> tuple[Sequence[str], bool, Sequence[str]]:
+    """The arguments before and after the first `--`, and whether there is one."""
+    if "--" not in arguments:
+        return arguments, False, ()
+    place = arguments.index("--")
+    return arguments[:place], True, arguments[place + 1 :]
+
+
+def record_command(
+    command: Sequence[str], results: Path, name: str = "", megabytes_per_hour: float | None = None
+) -> int:
+    """Run a command with its pools recorded into a new folder below `results`; its exit code.
+
+    Without a folder it runs unrecorded.
+    """
+    name = name or Path(command[0]).stem
+    if flags := ignoring_flags(command):
+        _say(f"{command[0]} is started with {flags}, so Python does not load the recorder.")
+    try:
+        folder = new_folder(results, name, latest=False)
+    except LoadtestError as error:
+        _say(f"{error}; nothing is recorded.")
+        return _run(command, os.environ)
+    with tempfile.TemporaryDirectory(prefix="loadtest-record-") as notes:
+        limit = {} if megabytes_per_hour is None else {"MEGABYTES_PER_HOUR": megabytes_per_hour}
+        settings = {"FOLDER": (folder / "runs").absolute(), "NAME": name, "NOTES": notes, **limit}
+        code = _run(command, _environment(settings))
+        _tell(folder, Path(notes), started=code not in (_NOT_FOUND, _NOT_EXECUTABLE))
+    return code
+
+
+def _environment(settings: Mapping[str, object]) -> dict[str, str]:
+    """The environment of a recorded command."""
+    path = os.pathsep.join(filter(None, [str(_INJECTED), os.environ.get("PYTHONPATH")]))
+    own = {f"LOADTEST_RECORDING_{name}": str(value) for name, value in settings.items()}
+    return {**os.environ, **own, "PYTHONPATH": path}
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command and pass signals on to it; its exit code as a shell gives it."""
+    waited = {*_FORWARDED, signal.SIGCHLD}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    ignored = (
+        signal.SIGPIPE,
+        signal.SIGXFSZ,
+    )  # Python ignores them, and a child would inherit that
+    try:
+        child = os.posix_spawnp(
+            command[0], tuple(command), environment, setsigmask=mask, setsigdef=ignored
+        )
+        return _ended(child, waited)
+    except OSError as error:
+        _say(f"cannot run {command[0]}: {error.strerror}")
+        return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _ended(child: int, waited: set[signal.Signals]) -> int:
+    """Wait for a child and pass on what other processes send, until then; its exit code."""
+    while True:
+        arrived = signal.sigwaitinfo(waited)
+        if arrived.si_signo == signal.SIGCHLD:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+        elif arrived.si_code <= 0:  # a terminal sends its signals to the child itself
+            os.kill(child, arrived.si_signo)
+
+
+def _tell(folder: Path, notes: Path, *, started: bool) -> None:
+    """Say where the recording is, or why there is none."""
+    files = sorted((folder / "runs").glob("*.jsonl*"))
+    if any(map(_has_checkouts, files)):
+        point_latest_at(folder)
+        _say(f"Recording: {as_typed(folder.absolute())}")
+    elif started:
+        _say(f"Nothing is recorded: {_reason(notes)}.")
+    if not files:
+        (folder / "runs").rmdir()
+        folder.rmdir()
+
+
+def _has_checkouts(path: Path) -> bool:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rb") as lines:
+        return any(b'"checkouts":' in line or b'"timeouts":' in line for line in lines)
+
+
+def _reason(notes: Path) -> str:
+    """Why nothing is recorded, from what the Python processes of the command have left."""
+    found = {line for path in notes.iterdir() for line in path.read_text().splitlines()}
+    if failed := sorted(line for line in found if line.startswith("failed ")):
+        return failed[0].removeprefix("failed ")
+    if "engine" in found:
+        return "the engines took no connection, or the application's log names an error"
+    if "sqlalchemy" in found:
+        return "SQLAlchemy was imported, but no engine was made"
+    if "python" in found:
+        return "no process imported SQLAlchemy"
+    return "the command is no Python program, or starts Python with -I, -E or -S"
+
+
+def _say(text: str) -> None:
+    print(f"loadtest record: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,173 @@
+"""The recording of one pool of this process, or of several pools with the same settings."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import socket
+import threading
+import time
+from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
+from typing import Any
+from weakref import WeakSet
+
+import sqlalchemy
+from sqlalchemy import Engine, QueuePool
+
+from loadtest import __version__
+from loadtest.model.end_reason import End
+from loadtest.model.interval import SECOND, Interval
+from loadtest.pool.checkout_batch import clock
+from loadtest.pool.engine_settings import settings_of
+from loadtest.pool.measure import measure, stop_measuring
+from loadtest.pool.open_connections import OpenConnections
+from loadtest.pool.recorder import Recorder
+from loadtest.pool.sqlalchemy_internals import idle_records
+from loadtest.recording.checkout_user import of_this_thread, task_or_greenlet
+from loadtest.recording.recording_settings import RecordingSettings
+from loadtest.recording.rolling_file import RollingFile
+from loadtest.recording.size_budget import SizeBudget
+
+# Over the size limit, an interval covers this many seconds, or a multiple.
+COARSE_SECONDS = 10
+_NOT_IN_A_NAME = re.compile(r"[^\w.+-]+")
+
+
+class _Discarded(list[Any]):
+    """A list that stays empty."""
+
+    def append(self, item: Any) -> None:
+        """Take nothing."""
+
+
+class PoolRecording:
+    """Records the pools of engines that have the same database and settings, into one file.
+
+    name: the pool's. engines: the engines that are alive. Except for `add`, the methods belong to
+    one thread at a time. They raise LoadtestError or OSError if the file cannot be written.
+    """
+
+    def __init__(
+        self, name: str, engine: Engine, settings: RecordingSettings, budget: SizeBudget
+    ) -> None:
+        self.name = name
+        self.engines: WeakSet[Engine] = WeakSet()
+        self._settings, self._budget = settings, budget
+        self._facts = {
+            "pool": {"name": name, **settings_of(engine.pool)},
+            "name": settings.name,
+            "versions": _versions(engine),
+            "host": {"cpus": os.cpu_count(), "platform": platform.platform()},
+        }
+        self._database = f"{engine.dialect.name}+{engine.dialect.driver}"
+        self._recorder = Recorder()
+        self._recorder.opened = OpenConnections(self._recorder.closes)
+        self._recorder.own_users = False
+        self._recorder.levels["engines"] = lambda: len(self.engines)
+        if engine.dialect.is_async:
+            self._recorder.current_user = task_or_greenlet
+        self._begin(used=True)
+
+    def _begin(self, *, used: bool) -> None:
+        """Begin a file; used: whether it is made before a connection is used."""
+        self._used = used
+        self._gathered: Interval | None = None
+        self._cuts = 0
+        self._recorder.process = process = f"{socket.gethostname()}-{os.getpid()}"
+        stem = f"{self.name}-{process}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+        self._file = RollingFile(
+            self._settings.folder, _NOT_IN_A_NAME.sub("-", stem), self._header, self._budget
+        )
+
+    def add(self, engine: Engine) -> None:
+        """Record one more engine.
+
+        Raises LoadtestError if this version of SQLAlchemy cannot be measured.
+        """
+        measure(engine, self._recorder)
+        self.engines.add(engine)
+        # Deadlocks are found among users that live as long as the recorder.
+        self._recorder.deadlocks.limit = None
+        if len(self.engines) > 1:
+            self._recorder.pool_size = None  # each pool has its own overflow
+
+    def cut(self) -> None:
+        """End a second, and write what has gathered if the size limit allows it."""
+        self._gather()
+        if self._used:
+            self._file.begin()
+        due = self._cuts == 1 or self._cuts % COARSE_SECONDS == 0
+        if self._gathered and due and self._budget.allows():
+            self._write()
+        if abs(self._recorder.wall_ahead) >= SECOND:
+            # Within a part the seconds rise.
+            self._write()
+            self._file.end_part()
+            self._recorder.follow_wall_clock()
+
+    def close(self, end: End) -> None:
+        """Write the rest and end the file."""
+        self._gather()
+        self._write()
+        self._file.close(end)
+
+    def switch_off(self) -> None:
+        """Stop measuring; the file stays as it is."""
+        for engine in list(self.engines):
+            stop_measuring(engine)
+        recorder = self._recorder
+        recorder.openings = recorder.closes = recorder.contexts = _Discarded()
+        self._file.abandon()
+
+    def begin_in_child(self, budget: SizeBudget) -> None:
+        """Begin again after a fork, with a file of its own as soon as a connection is used.
+
+        The parent's holds belong to the parent, and its other threads do not exist here.
+        """
+        self._file.abandon()
+        self._budget = budget
+        recorder = self._recorder
+        recorder.connections = threading.RLock()  # another thread may have held the old one
+        for users in (recorder.pending, recorder.phases):
+            for user in [user for user in users if not of_this_thread(user)]:
+                del users[user]
+        recorder.aside.clear()
+        recorder.held.clear()
+        recorder.nobody.held = 0
+        recorder.opened.clear()
+        pools = [engine.pool for engine in self.engines if isinstance(engine.pool, QueuePool)]
+        for record in chain.from_iterable(map(idle_records, pools)):
+            recorder.opened[record] = clock()
+        recorder.restart()
+        self._begin(used=False)
+
+    def _gather(self) -> None:
+        interval = self._recorder.cut("measured")
+        self._used = self._used or bool(interval.histograms or interval.unfinished.count)
+        if self._gathered:
+            self._gathered.absorb(interval)
+            self._cuts += 1
+        elif self._used:
+            self._gathered, self._cuts = interval, 1
+
+    def _write(self) -> None:
+        if self._gathered:
+            self._file.add(self._gathered, max(1, round(self._gathered.length / SECOND)))
+            self._gathered = None
+
+    def _header(self, part: int) -> dict[str, Any]:
+        told = {"process": self._recorder.process, "part": part, "database": self._database}
+        return {**self._facts, "started": time.time(), "recording": told}
+
+
+def _versions(engine: Engine) -> dict[str, str]:
+    own = {"loadtest": __version__, "python": platform.python_version()}
+    own["sqlalchemy"] = sqlalchemy.__version__
+    driver = engine.dialect.driver
+    try:
+        return {**own, driver: version(driver)}
+    except PackageNotFoundError:  # some drivers have another name than their package
+        found = getattr(engine.dialect.dbapi, "__version__", None)
+        return {**own, driver: str(found)} if found else own

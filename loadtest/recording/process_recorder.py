@@ -1,0 +1,188 @@
+"""The recorder of a process: its recordings, and the thread that writes them once a second."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import Dialect, Engine
+
+from loadtest.model.end_reason import End, EndReason
+from loadtest.model.errors import LoadtestError
+from loadtest.pool.engine_settings import settings_of
+from loadtest.recording.pool_recording import PoolRecording
+from loadtest.recording.recording_settings import MEGABYTE, RecordingSettings
+from loadtest.recording.size_budget import SizeBudget
+
+# More pools with different settings are not recorded.
+MOST_RECORDINGS = 16
+_PATIENCE_SECONDS = 2.0
+# Waking a little late, not early, keeps seconds whole.
+_MARGIN_SECONDS = 0.002
+
+_log = logging.getLogger("loadtest.recording")
+
+
+def _harmless(method: Callable[..., None]) -> Callable[..., None]:
+    """A method of which a failure is logged once and switches the recorder off."""
+
+    @wraps(method)
+    def guarded(self: ProcessRecorder, *arguments: Any) -> None:
+        if self.off:
+            return
+        try:
+            method(self, *arguments)
+        except Exception as error:
+            self.switch_off(error)
+
+    return guarded
+
+
+class ProcessRecorder:
+    """Records the engines of this process; a failure switches it off and never leaves it.
+
+    off: whether it is switched off. A thread cuts and writes all recordings once a second. It does
+    not run during a fork, so that it holds no lock then; the child has a thread of its own.
+    """
+
+    def __init__(self) -> None:
+        self.off = False
+        self._recordings: dict[object, PoolRecording] = {}
+        # An engine and its copies with other options have one dialect and one pool.
+        self._dialects: WeakSet[Dialect] = WeakSet()
+        self._lock = threading.Lock()
+        self._budget = SizeBudget(math.inf, time.monotonic)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @_harmless
+    def add(self, engine: Any, given: Mapping[str, Any]) -> None:
+        """Record an engine or AsyncEngine from now on.
+
+        given: settings that replace those of the environment.
+        """
+        settings = RecordingSettings.from_environment().changed(given)
+        engine = getattr(engine, "sync_engine", engine)
+        if not isinstance(engine, Engine):
+            raise LoadtestError(f"expected an Engine, got {type(engine).__name__}")
+        if not settings.on:
+            return
+        with self._lock:
+            if engine.dialect not in self._dialects:
+                self._dialects.add(engine.dialect)
+                self._add(engine, settings)
+                self.resume()
+
+    def _add(self, engine: Engine, settings: RecordingSettings) -> None:
+        url = engine.url
+        place = (url.drivername, url.host, url.port, url.database)
+        key = (place, tuple(settings_of(engine.pool).items()), settings)
+        if key not in self._recordings:
+            if len(self._recordings) == MOST_RECORDINGS:
+                _log.warning("recording: only the first %d pools are recorded", MOST_RECORDINGS)
+            if len(self._recordings) >= MOST_RECORDINGS:
+                return
+            name = self._free_name(engine)
+            self._budget.limit(settings.megabytes_per_hour * MEGABYTE)
+            self._recordings[key] = PoolRecording(name, engine, settings, self._budget)
+        self._recordings[key].add(engine)
+
+    def _free_name(self, engine: Engine) -> str:
+        """The name of a pool: SQLAlchemy's `pool_logging_name`, else the database's."""
+        database = os.path.splitext(os.path.basename(engine.url.database or ""))[0].strip(":")
+        name = getattr(engine.pool, "logging_name", None) or database or engine.dialect.name
+        taken = {recording.name for recording in self._recordings.values()}
+        names = [name, *(f"{name}-{number}" for number in range(2, MOST_RECORDINGS + 1))]
+        return next(one for one in names if one not in taken)
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.wait(1 - time.time() % 1 + _MARGIN_SECONDS):
+            self._cut()
+
+    @_harmless
+    def _cut(self) -> None:
+        for recording in list(self._recordings.values()):
+            recording.cut()
+
+    @_harmless
+    def resume(self) -> None:
+        """Start the thread, unless it runs or there is nothing to record."""
+        if self._recordings and self._thread is None:
+            self._stop = threading.Event()
+            self._thread = threading.Thread(
+                target=self._run, args=(self._stop,), name="loadtest-recording", daemon=True
+            )
+            self._thread.start()
+
+    @_harmless
+    def pause(self) -> None:
+        """End the thread, but not if it hangs in a file."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join(_PATIENCE_SECONDS)
+            if self._thread.is_alive():
+                self._stop.clear()
+            else:
+                self._thread = None
+
+    @_harmless
+    def begin_in_child(self) -> None:
+        """Begin again in the child of a fork."""
+        self._lock, self._thread = threading.Lock(), None
+        self._budget = SizeBudget(self._budget.per_hour, time.monotonic)
+        for recording in self._recordings.values():
+            recording.begin_in_child(self._budget)
+        _at_end_of_child(self)
+        self.resume()
+
+    @_harmless
+    def close(self) -> None:
+        """Write the rest, and the footers."""
+        self.pause()
+        if self._thread is None:
+            for recording in self._recordings.values():
+                recording.close(End(EndReason.FINISHED))
+            self._recordings.clear()
+
+    def switch_off(self, error: BaseException) -> None:
+        """Stop recording because of an error, which is logged."""
+        self.off = True
+        self._stop.set()
+        expected = isinstance(error, LoadtestError | OSError)
+        _log.error("recording is switched off: %s", error, exc_info=None if expected else error)
+        for recording in list(self._recordings.values()):
+            try:
+                recording.switch_off()
+            except Exception:
+                _log.exception("recording: an engine is measured on")
+        self._recordings.clear()
+
+
+def _at_end_of_child(recorder: ProcessRecorder) -> None:
+    """Have a child of multiprocessing end its files; it ends without Python's exit handlers."""
+    if multiprocessing := sys.modules.get("multiprocessing.util"):
+
+        def register(one: ProcessRecorder) -> None:
+            multiprocessing.Finalize(one, one.close, exitpriority=0)
+
+        multiprocessing.register_after_fork(recorder, register)
+
+
+PROCESS_RECORDER = ProcessRecorder()
+"""The one recorder of this process."""
+
+atexit.register(PROCESS_RECORDER.close)
+os.register_at_fork(
+    before=PROCESS_RECORDER.pause,
+    after_in_parent=PROCESS_RECORDER.resume,
+    after_in_child=PROCESS_RECORDER.begin_in_child,
+)

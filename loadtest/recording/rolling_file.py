@@ -1,0 +1,104 @@
+"""The files of one recorded pool: parts, each a run file; closed parts are compressed."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from loadtest.model.end_reason import End, EndReason
+from loadtest.model.interval import Interval
+from loadtest.recording.size_budget import SizeBudget
+from loadtest.runfile.writer import RunWriter
+
+PART_BYTES = 1_000_000
+_CHUNK = 1 << 16
+_EXPECTED_RATIO = 0.5
+
+
+class RollingFile:
+    """Appends intervals to the newest part.
+
+    A full part is ended, compressed and followed by another. A part that was deleted is followed by
+    another, too. header: returns the header of a part by its number, from 1. Raises LoadtestError,
+    UsageError or OSError if a part cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        stem: str,
+        header: Callable[[int], dict[str, Any]],
+        budget: SizeBudget,
+        part_bytes: int = PART_BYTES,
+    ) -> None:
+        self._folder, self._stem, self._header = folder, stem, header
+        self._budget, self._part_bytes = budget, part_bytes
+        self._ratio = _EXPECTED_RATIO
+        self._number = 0
+        self._writer: RunWriter | None = None
+        self._totals: Counter[str] = Counter()
+
+    def begin(self) -> RunWriter:
+        """The part to append to, which is made if there is none."""
+        if self._writer and not self._writer.path.exists():
+            self.abandon()
+        if self._writer is None:
+            self._number += 1
+            path = self._folder / f"{self._stem}-{self._number:04}.jsonl"
+            self._writer = RunWriter(path, self._header(self._number))
+            self._totals.clear()
+        return self._writer
+
+    def add(self, interval: Interval, seconds: int) -> None:
+        """Append an interval that covers a number of seconds."""
+        writer = self.begin()
+        before = writer.size
+        writer.add(interval, **({"seconds": seconds} if seconds > 1 else {}))
+        self._totals.update(interval.counters)
+        self._budget.spend(int((writer.size - before) * self._ratio))
+        if writer.size >= self._part_bytes:
+            self.end_part()
+
+    def end_part(self) -> None:
+        """End this part; the next interval begins another one."""
+        self._end(End(EndReason.FINISHED), continued=True)
+
+    def close(self, end: End) -> None:
+        """End the last part."""
+        self._end(end)
+
+    def abandon(self) -> None:
+        """Close the last part as it is, without a footer."""
+        if self._writer:
+            self._writer.abandon()
+            self._writer = None
+
+    def _end(self, end: End, **more: Any) -> None:
+        if not self._writer or not self._writer.path.exists():
+            self.abandon()
+            return
+        writer, self._writer = self._writer, None
+        totals = {name: count for name, count in self._totals.items() if count}
+        writer.close(end, {"counters": totals}, **more)
+        size = _compressed(writer.path)
+        self._budget.spend(size - int(writer.size * self._ratio))
+        self._ratio = size / writer.size
+
+
+def _compressed(path: Path) -> int:
+    """Replace a file by its compressed form; the size of that in bytes."""
+    unfinished = path.with_name(f"{path.name}.gz.part")
+    try:
+        with path.open("rb") as source, gzip.open(unfinished, "wb", compresslevel=6) as target:
+            shutil.copyfileobj(source, target, _CHUNK)
+        os.replace(unfinished, compressed := path.with_name(f"{path.name}.gz"))
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+    path.unlink()
+    return compressed.stat().st_size

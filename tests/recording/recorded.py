@@ -1,0 +1,53 @@
+"""What recordings in a folder say, and applications as scripts that are recorded."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from loadtest.runfile.reader import Run, read_run
+from tests.conftest import ROOT, without_database
+
+
+def runs_in(folder: Path) -> list[Run]:
+    """The parts in a folder in the order of their names; closed ones are unpacked beside it."""
+    unpacked = folder.with_name(f"{folder.name}-unpacked")
+    unpacked.mkdir(exist_ok=True)
+    found = []
+    for path in sorted(folder.glob("*.jsonl*")):
+        data = path.read_bytes()
+        copy = unpacked / path.name.removesuffix(".gz")
+        copy.write_bytes(gzip.decompress(data) if path.suffix == ".gz" else data)
+        found.append(read_run(copy))
+    return found
+
+
+def counted_in(*runs: Run) -> Counter[str]:
+    """The counters of all intervals together."""
+    counters: Counter[str] = Counter()
+    for run in runs:
+        for interval in run.intervals:
+            counters.update(interval.counters)
+    return counters
+
+
+def python(
+    script: str, *, cwd: Path, env: Mapping[str, str] | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """A script in a Python of its own, whose warnings are errors; its recordings are in `cwd`."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    settings = {"PYTHONPATH": path, "LOADTEST_RECORDING_FOLDER": str(cwd / "recordings")}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        check=check,
+        cwd=cwd,
+        env={**without_database(), **settings, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

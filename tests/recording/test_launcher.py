@@ -1,0 +1,352 @@
+"""`loadtest record -- COMMAND`: unchanged applications, their end, and why nothing is recorded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from loadtest.recording.python_flags import ignoring_flags
+from loadtest.runfile.reader import Run
+from tests.conftest import ROOT, without_database
+from tests.processes import running
+from tests.recording.recorded import counted_in, runs_in
+
+APPLICATION = """
+import os, sys, time
+from sqlalchemy import create_engine
+engine = create_engine("sqlite:///shop.db")
+def use():
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+"""
+
+
+def recording(
+    folder: Path, *command: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`loadtest record -- COMMAND` in a folder."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", "loadtest", "record", "--", *command],
+        check=False,
+        cwd=folder,
+        env={**without_database(), "PYTHONPATH": path, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def recorded(folder: Path) -> list[Run]:
+    return runs_in(folder / "reports" / "latest" / "runs")
+
+
+def test_an_unchanged_application_is_recorded_and_its_exit_code_kept(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(APPLICATION + "use(); print(sys.argv[1:]); sys.exit(7)")
+    said = recording(tmp_path, sys.executable, "shop.py", "--port", "--", "80")
+    assert said.returncode == 7
+    assert said.stdout == "['--port', '--', '80']\n"
+    assert said.stderr.startswith("loadtest record: Recording: reports/python-")
+    (run,) = recorded(tmp_path)
+    assert run.header.name == "python"
+    assert counted_in(run)["checkouts"] == 1
+    assert "shop.py" not in str(run.told)
+
+
+def test_forks_and_other_python_processes_are_recorded(tmp_path: Path) -> None:
+    script = """
+use()
+engine.dispose()
+if not os.fork():
+    use(); use()
+    sys.exit()
+os.wait()
+import subprocess
+if len(sys.argv) == 1:
+    subprocess.run([sys.executable, "shop.py", "again"], check=True)
+"""
+    (tmp_path / "shop.py").write_text(APPLICATION + script)
+    said = recording(tmp_path, sys.executable, "shop.py")
+    assert said.returncode == 0
+    assert sorted(counted_in(run)["checkouts"] for run in recorded(tmp_path)) == [1, 1, 2, 2]
+
+
+def test_async_engines_are_recorded(tmp_path: Path) -> None:
+    script = """
+import asyncio
+from sqlalchemy.ext.asyncio import create_async_engine
+async def main():
+    engine = create_async_engine("sqlite+aiosqlite:///shop.db")
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("SELECT 1")
+    await engine.dispose()
+asyncio.run(main())
+"""
+    assert recording(tmp_path, sys.executable, "-c", script).returncode == 0
+    (run,) = recorded(tmp_path)
+    assert "aiosqlite" in run.header.versions
+    assert counted_in(run)["checkouts"] == 1
+
+
+def test_an_application_that_names_the_plugin_too_is_recorded_once(tmp_path: Path) -> None:
+    plugin = APPLICATION.replace("shop.db", "shop.db?plugin=loadtest")
+    assert recording(tmp_path, sys.executable, "-c", plugin + "use()").returncode == 0
+    (run,) = recorded(tmp_path)
+    assert counted_in(run)["checkouts"] == 1
+
+
+def test_a_second_import_of_sqlalchemy_works_unrecorded(tmp_path: Path) -> None:
+    script = """
+use()
+for name in [name for name in sys.modules if name.partition(".")[0] == "sqlalchemy"]:
+    del sys.modules[name]
+"""
+    said = recording(tmp_path, sys.executable, "-c", APPLICATION + script + APPLICATION + "use()")
+    assert (said.returncode, "Traceback" in said.stderr) == (0, False)
+    (run,) = recorded(tmp_path)
+    assert counted_in(run)["checkouts"] == 1
+
+
+class TestSitecustomize:
+    """What is injected does not show."""
+
+    def test_the_next_one_runs_and_nothing_is_imported_without_sqlalchemy(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "site").mkdir()
+        (tmp_path / "site" / "sitecustomize.py").write_text("import sys; sys.own = __file__")
+        script = """
+import sitecustomize, sys
+print(sys.own == sitecustomize.__file__)
+print([name for name in sys.modules if name.partition(".")[0] in ("loadtest", "sqlalchemy")])
+print([folder for folder in sys.path if folder.endswith("injected")])
+"""
+        path = os.pathsep.join([str(ROOT), str(tmp_path / "site")])
+        said = recording(tmp_path, sys.executable, "-c", script, env={"PYTHONPATH": path})
+        assert said.stdout == "True\n[]\n[]\n"
+
+    def test_nothing_is_imported_before_gevent_patches(self, tmp_path: Path) -> None:
+        script = """
+import sqlalchemy, sys
+def own():
+    return any(name.startswith("loadtest") for name in sys.modules)
+print(own())
+from gevent import monkey
+monkey.patch_all()
+engine = sqlalchemy.create_engine("sqlite:///shop.db")
+print(own())
+engine.connect().close()
+"""
+        said = recording(tmp_path, sys.executable, "-c", script)
+        assert (said.returncode, said.stdout) == (0, "False\nTrue\n")
+        (run,) = recorded(tmp_path)
+        assert counted_in(run)["checkouts"] == 1
+
+    def test_a_failure_in_the_next_one_is_shown_as_ever(self, tmp_path: Path) -> None:
+        (tmp_path / "sitecustomize.py").write_text("1 / 0")
+        path = os.pathsep.join([str(ROOT), str(tmp_path)])
+        said = recording(tmp_path, sys.executable, "-c", "print(1)", env={"PYTHONPATH": path})
+        assert said.stdout == "1\n"
+        assert "Error in sitecustomize; set PYTHONVERBOSE for traceback" in said.stderr
+
+
+class TestReasons:
+    """Why nothing is recorded."""
+
+    @pytest.mark.parametrize(
+        ("script", "reason"),
+        [
+            ("pass", "no process imported SQLAlchemy"),
+            ("import sqlalchemy.engine.url", "SQLAlchemy was imported, but no engine was made"),
+            (APPLICATION, "the engines took no connection, or the application's log names"),
+            (
+                "import sys; sys.modules['numpy'] = None\n" + APPLICATION + "use()",
+                f"{sys.executable} cannot record: import of numpy halted",
+            ),
+            (
+                "import sqlalchemy; sqlalchemy.__version__ = '1.4.54'\n" + APPLICATION + "use()",
+                f"{sys.executable} cannot record: SQLAlchemy 1.4.54 is too old; a recording needs",
+            ),
+        ],
+    )
+    def test_a_python_program(self, tmp_path: Path, script: str, reason: str) -> None:
+        said = recording(tmp_path, sys.executable, "-c", script)
+        assert said.returncode == 0
+        assert f"loadtest record: Nothing is recorded: {reason}" in said.stderr
+
+    def test_a_program_in_another_language(self, tmp_path: Path) -> None:
+        said = recording(tmp_path, "true")
+        assert "the command is no Python program, or starts Python with -I" in said.stderr
+        assert list((tmp_path / "reports").iterdir()) == []
+
+    @pytest.mark.parametrize("flag", ["-I", "-S", "-E"])
+    def test_a_python_that_does_not_load_the_recorder(self, tmp_path: Path, flag: str) -> None:
+        said = recording(tmp_path, sys.executable, flag, "-c", "print(1)")
+        assert said.stdout == "1\n"
+        assert f"{sys.executable} is started with {flag}, so Python does not load" in said.stderr
+
+    @pytest.mark.parametrize(
+        ("command", "flags"),
+        [
+            ("python3 -IB -S app.py -E", "-I -S"),
+            ("/usr/bin/python3.11 -X dev -E -m shop -S", "-E"),
+            ("python -Wignore -c pass -I", ""),
+            ("pypy3 -m shop", ""),
+            ("gunicorn -I", ""),
+        ],
+    )
+    def test_flags(self, command: str, flags: str) -> None:
+        assert ignoring_flags(command.split()) == flags
+
+    @pytest.mark.parametrize(
+        ("line", "flags"),
+        [
+            ("#!/usr/bin/python3 -I", "-I"),
+            ("#!/usr/bin/env -S python3 -Es", "-E"),
+            ("#!/usr/bin/env python3", ""),
+            ("#!/bin/sh -E", ""),
+            ("print(1)", ""),
+        ],
+    )
+    def test_flags_in_the_first_line_of_a_script(
+        self, tmp_path: Path, line: str, flags: str
+    ) -> None:
+        script = tmp_path / "shop"
+        script.write_text(line + "\n")
+        assert ignoring_flags([str(script)]) == flags
+
+
+class TestCommand:
+    """How the launcher ends."""
+
+    def test_a_command_that_is_not_found(self, tmp_path: Path) -> None:
+        said = recording(tmp_path, "no-such-command")
+        assert said.returncode == 127
+        assert said.stderr == (
+            "loadtest record: cannot run no-such-command: No such file or directory\n"
+        )
+        assert list((tmp_path / "reports").iterdir()) == []
+
+    def test_a_command_that_cannot_be_run(self, tmp_path: Path) -> None:
+        (tmp_path / "shop").write_text("")
+        said = recording(tmp_path, "./shop")
+        assert said.returncode == 126
+        assert said.stderr == "loadtest record: cannot run ./shop: Permission denied\n"
+
+    def test_a_command_that_a_signal_ends(self, tmp_path: Path) -> None:
+        assert recording(tmp_path, "sh", "-c", "kill -9 $$").returncode == 128 + 9
+
+    def test_without_a_folder_it_runs_unrecorded(self, tmp_path: Path) -> None:
+        (tmp_path / "reports").write_text("")
+        said = recording(tmp_path, sys.executable, "-c", APPLICATION + "use(); print('done')")
+        assert (said.returncode, said.stdout) == (0, "done\n")
+        assert "cannot create a results folder in reports: " in said.stderr
+        assert "nothing is recorded" in said.stderr
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ([], "write -- and the command"),
+            (["gunicorn", "shop.web:app"], "unrecognized arguments: gunicorn shop.web:app"),
+            (["--"], "the command is missing"),
+        ],
+    )
+    def test_wrong_usage(self, arguments: list[str], message: str) -> None:
+        command = [sys.executable, "-m", "loadtest", "record", *arguments]
+        said = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+        assert said.returncode == 2
+        assert message in said.stderr
+
+    def test_it_imports_only_the_standard_library(self, tmp_path: Path) -> None:
+        script = """
+import sys
+from loadtest.__main__ import main
+try:
+    main()
+except SystemExit:
+    print(sorted(name for name in sys.modules if name.partition(".")[0] in (
+        "typer", "click", "rich", "numpy", "sqlalchemy", "pydantic", "msgspec")))
+"""
+        said = subprocess.run(
+            [sys.executable, "-c", script, "record", "--", "true"],
+            check=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert said.stdout == "[]\n"
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    def test_signals_reach_the_command_once(self, tmp_path: Path, number: int) -> None:
+        script = """
+import signal
+arrived = []
+def note(number, frame):
+    arrived.append(number)
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, note)
+use()
+open("ready", "w").close()
+while not arrived:
+    time.sleep(0.01)
+time.sleep(0.3)
+print(arrived)
+sys.exit(5)
+"""
+        (tmp_path / "shop.py").write_text(APPLICATION + script)
+        command = [sys.executable, "-m", "loadtest", "record", "--", sys.executable, "shop.py"]
+        log = tmp_path / "log"
+        with running(log, *command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}) as process:
+            process.until((tmp_path / "ready").exists, "the application")
+            process.signal(number)
+            assert process.wait() == 5
+            assert f"[{int(number)}]" in process.output
+        (run,) = recorded(tmp_path)
+        assert run.finished
+
+    def test_what_the_terminal_sends_is_not_sent_twice(self, tmp_path: Path) -> None:
+        script = """
+import signal
+arrived = []
+signal.signal(signal.SIGINT, lambda *_: arrived.append(1))
+print("ready", flush=True)
+until = time.monotonic() + 20
+while not arrived and time.monotonic() < until:
+    time.sleep(0.01)
+time.sleep(0.3)
+print(f"arrived {len(arrived)}", flush=True)
+"""
+        (tmp_path / "shop.py").write_text("import time\n" + script)
+        said = in_a_terminal(
+            tmp_path, "\x03", "loadtest", "record", "--", sys.executable, "shop.py"
+        )
+        assert "arrived 1" in said
+
+
+def in_a_terminal(folder: Path, keys: str, module: str, *arguments: str) -> str:
+    """The output of `python -m` in a terminal of its own, in which keys are pressed when ready."""
+    import pty
+
+    child, terminal = pty.fork()
+    if not child:
+        os.chdir(folder)
+        environment = {**without_database(), "PYTHONPATH": str(ROOT)}
+        os.execvpe(sys.executable, [sys.executable, "-m", module, *arguments], environment)
+    said = b""
+    try:
+        while b"arrived" not in said:
+            said += os.read(terminal, 1000)
+            if b"ready" in said and keys:
+                os.write(terminal, keys.encode())
+                keys = ""
+    finally:
+        os.waitpid(child, 0)
+        os.close(terminal)
+    return said.decode()

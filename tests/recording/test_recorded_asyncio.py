@@ -1,0 +1,188 @@
+"""Asyncio engines: the user of a checkout is the task."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from greenlet import getcurrent, greenlet
+from sqlalchemy import URL
+from sqlalchemy.util import await_only, greenlet_spawn
+
+from loadtest.recording.checkout_user import of_this_thread, task_or_greenlet
+from tests.recording.recorded import counted_in, python, runs_in
+
+BEGIN = """
+import asyncio, sys
+from sqlalchemy import exc, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from loadtest.recording import record
+settings = {"pool_size": 2, "max_overflow": 0, "pool_timeout": 0.3}
+queue = pool.AsyncAdaptedQueuePool
+engine = create_async_engine("sqlite+aiosqlite:///shop.db", poolclass=queue, **settings)
+async def use(times=1, seconds=0):
+    for _ in range(times):
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+            await asyncio.sleep(seconds)
+"""
+
+
+def test_the_user_is_the_task_the_greenlet_or_the_thread() -> None:
+    async def users() -> list[Any]:
+        own = asyncio.current_task()
+        inside: list[Any] = []
+
+        def work() -> None:
+            inside.extend((task_or_greenlet(), of_this_thread(own)))
+            await_only(asyncio.sleep(0))
+            inside.append(task_or_greenlet())
+
+        await greenlet_spawn(work)
+        return [task_or_greenlet() is own, *(one in (own, True) for one in inside)]
+
+    assert asyncio.run(users()) == [True] * 4
+    assert task_or_greenlet() is getcurrent()
+    assert gevent.spawn(task_or_greenlet).get() is not getcurrent()
+
+
+def test_after_a_fork_the_users_of_one_thread_remain() -> None:
+    main = getcurrent()
+    child = greenlet(lambda: None)
+    assert of_this_thread(main)
+    assert of_this_thread(child)
+    pool = gevent.get_hub().threadpool
+    assert pool.apply(of_this_thread, (main,)) is False
+    finished = asyncio.run(_task())
+    assert not of_this_thread(finished)
+    assert threading.active_count()
+
+
+async def _task() -> Any:
+    return asyncio.current_task()
+
+
+def test_an_async_engine_is_recorded(tmp_path: Path) -> None:
+    script = """
+record(engine)
+async def main():
+    await asyncio.gather(*(use(5, 0.002) for _ in range(6)))
+    await engine.dispose()
+    await use(3)
+    await engine.dispose()
+asyncio.run(main())
+"""
+    said = python(BEGIN + script, cwd=tmp_path)
+    assert said.stderr == ""
+    (run,) = runs_in(tmp_path / "recordings")
+    assert run.finished
+    assert run.header.pool.poolclass == "AsyncAdaptedQueuePool"
+    counters = counted_in(run)
+    assert counters["checkouts"] == 33
+    assert counters["opened"] == counters["closed.disposed"] == 3
+    assert sum(one.histograms["hold"].count for one in run.intervals) == 33
+    assert max(one.gauges["waiting"].max for one in run.intervals) == 4
+    assert max(one.gauges["in_use"].max for one in run.intervals) == 2
+    assert run.intervals[-1].gauges["open"].last == 0
+
+
+def test_timeouts_and_cancelled_tasks_are_recorded(tmp_path: Path) -> None:
+    script = """
+record(engine)
+async def main():
+    holders = [asyncio.create_task(use(1, 1)) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    cancelled = asyncio.create_task(use())
+    await asyncio.sleep(0.05)
+    cancelled.cancel()
+    try:
+        await use()
+    except exc.TimeoutError:
+        print("timeout")
+    await asyncio.gather(*holders)
+    await use()
+    await engine.dispose()
+asyncio.run(main())
+"""
+    said = python(BEGIN + script, cwd=tmp_path)
+    assert (said.stdout, said.stderr) == ("timeout\n", "")
+    (run,) = runs_in(tmp_path / "recordings")
+    counters = counted_in(run)
+    assert (counters["checkouts"], counters["timeouts"], counters["checkout_errors"]) == (3, 1, 1)
+    assert run.intervals[-1].gauges["waiting"].last == 0
+    assert run.intervals[-1].gauges["in_use"].last == 0
+
+
+@pytest.mark.parametrize("poolclass", ["NullPool", "StaticPool", "AsyncAdaptedQueuePool"])
+def test_async_pools_of_other_classes(tmp_path: Path, poolclass: str) -> None:
+    script = f"""
+engine = create_async_engine("sqlite+aiosqlite:///shop.db", poolclass=pool.{poolclass})
+record(engine)
+async def main():
+    for _ in range(3):
+        await use()
+    await engine.dispose()
+asyncio.run(main())
+"""
+    said = python(BEGIN + script, cwd=tmp_path)
+    assert said.stderr == ""
+    (run,) = runs_in(tmp_path / "recordings")
+    assert run.header.pool.poolclass == poolclass
+    assert counted_in(run)["checkouts"] == 3
+
+
+def test_ended_tasks_are_not_kept_alive(tmp_path: Path) -> None:
+    script = """
+import gc, weakref
+record(engine)
+async def main():
+    task = asyncio.create_task(use())
+    await task
+    known = weakref.ref(task)
+    del task
+    await asyncio.sleep(0)
+    gc.collect()
+    print(known())
+    await engine.dispose()
+asyncio.run(main())
+"""
+    assert python(BEGIN + script, cwd=tmp_path).stdout == "None\n"
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("driver", ["aiomysql", "pymysql"])
+def test_a_real_server(tmp_path: Path, url: URL, driver: str) -> None:
+    address = url.set(drivername=f"mysql+{driver}", query={})
+    script = f"""
+address = {address.render_as_string(hide_password=False)!r}
+if {driver == "aiomysql"}:
+    engine = create_async_engine(address, **settings)
+    record(engine)
+    async def main():
+        await asyncio.gather(*(use(20) for _ in range(5)))
+        await engine.dispose()
+    asyncio.run(main())
+else:
+    from concurrent.futures import ThreadPoolExecutor
+    from sqlalchemy import create_engine
+    engine = create_engine(address, connect_args={{"ssl_disabled": True}}, **settings)
+    record(engine)
+    def work(_):
+        with engine.begin() as connection:
+            connection.execute(text("SELECT 1"))
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(work, range(100)))
+    engine.dispose()
+"""
+    said = python(BEGIN + script, cwd=tmp_path)
+    assert "recording is switched off" not in said.stderr
+    (run,) = runs_in(tmp_path / "recordings")
+    assert run.finished
+    counters = counted_in(run)
+    assert (counters["checkouts"], counters["opened"], counters["closed.disposed"]) == (100, 2, 2)
+    assert run.header.versions.keys() >= {driver}
+    assert url.password is None or url.password not in str(run.told)

@@ -45,7 +45,8 @@ class _Discarded(list[Any]):
 class PoolRecording:
     """Records the pools of engines that have the same database and settings, into one file.
 
-    name: the pool's. engines: the engines that are alive. Except for `add`, the methods belong to
+    name: the pool's. engines: the engines that are alive. cuts_without_engine: the number of cuts
+    since the last one was. Except for `add`, the methods belong to
     one thread at a time. They raise LoadtestError or OSError if the file cannot be written.
     """
 
@@ -54,6 +55,7 @@ class PoolRecording:
     ) -> None:
         self.name = name
         self.engines: WeakSet[Engine] = WeakSet()
+        self.cuts_without_engine = 0
         self._settings, self._budget = settings, budget
         self._facts = {
             "pool": {"name": name, **settings_of(engine.pool)},
@@ -95,6 +97,7 @@ class PoolRecording:
 
     def cut(self) -> None:
         """End a second, and write what has gathered if the size limit allows it."""
+        self.cuts_without_engine = 0 if self.engines else self.cuts_without_engine + 1
         self._gather()
         if self._used:
             self._file.begin()

@@ -23,8 +23,10 @@ from loadtest.recording.pool_recording import PoolRecording
 from loadtest.recording.recording_settings import MEGABYTE, RecordingSettings
 from loadtest.recording.size_budget import SizeBudget
 
-# More pools with different settings are not recorded.
+# More pools with different settings are not recorded at the same time.
 MOST_RECORDINGS = 16
+# An application that makes an engine for each request is for moments without one.
+_CUTS_WITHOUT_ENGINE = 60
 _PATIENCE_SECONDS = 2.0
 # Waking a little late, not early, keeps seconds whole.
 _MARGIN_SECONDS = 0.002
@@ -59,6 +61,7 @@ class ProcessRecorder:
         self._recordings: dict[object, PoolRecording] = {}
         # An engine and its copies with other options have one dialect and one pool.
         self._dialects: WeakSet[Dialect] = WeakSet()
+        self._too_many = False
         self._lock = threading.Lock()
         self._budget = SizeBudget(math.inf, time.monotonic)
         self._stop = threading.Event()
@@ -87,14 +90,18 @@ class ProcessRecorder:
         place = (url.drivername, url.host, url.port, url.database)
         key = (place, tuple(settings_of(engine.pool).items()), settings)
         if key not in self._recordings:
-            if len(self._recordings) == MOST_RECORDINGS:
-                _log.warning("recording: only the first %d pools are recorded", MOST_RECORDINGS)
             if len(self._recordings) >= MOST_RECORDINGS:
+                self._say_too_many()
                 return
             name = self._free_name(engine)
             self._budget.limit(settings.megabytes_per_hour * MEGABYTE)
             self._recordings[key] = PoolRecording(name, engine, settings, self._budget)
         self._recordings[key].add(engine)
+
+    def _say_too_many(self) -> None:
+        if not self._too_many:
+            _log.warning("recording: only %d pools at a time are recorded", MOST_RECORDINGS)
+        self._too_many = True
 
     def _free_name(self, engine: Engine) -> str:
         """The name of a pool: SQLAlchemy's `pool_logging_name`, else the database's."""
@@ -110,8 +117,17 @@ class ProcessRecorder:
 
     @_harmless
     def _cut(self) -> None:
-        for recording in list(self._recordings.values()):
+        for key, recording in list(self._recordings.items()):
             recording.cut()
+            if recording.cuts_without_engine >= _CUTS_WITHOUT_ENGINE:
+                self._end(key, recording)
+
+    def _end(self, key: object, recording: PoolRecording) -> None:
+        """End a recording whose engines are gone, unless a new one has just come."""
+        with self._lock:
+            if not recording.engines:
+                del self._recordings[key]
+                recording.close(End(EndReason.FINISHED))
 
     @_harmless
     def resume(self) -> None:

@@ -40,6 +40,7 @@ class RollingFile:
         self._budget, self._part_bytes = budget, part_bytes
         self._ratio = _EXPECTED_RATIO
         self._number = 0
+        self._charged = 0
         self._writer: RunWriter | None = None
         self._totals: Counter[str] = Counter()
 
@@ -52,15 +53,15 @@ class RollingFile:
             path = self._folder / f"{self._stem}-{self._number:04}.jsonl"
             self._writer = RunWriter(path, self._header(self._number))
             self._totals.clear()
+            self._charged = 0
         return self._writer
 
     def add(self, interval: Interval, seconds: int) -> None:
         """Append an interval that covers a number of seconds."""
         writer = self.begin()
-        before = writer.size
         writer.add(interval, **({"seconds": seconds} if seconds > 1 else {}))
         self._totals.update(interval.counters)
-        self._budget.spend(int((writer.size - before) * self._ratio))
+        self._charge(int(writer.size * self._ratio))
         if writer.size >= self._part_bytes:
             self.end_part()
 
@@ -86,8 +87,13 @@ class RollingFile:
         totals = {name: count for name, count in self._totals.items() if count}
         writer.close(end, {"counters": totals}, **more)
         size = _compressed(writer.path)
-        self._budget.spend(size - int(writer.size * self._ratio))
+        self._charge(size)
         self._ratio = size / writer.size
+
+    def _charge(self, size: int) -> None:
+        """Let the budget have paid for a size of this part."""
+        self._budget.spend(size - self._charged)
+        self._charged = size
 
 
 def _compressed(path: Path) -> int:

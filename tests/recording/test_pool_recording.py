@@ -229,7 +229,33 @@ class TestProcess:
         recorder._cut()
         recorder.close()
         assert len(runs_in(tmp_path / "recordings")) == MOST_RECORDINGS
-        assert "only the first 16 pools are recorded" in caplog.text
+        assert caplog.text.count("only 16 pools at a time are recorded") == 1
+
+    def test_a_file_ends_a_while_after_its_engines(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        recorder = self.recorder(monkeypatch)
+        engine = made()
+        recorder.add(engine, {"folder": tmp_path / "recordings"})
+        use(engine)
+        engine.dispose()
+        del engine
+        gc.collect()
+        for _ in range(59):
+            recorder._cut()
+        assert recorder._recordings
+        other = made()
+        recorder.add(other, {"folder": tmp_path / "recordings"})
+        recorder._cut()
+        other.dispose()
+        del other
+        gc.collect()
+        for _ in range(60):
+            recorder._cut()
+        assert not recorder._recordings
+        (run,) = runs_in(tmp_path / "recordings")
+        assert run.finished
+        assert counted_in(run)["checkouts"] == 1
 
     def test_it_can_be_switched_off(
         self, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Header, HTTPException
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, PositiveInt
+from pydantic import BaseModel, Field, PositiveInt
 from shop_data.models import Customer, Order, Product
 from sqlalchemy import text
 
@@ -17,7 +17,7 @@ router = APIRouter()
 class Wanted(BaseModel):
     """An order as the customer sends it."""
 
-    quantities: dict[int, PositiveInt]
+    quantities: Annotated[dict[int, PositiveInt], Field(min_length=1)]
 
 
 async def get_customer(session: RequestSession, x_token: Annotated[str, Header()]):

@@ -1,16 +1,14 @@
 """The routes of the shop."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from flask import Blueprint, Response, abort, request
 from shop_data.models import Product
 from sqlalchemy import text
 
 from flask_shop import orders, partner
+from flask_shop.background import run_later
 from flask_shop.db import Session
 
 routes = Blueprint("shop", __name__)
-background = ThreadPoolExecutor(8)
 
 
 @routes.get("/health")
@@ -21,7 +19,7 @@ def health():
 
 @routes.get("/products")
 def products():
-    found = orders.page_of_products(request.args.get("page", 1, int))
+    found = orders.page_of_products(max(1, request.args.get("page", 1, int)))
     return [{"id": product.id, "name": product.name} for product in found]
 
 
@@ -43,7 +41,7 @@ def order():
     Session.commit()
     partner.pay(placed)
     mark_paid(placed)
-    background.submit(partner.send_receipt, placed)
+    run_later(partner.send_receipt, placed)
     return summary(placed), 201
 
 
@@ -54,11 +52,18 @@ def get_customer():
 
 def place_order(customer):
     """A new order of what the request names; the answer 409 if a product is sold out."""
-    quantities = request.get_json()["quantities"]
     try:
-        return orders.place_order(customer, {int(key): int(n) for key, n in quantities.items()})
+        return orders.place_order(customer, wanted())
     except orders.SoldOut:
         abort(409)
+
+
+def wanted():
+    """The quantities that the request names, by product; the answer 400 if it is no order."""
+    quantities = request.get_json().get("quantities") or abort(400)
+    if not all(key.isdecimal() and isinstance(n, int) and n > 0 for key, n in quantities.items()):
+        abort(400)
+    return {int(key): n for key, n in quantities.items()}
 
 
 def mark_paid(placed):

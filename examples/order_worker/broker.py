@@ -31,8 +31,12 @@ class Transport(filesystem.Transport):
 def options():
     """Options of the transport; makes the folder."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    folders = ("data_folder_in", "data_folder_out")
-    return dict.fromkeys(folders, str(FOLDER)) | {"control_folder": str(FOLDER / "control")}
+    return {
+        "data_folder_in": str(FOLDER),
+        "data_folder_out": str(FOLDER),
+        "control_folder": str(FOLDER / "control"),
+        "polling_interval": 0.1,
+    }
 
 
 TRANSPORT_ALIASES["folder"] = f"{__name__}:Transport"

@@ -79,9 +79,11 @@ class Shop:
         """The answer of a route."""
         return requests.get(self.url + path, timeout=60)
 
-    def order(self, token: str = "customer-7", product: int = 3) -> requests.Response:
-        """The answer to an order."""
-        body = {"quantities": {product: 2, product + 1: 1}}
+    def order(
+        self, token: str = "customer-7", product: int = 3, number: int = 2
+    ) -> requests.Response:
+        """The answer to an order of some pieces of a product, and one of the next."""
+        body = {"quantities": {product: number, product + 1: 1}}
         headers = {"X-Token": token}
         return requests.post(f"{self.url}/orders", json=body, headers=headers, timeout=60)
 

@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 from shop_data import settings
+from shop_data.models import Product
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
-from fastapi_shop.routes import described, existing
+from fastapi_shop.routes import described
 
 router = APIRouter()
 
@@ -13,4 +14,5 @@ router = APIRouter()
 async def product_detail(product_id: int):
     engine = create_async_engine(settings.DATABASE_URL, **settings.pool_arguments())
     async with AsyncSession(engine) as session:
-        return described(await existing(session, product_id))
+        product = await session.get_one(Product, product_id)
+    return described(product)

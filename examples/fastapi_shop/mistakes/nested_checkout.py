@@ -4,14 +4,14 @@ from fastapi import APIRouter
 from shop_data.models import Product
 
 from fastapi_shop.db import RequestSession, Session
-from fastapi_shop.routes import described, existing
+from fastapi_shop.routes import described
 
 router = APIRouter()
 
 
 @router.get("/products/{product_id}")
 async def product_detail(session: RequestSession, product_id: int):
-    product = await existing(session, product_id)
+    product = await session.get_one(Product, product_id)
     return described(product) | {"next": await name_of(product_id + 1)}
 
 

@@ -2,15 +2,15 @@
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
+from shop_data.models import Product
 
 from fastapi_shop import partner
 from fastapi_shop.db import RequestSession
-from fastapi_shop.routes import existing
 
 router = APIRouter()
 
 
 @router.get("/products/{product_id}/text")
 async def product_text(session: RequestSession, product_id: int):
-    product = await existing(session, product_id)
+    product = await session.get_one(Product, product_id)
     return StreamingResponse(partner.words_about(product.name), media_type="text/plain")

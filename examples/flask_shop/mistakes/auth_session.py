@@ -1,6 +1,6 @@
 """The check of the token keeps a session of its own until the end of the request."""
 
-from flask import Blueprint, g, request
+from flask import Blueprint, abort, g, request
 from shop_data.models import Customer
 from sqlalchemy import select
 
@@ -11,9 +11,11 @@ routes = Blueprint("auth_session", __name__)
 
 
 @routes.before_request
-def find_customer():
+def check_token():
     g.auth = Session.session_factory()
-    g.customer = g.auth.scalar(select(Customer).where(Customer.token == request.headers["X-Token"]))
+    token = request.headers.get("X-Token")
+    if not g.auth.scalar(select(Customer).where(Customer.token == token)):
+        abort(401)
 
 
 @routes.teardown_request

@@ -4,8 +4,9 @@ from flask import Blueprint
 from shop_data.models import Order
 
 from flask_shop import partner
+from flask_shop.background import run_later
 from flask_shop.db import Session
-from flask_shop.routes import background, get_customer, mark_paid, place_order, summary
+from flask_shop.routes import get_customer, mark_paid, place_order, summary
 
 routes = Blueprint("background_task", __name__)
 
@@ -16,10 +17,11 @@ def order():
     Session.commit()
     partner.pay(placed)
     mark_paid(placed)
-    background.submit(send_receipt, placed.id)
+    run_later(send_receipt, placed.id)
     return summary(placed), 201
 
 
 def send_receipt(order_id):
-    with Session():
-        partner.send_receipt(Session.get_one(Order, order_id))
+    with Session() as session:
+        placed = session.get_one(Order, order_id)
+        partner.send_receipt(placed)

@@ -1,6 +1,6 @@
 """Each request makes an engine, so it connects anew and leaves an idle pool behind."""
 
-from flask import Blueprint, abort
+from flask import Blueprint
 from shop_data import settings
 from shop_data.models import Product
 from sqlalchemy import create_engine
@@ -15,4 +15,5 @@ routes = Blueprint("engine_per_request", __name__)
 def product_detail(product_id):
     engine = create_engine(settings.DATABASE_URL, **settings.pool_arguments())
     with Session(engine) as session:
-        return described(session.get(Product, product_id) or abort(404))
+        product = session.get_one(Product, product_id)
+    return described(product)

@@ -4,14 +4,14 @@ from flask import Blueprint
 from shop_data.models import Product
 
 from flask_shop.db import Session
-from flask_shop.routes import described, existing
+from flask_shop.routes import described
 
 routes = Blueprint("nested_checkout", __name__)
 
 
 @routes.get("/products/<int:product_id>")
 def product_detail(product_id):
-    product = existing(product_id)
+    product = Session.get_one(Product, product_id)
     return described(product) | {"next": name_of(product_id + 1)}
 
 

@@ -1,0 +1,1 @@
+"""A web shop with FastAPI and SQLAlchemy's asyncio extension."""

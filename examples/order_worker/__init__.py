@@ -1,0 +1,1 @@
+"""A worker with Celery that has the orders of the shops paid."""

@@ -24,8 +24,8 @@ from loadtest.experiment import conduct as conducting
 from loadtest.experiment.databases import databases
 from loadtest.experiment.rounds import ScenarioFacts
 from loadtest.experiment.single_run import Database
-from loadtest.experiment.trial import trial_process
-from loadtest.experiment.trial.trial_process import TaskTrial
+from loadtest.experiment.trial import task_calls
+from loadtest.experiment.trial.task_calls import TaskTrial
 from loadtest.load import PoolUser
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
@@ -218,7 +218,7 @@ class Slow(PoolUser):
 def test_a_task_is_ended_at_its_limit_and_the_next_one_begins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(trial_process, "TASK_SECONDS", 0.05)
+    monkeypatch.setattr(task_calls, "TASK_SECONDS", 0.05)
     trial = tried(type("User", (Slow,), {}))
     wait, compute = trial.warnings
     assert "Slow.wait did not end within 0.05 s: " in wait
@@ -228,7 +228,7 @@ def test_a_task_is_ended_at_its_limit_and_the_next_one_begins(
 
 
 def test_tasks_for_which_there_is_no_time_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial_process, "TRIAL_SECONDS", 0.0)
+    monkeypatch.setattr(task_calls, "TRIAL_SECONDS", 0.0)
     trial = tried(type("User", (Unready,), {"error": StopUser()}))
     assert trial.warnings == ["Not tried within 0 s: User"]
     assert called == []

@@ -155,7 +155,7 @@ def test_mistakes_of_every_kind_end_a_command_with_their_lines_before_any_load(
         assert line.startswith(f"{path}, line {line_of(path, number)}: {words}"), line
         assert line.endswith(f" (in Reader.{task})")
     assert "explicitly declared as text" in told[3] or "executable" in told[3]
-    assert ended.stderr.splitlines()[-1].startswith("Nothing was measured: each task is tried once")
+    assert ended.stderr.splitlines()[-1] == "Nothing was measured: correct it and start again."
     assert "; each task runs once first; what it commits stays" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "x").exists()
@@ -169,7 +169,7 @@ def test_the_databases_state_is_a_warning_and_trying_leaves_nothing(
     ended = loadtest("run", path, "--try", "--results", tmp_path / "x", env=at(url))
 
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == f"The trial of {path} found no mistake\n"
+    assert ended.stdout == f"The trial of {path} found no mistake, but 2 of 2 tasks failed\n"
     assert f"- run each task of {path} once; what it commits stays" in ended.stderr
     told = [
         line for line in ended.stderr.splitlines() if line.startswith("Warning: Tried once before")

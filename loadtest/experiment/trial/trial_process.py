@@ -2,8 +2,7 @@
 
 The arguments are the module that runs the users, the most connections that were announced, and
 those of a run. Its tables are created and filled, and dropped at the end where they do not stay.
-The last line of the output is a JSON list: the mistakes in the scenario, the warnings, the most
-connections that a user held at once, and the error because of which no task was tried (or empty).
+The last line of the output is a TrialAnswer in JSON.
 """
 
 from __future__ import annotations
@@ -12,19 +11,24 @@ from locust import events
 from locust.env import Environment
 
 import json
+import os
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import event
+import gevent
+from greenlet import getcurrent
 
 from loadtest.experiment.error_lines import error_line, error_place
+from loadtest.experiment.trial.connection_watch import ConnectionWatch
 from loadtest.experiment.trial.task_calls import TaskTrial
+from loadtest.experiment.trial.trial_answer import TrialAnswer
 from loadtest.load import PoolUser
 from loadtest.load import locust_internals as internals
 from loadtest.load.engine_under_test import EngineUnderTest
@@ -37,6 +41,11 @@ from loadtest.model.load import THREADS, USER_MODELS
 
 # No worker has this number, so a run draws other random numbers: committed rows do not collide.
 _INDEX = -1
+# The time to drop the tables while a task goes on that caught its time limit.
+_CLEANING_SECONDS = 15.0
+
+Write = Callable[[TrialAnswer], None]
+"""Writes the answer of this process."""
 
 
 def _end_process(*_: Any) -> None:
@@ -44,34 +53,14 @@ def _end_process(*_: Any) -> None:
     raise SystemExit(1)
 
 
-class MostHeld:
-    """The largest number of connections of an engine that were in use at once."""
-
-    def __init__(self, target: EngineUnderTest) -> None:
-        self._target = target
-        self._in_use = self._most = 0
-        event.listen(target.engine.pool, "checkout", lambda *_: self._change(1))
-        event.listen(target.engine.pool, "checkin", lambda *_: self._change(-1))
-
-    def _change(self, by: int) -> None:
-        self._in_use += by
-        self._most = max(self._most, self._in_use)
-
-    @property
-    def number(self) -> int:
-        """The largest number, including a connection that exceeded the announced number."""
-        return self._most + bool(self._target.recorder.beyond)
-
-
 def try_scenario(
-    arguments: Sequence[str], most: int, *, threads: bool
-) -> tuple[list[str], list[str], int]:
-    """The mistakes and the warnings about the scenario that a run's arguments name.
+    arguments: Sequence[str], most: int, write: Write, *, threads: bool
+) -> TrialAnswer:
+    """The answer about the scenario that a run's arguments name.
 
-    The number is that of the most connections that a user held at once.
-
-    most: the most connections to open on a server that the tool did not start.
-    Raises LoadtestError if the database cannot be used.
+    most: the most connections to open on a server that the tool did not start. write: writes the
+    answer if a task does not end, before this process ends. Raises LoadtestError if the database
+    cannot be used.
     """
     scenario = Path(arguments[arguments.index("-f") + 1]).absolute()
     classes, _ = internals.users_and_shapes(str(scenario))
@@ -83,13 +72,13 @@ def try_scenario(
             closing(DatabaseSetup(environment)) as place,
             _target(place, options, most) as environment.loadtest.target,
         ):
-            return _run_users(environment, scenario)
+            return _run_users(environment, scenario, place, write)
     except Exception as error:
         # An error of the database hides the one in `fill`.
         cause = error.__context__ if isinstance(error, LoadtestError) else error
         if not (cause and error_place(cause)):
             raise
-        return [error_line(cause, scenario)], [], 0
+        return TrialAnswer(mistakes=[error_line(cause, scenario)])
 
 
 def _options(arguments: Sequence[str]) -> Namespace:
@@ -140,30 +129,60 @@ def _target(place: DatabaseSetup, options: Namespace, most: int) -> Iterator[Eng
         target.close()
 
 
-def _run_users(environment: Any, scenario: Path) -> tuple[list[str], list[str], int]:
+def _run_users(environment: Any, scenario: Path, place: DatabaseSetup, write: Write) -> TrialAnswer:
     """Run a user of each class, between the events at the start and the end of a test."""
-    held = MostHeld(environment.loadtest.target)
+    target: EngineUnderTest = environment.loadtest.target
+    watch, engine = ConnectionWatch(target), environment.parsed_options.engine
+
+    def end() -> None:
+        _end_with(lambda: write(trial.answer), target.cut_off, place.close)
+
+    trial = TaskTrial(scenario, watch, engine, end)
     environment.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
     environment.events.test_start.fire(environment=environment)
-    trial = TaskTrial(scenario)
-    for cls in environment.user_classes:
-        if issubclass(cls, PoolUser):
-            trial.run(cls, environment)
+    with watch.listening(environment.events.request):
+        for cls in environment.user_classes:
+            if issubclass(cls, PoolUser):
+                trial.run(cls, environment)
     trial.sum_up()
     environment.events.test_stop.fire(environment=environment)
-    return trial.mistakes, trial.warnings, held.number
+    return trial.answer
 
 
-def _answer(model: str, most: str, *of_run: str) -> tuple[list[str], list[str], int, str]:
+def _end_with(*steps: Callable[[], object]) -> None:
+    """Take these steps, then end this process, although a task goes on in its main greenlet.
+
+    Called by a signal, which may have interrupted the event loop.
+    """
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
+    signal.setitimer(signal.ITIMER_REAL, _CLEANING_SECONDS)
+
+    def take_steps() -> None:
+        try:
+            for step in steps:
+                step()
+        finally:
+            os._exit(0)
+
+    if getcurrent() is gevent.get_hub():
+        gevent.spawn(take_steps)  # the event loop itself must not wait
+    else:
+        take_steps()
+
+
+def _answer(write: Write, model: str, most: str, *of_run: str) -> TrialAnswer:
     try:
-        found = try_scenario(of_run, int(most), threads=model == USER_MODELS[THREADS])
+        return try_scenario(of_run, int(most), write, threads=model == USER_MODELS[THREADS])
     except LoadtestError as error:
-        return [], [], 0, str(error)
-    return *found, ""
+        return TrialAnswer(refused=str(error))
 
 
 if __name__ == "__main__":
-    answer, sys.stdout = sys.stdout, sys.stderr  # keeps a scenario's output out of the answer
+    output, sys.stdout = sys.stdout, sys.stderr  # keeps a scenario's output out of the answer
     signal.signal(signal.SIGTERM, _end_process)
-    # Python flushes only the present sys.stdout at its end.
-    print(json.dumps(_answer(*sys.argv[1:])), file=answer, flush=True)
+
+    def write_answer(answer: TrialAnswer) -> None:
+        """Write the last line of the output; Python flushes only the present sys.stdout."""
+        print(json.dumps(asdict(answer)), file=output, flush=True)
+
+    write_answer(_answer(write_answer, *sys.argv[1:]))

@@ -69,7 +69,7 @@ def test_an_error_of_one_task_is_a_warning_and_counted() -> None:
 
 def test_an_error_of_all_tasks_is_a_mistake() -> None:
     answer = tried(user(broken), user(broken))
-    line = answer.mistakes[0]
+    (line,) = answer.mistakes
     assert line.endswith(": ValueError: no such file (in broken)")
     assert answer.warnings == []
 
@@ -114,6 +114,9 @@ def test_the_on_start_of_a_task_set_does_not_stop_its_user() -> None:
     answer = tried(user(fine, Inner))
     assert answer.mistakes == []
     assert "Inner.on_start failed" in answer.warnings[0]
+    assert str(answer) == "1 of 2 tasks failed"
+    (line,) = tried(user(Inner)).mistakes
+    assert line.endswith("(in Inner.on_start)")
 
 
 class Given(PoolUser):

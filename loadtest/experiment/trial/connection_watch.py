@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from greenlet import getcurrent
 from sqlalchemy import URL, Connection, Engine, event
 
 from loadtest.database.failure_kinds import WRONG_SQL, words_of
@@ -34,12 +35,11 @@ class CallConnections:
     caught: str = ""
 
     def add(self, other: CallConnections) -> None:
-        """Add what another call took."""
+        """Add what another call took; connections that it kept belong to that call."""
         self.blocks += other.blocks
         self.inside += other.inside
         self.outside += other.outside
         self.others |= other.others
-        self.kept += other.kept
 
 
 class ConnectionWatch:
@@ -83,7 +83,7 @@ class ConnectionWatch:
         """
         call = self._call = CallConnections()
         blocks, before = len(self._recorder.thinks), self._held()
-        self._peak = len(before)
+        self._peak = len(self._recorder.held)
         try:
             yield call
         finally:
@@ -96,8 +96,9 @@ class ConnectionWatch:
             self.most = max(self.most, self._peak - left + refused)
 
     def _held(self) -> set[int]:
-        """When the connections were taken that are in use (ns)."""
-        return {since for since, _, _ in self._recorder.held.values()}
+        """When the connections were taken that this greenlet or thread holds (ns)."""
+        own = id(getcurrent())
+        return {since for since, _, user in self._recorder.held.copy().values() if user == own}
 
     def _checked_out(self, *_: Any) -> None:
         self._peak = max(self._peak, len(self._recorder.held) + 1)

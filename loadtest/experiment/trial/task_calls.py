@@ -57,9 +57,9 @@ class TaskTrial:
         self._ended = 0  # the tasks that returned
         self._users = self._not_begun = self._kept_at_start = 0
         self._total = CallConnections()
-        # The mistakes that these warnings become if nothing else worked.
-        self._tasks_failed: dict[str, str] = {}
-        self._starts_failed: dict[str, str] = {}
+        # Warnings, each with the mistake that it becomes if nothing else worked.
+        self._tasks_failed: list[tuple[str, str]] = []
+        self._starts_failed: list[tuple[str, str]] = []
 
     def run(self, cls: type[PoolUser], environment: Environment) -> None:
         """Run one user of a class: `on_start`, each task, `on_stop`."""
@@ -96,9 +96,10 @@ class TaskTrial:
         if self._watch and self._ended and not unknown and not self._total.inside:
             answer.mistakes.append(unused_pool(as_typed(self._scenario), self._total))
 
-    def _turn_into_mistakes(self, failed: dict[str, str]) -> None:
-        self.answer.warnings = [line for line in self.answer.warnings if line not in failed]
-        self.answer.mistakes += failed.values()
+    def _turn_into_mistakes(self, failed: list[tuple[str, str]]) -> None:
+        mistakes = dict(failed)
+        self.answer.warnings = [line for line in self.answer.warnings if line not in mistakes]
+        self.answer.mistakes += mistakes.values()
 
     def _call_all(
         self,
@@ -140,8 +141,13 @@ class TaskTrial:
         if error is None or isinstance(error, internals.CONTROL_FLOW):
             return True
         self._not_begun += 1
-        if isinstance(holder, PoolUser) and not is_transient(error):
-            self._starts_failed |= self._as_mistake(name, error, begin)
+        failed = [] if is_transient(error) else self._as_mistake(name, error, begin)
+        if isinstance(holder, PoolUser):
+            self._starts_failed += failed
+        elif error is not _UNTRIED:  # a task set, which is a task of its user
+            self.answer.tasks += 1
+            self.answer.failed += 1
+            self._tasks_failed += failed
         return False
 
     def _call_task(self, name: str, one: Callable[..., object], holder: Any) -> None:
@@ -151,26 +157,26 @@ class TaskTrial:
             return
         self._total.add(taken)
         self.answer.tasks += 1
-        self._judge(name, taken)
-        if error is None:
-            self._ended += 1
-            if self._watch and not self._kept_at_start:
-                self.answer.warnings += unused_call(name, taken)
-        elif not isinstance(error, internals.CONTROL_FLOW):
-            self.answer.failed += 1
-            if not depends_on_state(error):
-                self._tasks_failed |= self._as_mistake(name, error, one)
-
-    def _judge(self, name: str, taken: CallConnections) -> None:
-        """Note what a task did with its connections, however it ended."""
-        if taken.kept:
-            self.answer.warnings.append(
-                f"{name} kept a connection after its end: close the session or the connection"
-            )
         if taken.caught:
             self.answer.mistakes.append(
                 f"{taken.caught} (caught by {name}; call self.succeed() if it is expected)"
             )
+        if error is None:
+            self._judge(name, taken)
+        elif not isinstance(error, internals.CONTROL_FLOW):
+            self.answer.failed += 1
+            if not depends_on_state(error):
+                self._tasks_failed += self._as_mistake(name, error, one)
+
+    def _judge(self, name: str, taken: CallConnections) -> None:
+        """Note what a task that returned did with its connections."""
+        self._ended += 1
+        if taken.kept:
+            self.answer.warnings.append(
+                f"{name} kept a connection after its end: close the session or the connection"
+            )
+        if self._watch and not self._kept_at_start:
+            self.answer.warnings += unused_call(name, taken)
 
     def _watched(self, *, task: bool) -> Any:
         return self._watch.call(task=task) if self._watch else nullcontext(CallConnections())
@@ -185,7 +191,8 @@ class TaskTrial:
         if time.monotonic() >= self._ends:
             self._untried.append(name)
             return _UNTRIED
-        limit, error = TimeLimit(TASK_SECONDS, partial(self._give_up, name)), None
+        limit = TimeLimit(TASK_SECONDS, partial(self._give_up, name))
+        error: BaseException | None = None
         try:
             with limit:
                 function(*given)
@@ -225,12 +232,12 @@ class TaskTrial:
 
     def _as_mistake(
         self, name: str, error: BaseException, function: Callable[..., object]
-    ) -> dict[str, str]:
-        """The warning about a doubtful error, with the mistake that it may become."""
+    ) -> list[tuple[str, str]]:
+        """The warning about a doubtful error and the mistake that it may become, as a list."""
         if is_mistake(error):
-            return {}
+            return []
         line = self._line(name, error, function)
-        return {f"{_BEFORE}{name} failed: {line}": f"{line} (in {name})"}
+        return [(f"{_BEFORE}{name} failed: {line}", f"{line} (in {name})")]
 
     def _line(self, name: str, error: BaseException, function: Callable[..., object]) -> str:
         called = isinstance(error, TypeError) and not error_place(error)

@@ -39,7 +39,7 @@ def unused_pool(scenario: str, taken: CallConnections) -> str:
         return f"{head}: they use another engine, at {_places(taken.others)}: {_NAME_IT}"
     if not taken.blocks:
         return f"{head}: they have no {_BLOCK}"
-    return f"{head}: use the session of {_BLOCK} as session"
+    return f"{head}: use the session of `with self.session(name) as session`"
 
 
 def _places(others: Iterable[str]) -> str:

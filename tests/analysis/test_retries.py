@@ -53,7 +53,7 @@ def test_where_locust_ended_all_requests_that_is_why_nothing_is_known(tmp_path: 
 def test_without_any_request_the_trial_of_the_tasks_is_suggested(tmp_path: Path) -> None:
     finding = found(run(tmp_path, [interval(counters={})]))["nothing_ended"]
     assert "loadtest run --try shows which" in finding.message
-    assert "or a request takes longer than 1 s" in finding.message
+    assert "or a request takes longer than 1.00 s" in finding.message
 
 
 def test_the_time_of_requests_that_locust_ended_is_accounted_for(tmp_path: Path) -> None:

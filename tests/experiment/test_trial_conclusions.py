@@ -10,6 +10,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from time import thread_time
 from types import SimpleNamespace
 from typing import Any, NoReturn
 
@@ -187,6 +188,17 @@ def test_a_task_that_catches_its_limit_and_goes_on_ends_the_trial(
     )
 
 
+def test_the_time_that_a_thread_computes_or_waits_for_a_processor_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    numbers = tmp_path / "schedstat"
+    monkeypatch.setattr(time_limit, "_SCHEDULED", numbers)
+    numbers.write_text("3000000000 1500000000 7\n")
+    assert time_limit.busy_seconds() == 4.5
+    numbers.unlink()
+    assert 0 < time_limit.busy_seconds() <= thread_time()
+
+
 def swallows_once(user: Any) -> NoReturn:
     try:
         while True:
@@ -199,7 +211,7 @@ def test_what_follows_a_caught_limit_is_not_reported_in_its_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(task_calls, "TASK_SECONDS", 0.02)
-    monkeypatch.setattr(time_limit, "thread_time", lambda: 0.0)
+    monkeypatch.setattr(time_limit, "busy_seconds", lambda: 0.0)
     (line,) = tried(user(fine, swallows_once)).warnings
     assert line.startswith("Tried once before the load, swallows_once did not end within 0.02 s: ")
     assert "It caught the time limit" in line

@@ -246,7 +246,7 @@ class TaskTrial:
         if place:
             return f"{line}: {name} takes only self"
         if _OUTSIDE_OF_FLASK in str(error):
-            return f"{line}: give --session {_flask_session(self._engine)}"
+            return f"{line.rstrip('.')}: give --session {_flask_session(self._engine)}"
         return line
 
 

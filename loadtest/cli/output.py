@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from loadtest.cli.shared_options import AsJson, DatabaseOptions, Markdown, Quiet
-from loadtest.model.errors import Ended
+from loadtest.model.errors import Ended, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,7 +66,10 @@ def conduct_and_answer(
 
 
 def try_and_answer(experiment: Experiment, database: DatabaseOptions, *, quiet: bool) -> None:
-    """Try each task of a scenario once; measures nothing. There may not be time for all of them."""
+    """Try each task of a scenario once; measures nothing. There may not be time for all of them.
+
+    Raises UsageError if a task failed with an error that the database's state does not explain.
+    """
     from rich.console import Console
 
     from loadtest.experiment.conduct import only_try
@@ -74,10 +77,13 @@ def try_and_answer(experiment: Experiment, database: DatabaseOptions, *, quiet: 
 
     console, address = Console(stderr=True), database.database_url
     try:
-        only_try(experiment, address, console, quiet=quiet, allowed=database.allowed)
+        found = only_try(experiment, address, console, quiet=quiet, allowed=database.allowed)
     except KeyboardInterrupt:
         raise _interrupted(console) from None
-    typer.echo(f"The trial of {as_typed(experiment.scenario)} found no mistake")
+    trial = f"The trial of {as_typed(experiment.scenario)}"
+    if found.unexplained:
+        raise UsageError(f"{trial}: {found}")
+    typer.echo(f"{trial} found no mistake" + (f", but {found}" if str(found) else ""))
 
 
 def _interrupted(console: Console) -> typer.Exit:

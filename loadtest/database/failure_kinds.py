@@ -53,6 +53,19 @@ KIND_BY_CODE = {
     1021: "disk_full",
     1114: "disk_full",
 }
+# The errors about a statement that no row, lock or limit can make right.
+WRONG_SQL = "wrong_sql"
+STATEMENT_CODES = frozenset(
+    {
+        *(1064, 1065, 1149),  # syntax
+        *(1049, 1051, 1103, 1109, 1146, 1347),  # databases and tables
+        *(1052, 1054, 1060, 1066, 1072, 1110, 1136, 1166, 1222, 1241, 1364),  # columns
+        *(1055, 1056, 1111, 1140),  # groups
+        *(1128, 1305, 1318, 1327, 1582, 1583, 1584, 1630, 4078, 4079),  # functions, procedures
+        *(1115, 1191, 1193, 1231, 1232, 1267, 1271, 1273),  # indexes, variables, collations
+        *(1093, 1221, 1235, 1248),  # what the server does not support
+    }
+)
 # The drivers' numbers for every failure to connect; the cause or the message has the system's own.
 CONNECT_CODES = (2002, 2003, 2005)
 _CONNECT_ERRNO = {
@@ -136,6 +149,8 @@ def _by_number(error: BaseException) -> str:
 
 
 def _by_class(error: BaseException) -> str:
+    if error_code(error) in STATEMENT_CODES:
+        return WRONG_SQL
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return "gone_away"
     if any(words in str(_original(error)) for words in _CLOSED):

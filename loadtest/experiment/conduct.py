@@ -18,6 +18,7 @@ from loadtest.experiment.databases import databases, demand_of
 from loadtest.experiment.rounds import check_scenario, plans, run_all
 from loadtest.experiment.single_run import Databases
 from loadtest.experiment.trial.task_trial import try_tasks
+from loadtest.experiment.trial.trial_answer import TrialAnswer
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import Ended, EndedForOthers, LoadtestError, UsageError
 from loadtest.model.experiment import Experiment
@@ -55,7 +56,7 @@ def conduct(
     """
     planned = list[PlannedRun](plans(experiment))
     how: dict[str, Any] = {"quiet": quiet, "allowed": allowed, "tried": tried}
-    with _opened(experiment, database_url, console, most or len(planned), **how) as at:
+    with _opened(experiment, database_url, console, most or len(planned), **how) as (at, _):
         folder = new_folder(results, experiment.name, latest=False)
         with RunProgress(console, planned, quiet=quiet, most=most) as progress:
             do = partial(runs, experiment, at, folder, progress)
@@ -70,11 +71,11 @@ def only_try(
     *,
     quiet: bool,
     allowed: Allowances = NO_ALLOWANCES,
-) -> None:
+) -> TrialAnswer:
     """Try each task once, after the checks of a run; measures nothing. Raises UsageError."""
     how: dict[str, Any] = {"quiet": quiet, "allowed": allowed, "tried": True}
-    with _opened(experiment, database_url, console, 0, **how):
-        pass  # this has tried them
+    with _opened(experiment, database_url, console, 0, **how) as (_, answer):
+        return answer
 
 
 @contextmanager
@@ -87,10 +88,10 @@ def _opened(
     quiet: bool,
     allowed: Allowances,
     tried: bool,
-) -> Iterator[Databases]:
+) -> Iterator[tuple[Databases, TrialAnswer]]:
     """The databases of an experiment, after the checks, the announcement and the trial.
 
-    runs: the maximum number of runs.
+    runs: the maximum number of runs. The answer is empty without a trial.
     """
     with _sigterm_as_ctrl_c():
         looked = check_scenario(experiment, database_url, connect=True)
@@ -102,10 +103,12 @@ def _opened(
                 _tell(console, _marked(one.warnings), "yellow")
                 _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
             try:
+                answer = TrialAnswer()
                 if tried:
                     demand = demand_of(experiment, allowed, looked.pool)
-                    _tell(console, _marked(try_tasks(experiment, at, demand)), "yellow")
-                yield at
+                    answer = try_tasks(experiment, at, demand)
+                    _tell(console, _marked(answer.warnings), "yellow")
+                yield at, answer
             finally:
                 _tell(console, filter(None, [one.left() for one in at.values()]), "yellow")
 

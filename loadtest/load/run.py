@@ -10,12 +10,14 @@ from functools import partial
 from typing import Any
 
 from loadtest.live.displays import Live
+from loadtest.load import locust_internals as internals
 from loadtest.load.engine_under_test import BEYOND_ANNOUNCED_KIND, EngineUnderTest
 from loadtest.load.run_output import RunOutput
 from loadtest.load.server_guard import Guard
 from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
 from loadtest.load.workers.protocol import Workers
+from loadtest.model.announced_connections import beyond_announced
 from loadtest.model.deadlock import deadlock_notice
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError, MoreThanAnnounced, ServerInTrouble
@@ -91,10 +93,8 @@ class RunUnderWay:
         """The error with which this interval ends the run for the sake of others, if any."""
         if interval.counters[BEYOND_ANNOUNCED_KIND]:
             most = self._environment.parsed_options.most_connections
-            return MoreThanAnnounced(
-                f"{interval.process} tried to open more than the {most:,} connections announced "
-                "for each process"
-            )
+            processes = internals.processes(self._environment.runner)
+            return MoreThanAnnounced(beyond_announced(interval, most, processes))
         said = self.guard.take(interval) if self.guard else ""
         return ServerInTrouble(said) if said else None
 

@@ -143,6 +143,12 @@ _KINDS = {
         "declared failures",
         "The scenario declared the requests failed with self.fail(); the message has its reason.",
     ),
+    "wrong_sql": (
+        "mistakes in SQL",
+        "The statement is wrong whatever the tables contain: its syntax, or a table, column or "
+        "function that this database does not have. Correct it, or create what it names; "
+        "loadtest run --try shows the line.",
+    ),
     "other": (
         "other errors",
         "loadtest does not know this kind of error; the error message has the details.",

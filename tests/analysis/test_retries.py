@@ -46,7 +46,14 @@ def test_requests_that_locust_ended_are_told_and_are_no_failures(tmp_path: Path)
 def test_where_locust_ended_all_requests_that_is_why_nothing_is_known(tmp_path: Path) -> None:
     finding = found(run(tmp_path, [interval(counters={"abandoned": 10})]))["nothing_ended"]
     assert "ended all 10 requests" in finding.message
+    assert "in a TaskSet self.user.succeed()" in finding.message
     assert "Measure for longer" not in finding.message
+
+
+def test_without_any_request_the_trial_of_the_tasks_is_suggested(tmp_path: Path) -> None:
+    finding = found(run(tmp_path, [interval(counters={})]))["nothing_ended"]
+    assert "loadtest run --try shows which" in finding.message
+    assert "or a request takes longer than 1.00 s" in finding.message
 
 
 def test_the_time_of_requests_that_locust_ended_is_accounted_for(tmp_path: Path) -> None:

@@ -412,7 +412,7 @@ def test_a_run_in_which_nothing_succeeds_says_so_with_the_error_and_the_log(
     assert "For details, see Locust's log: runs/5+10-1.log." in said
     assert "doesn't exist" in (tmp_path / "latest" / "runs" / "5+10-1.log").read_text()
     (found,) = (line for line in said if line.startswith("- 5+10: No request succeeded: all "))
-    assert f" failed, most with other errors: {error}. " in found
+    assert f" failed, most with mistakes in SQL: {error}. " in found
     assert "error:" not in ended.stdout
     assert [line for line in said if line != line.rstrip()] == []
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from loadtest.database.failure_kinds import (
     KIND_BY_CODE,
+    STATEMENT_CODES,
     error_code,
     kind_of,
     words_of,
@@ -97,7 +98,6 @@ def test_numbers_of_the_server(code, kind):
         KeyError(1213),  # a number, but not the server's
         OSError(errno.ECONNREFUSED, "of something else than the database"),
         Exception(),
-        pymysql.err.OperationalError(1064, "a mistake in the SQL"),
         pymysql.err.OperationalError(1290, "running with the --secure-file-priv option"),
         pymysql.err.InterfaceError(0, ""),
         pymysql.err.Error("Already closed"),
@@ -119,12 +119,27 @@ def test_a_pools_timeout_needs_no_number():
 
 def test_the_kinds_are_few_and_each_has_an_explanation():
     without_code = {"pool_timeout", "beyond_announced", "pending_rollback", "other"}
-    without_code |= {"interrupted", "declared_failure"}
+    without_code |= {"interrupted", "declared_failure", "wrong_sql"}
     without_code |= {"checkout_failed", "idle_in_task", "idle_in_pool"}
     of_connecting = {"no_file_descriptor", "no_local_port", "refused", "connect_failed"}
     assert without_code | of_connecting | set(KIND_BY_CODE.values()) == set(ERROR_KINDS)
     assert [kind for kind in ERROR_KINDS if not advice(kind)] == []
     assert len({label(kind) for kind in ERROR_KINDS}) == len(ERROR_KINDS)
+
+
+@pytest.mark.parametrize("code", sorted(STATEMENT_CODES))
+def test_a_wrong_statement_has_a_kind_of_its_own(code):
+    error = pymysql.err.ProgrammingError(code, "what the server says")
+    assert kind_of(error) == "wrong_sql"
+    assert kind_of(OperationalError("SELECT 1", {}, error)) == "wrong_sql"
+
+
+def test_a_database_that_does_not_exist_is_a_failed_connect(monkeypatch):
+    def refuse(*args, **options):
+        raise pymysql.err.OperationalError(1049, "Unknown database 'd'")
+
+    monkeypatch.setattr(pymysql, "connect", refuse)
+    assert kind_raised_by(create_engine("mysql+pymysql://u:p@h/d").connect) == "connect_failed"
 
 
 def test_every_number_of_the_server_is_tried():

@@ -14,7 +14,11 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from loadtest.experiment.trial.scenario_mistakes import is_mistake
+from loadtest.experiment.trial.scenario_mistakes import (
+    depends_on_state,
+    is_mistake,
+    is_transient,
+)
 from loadtest.model.errors import MoreThanAnnounced
 
 Task = Callable[[Session], object]
@@ -87,6 +91,55 @@ def test_a_mistake_in_the_scenario_is_one(engine: Engine, name: str) -> None:
 @pytest.mark.parametrize("name", STATE)
 def test_an_empty_table_is_no_mistake(engine: Engine, name: str) -> None:
     assert not is_mistake(raised(STATE[name], engine))
+
+
+@pytest.mark.parametrize(
+    "name", ["no row", "no row by its key", "no row to change", "no value to add to"]
+)
+def test_a_missing_row_is_the_databases_state_and_does_not_pass(engine: Engine, name: str) -> None:
+    error = raised(STATE[name], engine)
+    assert depends_on_state(error)
+    assert not is_transient(error)
+
+
+def led_to(cause: Exception) -> Exception:
+    """An error that the code raises while it handles another one."""
+    try:
+        try:
+            raise cause
+        except Exception:
+            raise ValueError("refused")  # noqa: B904
+    except ValueError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        of_server(IntegrityError, 1062, pymysql.err.IntegrityError),
+        of_server(OperationalError, 1213, pymysql.err.OperationalError),
+        pymysql.err.OperationalError(1205, "of the driver"),
+        *(PoolTimeout("x"), MoreThanAnnounced("x"), TimeoutError()),
+        led_to(of_server(IntegrityError, 1062, pymysql.err.IntegrityError)),
+    ],
+    ids=repr,
+)
+def test_locks_duplicates_and_limits_may_pass(error: Exception) -> None:
+    assert is_transient(error)
+    assert depends_on_state(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(ValueError("x"), KeyError("x"), RuntimeError("x"), FileNotFoundError("x")),
+        led_to(of_server(ProgrammingError, 1146, pymysql.err.ProgrammingError)),
+        led_to(KeyError("x")),
+    ],
+    ids=repr,
+)
+def test_no_state_of_the_database_explains_an_error_of_the_code(error: Exception) -> None:
+    assert not depends_on_state(error)
 
 
 @pytest.mark.parametrize("code", [1064, 1146, 1054, 1052, 1305, 1364, 1055, 1136])

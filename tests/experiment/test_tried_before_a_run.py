@@ -155,7 +155,7 @@ def test_mistakes_of_every_kind_end_a_command_with_their_lines_before_any_load(
         assert line.startswith(f"{path}, line {line_of(path, number)}: {words}"), line
         assert line.endswith(f" (in Reader.{task})")
     assert "explicitly declared as text" in told[3] or "executable" in told[3]
-    assert ended.stderr.splitlines()[-1].startswith("Nothing was measured: each task is tried once")
+    assert ended.stderr.splitlines()[-1] == "Nothing was measured: correct it and start again."
     assert "; each task runs once first; what it commits stays" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "x").exists()
@@ -169,7 +169,7 @@ def test_the_databases_state_is_a_warning_and_trying_leaves_nothing(
     ended = loadtest("run", path, "--try", "--results", tmp_path / "x", env=at(url))
 
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == f"The trial of {path} found no mistake\n"
+    assert ended.stdout == f"The trial of {path} found no mistake, but 2 of 2 tasks failed\n"
     assert f"- run each task of {path} once; what it commits stays" in ended.stderr
     told = [
         line for line in ended.stderr.splitlines() if line.startswith("Warning: Tried once before")
@@ -296,3 +296,53 @@ def test_users_that_hold_several_connections_need_them_announced(
     ended = loadtest("run", scenario, "--try", *load, env=at(url))
     assert ended.returncode == code, ended.stderr
     assert said in ended.stderr
+
+
+OWN_ENGINE = """
+    @task
+    def own(self):
+        import os
+        from sqlalchemy import create_engine
+        engine = create_engine(os.environ["LOADTEST_DATABASE_URL"])
+        with engine.connect() as connection:
+            connection.execute(select(item)).all()
+        engine.dispose()
+"""
+
+
+def test_tasks_that_use_an_engine_of_their_own_end_the_command_before_any_load(
+    loadtest: Loadtest, written: Callable[[str], Path], tmp_path: Path, url: URL
+) -> None:
+    path = written(OWN_ENGINE)
+    ended = loadtest("run", path, "-u", 2, "-t", "1s", "--results", tmp_path / "x", env=at(url))
+    assert ended.returncode == 2, ended.stderr
+    place = f"{url.host}:{url.port}/{url.database}"
+    assert (
+        f"No task of {path} took a connection from the measured pool: they use another engine, at "
+        f"{place}: give --session MODULE:NAME"
+    ) in ended.stderr
+    assert not (tmp_path / "x").exists()
+
+
+STUBBORN = """
+    @task
+    def stubborn(self):
+        import time
+        while True:
+            try:
+                time.sleep(1)  # 1
+            except BaseException:
+                pass
+"""
+
+
+@pytest.mark.long
+def test_a_task_that_catches_its_limit_ends_the_command_and_leaves_no_table(
+    loadtest: Loadtest, written: Callable[[str], Path], url: URL, admin: Engine
+) -> None:
+    path = written(STUBBORN)
+    ended = loadtest("run", path, "-u", 2, "-t", "1s", env=at(url))
+    assert ended.returncode == 2, ended.stderr
+    said = f"Reader.stubborn did not end within 10 s: {path}, line {line_of(path, 1)}. It caught"
+    assert said in ended.stderr
+    assert "loadtest_tried" not in inspect(admin).get_table_names()

@@ -194,7 +194,9 @@ def test_what_failed_in_one_request_is_forgotten_in_the_next(scene: Scene) -> No
     assert scene.counted() == {"deadlock": 1, "ok": 2}
 
 
-@pytest.mark.parametrize(("failing", "kind"), [("ERROR 1213", "deadlock"), ("ERROR 1146", "other")])
+@pytest.mark.parametrize(
+    ("failing", "kind"), [("ERROR 1213", "deadlock"), ("ERROR 1146", "wrong_sql")]
+)
 def test_an_error_of_the_applications_own_has_the_kind_of_the_statement_before_it(
     scene: Scene, failing: str, kind: str
 ) -> None:
@@ -213,7 +215,7 @@ def test_an_error_of_the_database_that_leaves_the_block_is_not_said_to_be_caught
     for number in (1146, 1213):
         scene.request(lambda session, number=number: run(session, f"ERROR {number}"))
     examples = scene.target.recorder.cut("measured").examples
-    assert examples == {"other": "(1146, 'error 1146')", "deadlock": "(1213, 'error 1213')"}
+    assert examples == {"wrong_sql": "(1146, 'error 1146')", "deadlock": "(1213, 'error 1213')"}
     assert isinstance(scene.fired[0]["exception"], OperationalError)
 
 

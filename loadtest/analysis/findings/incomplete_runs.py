@@ -52,13 +52,17 @@ def _why_none_ended(pool: PoolRuns) -> str:
         return (
             f"Locust's control flow (interrupt, RescheduleTask, StopUser) ended all "
             f"{plural(abandoned, 'request')}, so none succeeded or failed. Call self.succeed() "
-            "before it if they did their work."
+            "(in a TaskSet self.user.succeed()) before it if they did their work."
         )
-    stuck = "The pool was deadlocked (see the finding nested_checkout)."
-    return (
-        "No request ended in the measured time, neither successfully nor with an error. "
-        f"{stuck if pool.deadlocked else 'Measure for longer.'}"
+    longest = max(round_.seconds for round_ in pool.rounds)
+    why = (
+        "Either no user got past its on_start, or the tasks open no block, or a request takes "
+        f"longer than {duration(longest)}. loadtest run --try shows which. Measure for longer "
+        "than a request takes."
     )
+    if pool.deadlocked:
+        why = "The pool was deadlocked (see the finding nested_checkout)."
+    return f"No request ended in the measured time, neither successfully nor with an error. {why}"
 
 
 def server_in_trouble(pool: PoolRuns) -> Iterator[Finding]:
@@ -76,6 +80,8 @@ def more_than_announced(pool: PoolRuns) -> Iterator[Finding]:
         "Let the tasks hold one connection at a time and return it, limit the pool (pool_size + "
         "max_overflow) to the number of users, or announce more: --connections-per-user 2."
     )
+    if any(use.kept for use in pool.tasks.values()):
+        advice = "Return every connection and session (see the finding leak)."
     yield from _ended(pool, "more_than_announced", EndReason.MORE_THAN_ANNOUNCED, advice)
 
 

@@ -42,6 +42,7 @@ def abandoned(pool: PoolRuns) -> Iterator[Finding]:
         severity="info",
         message=f"{plural(left, 'request')} ({percent(share)}) ended with Locust's control flow "
         "(interrupt, RescheduleTask, StopUser, StopTest). They count neither as successes nor as "
-        "failures. Call self.succeed() or self.fail(reason) first if they have an outcome.",
+        "failures. Call self.succeed() or self.fail(reason), in a TaskSet self.user.succeed() or "
+        "self.user.fail(reason), first if they have an outcome.",
         evidence={"abandoned": left, "share": share},
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy.exc import (
     ArgumentError,
     CompileError,
@@ -16,20 +18,8 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm.exc import DetachedInstanceError, ObjectDeletedError
 
-from loadtest.database.failure_kinds import error_code
+from loadtest.database.failure_kinds import STATEMENT_CODES, WRONG_SQL, error_code, kind_of
 
-# The server's errors about a statement that no row, lock or limit can make right.
-_STATEMENT_CODES = frozenset(
-    {
-        *(1064, 1065, 1149),  # syntax
-        *(1049, 1051, 1103, 1109, 1146, 1347),  # databases and tables
-        *(1052, 1054, 1060, 1066, 1072, 1110, 1136, 1166, 1222, 1241, 1364),  # columns
-        *(1055, 1056, 1111, 1140),  # groups
-        *(1128, 1305, 1318, 1327, 1582, 1583, 1584, 1630, 4078, 4079),  # functions, procedures
-        *(1115, 1191, 1193, 1231, 1232, 1267, 1271, 1273),  # indexes, variables, collations
-        *(1093, 1221, 1235, 1248),  # what the server does not support
-    }
-)
 _MISTAKES = (
     *(ImportError, NameError, AttributeError, TypeError, SyntaxError),
     *(ArgumentError, CompileError, InvalidRequestError, StatementError, DetachedInstanceError),
@@ -37,17 +27,51 @@ _MISTAKES = (
 # Special cases of InvalidRequestError.
 _ABOUT_ROWS = (NoResultFound, MultipleResultsFound, ObjectDeletedError, PendingRollbackError)
 
+# The kinds of errors that no other user, no lock and no limit explains.
+_WITHOUT_CAUSE = ("other", "pending_rollback", WRONG_SQL)
+
 
 def is_mistake(error: BaseException) -> bool:
     """Whether an error of a task comes from the scenario itself, whatever the database contains.
 
     Doubtful errors are no mistakes: a load may go on after them.
     """
-    if "NoneType" in str(error):
-        return False  # mostly a row that is missing
+    if _lacks_row(error):
+        return False
     code = error_code(error)
     if code is not None:
-        return code in _STATEMENT_CODES
+        return code in STATEMENT_CODES
     if isinstance(error, DBAPIError):
         return isinstance(error, ProgrammingError | NotSupportedError)
-    return isinstance(error, _MISTAKES) and not isinstance(error, _ABOUT_ROWS)
+    return isinstance(error, _MISTAKES)
+
+
+def depends_on_state(error: BaseException) -> bool:
+    """Whether an error may come from the database's rows, locks and limits, or a time limit."""
+    return is_transient(error) or any(map(_lacks_row, _led_to(error)))
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the next attempt may succeed: a lock, a duplicate key, a limit; no missing row."""
+    return any(_of_server(one) for one in _led_to(error))
+
+
+def _of_server(error: BaseException) -> bool:
+    if is_mistake(error):
+        return False
+    known = isinstance(error, DBAPIError) or error_code(error) is not None
+    return known or kind_of(error) not in _WITHOUT_CAUSE
+
+
+def _lacks_row(error: BaseException) -> bool:
+    """Whether an error tells that a row is missing, or that there are several."""
+    return isinstance(error, _ABOUT_ROWS) or "NoneType" in str(error)
+
+
+def _led_to(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, the error that it was raised from or after, and so on."""
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

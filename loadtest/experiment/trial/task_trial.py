@@ -11,6 +11,7 @@ from loadtest.experiment import deadlines
 from loadtest.experiment.rounds import child_answer
 from loadtest.experiment.run_plan import RunPlan, RunSettings
 from loadtest.experiment.single_run import Database, Databases
+from loadtest.experiment.trial.trial_answer import TrialAnswer
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.model.load import USER_MODELS
@@ -18,20 +19,20 @@ from loadtest.model.pool import PoolConfig
 from loadtest.runfile.folders import as_typed
 
 _NO_POOL = PoolConfig(poolclass="NullPool")
-_WHY = "Nothing was measured: each task is tried once before the load (--no-try leaves this out)"
+_WHY = "Nothing was measured: correct it and start again."
 
 
-def try_tasks(experiment: Experiment, at: Databases, demand: Demand) -> list[str]:
-    """Run each task once on each of the databases; returns the warnings.
+def try_tasks(experiment: Experiment, at: Databases, demand: Demand) -> TrialAnswer:
+    """Run each task once on each of the databases.
 
     demand: as announced. Raises UsageError with the mistakes in the scenario, if the database
     cannot be used, or if a user holds more connections than were announced for each.
     """
-    said = [_tried(experiment, server, database, demand) for server, database in at.items()]
-    return list(dict.fromkeys(warning for warnings in said for warning in warnings))
+    tried = (_tried(experiment, server, database, demand) for server, database in at.items())
+    return sum(tried, TrialAnswer())
 
 
-def _tried(experiment: Experiment, server: str, database: Database, demand: Demand) -> list[str]:
+def _tried(experiment: Experiment, server: str, database: Database, demand: Demand) -> TrialAnswer:
     scenario, model = as_typed(experiment.scenario), experiment.load.models[0]
     # The isolation level is the engine's, not the pool's.
     level = experiment.pool[0].isolation_level
@@ -49,15 +50,15 @@ def _tried(experiment: Experiment, server: str, database: Database, demand: Dema
 
     environment = environment_with(address) | settings.environment()
     ended = f"{scenario} ends the process of its trial."
-    answer = child_answer(command, environment, deadlines.TRIAL_LIMIT_SECONDS, late, ended)
-    mistakes, warnings, held, refused = answer
-    if refused:
-        raise UsageError(refused)
-    if mistakes:
-        raise UsageError(*mistakes, _WHY)
+    limit = deadlines.TRIAL_LIMIT_SECONDS
+    answer = TrialAnswer(**child_answer(command, environment, limit, late, ended))
+    if answer.refused:
+        raise UsageError(answer.refused)
+    if answer.mistakes:
+        raise UsageError(*answer.mistakes, _WHY)
     if not database.private:
-        _check_announced(scenario, demand, held)
-    return list(warnings)
+        _check_announced(scenario, demand, answer.held)
+    return answer
 
 
 def _check_announced(scenario: str, demand: Demand, held: int) -> None:

@@ -254,10 +254,14 @@ class Comparison(Value):
 
 
 class Verdict(Value):
-    """The recommended pool, if any, and the reasons: one sentence per line."""
+    """The recommended pool, if any, and the reasons: one sentence per line.
+
+    unmeasured: the pools that may be better than all others, but whose measurement is not valid.
+    """
 
     recommended: str | None
     text: str
+    unmeasured: tuple[str, ...] = Field(default=(), exclude=True)
 
 
 class Summary(Value):

@@ -12,6 +12,8 @@ from loadtest.analysis.units import count, listed, percent, plural, rate
 from loadtest.model import error_kinds
 from loadtest.model.summary import PoolSummary
 
+WHAT_NEXT = "Remove the causes that the findings name, and repeat on an idle machine."
+
 
 def nothing_to_compare(
     pools: Sequence[PoolSummary], candidates: Sequence[PoolSummary]
@@ -28,9 +30,15 @@ def nothing_to_compare(
     if len(pools) > 1:
         lines.append(
             f"Nothing can be recommended: {count(len(candidates))} of "
-            f"{plural(len(pools), 'pool')} can be compared."
+            f"{plural(len(pools), 'pool')} can be compared.{_what_next(pools)}"
         )
     return [*lines, *pools_left_out(pools)]
+
+
+def _what_next(pools: Sequence[PoolSummary]) -> str:
+    """What to do about measurements that are not valid; empty if all are."""
+    invalid = any(not pool.valid and not mostly_failing.fails_mostly(pool) for pool in pools)
+    return f" {WHAT_NEXT}" if invalid else ""
 
 
 def every_request_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:

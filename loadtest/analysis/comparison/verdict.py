@@ -26,6 +26,10 @@ from loadtest.analysis.comparison.recommendation import (
     throughput_of,
     worst_choice,
 )
+from loadtest.analysis.comparison.unmeasured_rivals import (
+    unmeasured_rivals,
+    unmeasured_sentences,
+)
 from loadtest.analysis.findings import mostly_failing
 from loadtest.analysis.findings.leaks import is_drained, leak_sentences
 from loadtest.analysis.findings.trust_gate import ENDED_FOR_OTHERS
@@ -42,7 +46,8 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     without a clear difference are equally good. Pools in which users starve, more requests fail
     or, in an open loop, requests take longer are dropped. Of the rest, the pool with the fewest
     connections is recommended, then one without failures, then the baseline. Nothing is
-    recommended with fewer than five rounds, without a successful request, or after a large leak.
+    recommended with fewer than five rounds, without a successful request, after a large leak, or if
+    a pool that may be better could not be measured.
     """
     candidates = [pool for pool in pools if pool.valid]
     lines = _why_none(measurements, pools, candidates, compare)
@@ -76,6 +81,14 @@ def _chosen(
     ]
     if is_drained(chosen):
         return Verdict(recommended=None, text="\n".join(leak_sentences(able)))
+    if unknown := unmeasured_rivals(chosen, pools, measurements.plan.margin):
+        lines = [
+            *unmeasured_sentences(chosen, unknown, candidates),
+            *mostly_failing.not_recommended(pools),
+            *repeated_runs(measurements),
+        ]
+        names = tuple(pool.name for pool in unknown)
+        return Verdict(recommended=None, text="\n".join(lines), unmeasured=names)
     lines = [
         settings_advice(chosen, baseline, candidates, compare),
         *met_objectives(chosen, candidates),
@@ -132,7 +145,7 @@ def verdict_exit_code(summary: Summary) -> int:
     """The exit code of a summary: 0 fine, 3 the objective missed, 4 not valid, 5 undecided.
 
     An experiment that was stopped to protect the server is never valid, nor is one in which no
-    request succeeded.
+    request succeeded, or in which a pool that may be the best could not be measured.
     """
     protected = any(f.code in ENDED_FOR_OTHERS for pool in summary.pools for f in pool.findings)
     if protected or all(mostly_failing.never_succeeds(pool) for pool in summary.pools):
@@ -140,7 +153,7 @@ def verdict_exit_code(summary: Summary) -> int:
     if summary.search:
         return SEARCH_EXIT_CODES[summary.search.outcome]
     valid = [pool for pool in summary.pools if pool.valid]
-    if len(valid) < min(2, len(summary.pools)):
+    if len(valid) < min(2, len(summary.pools)) or summary.verdict.unmeasured:
         return 4
     if summary.verdict.recommended:
         return 0

@@ -12,6 +12,7 @@ from loadtest.analysis.comparison.no_recommendation import (
     every_request_failed,
     most_requests_failed,
     nothing_to_compare,
+    pools_left_out,
     repeated_runs,
 )
 from loadtest.analysis.comparison.objective_check import meets_objectives, missed_objectives
@@ -30,6 +31,7 @@ from loadtest.analysis.comparison.unmeasured_rivals import (
     unmeasured_rivals,
     unmeasured_sentences,
 )
+from loadtest.analysis.comparison.unused_pools import never_used_up, unused_sentences
 from loadtest.analysis.findings import mostly_failing
 from loadtest.analysis.findings.leaks import is_drained, leak_sentences
 from loadtest.analysis.findings.trust_gate import ENDED_FOR_OTHERS
@@ -46,8 +48,9 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     without a clear difference are equally good. Pools in which users starve, more requests fail
     or, in an open loop, requests take longer are dropped. Of the rest, the pool with the fewest
     connections is recommended, then one without failures, then the baseline. Nothing is
-    recommended with fewer than five rounds, without a successful request, after a large leak, or if
-    a pool that may be better could not be measured.
+    recommended with fewer than five rounds, without a successful request, after a large leak, if a
+    pool that may be better could not be measured, or, without an objective, if the load used up
+    none of the pools.
     """
     candidates = [pool for pool in pools if pool.valid]
     lines = _why_none(measurements, pools, candidates, compare)
@@ -123,11 +126,25 @@ def _why_none(
         return nothing_to_compare(pools, candidates)
     if not max(map(throughput_of, candidates)):
         return every_request_failed(measurements, candidates)
+    if lines := _undecidable(measurements, pools, candidates, compare):
+        return lines
+    if not any(meets_objectives(pool) for pool in working):
+        return [*missed_objectives(working), *mostly_failing.not_recommended(candidates)]
+    return []
+
+
+def _undecidable(
+    measurements: Measurements,
+    pools: Sequence[PoolSummary],
+    candidates: Sequence[PoolSummary],
+    compare: Comparer,
+) -> list[str]:
+    """Why these runs cannot tell the pools apart: the load, or too few rounds; empty if they can."""
+    if never_used_up(candidates) and not measurements.plan.objective:
+        return [*unused_sentences(candidates), *pools_left_out(pools)]
     together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
     if len(together) < FEWEST_ROUNDS:
         return too_few_rounds(pools, measurements.plan.margin)
-    if not any(meets_objectives(pool) for pool in working):
-        return [*missed_objectives(working), *mostly_failing.not_recommended(candidates)]
     return []
 
 

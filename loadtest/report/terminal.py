@@ -25,10 +25,10 @@ from loadtest.report.pool_table import (
 
 _DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
-# The order: mostly failed requests, other errors, warnings.
+# The order: leaks and mostly failed requests, other errors, warnings.
 _ORDER: Sequence[tuple[str, Callable[[Finding], bool]]] = (
-    ("error", lambda finding: finding.code in mostly_failing.FAILING),
-    ("error", lambda finding: finding.code not in mostly_failing.FAILING),
+    ("error", lambda finding: finding.code in mostly_failing.FIRST),
+    ("error", lambda finding: finding.code not in mostly_failing.FIRST),
     ("warning", lambda _: True),
 )
 POOL_COLUMNS = (

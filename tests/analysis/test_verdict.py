@@ -175,7 +175,10 @@ def test_a_run_in_which_nothing_succeeds_says_so_first(tmp_path: Path, busy: boo
     assert summarize_runs(runs).verdict.text == first
     runs[0].path.with_suffix(".log").touch()
     summary = summarize_runs(runs)
-    assert summary.verdict.text == f"{first}\nFor details, see Locust's log: runs/20+0-1.log."
+    assert (
+        summary.verdict.text
+        == f"{first}\nFor details, see Locust's log: {tmp_path}/runs/20+0-1.log."
+    )
     assert verdict_exit_code(summary) == 4
 
 

@@ -409,7 +409,8 @@ def test_a_run_in_which_nothing_succeeds_says_so_with_the_error_and_the_log(
     assert verdict.endswith(
         f" requests succeeded with 5+10 (pool_size=5, max_overflow=10): {error}"
     )
-    assert "For details, see Locust's log: runs/5+10-1.log." in said
+    (log,) = (line for line in said if line.startswith("For details, see Locust's log: "))
+    assert re.search(r"/shop-[\d-]+/runs/5\+10-1\.log\.$", log)
     assert "doesn't exist" in (tmp_path / "latest" / "runs" / "5+10-1.log").read_text()
     (found,) = (line for line in said if line.startswith("- 5+10: No request succeeded: all "))
     assert f" failed, most with other errors: {error}. " in found

@@ -11,6 +11,7 @@ from loadtest.analysis.pool_settings import pool_arguments
 from loadtest.analysis.units import count, listed, percent, plural, rate
 from loadtest.model import error_kinds
 from loadtest.model.summary import PoolSummary
+from loadtest.runfile.folders import as_typed
 
 WHAT_NEXT = "Remove the causes that the findings name, and repeat on an idle machine."
 
@@ -79,7 +80,7 @@ def most_requests_failed(measurements: Measurements, ended: Sequence[PoolSummary
 def _log(runs: PoolRuns) -> list[str]:
     """The log that has the errors, if there is one."""
     log = next((run.log for run in runs.runs if run.log), None)
-    return [f"For details, see Locust's log: {log.parent.name}/{log.name}."] if log else []
+    return [f"For details, see Locust's log: {as_typed(log)}."] if log else []
 
 
 def pools_left_out(pools: Sequence[PoolSummary]) -> list[str]:

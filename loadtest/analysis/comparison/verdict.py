@@ -139,7 +139,7 @@ def _undecidable(
     candidates: Sequence[PoolSummary],
     compare: Comparer,
 ) -> list[str]:
-    """Why these runs cannot tell the pools apart: the load, or too few rounds; empty if they can."""
+    """Why these runs cannot tell the pools apart; empty if they can."""
     if never_used_up(candidates) and not measurements.plan.objective:
         return [*unused_sentences(candidates), *pools_left_out(pools)]
     together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
@@ -149,12 +149,17 @@ def _undecidable(
 
 
 def _failures(measurements: Measurements, pools: Sequence[PoolSummary]) -> list[str]:
-    """Sentences about the failures, if all or most requests failed with every pool."""
+    """Sentences about the failures, if all or most requests failed with every pool.
+
+    A large leak comes first: it is the cause.
+    """
     ended = [pool for pool in pools if pool.errors.rate is not None]
+    leaking = [pool for pool in ended if is_drained(pool)]
+    leak = leak_sentences(leaking) if leaking else []
     if ended and all(pool.errors.rate == 1 for pool in ended):
-        return every_request_failed(measurements, ended)
+        return [*leak, *every_request_failed(measurements, ended)]
     if ended and all(mostly_failing.fails_mostly(pool) for pool in ended):
-        return most_requests_failed(measurements, ended)
+        return [*leak, *most_requests_failed(measurements, ended)]
     return []
 
 

@@ -132,6 +132,7 @@ OF_RUNS: tuple[mostly_failing.FindingRule, ...] = (
     worker_presence.late_reports,
 )
 REMARKS: tuple[mostly_failing.FindingRule, ...] = (
+    connection_use.leak,
     mostly_failing.nothing_succeeded,
     mostly_failing.most_failed,
     *OF_RUNS,
@@ -139,7 +140,6 @@ REMARKS: tuple[mostly_failing.FindingRule, ...] = (
     offered_load.unseen_stall,
     shared_connection.pool_for_one_user,
     shared_connection.shared_session,
-    connection_use.leak,
     connection_use.nested_checkout,
     connection_use.sleeping_waiters,
     cross_checks.starvation,

@@ -84,7 +84,7 @@ def _summary(
         objectives = tuple(one.model_copy(update={"met": met}) for one in objectives)
     return together.model_copy(
         update={
-            "findings": doubts + rules.remarks(pool),
+            "findings": doubts + rules.remarks(pool, doubts),
             "valid": not doubts,
             "objectives": objectives,
         }

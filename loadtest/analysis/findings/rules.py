@@ -41,20 +41,33 @@ FOLLOW_FROM_DEADLOCK = {
     *("users_unaccounted", "connections_unaccounted", "waiters_unaccounted"),
 }
 
+# With these doubts the load generator did not keep up, and its times say nothing about the pool.
+OF_THE_GENERATOR = {*trust_gate.DISTURBANCES, "measured_too_little", mostly_failing.MOST_FAILED}
+OF_TIMES = {
+    *("pool_bound", "database_bound", "connect_bound", "long_hold", "opened_in_vain"),
+    *("users_unaccounted", "connections_unaccounted", "waiters_unaccounted", "sleeping_waiters"),
+    *("unseen_stall", "short_requests", "unsettled", "few_samples"),
+}
+
 
 def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
     """Why a pool's numbers are not valid; empty if they are."""
     return tuple(finding for rule in _applicable(DOUBTS, pool) for finding in rule(pool))
 
 
-def remarks(pool: PoolRuns) -> tuple[Finding, ...]:
-    """The other findings, without those that follow from a deadlocked pool or from a leak."""
+def remarks(pool: PoolRuns, doubted: Iterable[Finding] = ()) -> tuple[Finding, ...]:
+    """The other findings, without those that follow from a deadlocked pool or from a leak.
+
+    doubted: its doubts. If the load generator was at fault, findings about times are left out.
+    """
     found = [finding for rule in _applicable(REMARKS, pool) for finding in rule(pool)]
     follow: set[str] = set()
     if pool.deadlocked:
         follow = FOLLOW_FROM_DEADLOCK
     elif any(finding.code == "leak" for finding in found):
         follow = FOLLOW_FROM_LEAK
+    if any(finding.code in OF_THE_GENERATOR for finding in doubted):
+        follow = follow | OF_TIMES
     return tuple(finding for finding in found if finding.code not in follow)
 
 

@@ -98,8 +98,8 @@ def _tls_contexts(pool: PoolRuns) -> list[str]:
     if share < TLS_SHARE:
         return []
     return [
-        f"Building {count(number)} TLS contexts took about {percent(share)} of the load generator's "
-        "time. Share one context: create_engine(url, connect_args={'ssl': context})."
+        f"Building {count(number)} TLS contexts took about {percent(share)} of the load "
+        "generator's time. Share one context: create_engine(url, connect_args={'ssl': context})."
     ]
 
 

@@ -17,6 +17,8 @@ from loadtest.model.search_result import Search
 
 Decision = Literal["better", "worse", "equivalent", "undecided"]
 Role = Literal["primary", "secondary"]
+# The interval of two rounds is so wide that it says nothing.
+LEAST_ROUNDS_SHOWN = 3
 
 
 class Durations(Value):
@@ -229,6 +231,11 @@ class PoolSummary(Value):
     valid: bool
     unreturned: float = Field(default=0.0, exclude=True)
     unserved: float = Field(default=0.0, exclude=True)
+
+    @property
+    def shown_ci95(self) -> Interval95 | None:
+        """The interval of its throughput, if there are enough rounds to show it."""
+        return self.throughput.ci95 if self.rounds >= LEAST_ROUNDS_SHOWN else None
 
     @field_serializer("pool")
     def _settings_alone(self, pool: PoolSettings) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def report_page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         faults=fault_rows.fault_rows(summary),
         fault_headings=fault_rows.FAULT_HEADINGS,
         facts=list(_facts(summary)),
-        intervals=any(pool.throughput.ci95 for pool in summary.pools),
+        intervals=any(pool.shown_ci95 for pool in summary.pools),
     )
 
 

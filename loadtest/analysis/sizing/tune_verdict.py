@@ -54,9 +54,9 @@ def _throughput(pool: PoolSummary) -> str:
 
 
 def _sure(pool: PoolSummary) -> str:
-    if not pool.throughput.ci95:
+    if not pool.shown_ci95:
         return ""
-    low, high = (rate(max(edge, 0)) for edge in pool.throughput.ci95)
+    low, high = (rate(max(edge, 0)) for edge in pool.shown_ci95)
     return f" (95 % interval {low} to {high}, {plural(pool.rounds, 'round')})"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -23,8 +24,8 @@ from loadtest.model.errors import Ended, EndedForOthers, LoadtestError, UsageErr
 from loadtest.model.experiment import Experiment
 from loadtest.report.console import plain
 from loadtest.report.progress import PlannedRun, RunProgress
-from loadtest.report.render import read_measurements
-from loadtest.runfile.folders import new_folder
+from loadtest.report.render import read_measurements, write_whole
+from loadtest.runfile.folders import new_folder, written_in
 
 DoRuns = Callable[[Experiment, Databases, Path, RunProgress], bool]
 
@@ -61,6 +62,14 @@ def conduct(
             do = partial(runs, experiment, at, folder, progress)
             complete = _done(folder, console, do)
     return folder, complete
+
+
+def add_to_plan(folder: Path, **more: Any) -> None:
+    """Add facts to the experiment.json of a folder; raises LoadtestError if that fails."""
+    path = folder / "experiment.json"
+    with written_in(folder):
+        planned = json.loads(path.read_text(encoding="utf-8"))
+        write_whole(path, json.dumps({**planned, **more}, indent=1) + "\n")
 
 
 def only_try(

@@ -211,9 +211,10 @@ class Disturbed(Struct, frozen=True):
 
 
 class ExperimentPlan(Struct, frozen=True):
-    """The content of experiment.json."""
+    """The content of experiment.json; command: the command line that measured it, if known."""
 
     name: str = ""
+    command: str = ""
     scenario: str = ""
     user_classes: tuple[str, ...] = ()
     session: str = ""

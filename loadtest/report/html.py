@@ -108,7 +108,7 @@ def _about(summary: Summary) -> dict[str, Any]:
         "create_engine": line,
         "recommended": recommended,
         "failing": alarming,
-        "failing_codes": mostly_failing.FIRST,
+        "failing_codes": mostly_failing.TOLD_FIRST,
         "invalid": invalid,
         "reasons": trust_gate.INVALID_CODES,
         "broken": _broken(summary),
@@ -159,7 +159,7 @@ def _findings(summary: Summary) -> list[tuple[str, Finding]]:
     """Findings with their pool's name: leaks and failing pools first, then by severity."""
     found = [(pool.name, finding) for pool in summary.pools for finding in pool.findings]
     found.sort(key=lambda pair: _SEVERITIES.index(pair[1].severity))
-    return sorted(found, key=lambda pair: pair[1].code not in mostly_failing.FIRST)
+    return sorted(found, key=lambda pair: pair[1].code not in mostly_failing.TOLD_FIRST)
 
 
 def _errors(summary: Summary) -> Iterator[dict[str, Any]]:

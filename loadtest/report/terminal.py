@@ -27,8 +27,8 @@ _DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
 # The order: leaks and mostly failed requests, other errors, warnings.
 _ORDER: Sequence[tuple[str, Callable[[Finding], bool]]] = (
-    ("error", lambda finding: finding.code in mostly_failing.FIRST),
-    ("error", lambda finding: finding.code not in mostly_failing.FIRST),
+    ("error", lambda finding: finding.code in mostly_failing.TOLD_FIRST),
+    ("error", lambda finding: finding.code not in mostly_failing.TOLD_FIRST),
     ("warning", lambda _: True),
 )
 POOL_COLUMNS = (

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from loadtest.analysis.comparison.objective_check import drops_arrivals
+from loadtest.analysis.comparison.unused_pools import never_used_up
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment.databases import databases, demand_of
 from loadtest.experiment.rounds import check_scenario, plans, run_all
@@ -155,9 +156,11 @@ def _measured(folder: Path) -> bool:
 
 
 def is_decided(folder: Path) -> bool:
-    """Whether every comparison with the baseline and every objective is decided."""
+    """Whether no comparison with the baseline and no objective needs more rounds."""
     summary = summarize(read_measurements([folder]))
     primary = [one.decision for one in summary.comparisons if one.role == "primary"]
+    if never_used_up([pool for pool in summary.pools if pool.valid]):
+        primary = []  # more rounds would not decide
     # More rounds do not decide an objective without an interval, or with dropped arrivals.
     asked = [pool.objectives for pool in summary.pools if pool.valid and not drops_arrivals(pool)]
     is_open = any(one.met is None and one.ci95 for objectives in asked for one in objectives)

@@ -54,6 +54,11 @@ def test_pools_that_may_differ_are_compared(tmp_path: Path, pools: Any) -> None:
     assert compared(tmp_path, *pools).verdict.recommended
 
 
+def test_a_measured_difference_is_reported_all_the_same(tmp_path: Path) -> None:
+    runs = [*steady(tmp_path, "5+10", FIVE, peak=2), *steady(tmp_path, "20+0", [300] * 5, peak=2)]
+    assert summarize_runs(runs).verdict.recommended == "20+0"
+
+
 def test_with_an_objective_a_pool_that_meets_it_is_recommended(tmp_path: Path) -> None:
     summary = compared(tmp_path, ("5+10", 2), ("20+0", 2), objective="errors.rate <= 1%")
     assert summary.verdict.recommended == "5+10"

@@ -22,6 +22,7 @@ from loadtest.analysis.comparison.recommendation import (
     lowest_throughput,
     met_objectives,
     peak_of,
+    pool_flaws,
     setting_prices,
     settings_advice,
     throughput_of,
@@ -140,8 +141,12 @@ def _undecidable(
     compare: Comparer,
 ) -> list[str]:
     """Why these runs cannot tell the pools apart; empty if they can."""
-    if never_used_up(candidates) and not measurements.plan.objective:
-        return [*unused_sentences(candidates), *pools_left_out(pools)]
+    best = max(candidates, key=throughput_of)
+    rivals = [compare.pair(p.name, best.name, THROUGHPUT_METRIC) for p in candidates if p != best]
+    alike = never_used_up(candidates) and all(map(_as_good, rivals))
+    if alike and not measurements.plan.objective:
+        flaws = [line for pool in candidates for line in pool_flaws(pool)]
+        return [*unused_sentences(candidates), *flaws, *pools_left_out(pools)]
     together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
     if len(together) < FEWEST_ROUNDS:
         return too_few_rounds(pools, measurements.plan.margin)

@@ -268,7 +268,7 @@ class Verdict(Value):
 
     recommended: str | None
     text: str
-    unmeasured: tuple[str, ...] = Field(default=(), exclude=True)
+    unmeasured: tuple[str, ...] = ()
 
 
 class Summary(Value):

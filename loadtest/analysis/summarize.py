@@ -7,6 +7,7 @@ from typing import Any
 
 from loadtest.analysis.comparison.comparer import Comparer, ComparisonRule, RoundSummaries
 from loadtest.analysis.comparison.objective_check import check_objective
+from loadtest.analysis.comparison.unused_pools import never_used_up
 from loadtest.analysis.comparison.variants import variants, verdicts
 from loadtest.analysis.comparison.verdict import verdict
 from loadtest.analysis.findings import mostly_failing, rules
@@ -35,12 +36,14 @@ def summarize(measurements: Measurements) -> Summary:
     valid = {pool.name for pool in pools if pool.valid}
     parts = variants(measurements)
     compare = Comparer(rounds, rule)
+    comparisons = [c for part in parts for c in _comparisons(part.measurements, valid, compare)]
+    if never_used_up([pool for pool in pools if pool.valid]):
+        # More rounds would not decide.
+        comparisons = [c.model_copy(update={"further_rounds": None}) for c in comparisons]
     return Summary(
         **_about(measurements),
         pools=pools,
-        comparisons=tuple(
-            c for part in parts for c in _comparisons(part.measurements, valid, compare)
-        ),
+        comparisons=tuple(comparisons),
         verdict=verdicts(parts, pools, compare)
         if len(parts) > 1
         else verdict(measurements, pools, compare),
@@ -81,7 +84,7 @@ def _summary(
         objectives = tuple(one.model_copy(update={"met": met}) for one in objectives)
     return together.model_copy(
         update={
-            "findings": doubts + rules.remarks(pool),
+            "findings": doubts + rules.remarks(pool, doubts),
             "valid": not doubts,
             "objectives": objectives,
         }

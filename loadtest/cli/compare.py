@@ -69,7 +69,7 @@ def compare(
             raise UsageError("a comparison needs at least two pools: --pool 5+10 --pool 20+0")
         asked = {"rounds": rounds, "objective": objective, "margin": margin, "server": server}
         plan = experiment_of(experiment, pool, application, load, told, **asked)
-    _warn_of_few_rounds(plan)
+    _warn_of_limits(plan, database.connections_per_user)
     if dry_run:
         _print_plan(plan, database.database_url)
     else:
@@ -86,12 +86,14 @@ def _read(path: Path, model: str | None, objective: str, server: list[str]) -> E
     return plan.changed("--server", server=server) if server else plan
 
 
-def _warn_of_few_rounds(plan: Experiment) -> None:
+def _warn_of_limits(plan: Experiment, per_user: int) -> None:
+    """Print why the comparison cannot decide: too few rounds, or a load that is too small."""
     from loadtest.analysis.comparison.few_rounds import few_rounds_warning
+    from loadtest.analysis.comparison.unused_pools import few_users_note
 
-    warning = few_rounds_warning(plan.interim_rounds[-1])
-    if warning:
-        typer.secho(warning, fg="yellow", err=True)
+    warnings = (few_rounds_warning(plan.interim_rounds[-1]), few_users_note(plan, per_user))
+    for text in filter(None, warnings):
+        typer.secho(text, fg="yellow", err=True)
 
 
 def _print_plan(experiment: Experiment, database_url: str) -> None:

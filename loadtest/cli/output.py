@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +49,7 @@ def conduct_and_answer(
     from rich.markup import escape
 
     from loadtest.analysis.comparison.verdict import verdict_exit_code
+    from loadtest.experiment.conduct import add_to_plan
     from loadtest.experiment.conduct import conduct as run
     from loadtest.report.render import render
 
@@ -60,9 +64,23 @@ def conduct_and_answer(
         raise _interrupted(console) from None
     if not complete:
         console.print("[yellow]Interrupted: the report covers what was measured so far[/]")
+    add_to_plan(folder, command=command_line(sys.argv[1:]))
     summary = render([folder], folder)
     print_answer(summary, folder, output)
     raise typer.Exit(failure.exit_code if failure else verdict_exit_code(summary))
+
+
+def command_line(words: Sequence[str]) -> str:
+    """A command of loadtest with these arguments, without the database's URL and passwords."""
+    from loadtest.database.redaction import without_passwords
+
+    kept, left = ["loadtest"], iter(words)
+    for word in left:
+        if word == "--database-url":
+            next(left, None)
+        elif not word.startswith("--database-url="):
+            kept.append(word)
+    return without_passwords(shlex.join(kept))
 
 
 def try_and_answer(experiment: Experiment, database: DatabaseOptions, *, quiet: bool) -> None:

@@ -121,5 +121,6 @@ def _print_plan(plan: Experiment, database_url: str) -> None:
     minutes, seconds = divmod(round(longest_seconds(plan)), 60)
     most = most_runs(largest.pool_size)
     typer.echo(
-        f"each size depends on the results so far: at most {most} runs, {minutes} min {seconds} s"
+        f"each size depends on the results so far: at most {most} runs, {minutes} min {seconds} s; "
+        "disturbed runs are repeated and take longer"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from loadtest.analysis.comparison.objective_check import drops_arrivals
+from loadtest.analysis.comparison.unused_pools import never_used_up
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment.databases import databases, demand_of
 from loadtest.experiment.rounds import check_scenario, plans, run_all
@@ -24,8 +26,8 @@ from loadtest.model.errors import Ended, EndedForOthers, LoadtestError, UsageErr
 from loadtest.model.experiment import Experiment
 from loadtest.report.console import plain
 from loadtest.report.progress import PlannedRun, RunProgress
-from loadtest.report.render import read_measurements
-from loadtest.runfile.folders import new_folder
+from loadtest.report.render import read_measurements, write_whole
+from loadtest.runfile.folders import new_folder, written_in
 
 DoRuns = Callable[[Experiment, Databases, Path, RunProgress], bool]
 
@@ -62,6 +64,14 @@ def conduct(
             do = partial(runs, experiment, at, folder, progress)
             complete = _done(folder, console, do)
     return folder, complete
+
+
+def add_to_plan(folder: Path, **more: Any) -> None:
+    """Add facts to the experiment.json of a folder; raises LoadtestError if that fails."""
+    path = folder / "experiment.json"
+    with written_in(folder):
+        planned = json.loads(path.read_text(encoding="utf-8"))
+        write_whole(path, json.dumps({**planned, **more}, indent=1) + "\n")
 
 
 def only_try(
@@ -149,9 +159,11 @@ def _measured(folder: Path) -> bool:
 
 
 def is_decided(folder: Path) -> bool:
-    """Whether every comparison with the baseline and every objective is decided."""
+    """Whether no comparison with the baseline and no objective needs more rounds."""
     summary = summarize(read_measurements([folder]))
     primary = [one.decision for one in summary.comparisons if one.role == "primary"]
+    if never_used_up([pool for pool in summary.pools if pool.valid]):
+        primary = []  # more rounds would not decide
     # More rounds do not decide an objective without an interval, or with dropped arrivals.
     asked = [pool.objectives for pool in summary.pools if pool.valid and not drops_arrivals(pool)]
     is_open = any(one.met is None and one.ci95 for objectives in asked for one in objectives)

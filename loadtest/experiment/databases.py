@@ -150,7 +150,8 @@ def _work(experiment: Experiment, runs: int, tried: bool) -> str:
         return f"each task of {scenario} once; what it commits stays"
     each = load.warmup + load.duration
     minutes = runs * (each + SECONDS_BESIDE_LOAD) / 60
-    times = f", at most {runs} times ({minutes:.1f} min)" if runs > 1 else ""
+    longer = "longer if runs are disturbed and repeated"
+    times = f", at most {runs} times ({minutes:.1f} min; {longer})" if runs > 1 else ""
     faults = ", ".join(map(str, experiment.fault))
     broken = f", and break its own connections: {faults}" if faults else ""
     many = load_in_words(load.users, load.highest_rate)

@@ -24,12 +24,13 @@ class Repeats:
     """Does runs, and repeats disturbed ones once, when the machine is quiet.
 
     If the repeated run of a pool is disturbed too, the load is too much for the generator, and the
-    pool's other rounds are not repeated. done: the repetitions (pool, round, why, measured
-    seconds of the first run).
+    pool's other rounds are not repeated. tell: receives notes; disturbed: receives the reason for
+    a repeat, before it waits. done: the repetitions (pool, round, why, measured seconds of the
+    first run).
     """
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+    def __init__(self, tell: Callable[[str], None], disturbed: Callable[[str], None]) -> None:
+        self._tell, self._disturbed = tell, disturbed
         self._in_vain: set[str] = set()
         self.done: list[dict[str, Any]] = []
 
@@ -40,7 +41,7 @@ class Repeats:
         why = "" if name in self._in_vain else disturbance(path)
         if not why:
             return False
-        self._tell(f"  disturbed, repeating the run: {why}{_by(path)}")
+        self._disturbed(f"  disturbed, repeating the run: {why}{_by(path)}")
         wait_until_quiet(self._tell)
         seconds = round(Round.read(RunFile(path)).seconds, 3)
         _move(path, path.parent.parent / ASIDE)
@@ -56,6 +57,7 @@ class Repeats:
         self.done.append({"pool": name, "round": plan.round, "why": why, "seconds": seconds})
         if disturbance(path):
             self._in_vain.add(name)
+            self._tell(f"  disturbed again: further runs of {name} are not repeated")
         return True
 
 

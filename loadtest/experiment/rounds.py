@@ -43,6 +43,9 @@ class Progress(Protocol):
     def tell(self, text: str) -> None:
         """A further note about a run."""
 
+    def disturbed(self, text: str) -> None:
+        """The run was disturbed, and is repeated as soon as the machine is quiet; text: why."""
+
 
 def plans(experiment: Experiment, after: int = 0, until: int | None = None) -> list[RunPlan]:
     """The runs of an experiment, or of some of its rounds, in their order.
@@ -174,7 +177,8 @@ def run_all(
     """
     pools = [subject.pool for subject in experiment.subjects]
     write_down(experiment, pools, folder)
-    first, done, repeats = plans(experiment)[0], 0, Repeats(progress.tell)
+    first, done = plans(experiment)[0], 0
+    repeats = Repeats(progress.tell, progress.disturbed)
     for look in experiment.interim_rounds:
         for plan in plans(experiment, done, look):
             progress.begin(plan)

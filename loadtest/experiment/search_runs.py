@@ -68,7 +68,7 @@ class _Searching:
         self._pilot, self._largest = experiment.pool
         self._tried: dict[int, PoolConfig] = {}
         self._left = most_runs(self._largest.pool_size)
-        self._repeats = Repeats(progress.tell)
+        self._repeats = Repeats(progress.tell, progress.disturbed)
 
     def all(self) -> bool:
         """Do the pilot, then the steps that follow from the results so far."""
@@ -104,24 +104,28 @@ class _Searching:
     def _do(
         self, plan: RunPlan, best: ThroughputEstimate | None = None, *, to_its_end: bool = True
     ) -> None:
-        """Do a run, and repeat it if other programs disturbed it."""
-        self._repeats.run(plan, self._folder, partial(self._once, plan, best, to_its_end))
+        """Do a run, and repeat it if other programs disturbed it.
+
+        The repeat does not count: the search may take as many runs without it.
+        """
+        self._left -= 1
+        self._write_down()
+        self._progress.begin(plan)
+        once = partial(self._once, plan, best, to_its_end)
+        if self._repeats.run(plan, self._folder, once):
+            self._write_down()
+        self._progress.end(plan)
+        self._progress.tell(_came_to(self._tuning(), plan))
 
     def _once(self, plan: RunPlan, best: ThroughputEstimate | None, to_its_end: bool) -> None:
-        self._left -= 1
+        watch = self._watch(None if to_its_end else self._look(best))
+        run_in(self._folder, plan, self._at[plan.server], watch)
+
+    def _write_down(self) -> None:
         ordered = [pool for _, pool in sorted(self._tried.items())]
         seconds = [one["seconds"] for one in self._repeats.done]
         more = {"most": self._largest.pool_size, "disturbed": seconds}
         write_down(self._experiment, [self._pilot, *ordered], self._folder, search=more)
-        self._progress.begin(plan)
-        run_in(
-            self._folder,
-            plan,
-            self._at[plan.server],
-            self._watch(None if to_its_end else self._look(best)),
-        )
-        self._progress.end(plan)
-        self._progress.tell(_came_to(self._tuning(), plan))
 
     def _watch(self, look: Watch | None) -> Watch:
         def watch(interval: Interval) -> None:

@@ -52,6 +52,7 @@ def header(
         "pool": dict(pool),
         "application": application.name if application else None,
         "application_pool": application.settings if application else None,
+        "driver": application.engine.dialect.driver if application else None,
         "load": {"model": model, **load_facts(options, users, processes(runner))},
         "scenario": {
             "files": files,

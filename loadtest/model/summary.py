@@ -17,6 +17,8 @@ from loadtest.model.search_result import Search
 
 Decision = Literal["better", "worse", "equivalent", "undecided"]
 Role = Literal["primary", "secondary"]
+# The interval of two rounds is so wide that it says nothing.
+LEAST_ROUNDS_SHOWN = 3
 
 
 class Durations(Value):
@@ -230,6 +232,11 @@ class PoolSummary(Value):
     unreturned: float = Field(default=0.0, exclude=True)
     unserved: float = Field(default=0.0, exclude=True)
 
+    @property
+    def shown_ci95(self) -> Interval95 | None:
+        """The interval of its throughput, if there are enough rounds to show it."""
+        return self.throughput.ci95 if self.rounds >= LEAST_ROUNDS_SHOWN else None
+
     @field_serializer("pool")
     def _settings_alone(self, pool: PoolSettings) -> dict[str, Any]:
         return {name: value for name, value in asdict(pool).items() if name != "name"}
@@ -254,10 +261,14 @@ class Comparison(Value):
 
 
 class Verdict(Value):
-    """The recommended pool, if any, and the reasons: one sentence per line."""
+    """The recommended pool, if any, and the reasons: one sentence per line.
+
+    unmeasured: the pools that may be better than all others, but whose measurement is not valid.
+    """
 
     recommended: str | None
     text: str
+    unmeasured: tuple[str, ...] = ()
 
 
 class Summary(Value):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from loadtest.analysis import units
+from loadtest.analysis.comparison.comparer import FEWEST_ROUNDS
 from loadtest.model.summary import Comparison
 
 COMPARISON_COLUMNS = ("pool", "against", "metric", "ratio", "95 % interval", "decision")
+_NOT_SIGNIFICANT = " (not significant after the correction for several comparisons)"
 _METRICS = {
     "throughput.per_second": "throughput",
     "request_seconds": "request",
@@ -28,7 +32,18 @@ def decision_in_words(comparison: Comparison) -> str:
     if comparison.further_rounds is None:
         return comparison.decision
     more = units.plural(comparison.further_rounds, "more round")
-    return f"{comparison.decision}: about {more} would decide"
+    corrected = _NOT_SIGNIFICANT if _only_corrected(comparison) else ""
+    return f"{comparison.decision}{corrected}: about {more} would decide"
+
+
+def _only_corrected(comparison: Comparison) -> bool:
+    """Whether the interval shows a difference that the correction for several metrics takes away.
+
+    Pools whose rounds have lower bounds need no further rounds.
+    """
+    low, high = comparison.ci95 or (0.0, math.inf)
+    enough = comparison.rounds >= FEWEST_ROUNDS and comparison.role == "secondary"
+    return enough and not low <= 1 <= high
 
 
 def comparison_row(comparison: Comparison) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def report_page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         faults=fault_rows.fault_rows(summary),
         fault_headings=fault_rows.FAULT_HEADINGS,
         facts=list(_facts(summary)),
-        intervals=any(pool.throughput.ci95 for pool in summary.pools),
+        intervals=any(pool.shown_ci95 for pool in summary.pools),
     )
 
 
@@ -108,7 +108,7 @@ def _about(summary: Summary) -> dict[str, Any]:
         "create_engine": line,
         "recommended": recommended,
         "failing": alarming,
-        "failing_codes": mostly_failing.FAILING,
+        "failing_codes": mostly_failing.TOLD_FIRST,
         "invalid": invalid,
         "reasons": trust_gate.INVALID_CODES,
         "broken": _broken(summary),
@@ -156,10 +156,10 @@ def _broken(summary: Summary) -> str | None:
 
 
 def _findings(summary: Summary) -> list[tuple[str, Finding]]:
-    """Findings with their pool's name: mostly failed requests first, then by severity."""
+    """Findings with their pool's name: leaks and failing pools first, then by severity."""
     found = [(pool.name, finding) for pool in summary.pools for finding in pool.findings]
     found.sort(key=lambda pair: _SEVERITIES.index(pair[1].severity))
-    return sorted(found, key=lambda pair: pair[1].code not in mostly_failing.FAILING)
+    return sorted(found, key=lambda pair: pair[1].code not in mostly_failing.TOLD_FIRST)
 
 
 def _errors(summary: Summary) -> Iterator[dict[str, Any]]:

@@ -56,7 +56,8 @@ def _objective(pool: PoolSummary, objective: ObjectiveResult) -> tuple[str, ...]
 def _findings(summary: Summary) -> Iterator[str]:
     for pool in summary.pools:
         for finding in pool.findings:
-            yield f"- **{finding.severity}**, {pool.name}: {_plain(finding.message)}"
+            text = f"{finding.message} [{finding.code}]"
+            yield f"- **{finding.severity}**, {pool.name}: {_plain(text)}"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

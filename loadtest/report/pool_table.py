@@ -38,8 +38,8 @@ def marked_duration(times: Durations, name: str) -> str:
 
 
 def throughput_interval(pool: PoolSummary) -> str:
-    """The 95 % interval of the throughput, empty if there is none."""
-    ci95 = pool.throughput.ci95
+    """The 95 % interval of the throughput, empty if there are too few rounds."""
+    ci95 = pool.shown_ci95
     return f"{rate(max(ci95[0], 0))} – {rate(ci95[1])}" if ci95 else ""
 
 

@@ -173,6 +173,12 @@ def _far_off(prediction: Prediction) -> Iterator[str]:
                 f"The model misses the measured throughput of {ran.name} by {_error(off)}: "
                 "something that the model does not know limits it."
             )
+        late = relative_error(ran.wait.p95, cell.wait.p95, NOTICEABLE_WAIT)
+        if late is not None and abs(late) > FAR_OFF:
+            yield (
+                f"The model misses the measured p95 of the wait of {ran.name} by {_error(late)}: "
+                "expect errors of this size for the waits of similar pools."
+            )
 
 
 def _few(names: Sequence[str]) -> str:

@@ -111,6 +111,12 @@ class RunProgress:
         """Print a text between two runs."""
         self._say(escape(text))
 
+    def disturbed(self, text: str) -> None:
+        """Print why a run is repeated, and go back to its beginning."""
+        self._say(escape(text))
+        waiting = f"{self._title} · disturbed, waiting"
+        self._bar.update(self._task, completed=self._total, description=waiting)
+
     def _say(self, text: str) -> None:
         if not self._quiet:
             self._console.print(text, soft_wrap=True, highlight=False)

@@ -25,10 +25,10 @@ from loadtest.report.pool_table import (
 
 _DECISIONS = {"better": "green", "worse": "bold red"}
 _STYLES = {"error": "bold red", "warning": "yellow"}
-# The order: mostly failed requests, other errors, warnings.
+# The order: leaks and mostly failed requests, other errors, warnings.
 _ORDER: Sequence[tuple[str, Callable[[Finding], bool]]] = (
-    ("error", lambda finding: finding.code in mostly_failing.FAILING),
-    ("error", lambda finding: finding.code not in mostly_failing.FAILING),
+    ("error", lambda finding: finding.code in mostly_failing.TOLD_FIRST),
+    ("error", lambda finding: finding.code not in mostly_failing.TOLD_FIRST),
     ("warning", lambda _: True),
 )
 POOL_COLUMNS = (
@@ -95,17 +95,18 @@ def _print_faults(summary: Summary, console: Console) -> None:
 def _print_findings(summary: Summary, console: Console) -> None:
     """Print the findings that matter, the serious ones first."""
     found = [
-        (severity, f"{pool.name}: {finding.message}{_example(pool, finding)}")
+        (severity, f"{pool.name}: {finding.message}{_example(pool, finding)}", f" [{finding.code}]")
         for severity, of in _ORDER
         for pool in _told_of(summary)
         for finding in pool.findings
         if finding.severity == severity and of(finding) and not _told_already(pool, finding)
     ]
-    found += [("warning", str(problem)) for problem in summary.experiment.get("problems", ())]
+    found += [("warning", str(problem), "") for problem in summary.experiment.get("problems", ())]
     if found:
         console.print("Findings", style="bold")
-    for severity, text in found:
-        console.print(plain(f"- {text}", console, _STYLES[severity]))
+    for severity, text, code in found:
+        told = plain(f"- {text}", console, _STYLES[severity])
+        console.print(told.append_text(plain(code, console, "not bold dim default")))
     if found:
         console.print()
 

@@ -113,7 +113,8 @@ class Host(Struct, frozen=True):
 class Header(Struct, frozen=True, tag_field="type", tag="header"):
     """The first line of a run file: what ran, where, and how to repeat it.
 
-    application_pool: the application's own pool, of which `pool` may differ.
+    application_pool: the application's own pool, of which `pool` may differ. driver: SQLAlchemy's
+    name of the application's driver; None in older files, and without an application (PyMySQL).
     """
 
     pool: PoolSettings
@@ -123,6 +124,7 @@ class Header(Struct, frozen=True, tag_field="type", tag="header"):
     command: str = ""
     application: str | None = None
     application_pool: PoolSettings | None = None
+    driver: str | None = None
     load: Load = Load()
     scenario: Scenario = Scenario()
     server: Server = Server()
@@ -209,9 +211,10 @@ class Disturbed(Struct, frozen=True):
 
 
 class ExperimentPlan(Struct, frozen=True):
-    """The content of experiment.json."""
+    """The content of experiment.json; command: the command line that measured it, if known."""
 
     name: str = ""
+    command: str = ""
     scenario: str = ""
     user_classes: tuple[str, ...] = ()
     session: str = ""

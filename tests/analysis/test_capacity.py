@@ -259,7 +259,8 @@ def test_the_setting_that_refuses_first_is_named_not_the_one_with_the_larger_res
     assert answer.binding.setting == "max_connections"
     assert step_of(answer, "running").state == "reserve"
     assert step_of(answer, "all pools full").limit == "max_user_connections"
-    assert "of 50 connections kept for people and agents 10 are taken" in answer.verdict
+    said = "the fleet takes 10 of the 50 connections kept in reserve for people and agents. No"
+    assert said in answer.verdict
     assert "by max_user_connections: connections beyond it get error 1203" in answer.verdict
 
 

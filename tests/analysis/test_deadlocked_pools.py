@@ -113,7 +113,8 @@ def test_a_pool_that_tasks_may_deadlock_is_recommended_with_that_warning(tmp_pat
         return [run(tmp_path, [part], pool, number, load=load) for number in range(1, 6)]
 
     use = TaskUse(nested=9, waiting_with=1)
-    summary = summarize_runs([*runs("20+0", use), *runs("25+0", use)])
+    lifo = "lifo:pool_size=20,max_overflow=0,pool_use_lifo=true"
+    summary = summarize_runs([*runs("20+0", use), *runs(lifo, use)])
     assert summary.verdict.recommended
     assert "the tasks can deadlock the pool" in summary.verdict.text
 

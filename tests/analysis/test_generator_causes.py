@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,12 +24,13 @@ def disturbed(
     kept: dict[str, int] | None = None,
     number: int = 1,
     model: str = "greenlets",
+    **more: Any,
 ) -> Run:
     """A run with a busy generator and a late event loop."""
     counters = {"requests": 100, "cpu": SECOND, **(kept or {})}
     part = interval(counters=counters, generator_lag=[30] * 100, request=[20] * 100)
     load = {**header()["load"], "model": model}
-    path = run(folder, [part], round_=number, load=load).path
+    path = run(folder, [part], round_=number, load=load, **more).path
     add_to_footer(path, programs=list(programs))
     return read_run(path)
 
@@ -66,10 +68,81 @@ def test_both_are_named_if_both_were_seen(tmp_path: Path) -> None:
 def test_without_a_known_cause_all_that_is_possible_is_named(tmp_path: Path) -> None:
     kept = {"loop_watched": 100, "loop.report": 29}
     findings = found(disturbed(tmp_path, *FEW_PROGRAMS, kept=kept))
-    assert "Python code or a driver written in C blocked it, or other programs" in (
-        findings["generator_lag"].message
-    )
+    said = "Python code blocked it, or other programs used its core. Use users on OS threads"
+    assert said in findings["generator_lag"].message
     assert "watched time" not in findings["generator_bound"].message
+
+
+@pytest.mark.parametrize("driver", ["mysqldb", None])
+@pytest.mark.parametrize("kept", [None, BY_TASK])
+def test_a_driver_that_may_block_is_a_possible_cause(
+    tmp_path: Path, driver: str | None, kept: dict[str, int] | None
+) -> None:
+    own = {"application": "shop.db:Session", "driver": driver}
+    message = found(disturbed(tmp_path, kept=kept, **own))["generator_lag"].message
+    assert "a driver written in C" in message
+    assert "a driver that yields (PyMySQL)" in message
+
+
+@pytest.mark.parametrize("more", [{}, {"application": "shop.db:Session", "driver": "pymysql"}])
+@pytest.mark.parametrize("kept", [None, BY_TASK])
+def test_the_driver_in_use_is_no_advice(
+    tmp_path: Path, more: dict[str, Any], kept: dict[str, int] | None
+) -> None:
+    message = found(disturbed(tmp_path, kept=kept, **more))["generator_lag"].message
+    assert "driver" not in message
+    assert "--model threads" in message
+
+
+@pytest.mark.parametrize(("contexts", "named"), [(4, False), (20, True)])
+def test_tls_contexts_that_took_much_time_are_named(
+    tmp_path: Path, contexts: int, named: bool
+) -> None:
+    host = {"cpus": 2, "tls_context_seconds": 0.02}
+    kept = {"tls_contexts": contexts, "opened": contexts}
+    message = found(disturbed(tmp_path, kept=kept, host=host))
+    said = "Building 20 TLS contexts took about 40 % of the load generator's time. Share one"
+    assert (said in message["generator_bound"].message) is named
+    assert ("TLS context" in message["generator_lag"].message) is named
+
+
+def too_short(folder: Path, *programs: dict[str, object], opened: int = 0) -> str:
+    """The message about a run that measured less than a second of five."""
+    load = {**header()["load"], "duration": 5.0}
+    before = interval(period="warmup", counters={"opened": opened})
+    part = interval(1, length=SECOND // 2, counters={"requests": 9})
+    path = run(folder, [before, part], load=load).path
+    add_to_footer(path, programs=list(programs))
+    return found(read_run(path))["measured_too_little"].message
+
+
+def test_a_run_that_measured_too_little_names_other_programs(tmp_path: Path) -> None:
+    assert too_short(tmp_path, *MORE_PROGRAMS).endswith(
+        "Other programs used 55 % of the processors: gzip 43 % and cc1 12 %. Stop them, or use an "
+        "idle machine. Or measure for longer."
+    )
+
+
+@pytest.mark.parametrize(
+    ("opened", "cause"), [(0, "another program"), (300, "opening 300 connections")]
+)
+def test_connections_are_a_cause_only_if_some_were_opened(
+    tmp_path: Path, opened: int, cause: str
+) -> None:
+    said = f"Blocking code, or {cause}, took the rest of the time. Remove the cause."
+    assert said in too_short(tmp_path, opened=opened)
+
+
+@pytest.mark.parametrize(("cpu", "left_out"), [(SECOND // 4, False), (SECOND, True)])
+def test_findings_about_times_are_left_out_if_the_generator_was_at_fault(
+    tmp_path: Path, cpu: int, left_out: bool
+) -> None:
+    counters = {"requests": 9, "checkouts": 9, "cpu": cpu}
+    parts = [interval(counters=counters, wait=[5] * 9, gauges={"open": 2})]
+    (pool,) = summarize_runs([run(tmp_path, parts, "40+0")]).pools
+    codes = {one.code for one in pool.findings}
+    assert ("few_samples" in codes) is not left_out
+    assert "never_needed" in codes
 
 
 def test_the_shares_of_several_rounds_are_means(tmp_path: Path) -> None:

@@ -194,6 +194,11 @@ class TestWorkload:
         with pytest.raises(InvalidMeasurement, match="measured properly"):
             observe(gather([measured(tmp_path, counters={"cpu": SECOND})]))
 
+    def test_a_run_that_is_still_going_on_is_no_measurement_yet(self, tmp_path: Path) -> None:
+        going_on = run(tmp_path, [interval(period="warmup")], reason=None)
+        with pytest.raises(InvalidMeasurement, match="has no end, so this run is still"):
+            observe(gather([going_on]))
+
     def test_pools_that_were_not_measured_properly_are_left_out_and_named(
         self, tmp_path: Path
     ) -> None:

@@ -182,7 +182,7 @@ def test_the_json_has_the_keys_of_schema_1_and_says_more_in_a_few_places(tmp_pat
     assert _keys(comparison) == (
         "pool baseline metric role rounds ratio ci95 decision further_rounds"
     )
-    assert _keys(data["verdict"]) == "recommended text"
+    assert _keys(data["verdict"]) == "recommended text unmeasured"
 
 
 def _keys(value: dict[str, object]) -> str:

@@ -128,7 +128,7 @@ def test_one_pool_alone_is_reported_without_a_recommendation(tmp_path: Path) -> 
 
 
 def test_invalid_pools_leave_the_verdict(tmp_path: Path) -> None:
-    busy = [interval(counters={"requests": 9000, "failures": 0, "cpu": int(0.97 * SECOND)})]
+    busy = [interval(counters={"requests": 300, "failures": 0, "cpu": int(0.97 * SECOND)})]
     runs = _clash(tmp_path) + [run(tmp_path, busy, "busy:9+9", number) for number in range(1, 6)]
     summary = summarize_runs(runs)
     assert not summary.pool("busy").valid
@@ -143,7 +143,8 @@ def test_fewer_than_two_valid_pools_are_no_comparison(tmp_path: Path) -> None:
     runs = [*steady(tmp_path, "20+0", [700, 700]), run(tmp_path, busy, "5+10")]
     summary = summarize_runs(runs)
     assert summary.verdict.recommended is None
-    assert "Nothing can be recommended: 1 of 2 pools can be compared." in summary.verdict.text
+    said = "Nothing can be recommended: 1 of 2 pools can be compared. Remove the causes that the"
+    assert said in summary.verdict.text
     assert verdict_exit_code(summary) == 4
     alone = summarize_runs([run(tmp_path, busy, "5+10")])
     assert alone.verdict.text == "The measurement of 5+10 is not valid (see the findings)."
@@ -174,7 +175,10 @@ def test_a_run_in_which_nothing_succeeds_says_so_first(tmp_path: Path, busy: boo
     assert summarize_runs(runs).verdict.text == first
     runs[0].path.with_suffix(".log").touch()
     summary = summarize_runs(runs)
-    assert summary.verdict.text == f"{first}\nFor details, see Locust's log: runs/20+0-1.log."
+    assert (
+        summary.verdict.text
+        == f"{first}\nFor details, see Locust's log: {tmp_path}/runs/20+0-1.log."
+    )
     assert verdict_exit_code(summary) == 4
 
 

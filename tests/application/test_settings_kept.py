@@ -83,6 +83,8 @@ def test_other_sizes_are_measured_with_the_applications_settings(
     assert "Warning: the answer will be tentative" in ended.stderr
     summary = json.loads((tmp_path / "latest" / "summary.json").read_text())
     assert summary["experiment"]["application_pool"]["pool_recycle"] == 280
+    (file, *_) = sorted((tmp_path / "latest" / "runs").glob("10+0-*.jsonl"))
+    assert read_run(file).header.driver == "pymysql"
     assert all(pool["errors"]["by_kind"] == {} for pool in summary["pools"])
 
 

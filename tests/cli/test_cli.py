@@ -68,7 +68,7 @@ def at(url: URL) -> dict[str, str]:
 def documented_exit_code(summary: dict[str, Any]) -> int:
     """What the design says of a comparison without an objective: 0, 4 or 5."""
     valid = sum(pool["valid"] for pool in summary["pools"])
-    if valid < min(2, len(summary["pools"])):
+    if valid < min(2, len(summary["pools"])) or summary["verdict"]["unmeasured"]:
         return 4
     undecided = len(summary["pools"]) > 1 and summary["verdict"]["recommended"] is None
     return 5 if undecided else 0
@@ -390,6 +390,8 @@ def test_a_run_leaves_a_result_and_a_report(loadtest: Loadtest, tmp_path: Path) 
     seconds = sum(i.length for i in run.measured()) / 1e9
     assert pool["throughput"]["per_second"] == pytest.approx(done / seconds, rel=0.01)
     assert (folder / "report.html").stat().st_size > 1000
+    command = json.loads((folder / "experiment.json").read_text())["command"]
+    assert command == shlex.join(["loadtest", *map(str, ended.args[1:])])
 
 
 @pytest.mark.database
@@ -409,7 +411,8 @@ def test_a_run_in_which_nothing_succeeds_says_so_with_the_error_and_the_log(
     assert verdict.endswith(
         f" requests succeeded with 5+10 (pool_size=5, max_overflow=10): {error}"
     )
-    assert "For details, see Locust's log: runs/5+10-1.log." in said
+    (log,) = (line for line in said if line.startswith("For details, see Locust's log: "))
+    assert re.search(r"/shop-[\d-]+/runs/5\+10-1\.log\.$", log)
     assert "doesn't exist" in (tmp_path / "latest" / "runs" / "5+10-1.log").read_text()
     (found,) = (line for line in said if line.startswith("- 5+10: No request succeeded: all "))
     assert f" failed, most with mistakes in SQL: {error}. " in found

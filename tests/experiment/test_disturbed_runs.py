@@ -62,8 +62,10 @@ def test_where_the_second_run_is_no_better_the_other_rounds_of_that_pool_are_don
     machine: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     always = [f"2+0-{round_}" for round_ in range(1, 6) for _ in range(2)]
-    done = machine(*always)
-    assert rounds.run_all(experiment("1+0", "2+0", rounds=5), DATABASES, tmp_path, Notes())
+    done, notes = machine(*always), Notes()
+    assert rounds.run_all(experiment("1+0", "2+0", rounds=5), DATABASES, tmp_path, notes)
+
+    assert "  disturbed again: further runs of 2+0 are not repeated" in notes.told
 
     assert [done.count(f"2+0-{round_}") for round_ in range(1, 6)] == [2, 1, 1, 1, 1]
     summary = summarize(read_measurements([tmp_path]))

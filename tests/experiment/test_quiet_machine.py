@@ -55,7 +55,7 @@ def test_the_wait_comes_before_the_repetition_and_the_programs_are_named(
         programs = [{"name": "gzip", "share": 0.43}, {"name": "c", "share": 0.1}]
         add_to_footer(run(tmp_path, parts, "2+0").path, programs=programs)
 
-    assert Repeats(events.append).run(plan, tmp_path, once)
+    assert Repeats(events.append, events.append).run(plan, tmp_path, once)
     assert events == [
         "run",
         "  disturbed, repeating the run: generator_bound (processors used by gzip 43 % and c 10 %)",

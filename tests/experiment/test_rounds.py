@@ -55,6 +55,9 @@ class Notes:
     def tell(self, text: str) -> None:
         self.told.append(text)
 
+    def disturbed(self, text: str) -> None:
+        self.told.append(text)
+
 
 def order(plan_list: list[RunPlan]) -> list[tuple[int, str]]:
     return [(plan.round, plan.pool.name) for plan in plan_list]

@@ -145,6 +145,22 @@ def test_a_disturbed_run_is_done_again_and_put_aside(machine: Machine, tmp_path:
     assert "1 of them disturbed and repeated" in summary.verdict.text
 
 
+def test_repeats_use_up_no_runs_and_the_last_one_is_counted(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "most_runs", lambda most: 2)
+    machine.happens = {name: [lambda: SECOND] for name in ("default", "40+0")}
+    assert search(experiment(), DATABASES, tmp_path, told := Notes())
+    assert [name for name, *_ in machine.done] == ["default", "default", "40+0", "40+0"]
+    assert [line for line in told.told if line.startswith("begin")] == [
+        "begin default 1",
+        "begin 40+0 1",
+    ]
+    assert (
+        "4 runs of 1 size, 2 of them disturbed and repeated," in summary_of(tmp_path).verdict.text
+    )
+
+
 def test_where_everything_is_disturbed_the_search_stops(machine: Machine, tmp_path: Path) -> None:
     machine.happens = {name: [lambda: SECOND] * 9 for name in ("default", "40+0")}
     assert search(experiment(), DATABASES, tmp_path, Notes())

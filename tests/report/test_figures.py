@@ -269,6 +269,14 @@ def test_a_generator_that_failed_requests_keep_busy_is_not_said_to_keep_up(tmp_p
     assert drawing.title == "With 20+0 failed requests overloaded the load generator"
 
 
+def test_beside_a_pool_that_is_not_valid_the_generator_is_not_praised(tmp_path: Path) -> None:
+    counters = {"requests": 9, "cpu": SECOND // 2}
+    part = interval(counters=counters, request=[100] * 9, generator_lag=[1] * 9)
+    load = {"users": 3, "duration": 9.0}
+    drawing = drawn(generator_load, [run(tmp_path, [part], load=load)])
+    assert drawing.title == "The load generator's CPU: 50 % of its core with 20+0"
+
+
 @pytest.mark.parametrize(
     ("cpu", "lag", "said"),
     [

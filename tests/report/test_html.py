@@ -96,6 +96,7 @@ def test_behind_every_figure_is_a_table(text: str) -> None:
 def test_errors_and_findings_are_shown(text: str) -> None:
     assert re.search(r'<th scope="row">deadlocks</th><td>\d+</td><td class="chosen">\d+</td>', text)
     assert "of requests failed with deadlocks" in text
+    assert "<code>errors_deadlock</code></li>" in text
     assert 'role="alert"' not in text
 
 

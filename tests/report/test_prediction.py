@@ -67,6 +67,16 @@ class TestTable:
         # Measured and predicted rate, and the error.
         assert re.match(r"10\+0 +100 +(99\.\d|10[01]) +[+-][01] %", model)
 
+    @pytest.mark.parametrize(("times", "said"), [(1.0, False), (2.0, True)])
+    def test_a_wait_that_the_model_misses_is_told(
+        self, prediction: Prediction, times: float, said: bool
+    ) -> None:
+        ((ran, cell),) = prediction.checks
+        wait = ran.wait.model_copy(update={"p95": times * (cell.wait.p95 or 0.0)})
+        notes = prediction_notes(replace(prediction, checks=[(replace(ran, wait=wait), cell)]))
+        text = "The model misses the measured p95 of the wait of 10+0 by -50 %"
+        assert any(note.startswith(text) for note in notes) is said
+
     def test_what_lies_beyond_the_measured_is_marked(self, prediction: Prediction) -> None:
         text = printed(prediction)
 

@@ -78,6 +78,16 @@ def told(*, quiet: bool) -> str:
     return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
+def test_while_a_disturbed_run_waits_the_bar_goes_back_and_says_so() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=200)
+    progress = RunProgress(console, [PLAN], quiet=False)
+    progress.begin(PLAN)
+    progress.interval(interval(counters={"requests": 9}))
+    progress.disturbed("disturbed, repeating the run")
+    bar = progress._bar.tasks[0]
+    assert (bar.description, bar.completed) == ("1/1 20+0 · disturbed, waiting", 0.0)
+
+
 def test_in_a_file_it_is_the_command_of_each_run_without_colours() -> None:
     assert told(quiet=False) == f"$ {PLAN.command()}\na round is done once more\n"
 

@@ -112,7 +112,7 @@ def test_findings_are_of_a_pool_and_look_like_no_failure_of_the_tool(tmp_path: P
     text = file.getvalue()
     serious, notable = text.index("- 5+10: 50 % of requests failed"), text.index("- 20+0: 5.0 % of")
     assert text.index("\nFindings\n") < serious < notable
-    assert 'For example: (1146, "no table of that name")\n' in text
+    assert 'For example: (1146, "no table of that name") [errors_other]\n' in text
     assert "1213" not in text
     assert "error: " not in text
     assert "warning: " not in text

@@ -11,6 +11,9 @@ from loadtest.analysis.pool_settings import pool_arguments
 from loadtest.analysis.units import count, listed, percent, plural, rate
 from loadtest.model import error_kinds
 from loadtest.model.summary import PoolSummary
+from loadtest.runfile.folders import as_typed
+
+WHAT_NEXT = "Remove the causes that the findings name, and repeat on an idle machine."
 
 
 def nothing_to_compare(
@@ -28,9 +31,15 @@ def nothing_to_compare(
     if len(pools) > 1:
         lines.append(
             f"Nothing can be recommended: {count(len(candidates))} of "
-            f"{plural(len(pools), 'pool')} can be compared."
+            f"{plural(len(pools), 'pool')} can be compared.{_what_next(pools)}"
         )
     return [*lines, *pools_left_out(pools)]
+
+
+def _what_next(pools: Sequence[PoolSummary]) -> str:
+    """What to do about measurements that are not valid; empty if all are."""
+    invalid = any(not pool.valid and not mostly_failing.fails_mostly(pool) for pool in pools)
+    return f" {WHAT_NEXT}" if invalid else ""
 
 
 def every_request_failed(measurements: Measurements, ended: Sequence[PoolSummary]) -> list[str]:
@@ -71,7 +80,7 @@ def most_requests_failed(measurements: Measurements, ended: Sequence[PoolSummary
 def _log(runs: PoolRuns) -> list[str]:
     """The log that has the errors, if there is one."""
     log = next((run.log for run in runs.runs if run.log), None)
-    return [f"For details, see Locust's log: {log.parent.name}/{log.name}."] if log else []
+    return [f"For details, see Locust's log: {as_typed(log)}."] if log else []
 
 
 def pools_left_out(pools: Sequence[PoolSummary]) -> list[str]:

@@ -9,6 +9,7 @@ from loadtest.analysis.comparison.comparer import THROUGHPUT_METRIC, Comparer
 from loadtest.analysis.comparison.no_recommendation import pools_left_out
 from loadtest.analysis.comparison.objective_check import meets_objectives, value_in_words
 from loadtest.analysis.comparison.setting_costs import not_covered, setting_costs
+from loadtest.analysis.comparison.unused_pools import never_used_up
 from loadtest.analysis.findings import mostly_failing
 from loadtest.analysis.findings.rules import NOTABLE_ERRORS
 from loadtest.analysis.pool_runs import Measurements
@@ -89,7 +90,8 @@ def equally_good(
     if any(peak_of(pool) > peak_of(chosen) for pool in others):
         text += f" {chosen.name} needs only {_connections(chosen)}."
     rival = rivals.get(chosen.name)
-    if rival and rival.decision == "undecided" and rival.further_rounds:
+    open_ = rival and rival.decision == "undecided" and not never_used_up(tied)
+    if rival and open_ and rival.further_rounds:
         more = plural(rival.further_rounds, "more round")
         text += f" About {more} would separate it from {rival.baseline}."
     return [text]

@@ -63,6 +63,7 @@ def verdicts(parts: Sequence[Variant], pools: Sequence[PoolSummary], compare: Co
     return Verdict(
         recommended=recommended[0] if carries else None,
         text="\n".join(dict.fromkeys([*lines, sentence])),
+        unmeasured=tuple(name for of_part in each for name in of_part.unmeasured),
     )
 
 

@@ -12,6 +12,7 @@ from loadtest.analysis.comparison.no_recommendation import (
     every_request_failed,
     most_requests_failed,
     nothing_to_compare,
+    pools_left_out,
     repeated_runs,
 )
 from loadtest.analysis.comparison.objective_check import meets_objectives, missed_objectives
@@ -21,11 +22,17 @@ from loadtest.analysis.comparison.recommendation import (
     lowest_throughput,
     met_objectives,
     peak_of,
+    pool_flaws,
     setting_prices,
     settings_advice,
     throughput_of,
     worst_choice,
 )
+from loadtest.analysis.comparison.unmeasured_rivals import (
+    unmeasured_rivals,
+    unmeasured_sentences,
+)
+from loadtest.analysis.comparison.unused_pools import never_used_up, unused_sentences
 from loadtest.analysis.findings import mostly_failing
 from loadtest.analysis.findings.leaks import is_drained, leak_sentences
 from loadtest.analysis.findings.trust_gate import ENDED_FOR_OTHERS
@@ -42,7 +49,9 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     without a clear difference are equally good. Pools in which users starve, more requests fail
     or, in an open loop, requests take longer are dropped. Of the rest, the pool with the fewest
     connections is recommended, then one without failures, then the baseline. Nothing is
-    recommended with fewer than five rounds, without a successful request, or after a large leak.
+    recommended with fewer than five rounds, without a successful request, after a large leak, if a
+    pool that may be better could not be measured, or, without an objective, if the load used up
+    none of the pools.
     """
     candidates = [pool for pool in pools if pool.valid]
     lines = _why_none(measurements, pools, candidates, compare)
@@ -76,6 +85,14 @@ def _chosen(
     ]
     if is_drained(chosen):
         return Verdict(recommended=None, text="\n".join(leak_sentences(able)))
+    if unknown := unmeasured_rivals(chosen, pools, measurements.plan.margin):
+        lines = [
+            *unmeasured_sentences(chosen, unknown, candidates),
+            *mostly_failing.not_recommended(pools),
+            *repeated_runs(measurements),
+        ]
+        names = tuple(pool.name for pool in unknown)
+        return Verdict(recommended=None, text="\n".join(lines), unmeasured=names)
     lines = [
         settings_advice(chosen, baseline, candidates, compare),
         *met_objectives(chosen, candidates),
@@ -110,21 +127,44 @@ def _why_none(
         return nothing_to_compare(pools, candidates)
     if not max(map(throughput_of, candidates)):
         return every_request_failed(measurements, candidates)
-    together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
-    if len(together) < FEWEST_ROUNDS:
-        return too_few_rounds(pools, measurements.plan.margin)
+    if lines := _undecidable(measurements, pools, candidates, compare):
+        return lines
     if not any(meets_objectives(pool) for pool in working):
         return [*missed_objectives(working), *mostly_failing.not_recommended(candidates)]
     return []
 
 
+def _undecidable(
+    measurements: Measurements,
+    pools: Sequence[PoolSummary],
+    candidates: Sequence[PoolSummary],
+    compare: Comparer,
+) -> list[str]:
+    """Why these runs cannot tell the pools apart; empty if they can."""
+    best = max(candidates, key=throughput_of)
+    rivals = [compare.pair(p.name, best.name, THROUGHPUT_METRIC) for p in candidates if p != best]
+    alike = never_used_up(candidates) and all(map(_as_good, rivals))
+    if alike and not measurements.plan.objective:
+        flaws = [line for pool in candidates for line in pool_flaws(pool)]
+        return [*unused_sentences(candidates), *flaws, *pools_left_out(pools)]
+    together = set.intersection(*(set(compare.rounds[pool.name]) for pool in candidates))
+    if len(together) < FEWEST_ROUNDS:
+        return too_few_rounds(pools, measurements.plan.margin)
+    return []
+
+
 def _failures(measurements: Measurements, pools: Sequence[PoolSummary]) -> list[str]:
-    """Sentences about the failures, if all or most requests failed with every pool."""
+    """Sentences about the failures, if all or most requests failed with every pool.
+
+    A large leak comes first: it is the cause.
+    """
     ended = [pool for pool in pools if pool.errors.rate is not None]
+    leaking = [pool for pool in ended if is_drained(pool)]
+    leak = leak_sentences(leaking) if leaking else []
     if ended and all(pool.errors.rate == 1 for pool in ended):
-        return every_request_failed(measurements, ended)
+        return [*leak, *every_request_failed(measurements, ended)]
     if ended and all(mostly_failing.fails_mostly(pool) for pool in ended):
-        return most_requests_failed(measurements, ended)
+        return [*leak, *most_requests_failed(measurements, ended)]
     return []
 
 
@@ -132,7 +172,7 @@ def verdict_exit_code(summary: Summary) -> int:
     """The exit code of a summary: 0 fine, 3 the objective missed, 4 not valid, 5 undecided.
 
     An experiment that was stopped to protect the server is never valid, nor is one in which no
-    request succeeded.
+    request succeeded, or in which a pool that may be the best could not be measured.
     """
     protected = any(f.code in ENDED_FOR_OTHERS for pool in summary.pools for f in pool.findings)
     if protected or all(mostly_failing.never_succeeds(pool) for pool in summary.pools):
@@ -140,7 +180,7 @@ def verdict_exit_code(summary: Summary) -> int:
     if summary.search:
         return SEARCH_EXIT_CODES[summary.search.outcome]
     valid = [pool for pool in summary.pools if pool.valid]
-    if len(valid) < min(2, len(summary.pools)):
+    if len(valid) < min(2, len(summary.pools)) or summary.verdict.unmeasured:
         return 4
     if summary.verdict.recommended:
         return 0

@@ -41,7 +41,7 @@ def leak(pool: PoolRuns) -> Iterator[Finding]:
             severity="error",
             message=f"{plural(total, 'connection')}{_over(pool)} {'was' if total == 1 else 'were'} "
             f"still held after the task had ended: {_by_task(kept)}. Return every connection and "
-            "session: open it in a `with` block, or call `remove()`.",
+            "session: open it in a `with` block, or call close(), on a scoped_session remove().",
             evidence={"kept": kept},
         )
 

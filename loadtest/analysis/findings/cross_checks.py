@@ -44,7 +44,7 @@ def users_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="users_unaccounted",
             severity="warning",
-            message=f"Locust ran {count(counted / number)} pool users, but throughput times the "
+            message=f"Locust ran {count(counted / number)} pool users, but requests per second × "
             f"time per request accounts for only {count(accounted / number)} (Little's law). The "
             "other users were in requests that did not end: stuck, or too long for this run. "
             "Percentiles cover finished requests only, so they look too good.",
@@ -82,8 +82,8 @@ def connections_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="connections_unaccounted",
             severity="warning",
-            message=f"The pool reports {level(counted)} connections in use, but checkouts times "
-            f"hold account for only {level(accounted)} (Little's law). The other connections were "
+            message=f"The pool reports {level(counted)} connections in use, but checkouts per "
+            f"second × hold accounts for only {level(accounted)} (Little's law). The others were "
             "not returned while measuring, or were taken in a way that is not measured.",
             evidence={"checked_out": counted, "accounted": accounted},
         )
@@ -98,9 +98,9 @@ def waiters_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
         yield Finding(
             code="waiters_unaccounted",
             severity="warning",
-            message=f"On average {level(seen)} users waited at the end of a second, but finished "
-            f"waits account for only {level(accounted)} (Little's law). The other waits had not "
-            "ended. Percentiles of the wait marked with ≥ are lower bounds.",
+            message=f"On average {level(seen)} users were waiting for a connection, but the waits "
+            f"that ended explain only {level(accounted)} of them (Little's law). The others waited "
+            "until the end of the run. Percentiles marked with ≥ are lower bounds.",
             evidence={"seen": seen, "accounted": accounted},
         )
 
@@ -131,10 +131,11 @@ def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
 class Starved:
     """Rounds in which users waited for most of the time and never got a connection.
 
-    users: all in those rounds. served: users that got a connection. checkouts: all of theirs.
-    longest_wait: seconds. jain: of the round that shared worst.
+    users: all in those rounds, each user once per round. served: users that got a connection.
+    checkouts: all of theirs. longest_wait: seconds. jain: of the round that shared worst.
     """
 
+    rounds: int
     users: int
     served: int
     checkouts: int
@@ -164,7 +165,7 @@ def starved(pool: PoolRuns) -> Starved | None:
         return None
     longest = max(share.longest_wait for share in shares) / 1e9
     jain = min((share.jain for share in shares if share.jain is not None), default=0.0)
-    return Starved(users, served, checkouts, longest, jain)
+    return Starved(len(shares), users, served, checkouts, longest, jain)
 
 
 def starvation(pool: PoolRuns) -> Iterator[Finding]:
@@ -172,17 +173,19 @@ def starvation(pool: PoolRuns) -> Iterator[Finding]:
     found = starved(pool)
     if found is None:
         return
-    users, served = found.users, found.served
+    users, served, rounds = found.users, found.served, found.rounds
+    several = f"In {count(rounds)} rounds, on average " if rounds > 1 else ""
     yield Finding(
         code="starvation",
         severity="error",
-        message=f"{count(users - served)} of {count(users)} users ({percent(found.unserved)}) "
-        f"never got a connection, while the others had {count(found.checkouts / served)} "
-        f"checkouts each. The longest wait was {duration(found.longest_wait)}. In SQLAlchemy's "
-        "queue, a user that returns a connection and asks again at once overtakes waiting users "
-        "(sqlalchemy#7679). Add a pause between requests, or compare with poolclass=FairPool.",
+        message=f"{several}{level((users - served) / rounds)} of {count(users / rounds)} users "
+        f"({percent(found.unserved)}) never got a connection, while the others had "
+        f"{count(found.checkouts / served)} checkouts each. The longest wait was "
+        f"{duration(found.longest_wait)}. In SQLAlchemy's queue, a user that returns a connection "
+        "and asks again at once overtakes waiting users (sqlalchemy#7679). Add a pause "
+        "between requests, or compare with poolclass=FairPool.",
         evidence={
-            **{"users": users, "served": served},
+            **{"users": users, "served": served, "rounds": rounds},
             **{"jain": found.jain, "longest_wait": found.longest_wait},
         },
     )

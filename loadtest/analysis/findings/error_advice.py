@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loadtest.analysis.findings.leaks import LOST_SHARE
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import duration, percent
 from loadtest.model import error_kinds
@@ -23,6 +24,8 @@ def advice_for(pool: PoolRuns, kind: str) -> str:
     """What errors of a kind mean here, and what to do."""
     if kind == "pool_timeout" and pool.deadlocked:
         return "The pool was deadlocked (see the finding nested_checkout)."
+    if kind == "pool_timeout" and pool.kept > LOST_SHARE * (pool.peak("open") or 0):
+        return "Tasks ended without returning their connections (see the finding leak)."
     said = error_kinds.advice(kind)
     if kind == "idle_in_task":
         return f"{said}{_limit(pool)}{_idle_task(pool)}"

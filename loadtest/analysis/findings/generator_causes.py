@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from loadtest.analysis.pool_runs import PoolRuns
-from loadtest.analysis.units import listed, percent
+from loadtest.analysis.units import count, listed, percent
+from loadtest.model.interval import SECOND
 from loadtest.model.load import THREADS
 
 OTHERS_SHARE = 0.10
 KEPT_SHARE = 0.30
 _WATCHED, _KEPT_BY = "loop_watched", "loop."
-_OF_GREENLETS = (
-    "Python code or a driver written in C blocked it, or other programs used its core. Use a "
-    "driver that yields (PyMySQL) or users on OS threads (--model threads), move slow code out of "
-    "the tasks, run more processes, or use an idle machine."
-)
+TLS_SHARE = 0.10
+_YIELDING = "pymysql"
 _OF_THREADS = "only one thread at a time runs Python, so it waited for its turn, like every user."
 LESS_THREADS = "Use fewer users or more work per request, or move slow code out of the tasks."
 
@@ -45,16 +43,33 @@ def _largest_first(shares: dict[str, float]) -> dict[str, float]:
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
+def driver_may_block(pool: PoolRuns) -> bool:
+    """Whether its driver may block the event loop. loadtest's own engine uses PyMySQL."""
+    header = pool.header
+    return header.application is not None and header.driver != _YIELDING
+
+
 def causes(pool: PoolRuns) -> str:
     """The sentences about the causes that were seen; empty without any."""
-    return " ".join([*_programs(pool), *_tasks(pool)])
+    return " ".join([*_programs(pool), *_tls_contexts(pool), *_tasks(pool)])
 
 
 def causes_of_lag(pool: PoolRuns) -> str:
     """Why the event loop (with threads, the main thread) was late, as the end of a sentence."""
     if pool.model == THREADS:
         return " ".join([_OF_THREADS, *filter(None, [causes(pool)]), LESS_THREADS])
-    return f"all users waited for it. {causes(pool) or _OF_GREENLETS}"
+    return f"all users waited for it. {causes(pool) or _of_greenlets(pool)}"
+
+
+def _of_greenlets(pool: PoolRuns) -> str:
+    blocked, instead = "", ""
+    if driver_may_block(pool):
+        blocked, instead = " or a driver written in C", "a driver that yields (PyMySQL) or "
+    return (
+        f"Python code{blocked} blocked it, or other programs used its core. Use {instead}users on "
+        "OS threads (--model threads), move slow code out of the tasks, run more processes, or use "
+        "an idle machine."
+    )
 
 
 def cause_evidence(pool: PoolRuns) -> dict[str, Any]:
@@ -74,6 +89,20 @@ def _programs(pool: PoolRuns) -> list[str]:
     ]
 
 
+def _tls_contexts(pool: PoolRuns) -> list[str]:
+    """TLS contexts, if building them took a large part of all processes' time."""
+    columns = [round_.data.columns for round_ in pool.attempts]
+    number = sum(int(one.counter("tls_contexts").sum()) for one in columns)
+    seconds = sum(int(one.length.sum()) for one in columns) / SECOND
+    share = number * (pool.header.host.tls_context_seconds or 0.0) / max(seconds, 1.0)
+    if share < TLS_SHARE:
+        return []
+    return [
+        f"Building {count(number)} TLS contexts took about {percent(share)} of the load "
+        "generator's time. Share one context: create_engine(url, connect_args={'ssl': context})."
+    ]
+
+
 def _tasks(pool: PoolRuns) -> list[str]:
     name, share = next(iter(loop_shares(pool).items()), ("", 0.0))
     threads = pool.model == THREADS
@@ -81,8 +110,13 @@ def _tasks(pool: PoolRuns) -> list[str]:
         return [_UNKNOWN] if threads and not _programs(pool) else []
     if threads:
         return [f"{name!r} used {percent(share)} of a core while the threads were sampled."]
+    kept = f"{name!r} kept the event loop for {percent(share)} of the watched time"
+    if driver_may_block(pool):
+        return [
+            f"{kept}: with Python code, or with a driver written in C. Move slow code out of it, "
+            "use a driver that yields (PyMySQL), or users on OS threads (--model threads)."
+        ]
     return [
-        f"{name!r} kept the event loop for {percent(share)} of the watched time: with Python code, "
-        "or with a driver written in C. Move slow code out of it, use a driver that yields "
-        "(PyMySQL), or users on OS threads (--model threads)."
+        f"{kept} with Python code. Move slow code out of it, or use users on OS threads (--model "
+        "threads)."
     ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from loadtest.analysis.findings.generator_causes import cause_evidence, causes, driver_may_block
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import duration, plural
 from loadtest.model.end_reason import End, EndReason
@@ -15,10 +17,8 @@ from loadtest.runfile.reader import RunFacts
 # these seconds: start-up takes a part of short durations.
 LEAST_MEASURED, MISSING_SECONDS = 0.8, 1.0
 _BADLY = (EndReason.INTERRUPTED, EndReason.FAILED)
-_BLOCKING_DRIVER = (
-    "If the driver blocks, use one that yields (PyMySQL), or users on OS threads (--model "
-    "threads). "
-)
+_YIELD = "If the driver blocks, use one that yields (PyMySQL). "
+_ON_THREADS = "Users on OS threads (--model threads) do not block each other. "
 
 
 def nothing_measured(pool: PoolRuns) -> Iterator[Finding]:
@@ -102,10 +102,15 @@ def missed_deadline(pool: PoolRuns) -> Iterator[Finding]:
             code="missed_deadline",
             severity="error",
             message=f"{run.path.name} was {end}. Something in it blocks all users or does "
-            f"not end. {'' if pool.model == THREADS else _BLOCKING_DRIVER}The log beside the "
-            "file has all stacks.",
+            f"not end. {_instead(pool)}The log beside the file has all stacks.",
             evidence={"file": run.path.name, "reason": str(end)},
         )
+
+
+def _instead(pool: PoolRuns) -> str:
+    if pool.model == THREADS:
+        return ""
+    return f"{_YIELD if driver_may_block(pool) else ''}{_ON_THREADS}"
 
 
 def _ends(pool: PoolRuns, reason: EndReason) -> Iterator[tuple[RunFacts, End]]:
@@ -117,7 +122,6 @@ def _ends(pool: PoolRuns, reason: EndReason) -> Iterator[tuple[RunFacts, End]]:
 
 def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
     """A run reached its planned end, but measured for clearly less time than planned."""
-    longer = "" if pool.deadlocked else ", or measure for longer"
     for round_ in pool.rounds:
         run, seconds = round_.run, round_.seconds
         planned = run.header.load.duration or 0.0
@@ -128,10 +132,22 @@ def measured_too_little(pool: PoolRuns) -> Iterator[Finding]:
                 code="measured_too_little",
                 severity="error",
                 message=f"{run.path.name} measured {duration(seconds)} of the planned "
-                f"{duration(planned)}. Blocking code, or opening many connections, took the rest "
-                f"of the time. Remove the cause{longer}.",
-                evidence={"file": run.path.name, "seconds": seconds, "planned": planned},
+                f"{duration(planned)}. {_rest_of_the_time(replace(pool, attempts=[round_]))}",
+                evidence={
+                    **{"file": run.path.name, "seconds": seconds, "planned": planned},
+                    **cause_evidence(pool),
+                },
             )
+
+
+def _rest_of_the_time(pool: PoolRuns) -> str:
+    """What took the rest of a run's time, as far as it was seen, and what to do."""
+    longer = "" if pool.deadlocked else " Or measure for longer."
+    if seen := causes(pool):
+        return f"{seen}{longer}"
+    opened = sum(int(round_.data.columns.counter("opened").sum()) for round_ in pool.attempts)
+    other = f"opening {plural(opened, 'connection')}" if opened else "another program"
+    return f"Blocking code, or {other}, took the rest of the time. Remove the cause.{longer}"
 
 
 def unsound_files(pool: PoolRuns) -> Iterator[Finding]:

@@ -17,6 +17,8 @@ from loadtest.model.summary import Errors, Finding, PoolSummary
 FAILED_SHARE = 0.5
 MOST_FAILED, NOTHING_SUCCEEDED = "most_failed", "nothing_succeeded"
 FAILING = (NOTHING_SUCCEEDED, MOST_FAILED)
+# A leak is the cause of the failures beside it.
+TOLD_FIRST = ("leak", *FAILING)
 _OVERLOADED = (
     "The load generator was overloaded as well: failed requests end early, and users send the next "
     "ones at once. Times and throughput do not describe the pool. Fix the errors first."

@@ -33,7 +33,8 @@ def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
         severity="warning",
         message=f"The pool opened {count(opened)} connections, {count(opened / seconds)} per "
         f"second, but had at most {count(peak)} at once: connections above pool_size (overflow) "
-        "are closed when they are returned. Use a larger pool_size and less overflow.",
+        f"are closed when they are returned. {_slower(_in_vain(pool))}Use a larger pool_size and "
+        "less overflow.",
         evidence={"opened": opened, "closed_overflow": closed, "peak": peak, "seconds": seconds},
     )
 
@@ -98,6 +99,45 @@ def exceeds_server(pool: PoolRuns) -> Iterator[Finding]:
 def opened_in_vain(pool: PoolRuns) -> Iterator[Finding]:
     """Overflow connections opened for a burst that the open ones would have served sooner.
 
+    The finding about churn, if there is one, says so, too.
+    """
+    vain = _in_vain(pool)
+    if vain and not any(overflow_churn(pool)):
+        yield Finding(
+            code="opened_in_vain",
+            severity="warning",
+            message=f"{_slower(vain)}Lower max_overflow.",
+            evidence={
+                "opened": vain.opened,
+                "needed": vain.free,
+                "served_in": vain.wait,
+                "connect": vain.connect,
+            },
+        )
+
+
+class _InVain(NamedTuple):
+    """Connections opened in vain: their number, and the worst burst (times in s)."""
+
+    opened: int
+    free: int
+    wait: float
+    connect: float
+
+
+def _slower(vain: _InVain | None) -> str:
+    """A sentence about connections that were opened in vain; empty without any."""
+    if vain is None:
+        return ""
+    return (
+        f"Opening an overflow connection ({duration(vain.connect)}) took longer than waiting for a "
+        f"free one ({duration(vain.wait)}) would have, for {count(vain.opened)} of them. "
+    )
+
+
+def _in_vain(pool: PoolRuns) -> _InVain | None:
+    """The connections that were opened in vain, if they are most of the overflow.
+
     The time to serve a burst is its checkouts times the usual hold (the median: holds in a burst
     are longer, since all run at once), divided by the open connections that were not in use all
     the time. If it is shorter than a connect, no user would have waited as long as a
@@ -108,24 +148,9 @@ def opened_in_vain(pool: PoolRuns) -> Iterator[Finding]:
     bursts = [one for one in openings if one.wait(usual) < one.connect]
     vain = sum(one.opened for one in bursts)
     if vain <= IN_VAIN_SHARE * sum(one.opened for one in openings):
-        return  # most of the overflow was needed
+        return None  # most of the overflow was needed
     worst = max(bursts, key=lambda one: one.opened)
-    wait = worst.wait(usual)
-    yield Finding(
-        code="opened_in_vain",
-        severity="warning",
-        message=f"{count(vain)} overflow connections were opened but not needed. For example, in "
-        f"one second the pool opened {count(worst.opened)}, each in {duration(worst.connect)}, "
-        f"while the {count(worst.free)} free connections would have served all "
-        f"{count(worst.checkouts)} checkouts within {duration(wait)}. Waiting is faster than "
-        "connecting here: lower max_overflow.",
-        evidence={
-            "opened": vain,
-            "needed": worst.free,
-            "served_in": wait,
-            "connect": worst.connect,
-        },
-    )
+    return _InVain(vain, worst.free, worst.wait(usual), worst.connect)
 
 
 class _Opening(NamedTuple):

@@ -41,20 +41,34 @@ FOLLOW_FROM_DEADLOCK = {
     *("users_unaccounted", "connections_unaccounted", "waiters_unaccounted"),
 }
 
+# With these doubts the load generator did not keep up, and its times say nothing about the pool.
+# Opening connections again and again (connect_bound) may be the cause.
+OF_THE_GENERATOR = {*trust_gate.DISTURBANCES, "measured_too_little", mostly_failing.MOST_FAILED}
+OF_TIMES = {
+    *("pool_bound", "database_bound", "long_hold", "opened_in_vain"),
+    *("users_unaccounted", "connections_unaccounted", "waiters_unaccounted", "sleeping_waiters"),
+    *("unseen_stall", "short_requests", "unsettled", "few_samples"),
+}
+
 
 def doubts(pool: PoolRuns) -> tuple[Finding, ...]:
     """Why a pool's numbers are not valid; empty if they are."""
     return tuple(finding for rule in _applicable(DOUBTS, pool) for finding in rule(pool))
 
 
-def remarks(pool: PoolRuns) -> tuple[Finding, ...]:
-    """The other findings, without those that follow from a deadlocked pool or from a leak."""
+def remarks(pool: PoolRuns, doubted: Iterable[Finding] = ()) -> tuple[Finding, ...]:
+    """The other findings, without those that follow from a deadlocked pool or from a leak.
+
+    doubted: its doubts. If the load generator was at fault, findings about times are left out.
+    """
     found = [finding for rule in _applicable(REMARKS, pool) for finding in rule(pool)]
     follow: set[str] = set()
     if pool.deadlocked:
         follow = FOLLOW_FROM_DEADLOCK
     elif any(finding.code == "leak" for finding in found):
         follow = FOLLOW_FROM_LEAK
+    if any(finding.code in OF_THE_GENERATOR for finding in doubted):
+        follow = follow | OF_TIMES
     return tuple(finding for finding in found if finding.code not in follow)
 
 
@@ -132,6 +146,7 @@ OF_RUNS: tuple[mostly_failing.FindingRule, ...] = (
     worker_presence.late_reports,
 )
 REMARKS: tuple[mostly_failing.FindingRule, ...] = (
+    connection_use.leak,
     mostly_failing.nothing_succeeded,
     mostly_failing.most_failed,
     *OF_RUNS,
@@ -139,7 +154,6 @@ REMARKS: tuple[mostly_failing.FindingRule, ...] = (
     offered_load.unseen_stall,
     shared_connection.pool_for_one_user,
     shared_connection.shared_session,
-    connection_use.leak,
     connection_use.nested_checkout,
     connection_use.sleeping_waiters,
     cross_checks.starvation,

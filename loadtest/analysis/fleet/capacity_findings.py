@@ -105,10 +105,11 @@ def _breaks(capacity: Capacity) -> Iterator[str]:
     refused = next((step for step in capacity.steps if step.state == "exceeds"), None)
     step = next(step for step in capacity.steps if step.state != "fits")
     if step is not refused:
+        when = STEPS_IN_WORDS[step.name]
         yield (
-            f"The reserve is used first, {STEPS_IN_WORDS[step.name]}. No connection is refused "
-            f"yet, but of {plural(capacity.server.reserve, 'connection')} kept for people and "
-            f"agents {count(-(step.room or 0))} are taken."
+            f"{when[0].upper()}{when[1:]}, the fleet takes {count(-(step.room or 0))} of the "
+            f"{plural(capacity.server.reserve, 'connection')} kept in reserve for people and "
+            "agents. No connection is refused yet."
         )
     if refused:
         yield (

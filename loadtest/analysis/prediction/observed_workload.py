@@ -77,6 +77,12 @@ def _usable(measurements: Measurements) -> list[PoolRuns]:
     measured = [pool for pool in measurements.pools if not doubts(pool) and pool.checkout_attempts]
     valid = [pool for pool in measured if not without_success(pool)]
     if not valid:
+        going_on = [run.path.name for run in measurements.runs if not run.end]
+        if going_on:
+            raise InvalidMeasurement(
+                f"nothing can be predicted: {listed(going_on)} has no end, so this run is still "
+                "going on or was interrupted; wait for its end, or give another result"
+            )
         raise InvalidMeasurement(
             "nothing can be predicted: none of these pools was measured properly (loadtest report "
             "shows why)"

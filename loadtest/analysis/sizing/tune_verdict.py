@@ -10,6 +10,7 @@ from loadtest.analysis.comparison.recommendation import pool_flaws
 from loadtest.analysis.findings import mostly_failing
 from loadtest.analysis.findings.leaks import is_drained, leak_sentences
 from loadtest.analysis.pool_settings import pool_arguments
+from loadtest.analysis.sizing.size_search import most_runs
 from loadtest.analysis.sizing.tuning import LONGEST_TIMEOUT, Tuning
 from loadtest.analysis.units import count, duration, listed, percent, plural, rate
 from loadtest.model.search_result import Search
@@ -53,9 +54,9 @@ def _throughput(pool: PoolSummary) -> str:
 
 
 def _sure(pool: PoolSummary) -> str:
-    if not pool.throughput.ci95:
+    if not pool.shown_ci95:
         return ""
-    low, high = (rate(max(edge, 0)) for edge in pool.throughput.ci95)
+    low, high = (rate(max(edge, 0)) for edge in pool.shown_ci95)
     return f" (95 % interval {low} to {high}, {plural(pool.rounds, 'round')})"
 
 
@@ -187,8 +188,11 @@ def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str
 def _why(tuning: Tuning, chosen: PoolSummary) -> str:
     """Why the best size so far is not the answer."""
     trial = tuning.trial(chosen)
+    if tuning.hopeless:
+        measured = listed([pool.name for _, pool in sorted(tuning.sizes.items()) if pool.valid])
+        return f"only {measured} could be measured: the other runs are not valid; {_DISTURBED}"
     if tuning.next_step() is not None:
-        return "the search was not finished"
+        return _unfinished(tuning)
     if tuning.contradicted:
         more = f"{_throughput(tuning.pilot)} per second, {_share(tuning.pilot, chosen)} of that"
         return f"{tuning.pilot.name}, measured first, did {more}; {_DISTURBED}"
@@ -197,6 +201,13 @@ def _why(tuning: Tuning, chosen: PoolSummary) -> str:
     if trial.sure is not True:
         return f"whether it meets {', '.join(bound.text for bound in tuning.bounds)} is uncertain"
     return "a smaller size could not be measured"
+
+
+def _unfinished(tuning: Tuning) -> str:
+    most = most_runs(tuning.most)
+    if tuning.runs < most:
+        return "the search ended early; repeat it and let it run to its end"
+    return f"the search used up its {plural(most, 'run')}; {_DISTURBED}"
 
 
 def _nearest(tuning: Tuning) -> str:
@@ -216,7 +227,7 @@ def _left_out(tuning: Tuning) -> Iterator[str]:
 
 def _load_used(tuning: Tuning, value: Search) -> str:
     repeated = len(tuning.disturbed)
-    runs = repeated + tuning.pilot.rounds + sum(pool.rounds for pool in tuning.sizes.values())
+    runs = repeated + tuning.runs
     again = f", {count(repeated)} of them disturbed and repeated," if repeated else ""
     return (
         f"{plural(runs, 'run')} of {plural(len(tuning.sizes), 'size')}{again} took "

@@ -89,6 +89,11 @@ class Tuning:
         return self.trials[pool.pool.pool_size or 0]
 
     @property
+    def runs(self) -> int:
+        """The number of its runs that measured anything, without those that were repeated."""
+        return self.pilot.rounds + sum(pool.rounds for pool in self.sizes.values())
+
+    @property
     def contradicted(self) -> bool:
         """Whether the pilot did better than the answer."""
         return size_search.is_contradicted(self.trials, self.present, self.margin)

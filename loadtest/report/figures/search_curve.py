@@ -25,8 +25,9 @@ HELP = (
     "Each dot is a pool size that was tried, and its line the 95 % interval. The interval is over "
     "the rounds if there are three or more, otherwise over the seconds (throughput only). The "
     "faint bar shows how even the seconds were, from the slowest tenth to the fastest; it decides "
-    "nothing. Hollow dots miss the objective or are not valid. The vertical line is the answer, "
-    "the dotted line the limit of the objective. The scales of wait and size are logarithmic."
+    "nothing. Hollow dots miss the objective or are not valid. The dashed vertical line is the "
+    "answer, the dotted line the limit of the objective. The scales of wait and size are "
+    "logarithmic."
 )
 WAIT = "checkout.wait_seconds.p95"
 # A share of the axis: numbers of three digits must not touch.
@@ -179,4 +180,5 @@ def _size_axis(axes: Axes, search: Search, tried: Sequence[SizeTried], shade: st
     canvas.draw_grid(axes, "y")
     if search.size is None:
         return
-    axes.axvline(search.size, color=shade, lw=1.4, zorder=0)
+    # Pale and dashed: the interval of the answer lies on it.
+    axes.axvline(search.size, color=shade, lw=1, ls=(0, (3, 3)), alpha=0.45, zorder=0)

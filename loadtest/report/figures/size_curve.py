@@ -13,7 +13,7 @@ from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95
 from loadtest.analysis.units import NO_VALUE, count, duration, rate
 from loadtest.model.field_types import Interval95
-from loadtest.model.summary import PoolSummary, Summary
+from loadtest.model.summary import LEAST_ROUNDS_SHOWN, PoolSummary, Summary
 from loadtest.report.figures import throughput
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.dot_labels import DotLabels
@@ -54,7 +54,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         title=_title(pools),
         alt="Successful requests per second and p95 of the wait by the most connections that a "
         "pool may open: " + for_every_pool(pools, _numbers),
-        help=OF_ROUNDS * any(pool.throughput.ci95 for pool in pools) + HELP,
+        help=OF_ROUNDS * any(pool.shown_ci95 for pool in pools) + HELP,
         svg=to_svg(_figure(measurements, shown, waits), "sizes"),
         question="Does a bigger pool help?",
         table=_table(shown, waits),
@@ -156,7 +156,7 @@ def _draw_throughput(
     _join(axes, [(places[n], pool.throughput.per_second) for n, pool in shown.items()], shown)
     for number, pool in shown.items():
         dots = [round_.throughput for round_ in measurements.pools[number].rounds]
-        middle, ci95 = pool.throughput.per_second, pool.throughput.ci95
+        middle, ci95 = pool.throughput.per_second, pool.shown_ci95
         _dot(axes, places[number], dots, middle, ci95, _look(number, pool))
     top = max(axes.dataLim.y1, 1.0)
     axes.set_ylim(0, _ROOM_ABOVE * top)
@@ -171,7 +171,9 @@ def _draw_waits(
 ) -> None:
     _join(axes, [(places[n], p.checkout.wait_seconds.p95) for n, p in shown.items()], shown)
     for number, pool in shown.items():
-        middle, ci95 = pool.checkout.wait_seconds.p95, interval95(waits[number])
+        middle, ci95 = pool.checkout.wait_seconds.p95, None
+        if len(waits[number]) >= LEAST_ROUNDS_SHOWN:
+            ci95 = interval95(waits[number])
         _dot(axes, places[number], waits[number], middle, ci95, _look(number, pool))
     canvas.log_seconds(axes, "y")
 

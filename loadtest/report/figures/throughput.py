@@ -26,7 +26,9 @@ HELP = (
 )
 # A smaller ratio of means is not mentioned, whatever the intervals.
 SAME_THROUGHPUT = 1.02
-HELP_OF_ONE = "The vertical line is the one round's throughput. One round has no interval."
+HELP_OF_FEW = (
+    "Each dot is a round, the vertical line the mean. Fewer than three rounds have no interval."
+)
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
@@ -39,7 +41,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         title=throughput_title(shown),
         alt="Successful requests per second: "
         + for_every_pool(shown, lambda pool: rate(pool.throughput.per_second)),
-        help=HELP if any(pool.throughput.ci95 for pool in shown) else HELP_OF_ONE,
+        help=HELP if any(pool.shown_ci95 for pool in shown) else HELP_OF_FEW,
         svg=to_svg(_figure(measurements, summary), "throughput"),
         question="How much work gets done?",
         table=_table(measurements, shown),
@@ -104,7 +106,7 @@ def _figure(measurements: Measurements, summary: Summary) -> Figure:
 
 
 def _mean_with_interval(axes: Axes, row: int, pool: PoolSummary, shade: str) -> None:
-    middle, ci95 = pool.throughput.per_second or 0.0, pool.throughput.ci95
+    middle, ci95 = pool.throughput.per_second or 0.0, pool.shown_ci95
     if ci95:
         low, high = max(ci95[0], 0.0), ci95[1]
         axes.plot([low, high], [row, row], color=shade, lw=2, solid_capstyle="butt")

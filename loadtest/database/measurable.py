@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import Session
 
+from loadtest.database.engine import check_address
 from loadtest.database.redaction import words_with_type
 from loadtest.database.session_dependency import is_async_function, is_parent, parent_behind
 from loadtest.model.errors import UsageError
@@ -44,6 +45,7 @@ def measurable_engine(engine: Any) -> Engine:
         raise UsageError(
             f"it is an engine for {engine.dialect.name}; loadtest measures MySQL and MariaDB"
         )
+    check_address(engine.url)
     return engine
 
 

@@ -12,6 +12,7 @@ from loadtest.database.connection_errors import PRIVATE_SERVER_HINT
 from loadtest.database.preflight.machine_limits import machine_limits
 from loadtest.database.preflight.occupancy import Occupancy, occupancy
 from loadtest.database.preflight.situation import Demand, Situation
+from loadtest.database.redaction import host_and_port
 from loadtest.model.allowances import UNSEEN_SECONDS, Allowances
 
 
@@ -36,7 +37,7 @@ def situation(
 
 def database_place(url: URL) -> str:
     """The name and the address of a database for a sentence, without user and password."""
-    return f"{url.database} at {url.host or 'localhost'}:{url.port or 3306}"
+    return f"{url.database} at {host_and_port(url)}"
 
 
 def load_in_words(users: int, arrival_rate: float | None) -> str:

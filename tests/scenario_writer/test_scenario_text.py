@@ -236,6 +236,17 @@ def test_a_module_without_models_is_refused(write: Write, text: str, message: st
         find_models(write(text))
 
 
+def test_the_path_of_a_module_is_refused_with_its_name(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(CORE)
+    with pytest.raises(UsageError, match=r"MODULE:NAME: use --models written\.models$"):
+        find_models("written/models.py")
+    with pytest.raises(UsageError, match="written has no module moddels; it has models"):
+        find_models("written.moddels")
+
+
 def test_a_module_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match="there is no module nowhere_at_all: start loadtest in"):
         find_models("nowhere_at_all.models")

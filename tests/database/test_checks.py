@@ -138,7 +138,7 @@ def test_no_more_than_a_share_of_the_free_connections_is_taken(
     assert found.severity == severity
     assert found.evidence["free"] == FREE
     if severity == "error":
-        assert "use at most 80 % of the free connections (96)" in found.advice
+        assert found.message.endswith("151): 97 is more than 80 % of the free ones (96)")
         assert "--allow-overload" in found.advice
 
 
@@ -230,6 +230,24 @@ def test_a_short_wait_timeout_concerns_tasks_that_no_setting_of_the_pool_helps(
     assert (found.severity, words in found.message) == (severity, True), found.message
     assert ("before work that takes longer" in found.advice) == (timeout <= 60)
     assert ("pool_recycle" in found.advice) == (pool == "20+0")
+
+
+def test_a_check_that_is_in_order_has_no_advice() -> None:
+    for seconds in (None, 40.0, 28_799.0):
+        found = check("wait_timeout", "20+0", seconds=seconds)
+        assert (found.severity, found.advice) == ("ok", "")
+
+
+def test_a_driver_that_does_not_block_is_told_in_plain_words() -> None:
+    message = check("driver", standstill=0.034).message
+    assert message.endswith("that only waits delayed them by at most 3.4 % of its time")
+
+
+def test_what_a_run_takes_is_no_limit_of_the_server() -> None:
+    message = check("max_connections", "15+0").message
+    assert message == (
+        f"max_connections = 151: {FREE} connections are free, this run takes at most 15"
+    )
 
 
 def test_only_pools_that_hand_such_connections_out_are_named() -> None:

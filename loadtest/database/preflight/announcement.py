@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from loadtest.database.connection_errors import PRIVATE_SERVER_HINT
+from loadtest.database.connection_errors import hint_without_database
 from loadtest.database.preflight.machine_limits import machine_limits
 from loadtest.database.preflight.occupancy import Occupancy, occupancy
 from loadtest.database.preflight.situation import Demand, Situation
@@ -30,7 +30,7 @@ def situation(
     connect with instead of the URL. session: the variables of an application's own session.
     Raises UsageError if the server cannot be reached.
     """
-    now = occupancy(url, connecting, PRIVATE_SERVER_HINT)
+    now = occupancy(url, connecting, hint_without_database(connecting))
     now = replace(now, variables={**now.variables, **(session or {})})
     return Situation(demand, machine_limits(url), now, private, host=url.host or "")
 

@@ -51,7 +51,8 @@ def wait_timeout(situation: Situation) -> Iterator[PreflightCheck]:
         severity = "warning"
     effects = dict(_effects_of_idling(bare, short=short))
     message = f"the server closes a connection that is idle for wait_timeout = {timeout} s"
-    message, advice = "; ".join([message, *effects]), "; ".join(effects.values())
+    message = "; ".join([message, *effects])
+    advice = "" if severity == "ok" else "; ".join(effects.values())
     yield PreflightCheck("wait_timeout", severity, message, advice, evidence)
 
 
@@ -91,7 +92,7 @@ def driver_check(still: float, name: str) -> PreflightCheck:
         advice = "run each user on an OS thread (--model threads), or connect with mysql+pymysql://"
         return PreflightCheck("driver", "warning", message, advice, evidence)
     message = f"{name} lets the other users of a process run while one waits for the database: "
-    message += f"they stood still for at most {still:.1%} of a query that sleeps"
+    message += f"a query that only waits delayed them by at most {still * 100:.1f} % of its time"
     return PreflightCheck("driver", "ok", message, evidence=evidence)
 
 

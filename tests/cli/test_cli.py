@@ -112,6 +112,14 @@ class TestHelp:
                 if word.startswith("scenarios/"):
                     assert (ROOT / word).exists()
 
+    @pytest.mark.parametrize("command", [[], ["compare"]])
+    def test_types_of_python_are_not_shown(self, loadtest: Loadtest, command: list[str]) -> None:
+        shown = loadtest(*command, "--help").stdout
+        assert "--help" in shown
+        assert "<bool>" not in shown
+        assert "list[" not in shown
+        assert not command or "<str>" in shown
+
     @pytest.mark.parametrize("name", ["run", "compare"])
     def test_what_happens_without_an_option_is_said(self, loadtest: Loadtest, name: str) -> None:
         shown = " ".join(loadtest(name, "--help").stdout.replace("│", " ").split())

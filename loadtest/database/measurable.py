@@ -30,11 +30,6 @@ class OtherObject(UsageError):
     """A named object of another kind; the message follows its name: `is an int, not an Engine`."""
 
 
-def is_engine(thing: Any) -> bool:
-    """Whether a thing is an Engine."""
-    return isinstance(thing, Engine)
-
-
 def measurable_engine(engine: Any) -> Engine:
     """The engine itself. Raises UsageError if it cannot be measured."""
     if isinstance(engine, _ASYNC) or (isinstance(engine, Engine) and engine.dialect.is_async):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from inspect import getattr_static
@@ -13,12 +13,16 @@ from pkgutil import iter_modules
 from types import FunctionType, ModuleType
 from typing import Any
 
-from loadtest.database.measurable import is_engine
-from loadtest.database.session_dependency import is_parent
+from sqlalchemy import Engine
+from sqlalchemy.orm import scoped_session, sessionmaker
+
 from loadtest.runfile.folders import as_typed
 
 _MOST_NAMES = 3
-_FITS: dict[str, Callable[[Any], bool]] = {"session": is_parent, "engine": is_engine}
+_CLASSES: dict[str, tuple[type, ...]] = {
+    "session": (scoped_session, sessionmaker),
+    "engine": (Engine,),
+}
 
 
 def use_instead(option: str, name: str, thing: Any = None) -> str:
@@ -44,40 +48,50 @@ def _known(option: str, name: str, thing: Any) -> str:
 def _fitting(option: str, name: str, thing: Any) -> Iterator[list[str]]:
     """Options that fit, the nearest first."""
     other = "engine" if option == "session" else "session"
-    if _FITS[other](thing):
+    if _fits(other, thing):
         yield [f"--{other} {name}"]
     for one in (option, other):
         if _has_parent(thing, one):
             yield [f"--{one} {name}.{one}"]
-    for one in (option, other):
-        for module in _modules(name.partition(":")[0], thing):
-            yield [f"--{one} {module.__name__}:{there}" for there in _names_in(module, one)]
+    for modules in _modules(name.partition(":")[0], thing):
+        for one in (option, other):
+            for module in modules:
+                yield [f"--{one} {module.__name__}:{there}" for there in _names_in(module, one)]
 
 
 def _names_in(module: ModuleType, option: str) -> Iterator[str]:
     """The names in a module that an option takes."""
     for name, thing in list(vars(module).items()):
-        if _FITS[option](thing):
+        if _fits(option, thing):
             yield name
         elif _has_parent(thing, option):
             yield f"{name}.{option}"
 
 
+def _fits(option: str, thing: Any) -> bool:
+    """Whether an option takes a thing; `isinstance` would evaluate a proxy."""
+    return issubclass(type(thing), _CLASSES[option])
+
+
 def _has_parent(thing: Any, option: str) -> bool:
     """Whether an object has a session and what the option takes, like Flask-SQLAlchemy's."""
     parent = getattr_static(thing, "session", None)
-    return is_parent(parent) and getattr_static(thing, option, None) is not None
+    return _fits("session", parent) and getattr_static(thing, option, None) is not None
 
 
-def _modules(name: str, thing: Any) -> list[ModuleType]:
-    """Modules that may have an object that fits: the named one, that of the thing, others near."""
+def _modules(name: str, thing: Any) -> Iterator[list[ModuleType]]:
+    """Modules that may have an object that fits: those of the name and the thing, then others."""
     package = name.partition(".")[0]
     of_thing = [thing.__module__] if isinstance(thing, type | FunctionType) else []
     imported = list(sys.modules)
     inside = [one for one in imported if one.partition(".")[0] == package]
-    beside = [one for one in imported if _in_current_folder(sys.modules[one])]
-    names = dict.fromkeys([name, *of_thing, *inside, *beside])
-    return [found for one in names if isinstance(found := sys.modules.get(one), ModuleType)]
+    yield _imported_modules([name, *of_thing, *inside])
+    yield _imported_modules([one for one in imported if _in_current_folder(sys.modules[one])])
+
+
+def _imported_modules(names: list[str]) -> list[ModuleType]:
+    known = (sys.modules.get(name) for name in names)
+    return [module for module in known if isinstance(module, ModuleType)]
 
 
 def _in_current_folder(module: Any) -> bool:
@@ -99,7 +113,7 @@ def corrected(option: str, name: str) -> str:
     name, thing = f"{holder.__name__}:{path}", None
     with suppress(Exception):  # the attribute is missing, or exists in a Flask app's context only
         thing = attrgetter(path)(holder)
-    return f": use --{option} {name}" if _FITS[option](thing) else _known(option, name, thing)
+    return f": use --{option} {name}" if _fits(option, thing) else _known(option, name, thing)
 
 
 def dotted(module: str) -> str:

@@ -17,7 +17,8 @@ from loadtest.model.errors import LoadtestError, UsageError
 TABLE_RIGHTS = "CREATE, DROP, INDEX, SELECT, INSERT, UPDATE, DELETE, REFERENCES"
 # Numbers for an answer that is not MySQL's protocol.
 _NO_PROTOCOL = (2007, 2012, 2013, 2027, 2055)
-_NO_TLS = "SSL is required but the server doesn't support it"  # PyMySQL
+# PyMySQL's and MariaDB's client library's words.
+_NO_TLS = re.compile(r"SSL is required\b.*\bsupport")
 PRIVATE_SERVER_HINT = "Without --database-url and LOADTEST_DATABASE_URL, a private server starts"
 
 
@@ -67,7 +68,7 @@ def connection_error(
         "it (SHOW PROCESSLIST), or drop the table yourself",
         2013: f"{place} accepts connections but does not answer like MySQL or MariaDB",
     }
-    if code == 2026 and _NO_TLS in str(error):
+    if code == 2026 and _NO_TLS.search(str(error)):
         return UsageError(
             f"the database at {place} has no TLS, but the connection requires it: remove ssl and "
             "the ssl_ options from connect_args and the database URL"

@@ -69,6 +69,13 @@ def test_a_wrong_name_of_a_database_does_not_blame_the_password() -> None:
     assert "password" not in problem
 
 
-def test_a_context_for_a_server_without_tls_is_named_as_the_reason() -> None:
-    problem = refused(2026, "SSL is required but the server doesn't support it")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "SSL is required but the server doesn't support it",
+        "TLS/SSL error: SSL is required, but the server does not support it",
+    ],
+)
+def test_a_context_for_a_server_without_tls_is_named_as_the_reason(words: str) -> None:
+    problem = refused(2026, words)
     assert problem.startswith("the database at db.example:3306 has no TLS, but")

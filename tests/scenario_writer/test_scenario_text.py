@@ -184,7 +184,7 @@ def test_a_value_of_an_unknown_type_is_left_out_or_left_to_write(write: Write) -
     names: dict[str, Any] = {"__name__": "written_load"}
     exec(compile(text, "written_load.py", "exec"), names)
     with pytest.raises(NameError) as error:
-        names["WrittenUser"].fill(None, None)
+        names["WrittenUser"].fill(SimpleNamespace(execute=list.append), None)
     last = traceback.extract_tb(error.value.__traceback__)[-1]
     assert text.splitlines()[(last.lineno or 0) - 1] == line, "the trial names this line"
 

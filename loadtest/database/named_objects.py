@@ -34,7 +34,10 @@ def use_instead(option: str, name: str, thing: Any = None) -> str:
         return found
     if isinstance(thing, FunctionType) and option == "engine":
         return f": keep what it returns, with engine = {thing.__name__}(), and name that"
-    return ", and no imported module has an object that fits"
+    package = name.partition(":")[0].partition(".")[0]
+    there = _modules_in(package)
+    others = f" (the modules of {package} are {', '.join(there)})" if there else ""
+    return f", and no imported module has an object that fits{others}"
 
 
 def _known(option: str, name: str, thing: Any) -> str:
@@ -143,7 +146,13 @@ def missing_module(missing: str, wanted: str) -> str:
             f"there is no module {missing}: start loadtest in the folder that contains {top}, or "
             "add that folder to PYTHONPATH"
         )
-    there = sorted(one.name for one in iter_modules(vars(sys.modules[package]).get("__path__", [])))
+    there = _modules_in(package)
     if not there:
         return f"{package} is a module, not a package; for a name in it write {package}:{name}"
     return f"{package} has no module {name}; it has {', '.join(there)}"
+
+
+def _modules_in(package: str) -> list[str]:
+    """The names of the modules in an imported package; none in a module."""
+    path = getattr(sys.modules.get(package), "__path__", [])
+    return sorted(one.name for one in iter_modules(path))

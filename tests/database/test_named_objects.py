@@ -116,6 +116,9 @@ def test_a_function_that_makes_an_engine_is_refused_with_a_way() -> None:
 def test_nothing_that_fits_is_said_so() -> None:
     problem = refused("session", "odd:Session")
     assert problem.endswith("odd has no Session, and no imported module has an object that fits")
+    assert refused("session", "blog.posts:Post").endswith(
+        " has an object that fits (the modules of blog are db, models, posts)"
+    )
 
 
 def test_a_module_that_a_package_does_not_have_is_refused_with_those_that_it_has() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loadtest.cli.option_mistakes import bundled_instead, naming_options
 from loadtest.cli.output import AnswerOptions, conduct_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
@@ -62,11 +63,12 @@ def compare(
     [bold]loadtest compare scenarios/hot_row.toml --server mariadb --server mysql[/]
     """
     if experiment.suffix == ".toml":
-        refuse_what_the_experiment_says(context, experiment)
         plan = _read(experiment, load.model, objective, server)
+        refuse_what_the_experiment_says(context, experiment)
     else:
         if len(pool) < 2:
-            raise UsageError("a comparison needs at least two pools: --pool 5+10 --pool 20+0")
+            two = _two_pools(pool, application)
+            raise UsageError(f"a comparison needs at least two pools: {two}")
         asked = {"rounds": rounds, "objective": objective, "margin": margin, "server": server}
         plan = experiment_of(experiment, pool, application, load, told, **asked)
     _warn_of_limits(plan, database.connections_per_user)
@@ -76,14 +78,28 @@ def compare(
         conduct_and_answer(plan, database, results, output)
 
 
+def _two_pools(given: list[str], application: ApplicationOptions) -> str:
+    """Options for a comparison with the given pool, if there is one."""
+    from loadtest.model.pool import AS_IS
+
+    missing = "" if application.name or AS_IS not in given else "--session MODULE:NAME "
+    first = AS_IS if application.name or missing else "5+10"
+    other = next((one for one in given if one != first), "20+0")
+    return f"{missing}--pool {first} --pool {other}"
+
+
 def _read(path: Path, model: str | None, objective: str, server: list[str]) -> Experiment:
     """The experiment of a file, with the changes that the options ask for."""
     from loadtest.model.experiment import read_experiment
 
+    if (bundled := bundled_instead(path)) and not path.exists():
+        raise UsageError(f"there is no experiment {path}{bundled}")
     plan = read_experiment(path)
     plan = plan.with_model(model) if model else plan
-    plan = plan.changed("--objective", objective=objective) if objective else plan
-    return plan.changed("--server", server=server) if server else plan
+    with naming_options():
+        plan = plan.changed("", objective=objective) if objective else plan
+        plan = plan.changed("", server=server) if server else plan
+    return plan
 
 
 def _warn_of_limits(plan: Experiment, per_user: int) -> None:

@@ -38,12 +38,14 @@ def init(
             "scenarios lists scenarios with their own tables)"
         )
     from loadtest.experiment.scenario_writer.models import find_models
-    from loadtest.experiment.scenario_writer.scenario_text import scenario_text
+    from loadtest.experiment.scenario_writer.scenario_text import scenario_gaps, scenario_text
 
     found = find_models(models)
     path = out or Path(f"{found.module.partition('.')[0]}_load.py")
     _write(path, scenario_text(found))
     typer.echo(f"wrote {path}")
+    for gap in scenario_gaps(found):
+        typer.secho(gap, fg="yellow", err=True)
     typer.echo(f"Next: loadtest run {path} --try")
     typer.echo(f"Then: loadtest compare {path} --pool 5+10 --pool 20+0 -u 50 -t 5s")
 

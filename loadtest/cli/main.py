@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from loadtest import __version__
@@ -42,7 +42,27 @@ _SETTINGS: dict[str, Any] = {
     "rich_markup_mode": "rich",
 }
 
+
+def _shown(parameters: list[Any], ctx: Any) -> list[Any]:
+    """Parameters of which the help shows types of values only: no <bool>, <str> for <list[str]>."""
+    for one in parameters:
+        if one.param_type_name == "option" and one.is_flag:
+            one.metavar = ""
+        elif one.param_type_name == "option" and one.multiple and one.metavar is None:
+            one.metavar = one.display_type(ctx).replace("list[", "").replace("]", "")
+    return parameters
+
+
+class _Group(TyperGroup):
+    """The commands."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """As Typer's, shown in plain words."""
+        return _shown(super().get_params(ctx), ctx)
+
+
 app = typer.Typer(
+    cls=_Group,
     no_args_is_help=True,
     # The value of an option without a default is converted, and Typer imports pydantic for that.
     context_settings={"help_option_names": ["-h", "--help"], "default_map": {"help": False}},
@@ -63,6 +83,10 @@ class _Imported(TyperCommand):
 
 class _Quick(TyperCommand):
     """A command that checks its arguments before Typer imports pydantic to convert them."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """As Typer's, shown in plain words."""
+        return _shown(super().get_params(ctx), ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As Typer's, with the same errors."""

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from loadtest.cli.option_mistakes import (
+    refuse_the_same,
+    refuse_what_is_no_scenario,
+    validated_options,
+)
 from loadtest.model.allowances import Allowances
 from loadtest.model.errors import UsageError
-from loadtest.model.suggestion import did_you_mean_file
 
 if TYPE_CHECKING:
     from loadtest.model.experiment import Experiment
@@ -219,27 +223,14 @@ def refuse_what_the_experiment_says(context: typer.Context, experiment: Path) ->
         raise UsageError(f"{flags}: only with a scenario; edit the settings in {experiment}")
 
 
-def _refuse_what_is_no_scenario(path: Path) -> None:
-    if path.is_dir():
-        example = min(path.glob("[!_]*.py"), default=path / "NAME.py")
-        raise UsageError(f"{path} is a folder; give one of its files, like {example}")
-    if not path.is_file():
-        raise UsageError(f"there is no scenario {path}{did_you_mean_file(path)}")
-    if path.suffix == ".toml":
-        raise UsageError(f"{path} is an experiment, not a scenario: loadtest compare {path}")
-    if path.suffix != ".py":
-        raise UsageError(f"{path} is not a scenario: give a Python file, NAME.py")
-
-
 def load_of(*, time: str | None, stages: str | None = None, **given: Any) -> LoadConfig:
     """The load that the options describe; UsageError lists every mistake."""
-    from loadtest.model.field_types import validated
     from loadtest.model.load import LoadConfig, parse_stages
 
     data = {name: value for name, value in given.items() if value is not None}
     data |= {"stage": parse_stages(stages)} if stages else {}
     data |= {"duration": time} if time else {}
-    return validated(LoadConfig, data, "load")
+    return validated_options(LoadConfig, data)
 
 
 def pools_of(given: list[str], application: ApplicationOptions) -> list[PoolConfig]:
@@ -265,7 +256,7 @@ def experiment_of(
 
     more: other settings of the experiment; None means not given.
     """
-    _refuse_what_is_no_scenario(scenario)
+    refuse_what_is_no_scenario(scenario)
     data = {
         "name": re.sub(r"[^a-z0-9]+", "-", scenario.stem.lower()).strip("-") or "scenario",
         "scenario": scenario,
@@ -275,11 +266,11 @@ def experiment_of(
         "pool": pools_of(pools, application),
         **{name: value for name, value in more.items() if value is not None},
     }
+    refuse_the_same(pools)
     # Last: a mistake in one of the options above is told without it.
     from loadtest.model.experiment import Experiment
-    from loadtest.model.field_types import validated
 
-    return validated(Experiment, data, "experiment")
+    return validated_options(Experiment, data)
 
 
 def _options(texts: list[str]) -> dict[str, str | bool]:

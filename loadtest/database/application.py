@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from operator import attrgetter
@@ -19,14 +19,14 @@ from sqlalchemy.orm import scoped_session
 from loadtest.database.connection_errors import connection_error
 from loadtest.database.engine import database_url, parent_session, poolclass_of
 from loadtest.database.measurable import (
+    OtherObject,
     engine_of_sessions,
-    is_engine,
     measurable_engine,
     session_source,
 )
+from loadtest.database.named_objects import corrected, missing_module, use_instead
 from loadtest.database.probing import session_variables
 from loadtest.database.redaction import words_with_type
-from loadtest.database.session_dependency import is_parent
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig
 from loadtest.pool.engine_settings import another, settings_of
@@ -112,20 +112,29 @@ def find_application(session: str, engine: str, folders: Iterable[Path] = ()) ->
         raise UsageError("--session and --engine: give only one of them; a session has an engine")
     if not (session or engine):
         return None
-    name, where = session or engine, f"{'--session' if session else '--engine'} {session or engine}"
+    option, name = ("session", session) if session else ("engine", engine)
+    where, found = f"--{option} {name}", None
     try:
-        found = _imported(name, folders, is_parent if session else is_engine)
-        if session:
-            source = session_source(found)
-            shared = isinstance(source, scoped_session)
-            parent, bound = _with_engine(source if shared else scoped_session(source))
-            return Application(name, measurable_engine(bound), parent, shared=shared)
-        bound = measurable_engine(found)
-        return Application(name, bound, parent_session(bound), shared=False)
+        found = _imported(option, name, folders)
+        return _of_session(name, found) if session else _of_engine(name, found)
     except NotImplementedError:
         raise UsageError(f"{where}: each run needs a new pool: add recreate()") from None
+    except OtherObject as error:
+        raise UsageError(f"{where} {error}{use_instead(option, name, found)}") from None
     except UsageError as error:
         raise type(error)(f"{where}: {error}") from None
+
+
+def _of_session(name: str, found: Any) -> Application:
+    source = session_source(found)
+    shared = isinstance(source, scoped_session)
+    parent, bound = _with_engine(source if shared else scoped_session(source))
+    return Application(name, measurable_engine(bound), parent, shared=shared)
+
+
+def _of_engine(name: str, found: Any) -> Application:
+    bound = measurable_engine(found)
+    return Application(name, bound, parent_session(bound), shared=False)
 
 
 def refuse_second_database(application: Application, given: str) -> None:
@@ -168,11 +177,12 @@ def _hand_on(address: str) -> None:
     os.environ.update(environment_with(address))
 
 
-def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -> Any:
+def _imported(option: str, name: str, folders: Iterable[Path]) -> Any:
     module_name, _, attribute = name.partition(":")
-    if not (module_name and attribute) or name.endswith(".py") or "/" in name:
-        raise UsageError("write MODULE:NAME with dots in the module, like myapp.db:Session")
     sys.path += [str(f) for f in (Path.cwd(), *folders) if str(f) not in sys.path]
+    if not (module_name and attribute) or name.endswith(".py") or "/" in name:
+        like = corrected(option, name) or ", like myapp.db:Session"
+        raise UsageError(f"write MODULE:NAME with dots in the module{like}")
     try:
         module = import_module(module_name)
     except (Exception, SystemExit) as error:
@@ -182,9 +192,8 @@ def _imported(name: str, folders: Iterable[Path], fits: Callable[[Any], bool]) -
     try:
         return _attribute(module, attribute)
     except AttributeError:
-        there = ", ".join(n for n, thing in vars(module).items() if fits(thing))
-        hint = f"but it has {there}" if there else "and nothing else that fits"
-        raise UsageError(f"{module_name} has no {attribute}, {hint}") from None
+        instead = use_instead(option, name)
+        raise UsageError(f"{module_name} has no {attribute}{instead}") from None
     except Exception as error:
         raise UsageError(words_with_type(error)) from None
 
@@ -214,10 +223,7 @@ def _with_engine(parent: scoped_session[Any]) -> tuple[scoped_session[Any], Any]
 def _why_not(error: BaseException, module: str) -> str:
     missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
     if missing and f"{module}.".startswith(f"{missing}."):
-        return (
-            f"there is no module {missing}: start loadtest in the folder of the module, or add "
-            "this folder to PYTHONPATH"
-        )
+        return missing_module(missing, module)
     places = [frame for frame in traceback.extract_tb(error.__traceback__) if _users(frame)]
     if not places:
         return words_with_type(error)

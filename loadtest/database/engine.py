@@ -32,8 +32,10 @@ _NOT_UNDERSTOOD = (
     f"the database URL is not valid; write {DRIVER}://USER:PASSWORD@HOST:3306/DATABASE "
     "with @ : / % in the password written as %40 %3A %2F %25"
 )
+_ONE_TOO_MANY = f"{_NOT_UNDERSTOOD} (this URL has one @ too many, or an invalid host)"
 _MYSQL_ONLY = ", but a scenario's own engine supports MySQL and MariaDB only"
 _HOST = re.compile(r"[\w.:%-]*")
+_HIGHEST_PORT = 65_535
 _CREDENTIALS = {"user", "pass", "host", "port", "dbname"}
 
 
@@ -45,6 +47,7 @@ def database_url(source: str | URL | Mapping[str, Any]) -> URL:
     url = _from_credentials(source) if isinstance(source, Mapping) else _parsed(source)
     if isinstance(source, str):
         _check_signs(source, url)
+    check_address(url)
     if url.drivername not in (DRIVER, "mariadb+pymysql"):
         only = "" if url.get_backend_name() in ("mysql", "mariadb") else _MYSQL_ONLY
         raise UsageError(f"the database URL starts with {url.drivername}://{only}; use {DRIVER}://")
@@ -68,8 +71,16 @@ def _check_signs(text: str, url: URL) -> None:
     """Raise UsageError if the password contains @: its end would become part of the host."""
     after_user = text.partition("://")[2].partition(":")[2]
     in_options = sum(str(value).count("@") for value in url.query.values())
-    if after_user.count("@") - in_options > 1 or not _HOST.fullmatch(url.host or ""):
-        raise UsageError(f"{_NOT_UNDERSTOOD} (this URL has one @ too many, or an invalid host)")
+    if after_user.count("@") - in_options > 1:
+        raise UsageError(_ONE_TOO_MANY)
+
+
+def check_address(url: URL) -> None:
+    """Raise UsageError, without host and password, if a URL's host or port is not valid."""
+    if not _HOST.fullmatch(url.host or ""):
+        raise UsageError(_ONE_TOO_MANY)
+    if (url.port or 0) > _HIGHEST_PORT:
+        raise UsageError(f"the database URL has port {url.port}; the highest is {_HIGHEST_PORT}")
 
 
 def _from_credentials(credentials: Mapping[str, Any]) -> URL:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from inspect import getattr_static
 from typing import Any
 
 from sqlalchemy import Engine
@@ -16,20 +14,20 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import Session
 
+from loadtest.database.engine import check_address
 from loadtest.database.redaction import words_with_type
 from loadtest.database.session_dependency import is_async_function, is_parent, parent_behind
 from loadtest.model.errors import UsageError
 
 _ASYNC = (AsyncEngine, AsyncSession, async_scoped_session, async_sessionmaker)
 _NO_ASYNC = (
-    "is async, and loadtest measures synchronous engines: use create_engine() with "
+    "it is async, and loadtest measures synchronous engines: use create_engine() with "
     "mysql+pymysql:// and a sessionmaker or scoped_session"
 )
 
 
-def is_engine(thing: Any) -> bool:
-    """Whether a thing is an Engine."""
-    return isinstance(thing, Engine)
+class OtherObject(UsageError):
+    """A named object of another kind; the message follows its name: `is an int, not an Engine`."""
 
 
 def measurable_engine(engine: Any) -> Engine:
@@ -37,13 +35,12 @@ def measurable_engine(engine: Any) -> Engine:
     if isinstance(engine, _ASYNC) or (isinstance(engine, Engine) and engine.dialect.is_async):
         raise UsageError(_NO_ASYNC)
     if not isinstance(engine, Engine):
-        what = f"is {_kind(engine)}, not an Engine"
-        hint = "; use --session for it" if is_parent(engine) else _hint(engine, is_engine)
-        raise UsageError(what + hint)
+        raise OtherObject(f"is {_kind(engine)}, not an Engine")
     if engine.dialect.name not in ("mysql", "mariadb"):
         raise UsageError(
             f"it is an engine for {engine.dialect.name}; loadtest measures MySQL and MariaDB"
         )
+    check_address(engine.url)
     return engine
 
 
@@ -56,28 +53,16 @@ def session_source(found: Any) -> Any:
         raise UsageError(_NO_ASYNC)
     if source := found if is_parent(found) else parent_behind(found):
         return source
-    what = f"is {_kind(found)}, not a scoped_session or sessionmaker"
-    hint = "; use --engine for it" if is_engine(found) else _hint(found, is_parent)
-    raise UsageError(what + hint)
+    raise OtherObject(f"is {_kind(found)}, not a scoped_session or sessionmaker")
 
 
 def _kind(thing: Any) -> str:
+    if thing is None:
+        return "None"
     if isinstance(thing, type):
         return f"the class {thing.__name__}"
     name = type(thing).__name__
     return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
-
-
-def _hint(thing: Any, fits: Callable[[Any], bool]) -> str:
-    """The object to name instead of a thing that cannot be used, if it is known."""
-    if is_parent(getattr_static(thing, "session", None)):
-        return "; name its session with --session, as MODULE:NAME.session"
-    if not callable(thing):
-        return ""
-    module = sys.modules.get(getattr(thing, "__module__", ""))
-    names = [name for name, one in vars(module).items() if fits(one)] if module else []
-    like = f", like {thing.__module__}:{names[0]}" if names else ""
-    return f"; name the object that the call returns{like}"
 
 
 def engine_of_sessions(factory: Callable[[], Any]) -> Any:

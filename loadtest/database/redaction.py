@@ -20,6 +20,8 @@ _NAME = r"(?:pass(?:word|wd|phrase)?|pwd)"
 _ADDRESSES = (
     (re.compile(r"(://[^\s:@/]*:)\S*@"), rf"\1{HIDDEN}@"),
     (re.compile(r"(%3A%2F%2F\S*?%3A)\S*%40", re.IGNORECASE), rf"\1{HIDDEN}%40"),
+    # Without %40 for @, the end of a password becomes the beginning of the host.
+    (re.compile(r"((?:server on|server host) ')[^']*@"), rf"\1{HIDDEN}@"),
 )
 _VALUES = (
     (re.compile(rf"({_NAME}['\"]?(?:\s*[=:]\s*|\s+)){_QUOTED}", re.IGNORECASE), rf"\1'{HIDDEN}'"),
@@ -34,6 +36,11 @@ def without_passwords(text: str, url: URL | None = None) -> str:
     for pattern, replacement in (*_ADDRESSES, *_VALUES):
         text = pattern.sub(replacement, text)
     return text
+
+
+def host_and_port(url: URL) -> str:
+    """The address of a server, without the end of a password that contains @."""
+    return f"{(url.host or 'localhost').rpartition('@')[2]}:{url.port or 3306}"
 
 
 def words_with_type(error: BaseException) -> str:

@@ -104,7 +104,7 @@ def _opened(
     runs: the maximum number of runs. The answer is empty without a trial.
     """
     with _sigterm_as_ctrl_c():
-        looked = check_scenario(experiment, database_url, connect=True)
+        looked = check_scenario(experiment, database_url, connect=True, allowed=allowed)
         _tell(console, filter(None, [looked.ignored, *_marked(looked.warnings)]), "yellow")
         if not (database_url or looked.place or quiet):
             console.print("[dim]No database given: starting a private server[/]")

@@ -28,6 +28,7 @@ from loadtest.database.preflight.handshake import Handshake, application_handsha
 from loadtest.database.preflight.server_probe import probe_server
 from loadtest.database.preflight.situation import Demand, PreflightCheck
 from loadtest.database.private_server import PrivateServer
+from loadtest.database.redaction import host_and_port
 from loadtest.database.server_program import refuse_beside_database
 from loadtest.experiment import deadlines
 from loadtest.model.errors import LoadtestError, UsageError
@@ -63,7 +64,7 @@ def _looked_at(url: URL, demand: Demand, *, private: bool) -> tuple[str, list[Pr
     still = _standstill(LOADTEST_DATABASE_URL=url.render_as_string(False))
     shaken = _shaken(partial(handshake, url, tls=facts.tls), url)
     measured = replace(now, handshake=shaken, standstill=still)
-    where = "a private server" if private else _place(url)
+    where = "a private server" if private else host_and_port(url)
     return f"{facts.version} at {where}", run_checks(measured)
 
 
@@ -91,7 +92,7 @@ def _connecting(
     shaken = _shaken(partial(application_handshake, url, how, tls=facts.tls), url, how)
     still = _standstill(*names)
     measured = replace(now, handshake=shaken, standstill=still, driver=shaken.driver)
-    where = "a private server" if private else _place(url)
+    where = "a private server" if private else host_and_port(url)
     return f"{facts.version} at {where}, as {application.name} connects", run_checks(measured)
 
 
@@ -103,10 +104,6 @@ def _shaken(
         return measure()
     except Exception as error:  # the class depends on the application's driver
         raise connection_error(error, url, hint_without_database(how)) from None
-
-
-def _place(url: URL) -> str:
-    return f"{url.host or 'localhost'}:{url.port or 3306}"
 
 
 def _standstill(session: str = "", engine: str = "", **environment: str) -> float:

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from loadtest.experiment import deadlines
 from loadtest.experiment.disturbed_runs import Repeats
 from loadtest.experiment.run_plan import EXPERIMENT, SECONDS_BESIDE_LOAD, RunPlan
 from loadtest.experiment.single_run import Database, Databases, Watch, run_once
+from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import CannotGoOn, LoadtestError, Overdue, UsageError
 from loadtest.model.experiment import Experiment, Subject
 from loadtest.model.interval import Interval
@@ -90,16 +92,19 @@ def check_scenario(
     *,
     connect: bool = False,
     private: bool = False,
+    allowed: Allowances = NO_ALLOWANCES,
 ) -> ScenarioFacts:
     """Check a scenario and an application before they run.
 
     database_url: the value of LOADTEST_DATABASE_URL for the application. connect: whether to
-    connect to the application's database. private: whether the URL is a private server's.
-    Raises UsageError if the import of scenario or application fails or takes too long, or if the
-    options do not fit.
+    connect to the application's database. private: whether the URL is a private server's. allowed:
+    what the user allows on the application's server.
+    Raises UsageError if the import of scenario or application fails or takes too long, if the
+    options do not fit, or if the application's server has no room for the runs.
     """
     scenario = as_typed(experiment.scenario)
     asked = [name for name, on in {"connect": connect, "private": private}.items() if on]
+    asked.append(json.dumps(asdict(allowed)))
     command = deadlines.watched_command("loadtest.experiment.scenario_check", *asked)
     given = {EXPERIMENT: experiment.model_dump_json(exclude_unset=True)}
 

@@ -4,7 +4,8 @@ The experiment comes from the environment variable LOADTEST_EXPERIMENT. The last
 is a JSON list: problems, warnings, the scenario's tables, the application's database and the
 settings of its pool (both empty if the application reads LOADTEST_DATABASE_URL and it is not set),
 and the line that names ignored settings. With the argument `connect`, the application's driver is
-tried on its database. With the argument `private`, LOADTEST_DATABASE_URL is a private server.
+tried on its database, and the server must have room for the runs. With the argument `private`,
+LOADTEST_DATABASE_URL is a private server. The last argument is the Allowances in JSON.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from loadtest.database.application import (
     NeedsDatabase,
     waits_for_database,
 )
-from loadtest.database.preflight.announcement import database_place
-from loadtest.database.preflight.checks import warning_texts
+from loadtest.database.preflight.announcement import database_place, situation
+from loadtest.database.preflight.checks import refuse_errors, run_checks, warning_texts
+from loadtest.database.preflight.situation import Demand
+from loadtest.experiment.databases import demand_of
 from loadtest.experiment.error_lines import error_line
 from loadtest.experiment.locust_settings import ignored
 from loadtest.experiment.run_plan import EXPERIMENT, RunPlan
@@ -35,6 +38,7 @@ from loadtest.load import locust_internals as internals
 from loadtest.load.setup.application_pool import load_application
 from loadtest.load.setup.driver_probe import probe_driver
 from loadtest.load.setup.scenario_tables import names_of
+from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.model.load import GREENLETS
@@ -42,11 +46,16 @@ from loadtest.runfile.folders import as_typed
 
 
 def inspect_scenario(
-    experiment: Experiment, *, connect: bool = False, private: bool = False
+    experiment: Experiment,
+    allowed: Allowances = NO_ALLOWANCES,
+    *,
+    connect: bool = False,
+    private: bool = False,
 ) -> tuple[list[str], list[str], list[str], str, dict[str, Any]]:
     """Problems, warnings, the scenario's tables, the application's database and its pool.
 
-    connect: whether to connect to that database. private: whether the given one is private.
+    allowed: what the user allows there. connect: whether to connect to that database. private:
+    whether the given one is private.
     """
     before = _options(internals.new_parser(configuration_files=True))
     try:
@@ -64,6 +73,8 @@ def inspect_scenario(
         alone = private or not (found or os.environ.get(DATABASE_URL))
         tables = names_of(chosen, private=alone)
         known = _tried(found, experiment) if found and connect else []
+        if found and connect and not private:
+            _check_room(found, demand_of(experiment, allowed, found.settings))
     except NeedsDatabase:  # then a private server starts
         return [], [], names_of(chosen, private=True), "", {}
     except UsageError as error:
@@ -74,6 +85,13 @@ def inspect_scenario(
 
 def _tried(application: Application, experiment: Experiment) -> list[str]:
     return warning_texts(probe_driver(application, greenlets=GREENLETS in experiment.load.models))
+
+
+def _check_room(application: Application, demand: Demand) -> None:
+    """Raise UsageError, before a run is announced, if it would be refused."""
+    how = application.connecting
+    now = situation(application.url, demand, private=False, connecting=how)
+    refuse_errors(run_checks(now))
 
 
 def _problems(
@@ -154,8 +172,12 @@ def _refused(experiment: Experiment, parser: Any) -> Iterator[str]:
 if __name__ == "__main__":
     answer, sys.stdout = sys.stdout, sys.stderr  # keeps a scenario's output out of the answer
     asked_for = Experiment.model_validate_json(os.environ.pop(EXPERIMENT))
+    *asked, told = sys.argv[1:]
     found = inspect_scenario(
-        asked_for, connect="connect" in sys.argv, private="private" in sys.argv
+        asked_for,
+        Allowances(**json.loads(told)),
+        connect="connect" in asked,
+        private="private" in asked,
     )
     known = "" if found[0] else ignored(RunPlan(asked_for, asked_for.pool[0], 1).arguments())
     print(json.dumps([*found, known]), file=answer, flush=True)

@@ -59,7 +59,8 @@ def _sound_objective(text: str) -> str:
     try:
         parse_objective(text)
     except UsageError as error:
-        raise ValueError("; ".join(error.problems)) from None
+        problems = (problem.removeprefix("objective ") for problem in error.problems)
+        raise ValueError("; ".join(problems)) from None
     return text
 
 
@@ -113,7 +114,7 @@ class Experiment(Strict):
         self._check_objective()
         if (seconds := self.load.warmup + self.load.duration) % 1:
             raise ValueError(
-                f"load: warm-up plus duration is {seconds:g} s; the sum must be whole seconds"
+                f"warm-up plus duration is {seconds:g} s: the sum must be whole seconds"
             )
         return self
 

@@ -17,11 +17,14 @@ from pydantic import (
 )
 
 from loadtest.model.errors import UsageError
+from loadtest.model.suggestion import did_you_mean
 from loadtest.model.validation_errors import refusal
 
 M = TypeVar("M", bound=BaseModel)
 
 _SIGNS = "_.+-"
+# Many settings begin alike, so less similar keys are other ones.
+_MISSPELT = 0.75
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h)?$")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
@@ -98,7 +101,8 @@ def _sentence(error: Any, model: type[BaseModel]) -> str:
     place = ".".join(str(part + 1) if isinstance(part, int) else part for part in error["loc"])
     if error["type"] == "extra_forbidden":
         owner = _owner(model, error["loc"])
-        message = f"unknown key; the keys are {', '.join(owner.model_fields)}"
+        near = did_you_mean(str(error["loc"][-1]), owner.model_fields, _MISSPELT)
+        message = f"unknown key; the keys are {', '.join(owner.model_fields)}{near}"
     else:
         message = refusal(error)
     return f"{place}: {message}" if place else message

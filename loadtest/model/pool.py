@@ -182,7 +182,10 @@ class PoolConfig(Strict):
     def check_application(self, application: str) -> None:
         """Raise ValueError if this pool does not fit an application (empty: no application)."""
         if self.poolclass == AS_IS and not application:
-            raise ValueError(f"{AS_IS} is an application's own pool; name the engine or session")
+            raise ValueError(
+                f"{AS_IS} is an application's own pool: add --session MODULE:NAME (in an "
+                'experiment session = "MODULE:NAME")'
+            )
         if self.isolation_level and application:
             raise ValueError("the application sets its own isolation_level; remove this setting")
 
@@ -227,6 +230,9 @@ def parse_pool(text: str) -> PoolConfig:
     Raises UsageError with everything that is wrong with it.
     """
     where = f"--pool {text}"
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > 1 and all(_SHORT_POOL.match(part.rpartition(":")[2]) for part in parts):
+        raise UsageError(f"{where}: give each pool its option: --pool {' --pool '.join(parts)}")
     head, colon, rest = text.partition(":")
     data: dict[str, str] = {"name": head} if colon else {}
     settings = rest if colon else text

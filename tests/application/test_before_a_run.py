@@ -24,9 +24,9 @@ Loadtest = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
+        (("--engine", "shop.db:motor"), "shop.db has no motor: use --engine shop.db:engine"),
         long(("--engine", "shopp.db:engine"), "there is no module shopp"),
-        long(("--session", "shop.db:engine"), "use --engine for it"),
+        long(("--session", "shop.db:engine"), "use --engine shop.db:engine"),
         long(
             ("--session", "shop.db:Session", "--engine", "shop.db:engine"), "give only one of them"
         ),
@@ -57,13 +57,15 @@ def test_a_plan_ends_with_the_same_mistakes(loadtest: Loadtest, shop: dict[str, 
     wrong = ("--engine", "shop.db:motor")
     ended = loadtest("compare", BUYING, *pools, "--dry-run", *wrong, env=shop, cwd=ROOT)
     assert ended.returncode == 2, (ended.stdout, ended.stderr)
-    assert ended.stderr.count("shop.db has no motor, but it has engine") == 1, ended.stderr
+    assert ended.stderr.count("shop.db has no motor: use --engine shop.db:engine") == 1, (
+        ended.stderr
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--engine", "shop.db:motor"), "but it has engine"),
+        (("--engine", "shop.db:motor"), "use --engine shop.db:engine"),
         long(
             ("--engine", "shop.db:engine", "--isolation-level", "AUTOCOMMIT"),
             "the application sets its own isolation_level; remove this setting",

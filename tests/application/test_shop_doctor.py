@@ -108,7 +108,7 @@ def test_a_pool_without_a_queue_cannot_time_out_and_a_driver_that_stands_still_i
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        long(("--engine", "shop.db:motor"), "shop.db has no motor, but it has engine"),
+        long(("--engine", "shop.db:motor"), "shop.db has no motor: use --engine shop.db:engine"),
         long(
             ("--engine", "shop.db:engine", "--session", "shop.db:Session"), "give only one of them"
         ),

@@ -119,16 +119,16 @@ def test_what_is_not_there_is_told_with_what_to_do(written, tmp_path):
     module = written("S = sessionmaker(engine)\nimport application_helper_that_is_missing")
     assert refused(tmp_path, engine="no_such_app.db:engine") == (
         "--engine no_such_app.db:engine: there is no module no_such_app: start loadtest in the "
-        "folder of the module, or add this folder to PYTHONPATH"
+        "folder that contains no_such_app/, or add that folder to PYTHONPATH"
     )
     problem = refused(tmp_path, engine=f"{module}:engine")
     assert f"{module}.py, line 10: ModuleNotFoundError" in problem
     assert problem.endswith("No module named 'application_helper_that_is_missing'")
     module = written("S = sessionmaker(engine)")
     assert refused(tmp_path, f"{module}:Session2") == (
-        f"--session {module}:Session2: {module} has no Session2, but it has S"
+        f"--session {module}:Session2: {module} has no Session2: use --session {module}:S"
     )
-    assert refused(tmp_path, engine=f"{module}:db").endswith("but it has engine")
+    assert refused(tmp_path, engine=f"{module}:db").endswith(f"use --engine {module}:engine")
 
 
 @pytest.mark.parametrize("more", ["raise SystemExit('set SHOP first')", "1 / 0", "x = = 1"])
@@ -143,7 +143,7 @@ def test_an_application_that_cannot_be_imported_is_told_with_its_place(written, 
 @pytest.mark.parametrize("name", ["myapp", "myapp:", ":engine", "myapp/db.py", "my/app:engine"])
 def test_a_name_is_a_module_and_what_is_in_it(tmp_path, name):
     assert refused(tmp_path, engine=name).endswith(
-        "write MODULE:NAME with dots in the module, like myapp.db:Session"
+        ": write MODULE:NAME with dots in the module, like myapp.db:Session"
     )
 
 
@@ -151,10 +151,14 @@ def test_a_name_is_a_module_and_what_is_in_it(tmp_path, name):
     ("option", "more", "problem"),
     [
         ("engine", "x = 3", "is an int, not an Engine"),
-        ("engine", "x = sessionmaker(engine)", "not an Engine; use --session for it"),
-        ("engine", "def x(): return engine", "name the object that the call returns"),
+        (
+            "engine",
+            "x = sessionmaker(engine)",
+            "x is a sessionmaker, not an Engine: use --session ",
+        ),
+        ("engine", "def x(): return engine", ":x is a function, not an Engine: use --engine "),
         ("engine", "x = create_engine('sqlite://')", "it is an engine for sqlite"),
-        ("session", "x = engine", "not a scoped_session or sessionmaker; use --engine for it"),
+        ("session", "x = engine", "x is an Engine, not a scoped_session or sessionmaker: use --"),
         ("session", "x = Session(engine)", "is a Session, not a scoped_session"),
         ("session", "x = Session", "is the class Session, not a scoped_session"),
         ("session", "x = scoped_session(sessionmaker())", "it has no engine after the import"),

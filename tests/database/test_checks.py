@@ -20,6 +20,7 @@ from loadtest.database.preflight.occupancy import Occupancy
 from loadtest.database.preflight.situation import Demand, Machine, PreflightCheck, Situation
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import parse_pool
+from loadtest.model.tls_advice import SWITCH_TLS_OFF
 
 SERVER = Occupancy(
     variables={"wait_timeout": "28800"},
@@ -137,7 +138,7 @@ def test_no_more_than_a_share_of_the_free_connections_is_taken(
     assert found.severity == severity
     assert found.evidence["free"] == FREE
     if severity == "error":
-        assert "use at most 80 % of the free connections (96)" in found.advice
+        assert found.message.endswith("151): 97 is more than 80 % of the free ones (96)")
         assert "--allow-overload" in found.advice
 
 
@@ -231,6 +232,24 @@ def test_a_short_wait_timeout_concerns_tasks_that_no_setting_of_the_pool_helps(
     assert ("pool_recycle" in found.advice) == (pool == "20+0")
 
 
+def test_a_check_that_is_in_order_has_no_advice() -> None:
+    for seconds in (None, 40.0, 28_799.0):
+        found = check("wait_timeout", "20+0", seconds=seconds)
+        assert (found.severity, found.advice) == ("ok", "")
+
+
+def test_a_driver_that_does_not_block_is_told_in_plain_words() -> None:
+    message = check("driver", standstill=0.034).message
+    assert message.endswith("that only waits delayed them by at most 3.4 % of its time")
+
+
+def test_what_a_run_takes_is_no_limit_of_the_server() -> None:
+    message = check("max_connections", "15+0").message
+    assert message == (
+        f"max_connections = 151: {FREE} connections are free, this run takes at most 15"
+    )
+
+
 def test_only_pools_that_hand_such_connections_out_are_named() -> None:
     found = check("wait_timeout", "safe:pool_pre_ping=true", "bare:5+10")
     assert "from bare fails" in found.message
@@ -295,7 +314,7 @@ def test_a_context_for_every_connection_costs_time() -> None:
     assert slow.severity == "note"
     assert "22.0 ms with plain create_engine()" in slow.message
     assert "does not support TLS; loadtest's own engine takes 1.0 ms without one" in slow.message
-    assert "ssl_disabled if you trust the network" in slow.advice
+    assert slow.advice == SWITCH_TLS_OFF
     encrypted = str(check("tls_context", handshake=Handshake(0.001, 0.02, True)))
     assert "1.0 ms with one shared context" in encrypted
     assert "ssl_disabled" not in encrypted
@@ -329,7 +348,7 @@ def test_a_connector_in_python_has_advice_of_its_own() -> None:
     assert "connecting takes 37.0 ms" in told.message
     assert "cannot share one; the context alone takes about 34.0 ms" in told.message
     assert "'tls_versions': ['TLSv1.3']" in told.advice
-    assert "'ssl': context" not in told.advice, "only PyMySQL takes one"
+    assert '"ssl": context' not in told.advice, "only PyMySQL takes one"
 
 
 SLOW = Handshake(0.001, 0.022, tls=False)

@@ -160,5 +160,18 @@ def test_an_app_with_several_engines_is_refused_with_what_to_name(
 def test_the_extension_itself_is_refused_with_what_to_name(
     written: Callable[..., str], tmp_path: Path, option: str
 ) -> None:
-    problem = refused(tmp_path, **{option: f"{written(APP)}:db"})
-    assert problem.endswith("name its session with --session, as MODULE:NAME.session")
+    name = written(APP)
+    assert refused(tmp_path, **{option: f"{name}:db"}).endswith(
+        f"use --{option} {name}:db.{option}"
+    )
+    assert found(tmp_path, **{option: f"{name}:db.{option}"})
+
+
+@pytest.mark.parametrize("option", ["session", "engine"])
+@pytest.mark.parametrize("thing", ["app", "db.Session", "create_app", "Flask"])
+def test_other_things_of_an_app_are_refused_with_its_extension(
+    written: Callable[..., str], tmp_path: Path, option: str, thing: str
+) -> None:
+    name = written(APP)
+    problem = refused(tmp_path, **{option: f"{name}:{thing}"})
+    assert problem.endswith(f": use --{option} {name}:db.{option}")

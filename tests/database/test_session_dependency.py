@@ -107,8 +107,8 @@ def test_a_function_that_names_no_sessionmaker_is_called_for_its_engine(
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ("def get_db(request): yield Own(engine)\n", "name the object that the call returns"),
-        ("def get_db(): yield 3\n", "name the object that the call returns"),
+        ("def get_db(request): yield Own(engine)\n", ":get_db is a function, not a scoped_"),
+        ("def get_db(): yield 3\n", "not a scoped_session or sessionmaker: use --engine "),
         ("def get_db(): yield 1 / 0\n", "its call failed: ZeroDivisionError"),
         ("async def get_db(): yield Own(engine)\n", "is async"),
         ("async def get_db(): return Own(engine)\n", "is async"),
@@ -122,10 +122,6 @@ def test_a_function_without_a_session_is_refused_with_the_reason(
 
 def test_a_refusal_has_the_name_that_works(written: Callable[[str], str], tmp_path: Path) -> None:
     name = written("Local = sessionmaker(engine)\ndef get(request): return request.db\n")
-    assert refused(tmp_path, session=f"{name}:get").endswith(
-        f"name the object that the call returns, like {name}:Local"
-    )
-    assert refused(tmp_path, engine=f"{name}:get").endswith(
-        f"name the object that the call returns, like {name}:engine"
-    )
+    assert refused(tmp_path, session=f"{name}:get").endswith(f": use --session {name}:Local")
+    assert refused(tmp_path, engine=f"{name}:get").endswith(f": use --engine {name}:engine")
     assert found(tmp_path, f"{name}:Local").engine is sys.modules[name].engine

@@ -81,7 +81,7 @@ def test_an_experiment_can_be_done_with_another_model() -> None:
     ("model", "message"),
     [
         (BOTH, "a run has one model; loadtest compare takes both"),
-        ("fibers", "load: model: write greenlets, threads, or"),
+        ("fibers", "--model: write greenlets, threads, or"),
     ],
 )
 def test_a_command_says_what_is_wrong(loadtest: Any, model: str, message: str) -> None:

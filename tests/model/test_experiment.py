@@ -333,8 +333,10 @@ def test_an_unknown_key_is_answered_with_the_known_ones(written):
 def test_an_unknown_key_of_a_part_is_answered_with_those_of_that_part(written):
     path = written(SOUND.replace("pool_size", "pool_sise").replace("users", "user"))
     assert sorted(problems_of(read_experiment, path)) == [
-        f"{path}: load.user: unknown key; the keys are {', '.join(LoadConfig.model_fields)}",
-        f"{path}: pool.2.pool_sise: unknown key; the keys are {', '.join(PoolConfig.model_fields)}",
+        f"{path}: load.user: unknown key; the keys are {', '.join(LoadConfig.model_fields)}"
+        "; did you mean users?",
+        f"{path}: pool.2.pool_sise: unknown key; the keys are {', '.join(PoolConfig.model_fields)}"
+        "; did you mean pool_size?",
     ]
 
 

@@ -167,7 +167,7 @@ def test_an_unknown_key_of_a_fault_is_answered_with_the_known_ones(path: Path) -
 
     assert sorted(refused.value.problems) == [
         f"{path}: fault.1.lenght: unknown key; the keys are kind, at, length, delay, "
-        "idle, share, connections"
+        "idle, share, connections; did you mean length?"
     ]
 
 

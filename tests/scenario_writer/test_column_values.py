@@ -149,5 +149,42 @@ def test_the_words_of_an_enum_stay_as_they_are() -> None:
     assert {evaluated(found.code("n"), n) for n in range(3)} == {"@home", 'a"b', "{@}"}
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "value"),
+    [
+        ("email", types.String(20), "user3@example.org"),
+        ("Contact_Email", types.Text(), "user3@example.org"),
+        ("email", types.String(19), "email 3"),
+        ("homepage_url", types.String(120), "https://example.org/3"),
+        ("email_count", types.Integer(), 4),
+    ],
+)
+def test_texts_that_are_often_checked_have_the_form_of_their_name(
+    name: str, kind: Any, value: Any
+) -> None:
+    found = values_of(Column(name, kind))
+    assert found
+    assert evaluated(found.code("n"), 3) == value
+
+
+class Address(types.TypeDecorator[Any]):
+    """A text that must be an e-mail address."""
+
+    impl = types.String
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str:
+        if "@" not in value:
+            raise ValueError("an address is needed")
+        return str(value)
+
+
+@pytest.mark.parametrize("name", ["email", "contact"])
+def test_a_type_of_an_application_gets_a_value_that_it_accepts(name: str) -> None:
+    found = values_of(Column(name, Address(50)))
+    assert found
+    assert found.code("n") == 'f"user{n}@example.org"'
+
+
 def test_an_unknown_type_has_no_values() -> None:
     assert values_of(Column("place", Point())) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy import Engine, StaticPool, create_engine, event, func, select
 from sqlalchemy.orm import Session
 
 from loadtest.experiment.scenario_writer.models import Models, find_models
-from loadtest.experiment.scenario_writer.scenario_text import scenario_text
+from loadtest.experiment.scenario_writer.scenario_text import scenario_gaps, scenario_text
 from loadtest.experiment.scenario_writer.table_rows import rows_of
 from loadtest.load import PoolUser
 from loadtest.model.errors import UsageError
@@ -168,14 +169,24 @@ Table(
 """
 
 
-def test_an_unknown_type_is_left_out_or_refused_by_its_column(write: Write) -> None:
+def test_a_value_of_an_unknown_type_is_left_out_or_left_to_write(write: Write) -> None:
     models = find_models(write(PLACES.replace("NULLABLE", "True")))
     (rows,) = rows_of(models.metadata, {}).values()
     assert [column.name for column in rows.columns] == ["id"]
 
     models = find_models(write(PLACES.replace("NULLABLE", "False"), "written.others"))
-    with pytest.raises(UsageError, match=r"column place\.centre: loadtest init knows no value for"):
-        rows_of(models.metadata, {})
+    text = scenario_text(models)
+    line = next(one for one in text.splitlines() if "value_to_write" in one)
+    assert line.strip() == '"centre": value_to_write,  # a value for Point()'
+    assert scenario_gaps(models)[0] == (
+        "Column place.centre: replace value_to_write with a value for Point()"
+    )
+    names: dict[str, Any] = {"__name__": "written_load"}
+    exec(compile(text, "written_load.py", "exec"), names)
+    with pytest.raises(NameError) as error:
+        names["WrittenUser"].fill(SimpleNamespace(execute=list.append), None)
+    last = traceback.extract_tb(error.value.__traceback__)[-1]
+    assert text.splitlines()[(last.lineno or 0) - 1] == line, "the trial names this line"
 
 
 CYCLE = """
@@ -192,14 +203,54 @@ for one, other in (("a", "b"), ("b", "a")):
 """
 
 
-def test_tables_that_need_each_other_are_refused_unless_one_key_may_be_null(write: Write) -> None:
+def test_tables_that_need_each_other_leave_a_key_to_write_unless_it_may_be_null(
+    write: Write,
+) -> None:
     models = find_models(write(CYCLE.replace("NULLABLE", "one == 'b'")))
     rows = list(rows_of(models.metadata, {}).values())
     assert [[column.name for column in one.columns] for one in rows] == [["id"], ["id", "other_id"]]
 
     models = find_models(write(CYCLE.replace("NULLABLE", "False"), "written.others"))
-    with pytest.raises(UsageError, match="the tables a and b need rows of each other"):
-        rows_of(models.metadata, {})
+    first, second = rows_of(models.metadata, {}).values()
+    assert first.code(first.table.c.other_id) == "value_to_write"
+    assert second.code(second.table.c.other_id) == "n % 100 + 1"
+    assert scenario_gaps(models) == [
+        "Column a.other_id: replace value_to_write with the key of a row of b (both tables need "
+        "rows of each other)",
+        "2 reads, no write: no table has a column to change",
+    ]
+
+
+ONLY_KEYS = """
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table
+
+metadata = MetaData()
+Table("author", metadata, Column("id", Integer, primary_key=True), NAME)
+Table(
+    "post",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("author_id", ForeignKey("author.id"), nullable=False),
+)
+"""
+
+
+def test_a_table_without_a_column_to_change_leaves_the_write_to_another(
+    write: Write, engine: Engine
+) -> None:
+    name = 'Column("name", String(40), nullable=False)'
+    models = find_models(write(ONLY_KEYS.replace("NAME", name), "written"))
+    scenario = Scenario(models, engine)
+    assert scenario.run() == ["read", "read_related", "write"]
+    assert 'self.session("read post")' in scenario.text
+    assert 'self.session("write author")' in scenario.text
+    assert scenario_gaps(models) == []
+
+
+def test_a_scenario_without_a_write_says_so(write: Write) -> None:
+    models = find_models(write(ONLY_KEYS.replace(", NAME", ""), "written.others"))
+    assert "def write" not in scenario_text(models)
+    assert scenario_gaps(models) == ["2 reads, no write: no table has a column to change"]
 
 
 SEVERAL = """
@@ -234,6 +285,17 @@ def test_one_of_several_is_chosen_by_its_name(write: Write) -> None:
 def test_a_module_without_models_is_refused(write: Write, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         find_models(write(text))
+
+
+def test_the_path_of_a_module_is_refused_with_its_name(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(CORE)
+    with pytest.raises(UsageError, match=r"MODULE:NAME: use --models written\.models$"):
+        find_models("written/models.py")
+    with pytest.raises(UsageError, match="written has no module moddels; it has models"):
+        find_models("written.moddels")
 
 
 def test_a_module_that_is_not_there_is_named() -> None:

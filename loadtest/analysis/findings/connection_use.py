@@ -10,11 +10,14 @@ from loadtest.analysis.units import count, duration, level, listed, percent, plu
 from loadtest.model.deadlock import holders_in_words, least_connections
 from loadtest.model.interval import SECOND
 from loadtest.model.summary import Finding
+from loadtest.model.tls_advice import SHARE_TLS_CONTEXT, SWITCH_TLS_OFF
 
 LONG_HOLD = 0.005
 IDLE_HOLD = 0.50
 SLOW_CONTEXTS = 0.50
 ASLEEP_SECONDS = 2
+# The values of MariaDB's variable have_ssl on a server without TLS.
+_WITHOUT_TLS = ("DISABLED", "NO")
 
 
 def no_checkouts(pool: PoolRuns) -> Iterator[Finding]:
@@ -137,14 +140,16 @@ def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
         return
     spent = pool.spent("connect", "reconnect") / opened
     each = recorded_tls_context_seconds(pool)
+    without_tls = pool.header.server.variable("have_ssl") in _WITHOUT_TLS
+    advice = SWITCH_TLS_OFF if without_tls else SHARE_TLS_CONTEXT
+    although = ", although the server has no TLS" if without_tls else ""
     price = f", {duration(each)} of CPU time each" if each else ""
     yield Finding(
         code="slow_handshake",
         severity="warning",
         message=f"{count(contexts)} of {count(opened)} connections built their own TLS "
-        f"context{price}. Connecting took {duration(spent)} on average. "
-        "Share one context: create_engine(url, connect_args={'ssl': context}). On a trusted "
-        "network you can set ssl_disabled instead.",
+        f"context{price}{although}. Connecting took {duration(spent)} on average. "
+        f"{advice[0].upper()}{advice[1:]}",
         evidence={"contexts": contexts, "opened": opened, "connect": spent},
     )
 

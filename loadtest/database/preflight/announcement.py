@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from loadtest.database.connection_errors import PRIVATE_SERVER_HINT
+from loadtest.database.connection_errors import hint_without_database
 from loadtest.database.preflight.machine_limits import machine_limits
 from loadtest.database.preflight.occupancy import Occupancy, occupancy
 from loadtest.database.preflight.situation import Demand, Situation
+from loadtest.database.redaction import host_and_port
 from loadtest.model.allowances import UNSEEN_SECONDS, Allowances
 
 
@@ -29,14 +30,14 @@ def situation(
     connect with instead of the URL. session: the variables of an application's own session.
     Raises UsageError if the server cannot be reached.
     """
-    now = occupancy(url, connecting, PRIVATE_SERVER_HINT)
+    now = occupancy(url, connecting, hint_without_database(connecting))
     now = replace(now, variables={**now.variables, **(session or {})})
     return Situation(demand, machine_limits(url), now, private, host=url.host or "")
 
 
 def database_place(url: URL) -> str:
     """The name and the address of a database for a sentence, without user and password."""
-    return f"{url.database} at {url.host or 'localhost'}:{url.port or 3306}"
+    return f"{url.database} at {host_and_port(url)}"
 
 
 def load_in_words(users: int, arrival_rate: float | None) -> str:

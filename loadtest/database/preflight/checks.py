@@ -131,21 +131,23 @@ def _room(situation: Situation, name: str, limit: int, room: int) -> PreflightCh
     share = 1.0 if private else ALLOWED_SHARE
     evidence = {"connections": most, "free": free, "limit": limit, "share": share}
     if most <= share * free:
-        message = f"{name} = {limit:,}: {free:,} connections are free, a run may take {most:,}"
+        message = (
+            f"{name} = {limit:,}: {free:,} connections are free, this run takes at most {most:,}"
+        )
         return PreflightCheck(name, "ok", message, evidence=evidence)
     beyond = most > free
     message = f"this run may open {most} connections, the server has room for {free} ({name} = "
     message += f"{limit}): all further connections fail" if beyond else f"{limit})"
+    advice = "use a smaller pool or fewer users"
     if private:
-        return PreflightCheck(name, "error", message, "use a smaller pool or fewer users", evidence)
-    message += ", also those of other clients" if beyond else ""
+        return PreflightCheck(name, "error", message, advice, evidence)
+    too_many = f": {most} is more than {share * 100:.0f} % of the free ones ({int(share * free)})"
+    message += ", also those of other clients" if beyond else too_many
     if demand.overload:
-        advice = "watch the other clients, or use a smaller pool or fewer users"
+        advice = f"watch the other clients, or {advice}"
         return PreflightCheck(name, "warning", message, advice, evidence)
-    advice = (
-        f"use at most {share * 100:.0f} % of the free connections ({int(share * free)}), with a "
-        "smaller pool or fewer users; or give --allow-overload if no other client needs the server"
-    )
+    advice += f" (at most {int(share * free)} connections)" if beyond else ""
+    advice += "; or give --allow-overload if no other client needs the server"
     return PreflightCheck(name, "error", message, advice, evidence)
 
 

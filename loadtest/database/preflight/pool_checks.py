@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from loadtest.database.drivers import PURE_CONNECTOR
 from loadtest.database.preflight.situation import Demand, PreflightCheck, Severity, Situation
 from loadtest.model.pool import AS_IS, PoolConfig
+from loadtest.model.tls_advice import SHARE_TLS_CONTEXT, SWITCH_TLS_OFF
 
 if TYPE_CHECKING:
     from loadtest.database.preflight.handshake import Handshake
@@ -15,15 +16,10 @@ if TYPE_CHECKING:
 # A driver blocks if the other users stand still for more than this share of a sleeping query.
 STANDSTILL_SHARE = 0.5
 SLOW_HANDSHAKE = 2.0
-_SHARE = "share one context in the application: create_engine(url, connect_args={'ssl': context})"
 # By whether the server supports TLS: an addition to the reason, the tool's own way, the advice.
 _CONTEXTS = {
-    True: ("", "with one shared context", _SHARE),
-    False: (
-        ", although this server does not support TLS",
-        "without one",
-        f"{_SHARE}, or use ssl_disabled if you trust the network",
-    ),
+    True: ("", "with one shared context", SHARE_TLS_CONTEXT),
+    False: (", although this server does not support TLS", "without one", SWITCH_TLS_OFF),
 }
 _CONNECTOR_ADVICE = (
     "choose a pool_size that is rarely exceeded, so that the pool keeps its connections; "
@@ -55,7 +51,8 @@ def wait_timeout(situation: Situation) -> Iterator[PreflightCheck]:
         severity = "warning"
     effects = dict(_effects_of_idling(bare, short=short))
     message = f"the server closes a connection that is idle for wait_timeout = {timeout} s"
-    message, advice = "; ".join([message, *effects]), "; ".join(effects.values())
+    message = "; ".join([message, *effects])
+    advice = "" if severity == "ok" else "; ".join(effects.values())
     yield PreflightCheck("wait_timeout", severity, message, advice, evidence)
 
 
@@ -95,7 +92,7 @@ def driver_check(still: float, name: str) -> PreflightCheck:
         advice = "run each user on an OS thread (--model threads), or connect with mysql+pymysql://"
         return PreflightCheck("driver", "warning", message, advice, evidence)
     message = f"{name} lets the other users of a process run while one waits for the database: "
-    message += f"they stood still for at most {still:.1%} of a query that sleeps"
+    message += f"a query that only waits delayed them by at most {still * 100:.1f} % of its time"
     return PreflightCheck("driver", "ok", message, evidence=evidence)
 
 

@@ -13,13 +13,15 @@ from typing import Any
 from sqlalchemy import Column, types
 from sqlalchemy.dialects import mysql
 
-# Stands for the number of the row, from 1.
-_N = "@"
+# Stands for the number of the row, from 1; and the sign that stands for @ itself.
+_N, _AT = "@", "\0"
 # Between these signs an expression needs no parentheses.
 _WRAPPED = (("{", "}"), ("(", ")"), ("=", ")"))
 _DIALECT: Any = mysql.dialect()
 # The digits of the highest number of a row.
 _DIGITS = 4
+# The values of texts with a word in their name: types and conditions often check these.
+_CHECKED_TEXTS = {"email": f'f"user{{@}}{_AT}example.org"', "url": 'f"https://example.org/{@}"'}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class ColumnValues:
             return n
         for before, after in _WRAPPED:
             template = template.replace(f"{before}{_N}{after}", f"{before}{n}{after}")
-        return template.replace(_N, n if n.isidentifier() else f"({n})")
+        return template.replace(_N, n if n.isidentifier() else f"({n})").replace(_AT, "@")
 
 
 def values_of(column: Column[Any]) -> ColumnValues | None:
@@ -82,6 +84,8 @@ def _(kind: types.Float, name: str) -> ColumnValues:
 def _(kind: types.String, name: str) -> ColumnValues:
     word = name if name.isidentifier() else "value"
     length = kind.length or 255
+    if checked := _checked_text(name, length):
+        return checked
     if length >= len(word) + 1 + _DIGITS:
         text = f'f"{word} {{@}}"'
         return ColumnValues(text, text)
@@ -93,7 +97,17 @@ def _(kind: types.String, name: str) -> ColumnValues:
 @_values.register
 def _(kind: types.Text, name: str) -> ColumnValues:
     word = name if name.isidentifier() else "value"
+    if checked := _checked_text(name, 255):
+        return checked
     return ColumnValues(f'f"{word} {{@}} " * 20', f'f"{word} {{@}}"')
+
+
+def _checked_text(name: str, length: int) -> ColumnValues | None:
+    """The values of an e-mail address or a URL, by the column's name; None for other texts."""
+    for word, text in _CHECKED_TEXTS.items():
+        if word in name.lower() and len(text) - len('f"{@}"') + _DIGITS <= length:
+            return ColumnValues(text, text)
+    return None
 
 
 @_values.register
@@ -107,7 +121,7 @@ def _(kind: mysql.SET, name: str) -> ColumnValues:
 
 
 def _choice(words: Sequence[str]) -> ColumnValues:
-    literals = [literal(word).replace(_N, "\\u0040") for word in words]
+    literals = [literal(word).replace(_N, _AT) for word in words]
     if len(words) == 1:
         return ColumnValues(literals[0], literals[0], 1)
     one = f"({', '.join(literals)})[@ % {len(words)}]"
@@ -177,8 +191,10 @@ def _(kind: types.TypeDecorator, name: str) -> ColumnValues | None:
     """The first candidate that an application's own type accepts."""
     process = kind.bind_processor(_DIALECT) or (lambda value: value)
     others = (types.JSON(), types.String(), types.Integer(), types.DateTime(), types.Uuid())
-    for candidate in (kind.impl_instance, *others):
-        found = _values(candidate, name)
+    candidates = [(one, name) for one in (kind.impl_instance, *others)]
+    candidates += [(types.String(), word) for word in _CHECKED_TEXTS]
+    for candidate, known_as in candidates:
+        found = _values(candidate, known_as)
         try:
             if found:
                 process(evaluated(found.code("n"), 1))

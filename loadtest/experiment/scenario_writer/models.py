@@ -15,9 +15,12 @@ from sqlalchemy import Column, MetaData, Table, inspect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapper, configure_mappers
 
+from loadtest.database.named_objects import dotted, missing_module
 from loadtest.database.redaction import words_with_type
 from loadtest.experiment.error_lines import error_place
 from loadtest.model.errors import UsageError
+
+_LIKE = ", like blog.models or blog.models:Base"
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ def find_models(name: str) -> Models:
 
 
 def _imported(name: str) -> ModuleType:
-    if not name or name.endswith(".py"):
-        raise UsageError("write MODULE or MODULE:NAME, like blog.models or blog.models:Base")
+    if not name or name.endswith(".py") or "/" in name:
+        like = f": use --models {dotted(name)}" if Path(name).is_file() else _LIKE
+        raise UsageError(f"write MODULE or MODULE:NAME{like}")
     here = str(Path.cwd())
     sys.path += [] if here in sys.path else [here]
     try:
@@ -65,10 +69,7 @@ def _imported(name: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         place = error_place(error)
         if isinstance(error, ModuleNotFoundError) and not place:
-            raise UsageError(
-                f"there is no module {error.name}: start loadtest in the folder of the module, or "
-                "add this folder to PYTHONPATH"
-            ) from None
+            raise UsageError(missing_module(str(error.name), name)) from None
         raise UsageError(": ".join(filter(None, [place, words_with_type(error)]))) from None
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import Column, Table
 from sqlalchemy.orm import Mapper, RelationshipDirection, RelationshipProperty
 
+from loadtest.analysis.units import plural
 from loadtest.experiment.scenario_writer.column_values import literal
 from loadtest.experiment.scenario_writer.models import Models
-from loadtest.experiment.scenario_writer.table_rows import TableRows, rows_of
+from loadtest.experiment.scenario_writer.table_rows import TO_WRITE, TableRows, rows_of
 
 _SCENARIO = '''"""Load on the tables of {models}, written by `loadtest init`.
 
@@ -60,10 +61,7 @@ _TAKEN = {"between", "task", "tables", "PoolUser", *_STANDARD, *sum(_SQLALCHEMY.
 
 
 def scenario_text(models: Models) -> str:
-    """A scenario that runs unchanged on a private server.
-
-    Raises UsageError if a column cannot be filled.
-    """
+    """A scenario that runs unchanged on a private server, except for values that are not known."""
     package, _, module = models.module.rpartition(".")
     alias = "application" if module in _TAKEN else module
     rows = rows_of(models.metadata, models.discriminators)
@@ -96,36 +94,67 @@ def _imports(code: str, first: str) -> str:
 
 
 def _filled(rows: TableRows) -> str:
-    values = [f"{literal(column.key)}: {rows.code(column)}," for column in rows.columns]
+    values = [_line(rows, column) for column in rows.columns]
     text = indent("\n".join(values), " " * 12)
     return _FILL.format(key=literal(rows.table.key), values=text, end=rows.count + 1)
 
 
+def _line(rows: TableRows, column: Column[Any]) -> str:
+    comment = f"  # {rows.unknown[column]}" if column in rows.unknown else ""
+    return f"{literal(column.key)}: {rows.code(column)},{comment}"
+
+
+def scenario_gaps(models: Models) -> list[str]:
+    """What a scenario lacks, in sentences: values that are to be written, and tasks."""
+    rows = rows_of(models.metadata, models.discriminators)
+    gaps = [
+        f"Column {column}: replace {TO_WRITE} with {what}"
+        for one in rows.values()
+        for column, what in one.unknown.items()
+        if column in one.columns
+    ]
+    reads, write = _Tasks(models, "", rows).kinds()
+    if not reads:
+        gaps.append("No task: no table has a primary key")
+    elif not write:
+        gaps.append(f"{plural(reads, 'read')}, no write: no table has a column to change")
+    return gaps
+
+
 class _Tasks:
-    """The tasks on one table: the one with most foreign keys among those that allow all tasks."""
+    """The tasks on one table: the one with most foreign keys among those that allow all tasks.
+
+    If it has no column to change, another table is written.
+    """
 
     def __init__(self, models: Models, module: str, rows: Mapping[Table, TableRows]) -> None:
         self._models, self._module = models, module
         usable = [one for one in rows.values() if len(one.table.primary_key)]
         self._rows = max(usable, key=_usefulness, default=None)
+        written = [one for one in usable if one.changeable]
+        self._written = max(written, key=_usefulness, default=None)
+
+    def kinds(self) -> tuple[int, bool]:
+        """The number of tasks that read, and whether one writes."""
+        reads = 0 if self._rows is None else 1 + bool(self._related(self._rows))
+        return reads, self._written is not None
 
     def all(self) -> Iterator[str]:
         """The tasks, without those that the tables do not allow."""
         if self._rows is None:
             return
-        yield self._task(6, "read", self._read(self._rows))
+        yield self._task(6, "read", self._rows, self._read(self._rows))
         if related := self._related(self._rows):
-            yield self._task(3, "read_related", related)
-        if self._rows.changeable:
-            yield self._task(1, "write", self._write(self._rows))
+            yield self._task(3, "read_related", self._rows, related)
+        if self._written:
+            yield self._task(1, "write", self._written, self._write(self._written))
 
-    def _task(self, weight: int, name: str, body: Sequence[str]) -> str:
-        assert self._rows
+    def _task(self, weight: int, name: str, rows: TableRows, body: Sequence[str]) -> str:
         return _TASK.format(
             weight=weight,
             name=name,
-            count=self._rows.count,
-            words=re.sub(r"[\W_]+", " ", f"{name} {self._rows.table.name}"),
+            count=rows.count,
+            words=re.sub(r"[\W_]+", " ", f"{name} {rows.table.name}"),
             body=indent("\n".join(body), " " * 8),
         )
 

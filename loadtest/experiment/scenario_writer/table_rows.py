@@ -22,6 +22,8 @@ from sqlalchemy.types import Float, Integer, Numeric
 from loadtest.experiment.scenario_writer.column_values import ColumnValues, literal, values_of
 from loadtest.model.errors import UsageError
 
+# Stands for a value that nobody knows: a run ends with a NameError in its line.
+TO_WRITE = "value_to_write"
 # The rows of each table, and how many of a table's rows have rows of other tables.
 ROWS, PARENTS = 1000, 100
 
@@ -31,7 +33,8 @@ class TableRows:
 
     before: the rows of the tables that are filled before. referenced: the columns to which foreign
     keys refer. discriminators: the values of columns that tell classes apart. count: the number of
-    rows. columns: those that get a value. Raises UsageError if a column cannot be filled.
+    rows. columns: those that get a value. unknown: what is to be written for columns that need a
+    value which is not known.
     """
 
     def __init__(
@@ -44,14 +47,16 @@ class TableRows:
         self.table, self._discriminators = table, discriminators
         self._targets: dict[ForeignKeyConstraint, TableRows] = {}
         self._links: dict[Column[Any], ForeignKey] = {}
+        self.unknown: dict[Column[Any], str] = {}
         # A key of several columns comes last: its columns refer to one row.
         constraints = sorted(table.foreign_key_constraints, key=lambda one: len(one.columns))
         null = {column for one in constraints for column in self._link(one, before)}
+        left_out = {*self._links, *null, *self.unknown}
         self._values: dict[Column[Any], ColumnValues] = {
             column: values
             for column in table.columns
-            if column not in self._links and column not in null and column.computed is None
-            if (values := _known_values(column))
+            if column not in left_out and column.computed is None
+            if (values := self._known_values(column))
         }
         self.distinct: set[Column[Any]] = set()
         for key in sorted(_unique_keys(table), key=len):
@@ -59,11 +64,14 @@ class TableRows:
         direct = [rows.count for one, rows in self._targets.items() if self._is_direct(one)]
         self.count: int = int(min([ROWS, *map(self._most, self.distinct), *direct]))
         needed = {*referenced, *self.distinct, *self._links, *table.primary_key}
-        filled = [one for one in table.columns if one in self._links or one in self._values]
+        got = {*self._links, *self._values, *self.unknown}
+        filled = [one for one in table.columns if one in got]
         self.columns = [one for one in filled if one in needed or not _has_default(one)]
 
     def code(self, column: Column[Any], n: str = "n") -> str:
         """The expression for a column of row n; n may be an expression, too."""
+        if column in self.unknown:
+            return TO_WRITE
         if link := self._links.get(column):
             rows = self._targets[_constraint(link)]
             if self._is_direct(_constraint(link)):
@@ -107,12 +115,18 @@ class TableRows:
             yield from constraint.columns
             return
         if rows is None:
-            raise UsageError(
-                f"the tables {self.table.name} and {target.name} need rows of each other: write "
-                "the scenario by hand"
-            )
+            text = f"the key of a row of {target.name} (both tables need rows of each other)"
+            self.unknown |= dict.fromkeys(constraint.columns, text)
+            return
         self._targets[constraint] = rows
         self._links |= {one.parent: one for one in constraint.elements}
+
+    def _known_values(self, column: Column[Any]) -> ColumnValues | None:
+        """The values of a column; None if its type is unknown."""
+        found = values_of(column)
+        if found is None and not (column.nullable or _has_default(column)):
+            self.unknown[column] = f"a value for {' '.join(repr(column.type).split())}"
+        return found
 
     def _is_direct(self, constraint: ForeignKeyConstraint) -> bool:
         """Whether row n refers to row n: for distinct values, or for a key of several columns."""
@@ -149,17 +163,6 @@ def rows_of(
             found[table] = TableRows(table, found, referenced, discriminators)
     except SQLAlchemyError as error:
         raise UsageError(str(error)) from None
-    return found
-
-
-def _known_values(column: Column[Any]) -> ColumnValues | None:
-    """The values of a column; None if its type is unknown, and it can be left out."""
-    found = values_of(column)
-    if found is None and not (column.nullable or _has_default(column)):
-        raise UsageError(
-            f"column {column}: loadtest init knows no value for its type {column.type!r}; give the "
-            "column a default, or write the scenario by hand"
-        )
     return found
 
 

@@ -1,0 +1,78 @@
+"""Mistakes in options, told in the words of the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loadtest.model.errors import UsageError
+from loadtest.model.suggestion import did_you_mean_file
+
+if TYPE_CHECKING:
+    from loadtest.model.field_types import M
+
+# The option of a setting that has another name in an experiment.
+_FLAGS = {"duration": "--time", "stage": "--stages", "options": "--option"}
+
+
+def validated_options(model: type[M], data: Mapping[str, Any]) -> M:
+    """A model from options; UsageError lists every mistake, each with its option."""
+    from loadtest.model.field_types import validated
+
+    with naming_options():
+        made = validated(model, data, "")
+    return made
+
+
+@contextmanager
+def naming_options() -> Iterator[None]:
+    """Makes a UsageError about settings without a place name the options that set them."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(*map(_with_option, error.problems)) from None
+
+
+def _with_option(problem: str) -> str:
+    problem = problem.removeprefix(": ").replace("warm-up plus duration", "--warmup plus --time")
+    key, colon, rest = problem.partition(": ")
+    name = key.partition(".")[0]
+    if not (colon and re.fullmatch(r"[a-z_]+", name)):
+        return problem
+    return f"{_FLAGS.get(name, '--' + name.replace('_', '-'))}: {rest}"
+
+
+def refuse_the_same(pools: list[str]) -> None:
+    """Raise UsageError if a pool is given twice without names that tell the two apart."""
+    for text in pools:
+        if pools.count(text) > 1:
+            settings = text.rpartition(":")[2]
+            raise UsageError(
+                f"--pool {text} is given twice. To compare a pool with itself, name them: --pool "
+                f"a:{settings} --pool b:{settings}"
+            )
+
+
+def refuse_what_is_no_scenario(path: Path) -> None:
+    """Raise UsageError, with what to give instead, if a path is not that of a Python file."""
+    if path.is_dir():
+        example = min(path.glob("[!_]*.py"), default=path / "NAME.py")
+        raise UsageError(f"{path} is a folder; give one of its files, like {example}")
+    if not path.is_file():
+        near = did_you_mean_file(path) or bundled_instead(path)
+        raise UsageError(f"there is no scenario {path}{near}")
+    if path.suffix == ".toml":
+        raise UsageError(f"{path} is an experiment, not a scenario: loadtest compare {path}")
+    if path.suffix != ".py":
+        raise UsageError(f"{path} is not a scenario: give a Python file, NAME.py")
+
+
+def bundled_instead(path: Path) -> str:
+    """The end of a sentence about a missing file: how to copy the bundled one; else empty."""
+    from loadtest.experiment.bundled_scenarios import scenario_names
+
+    known = path.stem in scenario_names()
+    return f": copy it with loadtest scenarios {path.stem} -o {path.parent}" if known else ""

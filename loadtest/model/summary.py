@@ -13,6 +13,7 @@ from pydantic import Field, field_serializer
 from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.field_types import Interval95, Value
 from loadtest.model.pool import PoolSettings
+from loadtest.model.request_errors import Errors, Retries
 from loadtest.model.search_result import Search
 
 Decision = Literal["better", "worse", "equivalent", "undecided"]
@@ -94,33 +95,6 @@ class Connections(Value):
     waiting_peak: int | None
     opened: int
     closed: int
-
-
-class ErrorKind(Value):
-    """Errors of one kind: the UTC seconds of the first and the last, and an example message.
-
-    advice: what they mean in this pool's runs, and what to do.
-    """
-
-    first: int | None
-    last: int | None
-    example: str | None
-    advice: str = ""
-
-
-class Errors(Value):
-    """The share of failed requests, and the number of errors by kind."""
-
-    rate: float | None
-    by_kind: dict[str, int]
-    kinds: dict[str, ErrorKind] = Field(default_factory=dict)
-
-
-class Retries(Value):
-    """Failed checkouts and statements that a later statement of the same request made up for."""
-
-    count: int = 0
-    by_kind: dict[str, int] = Field(default_factory=dict)
 
 
 class ServerActivity(Value):

@@ -58,3 +58,9 @@ def test_a_finding_has_the_advice_for_its_server(
     (found,) = [finding for finding in pool.findings if finding.code == "slow_handshake"]
     assert found.message.endswith(end[1:])
     assert ("although the server has no TLS" in found.message) is (end == SWITCH_TLS_OFF)
+
+
+def test_contexts_of_connections_that_never_opened_are_no_finding(tmp_path: Path) -> None:
+    counters = {"requests": 9, "tls_contexts": 9}
+    (pool,) = summarize_runs([run(tmp_path, [interval(counters=counters)])]).pools
+    assert "slow_handshake" not in {finding.code for finding in pool.findings}

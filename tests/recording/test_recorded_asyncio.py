@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from pathlib import Path
-from typing import Any
 
-import gevent
 import pytest
-from greenlet import getcurrent, greenlet
 from sqlalchemy import URL
-from sqlalchemy.util import await_only, greenlet_spawn
 
-from loadtest.recording.checkout_user import of_this_thread, task_or_greenlet
 from tests.recording.recorded import counted_in, python, runs_in
 
 BEGIN = """
@@ -32,38 +25,46 @@ async def use(times=1, seconds=0):
 """
 
 
-def test_the_user_is_the_task_the_greenlet_or_the_thread() -> None:
-    async def users() -> list[Any]:
-        own = asyncio.current_task()
-        inside: list[Any] = []
+def test_the_user_is_the_task_the_greenlet_or_the_thread(tmp_path: Path) -> None:
+    script = """
+import asyncio, gevent
+from greenlet import getcurrent
+from sqlalchemy.util import await_only, greenlet_spawn
+from loadtest.recording.checkout_user import of_this_thread, task_or_greenlet
 
-        def work() -> None:
-            inside.extend((task_or_greenlet(), of_this_thread(own)))
-            await_only(asyncio.sleep(0))
-            inside.append(task_or_greenlet())
+async def users():
+    own, inside = asyncio.current_task(), []
+    def work():
+        inside.extend((task_or_greenlet(), of_this_thread(own)))
+        await_only(asyncio.sleep(0))
+        inside.append(task_or_greenlet())
+    await greenlet_spawn(work)
+    return [task_or_greenlet() is own, *(one in (own, True) for one in inside)]
 
-        await greenlet_spawn(work)
-        return [task_or_greenlet() is own, *(one in (own, True) for one in inside)]
-
-    assert asyncio.run(users()) == [True] * 4
-    assert task_or_greenlet() is getcurrent()
-    assert gevent.spawn(task_or_greenlet).get() is not getcurrent()
-
-
-def test_after_a_fork_the_users_of_one_thread_remain() -> None:
-    main = getcurrent()
-    child = greenlet(lambda: None)
-    assert of_this_thread(main)
-    assert of_this_thread(child)
-    pool = gevent.get_hub().threadpool
-    assert pool.apply(of_this_thread, (main,)) is False
-    finished = asyncio.run(_task())
-    assert not of_this_thread(finished)
-    assert threading.active_count()
+print(asyncio.run(users()))
+print(task_or_greenlet() is getcurrent(), gevent.spawn(task_or_greenlet).get() is getcurrent())
+"""
+    assert python(script, cwd=tmp_path).stdout.split("\n")[:2] == [str([True] * 4), "True False"]
 
 
-async def _task() -> Any:
+def test_after_a_fork_the_users_of_one_thread_remain(tmp_path: Path) -> None:
+    script = """
+import asyncio
+from threading import Thread
+from greenlet import getcurrent, greenlet
+from loadtest.recording.checkout_user import of_this_thread
+
+async def task():
     return asyncio.current_task()
+
+main, child = getcurrent(), greenlet(lambda: None)
+elsewhere = []
+thread = Thread(target=lambda: elsewhere.append(of_this_thread(main)))
+thread.start()
+thread.join()
+print(of_this_thread(main), of_this_thread(child), *elsewhere, of_this_thread(asyncio.run(task())))
+"""
+    assert python(script, cwd=tmp_path).stdout == "True True False False\n"
 
 
 def test_an_async_engine_is_recorded(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def recorded_tls_context_seconds(pool: PoolRuns) -> float | None:
 def slow_handshake(pool: PoolRuns) -> Iterator[Finding]:
     """Every connection builds its own TLS context, which loads all certificates."""
     opened, contexts = pool.counters["opened"], pool.counters["tls_contexts"]
-    if contexts < 3 or contexts < SLOW_CONTEXTS * opened:
+    if not opened or contexts < max(3, SLOW_CONTEXTS * opened):
         return
     spent = pool.spent("connect", "reconnect") / opened
     each = recorded_tls_context_seconds(pool)

@@ -12,7 +12,8 @@ from loadtest.analysis.pool_numbers import error_numbers
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, percent
 from loadtest.model import error_kinds
-from loadtest.model.summary import Errors, Finding, PoolSummary
+from loadtest.model.request_errors import Errors
+from loadtest.model.summary import Finding, PoolSummary
 
 FAILED_SHARE = 0.5
 MOST_FAILED, NOTHING_SUCCEEDED = "most_failed", "nothing_succeeded"

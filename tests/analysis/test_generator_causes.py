@@ -101,7 +101,7 @@ def test_tls_contexts_that_took_much_time_are_named(
     host = {"cpus": 2, "tls_context_seconds": 0.02}
     kept = {"tls_contexts": contexts, "opened": contexts}
     message = found(disturbed(tmp_path, kept=kept, host=host))
-    said = "Building 20 TLS contexts took about 40 % of the load generator's time. Share one"
+    said = "Building 20 TLS contexts took about 40 % of the load generator's time (see the finding"
     assert (said in message["generator_bound"].message) is named
     assert ("TLS context" in message["generator_lag"].message) is named
 

@@ -99,7 +99,7 @@ def _tls_contexts(pool: PoolRuns) -> list[str]:
         return []
     return [
         f"Building {count(number)} TLS contexts took about {percent(share)} of the load "
-        "generator's time. Share one context: create_engine(url, connect_args={'ssl': context})."
+        "generator's time (see the finding slow_handshake)."
     ]
 
 

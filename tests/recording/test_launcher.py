@@ -113,6 +113,40 @@ for name in [name for name in sys.modules if name.partition(".")[0] == "sqlalche
     assert counted_in(run)["checkouts"] == 1
 
 
+def test_a_recording_has_no_secrets(tmp_path: Path) -> None:
+    script = """
+from sqlalchemy import exc, text
+with engine.connect() as connection:
+    connection.execute(text("SELECT 'seed-sql' WHERE :value != ''"), {"value": "seed-parameter"})
+    try:
+        connection.execute(text("SELECT seed_error"))
+    except exc.OperationalError:
+        pass
+try:
+    with engine.connect() as connection:
+        connection.invalidate(RuntimeError("seed-message"))
+        raise RuntimeError("seed-message")
+except RuntimeError:
+    pass
+refusing = create_engine("mysql+pymysql://seed-user:seed-password@127.0.0.1:1/shop?charset=utf8mb4")
+try:
+    refusing.connect()
+except exc.OperationalError:
+    pass
+"""
+    (tmp_path / "shop.py").write_text(APPLICATION + script)
+    said = recording(tmp_path, sys.executable, "shop.py", "--token", "seed-argument")
+    assert said.returncode == 0
+    runs = recorded(tmp_path)
+    assert {run.pool_name for run in runs} == {"shop", "shop-2"}
+    assert counted_in(*runs)["checkout_errors"] == 1
+    unpacked = tmp_path / "reports" / "latest" / "runs-unpacked"
+    written = "".join(path.read_text() for path in unpacked.iterdir())
+    assert "seed" not in written
+    assert "127.0.0.1" not in written
+    assert str(tmp_path) not in written
+
+
 class TestSitecustomize:
     """What is injected does not show."""
 

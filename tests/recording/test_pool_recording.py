@@ -182,6 +182,18 @@ def test_engines_with_the_same_settings_share_a_file(tmp_path: Path) -> None:
     one.dispose()
 
 
+def test_a_cut_lets_the_threads_of_the_application_run_in_between(
+    tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("loadtest.recording.pool_recording.time.sleep", pauses.append)
+    recorded = Recorded(tmp_path, engine)
+    use(engine)
+    recorded.recording.cut()
+    assert pauses == [0] * 4
+    recorded.recording.close(END)
+
+
 class TestProcess:
     """All engines of a process."""
 

@@ -55,6 +55,7 @@ class Recorder:
     returns the correction of this machine's wall clock (ns). open_loop: whether users may be idle.
     current_user: returns the user that is running. own_users: whether the users are the tool's own,
     not an application's; only then their shares, helpers and lost connections are looked at.
+    let_others_run: called between the steps of a cut.
     """
 
     def __init__(self, process: str = "", pool_size: int | None = None) -> None:
@@ -62,6 +63,7 @@ class Recorder:
         self.pool_size = pool_size
         self.current_user: Callable[[], greenlet] = getcurrent
         self.own_users = True
+        self.let_others_run: Callable[[], None] = lambda: None
         self.ceiling: Callable[[], int] | None = None
         self.beyond = 0
         self.wait_timeout = math.inf
@@ -169,12 +171,15 @@ class Recorder:
     def cut(self, period: Period) -> Interval:
         """Everything since the last cut as an interval, which ends now."""
         batch = self._batch()
+        self.let_others_run()
         interval = Interval(self.second(batch.begin), self.process, period, batch.now - batch.begin)
         interval.counters = counters(batch)
         interval.counters.update(self._rise())
         interval.counters["clock_step"] = self._clock_step()
         interval.histograms = histograms(batch)
+        self.let_others_run()
         interval.gauges = self._gauges(batch)
+        self.let_others_run()
         going_on = [now - start for _, start, now in batch.waiting if now == batch.now]
         interval.unfinished = Distribution.of(going_on)
         interval.slowest = self._slowest(batch)

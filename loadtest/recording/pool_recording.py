@@ -77,6 +77,7 @@ class PoolRecording:
         self._used = used
         self._gathered: Interval | None = None
         self._cuts = 0
+        self._recorder.let_others_run = _let_others_run
         self._recorder.process = process = f"{socket.gethostname()}-{os.getpid()}"
         stem = f"{self.name}-{process}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
         self._file = RollingFile(
@@ -143,6 +144,7 @@ class PoolRecording:
         pools = [engine.pool for engine in self.engines if isinstance(engine.pool, QueuePool)]
         for record in chain.from_iterable(map(idle_records, pools)):
             recorder.opened[record] = clock()
+        recorder.let_others_run = lambda: None  # gevent is not ready for it yet
         recorder.restart()
         self._begin(used=False)
 
@@ -157,12 +159,18 @@ class PoolRecording:
 
     def _write(self) -> None:
         if self._gathered:
+            _let_others_run()
             self._file.add(self._gathered, max(1, round(self._gathered.length / SECOND)))
             self._gathered = None
 
     def _header(self, part: int) -> dict[str, Any]:
         told = {"process": self._recorder.process, "part": part, "database": self._database}
         return {**self._facts, "started": time.time(), "recording": told}
+
+
+def _let_others_run() -> None:
+    """Give the interpreter to the application's threads, which wait for it."""
+    time.sleep(0)
 
 
 def _versions(engine: Engine) -> dict[str, str]:

@@ -9,6 +9,9 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, QueuePool, create_engine, text
 
 from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT, without_database
@@ -51,3 +54,16 @@ def python(
         text=True,
         timeout=60,
     )
+
+
+def made(poolclass: type[Any] = QueuePool, **settings: Any) -> Engine:
+    """An engine on SQLite, whose connections any thread may use."""
+    connecting = {"check_same_thread": False}
+    return create_engine("sqlite://", poolclass=poolclass, connect_args=connecting, **settings)
+
+
+def use(engine: Engine, times: int = 1) -> None:
+    """Take a connection for one query."""
+    for _ in range(times):
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))

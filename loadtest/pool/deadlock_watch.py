@@ -52,7 +52,7 @@ class _Suspicion(NamedTuple):
 class DeadlockWatch:
     """Looks at the users of one pool, once a second.
 
-    held, pending, phases, aside, tasks, nobody: the recorder's own. limit: the most connections of
+    held, pending, phases, aside, tasks, no_task: the recorder's own. limit: the most connections of
     the pool; None without a limit. helpers: by users without a task, for the time of a checkout,
     the id in their context. query_codes: the code of the functions that are on the stack during a
     query.
@@ -65,10 +65,10 @@ class DeadlockWatch:
         phases: Mapping[greenlet, Phases],
         aside: Iterable[tuple[greenlet, int, Phases | None]],
         tasks: dict[greenlet, Task],
-        nobody: Task,
+        no_task: Task,
     ) -> None:
         self._held, self._pending, self._phases, self._aside = held, pending, phases, aside
-        self._tasks, self._nobody = tasks, nobody
+        self._tasks, self._no_task = tasks, no_task
         self.limit: int | None = None
         self.helpers: dict[greenlet, int] = {}
         self.query_codes: Collection[CodeType] = ()
@@ -118,7 +118,7 @@ class DeadlockWatch:
     def _holds(self) -> list[_Hold]:
         """The connections in use, including those of checkouts whose listeners use the pool."""
         aside = [
-            _Hold(phases.began, self._tasks.get(user, self._nobody), id(user))
+            _Hold(phases.began, self._tasks.get(user, self._no_task), id(user))
             for user, _, phases in list(self._aside)
             if phases
         ]

@@ -86,17 +86,17 @@ def _measured_connect(
     # The hot path uses local names only.
     pending, phases, tasks = recorder.pending, recorder.phases, recorder.tasks
     held, opened = recorder.held, recorder.opened
-    quick, noticed, nobody = recorder.quick.extend, recorder.noticed.append, recorder.nobody
+    quick, noticed, no_task = recorder.quick.extend, recorder.noticed.append, recorder.no_task
     record_of = internals.record_of
     helpers, served_user = recorder.deadlocks.helpers, user_in_context.get
     current_user = recorder.current_user
-    helping = nobody if recorder.own_users else None
+    helping = no_task if recorder.own_users else None
 
     def connect() -> PoolProxiedConnection:
         user = current_user()
         if user in pending:
             return _nested(recorder, user, connect)
-        task = tasks.get(user, nobody)
+        task = tasks.get(user, no_task)
         if task.held:
             task.use.nested.append(task.held)
         if task is helping:
@@ -133,7 +133,7 @@ def _nested(
 ) -> PoolProxiedConnection:
     """A checkout by a listener during its user's checkout; the wait of the first one has ended."""
     recorder.phases_of(user, clock()).nested = True
-    task = recorder.tasks.get(user, recorder.nobody)
+    task = recorder.tasks.get(user, recorder.no_task)
     task.held += 1
     try:
         with recorder.set_aside(user):
@@ -175,7 +175,7 @@ def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException
         phases.connected(end)
     # A timeout after the wait comes from a checkout that a listener made.
     outcome: Outcome = "timeout" if isinstance(error, PoolTimeout) and not phases else "error"
-    task = recorder.tasks.get(user, recorder.nobody)
+    task = recorder.tasks.get(user, recorder.no_task)
     task.attempt_failed(error)
     waiting, is_open = len(recorder.pending), len(recorder.opened)
     recorder.noticed.append(Checkout(start, end, id(user), task, phases, outcome, waiting, is_open))

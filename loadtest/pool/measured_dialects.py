@@ -39,10 +39,10 @@ def forget(engine: Engine) -> None:
 
 def _measured_execute(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
     # As `_measured_query`, for the method of every statement: `*arguments` would double the cost.
-    tasks, nobody, current_user = recorder.tasks, recorder.nobody, recorder.current_user
+    tasks, no_task, current_user = recorder.tasks, recorder.no_task, recorder.current_user
 
     def execute(cursor: Any, statement: str, parameters: Any, context: Any = None) -> Any:
-        task = tasks.get(current_user(), nobody)
+        task = tasks.get(current_user(), no_task)
         start = clock()
         try:
             result = original(cursor, statement, parameters, context)
@@ -58,10 +58,10 @@ def _measured_execute(recorder: Recorder, original: Callable[..., Any]) -> Calla
 
 
 def _measured_query(recorder: Recorder, original: Callable[..., Any]) -> Callable[..., Any]:
-    tasks, nobody, current_user = recorder.tasks, recorder.nobody, recorder.current_user
+    tasks, no_task, current_user = recorder.tasks, recorder.no_task, recorder.current_user
 
     def query(*arguments: Any) -> Any:
-        task = tasks.get(current_user(), nobody)
+        task = tasks.get(current_user(), no_task)
         start = clock()
         try:
             result = original(*arguments)

@@ -47,7 +47,7 @@ class Recorder:
     meanwhile. `connections` is locked while a connection is opened or closed, so that it is in one
     place only. A Batch describes the lists; `quick` is flat, because tuples cost the garbage
     collector more time.
-    nobody: the task for work outside of tasks. pool_size: connections above it are overflow; None
+    no_task: the task for work outside of tasks. pool_size: connections above it are overflow; None
     without overflow. ceiling: returns the limit of open connections, including those that are being
     opened; None without a limit. beyond: how many more were refused. wait_timeout: how long (s) the
     server keeps an idle session; infinite if unknown. levels: more gauges, read at each cut.
@@ -74,9 +74,9 @@ class Recorder:
         self.tasks: dict[greenlet, Task] = {}
         self.held: dict[object, tuple[int, Task, int]] = {}
         self.uses = Uses()
-        self.nobody = Task(NO_TASK, self.uses[NO_TASK])
+        self.no_task = Task(NO_TASK, self.uses[NO_TASK])
         self.deadlocks = DeadlockWatch(
-            self.held, self.pending, self.phases, self.aside, self.tasks, self.nobody
+            self.held, self.pending, self.phases, self.aside, self.tasks, self.no_task
         )
         self.opened: dict[object, int] = {}
         self.connections = threading.RLock()

@@ -139,7 +139,7 @@ class PoolRecording:
                 del users[user]
         recorder.aside.clear()
         recorder.held.clear()
-        recorder.nobody.held = 0
+        recorder.no_task.held = 0
         recorder.opened.clear()
         pools = [engine.pool for engine in self.engines if isinstance(engine.pool, QueuePool)]
         for record in chain.from_iterable(map(idle_records, pools)):

@@ -217,7 +217,7 @@ def test_connections_outlive_a_freeze(server: PrivateServer) -> None:
         (("--fault", "freeze@soon+1s"), "at: 'soon' is not a duration"),
         (("--arrivals", "even"), "arrivals: requires an arrival_rate"),
         (("--arrival-rate", 5, "--arrivals", "odd"), "arrivals: must be 'poisson' or"),
-        (("--arrival-rate", 0), "arrival_rate: must be above 0"),
+        (("--arrival-rate", 0), "--arrival-rate: must be above 0"),
     ],
 )
 def test_what_cannot_be_is_refused(

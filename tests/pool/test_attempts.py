@@ -139,7 +139,7 @@ def test_work_outside_of_tasks_has_no_outcome(bench):
         fail_a_statement(connection)
         fail_a_checkout(bench)
         connection.exec_driver_sql("SELECT 1")
-    assert bench.recorder.nobody.failed_attempts == []
+    assert bench.recorder.no_task.failed_attempts == []
     assert retries(bench) == {}
 
 

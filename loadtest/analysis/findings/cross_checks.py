@@ -24,8 +24,8 @@ STARVED_SHARE = 0.5
 LEAST_UNACCOUNTED = 2.0
 # The connection that reads the server's status.
 BESIDE_THE_POOL = 1
-# The least share of the measured time for which the server told its connections.
-TOLD_SHARE = 0.9
+# The first part of a second, for which the server tells nothing, is shorter.
+PARTIAL_SECOND = 1.0
 
 
 def users_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
@@ -112,7 +112,7 @@ def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
     if held is None or not private:
         return  # other clients use a shared server
     told = sum(round_.server.length for round_ in pool.rounds) / SECOND
-    if told < TOLD_SHARE * pool.seconds:
+    if pool.seconds - told > PARTIAL_SECOND * len(pool.rounds):
         return  # the pools were also measured while the server was down
     # The server counts a connection from the start of its handshake (Little's law).
     opening = pool.spent("connect", "reconnect") / pool.seconds

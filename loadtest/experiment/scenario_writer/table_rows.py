@@ -22,7 +22,7 @@ from sqlalchemy.types import Float, Integer, Numeric
 from loadtest.experiment.scenario_writer.column_values import ColumnValues, literal, values_of
 from loadtest.model.errors import UsageError
 
-# Stands for a value that nobody knows: a run ends with a NameError in its line.
+# Stands for an unknown value: a run ends with a NameError in its line.
 TO_WRITE = "value_to_write"
 # The rows of each table, and how many of a table's rows have rows of other tables.
 ROWS, PARENTS = 1000, 100

@@ -7,7 +7,7 @@ _build = ssl.create_default_context
 
 
 def _slowly(*arguments, **named):
-    time.sleep(0.03)
+    time.sleep(0.1)
     return _build(*arguments, **named)
 
 

@@ -42,11 +42,14 @@ def counted_in(*runs: Run) -> Counter[str]:
 def python(
     script: str, *, cwd: Path, env: Mapping[str, str] | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """A script in a Python of its own, whose warnings are errors; its recordings are in `cwd`."""
+    """A script in a Python of its own, whose warnings are errors; its recordings are in `cwd`.
+
+    Connections may be open at its end, of which sqlite3 warns since Python 3.13.
+    """
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     settings = {"PYTHONPATH": path, "LOADTEST_RECORDING_FOLDER": str(cwd / "recordings")}
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
+        [sys.executable, "-W", "error", "-W", "ignore::ResourceWarning", "-c", script],
         check=check,
         cwd=cwd,
         env={**without_database(), **settings, **(env or {})},

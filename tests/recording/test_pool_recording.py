@@ -144,6 +144,9 @@ def test_an_error_that_ends_a_connection_stays_as_it_is(tmp_path: Path, engine: 
     assert "gone" not in str(run)
 
 
+# sqlite3 warns of a collected connection since Python 3.13.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_engines_with_the_same_settings_share_a_file(tmp_path: Path) -> None:
     one, other = made(pool_size=2), made(pool_size=2)
     recorded = Recorded(tmp_path, one)

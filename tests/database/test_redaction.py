@@ -7,12 +7,12 @@ import os
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
 from loadtest.database.failure_kinds import MOST_CHARACTERS, words_of
-from loadtest.database.redaction import without_passwords, words_with_type
+from loadtest.database.redaction import ODD, without_passwords, words_with_type
 
 
 def address(password: str) -> URL:
@@ -64,6 +64,7 @@ def test_a_short_password_is_hidden_where_it_stands_as_one(text: str, password: 
 @given(password=st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]), min_size=1))
 @pytest.mark.parametrize("text", list(SAID)[:-1])
 def test_what_is_told_says_nothing_about_the_password(text: str, password: str) -> None:
+    assume(len(password) < ODD or password not in SAID[text].format())
     told = without_passwords(written(text, password), address(password))
     assert told == SAID[text].format()
 

@@ -16,7 +16,8 @@ import numpy as np
 from benchmarks.merge import SECONDS, WORKERS
 from loadtest.load.workers.protocol import INTERVAL
 from loadtest.model.distribution import Distribution
-from loadtest.model.interval import Fair, Gauge, Interval, SlowCheckout, TaskUse
+from loadtest.model.interval import Fair, Gauge, Interval, SlowCheckout
+from loadtest.model.task_use import TaskUse
 
 # Many workers share the same parts, which the master cannot see.
 DIFFERENT = 50

@@ -13,9 +13,10 @@ from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import CensoredTimes
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import variant_name
-from loadtest.model.interval import SECOND, Interval, TaskUse
+from loadtest.model.interval import SECOND, Interval
 from loadtest.model.load import Stage
 from loadtest.model.pool import AS_IS, PoolSettings
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.decoding import plan_of
 from loadtest.runfile.reader import Run, RunFacts
 from loadtest.runfile.schema import ExperimentPlan, Header, Load

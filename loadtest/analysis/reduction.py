@@ -13,7 +13,8 @@ from loadtest.analysis.columns import Columns, Ints, Mask
 from loadtest.analysis.columns_builder import ColumnsBuilder, split
 from loadtest.analysis.statistics.batches import Batches, BatchOfRequests, joined
 from loadtest.model.distribution import Distribution
-from loadtest.model.interval import SERVER, Fair, Interval, SlowCheckout, TaskUse
+from loadtest.model.interval import SERVER, Fair, Interval, SlowCheckout
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import FilePart
 from loadtest.runfile.schema import Header
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from loadtest.model.distribution import Distribution
+from loadtest.model.place_use import PlaceUse, Shortage, longest
+from loadtest.model.task_use import TaskUse
 
 SECOND = 1_000_000_000  # nanoseconds
 SLOWEST_KEPT = 5
@@ -86,43 +88,6 @@ class Fair:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskUse:
-    """The use of connections by the tasks of one name: counts, and sums in nanoseconds.
-
-    query: time in statements and COMMITs. nested: checkouts by a user that already held a
-    connection. kept: connections that ended tasks still held at the end. waiting_with: the most
-    connections that one task held while it, or a helper of it, waited for another. deadlocked: the
-    seconds at whose end its tasks held connections of a deadlocked pool.
-    """
-
-    holds: int = 0
-    hold: int = 0
-    queries: int = 0
-    query: int = 0
-    nested: int = 0
-    kept: int = 0
-    waiting_with: int = 0
-    deadlocked: int = 0
-
-    def then(self, later: TaskUse) -> TaskUse:
-        """The use in this period and the next."""
-        return replace(self.beside(later), kept=later.kept)
-
-    def beside(self, other: TaskUse) -> TaskUse:
-        """The use in two processes together."""
-        return TaskUse(
-            self.holds + other.holds,
-            self.hold + other.hold,
-            self.queries + other.queries,
-            self.query + other.query,
-            self.nested + other.nested,
-            self.kept + other.kept,
-            max(self.waiting_with, other.waiting_with),
-            self.deadlocked + other.deadlocked,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class SlowCheckout:
     """One of the slowest checkouts of an interval; times in nanoseconds.
 
@@ -147,7 +112,8 @@ class Interval:
     length: its nanoseconds. unfinished: the ages of the waits in progress at its end. fair: the
     shares at its end. tasks: by name. examples: the first error of each kind. stage: its stage, if
     the load has stages; empty if it covers parts of two, which a slow server can cause.
-    first_failure: the time (UTC nanoseconds) of its first failed request, 0 without one.
+    first_failure: the time (UTC nanoseconds) of its first failed request, 0 without one. places,
+    shortages: only in recordings; the histograms `hold@PLACE` and `needed@PLACE` belong to them.
     """
 
     second: int
@@ -164,10 +130,12 @@ class Interval:
     examples: dict[str, str] = field(default_factory=dict)
     stage: str = ""
     first_failure: int = 0
+    places: dict[str, PlaceUse] = field(default_factory=dict)
+    shortages: list[Shortage] = field(default_factory=list)
 
     def then(self, later: Interval) -> Interval:
         """The interval that covers this one and a later one of the same process."""
-        joined = _joined(self, later, Gauge.then, TaskUse.then)
+        joined = _joined(self, later, _THEN)
         joined.length = self.length + later.length
         joined.unfinished = Distribution() + later.unfinished
         joined.fair = later.fair
@@ -175,7 +143,7 @@ class Interval:
 
     def beside(self, other: Interval) -> Interval:
         """The interval of two processes together in the same second."""
-        joined = _joined(self, other, Gauge.beside, TaskUse.beside)
+        joined = _joined(self, other, _BESIDE)
         joined.length = max(self.length, other.length)
         joined.unfinished = self.unfinished + other.unfinished
         joined.fair = self.fair.beside(other.fair)
@@ -194,6 +162,8 @@ class Interval:
         self.tasks = _by_name(self.tasks, later.tasks, TaskUse.then, TaskUse())
         self.examples = {**later.examples, **self.examples}
         self.first_failure = _earliest(self.first_failure, later.first_failure)
+        self.places = _by_name(self.places, later.places, PlaceUse.then, PlaceUse())
+        self.shortages = longest(self.shortages + later.shortages)
 
     def to_json(self) -> dict[str, Any]:
         """The interval for a line of a result file; empty parts are left out."""
@@ -215,6 +185,8 @@ class Interval:
             "examples": self.examples,
             "stage": self.stage,
             "first_failure": self.first_failure,
+            "places": {name: use.to_json() for name, use in self.places.items()},
+            "shortages": [shortage.to_json() for shortage in self.shortages],
         }
         return data | {name: part for name, part in rest.items() if part}
 
@@ -237,6 +209,8 @@ class Interval:
             examples=data.get("examples", {}),
             stage=data.get("stage", ""),
             first_failure=data.get("first_failure", 0),
+            places={n: PlaceUse.from_json(one) for n, one in data.get("places", {}).items()},
+            shortages=[Shortage.from_json(one) for one in data.get("shortages", [])],
         )
 
 
@@ -271,10 +245,14 @@ def _by_name(
     return {name: join(one.get(name, nothing), other.get(name, nothing)) for name in names}
 
 
-def _joined(
-    one: Interval, other: Interval, join_gauges: _Join[Gauge], join_uses: _Join[TaskUse]
-) -> Interval:
+_Joins = tuple[_Join[Gauge], _Join[TaskUse], _Join[PlaceUse]]
+_THEN: _Joins = (Gauge.then, TaskUse.then, PlaceUse.then)
+_BESIDE: _Joins = (Gauge.beside, TaskUse.beside, PlaceUse.beside)
+
+
+def _joined(one: Interval, other: Interval, joins: _Joins) -> Interval:
     """The parts that add up the same way in time and over processes."""
+    join_gauges, join_uses, join_places = joins
     return Interval(
         second=min(one.second, other.second),
         process=one.process if one.process == other.process else "",
@@ -287,6 +265,8 @@ def _joined(
         examples={**other.examples, **one.examples},
         stage=one.stage if one.stage == other.stage else "",
         first_failure=_earliest(one.first_failure, other.first_failure),
+        places=_by_name(one.places, other.places, join_places, PlaceUse()),
+        shortages=longest(one.shortages + other.shortages),
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from greenlet import greenlet
 
-from loadtest.model.interval import TaskUse
+from loadtest.model.task_use import TaskUse
 from loadtest.pool.checkout_batch import Phases
 from loadtest.pool.task_usage import Task
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from loadtest.model.distribution import Nanoseconds
-from loadtest.model.interval import TaskUse
+from loadtest.model.task_use import TaskUse
 
 # The name for work outside of tasks.
 NO_TASK = ""

@@ -19,8 +19,11 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.errors import UsageError
 from loadtest.model.field_types import validated
 from loadtest.model.histogram import Counts, decoded
-from loadtest.model.interval import Fair, Gauge, Interval, SlowCheckout, TaskUse
+from loadtest.model.interval import Fair, Gauge, Interval, SlowCheckout
+from loadtest.model.place_use import Holders, PlaceUse, Shortage
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.line import Damaged
+from loadtest.runfile.place_schema import PlaceLine, ShortageLine
 from loadtest.runfile.schema import ExperimentPlan, Footer, Header, IntervalLine, TimesLine
 from loadtest.runfile.type_errors import sentence
 
@@ -120,7 +123,20 @@ def _interval(line: IntervalLine, counts: Iterator[Counts]) -> Interval:
         examples=line.examples,
         stage=line.stage,
         first_failure=line.first_failure,
+        places={name: _place(one) for name, one in line.places.items()},
+        shortages=[_shortage(one) for one in line.shortages],
     )
+
+
+def _place(line: PlaceLine) -> PlaceUse:
+    found = PlaceUse(*_values(line))
+    found.routes, found.idle_at = Counter(line.routes), Counter(line.idle_at)
+    return found
+
+
+def _shortage(line: ShortageLine) -> Shortage:
+    holders = tuple(Holders(*one) for one in line.holders)
+    return Shortage(line.at, line.wait, line.timed_out, line.place, holders)
 
 
 def _times(line: TimesLine, counts: Counts) -> Distribution:

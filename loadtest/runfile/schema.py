@@ -11,14 +11,15 @@ from msgspec import Meta, Struct
 from loadtest.model.end_reason import End, EndReason, end_of
 from loadtest.model.experiment import MARGIN
 from loadtest.model.fault import Fault
-from loadtest.model.interval import Fair, Gauge, Period, SlowCheckout, TaskUse
+from loadtest.model.interval import Fair, Gauge, Period, SlowCheckout
 from loadtest.model.load import GREENLETS, Stage
 from loadtest.model.pool import PoolSettings
+from loadtest.model.task_use import TaskUse
+from loadtest.runfile.place_schema import Count, PlaceLine, ShortageLine
 
 _REASONS = {reason.value for reason in EndReason}
 
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Second = Annotated[int, Meta(ge=0, lt=2**33)]
 
 
@@ -263,6 +264,8 @@ class IntervalLine(Struct, tag_field="type", tag="interval"):
     examples: dict[str, str] = {}
     stage: str = ""
     first_failure: Count = 0
+    places: dict[str, PlaceLine] = {}
+    shortages: list[ShortageLine] = []
 
     @property
     def times(self) -> list[TimesLine]:

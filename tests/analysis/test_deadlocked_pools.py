@@ -10,8 +10,9 @@ import pytest
 
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.deadlock import deadlock_notice
-from loadtest.model.interval import Interval, TaskUse
+from loadtest.model.interval import Interval
 from loadtest.model.summary import PoolSummary
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import Run
 from tests.analysis.builders import header, interval, run
 

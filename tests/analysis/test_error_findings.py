@@ -10,8 +10,9 @@ import pytest
 
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.error_kinds import advice
-from loadtest.model.interval import Interval, TaskUse
+from loadtest.model.interval import Interval
 from loadtest.model.summary import Finding
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import read_run
 from tests.analysis.builders import MILLISECOND, change_header, interval, run
 

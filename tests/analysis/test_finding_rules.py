@@ -7,8 +7,9 @@ import pytest
 from loadtest.analysis.findings.trust_gate import DISTURBANCES
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.summarize import summarize_pool, summarize_runs
-from loadtest.model.interval import Gauge, Interval, TaskUse
+from loadtest.model.interval import Gauge, Interval
 from loadtest.model.summary import Finding, PoolSummary
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import Run
 from tests.analysis.builders import SECOND, interval, run, steady
 

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from loadtest.analysis.summarize import summarize_runs
-from loadtest.model.interval import TaskUse
 from loadtest.model.summary import Summary
+from loadtest.model.task_use import TaskUse
 from loadtest.report.html import report_page
 from loadtest.report.terminal import print_summary
 from tests.analysis.builders import interval, run

@@ -8,8 +8,8 @@ import pytest
 
 from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
-from loadtest.model.interval import TaskUse
 from loadtest.model.summary import Finding
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.footer import add_to_footer
 from loadtest.runfile.reader import Run, read_run
 from tests.analysis.builders import SECOND, START, header, interval, run, steady

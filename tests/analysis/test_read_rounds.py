@@ -14,7 +14,8 @@ from loadtest.analysis.reduction import read_part
 from loadtest.analysis.round import Round
 from loadtest.analysis.summarize import summarize
 from loadtest.model.errors import UsageError
-from loadtest.model.interval import SERVER, Fair, SlowCheckout, TaskUse
+from loadtest.model.interval import SERVER, Fair, SlowCheckout
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import RunFile, read_run
 from tests.analysis.builders import SECOND, header, interval, run
 from tests.conftest import ROOT

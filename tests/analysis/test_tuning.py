@@ -11,9 +11,9 @@ from loadtest.analysis.sizing.initial_size import initial_size
 from loadtest.analysis.sizing.size_search import SearchStep
 from loadtest.analysis.sizing.tuning import Tuning
 from loadtest.analysis.summarize import summarize_runs
-from loadtest.model.interval import TaskUse
 from loadtest.model.objective import parse_objective
 from loadtest.model.summary import Summary
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import Run
 from tests.analysis.builders import SECOND, header, interval, run, steady
 

@@ -9,8 +9,8 @@ from loadtest.analysis.comparison.verdict import verdict, verdict_exit_code
 from loadtest.analysis.pool_numbers import numbers_by_round
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.summarize import summarize, summarize_runs
-from loadtest.model.interval import TaskUse
 from loadtest.model.summary import Finding, Verdict
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import Run
 from tests.analysis.builders import SECOND, interval, run, steady
 

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import NullPool, create_engine, text
 
 from loadtest.database.private_server import PrivateServer
-from loadtest.model.interval import TaskUse, total
+from loadtest.model.interval import total
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT, values_of, without_database
 from tests.processes import locust_command, running

@@ -53,10 +53,10 @@ def keep():
 
 
 def child_of(kept: subprocess.Popen) -> psutil.Process:
-    """The command that a keeper has started."""
-    found = psutil.Process(kept.pid)
-    assert eventually(lambda: found.children() and "sleep" in found.children()[0].cmdline())
-    return found.children()[0]
+    """The `sleep` that a keeper has started; before, the child is a copy of the keeper."""
+    children = psutil.Process(kept.pid).children
+    assert eventually(lambda: [one.name() for one in children() if not gone(one.pid)] == ["sleep"])
+    return next(one for one in children() if not gone(one.pid))
 
 
 @pytest.mark.parametrize("code", [0, 1, 7, 255])

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from loadtest.model.interval import SERVER, Fair, Interval, SlowCheckout, TaskUse
+from loadtest.model.interval import SERVER, Fair, Interval, SlowCheckout
+from loadtest.model.task_use import TaskUse
 from loadtest.runfile.line import to_line
 from tests.analysis.builders import SECOND, START, header, interval
 from tests.conftest import ROOT

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from loadtest.model.announced_connections import beyond_announced
-from loadtest.model.interval import Interval, TaskUse
+from loadtest.model.interval import Interval
+from loadtest.model.task_use import TaskUse
 
 HEAD = "tried to open more than the 10 connections announced"
 

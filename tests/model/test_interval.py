@@ -22,9 +22,15 @@ from loadtest.model.interval import (
     Gauge,
     Interval,
     SlowCheckout,
-    TaskUse,
     total,
 )
+from loadtest.model.place_use import (
+    Holders,
+    PlaceUse,
+    Shortage,
+    longest,
+)
+from loadtest.model.task_use import TaskUse
 
 # How long one example takes says nothing on a busy machine.
 unhurried = settings(deadline=None, max_examples=60)
@@ -53,6 +59,18 @@ uses = st.dictionaries(
     st.sampled_from(["Buy", "Look"]), st.builds(TaskUse, *[st.integers(0, 10**9)] * 8)
 )
 shares = st.builds(Fair, *[st.integers(1, 10**6)] * 5)
+PLACES = ["shop/orders.py:19 customer", "worker.py:7 <module>"]
+counted = st.dictionaries(st.sampled_from(["GET /orders", "Pay"]), st.integers(1, 9)).map(Counter)
+places = st.builds(PlaceUse, *[st.integers(0, 10**9)] * 13, counted, counted)
+shortages = st.builds(
+    Shortage,
+    *[st.integers(0, 10**18)] * 2,
+    st.booleans(),
+    st.sampled_from(PLACES),
+    st.lists(
+        st.builds(Holders, st.sampled_from(PLACES), st.integers(1, 9), st.integers(0)), max_size=1
+    ).map(tuple),
+)
 words = st.dictionaries(st.sampled_from(["deadlock", "other"]), st.text(max_size=5))
 counters = st.dictionaries(
     st.sampled_from(["checkouts", "requests", "closed.error"]), st.integers(0, 10**6)
@@ -79,7 +97,9 @@ def intervals(**parts: st.SearchStrategy) -> st.SearchStrategy[Interval]:
             "fair": shares,
             "tasks": uses,
             "examples": words,
-            "first_failure": st.integers(0, 10**19),
+            "first_failure": st.integers(0, 10**18),
+            "places": st.dictionaries(st.sampled_from(PLACES), places, max_size=1),
+            "shortages": st.lists(shortages, max_size=2).map(longest),
         }
         | parts,
     )

@@ -18,7 +18,7 @@ from measuring import Bench, others_go_on, waiting
 from sqlalchemy import event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from loadtest.model.interval import TaskUse
+from loadtest.model.task_use import TaskUse
 from loadtest.pool.deadlock_watch import QUIET
 from loadtest.pool.task_usage import Task, user_in_context
 

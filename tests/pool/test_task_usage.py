@@ -8,7 +8,7 @@ from greenlet import getcurrent
 from measuring import MILLISECOND, Bench, waiting
 from sqlalchemy import event
 
-from loadtest.model.interval import TaskUse
+from loadtest.model.task_use import TaskUse
 from loadtest.pool.task_usage import Task
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from loadtest.analysis.summarize import summarize_runs
-from loadtest.model.interval import Interval, TaskUse
+from loadtest.model.interval import Interval
+from loadtest.model.task_use import TaskUse
 from loadtest.report.render import render
 from tests.analysis.builders import interval, run
 

@@ -1,0 +1,39 @@
+"""The fields of an interval that only a recording has: places and shortages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class PlaceLine(Struct, frozen=True):
+    """The use of a pool by one place of an application; `PlaceUse` describes the fields."""
+
+    checkouts: Count = 0
+    timeouts: Count = 0
+    errors: Count = 0
+    wait: Count = 0
+    longest_wait: Count = 0
+    holds: Count = 0
+    hold: Count = 0
+    longest_hold: Count = 0
+    queries: Count = 0
+    query: Count = 0
+    needed: Count = 0
+    held: Count = 0
+    kept: Count = 0
+    routes: dict[str, Count] = {}
+    idle_at: dict[str, Count] = {}
+
+
+class ShortageLine(Struct, frozen=True):
+    """A shortage, each holder as place, connections and age (ns); see `Shortage`."""
+
+    at: Count
+    wait: Count
+    timed_out: bool
+    place: str
+    holders: tuple[tuple[str, Count, Count], ...] = ()

@@ -17,6 +17,7 @@ release = version = loadtest.__version__
 
 extensions = ["myst_parser", "sphinx_copybutton", "sphinx_llms_txt"]
 myst_enable_extensions = ["colon_fence", "deflist"]
+smartquotes = False  # "--pool" would get a dash
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
 exclude_patterns = ["_build"]

@@ -6,6 +6,7 @@ import pytest
 from loadtest.analysis.statistics.batches import batch, whole_seconds
 from loadtest.analysis.statistics.interim_analysis import (
     STOPPING_BOUNDS,
+    Excess,
     ThroughputEstimate,
     early_conclusion,
     rate_of,
@@ -48,6 +49,12 @@ def first_look(
         if said:
             return f"{said} after {number}"
     return "nothing"
+
+
+def test_seconds_that_are_alike_by_chance_decide_no_more_than_their_least_error_allows() -> None:
+    alike = [-2.0] * 5  # in total ten below zero
+    assert Excess(alike, least_error=3.0).below_zero(3.0) is True
+    assert Excess(alike, least_error=4.0).below_zero(3.0) is None
 
 
 def test_a_pool_that_keeps_nobody_waiting_is_surely_good() -> None:

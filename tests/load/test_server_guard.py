@@ -85,6 +85,13 @@ def test_a_worker_that_tells_late_is_waited_for() -> None:
     assert not any(watched.second(refused=50, aborted=50, late=50) for _ in range(60))
 
 
+def test_a_checkout_of_the_run_may_fail_in_the_second_after_its_refusal() -> None:
+    watched = Watched()
+    watched.second(refused=REFUSED)
+    watched.second(own=REFUSED)
+    assert not any(watched.second() for _ in range(WINDOW_SECONDS + SETTLED_SECONDS))
+
+
 def test_the_runs_own_failures_hide_no_more_than_they_are() -> None:
     watched = Watched()
     said = [watched.second(refused=60, own=50) for _ in range(30)]

@@ -142,6 +142,31 @@ def test_a_failed_connect_lets_the_next_waiter_try(fair_engine: Callable[..., En
     second.get().close()
 
 
+def test_a_waiter_whose_own_connect_fails_lets_the_next_one_try(
+    fair_engine: Callable[..., Engine],
+) -> None:
+    attempts = 0
+
+    def connect() -> sqlite3.Connection:
+        nonlocal attempts
+        attempts += 1
+        if attempts <= 2:
+            gevent.sleep(0.05)
+            raise sqlite3.OperationalError("the server is not there yet")
+        return connect_to_memory()
+
+    engine = fair_engine(connect)
+    users = []
+    for _ in range(3):
+        users.append(gevent.spawn(engine.raw_connection))
+        gevent.sleep(0)
+    gevent.joinall(users, timeout=10)
+
+    assert [type(user.exception) for user in users[:2]] == [sqlite3.OperationalError] * 2
+    assert users[2].successful()
+    users[2].get().close()
+
+
 def test_overflow_works_as_in_queuepool_and_dispose_empties_it(
     fair_engine: Callable[..., Engine],
 ) -> None:

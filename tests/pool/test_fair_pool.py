@@ -12,31 +12,30 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from loadtest.pool.fair_pool import FairPool
 
-USERS, CONNECTIONS, SECONDS = 200, 5, 2.0
+USERS, CONNECTIONS, CHECKOUTS = 200, 5, 2000
 
 
 def checkouts_per_user(url: URL, poolclass: type[Pool]) -> list[int]:
-    """How often each of many users got a connection, in a loop that never pauses."""
+    """How often each of many users got one of the first CHECKOUTS, in a loop that never pauses."""
     engine = create_engine(
         url,
         poolclass=poolclass,
         pool_size=CONNECTIONS,
         max_overflow=0,
         connect_args={"ssl_disabled": True},
+        pool_timeout=60,
     )
-    counts = [0] * USERS
-    end = time.monotonic() + SECONDS
+    counts, at_the_end = [0] * USERS, list[int]()
 
     def user(number: int) -> None:
-        while time.monotonic() < end:
+        while not at_the_end:
             with engine.connect() as connection:
                 connection.execute(text("SELECT 1"))
             counts[number] += 1
+            if sum(counts) == CHECKOUTS:
+                at_the_end.extend(counts)
 
-    users = [gevent.spawn(user, number) for number in range(USERS)]
-    gevent.sleep(SECONDS)
-    at_the_end = list(counts)
-    gevent.joinall(users)
+    gevent.joinall([gevent.spawn(user, number) for number in range(USERS)], raise_error=True)
     engine.dispose()
     return at_the_end
 

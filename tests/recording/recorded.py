@@ -48,15 +48,17 @@ def python(
     """
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     settings = {"PYTHONPATH": path, "LOADTEST_RECORDING_FOLDER": str(cwd / "recordings")}
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-W", "error", "-W", "ignore::ResourceWarning", "-c", script],
-        check=check,
+        check=False,
         cwd=cwd,
         env={**without_database(), **settings, **(env or {})},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
+    assert not check or done.returncode == 0, done.stderr
+    return done
 
 
 def made(poolclass: type[Any] = QueuePool, **settings: Any) -> Engine:

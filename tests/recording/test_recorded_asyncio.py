@@ -157,7 +157,7 @@ asyncio.run(main())
 SYNCHRONOUS = """
 from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import create_engine
-engine = create_engine({address!r}, **settings)
+engine = create_engine({address!r}, **settings | {{"pool_timeout": 60}})
 record(engine)
 def work(_):
     with engine.begin() as connection:
@@ -167,7 +167,7 @@ with ThreadPoolExecutor(5) as threads:
 engine.dispose()
 """
 ASYNCHRONOUS = """
-engine = create_async_engine({address!r}, **settings)
+engine = create_async_engine({address!r}, **settings | {{"pool_timeout": 60}})
 record(engine)
 async def main():
     await asyncio.gather(*(use(20) for _ in range(5)))

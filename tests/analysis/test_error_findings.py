@@ -37,9 +37,9 @@ def found(
     return {finding.code: finding for finding in summary.findings}
 
 
-def with_class(folder: Path, poolclass: str, one: Interval) -> Found:
+def with_class(folder: Path, poolclass: str, one: Interval, reason: str = "finished") -> Found:
     """The findings in a run of an application's pool, of a class that no option names."""
-    made = run(folder, [one])
+    made = run(folder, [one], reason=reason)
     settings = {"poolclass": poolclass, "pool_size": None, "max_overflow": None}
     change_header(made, lambda header: header["pool"].update(settings))
     (summary,) = summarize_runs([read_run(made.path)]).pools
@@ -157,6 +157,14 @@ def test_a_pool_for_one_user_is_told_as_such(tmp_path: Path, poolclass: str, wor
 @pytest.mark.parametrize("poolclass", ["NullPool", "QueuePool", "FairPool", "AnApplicationsOwn"])
 def test_other_classes_serve_several_users(tmp_path: Path, poolclass: str) -> None:
     assert "pool_for_one_user" not in with_class(tmp_path, poolclass, of_users(10))
+
+
+def test_more_connections_than_announced_come_from_such_a_pool(tmp_path: Path) -> None:
+    reason = "more than announced: the users tried to open more than the 8 connections announced"
+    findings = with_class(tmp_path / "shared", "StaticPool", of_users(10), reason)
+    assert "(see the finding pool_for_one_user)" in findings["more_than_announced"].message
+    others = with_class(tmp_path / "others", "NullPool", of_users(10), reason)
+    assert "--connections-per-user 2" in others["more_than_announced"].message
 
 
 def test_a_single_user_may_have_any_pool(tmp_path: Path) -> None:

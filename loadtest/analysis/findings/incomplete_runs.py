@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from loadtest.analysis.findings.generator_causes import cause_evidence, causes, driver_may_block
+from loadtest.analysis.findings.shared_connection import is_for_one_user
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import duration, plural
 from loadtest.model.end_reason import End, EndReason
@@ -82,6 +83,11 @@ def more_than_announced(pool: PoolRuns) -> Iterator[Finding]:
     )
     if any(use.kept for use in pool.tasks.values()):
         advice = "Return every connection and session (see the finding leak)."
+    if is_for_one_user(pool):
+        advice = (
+            "Several users broke the connection that they shared, and each new one counts (see the "
+            "finding pool_for_one_user)."
+        )
     yield from _ended(pool, "more_than_announced", EndReason.MORE_THAN_ANNOUNCED, advice)
 
 

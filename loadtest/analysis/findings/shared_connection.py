@@ -21,12 +21,20 @@ _FOR_ONE_USER = {
 }
 
 
+def is_for_one_user(pool: PoolRuns) -> bool:
+    """Whether several users use a pool whose class does not serve them at the same time."""
+    return pool.settings.poolclass in _FOR_ONE_USER and _users(pool) > 1
+
+
+def _users(pool: PoolRuns) -> float:
+    return pool.mean_level("users") or pool.header.load.users or 0  # a run may end before it
+
+
 def pool_for_one_user(pool: PoolRuns) -> Iterator[Finding]:
     """A pool class that does not serve several users at the same time."""
-    name = pool.settings.poolclass
-    users = pool.mean_level("users") or pool.header.load.users or 0  # a run may end before it
-    if name not in _FOR_ONE_USER or users <= 1:
+    if not is_for_one_user(pool):
         return
+    name, users = pool.settings.poolclass, _users(pool)
     failed, requests = pool.counters["failures"], pool.counters["requests"]
     failures = f" {count(failed)} of {count(requests)} requests failed." if failed else ""
     yield Finding(

@@ -8,15 +8,16 @@ from typing import Any
 from pydantic_core import PydanticSerializationError
 
 
-def json_types(dump: Callable[..., Any], *values: Any, **how: Any) -> Any:
+def json_types(dump: Callable[..., Any], *values: Any, **how: Any) -> dict[str, Any]:
     """The result of pydantic's `model_dump` or `dump_python` in JSON's types.
 
     Raises KeyboardInterrupt on Ctrl-C. pydantic turns every exception in Python code that it calls,
     for example for a path, into an error of its own; in `dump_json` the cause is lost.
     """
     try:
-        return dump(*values, mode="json", **how)
+        made: dict[str, Any] = dump(*values, mode="json", **how)
     except PydanticSerializationError as error:
         if isinstance(error.__cause__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
+    return made

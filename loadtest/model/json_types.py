@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pydantic_core import PydanticSerializationError
-
 
 def json_types(dump: Callable[..., Any], *values: Any, **how: Any) -> dict[str, Any]:
     """The result of pydantic's `model_dump` or `dump_python` in JSON's types.
@@ -16,7 +14,7 @@ def json_types(dump: Callable[..., Any], *values: Any, **how: Any) -> dict[str, 
     """
     try:
         made: dict[str, Any] = dump(*values, mode="json", **how)
-    except PydanticSerializationError as error:
+    except ValueError as error:  # pydantic_core's PydanticSerializationError
         if isinstance(error.__cause__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise

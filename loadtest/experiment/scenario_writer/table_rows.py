@@ -61,7 +61,8 @@ class TableRows:
         self.distinct: set[Column[Any]] = set()
         for key in sorted(_unique_keys(table), key=len):
             self._make_distinct(key)
-        direct = [rows.count for one, rows in self._targets.items() if self._is_direct(one)]
+        others = {one: rows for one, rows in self._targets.items() if rows is not self}
+        direct = [rows.count for one, rows in others.items() if self._is_direct(one)]
         self.count: int = int(min([ROWS, *map(self._most, self.distinct), *direct]))
         needed = {*referenced, *self.distinct, *self._links, *table.primary_key}
         got = {*self._links, *self._values, *self.unknown}

@@ -43,14 +43,13 @@ def _tried(experiment: Experiment, server: str, database: Database, demand: Dema
     command = deadlines.watched_command(
         "loadtest.experiment.trial.trial_process", USER_MODELS[model], str(demand.most)
     )
+    limit = deadlines.TRIAL_LIMIT_SECONDS
 
     def late(place: str) -> UsageError:
-        limit = deadlines.TRIAL_LIMIT_SECONDS
         return UsageError(f"{scenario}: the trial of its tasks lasted for {limit:g} s: {place}")
 
     environment = environment_with(address) | settings.environment()
     ended = f"{scenario} ends the process of its trial."
-    limit = deadlines.TRIAL_LIMIT_SECONDS
     answer = TrialAnswer(**child_answer(command, environment, limit, late, ended))
     if answer.refused:
         raise UsageError(answer.refused)

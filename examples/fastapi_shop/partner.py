@@ -3,7 +3,7 @@
 import httpx
 from shop_data.settings import PARTNER_URL
 
-# Without limits: what waits here would not wait for the pool of the database.
+# Without limits: a request that waits here would not wait for a connection of the database.
 client = httpx.AsyncClient(base_url=PARTNER_URL, timeout=30, limits=httpx.Limits())
 
 

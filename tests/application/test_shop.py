@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, NullPool, create_engine, inspect, text
+from sqlalchemy import Engine, inspect, text
 
 from loadtest.database.private_server import PrivateServer
 from loadtest.model.interval import total
 from loadtest.runfile.reader import Run, read_run
 from tests.application.test_before_a_run import ASKING
-from tests.conftest import ROOT
+from tests.conftest import ROOT, engine_beside
 from tests.processes import free_port, loadtest_command, locust_command, run_locust, running
 
 pytestmark = pytest.mark.server
@@ -61,7 +61,7 @@ def compared(
     )
     said = said.replace("users = 40", "users = 10").replace('duration = "4s"', 'duration = "2s"')
     (folder / "buying.toml").write_text(said)
-    admin = create_engine(server.url, poolclass=NullPool, connect_args={"ssl_disabled": True})
+    admin = engine_beside(server.url)
     assert {"article", "shop_order"} <= set(inspect(admin).get_table_names())
     before = orders(admin)
     command = loadtest_command("compare", folder / "buying.toml", "--no-try", "--results", folder)

@@ -33,8 +33,8 @@ class TableRows:
 
     before: the rows of the tables that are filled before. referenced: the columns to which foreign
     keys refer. discriminators: the values of columns that tell classes apart. count: the number of
-    rows. columns: those that get a value. unknown: what is to be written for columns that need a
-    value which is not known.
+    rows. columns: those that get a value. unknown: what a person must write, for each column that
+    needs a value which is not known.
     """
 
     def __init__(

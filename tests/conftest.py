@@ -101,9 +101,14 @@ def url(server: PrivateServer) -> URL:
 @pytest.fixture
 def admin(url: URL) -> Iterator[Engine]:
     """An engine beside the one under test, for looking at the server."""
-    engine = create_engine(url, poolclass=NullPool, connect_args={"ssl_disabled": True})
+    engine = engine_beside(url)
     yield engine
     engine.dispose()
+
+
+def engine_beside(url: URL) -> Engine:
+    """An engine that keeps no connection."""
+    return create_engine(url, poolclass=NullPool, connect_args={"ssl_disabled": True})
 
 
 @pytest.fixture(scope="session")

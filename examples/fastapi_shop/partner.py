@@ -3,18 +3,18 @@
 import httpx
 from shop_data.settings import PARTNER_URL
 
-# Without limits: what waits here would not wait for the pool of the database.
+# Without limits: a request that waits here would not wait for a connection of the database.
 client = httpx.AsyncClient(base_url=PARTNER_URL, timeout=30, limits=httpx.Limits())
 
 
 async def pay(order):
     """Have the total of an order paid."""
-    await _post("/payments", {"order": order.id, "total": order.total})
+    await _post("/payments", order)
 
 
 async def send_receipt(order):
     """Have a receipt sent for an order."""
-    await _post("/receipts", {"order": order.id, "total": order.total})
+    await _post("/receipts", order)
 
 
 async def words_about(name):
@@ -25,6 +25,7 @@ async def words_about(name):
             yield piece
 
 
-async def _post(path, body):
+async def _post(path, order):
+    body = {"order": order.id, "total": order.total}
     response = await client.post(path, json=body)
     response.raise_for_status()

@@ -58,12 +58,18 @@ async def product_text(product_id: int):
 async def order(
     session: RequestSession, customer: RequestCustomer, wanted: Wanted, after: BackgroundTasks
 ):
+    placed = await paid_order(session, customer, wanted)
+    after.add_task(partner.send_receipt, placed)
+    return summary(placed)
+
+
+async def paid_order(session, customer, wanted):
+    """A new order, paid while no connection is held."""
     placed = await place_order(session, customer, wanted)
     await session.commit()
     await partner.pay(placed)
     await mark_paid(session, placed)
-    after.add_task(partner.send_receipt, placed)
-    return summary(placed)
+    return placed
 
 
 async def place_order(session, customer, wanted):

@@ -8,12 +8,12 @@ SECONDS = 30
 
 def pay(order):
     """Have the total of an order paid."""
-    _post("/payments", {"order": order.id, "total": order.total})
+    _post("/payments", order)
 
 
 def send_receipt(order):
     """Have a receipt sent for an order."""
-    _post("/receipts", {"order": order.id, "total": order.total})
+    _post("/receipts", order)
 
 
 def words_about(name):
@@ -24,5 +24,6 @@ def words_about(name):
         yield from response.iter_content(chunk_size=None)
 
 
-def _post(path, body):
+def _post(path, order):
+    body = {"order": order.id, "total": order.total}
     requests.post(PARTNER_URL + path, json=body, timeout=SECONDS).raise_for_status()

@@ -37,12 +37,18 @@ def product_text(product_id):
 
 @routes.post("/orders")
 def order():
+    placed = paid_order()
+    run_later(partner.send_receipt, placed)
+    return summary(placed), 201
+
+
+def paid_order():
+    """A new order of what the request names, paid while no connection is held."""
     placed = place_order(get_customer())
     Session.commit()
     partner.pay(placed)
     mark_paid(placed)
-    run_later(partner.send_receipt, placed)
-    return summary(placed), 201
+    return placed
 
 
 def get_customer():
@@ -60,7 +66,10 @@ def place_order(customer):
 
 def wanted():
     """The quantities that the request names, by product; the answer 400 if it is no order."""
-    quantities = request.get_json().get("quantities") or abort(400)
+    body = request.get_json()
+    quantities = body.get("quantities") if isinstance(body, dict) else None
+    if not quantities or not isinstance(quantities, dict):
+        abort(400)
     if not all(key.isdecimal() and isinstance(n, int) and n > 0 for key, n in quantities.items()):
         abort(400)
     return {int(key): n for key, n in quantities.items()}

@@ -56,6 +56,14 @@ def _shown(parameters: list[Any], ctx: Any) -> list[Any]:
 class _Group(TyperGroup):
     """The commands."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        # Typer would look for the parameters of each command at every start.
+        self.commands = {
+            name: _Imported(name, help=first, rich_markup_mode="rich")
+            for name, first in COMMANDS.items()
+        }
+
     def get_params(self, ctx: Any) -> list[Any]:
         """As Typer's, shown in plain words."""
         return _shown(super().get_params(ctx), ctx)
@@ -124,10 +132,6 @@ def _in_plain_words(error: typer.BadParameter) -> None:
         from loadtest.model.validation_errors import refusal
 
         error.message = refusal(refused()[0])
-
-
-for _name, _beginning in COMMANDS.items():
-    app.command(_name, cls=_Imported, help=_beginning)(lambda: None)
 
 
 def _version(wanted: bool) -> None:

@@ -1,6 +1,7 @@
 """Groups of options: a command takes one dataclass, and Typer shows its fields as options.
 
-Groups have neither comparison nor `repr`: their code is made at every start of a command.
+Groups are not frozen and have neither comparison nor `repr`: Python compiles the code of these
+methods at every start of a command.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def spread_out(command: Callable[..., None]) -> Callable[..., None]:
 
     options = [option for one in parameters for option in _options(one)]
     call.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+    call.__annotations__ = {}  # the signature has the types; Typer would evaluate texts again
     return call
 
 

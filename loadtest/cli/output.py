@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # the exit code that shells use after Ctrl-C
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class AnswerOptions:
     """The output of a command besides the report."""
 
@@ -72,6 +71,8 @@ def conduct_and_answer(
 
 def command_line(words: Sequence[str]) -> str:
     """A command of loadtest with these arguments, without the database's URL and passwords."""
+    import shlex
+
     from loadtest.database.redaction import without_passwords
 
     kept, left = ["loadtest"], iter(words)

@@ -14,10 +14,10 @@ from loadtest.cli.option_mistakes import (
     refuse_what_is_no_scenario,
     validated_options,
 )
-from loadtest.model.allowances import Allowances
 from loadtest.model.errors import UsageError
 
 if TYPE_CHECKING:
+    from loadtest.model.allowances import Allowances
     from loadtest.model.experiment import Experiment
     from loadtest.model.load import LoadConfig
     from loadtest.model.pool import PoolConfig
@@ -80,7 +80,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json instead
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class ApplicationOptions:
     """The names under which an application's pool is found, if it is measured."""
 
@@ -101,7 +101,7 @@ class ApplicationOptions:
         return self.session or self.engine
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class LoadOptions:
     """The load of each run."""
 
@@ -133,7 +133,7 @@ class LoadOptions:
         return load_of(**vars(self))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class StagedLoadOptions(LoadOptions):
     """The load of each run, which may have stages."""
 
@@ -143,7 +143,7 @@ class StagedLoadOptions(LoadOptions):
     ] = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class ScenarioOptions:
     """The seed and the options of the scenario, and the faults."""
 
@@ -173,7 +173,7 @@ class ScenarioOptions:
         }
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class DatabaseOptions:
     """The database of an experiment, what the user allows there, and whether tasks are tried."""
 
@@ -206,6 +206,8 @@ class DatabaseOptions:
     @property
     def allowed(self) -> Allowances:
         """What the user allows on their own server."""
+        from loadtest.model.allowances import Allowances
+
         return Allowances(
             self.allow_overload, self.no_abort, self.keep_tables, self.connections_per_user
         )

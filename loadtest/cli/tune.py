@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LEAST_MEASURED_SECONDS = 4
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class SearchLoadOptions(LoadOptions):
     """The load of each run of a search; the runs are short, because a search has many."""
 

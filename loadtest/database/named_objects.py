@@ -1,4 +1,4 @@
-"""The names that --session and --engine take, and those to give instead of a name that is wrong."""
+"""Names of objects for --session and --engine, and corrections of wrong ones."""
 
 from __future__ import annotations
 

@@ -47,9 +47,9 @@ class Repeats:
         _move(path, path.parent.parent / ASIDE)
         try:
             once()
-        except LoadtestError as error:
+        except (LoadtestError, KeyboardInterrupt) as error:
             _move(path.parent.parent / ASIDE / path.name, path.parent)
-            if isinstance(error, CannotGoOn):
+            if isinstance(error, CannotGoOn | KeyboardInterrupt):
                 raise
             self._in_vain.add(name)
             self._tell("  the repeated run failed; the first run is kept")

@@ -23,6 +23,7 @@ from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import CannotGoOn, LoadtestError, Overdue, UsageError
 from loadtest.model.experiment import Experiment, Subject
 from loadtest.model.interval import Interval
+from loadtest.model.json_types import json_types
 from loadtest.model.pool import PoolConfig
 from loadtest.runfile.folders import as_typed, point_latest_at, written_in
 
@@ -106,7 +107,7 @@ def check_scenario(
     asked = [name for name, on in {"connect": connect, "private": private}.items() if on]
     asked.append(json.dumps(asdict(allowed)))
     command = deadlines.watched_command("loadtest.experiment.scenario_check", *asked)
-    given = {EXPERIMENT: experiment.model_dump_json(exclude_unset=True)}
+    given = {EXPERIMENT: json.dumps(json_types(experiment.model_dump, exclude_unset=True))}
 
     def late(place: str) -> UsageError:
         limit = deadlines.LOOK_SECONDS
@@ -211,7 +212,7 @@ def write_down(
     experiment: Experiment, pools: Sequence[PoolConfig], folder: Path, **more: Any
 ) -> None:
     """Write experiment.json, which describes the runs in a folder."""
-    planned = experiment.model_dump(mode="json") | {"scenario": as_typed(experiment.scenario)}
+    planned = json_types(experiment.model_dump) | {"scenario": as_typed(experiment.scenario)}
     planned["pool"] = [pool.model_dump(mode="json") for pool in pools]
     with written_in(folder):
         text = json.dumps({**planned, **more}, indent=1) + "\n"

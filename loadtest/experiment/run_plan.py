@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter
 from loadtest.experiment import deadlines
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.experiment import Experiment
+from loadtest.model.json_types import json_types
 from loadtest.model.load import GREENLETS, LoadConfig, start_command
 from loadtest.model.pool import PoolConfig
 from loadtest.runfile.folders import as_typed
@@ -144,7 +146,7 @@ class RunSettings:
 
     def environment(self) -> dict[str, str]:
         """The environment variable that carries the settings to the process of the run."""
-        return {RUN: _SETTINGS.dump_json(self, exclude_unset=True).decode()}
+        return {RUN: json.dumps(json_types(_SETTINGS.dump_python, self, exclude_unset=True))}
 
     @staticmethod
     def taken() -> RunSettings | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -43,7 +44,8 @@ class OtherPrograms:
         Without this run's own processes and without database servers.
         """
         whole = (time.monotonic() - self._began) * (os.cpu_count() or 1)
-        own, spent, now = _own(), defaultdict[str, float](float), _used()
+        spent, now = defaultdict[str, float](float), _used()
+        own = _own(now)
         earlier = self._earlier(now)
         for key, use in now.items():
             if key[0] not in own and use.name not in SERVER_PROCESSES:
@@ -86,17 +88,27 @@ def _used() -> dict[Key, ProcessUse]:
     }
 
 
-def _own() -> set[int]:
+def _own(now: Mapping[Key, ProcessUse]) -> set[int]:
     """This process, all processes that led to it, and everything that this command started."""
-    me = psutil.Process()
-    parents = me.parents()
-    root = [me, *takewhile(_is_command, parents)][-1]
-    return {one.pid for one in (me, *parents, *root.children(recursive=True))}
+    parents = {pid: use.parent for (pid, _), use in now.items()}
+    me = os.getpid()
+    led_here = _above(me, parents)
+    root = [me, *takewhile(_is_command, led_here)][-1]
+    started = (pid for pid in parents if root in _above(pid, parents))
+    return {me, *led_here, *started}
 
 
-def _is_command(process: psutil.Process) -> bool:
+def _above(pid: int, parents: Mapping[int, int]) -> list[int]:
+    """The parent of a process, the parent of that, and so on, as far as they can be seen."""
+    found: list[int] = []
+    while (pid := parents.get(pid, 0)) in parents and pid not in found:
+        found.append(pid)
+    return found
+
+
+def _is_command(pid: int) -> bool:
     """Whether a process belongs to a command of this tool."""
     try:
-        return any("loadtest" in word for word in process.cmdline())
-    except psutil.Error:
+        return any("loadtest" in word for word in psutil.Process(pid).cmdline())
+    except psutil.Error:  # it has ended, or belongs to another user
         return False

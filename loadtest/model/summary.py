@@ -12,6 +12,7 @@ from pydantic import Field, field_serializer
 
 from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.field_types import Interval95, Value
+from loadtest.model.json_types import json_types
 from loadtest.model.pool import PoolSettings
 from loadtest.model.request_errors import Errors, Retries
 from loadtest.model.search_result import Search
@@ -259,7 +260,7 @@ class Summary(Value):
     def to_json(self) -> dict[str, Any]:
         """The summary in JSON's types, under the keys of schema 1; `search` only for a search."""
         left_out = None if self.search else {"search"}
-        return self.model_dump(mode="json", by_alias=True, exclude=left_out)
+        return json_types(self.model_dump, by_alias=True, exclude=left_out)
 
     @property
     def settings(self) -> PoolSettings | None:

@@ -95,11 +95,10 @@ def _environment(settings: Mapping[str, object]) -> dict[str, str]:
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command and pass signals on to it; its exit code as a shell gives it."""
     waited = {*_FORWARDED, signal.SIGCHLD}
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would never arrive
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
-    ignored = (
-        signal.SIGPIPE,
-        signal.SIGXFSZ,
-    )  # Python ignores them, and a child would inherit that
+    # Python ignores them, and a child would inherit that.
+    ignored = (signal.SIGPIPE, signal.SIGXFSZ)
     try:
         child = os.posix_spawnp(
             command[0], tuple(command), environment, setsigmask=mask, setsigdef=ignored

@@ -30,9 +30,9 @@ def _first_line(program: str) -> list[str]:
     try:
         with open(shutil.which(program) or program, "rb") as file:
             line = file.readline(500)
-    except OSError:  # it will not start either
+        return shlex.split(line[2:].decode(errors="replace")) if line.startswith(b"#!") else []
+    except (OSError, ValueError):  # it will not start either, or a quotation has no end
         return []
-    return shlex.split(line[2:].decode(errors="replace")) if line.startswith(b"#!") else []
 
 
 def _letters(options: Sequence[str]) -> str:

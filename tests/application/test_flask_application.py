@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import text
 
 from loadtest.database.private_server import PrivateServer
 from loadtest.model.interval import total
 from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import Run, read_run
-from tests.conftest import ROOT, values_of, without_database
+from tests.conftest import ROOT, engine_beside, values_of, without_database
 from tests.processes import locust_command, running
 
 pytestmark = pytest.mark.server
@@ -97,8 +97,7 @@ def runs(
     (folder / "flask_app.py").write_text(
         "from flask_shop import create_app, db, names\napp = create_app()\n"
     )
-    admin = create_engine(server.url, poolclass=NullPool, connect_args={"ssl_disabled": True})
-    with admin.begin() as connection:
+    with engine_beside(server.url).begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS flask_item"))
         connection.execute(text("CREATE TABLE flask_item (id INT PRIMARY KEY, name VARCHAR(9))"))
         connection.execute(text("INSERT INTO flask_item VALUES (1, 'tea')"))

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, NullPool, create_engine, inspect, text
+from sqlalchemy import Engine, inspect, text
 
 from loadtest.database.private_server import PrivateServer
 from loadtest.model.interval import total
 from loadtest.runfile.reader import Run, read_run
-from tests.conftest import ROOT
+from tests.application.test_before_a_run import ASKING
+from tests.conftest import ROOT, engine_beside
 from tests.processes import free_port, loadtest_command, locust_command, run_locust, running
 
 pytestmark = pytest.mark.server
@@ -60,7 +61,7 @@ def compared(
     )
     said = said.replace("users = 40", "users = 10").replace('duration = "4s"', 'duration = "2s"')
     (folder / "buying.toml").write_text(said)
-    admin = create_engine(server.url, poolclass=NullPool, connect_args={"ssl_disabled": True})
+    admin = engine_beside(server.url)
     assert {"article", "shop_order"} <= set(inspect(admin).get_table_names())
     before = orders(admin)
     command = loadtest_command("compare", folder / "buying.toml", "--no-try", "--results", folder)
@@ -217,13 +218,7 @@ def test_a_pool_of_any_class_is_measured(
         " connect_args={'ssl_disabled': True})\n"
     )
     scenario, result = tmp_path / "one.py", tmp_path / "run.jsonl"
-    scenario.write_text(
-        "from locust import constant, task\nfrom sqlalchemy import text\n"
-        "from loadtest.load import PoolUser\n\nclass One(PoolUser):\n"
-        "    wait_time = constant(0.02)\n\n    @task\n    def one(self):\n"
-        "        with self.session('one') as session:\n"
-        "            session.execute(text('SELECT 1'))\n"
-    )
+    scenario.write_text(ASKING)
     arguments = ("-f", scenario, "--headless", "--only-summary", "-t", "2s", "--results", result)
     ended = run_locust(tmp_path / "log", *arguments, "--engine", "odd:engine", env=shop)
 

@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy import Engine, text
 
 from loadtest.database.private_server import PrivateServer
 from loadtest.model.summary import Finding
 from loadtest.runfile.reader import read_run
-from tests.conftest import ROOT, long, values_of, without_database
+from tests.conftest import ROOT, engine_beside, long, values_of, without_database
 from tests.findings.runs import found
 from tests.processes import Running, locust_command, running
 
@@ -123,8 +123,7 @@ def application(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory)
     (folder / "stuck_db.py").write_text(DATABASE)
     for name, (work, *_) in RUNS.items():
         (folder / f"{name}.py").write_text(SCENARIO.format(work=work.strip()))
-    engine = create_engine(server.url, poolclass=NullPool, connect_args={"ssl_disabled": True})
-    _make_table(engine)
+    _make_table(engine_beside(server.url))
     address = server.url.render_as_string(hide_password=False)
     path = os.pathsep.join([str(folder), str(ROOT)])
     return {**without_database(), "STUCK_URL": address, "PYTHONPATH": path, "STUCK": str(folder)}

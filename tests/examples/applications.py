@@ -83,7 +83,10 @@ class Shop:
         self, token: str = "customer-7", product: int = 3, number: int = 2
     ) -> requests.Response:
         """The answer to an order of some pieces of a product, and one of the next."""
-        body = {"quantities": {product: number, product + 1: 1}}
+        return self.send({"quantities": {product: number, product + 1: 1}}, token)
+
+    def send(self, body: object, token: str = "customer-7") -> requests.Response:
+        """The answer to an order with this body."""
         headers = {"X-Token": token}
         return requests.post(f"{self.url}/orders", json=body, headers=headers, timeout=60)
 

@@ -87,6 +87,8 @@ def test_every_route_answers_and_no_connection_stays(start: Start, admin: Engine
         assert shop.order(token="nobody").status_code == 401
         assert shop.order(product=9998).status_code == 409
         assert shop.order(number=0).status_code in (400, 422)
+        for body in ([], {}, {"quantities": [3]}, {"quantities": {"3": "two"}}):
+            assert shop.send(body).status_code in (400, 422), body
         until_held(admin, 0)
 
 

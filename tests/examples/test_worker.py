@@ -35,6 +35,12 @@ class Worker:
     def __init__(self, process: Running, environment: dict[str, str], admin: Engine) -> None:
         self.process, self._environment, self._admin = process, environment, admin
 
+    def begin_payments(self, partner: GatedPartner) -> None:
+        """Send orders, and wait until the partner has the payment of each and keeps it waiting."""
+        partner.close("/payments")
+        self.send(AT_ONCE)
+        self.process.until(lambda: partner.waiting == AT_ONCE, "payments to begin")
+
     def send(self, orders: int) -> None:
         """Add orders and send them to the worker."""
         command = [sys.executable, "-m", "order_worker", str(orders), "1000"]
@@ -78,9 +84,7 @@ def test_every_order_is_paid_and_no_connection_is_held_meanwhile(
     start: Start, admin: Engine, partner: GatedPartner, pool: str
 ) -> None:
     with start("--pool", pool, "--concurrency", AT_ONCE) as worker:
-        partner.close("/payments")
-        worker.send(AT_ONCE)
-        worker.process.until(lambda: partner.waiting == AT_ONCE, "payments to begin")
+        worker.begin_payments(partner)
         until_held(admin, 0)
         assert worker.unpaid() == AT_ONCE
         partner.open()
@@ -92,9 +96,7 @@ def test_a_session_held_during_the_payment_holds_a_connection(
     start: Start, admin: Engine, partner: GatedPartner
 ) -> None:
     with start(*THREADS, SHOP_MISTAKE="held_across_http") as worker:
-        partner.close("/payments")
-        worker.send(AT_ONCE)
-        worker.process.until(lambda: partner.waiting == AT_ONCE, "payments to begin")
+        worker.begin_payments(partner)
         until_held(admin, AT_ONCE)
         partner.open()
         worker.until_all_paid()
@@ -105,9 +107,7 @@ def test_a_forgotten_session_keeps_a_connection_for_each_thread(
     start: Start, admin: Engine, partner: GatedPartner
 ) -> None:
     with start(*THREADS, SHOP_MISTAKE="forgotten_session") as worker:
-        partner.close("/payments")
-        worker.send(AT_ONCE)
-        worker.process.until(lambda: partner.waiting == AT_ONCE, "payments to begin")
+        worker.begin_payments(partner)
         partner.open()
         worker.until_all_paid()
         until_held(admin, AT_ONCE)

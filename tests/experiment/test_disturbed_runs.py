@@ -72,6 +72,23 @@ def test_where_the_second_run_is_no_better_the_other_rounds_of_that_pool_are_don
     assert [pool.valid for pool in summary.pools] == [True, False]
 
 
+def test_an_interrupted_repetition_leaves_the_first_run(
+    machine: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    machine("1+0-1")
+    once = rounds.run_once
+
+    def interrupted(plan: RunPlan, at: Any, folder: Path, watch: Any) -> None:
+        if (folder / "disturbed").exists():
+            raise KeyboardInterrupt
+        once(plan, at, folder, watch)
+
+    monkeypatch.setattr(rounds, "run_once", interrupted)
+    assert not rounds.run_all(experiment("1+0", "2+0", rounds=5), DATABASES, tmp_path, Notes())
+    assert read_run(tmp_path / "runs" / "1+0-1.jsonl").finished
+    assert list((tmp_path / "disturbed").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("failures", "why"), [(94, ""), (50, "generator_bound"), (1, "generator_bound")]
 )

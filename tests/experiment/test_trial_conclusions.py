@@ -23,7 +23,7 @@ from loadtest.experiment.trial import task_calls, time_limit, trial_process
 from loadtest.experiment.trial.task_calls import TaskTrial
 from loadtest.experiment.trial.trial_answer import TrialAnswer
 from loadtest.load import PoolUser
-from loadtest.model.errors import UsageError
+from loadtest.model.errors import LoadtestError, UsageError
 
 HERE = Path(__file__)
 FLASK = "Working outside of application context.\n\nThis typically means"
@@ -220,9 +220,12 @@ def test_what_follows_a_caught_limit_is_not_reported_in_its_place(
 
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_process_whose_task_goes_on_writes_its_answer_and_ends(
-    monkeypatch: pytest.MonkeyPatch, inside: bool
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], inside: bool
 ) -> None:
     import gevent
+
+    def fails() -> NoReturn:
+        raise LoadtestError("the connections cannot be cut off")
 
     done: list[Any] = []
     monkeypatch.setattr(trial_process.os, "_exit", done.append)
@@ -230,7 +233,8 @@ def test_a_process_whose_task_goes_on_writes_its_answer_and_ends(
     monkeypatch.setattr(trial_process.signal, "setitimer", lambda *_: None)
 
     def end() -> None:
-        trial_process._end_with(lambda: gevent.sleep(0), lambda: done.append("dropped"))
+        wait, drop = (lambda: gevent.sleep(0)), (lambda: done.append("dropped"))
+        trial_process._end_with(wait, fails, drop)
 
     if inside:  # a signal that interrupts the event loop
         gevent.get_hub().loop.run_callback(end)
@@ -238,6 +242,7 @@ def test_a_process_whose_task_goes_on_writes_its_answer_and_ends(
     else:
         end()
     assert done == ["dropped", 0]
+    assert capsys.readouterr().err == "the connections cannot be cut off\n"
 
 
 @pytest.mark.parametrize(

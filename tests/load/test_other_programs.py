@@ -21,7 +21,7 @@ def shares(monkeypatch: pytest.MonkeyPatch, before: Used, after: Used, *own: int
     """The shares in a run of ten seconds on two processors. own: the run's own processes."""
     looks, clock = [before, after], [100.0, 110.0]
     monkeypatch.setattr(other_programs, "_used", lambda: looks.pop(0))
-    monkeypatch.setattr(other_programs, "_own", lambda: set(own))
+    monkeypatch.setattr(other_programs, "_own", lambda now: set(own))
     now = SimpleNamespace(monotonic=lambda: clock.pop(0))
     monkeypatch.setattr(other_programs, "time", now)
     monkeypatch.setattr(other_programs.os, "cpu_count", lambda: 2)
@@ -83,10 +83,30 @@ def test_the_busiest_five_are_listed_and_trifles_are_not(monkeypatch: pytest.Mon
 def test_the_commands_that_led_here_and_what_this_process_started_are_its_own() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        own = other_programs._own()
+        own = other_programs._own(other_programs._used())
         assert {os.getpid(), os.getppid(), child.pid} <= own
     finally:
         child.communicate(b"\n")
+
+
+def test_a_process_that_ends_meanwhile_costs_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ended(psutil.Process):
+        def cmdline(self) -> list[str]:
+            raise psutil.NoSuchProcess(self.pid)
+
+        def parents(self) -> list[psutil.Process]:
+            raise psutil.NoSuchProcess(self.pid)
+
+    monkeypatch.setattr(psutil, "Process", Ended)
+    assert all(one["share"] >= other_programs.LEAST_SHARE for one in OtherPrograms().shares())
+
+
+def test_a_family_is_known_from_one_look_at_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(other_programs, "_is_command", lambda pid: pid in (3, 4))
+    monkeypatch.setattr(other_programs.os, "getpid", lambda: 5)
+    parents = {1: 0, 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 3, 8: 7, 9: 2, 10: 99}
+    now: Used = {(pid, 1.0): use("python", 1.0, parent) for pid, parent in parents.items()}
+    assert other_programs._own(now) == {1, 2, 3, 4, 5, 6, 7, 8}
 
 
 def test_all_processes_are_looked_at() -> None:

@@ -16,6 +16,18 @@ from sqlalchemy import Engine, QueuePool, create_engine, text
 from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT, without_database
 
+# An application with an asynchronous engine at this address.
+ASYNC_APPLICATION = """
+import asyncio
+from sqlalchemy.ext.asyncio import create_async_engine
+async def main():
+    engine = create_async_engine({address!r})
+    async with engine.connect() as connection:
+        await connection.exec_driver_sql("SELECT 1")
+    await engine.dispose()
+asyncio.run(main())
+"""
+
 
 def runs_in(folder: Path) -> list[Run]:
     """The parts in a folder in the order of their names; closed ones are unpacked beside it."""

@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.recording.engine_plugin import RecordingPlugin
 from tests.conftest import ROOT
-from tests.recording.recorded import counted_in, python, runs_in
+from tests.recording.recorded import ASYNC_APPLICATION, counted_in, python, runs_in
 
 # In an installation the entry point does this.
 REGISTER = """
@@ -49,16 +49,7 @@ def test_an_engine_is_recorded(tmp_path: Path, made: str) -> None:
 
 
 def test_an_async_engine_is_recorded(tmp_path: Path) -> None:
-    script = """
-import asyncio
-from sqlalchemy.ext.asyncio import create_async_engine
-async def main():
-    engine = create_async_engine("sqlite+aiosqlite:///shop.db?plugin=loadtest")
-    async with engine.connect() as connection:
-        await connection.exec_driver_sql("SELECT 1")
-    await engine.dispose()
-asyncio.run(main())
-"""
+    script = ASYNC_APPLICATION.format(address="sqlite+aiosqlite:///shop.db?plugin=loadtest")
     said = python(REGISTER + script, cwd=tmp_path)
     assert said.stderr == ""
     (run,) = runs_in(tmp_path / "recordings")

@@ -36,6 +36,14 @@ class TestCommand:
     def test_a_command_that_a_signal_ends(self, tmp_path: Path) -> None:
         assert recording(tmp_path, "sh", "-c", "kill -9 $$").returncode == 128 + 9
 
+    def test_where_the_ends_of_children_are_ignored(self, tmp_path: Path) -> None:
+        ignoring = "import signal, os, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+        command = [sys.executable, "-m", "loadtest", "record", "--", "sh", "-c", "exit 3"]
+        started = f"{ignoring}os.execv(sys.executable, {command})"
+        log, environment = tmp_path / "log", {"PYTHONPATH": str(ROOT)}
+        with running(log, sys.executable, "-c", started, cwd=tmp_path, env=environment) as process:
+            assert process.wait(20) == 3
+
     def test_without_a_folder_it_runs_unrecorded(self, tmp_path: Path) -> None:
         (tmp_path / "reports").write_text("")
         said = recording(tmp_path, sys.executable, "-c", APPLICATION + "use(); print('done')")

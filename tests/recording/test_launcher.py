@@ -12,7 +12,7 @@ import pytest
 
 from loadtest.runfile.reader import Run
 from tests.conftest import ROOT, without_database
-from tests.recording.recorded import counted_in, runs_in
+from tests.recording.recorded import ASYNC_APPLICATION, counted_in, runs_in
 
 APPLICATION = """
 import os, sys, time
@@ -75,16 +75,7 @@ if len(sys.argv) == 1:
 
 
 def test_async_engines_are_recorded(tmp_path: Path) -> None:
-    script = """
-import asyncio
-from sqlalchemy.ext.asyncio import create_async_engine
-async def main():
-    engine = create_async_engine("sqlite+aiosqlite:///shop.db")
-    async with engine.connect() as connection:
-        await connection.exec_driver_sql("SELECT 1")
-    await engine.dispose()
-asyncio.run(main())
-"""
+    script = ASYNC_APPLICATION.format(address="sqlite+aiosqlite:///shop.db")
     assert recording(tmp_path, sys.executable, "-c", script).returncode == 0
     (run,) = recorded(tmp_path)
     assert "aiosqlite" in run.header.versions

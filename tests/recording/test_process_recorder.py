@@ -119,9 +119,9 @@ class TestProcess:
         engine.dispose()
         use(engine)
         measured = recording._recorder
-        assert not (measured.quick)
-        assert not (measured.noticed)
-        assert not (measured.openings)
+        assert not measured.quick
+        assert not measured.noticed
+        assert not measured.openings
         assert not measured.closes
         recorder.add(made(), {})
         recorder.close()

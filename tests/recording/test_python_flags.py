@@ -30,6 +30,7 @@ def test_flags(command: str, flags: str) -> None:
         ("#!/usr/bin/env -S python3 -Es", "-E"),
         ("#!/usr/bin/env python3", ""),
         ("#!/bin/sh -E", ""),
+        ("#!/usr/bin/env -S sh -c 'echo", ""),
         ("print(1)", ""),
     ],
 )

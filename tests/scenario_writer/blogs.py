@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 
 Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
+Write = Callable[..., str]
 
 BLOG = """
 import datetime

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -13,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, StaticPool, create_engine, event, func, select
+from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from loadtest.experiment.scenario_writer.models import Models, find_models
@@ -21,37 +19,7 @@ from loadtest.experiment.scenario_writer.scenario_text import scenario_gaps, sce
 from loadtest.experiment.scenario_writer.table_rows import rows_of
 from loadtest.load import PoolUser
 from loadtest.model.errors import UsageError
-from tests.scenario_writer.blogs import BLOG, CORE, STAFF
-
-Write = Callable[..., str]
-
-
-@pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
-    """Writes a module that can be imported; returns its name."""
-    monkeypatch.syspath_prepend(tmp_path)
-    before = set(sys.modules)
-
-    def write(text: str, name: str = "written.models") -> str:
-        path = tmp_path.joinpath(*name.split(".")).with_suffix(".py")
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-        importlib.invalidate_caches()
-        return name
-
-    yield write
-    for name in set(sys.modules) - before:
-        if name.partition(".")[0] == "written":
-            del sys.modules[name]
-
-
-@pytest.fixture
-def engine() -> Iterator[Engine]:
-    """A database in memory that checks foreign keys."""
-    made = create_engine("sqlite://", poolclass=StaticPool)
-    event.listen(made, "connect", lambda own, _: own.execute("PRAGMA foreign_keys = ON"))
-    yield made
-    made.dispose()
+from tests.scenario_writer.blogs import BLOG, CORE, STAFF, Write
 
 
 class Scenario:

@@ -5,7 +5,7 @@ from shop_data.models import Order
 
 from fastapi_shop import partner
 from fastapi_shop.db import RequestSession
-from fastapi_shop.routes import RequestCustomer, Wanted, mark_paid, place_order, summary
+from fastapi_shop.routes import RequestCustomer, Wanted, paid_order, summary
 
 router = APIRouter()
 
@@ -14,10 +14,7 @@ router = APIRouter()
 async def order(
     session: RequestSession, customer: RequestCustomer, wanted: Wanted, after: BackgroundTasks
 ):
-    placed = await place_order(session, customer, wanted)
-    await session.commit()
-    await partner.pay(placed)
-    await mark_paid(session, placed)
+    placed = await paid_order(session, customer, wanted)
     after.add_task(send_receipt, session, placed.id)
     return summary(placed)
 

@@ -6,17 +6,14 @@ from shop_data.models import Order
 from flask_shop import partner
 from flask_shop.background import run_later
 from flask_shop.db import Session
-from flask_shop.routes import get_customer, mark_paid, place_order, summary
+from flask_shop.routes import paid_order, summary
 
 routes = Blueprint("background_task", __name__)
 
 
 @routes.post("/orders")
 def order():
-    placed = place_order(get_customer())
-    Session.commit()
-    partner.pay(placed)
-    mark_paid(placed)
+    placed = paid_order()
     run_later(send_receipt, placed.id)
     return summary(placed), 201
 

@@ -16,7 +16,7 @@ from loadtest.model.summary import PoolSummary
 
 
 def too_few_rounds(pools: Sequence[PoolSummary], margin: float) -> list[str]:
-    """The tentative answer, why it is no more than that, and what the rounds measured.
+    """The tentative answer, why it is only tentative, and what the rounds measured.
 
     margin: the share of the best throughput that the answer may lack.
     """

@@ -60,10 +60,8 @@ def most_requests_failed(measurements: Measurements, ended: Sequence[PoolSummary
     """Most requests failed with every pool: the kind of error, and what to do."""
     pool = max(ended, key=lambda pool: pool.errors.rate or 0.0)
     runs = next(p for p in measurements.pools if p.name == pool.name)
-    kind, words = (
-        mostly_failing.main_kind(pool.errors),
-        mostly_failing.example_in_words(pool.errors),
-    )
+    kind = mostly_failing.main_kind(pool.errors)
+    words = mostly_failing.example_in_words(pool.errors)
     most = f"most with {error_kinds.label(kind)}{words}."
     if len(measurements.pools) == 1:
         number, share = count(runs.counters["requests"]), percent(pool.errors.rate)

@@ -80,19 +80,11 @@ def _chosen(
     tied = [best, *(p for p in able if p is not best and _as_good(rivals[p.name]))]
     kept = tie_breaks.tie_broken(tied, compare)
     chosen = min(kept.remaining, key=partial(_order_of_choice, baseline))
+    if none := _not_recommendable(chosen, able, pools, measurements):
+        return none
     others = [
         pool for pool in candidates if pool is not lowest_throughput(chosen, tied, candidates)
     ]
-    if is_drained(chosen):
-        return Verdict(recommended=None, text="\n".join(leak_sentences(able)))
-    if unknown := unmeasured_rivals(chosen, pools, measurements.plan.margin):
-        lines = [
-            *unmeasured_sentences(chosen, unknown, candidates),
-            *mostly_failing.not_recommended(pools),
-            *repeated_runs(measurements),
-        ]
-        names = tuple(pool.name for pool in unknown)
-        return Verdict(recommended=None, text="\n".join(lines), unmeasured=names)
     lines = [
         settings_advice(chosen, baseline, candidates, compare),
         *met_objectives(chosen, candidates),
@@ -105,6 +97,27 @@ def _chosen(
         *setting_prices(chosen, measurements),
     ]
     return Verdict(recommended=chosen.name, text="\n".join(lines))
+
+
+def _not_recommendable(
+    chosen: PoolSummary,
+    able: Sequence[PoolSummary],
+    pools: Sequence[PoolSummary],
+    measurements: Measurements,
+) -> Verdict | None:
+    """The verdict if the chosen pool leaks or rivals were not measured; None if it is fine."""
+    if is_drained(chosen):
+        return Verdict(recommended=None, text="\n".join(leak_sentences(able)))
+    unknown = unmeasured_rivals(chosen, pools, measurements.plan.margin)
+    if not unknown:
+        return None
+    lines = [
+        *unmeasured_sentences(chosen, unknown, [pool for pool in pools if pool.valid]),
+        *mostly_failing.not_recommended(pools),
+        *repeated_runs(measurements),
+    ]
+    names = tuple(pool.name for pool in unknown)
+    return Verdict(recommended=None, text="\n".join(lines), unmeasured=names)
 
 
 def _order_of_choice(baseline: str, pool: PoolSummary) -> tuple[float, bool, bool, float]:
@@ -142,7 +155,9 @@ def _undecidable(
 ) -> list[str]:
     """Why these runs cannot tell the pools apart; empty if they can."""
     best = max(candidates, key=throughput_of)
-    rivals = [compare.pair(p.name, best.name, THROUGHPUT_METRIC) for p in candidates if p != best]
+    rivals = [
+        compare.pair(p.name, best.name, THROUGHPUT_METRIC) for p in candidates if p is not best
+    ]
     alike = never_used_up(candidates) and all(map(_as_good, rivals))
     if alike and not measurements.plan.objective:
         flaws = [line for pool in candidates for line in pool_flaws(pool)]

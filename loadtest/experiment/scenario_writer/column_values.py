@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import Column, types
 from sqlalchemy.dialects import mysql
 
-# Stands for the number of the row, from 1; and the sign that stands for @ itself.
+# The sign for the number of the row, from 1, and the sign for @ itself.
 _N, _AT = "@", "\0"
 # Between these signs an expression needs no parentheses.
 _WRAPPED = (("{", "}"), ("(", ")"), ("=", ")"))
 _DIALECT: Any = mysql.dialect()
-# The digits of the highest number of a row.
+# The number of digits of the highest row number.
 _DIGITS = 4
 # The values of texts with a word in their name: types and conditions often check these.
 _CHECKED_TEXTS = {"email": f'f"user{{@}}{_AT}example.org"', "url": 'f"https://example.org/{@}"'}

@@ -28,8 +28,8 @@ class Models:
     """The models in a module.
 
     module: its import path. path: the name of the metadata in it, like `Base.metadata`. mappers:
-    those of its classes that stand alone, without inheritance, by their tables. discriminators: a
-    value for each column that tells classes apart.
+    those of its classes that map their whole table and do not inherit, by their tables.
+    discriminators: a value for each column that tells classes apart.
     """
 
     module: str
@@ -114,11 +114,17 @@ def _mappers(module: ModuleType, metadata: MetaData) -> Iterator[tuple[Table, Ma
 
 
 def _stands_alone(mapper: Mapper[Any]) -> bool:
-    return mapper.inherits is None and mapper.polymorphic_on is None and not mapper.concrete
+    """Whether a class maps its whole table, with the same key, and does not inherit."""
+    table = mapper.local_table
+    if list(mapper.primary_key) != list(table.primary_key):
+        return False
+    whole = set(table.columns) <= set(mapper.columns)
+    return whole and not (mapper.inherits or mapper.concrete or mapper.polymorphic_on is not None)
 
 
 def _discriminators(mappers: Iterable[Mapper[Any]]) -> Iterator[tuple[Column[Any], Any]]:
     for mapper in mappers:
         if isinstance(mapper.polymorphic_on, Column) and mapper.polymorphic_map:
             known = mapper.polymorphic_identity
-            yield mapper.polymorphic_on, known or next(iter(mapper.polymorphic_map))
+            first = next(iter(mapper.polymorphic_map))
+            yield mapper.polymorphic_on, first if known is None else known

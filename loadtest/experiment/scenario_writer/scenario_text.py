@@ -57,7 +57,10 @@ def {name}(self):
 """
 _STANDARD = ("datetime", "uuid")
 _SQLALCHEMY = {"sqlalchemy": ("insert", "select", "update"), "sqlalchemy.orm": ("joinedload",)}
-_TAKEN = {"between", "task", "tables", "PoolUser", *_STANDARD, *sum(_SQLALCHEMY.values(), ())}
+_TAKEN = {
+    *("between", "task", "tables", "PoolUser", *_STANDARD, *sum(_SQLALCHEMY.values(), ())),
+    *("cls", "self", "session", "options", "n", "m", "table", "other", "joined"),
+}
 
 
 def scenario_text(models: Models) -> str:

@@ -33,8 +33,8 @@ class TableRows:
 
     before: the rows of the tables that are filled before. referenced: the columns to which foreign
     keys refer. discriminators: the values of columns that tell classes apart. count: the number of
-    rows. columns: those that get a value. unknown: what is to be written for columns that need a
-    value which is not known.
+    rows. columns: those that get a value. unknown: what a person must write, for each column that
+    needs a value which is not known.
     """
 
     def __init__(
@@ -61,12 +61,17 @@ class TableRows:
         self.distinct: set[Column[Any]] = set()
         for key in sorted(_unique_keys(table), key=len):
             self._make_distinct(key)
-        direct = [rows.count for one, rows in self._targets.items() if self._is_direct(one)]
-        self.count: int = int(min([ROWS, *map(self._most, self.distinct), *direct]))
+        self.count = self._possible_rows()
         needed = {*referenced, *self.distinct, *self._links, *table.primary_key}
         got = {*self._links, *self._values, *self.unknown}
         filled = [one for one in table.columns if one in got]
         self.columns = [one for one in filled if one in needed or not _has_default(one)]
+
+    def _possible_rows(self) -> int:
+        """The number of rows that distinct values and the rows of other tables allow."""
+        others = {one: rows for one, rows in self._targets.items() if rows is not self}
+        direct = [rows.count for one, rows in others.items() if self._is_direct(one)]
+        return int(min([ROWS, *map(self._most, self.distinct), *direct]))
 
     def code(self, column: Column[Any], n: str = "n") -> str:
         """The expression for a column of row n; n may be an expression, too."""

@@ -33,25 +33,9 @@ def try_tasks(experiment: Experiment, at: Databases, demand: Demand) -> TrialAns
 
 
 def _tried(experiment: Experiment, server: str, database: Database, demand: Demand) -> TrialAnswer:
-    scenario, model = as_typed(experiment.scenario), experiment.load.models[0]
-    # The isolation level is the engine's, not the pool's.
-    level = experiment.pool[0].isolation_level
-    pool = _NO_POOL.model_copy(update={"isolation_level": level})
-    plan = RunPlan(experiment, pool, 1, model, server)
-    settings = RunSettings(plan, Path("trial"), database.private, database.allowed)
-    address = database.url.render_as_string(False) if database.url else ""
-    command = deadlines.watched_command(
-        "loadtest.experiment.trial.trial_process", USER_MODELS[model], str(demand.most)
-    )
-
-    def late(place: str) -> UsageError:
-        limit = deadlines.TRIAL_LIMIT_SECONDS
-        return UsageError(f"{scenario}: the trial of its tasks lasted for {limit:g} s: {place}")
-
-    environment = environment_with(address) | settings.environment()
-    ended = f"{scenario} ends the process of its trial."
-    limit = deadlines.TRIAL_LIMIT_SECONDS
-    answer = TrialAnswer(**child_answer(command, environment, limit, late, ended))
+    """The answer of the trial on one database; raises UsageError with the mistakes."""
+    scenario = as_typed(experiment.scenario)
+    answer = _asked(experiment, server, database, demand.most)
     if answer.refused:
         raise UsageError(answer.refused)
     if answer.mistakes:
@@ -59,6 +43,31 @@ def _tried(experiment: Experiment, server: str, database: Database, demand: Dema
     if not database.private:
         _check_announced(scenario, demand, answer.held)
     return answer
+
+
+def _asked(experiment: Experiment, server: str, database: Database, most: int) -> TrialAnswer:
+    """The answer of the trial's process, which opens at most this number of connections."""
+    scenario, limit = as_typed(experiment.scenario), deadlines.TRIAL_LIMIT_SECONDS
+    settings = _settings(experiment, server, database)
+    address = database.url.render_as_string(False) if database.url else ""
+    command = deadlines.watched_command(
+        "loadtest.experiment.trial.trial_process", USER_MODELS[settings.plan.model], str(most)
+    )
+
+    def late(place: str) -> UsageError:
+        return UsageError(f"{scenario}: the trial of its tasks lasted for {limit:g} s: {place}")
+
+    environment = environment_with(address) | settings.environment()
+    ended = f"{scenario} ends the process of its trial."
+    return TrialAnswer(**child_answer(command, environment, limit, late, ended))
+
+
+def _settings(experiment: Experiment, server: str, database: Database) -> RunSettings:
+    """The settings of a run with NullPool; the isolation level is the engine's, not the pool's."""
+    level = experiment.pool[0].isolation_level
+    pool = _NO_POOL.model_copy(update={"isolation_level": level})
+    plan = RunPlan(experiment, pool, 1, experiment.load.models[0], server)
+    return RunSettings(plan, Path("trial"), database.private, database.allowed)
 
 
 def _check_announced(scenario: str, demand: Demand, held: int) -> None:

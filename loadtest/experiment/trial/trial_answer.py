@@ -24,7 +24,7 @@ class TrialAnswer:
     refused: str = ""
 
     def __add__(self, other: TrialAnswer) -> TrialAnswer:
-        """The trials on two databases; a line that both have stands once."""
+        """The trials on two databases; a line of both is kept once."""
         return TrialAnswer(
             list(dict.fromkeys(self.mistakes + other.mistakes)),
             list(dict.fromkeys(self.warnings + other.warnings)),

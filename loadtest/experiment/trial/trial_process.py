@@ -35,6 +35,7 @@ from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.options import run_options
 from loadtest.load.setup.application_pool import measured_pool
 from loadtest.load.setup.database_setup import DatabaseSetup
+from loadtest.load.shutdown import attempt
 from loadtest.load.users.thread_users import ThreadRunner
 from loadtest.model.errors import LoadtestError
 from loadtest.model.load import THREADS, USER_MODELS
@@ -152,7 +153,8 @@ def _run_users(environment: Any, scenario: Path, place: DatabaseSetup, write: Wr
 def _end_with(*steps: Callable[[], object]) -> None:
     """Take these steps, then end this process, although a task goes on in its main greenlet.
 
-    Called by a signal, which may have interrupted the event loop.
+    Each step runs, even if others raise. Called by a signal, which may have interrupted the event
+    loop.
     """
     signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
     signal.setitimer(signal.ITIMER_REAL, _CLEANING_SECONDS)
@@ -160,7 +162,7 @@ def _end_with(*steps: Callable[[], object]) -> None:
     def take_steps() -> None:
         try:
             for step in steps:
-                step()
+                attempt(step, lambda error: print(error, file=sys.stderr))
         finally:
             os._exit(0)
 

@@ -1,4 +1,4 @@
-"""Tasks that take no connection from the measured pool in a block: their sentences."""
+"""Sentences about tasks that take no connection from the measured pool in a block."""
 
 from __future__ import annotations
 

@@ -46,16 +46,19 @@ def compressed(path: Path) -> int:
 
 def delete_oldest(folder: Path, most: float) -> None:
     """Delete the compressed parts that were closed first, until all parts have `most` bytes."""
-    parts = list(_parts(folder))
-    left = sum(about.st_size for _, about in parts)
-    closed = [(about.st_mtime_ns, path) for path, about in parts if path.suffix == ".gz"]
-    sizes = {path: about.st_size for path, about in parts}
-    for _, path in sorted(closed):
+    left, closed = 0, []
+    for part in _parts(folder):
+        with suppress(FileNotFoundError):  # deleted by another process
+            about = part.stat()
+            left += about.st_size
+            if part.name.endswith(".gz"):
+                closed.append((about.st_mtime_ns, about.st_size, part.path))
+    for _, size, path in sorted(closed):
         if left <= most:
             return
         with suppress(OSError):  # as in end_left_parts
-            path.unlink()
-        left -= sizes[path]
+            os.unlink(path)
+        left -= size
 
 
 def end_left_parts(folder: Path, quiet: float = QUIET_SECONDS, most: int = AT_ONCE) -> None:
@@ -63,19 +66,18 @@ def end_left_parts(folder: Path, quiet: float = QUIET_SECONDS, most: int = AT_ON
 
     quiet: the time (s) since the last change of a part. most: as many parts are ended.
     """
-    for path, about in _parts(folder):
+    for part in [one for one in _parts(folder) if one.name.endswith(".jsonl")]:
         # Another process may be quicker, or the file may belong to another user.
         with suppress(OSError):
-            if path.suffix == ".jsonl" and time.time() - about.st_mtime >= quiet and most > 0:
-                _end_left(path)
+            if time.time() - part.stat().st_mtime >= quiet and most > 0:
+                _end_left(Path(part.path))
                 most -= 1
 
 
-def _parts(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if _NAME.fullmatch(path.name):
-            with suppress(FileNotFoundError):  # deleted by another process
-                yield path, path.stat()
+def _parts(folder: Path) -> Iterator[os.DirEntry[str]]:
+    # The folder may be gone, or may not be listed.
+    with suppress(OSError), os.scandir(folder) as entries:
+        yield from (entry for entry in entries if _NAME.fullmatch(entry.name))
 
 
 def _end_left(path: Path) -> None:

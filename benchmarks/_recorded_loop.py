@@ -4,7 +4,7 @@ Arguments: checkouts per second (0: as many as possible), seconds, the recording
 a JSON object. The main thread looks at two clocks without a pause: if the thread that writes ran in
 between, the main thread waited for the interpreter (the GIL). Such a hold is the shorter of the
 time that passed and the CPU time of the writing thread, so other work of the machine is no hold.
-Holds that begin during a checkout are not seen.
+During a checkout it is an upper bound: the threads may take turns, or run at the same time.
 """
 
 import json
@@ -51,8 +51,6 @@ class Loop:
             if now >= due:
                 self._checkout(now)
                 due += int(self._chance.expovariate(self._rate) * SECOND) if self._rate else 0
-                now, ran = time.perf_counter_ns(), cpu()
-                continue
             later, ran_later = time.perf_counter_ns(), cpu()
             if (hold := min(later - now, ran_later - ran)) >= LEAST_HOLD:
                 self.holds.append(hold)

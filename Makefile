@@ -11,7 +11,7 @@ PYTEST = $(ALONE) -n $(JOBS) --dist loadfile
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fixtures lint docs bench up clean python packages-run packages-test
+.PHONY: help setup demo test test-all fixtures lint docs bench up clean python packages-run packages-test packages-postgresql
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,11 +22,12 @@ demo: $(VENV)/.run ## compare pools on a private server, about three minutes
 	$(VENV)/bin/loadtest demo
 
 test: lint ## lint, then the quick tests
+	-@PYTHON='$(PYTHON)' tools/system-packages postgresql # without it, only its tests are skipped
 	$(PYTEST) -m 'not long'
 
-test-all: $(VENV)/.test $(OLDEST)/.test ## the long tests, tests of pools on the oldest SQLAlchemy, and tests on MariaDB 11.8 and MySQL 9.7
+test-all: $(VENV)/.test $(OLDEST)/.test packages-postgresql ## the long tests, tests of pools on the oldest SQLAlchemy, and tests on MariaDB 11.8 and MySQL 9.7
 	$(PYTEST) -m 'long and not alone'
-	$(OLDEST)/bin/python -m pytest -n $(JOBS) --dist loadfile tests/pool
+	$(OLDEST)/bin/python -m pytest -n $(JOBS) --dist loadfile tests/pool tests/recording
 	$(ALONE) --live -m 'provoked or alone' # other work on the machine would change some findings
 	servers=$$(tools/database-servers) && echo "$$servers" | while read -r name version program; do \
 	  echo "On $$name $$version:"; LOADTEST_SERVER="$$program" $(PYTEST) -m 'database and not each_server' || exit 1; \
@@ -44,7 +45,7 @@ docs: $(VENV)/.test ## build the documentation in docs/_build/html; warnings are
 	$(VENV)/bin/python -m sphinx -qW --keep-going docs docs/_build/html
 	@echo "The documentation begins at docs/_build/html/index.html"
 
-bench: $(VENV)/.test ## run the benchmarks into reports/bench.json, about twenty minutes
+bench: $(VENV)/.test ## run the benchmarks into reports/bench.json, about twenty-five minutes
 	$(VENV)/bin/python -m benchmarks
 
 up: ## start database, Locust (WORKERS=2), Prometheus and Grafana in containers
@@ -81,7 +82,7 @@ $(PYTHON) -m venv $(1)
 $(1)/bin/python -m pip install -qq --disable-pip-version-check -c $(2) -e '$(3)'
 endef
 
-packages-run packages-test: packages-%: | python
+packages-run packages-test packages-postgresql: packages-%: | python
 	@PYTHON='$(PYTHON)' tools/system-packages $*
 
 # A machine without Python gets one with the system packages. An old Python is an error before their installation.

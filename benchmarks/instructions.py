@@ -14,12 +14,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from loadtest.database.supervisor import die_with_parent
 
 SESSIONS = (1000, 2000)
-PROGRAM = [sys.executable, "-m", "benchmarks._counted_users", *map(str, SESSIONS)]
 # Fixed addresses and hashes, because both decide how long a dict look-up takes.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONPATH": os.getcwd(), "PATH": os.environ["PATH"]}
 CALLGRIND = ["setarch", "--addr-no-randomize", "valgrind", "--tool=callgrind", "-q"]
@@ -31,12 +31,7 @@ def main() -> dict[str, object]:
 
     ratio_to_plain_locust: sessions for the same instructions.
     """
-    if not shutil.which("valgrind"):
-        raise SystemExit("valgrind is missing; make setup installs it")
-    with tempfile.TemporaryDirectory() as folder:
-        _run([])  # the first run compiles; later runs begin alike
-        told = _run([*CALLGRIND, f"--callgrind-out-file={folder}/%p"])
-        counts = counted(told, Path(folder))
+    counts = counts_of("benchmarks._counted_users", SESSIONS)
     plain, measured = (per_session(counts[user]) for user in ("plain", "measured"))
     return {
         "plain": plain,
@@ -47,10 +42,24 @@ def main() -> dict[str, object]:
     }
 
 
-def _run(under: list[str]) -> str:
-    """The output of the program, alone or under another program."""
+def counts_of(module: str, numbers: Sequence[int]) -> dict[str, dict[int, int]]:
+    """The instructions of each way of a program, by the numbers of sessions that it is given.
+
+    Raises SystemExit without Valgrind.
+    """
+    if not shutil.which("valgrind"):
+        raise SystemExit("valgrind is missing; make setup installs it")
+    program = [sys.executable, "-m", module, *map(str, numbers)]
+    with tempfile.TemporaryDirectory() as folder:
+        _run(program)  # the first run compiles; later runs begin alike
+        told = _run([*CALLGRIND, f"--callgrind-out-file={folder}/%p", *program])
+        return counted(told, Path(folder))
+
+
+def _run(command: list[str]) -> str:
+    """The output of a command."""
     done = subprocess.run(
-        [*under, *PROGRAM],
+        command,
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         text=True,

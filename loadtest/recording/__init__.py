@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def record(engine: Any, /, **settings: Any) -> None:
     """Record what the pool of an Engine or AsyncEngine does, until the process ends.
 
-    settings: `folder`, `name`, `megabytes_per_hour` and `on`, in place of the environment's. A
-    failure is logged and never raised.
+    settings: `folder`, `name`, `megabytes_per_hour`, `keep_megabytes` and `on`, in place of the
+    environment's. A failure is logged and never raised.
     """
     try:
         recorder = recorder_of_process()

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from loadtest.model.errors import LoadtestError
+from loadtest.recording.part_files import end_left_parts
 from loadtest.recording.python_flags import ignoring_flags
 from loadtest.runfile.folders import as_typed, new_folder, point_latest_at
 
@@ -126,6 +127,7 @@ def _ended(child: int, waited: set[signal.Signals]) -> int:
 
 def _tell(folder: Path, notes: Path, *, started: bool) -> None:
     """Say where the recording is, or why there is none."""
+    end_left_parts(folder / "runs", quiet=0, most=sys.maxsize)
     files = sorted((folder / "runs").glob("*.jsonl*"))
     if any(map(_has_checkouts, files)):
         point_latest_at(folder)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
@@ -19,6 +20,7 @@ from sqlalchemy import Dialect, Engine
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError
 from loadtest.pool.engine_settings import settings_of
+from loadtest.recording.part_files import delete_oldest, end_left_parts
 from loadtest.recording.pool_recording import PoolRecording
 from loadtest.recording.recording_settings import MEGABYTE, RecordingSettings
 from loadtest.recording.size_budget import SizeBudget
@@ -27,6 +29,7 @@ from loadtest.recording.size_budget import SizeBudget
 MOST_RECORDINGS = 16
 # An application that makes an engine for each request is for moments without one.
 _CUTS_WITHOUT_ENGINE = 60
+_CUTS_BETWEEN_LOOKS = 60
 _PATIENCE_SECONDS = 2.0
 # Waking a little late, not early, keeps seconds whole.
 _MARGIN_SECONDS = 0.002
@@ -62,6 +65,8 @@ class ProcessRecorder:
         # An engine and its copies with other options have one dialect and one pool.
         self._dialects: WeakSet[Dialect] = WeakSet()
         self._too_many = False
+        self._folders: dict[Path, float] = {}
+        self._cuts = 0
         self._lock = threading.Lock()
         self._budget = SizeBudget(math.inf, time.monotonic)
         self._stop = threading.Event()
@@ -95,6 +100,8 @@ class ProcessRecorder:
                 return
             name = self._free_name(engine)
             self._budget.limit(settings.megabytes_per_hour * MEGABYTE)
+            known = self._folders.get(settings.folder, math.inf)
+            self._folders[settings.folder] = min(known, settings.keep_megabytes)
             self._recordings[key] = PoolRecording(name, engine, settings, self._budget)
         self._recordings[key].add(engine)
 
@@ -121,6 +128,15 @@ class ProcessRecorder:
             recording.cut()
             if recording.cuts_without_engine >= _CUTS_WITHOUT_ENGINE:
                 self._end(key, recording)
+        if self._cuts % _CUTS_BETWEEN_LOOKS == 0:
+            self._look_after_files()
+        self._cuts += 1
+
+    def _look_after_files(self) -> None:
+        """End the parts of dead processes, and delete the oldest parts above the limit."""
+        for folder, megabytes in list(self._folders.items()):
+            end_left_parts(folder)
+            delete_oldest(folder, megabytes * MEGABYTE)
 
     def _end(self, key: object, recording: PoolRecording) -> None:
         """End a recording whose engines are gone, unless a new one has just come."""
@@ -169,6 +185,10 @@ class ProcessRecorder:
                 recording.close(End(EndReason.FINISHED))
             self._recordings.clear()
 
+    def close_for_celery(self, **_: Any) -> None:
+        """Write the rest, and the footers, as a receiver of Celery's signals."""
+        self.close()
+
     def switch_off(self, error: BaseException) -> None:
         """Stop recording because of an error, which is logged."""
         self.off = True
@@ -184,7 +204,12 @@ class ProcessRecorder:
 
 
 def _at_end_of_child(recorder: ProcessRecorder) -> None:
-    """Have a child of multiprocessing end its files; it ends without Python's exit handlers."""
+    """Have children of multiprocessing and Celery end their files.
+
+    They end without Python's exit handlers.
+    """
+    if celery := sys.modules.get("celery.signals"):
+        celery.worker_process_shutdown.connect(recorder.close_for_celery)
     if multiprocessing := sys.modules.get("multiprocessing.util"):
 
         def register(one: ProcessRecorder) -> None:

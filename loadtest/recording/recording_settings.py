@@ -21,13 +21,15 @@ class RecordingSettings:
     """Where a recording is written, under which name, and how much of it.
 
     name: the application's. megabytes_per_hour: the most that a process writes. on: whether to
-    record.
+    record. keep_megabytes: the most that the folder keeps.
     """
 
     folder: Path = Path("recordings")
     name: str = ""
     megabytes_per_hour: float = 10.0
     on: bool = True
+    # A day of four processes that write the most; a quieter application has weeks.
+    keep_megabytes: float = 1000.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> RecordingSettings:
@@ -92,6 +94,7 @@ _FROM_TEXT: dict[str, Callable[[Any], Any]] = {
     "folder": _folder,
     "name": _name,
     "megabytes_per_hour": _megabytes,
+    "keep_megabytes": _megabytes,
     "on": _switch,
 }
 assert _FROM_TEXT.keys() == {field.name for field in fields(RecordingSettings)}

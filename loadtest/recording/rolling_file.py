@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import os
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +9,11 @@ from typing import Any
 
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.interval import Interval
+from loadtest.recording.part_files import compressed
 from loadtest.recording.size_budget import SizeBudget
 from loadtest.runfile.writer import RunWriter
 
 PART_BYTES = 1_000_000
-_CHUNK = 1 << 16
 _EXPECTED_RATIO = 0.5
 
 
@@ -86,7 +83,7 @@ class RollingFile:
         writer, self._writer = self._writer, None
         totals = {name: count for name, count in self._totals.items() if count}
         writer.close(end, {"counters": totals}, **more)
-        size = _compressed(writer.path)
+        size = compressed(writer.path)
         self._charge(size)
         self._ratio = size / writer.size
 
@@ -94,17 +91,3 @@ class RollingFile:
         """Let the budget have paid for a size of this part."""
         self._budget.spend(size - self._charged)
         self._charged = size
-
-
-def _compressed(path: Path) -> int:
-    """Replace a file by its compressed form; the size of that in bytes."""
-    unfinished = path.with_name(f"{path.name}.gz.part")
-    try:
-        with path.open("rb") as source, gzip.open(unfinished, "wb", compresslevel=6) as target:
-            shutil.copyfileobj(source, target, _CHUNK)
-        os.replace(unfinished, compressed := path.with_name(f"{path.name}.gz"))
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
-    path.unlink()
-    return compressed.stat().st_size

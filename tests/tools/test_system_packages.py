@@ -226,6 +226,19 @@ def test_a_database_that_is_named_replaces_the_server_but_for_the_tests(machine:
     assert machine.set_up("test", plan=MYSQL, **url).returncode == 2
 
 
+def test_postgresql_is_installed_where_its_programs_are_missing(machine: Machine) -> None:
+    assert machine.set_up("postgresql").returncode == 0
+    assert machine.asked[-2:] == [f"{INSTALL} postgresql", "with policy"]
+
+
+def test_an_installed_postgresql_is_left_alone(machine: Machine) -> None:
+    debians = machine.system / "usr" / "lib" / "postgresql" / "15" / "bin"
+    debians.mkdir(parents=True)
+    machine.program("initdb", folder=debians)
+    assert machine.set_up("postgresql").returncode == 0
+    assert machine.asked == []
+
+
 def test_without_root_the_packages_are_named(machine: Machine) -> None:
     machine.program("sudo", "exit 1")
     done = machine.set_up()

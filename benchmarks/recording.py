@@ -1,0 +1,78 @@
+"""The cost of a recording in an application: CPU time, instructions, interpreter, files, memory.
+
+`uvicorn` (asyncio, aiomysql) and `gunicorn` (threads, PyMySQL): the CPU time of a request of an
+application that reads one row by its key, recorded and plain. `instructions`: of a checkout with
+one query. `process`: how long the writing thread holds the interpreter (the GIL), bytes per hour
+and memory at some rates of checkouts. `--long` takes up to five minutes for each part.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from benchmarks._length import LONG
+from benchmarks._recording_cost import Length, cost_of_recording
+from benchmarks.instructions import counts_of, per_session
+from loadtest.database.supervisor import die_with_parent
+
+PARTS = ("uvicorn", "gunicorn", "instructions", "process")
+CHECKOUTS = (1000, 2000)
+RATES = (1, 100, 2000, 0)
+
+
+def main(parts: list[str], *, longer: bool) -> dict[str, object]:
+    """Run the parts of these names."""
+    cost = partial(_cost, length=Length(6, 15) if longer else Length(3, 4))
+    ways: dict[str, Callable[[], object]] = {
+        "uvicorn": partial(cost, "uvicorn"),
+        "gunicorn": partial(cost, "gunicorn"),
+        "instructions": _instructions,
+        "process": partial(_process, 70 if longer else 10),
+    }
+    return {name: ways[name]() for name in parts}
+
+
+def _cost(server: str, length: Length) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as folder:
+        return cost_of_recording(server, length, Path(folder))
+
+
+def _instructions() -> dict[str, float]:
+    """The instructions of a checkout in each way, and those of measuring it."""
+    counts = counts_of("benchmarks._counted_checkouts", CHECKOUTS)
+    found = {way: per_session(of_way) for way, of_way in counts.items()}
+    return {
+        **found,
+        "recording": found["recorded"] - found["plain"],
+        "recording_and_writing": found["written"] - found["plain"],
+    }
+
+
+def _process(seconds: int) -> list[object]:
+    """A process at each of some rates; at the rate 0, as many checkouts as it can make."""
+    return [_loop(rate, seconds) for rate in RATES]
+
+
+def _loop(rate: int, seconds: int) -> object:
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["-m", "benchmarks._recorded_loop", str(rate), str(seconds), folder]
+        done = subprocess.run(
+            [sys.executable, *command],
+            stdout=subprocess.PIPE,
+            check=True,
+            preexec_fn=die_with_parent,
+        )
+    return json.loads(done.stdout)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser("python -m benchmarks.recording", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="only these parts")
+    parser.add_argument(LONG, action="store_true", help="the longer form")
+    given = parser.parse_args()
+    print(json.dumps(main(given.only, longer=given.long)))

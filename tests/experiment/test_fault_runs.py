@@ -88,7 +88,8 @@ def test_each_fault_is_told_and_users_get_over_it(done: Callable[[str], Done], n
             assert told.end >= told.begin + (planned.length or 0)
         assert told.fault.startswith(planned.kind)
     noticed = [fault for fault in found.pool["faults"] if fault["errors"]]
-    assert noticed, "on a busy machine a fault may come so late that the next one has its errors"
+    # A late fault's errors belong to the next one. A generator that stands still may meet none.
+    assert noticed or not found.pool["valid"]
     # Unknown if the fault began in a second in which requests had failed before.
     first = [s for fault in noticed if (s := fault["first_error_seconds"]) is not None]
     assert all(seconds >= 0 for seconds in first)

@@ -6,7 +6,7 @@ from typing import Any
 from typer.main import get_command
 
 from loadtest.cli.main import app
-from loadtest.live import metrics as exported
+from loadtest.model import metrics as exported
 
 
 def commands() -> str:

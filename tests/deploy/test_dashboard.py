@@ -9,7 +9,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from loadtest.live.exporter import Exporter
-from loadtest.live.metrics import HISTOGRAM_METRICS
+from loadtest.model.metrics import HISTOGRAM_METRICS
 from loadtest.model.pool import PoolConfig
 from tests.deploy.stack import DEPLOY, asked, dashboard, rules
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from loadtest.live.exporter import Exporter
-from loadtest.live.metrics import BUCKET_SECONDS, POOL_LABEL
 from loadtest.model.distribution import Distribution
 from loadtest.model.error_kinds import ERROR_KINDS
 from loadtest.model.interval import Gauge, Interval
+from loadtest.model.metrics import BUCKET_SECONDS, POOL_LABEL
 from loadtest.model.pool import PoolConfig, parse_pool
 from tests.processes import Sample, samples
 

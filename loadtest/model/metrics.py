@@ -11,6 +11,12 @@ from dataclasses import dataclass
 from loadtest.model.error_kinds import ERROR_KINDS
 
 POOL_LABEL = "db_client_connection_pool_name"
+# In an application: a small number of the process, which a later process takes over.
+SLOT_LABEL = "slot"
+
+# What is measured: a load generator's requests and its own health are no part of an application.
+LOAD_TEST, APPLICATION = "load test", "application"
+BOTH = (LOAD_TEST, APPLICATION)
 
 # 10 microseconds to 60 s, the same for every run: a healthy checkout and a starved one both fit.
 BUCKET_SECONDS = (
@@ -29,6 +35,7 @@ class HistogramMetric:
     help: str
     sources: tuple[tuple[str, tuple[str, ...]], ...]
     label: str = ""
+    measured_in: tuple[str, ...] = BOTH
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class CounterMetric:
     help: str
     sources: tuple[tuple[str, str], ...]
     label: str = ""
+    measured_in: tuple[str, ...] = BOTH
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,7 @@ HISTOGRAM_METRICS = (
         "db_client_operation_duration_seconds",
         "Duration of the scenario's requests, including failed ones.",
         (("", ("request", "failed_request")),),
+        measured_in=(LOAD_TEST,),
     ),
     HistogramMetric(
         "loadtest_checkout_phase_seconds",
@@ -82,11 +91,13 @@ HISTOGRAM_METRICS = (
         "loadtest_generator_lag_seconds",
         "Event-loop lag of the load generator.",
         (("", ("generator_lag",)),),
+        measured_in=(LOAD_TEST,),
     ),
     HistogramMetric(
         "loadtest_schedule_lag_seconds",
         "Schedule lag: how late requests of an open loop began.",
         (("", ("schedule_lag",)),),
+        measured_in=(LOAD_TEST,),
     ),
 )
 
@@ -106,6 +117,7 @@ COUNTER_METRICS = (
         "loadtest_dropped_arrivals",
         "Arrivals of an open loop that were dropped because no user was free in time.",
         (("", "dropped"),),
+        measured_in=(LOAD_TEST,),
     ),
     CounterMetric("loadtest_connections_opened", "Connections opened.", (("", "opened"),)),
     CounterMetric(
@@ -122,6 +134,7 @@ COUNTER_METRICS = (
         "Failed requests by kind of error.",
         tuple((kind, f"errors.{kind}") for kind in ERROR_KINDS),
         "kind",
+        (LOAD_TEST,),
     ),
     CounterMetric(
         "loadtest_retries",
@@ -129,6 +142,7 @@ COUNTER_METRICS = (
         "by kind of error.",
         tuple((kind, f"retries.{kind}") for kind in ERROR_KINDS),
         "kind",
+        (LOAD_TEST,),
     ),
 )
 

@@ -13,7 +13,8 @@ from loadtest.model.interval import Interval
 from loadtest.model.metrics import LOAD_TEST, POOL_LABEL
 from loadtest.model.pool import PoolConfig
 from loadtest.model.pool_totals import PoolTotals
-from loadtest.recording.telemetry.families import Series, families, levels_of
+from loadtest.recording.telemetry.families import Series, families
+from loadtest.recording.telemetry.pool_reading import levels_of
 
 # A process that was silent for this long (s) has no connections any more.
 _SILENT_SECONDS = 5

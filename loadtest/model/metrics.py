@@ -18,6 +18,12 @@ SLOT_LABEL = "slot"
 LOAD_TEST, APPLICATION = "load test", "application"
 BOTH = (LOAD_TEST, APPLICATION)
 
+# `collected`: Python freed a connection that was never closed, of an application's engine.
+CLOSE_REASONS = (
+    *("overflow", "recycle", "invalidated", "disposed", "error", "detached"),
+    "collected",
+)
+
 # 10 microseconds to 60 s, the same for every run: a healthy checkout and a starved one both fit.
 BUCKET_SECONDS = (
     *(round(step * 10.0**power, 6) for power in range(-5, 1) for step in (1, 2.5, 5)),
@@ -40,23 +46,31 @@ class HistogramMetric:
 
 @dataclass(frozen=True)
 class CounterMetric:
-    """A counter; sources pairs the value of its label with a counter of an Interval."""
+    """A counter; sources pairs the value of its label with a counter of an Interval.
+
+    unit: OpenTelemetry's.
+    """
 
     name: str
     help: str
     sources: tuple[tuple[str, str], ...]
     label: str = ""
     measured_in: tuple[str, ...] = BOTH
+    unit: str = "{request}"
 
 
 @dataclass(frozen=True)
 class LevelMetric:
-    """A gauge; sources pairs the value of its label with a gauge of an Interval."""
+    """A gauge; sources pairs the value of its label with a gauge of an Interval.
+
+    unit: OpenTelemetry's.
+    """
 
     name: str
     help: str
     sources: tuple[tuple[str, str], ...]
     label: str = ""
+    unit: str = "{connection}"
 
 
 HISTOGRAM_METRICS = (
@@ -106,12 +120,14 @@ COUNTER_METRICS = (
         "db_client_connection_timeouts",
         "Checkouts that timed out after pool_timeout.",
         (("", "timeouts"),),
+        unit="{timeout}",
     ),
     CounterMetric(
         "loadtest_checkouts",
         "Checkouts by the source of the connection.",
         tuple((s, f"checkouts.{s}") for s in ("pooled", "new", "overflow", "reconnect")),
         "source",
+        unit="{checkout}",
     ),
     CounterMetric(
         "loadtest_dropped_arrivals",
@@ -119,15 +135,25 @@ COUNTER_METRICS = (
         (("", "dropped"),),
         measured_in=(LOAD_TEST,),
     ),
-    CounterMetric("loadtest_connections_opened", "Connections opened.", (("", "opened"),)),
+    CounterMetric(
+        "loadtest_checkout_errors",
+        "Checkouts that failed for another reason than pool_timeout.",
+        (("", "checkout_errors"),),
+        measured_in=(APPLICATION,),
+        unit="{checkout}",
+    ),
+    CounterMetric(
+        "loadtest_connections_opened",
+        "Connections opened.",
+        (("", "opened"),),
+        unit="{connection}",
+    ),
     CounterMetric(
         "loadtest_connections_closed",
         "Connections closed.",
-        tuple(
-            (reason, f"closed.{reason}")
-            for reason in ("overflow", "recycle", "invalidated", "disposed", "error", "detached")
-        ),
+        tuple((reason, f"closed.{reason}") for reason in CLOSE_REASONS),
         "reason",
+        unit="{connection}",
     ),
     CounterMetric(
         "loadtest_errors",
@@ -157,6 +183,7 @@ LEVEL_METRICS = (
         "db_client_connection_pending_requests",
         "Checkouts that are waiting for a connection.",
         (("", "waiting"),),
+        unit="{request}",
     ),
     LevelMetric(
         "loadtest_pool_overflow_connections",
@@ -167,9 +194,24 @@ LEVEL_METRICS = (
 
 # Gauges that are derived, not part of an interval: name and help.
 OLDEST_WAIT = ("loadtest_oldest_waiter_seconds", "Age of the oldest wait in progress.")
-MOST = ("db_client_connection_max", "Maximum number of connections, over all processes.")
+MOST = (
+    "db_client_connection_max",
+    "Maximum number of connections; in a load test, over all processes.",
+)
 MOST_IDLE = (
     "db_client_connection_idle_max",
-    "Maximum number of idle connections, over all processes.",
+    "Maximum number of idle connections; in a load test, over all processes.",
 )
 LEAST_IDLE = ("db_client_connection_idle_min", "Minimum number of idle connections.")
+
+# OpenTelemetry's names have a dot after these words; only other words are joined by underscores.
+_DOTTED = (
+    *("db_client_connection_idle_", "db_client_connection_pool_", "db_client_connection_"),
+    *("db_client_operation_", "loadtest_"),
+)
+
+
+def opentelemetry_name(name: str) -> str:
+    """The name of a metric or label in OpenTelemetry, which has the unit beside it."""
+    begin = next((words for words in _DOTTED if name.startswith(words)), "")
+    return begin.replace("_", ".") + name.removeprefix(begin).removesuffix("_seconds")

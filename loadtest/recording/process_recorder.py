@@ -22,6 +22,7 @@ from loadtest.pool.engine_settings import settings_of
 from loadtest.recording.pool_recording import PoolRecording
 from loadtest.recording.recording_settings import MEGABYTE, RecordingSettings
 from loadtest.recording.size_budget import SizeBudget
+from loadtest.recording.telemetry.process_telemetry import ProcessTelemetry
 
 # More pools with different settings are not recorded at the same time.
 MOST_RECORDINGS = 16
@@ -52,13 +53,15 @@ def _harmless(method: Callable[..., None]) -> Callable[..., None]:
 class ProcessRecorder:
     """Records the engines of this process; a failure switches it off and never leaves it.
 
-    off: whether it is switched off. A thread cuts and writes all recordings once a second. It does
-    not run during a fork, so that it holds no lock then; the child has a thread of its own.
+    off: whether it is switched off. telemetry: the metrics. A thread cuts and writes all recordings
+    once a second. It does not run during a fork, so that it holds no lock then; the child has a
+    thread of its own.
     """
 
     def __init__(self) -> None:
         self.off = False
         self._recordings: dict[object, PoolRecording] = {}
+        self.telemetry = ProcessTelemetry(lambda: list(self._recordings.values()))
         # An engine and its copies with other options have one dialect and one pool.
         self._dialects: WeakSet[Dialect] = WeakSet()
         self._too_many = False
@@ -95,7 +98,9 @@ class ProcessRecorder:
                 return
             name = self._free_name(engine)
             self._budget.limit(settings.megabytes_per_hour * MEGABYTE)
-            self._recordings[key] = PoolRecording(name, engine, settings, self._budget)
+            recording = PoolRecording(name, engine, settings, self._budget)
+            self.telemetry.begin(recording)
+            self._recordings[key] = recording
         self._recordings[key].add(engine)
 
     def _say_too_many(self) -> None:
@@ -121,13 +126,15 @@ class ProcessRecorder:
             recording.cut()
             if recording.cuts_without_engine >= _CUTS_WITHOUT_ENGINE:
                 self._end(key, recording)
+        self.telemetry.serve()
 
     def _end(self, key: object, recording: PoolRecording) -> None:
         """End a recording whose engines are gone, unless a new one has just come."""
         with self._lock:
             if not recording.engines:
-                del self._recordings[key]
                 recording.close(End(EndReason.FINISHED))
+                self.telemetry.end(recording)
+                del self._recordings[key]
 
     @_harmless
     def resume(self) -> None:
@@ -149,6 +156,7 @@ class ProcessRecorder:
                 self._stop.clear()
             else:
                 self._thread = None
+        self.telemetry.pause()
 
     @_harmless
     def begin_in_child(self) -> None:
@@ -157,6 +165,7 @@ class ProcessRecorder:
         self._budget = SizeBudget(self._budget.per_hour, time.monotonic)
         for recording in self._recordings.values():
             recording.begin_in_child(self._budget)
+        self.telemetry.begin_in_child()
         _at_end_of_child(self)
         self.resume()
 
@@ -167,7 +176,9 @@ class ProcessRecorder:
         if self._thread is None:
             for recording in self._recordings.values():
                 recording.close(End(EndReason.FINISHED))
+                self.telemetry.end(recording)
             self._recordings.clear()
+        self.telemetry.close()
 
     def switch_off(self, error: BaseException) -> None:
         """Stop recording because of an error, which is logged."""
@@ -181,6 +192,7 @@ class ProcessRecorder:
             except Exception:
                 _log.exception("recording: an engine is measured on")
         self._recordings.clear()
+        self.telemetry.close()
 
 
 def _at_end_of_child(recorder: ProcessRecorder) -> None:

@@ -21,13 +21,17 @@ class RecordingSettings:
     """Where a recording is written, under which name, and how much of it.
 
     name: the application's. megabytes_per_hour: the most that a process writes. on: whether to
-    record.
+    record. metrics_port: serves the metrics, 0 does not; metrics_host: its address. opentelemetry:
+    whether there are instruments on the global MeterProvider.
     """
 
     folder: Path = Path("recordings")
     name: str = ""
     megabytes_per_hour: float = 10.0
     on: bool = True
+    metrics_port: int = 0
+    metrics_host: str = "127.0.0.1"
+    opentelemetry: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> RecordingSettings:
@@ -68,6 +72,12 @@ def _name(value: Any) -> str:
     return str(value)
 
 
+def _host(value: Any) -> str:
+    if not str(value):
+        raise ValueError("the host is empty")
+    return str(value)
+
+
 def _folder(value: Any) -> Path:
     return Path(_name(value)).absolute()
 
@@ -76,6 +86,13 @@ def _megabytes(value: Any) -> float:
     found = float(value)
     if not found > 0:
         raise ValueError(f"expected a number above 0, got {value}")
+    return found
+
+
+def _port(value: Any) -> int:
+    found = int(value)
+    if not 0 <= found < 1 << 16:
+        raise ValueError(f"expected a port, got {value}")
     return found
 
 
@@ -93,5 +110,8 @@ _FROM_TEXT: dict[str, Callable[[Any], Any]] = {
     "name": _name,
     "megabytes_per_hour": _megabytes,
     "on": _switch,
+    "metrics_port": _port,
+    "metrics_host": _host,
+    "opentelemetry": _switch,
 }
 assert _FROM_TEXT.keys() == {field.name for field in fields(RecordingSettings)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,6 @@ from prometheus_client.core import (
     Metric,
 )
 
-from loadtest.model.interval import Interval
 from loadtest.model.metrics import (
     BUCKET_SECONDS,
     COUNTER_METRICS,
@@ -25,17 +23,8 @@ from loadtest.model.metrics import (
     MOST_IDLE,
     OLDEST_WAIT,
 )
-from loadtest.model.pool_limits import Sized, connection_limit, idle_limit
 from loadtest.model.pool_totals import BucketTimes, PoolTotals
-
-
-class CurrentLevels(NamedTuple):
-    """The levels of a pool now: gauges by name, the oldest wait (s), and the limits."""
-
-    gauges: Mapping[str, int]
-    oldest_wait: float
-    most: float
-    most_idle: float
+from loadtest.recording.telemetry.pool_reading import CurrentLevels
 
 
 class Series(NamedTuple):
@@ -44,20 +33,6 @@ class Series(NamedTuple):
     labels: Sequence[str]
     totals: PoolTotals
     levels: CurrentLevels | None
-
-
-def levels_of(latest: Sequence[Interval], pool: Sized, pools: int) -> CurrentLevels:
-    """The levels of pools with the same settings, from the latest interval of each process."""
-    most, most_idle = connection_limit(pool), idle_limit(pool)
-    names = {name for interval in latest for name in interval.gauges}
-    return CurrentLevels(
-        gauges={
-            name: sum(i.gauges[name].last for i in latest if name in i.gauges) for name in names
-        },
-        oldest_wait=max((interval.unfinished.max for interval in latest), default=0) / 1e9,
-        most=math.inf if most is None else most * pools,
-        most_idle=math.inf if most_idle is None else most_idle * pools,
-    )
 
 
 def families(series: Sequence[Series], labels: Sequence[str], source: str) -> Iterator[Metric]:

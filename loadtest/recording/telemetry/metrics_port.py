@@ -37,11 +37,11 @@ class MetricsPort:
             return
         try:
             self._server = self._server or self._new_server()
-            if self._server:
+            if self._server and self._server.failed:
+                self.close()
+            elif self._server:
                 self._server.start()
                 self._server.end_slow_answer()
-                if self._server.failed:
-                    self.close()
         except ImportError as error:
             self._give_up(f"{error.name} is missing; try: pip install 'pool-loadtest[metrics]'")
         except OSError as error:

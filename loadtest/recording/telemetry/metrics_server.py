@@ -50,6 +50,7 @@ class MetricsServer:
     def start(self) -> None:
         """Start the thread, unless it runs."""
         if self._thread is None or not self._thread.is_alive():
+            self._close_ends()
             self._ends = socket.socketpair()
             self._thread = threading.Thread(
                 target=self._serve, args=(self._ends[0],), name="loadtest-metrics", daemon=True
@@ -59,7 +60,7 @@ class MetricsServer:
     def stop(self) -> None:
         """End the thread; clients wait until it starts again."""
         if self._thread:
-            self._ends[1].close()
+            self._ends[1].close()  # this wakes the thread
             self.end_slow_answer(0.0)
             self._thread.join(_PATIENCE_SECONDS)
 
@@ -70,7 +71,11 @@ class MetricsServer:
 
     def close_in_child(self) -> None:
         """Close what a fork has copied; the parent goes on."""
-        for one in (self._listening, *self._ends):
+        self._close_ends()
+        self._listening.close()
+
+    def _close_ends(self) -> None:
+        for one in self._ends:
             one.close()
 
     def end_slow_answer(self, seconds: float = _ANSWER_SECONDS) -> None:

@@ -156,11 +156,13 @@ def test_nothing_of_a_load_generator_is_shown_and_labels_are_a_bounded_set(
 
 
 def test_without_a_folder_there_are_no_metrics_and_no_error(
-    shown: Shown, engine: Engine, tmp_path: Path
+    shown: Shown, engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
     shown.recorder.add(engine, {"folder": tmp_path / "file" / "recordings"})
-    assert samples(generate_latest(shown.registry).decode()) == {}
+    for _ in range(2):
+        assert samples(generate_latest(shown.registry).decode()) == {}
+    assert caplog.text.count("metrics do not show this process") == 1
 
 
 def test_metrics_cost_nothing_in_a_file_unless_they_are_served(

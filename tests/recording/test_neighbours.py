@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,32 @@ def test_a_damaged_recording_is_left_out_and_the_others_stay(
     assert reading.slot == 0
     assert "a recording is left out: no checksum" in caplog.text
     damaged.engine.dispose()
+
+
+def test_totals_stay_when_the_folder_is_deleted(
+    neighbours: Neighbours, folder: Path, other: Other
+) -> None:
+    other.work(2)
+    neighbours.readings()
+    shutil.rmtree(folder)
+    for _ in range(2):
+        (reading,) = neighbours.readings()
+        assert waits(reading) == 2
+
+
+def test_a_deleted_file_is_followed_by_the_next_part(
+    neighbours: Neighbours, folder: Path, other: Other
+) -> None:
+    other.work(2)
+    neighbours.readings()
+    for path in folder.glob("main1*"):
+        path.unlink()
+    (reading,) = neighbours.readings()
+    assert (waits(reading), reading.levels) == (2, None)
+    other.work(3)
+    (reading,) = neighbours.readings()
+    assert waits(reading) == 5
+    assert reading.levels
 
 
 def test_foreign_files_are_left_alone(neighbours: Neighbours, folder: Path) -> None:

@@ -187,12 +187,14 @@ def test_prometheus_scrapes_a_recorded_command(
         return [(series["metric"], float(series["value"][1])) for series in found]
 
     env = environment(serving, tmp_path)
-    with running(tmp_path / "log", *command, env=env, cwd=tmp_path), \
+    with running(tmp_path / "log", *command, env=env, cwd=tmp_path) as shop, \
          running(tmp_path / "prometheus.log", *prometheus) as server:  # fmt: skip
         waits = "rate(db_client_connection_wait_time_seconds_count[10s]) > 0"
         found = server.until(lambda: len(f := ask(waits)) == 2 and f, "the rates of two processes")
         page = fetch(f"http://127.0.0.1:{serving}/metrics")
-        os.kill(int((tmp_path / "log").read_text().split()[0]), signal.SIGKILL)
+        os.kill(int(shop.output.split()[0]), signal.SIGKILL)
+        shop.signal(signal.SIGTERM)
+        until(shop.gone, "the application to end")
     assert {labels["slot"] for labels, _ in found} == {"0", "1"}
     assert {labels[POOL_LABEL] for labels, _ in found} == {"shop"}
     checked = subprocess.run(

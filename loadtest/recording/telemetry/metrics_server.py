@@ -61,6 +61,7 @@ class MetricsServer:
         """End the thread; clients wait until it starts again."""
         if self._thread:
             self._ends[1].close()  # this wakes the thread
+            self._thread.join(_PATIENCE_SECONDS)
             self.end_slow_answer(0.0)
             self._thread.join(_PATIENCE_SECONDS)
 

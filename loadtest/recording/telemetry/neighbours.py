@@ -47,7 +47,7 @@ class Neighbours:
             self._find()
         for key, one in list(self._followed.items()):
             try:
-                one.read(*self._parts[one.stem])
+                one.read(self._parts.get(one.stem))
             except FileNotFoundError:
                 self._seen = (0.0, 0.0)  # it was compressed just now
             except (OSError, Damaged) as error:
@@ -56,6 +56,8 @@ class Neighbours:
         return [one.reading() for one in self._followed.values()]
 
     def _folder_changed(self) -> bool:
+        if not self._folder.exists():
+            return False
         changed, (before, looked) = self._folder.stat().st_mtime, self._seen
         self._seen = (changed, time.time())
         return changed != before or looked - changed < _SAME_TIME
@@ -121,8 +123,12 @@ class _Followed:
         self._part = GrowingPart()
         self._alive = True
 
-    def read(self, number: int, path: Path) -> None:
-        """Read what is new in the newest part."""
+    def read(self, newest: tuple[int, Path] | None) -> None:
+        """Read what is new in the newest part; None if its files were deleted."""
+        if newest is None:
+            self._alive = False
+            return
+        number, path = newest
         part = self._part if number == self._number else GrowingPart(self._part.latest)
         part.read(path)
         if part.facts:

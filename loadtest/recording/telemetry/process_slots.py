@@ -41,7 +41,7 @@ class ProcessSlots:
 def _claimed(folder: Path) -> tuple[int, int]:
     """The lowest free number, and the file that is locked."""
     for number in range(_MOST):
-        file = os.open(folder / f".slot-{number}", os.O_RDWR | os.O_CREAT, 0o644)
+        file = os.open(folder / f".slot-{number}", os.O_RDONLY | os.O_CREAT, 0o644)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -49,6 +49,7 @@ class ProcessTelemetry:
         self._slots = ProcessSlots()
         self._ports: dict[_Address, MetricsPort] = {}
         self._instruments: Instruments | None = None
+        self._told = False
 
     def begin(self, recording: PoolRecording) -> None:
         """Show a new recording; its totals go on from an ended one of the same name."""
@@ -75,7 +76,7 @@ class ProcessTelemetry:
     def instrument(self, provider: Any = None) -> None:
         """Make instruments of OpenTelemetry, unless there are some; provider: None is the global.
 
-        A missing API is logged.
+        A failure is logged.
         """
         try:
             from loadtest.recording.telemetry.instruments import Instruments
@@ -85,23 +86,20 @@ class ProcessTelemetry:
                 "'pool-loadtest[metrics]'",
                 error.name,
             )
-        else:
+            return
+        try:
             self._instruments = self._instruments or Instruments(self.readings, provider)
+        except Exception:
+            _log.exception("no metrics for OpenTelemetry")
 
     def readings(self, address: _Address | None = None) -> list[PoolReading]:
-        """The present state of the pools, of those that are served there.
-
-        It is empty if the process cannot have a slot.
-        """
-        try:
-            return [
-                reading_of(name, self._slots.number(one.settings.folder), *one[1:])
-                for name, one in self._pools().items()
-                if address in (None, _address(one.settings))
-            ]
-        except (LoadtestError, OSError) as error:
-            _log.debug("metrics: no slot: %s", error)
-            return []
+        """The present state of the pools, of those that are served there."""
+        return [
+            reading_of(name, slot, *one[1:])
+            for name, one in self._pools().items()
+            if address in (None, _address(one.settings))
+            and (slot := self._slot(one.settings.folder)) is not None
+        ]
 
     def _pools(self) -> dict[str, _Pool]:
         ended = dict(self._ended)
@@ -134,8 +132,18 @@ class ProcessTelemetry:
 
     def _shown(self, settings: RecordingSettings) -> dict[str, Any]:
         """The part of a header by which other processes show a recording."""
-        slot = self._slots.number(settings.folder)
-        return {"metrics_port": settings.metrics_port, "slot": slot}
+        slot = self._slot(settings.folder)
+        return {} if slot is None else {"metrics_port": settings.metrics_port, "slot": slot}
+
+    def _slot(self, folder: Path) -> int | None:
+        """The number of this process; None if it cannot have one, which is logged once."""
+        try:
+            return self._slots.number(folder)
+        except (LoadtestError, OSError) as error:
+            if not self._told:
+                _log.warning("metrics do not show this process: %s", error)
+            self._told = True
+            return None
 
     def _observe(self, pool: str, interval: Interval) -> None:
         if self._instruments:

@@ -62,7 +62,6 @@ def test_counters_and_times_are_totals_since_the_process_began(
     assert shown.value("db_client_connection_timeouts_total") == 1
     assert shown.value("loadtest_connections_opened_total") == 3
     assert shown.value(f"{WAITS}_count") == 7
-    assert shown.value(f"{WAITS}_bucket", le="0.01") == 6
     assert shown.value(f"{WAITS}_bucket", le="+Inf") == 7
     assert shown.value("db_client_connection_use_time_seconds_count") == 3
     for connection in held:

@@ -105,7 +105,7 @@ def test_another_process_serves_when_the_one_that_does_is_killed(
         (killed,) = {"0", "1"} - {left}
         assert after[left] >= before[left]
         # Killed, it has not written its last second.
-        assert after[killed] == pytest.approx(before[killed], abs=120)
+        assert after[killed] == pytest.approx(before[killed], abs=300)
         os.kill(other, signal.SIGKILL)
     assert "Traceback" not in process.output
 

@@ -8,7 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation, get_meter
+from opentelemetry.metrics import (
+    CallbackOptions,
+    Histogram,
+    Meter,
+    MeterProvider,
+    Observation,
+    get_meter,
+)
 
 from loadtest import __version__
 from loadtest.model.distribution import Distribution
@@ -25,6 +32,7 @@ from loadtest.model.metrics import (
     OLDEST_WAIT,
     POOL_LABEL,
     CounterMetric,
+    HistogramMetric,
     LevelMetric,
     opentelemetry_name,
 )
@@ -32,6 +40,8 @@ from loadtest.recording.telemetry.pool_reading import CurrentLevels, PoolReading
 
 # So many durations are recorded before other threads may run.
 _TOGETHER = 32
+# The SDK takes about 5 µs for a duration, so this phase is only in the histogram of its own.
+_ALSO_ELSEWHERE = "wait"
 
 _log = logging.getLogger("loadtest.recording")
 
@@ -49,27 +59,28 @@ class Instruments:
         self._off = False
         meter = get_meter("loadtest", __version__, provider)
         self._histograms = [
-            (metric, meter.create_histogram(
-                opentelemetry_name(metric.name), "s", metric.help,
-                explicit_bucket_boundaries_advisory=BUCKET_SECONDS,
-            ))
+            (metric, _histogram(meter, metric))
             for metric in HISTOGRAM_METRICS
             if APPLICATION in metric.measured_in
-        ]  # fmt: skip
-        for counter in COUNTER_METRICS:
-            if APPLICATION in counter.measured_in:
-                name, seen = opentelemetry_name(counter.name), partial(self._counts, counter)
-                meter.create_observable_counter(name, [seen], counter.unit, counter.help)
-        for level in LEVEL_METRICS:
-            name, seen = opentelemetry_name(level.name), partial(self._levels, level)
-            meter.create_observable_up_down_counter(name, [seen], level.unit, level.help)
+        ]
+        self._observe_counters(meter)
+        self._observe_levels(meter)
+
+    def _observe_counters(self, meter: Meter) -> None:
+        for metric in COUNTER_METRICS:
+            if APPLICATION in metric.measured_in:
+                name, seen = opentelemetry_name(metric.name), partial(self._counts, metric)
+                meter.create_observable_counter(name, [seen], metric.unit, metric.help)
+
+    def _observe_levels(self, meter: Meter) -> None:
+        for metric in LEVEL_METRICS:
+            name, levels = opentelemetry_name(metric.name), partial(self._levels, metric)
+            meter.create_observable_up_down_counter(name, [levels], metric.unit, metric.help)
         for (name, text), value in _LIMITS.items():
-            seen = partial(self._limit, value)
-            meter.create_observable_up_down_counter(
-                opentelemetry_name(name), [seen], "{connection}", text
-            )
-        oldest = partial(self._limit, lambda levels: levels.oldest_wait)
+            own, limit = opentelemetry_name(name), partial(self._single, value)
+            meter.create_observable_up_down_counter(own, [limit], "{connection}", text)
         name, text = OLDEST_WAIT
+        oldest = partial(self._single, lambda levels: levels.oldest_wait)
         meter.create_observable_gauge(opentelemetry_name(name), [oldest], "s", text)
 
     def record(self, pool: str, interval: Interval) -> None:
@@ -79,6 +90,8 @@ class Instruments:
         try:
             for metric, histogram in self._histograms:
                 for value, names in metric.sources:
+                    if value == _ALSO_ELSEWHERE:
+                        continue
                     attributes = _attributes(pool, metric.label, value)
                     for name in interval.histograms.keys() & names:
                         _record(histogram, interval.histograms[name], attributes)
@@ -98,7 +111,7 @@ class Instruments:
                 attributes = _attributes(pool, metric.label, value)
                 yield Observation(levels.gauges.get(name, 0), attributes)
 
-    def _limit(
+    def _single(
         self, value: Callable[[CurrentLevels], float], _: CallbackOptions
     ) -> Iterator[Observation]:
         for pool, levels in self._current():
@@ -114,6 +127,15 @@ _LIMITS: dict[tuple[str, str], Callable[[CurrentLevels], float]] = {
     MOST_IDLE: lambda levels: levels.most_idle,
     LEAST_IDLE: lambda levels: 0,
 }
+
+
+def _histogram(meter: Meter, metric: HistogramMetric) -> Histogram:
+    return meter.create_histogram(
+        opentelemetry_name(metric.name),
+        "s",
+        metric.help,
+        explicit_bucket_boundaries_advisory=BUCKET_SECONDS,
+    )
 
 
 def _attributes(pool: str, label: str = "", value: str = "") -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -175,7 +176,7 @@ def test_the_own_recording_is_not_read(neighbours: Neighbours, other: Other) -> 
 
 
 def test_processes_that_ended_before_are_not_shown_and_running_ones_are(
-    neighbours: Neighbours, folder: Path, other: Other
+    folder: Path, other: Other, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended, killed = Other(folder, 2, slot=1), Other(folder, 3, slot=2)
     for one in (other, ended, killed):
@@ -183,11 +184,30 @@ def test_processes_that_ended_before_are_not_shown_and_running_ones_are(
     ended.close()
     killed.recording._file.abandon()
     killed.engine.dispose()
-    for path in folder.iterdir():
-        os.utime(path, (1, 1))
+    monkeypatch.setattr("loadtest.recording.telemetry.neighbours._SAME_TIME", -60)
+    neighbours = Neighbours(folder, PORT)  # as if it began a minute later
+    for time in (2**33, 1):  # a file may be changed later, when another process compresses it
+        for path in folder.iterdir():
+            os.utime(path, (time, time))
+        (reading,) = neighbours.readings()
+        assert reading.slot == 0
+        assert reading.levels
+
+
+def test_a_living_process_is_shown_whichever_file_was_changed_last(
+    neighbours: Neighbours, folder: Path
+) -> None:
+    ended = Other(folder, 1)
+    ended.work(2)
+    ended.close()
+    living = Other(folder, 2)
+    living.work(3)
+    for path in folder.glob("main1*"):
+        os.utime(path, (2**33, 2**33))
     (reading,) = neighbours.readings()
-    assert reading.slot == 0
+    assert waits(reading) == 3
     assert reading.levels
+    living.close()
 
 
 def test_a_line_that_is_being_written_is_read_when_it_is_whole(
@@ -197,10 +217,12 @@ def test_a_line_that_is_being_written_is_read_when_it_is_whole(
     other.work(2)
     (path,) = (tmp_path / "elsewhere").iterdir()
     written = path.read_bytes()
-    found = []
-    for size in (10, len(written) - 10, len(written)):
-        (folder / path.name).write_bytes(written[:size])
-        found.append([sum(one.totals.counters.values()) for one in neighbours.readings()])
+    found, at = [], 0
+    with (folder / path.name).open("ab", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for size in (10, len(written) - 10, len(written)):
+            at += file.write(written[at:size])
+            found.append([sum(one.totals.counters.values()) for one in neighbours.readings()])
     assert found == [[], [0], [3]], "two checkouts, one opened connection"
     other.close()
 
@@ -246,6 +268,18 @@ def test_a_deleted_file_is_followed_by_the_next_part(
     (reading,) = neighbours.readings()
     assert waits(reading) == 5
     assert reading.levels
+
+
+def test_a_recording_that_was_damaged_before_is_left_out(
+    neighbours: Neighbours, folder: Path
+) -> None:
+    damaged = Other(folder, 1)
+    damaged.work()
+    damaged.recording._file.abandon()
+    damaged.engine.dispose()
+    (path,) = folder.iterdir()
+    path.write_bytes(path.read_bytes().replace(b'"second"', b'"minute"'))
+    assert neighbours.readings() == []
 
 
 def test_foreign_files_are_left_alone(neighbours: Neighbours, folder: Path) -> None:

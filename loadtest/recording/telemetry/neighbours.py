@@ -42,9 +42,15 @@ class Neighbours:
 
     def readings(self) -> list[PoolReading]:
         """The state of each pool of the other processes, after reading what they have written."""
-        if self._folder_changed():
+        changed = self._folder_changed()
+        if changed:
             self._list()
+        self._read()
+        if changed:
             self._find()
+        return [one.reading() for one in self._followed.values()]
+
+    def _read(self) -> None:
         for key, one in list(self._followed.items()):
             try:
                 one.read(self._parts.get(one.stem))
@@ -53,7 +59,6 @@ class Neighbours:
             except (OSError, Damaged) as error:
                 _log.warning("metrics: a recording is left out: %s", error)
                 self._leave_out(key)
-        return [one.reading() for one in self._followed.values()]
 
     def _folder_changed(self) -> bool:
         if not self._folder.exists():
@@ -74,39 +79,57 @@ class Neighbours:
         self._parts = parts
 
     def _find(self) -> None:
-        """Follow the recordings that are new, a later one instead of an earlier one in its slot."""
+        """Follow the recordings that are new; in a slot the living process, else the latest."""
+        found: set[tuple[str, int]] = set()
+        for _, _, one in sorted(self._candidates(), key=lambda found: found[:2], reverse=True):
+            if one.key not in found and self._succeeds(one, self._followed.get(one.key)):
+                self._leave_out(one.key)
+                self._followed[one.key] = one
+                found.add(one.key)
+            else:
+                self._left_out.add(one.stem)
+
+    def _candidates(self) -> Iterator[tuple[bool, float, _Followed]]:
+        """New recordings: whether each is being written, and its last change."""
         known = self._left_out | {one.stem for one in self._followed.values()}
-        for _, stem, path in sorted(self._new(known)):
+        for stem in self._parts.keys() - known:
             try:
-                facts = facts_in(path)
-                if facts is None:
-                    continue
-                if self._belongs(facts, path):
-                    key = (facts.pool, facts.slot)
-                    self._leave_out(key)
-                    self._followed[key] = _Followed(stem, facts)
-                else:
-                    self._left_out.add(stem)
+                yield from self._judged(stem, self._parts[stem][1])
             except FileNotFoundError:
                 self._seen = (0.0, 0.0)
             except (OSError, Damaged) as error:
-                _log.debug("metrics: %s is left out: %s", path, error)
+                _log.debug("metrics: %s is left out: %s", stem, error)
                 self._left_out.add(stem)
 
-    def _new(self, known: set[str]) -> Iterator[tuple[float, str, Path]]:
-        for stem, (_, path) in self._parts.items():
-            if stem not in known:
-                try:
-                    yield path.stat().st_mtime, stem, path
-                except FileNotFoundError:
-                    self._seen = (0.0, 0.0)
+    def _judged(self, stem: str, path: Path) -> Iterator[tuple[bool, float, _Followed]]:
+        """A new recording, unless it is a foreign or old one, or its header is incomplete."""
+        closed, changed = path.suffix == ".gz", path.stat().st_mtime
+        if closed and changed < self._since:
+            self._left_out.add(stem)
+        elif facts := facts_in(path):
+            if self._belongs(facts):
+                yield not closed and being_written(path), changed, _Followed(stem, facts)
+            else:
+                self._left_out.add(stem)
 
-    def _belongs(self, facts: PartFacts, path: Path) -> bool:
-        other = facts.process != self._process
+    def _belongs(self, facts: PartFacts) -> bool:
         same_host = facts.process.rpartition("-")[0] == self._host
-        if not (other and same_host and facts.port == self._port):
+        return same_host and facts.process != self._process and facts.port == self._port
+
+    def _succeeds(self, one: _Followed, before: _Followed | None) -> bool:
+        """Whether a recording takes the place of another one, which has been read before."""
+        try:
+            one.read(self._parts[one.stem])
+        except FileNotFoundError:  # it was compressed just now
+            self._seen = (0.0, 0.0)
+        except (OSError, Damaged) as error:
+            _log.debug("metrics: %s is left out: %s", one.stem, error)
             return False
-        return path.stat().st_mtime >= self._since or being_written(path)
+        if one.alive:
+            return True
+        if one.second < self._since:  # it ended before this process began
+            return False
+        return before is None or (not before.alive and before.second <= one.second)
 
     def _leave_out(self, key: tuple[str, int]) -> None:
         if gone := self._followed.pop(key, None):
@@ -114,34 +137,39 @@ class Neighbours:
 
 
 class _Followed:
-    """A recording, followed from part to part."""
+    """A recording, followed from part to part; alive: whether its process is."""
 
     def __init__(self, stem: str, facts: PartFacts) -> None:
-        self.stem = stem
+        self.stem, self.key = stem, (facts.pool, facts.slot)
         self._facts = facts
         self._number = 0
         self._part = GrowingPart()
-        self._alive = True
+        self.alive = True
 
     def read(self, newest: tuple[int, Path] | None) -> None:
         """Read what is new in the newest part; None if its files were deleted."""
         if newest is None:
-            self._alive = False
+            self.alive = False
             return
         number, path = newest
         part = self._part if number == self._number else GrowingPart(self._part.latest)
         part.read(path)
         if part.facts:
             self._number, self._part = number, part
-            self._alive = self._is_alive(path)
+            self.alive = self._is_alive(path)
 
     def _is_alive(self, path: Path) -> bool:
         if self._part.continued is None and path.suffix != ".gz":
             return being_written(path)
         return bool(self._part.continued) and time.time() - path.stat().st_mtime < _BETWEEN_PARTS
 
+    @property
+    def second(self) -> int:
+        """The UTC second of the latest interval."""
+        return self._part.latest.second if self._part.latest else 0
+
     def reading(self) -> PoolReading:
         """The state of the pool."""
         facts, part = self._facts, self._part
-        latest = part.latest if self._alive else None
+        latest = part.latest if self.alive else None
         return reading_of(facts.pool, facts.slot, part.totals, latest, facts.sizes)

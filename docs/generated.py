@@ -6,7 +6,7 @@ from typing import Any
 from typer.main import get_command
 
 from loadtest.cli.main import app
-from loadtest.live import metrics as exported
+from loadtest.model import metrics as exported
 
 
 def commands() -> str:
@@ -59,6 +59,10 @@ def metrics() -> str:
         f"`{exported.POOL_LABEL}`. Names that begin with `db_client_` are OpenTelemetry's.",
         "Histograms have the same buckets in every run, from 10 µs to 60 s.",
         "",
+        f"A recorded application has one more label, `{exported.SLOT_LABEL}`: a small number of",
+        "the process, which a later process takes over. OpenTelemetry's instruments have the same",
+        "names with dots, without the endings `_seconds` and `_total`, and no slot.",
+        "",
         "| Metric | Meaning |",
         "|---|---|",
         *(_metric(one, "histogram") for one in exported.HISTOGRAM_METRICS),
@@ -72,4 +76,6 @@ def metrics() -> str:
 def _metric(one: Any, kind: str, suffix: str = "") -> str:
     values = ", ".join(f"`{value}`" for value, _ in one.sources if value)
     label = f"<br>`{one.label}`: {values}" if one.label else ""
-    return f"| `{one.name}{suffix}`<br>{kind} | {one.help}{label} |"
+    where = getattr(one, "measured_in", exported.BOTH)
+    only = "" if where == exported.BOTH else f"<br>Only in {where[0]}s."
+    return f"| `{one.name}{suffix}`<br>{kind} | {one.help}{label}{only} |"

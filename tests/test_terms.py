@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import chain
 
-from loadtest.live import metrics
+from loadtest.model import metrics
 from loadtest.model.objective import OBJECTIVE_PATHS
 from loadtest.model.summary import PoolSummary
 from loadtest.report.terminal import POOL_COLUMNS

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from loadtest.model.errors import UsageError
 from loadtest.model.field_types import Name, Seconds, Strict, Whole, validated
+from loadtest.model.pool_limits import ONE_CONNECTION, connection_limit, idle_limit
 from loadtest.model.suggestion import did_you_mean
 
 _SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
@@ -18,7 +19,6 @@ _SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
 AS_IS = "as-is"
 POOLCLASSES = ("QueuePool", "NullPool", "FairPool", AS_IS)
 _POOLCLASSES = "QueuePool, NullPool or FairPool"
-_ONE_CONNECTION = ("StaticPool", "AssertionPool")
 _SHORT_NAMES = {"QueuePool": "", "FairPool": "fair-"}
 _SIZES = {"pool_size", "max_overflow"}
 _QUEUE_ONLY = {*_SIZES, "pool_timeout", "pool_use_lifo"}
@@ -37,36 +37,6 @@ def _known_poolclass(name: str) -> str:
         near = did_you_mean(name, POOLCLASSES)
         raise ValueError(f"unknown pool class {name!r}; use {_POOLCLASSES}{near}")
     return name
-
-
-class Sized(Protocol):
-    """A pool's class and its sizes."""
-
-    @property
-    def poolclass(self) -> str: ...
-
-    @property
-    def pool_size(self) -> int | None: ...
-
-    @property
-    def max_overflow(self) -> int | None: ...
-
-
-def connection_limit(pool: Sized) -> int | None:
-    """The most connections one process can open; None where nothing limits it."""
-    if pool.poolclass in _ONE_CONNECTION:
-        return 1
-    unknown = pool.poolclass in ("NullPool", AS_IS)
-    if unknown or not pool.pool_size or pool.max_overflow == -1:
-        return None
-    return pool.pool_size + (pool.max_overflow or 0)
-
-
-def idle_limit(pool: Sized) -> int | None:
-    """The most idle connections one process keeps; None where nothing limits it."""
-    if pool.poolclass == "NullPool":
-        return 0
-    return 1 if pool.poolclass in _ONE_CONNECTION else pool.pool_size or None
 
 
 class PoolConfig(Strict):
@@ -116,7 +86,7 @@ class PoolConfig(Strict):
 
         Users that find the one connection of a StaticPool or AssertionPool missing open one each.
         """
-        most = None if self.poolclass in _ONE_CONNECTION else self.most_connections
+        most = None if self.poolclass in ONE_CONNECTION else self.most_connections
         return users if most is None else min(users, most)
 
     def renamed(self, name: str) -> PoolConfig:

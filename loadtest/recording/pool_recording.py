@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from typing import Any
@@ -19,6 +20,8 @@ from sqlalchemy import Engine, QueuePool
 from loadtest import __version__
 from loadtest.model.end_reason import End
 from loadtest.model.interval import SECOND, Interval
+from loadtest.model.pool_limits import PoolSizes
+from loadtest.model.pool_totals import PoolTotals
 from loadtest.pool.checkout_batch import clock
 from loadtest.pool.engine_settings import settings_of
 from loadtest.pool.measure import measure, stop_measuring
@@ -46,8 +49,10 @@ class PoolRecording:
     """Records the pools of engines that have the same database and settings, into one file.
 
     name: the pool's. engines: the engines that are alive. cuts_without_engine: the number of cuts
-    since the last one was. Except for `add`, the methods belong to
-    one thread at a time. They raise LoadtestError or OSError if the file cannot be written.
+    since the last one was. totals, latest: what metrics show, as of the last cut. shown: returns
+    the part of a header by which other processes show it. observe: called with each interval.
+    Except for `add`, the methods belong to one thread at a time. They raise LoadtestError or
+    OSError if the file cannot be written.
     """
 
     def __init__(
@@ -56,9 +61,13 @@ class PoolRecording:
         self.name = name
         self.engines: WeakSet[Engine] = WeakSet()
         self.cuts_without_engine = 0
-        self._settings, self._budget = settings, budget
+        self.shown: Callable[[], dict[str, Any]] = dict
+        self.observe: Callable[[str, Interval], None] = lambda name, interval: None
+        self.settings, self._budget = settings, budget
+        pool = settings_of(engine.pool)
+        self.sizes = PoolSizes(pool["poolclass"], pool["pool_size"], pool["max_overflow"])
         self._facts = {
-            "pool": {"name": name, **settings_of(engine.pool)},
+            "pool": {"name": name, **pool},
             "name": settings.name,
             "versions": _versions(engine),
             "host": {"cpus": os.cpu_count(), "platform": platform.platform()},
@@ -77,12 +86,18 @@ class PoolRecording:
         self._used = used
         self._gathered: Interval | None = None
         self._cuts = 0
+        self.latest: Interval | None = None
+        self.go_on_from(PoolTotals())
         self._recorder.let_others_run = _let_others_run
         self._recorder.process = process = f"{socket.gethostname()}-{os.getpid()}"
         stem = f"{self.name}-{process}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
         self._file = RollingFile(
-            self._settings.folder, _NOT_IN_A_NAME.sub("-", stem), self._header, self._budget
+            self.settings.folder, _NOT_IN_A_NAME.sub("-", stem), self._header, self._budget
         )
+
+    def go_on_from(self, totals: PoolTotals) -> None:
+        """Begin with the totals of an earlier recording of this process."""
+        self.totals = self._written = totals
 
     def add(self, engine: Engine) -> None:
         """Record one more engine.
@@ -156,15 +171,20 @@ class PoolRecording:
             self._cuts += 1
         elif self._used:
             self._gathered, self._cuts = interval, 1
+        if self._gathered:
+            self.totals, self.latest = self.totals.plus(interval), interval
+            self.observe(self.name, interval)
 
     def _write(self) -> None:
         if self._gathered:
             _let_others_run()
             self._file.add(self._gathered, max(1, round(self._gathered.length / SECOND)))
-            self._gathered = None
+            self._gathered, self._written = None, self.totals
 
     def _header(self, part: int) -> dict[str, Any]:
         told = {"process": self._recorder.process, "part": part, "database": self._database}
+        if shown := self.shown():
+            told |= {**shown, "before": self._written.to_json()}
         return {**self._facts, "started": time.time(), "recording": told}
 
 

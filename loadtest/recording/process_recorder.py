@@ -24,6 +24,7 @@ from loadtest.recording.part_files import delete_oldest, end_left_parts
 from loadtest.recording.pool_recording import PoolRecording
 from loadtest.recording.recording_settings import MEGABYTE, RecordingSettings
 from loadtest.recording.size_budget import SizeBudget
+from loadtest.recording.telemetry.process_telemetry import ProcessTelemetry
 
 # More pools with different settings are not recorded at the same time.
 MOST_RECORDINGS = 16
@@ -55,13 +56,15 @@ def _harmless(method: Callable[..., None]) -> Callable[..., None]:
 class ProcessRecorder:
     """Records the engines of this process; a failure switches it off and never leaves it.
 
-    off: whether it is switched off. A thread cuts and writes all recordings once a second. It does
-    not run during a fork, so that it holds no lock then; the child has a thread of its own.
+    off: whether it is switched off. telemetry: the metrics. A thread cuts and writes all recordings
+    once a second. It does not run during a fork, so that it holds no lock then; the child has a
+    thread of its own.
     """
 
     def __init__(self) -> None:
         self.off = False
         self._recordings: dict[object, PoolRecording] = {}
+        self.telemetry = ProcessTelemetry(lambda: list(self._recordings.values()))
         # An engine and its copies with other options have one dialect and one pool.
         self._dialects: WeakSet[Dialect] = WeakSet()
         self._too_many = False
@@ -102,7 +105,9 @@ class ProcessRecorder:
             self._budget.limit(settings.megabytes_per_hour * MEGABYTE)
             known = self._folders.get(settings.folder, math.inf)
             self._folders[settings.folder] = min(known, settings.keep_megabytes)
-            self._recordings[key] = PoolRecording(name, engine, settings, self._budget)
+            recording = PoolRecording(name, engine, settings, self._budget)
+            self.telemetry.begin(recording)
+            self._recordings[key] = recording
         self._recordings[key].add(engine)
 
     def _say_too_many(self) -> None:
@@ -131,6 +136,7 @@ class ProcessRecorder:
         if self._cuts % _CUTS_BETWEEN_LOOKS == 0:
             self._look_after_files()
         self._cuts += 1
+        self.telemetry.serve()
 
     def _look_after_files(self) -> None:
         """End the parts of dead processes, and delete the oldest parts above the limit."""
@@ -142,8 +148,9 @@ class ProcessRecorder:
         """End a recording whose engines are gone, unless a new one has just come."""
         with self._lock:
             if not recording.engines:
-                del self._recordings[key]
                 recording.close(End(EndReason.FINISHED))
+                self.telemetry.end(recording)
+                del self._recordings[key]
 
     @_harmless
     def resume(self) -> None:
@@ -165,6 +172,7 @@ class ProcessRecorder:
                 self._stop.clear()
             else:
                 self._thread = None
+        self.telemetry.pause()
 
     @_harmless
     def begin_in_child(self) -> None:
@@ -173,6 +181,7 @@ class ProcessRecorder:
         self._budget = SizeBudget(self._budget.per_hour, time.monotonic)
         for recording in self._recordings.values():
             recording.begin_in_child(self._budget)
+        self.telemetry.begin_in_child()
         _at_end_of_child(self)
         self.resume()
 
@@ -183,7 +192,9 @@ class ProcessRecorder:
         if self._thread is None:
             for recording in self._recordings.values():
                 recording.close(End(EndReason.FINISHED))
+                self.telemetry.end(recording)
             self._recordings.clear()
+        self.telemetry.close()
 
     def close_for_celery(self, **_: Any) -> None:
         """Write the rest, and the footers, as a receiver of Celery's signals."""
@@ -201,6 +212,7 @@ class ProcessRecorder:
             except Exception:
                 _log.exception("recording: an engine is measured on")
         self._recordings.clear()
+        self.telemetry.close()
 
 
 def _at_end_of_child(recorder: ProcessRecorder) -> None:

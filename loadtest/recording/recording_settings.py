@@ -21,7 +21,9 @@ class RecordingSettings:
     """Where a recording is written, under which name, and how much of it.
 
     name: the application's. megabytes_per_hour: the most that a process writes. on: whether to
-    record. keep_megabytes: the most that the folder keeps.
+    record. keep_megabytes: the most that the folder keeps. metrics_port: serves the metrics, 0 does
+    not; metrics_host: its address. opentelemetry: whether there are instruments on the global
+    MeterProvider.
     """
 
     folder: Path = Path("recordings")
@@ -30,6 +32,9 @@ class RecordingSettings:
     on: bool = True
     # A day of four processes that write the most; a quieter application has weeks.
     keep_megabytes: float = 1000.0
+    metrics_port: int = 0
+    metrics_host: str = "127.0.0.1"
+    opentelemetry: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> RecordingSettings:
@@ -70,6 +75,12 @@ def _name(value: Any) -> str:
     return str(value)
 
 
+def _host(value: Any) -> str:
+    if not str(value):
+        raise ValueError("the host is empty")
+    return str(value)
+
+
 def _folder(value: Any) -> Path:
     return Path(_name(value)).absolute()
 
@@ -78,6 +89,13 @@ def _megabytes(value: Any) -> float:
     found = float(value)
     if not found > 0:
         raise ValueError(f"expected a number above 0, got {value}")
+    return found
+
+
+def _port(value: Any) -> int:
+    found = int(value)
+    if not 0 <= found < 1 << 16:
+        raise ValueError(f"expected a port, got {value}")
     return found
 
 
@@ -96,5 +114,8 @@ _FROM_TEXT: dict[str, Callable[[Any], Any]] = {
     "megabytes_per_hour": _megabytes,
     "keep_megabytes": _megabytes,
     "on": _switch,
+    "metrics_port": _port,
+    "metrics_host": _host,
+    "opentelemetry": _switch,
 }
 assert _FROM_TEXT.keys() == {field.name for field in fields(RecordingSettings)}

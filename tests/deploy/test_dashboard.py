@@ -9,8 +9,11 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from loadtest.live.exporter import Exporter
-from loadtest.live.metrics import HISTOGRAM_METRICS
+from loadtest.model.metrics import APPLICATION, HISTOGRAM_METRICS
 from loadtest.model.pool import PoolConfig
+from loadtest.model.pool_totals import PoolTotals
+from loadtest.recording.telemetry.families import Series, families
+from loadtest.recording.telemetry.pool_reading import levels_of
 from tests.deploy.stack import DEPLOY, asked, dashboard, rules
 
 # Of the units that Grafana knows: https://github.com/grafana/grafana, valueFormats/categories.ts
@@ -183,6 +186,8 @@ def exported() -> set[str]:
     """The names of all series that the tool exports, those of histograms with their endings."""
     exporter = Exporter(CollectorRegistry())
     exporter.begin(PoolConfig())
-    names = {sample.name for family in exporter.collect() for sample in family.samples}
+    series = [Series((), PoolTotals(), levels_of([], PoolConfig(), 1))]
+    found = [*exporter.collect(), *families(series, (), APPLICATION)]
+    names = {sample.name for family in found for sample in family.samples}
     endings = ("_bucket", "_sum", "_count")
     return names | {metric.name + ending for metric in HISTOGRAM_METRICS for ending in endings}

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from loadtest.live.exporter import Exporter
-from loadtest.live.metrics import BUCKET_SECONDS, POOL_LABEL
 from loadtest.model.distribution import Distribution
 from loadtest.model.error_kinds import ERROR_KINDS
 from loadtest.model.interval import Gauge, Interval
+from loadtest.model.metrics import BUCKET_SECONDS, CLOSE_REASONS, POOL_LABEL
 from loadtest.model.pool import PoolConfig, parse_pool
 from tests.processes import Sample, samples
 
@@ -381,7 +381,7 @@ def test_labels_are_a_bounded_set_whatever_is_measured() -> None:
         "db_client_connection_state": {"idle", "used"},
         "phase": {"wait", "connect", "reconnect", "ping", "reset"},
         "source": {"pooled", "new", "overflow", "reconnect"},
-        "reason": {"overflow", "recycle", "invalidated", "disposed", "error", "detached"},
+        "reason": set(CLOSE_REASONS),
         "kind": set(ERROR_KINDS),
     }
 

@@ -10,11 +10,11 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import URL
 
 from loadtest.live.exporter import Exporter
-from loadtest.live.metrics import POOL_LABEL
 from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's parser
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import Interval
 from loadtest.model.load import ARRIVALS
+from loadtest.model.metrics import POOL_LABEL
 from loadtest.model.pool import parse_pool
 from tests.processes import Sample, fetch, free_port, locust_command, running, samples
 

@@ -11,6 +11,18 @@ from dataclasses import dataclass
 from loadtest.model.error_kinds import ERROR_KINDS
 
 POOL_LABEL = "db_client_connection_pool_name"
+# In an application: a small number of the process, which a later process takes over.
+SLOT_LABEL = "slot"
+
+# What is measured: a load generator's requests and its own health are no part of an application.
+LOAD_TEST, APPLICATION = "load test", "application"
+BOTH = (LOAD_TEST, APPLICATION)
+
+# `collected`: Python freed a connection that was never closed, of an application's engine.
+CLOSE_REASONS = (
+    *("overflow", "recycle", "invalidated", "disposed", "error", "detached"),
+    "collected",
+)
 
 # 10 microseconds to 60 s, the same for every run: a healthy checkout and a starved one both fit.
 BUCKET_SECONDS = (
@@ -29,26 +41,36 @@ class HistogramMetric:
     help: str
     sources: tuple[tuple[str, tuple[str, ...]], ...]
     label: str = ""
+    measured_in: tuple[str, ...] = BOTH
 
 
 @dataclass(frozen=True)
 class CounterMetric:
-    """A counter; sources pairs the value of its label with a counter of an Interval."""
+    """A counter; sources pairs the value of its label with a counter of an Interval.
+
+    unit: OpenTelemetry's.
+    """
 
     name: str
     help: str
     sources: tuple[tuple[str, str], ...]
     label: str = ""
+    measured_in: tuple[str, ...] = BOTH
+    unit: str = "{request}"
 
 
 @dataclass(frozen=True)
 class LevelMetric:
-    """A gauge; sources pairs the value of its label with a gauge of an Interval."""
+    """A gauge; sources pairs the value of its label with a gauge of an Interval.
+
+    unit: OpenTelemetry's.
+    """
 
     name: str
     help: str
     sources: tuple[tuple[str, str], ...]
     label: str = ""
+    unit: str = "{connection}"
 
 
 HISTOGRAM_METRICS = (
@@ -71,6 +93,7 @@ HISTOGRAM_METRICS = (
         "db_client_operation_duration_seconds",
         "Duration of the scenario's requests, including failed ones.",
         (("", ("request", "failed_request")),),
+        measured_in=(LOAD_TEST,),
     ),
     HistogramMetric(
         "loadtest_checkout_phase_seconds",
@@ -82,11 +105,13 @@ HISTOGRAM_METRICS = (
         "loadtest_generator_lag_seconds",
         "Event-loop lag of the load generator.",
         (("", ("generator_lag",)),),
+        measured_in=(LOAD_TEST,),
     ),
     HistogramMetric(
         "loadtest_schedule_lag_seconds",
         "Schedule lag: how late requests of an open loop began.",
         (("", ("schedule_lag",)),),
+        measured_in=(LOAD_TEST,),
     ),
 )
 
@@ -95,33 +120,47 @@ COUNTER_METRICS = (
         "db_client_connection_timeouts",
         "Checkouts that timed out after pool_timeout.",
         (("", "timeouts"),),
+        unit="{timeout}",
     ),
     CounterMetric(
         "loadtest_checkouts",
         "Checkouts by the source of the connection.",
         tuple((s, f"checkouts.{s}") for s in ("pooled", "new", "overflow", "reconnect")),
         "source",
+        unit="{checkout}",
     ),
     CounterMetric(
         "loadtest_dropped_arrivals",
         "Arrivals of an open loop that were dropped because no user was free in time.",
         (("", "dropped"),),
+        measured_in=(LOAD_TEST,),
     ),
-    CounterMetric("loadtest_connections_opened", "Connections opened.", (("", "opened"),)),
+    CounterMetric(
+        "loadtest_checkout_errors",
+        "Checkouts that failed for another reason than pool_timeout.",
+        (("", "checkout_errors"),),
+        measured_in=(APPLICATION,),
+        unit="{checkout}",
+    ),
+    CounterMetric(
+        "loadtest_connections_opened",
+        "Connections opened.",
+        (("", "opened"),),
+        unit="{connection}",
+    ),
     CounterMetric(
         "loadtest_connections_closed",
         "Connections closed.",
-        tuple(
-            (reason, f"closed.{reason}")
-            for reason in ("overflow", "recycle", "invalidated", "disposed", "error", "detached")
-        ),
+        tuple((reason, f"closed.{reason}") for reason in CLOSE_REASONS),
         "reason",
+        unit="{connection}",
     ),
     CounterMetric(
         "loadtest_errors",
         "Failed requests by kind of error.",
         tuple((kind, f"errors.{kind}") for kind in ERROR_KINDS),
         "kind",
+        (LOAD_TEST,),
     ),
     CounterMetric(
         "loadtest_retries",
@@ -129,6 +168,7 @@ COUNTER_METRICS = (
         "by kind of error.",
         tuple((kind, f"retries.{kind}") for kind in ERROR_KINDS),
         "kind",
+        (LOAD_TEST,),
     ),
 )
 
@@ -143,6 +183,7 @@ LEVEL_METRICS = (
         "db_client_connection_pending_requests",
         "Checkouts that are waiting for a connection.",
         (("", "waiting"),),
+        unit="{request}",
     ),
     LevelMetric(
         "loadtest_pool_overflow_connections",
@@ -153,9 +194,24 @@ LEVEL_METRICS = (
 
 # Gauges that are derived, not part of an interval: name and help.
 OLDEST_WAIT = ("loadtest_oldest_waiter_seconds", "Age of the oldest wait in progress.")
-MOST = ("db_client_connection_max", "Maximum number of connections, over all processes.")
+MOST = (
+    "db_client_connection_max",
+    "Maximum number of connections; in a load test, over all processes.",
+)
 MOST_IDLE = (
     "db_client_connection_idle_max",
-    "Maximum number of idle connections, over all processes.",
+    "Maximum number of idle connections; in a load test, over all processes.",
 )
 LEAST_IDLE = ("db_client_connection_idle_min", "Minimum number of idle connections.")
+
+# OpenTelemetry's names have a dot after these words; only other words are joined by underscores.
+_DOTTED = (
+    *("db_client_connection_idle_", "db_client_connection_pool_", "db_client_connection_"),
+    *("db_client_operation_", "loadtest_"),
+)
+
+
+def opentelemetry_name(name: str) -> str:
+    """The name of a metric or label in OpenTelemetry, which has the unit beside it."""
+    begin = next((words for words in _DOTTED if name.startswith(words)), "")
+    return begin.replace("_", ".") + name.removeprefix(begin).removesuffix("_seconds")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loadtest.analysis.columns_builder import ColumnsBuilder
 from loadtest.analysis.recordings.blocks import Blocks, blocks_beside
+from loadtest.analysis.recordings.kept_holds import KeptHolds
 from loadtest.analysis.recordings.recorded_pool import RecordedPool, RecordedProcess
 from loadtest.analysis.recordings.second_rows import spread
 from loadtest.analysis.recordings.time_window import ALL_TIME, Window
@@ -112,7 +113,7 @@ class _Reader:
         return RecordedPool(name, first.name, database, there, blocks, seconds)
 
     def _process(self, name: str, files: Sequence[RunFile]) -> tuple[RecordedProcess, Blocks]:
-        columns, blocks = ColumnsBuilder(), Blocks()
+        columns, blocks, kept = ColumnsBuilder(), Blocks(), KeptHolds()
         ends: list[bool] = []
 
         def intervals() -> Iterator[Interval]:
@@ -120,14 +121,15 @@ class _Reader:
                 for interval in self._read(file, part := file.whole()):
                     columns.add(interval)
                     blocks.add(interval)
+                    kept.add(interval)
                     yield interval
                 ends.append(part.footer is not None)
 
         whole = total(intervals())
         if not ends[-1]:
             self.going_on.add(name)
-        headers = [file.header for file in files]
-        return RecordedProcess(name, headers, spread(columns.build()), whole, ends[-1]), blocks
+        headers, rows = [file.header for file in files], spread(columns.build())
+        return RecordedProcess(name, headers, rows, whole, ends[-1], kept.old()), blocks
 
     def _read(self, file: RunFile, part: FilePart) -> Iterator[Interval]:
         yield from (one for one in part if self.window.covers(one.second))

@@ -13,8 +13,8 @@ from loadtest.analysis.recordings.time_window import Window
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import Interval
 from loadtest.recording.process_recorder import ProcessRecorder
+from loadtest.runfile.folders import holds_recording
 from loadtest.runfile.reader import RunFile
-from loadtest.runfile.recording_files import holds_recording
 from tests.analysis.builders import SECOND, START, interval, run
 from tests.analysis.recorded_pools import recorded, recorded_header, write_recording
 from tests.recording.recorded import made, use

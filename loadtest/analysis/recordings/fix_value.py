@@ -33,11 +33,14 @@ class _Offer:
     timeout: float
 
 
-def fix_value(pool: RecordedPool, place: RecordedPlace, busiest: BusyTime) -> FixValue | None:
+def fix_value(
+    pool: RecordedPool, place: RecordedPlace, busiest: BusyTime, *, short: bool
+) -> FixValue | None:
     """The connections that one process needs now, and after the fix of a place.
 
-    After it, a hold of the place lasts without its longest time without a query. None if that was
-    not recorded, or if nothing is saved.
+    After it, a hold of the place lasts without its longest time without a query. short: whether the
+    pool was full; then it needs all that it has. None if the time was not recorded, or if nothing
+    is saved.
     """
     now = _holds(pool)
     needed = pool.total.histograms.get(NEEDED_OF + place.place)
@@ -49,14 +52,15 @@ def fix_value(pool: RecordedPool, place: RecordedPlace, busiest: BusyTime) -> Fi
     offer = _Offer(rate, pool.settings[0].pool_timeout)
     most = _connections(pool)
     as_now = _outcome(offer, now, most)
-    sizes = [_smallest(offer, holds, most, as_now) for holds in (now, after)]
-    if sizes[1] >= sizes[0]:
+    needs = most if short else _smallest(offer, now, most, as_now)
+    fewest = _smallest(offer, after, most, as_now)
+    if fewest >= needs:
         return None
     return FixValue(
         place=place.place,
         line=next(iter(place.idle_at), ""),
-        now=sizes[0],
-        after=sizes[1],
+        now=needs,
+        after=fewest,
         attempts_per_second=rate,
         processes=processes,
     )

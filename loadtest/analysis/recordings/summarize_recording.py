@@ -11,7 +11,11 @@ from loadtest.analysis.recordings.place_numbers import recorded_places, recorded
 from loadtest.analysis.recordings.pool_seconds import ENGINES
 from loadtest.analysis.recordings.read_recording import Recording
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
-from loadtest.analysis.recordings.recording_findings import idle_holders, recording_findings
+from loadtest.analysis.recordings.recording_findings import (
+    idle_holders,
+    is_short,
+    recording_findings,
+)
 from loadtest.analysis.recordings.recording_verdict import recording_verdict
 from loadtest.analysis.statistics.censoring import CensoredTimes, describe
 from loadtest.model.distribution import Distribution
@@ -51,7 +55,7 @@ def recorded_pool_summary(pool: RecordedPool) -> RecordedPoolSummary:
     numbers = _numbers(pool)
     idle = idle_holders(numbers)
     if idle:
-        fix = fix_value(pool, idle[0], numbers.busiest)
+        fix = fix_value(pool, idle[0], numbers.busiest, short=is_short(numbers))
         numbers = numbers.model_copy(update={"fix": fix})
     return numbers.model_copy(update={"findings": recording_findings(numbers)})
 

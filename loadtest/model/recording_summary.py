@@ -12,6 +12,9 @@ from pydantic import Field
 from loadtest.model.field_types import Value
 from loadtest.model.summary import Durations, Finding
 
+# The smallest share of the holders of a place that makes a line stand out.
+_STANDING_OUT = 0.2
+
 
 class TimeSpan(Value):
     """A time from a moment up to another, which is excluded."""
@@ -76,10 +79,11 @@ class RecordedPlace(Value):
 
     querying: the share of the holds' time in queries. idle_seconds_mean: the longest time without a
     query of each hold, on average. idle: the share of the whole pool's time in use that this place
-    held a connection without a query. held: the share of the connections that
-    it held in shortages. kept: holds in progress at the end; lost: those that are not expected to
-    end, with the age of the oldest. idle_at: the lines where a holder stood without a query, with
-    their shares. routes: the checkouts by route or task.
+    held a connection without a query. held: the share of the connections that it held in
+    shortages. kept: holds in progress at the end; lost: those that are not expected to end, with
+    the age of the oldest. ended_seconds: the connections that it held after the user of the
+    checkout had ended, added up over all seconds. idle_at: the lines where a holder stood without a
+    query, with their shares. routes: the checkouts by route or task.
     """
 
     place: str
@@ -99,8 +103,17 @@ class RecordedPlace(Value):
     kept: int
     lost: int = 0
     lost_age_seconds: float = 0.0
+    ended_seconds: int = 0
     idle_at: dict[str, float]
     routes: dict[str, int]
+
+    @property
+    def line(self) -> str:
+        """The line where its holders mostly stood without a query; empty if none stands out."""
+        for line, share in self.idle_at.items():
+            if share >= _STANDING_OUT and not line.startswith("("):
+                return line
+        return ""
 
 
 class HeldBy(Value):

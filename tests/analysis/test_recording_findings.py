@@ -124,6 +124,28 @@ def test_holds_that_only_grow_are_a_leak_with_place_and_age(tmp_path: Path) -> N
     )
 
 
+def test_connections_that_outlive_their_requests_are_a_leak(tmp_path: Path) -> None:
+    lost = place(1500, 8, 12, idle_at=Counter({"(ended)": 2, PAY: 1}))
+    pool = of(tmp_path, [second(n, {PAY: lost, LIST: quick()}) for n in range(10)])
+    assert codes(pool) == ["leak"]
+    assert pool.findings[0].message.startswith(
+        f"`{PAY}` does not return its connections: they were still in use after the request or "
+        "thread had ended, until the garbage collector returned them, for up to 1.50 s."
+    )
+
+
+def test_a_connection_that_outlives_its_request_for_a_moment_is_no_leak(tmp_path: Path) -> None:
+    use = place(5, 4, idle_at=Counter({"(ended)": 1, PAY: 3}))
+    assert codes(of(tmp_path, [second(n, {PAY: use}) for n in range(10)])) == []
+
+
+def test_a_line_outside_of_the_application_is_not_named(tmp_path: Path) -> None:
+    held = place(210, 8, 12, idle_at=Counter({"(outside the application)": 9, CALL: 1}))
+    found = the("held_without_query", of(tmp_path, [second(n, {PAY: held}) for n in range(9)]))
+    assert "stood" not in found.message
+    assert found.evidence["line"] == ""
+
+
 def test_one_connection_for_the_life_of_a_process_is_no_leak(tmp_path: Path) -> None:
     assert codes(of(tmp_path, leaking([1] * 80))) == []
 

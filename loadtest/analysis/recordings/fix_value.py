@@ -58,7 +58,7 @@ def fix_value(
         return None
     return FixValue(
         place=place.place,
-        line=next(iter(place.idle_at), ""),
+        line=place.line,
         now=needs,
         after=fewest,
         attempts_per_second=rate,

@@ -13,6 +13,8 @@ from loadtest.model.recording_summary import HeldBy, RecordedPlace, RecordedShor
 
 # An old hold that is shorter than the longest ended one of its place times this may end, too.
 LOST_FACTOR = 3
+# Instead of a line: the user of the checkout has ended.
+USER_ENDED = "(ended)"
 HOLD_OF, NEEDED_OF = "hold@", "needed@"
 
 
@@ -57,6 +59,7 @@ def _place(
         kept=use.kept,
         lost=lost.number,
         lost_age_seconds=lost.age,
+        ended_seconds=use.idle_at[USER_ENDED],
         idle_at=_shares(use.idle_at),
         routes=dict(sorted(use.routes.items(), key=lambda one: (-one[1], one[0]))),
     )

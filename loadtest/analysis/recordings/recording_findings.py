@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from loadtest.analysis.recordings.place_numbers import USER_ENDED
 from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.model.recording_summary import RecordedPlace, RecordedPoolSummary
 from loadtest.model.summary import Finding
@@ -13,6 +14,9 @@ from loadtest.model.summary import Finding
 IDLE_SECONDS, IDLE_SHARE, IDLE_OF_POOL = 0.05, 0.5, 0.2
 LEAST_HOLDS = 5
 MOST_PLACES = 3
+# A place does not return connections that are found so often, and for the most part, after their
+# users have ended.
+ENDED_SECONDS, ENDED_SHARE = 3, 0.5
 # A wait (s) that users notice, and the seconds for which a pool must be full without timeouts.
 NOTICED_WAIT, NOTICED_SECONDS = 0.1, 3
 # A pool connects that often if it is new for each request, and NullPool if it is under load.
@@ -34,15 +38,22 @@ def is_short(pool: RecordedPoolSummary) -> bool:
     return pool.checkout.timeouts > 0 or waited
 
 
+def leaking_places(pool: RecordedPoolSummary) -> list[RecordedPlace]:
+    """The places that do not return connections, the one with the most first."""
+    found = [place for place in pool.places if place.lost or _outlives_users(place)]
+    return sorted(found, key=lambda place: (-place.lost, -place.ended_seconds))[:MOST_PLACES]
+
+
+def _outlives_users(place: RecordedPlace) -> bool:
+    share = place.idle_at.get(USER_ENDED, 0.0)
+    return place.ended_seconds >= ENDED_SECONDS and share >= ENDED_SHARE
+
+
 def idle_holders(pool: RecordedPoolSummary) -> list[RecordedPlace]:
     """The places that hold connections without a query, the one with the most time first."""
-    found = [place for place in pool.places if _holds_idly(place)]
+    leaking = leaking_places(pool)
+    found = [place for place in pool.places if place not in leaking and _holds_idly(place)]
     return sorted(found, key=lambda place: -place.idle)[:MOST_PLACES]
-
-
-def leaking_places(pool: RecordedPoolSummary) -> list[RecordedPlace]:
-    """The places with holds that are not expected to end, the one with the most first."""
-    return sorted((p for p in pool.places if p.lost), key=lambda place: -place.lost)
 
 
 def _holds_idly(place: RecordedPlace) -> bool:
@@ -56,30 +67,38 @@ def _holds_idly(place: RecordedPlace) -> bool:
 
 def recorded_leak(pool: RecordedPoolSummary) -> Iterator[Finding]:
     """Connections that a place took and does not return."""
-    for place in leaking_places(pool)[:MOST_PLACES]:
-        allowed = pool.connections.allowed
-        of = f" of {count(allowed)}" if allowed else ""
+    for place in leaking_places(pool):
         yield Finding(
             code="leak",
             severity="error",
-            message=f"`{place.place}` does not return its connections: {count(place.lost)}{of} "
-            f"{'is' if place.lost == 1 else 'are'} still held, the oldest for "
-            f"{duration(place.lost_age_seconds)}. Close the session or connection also after an "
-            "error: open it in a `with` block, or call close(), on a scoped_session remove(), when "
-            "the request ends.",
+            message=f"`{place.place}`{_in_routes(place)} does not return its connections: "
+            f"{_lost(place, pool.connections.allowed)}. Close the session or connection also after "
+            "an error: open it in a `with` block, or call close(), on a scoped_session remove(), "
+            "when the request ends.",
             evidence={
                 "place": place.place,
                 "lost": place.lost,
                 "oldest": place.lost_age_seconds,
-                "routes": place.routes,
+                "ended_seconds": place.ended_seconds,
             },
         )
+
+
+def _lost(place: RecordedPlace, allowed: int | None) -> str:
+    if not place.lost:
+        return (
+            "they were still in use after the request or thread had ended, until the garbage "
+            f"collector returned them, for up to {duration(place.hold_seconds_max)}"
+        )
+    of = f" of {count(allowed)}" if allowed else ""
+    held = "is still held" if place.lost == 1 else "are still held, the oldest"
+    return f"{count(place.lost)}{of} {held} for {duration(place.lost_age_seconds)}"
 
 
 def held_without_query(pool: RecordedPoolSummary) -> Iterator[Finding]:
     """Places that hold a connection while they do something else."""
     for place in idle_holders(pool):
-        stood, where = next(iter(place.idle_at.items()), ("", 0.0))
+        stood = place.line
         at = f" It mostly stood at `{stood}` then." if stood else ""
         yield Finding(
             code="held_without_query",
@@ -96,7 +115,7 @@ def held_without_query(pool: RecordedPoolSummary) -> Iterator[Finding]:
                 "querying": place.querying,
                 "idle_of_pool": place.idle,
                 "line": stood,
-                "line_share": where,
+                "line_share": place.idle_at.get(stood),
             },
         )
 

@@ -11,7 +11,7 @@ from loadtest.analysis.recordings.recording_findings import (
     leaking_places,
 )
 from loadtest.analysis.units import count, duration, listed, percent, plural
-from loadtest.model.recording_summary import FixValue, RecordedPoolSummary
+from loadtest.model.recording_summary import FixValue, RecordedPlace, RecordedPoolSummary
 
 _CAUSES = {
     "nested_checkout": "Requests took a second connection while they held the first.",
@@ -63,8 +63,8 @@ def _how_full(pool: RecordedPoolSummary) -> str:
 def _cause(pool: RecordedPoolSummary) -> str:
     """The most important cause in short."""
     if leaking := leaking_places(pool):
-        lost = listed([f"`{place.place}` ({count(place.lost)})" for place in leaking[:3]])
-        return f"Connections were not returned: {lost}."
+        places = listed([f"`{place.place}`{_number_lost(place)}" for place in leaking])
+        return f"Connections were not returned: {places}."
     if idle := idle_holders(pool):
         return (
             f"{percent(idle[0].idle)} of the time in use, `{idle[0].place}` held a connection "
@@ -73,6 +73,10 @@ def _cause(pool: RecordedPoolSummary) -> str:
     codes = [finding.code for finding in pool.findings]
     told = next((text for code, text in _CAUSES.items() if code in codes), "")
     return told or _time_in_queries(pool)
+
+
+def _number_lost(place: RecordedPlace) -> str:
+    return f" ({count(place.lost)})" if place.lost else ""
 
 
 def _time_in_queries(pool: RecordedPoolSummary) -> str:

@@ -83,7 +83,7 @@ def _connections(pool: RecordedPool) -> int:
     known = [limit for limit in limits if limit is not None]
     if known:
         return max(known)
-    used = [int(most.max(initial=1)) for most in pool.by_second.most_of("in_use")]
+    used = [int(one.highest("in_use").max(initial=1)) for one in pool.by_second.each]
     return min(max(used), _WITHOUT_LIMIT)
 
 

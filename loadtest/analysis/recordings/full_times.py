@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from loadtest.analysis.columns import Mask
-from loadtest.analysis.recordings.pool_seconds import PoolSeconds
+from loadtest.analysis.recordings.pool_seconds import PoolSeconds, ProcessSeconds
 from loadtest.model.recording_summary import TimeSpan
 
 # Fewer checkouts that wait (a mean level) are noise of a busy machine.
@@ -16,16 +16,14 @@ SHORTEST_BREAK = 5
 
 def full_seconds(seconds: PoolSeconds) -> Mask:
     """Whether in each second checkouts waited or timed out at a full pool of any process."""
-    full = np.zeros(seconds.length, dtype=bool)
-    each = zip(
-        seconds.most_of("in_use"),
-        seconds.limits(),
-        seconds.levels_of("waiting"),
-        seconds.counts_of("timeouts"),
-        strict=True,
-    )
-    for most, limit, waiting, timeouts in each:
-        full |= (timeouts > 0) | ((most >= limit) & (limit > 0) & (waiting >= LEAST_WAITING))
+    return seconds.added(_is_full)
+
+
+def _is_full(process: ProcessSeconds) -> Mask:
+    """Whether it was full in each of its seconds."""
+    limit, waiting = process.limit, process.level("waiting")
+    at_limit = (process.highest("in_use") >= limit) & (limit > 0)
+    full: Mask = (process.count("timeouts") > 0) | (at_limit & (waiting >= LEAST_WAITING))
     return full
 
 

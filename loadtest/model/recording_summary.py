@@ -14,6 +14,8 @@ from loadtest.model.summary import Durations, Finding
 
 # The smallest share of the holders of a place that makes a line stand out.
 _STANDING_OUT = 0.2
+# Instead of a line of a holder: it runs no code of the application, or has ended.
+OUTSIDE_APPLICATION, USER_ENDED = "(outside the application)", "(ended)"
 
 
 class TimeSpan(Value):
@@ -115,6 +117,11 @@ class RecordedPlace(Value):
                 return line
         return ""
 
+    @property
+    def outside(self) -> float:
+        """The share of its holders that ran no code of the application."""
+        return self.idle_at.get(OUTSIDE_APPLICATION, 0.0)
+
 
 class HeldBy(Value):
     """The connections that a place held at a moment, and the age of the oldest hold."""
@@ -135,14 +142,14 @@ class RecordedShortage(Value):
 
 
 class FixValue(Value):
-    """The value of returning the connection of a place before its longest time without a query.
+    """The value of returning connections before the longest time without a query of each hold.
 
-    line: where holders stood then; empty if unknown. now, after: the connections that one process
-    needs for the same waits, simulated with the arrivals of the busiest time (per process and
-    second).
+    places: those that do so after the fix. line: where holders of a single place stood; empty if
+    unknown. now, after: the connections that one process needs for the same waits, simulated with
+    the arrivals of the busiest time (per process and second).
     """
 
-    place: str
+    places: tuple[str, ...]
     line: str
     now: int
     after: int

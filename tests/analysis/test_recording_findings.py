@@ -13,7 +13,12 @@ from loadtest.analysis.recordings.read_recording import read_recording
 from loadtest.analysis.recordings.summarize_recording import summarize_recording
 from loadtest.model.interval import SECOND, Interval
 from loadtest.model.place_use import PlaceUse
-from loadtest.model.recording_summary import RecordedPoolSummary, RecordingSummary
+from loadtest.model.recording_summary import (
+    OUTSIDE_APPLICATION,
+    USER_ENDED,
+    RecordedPoolSummary,
+    RecordingSummary,
+)
 from loadtest.model.summary import Finding
 from loadtest.model.task_use import TaskUse
 from tests.analysis.recorded_pools import write_recording
@@ -125,7 +130,7 @@ def test_holds_that_only_grow_are_a_leak_with_place_and_age(tmp_path: Path) -> N
 
 
 def test_connections_that_outlive_their_requests_are_a_leak(tmp_path: Path) -> None:
-    lost = place(1500, 8, 12, idle_at=Counter({"(ended)": 2, PAY: 1}))
+    lost = place(1500, 8, 12, idle_at=Counter({USER_ENDED: 2, PAY: 1}))
     pool = of(tmp_path, [second(n, {PAY: lost, LIST: quick()}) for n in range(10)])
     assert codes(pool) == ["leak"]
     assert pool.findings[0].message.startswith(
@@ -135,15 +140,16 @@ def test_connections_that_outlive_their_requests_are_a_leak(tmp_path: Path) -> N
 
 
 def test_a_connection_that_outlives_its_request_for_a_moment_is_no_leak(tmp_path: Path) -> None:
-    use = place(5, 4, idle_at=Counter({"(ended)": 1, PAY: 3}))
+    use = place(5, 4, idle_at=Counter({USER_ENDED: 1, PAY: 3}))
     assert codes(of(tmp_path, [second(n, {PAY: use}) for n in range(10)])) == []
 
 
-def test_a_line_outside_of_the_application_is_not_named(tmp_path: Path) -> None:
-    held = place(210, 8, 12, idle_at=Counter({"(outside the application)": 9, CALL: 1}))
+def test_holds_outside_of_the_application_are_told_to_end_with_the_request(tmp_path: Path) -> None:
+    held = place(210, 8, 12, idle_at=Counter({OUTSIDE_APPLICATION: 9, CALL: 1}))
     found = the("held_without_query", of(tmp_path, [second(n, {PAY: held}) for n in range(9)]))
     assert "stood" not in found.message
-    assert found.evidence["line"] == ""
+    assert "Mostly no code of the application ran then" in found.message
+    assert (found.evidence["line"], found.evidence["outside_share"]) == ("", 0.9)
 
 
 def test_one_connection_for_the_life_of_a_process_is_no_leak(tmp_path: Path) -> None:

@@ -102,6 +102,16 @@ def test_the_value_of_a_fix_is_per_process(tmp_path: Path) -> None:
     assert 2 <= fix.after <= 4
 
 
+def test_the_value_of_a_fix_of_several_places(tmp_path: Path) -> None:
+    held = place(400, 8, 12)
+    rows = [second(n, {PAY: held, LIST: held}, in_use=8) for n in range(20)]
+    write_recording(tmp_path, rows, pool={"name": "shop", "pool_size": 30, "max_overflow": 0})
+    sentence = summary(tmp_path).verdict.splitlines()[-1]
+    assert sentence.startswith(
+        f"If `{PAY}` and `{LIST}` return connections before the longest time without a query, "
+    )
+
+
 def test_without_a_saving_there_is_no_value(tmp_path: Path) -> None:
     held = place(200, 8, 110)
     rows = [second(n, {PAY: held}, in_use=1) for n in range(20)]

@@ -1,8 +1,8 @@
-"""The value of a fix: the connections that a place saves if it returns them earlier."""
+"""The value of a fix: the connections that are saved if places return them earlier."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtest.analysis.prediction.samples import samples
@@ -34,31 +34,30 @@ class _Offer:
 
 
 def fix_value(
-    pool: RecordedPool, place: RecordedPlace, busiest: BusyTime, *, short: bool
+    pool: RecordedPool, places: Sequence[RecordedPlace], busiest: BusyTime, *, short: bool
 ) -> FixValue | None:
-    """The connections that one process needs now, and after the fix of a place.
+    """The connections that one process needs now, and after the fix of some places.
 
-    After it, a hold of the place lasts without its longest time without a query. short: whether the
-    pool was full; then it needs all that it has. None if the time was not recorded, or if nothing
-    is saved.
+    After it, a hold of these places lasts without its longest time without a query. short: whether
+    the pool was full; then it needs all that it has. None if these times were not recorded, or if
+    nothing is saved.
     """
-    now = _holds(pool)
-    needed = pool.total.histograms.get(NEEDED_OF + place.place)
-    if needed is None or not now or not busiest.attempts_per_second:
+    now, needed = _histograms(pool, HOLD_OF), _histograms(pool, NEEDED_OF)
+    fixed = {one.place: needed[one.place] for one in places if one.place in needed}
+    if not fixed or not busiest.attempts_per_second:
         return None
-    after = {**now, HOLD_OF + place.place: needed}
     processes = _processes_at(pool, busiest)
     rate = busiest.attempts_per_second / processes
     offer = _Offer(rate, pool.settings[0].pool_timeout)
     most = _connections(pool)
     as_now = _outcome(offer, now, most)
     needs = most if short else _smallest(offer, now, most, as_now)
-    fewest = _smallest(offer, after, most, as_now)
+    fewest = _smallest(offer, {**now, **fixed}, most, as_now)
     if fewest >= needs:
         return None
     return FixValue(
-        place=place.place,
-        line=place.line,
+        places=tuple(fixed),
+        line=places[0].line if len(places) == 1 else "",
         now=needs,
         after=fewest,
         attempts_per_second=rate,
@@ -66,9 +65,14 @@ def fix_value(
     )
 
 
-def _holds(pool: RecordedPool) -> Mapping[str, Distribution]:
+def _histograms(pool: RecordedPool, prefix: str) -> Mapping[str, Distribution]:
+    """The histograms of the places under a prefix, by place."""
     found = pool.total.histograms.items()
-    return {name: times for name, times in found if name.startswith(HOLD_OF) and times.count}
+    return {
+        name.removeprefix(prefix): times
+        for name, times in found
+        if name.startswith(prefix) and times.count
+    }
 
 
 def _processes_at(pool: RecordedPool, busiest: BusyTime) -> int:

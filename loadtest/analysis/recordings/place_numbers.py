@@ -9,12 +9,15 @@ from typing import NamedTuple
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.model.interval import SECOND
 from loadtest.model.place_use import PlaceUse, Shortage
-from loadtest.model.recording_summary import HeldBy, RecordedPlace, RecordedShortage
+from loadtest.model.recording_summary import (
+    USER_ENDED,
+    HeldBy,
+    RecordedPlace,
+    RecordedShortage,
+)
 
 # An old hold that is shorter than the longest ended one of its place times this may end, too.
 LOST_FACTOR = 3
-# Instead of a line: the user of the checkout has ended.
-USER_ENDED = "(ended)"
 HOLD_OF, NEEDED_OF = "hold@", "needed@"
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from loadtest.analysis.recordings.place_numbers import USER_ENDED
 from loadtest.analysis.units import count, duration, listed, percent, plural
-from loadtest.model.recording_summary import RecordedPlace, RecordedPoolSummary
+from loadtest.model.recording_summary import USER_ENDED, RecordedPlace, RecordedPoolSummary
 from loadtest.model.summary import Finding
 
 # A place is named if its holds are without a query for this long (s, a mean), for this share of
@@ -17,6 +16,8 @@ MOST_PLACES = 3
 # A place does not return connections that are found so often, and for the most part, after their
 # users have ended.
 ENDED_SECONDS, ENDED_SHARE = 3, 0.5
+# Holders that run no code of the application for this share of their time belong to no request.
+OUTSIDE_SHARE = 0.5
 # A wait (s) that users notice, and the seconds for which a pool must be full without timeouts.
 NOTICED_WAIT, NOTICED_SECONDS = 0.1, 3
 # A pool connects that often if it is new for each request, and NullPool if it is under load.
@@ -98,26 +99,37 @@ def _lost(place: RecordedPlace, allowed: int | None) -> str:
 def held_without_query(pool: RecordedPoolSummary) -> Iterator[Finding]:
     """Places that hold a connection while they do something else."""
     for place in idle_holders(pool):
-        stood = place.line
-        at = f" It mostly stood at `{stood}` then." if stood else ""
         yield Finding(
             code="held_without_query",
             severity="error" if is_short(pool) else "warning",
             message=f"`{place.place}`{_in_routes(place)} held a connection for "
             f"{duration(place.hold_seconds_mean)} on average and ran queries in "
-            f"{percent(place.querying)} of that time.{at} Return the connection before "
-            f"{'that line' if stood else 'the other work'}: commit or roll back and close the "
-            "session, and take a connection again afterwards.",
+            f"{percent(place.querying)} of that time. {_to_return(place)}",
             evidence={
                 "place": place.place,
                 "holds": place.holds,
                 "hold": place.hold_seconds_mean,
                 "querying": place.querying,
                 "idle_of_pool": place.idle,
-                "line": stood,
-                "line_share": place.idle_at.get(stood),
+                "line": place.line,
+                "line_share": place.idle_at.get(place.line),
+                "outside_share": place.outside,
             },
         )
+
+
+def _to_return(place: RecordedPlace) -> str:
+    if place.outside >= OUTSIDE_SHARE:
+        return (
+            "Mostly no code of the application ran then: the request had ended, or its response "
+            "was being sent. Close the session after its last query, at the latest when the "
+            "request ends (a scoped_session with remove())."
+        )
+    stood = f"It mostly stood at `{place.line}` then. " if place.line else ""
+    return (
+        f"{stood}Return the connection before {'that line' if stood else 'the other work'}: commit "
+        "or roll back and close the session, and take a connection again afterwards."
+    )
 
 
 def nested_in_application(pool: RecordedPoolSummary) -> Iterator[Finding]:

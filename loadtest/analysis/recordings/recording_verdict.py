@@ -88,10 +88,12 @@ def _time_in_queries(pool: RecordedPoolSummary) -> str:
 
 def fix_sentence(fix: FixValue) -> str:
     """The value of a fix, as a sentence."""
-    before = f"the call at `{fix.line}`" if fix.line else "its longest time without a query"
+    places = listed([f"`{place}`" for place in fix.places])
+    returned = f"{places} return{'s the connection' if len(fix.places) == 1 else ' connections'}"
+    before = f"the call at `{fix.line}`" if fix.line else "the longest time without a query"
     each = " of each process" if fix.processes > 1 else ""
     return (
-        f"If `{fix.place}` returns the connection before {before}, "
-        f"{plural(fix.after, 'connection')}{each} {'serves' if fix.after == 1 else 'serve'} what "
-        f"{count(fix.now)} serve now (simulated with the arrivals of the busiest time)."
+        f"If {returned} before {before}, {plural(fix.after, 'connection')}{each} "
+        f"{'serves' if fix.after == 1 else 'serve'} what {count(fix.now)} serve now (simulated "
+        "with the arrivals of the busiest time)."
     )

@@ -55,7 +55,7 @@ def recorded_pool_summary(pool: RecordedPool) -> RecordedPoolSummary:
     numbers = _numbers(pool)
     idle = idle_holders(numbers)
     if idle:
-        fix = fix_value(pool, idle[0], numbers.busiest, short=is_short(numbers))
+        fix = fix_value(pool, idle, numbers.busiest, short=is_short(numbers))
         numbers = numbers.model_copy(update={"fix": fix})
     return numbers.model_copy(update={"findings": recording_findings(numbers)})
 

@@ -14,6 +14,8 @@ from loadtest.model.summary import Durations, Finding
 
 # The smallest share of the holders of a place that makes a line stand out.
 _STANDING_OUT = 0.2
+# The share of holders that run no code of the application from which on no line counts.
+MOSTLY = 0.5
 # Instead of a line of a holder: it runs no code of the application, or has ended.
 OUTSIDE_APPLICATION, USER_ENDED = "(outside the application)", "(ended)"
 
@@ -112,6 +114,8 @@ class RecordedPlace(Value):
     @property
     def line(self) -> str:
         """The line where its holders mostly stood without a query; empty if none stands out."""
+        if self.outside >= MOSTLY:
+            return ""
         for line, share in self.idle_at.items():
             if share >= _STANDING_OUT and not line.startswith("("):
                 return line

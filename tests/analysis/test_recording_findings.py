@@ -95,6 +95,15 @@ def test_other_holds_are_no_finding(tmp_path: Path, use: PlaceUse) -> None:
     assert codes(of(tmp_path, [second(n, {PAY: use}) for n in range(10)])) == []
 
 
+def test_pauses_that_all_places_have_are_those_of_a_busy_machine(tmp_path: Path) -> None:
+    slow = {f"shop.py:{n} slow": place(110, 30, 30) for n in range(3)}
+    assert codes(of(tmp_path / "one", [second(n, slow) for n in range(9)])) == []
+    quick_ones = {f"shop.py:{n} quick": quick() for n in range(3)}
+    both = {PAY: place(110, 30, 30), **quick_ones}
+    found = of(tmp_path / "two", [second(n, both) for n in range(9)])
+    assert codes(found) == ["held_without_query"]
+
+
 def test_a_rare_place_is_no_finding(tmp_path: Path) -> None:
     rare = PlaceUse(checkouts=1, holds=1, hold=SECOND // 5, needed=SECOND // 100)
     rows = [second(n, {PAY: rare if n < 2 else PlaceUse(), LIST: quick()}) for n in range(20)]
@@ -214,6 +223,13 @@ def test_a_full_pool_whose_connections_run_queries_is_told_to_predict(tmp_path: 
     assert found.message.endswith(
         "Predict a larger pool with `loadtest whatif`, or make the queries faster."
     )
+
+
+def test_single_full_seconds_without_timeouts_are_no_finding(tmp_path: Path) -> None:
+    full: dict[str, Any] = {"in_use": 3, "waiting": 4, "waits": [400] * 5}
+    rows = [second(n, {LIST: quick()}, **(full if n in (3, 12) else {})) for n in range(20)]
+    pool = of(tmp_path, rows)
+    assert (codes(pool), pool.full_seconds) == ([], 2)
 
 
 def test_short_waits_of_a_busy_machine_are_no_finding(tmp_path: Path) -> None:

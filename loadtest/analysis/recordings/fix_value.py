@@ -39,8 +39,8 @@ def fix_value(
     """The connections that one process needs now, and after the fix of some places.
 
     After it, a hold of these places lasts without its longest time without a query. short: whether
-    the pool was full; then it needs all that it has. None if these times were not recorded, or if
-    nothing is saved.
+    the pool was full; then it needs all that it has, unless the simulation shows no wait. None if
+    these times were not recorded, or if nothing is saved.
     """
     now, needed = _histograms(pool, HOLD_OF), _histograms(pool, NEEDED_OF)
     fixed = {one.place: needed[one.place] for one in places if one.place in needed}
@@ -51,7 +51,8 @@ def fix_value(
     offer = _Offer(rate, pool.settings[0].pool_timeout)
     most = _connections(pool)
     as_now = _outcome(offer, now, most)
-    needs = most if short else _smallest(offer, now, most, as_now)
+    explained = short and (as_now.timeouts > 0 or _p95(as_now) > UNNOTICED_WAIT)
+    needs = most if explained else _smallest(offer, now, most, as_now)
     fewest = _smallest(offer, {**now, **fixed}, most, as_now)
     if fewest >= needs:
         return None

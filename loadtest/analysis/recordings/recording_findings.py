@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median_low
 
 from loadtest.analysis.units import count, duration, listed, percent, plural
-from loadtest.model.recording_summary import USER_ENDED, RecordedPlace, RecordedPoolSummary
+from loadtest.model.recording_summary import MOSTLY, USER_ENDED, RecordedPlace, RecordedPoolSummary
 from loadtest.model.summary import Finding
 
-# A place is named if its holds are without a query for this long (s, a mean), for this share of
-# their time, and for this share of the whole pool's time in use.
-IDLE_SECONDS, IDLE_SHARE, IDLE_OF_POOL = 0.05, 0.5, 0.2
+# A place is named if its holds are without a query for this share of their time, and of the whole
+# pool's time in use.
+IDLE_SHARE, IDLE_OF_POOL = 0.5, 0.1
+# The longest time without a query of a hold (s, a mean) that is noticed, and the one that is always
+# too long. In between it counts only beside places with much shorter ones: on a busy machine all
+# places have pauses.
+IDLE_SECONDS, LONG_IDLE_SECONDS, IDLE_FACTOR = 0.05, 0.15, 3
 LEAST_HOLDS = 5
 MOST_PLACES = 3
 # A place does not return connections that are found so often, and for the most part, after their
 # users have ended.
 ENDED_SECONDS, ENDED_SHARE = 3, 0.5
-# Holders that run no code of the application for this share of their time belong to no request.
-OUTSIDE_SHARE = 0.5
-# A wait (s) that users notice, and the seconds for which a pool must be full without timeouts.
-NOTICED_WAIT, NOTICED_SECONDS = 0.1, 3
+# A wait (s) that users notice, and the length of a full time (s) that counts without timeouts.
+NOTICED_WAIT, NOTICED_SECONDS = 0.1, 5
 # A pool connects that often if it is new for each request, and NullPool if it is under load.
 NEW_SHARE, NEW_FACTOR = 0.5, 3
 LOAD_PER_SECOND = 1.0
@@ -35,8 +38,9 @@ def recording_findings(pool: RecordedPoolSummary) -> tuple[Finding, ...]:
 def is_short(pool: RecordedPoolSummary) -> bool:
     """Whether checkouts timed out, or waited noticeably at a full pool."""
     waits = pool.checkout.wait_seconds.p99 or 0.0
-    waited = pool.full_seconds >= NOTICED_SECONDS and waits >= NOTICED_WAIT
-    return pool.checkout.timeouts > 0 or waited
+    longest = max((span.seconds for span in pool.full), default=0)
+    noticed = longest >= NOTICED_SECONDS and waits >= NOTICED_WAIT
+    return pool.checkout.timeouts > 0 or noticed
 
 
 def leaking_places(pool: RecordedPoolSummary) -> list[RecordedPlace]:
@@ -53,17 +57,24 @@ def _outlives_users(place: RecordedPlace) -> bool:
 def idle_holders(pool: RecordedPoolSummary) -> list[RecordedPlace]:
     """The places that hold connections without a query, the one with the most time first."""
     leaking = leaking_places(pool)
-    found = [place for place in pool.places if place not in leaking and _holds_idly(place)]
+    found = [one for one in pool.places if one not in leaking and _holds_idly(one, pool.places)]
     return sorted(found, key=lambda place: -place.idle)[:MOST_PLACES]
 
 
-def _holds_idly(place: RecordedPlace) -> bool:
+def _holds_idly(place: RecordedPlace, all_: Sequence[RecordedPlace]) -> bool:
+    others = [one.idle_seconds_mean or 0.0 for one in all_ if one is not place and _is_used(one)]
+    usual = median_low(others) if others else 0.0
+    least = max(IDLE_SECONDS, min(LONG_IDLE_SECONDS, IDLE_FACTOR * usual))
     return (
-        place.holds >= LEAST_HOLDS
-        and (place.idle_seconds_mean or 0.0) >= IDLE_SECONDS
+        _is_used(place)
+        and (place.idle_seconds_mean or 0.0) >= least
         and 1 - (place.querying or 0.0) >= IDLE_SHARE
         and place.idle >= IDLE_OF_POOL
     )
+
+
+def _is_used(place: RecordedPlace) -> bool:
+    return place.holds >= LEAST_HOLDS
 
 
 def recorded_leak(pool: RecordedPoolSummary) -> Iterator[Finding]:
@@ -119,7 +130,7 @@ def held_without_query(pool: RecordedPoolSummary) -> Iterator[Finding]:
 
 
 def _to_return(place: RecordedPlace) -> str:
-    if place.outside >= OUTSIDE_SHARE:
+    if place.outside >= MOSTLY:
         return (
             "Mostly no code of the application ran then: the request had ended, or its response "
             "was being sent. Close the session after its last query, at the latest when the "

@@ -192,8 +192,9 @@ def test_an_engine_for_each_request_is_found(tmp_path: Path) -> None:
     rows = [second(n, {LIST: quick()}, counters=counters, gauges={"engines": 4}) for n in range(5)]
     found = the("engine_per_request", of(tmp_path, rows))
     assert found.message.startswith(
-        "50 of 50 checkouts opened a new connection although the pools may keep 2, most of them "
-        f"at `{LIST}`: an engine is made or disposed of again and again, up to 4 at once."
+        "50 of 50 checkouts opened a new connection although the pools keep 2, most likely those "
+        f"of `{LIST}` (in `GET /orders`): an engine is made or disposed of again and again, up to "
+        "4 at once."
     )
 
 

@@ -24,7 +24,7 @@ ENDED_SECONDS, ENDED_SHARE = 3, 0.5
 # A wait (s) that users notice, and the length of a full time (s) that counts without timeouts.
 NOTICED_WAIT, NOTICED_SECONDS = 0.1, 5
 # A pool connects that often if it is new for each request, and NullPool if it is under load.
-NEW_SHARE, NEW_FACTOR = 0.5, 3
+NEW_SHARE, NEW_FACTOR = 0.05, 3
 LOAD_PER_SECOND = 1.0
 
 RecordedRule = Callable[[RecordedPoolSummary], Iterator[Finding]]
@@ -163,27 +163,28 @@ def nested_in_application(pool: RecordedPoolSummary) -> Iterator[Finding]:
 
 
 def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
-    """Checkouts of which most find a new pool, and connect."""
+    """Checkouts that find a new pool again and again, and connect."""
     new, whole = pool.checkout.by_source.get("new", 0), pool.checkout.count
     sizes = [size for one in pool.settings if (size := one.get("pool_size"))]
     kept = max(sizes, default=0) * pool.processes
     if not kept or new <= NEW_SHARE * whole or new <= NEW_FACTOR * kept:
         return
-    most = max(pool.places, key=lambda place: place.checkouts, default=None)
-    at = f", most of them at `{most.place}`" if most else ""
+    # The place of a connect is not recorded.
+    likely = min(pool.places, key=lambda one: abs(one.checkouts - new), default=None)
+    at = f", most likely those of `{likely.place}`{_in_routes(likely)}" if likely else ""
     yield Finding(
         code="engine_per_request",
         severity="warning",
         message=f"{count(new)} of {plural(whole, 'checkout')} opened a new connection although the "
-        f"pools may keep {count(kept)}{at}: an engine is made or disposed of again and again, up "
-        f"to {count(pool.connections.engines_most)} at once. Make one engine when the process "
-        "starts, and use it for all requests.",
+        f"pools keep {count(kept)}{at}: an engine is made or disposed of again and again, up to "
+        f"{count(pool.connections.engines_most)} at once. Make one engine when the process starts, "
+        "and use it for all requests.",
         evidence={
             "new": new,
             "checkouts": whole,
             "engines": pool.connections.engines_most,
             "connect": pool.checkout.connect_seconds.mean,
-            "place": most.place if most else None,
+            "place": likely.place if likely else None,
         },
     )
 

@@ -15,8 +15,6 @@ from loadtest.model.recording_summary import FixValue, RecordedPlace, RecordedPo
 
 _CAUSES = {
     "nested_checkout": "Requests took a second connection while they held the first.",
-    "engine_per_request": "Engines were made or disposed of again and again, so most checkouts "
-    "connected.",
     "null_pool": "NullPool connected for each checkout.",
 }
 
@@ -51,7 +49,9 @@ def _wrong(pool: RecordedPoolSummary) -> Iterator[str]:
 
 def _how_full(pool: RecordedPoolSummary) -> str:
     if not is_short(pool):
-        return f"The pool of `{pool.name}` was large enough."
+        limited = pool.connections.allowed is not None
+        how = "was large enough" if limited else "has no limit"
+        return f"The pool of `{pool.name}` {how}."
     first, last = pool.full[0], pool.full[-1]
     begin, end = clock_time(first.begin), clock_time(last.end)
     when = f"from {begin} UTC"
@@ -65,12 +65,14 @@ def _cause(pool: RecordedPoolSummary) -> str:
     if leaking := leaking_places(pool):
         places = listed([f"`{place.place}`{_number_lost(place)}" for place in leaking])
         return f"Connections were not returned: {places}."
+    codes = [finding.code for finding in pool.findings]
+    if "engine_per_request" in codes:  # connecting keeps a busy event loop from other work
+        return "Engines were made or disposed of again and again, so many checkouts connected."
     if idle := idle_holders(pool):
         return (
             f"{percent(idle[0].idle)} of the time in use, `{idle[0].place}` held a connection "
             "without running a query."
         )
-    codes = [finding.code for finding in pool.findings]
     told = next((text for code, text in _CAUSES.items() if code in codes), "")
     return told or _time_in_queries(pool)
 

@@ -198,6 +198,13 @@ def test_an_engine_for_each_request_is_found(tmp_path: Path) -> None:
     )
 
 
+def test_engines_for_requests_explain_pauses_of_other_places(tmp_path: Path) -> None:
+    counters = {"checkouts.new": 10, "opened": 10}
+    places = {PAY: place(110, 30, 30), LIST: quick()}
+    rows = [second(n, places, counters=counters) for n in range(9)]
+    assert codes(of(tmp_path, rows)) == ["engine_per_request"]
+
+
 def test_a_pool_that_fills_once_is_no_engine_for_each_request(tmp_path: Path) -> None:
     first = second(0, {LIST: quick()}, counters={"checkouts.new": 6, "opened": 6})
     assert codes(of(tmp_path, [first])) == []

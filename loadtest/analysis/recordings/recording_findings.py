@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from statistics import median_low
 
 from loadtest.analysis.units import count, duration, listed, percent, plural
@@ -57,14 +57,16 @@ def _outlives_users(place: RecordedPlace) -> bool:
 def idle_holders(pool: RecordedPoolSummary) -> list[RecordedPlace]:
     """The places that hold connections without a query, the one with the most time first."""
     leaking = leaking_places(pool)
-    found = [one for one in pool.places if one not in leaking and _holds_idly(one, pool.places)]
+    found = [one for one in pool.places if one not in leaking and _holds_idly(one, pool)]
     return sorted(found, key=lambda place: -place.idle)[:MOST_PLACES]
 
 
-def _holds_idly(place: RecordedPlace, all_: Sequence[RecordedPlace]) -> bool:
-    others = [one.idle_seconds_mean or 0.0 for one in all_ if one is not place and _is_used(one)]
-    usual = median_low(others) if others else 0.0
+def _holds_idly(place: RecordedPlace, pool: RecordedPoolSummary) -> bool:
+    others = [one for one in pool.places if one is not place and _is_used(one)]
+    usual = median_low([one.idle_seconds_mean or 0.0 for one in others]) if others else 0.0
     least = max(IDLE_SECONDS, min(LONG_IDLE_SECONDS, IDLE_FACTOR * usual))
+    if makes_engines(pool):  # connecting keeps an event loop or a core from other work
+        least = LONG_IDLE_SECONDS
     return (
         _is_used(place)
         and (place.idle_seconds_mean or 0.0) >= least
@@ -164,11 +166,9 @@ def nested_in_application(pool: RecordedPoolSummary) -> Iterator[Finding]:
 
 def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
     """Checkouts that find a new pool again and again, and connect."""
-    new, whole = pool.checkout.by_source.get("new", 0), pool.checkout.count
-    sizes = [size for one in pool.settings if (size := one.get("pool_size"))]
-    kept = max(sizes, default=0) * pool.processes
-    if not kept or new <= NEW_SHARE * whole or new <= NEW_FACTOR * kept:
+    if not makes_engines(pool):
         return
+    new, whole = pool.checkout.by_source["new"], pool.checkout.count
     # The place of a connect is not recorded.
     likely = min(pool.places, key=lambda one: abs(one.checkouts - new), default=None)
     at = f", most likely those of `{likely.place}`{_in_routes(likely)}" if likely else ""
@@ -176,9 +176,9 @@ def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
         code="engine_per_request",
         severity="warning",
         message=f"{count(new)} of {plural(whole, 'checkout')} opened a new connection although the "
-        f"pools keep {count(kept)}{at}: an engine is made or disposed of again and again, up to "
-        f"{count(pool.connections.engines_most)} at once. Make one engine when the process starts, "
-        "and use it for all requests.",
+        f"pools keep {count(_kept(pool))}{at}: an engine is made or disposed of again and again, "
+        f"up to {count(pool.connections.engines_most)} at once. Make one engine when the process "
+        "starts, and use it for all requests.",
         evidence={
             "new": new,
             "checkouts": whole,
@@ -187,6 +187,17 @@ def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
             "place": likely.place if likely else None,
         },
     )
+
+
+def makes_engines(pool: RecordedPoolSummary) -> bool:
+    """Whether far more connections are new than the pools of all processes keep."""
+    new, kept = pool.checkout.by_source["new"], _kept(pool)
+    return bool(kept) and new > NEW_SHARE * pool.checkout.count and new > NEW_FACTOR * kept
+
+
+def _kept(pool: RecordedPoolSummary) -> int:
+    sizes = [size for one in pool.settings if (size := one.get("pool_size"))]
+    return max(sizes, default=0) * pool.processes
 
 
 def null_pool_under_load(pool: RecordedPoolSummary) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from loadtest.analysis.recordings.recording_findings import (
     idle_holders,
     is_short,
     leaking_places,
+    makes_engines,
 )
 from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.model.recording_summary import FixValue, RecordedPlace, RecordedPoolSummary
@@ -65,14 +66,14 @@ def _cause(pool: RecordedPoolSummary) -> str:
     if leaking := leaking_places(pool):
         places = listed([f"`{place.place}`{_number_lost(place)}" for place in leaking])
         return f"Connections were not returned: {places}."
-    codes = [finding.code for finding in pool.findings]
-    if "engine_per_request" in codes:  # connecting keeps a busy event loop from other work
+    if makes_engines(pool):
         return "Engines were made or disposed of again and again, so many checkouts connected."
     if idle := idle_holders(pool):
         return (
             f"{percent(idle[0].idle)} of the time in use, `{idle[0].place}` held a connection "
             "without running a query."
         )
+    codes = [finding.code for finding in pool.findings]
     told = next((text for code, text in _CAUSES.items() if code in codes), "")
     return told or _time_in_queries(pool)
 

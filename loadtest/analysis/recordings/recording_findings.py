@@ -17,7 +17,7 @@ IDLE_SHARE, IDLE_OF_POOL = 0.5, 0.1
 # places have pauses.
 IDLE_SECONDS, LONG_IDLE_SECONDS, IDLE_FACTOR = 0.05, 0.15, 3
 LEAST_HOLDS = 5
-MOST_PLACES = 3
+NAMED_PLACES = 3
 # A place does not return connections that are found so often, and for the most part, after their
 # users have ended.
 ENDED_SECONDS, ENDED_SHARE = 3, 0.5
@@ -46,7 +46,7 @@ def is_short(pool: RecordedPoolSummary) -> bool:
 def leaking_places(pool: RecordedPoolSummary) -> list[RecordedPlace]:
     """The places that do not return connections, the one with the most first."""
     found = [place for place in pool.places if place.lost or _outlives_users(place)]
-    return sorted(found, key=lambda place: (-place.lost, -place.ended_seconds))[:MOST_PLACES]
+    return sorted(found, key=lambda place: (-place.lost, -place.ended_seconds))[:NAMED_PLACES]
 
 
 def _outlives_users(place: RecordedPlace) -> bool:
@@ -58,7 +58,7 @@ def idle_holders(pool: RecordedPoolSummary) -> list[RecordedPlace]:
     """The places that hold connections without a query, the one with the most time first."""
     leaking = leaking_places(pool)
     found = [one for one in pool.places if one not in leaking and _holds_idly(one, pool)]
-    return sorted(found, key=lambda place: -place.idle)[:MOST_PLACES]
+    return sorted(found, key=lambda place: -place.idle)[:NAMED_PLACES]
 
 
 def _holds_idly(place: RecordedPlace, pool: RecordedPoolSummary) -> bool:
@@ -151,8 +151,8 @@ def nested_in_application(pool: RecordedPoolSummary) -> Iterator[Finding]:
     if not number:
         return
     routes = sorted(pool.nested, key=lambda route: -pool.nested[route])
-    named = listed([f"`{route}`" for route in routes[:MOST_PLACES]]) if any(routes) else "requests"
-    there = [p.place for p in pool.places if p.routes.keys() & set(routes)][:MOST_PLACES]
+    named = listed([f"`{route}`" for route in routes[:NAMED_PLACES]]) if any(routes) else "requests"
+    there = [p.place for p in pool.places if p.routes.keys() & set(routes)][:NAMED_PLACES]
     at = f" They take connections at {listed([f'`{place}`' for place in there])}." if there else ""
     yield Finding(
         code="nested_checkout",
@@ -243,7 +243,7 @@ def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
 
 
 def _in_routes(place: RecordedPlace) -> str:
-    routes = [f"`{route}`" for route in place.routes if route][:MOST_PLACES]
+    routes = [f"`{route}`" for route in place.routes if route][:NAMED_PLACES]
     return f" (in {listed(routes)})" if routes else ""
 
 

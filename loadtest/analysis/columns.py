@@ -20,6 +20,7 @@ _T = TypeVar("_T")
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Levels = npt.NDArray[np.float64]
 
 PERIODS = ("warmup", "measured", "drain")
 

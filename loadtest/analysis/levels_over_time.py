@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 import numpy as np
-import numpy.typing as npt
 
-from loadtest.analysis.columns import PERIODS, Columns, Mask
+from loadtest.analysis.columns import PERIODS, Columns, Ints, Levels, Mask
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.model.interval import SECOND, SERVER
@@ -25,8 +24,6 @@ GENERATOR_LEVELS = ("generator_cpu", "generator_lag")
 _SERVER_LEVELS = {"row_lock_waiters": "row_lock_time", "server_cpu": "cpu"}
 
 _WARMUP = PERIODS.index("warmup")
-
-Levels = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class LevelsOverTime:
         )
 
 
-def _means(level: Levels, first: npt.NDArray[np.int_]) -> Levels:
+def _means(level: Levels, first: Ints) -> Levels:
     """The means of stretches that begin at these places; NaN where nothing is known."""
     known = np.isfinite(level)
     number = np.add.reduceat(known.astype(float), first)

@@ -1,4 +1,4 @@
-"""The fields of an interval that only a recording has: places and shortages."""
+"""The fields that only a recording has: its part in the header, places and shortages."""
 
 from __future__ import annotations
 
@@ -37,3 +37,11 @@ class ShortageLine(Struct, frozen=True):
     timed_out: bool
     place: str
     holders: tuple[tuple[str, Count, Count], ...] = ()
+
+
+class RecordedPart(Struct, frozen=True):
+    """The part of a recording that a file is: of a process, by number from 1; its database."""
+
+    process: str = ""
+    part: Count = 1
+    database: str = ""

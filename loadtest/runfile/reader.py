@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from loadtest.model.end_reason import End
 from loadtest.model.errors import UsageError
@@ -18,6 +20,8 @@ from loadtest.runfile.schema import Footer, Header, IntervalLine
 
 # Lines whose histograms are decoded at once.
 _TOGETHER = 16
+_COMPRESSED = ".gz"
+_BAD_COMPRESSION = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,9 @@ class Run(RunFacts):
 class FilePart:
     """Consecutive lines of a run file, with their intervals one by one.
 
-    lines, damage, footer: complete after all intervals have been read. damage: the problems, by the
-    number of the line in this part, from 0.
+    lines, damage, footer, cut_off: complete after all intervals have been read. damage: the
+    problems, by the number of the line in this part, from 0. cut_off: whether the last line has no
+    end, as while it is being written.
     """
 
     def __init__(self, path: Path, checked: bool, begin: int, end: int | None = None) -> None:
@@ -80,6 +85,7 @@ class FilePart:
         self.lines = 0
         self.damage: dict[int, str] = {}
         self.footer: Footer | None = None
+        self.cut_off = False
 
     def __iter__(self) -> Iterator[Interval]:
         """Every sound interval, the server's included."""
@@ -96,11 +102,19 @@ class FilePart:
     def _read(self) -> Iterator[bytes]:
         with _opened(self._path) as file:
             place = file.seek(self._begin)
-            for line in file:
+            for line in self._sound(file):
                 if self._end is not None and place >= self._end:
                     return
                 place += len(line)
-                yield line.removesuffix(b"\n")  # the last line may have no end
+                self.cut_off = not line.endswith(b"\n")
+                yield line.removesuffix(b"\n")
+
+    def _sound(self, file: BinaryIO) -> Iterator[bytes]:
+        """The lines as far as they can be decompressed."""
+        try:
+            yield from file
+        except _BAD_COMPRESSION:
+            self.damage[self.lines] = " (the compressed file is cut off or damaged)"
 
     def _interval(self, number: int, line: bytes) -> IntervalLine | None:
         try:
@@ -136,10 +150,13 @@ class RunFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with _opened(path) as file:
-            first = file.readline()
-            self._body = file.tell()
-            self._checked = has_checksum(first) or has_checksum(file.readline())
-            self.size = file.seek(0, os.SEEK_END)
+            self.size = os.fstat(file.fileno()).st_size
+            try:
+                first = file.readline()
+                self._body = file.tell()
+                self._checked = has_checksum(first) or has_checksum(file.readline())
+            except _BAD_COMPRESSION:
+                raise UsageError(f"{path} is cut off or damaged: it has no whole line") from None
         line = first.removesuffix(b"\n")
         self.header, self.told = _header(path, line, self._checked)
 
@@ -187,7 +204,13 @@ def read_run(path: Path) -> Run:
 
 
 def _opened(path: Path) -> BinaryIO:
+    """A file that may be compressed, or become so before it is opened again."""
+    compressed = path.with_name(f"{path.name}{_COMPRESSED}")
+    if path.suffix != _COMPRESSED and not path.exists() and compressed.exists():
+        path = compressed
     try:
+        if path.suffix == _COMPRESSED:
+            return cast(BinaryIO, gzip.open(path))
         return path.open("rb")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None

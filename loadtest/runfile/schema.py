@@ -15,7 +15,7 @@ from loadtest.model.interval import Fair, Gauge, Period, SlowCheckout
 from loadtest.model.load import GREENLETS, Stage
 from loadtest.model.pool import PoolSettings
 from loadtest.model.task_use import TaskUse
-from loadtest.runfile.place_schema import Count, PlaceLine, ShortageLine
+from loadtest.runfile.place_schema import Count, PlaceLine, RecordedPart, ShortageLine
 
 _REASONS = {reason.value for reason in EndReason}
 
@@ -116,6 +116,7 @@ class Header(Struct, frozen=True, tag_field="type", tag="header"):
 
     application_pool: the application's own pool, of which `pool` may differ. driver: SQLAlchemy's
     name of the application's driver; None in older files, and without an application (PyMySQL).
+    recording: None in load tests.
     """
 
     pool: PoolSettings
@@ -131,6 +132,7 @@ class Header(Struct, frozen=True, tag_field="type", tag="header"):
     server: Server = Server()
     host: Host = Host()
     versions: dict[str, str] = {}
+    recording: RecordedPart | None = None
 
     def __post_init__(self) -> None:
         if not self.pool.name:
@@ -173,11 +175,15 @@ class Totals(Struct, frozen=True):
 
 
 class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
-    """The last line of a run file: how the run ended, and its totals."""
+    """The last line of a run file: how the run ended, and its totals.
+
+    continued: whether the next part of a recording follows.
+    """
 
     reason: str
     totals: Totals
     message: str = ""
+    continued: bool = False
     workers: tuple[WorkerRecord, ...] = ()
     faults: tuple[RecordedFault, ...] = ()
     programs: tuple[ProgramShare, ...] = ()

@@ -1,0 +1,1 @@
+"""What recordings of running applications tell about their pools."""

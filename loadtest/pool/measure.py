@@ -17,17 +17,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from greenlet import GreenletExit, greenlet
 from sqlalchemy import Engine, Pool, QueuePool, event
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
 from loadtest.pool import sqlalchemy_internals as internals
-from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, Outcome, clock
+from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, clock
 from loadtest.pool.event_listener import Listener
 from loadtest.pool.measured_dialects import forget, measure_dialects
 from loadtest.pool.recorder import Recorder
 from loadtest.pool.shadow import shadow, unshadow
+from loadtest.pool.special_checkouts import failed_checkout, nested_checkout
 from loadtest.pool.task_usage import user_in_context
 
 _POOL_METHODS = (
@@ -95,7 +94,7 @@ def _measured_connect(
     def connect() -> PoolProxiedConnection:
         user = current_user()
         if user in pending:
-            return _nested(recorder, user, connect)
+            return nested_checkout(recorder, user, connect)
         task = tasks.get(user, no_task)
         if task.held:
             task.use.nested.append(task.held)
@@ -105,7 +104,7 @@ def _measured_connect(
         try:
             connection = original()
         except BaseException as error:
-            _failed(recorder, user, start, error)
+            failed_checkout(recorder, user, start, error, task)
             raise
         end, number = clock(), id(user)
         del pending[user]
@@ -128,20 +127,6 @@ def _measured_connect(
     return connect
 
 
-def _nested(
-    recorder: Recorder, user: greenlet, connect: Callable[[], PoolProxiedConnection]
-) -> PoolProxiedConnection:
-    """A checkout by a listener during its user's checkout; the wait of the first one has ended."""
-    recorder.phases_of(user, clock()).nested = True
-    task = recorder.tasks.get(user, recorder.no_task)
-    task.held += 1
-    try:
-        with recorder.set_aside(user):
-            return connect()
-    finally:
-        task.held -= 1
-
-
 def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Callable[[Any], None]:
     recorder = listener.recorder
     held, opened, pending = recorder.held, recorder.opened, recorder.pending
@@ -161,24 +146,6 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
         original(record)
 
     return return_connection
-
-
-def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException) -> None:
-    end = clock()
-    del recorder.pending[user]
-    recorder.deadlocks.helpers.pop(user, None)
-    recorder.connecting.discard(user)
-    phases = recorder.phases.pop(user, None)
-    if isinstance(error, GreenletExit):
-        return  # killed during the checkout: neither a finished wait nor a timeout
-    if phases:
-        phases.connected(end)
-    # A timeout after the wait comes from a checkout that a listener made.
-    outcome: Outcome = "timeout" if isinstance(error, PoolTimeout) and not phases else "error"
-    task = recorder.tasks.get(user, recorder.no_task)
-    task.attempt_failed(error)
-    waiting, is_open = len(recorder.pending), len(recorder.opened)
-    recorder.noticed.append(Checkout(start, end, id(user), task, phases, outcome, waiting, is_open))
 
 
 def _noted_creator(

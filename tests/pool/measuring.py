@@ -63,7 +63,10 @@ class Bench:
         self.hang = ""
         self.lives: set[Connection] = set()
         self._patches = pytest.MonkeyPatch()
-        for module in ("measure", "measured_dialects", "event_listener", "recorder"):
+        for module in (
+            *("measure", "measured_dialects", "special_checkouts"),
+            *("event_listener", "recorder"),
+        ):
             self._patches.setattr(f"loadtest.pool.{module}.clock", self.clock)
         self.engine = create_engine("sqlite://", creator=self._create, poolclass=poolclass, **pool)
         self.engine.dialect.do_rollback = self._reset  # type: ignore[method-assign]

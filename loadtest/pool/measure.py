@@ -24,9 +24,10 @@ from loadtest.pool import sqlalchemy_internals as internals
 from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, clock
 from loadtest.pool.event_listener import Listener
 from loadtest.pool.measured_dialects import forget, measure_dialects
+from loadtest.pool.measured_places import placed_connect, placed_return
 from loadtest.pool.recorder import Recorder
 from loadtest.pool.shadow import shadow, unshadow
-from loadtest.pool.special_checkouts import failed_checkout, nested_checkout
+from loadtest.pool.special_checkouts import checkout_of_listener, failed_checkout
 from loadtest.pool.task_usage import user_in_context
 
 _POOL_METHODS = (
@@ -52,7 +53,7 @@ def measure(engine: Engine, recorder: Recorder) -> None:
         for record in internals.idle_records(pool):
             # Connections from before the measuring.
             recorder.opened[record] = listener.attached
-    listener.released = _measured_return(listener, lambda record: None)
+    listener.released = _returning(listener)(lambda record: None)
     listener.listen(pool)
     measure_dialects(engine, recorder)
     _shadow_pool(pool, listener)
@@ -66,17 +67,26 @@ def stop_measuring(engine: Engine) -> None:
 
 
 def _shadow_pool(pool: Pool, listener: Listener) -> None:
-    recorder = listener.recorder
+    recorder, places = listener.recorder, listener.recorder.places
     listener.recycle = internals.recycle_age(pool)
     wraps: Sequence[Callable[[Any], Any]] = (
-        partial(_measured_connect, recorder),
-        partial(_measured_return, listener),
+        partial(placed_connect, recorder, places)
+        if places
+        else partial(_measured_connect, recorder),
+        _returning(listener),
         partial(_noted_creator, pool, listener),
         partial(_noted_dispose, listener),
         partial(_followed_recreate, pool, listener),
     )
     for name, wrap in zip(_POOL_METHODS, wraps, strict=True):
         shadow(pool, name, wrap)
+
+
+def _returning(listener: Listener) -> Callable[[Any], Any]:
+    places = listener.recorder.places
+    return (
+        partial(placed_return, listener, places) if places else partial(_measured_return, listener)
+    )
 
 
 def _measured_connect(
@@ -89,16 +99,15 @@ def _measured_connect(
     record_of = internals.record_of
     helpers, served_user = recorder.deadlocks.helpers, user_in_context.get
     current_user = recorder.current_user
-    helping = no_task if recorder.own_users else None
 
     def connect() -> PoolProxiedConnection:
         user = current_user()
         if user in pending:
-            return nested_checkout(recorder, user, connect)
+            return checkout_of_listener(recorder, user, connect)
         task = tasks.get(user, no_task)
         if task.held:
             task.use.nested.append(task.held)
-        if task is helping:
+        if task is no_task:
             helpers[user] = served_user()
         start = pending[user] = clock()
         try:

@@ -13,7 +13,7 @@ from loadtest.pool.recorder import Recorder
 from loadtest.pool.task_usage import Task
 
 
-def nested_checkout(
+def checkout_of_listener(
     recorder: Recorder, user: greenlet, connect: Callable[[], PoolProxiedConnection]
 ) -> PoolProxiedConnection:
     """A checkout by a listener during its user's checkout; the wait of the first one has ended."""

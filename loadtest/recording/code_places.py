@@ -63,12 +63,14 @@ class CodePlaces:
 
 
 def file_name(path: str, module: str, folder: str) -> str:
-    """A file from the top of its package, else from this folder, else its module's name."""
+    """A file from the top of its package, else from this folder; code without one: its module."""
+    if path.startswith("<"):
+        return module
     path = os.path.join(folder, path)
-    parts = module.split(".")
-    for tail in (os.path.join(*parts) + ".py", os.path.join(*parts, "__init__.py")):
-        if path.endswith(os.sep + tail) and len(parts) > 1:
-            return tail
+    tail = module.replace(".", os.sep)
+    for end in (f"{tail}.py", f"{tail}{os.sep}__init__.py"):
+        if os.sep in end and path.endswith(os.sep + end):
+            return end
     if folder != os.sep and path.startswith(folder + os.sep):
         return os.path.relpath(path, folder)
     # The top of a file in no package is the file's own folder.

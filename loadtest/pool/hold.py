@@ -29,8 +29,8 @@ def route_in(key: int) -> int:
 class Hold(Task):
     """A connection from the begin of its checkout to its return, as a task of its own.
 
-    name: of the route. key: the numbers of place and route, see `key_of`. owner: the id of the
-    request, else of the user. user: a weak reference. thread: where the checkout was made.
+    name: of the route. key: the numbers of place and route, see `key_of`. owner: an object of the
+    request, else the id of the user. user: a weak reference. thread: where the checkout was made.
     quiet_since: the end of its last query, at first the begin of the hold. quiet: its longest
     finished time without a query. querying: the begin of the query in progress, else 0. Times are
     in nanoseconds.
@@ -40,7 +40,7 @@ class Hold(Task):
         *("key", "owner", "queries", "query", "querying", "quiet", "quiet_since", "thread", "user"),
     )
 
-    def __init__(self, key: int, name: str, use: Use, user: Any, owner: int) -> None:
+    def __init__(self, key: int, name: str, use: Use, user: Any, owner: object) -> None:
         # All slots of a task; `super().__init__` would cost every checkout more.
         self.name, self.use, self.held, self.over = name, use, 0, False
         self.key, self.owner = key, owner

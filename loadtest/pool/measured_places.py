@@ -30,7 +30,7 @@ def placed_connect(
     held: dict[Any, Any] = recorder.held
     quick, noticed = recorder.quick.extend, recorder.noticed.append
     record_of, current_user = internals.record_of, recorder.current_user
-    quickly = places.quick.extend
+    placed = places.quick.extend
     begin, took, dropped, frame = places.begin, places.took, places.dropped, sys._getframe
 
     def connect() -> PoolProxiedConnection:
@@ -61,7 +61,7 @@ def placed_connect(
                 places.waited(checkout)
                 return connection
         quick((start, end, number))
-        quickly((hold.key, end - start))
+        placed((hold.key, end - start))
         return connection
 
     return connect

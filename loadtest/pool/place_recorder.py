@@ -13,7 +13,7 @@ from loadtest.pool.hold import Hold, key_of
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.pool.place_sums import PlaceSums
 from loadtest.pool.shortage_moments import Moment, Taken, worst_of
-from loadtest.pool.task_usage import Use, numbers_as_rows, taken
+from loadtest.pool.task_usage import Use, taken
 
 # A checkout that waited this long (ns) for a connection of others is a shortage.
 LONG_WAIT = 10_000_000
@@ -24,7 +24,7 @@ _MOST_ROUTES = 200
 _MOST_HOLDERS = 50
 
 Route = tuple[object, str]
-"""The object that stands for the request, None without one; and the name of its route or task."""
+"""An object for each request, None without one; and the name of its route or task."""
 
 
 class Code(Protocol):
@@ -62,14 +62,15 @@ class PlaceRecorder:
         self._ended: list[int] = []
         self._shortages: list[Moment] = []
         # The number of connections by the owner of their holds.
-        self._holding: dict[int, int] = {}
+        self._holding: dict[object, int] = {}
         self._latest: Taken | None = None
         self._latest_end = 0
 
     def begin(self, user: Any, frame: FrameType) -> Hold:
         """A checkout of this user begins."""
         request, name = self._route()
-        owner = id(user if request is None else request)
+        # An object that a hold refers to keeps its identity, but a user must not be kept alive.
+        owner = id(user) if request is None else request
         route = self._routes.number(name)
         if not route:
             name = self._routes.name(route)
@@ -82,14 +83,14 @@ class PlaceRecorder:
         hold.quiet_since = now
         self._holding[hold.owner] = self._holding.get(hold.owner, 0) + 1
 
-    def ended(self, taken: Taken, now: int) -> None:
+    def ended(self, finished: Taken, now: int) -> None:
         """A connection is returned."""
-        start, hold, _ = taken
+        start, hold, _ = finished
         self.dropped(hold)
         self._use.holds.extend((start, now))
         row = hold.key, now - start, hold.queries, hold.query, hold.needed(start, now)
         self._ended.extend(row)
-        self._latest, self._latest_end = taken, now
+        self._latest, self._latest_end = finished, now
 
     def dropped(self, hold: Hold) -> None:
         """An owner has a connection less."""
@@ -128,14 +129,11 @@ class PlaceRecorder:
         held = [one for one in self._held.copy().values() if one[0] <= batch.now]
         self._forget_ended(held)
         sums = PlaceSums(self._code.names, self._routes, let_others_run)
-        sums.add_checkouts(numbers_as_rows(taken(self.quick), 2), batch.noticed)
-        sums.add_holds(numbers_as_rows(taken(self._ended), 5))
-        sums.add_nested(numbers_as_rows(taken(self._nested), 2))
+        sums.add_checkouts(taken(self.quick), batch.noticed)
+        sums.add_holds(taken(self._ended))
+        sums.add_nested(taken(self._nested))
         sums.add_held(held, batch.now)
-        moments = taken(self._shortages)
-        for moment in moments:
-            sums.add_shortage(moment)
-        let_others_run()
+        sums.add_shortages(moments := taken(self._shortages))
         self._add_lines(sums, held)
         interval.places, interval.tasks = sums.places(), sums.tasks()
         interval.histograms.update(sums.histograms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,8 +15,11 @@ from loadtest.pool.checkout_batch import Checkout, wait_of
 from loadtest.pool.hold import ROUTE_BITS, Hold, place_in, route_in
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.pool.shortage_moments import Moment, Taken
-from loadtest.pool.task_usage import NO_TASK
+from loadtest.pool.task_usage import NO_TASK, numbers_as_rows
 
+_T = TypeVar("_T")
+# The application's threads wait no longer than these take.
+_ROWS_AT_ONCE, _ITEMS_AT_ONCE = 1000, 50
 _FAILURES = {"timeout": "timeouts", "error": "errors"}
 
 
@@ -40,11 +44,11 @@ class PlaceSums:
     def _route_of(self, key: int) -> str:
         return self._routes.name(route_in(key))
 
-    def add_checkouts(self, quick: Nanoseconds, noticed: Sequence[Checkout]) -> None:
-        """Add finished checkouts. quick: key and wait (n x 2)."""
-        for key, rows in _grouped(quick):
+    def add_checkouts(self, quick: Sequence[int], noticed: Sequence[Checkout]) -> None:
+        """Add finished checkouts. quick: key, wait, key, wait and so on."""
+        for key, rows in _grouped(self._rows(quick, 2)):
             self._add_waits(key, len(rows), int(rows[:, 1].sum()), int(rows[:, 1].max()))
-        for checkout in noticed:
+        for checkout in self._in_steps(noticed):
             if isinstance(hold := checkout.task, Hold):
                 wait, failure = wait_of(checkout), _FAILURES.get(checkout.outcome)
                 self._add_waits(hold.key, 0 if failure else 1, wait, wait)
@@ -60,14 +64,15 @@ class PlaceSums:
         if served and (route := self._route_of(key)) != NO_TASK:
             use.routes[route] += served
 
-    def add_holds(self, ended: Nanoseconds) -> None:
-        """Add ended holds. ended: key, hold, number and time of the queries, needed (n x 5)."""
-        for key, rows in _grouped(ended):
+    def add_holds(self, ended: Sequence[int]) -> None:
+        """Add ended holds; for each: key, hold, number and time of the queries, needed."""
+        holds = self._rows(ended, 5)
+        for key, rows in _grouped(holds):
             hold, queries, query, _ = map(int, rows[:, 1:].sum(axis=0))
             task = self._tasks[self._route_of(key)]
             task.update(holds=len(rows), hold=hold, queries=queries, query=query)
-        ended[:, 0] >>= ROUTE_BITS
-        for place, rows in _grouped(ended):
+        holds[:, 0] >>= ROUTE_BITS
+        for place, rows in _grouped(holds):
             self._add_holds_of(self._places.name(place), rows)
             self._let_others_run()
 
@@ -79,9 +84,9 @@ class PlaceSums:
         self.histograms[f"hold@{place}"] = Distribution.of(rows[:, 1])
         self.histograms[f"needed@{place}"] = Distribution.of(rows[:, 4])
 
-    def add_nested(self, nested: Nanoseconds) -> None:
-        """Add checkouts by owners that already held connections: route and number (n x 2)."""
-        for route, rows in _grouped(nested):
+    def add_nested(self, nested: Sequence[int]) -> None:
+        """Add checkouts by owners that already held connections; for each: route and number."""
+        for route, rows in _grouped(self._rows(nested, 2)):
             self._tasks[self._routes.name(route)]["nested"] += len(rows)
 
     def add_held(self, held: Sequence[Taken], now: int) -> None:
@@ -92,10 +97,11 @@ class PlaceSums:
             use.longest_hold = max(use.longest_hold, now - since)
             self._tasks[self._route_of(hold.key)]["kept"] += hold.over
 
-    def add_shortage(self, moment: Moment) -> None:
-        """Count the connections that each place held at a moment."""
-        for key, number in Counter(hold.key for _, hold, _ in moment.holds).items():
-            self._uses[self.place_of(key)].held += number
+    def add_shortages(self, moments: Sequence[Moment]) -> None:
+        """Count the connections that each place held at some moments."""
+        for moment in self._in_steps(moments):
+            for key, number in Counter(hold.key for _, hold, _ in moment.holds).items():
+                self._uses[self.place_of(key)].held += number
 
     def add_line(self, hold: Hold, line: str) -> None:
         """Count a hold without a query at this line."""
@@ -109,6 +115,21 @@ class PlaceSums:
         """The use by the names of routes and tasks, without that outside of them."""
         named = {name: TaskUse(**use) for name, use in self._tasks.items() if name != NO_TASK}
         return {name: use for name, use in sorted(named.items()) if use != TaskUse()}
+
+    def _rows(self, numbers: Sequence[int], columns: int) -> Nanoseconds:
+        """A flat list as rows, in steps."""
+        step = columns * _ROWS_AT_ONCE
+        parts = [numbers_as_rows([], columns)]
+        for begin in range(0, len(numbers), step):
+            parts.append(numbers_as_rows(numbers[begin : begin + step], columns))
+            self._let_others_run()
+        return np.concatenate(parts)
+
+    def _in_steps(self, items: Sequence[_T]) -> Iterator[_T]:
+        for number, item in enumerate(items):
+            if number % _ITEMS_AT_ONCE == _ITEMS_AT_ONCE - 1:
+                self._let_others_run()
+            yield item
 
 
 def _grouped(rows: Nanoseconds) -> Iterator[tuple[int, Nanoseconds]]:

@@ -18,7 +18,8 @@ NO_ROUTE: Route = None, ""
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "WEBSOCKET"}
 _log = logging.getLogger("loadtest.recording")
 
-_scope: ContextVar[Any] = ContextVar("loadtest_asgi_scope", default=None)
+# The scope of a request, and an object for it.
+_asgi: ContextVar[tuple[Any, object]] = ContextVar("loadtest_asgi", default=({}, None))
 _django_route: ContextVar[Route] = ContextVar("loadtest_django_route", default=NO_ROUTE)
 
 
@@ -26,17 +27,19 @@ class RouteNames:
     """Asks the frameworks that the process has imported; `look` finds new ones."""
 
     def __init__(self) -> None:
-        self._missing = list(_FRAMEWORKS)
+        self._missing = dict(_FRAMEWORKS)
         self._known: tuple[Callable[[], Route], ...] = ()
 
     def look(self) -> None:
-        """Find the frameworks that were imported since the last call."""
-        for framework in list(self._missing):
-            name, attribute, prepare = framework
+        """Find the frameworks that were imported since the last call, in any thread."""
+        for name, (attribute, _) in list(self._missing.items()):
             module = sys.modules.get(name)
-            if module and attribute in vars(module):  # else it is being imported
-                self._missing.remove(framework)
-                self._known = (*self._known, prepare(module))
+            # Without the attribute, the module is being imported.
+            if module and attribute in vars(module) and (found := self._missing.pop(name, None)):
+                try:
+                    self._known = (*self._known, found[1](module))
+                except Exception as error:
+                    _log.warning("recording: %s has no names of routes: %s", name, error)
 
     def now(self) -> Route:
         """The running request, if the framework has an object for it, and the name of its route."""
@@ -58,8 +61,8 @@ def _starlette(module: Any) -> Callable[[], Route]:
 
     @wraps(original)
     async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "lifespan":
-            _scope.set(scope)
+        if scope["type"] != "lifespan" and _asgi.get()[0] is not scope:
+            _asgi.set((scope, object()))
         await original(self, scope, receive, send)
 
     module.Starlette.__call__ = call
@@ -67,14 +70,13 @@ def _starlette(module: Any) -> Callable[[], Route]:
 
 
 def _route_of_scope() -> Route:
-    scope = _scope.get()
-    if scope is None:
-        return NO_ROUTE
+    scope, request = _asgi.get()
     # Newer versions of FastAPI keep the prefixes of routers apart from the route.
     route = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
     template = getattr(route, "path_format", None)
-    method = scope.get("method", "WEBSOCKET")
-    return (scope, _named(method, template)) if template else NO_ROUTE
+    if not template:
+        return NO_ROUTE
+    return request, _named(scope.get("method", "WEBSOCKET"), template)
 
 
 def _flask(module: Any) -> Callable[[], Route]:
@@ -117,12 +119,12 @@ def _named(method: str, template: str) -> str:
     return f"{method if method in _METHODS else 'OTHER'} {template}"
 
 
-# A module, what it has once it is complete, and the function that finds its routes.
-_FRAMEWORKS: tuple[tuple[str, str, Callable[[Any], Callable[[], Route]]], ...] = (
-    ("starlette.applications", "Starlette", _starlette),
-    ("flask", "stream_with_context", _flask),
-    ("django.core.handlers.base", "BaseHandler", _django),
-    ("celery._state", "get_current_task", _celery),
-)
+# By module: what it has once it is complete, and the function that finds its routes.
+_FRAMEWORKS: dict[str, tuple[str, Callable[[Any], Callable[[], Route]]]] = {
+    "starlette.applications": ("Starlette", _starlette),
+    "flask": ("stream_with_context", _flask),
+    "django.core.handlers.base": ("BaseHandler", _django),
+    "celery._state": ("get_current_task", _celery),
+}
 ROUTE_NAMES = RouteNames()
 """The one of this process: a framework is hooked once."""

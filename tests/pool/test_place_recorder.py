@@ -343,7 +343,7 @@ class TestRoutes:
     def test_a_request_in_two_threads_is_one_user_and_two_requests_in_one_thread_are_two(
         self,
     ) -> None:
-        requests = [{}, {}]
+        requests = [object(), object()]
         with PlacesBench() as bench:
             bench.route = requests[0], "GET /"
             first = bench.one()

@@ -44,7 +44,7 @@ class PlaceSums:
     def _route_of(self, key: int) -> str:
         return self._routes.name(route_in(key))
 
-    def add_checkouts(self, quick: Sequence[int], noticed: Sequence[Checkout]) -> None:
+    def add_checkouts(self, quick: list[int], noticed: Sequence[Checkout]) -> None:
         """Add finished checkouts. quick: key, wait, key, wait and so on."""
         for key, rows in _grouped(self._rows(quick, 2)):
             self._add_waits(key, len(rows), int(rows[:, 1].sum()), int(rows[:, 1].max()))
@@ -64,7 +64,7 @@ class PlaceSums:
         if served and (route := self._route_of(key)) != NO_TASK:
             use.routes[route] += served
 
-    def add_holds(self, ended: Sequence[int]) -> None:
+    def add_holds(self, ended: list[int]) -> None:
         """Add ended holds; for each: key, hold, number and time of the queries, needed."""
         holds = self._rows(ended, 5)
         for key, rows in _grouped(holds):
@@ -84,7 +84,7 @@ class PlaceSums:
         self.histograms[f"hold@{place}"] = Distribution.of(rows[:, 1])
         self.histograms[f"needed@{place}"] = Distribution.of(rows[:, 4])
 
-    def add_nested(self, nested: Sequence[int]) -> None:
+    def add_nested(self, nested: list[int]) -> None:
         """Add checkouts by owners that already held connections; for each: route and number."""
         for route, rows in _grouped(self._rows(nested, 2)):
             self._tasks[self._routes.name(route)]["nested"] += len(rows)
@@ -116,7 +116,7 @@ class PlaceSums:
         named = {name: TaskUse(**use) for name, use in self._tasks.items() if name != NO_TASK}
         return {name: use for name, use in sorted(named.items()) if use != TaskUse()}
 
-    def _rows(self, numbers: Sequence[int], columns: int) -> Nanoseconds:
+    def _rows(self, numbers: list[int], columns: int) -> Nanoseconds:
         """A flat list as rows, in steps."""
         step = columns * _ROWS_AT_ONCE
         parts = [numbers_as_rows([], columns)]

@@ -20,7 +20,7 @@ ALLOWED = (
     "recording/injected/sitecustomize.py",
 )
 # Python documents these.
-PUBLIC = {"os._exit", "sys._current_frames"}
+PUBLIC = {"os._exit", "sys._current_frames", "sys._getframe"}
 NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}
 # Of the tool's own plugin, which hangs on Locust's environment.
 OWN = {"cast(Any, self.environment).loadtest._refuse"}

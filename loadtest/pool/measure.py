@@ -17,17 +17,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from greenlet import GreenletExit, greenlet
 from sqlalchemy import Engine, Pool, QueuePool, event
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import PoolProxiedConnection
 
 from loadtest.pool import sqlalchemy_internals as internals
-from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, Outcome, clock
+from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, clock
 from loadtest.pool.event_listener import Listener
 from loadtest.pool.measured_dialects import forget, measure_dialects
+from loadtest.pool.measured_places import placed_connect, placed_return
 from loadtest.pool.recorder import Recorder
 from loadtest.pool.shadow import shadow, unshadow
+from loadtest.pool.special_checkouts import checkout_of_listener, failed_checkout
 from loadtest.pool.task_usage import user_in_context
 
 _POOL_METHODS = (
@@ -53,7 +53,7 @@ def measure(engine: Engine, recorder: Recorder) -> None:
         for record in internals.idle_records(pool):
             # Connections from before the measuring.
             recorder.opened[record] = listener.attached
-    listener.released = _measured_return(listener, lambda record: None)
+    listener.released = _returning(listener)(lambda record: None)
     listener.listen(pool)
     measure_dialects(engine, recorder)
     _shadow_pool(pool, listener)
@@ -67,17 +67,26 @@ def stop_measuring(engine: Engine) -> None:
 
 
 def _shadow_pool(pool: Pool, listener: Listener) -> None:
-    recorder = listener.recorder
+    recorder, places = listener.recorder, listener.recorder.places
     listener.recycle = internals.recycle_age(pool)
     wraps: Sequence[Callable[[Any], Any]] = (
-        partial(_measured_connect, recorder),
-        partial(_measured_return, listener),
+        partial(placed_connect, recorder, places)
+        if places
+        else partial(_measured_connect, recorder),
+        _returning(listener),
         partial(_noted_creator, pool, listener),
         partial(_noted_dispose, listener),
         partial(_followed_recreate, pool, listener),
     )
     for name, wrap in zip(_POOL_METHODS, wraps, strict=True):
         shadow(pool, name, wrap)
+
+
+def _returning(listener: Listener) -> Callable[[Any], Any]:
+    places = listener.recorder.places
+    return (
+        partial(placed_return, listener, places) if places else partial(_measured_return, listener)
+    )
 
 
 def _measured_connect(
@@ -90,22 +99,21 @@ def _measured_connect(
     record_of = internals.record_of
     helpers, served_user = recorder.deadlocks.helpers, user_in_context.get
     current_user = recorder.current_user
-    helping = no_task if recorder.own_users else None
 
     def connect() -> PoolProxiedConnection:
         user = current_user()
         if user in pending:
-            return _nested(recorder, user, connect)
+            return checkout_of_listener(recorder, user, connect)
         task = tasks.get(user, no_task)
         if task.held:
             task.use.nested.append(task.held)
-        if task is helping:
+        if task is no_task:
             helpers[user] = served_user()
         start = pending[user] = clock()
         try:
             connection = original()
         except BaseException as error:
-            _failed(recorder, user, start, error)
+            failed_checkout(recorder, user, start, error, task)
             raise
         end, number = clock(), id(user)
         del pending[user]
@@ -128,20 +136,6 @@ def _measured_connect(
     return connect
 
 
-def _nested(
-    recorder: Recorder, user: greenlet, connect: Callable[[], PoolProxiedConnection]
-) -> PoolProxiedConnection:
-    """A checkout by a listener during its user's checkout; the wait of the first one has ended."""
-    recorder.phases_of(user, clock()).nested = True
-    task = recorder.tasks.get(user, recorder.no_task)
-    task.held += 1
-    try:
-        with recorder.set_aside(user):
-            return connect()
-    finally:
-        task.held -= 1
-
-
 def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Callable[[Any], None]:
     recorder = listener.recorder
     held, opened, pending = recorder.held, recorder.opened, recorder.pending
@@ -161,24 +155,6 @@ def _measured_return(listener: Listener, original: Callable[[Any], None]) -> Cal
         original(record)
 
     return return_connection
-
-
-def _failed(recorder: Recorder, user: greenlet, start: int, error: BaseException) -> None:
-    end = clock()
-    del recorder.pending[user]
-    recorder.deadlocks.helpers.pop(user, None)
-    recorder.connecting.discard(user)
-    phases = recorder.phases.pop(user, None)
-    if isinstance(error, GreenletExit):
-        return  # killed during the checkout: neither a finished wait nor a timeout
-    if phases:
-        phases.connected(end)
-    # A timeout after the wait comes from a checkout that a listener made.
-    outcome: Outcome = "timeout" if isinstance(error, PoolTimeout) and not phases else "error"
-    task = recorder.tasks.get(user, recorder.no_task)
-    task.attempt_failed(error)
-    waiting, is_open = len(recorder.pending), len(recorder.opened)
-    recorder.noticed.append(Checkout(start, end, id(user), task, phases, outcome, waiting, is_open))
 
 
 def _noted_creator(

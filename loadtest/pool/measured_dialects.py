@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from loadtest.pool import sqlalchemy_internals as internals
 from loadtest.pool.checkout_batch import clock
+from loadtest.pool.measured_places import placed_execute, placed_query
 from loadtest.pool.recorder import Recorder
 from loadtest.pool.shadow import shadow, unshadow
 from loadtest.pool.task_usage import Task
@@ -26,8 +27,11 @@ def measure_dialects(engine: Engine, recorder: Recorder) -> None:
     """Record the pings and resets of this engine's pool, and the queries of its connections."""
     reset, ping = partial(_measured_reset, recorder), partial(_measured_ping, recorder)
     internals.give_own_dialect(engine.pool, reset, ping)
+    of_execute, of_query = (
+        (placed_execute, placed_query) if recorder.places else (_measured_execute, _measured_query)
+    )
     for name in _QUERIES:
-        wrap = _measured_execute if name == "do_execute" else _measured_query
+        wrap = of_execute if name == "do_execute" else of_query
         shadow(engine.dialect, name, partial(wrap, recorder))
     recorder.deadlocks.query_codes = {getattr(engine.dialect, name).__code__ for name in _QUERIES}
 

@@ -32,6 +32,7 @@ from loadtest.pool.checkout_batch import (
 )
 from loadtest.pool.deadlock_watch import DeadlockWatch
 from loadtest.pool.levels import gauge, level_steps, subtract_levels
+from loadtest.pool.place_recorder import PlaceRecorder
 from loadtest.pool.task_usage import NO_TASK, Task, Uses, numbers_as_rows, summed_up, taken
 from loadtest.pool.user_shares import Fairness
 
@@ -55,7 +56,8 @@ class Recorder:
     returns the correction of this machine's wall clock (ns). open_loop: whether users may be idle.
     current_user: returns the user that is running. own_users: whether the users are the tool's own,
     not an application's; only then their shares, helpers and lost connections are looked at.
-    let_others_run: called between the steps of a cut.
+    places: records an application's places and routes; None in a load test. let_others_run: called
+    between the steps of a cut.
     """
 
     def __init__(self, process: str = "", pool_size: int | None = None) -> None:
@@ -63,6 +65,7 @@ class Recorder:
         self.pool_size = pool_size
         self.current_user: Callable[[], greenlet] = getcurrent
         self.own_users = True
+        self.places: PlaceRecorder | None = None
         self.let_others_run: Callable[[], None] = lambda: None
         self.ceiling: Callable[[], int] | None = None
         self.beyond = 0
@@ -185,6 +188,8 @@ class Recorder:
         interval.slowest = self._slowest(batch)
         interval.tasks = summed_up(batch.uses, batch.holders)
         self.deadlocks.note(interval.tasks, batch.now, failed=batch.failed_checkouts)
+        if self.places:
+            self.places.add_to(interval, batch, self._utc, self.let_others_run)
         interval.examples, self._examples = self._examples, {}
         if self._first_failure:
             interval.first_failure, self._first_failure = self._utc(self._first_failure), 0

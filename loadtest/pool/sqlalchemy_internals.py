@@ -43,7 +43,20 @@ OPEN_CONNECTION = "_invoke_creator"
 record_of: Callable[[PoolProxiedConnection], ConnectionPoolEntry] = attrgetter("_connection_record")
 """The record of a checked-out connection; written in C, because every checkout calls it."""
 
+record_of_execution: Callable[[Any], ConnectionPoolEntry] = attrgetter(
+    "_dbapi_connection._connection_record"
+)
+"""The record of the connection of an execution context; it raises AttributeError without one."""
+
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def record_of_query(arguments: tuple[Any, ...]) -> ConnectionPoolEntry | None:
+    """The record of the connection of a dialect's `do_…`, by its arguments; None if unknown."""
+    last = arguments[-1]
+    commit = isinstance(last, PoolProxiedConnection)
+    connection = last if commit else getattr(last, "_dbapi_connection", None)
+    return getattr(connection, "_connection_record", None)
 
 
 def check_attributes(pool: Pool) -> None:

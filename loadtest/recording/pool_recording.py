@@ -26,11 +26,14 @@ from loadtest.pool.checkout_batch import clock
 from loadtest.pool.engine_settings import settings_of
 from loadtest.pool.measure import measure, stop_measuring
 from loadtest.pool.open_connections import OpenConnections
+from loadtest.pool.place_recorder import PlaceRecorder
 from loadtest.pool.recorder import Recorder
 from loadtest.pool.sqlalchemy_internals import idle_records
 from loadtest.recording.checkout_user import of_this_thread, task_or_greenlet
+from loadtest.recording.code_places import CodePlaces
 from loadtest.recording.recording_settings import RecordingSettings
 from loadtest.recording.rolling_file import RollingFile
+from loadtest.recording.route_names import ROUTE_NAMES
 from loadtest.recording.size_budget import SizeBudget
 
 # Over the size limit, an interval covers this many seconds, or a multiple.
@@ -77,8 +80,10 @@ class PoolRecording:
         self._recorder.opened = OpenConnections(self._recorder.closes)
         self._recorder.own_users = False
         self._recorder.levels["engines"] = lambda: len(self.engines)
-        if engine.dialect.is_async:
-            self._recorder.current_user = task_or_greenlet
+        self._recorder.current_user = task_or_greenlet
+        self._places = self._recorder.places = PlaceRecorder(
+            self._recorder.held, self._recorder.no_task.use, CodePlaces(), ROUTE_NAMES.now
+        )
         self._begin(used=True)
 
     def _begin(self, *, used: bool) -> None:
@@ -107,9 +112,9 @@ class PoolRecording:
         measure(engine, self._recorder)
         self.engines.add(engine)
         # Deadlocks are found among users that live as long as the recorder.
-        self._recorder.deadlocks.limit = None
+        self._places.limit, self._recorder.deadlocks.limit = self._recorder.deadlocks.limit, None
         if len(self.engines) > 1:
-            self._recorder.pool_size = None  # each pool has its own overflow
+            self._recorder.pool_size = self._places.limit = None  # each pool has its own
 
     def cut(self) -> None:
         """End a second, and write what has gathered if the size limit allows it."""
@@ -154,6 +159,7 @@ class PoolRecording:
                 del users[user]
         recorder.aside.clear()
         recorder.held.clear()
+        self._places.restart()
         recorder.no_task.held = 0
         recorder.opened.clear()
         pools = [engine.pool for engine in self.engines if isinstance(engine.pool, QueuePool)]
@@ -177,6 +183,9 @@ class PoolRecording:
 
     def _write(self) -> None:
         if self._gathered:
+            for times in self._gathered.histograms.values():
+                _let_others_run()
+                times.to_json()  # kept for the line of the file
             _let_others_run()
             self._file.add(self._gathered, max(1, round(self._gathered.length / SECOND)))
             self._gathered, self._written = None, self.totals

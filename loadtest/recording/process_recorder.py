@@ -23,6 +23,7 @@ from loadtest.pool.engine_settings import settings_of
 from loadtest.recording.part_files import delete_oldest, end_left_parts
 from loadtest.recording.pool_recording import PoolRecording
 from loadtest.recording.recording_settings import MEGABYTE, RecordingSettings
+from loadtest.recording.route_names import ROUTE_NAMES
 from loadtest.recording.size_budget import SizeBudget
 from loadtest.recording.telemetry.process_telemetry import ProcessTelemetry
 
@@ -87,6 +88,7 @@ class ProcessRecorder:
             raise LoadtestError(f"expected an Engine, got {type(engine).__name__}")
         if not settings.on:
             return
+        ROUTE_NAMES.look()
         with self._lock:
             if engine.dialect not in self._dialects:
                 self._dialects.add(engine.dialect)
@@ -129,6 +131,7 @@ class ProcessRecorder:
 
     @_harmless
     def _cut(self) -> None:
+        ROUTE_NAMES.look()
         for key, recording in list(self._recordings.items()):
             recording.cut()
             if recording.cuts_without_engine >= _CUTS_WITHOUT_ENGINE:

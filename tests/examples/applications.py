@@ -6,7 +6,7 @@ import runpy
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -106,12 +106,15 @@ def environment_of(server: PrivateServer, driver: str, partner: str, **settings:
 
 
 @contextmanager
-def running_shop(name: str, log: Path, environment: dict[str, str]) -> Iterator[Shop]:
-    """A shop that answers."""
+def running_shop(
+    name: str, log: Path, environment: dict[str, str], before: Sequence[object] = ()
+) -> Iterator[Shop]:
+    """A shop that answers; before: a command in front of its own."""
     port = free_port()
     address = f"127.0.0.1:{port}"
     last = port if name == "fastapi_shop" else address
-    with running(log, sys.executable, *SERVERS[name], last, env=environment) as process:
+    command = (*before, sys.executable, *SERVERS[name], last)
+    with running(log, *command, env=environment) as process:
         process.until(lambda: fetch(f"http://{address}/health"), "the shop")
         yield Shop(f"http://{address}", process)
 

@@ -54,7 +54,13 @@ class Bench:
     "connecting" or "pinging", which then never ends.
     """
 
-    def __init__(self, *, poolclass: Any = QueuePool, **pool: Any) -> None:
+    def __init__(
+        self,
+        *,
+        poolclass: Any = QueuePool,
+        recorder: Callable[[], Recorder] = lambda: Recorder("p1"),
+        **pool: Any,
+    ) -> None:
         self.clock = Clock()
         self.connecting, self.resetting, self.pinging, self.querying = 1, 0, 0, 0
         self.refuse: Exception | None = None
@@ -63,7 +69,10 @@ class Bench:
         self.hang = ""
         self.lives: set[Connection] = set()
         self._patches = pytest.MonkeyPatch()
-        for module in ("measure", "measured_dialects", "event_listener", "recorder"):
+        for module in (
+            *("measure", "measured_dialects", "measured_places", "special_checkouts"),
+            *("event_listener", "recorder"),
+        ):
             self._patches.setattr(f"loadtest.pool.{module}.clock", self.clock)
         self.engine = create_engine("sqlite://", creator=self._create, poolclass=poolclass, **pool)
         self.engine.dialect.do_rollback = self._reset  # type: ignore[method-assign]
@@ -72,7 +81,7 @@ class Bench:
         # What the first connection of an engine asks of the database is not looked at here.
         self.engine.connect().close()
         self.engine.dispose()
-        self.recorder = Recorder("p1")
+        self.recorder = recorder()
         measure(self.engine, self.recorder)
 
     def __enter__(self) -> Bench:

@@ -171,5 +171,6 @@ def test_a_cut_lets_the_threads_of_the_application_run_in_between(
     recorded = Recorded(tmp_path, engine)
     use(engine)
     recorded.recording.cut()
-    assert pauses == [0] * 4
+    assert len(pauses) > 4
+    assert set(pauses) == {0}
     recorded.recording.close(END)

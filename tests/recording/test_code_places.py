@@ -1,0 +1,153 @@
+"""The place of a checkout: the first line of the application on its stack."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+import sqlalchemy.orm
+from greenlet import greenlet
+
+from loadtest.pool.numbered_names import NumberedNames
+from loadtest.recording.code_places import MOST_PLACES, OUTSIDE, CodePlaces, file_name
+
+
+def compiled(path: str, module: str = "shop.orders", name: str = "customer_with") -> Any:
+    """A function of a file that calls another; its call is in line 2."""
+    code = compile(f"def {name}(call):\n    return call()\n", path, "exec")
+    values: dict[str, Any] = {"__name__": module}
+    exec(code, values)
+    return values[name]
+
+
+def alone(path: str, module: str, name: str = "customer_with") -> FrameType:
+    """The frame of line 2 of a function whose stack has no other frame: that of a generator."""
+    values: dict[str, Any] = {"__name__": module}
+    exec(compile(f"def {name}():\n    yield\n", path, "exec"), values)
+    generator = values[name]()
+    next(generator)
+    frame: FrameType = generator.gi_frame
+    return frame
+
+
+def place_of(frame: FrameType) -> str:
+    places = CodePlaces("/srv")
+    return places.names.name(places.number(frame))
+
+
+def place() -> str:
+    """The place of a checkout in the function that calls this."""
+    return place_of(sys._getframe(1))
+
+
+class TestFile:
+    """Files have names that tell no path outside of the application."""
+
+    @pytest.mark.parametrize(
+        ("path", "module", "expected"),
+        [
+            ("/srv/shop/orders.py", "shop.orders", "shop/orders.py"),
+            ("/elsewhere/src/shop/orders.py", "shop.orders", "shop/orders.py"),
+            ("/srv/shop/__init__.py", "shop", "shop/__init__.py"),
+            ("/elsewhere/shop/api/__init__.py", "shop.api", "shop/api/__init__.py"),
+            ("/srv/tools/clean.py", "__main__", "tools/clean.py"),
+            ("tools/clean.py", "__main__", "tools/clean.py"),
+            ("/home/me/clean.py", "__main__", "clean.py"),
+            ("/home/me/models.py", "models", "models.py"),
+            ("/home/me/plugin.so", "loaded_plugin", "loaded_plugin"),
+            ("/home/me/secret/shop.py", "other.name", "shop.py"),
+            ("<string>", "__main__", "__main__"),
+        ],
+    )
+    def test_its_name(self, path: str, module: str, expected: str) -> None:
+        assert file_name(path, module, "/srv") == expected
+
+    def test_the_root_is_no_folder_of_an_application(self) -> None:
+        assert file_name("/home/me/clean.py", "__main__", os.sep) == "clean.py"
+
+
+class TestStack:
+    """The frames of libraries are passed over."""
+
+    def test_the_innermost_line_of_the_application_counts(self) -> None:
+        inner, outer = compiled("/srv/shop/orders.py"), compiled("/srv/shop/routes.py", "shop.r")
+        assert outer(lambda: inner(place)) == "shop/orders.py:2 customer_with"
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/venv/lib/python3.11/site-packages/flask_sqlalchemy/session.py",
+            "/usr/lib/python3/dist-packages/django/db/utils.py",
+            json.__file__,
+            sqlalchemy.orm.__file__,
+            "<frozen importlib._bootstrap>",
+            "<string>",
+        ],
+    )
+    def test_libraries_are_passed_over(self, path: str) -> None:
+        library, own = compiled(path, "library"), compiled("/srv/shop/orders.py")
+
+        def through_library() -> str:
+            found: str = library(place)
+            return found
+
+        assert own(partial(library, place)) == "shop/orders.py:2 customer_with"
+        assert through_library().startswith("test_code_places.py:")
+
+    def test_a_program_without_a_file_is_an_application(self) -> None:
+        assert compiled("<string>", "__main__")(place) == "__main__:2 customer_with"
+
+    def test_an_installed_application_counts_if_there_is_nothing_else(self) -> None:
+        path = "/venv/lib/python3.11/site-packages/ckan/model.py"
+        assert place_of(alone(path, "ckan.model")) == "ckan/model.py:2 customer_with"
+        assert compiled(path)(place).startswith("test_code_places.py:")
+
+    def test_a_stack_of_python_alone_has_no_place(self) -> None:
+        assert place_of(alone(json.__file__, "json")) == OUTSIDE
+
+    def test_a_greenlet_of_sqlalchemy_continues_in_its_parent(self) -> None:
+        driver = compiled("/venv/lib/python3.11/site-packages/asyncpg/pool.py", "asyncpg.pool")
+        own = compiled("/srv/shop/orders.py")
+        found = own(greenlet(partial(driver, place)).switch)
+        assert found == "shop/orders.py:2 customer_with"
+
+    def test_a_deleted_working_directory_changes_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+        places = CodePlaces()
+        frame = alone("/srv/clean.py", "__main__")
+        assert places.names.name(places.number(frame)) == "clean.py:2 customer_with"
+
+
+class TestNames:
+    """Two hundred places have names of their own."""
+
+    def test_one_line_has_one_number(self) -> None:
+        places = CodePlaces("/srv")
+        frames = [alone("/srv/shop/orders.py", "shop.orders") for _ in range(3)]
+        assert len({places.number(one) for one in [*frames, *frames]}) == 1
+
+    def test_further_places_have_one_name(self) -> None:
+        places = CodePlaces("/srv")
+        frames = [alone("/srv/a.py", "a", f"f{n}") for n in range(MOST_PLACES + 3)]
+        names = [places.names.name(places.number(one)) for one in frames]
+        assert names[MOST_PLACES - 1] == f"a.py:2 f{MOST_PLACES - 1}"
+        assert set(names[MOST_PLACES:]) == {"(other places)"}
+
+    def test_threads_that_ask_at_once_get_numbers_of_their_own(self) -> None:
+        names = NumberedNames(1000, "rest")
+        with ThreadPoolExecutor(8) as threads:
+            asked = [f"name {n % 500}" for n in range(4000)]
+            numbers = list(threads.map(names.number, asked))
+        assert [names.name(number) for number in numbers] == asked

@@ -193,6 +193,7 @@ LEVEL_METRICS = (
 )
 
 # Gauges that are derived, not part of an interval: name and help.
+_UNIT = "_seconds"
 OLDEST_WAIT = ("loadtest_oldest_waiter_seconds", "Age of the oldest wait in progress.")
 MOST = (
     "db_client_connection_max",
@@ -214,4 +215,4 @@ _DOTTED = (
 def opentelemetry_name(name: str) -> str:
     """The name of a metric or label in OpenTelemetry, which has the unit beside it."""
     begin = next((words for words in _DOTTED if name.startswith(words)), "")
-    return begin.replace("_", ".") + name.removeprefix(begin).removesuffix("_seconds")
+    return begin.replace("_", ".") + name.removeprefix(begin).removesuffix(_UNIT)

@@ -8,6 +8,8 @@ from typing import Any
 
 # Of an interval or a recording, as many of the longest shortages are kept.
 SHORTAGES_KEPT = 5
+# Instead of a line of a holder: it runs no code of the application, or has ended.
+OUTSIDE_APPLICATION, USER_ENDED = "(outside the application)", "(ended)"
 
 
 @dataclass(slots=True)

@@ -10,14 +10,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from loadtest.model.field_types import Value
+from loadtest.model.place_use import OUTSIDE_APPLICATION
 from loadtest.model.summary import Durations, Finding
 
 # The smallest share of the holders of a place that makes a line stand out.
 _STANDING_OUT = 0.2
 # The share of holders that run no code of the application from which on no line counts.
 MOSTLY = 0.5
-# Instead of a line of a holder: it runs no code of the application, or has ended.
-OUTSIDE_APPLICATION, USER_ENDED = "(outside the application)", "(ended)"
 
 
 class TimeSpan(Value):

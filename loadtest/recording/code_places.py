@@ -7,13 +7,13 @@ from types import CodeType, FrameType
 
 from greenlet import getcurrent
 
+from loadtest.model.place_use import OUTSIDE_APPLICATION, USER_ENDED
 from loadtest.pool.hold import Hold
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.recording.application_frames import MOST_CACHED, first_of_application, module_of
 from loadtest.recording.holder_frames import frame_of_holder
 
 MOST_PLACES = 200
-OUTSIDE, ENDED = "(outside the application)", "(ended)"
 
 
 class CodePlaces:
@@ -35,7 +35,7 @@ class CodePlaces:
         """
         found = first_of_application(frame, getcurrent().parent, packages=True)
         if found is None:
-            return self.names.number(OUTSIDE)
+            return self.names.number(OUTSIDE_APPLICATION)
         code = found.f_code
         key = id(code), found.f_lasti
         known = self._numbers.get(key)
@@ -48,12 +48,12 @@ class CodePlaces:
     def line_of(self, hold: Hold) -> str:
         """The current line of the user of a hold.
 
-        OUTSIDE if it runs no code of the application, ENDED if the user has ended.
+        OUTSIDE_APPLICATION if it runs no code of the application, USER_ENDED if the user has ended.
         """
         if hold.over:
-            return ENDED
+            return USER_ENDED
         frame = frame_of_holder(hold)
-        return self.name(frame) if frame else OUTSIDE
+        return self.name(frame) if frame else OUTSIDE_APPLICATION
 
     def name(self, frame: FrameType) -> str:
         """The file, the line and the function of a frame, without its values."""

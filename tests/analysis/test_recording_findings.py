@@ -12,13 +12,8 @@ import pytest
 from loadtest.analysis.recordings.read_recording import read_recording
 from loadtest.analysis.recordings.summarize_recording import summarize_recording
 from loadtest.model.interval import SECOND, Interval
-from loadtest.model.place_use import PlaceUse
-from loadtest.model.recording_summary import (
-    OUTSIDE_APPLICATION,
-    USER_ENDED,
-    RecordedPoolSummary,
-    RecordingSummary,
-)
+from loadtest.model.place_use import OUTSIDE_APPLICATION, USER_ENDED, PlaceUse
+from loadtest.model.recording_summary import RecordedPoolSummary, RecordingSummary
 from loadtest.model.summary import Finding
 from loadtest.model.task_use import TaskUse
 from tests.analysis.recorded_pools import write_recording

@@ -15,8 +15,9 @@ import pytest
 import sqlalchemy.orm
 from greenlet import greenlet
 
+from loadtest.model.place_use import OUTSIDE_APPLICATION
 from loadtest.pool.numbered_names import NumberedNames
-from loadtest.recording.code_places import MOST_PLACES, OUTSIDE, CodePlaces, file_name
+from loadtest.recording.code_places import MOST_PLACES, CodePlaces, file_name
 
 
 def compiled(path: str, module: str = "shop.orders", name: str = "customer_with") -> Any:
@@ -110,7 +111,7 @@ class TestStack:
         assert compiled(path)(place).startswith("test_code_places.py:")
 
     def test_a_stack_of_python_alone_has_no_place(self) -> None:
-        assert place_of(alone(json.__file__, "json")) == OUTSIDE
+        assert place_of(alone(json.__file__, "json")) == OUTSIDE_APPLICATION
 
     def test_a_greenlet_of_sqlalchemy_continues_in_its_parent(self) -> None:
         driver = compiled("/venv/lib/python3.11/site-packages/asyncpg/pool.py", "asyncpg.pool")

@@ -8,13 +8,8 @@ from typing import NamedTuple
 
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.model.interval import SECOND
-from loadtest.model.place_use import PlaceUse, Shortage
-from loadtest.model.recording_summary import (
-    USER_ENDED,
-    HeldBy,
-    RecordedPlace,
-    RecordedShortage,
-)
+from loadtest.model.place_use import USER_ENDED, PlaceUse, Shortage
+from loadtest.model.recording_summary import HeldBy, RecordedPlace, RecordedShortage
 
 # An old hold that is shorter than the longest ended one of its place times this may end, too.
 LOST_FACTOR = 3

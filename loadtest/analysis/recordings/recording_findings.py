@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from statistics import median_low
 
 from loadtest.analysis.units import count, duration, listed, percent, plural
-from loadtest.model.recording_summary import MOSTLY, USER_ENDED, RecordedPlace, RecordedPoolSummary
+from loadtest.model.place_use import USER_ENDED
+from loadtest.model.recording_summary import MOSTLY, RecordedPlace, RecordedPoolSummary
 from loadtest.model.summary import Finding
 
 # A place is named if its holds are without a query for this share of their time, and of the whole

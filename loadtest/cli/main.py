@@ -24,7 +24,8 @@ COMMANDS = {
     "demo": "Compare three pools in a flash sale and report the best; takes about three minutes.",
     "run": "Measure one pool configuration under one load.",
     "compare": "Compare pool configurations in interleaved rounds and report which is best.",
-    "report": "Make the report again from result files; exits with the result's own code.",
+    "report": "Make the report of a recording, or again of a result; exits with the result's own "
+    "code.",
     "diff": "Show what became better or worse between two results; exits with 3 if anything is "
     "worse.",
     "capacity": "Check whether a fleet's pools fit the server's limits, and suggest a safe pool.",

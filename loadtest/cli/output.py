@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from loadtest.model.experiment import Experiment
+    from loadtest.model.recording_summary import RecordingSummary
     from loadtest.model.summary import Summary
+
+_S = TypeVar("_S", "Summary", "RecordingSummary")
 
 INTERRUPTED = 130  # the exit code that shells use after Ctrl-C
 
@@ -113,10 +116,34 @@ def print_answer(
     summary: Summary, folder: Path, output: AnswerOptions, *, table: bool = True
 ) -> None:
     """Print a summary in the requested formats."""
-    from loadtest.report.console import standard_output
-    from loadtest.report.markdown import markdown, write_markdown
+    from loadtest.report.markdown import markdown
     from loadtest.report.terminal import print_summary
 
+    _print_in_formats(summary, folder, output, (markdown, print_summary), table=table)
+
+
+def print_recording_answer(summary: RecordingSummary, folder: Path, output: AnswerOptions) -> None:
+    """Print the summary of a recording in the requested formats."""
+    from loadtest.report.recorded.recording_markdown import recording_markdown
+    from loadtest.report.recorded.recording_terminal import print_recording
+
+    formats = (recording_markdown, print_recording)
+    _print_in_formats(summary, folder, output, formats, table=not output.quiet)
+
+
+def _print_in_formats(
+    summary: _S,
+    folder: Path,
+    output: AnswerOptions,
+    formats: tuple[Callable[[_S], str], Callable[[_S, Console], None]],
+    *,
+    table: bool,
+) -> None:
+    """Print a summary; formats: it as Markdown, and a function that prints it."""
+    from loadtest.report.console import standard_output
+    from loadtest.report.markdown import write_markdown
+
+    markdown, print_it = formats
     if output.markdown:
         write_markdown(output.markdown, markdown(summary))
     if output.as_json:
@@ -126,5 +153,5 @@ def print_answer(
     if output.as_json or not table:
         return
     out = standard_output()
-    print_summary(summary, out)
+    print_it(summary, out)
     out.print(f"Report: {folder / 'report.html'}", soft_wrap=True, highlight=False, markup=False)

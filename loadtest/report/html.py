@@ -71,7 +71,7 @@ def page_template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"svg": Markup, "together": _together}
+    environment.filters |= {"svg": Markup, "together": _together, "coded": _coded}
     script = (_HERE / "sort.js").read_text(encoding="utf-8")
     environment.globals |= {
         "script": Markup(script),
@@ -242,6 +242,12 @@ def _together(text: str) -> Markup:
     text = re.sub(r"(?<=[<≥]) (?=\d)", "\N{NO-BREAK SPACE}", text)
     option = r'<span class="option">\g<0></span>'
     return Markup(re.sub(r"(?<![\w-])--[a-z][a-z-]*", option, str(escape(text))))
+
+
+def _coded(text: str) -> Markup:
+    """The same, with the names between backticks as code."""
+    code = r'<code class="name">\1</code>'
+    return Markup(re.sub(r"`([^`]+)`", code, str(_together(text))))
 
 
 def _pretty(value: Any) -> str:

@@ -19,15 +19,15 @@ from loadtest.report.terminal import POOL_COLUMNS, pool_row
 def markdown(summary: Summary) -> str:
     """The verdict, the pools, their objectives and the findings."""
     headline, *rest = summary.verdict.text.splitlines()
-    parts = [f"## {_plain(str(summary.experiment.get('name') or 'Connection pool'))}"]
-    parts += [f"**{_plain(headline)}**", *(_plain(line) for line in rest)]
+    parts = [f"## {escaped_text(str(summary.experiment.get('name') or 'Connection pool'))}"]
+    parts += [f"**{escaped_text(headline)}**", *(escaped_text(line) for line in rest)]
     if summary.settings:
         parts.append(f"```python\n{create_engine_line(summary.settings)}\n```")
-    parts.append(_table(POOL_COLUMNS, [pool_row(pool) for pool in summary.pools]))
-    parts += [f"- {_plain(line)}" for line in application_changes(summary)]
+    parts.append(markdown_table(POOL_COLUMNS, [pool_row(pool) for pool in summary.pools]))
+    parts += [f"- {escaped_text(line)}" for line in application_changes(summary)]
     objectives = [_objective(pool, one) for pool in summary.pools for one in pool.objectives]
     if objectives:
-        parts.append(_table(("pool", "objective", "value", "result"), objectives))
+        parts.append(markdown_table(("pool", "objective", "value", "result"), objectives))
     if summary.comparisons:
         parts.append(comparisons_markdown(summary.comparisons))
     findings = "\n".join(_findings(summary))
@@ -36,8 +36,8 @@ def markdown(summary: Summary) -> str:
 
 def comparisons_markdown(compared: Sequence[Comparison], notes: Sequence[str] = ()) -> str:
     """Pools compared with their baseline, a row for each metric, and notes."""
-    table = _table(COMPARED, [compared_row(one) for one in compared])
-    return "\n\n".join([table, *map(_plain, notes)])
+    table = markdown_table(COMPARED, [compared_row(one) for one in compared])
+    return "\n\n".join([table, *map(escaped_text, notes)])
 
 
 def write_markdown(path: Path, text: str) -> None:
@@ -57,15 +57,18 @@ def _findings(summary: Summary) -> Iterator[str]:
     for pool in summary.pools:
         for finding in pool.findings:
             text = f"{finding.message} [{finding.code}]"
-            yield f"- **{finding.severity}**, {pool.name}: {_plain(text)}"
+            yield f"- **{finding.severity}**, {pool.name}: {escaped_text(text)}"
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Plain cells as a table, numbers right-aligned."""
     lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
-    return "\n".join("| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(escaped_text(cell) for cell in line) + " |" for line in lines
+    )
 
 
-def _plain(text: str) -> str:
+def escaped_text(text: str) -> str:
     """Text with markup escaped: names and errors come from files."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace("`", "'")
     text = re.sub(r"([\\|*\[\]])", r"\\\1", text)

@@ -38,7 +38,7 @@ def render(paths: Sequence[Path], out: Path) -> Summary:
         # Other programs read this file: it must exist even if drawing fails.
         write_whole(out / "summary.json", json.dumps(summary.to_json(), indent=2) + "\n")
         drawings = draw_figures(measurements, summary)
-        _write_figures(out / "figures", drawings)
+        write_figures(out / "figures", drawings)
         write_whole(out / "report.html", report_page(summary, drawings))
     except OSError as error:
         raise UsageError(f"cannot write the report in {out}: {error.strerror}") from None
@@ -76,7 +76,8 @@ def _experiment(paths: Sequence[Path], problems: list[str]) -> Mapping[str, Any]
     return None
 
 
-def _write_figures(folder: Path, drawings: Sequence[Drawing]) -> None:
+def write_figures(folder: Path, drawings: Sequence[Drawing]) -> None:
+    """Write figures as SVG files; earlier ones of other names are removed."""
     folder.mkdir(exist_ok=True)
     names = {f"{drawing.name}.svg" for drawing in drawings}
     for old in folder.glob("*.svg"):

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from loadtest.model.errors import CannotGoOn, LoadtestError, UsageError
+
+# Where the files of runs are in a folder; those of recordings may be compressed.
+_PATTERNS = ("runs/*.jsonl", "runs/*.jsonl.gz", "*.jsonl", "*.jsonl.gz")
+# In the header of a recording only.
+_RECORDED = b'"recording":{'
 
 # The most folders of the same name, for tools that begin in the same second.
 MOST_OF_A_SECOND = 100
@@ -86,3 +93,30 @@ def find_runs(paths: Sequence[Path]) -> list[Path]:
             raise UsageError(f"{path} contains no run files (expected {path}/runs/*.jsonl)")
         found += [path] if path.is_file() else inside
     return found
+
+
+def run_files(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files of runs and recordings among some files and folders.
+
+    Compressed ones only without their original, which is deleted after it has been compressed.
+    """
+    for path in paths:
+        inside = [one for pattern in _PATTERNS for one in sorted(path.glob(pattern))]
+        for one in [path] if path.is_file() else inside:
+            if one.suffix != ".gz" or not one.with_suffix("").exists():
+                yield one
+
+
+def holds_recording(paths: Sequence[Path]) -> bool:
+    """Whether the first run file with a header among some files and folders is a recording's."""
+    heads = (_first_line(path) for path in run_files(paths))
+    return next((_RECORDED in head for head in heads if b'"header"' in head), False)
+
+
+def _first_line(path: Path) -> bytes:
+    """The first line of a file that may be compressed; empty if it cannot be read."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return bytes(file.readline())
+    except (OSError, EOFError, zlib.error):
+        return b""

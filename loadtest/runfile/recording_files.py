@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.model.errors import UsageError
+from loadtest.runfile.folders import run_files
 from loadtest.runfile.place_schema import RecordedPart
 from loadtest.runfile.reader import RunFile
 from loadtest.runfile.schema import Header
-
-_PATTERNS = ("runs/*.jsonl", "runs/*.jsonl.gz", "*.jsonl", "*.jsonl.gz")
 
 
 @dataclass(frozen=True)
@@ -25,16 +24,6 @@ class RecordingFiles:
     def applications(self) -> Sequence[str]:
         """The names of the applications, in order."""
         return sorted({file.header.name for file in self.parts})
-
-
-def holds_recording(paths: Sequence[Path]) -> bool:
-    """Whether the first readable run file among some files and folders belongs to a recording."""
-    for path in run_files(paths):
-        try:
-            return RunFile(path).header.recording is not None
-        except UsageError:
-            continue
-    return False
 
 
 def recording_files(paths: Sequence[Path]) -> RecordingFiles:
@@ -64,18 +53,6 @@ def recorded_part(header: Header) -> RecordedPart:
     if header.recording is None:
         raise ValueError("the file is no part of a recording")
     return header.recording
-
-
-def run_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files of runs among some files and folders, a compressed one only without its original.
-
-    An original is deleted after it has been compressed.
-    """
-    for path in paths:
-        inside = [one for pattern in _PATTERNS for one in sorted(path.glob(pattern))]
-        for one in [path] if path.is_file() else inside:
-            if one.suffix != ".gz" or not one.with_suffix("").exists():
-                yield one
 
 
 def _identity(file: RunFile) -> tuple[str, str, float, int]:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from loadtest.analysis.recordings import read_processes
 from loadtest.analysis.recordings.read_recording import read_recording
 from loadtest.analysis.recordings.time_window import Window
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import Interval
 from loadtest.recording.process_recorder import ProcessRecorder
+from loadtest.runfile.folders import holds_recording
 from loadtest.runfile.reader import RunFile
-from loadtest.runfile.recording_files import holds_recording
 from tests.analysis.builders import SECOND, START, interval, run
 from tests.analysis.recorded_pools import recorded, recorded_header, write_recording
 from tests.recording.recorded import made, use
@@ -187,3 +188,27 @@ def test_what_an_application_records_is_read(tmp_path: Path) -> None:
     assert recording.pool().settings[0].pool_size == 2
     with pytest.raises(UsageError, match="no pool 'other'; it has sqlite"):
         recording.pool("other")
+
+
+def test_many_files_are_read_in_several_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for process in ("web-1", "web-2", "web-3"):
+        rows = [busy(second, process=process) for second in range(3)]
+        write_recording(tmp_path, rows, process)
+    alone = read_recording([tmp_path]).pool()
+    monkeypatch.setattr(read_processes, "_WORTH_PROCESSES_BYTES", 0)
+    together = read_recording([tmp_path]).pool()
+    assert [one.name for one in together.processes] == ["web-1", "web-2", "web-3"]
+    assert together.total == alone.total
+    assert together.blocks == alone.blocks
+
+
+def test_parts_outside_of_a_window_are_not_read(tmp_path: Path) -> None:
+    for part in range(4):
+        rows = [busy(1000 * part + second) for second in range(3)]
+        write_recording(tmp_path, rows, part=part + 1, started=START + 1000.0 * part)
+    damaged = next(tmp_path.glob("*-0001.jsonl.gz"))
+    damaged.write_bytes(damaged.read_bytes()[:-60])
+    recording = read_recording([tmp_path], Window(START + 2000, START + 2002))
+    assert (recording.pool().seconds, recording.problems) == (2, [])

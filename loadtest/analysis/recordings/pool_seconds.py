@@ -52,9 +52,28 @@ class PoolSeconds:
         edges = (np.flatnonzero(np.diff(nothing)) + self.begin).tolist()
         return list(zip(edges[::2], edges[1::2], strict=True))
 
-    def count(self, counter: str) -> Ints:
-        """A counter in each second."""
-        return sum((self._sum(rows, rows.counter(counter)) for rows, _ in self.rows), self._zeros())
+    def count(self, *counters: str) -> Ints:
+        """Some counters together in each second."""
+        return sum(self.counts_of(*counters), self._zeros())
+
+    def counts_of(self, *counters: str) -> Iterator[Ints]:
+        """Some counters together in each second, of one process after the other."""
+        for rows, _ in self.rows:
+            yield sum((self._sum(rows, rows.counter(name)) for name in counters), self._zeros())
+
+    def times(self, histogram: str) -> tuple[Ints, Ints]:
+        """How many values a histogram has in each second, and their sum (ns)."""
+        sums = [(rows, rows.sums(histogram)) for rows, _ in self.rows]
+        number = sum((self._sum(rows, one.number) for rows, one in sums), self._zeros())
+        return number, sum((self._sum(rows, one.sum) for rows, one in sums), self._zeros())
+
+    def busiest(self, seconds: int) -> tuple[int, int]:
+        """The UTC seconds with the most connections in use and checkouts waiting: begin and end."""
+        wanted = self.level("in_use") + self.level("waiting")
+        length = min(seconds, self.length)
+        sums = np.concatenate(([0.0], np.cumsum(wanted)))
+        begin = self.begin + int(np.argmax(sums[length:] - sums[: len(sums) - length]))
+        return begin, begin + length
 
     def level(self, gauge: str) -> Levels:
         """The mean of a gauge in each second, summed over the processes."""

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.analysis.columns_builder import ColumnsBuilder
-from loadtest.analysis.recordings.blocks import Blocks, blocks_beside
-from loadtest.analysis.recordings.recorded_pool import RecordedPool, RecordedProcess
-from loadtest.analysis.recordings.second_rows import spread
+from loadtest.analysis.recordings.blocks import blocks_beside
+from loadtest.analysis.recordings.read_processes import ReadProcess, read_processes
+from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.analysis.recordings.time_window import ALL_TIME, Window
 from loadtest.analysis.units import listed
 from loadtest.model.errors import UsageError
-from loadtest.model.interval import Interval, total
-from loadtest.runfile.reader import FilePart, RunFile
+from loadtest.runfile.reader import RunFile
 from loadtest.runfile.recording_files import RecordingFiles, recorded_part, recording_files
 
 
@@ -52,14 +50,18 @@ def read_recording(
     """
     found = recording_files(paths)
     parts = _of_one_application(found, application)
-    reader = _Reader(window, [*found.problems])
-    pools = [reader.pool(name, of) for name, of in _grouped_by_pool(parts).items()]
+    by_pool = _grouped(parts, lambda file: file.header.pool.name)
+    processes = read_processes(
+        [of for pool in by_pool.values() for of in _grouped(pool, _process_of).values()], window
+    )
+    pools = [_pool(name, of, processes) for name, of in by_pool.items()]
     used = [pool for pool in pools if pool.checkout_attempts]
+    problems = [*found.problems, *(problem for one in processes for problem in one.problems)]
     if not used:
-        raise UsageError(*_without_checkouts(pools, window), *reader.problems)
+        raise UsageError(*_without_checkouts(pools, window), *problems)
     used.sort(key=lambda pool: -pool.checkout_attempts)
-    name = parts[0].header.name
-    return Recording(name, used, window, reader.problems, sorted(reader.going_on))
+    going_on = {one.process.name for one in processes if not one.process.ended}
+    return Recording(parts[0].header.name, used, window, problems, sorted(going_on))
 
 
 def _of_one_application(found: RecordingFiles, wanted: str) -> Sequence[RunFile]:
@@ -74,11 +76,24 @@ def _of_one_application(found: RecordingFiles, wanted: str) -> Sequence[RunFile]
     return [file for file in found.parts if wanted in ("", file.header.name)]
 
 
-def _grouped_by_pool(parts: Sequence[RunFile]) -> Mapping[str, list[RunFile]]:
+def _grouped(files: Sequence[RunFile], key: Callable[[RunFile], str]) -> dict[str, list[RunFile]]:
     groups: dict[str, list[RunFile]] = defaultdict(list)
-    for file in parts:
-        groups[file.header.pool.name].append(file)
+    for file in files:
+        groups[key(file)].append(file)
     return groups
+
+
+def _process_of(file: RunFile) -> str:
+    return recorded_part(file.header).process
+
+
+def _pool(name: str, files: Sequence[RunFile], processes: Sequence[ReadProcess]) -> RecordedPool:
+    """The pool of a name in all processes that have rows; files: its own, in order."""
+    own = [one for one in processes if one.pool == name]
+    seconds, blocks = blocks_beside([one.blocks for one in own])
+    there = [one.process for one in own if len(one.process.columns)]
+    first = files[0].header
+    return RecordedPool(name, first.name, recorded_part(first).database, there, blocks, seconds)
 
 
 def _without_checkouts(pools: Sequence[RecordedPool], window: Window) -> Iterator[str]:
@@ -90,48 +105,3 @@ def _without_checkouts(pools: Sequence[RecordedPool], window: Window) -> Iterato
         )
     else:
         yield f"the recording of {names} has no checkout in the requested time"
-
-
-class _Reader:
-    """Reads the parts in a window of time; problems, going_on: collected on the way."""
-
-    def __init__(self, window: Window, problems: list[str]) -> None:
-        self.window, self.problems = window, problems
-        self.going_on: set[str] = set()
-
-    def pool(self, name: str, files: Sequence[RunFile]) -> RecordedPool:
-        """The pool in all processes, from its files in the order of their begin."""
-        by_process: dict[str, list[RunFile]] = defaultdict(list)
-        for file in files:
-            by_process[recorded_part(file.header).process].append(file)
-        read = [self._process(process, of) for process, of in by_process.items()]
-        seconds, blocks = blocks_beside([blocks for _, blocks in read])
-        first = files[0].header
-        there = [process for process, _ in read if len(process.columns)]
-        database = recorded_part(first).database
-        return RecordedPool(name, first.name, database, there, blocks, seconds)
-
-    def _process(self, name: str, files: Sequence[RunFile]) -> tuple[RecordedProcess, Blocks]:
-        columns, blocks = ColumnsBuilder(), Blocks()
-        ends: list[bool] = []
-
-        def intervals() -> Iterator[Interval]:
-            for file in files:
-                for interval in self._read(file, part := file.whole()):
-                    columns.add(interval)
-                    blocks.add(interval)
-                    yield interval
-                ends.append(part.footer is not None)
-
-        whole = total(intervals())
-        if not ends[-1]:
-            self.going_on.add(name)
-        headers = [file.header for file in files]
-        return RecordedProcess(name, headers, spread(columns.build()), whole, ends[-1]), blocks
-
-    def _read(self, file: RunFile, part: FilePart) -> Iterator[Interval]:
-        yield from (one for one in part if self.window.covers(one.second))
-        if part.cut_off and part.footer is None:
-            part.damage.pop(part.lines - 1, None)  # this line is still being written
-        found = sorted(part.damage.items())
-        self.problems += [f"{file.path.name}: line {n + 2} is damaged{what}" for n, what in found]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
 from loadtest.analysis.columns import Columns
+from loadtest.analysis.recordings.kept_holds import OldHolds
 from loadtest.analysis.recordings.pool_seconds import PoolSeconds
 from loadtest.model.interval import SECOND, Interval
 from loadtest.model.pool import PoolSettings
@@ -18,7 +19,8 @@ class RecordedProcess:
     """A process, and what its pool did.
 
     name: host and process id. headers: of its parts, in order. columns: a row for each second.
-    total: of all its intervals. ended: whether it ended its recording in good order.
+    total: of all its intervals. ended: whether it ended its recording in good order. old_holds:
+    those in progress for long at its end.
     """
 
     name: str
@@ -26,6 +28,7 @@ class RecordedProcess:
     columns: Columns
     total: Interval
     ended: bool
+    old_holds: Sequence[OldHolds] = ()
 
     @property
     def settings(self) -> PoolSettings:

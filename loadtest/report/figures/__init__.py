@@ -1,5 +1,7 @@
 """The figures of a report, a file for each; matplotlib is imported only when they are drawn."""
 
+from contextlib import AbstractContextManager
+
 from loadtest.analysis.pool_runs import Measurements
 from loadtest.model.summary import Summary
 from loadtest.report.figures import (
@@ -30,11 +32,15 @@ FIGURES = (
 )
 
 
-def draw_figures(measurements: Measurements, summary: Summary) -> list[Drawing]:
-    """All figures that the data allows, in the order of the report."""
+def without_formulas() -> AbstractContextManager[None]:
+    """A block that draws: names come from files, so a dollar sign must not start a formula."""
     import matplotlib
 
-    # Names come from files: a dollar sign must not start a formula.
-    with matplotlib.rc_context({"text.parse_math": False, "font.family": "DejaVu Sans"}):
+    return matplotlib.rc_context({"text.parse_math": False, "font.family": "DejaVu Sans"})
+
+
+def draw_figures(measurements: Measurements, summary: Summary) -> list[Drawing]:
+    """All figures that the data allows, in the order of the report."""
+    with without_formulas():
         drawings = [figure.draw(measurements, summary) for figure in FIGURES]
     return [drawing for drawing in drawings if drawing]

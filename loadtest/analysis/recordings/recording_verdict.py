@@ -1,0 +1,93 @@
+"""The verdict on a recording in words: one sentence a line, the headline first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from loadtest.analysis.recordings.clock_time import clock_time
+from loadtest.analysis.recordings.recording_findings import (
+    idle_holders,
+    is_short,
+    leaking_places,
+)
+from loadtest.analysis.units import count, duration, listed, percent, plural
+from loadtest.model.recording_summary import FixValue, RecordedPoolSummary
+
+_CAUSES = {
+    "nested_checkout": "Requests took a second connection while they held the first.",
+    "engine_per_request": "Engines were made or disposed of again and again, so most checkouts "
+    "connected.",
+    "null_pool": "NullPool connected for each checkout.",
+}
+
+
+def recording_verdict(pools: Sequence[RecordedPoolSummary]) -> str:
+    """The verdict on all pools: first those with a finding."""
+    wrong = [pool for pool in pools if pool.findings]
+    if not wrong:
+        return "\n".join(map(_nothing_wrong, pools))
+    return "\n".join(line for pool in wrong for line in _wrong(pool))
+
+
+def _nothing_wrong(pool: RecordedPoolSummary) -> str:
+    used, allowed = pool.connections.in_use_most, pool.connections.allowed
+    of = f" of {count(allowed)}" if allowed else ""
+    longest = pool.checkout.wait_seconds.max
+    waited = "" if longest is None else f", and no checkout waited longer than {duration(longest)}"
+    return (
+        f"Nothing was wrong with the pool of `{pool.name}`: at most {count(used)}{of} connections "
+        f"were in use at once{waited}."
+    )
+
+
+def _wrong(pool: RecordedPoolSummary) -> Iterator[str]:
+    yield " ".join(filter(None, [_how_full(pool), _cause(pool)]))
+    if pool.checkout.timeouts:
+        share = percent(pool.checkout.timeouts / pool.checkout.attempts)
+        yield f"{plural(pool.checkout.timeouts, 'checkout')} timed out ({share})."
+    if pool.fix:
+        yield fix_sentence(pool.fix)
+
+
+def _how_full(pool: RecordedPoolSummary) -> str:
+    if not is_short(pool):
+        return f"The pool of `{pool.name}` was large enough."
+    first, last = pool.full[0], pool.full[-1]
+    begin, end = clock_time(first.begin), clock_time(last.end)
+    when = f"from {begin} UTC"
+    if len(pool.full) > 1:
+        when = f"in {count(len(pool.full))} periods from {begin} to {end} UTC"
+    return f"The pool of `{pool.name}` was full for {duration(pool.full_seconds)} {when}."
+
+
+def _cause(pool: RecordedPoolSummary) -> str:
+    """The most important cause in short."""
+    if leaking := leaking_places(pool):
+        lost = listed([f"`{place.place}` ({count(place.lost)})" for place in leaking[:3]])
+        return f"Connections were not returned: {lost}."
+    if idle := idle_holders(pool):
+        return (
+            f"{percent(idle[0].idle)} of the time in use, `{idle[0].place}` held a connection "
+            "without running a query."
+        )
+    codes = [finding.code for finding in pool.findings]
+    told = next((text for code, text in _CAUSES.items() if code in codes), "")
+    return told or _time_in_queries(pool)
+
+
+def _time_in_queries(pool: RecordedPoolSummary) -> str:
+    if not pool.places:
+        return ""
+    querying = 1 - sum(place.idle for place in pool.places)
+    return f"{percent(querying)} of the time in use, connections ran queries."
+
+
+def fix_sentence(fix: FixValue) -> str:
+    """The value of a fix, as a sentence."""
+    before = f"the call at `{fix.line}`" if fix.line else "its longest time without a query"
+    each = " of each process" if fix.processes > 1 else ""
+    return (
+        f"If `{fix.place}` returns the connection before {before}, "
+        f"{plural(fix.after, 'connection')}{each} {'serves' if fix.after == 1 else 'serve'} what "
+        f"{count(fix.now)} serve now (simulated with the arrivals of the busiest time)."
+    )

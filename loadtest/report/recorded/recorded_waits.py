@@ -1,0 +1,130 @@
+"""Waits and timeouts of a recorded pool over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from loadtest.analysis.recordings.clock_time import clock_time
+from loadtest.analysis.recordings.recorded_pool import RecordedPool
+from loadtest.analysis.units import count, duration, plural
+from loadtest.model.distribution import Distribution
+from loadtest.model.interval import SECOND
+from loadtest.model.recording_summary import RecordedPoolSummary
+from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.drawing import Drawing, Table
+from loadtest.report.figures.toolkit.svg import FAULT, POOL_COLOURS, to_svg
+from loadtest.report.recorded.time_axis import draw_time_axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WAITS_HELP = (
+    "The median, the p95 and the longest wait for a connection, on a logarithmic scale; a wait "
+    "counts when it ends, also with a timeout. Red bars are checkouts that timed out."
+)
+_MOST_STEPS, _MOST_ROWS = 120, 20
+_COLOUR = POOL_COLOURS[0]
+_STYLES: dict[str, dict[str, Any]] = {
+    "max": {"color": _COLOUR, "lw": 1.0, "alpha": 0.55},
+    "p95": {"color": _COLOUR, "lw": 2.0},
+    "p50": {"color": _COLOUR, "lw": 1.3, "ls": (0, (1, 1))},
+}
+
+
+class _Step(NamedTuple):
+    """The waits from one UTC second up to another; without a wait, the times are None."""
+
+    begin: int
+    end: int
+    waits: int
+    p50: float | None
+    p95: float | None
+    max: float | None
+    timeouts: int
+
+
+def draw_waits(pool: RecordedPool, summary: RecordedPoolSummary, name: str) -> Drawing | None:
+    """The figure under this name; None if no wait ended."""
+    steps = [step for step in _steps(pool, _MOST_STEPS) if step.waits]
+    if not steps:
+        return None
+    waits, timeouts = summary.checkout.wait_seconds, summary.checkout.timeouts
+    ended = f", and {plural(timeouts, 'checkout')} timed out" if timeouts else ""
+    title = f"95 % of checkouts waited less than {duration(waits.p95)}{ended}"
+    return Drawing(
+        name=name,
+        title=title,
+        alt=f"Median, p95 and longest waits over time. {title}. The longest wait is "
+        f"{duration(waits.max)}.",
+        help=WAITS_HELP,
+        svg=to_svg(_figure(steps, summary), name),
+        question="How long did checkouts wait?",
+        table=_table(_steps(pool, _MOST_ROWS)),
+    )
+
+
+def _steps(pool: RecordedPool, most: int) -> list[_Step]:
+    """The blocks, several of them together if they are too many."""
+    blocks, width = pool.blocks, pool.block_seconds
+    together = -(-max(1, pool.by_second.length // width) // most) * width
+    groups: dict[int, list[int]] = {}
+    for number, block in enumerate(blocks):
+        groups.setdefault(block.second // together, []).append(number)
+    found = []
+    for numbers in groups.values():
+        own = [blocks[number] for number in numbers]
+        times = sum((one.histograms.get("wait", Distribution()) for one in own), Distribution())
+        p50, p95 = times.percentiles_seconds([50, 95])
+        longest = times.max / SECOND if times.count else None
+        timeouts = sum(one.counters["timeouts"] for one in own)
+        span = own[0].second, own[-1].second + width
+        found.append(_Step(*span, times.count, p50, p95, longest, timeouts))
+    return found
+
+
+def _figure(steps: list[_Step], summary: RecordedPoolSummary) -> Figure:
+    failed = any(step.timeouts for step in steps)
+    figure, panels = canvas.panels(2 if failed else 1, 1.5, left=0.6, right=1.05, gap=0.15)
+    axes = panels[0]
+    middles = [(step.begin + step.end) / 2 for step in steps]
+    labels = []
+    for name, style in _STYLES.items():
+        values = [max(getattr(step, name), canvas.SHORTEST) for step in steps]
+        axes.plot(middles, values, **style)
+        labels.append((float(np.median(values)), name))
+    canvas.log_seconds(axes, "y")
+    canvas.draw_grid(axes, "y")
+    canvas.label_ends(axes, labels, list(_STYLES.values()))
+    if failed:
+        _draw_timeouts(panels[1], steps)
+    for panel in panels:
+        draw_time_axis(panel, summary, labelled=panel is panels[-1])
+    return figure
+
+
+def _draw_timeouts(axes: Axes, steps: list[_Step]) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    begins, widths = [s.begin for s in steps], [s.end - s.begin for s in steps]
+    heights = [s.timeouts for s in steps]
+    axes.bar(begins, heights, widths, align="edge", color=FAULT, lw=0)
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: count(y)))
+    canvas.draw_grid(axes, "y")
+    canvas.write_text(axes, 1.03, 0.5, "timeouts", transform=axes.transAxes)
+
+
+def _table(steps: list[_Step]) -> Table:
+    rows = [
+        (
+            clock_time(step.begin),
+            *map(duration, (step.p50, step.p95, step.max)),
+            count(step.waits),
+            count(step.timeouts),
+        )
+        for step in steps
+    ]
+    return Table(("from (UTC)", "p50", "p95", "max", "waits", "timeouts"), tuple(rows))

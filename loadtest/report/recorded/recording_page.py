@@ -1,0 +1,54 @@
+"""The report of a recording as one self-contained page that fetches and runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from loadtest.model.recording_summary import RecordedPoolSummary, RecordingSummary
+from loadtest.report.figures.toolkit.drawing import Drawing
+from loadtest.report.html import page_template
+from loadtest.report.recorded import recording_rows as rows
+
+Drawings = Mapping[str, Sequence[Drawing]]
+"""The figures of each pool, by its name."""
+
+
+def recording_page(summary: RecordingSummary, drawings: Drawings) -> str:
+    """The page; names and texts from files are escaped, only the figures are taken as markup."""
+    headline, *rest = summary.verdict.splitlines()
+    return page_template("recorded/recording.html.j2").render(
+        title=summary.application,
+        subtitle=rows.circumstances(summary),
+        summary=summary,
+        headline=headline,
+        rest=rest,
+        wrong=any(pool.findings for pool in summary.pools),
+        columns=rows.RECORDED_COLUMNS,
+        rows=[(rows.recorded_row(pool), "") for pool in summary.pools],
+        fleet=rows.fleet_sentence(summary),
+        pools=[_pool(pool, drawings[pool.name]) for pool in summary.pools],
+        place_columns=rows.PLACE_COLUMNS,
+        place_legend=rows.PLACE_LEGEND,
+        shortage_columns=rows.SHORTAGE_COLUMNS,
+        facts=list(_facts(summary)),
+    )
+
+
+def _pool(pool: RecordedPoolSummary, drawings: Sequence[Drawing]) -> dict[str, Any]:
+    return {
+        "name": pool.name,
+        "drawings": drawings,
+        "findings": pool.findings,
+        "places": [(rows.place_row(one), rows.place_note(one)) for one in pool.places],
+        "shortages": [(rows.shortage_row(one), "") for one in pool.shortages],
+        "facts": list(rows.recorded_facts(pool)),
+    }
+
+
+def _facts(summary: RecordingSummary) -> Iterator[tuple[str, str]]:
+    environment = summary.environment
+    yield "hosts", ", ".join(environment["hosts"])
+    host = environment["host"]
+    yield "machine", f"{host['cpus']} CPUs, {host['platform']}"
+    yield from environment["versions"].items()

@@ -1,0 +1,154 @@
+"""The tables of a recording's report, the same on the page and in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from loadtest.analysis.recordings.clock_time import clock_time, date_and_time
+from loadtest.analysis.units import (
+    NO_VALUE,
+    at_least,
+    count,
+    duration,
+    level,
+    listed,
+    percent,
+    plural,
+    rate,
+)
+from loadtest.model.recording_summary import (
+    RecordedPlace,
+    RecordedPoolSummary,
+    RecordedShortage,
+    RecordingSummary,
+)
+
+RECORDED_COLUMNS = (
+    *("pool", "processes", "checkouts/s", "wait p95", "wait max", "timeouts"),
+    *("in use", "most in use", "most open", "allowed"),
+)
+PLACE_COLUMNS = (
+    *("place", "checkouts", "timeouts", "wait", "wait max", "hold", "hold p95", "hold max"),
+    *("in queries", "idle", "held in waits"),
+)
+PLACE_LEGEND = (
+    "Wait and hold are means. In queries: the share of the holds' time in statements and COMMITs. "
+    "Idle: the share of the whole pool's time in use in which this place held a connection without "
+    "a query. Held in waits: its share of the connections that were held while others waited long."
+)
+SHORTAGE_COLUMNS = ("time (UTC)", "place that waited", "wait", "held then")
+_SHOWN_ROUTES = 3
+
+
+def recorded_row(pool: RecordedPoolSummary) -> tuple[str, ...]:
+    """The cells of a pool, under RECORDED_COLUMNS."""
+    waits, connections = pool.checkout.wait_seconds, pool.connections
+    return (
+        pool.name,
+        _processes(pool),
+        rate(pool.checkout.attempts_per_second),
+        at_least(waits.p95, "p95" in waits.at_least),
+        at_least(waits.max, "max" in waits.at_least),
+        count(pool.checkout.timeouts),
+        level(connections.in_use),
+        count(connections.in_use_most),
+        count(connections.open_most),
+        "no limit" if connections.allowed is None else count(connections.allowed),
+    )
+
+
+def place_row(place: RecordedPlace) -> tuple[str, ...]:
+    """The cells of a place, under PLACE_COLUMNS."""
+    return (
+        place.place,
+        count(place.checkouts),
+        count(place.timeouts),
+        duration(place.wait_seconds_mean),
+        duration(place.wait_seconds_max),
+        duration(place.hold_seconds_mean),
+        duration(place.hold_seconds_p95),
+        duration(place.hold_seconds_max),
+        percent(place.querying),
+        percent(place.idle),
+        percent(place.held),
+    )
+
+
+def place_note(place: RecordedPlace) -> str:
+    """The routes of a place, and where its holders stood without a query; empty if unknown."""
+    routes = [route for route in place.routes if route][:_SHOWN_ROUTES]
+    lines = [f"{line} ({percent(share)})" for line, share in place.idle_at.items()][:_SHOWN_ROUTES]
+    told = [listed(routes)] if routes else []
+    return "; ".join([*told, *([f"without a query at {listed(lines)}"] if lines else [])])
+
+
+def shortage_row(shortage: RecordedShortage) -> tuple[str, ...]:
+    """The cells of a long wait, under SHORTAGE_COLUMNS."""
+    held = [
+        f"{one.place} × {count(one.connections)} (oldest {duration(one.oldest_seconds)})"
+        for one in shortage.holders
+    ]
+    ended = " (timed out)" if shortage.timed_out else ""
+    wait = duration(shortage.wait_seconds) + ended
+    return clock_time(shortage.at), shortage.place, wait, ", ".join(held) or NO_VALUE
+
+
+def recorded_facts(pool: RecordedPoolSummary) -> Iterator[tuple[str, str]]:
+    """The settings, the processes and the busiest minute of a pool, a line each."""
+    yield "database", pool.database or NO_VALUE
+    for settings in pool.settings:
+        yield "pool", _in_short(settings)
+    yield "processes", _processes(pool)
+    busiest = pool.busiest
+    begin, end = clock_time(busiest.period.begin), clock_time(busiest.period.end)
+    yield "busiest time (UTC)", f"{begin} to {end}"
+    yield "then, checkouts per second", rate(busiest.attempts_per_second)
+    used = f"{level(busiest.in_use)} on average, {count(busiest.in_use_most)} at most"
+    yield "then, connections in use", used
+    yield "then, checkouts waiting", f"{count(busiest.waiting_most)} at most"
+    yield "then, mean wait", duration(busiest.wait_seconds_mean)
+    yield "connections opened, closed", _opened(pool)
+    for gap in pool.gaps[:_SHOWN_ROUTES]:
+        yield "nothing recorded (UTC)", f"{clock_time(gap.begin)} to {clock_time(gap.end)}"
+
+
+def circumstances(summary: RecordingSummary) -> str:
+    """When, where and for how long it was recorded."""
+    seconds = duration(summary.end - summary.begin)
+    parts = [f"{date_and_time(summary.begin)} to {clock_time(summary.end)} UTC ({seconds})"]
+    processes = max(pool.processes_most for pool in summary.pools)
+    parts.append(f"{plural(processes, 'process', 'processes')} at once")
+    hosts = summary.environment["hosts"]
+    if len(hosts) > 1:
+        parts.append(f"{len(hosts)} hosts")
+    if summary.going_on:
+        going_on = plural(len(summary.going_on), "process", "processes")
+        parts.append(f"{going_on} still running, or ended without a footer")
+    return " · ".join(parts)
+
+
+def fleet_sentence(summary: RecordingSummary) -> str:
+    """The connections of all pools and processes together."""
+    limits = [pool.connections.allowed for pool in summary.pools]
+    known = [limit for limit in limits if limit is not None]
+    most = sum(pool.connections.open_most for pool in summary.pools)
+    allowed = f"{count(sum(known))}" if len(known) == len(limits) else "any number"
+    return (
+        f"All processes together opened at most {plural(most, 'connection')} at once and may open "
+        f"{allowed}. The server must have room for them: check with `loadtest capacity`."
+    )
+
+
+def _processes(pool: RecordedPoolSummary) -> str:
+    if pool.processes == pool.processes_most:
+        return count(pool.processes)
+    return f"{count(pool.processes_most)} at once, {count(pool.processes)} in all"
+
+
+def _opened(pool: RecordedPoolSummary) -> str:
+    return f"{count(pool.connections.opened)}, {count(pool.connections.closed)}"
+
+
+def _in_short(settings: Mapping[str, object]) -> str:
+    told = {name: value for name, value in settings.items() if value is not None}
+    return ", ".join(f"{name}={value}" for name, value in told.items())

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from loadtest.analysis.prediction.replay import Times, serve
+from loadtest.analysis.prediction.replay import Times, serve_arrivals
 from loadtest.model.distribution import Distribution, Nanoseconds
 from loadtest.model.interval import SECOND, Gauge, Interval
 from loadtest.model.pool import PoolConfig
@@ -31,7 +31,7 @@ def recorded_queue(
     pool: PoolConfig, arrivals: Times, holds: Times, process: str = "web-1", begin: int = 0
 ) -> list[Interval]:
     """The intervals of a process that serves arrivals (s) with holds (s), from second `begin`."""
-    waits = serve(pool, arrivals, holds, np.full(len(holds), CONNECT)).waits
+    waits = serve_arrivals(pool, arrivals, holds, np.full(len(holds), CONNECT)).waits
     served = waits < pool.pool_timeout
     at = arrivals + waits
     ends = at + holds

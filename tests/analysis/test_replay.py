@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from loadtest.analysis.prediction.replay import ServedArrivals, Times, serve
+from loadtest.analysis.prediction.replay import ServedArrivals, Times, serve_arrivals
 from loadtest.analysis.prediction.simulation import simulate
 from loadtest.analysis.prediction.workload import ByLevel, Workload
 from loadtest.analysis.statistics.queueing import erlang_c_wait, wait_percentile
@@ -23,7 +23,7 @@ def by_hand(
     pool: PoolConfig, arrivals: list[float], holds: list[float], connect: float = 0.0
 ) -> ServedArrivals:
     connects = np.full(len(holds), connect)
-    return serve(pool, np.array(arrivals, float), np.array(holds, float), connects)
+    return serve_arrivals(pool, np.array(arrivals, float), np.array(holds, float), connects)
 
 
 class TestByHand:
@@ -63,7 +63,7 @@ class TestByHand:
 def waits_at(rate: float, connections: int, hold: float, seed: int) -> Times:
     arrivals = poisson(rate, int(20_000 / rate), seed)
     holds = exponential(len(arrivals), hold, seed + 1000)
-    return serve(config(connections, timeout=3600), arrivals, holds, 0 * holds).waits
+    return serve_arrivals(config(connections, timeout=3600), arrivals, holds, 0 * holds).waits
 
 
 @pytest.mark.parametrize(("connections", "load"), [(1, 0.5), (3, 0.8), (10, 0.85)])
@@ -97,7 +97,7 @@ def test_the_simulation_of_single_events_agrees(size: int, overflow: int) -> Non
     for seed in range(4):
         arrivals = poisson(rate, 300, seed)
         holds = np.random.default_rng(seed).choice(shape, len(arrivals))
-        served.append(serve(pool, arrivals, holds, np.full(len(holds), connect)))
+        served.append(serve_arrivals(pool, arrivals, holds, np.full(len(holds), connect)))
     asked = sum(one.asked for one in events)
     share = sum(one.timeouts for one in events) / asked
     opened = sum(one.opened for one in events) / asked

@@ -13,7 +13,7 @@ from loadtest.analysis.prediction.recorded_arrivals import (
     RecordedArrivals,
     recorded_arrivals,
 )
-from loadtest.analysis.prediction.replay import Times, serve
+from loadtest.analysis.prediction.replay import Times, serve_arrivals
 from loadtest.analysis.prediction.replay_notes import replay_notes
 from loadtest.analysis.prediction.replayed_pools import ReplayedPool, replay_pool, replay_pools
 from loadtest.analysis.recordings.read_recording import read_recording
@@ -61,7 +61,7 @@ def test_other_sizes_are_predicted_as_they_would_have_been(tmp_path: Path, size:
     rounds = []
     for seed in range(10):
         holds = exponential(len(arrivals), 0.15, seed + 100)
-        served = serve(config(size, timeout=1.0), arrivals, holds, 0 * holds)
+        served = serve_arrivals(config(size, timeout=1.0), arrivals, holds, 0 * holds)
         p95 = float(np.percentile(served.waits, 95))
         rounds.append((served.timeouts / len(arrivals), float(served.waits.mean()), p95))
     found = [predicted.timeouts, predicted.wait_mean, predicted.wait_p95]
@@ -199,7 +199,7 @@ class TestNotes:
         found = shop(tmp_path, intervals)
         assert (found.seconds, found.asked, found.ran) == (60, 60 * crowd, None)
         (note,) = [one for one in notes_of(tmp_path, []) if "busiest" in one]
-        assert "its busiest 60 s, from 2025-06-15 15:08:20 UTC" in note
+        assert "its busiest 60 s, from 15 June 2025, 15:08:20 UTC" in note
 
     def test_more_checkouts_at_once_than_were_recorded_may_not_be_possible(
         self, tmp_path: Path

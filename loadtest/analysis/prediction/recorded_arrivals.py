@@ -20,11 +20,9 @@ from loadtest.model.pool import PoolConfig
 
 # The number of checkouts that a replay can have; of more, the busiest time is replayed.
 MOST_CHECKOUTS = 200_000
-BUSIEST_SECONDS = (86_400, 43_200, 21_600, 10_800, 3600, 1800, 600, 300, 60, 10, 1)
+REPLAYED_LENGTHS = (86_400, 43_200, 21_600, 10_800, 3600, 1800, 600, 300, 60, 10, 1)
 # Holds of a shorter time are too few to draw from, and those of more times take memory.
-LEAST_HOLDS, MOST_PERIODS = 200, 100
-# Seconds; a long recording has longer blocks.
-BLOCK, MOST_BLOCKS = 5, 720
+LEAST_DRAWN, MOST_PERIODS = 200, 100
 # Times whose mean holds are compared.
 MOST_BATCHES = 20
 _ENDED = ("checkouts", "timeouts", "checkout_errors")
@@ -42,7 +40,7 @@ class RecordedWaits:
 
 @dataclass(frozen=True)
 class RecordedArrivals:
-    """The checkouts of a recorded pool in successive blocks of time.
+    """The checkouts of a recorded pool, by process and second.
 
     settings: the pool that gives predictions their other settings. alive: for each process that
     starts, the processes that ran then, as indexes. connects: equally likely times. undisturbed:
@@ -55,8 +53,6 @@ class RecordedArrivals:
     settings: PoolConfig
     processes: Sequence[ProcessArrivals]
     alive: Sequence[Sequence[int]]
-    blocks: int
-    block: int
     connects: Times
     undisturbed: Times
     ran: RecordedWaits | None
@@ -86,13 +82,10 @@ def recorded_arrivals(pool: RecordedPool) -> RecordedArrivals:
         if len((one := _of_process(process, periods, holds, begin, end)).begins)
     ]
     whole = end - begin == pool.by_second.length
-    block = max(BLOCK, -(-(end - begin) // MOST_BLOCKS))
     return RecordedArrivals(
         settings=queue_settings(pool.settings[0]) or PoolConfig(),
         processes=arrivals,
         alive=_alive(arrivals),
-        blocks=-(-(end - begin) // block),
-        block=block,
         connects=_equally_likely(pool.total, "connect"),
         undisturbed=_undisturbed(pool),
         ran=_as_recorded(pool) if whole else None,
@@ -107,13 +100,13 @@ def recorded_arrivals(pool: RecordedPool) -> RecordedArrivals:
 def _busiest(pool: RecordedPool) -> tuple[int, int]:
     """The begin and end (UTC s) of the longest busiest time that is not too much to replay."""
     seconds = pool.by_second
-    ended = sum((seconds.count(name) for name in _ENDED), np.zeros(seconds.length, dtype=np.int64))
+    ended = seconds.count(*_ENDED)
     if ended.sum() <= MOST_CHECKOUTS:
         return seconds.begin, seconds.begin + seconds.length
     before = np.concatenate(([0], np.cumsum(ended)))
-    for length in BUSIEST_SECONDS:
+    for length in REPLAYED_LENGTHS:
         sums = before[length:] - before[:-length]
-        if len(sums) and (sums.max() <= MOST_CHECKOUTS or length == BUSIEST_SECONDS[-1]):
+        if len(sums) and (sums.max() <= MOST_CHECKOUTS or length == REPLAYED_LENGTHS[-1]):
             break
     begin = seconds.begin + int(sums.argmax())
     return begin, begin + length
@@ -146,7 +139,7 @@ def _holds(
     together = sum((_times(one, "hold") for one in blocks), Distribution())
     if not together.count:
         raise InvalidMeasurement("nothing can be predicted: no connection was returned")
-    least = max(LEAST_HOLDS, together.count // MOST_PERIODS)
+    least = max(LEAST_DRAWN, together.count // MOST_PERIODS)
     begins, parts = [begin], [Distribution()]
     for one in blocks:
         if parts[-1].count >= least:

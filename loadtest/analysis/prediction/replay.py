@@ -36,7 +36,9 @@ class ServedArrivals:
     at_once: int
 
 
-def serve(pool: PoolConfig, arrivals: Times, holds: Times, connects: Times) -> ServedArrivals:
+def serve_arrivals(
+    pool: PoolConfig, arrivals: Times, holds: Times, connects: Times
+) -> ServedArrivals:
     """Serve arrivals, in order of time; holds, connects: the times that each one would need."""
     most = math.inf if pool.most_connections is None else pool.most_connections
     kept = math.inf if pool.kept_connections is None else pool.kept_connections
@@ -83,20 +85,9 @@ class ProcessArrivals:
     period: Numbers
     holds: Times
 
-    def again(
-        self, blocks: Numbers, block: float, numbers: np.random.Generator
-    ) -> tuple[Times, Times]:
-        """Arrivals and their holds, in which block n repeats the block `blocks[n]`.
-
-        block: the length of a block. The arrivals of a second are spread evenly over it at random.
-        """
-        edges = np.searchsorted(self.begins, block * np.arange(len(blocks) + 1))
-        rows = [np.arange(edges[source], edges[source + 1]) for source in blocks.tolist()]
-        row = np.concatenate(rows)
-        later = np.repeat((np.arange(len(blocks)) - blocks) * block, [len(part) for part in rows])
-        asked = self.asked[row]
-        at = np.repeat(self.begins[row] + later, asked)
+    def again(self, numbers: np.random.Generator) -> tuple[Times, Times]:
+        """The arrivals of each second, at random moments of it, and holds of their time."""
+        at = np.repeat(self.begins, self.asked)
         at += numbers.random(len(at))
-        order = np.argsort(at, kind="stable")
         chosen = numbers.integers(self.holds.shape[1], size=len(at))
-        return at[order], self.holds[np.repeat(self.period[row], asked)[order], chosen]
+        return np.sort(at), self.holds[np.repeat(self.period, self.asked), chosen]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
 from loadtest.analysis.prediction.recorded_arrivals import RecordedArrivals
 from loadtest.analysis.prediction.replayed_pools import PredictedValue, ReplayedPool
+from loadtest.analysis.recordings.clock_time import date_and_time
 from loadtest.analysis.recordings.pool_seconds import ENGINES
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.analysis.units import count, duration, listed, percent
@@ -14,7 +14,9 @@ from loadtest.model.interval import Gauge
 from loadtest.model.pool import PoolConfig
 
 # A smaller share of the time in use, or of the checkouts, is not worth a sentence.
-NOTABLE_HOLDS, NOTABLE_ERRORS = 0.05, 0.01
+NOTABLE_UNENDED, NOTABLE_FAILED = 0.05, 0.01
+# More checkouts at once than the recording had are worth a sentence from this factor on.
+MORE_AT_ONCE = 1.2
 # The model fits if it misses a wait by less: a share of it, or seconds.
 FITTING_SHARE, FITTING_SECONDS = 0.2, 0.001
 
@@ -34,10 +36,9 @@ def replay_notes(
 
 def _arrivals(pool: RecordedPool, recorded: RecordedArrivals) -> Iterator[str]:
     if recorded.ran is None:
-        at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(recorded.begin))
         yield (
             f"The recording has {count(pool.checkout_attempts)} checkouts. The prediction is of "
-            f"its busiest {recorded.seconds} s, from {at} UTC."
+            f"its busiest {recorded.seconds} s, from {date_and_time(recorded.begin)} UTC."
         )
     yield (
         f"The {count(recorded.asked)} checkouts come when they came in the recording, whatever the "
@@ -74,7 +75,7 @@ def _holds(pool: RecordedPool, recorded: RecordedArrivals) -> Iterator[str]:
         "if transactions that run at once hinder each other."
     )
     used, ended = total.gauges.get("in_use", Gauge()).integral, total.histograms["hold"].sum
-    if used - ended > NOTABLE_HOLDS * used:
+    if used - ended > NOTABLE_UNENDED * used:
         yield (
             f"{percent(1 - ended / used)} of the time in use belongs to holds that had not ended. "
             "The prediction leaves them out, so it is too good."
@@ -86,13 +87,13 @@ def _holds(pool: RecordedPool, recorded: RecordedArrivals) -> Iterator[str]:
             "The prediction has no such tasks, and no deadlock between them."
         )
     errors = total.counters["checkout_errors"] / max(pool.checkout_attempts, 1)
-    if errors > NOTABLE_ERRORS:
+    if errors > NOTABLE_FAILED:
         yield f"{percent(errors)} of the checkouts failed to connect. The prediction serves them."
 
 
 def _threads(recorded: RecordedArrivals, predicted: Sequence[ReplayedPool]) -> Iterator[str]:
     """Pools with more checkouts in progress than were recorded, which threads may not allow."""
-    more = [pool for pool in predicted if pool.at_once > recorded.at_once]
+    more = [pool for pool in predicted if pool.at_once > MORE_AT_ONCE * recorded.at_once]
     if more:
         most = max(more, key=lambda pool: pool.at_once)
         yield (

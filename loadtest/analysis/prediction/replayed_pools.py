@@ -1,10 +1,9 @@
 """Other settings of a recorded pool: its arrivals and holds replayed, with 95 % intervals.
 
-In each replay a block of time is repeated in its place, or the block before or after it is (a block
-bootstrap within a neighbourhood, which keeps the busy hours where they are; Künsch, "The jackknife
-and the bootstrap for general stationary observations", 1989). Holds are drawn again, and their mean
-varies by its error in the recording and by as much at the other time. The interval is for the same
-arrivals at another time.
+Each replay has the recorded number of arrivals in each second. It draws their moments within the
+second, and holds from those of their time. The mean hold varies by its standard error in the
+recording, and once more by as much, for the other time that is predicted. So the interval is for
+the same arrivals at another time, not for other arrivals.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from functools import partial
 import numpy as np
 
 from loadtest.analysis.prediction.recorded_arrivals import RecordedArrivals
-from loadtest.analysis.prediction.replay import ServedArrivals, serve
+from loadtest.analysis.prediction.replay import ServedArrivals, serve_arrivals
 from loadtest.analysis.prediction.whatif import SEED
 from loadtest.model.field_types import Interval95
 from loadtest.model.pool import PoolConfig
@@ -97,8 +96,6 @@ def _replays(
         numbers = np.random.default_rng((SEED, replay))
         served = _replayed(recorded, pool, numbers)
         waits = np.concatenate([one.waits for one in served])
-        if not len(waits):
-            continue
         waits += numbers.choice(recorded.undisturbed, len(waits))
         together = (sum(served[n].most_open for n in alive) for alive in recorded.alive)
         yield (
@@ -113,14 +110,11 @@ def _replays(
 def _replayed(
     recorded: RecordedArrivals, pool: PoolConfig, numbers: np.random.Generator
 ) -> list[ServedArrivals]:
-    """What each process did in one replay, with the same blocks in all of them."""
-    last = recorded.blocks - 1
-    moved = np.arange(recorded.blocks) + numbers.integers(-1, 2, recorded.blocks)
-    blocks = np.clip(moved, 0, last)
+    """What each process did in one replay."""
     longer = math.exp(math.sqrt(2) * recorded.hold_error * numbers.standard_normal())
     served = []
     for process in recorded.processes:
-        arrivals, holds = process.again(blocks, recorded.block, numbers)
+        arrivals, holds = process.again(numbers)
         connects = numbers.choice(recorded.connects, len(holds))
-        served.append(serve(pool, arrivals, holds * longer, connects))
+        served.append(serve_arrivals(pool, arrivals, holds * longer, connects))
     return served

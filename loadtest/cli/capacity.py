@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from loadtest.cli.recording_options import Application
 from loadtest.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def capacity(
     reserve: _Reserve = None,
     database_url: _DatabaseUrl = "",
     recording: _From = None,
+    application: Application = "",
     as_json: _AsJson = False,
 ) -> None:
     """Check whether a fleet's pools fit the server's limits, and suggest a safe pool.
@@ -117,7 +119,7 @@ def capacity(
     from loadtest.report import capacity_table as told
     from loadtest.report.console import standard_output
 
-    recorded = _recorded(recording) if recording else None
+    recorded = _recorded(recording, application) if recording else None
     pools = [_multipliable(text).arguments() for text in pool]
     first, *further = pools or (recorded.pools if recorded else [PoolConfig().arguments()])
     fleet = Fleet(
@@ -144,11 +146,11 @@ def capacity(
     raise typer.Exit(0 if found.fits else MISSED)
 
 
-def _recorded(path: Path) -> RecordedFleet:
+def _recorded(path: Path, application: str) -> RecordedFleet:
     from loadtest.analysis.fleet.recorded_fleet import recorded_fleet
     from loadtest.analysis.recordings.read_recording import read_recording
 
-    return recorded_fleet(read_recording([path]))
+    return recorded_fleet(read_recording([path], application=application))
 
 
 def _multipliable(text: str) -> PoolConfig:

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from loadtest.cli.recording_options import Application, only_for_recordings
 from loadtest.cli.shared_options import AsJson, Markdown
 from loadtest.model.errors import UsageError
 from loadtest.runfile.folders import find_runs, holds_recording
@@ -21,6 +22,7 @@ def diff(
     after: Annotated[
         Path, typer.Argument(help="Another result, or recording, with the same pools.")
     ],
+    application: Application = "",
     markdown: Markdown = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,8 +35,9 @@ def diff(
     [bold]loadtest diff reports/shop-20251130-140300 reports/shop-20251201-140500[/]
     """
     if _are_recordings(before, after):
-        _diff_recordings(before, after, markdown, as_json=as_json)
+        _diff_recordings(before, after, application, markdown, as_json=as_json)
     find_runs([before, after])  # a missing result is refused before the slow imports
+    only_for_recordings(application=application)
 
     from loadtest.analysis.comparison.result_diff import (
         compare_results,
@@ -80,7 +83,7 @@ def _are_recordings(before: Path, after: Path) -> bool:
 
 
 def _diff_recordings(
-    before: Path, after: Path, markdown: Path | None, *, as_json: bool
+    before: Path, after: Path, application: str, markdown: Path | None, *, as_json: bool
 ) -> NoReturn:
     from loadtest.analysis.comparison.comparer import ComparisonRule
     from loadtest.analysis.comparison.recording_diff import compare_blocks, paired_recordings
@@ -91,7 +94,10 @@ def _diff_recordings(
     from loadtest.report.markdown import comparisons_markdown, write_markdown
     from loadtest.report.terminal import print_comparisons
 
-    recordings = read_recording([before]), read_recording([after])
+    recordings = (
+        read_recording([before], application=application),
+        read_recording([after], application=application),
+    )
     pairs = paired_recordings(*recordings)
     found = [(one, compare_blocks(one, ComparisonRule())) for one in pairs if one.pairs]
     compared = [comparison for _, values in found for comparison in values]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from rich.console import Console
 
+from loadtest.cli.recording_options import Application, only_for_recordings
 from loadtest.cli.shared_options import DatabaseOptions, Quiet
 from loadtest.model.errors import UsageError
 from loadtest.runfile.folders import as_typed, find_runs, folder_of, holds_recording
@@ -25,12 +26,17 @@ SIZES, OVERFLOWS = "5..100", "0,10"
 
 
 class _Settings(NamedTuple):
-    """The requested settings, as they were typed; None: by default."""
+    """The requested settings, as they were typed; None: by default.
+
+    recorded, application: the names of the recorded pool and of its application.
+    """
 
     pools: Sequence[str]
     sizes: str | None
     overflows: str | None
     timeout: str | None
+    recorded: str
+    application: str
 
     def arguments(self) -> list[str]:
         """The options for the same settings."""
@@ -38,6 +44,8 @@ class _Settings(NamedTuple):
             "--pool-size": self.sizes,
             "--max-overflow": self.overflows,
             "--pool-timeout": self.timeout,
+            "--recorded": self.recorded,
+            "--application": self.application,
         }
         pools = [word for text in self.pools for word in ("--pool", text)]
         return pools + [word for option, text in given.items() if text for word in (option, text)]
@@ -69,6 +77,15 @@ def whatif(
     pool_timeout: Annotated[
         str | None, typer.Option("--pool-timeout", help="Like 2s (default: the measured pool's).")
     ] = None,
+    recorded: Annotated[
+        str,
+        typer.Option(
+            "--recorded",
+            help="The pool of a recording to predict from (default: the one with the most "
+            "checkouts).",
+        ),
+    ] = "",
+    application: Application = "",
     validate: Annotated[
         bool,
         typer.Option("--validate", help="Measure three of them and repeat one, at most 10 s each."),
@@ -92,7 +109,7 @@ def whatif(
     """
     if pool and (pool_size or max_overflow):
         raise UsageError("--pool has both sizes: leave out --pool-size and --max-overflow")
-    asked = _Settings(pool, pool_size, max_overflow, pool_timeout)
+    asked = _Settings(pool, pool_size, max_overflow, pool_timeout, recorded, application)
     folder = out or folder_of(result)
     if holds_recording([result]):
         if validate:
@@ -103,6 +120,7 @@ def whatif(
         _from_recording(result, asked, folder, as_json=as_json)
         return
     find_runs([result])  # a missing result is refused before the slow imports
+    only_for_recordings(recorded=recorded, application=application)
 
     from loadtest.analysis.prediction.observed_workload import observe
     from loadtest.analysis.prediction.settings_grid import other_pools, settings_grid
@@ -141,10 +159,11 @@ def _from_recording(result: Path, asked: _Settings, folder: Path, *, as_json: bo
     from loadtest.analysis.prediction.replayed_pools import replay_pools
     from loadtest.analysis.prediction.settings_grid import grid_around, other_pools
     from loadtest.analysis.recordings.read_recording import read_recording
+    from loadtest.analysis.units import listed
     from loadtest.report.replay_table import print_replay, write_replay
 
-    recording = read_recording([result])
-    pool = recording.pool()
+    recording = read_recording([result], application=asked.application)
+    pool = recording.pool(asked.recorded)
     recorded = recorded_arrivals(pool)
     grid = other_pools(recorded.settings, asked.pools, asked.timeout) or grid_around(
         recorded, asked.sizes, asked.overflows, asked.timeout
@@ -152,7 +171,8 @@ def _from_recording(result: Path, asked: _Settings, folder: Path, *, as_json: bo
     predicted = replay_pools(recorded, grid)
     notes = [*replay_notes(pool, recorded, predicted), *recording.problems]
     if len(recording.pools) > 1:
-        notes.insert(0, f"The prediction is of the pool {pool.name}, which has the most checkouts.")
+        others = listed([one.name for one in recording.pools if one is not pool])
+        notes.insert(0, f"The prediction is of the pool {pool.name}; --recorded takes {others}.")
     about = _about(recording.application, result, asked)
     write_replay(recorded, predicted, notes, about, folder)
     if as_json:

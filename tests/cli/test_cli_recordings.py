@@ -93,6 +93,26 @@ class TestWhatif:
         assert (ended.returncode, ended.stdout) == (2, "")
         assert message in ended.stderr
 
+    def test_one_of_several_pools_and_applications(
+        self, loadtest: Loadtest, recording: Path
+    ) -> None:
+        audit = {**QUEUE, "name": "audit", "pool_size": 1, "max_overflow": 0}
+        intervals = recorded_queue(PoolConfig(pool_size=1), np.arange(0.5, 9), np.full(9, 0.1))
+        write_recording(recording / "runs", intervals, "web-1", pool=audit)
+        first = loadtest("whatif", recording, "--pool", "2+0")
+        assert "The prediction is of the pool shop; --recorded takes audit." in first.stdout
+        second = loadtest("whatif", recording, "--recorded", "audit", "--pool", "2+0", "--json")
+        told = json.loads(second.stdout)
+        assert told["recording"]["checkouts"] == 9
+        assert "--recorded audit" in told["command"]
+        write_recording(recording / "runs", intervals, "web-3", name="blog", pool=audit)
+        assert "choose one with --application" in loadtest("whatif", recording).stderr
+        for command in ("whatif", "capacity"):
+            place = [recording] if command == "whatif" else ["--from", recording]
+            limit = [] if command == "whatif" else ["--max-connections", 100]
+            ended = loadtest(command, *place, "--application", "blog", *limit)
+            assert ended.returncode == 0, ended.stderr
+
     def test_a_result_of_a_load_test_takes_named_pools_too(
         self, loadtest: Loadtest, tmp_path: Path
     ) -> None:
@@ -100,6 +120,9 @@ class TestWhatif:
         ended = loadtest("whatif", tmp_path / "result", "--pool", "7+1", "--json")
         cells = json.loads(ended.stdout)["cells"]
         assert [(one["pool_size"], one["max_overflow"]) for one in cells] == [(7, 1)]
+        refused = loadtest("whatif", tmp_path / "result", "--recorded", "shop")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "--recorded is for recordings" in refused.stderr
 
 
 class TestDiff:

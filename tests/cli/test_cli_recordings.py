@@ -52,7 +52,9 @@ class TestWhatif:
             *("runs", "whatif.html", "whatif.json"),
         }
         assert "<svg" not in (recording / "whatif.html").read_text()
-        assert "predicted from a recording" in (recording / "whatif.html").read_text()
+        page = (recording / "whatif.html").read_text()
+        assert "predicted from a recording" in page
+        assert page.index("All settings") < page.index("Assumptions")
 
     def test_named_pools_keep_the_other_settings(self, loadtest: Loadtest, recording: Path) -> None:
         pools = ("--pool", "20+0", "--pool", "pool_size=5,max_overflow=0,pool_timeout=3")

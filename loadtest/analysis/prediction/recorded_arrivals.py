@@ -19,7 +19,7 @@ from loadtest.model.interval import SECOND, Interval
 from loadtest.model.pool import PoolConfig
 
 # The number of checkouts that a replay can have; of more, the busiest time is replayed.
-MOST_CHECKOUTS = 200_000
+MOST_CHECKOUTS = 100_000
 REPLAYED_LENGTHS = (86_400, 43_200, 21_600, 10_800, 3600, 1800, 600, 300, 60, 10, 1)
 # Holds of a shorter time are too few to draw from, and those of more times take memory.
 LEAST_DRAWN, MOST_PERIODS = 200, 100

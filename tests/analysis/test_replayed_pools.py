@@ -48,9 +48,10 @@ def test_every_arrival_is_replayed_in_its_second(tmp_path: Path) -> None:
     pool = config(1, timeout=30)
     intervals = recorded_queue(pool, arrivals, np.array([2.0, 2.0, 2.0, 0.1]))
     found = shop(tmp_path, intervals)
-    asked = found.processes[0].asked
-    assert asked[:5].tolist() == [1, 2, 0, 0, 1]
-    assert found.asked == asked.sum() == 4
+    fleet = found.fleet
+    assert fleet.begins.tolist() == [0, 1, 4]
+    assert fleet.asked.tolist() == [1, 2, 1]
+    assert found.asked == 4
 
 
 @pytest.mark.parametrize("size", [6, 16])
@@ -110,6 +111,20 @@ def test_each_process_has_a_pool_of_its_own(tmp_path: Path) -> None:
     assert "each of 2 processes" in " ".join(notes_of(tmp_path, [half]))
 
 
+def test_arrivals_go_to_the_processes_of_their_time_in_their_shares(tmp_path: Path) -> None:
+    """Web processes share the requests; a process that ends gets nothing afterwards."""
+    for process, last, number in (("web-1", 100, 30), ("web-2", 100, 10), ("web-3", 20, 40)):
+        write_recording(tmp_path, [used(n, number) for n in range(last)], process, pool=SHOP)
+    found = recorded_arrivals(read_recording([tmp_path]).pool())
+    (first, _), (second, _), (third, _) = found.fleet.again(np.random.default_rng(1))
+    assert len(first) + len(second) + len(third) == found.asked == 4800
+    assert len(second) / (len(first) + len(second)) == pytest.approx(0.25, abs=0.03)
+    assert len(third) == pytest.approx(800, abs=80)
+    assert len(third) != 800
+    assert third.max() < 20
+    assert all((np.diff(part) >= 0).all() for part in (first, second, third))
+
+
 def test_processes_one_after_the_other_have_no_connections_at_the_same_time(tmp_path: Path) -> None:
     for number in (0, 1):
         arrivals, process = poisson(36, 20, number), f"web-{number}"
@@ -145,8 +160,8 @@ def test_holds_are_those_of_their_time(tmp_path: Path) -> None:
 def test_the_reset_and_the_ping_occupy_a_connection_too(tmp_path: Path) -> None:
     plain = interval(counters={"checkouts": 3}, wait=[0] * 3, hold=[100] * 3)
     slow = interval(counters={"checkouts": 3}, wait=[0] * 3, hold=[100] * 3, reset=[20] * 3)
-    assert shop(tmp_path, [plain]).processes[0].holds.mean() == pytest.approx(0.1)
-    assert shop(tmp_path / "slow", [slow]).processes[0].holds.mean() == pytest.approx(0.12)
+    assert shop(tmp_path, [plain]).fleet.holds.mean() == pytest.approx(0.1)
+    assert shop(tmp_path / "slow", [slow]).fleet.holds.mean() == pytest.approx(0.12)
 
 
 def test_waits_of_a_pool_that_was_not_full_are_in_every_prediction(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from loadtest.analysis.columns import Columns
+from loadtest.analysis.columns import Columns, Mask
 from loadtest.analysis.prediction.measured_pool import queue_settings
-from loadtest.analysis.prediction.replay import Numbers, ProcessArrivals, Times
+from loadtest.analysis.prediction.replay import FleetArrivals, Numbers, Times
 from loadtest.analysis.prediction.samples import samples
 from loadtest.analysis.recordings.recorded_pool import RecordedPool, RecordedProcess
 from loadtest.model.distribution import Distribution
@@ -23,6 +24,8 @@ MOST_CHECKOUTS = 100_000
 REPLAYED_LENGTHS = (86_400, 43_200, 21_600, 10_800, 3600, 1800, 600, 300, 60, 10, 1)
 # Holds of a shorter time are too few to draw from, and those of more times take memory.
 LEAST_DRAWN, MOST_PERIODS = 200, 100
+# The share of a process is that of the time from so many seconds before to as many after.
+NEAR_SECONDS = 30
 # Times whose mean holds are compared.
 MOST_BATCHES = 20
 _ENDED = ("checkouts", "timeouts", "checkout_errors")
@@ -40,7 +43,7 @@ class RecordedWaits:
 
 @dataclass(frozen=True)
 class RecordedArrivals:
-    """The checkouts of a recorded pool, by process and second.
+    """The checkouts of a recorded pool, by second.
 
     settings: the pool that gives predictions their other settings. alive: for each process that
     starts, the processes that ran then, as indexes. connects: equally likely times. undisturbed:
@@ -51,7 +54,7 @@ class RecordedArrivals:
     """
 
     settings: PoolConfig
-    processes: Sequence[ProcessArrivals]
+    fleet: FleetArrivals
     alive: Sequence[Sequence[int]]
     connects: Times
     undisturbed: Times
@@ -65,7 +68,7 @@ class RecordedArrivals:
     @property
     def asked(self) -> int:
         """The number of checkouts."""
-        return sum(int(one.asked.sum()) for one in self.processes)
+        return int(self.fleet.asked.sum())
 
 
 def recorded_arrivals(pool: RecordedPool) -> RecordedArrivals:
@@ -76,16 +79,15 @@ def recorded_arrivals(pool: RecordedPool) -> RecordedArrivals:
     begin, end = _busiest(pool)
     blocks = [one for one in pool.blocks if begin - pool.block_seconds < one.second < end]
     periods, holds = _holds(pool, blocks, begin, end)
-    arrivals = [
-        one
-        for process in pool.processes
-        if len((one := _of_process(process, periods, holds, begin, end)).begins)
-    ]
+    processes = [one for one in pool.processes if _present(one, begin, end).any()]
+    asked = sum((_asked(one, begin, end) for one in processes), np.zeros(end - begin, np.int64))
+    rows = np.flatnonzero(asked)
+    shares = _shares(processes, begin, end, rows)
     whole = end - begin == pool.by_second.length
     return RecordedArrivals(
         settings=queue_settings(pool.settings[0]) or PoolConfig(),
-        processes=arrivals,
-        alive=_alive(arrivals),
+        fleet=FleetArrivals(rows.astype(np.float64), asked[rows], shares, periods[rows], holds),
+        alive=_alive(processes),
         connects=_equally_likely(pool.total, "connect"),
         undisturbed=_undisturbed(pool),
         ran=_as_recorded(pool) if whole else None,
@@ -112,21 +114,49 @@ def _busiest(pool: RecordedPool) -> tuple[int, int]:
     return begin, begin + length
 
 
-def _of_process(
-    process: RecordedProcess, periods: Numbers, holds: Times, begin: int, end: int
-) -> ProcessArrivals:
-    """The arrivals of a process between two seconds. periods: the row of holds of each second."""
-    rows = process.columns
-    asked = _asked(rows)
-    inside = (rows.second >= begin) & (rows.second < end)
-    at = rows.second[inside] - begin
-    return ProcessArrivals(at.astype(np.float64), asked[inside], periods[at], holds)
-
-
-def _asked(rows: Columns) -> Numbers:
+def _asked(process: RecordedProcess, begin: int, end: int) -> Numbers:
     """The checkouts that began in each second: those that ended, and the change of the waiting."""
+    rows = process.columns
     ended = sum((rows.counter(name) for name in _ENDED), np.zeros(len(rows), dtype=np.int64))
-    return np.maximum(ended + np.diff(rows.waits, prepend=0), 0)
+    return _by_second(rows, np.maximum(ended + np.diff(rows.waits, prepend=0), 0), begin, end)
+
+
+def _present(process: RecordedProcess, begin: int, end: int) -> Mask:
+    """Whether a process recorded in each second."""
+    rows = process.columns
+    return _by_second(rows, np.ones(len(rows), dtype=np.int64), begin, end) > 0
+
+
+def _by_second(rows: Columns, values: Numbers, begin: int, end: int) -> Numbers:
+    inside = (rows.second >= begin) & (rows.second < end)
+    sums = np.zeros(end - begin, dtype=np.int64)
+    np.add.at(sums, rows.second[inside] - begin, values[inside])
+    return sums
+
+
+def _shares(
+    processes: Sequence[RecordedProcess], begin: int, end: int, rows: Numbers
+) -> npt.NDArray[np.float32]:
+    """The share of each process in some seconds, with those before it.
+
+    By its checkouts per second about that time, while it ran.
+    """
+    near = np.empty((len(rows), len(processes)), dtype=np.float32)
+    for number, process in enumerate(processes):
+        there = _present(process, begin, end)
+        seconds = np.maximum(_about(there, rows), 1)
+        near[:, number] = _about(_asked(process, begin, end), rows) / seconds * there[rows]
+    near = np.cumsum(near, axis=1)
+    shares: npt.NDArray[np.float32] = near / near[:, -1:]
+    return shares
+
+
+def _about(values: Numbers | Mask, rows: Numbers) -> Numbers:
+    """The sums of a column over the seconds about some seconds."""
+    before = np.concatenate(([0], np.cumsum(values)))
+    last = np.minimum(rows + NEAR_SECONDS + 1, len(values))
+    sums: Numbers = before[last] - before[np.maximum(rows - NEAR_SECONDS, 0)]
+    return sums
 
 
 def _holds(
@@ -171,9 +201,9 @@ def _hold_error(blocks: Sequence[Interval]) -> float:
     return math.sqrt(variance / len(means)) / float(means.mean())
 
 
-def _alive(processes: Sequence[ProcessArrivals]) -> list[list[int]]:
+def _alive(processes: Sequence[RecordedProcess]) -> list[list[int]]:
     """The processes that ran when each one began."""
-    spans = [(float(one.begins[0]), float(one.begins[-1])) for one in processes]
+    spans = [(int(one.columns.second.min()), int(one.columns.second.max())) for one in processes]
     return [
         [n for n, (first, last) in enumerate(spans) if first <= begin <= last] for begin, _ in spans
     ]

@@ -1,9 +1,9 @@
 """Other settings of a recorded pool: its arrivals and holds replayed, with 95 % intervals.
 
 Each replay has the recorded number of arrivals in each second. It draws their moments within the
-second, and holds from those of their time. The mean hold varies by its standard error in the
-recording, and once more by as much, for the other time that is predicted. So the interval is for
-the same arrivals at another time, not for other arrivals.
+second, their processes as from a load balancer, and holds from those of their time. The mean hold
+varies by its standard error in the recording, and once more by as much, for the other time that is
+predicted. So the interval is for the same arrivals at another time, not for other arrivals.
 """
 
 from __future__ import annotations
@@ -113,8 +113,7 @@ def _replayed(
     """What each process did in one replay."""
     longer = math.exp(math.sqrt(2) * recorded.hold_error * numbers.standard_normal())
     served = []
-    for process in recorded.processes:
-        arrivals, holds = process.again(numbers)
+    for arrivals, holds in recorded.fleet.again(numbers):
         connects = numbers.choice(recorded.connects, len(holds))
         served.append(serve_arrivals(pool, arrivals, holds * longer, connects))
     return served

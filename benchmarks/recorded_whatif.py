@@ -73,6 +73,11 @@ def main(options: argparse.Namespace) -> dict[str, object]:
         for pool, measured in zip(predicted, rounds, strict=True)
         for metric in METRICS
     ]
+    holds = {
+        pool.name: [one.mean_hold for one in measured]
+        for pool, measured in zip(pools, rounds, strict=True)
+    }
+    _say(f"mean holds: {recorded.mean_hold:.4f} recorded, then {holds}")
     values = sum(len(row["measured"]) for row in rows)
     return {
         "rows": rows,
@@ -80,10 +85,7 @@ def main(options: argparse.Namespace) -> dict[str, object]:
         "precise": sum(row["precise"] for row in rows) / len(rows),
         "recorded": vars(_ran(recorded)),
         "hold": recorded.mean_hold,
-        "holds_later": {
-            pool.name: [one.mean_hold for one in measured]
-            for pool, measured in zip(pools, rounds, strict=True)
-        },
+        "holds_later": holds,
     }
 
 

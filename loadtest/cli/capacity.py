@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from loadtest.cli.recording_options import Application
+from loadtest.cli.recording_options import ApplicationName
 from loadtest.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def capacity(
     reserve: _Reserve = None,
     database_url: _DatabaseUrl = "",
     recording: _From = None,
-    application: Application = "",
+    application: ApplicationName = "",
     as_json: _AsJson = False,
 ) -> None:
     """Check whether a fleet's pools fit the server's limits, and suggest a safe pool.

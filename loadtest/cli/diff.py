@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from loadtest.cli.recording_options import Application, only_for_recordings
+from loadtest.cli.recording_options import ApplicationName, only_for_recordings
 from loadtest.cli.shared_options import AsJson, Markdown
 from loadtest.model.errors import UsageError
 from loadtest.runfile.folders import find_runs, holds_recording
@@ -22,7 +22,7 @@ def diff(
     after: Annotated[
         Path, typer.Argument(help="Another result, or recording, with the same pools.")
     ],
-    application: Application = "",
+    application: ApplicationName = "",
     markdown: Markdown = None,
     as_json: AsJson = False,
 ) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from loadtest.model.errors import UsageError
 
-Application = Annotated[
+ApplicationName = Annotated[
     str,
     typer.Option(
         "--application",

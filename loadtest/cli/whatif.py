@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from rich.console import Console
 
-from loadtest.cli.recording_options import Application, only_for_recordings
+from loadtest.cli.recording_options import ApplicationName, only_for_recordings
 from loadtest.cli.shared_options import DatabaseOptions, Quiet
 from loadtest.model.errors import UsageError
 from loadtest.runfile.folders import as_typed, find_runs, folder_of, holds_recording
@@ -85,7 +85,7 @@ def whatif(
             "checkouts).",
         ),
     ] = "",
-    application: Application = "",
+    application: ApplicationName = "",
     validate: Annotated[
         bool,
         typer.Option("--validate", help="Measure three of them and repeat one, at most 10 s each."),

@@ -26,7 +26,7 @@ from loadtest.model.pool import PoolConfig
 # Checkouts of all replays of a pool, and the number of replays.
 REPLAYED_CHECKOUTS = 1_000_000
 LEAST_REPLAYS, MOST_REPLAYS = 40, 100
-OUTSIDE_INTERVAL = (2.5, 97.5)
+REPLAY_PERCENTILES = (2.5, 50, 97.5)
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class PredictedValue:
 
     @classmethod
     def of(cls, replays: Sequence[float]) -> PredictedValue:
-        """The mean of the replays, and the percentiles that leave 5 % of them out."""
-        low, high = np.percentile(replays, OUTSIDE_INTERVAL).tolist()
-        return cls(float(np.mean(replays)), (low, high))
+        """The median of the replays, and the percentiles that leave 5 % of them out."""
+        low, middle, high = np.percentile(replays, REPLAY_PERCENTILES).tolist()
+        return cls(middle, (low, high))
 
 
 @dataclass(frozen=True)

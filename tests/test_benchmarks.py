@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import overhead, startup
+from benchmarks import overhead, recorded_whatif, startup
 
 PORTS = re.compile(r"--(?:web|metrics)-port (\S+)")
 
@@ -38,3 +38,13 @@ def test_the_start_of_a_command_is_measured_with_compiled_modules(
     environment = startup._environment(str(tmp_path))
     startup.cpu_seconds([sys.executable, "-c", "import loadtest"], environment)
     assert list(tmp_path.rglob("loadtest/__init__*.pyc"))
+
+
+def test_the_arrivals_at_a_recorded_pool_are_repeated_and_rise_and_fall() -> None:
+    moments = recorded_whatif.arrivals(400, 20, seed=1)
+    assert moments == recorded_whatif.arrivals(400, 20, seed=1)
+    assert moments == sorted(moments)
+    assert len(moments) == pytest.approx(8000, rel=0.05)
+    busy = sum(moment < 100 for moment in moments)
+    quiet = sum(100 <= moment < 200 for moment in moments)
+    assert 1.2 < busy / quiet < 1.8

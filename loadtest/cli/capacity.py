@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from loadtest.cli.recording_options import ApplicationName
 from loadtest.model.errors import UsageError
 
 if TYPE_CHECKING:
     from loadtest.analysis.fleet.capacity import ServerLimits
+    from loadtest.analysis.fleet.recorded_fleet import RecordedFleet
     from loadtest.model.pool import PoolConfig
 
 MISSED = 3
 
-_Processes = Annotated[
-    int, typer.Option(min=1, help="Processes per replica; each process has its own pool.")
+_From = Annotated[
+    Path | None,
+    typer.Option("--from", help="Take processes, replicas (hosts) and pools from this recording."),
 ]
-_Replicas = Annotated[int, typer.Option(min=1, help="Replicas: machines, containers or pods.")]
+_Processes = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Processes per replica; each process has its own pool (default: the recording's, or "
+        "1).",
+    ),
+]
+_Replicas = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Replicas: machines, containers or pods (default: the recording's hosts, or 1).",
+    ),
+]
 _Surge = Annotated[
     int,
     typer.Option(min=0, help="Extra replicas during a deployment, including those that end."),
@@ -27,8 +45,8 @@ _Pools = Annotated[
     list[str],
     typer.Option(
         "--pool",
-        help="Pool: 20+10, 3000+inf or pool_size=20,max_overflow=10 (default: 5+10). Repeat it for "
-        "several engines in each process: their pools add up.",
+        help="Pool: 20+10, 3000+inf or pool_size=20,max_overflow=10 (default: the "
+        "recording's, or 5+10). Repeat it for several engines in each process: their pools add up.",
     ),
 ]
 _Threads = Annotated[
@@ -69,8 +87,8 @@ _AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.
 
 def capacity(
     pool: _Pools = [],  # noqa: B006 - Typer passes a new list
-    processes: _Processes = 1,
-    replicas: _Replicas = 1,
+    processes: _Processes = None,
+    replicas: _Replicas = None,
     surge: _Surge = 0,
     threads: _Threads = None,
     max_connections: _MaxConnections = None,
@@ -78,6 +96,8 @@ def capacity(
     others: _Others = None,
     reserve: _Reserve = None,
     database_url: _DatabaseUrl = "",
+    recording: _From = None,
+    application: ApplicationName = "",
     as_json: _AsJson = False,
 ) -> None:
     """Check whether a fleet's pools fit the server's limits, and suggest a safe pool.
@@ -87,18 +107,24 @@ def capacity(
 
     An application with several engines has several pools in each process: repeat --pool.
 
-    Example: [bold]loadtest capacity --processes 12 --replicas 5 --surge 1 --pool 20+10
+    Examples: [bold]loadtest capacity --processes 12 --replicas 5 --surge 1 --pool 20+10
     --max-connections 500[/]
+
+    [bold]loadtest capacity --from reports/shop-20251130-140300 --surge 1 --max-connections 500[/]
     """
     from loadtest.analysis.fleet.capacity import Fleet
     from loadtest.analysis.fleet.capacity_findings import fleet_capacity as answer
+    from loadtest.analysis.fleet.recorded_fleet import recorded_findings
+    from loadtest.model.pool import PoolConfig
     from loadtest.report import capacity_table as told
     from loadtest.report.console import standard_output
 
-    first, *further = [_multipliable(text).arguments() for text in pool or ["5+10"]]
+    recorded = _recorded(recording, application) if recording else None
+    pools = [_multipliable(text).arguments() for text in pool]
+    first, *further = pools or (recorded.pools if recorded else [PoolConfig().arguments()])
     fleet = Fleet(
-        processes=processes,
-        replicas=replicas,
+        processes=processes or (recorded.processes if recorded else 1),
+        replicas=replicas or (recorded.hosts if recorded else 1),
         surge=surge,
         pool=first,
         further_pools=tuple(further),
@@ -110,11 +136,21 @@ def capacity(
         "reserve": reserve,
     }
     found = answer(fleet, server_of(database_url, others, said))
+    if recorded:
+        findings = (*found.findings, *recorded_findings(recorded))
+        found = found.model_copy(update={"findings": findings})
     if as_json:
         typer.echo(json.dumps(told.capacity_json(found), indent=2))
     else:
         told.print_capacity(found, standard_output())
     raise typer.Exit(0 if found.fits else MISSED)
+
+
+def _recorded(path: Path, application: str) -> RecordedFleet:
+    from loadtest.analysis.fleet.recorded_fleet import recorded_fleet
+    from loadtest.analysis.recordings.read_recording import read_recording
+
+    return recorded_fleet(read_recording([path], application=application))
 
 
 def _multipliable(text: str) -> PoolConfig:

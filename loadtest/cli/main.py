@@ -30,7 +30,7 @@ COMMANDS = {
     "worse.",
     "capacity": "Check whether a fleet's pools fit the server's limits, and suggest a safe pool.",
     "doctor": "Check this machine, the driver and the database before a run; changes nothing.",
-    "whatif": "Predict other pool settings from a measured result, by simulation.",
+    "whatif": "Predict other pool settings from a measured result or a recording, by simulation.",
     "tune": "Find the smallest pool that meets an objective and loses no throughput.",
     "record": "Run an application and record every connection pool in its processes.",
     "export": "Convert a result for other tools: HdrHistogram log, CSV or JUnit XML.",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
 
+from loadtest.cli.recording_options import ApplicationName, only_for_recordings
 from loadtest.cli.shared_options import DatabaseOptions, Quiet
 from loadtest.model.errors import UsageError
-from loadtest.runfile.folders import as_typed, find_runs, folder_of
+from loadtest.runfile.folders import as_typed, find_runs, folder_of, holds_recording
 
 if TYPE_CHECKING:
     from loadtest.analysis.pool_runs import Measurements
@@ -21,20 +22,70 @@ if TYPE_CHECKING:
 
 NARROW = 80  # columns in a file or a pipe; the tables fit
 VALIDATION = "whatif-validation"
+SIZES, OVERFLOWS = "5..100", "0,10"
+
+
+class _Settings(NamedTuple):
+    """The requested settings, as they were typed; None: by default.
+
+    recorded, application: the names of the recorded pool and of its application.
+    """
+
+    pools: Sequence[str]
+    sizes: str | None
+    overflows: str | None
+    timeout: str | None
+    recorded: str
+    application: str
+
+    def arguments(self) -> list[str]:
+        """The options for the same settings."""
+        given = {
+            "--pool-size": self.sizes,
+            "--max-overflow": self.overflows,
+            "--pool-timeout": self.timeout,
+            "--recorded": self.recorded,
+            "--application": self.application,
+        }
+        pools = [word for text in self.pools for word in ("--pool", text)]
+        return pools + [word for option, text in given.items() if text for word in (option, text)]
 
 
 def whatif(
-    result: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
+    result: Annotated[
+        Path, typer.Argument(help="A folder of results or of a recording, or a file of one.")
+    ],
     *,
+    pool: Annotated[
+        list[str],
+        typer.Option("--pool", help="Pool: 20+0 or pool_size=20,pool_timeout=2. Repeat it."),
+    ] = [],  # noqa: B006 - Typer passes a new list
     pool_size: Annotated[
-        str, typer.Option("--pool-size", help="Sizes: 5..100 (at most 20 of them), 5,10,20 or 5.")
-    ] = "5..100",
+        str | None,
+        typer.Option(
+            "--pool-size",
+            help="Sizes: 5..100 (at most 20 of them), 5,10,20 or 5 (default: 5..100; for a "
+            "recording half, as many and twice as many connections as its own pool has).",
+        ),
+    ] = None,
     max_overflow: Annotated[
-        str, typer.Option("--max-overflow", help="Values, like 0,10; inf means no limit.")
-    ] = "0,10",
+        str | None,
+        typer.Option(
+            "--max-overflow", help="Values, like 0,10; inf means no limit (default: 0,10)."
+        ),
+    ] = None,
     pool_timeout: Annotated[
         str | None, typer.Option("--pool-timeout", help="Like 2s (default: the measured pool's).")
     ] = None,
+    recorded: Annotated[
+        str,
+        typer.Option(
+            "--recorded",
+            help="The pool of a recording to predict from (default: the one with the most "
+            "checkouts).",
+        ),
+    ] = "",
+    application: ApplicationName = "",
     validate: Annotated[
         bool,
         typer.Option("--validate", help="Measure three of them and repeat one, at most 10 s each."),
@@ -48,16 +99,31 @@ def whatif(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Predict other pool settings from a measured result, by simulation.
+    """Predict other pool settings from a measured result or a recording, by simulation.
 
     Examples: [bold]loadtest whatif reports/example --pool-size 5..100[/]
 
     [bold]loadtest whatif reports/latest --pool-size 8,12,16 --max-overflow 0 --validate[/]
+
+    [bold]loadtest whatif reports/shop-20251130-140300 --pool 10+0 --pool 20+0[/]
     """
+    if pool and (pool_size or max_overflow):
+        raise UsageError("--pool has both sizes: leave out --pool-size and --max-overflow")
+    asked = _Settings(pool, pool_size, max_overflow, pool_timeout, recorded, application)
+    folder = out or folder_of(result)
+    if holds_recording([result]):
+        if validate:
+            raise UsageError(
+                "--validate repeats a load test, and this is a recording: measure the application "
+                "with loadtest compare"
+            )
+        _from_recording(result, asked, folder, as_json=as_json)
+        return
     find_runs([result])  # a missing result is refused before the slow imports
+    only_for_recordings(recorded=recorded, application=application)
 
     from loadtest.analysis.prediction.observed_workload import observe
-    from loadtest.analysis.prediction.settings_grid import settings_grid
+    from loadtest.analysis.prediction.settings_grid import other_pools, settings_grid
     from loadtest.analysis.prediction.whatif import predict
     from loadtest.report.prediction import print_prediction
     from loadtest.report.prediction_page import write_prediction
@@ -66,15 +132,12 @@ def whatif(
     measurements = read_measurements([result])
     at = _database(measurements, database.database_url) if validate else ""
     observed = observe(measurements)
-    prediction = predict(observed, settings_grid(observed, pool_size, max_overflow, pool_timeout))
-    folder = out or folder_of(result)
-    asked = ["whatif", as_typed(result), "--pool-size", pool_size, "--max-overflow", max_overflow]
-    asked += ["--pool-timeout", pool_timeout] if pool_timeout else []
-    about: dict[str, Any] = {
-        "name": measurements.name or "Connection pool",
-        "result": as_typed(result),
-        "command": shlex.join(["loadtest", *asked]),
-    }
+    prediction = predict(
+        observed,
+        other_pools(observed.settings, pool, pool_timeout)
+        or settings_grid(observed, pool_size or SIZES, max_overflow or OVERFLOWS, pool_timeout),
+    )
+    about = _about(measurements.name or "Connection pool", result, asked)
     write_prediction(prediction, about, folder)
     console = _console()
     if not as_json:
@@ -85,9 +148,49 @@ def whatif(
         results = _validate(prediction, measurements, result, folder, at, **how)
         write_prediction(prediction, about, folder, results)
     if as_json:
-        typer.echo((folder / "whatif.json").read_text(encoding="utf-8"), nl=False)
+        _print_json(folder)
         return
     _tell(results, folder, console)
+
+
+def _from_recording(result: Path, asked: _Settings, folder: Path, *, as_json: bool) -> None:
+    from loadtest.analysis.prediction.recorded_arrivals import recorded_arrivals
+    from loadtest.analysis.prediction.replay_notes import replay_notes
+    from loadtest.analysis.prediction.replayed_pools import replay_pools
+    from loadtest.analysis.prediction.settings_grid import grid_around, other_pools
+    from loadtest.analysis.recordings.read_recording import read_recording
+    from loadtest.analysis.units import listed
+    from loadtest.report.replay_table import print_replay, write_replay
+
+    recording = read_recording([result], application=asked.application)
+    pool = recording.pool(asked.recorded)
+    recorded = recorded_arrivals(pool)
+    grid = other_pools(recorded.settings, asked.pools, asked.timeout) or grid_around(
+        recorded, asked.sizes, asked.overflows, asked.timeout
+    )
+    predicted = replay_pools(recorded, grid)
+    notes = [*replay_notes(pool, recorded, predicted), *recording.problems]
+    if len(recording.pools) > 1:
+        others = listed([one.name for one in recording.pools if one is not pool])
+        notes.insert(0, f"The prediction is of the pool {pool.name}; --recorded takes {others}.")
+    about = _about(recording.application, result, asked)
+    write_replay(recorded, predicted, notes, about, folder)
+    if as_json:
+        _print_json(folder)
+        return
+    console = _console()
+    print_replay(recorded, predicted, notes, console)
+    _tell([], folder, console)
+
+
+def _about(name: str, result: Path, asked: _Settings) -> dict[str, Any]:
+    """The origin of a prediction."""
+    command = ["loadtest", "whatif", as_typed(result), *asked.arguments()]
+    return {"name": name, "result": as_typed(result), "command": shlex.join(command)}
+
+
+def _print_json(folder: Path) -> None:
+    typer.echo((folder / "whatif.json").read_text(encoding="utf-8"), nl=False)
 
 
 def _tell(results: Sequence[ValidatedPool], folder: Path, console: Console) -> None:

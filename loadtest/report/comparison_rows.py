@@ -18,6 +18,8 @@ _METRICS = {
     "hold_seconds": "hold",
     "errors.rate": "failed requests",
     "connections.peak": "peak connections",
+    "connections.in_use": "connections in use",
+    "checkout.timeout_rate": "timeouts",
 }
 
 

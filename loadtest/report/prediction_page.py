@@ -40,11 +40,16 @@ def write_prediction(
     about: its origin, with `name` and `command`. validation: later measurements.
     """
     about = {**about, "validation": validation_json(validation)} if validation else about
+    data = json.dumps(prediction_json(prediction, about), indent=2, allow_nan=False)
+    write_page(folder, data, prediction_page(prediction, about, validation))
+
+
+def write_page(folder: Path, data: str, page: str) -> None:
+    """Write the texts of whatif.json and whatif.html; raises UsageError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(prediction_json(prediction, about), indent=2, allow_nan=False)
-        write_whole(folder / "whatif.json", text + "\n")
-        write_whole(folder / "whatif.html", prediction_page(prediction, about, validation))
+        write_whole(folder / "whatif.json", data + "\n")
+        write_whole(folder / "whatif.html", page)
     except OSError as problem:
         raise UsageError(f"cannot write in {folder}: {problem.strerror}") from None
 
@@ -57,7 +62,8 @@ def prediction_page(
         title=str(about.get("name") or "Connection pool"),
         drawing=draw(_with(prediction, validation)),
         columns=PREDICTION_COLUMNS,
-        legend=PREDICTION_LEGEND,
+        legend=f"{PREDICTION_LEGEND} Settings that were measured are marked. All numbers in this "
+        "table are predicted.",
         rows=[(cell.measured is not None, prediction_row(cell)) for cell in prediction.cells],
         checked_columns=CHECK_COLUMNS,
         checked=list(check_rows(prediction)),

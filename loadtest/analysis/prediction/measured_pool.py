@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.statistics.censoring import describe
-from loadtest.model.pool import PoolConfig
+from loadtest.model.pool import PoolConfig, PoolSettings
 from loadtest.model.summary import Durations
 
+_QUEUES = ("QueuePool", "AsyncAdaptedQueuePool")
 _SETTINGS = (
     "pool_size",
     "max_overflow",
@@ -38,15 +39,15 @@ def as_measured(pool: PoolRuns) -> MeasuredPool:
     """What a pool did while it was measured."""
     return MeasuredPool(
         name=pool.name,
-        settings=queue_settings(pool),
+        settings=queue_settings(pool.settings),
         served=pool.counters["checkouts"] / pool.seconds,
         wait=describe(pool.times("wait", cut_off_by_waits=True)),
         timeouts=pool.counters["timeouts"] / max(pool.checkout_attempts, 1),
     )
 
 
-def queue_settings(pool: PoolRuns) -> PoolConfig | None:
-    """The settings of a QueuePool that matter for a prediction; None for other classes."""
-    if pool.settings.poolclass != "QueuePool":
+def queue_settings(settings: PoolSettings) -> PoolConfig | None:
+    """The settings of a pool with a queue that matter for a prediction; None for other classes."""
+    if settings.poolclass not in _QUEUES:
         return None
-    return PoolConfig(**{name: getattr(pool.settings, name) for name in _SETTINGS})
+    return PoolConfig(**{name: getattr(settings, name) for name in _SETTINGS})

@@ -145,8 +145,10 @@ def _away(pools: Sequence[PoolRuns]) -> float:
 def _served(pools: Sequence[PoolRuns]) -> Iterator[overtaking.ServedLevel]:
     """The checkouts at each level that did not wait, for pools with a queue."""
     for level_, group in _levels(pools):
-        queues = [pool for pool in group if queue_settings(pool)]
-        settings = next((found for pool in queues if (found := queue_settings(pool))), None)
+        queues = [pool for pool in group if queue_settings(pool.settings)]
+        settings = next(
+            (found for pool in queues if (found := queue_settings(pool.settings))), None
+        )
         if settings:
             rate = _total(queues, "checkouts") / sum(p.seconds * p.processes for p in queues)
             share = overtaking.share_at_once(_times(queues, "wait"))
@@ -204,7 +206,9 @@ def _connect(groups: Sequence[tuple[float, list[PoolRuns]]]) -> ByLevel:
 def _settings(pools: Sequence[PoolRuns], baseline: str) -> PoolConfig:
     """The settings of the baseline, else of the first pool with a queue, else SQLAlchemy's."""
     ordered = sorted(pools, key=lambda pool: pool.name != baseline)
-    return next((found for pool in ordered if (found := queue_settings(pool))), PoolConfig())
+    return next(
+        (found for pool in ordered if (found := queue_settings(pool.settings))), PoolConfig()
+    )
 
 
 def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload) -> Iterator[str]:

@@ -1,0 +1,128 @@
+"""A fleet as a recording shows it: its processes, their pools, and the most connections."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from loadtest.analysis.recordings.clock_time import date_and_time
+from loadtest.analysis.recordings.pool_seconds import ENGINES
+from loadtest.analysis.recordings.read_recording import Recording
+from loadtest.analysis.recordings.recorded_pool import RecordedPool
+from loadtest.analysis.units import count, plural
+from loadtest.model.interval import Gauge
+from loadtest.model.pool import PoolSettings
+from loadtest.model.summary import Finding
+
+# A pool of which less was ever in use, as a share of its limit, is larger than needed.
+MUCH_LARGER = 0.5
+
+
+@dataclass(frozen=True)
+class RecordedUse:
+    """The most connections of a pool: in use in one process, and open in all, with the UTC second.
+
+    engines: the most engines with these settings in one process at once, each with its own pool.
+    """
+
+    name: str
+    settings: PoolSettings
+    in_use: int
+    open: int
+    second: int
+    engines: int
+
+
+@dataclass(frozen=True)
+class RecordedFleet:
+    """The most processes on a host, and hosts, at once; the use of each pool of a process."""
+
+    processes: int
+    hosts: int
+    uses: Sequence[RecordedUse]
+
+    @property
+    def pools(self) -> list[dict[str, Any]]:
+        """The settings of the pools of a process, the one with the most checkouts first."""
+        told = [asdict(use.settings) for use in self.uses]
+        return [{name: one[name] for name in one if name != "name"} for one in told]
+
+
+def recorded_fleet(recording: Recording) -> RecordedFleet:
+    """The fleet of a recording."""
+    counted = list(_processes_by_host(recording))
+    return RecordedFleet(
+        processes=max((max(hosts.values()) for hosts in counted if hosts), default=1),
+        hosts=max((len(hosts) for hosts in counted), default=1),
+        uses=[_use(pool) for pool in recording.pools],
+    )
+
+
+def _processes_by_host(recording: Recording) -> Iterator[Counter[str]]:
+    """How many processes each host had, whenever one begins; an ending one no longer counts."""
+    spans: dict[str, tuple[int, int]] = {}
+    for process in (process for pool in recording.pools for process in pool.processes):
+        seconds = process.columns.second
+        first, last = spans.get(process.name, (int(seconds.min()), int(seconds.max())))
+        spans[process.name] = (min(first, int(seconds.min())), max(last, int(seconds.max())))
+    for begin, _ in spans.values():
+        there = [name for name, (first, last) in spans.items() if first <= begin < last]
+        yield Counter(name.rpartition("-")[0] for name in there)
+
+
+def _use(pool: RecordedPool) -> RecordedUse:
+    together = pool.by_second.most("open")
+    totals = [process.total.gauges for process in pool.processes]
+    return RecordedUse(
+        name=pool.name,
+        settings=pool.settings[0],
+        in_use=max(gauges.get("in_use", Gauge()).max for gauges in totals),
+        open=int(together.max(initial=0)),
+        second=pool.by_second.begin + int(together.argmax()),
+        engines=max(gauges.get(ENGINES, Gauge()).max for gauges in totals),
+    )
+
+
+def recorded_findings(fleet: RecordedFleet) -> Iterator[Finding]:
+    """What the recording shows about the fleet's connections."""
+    for use in fleet.uses:
+        yield _peak(fleet, use)
+        most = use.settings.most_connections
+        if most and use.in_use < MUCH_LARGER * most:
+            yield Finding(
+                code="larger_than_used",
+                severity="info",
+                message=f"No process used more than {count(use.in_use)} of the {count(most)} "
+                f"connections that the pool {use.name} allows. loadtest whatif predicts a smaller "
+                "pool from the same recording.",
+                evidence={"in_use": use.in_use, "most_connections": most},
+            )
+        if use.engines > 1:
+            yield Finding(
+                code="several_engines",
+                severity="warning",
+                message=f"A process had {count(use.engines)} engines with the settings of "
+                f"{use.name} at once. Each has its own pool, so a process can open as many times "
+                "the connections counted here.",
+                evidence={"engines": use.engines},
+            )
+
+
+def _peak(fleet: RecordedFleet, use: RecordedUse) -> Finding:
+    return Finding(
+        code="recorded_peak",
+        severity="info",
+        message=f"The recording had at most {plural(fleet.processes, 'process', 'processes')} on "
+        f"each of {plural(fleet.hosts, 'host')} at once. Of {use.name}, at most "
+        f"{plural(use.in_use, 'connection')} were in use in a process, and "
+        f"{count(use.open)} were open in all processes together ({date_and_time(use.second)} UTC).",
+        evidence={
+            "processes": fleet.processes,
+            "hosts": fleet.hosts,
+            "in_use": use.in_use,
+            "open": use.open,
+            "second": use.second,
+        },
+    )

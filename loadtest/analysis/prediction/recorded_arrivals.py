@@ -213,8 +213,9 @@ def _undisturbed(pool: RecordedPool) -> Times:
     """The waits in blocks in which no pool of a process was full; zero without such a block."""
     seconds = pool.by_second
     full = np.zeros(seconds.length + pool.block_seconds, dtype=bool)
-    for used, most in zip(seconds.most_of("in_use"), seconds.limits(), strict=True):
-        full[: seconds.length] |= (used >= most) & (most > 0)
+    full[: seconds.length] = seconds.added(
+        lambda one: (one.highest("in_use") >= one.limit) & (one.limit > 0)
+    )
     waits = Distribution()
     for one in pool.blocks:
         first = max(one.second - seconds.begin, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import exists  # False for a name that no file can have
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,9 +92,10 @@ def _two_pools(given: list[str], application: ApplicationOptions) -> str:
 def _read(path: Path, model: str | None, objective: str, server: list[str]) -> Experiment:
     """The experiment of a file, with the changes that the options ask for."""
     from loadtest.model.experiment import read_experiment
+    from loadtest.model.suggestion import did_you_mean_file
 
-    if (bundled := bundled_instead(path)) and not path.exists():
-        raise UsageError(f"there is no experiment {path}{bundled}")
+    if not exists(path) and (near := did_you_mean_file(path) or bundled_instead(path)):
+        raise UsageError(f"there is no experiment {path}{near}")
     plan = read_experiment(path)
     plan = plan.with_model(model) if model else plan
     with naming_options():

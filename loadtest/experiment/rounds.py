@@ -77,13 +77,15 @@ class ScenarioFacts(NamedTuple):
 
     place: that database; empty without an application, or if the application needs a URL first.
     pool: the settings of the application's pool; empty like the place. ignored: the line that names
-    Locust's settings without effect on the runs; empty without any.
+    Locust's settings without effect on the runs; empty without any. in_use: the connections in use
+    on the application's server, in words; empty if they are not known.
     """
 
     warnings: list[str]
     tables: list[str]
     place: str
     pool: Mapping[str, Any] = MappingProxyType({})
+    in_use: str = ""
     ignored: str = ""
 
 

@@ -253,6 +253,15 @@ def announced(runs: int, *, tried: bool) -> str:
     return work
 
 
+def test_the_connections_in_use_on_an_applications_server_are_announced() -> None:
+    looked = ScenarioFacts(
+        [], [], "shop at db:3306", in_use="7 of max_connections = 151 are in use"
+    )
+    with databases("", experiment(), looked) as at:
+        (line,) = (line for line in at[""].intentions if line.startswith("- open"))
+    assert line.endswith("server's status); 7 of max_connections = 151 are in use")
+
+
 def test_the_trial_is_announced_on_a_server_of_others() -> None:
     first = "; each task runs once first; what it commits stays"
     assert announced(6, tried=True).endswith(first)

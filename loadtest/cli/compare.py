@@ -115,12 +115,9 @@ def _warn_of_limits(plan: Experiment, per_user: int) -> None:
 
 
 def _print_plan(experiment: Experiment, database_url: str) -> None:
-    from loadtest.experiment.rounds import check_scenario, expected_seconds, plans
-    from loadtest.model.experiment import AUTO
+    from loadtest.experiment.rounds import check_scenario, plans, runs_in_words
 
     check_scenario(experiment, database_url)
     for plan in plans(experiment):
         typer.echo(f"round {plan.round}  {plan.pool.name:<12} {plan.command()}")
-    minutes, seconds = divmod(round(expected_seconds(experiment)), 60)
-    most = "at most " if experiment.rounds == AUTO else ""
-    typer.echo(f"{most}{len(plans(experiment))} runs, about {minutes} min {seconds} s")
+    typer.echo(runs_in_words(experiment))

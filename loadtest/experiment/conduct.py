@@ -17,7 +17,7 @@ from loadtest.analysis.comparison.objective_check import drops_arrivals
 from loadtest.analysis.comparison.unused_pools import never_used_up
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment.databases import databases, demand_of
-from loadtest.experiment.rounds import check_scenario, plans, run_all
+from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
 from loadtest.experiment.single_run import Databases
 from loadtest.experiment.trial.task_trial import try_tasks
 from loadtest.experiment.trial.trial_answer import TrialAnswer
@@ -59,6 +59,9 @@ def conduct(
     planned = list[PlannedRun](plans(experiment))
     how: dict[str, Any] = {"quiet": quiet, "allowed": allowed, "tried": tried}
     with _opened(experiment, database_url, console, most or len(planned), **how) as (at, _):
+        # On a server of others, the announcement has the number.
+        if not quiet and len(planned) > 1 and all(one.private for one in at.values()):
+            _tell(console, [runs_in_words(experiment, most)], "dim")
         folder = new_folder(results, experiment.name, latest=False)
         with RunProgress(console, planned, quiet=quiet, most=most) as progress:
             do = partial(runs, experiment, at, folder, progress)

@@ -21,7 +21,7 @@ from loadtest.experiment.run_plan import EXPERIMENT, SECONDS_BESIDE_LOAD, RunPla
 from loadtest.experiment.single_run import Database, Databases, Watch, run_once
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import CannotGoOn, LoadtestError, Overdue, UsageError
-from loadtest.model.experiment import Experiment, Subject
+from loadtest.model.experiment import AUTO, Experiment, Subject
 from loadtest.model.interval import Interval
 from loadtest.model.json_types import json_types
 from loadtest.model.pool import PoolConfig
@@ -70,6 +70,18 @@ def _turned(subjects: Sequence[Subject], by: int) -> Sequence[Subject]:
 def expected_seconds(experiment: Experiment) -> float:
     """The approximate duration of an experiment (s)."""
     return sum(plan.seconds + SECONDS_BESIDE_LOAD for plan in plans(experiment))
+
+
+def runs_in_words(experiment: Experiment, most: int | None = None) -> str:
+    """The number of runs and their approximate duration, like `15 runs, about 2 min 55 s`.
+
+    most: the maximum number of runs, if the number is not known in advance.
+    """
+    planned = len(plans(experiment))
+    runs = most or planned
+    minutes, seconds = divmod(round(expected_seconds(experiment) * runs / planned), 60)
+    bound = "at most " if most or experiment.rounds == AUTO else ""
+    return f"{bound}{runs} runs, about {minutes} min {seconds} s"
 
 
 class ScenarioFacts(NamedTuple):

@@ -11,7 +11,7 @@ from locust.user.markov_taskset import MarkovTaskSet, transition
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -271,6 +271,9 @@ def test_the_trial_is_announced_on_a_server_of_others() -> None:
     )
 
 
+PRIVATE = {"": Database(None, True)}
+
+
 class Steps:
     """What an experiment does, without processes: the trial and the runs."""
 
@@ -318,6 +321,23 @@ def test_a_mistake_ends_the_command_without_a_folder(steps: Steps, tmp_path: Pat
         conducting.conduct(plan, "", tmp_path, Console(), quiet=True, runs=steps.run)
     assert steps.done == ["tried, at most 20 connections", "left"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("rounds", "pools", "told"), [(2, 2, 1), (1, 1, 0)])
+def test_several_runs_on_a_private_server_are_announced_with_their_time(
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    rounds: int,
+    pools: int,
+    told: int,
+) -> None:
+    monkeypatch.setattr(conducting, "databases", lambda *_, **__: nullcontext(PRIVATE))
+    plan = experiment()
+    plan = plan.model_copy(update={"rounds": rounds, "pool": plan.pool[:pools]})
+    console = Console(record=True, width=200)
+    conducting.conduct(plan, "", tmp_path, console, quiet=False, runs=steps.run)
+    assert console.export_text().count(f"{rounds * pools} runs, about 2 min 30 s") == told
 
 
 def test_only_trying_runs_nothing(steps: Steps) -> None:

@@ -16,6 +16,7 @@ from rich.console import Console
 from loadtest.analysis.comparison.objective_check import drops_arrivals
 from loadtest.analysis.comparison.unused_pools import never_used_up
 from loadtest.analysis.summarize import summarize
+from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import databases, demand_of
 from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
 from loadtest.experiment.single_run import Databases
@@ -28,6 +29,8 @@ from loadtest.report.console import plain
 from loadtest.report.progress import PlannedRun, RunProgress
 from loadtest.report.render import read_measurements, write_whole
 from loadtest.runfile.folders import new_folder, written_in
+
+_WHY = "Nothing was measured: correct it and start again."
 
 DoRuns = Callable[[Experiment, Databases, Path, RunProgress], bool]
 
@@ -119,11 +122,22 @@ def _opened(
                 answer = TrialAnswer()
                 if tried:
                     demand = demand_of(experiment, allowed, looked.pool)
-                    answer = try_tasks(experiment, at, demand)
+                    answer = _tried(experiment, at, demand, measuring=runs > 0)
                     _tell(console, _marked(answer.warnings), "yellow")
                 yield at, answer
             finally:
                 _tell(console, filter(None, [one.left() for one in at.values()]), "yellow")
+
+
+def _tried(
+    experiment: Experiment, at: Databases, demand: Demand, *, measuring: bool
+) -> TrialAnswer:
+    """The answer of the trial; a UsageError says that nothing was measured, if that was wanted."""
+    try:
+        return try_tasks(experiment, at, demand)
+    except UsageError as error:
+        why = [_WHY] if measuring else []
+        raise UsageError(*error.problems, *why) from None
 
 
 def _marked(warnings: Iterable[str]) -> list[str]:

@@ -317,10 +317,18 @@ def test_a_command_tries_the_tasks_once_before_all_runs(steps: Steps, tmp_path: 
 
 def test_a_mistake_ends_the_command_without_a_folder(steps: Steps, tmp_path: Path) -> None:
     plan = experiment().model_copy(update={"name": "wrong"})
-    with pytest.raises(UsageError, match="line 3: a mistake"):
+    with pytest.raises(UsageError, match="line 3: a mistake") as told:
         conducting.conduct(plan, "", tmp_path, Console(), quiet=True, runs=steps.run)
+    assert told.value.problems[1:] == ("Nothing was measured: correct it and start again.",)
     assert steps.done == ["tried, at most 20 connections", "left"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistake_in_a_trial_alone_does_not_say_that_nothing_was_measured(steps: Steps) -> None:
+    plan = experiment().model_copy(update={"name": "wrong"})
+    with pytest.raises(UsageError) as told:
+        conducting.only_try(plan, "", Console(), quiet=True)
+    assert told.value.problems == ("shop.py, line 3: a mistake",)
 
 
 @pytest.mark.parametrize(("rounds", "pools", "told"), [(2, 2, 1), (1, 1, 0)])

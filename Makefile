@@ -17,6 +17,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.test ## install everything, including the tools for the tests
+	@echo "Next: . $(VENV)/bin/activate, then loadtest demo"
 
 demo: $(VENV)/.run ## compare pools on a private server, about three minutes
 	$(VENV)/bin/loadtest demo

@@ -53,7 +53,7 @@ from loadtest.experiment.scenario_check import inspect_scenario
 for path in map(Path, sys.argv[1:]):
     child = os.fork()
     if not child:
-        wrong, known, tables, place, _ = inspect_scenario(read_experiment(path))
+        wrong, known, tables, place, *_ = inspect_scenario(read_experiment(path))
         print(path.stem, *wrong, sep=": ", flush=True)
         os._exit(0)
     os.waitpid(child, 0)

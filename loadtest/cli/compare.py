@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import exists  # False for a name that no file can have
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,9 +92,10 @@ def _two_pools(given: list[str], application: ApplicationOptions) -> str:
 def _read(path: Path, model: str | None, objective: str, server: list[str]) -> Experiment:
     """The experiment of a file, with the changes that the options ask for."""
     from loadtest.model.experiment import read_experiment
+    from loadtest.model.suggestion import did_you_mean_file
 
-    if (bundled := bundled_instead(path)) and not path.exists():
-        raise UsageError(f"there is no experiment {path}{bundled}")
+    if not exists(path) and (near := did_you_mean_file(path) or bundled_instead(path)):
+        raise UsageError(f"there is no experiment {path}{near}")
     plan = read_experiment(path)
     plan = plan.with_model(model) if model else plan
     with naming_options():
@@ -113,12 +115,9 @@ def _warn_of_limits(plan: Experiment, per_user: int) -> None:
 
 
 def _print_plan(experiment: Experiment, database_url: str) -> None:
-    from loadtest.experiment.rounds import check_scenario, expected_seconds, plans
-    from loadtest.model.experiment import AUTO
+    from loadtest.experiment.rounds import check_scenario, plans, runs_in_words
 
     check_scenario(experiment, database_url)
     for plan in plans(experiment):
         typer.echo(f"round {plan.round}  {plan.pool.name:<12} {plan.command()}")
-    minutes, seconds = divmod(round(expected_seconds(experiment)), 60)
-    most = "at most " if experiment.rounds == AUTO else ""
-    typer.echo(f"{most}{len(plans(experiment))} runs, about {minutes} min {seconds} s")
+    typer.echo(runs_in_words(experiment))

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadtest.model.errors import UsageError
-from loadtest.model.suggestion import did_you_mean_file
+from loadtest.model.suggestion import did_you_mean, did_you_mean_file
 
 if TYPE_CHECKING:
     from loadtest.model.field_types import M
 
+# Less similar names are not those of a bundled scenario.
+_MISSPELT = 0.75
 # The option of a setting that has another name in an experiment.
 _FLAGS = {"duration": "--time", "stage": "--stages", "options": "--option"}
 
@@ -74,5 +76,8 @@ def bundled_instead(path: Path) -> str:
     """The end of a sentence about a missing file: how to copy the bundled one; else empty."""
     from loadtest.experiment.bundled_scenarios import scenario_names
 
-    known = path.stem in scenario_names()
-    return f": copy it with loadtest scenarios {path.stem} -o {path.parent}" if known else ""
+    names = scenario_names()
+    if path.stem in names:
+        return f": copy it with loadtest scenarios {path.stem} -o {path.parent}"
+    near = did_you_mean(path.stem, names, _MISSPELT)
+    return f"{near} Copy it with loadtest scenarios NAME -o {path.parent}" if near else ""

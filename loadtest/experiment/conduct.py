@@ -16,8 +16,9 @@ from rich.console import Console
 from loadtest.analysis.comparison.objective_check import drops_arrivals
 from loadtest.analysis.comparison.unused_pools import never_used_up
 from loadtest.analysis.summarize import summarize
+from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import databases, demand_of
-from loadtest.experiment.rounds import check_scenario, plans, run_all
+from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
 from loadtest.experiment.single_run import Databases
 from loadtest.experiment.trial.task_trial import try_tasks
 from loadtest.experiment.trial.trial_answer import TrialAnswer
@@ -28,6 +29,8 @@ from loadtest.report.console import plain
 from loadtest.report.progress import PlannedRun, RunProgress
 from loadtest.report.render import read_measurements, write_whole
 from loadtest.runfile.folders import new_folder, written_in
+
+_WHY = "Nothing was measured: correct it and start again."
 
 DoRuns = Callable[[Experiment, Databases, Path, RunProgress], bool]
 
@@ -59,6 +62,9 @@ def conduct(
     planned = list[PlannedRun](plans(experiment))
     how: dict[str, Any] = {"quiet": quiet, "allowed": allowed, "tried": tried}
     with _opened(experiment, database_url, console, most or len(planned), **how) as (at, _):
+        # On a server of others, the announcement has the number.
+        if not quiet and len(planned) > 1 and all(one.private for one in at.values()):
+            _tell(console, [runs_in_words(experiment, most)], "dim")
         folder = new_folder(results, experiment.name, latest=False)
         with RunProgress(console, planned, quiet=quiet, most=most) as progress:
             do = partial(runs, experiment, at, folder, progress)
@@ -116,11 +122,22 @@ def _opened(
                 answer = TrialAnswer()
                 if tried:
                     demand = demand_of(experiment, allowed, looked.pool)
-                    answer = try_tasks(experiment, at, demand)
+                    answer = _tried(experiment, at, demand, measuring=runs > 0)
                     _tell(console, _marked(answer.warnings), "yellow")
                 yield at, answer
             finally:
                 _tell(console, filter(None, [one.left() for one in at.values()]), "yellow")
+
+
+def _tried(
+    experiment: Experiment, at: Databases, demand: Demand, *, measuring: bool
+) -> TrialAnswer:
+    """The answer of the trial; a UsageError says that nothing was measured, if that was wanted."""
+    try:
+        return try_tasks(experiment, at, demand)
+    except UsageError as error:
+        why = [_WHY] if measuring else []
+        raise UsageError(*error.problems, *why) from None
 
 
 def _marked(warnings: Iterable[str]) -> list[str]:

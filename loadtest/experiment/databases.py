@@ -13,6 +13,7 @@ from loadtest.analysis.pool_settings import changed_settings
 from loadtest.database.engine import database_url
 from loadtest.database.preflight import server_probe
 from loadtest.database.preflight.announcement import (
+    connections_now,
     database_place,
     intentions,
     load_in_words,
@@ -56,7 +57,7 @@ def databases(
     if looked.place:
         url = database_url(given) if given else None
         work = _work(experiment, runs, tried)
-        intended = intentions(looked.place, demand, work, looked.tables, allowed)
+        intended = intentions(looked.place, demand, work, looked.tables, allowed, looked.in_use)
         changes = changed_settings(
             demand.pools, PoolSettings(**looked.pool), experiment.application
         )
@@ -81,7 +82,8 @@ def _foreign(
     with closing(FaultSchedule(experiment.fault, url, None)) as faults:
         now = situation(url, demand, private=False)
         warned = _checked(now)
-        intended = intentions(database_place(url), demand, work, looked.tables, allowed, now.server)
+        place, in_use = database_place(url), connections_now(now.server)
+        intended = intentions(place, demand, work, looked.tables, allowed, in_use)
         left = partial(tables_left_behind, url, () if allowed.tables else looked.tables)
         yield Database(faults.url, False, faults, allowed, warned, tuple(intended), left=left)
 

@@ -21,7 +21,7 @@ from loadtest.experiment.run_plan import EXPERIMENT, SECONDS_BESIDE_LOAD, RunPla
 from loadtest.experiment.single_run import Database, Databases, Watch, run_once
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import CannotGoOn, LoadtestError, Overdue, UsageError
-from loadtest.model.experiment import Experiment, Subject
+from loadtest.model.experiment import AUTO, Experiment, Subject
 from loadtest.model.interval import Interval
 from loadtest.model.json_types import json_types
 from loadtest.model.pool import PoolConfig
@@ -72,18 +72,32 @@ def expected_seconds(experiment: Experiment) -> float:
     return sum(plan.seconds + SECONDS_BESIDE_LOAD for plan in plans(experiment))
 
 
+def runs_in_words(experiment: Experiment, most: int | None = None) -> str:
+    """The number of runs and their approximate duration, like `15 runs, about 2 min 55 s`.
+
+    most: the maximum number of runs, if the number is not known in advance.
+    """
+    planned = len(plans(experiment))
+    runs = most or planned
+    minutes, seconds = divmod(round(expected_seconds(experiment) * runs / planned), 60)
+    bound = "at most " if most or experiment.rounds == AUTO else ""
+    return f"{bound}{runs} runs, about {minutes} min {seconds} s"
+
+
 class ScenarioFacts(NamedTuple):
     """The warnings about an experiment, the scenario's tables, and the application's database.
 
     place: that database; empty without an application, or if the application needs a URL first.
     pool: the settings of the application's pool; empty like the place. ignored: the line that names
-    Locust's settings without effect on the runs; empty without any.
+    Locust's settings without effect on the runs; empty without any. in_use: the connections in use
+    on the application's server, in words; empty if they are not known.
     """
 
     warnings: list[str]
     tables: list[str]
     place: str
     pool: Mapping[str, Any] = MappingProxyType({})
+    in_use: str = ""
     ignored: str = ""
 
 

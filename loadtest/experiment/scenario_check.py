@@ -3,9 +3,10 @@
 The experiment comes from the environment variable LOADTEST_EXPERIMENT. The last line of the output
 is a JSON list: problems, warnings, the scenario's tables, the application's database and the
 settings of its pool (both empty if the application reads LOADTEST_DATABASE_URL and it is not set),
-and the line that names ignored settings. With the argument `connect`, the application's driver is
-tried on its database, and the server must have room for the runs. With the argument `private`,
-LOADTEST_DATABASE_URL is a private server. The last argument is the Allowances in JSON.
+the connections in use on its server, and the line that names ignored settings. With the argument
+`connect`, the application's driver is tried on its database, and the server must have room for the
+runs. With the argument `private`, LOADTEST_DATABASE_URL is a private server. The last argument is
+the Allowances in JSON.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from loadtest.database.application import (
     NeedsDatabase,
     waits_for_database,
 )
-from loadtest.database.preflight.announcement import database_place, situation
+from loadtest.database.preflight.announcement import connections_now, database_place, situation
 from loadtest.database.preflight.checks import refuse_errors, run_checks, warning_texts
 from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import demand_of
@@ -51,8 +52,8 @@ def inspect_scenario(
     *,
     connect: bool = False,
     private: bool = False,
-) -> tuple[list[str], list[str], list[str], str, dict[str, Any]]:
-    """Problems, warnings, the scenario's tables, the application's database and its pool.
+) -> tuple[list[str], list[str], list[str], str, dict[str, Any], str]:
+    """Problems, warnings, the scenario's tables, the application's database, pool and server.
 
     allowed: what the user allows there. connect: whether to connect to that database. private:
     whether the given one is private.
@@ -62,36 +63,38 @@ def inspect_scenario(
         classes, shapes = internals.users_and_shapes(str(experiment.scenario.absolute()))
     except (Exception, SystemExit) as error:
         if experiment.application and waits_for_database(error):  # it imports the application
-            return [], [], [], "", {}
-        return [error_line(error, experiment.scenario)], [], [], "", {}
+            return [], [], [], "", {}, ""
+        return [error_line(error, experiment.scenario)], [], [], "", {}, ""
     wrong = [*_shaped(experiment, shapes), *_problems(experiment, classes, before)]
     if wrong:
-        return wrong, [], [], "", {}
+        return wrong, [], [], "", {}, ""
     chosen = [classes[name] for name in experiment.user_classes or classes]
     try:
         found = _application_of(experiment)
         alone = private or not (found or os.environ.get(DATABASE_URL))
         tables = names_of(chosen, private=alone)
         known = _tried(found, experiment) if found and connect else []
+        in_use = ""
         if found and connect and not private:
-            _check_room(found, demand_of(experiment, allowed, found.settings))
+            in_use = _checked_room(found, demand_of(experiment, allowed, found.settings))
     except NeedsDatabase:  # then a private server starts
-        return [], [], names_of(chosen, private=True), "", {}
+        return [], [], names_of(chosen, private=True), "", {}, ""
     except UsageError as error:
-        return list(error.problems), [], [], "", {}
+        return list(error.problems), [], [], "", {}, ""
     place, pool = (database_place(found.url), found.settings) if found else ("", {})
-    return [], known, tables, place, pool
+    return [], known, tables, place, pool, in_use
 
 
 def _tried(application: Application, experiment: Experiment) -> list[str]:
     return warning_texts(probe_driver(application, greenlets=GREENLETS in experiment.load.models))
 
 
-def _check_room(application: Application, demand: Demand) -> None:
-    """Raise UsageError, before a run is announced, if it would be refused."""
+def _checked_room(application: Application, demand: Demand) -> str:
+    """The connections in use, in words; raises UsageError if a run would be refused."""
     how = application.connecting
     now = situation(application.url, demand, private=False, connecting=how)
     refuse_errors(run_checks(now))
+    return connections_now(now.server)
 
 
 def _problems(

@@ -15,6 +15,8 @@ from loadtest.model.pool_limits import ONE_CONNECTION, connection_limit, idle_li
 from loadtest.model.suggestion import did_you_mean
 
 _SHORT_POOL = re.compile(r"^(\d+)\+(\d+|inf)$")
+# Written instead of a comma.
+_BETWEEN_SETTINGS = re.compile(r"[\s;]+(?=\w+\s*=)")
 # An application's own pool, whatever its class.
 AS_IS = "as-is"
 POOLCLASSES = ("QueuePool", "NullPool", "FairPool", AS_IS)
@@ -221,9 +223,11 @@ def _add_settings(data: dict[str, str], settings: str, where: str) -> None:
             key, value = "poolclass", AS_IS
         elif not equals:
             raise UsageError(
-                f"{where}: {part!r} is not a setting; write 20+0 on its own, or "
-                f"pool_size=20,max_overflow=0{did_you_mean(key, _WITHOUT_VALUE)}"
+                f"{where}: {part!r} is not a setting; a pool is SIZE+OVERFLOW on its own, like "
+                f"20+0, or pool_size=20,max_overflow=0{did_you_mean(key, _WITHOUT_VALUE)}"
             )
+        if (separated := _BETWEEN_SETTINGS.sub(",", part.strip())) != part.strip():
+            raise UsageError(f"{where}: separate settings with a comma: {separated}")
         if key in data:
             raise UsageError(f"{where}: {key} is given twice")
         data[key] = value

@@ -12,12 +12,14 @@ SIMILAR = 0.6
 def did_you_mean(name: str, known: Iterable[str], similar: float = SIMILAR) -> str:
     """The end of a sentence with the known names that are most like a name; empty without any.
 
+    Names that end with it after a `_` come first: `recycle` means pool_recycle.
     similar: the least similarity, from 0 to 1. Capitals make no difference.
     """
     import difflib  # only a mistake needs it
 
     by_lower = {one.lower(): one for one in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=similar)
+    ends = [one for one in by_lower if one.endswith(f"_{name.lower()}")]
+    near = ends[:3] or difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=similar)
     return f"; did you mean {', '.join(by_lower[one] for one in near)}?" if near else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,7 @@ def test_other_sizes_are_measured_with_the_applications_settings(
         | {"pool_pre_ping": False},
     }
     assert "open at most 9 connections at once (8 in the pool, 1 to read" in ended.stderr
+    assert re.search(r"status\); \d+ of max_connections = [\d,]+ are in use\n", ended.stderr)
     differs = "differs from the pool of store_db:Session: pool_size=10 instead of 3, max_overflow=0"
     assert f"10+0 {differs}" in " ".join(ended.stderr.split())
     assert f"10+0 {differs}" in " ".join(ended.stdout.split())

@@ -63,7 +63,7 @@ def test_its_own_pool_is_looked_at_as_it_is(doctor: Doctor, url: URL) -> None:
     assert found["max_connections"]["evidence"]["connections"] == 3 + 2
     assert found["pool_timeout"]["evidence"]["pool"] == "as-is"
     assert found["pool_timeout"]["evidence"]["pool_timeout"] == 5
-    assert "from as-is fails" in found["wait_timeout"]["message"]
+    assert "idle for longer are lost" in found["wait_timeout"]["message"]
     shared_by_all = found["tls_context"]["evidence"]
     assert shared_by_all["own"] == shared_by_all["shared"], "the shop has ssl_disabled"
     assert found["tls_context"]["severity"] == "ok"

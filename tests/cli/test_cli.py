@@ -143,7 +143,7 @@ class TestWrongUsage:
         [
             ("pool_sise=3", "pool_sise: unknown key; the keys are name, poolclass, pool_size"),
             ("max_overflow=-7", "max_overflow: must be at least -1"),
-            ("many", "'many' is not a setting; write 20+0 on its own"),
+            ("many", "'many' is not a setting; a pool is SIZE+OVERFLOW on its own, like 20+0"),
             ("pool_size=1,pool_size=2", "pool_size is given twice"),
             ("poolclass=NullPool,pool_size=3", "NullPool keeps no connections"),
             ("too loud:20+0", "name: 'too loud' is not a name; use letters, digits and _ . + -"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.cli.compare import _two_pools
+from loadtest.cli.compare import _read, _two_pools
 from loadtest.cli.option_mistakes import (
     bundled_instead,
     refuse_the_same,
@@ -73,6 +73,17 @@ def test_the_same_pool_twice_is_refused_with_names_for_both(pool: str) -> None:
         ("5+10,20+0", "give each pool its option: --pool 5+10 --pool 20+0"),
         ("a:5+10, b:20+inf", "give each pool its option: --pool a:5+10 --pool b:20+inf"),
         ("poolsize=20", "; did you mean pool_size?"),
+        ("recycle=3", "; did you mean pool_recycle?"),
+        ("size=20", "; did you mean pool_size?"),
+        ("20", "a pool is SIZE+OVERFLOW on its own, like 20+0, or pool_size=20,max_overflow=0"),
+        (
+            "pool_size=20 max_overflow=5",
+            "separate settings with a comma: pool_size=20,max_overflow=5",
+        ),
+        (
+            "pool_size=20; isolation_level=READ COMMITTED",
+            "separate settings with a comma: pool_size=20,isolation_level=READ COMMITTED",
+        ),
     ],
 )
 def test_a_pool_that_cannot_be_read_is_refused_with_what_is_meant(text: str, words: str) -> None:
@@ -112,6 +123,21 @@ def test_a_bundled_scenario_that_is_not_here_can_be_copied() -> None:
     )
     assert bundled_instead(Path("spike.toml")) == ": copy it with loadtest scenarios spike -o ."
     assert bundled_instead(Path("cold_row.py")) == ""
+
+
+def test_a_misspelt_bundled_scenario_is_suggested_with_how_to_copy_it() -> None:
+    with pytest.raises(UsageError) as refusal:
+        _read(Path("nowhere/hot_rwo.toml"), None, "", [])
+    assert str(refusal.value) == (
+        "there is no experiment nowhere/hot_rwo.toml; did you mean hot_row? Copy it with loadtest "
+        "scenarios NAME -o nowhere"
+    )
+
+
+def test_an_experiment_beside_a_misspelt_one_is_suggested_first(tmp_path: Path) -> None:
+    (tmp_path / "hot_raw.toml").touch()
+    with pytest.raises(UsageError, match=r"did you mean hot_raw\.toml\?$"):
+        _read(tmp_path / "hot_rwo.toml", None, "", [])
 
 
 def test_a_missing_experiment_is_named_before_options_that_it_may_contain(

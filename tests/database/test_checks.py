@@ -74,7 +74,8 @@ def test_all_errors_are_told_at_once() -> None:
     assert [text.split(":")[0] for text in said] == [
         "200 connections need 400 open files, but this system allows 300",
         "200 connections to one server need one local port each, 100 are free",
-        "this run may open 200 connections, the server has room for 120 (max_connections = 151)",
+        "this run may open 200 connections, the server has room for 120 (max_connections = 151). "
+        "All further connections fail, also those of other clients",
     ]
 
 
@@ -146,8 +147,8 @@ def test_who_agreed_is_only_warned() -> None:
     found = check("max_connections", "5+inf", users=300, overload=True)
     assert found.severity == "warning"
     assert str(found) == (
-        "this run may open 300 connections, the server has room for 120 (max_connections = 151): "
-        "all further connections fail, also those of other clients: watch the other clients, or "
+        "this run may open 300 connections, the server has room for 120 (max_connections = 151). "
+        "All further connections fail, also those of other clients: watch the other clients, or "
         "use a smaller pool or fewer users"
     )
 
@@ -236,6 +237,9 @@ def test_a_check_that_is_in_order_has_no_advice() -> None:
     for seconds in (None, 40.0, 28_799.0):
         found = check("wait_timeout", "20+0", seconds=seconds)
         assert (found.severity, found.advice) == ("ok", "")
+        assert found.message == (
+            "wait_timeout = 28800 s: only connections that are idle for longer are lost"
+        )
 
 
 def test_a_driver_that_does_not_block_is_told_in_plain_words() -> None:
@@ -251,7 +255,8 @@ def test_what_a_run_takes_is_no_limit_of_the_server() -> None:
 
 
 def test_only_pools_that_hand_such_connections_out_are_named() -> None:
-    found = check("wait_timeout", "safe:pool_pre_ping=true", "bare:5+10")
+    pools, brief = ("safe:pool_pre_ping=true", "bare:5+10"), {"variables": {"wait_timeout": "600"}}
+    found = check("wait_timeout", *pools, server=brief)
     assert "from bare fails" in found.message
 
 

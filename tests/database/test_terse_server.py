@@ -18,7 +18,7 @@ from loadtest.analysis.pool_runs import gather
 from loadtest.cli import capacity
 from loadtest.database import probing
 from loadtest.database.preflight import occupancy, server_probe
-from loadtest.database.preflight.announcement import intentions
+from loadtest.database.preflight.announcement import connections_now, intentions
 from loadtest.database.preflight.checks import run_checks
 from loadtest.database.preflight.situation import Demand, Machine, Situation
 from loadtest.database.server_status import ServerStatus
@@ -121,7 +121,8 @@ def test_what_is_unknown_is_not_checked_and_not_announced(terse: occupancy.Occup
         *("max_connections", "in_use")
     }
     for server, said in ((terse, False), (known, True)):
-        lines = list(intentions("there", demand, "tasks", [], NO_ALLOWANCES, server))
+        in_use = connections_now(server)
+        lines = list(intentions("there", demand, "tasks", [], NO_ALLOWANCES, in_use))
         assert any("are in use" in line for line in lines) == said
 
 

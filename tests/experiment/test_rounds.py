@@ -91,6 +91,13 @@ def test_the_time_is_that_of_all_runs_with_what_each_needs_besides() -> None:
     assert expected == 6 * (2 + 5 + rounds.SECONDS_BESIDE_LOAD)
 
 
+def test_the_number_of_runs_and_their_time_are_announced() -> None:
+    planned = experiment("1+0", "2+0", rounds=3)
+
+    assert rounds.runs_in_words(planned) == "6 runs, about 0 min 57 s"
+    assert rounds.runs_in_words(planned, most=31) == "at most 31 runs, about 4 min 54 s"
+
+
 def test_the_plan_is_written_down_before_the_first_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

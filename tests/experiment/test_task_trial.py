@@ -11,7 +11,7 @@ from locust.user.markov_taskset import MarkovTaskSet, transition
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -253,6 +253,15 @@ def announced(runs: int, *, tried: bool) -> str:
     return work
 
 
+def test_the_connections_in_use_on_an_applications_server_are_announced() -> None:
+    looked = ScenarioFacts(
+        [], [], "shop at db:3306", in_use="7 of max_connections = 151 are in use"
+    )
+    with databases("", experiment(), looked) as at:
+        (line,) = (line for line in at[""].intentions if line.startswith("- open"))
+    assert line.endswith("server's status); 7 of max_connections = 151 are in use")
+
+
 def test_the_trial_is_announced_on_a_server_of_others() -> None:
     first = "; each task runs once first; what it commits stays"
     assert announced(6, tried=True).endswith(first)
@@ -260,6 +269,9 @@ def test_the_trial_is_announced_on_a_server_of_others() -> None:
     assert announced(0, tried=True) == (
         "- run each task of scenarios/point_select.py once; what it commits stays"
     )
+
+
+PRIVATE = {"": Database(None, True)}
 
 
 class Steps:
@@ -305,10 +317,35 @@ def test_a_command_tries_the_tasks_once_before_all_runs(steps: Steps, tmp_path: 
 
 def test_a_mistake_ends_the_command_without_a_folder(steps: Steps, tmp_path: Path) -> None:
     plan = experiment().model_copy(update={"name": "wrong"})
-    with pytest.raises(UsageError, match="line 3: a mistake"):
+    with pytest.raises(UsageError, match="line 3: a mistake") as told:
         conducting.conduct(plan, "", tmp_path, Console(), quiet=True, runs=steps.run)
+    assert told.value.problems[1:] == ("Nothing was measured: correct it and start again.",)
     assert steps.done == ["tried, at most 20 connections", "left"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistake_in_a_trial_alone_does_not_say_that_nothing_was_measured(steps: Steps) -> None:
+    plan = experiment().model_copy(update={"name": "wrong"})
+    with pytest.raises(UsageError) as told:
+        conducting.only_try(plan, "", Console(), quiet=True)
+    assert told.value.problems == ("shop.py, line 3: a mistake",)
+
+
+@pytest.mark.parametrize(("rounds", "pools", "told"), [(2, 2, 1), (1, 1, 0)])
+def test_several_runs_on_a_private_server_are_announced_with_their_time(
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    rounds: int,
+    pools: int,
+    told: int,
+) -> None:
+    monkeypatch.setattr(conducting, "databases", lambda *_, **__: nullcontext(PRIVATE))
+    plan = experiment()
+    plan = plan.model_copy(update={"rounds": rounds, "pool": plan.pool[:pools]})
+    console = Console(record=True, width=200)
+    conducting.conduct(plan, "", tmp_path, console, quiet=False, runs=steps.run)
+    assert console.export_text().count(f"{rounds * pools} runs, about 2 min 30 s") == told
 
 
 def test_only_trying_runs_nothing(steps: Steps) -> None:

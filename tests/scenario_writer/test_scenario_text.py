@@ -86,6 +86,22 @@ def test_tasks_use_the_classes_and_their_relationships(write: Write, engine: Eng
     assert '"parent_code"' not in text, "it may be NULL"
 
 
+def test_columns_that_are_left_to_their_defaults_are_named(write: Write, engine: Engine) -> None:
+    text = Scenario(find_models(write(BLOG)), engine).text
+    (comment,) = (line.strip() for line in text.splitlines() if "defaults" in line)
+    assert comment == "# Left to their defaults: made, token"
+
+
+def test_imports_are_in_the_usual_order(write: Write) -> None:
+    text = scenario_text(find_models(write(BLOG)))
+    _, _, imports = text.partition('"""\n\n')
+    assert imports.startswith(
+        "import datetime\nimport uuid\n\nfrom loadtest.load import PoolUser\n"
+        "from locust import between, task\nfrom sqlalchemy import insert\n"
+        "from sqlalchemy.orm import joinedload\n\nfrom written import models\n\ntables ="
+    )
+
+
 def test_what_a_task_writes_is_new(write: Write, engine: Engine) -> None:
     scenario, changed = Scenario(find_models(write(BLOG)), engine), []
     event.listen(

@@ -46,28 +46,31 @@ def load_in_words(users: int, arrival_rate: float | None) -> str:
     return f"at most {offered}{users:,} users"
 
 
+def connections_now(server: Occupancy) -> str:
+    """The connections in use and the server's limit, in words; empty if one is not known."""
+    if server.connected is None or server.max_connections is None:
+        return ""
+    return f"{server.connected:,} of max_connections = {server.max_connections:,} are in use"
+
+
 def intentions(
     place: str,
     demand: Demand,
     work: str,
     tables: Sequence[str],
     allowed: Allowances,
-    server: Occupancy | None = None,
+    in_use: str = "",
 ) -> Iterator[str]:
     """The lines that announce what will happen to a server that the tool did not start.
 
-    work: the load in words. tables: the scenario's tables. server: the connections in use, if
-    known.
+    work: the load in words. tables: the scenario's tables. in_use: the connections in use, in
+    words, if known.
     """
     yield f"In the database {place}, on a server that this tool did not start, loadtest will"
     each = f"{demand.most:,} in the pool"
     if demand.processes > 1:
         each = f"{demand.processes} processes × {demand.most // demand.processes} in the pool"
-    in_use = ""
-    if server and server.connected is not None and server.max_connections is not None:
-        in_use = (
-            f"; {server.connected:,} of max_connections = {server.max_connections:,} are in use"
-        )
+    in_use = f"; {in_use}" if in_use else ""
     killing = ", 1 to kill some of them" if demand.killing else ""
     yield (
         f"- open at most {demand.most + demand.beside:,} connections at once ({each}, 1 to read "

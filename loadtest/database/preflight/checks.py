@@ -137,7 +137,7 @@ def _room(situation: Situation, name: str, limit: int, room: int) -> PreflightCh
         return PreflightCheck(name, "ok", message, evidence=evidence)
     beyond = most > free
     message = f"this run may open {most} connections, the server has room for {free} ({name} = "
-    message += f"{limit}): all further connections fail" if beyond else f"{limit})"
+    message += f"{limit}). All further connections fail" if beyond else f"{limit})"
     advice = "use a smaller pool or fewer users"
     if private:
         return PreflightCheck(name, "error", message, advice, evidence)

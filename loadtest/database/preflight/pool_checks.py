@@ -41,19 +41,18 @@ def wait_timeout(situation: Situation) -> Iterator[PreflightCheck]:
     pools, lasts = situation.demand.pools, situation.demand.seconds
     bare = [pool for pool in pools if not _renewed(pool, timeout)]
     evidence = {"wait_timeout": timeout, "seconds": lasts}
-    short = timeout <= SHORT_WAIT_TIMEOUT
-    if not bare and not short:
-        message = f"wait_timeout = {timeout} s: no pool hands out a connection closed as idle"
-        yield PreflightCheck("wait_timeout", "ok", message, evidence=evidence)
+    expires = bool(bare and lasts and lasts > timeout)
+    if expires or timeout <= SHORT_WAIT_TIMEOUT or (bare and timeout < USUAL_WAIT_TIMEOUT):
+        effects = dict(_effects_of_idling(bare, short=timeout <= SHORT_WAIT_TIMEOUT))
+        message = f"the server closes a connection that is idle for wait_timeout = {timeout} s"
+        message, advice = "; ".join([message, *effects]), "; ".join(effects.values())
+        severity: Severity = "warning" if expires else "note"
+        yield PreflightCheck("wait_timeout", severity, message, advice, evidence)
         return
-    severity: Severity = "note" if timeout < USUAL_WAIT_TIMEOUT else "ok"
-    if bare and lasts and lasts > timeout:
-        severity = "warning"
-    effects = dict(_effects_of_idling(bare, short=short))
-    message = f"the server closes a connection that is idle for wait_timeout = {timeout} s"
-    message = "; ".join([message, *effects])
-    advice = "" if severity == "ok" else "; ".join(effects.values())
-    yield PreflightCheck("wait_timeout", severity, message, advice, evidence)
+    lost = "only connections that are idle for longer are lost"
+    message = lost if bare else "no pool hands out a connection closed as idle"
+    message = f"wait_timeout = {timeout} s: {message}"
+    yield PreflightCheck("wait_timeout", "ok", message, evidence=evidence)
 
 
 def _effects_of_idling(bare: list[PoolConfig], *, short: bool) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from textwrap import indent
+from textwrap import indent, wrap
 from typing import Any
 
 from sqlalchemy import Column, Table
@@ -21,11 +21,7 @@ Change rows and tasks until they resemble those of the application. On a private
 creates, fills and drops the tables.
 """
 
-from locust import between, task
-
 {imports}
-
-from loadtest.load import PoolUser
 
 tables = {metadata}.tables
 
@@ -55,6 +51,7 @@ def {name}(self):
     with self.session("{words}") as session:
 {body}
 """
+_COMMENT: Any = {"initial_indent": "# ", "subsequent_indent": "# "}
 _STANDARD = ("datetime", "uuid")
 _SQLALCHEMY = {"sqlalchemy": ("insert", "select", "update"), "sqlalchemy.orm": ("joinedload",)}
 _TAKEN = {
@@ -89,15 +86,19 @@ def _camel(name: str) -> str:
 def _imports(code: str, first: str) -> str:
     """The imports that a code needs, in their groups; first: that of the models."""
     standard = [f"import {name}" for name in _STANDARD if f"{name}." in code]
-    others = [first]
+    others = ["from loadtest.load import PoolUser", "from locust import between, task"]
     for package, names in _SQLALCHEMY.items():
         used = [name for name in names if re.search(rf"\b{name}\(", code)]
         others += [f"from {package} import {', '.join(used)}"] if used else []
-    return "\n\n".join("\n".join(sorted(group)) for group in (standard, others) if group)
+    groups = (standard, others, [first])
+    return "\n\n".join("\n".join(sorted(group)) for group in groups if group)
 
 
 def _filled(rows: TableRows) -> str:
     values = [_line(rows, column) for column in rows.columns]
+    if rows.defaulted:
+        left = ", ".join(column.key for column in rows.defaulted)
+        values += wrap(f"Left to their defaults: {left}", 76, **_COMMENT)
     text = indent("\n".join(values), " " * 12)
     return _FILL.format(key=literal(rows.table.key), values=text, end=rows.count + 1)
 

@@ -33,8 +33,8 @@ class TableRows:
 
     before: the rows of the tables that are filled before. referenced: the columns to which foreign
     keys refer. discriminators: the values of columns that tell classes apart. count: the number of
-    rows. columns: those that get a value. unknown: what a person must write, for each column that
-    needs a value which is not known.
+    rows. columns: those that get a value. defaulted: those that are left to their defaults.
+    unknown: what a person must write, for each column that needs a value which is not known.
     """
 
     def __init__(
@@ -66,6 +66,8 @@ class TableRows:
         got = {*self._links, *self._values, *self.unknown}
         filled = [one for one in table.columns if one in got]
         self.columns = [one for one in filled if one in needed or not _has_default(one)]
+        left = [one for one in table.columns if one not in self.columns]
+        self.defaulted = [one for one in left if _has_default(one)]
 
     def _possible_rows(self) -> int:
         """The number of rows that distinct values and the rows of other tables allow."""

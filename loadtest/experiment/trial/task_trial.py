@@ -19,7 +19,6 @@ from loadtest.model.pool import PoolConfig
 from loadtest.runfile.folders import as_typed
 
 _NO_POOL = PoolConfig(poolclass="NullPool")
-_WHY = "Nothing was measured: correct it and start again."
 
 
 def try_tasks(experiment: Experiment, at: Databases, demand: Demand) -> TrialAnswer:
@@ -39,7 +38,7 @@ def _tried(experiment: Experiment, server: str, database: Database, demand: Dema
     if answer.refused:
         raise UsageError(answer.refused)
     if answer.mistakes:
-        raise UsageError(*answer.mistakes, _WHY)
+        raise UsageError(*answer.mistakes)
     if not database.private:
         _check_announced(scenario, demand, answer.held)
     return answer
@@ -77,6 +76,5 @@ def _check_announced(scenario: str, demand: Demand, held: int) -> None:
         raise UsageError(
             f"{scenario}: a user held {held} connections at once, and the announced number counts "
             f"{demand.per_user} for each. Give --connections-per-user {held} to allow "
-            f"{wanted.most} connections",
-            _WHY,
+            f"{wanted.most} connections"
         )

@@ -31,8 +31,8 @@ def unused_pool(scenario: str, taken: CallConnections) -> str:
     """
     if taken.outside:
         return (
-            f"The tasks of {scenario} took connections outside of {_BLOCK}, so that nothing was "
-            "measured: wrap the calls in such blocks"
+            f"The tasks of {scenario} took connections outside of {_BLOCK}: wrap the calls in such "
+            "blocks"
         )
     head = f"No task of {scenario} took a connection from the measured pool"
     if taken.others:

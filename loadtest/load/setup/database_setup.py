@@ -15,6 +15,7 @@ from loadtest.database.application import Application, NeedsDatabase
 from loadtest.database.engine import database_url
 from loadtest.database.preflight import server_probe
 from loadtest.database.preflight.announcement import (
+    connections_now,
     database_place,
     intentions,
     load_in_words,
@@ -164,7 +165,8 @@ class DatabaseSetup:
         if self.foreign:
             work, allowed = self._work(users * processes, demand), self.allowed
             place = database_place(self.url)
-            for line in intentions(place, demand, work, self._tables(), allowed, server):
+            in_use = connections_now(server)
+            for line in intentions(place, demand, work, self._tables(), allowed, in_use):
                 logger.info("%s", line)
         return demand
 

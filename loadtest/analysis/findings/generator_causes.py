@@ -8,7 +8,9 @@ from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, listed, percent
 from loadtest.model.interval import SECOND
 from loadtest.model.load import THREADS
+from loadtest.model.trust_limits import BUSY_CPU
 
+BUSY_SHARE = 0.20
 OTHERS_SHARE = 0.10
 KEPT_SHARE = 0.30
 _WATCHED, _KEPT_BY = "loop_watched", "loop."
@@ -18,6 +20,12 @@ _OF_THREADS = "only one thread at a time runs Python, so it waited for its turn,
 LESS_THREADS = "Use fewer users or more work per request, or move slow code out of the tasks."
 
 _UNKNOWN = "Which task used the time is not known."
+
+
+def busy_share(pool: PoolRuns) -> float:
+    """The share of the measured time in which the generator had no CPU left."""
+    busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
+    return busy / pool.seconds if pool.seconds else 0.0
 
 
 def program_shares(pool: PoolRuns) -> dict[str, float]:

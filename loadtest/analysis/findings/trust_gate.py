@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from loadtest.analysis.findings.generator_causes import (
+    BUSY_SHARE,
     LESS_THREADS,
+    busy_share,
     cause_evidence,
     causes,
     causes_of_lag,
@@ -20,7 +22,6 @@ from loadtest.model.load import THREADS
 from loadtest.model.summary import Durations, Finding
 from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG, TIME_WAIT_SECONDS
 
-BUSY_SHARE = 0.20
 SCARCE_SHARE = 0.80
 # Other programs may be the cause; a second run may then be undisturbed.
 DISTURBANCES = ("generator_bound", "generator_lag")
@@ -36,12 +37,6 @@ STILL_USABLE = (
 )
 
 _LESS_LOAD = "Use fewer users, more work per request or more processes."
-
-
-def busy_share(pool: PoolRuns) -> float:
-    """The share of the measured time in which the generator had no CPU left."""
-    busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
-    return busy / pool.seconds if pool.seconds else 0.0
 
 
 def generator_bound(pool: PoolRuns) -> Iterator[Finding]:

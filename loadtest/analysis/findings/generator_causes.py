@@ -12,6 +12,8 @@ from loadtest.model.trust_limits import BUSY_CPU
 
 BUSY_SHARE = 0.20
 OTHERS_SHARE = 0.10
+# Other programs explain a late event loop from this share of all processors on.
+EXPLAINING_SHARE = 0.25
 KEPT_SHARE = 0.30
 _WATCHED, _KEPT_BY = "loop_watched", "loop."
 TLS_SHARE = 0.10
@@ -118,6 +120,8 @@ def _tasks(pool: PoolRuns) -> list[str]:
         return [_UNKNOWN] if threads and not _programs(pool) else []
     if threads:
         return [f"{name!r} used {percent(share)} of a core while the threads were sampled."]
+    if _late_for_others(pool):
+        return []
     kept = f"{name!r} kept the event loop for {percent(share)} of the watched time"
     if driver_may_block(pool):
         return [
@@ -128,3 +132,9 @@ def _tasks(pool: PoolRuns) -> list[str]:
         f"{kept} with Python code. Move slow code out of it, or use users on OS threads (--model "
         "threads)."
     ]
+
+
+def _late_for_others(pool: PoolRuns) -> bool:
+    """Whether a task may have kept the event loop only because other programs had its core."""
+    others = sum(program_shares(pool).values())
+    return others >= EXPLAINING_SHARE and busy_share(pool) <= BUSY_SHARE

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
-from loadtest.load import other_programs
-from loadtest.load.other_programs import OtherPrograms, ProcessUse
+from loadtest.database.preflight import other_programs
+from loadtest.database.preflight.other_programs import OtherPrograms, ProcessUse
 
 Used = dict[tuple[int, float], ProcessUse]
 

@@ -8,12 +8,10 @@ from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, listed, percent
 from loadtest.model.interval import SECOND
 from loadtest.model.load import THREADS
-from loadtest.model.trust_limits import BUSY_CPU
+from loadtest.model.trust_limits import BUSY_CPU, DISTURBING_SHARE
 
 BUSY_SHARE = 0.20
 OTHERS_SHARE = 0.10
-# Other programs explain a late event loop from this share of all processors on.
-EXPLAINING_SHARE = 0.25
 KEPT_SHARE = 0.30
 _WATCHED, _KEPT_BY = "loop_watched", "loop."
 TLS_SHARE = 0.10
@@ -137,4 +135,4 @@ def _tasks(pool: PoolRuns) -> list[str]:
 def _late_for_others(pool: PoolRuns) -> bool:
     """Whether a task may have kept the event loop only because other programs had its core."""
     others = sum(program_shares(pool).values())
-    return others >= EXPLAINING_SHARE and busy_share(pool) <= BUSY_SHARE
+    return others >= DISTURBING_SHARE and busy_share(pool) <= BUSY_SHARE

@@ -129,10 +129,10 @@ def _told_already(pool: PoolSummary, finding: Finding) -> bool:
 
 
 def _message(pool: PoolSummary, finding: Finding, summary: Summary) -> str:
-    """A finding with an example of its error, unless the verdict below has that example."""
+    """A finding with an example of its error; beside a leak, the verdict may have that example."""
     example = mostly_failing.example_in_words(pool.errors)
-    message = finding.message
-    if example and example.removeprefix(": ") in summary.verdict.text:
+    message, leaks = finding.message, any(one.code == "leak" for one in pool.findings)
+    if leaks and example and example.removeprefix(": ") in summary.verdict.text:
         message = message.replace(example, "")
     return f"{message}{_example(pool, finding)}"
 

@@ -6,17 +6,23 @@ tests run beside each other it never is quiet.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest import mock
 
 from loadtest.__main__ import main
+from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.experiment import disturbed_runs
 
 
-def undisturbed() -> AbstractContextManager[Any]:
-    """A while in which no run counts as disturbed."""
-    return mock.patch.object(disturbed_runs, "disturbance", return_value="")
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """A while in which no run counts as disturbed, and no command warns of other programs."""
+    with (
+        mock.patch.object(disturbed_runs, "disturbance", return_value=""),
+        mock.patch.object(OtherPrograms, "shares", return_value=[]),
+    ):
+        yield
 
 
 if __name__ == "__main__":

@@ -246,6 +246,8 @@ def arranged(
     pools = [PoolRuns(name, values, by_pool[name]) for name, values in settings.items()]
     baseline = plan.baseline or pools[0].name
     told = {**_told_by_runs(pools), **(experiment or {}), "baseline": baseline}
+    if of_application and experiment and "pool" in experiment:
+        told["pool"] = [asdict(settings[pool.name]) for pool in plan.pool]
     return Measurements(told, plan, _with_given_names(pools), baseline, problems)
 
 

@@ -61,10 +61,11 @@ def _values(pool: PoolConfig | PoolSettings) -> dict[str, Any]:
 def _changes(settings: PoolSettings, own: PoolSettings) -> str:
     """`pool_size=10 instead of 3, max_overflow=0 instead of 2`; empty without a difference."""
     here, there = spelled_out(settings), spelled_out(own)
+    left_out = _QUEUE_ONLY if settings.poolclass == "NullPool" else ()
     return ", ".join(
         f"{name}={new} instead of {old}"
         for name in dict.fromkeys([*here, *there])
-        if (new := _spelled(here, name)) != (old := _spelled(there, name))
+        if (new := _spelled(here, name)) != (old := _spelled(there, name)) and name not in left_out
     )
 
 

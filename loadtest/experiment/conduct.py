@@ -16,6 +16,8 @@ from rich.console import Console
 from loadtest.analysis.comparison.objective_check import drops_arrivals
 from loadtest.analysis.comparison.unused_pools import never_used_up
 from loadtest.analysis.summarize import summarize
+from loadtest.database.preflight.checks import machine_busy_check, warning_texts
+from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import databases, demand_of
 from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
@@ -110,8 +112,10 @@ def _opened(
     runs: the maximum number of runs. The answer is empty without a trial.
     """
     with _sigterm_as_ctrl_c():
+        others = OtherPrograms()
         looked = check_scenario(experiment, database_url, connect=True, allowed=allowed)
-        _tell(console, filter(None, [looked.ignored, *_marked(looked.warnings)]), "yellow")
+        warnings = [*looked.warnings, *warning_texts([machine_busy_check(others.shares())])]
+        _tell(console, filter(None, [looked.ignored, *_marked(warnings)]), "yellow")
         if not (database_url or looked.place or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         with databases(database_url, experiment, looked, allowed, runs, tried=tried) as at:

@@ -1,4 +1,4 @@
-"""The checks of `loadtest doctor`: those before every run, and two that need a measurement."""
+"""The checks of `loadtest doctor`: those before every run, and three that need a measurement."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from loadtest.database.engine import database_url
 from loadtest.database.preflight.announcement import situation
 from loadtest.database.preflight.checks import run_checks
 from loadtest.database.preflight.handshake import Handshake, application_handshake, handshake
+from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.database.preflight.server_probe import probe_server
 from loadtest.database.preflight.situation import Demand, PreflightCheck
 from loadtest.database.private_server import PrivateServer
@@ -59,11 +60,11 @@ def situation_checks(
 
 
 def _looked_at(url: URL, demand: Demand, *, private: bool) -> tuple[str, list[PreflightCheck]]:
-    facts = probe_server(url)
+    others, facts = OtherPrograms(), probe_server(url)
     now = situation(url, demand, private=private)
     still = _standstill(LOADTEST_DATABASE_URL=url.render_as_string(False))
     shaken = _shaken(partial(handshake, url, tls=facts.tls), url)
-    measured = replace(now, handshake=shaken, standstill=still)
+    measured = replace(now, handshake=shaken, standstill=still, others=others.shares())
     where = "a private server" if private else host_and_port(url)
     return f"{facts.version} at {where}", run_checks(measured)
 
@@ -84,14 +85,16 @@ def _application(
 def _connecting(
     application: Application, demand: Demand, names: tuple[str, str], *, private: bool
 ) -> tuple[str, list[PreflightCheck]]:
-    url, how = application.url, application.connecting
+    url, how, others = application.url, application.connecting, OtherPrograms()
     demand = replace(demand, pools=tuple(map(application.described, demand.pools)))
     facts = probe_server(url, how)
     session = application.session_variables()
     now = situation(url, demand, private=private, connecting=how, session=session)
     shaken = _shaken(partial(application_handshake, url, how, tls=facts.tls), url, how)
     still = _standstill(*names)
-    measured = replace(now, handshake=shaken, standstill=still, driver=shaken.driver)
+    measured = replace(
+        now, handshake=shaken, standstill=still, others=others.shares(), driver=shaken.driver
+    )
     where = "a private server" if private else host_and_port(url)
     return f"{facts.version} at {where}, as {application.name} connects", run_checks(measured)
 

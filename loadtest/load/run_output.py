@@ -19,9 +19,9 @@ import psutil
 from loadtest import __version__
 from loadtest.database.preflight.handshake import tls_context_seconds
 from loadtest.database.preflight.machine_limits import local_port_count, open_files_limit
+from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.live.displays import Live
 from loadtest.load.interval_stream import IntervalStream
-from loadtest.load.other_programs import OtherPrograms
 from loadtest.load.workers.protocol import Workers
 from loadtest.model.end_reason import End
 from loadtest.model.errors import LoadtestError

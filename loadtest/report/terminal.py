@@ -95,7 +95,7 @@ def _print_faults(summary: Summary, console: Console) -> None:
 def _print_findings(summary: Summary, console: Console) -> None:
     """Print the findings that matter, the serious ones first."""
     found = [
-        (severity, f"{pool.name}: {finding.message}{_example(pool, finding)}", f" [{finding.code}]")
+        (severity, f"{pool.name}: {_message(pool, finding, summary)}", f" [{finding.code}]")
         for severity, of in _ORDER
         for pool in _told_of(summary)
         for finding in pool.findings
@@ -126,6 +126,15 @@ def _told_already(pool: PoolSummary, finding: Finding) -> bool:
     """Whether a finding repeats that most requests failed with a kind of error."""
     kind = mostly_failing.main_kind(pool.errors)
     return mostly_failing.fails_mostly(pool) and finding.code == f"errors_{kind}"
+
+
+def _message(pool: PoolSummary, finding: Finding, summary: Summary) -> str:
+    """A finding with an example of its error; beside a leak, the verdict may have that example."""
+    example = mostly_failing.example_in_words(pool.errors)
+    message, leaks = finding.message, any(one.code == "leak" for one in pool.findings)
+    if leaks and example and example.removeprefix(": ") in summary.verdict.text:
+        message = message.replace(example, "")
+    return f"{message}{_example(pool, finding)}"
 
 
 def _example(pool: PoolSummary, finding: Finding) -> str:

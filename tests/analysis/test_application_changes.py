@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,20 @@ def test_only_differences_are_told() -> None:
     (text,) = changed_settings([bare], OWN, "store:Session")
     assert text.partition(": ")[2].startswith("pool_timeout=30 instead of 10, pool_recycle=-1 in")
     assert "pool_pre_ping=False instead of True, pool_use_lifo=False instead of True" in text
+
+
+def test_a_nullpool_has_neither_sizes_nor_a_timeout_that_differ() -> None:
+    pool = PoolSettings(**dict(parse_pool("poolclass=NullPool").of_application().on(STORE)))
+    (text,) = changed_settings([pool], OWN, "store:Session")
+    assert text.partition(": ")[2] == "poolclass=NullPool instead of QueuePool"
+
+
+def test_the_experiment_has_the_settings_that_were_measured(tmp_path: Path) -> None:
+    summary = compared(tmp_path)
+    as_is, small = summary.experiment["pool"]
+    assert (as_is["pool_size"], as_is["pool_timeout"]) == (3, 10)
+    assert (small["pool_size"], small["pool_timeout"]) == (10, 10)
+    assert [as_is, small] == [asdict(pool.pool) for pool in summary.pools]
 
 
 def test_another_class_is_a_difference() -> None:

@@ -51,12 +51,12 @@ def test_of_several_rounds_the_one_that_was_disturbed_is_named(tmp_path: Path) -
     found = {finding.code: finding for finding in summarize_runs(runs).pools[0].findings}
     for code in DISTURBANCES:
         assert found[code].evidence["rounds"] == ["20+0-2.jsonl"]
-        assert ", because of 20+0-2.jsonl" in found[code].message
+        assert "(too much in round 2)" in found[code].message
     all_alike = [round_(number, 30, SECOND) for number in (1, 2, 3)]
     found = {finding.code: finding for finding in summarize_runs(all_alike).pools[0].findings}
     for code in DISTURBANCES:
         assert found[code].evidence["rounds"] == []
-        assert "because of" not in found[code].message
+        assert "too much" not in found[code].message
 
 
 def test_the_saturated_one_of_two_processes_is_enough(tmp_path: Path) -> None:

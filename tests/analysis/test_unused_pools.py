@@ -65,6 +65,24 @@ def test_with_an_objective_a_pool_that_meets_it_is_recommended(tmp_path: Path) -
     assert "would separate" not in summary.verdict.text
 
 
+def alone(folder: Path, peak: int, pool: str = "5+10", **more: Any) -> str:
+    return summarize_runs(steady(folder, pool, [100], peak=peak, **more)).verdict.text
+
+
+def test_one_pool_that_was_never_used_up_needs_more_users_first(tmp_path: Path) -> None:
+    assert alone(tmp_path, peak=2).splitlines()[-1] == (
+        "One pool alone shows nothing about others. This one was never used up (at most 2 of 15 "
+        "connections), so this load cannot tell it from larger pools. Use more users before you "
+        "compare it with other pools."
+    )
+
+
+@pytest.mark.parametrize(("peak", "pool"), [(6, "5+10"), (15, "5+10"), (20, "20+0")])
+def test_one_pool_that_was_used_is_compared_next(tmp_path: Path, peak: int, pool: str) -> None:
+    said = alone(tmp_path, peak, pool).splitlines()[-1]
+    assert said == "One pool alone shows nothing about others. Compare it with other pools."
+
+
 def planned(users: int, *pools: str) -> Experiment:
     load = LoadConfig(users=users, warmup=1, duration=5)
     settings = tuple(parse_pool(pool) for pool in pools)

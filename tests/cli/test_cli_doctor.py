@@ -22,7 +22,7 @@ from tests.conftest import without_database
 Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
 CODES = {
     *("open_files", "local_ports", "max_connections", "max_user_connections", "in_use"),
-    *("wait_timeout", "driver", "tls_context", "pool_timeout"),
+    *("wait_timeout", "driver", "tls_context", "pool_timeout", "machine_busy"),
 }
 
 

@@ -46,9 +46,11 @@ def trial(monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
     environment: Any = Environment(events=Events(), parsed_options=Namespace())
     environment.loadtest = SimpleNamespace(target=target)
 
-    def run(*tasks: Callable[[Any], object], **methods: Any) -> TrialAnswer:
+    def run(
+        *tasks: Callable[[Any], object], missing_table: str = "", **methods: Any
+    ) -> TrialAnswer:
         watch = ConnectionWatch(target)
-        tried = TaskTrial(HERE, watch)
+        tried = TaskTrial(HERE, watch, missing_table=missing_table)
         with watch.listening(environment.events.request):
             tried.run(type("Reader", (PoolUser,), {"tasks": [*tasks], **methods}), environment)
         tried.sum_up()
@@ -177,6 +179,70 @@ def test_a_connection_that_a_task_keeps_is_named_and_does_not_count_for_the_next
     assert answer.held == 1
     (warning,) = answer.warnings
     assert "leak kept a connection after its end: close the session" in warning
+    assert warning.endswith(f" of {as_typed(HERE)}, line {line_of('kept.append(')}")
+
+
+def line_of(words: str) -> int:
+    """The first line of this file with these words."""
+    lines = enumerate(HERE.read_text().splitlines(), 1)
+    return next(number for number, line in lines if words in line)
+
+
+def test_a_connection_beside_another_is_a_warning_with_its_line(trial: Trial) -> None:
+    def nest(user: Any) -> None:
+        with user.session("nest") as session:
+            session.execute(SELECT)
+            with engine_of(user).connect() as beside:  # beside
+                beside.execute(SELECT)
+
+    def one_after_the_other(user: Any) -> None:
+        for _ in range(2):
+            read(user)
+
+    answer = trial(read, nest, one_after_the_other)
+    (warning,) = answer.warnings
+    place = f"{as_typed(HERE)}, line {line_of('# beside')}"
+    assert f"nest takes a connection in {place} while it holds another. Such tasks can" in warning
+    assert (answer.mistakes, answer.held) == ([], 2)
+
+
+def test_a_connection_that_another_task_kept_is_not_held_beside_the_next(trial: Trial) -> None:
+    def leak(user: Any) -> None:
+        with user.session("leak"):
+            kept.append(engine_of(user).connect())
+
+    (warning,) = trial(leak, read).warnings
+    assert "kept" in warning
+
+
+def misspelt(user: Any) -> None:
+    with user.session("misspelt") as session:
+        session.execute(text("ERROR 1146"))
+
+
+def test_beside_a_mistake_another_engine_is_named(trial: Trial) -> None:
+    mistake, advice = trial(use_other, misspelt).mistakes
+    assert "(1146, " in mistake
+    assert advice == (
+        "The tasks also use another engine, at db.example:3391/blog: give --session MODULE:NAME, "
+        "which names your application's session"
+    )
+
+
+@pytest.mark.parametrize(("words", "told"), [("ERROR 1146", True), ("ERROR 1054", False)])
+def test_a_missing_table_on_an_empty_server_is_explained_once(
+    trial: Trial, words: str, told: bool
+) -> None:
+    def write(user: Any) -> None:
+        with user.session("write") as session:
+            session.execute(text(words))
+
+    def write_again(user: Any) -> None:
+        write(user)
+
+    mistakes = trial(write, write_again, missing_table="This is an empty private server").mistakes
+    assert len(mistakes) == 2 + told
+    assert ("This is an empty private server" in mistakes) is told
 
 
 def test_connections_that_a_task_needs_at_once_are_counted(trial: Trial) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadtest.analysis.comparison.objective_check import objective_sentences
+from loadtest.analysis.comparison.unused_pools import allowed_in_words, is_unused, more_load
 from loadtest.analysis.findings import error_advice, mostly_failing
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.pool_settings import pool_arguments
@@ -26,14 +27,25 @@ def nothing_to_compare(
         for pool in candidates
     ]
     if len(pools) == 1 and candidates:
-        alone = "One pool alone shows nothing about others. Compare it with other pools."
-        return [*lines, *objective_sentences(candidates[0]), alone]
+        return [*lines, *objective_sentences(candidates[0]), _alone(candidates[0])]
     if len(pools) > 1:
         lines.append(
             f"Nothing can be recommended: {count(len(candidates))} of "
             f"{plural(len(pools), 'pool')} can be compared.{_what_next(pools)}"
         )
     return [*lines, *pools_left_out(pools)]
+
+
+def _alone(pool: PoolSummary) -> str:
+    """Why one pool decides nothing, and how to compare it."""
+    alone = "One pool alone shows nothing about others."
+    if not is_unused(pool):
+        return f"{alone} Compare it with other pools."
+    used = f"at most {count(pool.connections.peak)} of {allowed_in_words(pool)} connections"
+    return (
+        f"{alone} This one was never used up ({used}), so this load cannot tell it from larger "
+        f"pools. Use {more_load([pool])} before you compare it with other pools."
+    )
 
 
 def _what_next(pools: Sequence[PoolSummary]) -> str:

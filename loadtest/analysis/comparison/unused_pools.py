@@ -22,10 +22,11 @@ def never_used_up(pools: Sequence[PoolSummary]) -> bool:
     alike = {
         replace(one.pool, name="", pool_size=0, max_overflow=0, pool_timeout=0.0) for one in pools
     }
-    return len(sizes) > 1 and len(alike) == 1 and all(map(_unused, pools))
+    return len(sizes) > 1 and len(alike) == 1 and all(map(is_unused, pools))
 
 
-def _unused(pool: PoolSummary) -> bool:
+def is_unused(pool: PoolSummary) -> bool:
+    """Whether a pool in which most requests succeed always had a connection left, no overflow."""
     peak, most = pool.connections.peak, pool.pool.most_connections
     if not peak or mostly_failing.fails_mostly(pool):
         return False
@@ -34,17 +35,22 @@ def _unused(pool: PoolSummary) -> bool:
 
 def unused_sentences(pools: Sequence[PoolSummary]) -> list[str]:
     """Why the load cannot tell these pools apart, what to do, and what each pool did."""
-    used = listed([f"{count(pool.connections.peak)} of {_allowed(pool)}" for pool in pools])
-    more = "a higher arrival rate" if any(pool.arrivals for pool in pools) else "more users"
+    used = listed([f"{count(pool.connections.peak)} of {allowed_in_words(pool)}" for pool in pools])
     did = listed([f"{pool.name} {rate(pool.throughput.per_second)}" for pool in pools])
     return [
         f"These pools were never used up (at most {used} connections): this load cannot tell them "
-        f"apart. Use {more}.",
+        f"apart. Use {more_load(pools)}.",
         f"Requests per second: {did}.",
     ]
 
 
-def _allowed(pool: PoolSummary) -> str:
+def more_load(pools: Sequence[PoolSummary]) -> str:
+    """How to make the load of these pools larger."""
+    return "a higher arrival rate" if any(pool.arrivals for pool in pools) else "more users"
+
+
+def allowed_in_words(pool: PoolSummary) -> str:
+    """The most connections that a pool may have, as a number before its noun."""
     allowed = pool.connections.allowed
     return "any number of" if allowed is None else count(allowed)
 

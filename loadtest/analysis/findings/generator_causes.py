@@ -8,7 +8,9 @@ from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, listed, percent
 from loadtest.model.interval import SECOND
 from loadtest.model.load import THREADS
+from loadtest.model.trust_limits import BUSY_CPU, DISTURBING_SHARE
 
+BUSY_SHARE = 0.20
 OTHERS_SHARE = 0.10
 KEPT_SHARE = 0.30
 _WATCHED, _KEPT_BY = "loop_watched", "loop."
@@ -18,6 +20,12 @@ _OF_THREADS = "only one thread at a time runs Python, so it waited for its turn,
 LESS_THREADS = "Use fewer users or more work per request, or move slow code out of the tasks."
 
 _UNKNOWN = "Which task used the time is not known."
+
+
+def busy_share(pool: PoolRuns) -> float:
+    """The share of the measured time in which the generator had no CPU left."""
+    busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
+    return busy / pool.seconds if pool.seconds else 0.0
 
 
 def program_shares(pool: PoolRuns) -> dict[str, float]:
@@ -110,6 +118,8 @@ def _tasks(pool: PoolRuns) -> list[str]:
         return [_UNKNOWN] if threads and not _programs(pool) else []
     if threads:
         return [f"{name!r} used {percent(share)} of a core while the threads were sampled."]
+    if _late_for_others(pool):
+        return []
     kept = f"{name!r} kept the event loop for {percent(share)} of the watched time"
     if driver_may_block(pool):
         return [
@@ -120,3 +130,9 @@ def _tasks(pool: PoolRuns) -> list[str]:
         f"{kept} with Python code. Move slow code out of it, or use users on OS threads (--model "
         "threads)."
     ]
+
+
+def _late_for_others(pool: PoolRuns) -> bool:
+    """Whether a task may have kept the event loop only because other programs had its core."""
+    others = sum(program_shares(pool).values())
+    return others >= DISTURBING_SHARE and busy_share(pool) <= BUSY_SHARE

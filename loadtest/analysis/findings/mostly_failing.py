@@ -8,6 +8,7 @@ from functools import wraps
 from loadtest.analysis import fault_effects
 from loadtest.analysis.findings import trust_gate
 from loadtest.analysis.findings.error_advice import advice_for
+from loadtest.analysis.findings.generator_causes import busy_share
 from loadtest.analysis.pool_numbers import error_numbers
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, percent
@@ -103,7 +104,7 @@ def _most_failed(pool: PoolRuns, more: str) -> Finding:
     head = f"{share} of requests failed ({count(failed)} of {count(requests)})"
     found = _finding(pool, MOST_FAILED, head, failed, requests)
     generator = {
-        "cpu_share": trust_gate.busy_share(pool),
+        "cpu_share": busy_share(pool),
         "lag_mean": trust_gate.lateness(pool).mean,
     }
     message = f"{found.message} {more}".strip()

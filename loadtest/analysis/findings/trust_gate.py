@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from loadtest.analysis.findings.generator_causes import (
+    BUSY_SHARE,
     LESS_THREADS,
+    busy_share,
     cause_evidence,
     causes,
     causes_of_lag,
@@ -20,7 +22,6 @@ from loadtest.model.load import THREADS
 from loadtest.model.summary import Durations, Finding
 from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG, TIME_WAIT_SECONDS
 
-BUSY_SHARE = 0.20
 SCARCE_SHARE = 0.80
 # Other programs may be the cause; a second run may then be undisturbed.
 DISTURBANCES = ("generator_bound", "generator_lag")
@@ -38,12 +39,6 @@ STILL_USABLE = (
 _LESS_LOAD = "Use fewer users, more work per request or more processes."
 
 
-def busy_share(pool: PoolRuns) -> float:
-    """The share of the measured time in which the generator had no CPU left."""
-    busy = sum(round_.saturated_share(BUSY_CPU) * round_.seconds for round_ in pool.rounds)
-    return busy / pool.seconds if pool.seconds else 0.0
-
-
 def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
     """The generator had no CPU left for a large part of the time.
 
@@ -59,7 +54,7 @@ def generator_bound(pool: PoolRuns) -> Iterator[Finding]:
             code="generator_bound",
             severity="error",
             message=f"The load generator used {percent(BUSY_CPU)} of its core or more in "
-            f"{percent(busy)} of the measured time{_in(alone)}. The results show its limit, "
+            f"{percent(busy)} of the measured time{_in(pool, alone)}. The results show its limit, "
             f"not the pool's. {' '.join(filter(None, [causes(pool), less, STILL_USABLE]))}",
             evidence={
                 "share": busy,
@@ -91,7 +86,7 @@ def generator_lag(pool: PoolRuns) -> Iterator[Finding]:
         severity="error",
         message=f"The load generator's {'main thread' if threads else 'event loop'} was late by "
         f"{duration(lag.mean)} on average (p99 {duration(lag.p99)}), which is {percent(share)} of "
-        f"the mean request{_in(alone)}: {causes_of_lag(pool)} {STILL_USABLE}",
+        f"the mean request{_in(pool, alone)}: {causes_of_lag(pool)} {STILL_USABLE}",
         evidence={
             **{"lag_mean": lag.mean, "lag_p99": lag.p99, "share": share, "rounds": alone},
             **cause_evidence(pool),
@@ -108,8 +103,12 @@ def _rounds(pool: PoolRuns, rule: Callable[[PoolRuns], Iterator[Finding]]) -> li
     return alone if len(alone) < len(each) else []
 
 
-def _in(rounds: Sequence[str]) -> str:
-    return f", because of {listed(rounds)}" if rounds else ""
+def _in(pool: PoolRuns, files: Sequence[str]) -> str:
+    """The numbers of the rounds with these files, as part of a sentence."""
+    numbers = [one.run.header.round for one in pool.rounds if one.run.path.name in files]
+    known = [str(number) for number in dict.fromkeys(numbers)]
+    rounds = "round" if len(known) == 1 else "rounds"
+    return f" (too much in {rounds} {listed(known)})" if known else ""
 
 
 # The rules that show that the generator did not keep up.

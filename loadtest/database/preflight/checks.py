@@ -6,19 +6,21 @@ An `error` blocks the run: it cannot work, or it would harm other clients withou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from loadtest.database.preflight import pool_checks
 from loadtest.database.preflight.pool_checks import pool_names
 from loadtest.database.preflight.situation import PreflightCheck, Situation
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig
-from loadtest.model.trust_limits import TIME_WAIT_SECONDS
+from loadtest.model.trust_limits import DISTURBING_SHARE, TIME_WAIT_SECONDS
 
 # The share of the free connections that a run may take on a server with other clients.
 ALLOWED_SHARE = 0.8
 # Open files of the generator in addition to its connections: results, web, logs, libraries.
 GENERATOR_FILES = 200
+NAMED_PROGRAMS = 3
 
 CheckRule = Callable[[Situation], Iterator[PreflightCheck]]
 
@@ -55,6 +57,29 @@ def open_files_check(connections: int, allowed: int | None) -> PreflightCheck:
     limit = "any number" if allowed is None else f"{allowed:,}"
     message = f"a process needs {needed:,} open files, and this system allows {limit}"
     return PreflightCheck("open_files", "ok", message, evidence=evidence)
+
+
+def machine_busy_check(others: Sequence[Mapping[str, Any]]) -> PreflightCheck:
+    """Whether other programs leave the processors to a run; others: as from `OtherPrograms`."""
+    share = sum(one["share"] for one in others)
+    message = f"other programs use {share * 100:.0f} % of the processors"
+    evidence = {"share": share, "allowed": DISTURBING_SHARE, "programs": list(others)}
+    if share < DISTURBING_SHARE:
+        return PreflightCheck("machine_busy", "ok", message, evidence=evidence)
+    busiest = [f"{one['name']} {one['share'] * 100:.0f} %" for one in others]
+    return PreflightCheck(
+        "machine_busy",
+        "warning",
+        f"{message} ({', '.join(busiest[:NAMED_PROGRAMS])})",
+        "stop them, or use an idle machine. Times are longer beside them, and a run in which the "
+        "load generator is late is not valid",
+        evidence,
+    )
+
+
+def _machine_busy(situation: Situation) -> Iterator[PreflightCheck]:
+    if situation.others is not None:
+        yield machine_busy_check(situation.others)
 
 
 def _open_files(situation: Situation) -> Iterator[PreflightCheck]:
@@ -171,6 +196,7 @@ def _occupied(situation: Situation) -> Iterator[PreflightCheck]:
 
 
 CHECK_RULES: tuple[CheckRule, ...] = (
+    _machine_busy,
     _open_files,
     _local_ports,
     _max_connections,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -87,7 +87,8 @@ class Situation:
     """The input of all checks. private: the tool started the server and is its only client.
 
     standstill: the share of a sleeping query in which no other user could run. handshake: the time
-    to connect. Both are None if they were not measured. driver: its name.
+    to connect. others: the programs that use the processors, as from `OtherPrograms`. The three are
+    None if they were not measured. driver: its name.
     """
 
     demand: Demand
@@ -97,4 +98,5 @@ class Situation:
     host: str = ""
     standstill: float | None = None
     handshake: Handshake | None = None
+    others: Sequence[Mapping[str, Any]] | None = None
     driver: str = "PyMySQL"

@@ -23,15 +23,18 @@ class CallConnections:
 
     blocks: its `with self.session(name)` blocks that ended. inside, outside: its checkouts from the
     measured pool during such blocks, and at other times. others: the databases of other engines
-    that it used. kept: the connections that it still holds at its end. caught: the mistake in SQL
-    with which a request ended although the application caught the error; empty without one.
+    that it used. nested: the places where it took a connection while it held another. kept: the
+    connections that it still holds at its end, by the places where it took them. caught: the
+    mistake in SQL with which a request ended although the application caught the error; empty
+    without one. A place is a file and a line; empty if it is not in the user's own code.
     """
 
     blocks: int = 0
     inside: int = 0
     outside: int = 0
     others: dict[str, None] = field(default_factory=dict)
-    kept: int = 0
+    nested: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     caught: str = ""
 
     def add(self, other: CallConnections) -> None:
@@ -55,6 +58,7 @@ class ConnectionWatch:
         self._call = CallConnections()
         self._peak = 0
         self._left: set[int] = set()  # when the connections were taken that tasks kept
+        self._places: dict[object, str] = {}  # where each was taken
         self._failed_statement = ""
 
     @contextmanager
@@ -82,25 +86,30 @@ class ConnectionWatch:
         task: whether it is a task, which must return its connections.
         """
         call = self._call = CallConnections()
-        blocks, before = len(self._recorder.thinks), self._held()
+        blocks, before = len(self._recorder.thinks), self._held().keys()
         self._peak = len(self._recorder.held)
         try:
             yield call
         finally:
-            kept = self._held() - before
-            call.blocks, call.kept = len(self._recorder.thinks) - blocks, len(kept)
+            held = self._held()
+            kept = held.keys() - before
+            call.blocks = len(self._recorder.thinks) - blocks
+            call.kept = [self._places.get(held[since], "") for since in kept]
             if task:
                 self._left |= kept
-            left = len(self._left & self._held())
+            left = len(self._left & held.keys())
             refused = bool(self._recorder.beyond) and not left
             self.most = max(self.most, self._peak - left + refused)
 
-    def _held(self) -> set[int]:
-        """When the connections were taken that this greenlet or thread holds (ns)."""
-        own = id(getcurrent())
-        return {since for since, _, user in self._recorder.held.copy().values() if user == own}
+    def _held(self) -> dict[int, object]:
+        """The connections that this greenlet or thread holds, by when they were taken (ns)."""
+        own, held = id(getcurrent()), self._recorder.held.copy()
+        return {since: record for record, (since, _, user) in held.items() if user == own}
 
-    def _checked_out(self, *_: Any) -> None:
+    def _checked_out(self, _: Any, record: object, *__: Any) -> None:
+        self._places[record] = _place()
+        if self._held().keys() - self._left:
+            self._call.nested.append(self._places[record])
         self._peak = max(self._peak, len(self._recorder.held) + 1)
         if self._recorder.tasks:
             self._call.inside += 1
@@ -113,13 +122,17 @@ class ConnectionWatch:
 
     def _statement_failed(self, context: Any) -> None:
         error = context.sqlalchemy_exception or context.original_exception
-        place = last_place((one.filename, one.lineno) for one in traceback.extract_stack())
-        found = (place, type(error).__name__, words_of(error))
+        found = (_place(), type(error).__name__, words_of(error))
         self._failed_statement = ": ".join(filter(None, found))
 
     def _requested(self, *, exception: BaseException | None = None, **_: Any) -> None:
         if isinstance(exception, RequestFailed) and exception.kind == WRONG_SQL:
             self._call.caught = self._failed_statement
+
+
+def _place() -> str:
+    """The line of the user's own code that is running."""
+    return last_place((one.filename, one.lineno) for one in traceback.extract_stack())
 
 
 def place_of(url: URL) -> str:

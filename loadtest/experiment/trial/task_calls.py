@@ -8,7 +8,7 @@ from locust.exception import StopUser
 
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,14 @@ from typing import Any
 
 import gevent
 
+from loadtest.database.failure_kinds import error_code
 from loadtest.experiment.deadlines import TASK_SECONDS, TRIAL_SECONDS
 from loadtest.experiment.error_lines import error_line, error_place, line_in_file, place_of_def
 from loadtest.experiment.trial.connection_watch import CallConnections, ConnectionWatch
 from loadtest.experiment.trial.scenario_mistakes import depends_on_state, is_mistake, is_transient
 from loadtest.experiment.trial.time_limit import TimeLimit, TooLong
 from loadtest.experiment.trial.trial_answer import TrialAnswer
-from loadtest.experiment.trial.unused_pool import unused_call, unused_pool
+from loadtest.experiment.trial.unused_pool import also_used, unused_call, unused_pool
 from loadtest.load import PoolUser
 from loadtest.load import locust_internals as internals
 from loadtest.runfile.folders import as_typed
@@ -33,6 +34,7 @@ _CAUGHT = (
     "instead"
 )
 _COMPUTED = ". It computes all the time, so that no other user can run"
+_NO_SUCH_TABLE = 1146
 _OUTSIDE_OF_FLASK = "Working outside of application context"
 
 
@@ -41,6 +43,7 @@ class TaskTrial:
 
     watch: observes their connections, if there is an engine under test. engine: the option
     `--engine` of the run. end: ends this process with the answer, if a task does not end.
+    missing_table: the advice if a table is missing.
     """
 
     def __init__(
@@ -49,8 +52,11 @@ class TaskTrial:
         watch: ConnectionWatch | None = None,
         engine: str = "",
         end: Callable[[], object] = lambda: None,
+        missing_table: str = "",
     ) -> None:
         self.answer = TrialAnswer()
+        self._missing_table = missing_table
+        self._advice: dict[str, None] = {}  # it follows the mistakes
         self._scenario, self._watch, self._engine, self._end = scenario, watch, engine, end
         self._ends = time.monotonic() + TRIAL_SECONDS
         self._untried: list[str] = []
@@ -95,6 +101,9 @@ class TaskTrial:
         unknown = answer.failed or self._untried or self._not_begun or self._kept_at_start
         if self._watch and self._ended and not unknown and not self._total.inside:
             answer.mistakes.append(unused_pool(as_typed(self._scenario), self._total))
+        elif answer.mistakes and self._total.others:
+            self._advice[also_used(self._total)] = None
+        answer.mistakes += self._advice
 
     def _turn_into_mistakes(self, failed: list[tuple[str, str]]) -> None:
         mistakes = dict(failed)
@@ -137,7 +146,7 @@ class TaskTrial:
         name = f"{type(holder).__name__}.on_start"
         with self._watched(task=False) as taken:
             error = self._call(name, begin)
-        self._kept_at_start += taken.kept
+        self._kept_at_start += len(taken.kept)
         if error is None or isinstance(error, internals.CONTROL_FLOW):
             return True
         self._not_begun += 1
@@ -157,6 +166,12 @@ class TaskTrial:
             return
         self._total.add(taken)
         self.answer.tasks += 1
+        if taken.nested:
+            self.answer.warnings.append(
+                f"{name} takes a connection{_where('in', taken.nested)} while it holds another. "
+                "Such tasks can wait for each other until pool_timeout (a deadlock): use the first "
+                "connection for all, or return it before the next one is taken"
+            )
         if taken.caught:
             self.answer.mistakes.append(
                 f"{taken.caught} (caught by {name}; call self.succeed() if it is expected)"
@@ -174,6 +189,7 @@ class TaskTrial:
         if taken.kept:
             self.answer.warnings.append(
                 f"{name} kept a connection after its end: close the session or the connection"
+                f"{_where('of', taken.kept)}"
             )
         if self._watch and not self._kept_at_start:
             self.answer.warnings += unused_call(name, taken)
@@ -226,6 +242,8 @@ class TaskTrial:
         line = self._line(name, error, function)
         if is_mistake(error):
             self.answer.mistakes.append(f"{line} (in {name})")
+            if error_code(error) == _NO_SUCH_TABLE and self._missing_table:
+                self._advice[self._missing_table] = None
             return
         self.answer.warnings.append(f"{_BEFORE}{name} failed: {line}")
         self.answer.unexplained += not depends_on_state(error)
@@ -259,6 +277,12 @@ def _flask_session(engine: str) -> str:
     module = engine.partition(":")[0] or "MODULE"
     name = engine.partition(":")[2].removesuffix(".engine") if engine.endswith(".engine") else "db"
     return f"{module}:{name}.session"
+
+
+def _where(word: str, places: Iterable[str]) -> str:
+    """The first known place where a connection was taken, after a word; empty without one."""
+    known = next(filter(None, places), "")
+    return f" {word} {known}" if known else ""
 
 
 def _without_task(cls: type) -> str:

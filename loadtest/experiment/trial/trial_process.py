@@ -35,6 +35,7 @@ from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.options import run_options
 from loadtest.load.setup.application_pool import measured_pool
 from loadtest.load.setup.database_setup import DatabaseSetup
+from loadtest.load.setup.scenario_tables import metadata_of
 from loadtest.load.shutdown import attempt
 from loadtest.load.users.thread_users import ThreadRunner
 from loadtest.model.errors import LoadtestError
@@ -138,7 +139,7 @@ def _run_users(environment: Any, scenario: Path, place: DatabaseSetup, write: Wr
     def end() -> None:
         _end_with(lambda: write(trial.answer), target.cut_off, place.close)
 
-    trial = TaskTrial(scenario, watch, engine, end)
+    trial = TaskTrial(scenario, watch, engine, end, _missing_table(place, environment.user_classes))
     environment.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
     environment.events.test_start.fire(environment=environment)
     with watch.listening(environment.events.request):
@@ -148,6 +149,14 @@ def _run_users(environment: Any, scenario: Path, place: DatabaseSetup, write: Wr
     trial.sum_up()
     environment.events.test_stop.fire(environment=environment)
     return trial.answer
+
+
+def _missing_table(place: DatabaseSetup, classes: Sequence[Any]) -> str:
+    """The advice for a scenario whose private server has no tables; empty for all others."""
+    if place.foreign or metadata_of(classes, private=True):
+        return ""
+    named = "" if place.application else "name your application with --session, or "
+    return f"This is an empty private server: {named}give the scenario its metadata"
 
 
 def _end_with(*steps: Callable[[], object]) -> None:

@@ -42,5 +42,10 @@ def unused_pool(scenario: str, taken: CallConnections) -> str:
     return f"{head}: use the session of `with self.session(name) as session`"
 
 
+def also_used(taken: CallConnections) -> str:
+    """The advice beside mistakes, if tasks used another engine; taken: by all tasks together."""
+    return f"The tasks also use another engine, at {_places(taken.others)}: {_NAME_IT}"
+
+
 def _places(others: Iterable[str]) -> str:
     return ", ".join(sorted(others))

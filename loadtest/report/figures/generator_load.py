@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from loadtest.analysis.findings import mostly_failing, trust_gate
+from loadtest.analysis.findings.generator_causes import BUSY_SHARE, busy_share
 from loadtest.analysis.levels_over_time import GENERATOR_LEVELS, LevelsOverTime
 from loadtest.analysis.pool_runs import Measurements
 from loadtest.analysis.units import duration, percent
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 HELP = (
     "CPU and event-loop lag of the busiest process, each second. A pool is not valid if its CPU "
-    f"is above the dotted line for more than {percent(trust_gate.BUSY_SHARE)} of the time, or if "
+    f"is above the dotted line for more than {percent(BUSY_SHARE)} of the time, or if "
     "its mean lag is above its dotted line (a tenth of the mean request, at least a millisecond). "
     "The results then show the load generator's limit, not the pool's."
 )
@@ -99,8 +100,8 @@ def _table(measurements: Measurements, shown: Sequence[PoolSummary]) -> Table:
         (
             pool.name,
             _cpu(pool),
-            percent(trust_gate.busy_share(runs[pool.name])),
-            percent(trust_gate.BUSY_SHARE),
+            percent(busy_share(runs[pool.name])),
+            percent(BUSY_SHARE),
             duration(trust_gate.lateness(runs[pool.name]).mean),
             duration(trust_gate.allowed_lag(runs[pool.name])),
             duration(pool.generator.lag_p99_seconds),

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
-from loadtest.load import other_programs
-from loadtest.load.other_programs import OtherPrograms, ProcessUse
+from loadtest.database.preflight import other_programs
+from loadtest.database.preflight.other_programs import OtherPrograms, ProcessUse
 
 Used = dict[tuple[int, float], ProcessUse]
 
@@ -39,6 +39,26 @@ def test_the_difference_counts_and_new_processes_count_in_full(
     new: Used = {(11, 104.0): use("cc1", 3.0), (12, 105.0): use("cc1", 1.0)}
     after = {(10, 5.0): use("gzip", 108.0), **new}
     assert shares(monkeypatch, before, after) == {"gzip": 0.4, "cc1": 0.2}
+
+
+def test_a_slow_look_at_all_processes_is_a_part_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+
+    def slow_look() -> Used:
+        """Each program uses a processor. It counts at the begin of the first look."""
+        began, clock[0] = clock[0], clock[0] + 0.2
+        counted = began if began == 100.0 else clock[0]
+        return {(n, 5.0): use(name, counted) for n, name in enumerate(("gzip", "cc1"))}
+
+    monkeypatch.setattr(other_programs, "_used", slow_look)
+    monkeypatch.setattr(other_programs, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(other_programs.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(other_programs, "_own", lambda now: set())
+    others = OtherPrograms()
+    clock[0] += 1.0
+    assert [one["share"] for one in others.shares()] == [0.5, 0.5]
 
 
 def test_a_number_that_is_used_again_is_another_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,15 +36,17 @@ class OtherPrograms:
     """
 
     def __init__(self) -> None:
-        self._before, self._began = _used(), time.monotonic()
+        self._began, self._before = time.monotonic(), _used()
 
     def shares(self) -> list[dict[str, Any]]:
         """The busiest programs since the beginning: name, and share of all processors.
 
         Without this run's own processes and without database servers.
         """
-        whole = (time.monotonic() - self._began) * (os.cpu_count() or 1)
         spent, now = defaultdict[str, float](float), _used()
+        # A look takes up to 0.2 s on a busy machine. The time of both counts, so that no program
+        # was counted for longer.
+        whole = (time.monotonic() - self._began) * (os.cpu_count() or 1)
         own = _own(now)
         earlier = self._earlier(now)
         for key, use in now.items():

@@ -23,10 +23,10 @@ ASIDE = "disturbed"
 class Repeats:
     """Does runs, and repeats disturbed ones once, when the machine is quiet.
 
-    If the repeated run of a pool is disturbed too, the load is too much for the generator, and the
-    pool's other rounds are not repeated. tell: receives notes; disturbed: receives the reason for
-    a repeat, before it waits. done: the repetitions (pool, round, why, measured seconds of the
-    first run).
+    If the repeated run of a pool is disturbed too, the pool's other rounds are not repeated: the
+    load is too much for the generator, or other programs go on. tell: receives notes; disturbed:
+    receives the reason for a repeat, before it waits. done: the repetitions (pool, round, why,
+    measured seconds of the first run).
     """
 
     def __init__(self, tell: Callable[[str], None], disturbed: Callable[[str], None]) -> None:

@@ -448,7 +448,8 @@ def test_a_database_user_without_the_rights_is_told_which_are_needed(
     assert_usage_error(
         ended, "user 'reader'", "may not CREATE in the database", "need the rights CREATE, DR"
     )
-    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stderr.endswith("Nothing was measured: correct it and start again.\n")
+    assert len(ended.stderr.splitlines()) == 2
     assert PASSWORD not in ended.stderr
     assert list(tmp_path.iterdir()) == [], "neither a folder nor a link to it"
 

@@ -141,8 +141,11 @@ def _tell(folder: Path, notes: Path, *, started: bool) -> None:
 
 def _has_checkouts(path: Path) -> bool:
     opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rb") as lines:
-        return any(b'"checkouts":' in line or b'"timeouts":' in line for line in lines)
+    try:
+        with opened(path, "rb") as lines:
+            return any(b'"checkouts":' in line or b'"timeouts":' in line for line in lines)
+    except FileNotFoundError:  # a process that goes on has just compressed it
+        return True
 
 
 def _reason(notes: Path) -> str:

@@ -51,9 +51,10 @@ class _Discarded(list[Any]):
 class PoolRecording:
     """Records the pools of engines that have the same database and settings, into one file.
 
-    name: the pool's. engines: the engines that are alive. cuts_without_engine: the number of cuts
-    since the last one was. totals, latest: what metrics show, as of the last cut. shown: returns
-    the part of a header by which other processes show it. observe: called with each interval.
+    name: the pool's. engines: the engines that are alive. cuts_without_engine: the cuts in
+    succession at which none was. totals, latest: what metrics show, as of the last cut. shown:
+    returns the part of a header by which other processes show it. observe: called with each
+    interval.
     Except for `add`, the methods belong to one thread at a time. They raise LoadtestError or
     OSError if the file cannot be written.
     """

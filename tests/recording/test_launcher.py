@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.recording import launcher
 from loadtest.runfile.reader import Run
 from tests.conftest import ROOT, without_database
 from tests.recording.recorded import ASYNC_APPLICATION, counted_in, runs_in
@@ -212,3 +213,7 @@ class TestReasons:
         said = recording(tmp_path, sys.executable, flag, "-c", "print(1)")
         assert said.stdout == "1\n"
         assert f"{sys.executable} is started with {flag}, so Python does not load" in said.stderr
+
+
+def test_a_part_that_a_daemon_compresses_meanwhile_is_one_with_checkouts(tmp_path: Path) -> None:
+    assert launcher._has_checkouts(tmp_path / "shop-1.jsonl")

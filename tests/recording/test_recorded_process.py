@@ -39,7 +39,7 @@ def test_a_thread_writes_the_seconds_and_the_end_writes_the_rest(tmp_path: Path)
     (run,) = recorded(tmp_path)
     assert pid(run) == int(said.stdout)
     assert run.problems == ()
-    assert next(one.counters["checkouts"] for one in run.intervals) == 5
+    assert 1 <= run.intervals[0].counters["checkouts"] <= 5
     assert len(run.intervals) >= 3
     assert counted_in(run)["checkouts"] == 7
     seconds = [one.second for one in run.intervals]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import signal
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ from sqlalchemy import Engine, text
 
 from loadtest.database.private_server import PrivateServer
 from tests.conftest import ROOT, without_database
-from tests.processes import Running, fetch, free_port, running, until
+from tests.processes import Running, fetch, free_port, running, stop_with, until
 
 EXAMPLES = ROOT / "examples"
 PARTNER = runpy.run_path(str(EXAMPLES / "shop_data" / "partner.py"))
@@ -117,6 +118,8 @@ def running_shop(
     with running(log, *command, env=environment) as process:
         process.until(lambda: fetch(f"http://{address}/health"), "the shop")
         yield Shop(f"http://{address}", process)
+        if before:  # killed, it would leave the shop behind
+            stop_with(process, signal.SIGTERM)
 
 
 def held(admin: Engine) -> int:

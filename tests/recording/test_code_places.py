@@ -39,7 +39,7 @@ def alone(path: str, module: str, name: str = "customer_with") -> FrameType:
 
 
 def place_of(frame: FrameType) -> str:
-    places = CodePlaces("/srv")
+    places = CodePlaces("/site")
     return places.names.name(places.number(frame))
 
 
@@ -54,11 +54,11 @@ class TestFile:
     @pytest.mark.parametrize(
         ("path", "module", "expected"),
         [
-            ("/srv/shop/orders.py", "shop.orders", "shop/orders.py"),
+            ("/site/shop/orders.py", "shop.orders", "shop/orders.py"),
             ("/elsewhere/src/shop/orders.py", "shop.orders", "shop/orders.py"),
-            ("/srv/shop/__init__.py", "shop", "shop/__init__.py"),
+            ("/site/shop/__init__.py", "shop", "shop/__init__.py"),
             ("/elsewhere/shop/api/__init__.py", "shop.api", "shop/api/__init__.py"),
-            ("/srv/tools/clean.py", "__main__", "tools/clean.py"),
+            ("/site/tools/clean.py", "__main__", "tools/clean.py"),
             ("tools/clean.py", "__main__", "tools/clean.py"),
             ("/home/me/clean.py", "__main__", "clean.py"),
             ("/home/me/models.py", "models", "models.py"),
@@ -68,7 +68,7 @@ class TestFile:
         ],
     )
     def test_its_name(self, path: str, module: str, expected: str) -> None:
-        assert file_name(path, module, "/srv") == expected
+        assert file_name(path, module, "/site") == expected
 
     def test_the_root_is_no_folder_of_an_application(self) -> None:
         assert file_name("/home/me/clean.py", "__main__", os.sep) == "clean.py"
@@ -78,7 +78,7 @@ class TestStack:
     """The frames of libraries are passed over."""
 
     def test_the_innermost_line_of_the_application_counts(self) -> None:
-        inner, outer = compiled("/srv/shop/orders.py"), compiled("/srv/shop/routes.py", "shop.r")
+        inner, outer = compiled("/site/shop/orders.py"), compiled("/site/shop/routes.py", "shop.r")
         assert outer(lambda: inner(place)) == "shop/orders.py:2 customer_with"
 
     @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ class TestStack:
         ],
     )
     def test_libraries_are_passed_over(self, path: str) -> None:
-        library, own = compiled(path, "library"), compiled("/srv/shop/orders.py")
+        library, own = compiled(path, "library"), compiled("/site/shop/orders.py")
 
         def through_library() -> str:
             found: str = library(place)
@@ -115,7 +115,7 @@ class TestStack:
 
     def test_a_greenlet_of_sqlalchemy_continues_in_its_parent(self) -> None:
         driver = compiled("/venv/lib/python3.11/site-packages/asyncpg/pool.py", "asyncpg.pool")
-        own = compiled("/srv/shop/orders.py")
+        own = compiled("/site/shop/orders.py")
         found = own(greenlet(partial(driver, place)).switch)
         assert found == "shop/orders.py:2 customer_with"
 
@@ -127,7 +127,7 @@ class TestStack:
         monkeypatch.chdir(gone)
         gone.rmdir()
         places = CodePlaces()
-        frame = alone("/srv/clean.py", "__main__")
+        frame = alone("/site/clean.py", "__main__")
         assert places.names.name(places.number(frame)) == "clean.py:2 customer_with"
 
 
@@ -135,13 +135,13 @@ class TestNames:
     """Two hundred places have names of their own."""
 
     def test_one_line_has_one_number(self) -> None:
-        places = CodePlaces("/srv")
-        frames = [alone("/srv/shop/orders.py", "shop.orders") for _ in range(3)]
+        places = CodePlaces("/site")
+        frames = [alone("/site/shop/orders.py", "shop.orders") for _ in range(3)]
         assert len({places.number(one) for one in [*frames, *frames]}) == 1
 
     def test_further_places_have_one_name(self) -> None:
-        places = CodePlaces("/srv")
-        frames = [alone("/srv/a.py", "a", f"f{n}") for n in range(MOST_PLACES + 3)]
+        places = CodePlaces("/site")
+        frames = [alone("/site/a.py", "a", f"f{n}") for n in range(MOST_PLACES + 3)]
         names = [places.names.name(places.number(one)) for one in frames]
         assert names[MOST_PLACES - 1] == f"a.py:2 f{MOST_PLACES - 1}"
         assert set(names[MOST_PLACES:]) == {"(other places)"}

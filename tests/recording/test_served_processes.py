@@ -83,6 +83,11 @@ def environment(port: int, folder: Path) -> dict[str, str]:
     }
 
 
+def number_in(output: str) -> int:
+    """The first number of an output, in which Python may warn of forks, too."""
+    return next(int(word) for word in output.split() if word.isdigit())
+
+
 @pytest.mark.parametrize(
     "patched", ["", "from gevent import monkey; monkey.patch_all()\n"], ids=["threads", "gevent"]
 )
@@ -98,7 +103,7 @@ def test_another_process_serves_when_the_one_that_does_is_killed(
         before = shop.checkouts()
         shop.until(lambda: all(n > before[slot] for slot, n in shop.checkouts().items()), "more")
         before = shop.checkouts()
-        owner, other = shop.owner_first(process.process.pid, int(process.output.split()[0]))
+        owner, other = shop.owner_first(process.process.pid, number_in(process.output))
         os.kill(owner, signal.SIGKILL)
         until(lambda: len(shop.alive()) == 1, "the other one's answer", context=shop.page)
         after, (left,) = shop.checkouts(), shop.alive()
@@ -192,7 +197,7 @@ def test_prometheus_scrapes_a_recorded_command(
         waits = "rate(db_client_connection_wait_time_seconds_count[10s]) > 0"
         found = server.until(lambda: len(f := ask(waits)) == 2 and f, "the rates of two processes")
         page = fetch(f"http://127.0.0.1:{serving}/metrics")
-        os.kill(int(shop.output.split()[0]), signal.SIGKILL)
+        os.kill(number_in(shop.output), signal.SIGKILL)
         shop.signal(signal.SIGTERM)
         until(shop.gone, "the application to end")
     assert {labels["slot"] for labels, _ in found} == {"0", "1"}

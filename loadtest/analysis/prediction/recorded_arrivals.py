@@ -24,7 +24,7 @@ MOST_CHECKOUTS = 100_000
 REPLAYED_LENGTHS = (86_400, 43_200, 21_600, 10_800, 3600, 1800, 600, 300, 60, 10, 1)
 # Holds of a shorter time are too few to draw from, and those of more times take memory.
 LEAST_DRAWN, MOST_PERIODS = 200, 100
-# The share of a process is that of the time from so many seconds before to as many after.
+# The share of a process is measured from this many seconds before a moment to this many after it.
 NEAR_SECONDS = 30
 # Times whose mean holds are compared.
 MOST_BATCHES = 20

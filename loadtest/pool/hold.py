@@ -11,11 +11,6 @@ from loadtest.pool.task_usage import Task, Use
 ROUTE_BITS = 16
 
 
-def key_of(place: int, route: int) -> int:
-    """The numbers of a place and a route as one."""
-    return place << ROUTE_BITS | route
-
-
 def place_in(key: int) -> int:
     """The number of the place in a key."""
     return key >> ROUTE_BITS
@@ -29,8 +24,8 @@ def route_in(key: int) -> int:
 class Hold(Task):
     """A connection from the begin of its checkout to its return, as a task of its own.
 
-    name: of the route. key: the numbers of place and route, see `key_of`. owner: an object of the
-    request, else the id of the user. user: a weak reference. thread: where the checkout was made.
+    name: of the route. key: the numbers of place and route. owner: an object of the request, else
+    the user. user: a weak reference. thread: where the checkout was made.
     quiet_since: the end of its last query, at first the begin of the hold. quiet: its longest
     finished time without a query. querying: the begin of the query in progress, else 0. Times are
     in nanoseconds.
@@ -40,24 +35,21 @@ class Hold(Task):
         *("key", "owner", "queries", "query", "querying", "quiet", "quiet_since", "thread", "user"),
     )
 
-    def __init__(self, key: int, name: str, use: Use, user: Any, owner: object) -> None:
+    def __init__(self, key: int, name: str, use: Use, user: ref[Any], owner: object) -> None:
         # All slots of a task; `super().__init__` would cost every checkout more.
         self.name, self.use, self.held, self.over = name, use, 0, False
         self.key, self.owner = key, owner
-        self.user, self.thread = ref(user), get_ident()
+        self.user, self.thread = user, get_ident()
         self.queries = self.query = self.querying = self.quiet = self.quiet_since = 0
 
     def ran(self, start: int, end: int) -> None:
         """A query has ended."""
-        self.quiet = max(self.quiet, start - self.quiet_since)
+        if (quiet := start - self.quiet_since) > self.quiet:
+            self.quiet = quiet
         self.queries += 1
         self.query += end - start
         self.quiet_since = end
         self.querying = 0
-
-    def needed(self, since: int, end: int) -> int:
-        """The time of a hold that ends, without its longest time without a query."""
-        return end - since - max(self.quiet, end - self.quiet_since)
 
     def user_ended(self) -> bool:
         """Whether the asyncio task, the greenlet or the thread of the checkout has ended."""

@@ -6,7 +6,6 @@ hot path short.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -31,13 +30,13 @@ def placed_connect(
     quick, noticed = recorder.quick.extend, recorder.noticed.append
     record_of, current_user = internals.record_of, recorder.current_user
     placed = places.quick.extend
-    begin, took, dropped, frame = places.begin, places.took, places.dropped, sys._getframe
+    begin, dropped, holding = places.begin, places.dropped, places.holding
 
     def connect() -> PoolProxiedConnection:
         user = current_user()
         if user in pending:
             return checkout_of_listener(recorder, user, connect)
-        hold = begin(user, frame(1))
+        hold = begin(user)
         start = pending[user] = clock()
         try:
             connection = original()
@@ -50,7 +49,8 @@ def placed_connect(
         record = record_of(connection)
         if record in held:  # a pool that shares its connections: the earlier hold ends now
             dropped(held[record][1])
-        took(hold, end)
+        hold.quiet_since = end
+        holding[hold.owner] = holding.get(hold.owner, 0) + 1
         held[record] = (end, hold, number)
         if phases or end - start >= NOTICEABLE:
             phase = phases.pop(user, None)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import nsmallest
-from types import FrameType
 from typing import Any, Protocol
+from weakref import ref
 
 from loadtest.model.interval import Interval
 from loadtest.pool.checkout_batch import Batch, Checkout, wait_of
-from loadtest.pool.hold import Hold, key_of
+from loadtest.pool.hold import ROUTE_BITS, Hold
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.pool.place_sums import PlaceSums
 from loadtest.pool.shortage_moments import Moment, Taken, worst_of
-from loadtest.pool.task_usage import Use, taken
+from loadtest.pool.task_usage import NO_TASK, Use, taken
 
 # A checkout that waited this long (ns) for a connection of others is a shortage.
 LONG_WAIT = 10_000_000
@@ -32,8 +32,8 @@ class Code(Protocol):
 
     names: NumberedNames
 
-    def number(self, frame: FrameType) -> int:
-        """The number of the place of a checkout on this stack."""
+    def number(self, above: int) -> int:
+        """The number of the place of a checkout; its caller is so many levels above this one's."""
 
     def line_of(self, hold: Hold) -> str:
         """The line of code at which the user of a hold is."""
@@ -44,7 +44,8 @@ class PlaceRecorder:
 
     held: the recorder's. use: of its holds. code: finds places in the application's code. route:
     returns the route of the running request. limit: the most connections of the pool; None without
-    a limit. quick: key and wait of each checkout that found an idle connection.
+    a limit. quick: key and wait of each checkout that found an idle connection. holding: the number
+    of connections by the owner of their holds.
     """
 
     def __init__(
@@ -55,48 +56,45 @@ class PlaceRecorder:
         route: Callable[[], Route],
     ) -> None:
         self._held, self._use, self._route, self._code = held, use, route, code
-        self._routes = NumberedNames(_MOST_ROUTES, "(other routes)")
+        self._routes = NumberedNames(_MOST_ROUTES + 1, "(other routes)")
+        self._no_route = self._routes.number(NO_TASK)
         self.limit: int | None = None
         self.quick: list[int] = []
         self._nested: list[int] = []
         self._ended: list[int] = []
         self._shortages: list[Moment] = []
-        # The number of connections by the owner of their holds.
-        self._holding: dict[object, int] = {}
+        self.holding: dict[object, int] = {}
         self._latest: Taken | None = None
         self._latest_end = 0
 
-    def begin(self, user: Any, frame: FrameType) -> Hold:
-        """A checkout of this user begins."""
+    def begin(self, user: Any) -> Hold:
+        """A checkout of this user begins; it was asked for by the caller of the caller."""
         request, name = self._route()
-        # An object that a hold refers to keeps its identity, but a user must not be kept alive.
-        owner = id(user) if request is None else request
-        route = self._routes.number(name)
+        user = ref(user)
+        owner = user if request is None else request
+        route = self._routes.number(name) if name else self._no_route
         if not route:
             name = self._routes.name(route)
-        if holding := self._holding.get(owner):
+        if holding := self.holding.get(owner):
             self._nested.extend((route, holding))
-        return Hold(key_of(self._code.number(frame), route), name, self._use, user, owner)
-
-    def took(self, hold: Hold, now: int) -> None:
-        """A checkout has ended with a connection."""
-        hold.quiet_since = now
-        self._holding[hold.owner] = self._holding.get(hold.owner, 0) + 1
+        key = self._code.number(2) << ROUTE_BITS | route
+        return Hold(key, name, self._use, user, owner)
 
     def ended(self, finished: Taken, now: int) -> None:
         """A connection is returned."""
         start, hold, _ = finished
         self.dropped(hold)
         self._use.holds.extend((start, now))
-        row = hold.key, now - start, hold.queries, hold.query, hold.needed(start, now)
-        self._ended.extend(row)
+        if (quiet := now - hold.quiet_since) < hold.quiet:
+            quiet = hold.quiet
+        self._ended.extend((hold.key, now - start, hold.queries, hold.query, now - start - quiet))
         self._latest, self._latest_end = finished, now
 
     def dropped(self, hold: Hold) -> None:
         """An owner has a connection less."""
-        left = self._holding.pop(hold.owner, 0) - 1
+        left = self.holding.pop(hold.owner, 0) - 1
         if left > 0:
-            self._holding[hold.owner] = left
+            self.holding[hold.owner] = left
 
     def waited(self, checkout: Checkout) -> None:
         """A checkout has ended that was not quick; note who held connections, if it is a shortage.
@@ -150,13 +148,13 @@ class PlaceRecorder:
         for _, hold, _ in held:
             if not hold.over and hold.user_ended():
                 hold.over = True
-                self._holding.pop(hold.owner, None)
+                self.holding.pop(hold.owner, None)
 
     def restart(self) -> None:
         """Forget everything, after a fork."""
         for numbers in (self.quick, self._nested, self._ended, self._shortages):
             numbers.clear()
-        self._holding.clear()
+        self.holding.clear()
         self._latest = None
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 from types import FrameType
 from typing import Any
 
@@ -20,30 +21,46 @@ import loadtest
 _INTERNAL, _PACKAGE, _APPLICATION, _UNNAMED = range(4)
 # Code that is made without end must not fill the memory.
 MOST_CACHED = 20_000
+_ASYNC = CO_COROUTINE | CO_ASYNC_GENERATOR
 
 
 def first_of_application(
-    frame: FrameType | None, parent: Any = None, *, packages: bool = False
+    frame: FrameType | None, running: Any = None, *, packages: bool = False
 ) -> FrameType | None:
-    """The first frame of an application's code from here outwards.
+    """The first frame of an application's code from here outwards, within the asyncio task.
 
-    parent: the greenlet whose stack continues this one. SQLAlchemy's asyncio layer runs in
-    greenlets whose parents have the application's coroutines. packages: whether code in
-    site-packages counts, too, if there is nothing else.
+    running: the greenlet of the stack, if that of `caller_of` counts, too. packages: whether code
+    in site-packages counts, too, if there is nothing else.
     """
-    kinds, package = _KINDS, None
-    while True:
-        while frame is not None:
-            kind = kinds[frame.f_code.co_filename]
-            if kind:
-                if is_application(frame):
-                    return frame
-                if packages and package is None and kind == _PACKAGE:
-                    package = frame
-            frame = frame.f_back
-        if parent is None:
-            return package
-        frame, parent = parent.gr_frame, parent.parent
+    package = None
+    for one in _outwards(frame, running):
+        if is_application(one):
+            return one
+        if packages and package is None and _KINDS[one.f_code.co_filename] == _PACKAGE:
+            package = one
+    return package
+
+
+def _outwards(frame: FrameType | None, running: Any) -> Iterator[FrameType]:
+    """The frames from here outwards, up to the event loop that runs an asyncio task."""
+    in_task = False
+    while frame is not None:
+        if frame.f_code.co_flags & _ASYNC:
+            in_task = True
+        elif in_task:
+            return
+        yield frame
+        frame = frame.f_back
+        if frame is None and running is not None:
+            frame, running = caller_of(running), None
+
+
+def caller_of(running: Any) -> FrameType | None:
+    """The frame that continues the stack of a greenlet of SQLAlchemy's asyncio layer, else None.
+
+    The layer runs synchronous code in greenlets. The parent has the application's coroutines.
+    """
+    return running.parent.gr_frame if type(running).__module__.startswith("sqlalchemy.") else None
 
 
 def is_application(frame: FrameType) -> bool:

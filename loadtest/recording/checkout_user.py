@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import current_task
+from asyncio.events import _get_running_loop
 from typing import Any
 
 from greenlet import getcurrent, greenlet
@@ -13,10 +14,9 @@ def task_or_greenlet() -> Any:
 
     Every `await` of SQLAlchemy's asyncio layer runs in a greenlet of its own.
     """
-    try:
-        return current_task() or getcurrent()
-    except RuntimeError:  # no event loop runs in this thread
-        return getcurrent()
+    # `current_task` alone would raise an error in a thread without an event loop, which takes long.
+    loop = _get_running_loop()
+    return (loop and current_task(loop)) or getcurrent()
 
 
 def of_this_thread(user: Any) -> bool:

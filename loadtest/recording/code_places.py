@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import os
+import sys
 from types import CodeType, FrameType
+from typing import NamedTuple
 
 from greenlet import getcurrent
 
 from loadtest.model.place_use import OUTSIDE_APPLICATION, USER_ENDED
 from loadtest.pool.hold import Hold
 from loadtest.pool.numbered_names import NumberedNames
-from loadtest.recording.application_frames import MOST_CACHED, first_of_application, module_of
+from loadtest.recording.application_frames import (
+    MOST_CACHED,
+    caller_of,
+    first_of_application,
+    is_application,
+    module_of,
+)
 from loadtest.recording.holder_frames import frame_of_holder
 
 MOST_PLACES = 200
+# As many ways are tried before a stack is walked.
+_MOST_WAYS = 6
+_FURTHEST = 20
+
+
+class _Way(NamedTuple):
+    """A way from the application through libraries to a checkout.
+
+    depth: of the outermost frame of the libraries. code: that frame's. outer: how far the
+    application's frame is from there: 0 if it is the caller, else its distance on the stack that
+    continues this one.
+    """
+
+    depth: int
+    code: CodeType
+    outer: int
 
 
 class CodePlaces:
@@ -27,13 +51,38 @@ class CodePlaces:
         self._folder = _working_directory() if folder is None else folder
         # Keyed by the id of code, which takes long to hash; the code is kept, so that its id stays.
         self._numbers: dict[tuple[int, int], tuple[int, CodeType]] = {}
+        self._ways: tuple[_Way, ...] = ()
 
-    def number(self, frame: FrameType) -> int:
-        """The number of the place of a checkout on this stack, which may be new.
+    def number(self, above: int) -> int:
+        """The number of the place of a checkout, whose caller is so many levels above this one's.
 
-        Code in site-packages counts if the stack has no other code of an application.
+        There are few ways through libraries. Where a frame of a known way is at its depth, the
+        frames below it are the same, and are not looked at.
         """
-        found = first_of_application(frame, getcurrent().parent, packages=True)
+        for depth, code, outer in self._ways:
+            try:
+                frame: FrameType | None = sys._getframe(depth)
+            except ValueError:  # the stack is not as deep
+                continue
+            if frame is not None and frame.f_code is code:
+                frame = _outer(outer) if outer else frame.f_back
+                if frame is not None:
+                    known = self._numbers.get((id(frame.f_code), frame.f_lasti))
+                    if known is not None:
+                        return known[0]
+                break
+        return self._number_of_new(above + 2)
+
+    def _number_of_new(self, above: int) -> int:
+        frame, running = sys._getframe(above), getcurrent()
+        found = first_of_application(frame, running, packages=True)
+        known = found and is_application(found) and not is_application(frame)
+        if known and (way := _way(frame, above - 1, found)):
+            self._ways = (way, *self._ways[: _MOST_WAYS - 1])
+        return self.number_of(found)
+
+    def number_of(self, found: FrameType | None) -> int:
+        """The number of the place of this frame, which may be new."""
         if found is None:
             return self.names.number(OUTSIDE_APPLICATION)
         code = found.f_code
@@ -60,6 +109,26 @@ class CodePlaces:
         code = frame.f_code
         file = file_name(code.co_filename, module_of(frame), self._folder)
         return f"{file}:{frame.f_lineno} {code.co_name}"
+
+
+def _way(frame: FrameType, depth: int, found: FrameType | None) -> _Way | None:
+    """The way from a frame at this depth to that of the application."""
+    while frame.f_back is not None:
+        if frame.f_back is found:
+            return _Way(depth, frame.f_code, 0)
+        frame = frame.f_back
+        depth += 1
+    outer = next((n for n in range(1, _FURTHEST) if _outer(n) is found), 0)
+    return _Way(depth, frame.f_code, outer) if outer else None
+
+
+def _outer(distance: int) -> FrameType | None:
+    """A frame of the stack that continues this one; its first frame is at the distance 1."""
+    frame = caller_of(getcurrent())
+    while distance > 1 and frame is not None:
+        frame = frame.f_back
+        distance -= 1
+    return frame
 
 
 def file_name(path: str, module: str, folder: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from types import FrameType
 from typing import Any
@@ -25,8 +26,9 @@ class FunctionNames:
     def __init__(self) -> None:
         self.names = NumberedNames(3, "(other places)")
 
-    def number(self, frame: FrameType | None) -> int:
+    def number(self, above: int) -> int:
         """The number of the first function of this file."""
+        frame: FrameType | None = sys._getframe(above + 1)
         while frame and frame.f_code.co_filename != __file__:
             frame = frame.f_back
         assert frame

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,15 +15,27 @@ from typing import Any
 import pytest
 import sqlalchemy.orm
 from greenlet import greenlet
+from sqlalchemy.util import greenlet_spawn
 
 from loadtest.model.place_use import OUTSIDE_APPLICATION
 from loadtest.pool.numbered_names import NumberedNames
+from loadtest.recording.application_frames import first_of_application
 from loadtest.recording.code_places import MOST_PLACES, CodePlaces, file_name
+
+DRIVER = "/venv/lib/python3.11/site-packages/asyncpg/pool.py"
 
 
 def compiled(path: str, module: str = "shop.orders", name: str = "customer_with") -> Any:
     """A function of a file that calls another; its call is in line 2."""
     code = compile(f"def {name}(call):\n    return call()\n", path, "exec")
+    values: dict[str, Any] = {"__name__": module}
+    exec(code, values)
+    return values[name]
+
+
+def compiled_coroutine(path: str, module: str = "shop.orders", name: str = "customer_with") -> Any:
+    """A coroutine function of a file that awaits another; its await is in line 2."""
+    code = compile(f"async def {name}(call):\n    return await call()\n", path, "exec")
     values: dict[str, Any] = {"__name__": module}
     exec(code, values)
     return values[name]
@@ -40,12 +53,13 @@ def alone(path: str, module: str, name: str = "customer_with") -> FrameType:
 
 def place_of(frame: FrameType) -> str:
     places = CodePlaces("/site")
-    return places.names.name(places.number(frame))
+    return places.names.name(places.number_of(first_of_application(frame, packages=True)))
 
 
 def place() -> str:
     """The place of a checkout in the function that calls this."""
-    return place_of(sys._getframe(1))
+    places = CodePlaces("/site")
+    return places.names.name(places.number(1))
 
 
 class TestFile:
@@ -114,10 +128,20 @@ class TestStack:
         assert place_of(alone(json.__file__, "json")) == OUTSIDE_APPLICATION
 
     def test_a_greenlet_of_sqlalchemy_continues_in_its_parent(self) -> None:
-        driver = compiled("/venv/lib/python3.11/site-packages/asyncpg/pool.py", "asyncpg.pool")
-        own = compiled("/site/shop/orders.py")
-        found = own(greenlet(partial(driver, place)).switch)
+        driver, own = compiled(DRIVER), compiled_coroutine("/site/shop/orders.py")
+        found = asyncio.run(own(partial(greenlet_spawn, driver, place)))
         assert found == "shop/orders.py:2 customer_with"
+
+    def test_another_greenlet_does_not_continue_in_its_parent(self) -> None:
+        driver, own = compiled(DRIVER, "asyncpg.pool"), compiled("/site/shop/orders.py")
+        found = own(greenlet(partial(driver, place)).switch)
+        assert found == "asyncpg/pool.py:2 customer_with"
+
+    def test_a_stack_ends_at_the_event_loop(self) -> None:
+        driver = compiled(DRIVER, "asyncpg.pool")
+        library = compiled_coroutine("/venv/lib/python3.11/site-packages/starlette/routing.py")
+        found = asyncio.run(library(partial(greenlet_spawn, driver, place)))
+        assert found == "asyncpg/pool.py:2 customer_with"
 
     def test_a_deleted_working_directory_changes_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -128,7 +152,45 @@ class TestStack:
         gone.rmdir()
         places = CodePlaces()
         frame = alone("/site/clean.py", "__main__")
-        assert places.names.name(places.number(frame)) == "clean.py:2 customer_with"
+        assert places.names.name(places.number_of(frame)) == "clean.py:2 customer_with"
+
+
+class TestKnownWays:
+    """A way through libraries that was seen before leads to the place of this stack."""
+
+    def test_mixed_stacks_have_the_places_that_they_have_alone(self) -> None:
+        known = CodePlaces("/site")
+
+        def names() -> tuple[str, str]:
+            """The place by known ways, and without."""
+            alone = CodePlaces("/site")
+            return known.names.name(known.number(1)), alone.names.name(alone.number(1))
+
+        libraries = [compiled(f"/venv/lib/site-packages/orm/{name}.py") for name in "abcd"]
+        owns = [compiled(f"/site/shop/{name}.py", f"shop.{name}") for name in "xyz"]
+        stacks = [
+            partial(own, partial(inner, partial(outer, names)))
+            for own, inner, outer in itertools.product(owns, libraries, libraries)
+        ]
+        stacks += [partial(own, names) for own in owns]
+        stacks += [
+            partial(one, partial(libraries[0], partial(two, partial(libraries[1], names))))
+            for one, two in itertools.permutations(owns, 2)
+        ]
+        for stack in [*stacks, *reversed(stacks), *stacks[::7]]:
+            found, expected = stack()
+            assert found == expected
+
+    def test_lines_of_coroutines_are_told_apart(self) -> None:
+        places, driver = CodePlaces("/site"), compiled(DRIVER)
+        owns = [compiled_coroutine(f"/site/shop/{name}.py", f"shop.{name}") for name in "xy"]
+        calls = [owns[number] for number in (0, 0, 1, 0, 1, 1)]
+        found = [
+            asyncio.run(one(partial(greenlet_spawn, driver, partial(places.number, 0))))
+            for one in calls
+        ]
+        expected = [f"shop/{name}.py:2 customer_with" for name in "xxyxyy"]
+        assert [places.names.name(number) for number in found] == expected
 
 
 class TestNames:
@@ -137,12 +199,12 @@ class TestNames:
     def test_one_line_has_one_number(self) -> None:
         places = CodePlaces("/site")
         frames = [alone("/site/shop/orders.py", "shop.orders") for _ in range(3)]
-        assert len({places.number(one) for one in [*frames, *frames]}) == 1
+        assert len({places.number_of(one) for one in [*frames, *frames]}) == 1
 
     def test_further_places_have_one_name(self) -> None:
         places = CodePlaces("/site")
         frames = [alone("/site/a.py", "a", f"f{n}") for n in range(MOST_PLACES + 3)]
-        names = [places.names.name(places.number(one)) for one in frames]
+        names = [places.names.name(places.number_of(one)) for one in frames]
         assert names[MOST_PLACES - 1] == f"a.py:2 f{MOST_PLACES - 1}"
         assert set(names[MOST_PLACES:]) == {"(other places)"}
 

@@ -1,21 +1,24 @@
-"""The CPU time of a request with a recording, compared with the same application without one.
+"""The CPU time of a request with a recording, compared with a request without one.
 
-In a round both applications run in fresh processes. They get blocks of requests in turns, so that
-drift of the machine affects both alike. The CPU time is the process's own, as the kernel counts it:
-with the thread that writes, after the second of the block was written. The interval is a t interval
-of the logarithms of the ratios over the rounds; the ratio of a round is the median of its pairs.
+In a round a fresh process serves both: it has two engines, and one of them is recorded. Short
+blocks of requests to each take turns in random order, so that drift and other work of the machine
+affect both alike. The CPU time of a block is the process's own, as the kernel counts it, without
+the thread that writes. A round's difference is the mean of its pairs without the tenth at each end,
+plus the CPU time of the writing thread per recorded request. The interval is a t interval of the
+logarithms of the ratios over the rounds.
 """
 
 import asyncio
 import gzip
 import json
 import os
+import random
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,12 +29,15 @@ from sqlalchemy import URL
 from benchmarks import work
 from loadtest.database.private_server import PrivateServer, free_port
 from loadtest.database.supervisor import die_with_parent
+from loadtest.recording.part_files import end_left_parts
 
-CLIENTS, REQUESTS = 8, 75  # of a client in a block
-# After the begin of a second: the second before is written then.
-WRITTEN_SECONDS = 0.15
+CLIENTS, REQUESTS = 8, 5  # of a client in a block
+WARM_UP = 200  # requests of a client
 START_SECONDS = 60
-PLAIN, RECORDED = "plain", "recorded"
+# After this time the last second is written.
+WRITTEN_SECONDS = 1.5
+LEFT_OUT = 0.1
+PLAIN, RECORDED, PROCESS = "/", "/recorded", "/process"
 SERVERS = {
     "uvicorn": (
         *("uvicorn", "--lifespan", "off", "--log-level", "warning", "--no-access-log"),
@@ -50,25 +56,28 @@ URLS = {
 
 
 class Length(NamedTuple):
-    """The number of rounds, each with new processes, and of the pairs of blocks in each."""
+    """The number of rounds, each with a new process, and the seconds of each."""
 
     rounds: int
+    seconds: float
+
+
+class Cost(NamedTuple):
+    """What a round found, in CPU seconds per request.
+
+    hot: what a request takes more because its checkout is recorded. writer: the thread that writes.
+    """
+
+    plain: float
+    hot: float
+    writer: float
     pairs: int
+    requests_per_second: float
 
-
-class Application:
-    """A server process with its clients' connections; process: its number."""
-
-    def __init__(self, process: int, clients: "list[Client]") -> None:
-        self.process, self._clients = process, clients
-
-    async def block(self) -> float:
-        """The CPU seconds of one request, from a block of requests."""
-        await _until_second_is_written()
-        before = _cpu_seconds(self.process)
-        await asyncio.gather(*(client.get("/", REQUESTS) for client in self._clients))
-        await _until_second_is_written()
-        return (_cpu_seconds(self.process) - before) / (CLIENTS * REQUESTS)
+    @property
+    def ratio(self) -> float:
+        """A request with a recording, compared with one without."""
+        return (self.plain + self.hot + self.writer) / self.plain
 
 
 class Client:
@@ -90,46 +99,77 @@ class Client:
         return body
 
 
+class Application:
+    """A server process with its clients' connections; writer: the thread that writes."""
+
+    def __init__(self, process: int, writer: int, clients: list[Client]) -> None:
+        self._process, self._clients = process, clients
+        self._writer = Path(f"/proc/{process}/task/{writer}/schedstat")
+
+    async def get(self, path: str, times: int) -> None:
+        """Get a path with every client at once, some times."""
+        await asyncio.gather(*(client.get(path, times) for client in self._clients))
+
+    async def block(self, path: str) -> float:
+        """The CPU seconds of one request without the writer, from a block of requests."""
+        before = self._cpu_seconds() - self.writer_seconds()
+        await self.get(path, REQUESTS)
+        after = self._cpu_seconds() - self.writer_seconds()
+        return (after - before) / (CLIENTS * REQUESTS)
+
+    def _cpu_seconds(self) -> float:
+        """The CPU time of another process: its clock has this number in Linux."""
+        return time.clock_gettime((~self._process << 3) | 2)
+
+    def writer_seconds(self) -> float:
+        """The CPU time of the thread that writes."""
+        return int(self._writer.read_text().split()[0]) / 1e9
+
+
 def cost_of_recording(server: str, length: Length, folder: Path) -> dict[str, object]:
-    """Run it: the ratio of the CPU times, and the bytes that were written."""
+    """Run it: the ratio of the CPU times, and what it consists of (microseconds)."""
     with PrivateServer() as database:
         work.prepare(database.url)
         url = database.url.set(**URLS[server])
-        rounds = [_round(server, url, n, length.pairs, folder / str(n)) for n in range(length[0])]
-    # The median leaves out pairs that other work of the machine disturbed.
-    logs = [np.median([np.log(one[RECORDED] / one[PLAIN]) for one in pairs]) for pairs in rounds]
+        costs = [_round(server, url, n, length.seconds, folder) for n in range(length.rounds)]
+    logs = np.log([cost.ratio for cost in costs])
     interval = stats.t.interval(0.95, len(logs) - 1, np.mean(logs), stats.sem(logs))
+    medians = {name: float(np.median([getattr(c, name) for c in costs])) for name in Cost._fields}
     return {
         "ratio": float(np.exp(np.mean(logs))),
         "ci95": [float(np.exp(edge)) for edge in interval],
-        "of_rounds": [round(float(np.exp(log)), 4) for log in logs],
-        "plain_seconds": float(np.median([one[PLAIN] for pairs in rounds for one in pairs])),
-        "pairs": length.pairs,
+        "of_rounds": [round(cost.ratio, 4) for cost in costs],
+        **{f"{name}_us": medians[name] * 1e6 for name in ("plain", "hot", "writer")},
+        **{name: medians[name] for name in ("pairs", "requests_per_second")},
     }
 
 
-def _round(server: str, url: URL, number: int, pairs: int, folder: Path) -> list[dict[str, float]]:
-    ways = {PLAIN: None, RECORDED: folder}
-    with ExitStack() as stack:
-        ports = {
-            name: stack.enter_context(_running(server, url, number, ways[name])) for name in ways
-        }
-        found = asyncio.run(_turns(ports, pairs))
-    expected = pairs * CLIENTS * REQUESTS
-    if (recorded := _recorded_checkouts(folder)) < expected:
-        raise RuntimeError(f"{recorded} of {expected} checkouts were recorded")
-    return found
+def _round(server: str, url: URL, number: int, seconds: float, parent: Path) -> Cost:
+    folder = parent / str(number)
+    with _running(server, url, number, folder) as port:
+        cost = asyncio.run(_cost(port, seconds, random.Random(number)))
+    expected = CLIENTS * (WARM_UP + cost.pairs * REQUESTS)
+    if (recorded := _recorded_checkouts(folder)) != expected:
+        raise RuntimeError(f"{recorded} checkouts instead of {expected} were recorded")
+    return cost
 
 
-async def _turns(ports: dict[str, int], pairs: int) -> list[dict[str, float]]:
-    applications = {name: await _connected(port) for name, port in ports.items()}
-    names = list(applications)
-    for name in names:
-        await applications[name].block()  # to warm up
-    return [
-        {name: await applications[name].block() for name in names[:: 1 if pair % 2 else -1]}
-        for pair in range(pairs)
-    ]
+async def _cost(port: int, seconds: float, chance: random.Random) -> Cost:
+    application = await _connected(port)
+    for path in (PLAIN, RECORDED):
+        await application.get(path, WARM_UP)
+    pairs: list[dict[str, float]] = []
+    wrote, began = application.writer_seconds(), time.monotonic()
+    while time.monotonic() < began + seconds:
+        order = chance.sample((PLAIN, RECORDED), 2)
+        pairs.append({path: await application.block(path) for path in order})
+    recorded = len(pairs) * CLIENTS * REQUESTS
+    rate = 2 * recorded / (time.monotonic() - began)
+    await asyncio.sleep(WRITTEN_SECONDS)
+    writer = (application.writer_seconds() - wrote) / recorded
+    hot = stats.trim_mean([pair[RECORDED] - pair[PLAIN] for pair in pairs], LEFT_OUT)
+    plain = stats.trim_mean([pair[PLAIN] for pair in pairs], LEFT_OUT)
+    return Cost(float(plain), float(hot), writer, len(pairs), rate)
 
 
 async def _connected(port: int) -> Application:
@@ -139,8 +179,8 @@ async def _connected(port: int) -> Application:
             clients = [
                 Client(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(CLIENTS)
             ]
-            process = int(await clients[0].get("/process"))
-            return Application(process, clients)
+            process, writer = map(int, (await clients[0].get(PROCESS)).split())
+            return Application(process, writer, clients)
         except OSError:
             if time.monotonic() > deadline:
                 raise
@@ -148,16 +188,17 @@ async def _connected(port: int) -> Application:
 
 
 @contextmanager
-def _running(server: str, url: URL, seed: int, recorded: Path | None) -> Iterator[int]:
-    """An application under way, recorded into a folder if one is given; its port."""
+def _running(server: str, url: URL, seed: int, folder: Path) -> Iterator[int]:
+    """An application under way, with its recording in a folder; its port."""
     port = free_port()
     command = [sys.executable, "-m", *(word.format(port=port) for word in SERVERS[server])]
-    if recorded:
-        launcher = [sys.executable, "-m", "loadtest", "record", "--results", str(recorded), "--"]
-        command = [*launcher, *command]
-    address = url.render_as_string(hide_password=False)
-    # Chance decides in part how fast a process is compared with another: both get the same hashes.
-    given = {"DATABASE_URL": address, "PYTHONPATH": os.getcwd(), "PYTHONHASHSEED": str(seed)}
+    # Chance decides in part how fast a process is: each round has other hashes.
+    given = {
+        "DATABASE_URL": url.render_as_string(hide_password=False),
+        "LOADTEST_RECORDING_FOLDER": str(folder),
+        "PYTHONPATH": os.getcwd(),
+        "PYTHONHASHSEED": str(seed),
+    }
     process = subprocess.Popen(
         command,
         env=os.environ | given,
@@ -171,16 +212,8 @@ def _running(server: str, url: URL, seed: int, recorded: Path | None) -> Iterato
         process.wait()
 
 
-async def _until_second_is_written() -> None:
-    await asyncio.sleep((WRITTEN_SECONDS - time.time()) % 1)
-
-
-def _cpu_seconds(process: int) -> float:
-    """The CPU time of another process: its clock has this number in Linux."""
-    return time.clock_gettime((~process << 3) | 2)
-
-
 def _recorded_checkouts(folder: Path) -> int:
+    end_left_parts(folder, quiet=0)  # uvicorn ends by the signal itself
     footers = [
         json.loads(gzip.decompress(path.read_bytes()).splitlines()[-1])
         for path in folder.rglob("*.jsonl.gz")

@@ -27,7 +27,7 @@ RATES = (1, 100, 2000, 0)
 
 def main(parts: list[str], *, longer: bool) -> dict[str, object]:
     """Run the parts of these names."""
-    cost = partial(_cost, length=Length(6, 15) if longer else Length(3, 4))
+    cost = partial(_cost, length=Length(10, 30) if longer else Length(5, 20))
     ways: dict[str, Callable[[], object]] = {
         "uvicorn": partial(cost, "uvicorn"),
         "gunicorn": partial(cost, "gunicorn"),

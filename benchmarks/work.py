@@ -1,7 +1,8 @@
-"""The work of the overhead benchmark in each of its ways: one row by its key."""
+"""The work of the benchmarks of costs in each of their ways: one row by its key."""
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,12 @@ def plain_parent() -> "scoped_session[Session]":
     url = os.environ["LOADTEST_DATABASE_URL"]
     arguments = {"pool_size": POOL_SIZE, "max_overflow": 0, "connect_args": {"ssl_disabled": True}}
     return scoped_session(sessionmaker(bind=create_engine(url, **arguments)))
+
+
+def process_and_writer() -> str:
+    """The numbers of this process and of the thread that writes its recording."""
+    (writer,) = (one for one in threading.enumerate() if one.name == "loadtest-recording")
+    return f"{os.getpid()} {writer.native_id}"
 
 
 class Meter:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from types import CodeType, FrameType
-from typing import NamedTuple
 
 from greenlet import getcurrent
 
@@ -27,17 +26,13 @@ _MOST_WAYS = 6
 _FURTHEST = 20
 
 
-class _Way(NamedTuple):
-    """A way from the application through libraries to a checkout.
+_Way = tuple[int, CodeType, int]
+"""A way from the application through libraries to a checkout.
 
-    depth: of the outermost frame of the libraries. code: that frame's. outer: how far the
-    application's frame is from there: 0 if it is the caller, else its distance on the stack that
-    continues this one.
-    """
-
-    depth: int
-    code: CodeType
-    outer: int
+The depth of the outermost frame of the libraries, and its code. Then how far the application's
+frame is from there: 0 if it is the caller, else its distance on the stack that continues this one.
+A plain tuple, because it is unpacked at every checkout.
+"""
 
 
 class CodePlaces:
@@ -65,7 +60,11 @@ class CodePlaces:
             except ValueError:  # the stack is not as deep
                 continue
             if frame is not None and frame.f_code is code:
-                frame = _outer(outer) if outer else frame.f_back
+                frame = frame.f_back
+                if outer and (parent := getcurrent().parent):
+                    frame = parent.gr_frame
+                    for _ in range(1, outer):
+                        frame = frame and frame.f_back
                 if frame is not None:
                     known = self._numbers.get((id(frame.f_code), frame.f_lasti))
                     if known is not None:
@@ -115,11 +114,11 @@ def _way(frame: FrameType, depth: int, found: FrameType | None) -> _Way | None:
     """The way from a frame at this depth to that of the application."""
     while frame.f_back is not None:
         if frame.f_back is found:
-            return _Way(depth, frame.f_code, 0)
+            return depth, frame.f_code, 0
         frame = frame.f_back
         depth += 1
     outer = next((n for n in range(1, _FURTHEST) if _outer(n) is found), 0)
-    return _Way(depth, frame.f_code, outer) if outer else None
+    return (depth, frame.f_code, outer) if outer else None
 
 
 def _outer(distance: int) -> FrameType | None:

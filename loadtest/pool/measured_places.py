@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 from sqlalchemy.pool import PoolProxiedConnection
 
 from loadtest.pool import sqlalchemy_internals as internals
 from loadtest.pool.checkout_batch import NOTICEABLE, Checkout, clock
 from loadtest.pool.event_listener import Listener
-from loadtest.pool.hold import Hold
-from loadtest.pool.place_recorder import PlaceRecorder
+from loadtest.pool.hold import ROUTE_BITS, Hold
+from loadtest.pool.place_recorder import LONG_WAIT, PlaceRecorder
 from loadtest.pool.recorder import Recorder
 from loadtest.pool.special_checkouts import checkout_of_listener, failed_checkout
 
@@ -29,14 +30,21 @@ def placed_connect(
     held: dict[Any, Any] = recorder.held
     quick, noticed = recorder.quick.extend, recorder.noticed.append
     record_of, current_user = internals.record_of, recorder.current_user
-    placed = places.quick.extend
-    begin, dropped, holding = places.begin, places.dropped, places.holding
+    placed, nested, holding = places.quick.extend, places.nested.extend, places.holding
+    route_now, place_number = places.route, places.code.number
+    route_number, no_route = places.routes.number, places.no_route
 
     def connect() -> PoolProxiedConnection:
         user = current_user()
         if user in pending:
             return checkout_of_listener(recorder, user, connect)
-        hold = begin(user)
+        request, name = route_now()
+        weak = ref(user)
+        owner = weak if request is None else request
+        route = route_number(name) if name else no_route
+        if owner in holding:
+            nested((route, holding[owner]))
+        hold = Hold(place_number(1) << ROUTE_BITS | route, name, weak, owner)
         start = pending[user] = clock()
         try:
             connection = original()
@@ -48,9 +56,9 @@ def placed_connect(
         del pending[user]
         record = record_of(connection)
         if record in held:  # a pool that shares its connections: the earlier hold ends now
-            dropped(held[record][1])
+            places.dropped(held[record][1])
         hold.quiet_since = end
-        holding[hold.owner] = holding.get(hold.owner, 0) + 1
+        holding[owner] = holding.get(owner, 0) + 1
         held[record] = (end, hold, number)
         if phases or end - start >= NOTICEABLE:
             phase = phases.pop(user, None)
@@ -58,7 +66,8 @@ def placed_connect(
                 known = len(pending), len(opened)
                 checkout = Checkout(start, end, number, hold, phase, "ok", *known)
                 noticed(checkout)
-                places.waited(checkout)
+                if end - start >= LONG_WAIT:
+                    places.waited(checkout)
                 return connection
         quick((start, end, number))
         placed((hold.key, end - start))
@@ -72,13 +81,21 @@ def placed_return(
 ) -> Callable[[Any], None]:
     """As a load test's return of a connection, but the hold has a place."""
     recorder = listener.recorder
-    held, opened, pending = recorder.held, recorder.opened, recorder.pending
-    ended = places.ended
+    held: dict[Any, Any] = recorder.held
+    opened, pending = recorder.opened, recorder.pending
+    dropped, spans, ended = places.dropped, places.use.holds.extend, places.ended.extend
 
     def return_connection(record: Any) -> None:
         taken = held.pop(record, None)
         if taken is not None:
-            ended(taken, clock())
+            start, hold, _ = taken
+            dropped(hold)
+            now = clock()
+            if (quiet := now - hold.quiet_since) < hold.quiet:
+                quiet = hold.quiet
+            spans((start, now))
+            ended((hold.key, now - start, hold.queries, hold.query, now - start - quiet))
+            places.latest = taken, now
             if pending and (user := recorder.current_user()) in pending:
                 # A listener of a checkout returns another connection.
                 with recorder.set_aside(user):

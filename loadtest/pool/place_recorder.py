@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import nsmallest
 from typing import Any, Protocol
-from weakref import ref
 
 from loadtest.model.interval import Interval
 from loadtest.pool.checkout_batch import Batch, Checkout, wait_of
-from loadtest.pool.hold import ROUTE_BITS, Hold
+from loadtest.pool.hold import Hold
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.pool.place_sums import PlaceSums
 from loadtest.pool.shortage_moments import Moment, Taken, worst_of
@@ -43,9 +42,12 @@ class PlaceRecorder:
     """What the checkouts and holds of one pool leave behind, by place and route.
 
     held: the recorder's. use: of its holds. code: finds places in the application's code. route:
-    returns the route of the running request. limit: the most connections of the pool; None without
-    a limit. quick: key and wait of each checkout that found an idle connection. holding: the number
-    of connections by the owner of their holds.
+    returns the route of the running request. routes: its number; no_route: that of none. limit: the
+    most connections of the pool; None without a limit. holding: the number of connections by the
+    owner of their holds. latest: the hold that ended last, and its end.
+    `measured_places` appends to three flat lists. quick: key and wait of each checkout that found
+    an idle connection. nested: route and number of connections of each checkout by an owner that
+    held some. ended: of each hold, see `PlaceSums.add_holds`.
     """
 
     def __init__(
@@ -55,40 +57,16 @@ class PlaceRecorder:
         code: Code,
         route: Callable[[], Route],
     ) -> None:
-        self._held, self._use, self._route, self._code = held, use, route, code
-        self._routes = NumberedNames(_MOST_ROUTES + 1, "(other routes)")
-        self._no_route = self._routes.number(NO_TASK)
+        self._held, self.use, self.route, self.code = held, use, route, code
+        self.routes = NumberedNames(_MOST_ROUTES + 1, "(other routes)")
+        self.no_route = self.routes.number(NO_TASK)
         self.limit: int | None = None
         self.quick: list[int] = []
-        self._nested: list[int] = []
-        self._ended: list[int] = []
+        self.nested: list[int] = []
+        self.ended: list[int] = []
         self._shortages: list[Moment] = []
         self.holding: dict[object, int] = {}
-        self._latest: Taken | None = None
-        self._latest_end = 0
-
-    def begin(self, user: Any) -> Hold:
-        """A checkout of this user begins; it was asked for by the caller of the caller."""
-        request, name = self._route()
-        user = ref(user)
-        owner = user if request is None else request
-        route = self._routes.number(name) if name else self._no_route
-        if not route:
-            name = self._routes.name(route)
-        if holding := self.holding.get(owner):
-            self._nested.extend((route, holding))
-        key = self._code.number(2) << ROUTE_BITS | route
-        return Hold(key, name, self._use, user, owner)
-
-    def ended(self, finished: Taken, now: int) -> None:
-        """A connection is returned."""
-        start, hold, _ = finished
-        self.dropped(hold)
-        self._use.holds.extend((start, now))
-        if (quiet := now - hold.quiet_since) < hold.quiet:
-            quiet = hold.quiet
-        self._ended.extend((hold.key, now - start, hold.queries, hold.query, now - start - quiet))
-        self._latest, self._latest_end = finished, now
+        self.latest: tuple[Taken, int] | None = None
 
     def dropped(self, hold: Hold) -> None:
         """An owner has a connection less."""
@@ -108,8 +86,8 @@ class PlaceRecorder:
         if len(self._shortages) < _MOST_SHORTAGES:
             own = checkout.task
             holds = [one for one in self._held.copy().values() if one[1] is not own]
-            if self._latest and not timed_out and self._latest_end >= checkout.start:
-                holds.append(self._latest)
+            if self.latest and not timed_out and self.latest[1] >= checkout.start:
+                holds.append(self.latest[0])
             self._shortages.append(Moment(checkout.end, wait, timed_out, own, holds))
 
     def _scarce(self) -> bool:
@@ -126,10 +104,10 @@ class PlaceRecorder:
         """Add everything since the last call to an interval, which ends with the batch."""
         held = [one for one in self._held.copy().values() if one[0] <= batch.now]
         self._forget_ended(held)
-        sums = PlaceSums(self._code.names, self._routes, let_others_run)
+        sums = PlaceSums(self.code.names, self.routes, let_others_run)
         sums.add_checkouts(taken(self.quick), batch.noticed)
-        sums.add_holds(taken(self._ended))
-        sums.add_nested(taken(self._nested))
+        sums.add_holds(taken(self.ended))
+        sums.add_nested(taken(self.nested))
         sums.add_held(held, batch.now)
         sums.add_shortages(moments := taken(self._shortages))
         self._add_lines(sums, held)
@@ -141,7 +119,7 @@ class PlaceRecorder:
         """Where the oldest holders without a query are."""
         idle = nsmallest(_MOST_HOLDERS, (one for one in held if not one[1].querying), key=_since)
         for _, hold, _ in idle:
-            sums.add_line(hold, self._code.line_of(hold))
+            sums.add_line(hold, self.code.line_of(hold))
 
     def _forget_ended(self, held: list[Taken]) -> None:
         """Note whose users have ended: the ids of their owners may come again."""
@@ -152,10 +130,10 @@ class PlaceRecorder:
 
     def restart(self) -> None:
         """Forget everything, after a fork."""
-        for numbers in (self.quick, self._nested, self._ended, self._shortages):
+        for numbers in (self.quick, self.nested, self.ended, self._shortages):
             numbers.clear()
         self.holding.clear()
-        self._latest = None
+        self.latest = None
 
 
 def _since(one: Taken) -> int:

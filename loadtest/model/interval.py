@@ -162,8 +162,15 @@ class Interval:
         self.tasks = _by_name(self.tasks, later.tasks, TaskUse.then, TaskUse())
         self.examples = {**later.examples, **self.examples}
         self.first_failure = _earliest(self.first_failure, later.first_failure)
-        self.places = _by_name(self.places, later.places, PlaceUse.then, PlaceUse())
+        self._absorb_places(later)
         self.shortages = longest(self.shortages + later.shortages)
+
+    def _absorb_places(self, later: Interval) -> None:
+        """In place: a recording has many, of which an interval uses a few."""
+        for use in self.places.values():
+            use.kept = 0
+        for name, use in later.places.items():
+            self.places.setdefault(name, PlaceUse()).absorb(use)
 
     def to_json(self) -> dict[str, Any]:
         """The interval for a line of a result file; empty parts are left out."""

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import pairwise
 
 from loadtest.analysis.columns_builder import ColumnsBuilder
-from loadtest.analysis.recordings.blocks import Blocks
+from loadtest.analysis.recordings.blocks import Blocks, without_places
 from loadtest.analysis.recordings.kept_holds import KeptHolds
 from loadtest.analysis.recordings.recorded_pool import RecordedProcess
 from loadtest.analysis.recordings.second_rows import spread
@@ -57,8 +57,9 @@ def _read(window: Window, files: Sequence[RunFile]) -> ReadProcess:
         for file in _within(window, files):
             part = file.whole()
             for interval in (one for one in part if window.covers(one.second)):
-                columns.add(interval)
-                blocks.add(interval)
+                plain = without_places(interval)  # places take most of the memory
+                columns.add(plain)
+                blocks.add(plain)
                 kept.add(interval)
                 yield interval
             ended = part.footer is not None

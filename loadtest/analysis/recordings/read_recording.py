@@ -21,13 +21,12 @@ from loadtest.runfile.recording_files import RecordingFiles, recorded_part, reco
 class Recording:
     """The pools of a running application, the one with the most checkouts first.
 
-    application: its name. window: the time that was read. problems: what is missing or damaged.
+    application: its name. problems: what is missing or damaged.
     going_on: the processes whose last part has no footer: they still write it, or were killed.
     """
 
     application: str
     pools: Sequence[RecordedPool]
-    window: Window
     problems: Sequence[str]
     going_on: Sequence[str]
 
@@ -61,7 +60,7 @@ def read_recording(
         raise UsageError(*_without_checkouts(pools, window), *problems)
     used.sort(key=lambda pool: -pool.checkout_attempts)
     going_on = {one.process.name for one in processes if not one.process.ended}
-    return Recording(parts[0].header.name, used, window, problems, sorted(going_on))
+    return Recording(parts[0].header.name, used, problems, sorted(going_on))
 
 
 def _of_one_application(found: RecordingFiles, wanted: str) -> Sequence[RunFile]:
@@ -92,8 +91,7 @@ def _pool(name: str, files: Sequence[RunFile], processes: Sequence[ReadProcess])
     own = [one for one in processes if one.pool == name]
     seconds, blocks = blocks_beside([one.blocks for one in own])
     there = [one.process for one in own if len(one.process.columns)]
-    first = files[0].header
-    return RecordedPool(name, first.name, recorded_part(first).database, there, blocks, seconds)
+    return RecordedPool(name, recorded_part(files[0].header).database, there, blocks, seconds)
 
 
 def _without_checkouts(pools: Sequence[RecordedPool], window: Window) -> Iterator[str]:

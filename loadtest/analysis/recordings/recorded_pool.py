@@ -45,12 +45,11 @@ class RecordedProcess:
 class RecordedPool:
     """The pools of one name in all processes of an application, which count as one pool.
 
-    application, database: their names. blocks: what all processes did in successive blocks of
+    database: its dialect and driver. blocks: what all processes did in successive blocks of
     `block_seconds`, without places; gauges of them are sums over processes.
     """
 
     name: str
-    application: str
     database: str
     processes: Sequence[RecordedProcess]
     blocks: Sequence[Interval]

@@ -40,7 +40,7 @@ def moment(text: str, begin: int, end: int) -> float:
 
 
 def _fitting(text: str, begin: int, end: int, *, local: bool) -> float:
-    if "-" in text[:8]:
+    if text[4:5] == "-":  # a minus behind a time belongs to its zone
         return _second(datetime.fromisoformat(text), local=local)
     at = time.fromisoformat(text)
     last = datetime.fromtimestamp(end, UTC).date()

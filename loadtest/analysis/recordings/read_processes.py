@@ -50,13 +50,16 @@ def read_processes(files: Sequence[Sequence[RunFile]], window: Window) -> list[R
 def _read(window: Window, files: Sequence[RunFile]) -> ReadProcess:
     columns, blocks, kept = ColumnsBuilder(), Blocks(), KeptHolds()
     problems: list[str] = []
-    ended = False
+    ended, goes_on = False, False
 
     def intervals() -> Iterator[Interval]:
-        nonlocal ended
+        nonlocal ended, goes_on
         for file in _within(window, files):
             part = file.whole()
-            for interval in (one for one in part if window.covers(one.second)):
+            for interval in part:
+                goes_on = goes_on or interval.second >= window.until
+                if not window.covers(interval.second):
+                    continue
                 plain = without_places(interval)  # places take most of the memory
                 columns.add(plain)
                 blocks.add(plain)
@@ -71,7 +74,8 @@ def _read(window: Window, files: Sequence[RunFile]) -> ReadProcess:
     whole = total(intervals())
     name, headers = recorded_part(files[0].header).process, [file.header for file in files]
     rows = spread(columns.build())
-    process = RecordedProcess(name, headers, rows, whole, ended, kept.old())
+    old = () if goes_on else kept.old()  # the holds at the end of a window may have ended later
+    process = RecordedProcess(name, headers, rows, whole, ended, old)
     return ReadProcess(headers[0].pool.name, process, blocks, problems)
 
 

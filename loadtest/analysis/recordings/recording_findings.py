@@ -19,9 +19,11 @@ IDLE_SHARE, IDLE_OF_POOL = 0.5, 0.1
 IDLE_SECONDS, LONG_IDLE_SECONDS, IDLE_FACTOR = 0.05, 0.15, 3
 LEAST_HOLDS = 5
 NAMED_PLACES = 3
-# A place does not return connections that are found so often, and for the most part, after their
-# users have ended.
-ENDED_SECONDS, ENDED_SHARE = 3, 0.5
+# A place keeps connections that are found so often, for the most part, and so long a hold (s, a
+# mean) after their users have ended.
+ENDED_SECONDS, ENDED_SHARE, ENDED_PER_HOLD = 3, 0.5, 0.01
+# Holds that ended tell about the time in use if they are this share of it.
+KNOWN_SHARE = 0.5
 # A wait (s) that users notice, and the length of a full time (s) that counts without timeouts.
 NOTICED_WAIT, NOTICED_SECONDS = 0.1, 5
 # A pool connects that often if it is new for each request, and NullPool if it is under load.
@@ -45,20 +47,20 @@ def is_short(pool: RecordedPoolSummary) -> bool:
 
 
 def leaking_places(pool: RecordedPoolSummary) -> list[RecordedPlace]:
-    """The places that do not return connections, the one with the most first."""
+    """The places that return connections late or not at all, the one with the most first."""
     found = [place for place in pool.places if place.lost or _outlives_users(place)]
     return sorted(found, key=lambda place: (-place.lost, -place.ended_seconds))[:NAMED_PLACES]
 
 
 def _outlives_users(place: RecordedPlace) -> bool:
     share = place.idle_at.get(USER_ENDED, 0.0)
-    return place.ended_seconds >= ENDED_SECONDS and share >= ENDED_SHARE
+    often = place.ended_seconds >= max(ENDED_SECONDS, ENDED_PER_HOLD * place.holds)
+    return often and share >= ENDED_SHARE
 
 
 def idle_holders(pool: RecordedPoolSummary) -> list[RecordedPlace]:
     """The places that hold connections without a query, the one with the most time first."""
-    leaking = leaking_places(pool)
-    found = [one for one in pool.places if one not in leaking and _holds_idly(one, pool)]
+    found = [one for one in pool.places if not one.lost and _holds_idly(one, pool)]
     return sorted(found, key=lambda place: -place.idle)[:NAMED_PLACES]
 
 
@@ -80,16 +82,21 @@ def _is_used(place: RecordedPlace) -> bool:
     return place.holds >= LEAST_HOLDS
 
 
+def mostly_ended(pool: RecordedPoolSummary) -> bool:
+    """Whether the holds that ended, whose queries are known, are most of the time in use."""
+    ended = sum((place.hold_seconds_mean or 0.0) * place.holds for place in pool.places)
+    return bool(ended) and ended >= KNOWN_SHARE * pool.connections.in_use * pool.seconds
+
+
 def recorded_leak(pool: RecordedPoolSummary) -> Iterator[Finding]:
-    """Connections that a place took and does not return."""
+    """Connections that a place took and does not return, or after its users have ended."""
     for place in leaking_places(pool):
         yield Finding(
             code="leak",
-            severity="error",
-            message=f"`{place.place}`{_in_routes(place)} does not return its connections: "
-            f"{_lost(place, pool.connections.allowed)}. Close the session or connection also after "
-            "an error: open it in a `with` block, or call close(), on a scoped_session remove(), "
-            "when the request ends.",
+            severity="error" if place.lost else "warning",
+            message=f"`{place.place}`{_in_routes(place)} {_lost(place, pool.connections.allowed)}. "
+            "Close the session or connection also after an error: open it in a `with` block, or "
+            "call close(), on a scoped_session remove(), when the request ends.",
             evidence={
                 "place": place.place,
                 "lost": place.lost,
@@ -102,12 +109,18 @@ def recorded_leak(pool: RecordedPoolSummary) -> Iterator[Finding]:
 def _lost(place: RecordedPlace, allowed: int | None) -> str:
     if not place.lost:
         return (
-            "they were still in use after the request or thread had ended, until the garbage "
-            f"collector returned them, for up to {duration(place.hold_seconds_max)}"
+            "held connections after the task, greenlet or thread that took them had ended; the "
+            f"longest hold lasted {duration(place.hold_seconds_max)}. Connections that nothing "
+            "refers to are in use until the garbage collector returns them"
         )
     of = f" of {count(allowed)}" if allowed else ""
     held = "is still held" if place.lost == 1 else "are still held, the oldest"
-    return f"{count(place.lost)}{of} {held} for {duration(place.lost_age_seconds)}"
+    if not place.lost_now:
+        held = "were in use when a process ended, the oldest"
+    return (
+        f"does not return its connections: {count(place.lost)}{of} {held} for "
+        f"{duration(place.lost_age_seconds)}"
+    )
 
 
 def held_without_query(pool: RecordedPoolSummary) -> Iterator[Finding]:
@@ -226,6 +239,11 @@ def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
     timed_out = f"{plural(timeouts, 'checkout')} timed out. " if timeouts else ""
     if idle_holders(pool) or leaking_places(pool) or pool.nested:
         change = "Fix the place that holds connections first; a larger pool only hides it."
+    elif not mostly_ended(pool):
+        change = (
+            "Most of the time in use is that of holds which have not ended: see which places held "
+            "connections in the longest waits."
+        )
     else:
         change = "Predict a larger pool with `loadtest whatif`, or make the queries faster."
     yield Finding(

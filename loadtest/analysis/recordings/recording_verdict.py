@@ -10,6 +10,7 @@ from loadtest.analysis.recordings.recording_findings import (
     is_short,
     leaking_places,
     makes_engines,
+    mostly_ended,
 )
 from loadtest.analysis.units import count, duration, listed, percent, plural
 from loadtest.model.recording_summary import FixValue, RecordedPlace, RecordedPoolSummary
@@ -65,7 +66,9 @@ def _cause(pool: RecordedPoolSummary) -> str:
     """The most important cause in short."""
     if leaking := leaking_places(pool):
         places = listed([f"`{place.place}`{_number_lost(place)}" for place in leaking])
-        return f"Connections were not returned: {places}."
+        lost = any(place.lost for place in leaking)
+        how = "not returned" if lost else "in use after their task, greenlet or thread had ended"
+        return f"Connections were {how}: {places}."
     if makes_engines(pool):
         return "Engines were made or disposed of repeatedly. Therefore many checkouts connected."
     if idle := idle_holders(pool):
@@ -83,7 +86,7 @@ def _number_lost(place: RecordedPlace) -> str:
 
 
 def _time_in_queries(pool: RecordedPoolSummary) -> str:
-    if not pool.places:
+    if not mostly_ended(pool):
         return ""
     querying = 1 - sum(place.idle for place in pool.places)
     return f"{percent(querying)} of the time in use, connections ran queries."

@@ -31,6 +31,15 @@ class TimeSpan(Value):
         return self.end - self.begin
 
 
+class FullTime(TimeSpan):
+    """A time in which checkouts waited at a full pool.
+
+    wait_seconds_mean: the time that they waited, divided by the checkouts of the full processes.
+    """
+
+    wait_seconds_mean: float
+
+
 class RecordedCheckouts(Value):
     """The checkouts of a pool; attempts include those that timed out or failed.
 
@@ -53,6 +62,7 @@ class RecordedConnections(Value):
 
     allowed: the highest limit of all processes together; None without a limit. in_use: the mean.
     engines_most: the most engines of all processes that shared this pool's settings.
+    engines_of_process: the most of one process for most of its time.
     """
 
     allowed: int | None
@@ -63,6 +73,7 @@ class RecordedConnections(Value):
     opened: int
     closed: int
     engines_most: int
+    engines_of_process: int = 1
 
 
 class BusyTime(Value):
@@ -183,7 +194,7 @@ class RecordedPoolSummary(Value):
     hold_seconds: Durations
     connections: RecordedConnections
     full_seconds: int
-    full: tuple[TimeSpan, ...]
+    full: tuple[FullTime, ...]
     busiest: BusyTime
     nested: dict[str, int]
     places: tuple[RecordedPlace, ...]

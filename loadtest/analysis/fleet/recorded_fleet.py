@@ -68,7 +68,11 @@ def _processes_by_host(recording: Recording) -> Iterator[Counter[str]]:
         first, last = spans.get(process.name, (int(seconds.min()), int(seconds.max())))
         spans[process.name] = (min(first, int(seconds.min())), max(last, int(seconds.max())))
     for begin, _ in spans.values():
-        there = [name for name, (first, last) in spans.items() if first <= begin < last]
+        there = [
+            name
+            for name, (first, last) in spans.items()
+            if first <= begin < max(last, first + 1)  # one of a single second is there in it
+        ]
         yield Counter(name.rpartition("-")[0] for name in there)
 
 

@@ -15,8 +15,9 @@ from loadtest.analysis.recordings.kept_holds import KeptHolds
 from loadtest.analysis.recordings.recorded_pool import RecordedProcess
 from loadtest.analysis.recordings.second_rows import spread
 from loadtest.analysis.recordings.time_window import Window
+from loadtest.model.errors import UsageError
 from loadtest.model.interval import Interval, total
-from loadtest.runfile.reader import RunFile
+from loadtest.runfile.reader import FilePart, RunFile
 from loadtest.runfile.recording_files import recorded_part
 
 # Reading fewer bytes, which are compressed for the most part, is quicker in one process.
@@ -56,7 +57,7 @@ def _read(window: Window, files: Sequence[RunFile]) -> ReadProcess:
         nonlocal ended, goes_on
         for file in _within(window, files):
             part = file.whole()
-            for interval in part:
+            for interval in _as_far_as_it_is_there(part, problems):
                 goes_on = goes_on or interval.second >= window.until
                 if not window.covers(interval.second):
                     continue
@@ -77,6 +78,14 @@ def _read(window: Window, files: Sequence[RunFile]) -> ReadProcess:
     old = () if goes_on else kept.old()  # the holds at the end of a window may have ended later
     process = RecordedProcess(name, headers, rows, whole, ended, old)
     return ReadProcess(headers[0].pool.name, process, blocks, problems)
+
+
+def _as_far_as_it_is_there(part: FilePart, problems: list[str]) -> Iterator[Interval]:
+    """The intervals of a part, which its application may delete before it is read."""
+    try:
+        yield from part
+    except UsageError as error:
+        problems.extend(error.problems)
 
 
 def _within(window: Window, files: Sequence[RunFile]) -> list[RunFile]:

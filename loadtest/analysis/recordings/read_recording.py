@@ -54,7 +54,7 @@ def read_recording(
         [of for pool in by_pool.values() for of in _grouped(pool, _process_of).values()], window
     )
     pools = [_pool(name, of, processes) for name, of in by_pool.items()]
-    used = [pool for pool in pools if pool.checkout_attempts]
+    used = [pool for pool in pools if pool.used]
     problems = [*found.problems, *(problem for one in processes for problem in one.problems)]
     if not used:
         raise UsageError(*_without_checkouts(pools, window), *problems)

@@ -8,8 +8,8 @@ from functools import cached_property, reduce
 
 from loadtest.analysis.columns import Columns
 from loadtest.analysis.recordings.kept_holds import OldHolds
-from loadtest.analysis.recordings.pool_seconds import PoolSeconds
-from loadtest.model.interval import SECOND, Interval
+from loadtest.analysis.recordings.pool_seconds import ENDED, PoolSeconds
+from loadtest.model.interval import SECOND, Gauge, Interval
 from loadtest.model.pool import PoolSettings
 from loadtest.runfile.schema import Header
 
@@ -81,5 +81,10 @@ class RecordedPool:
     @property
     def checkout_attempts(self) -> int:
         """The checkouts that ended, with a connection or without."""
-        ended = ("checkouts", "timeouts", "checkout_errors")
-        return sum(self.total.counters[name] for name in ended)
+        return sum(self.total.counters[name] for name in ENDED)
+
+    @property
+    def used(self) -> bool:
+        """Whether it had a checkout, also one in progress, or a connection in use."""
+        in_use = self.total.gauges.get("in_use", Gauge())
+        return bool(self.checkout_attempts or self.total.unfinished.count or in_use.integral)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from statistics import median_low
 
-from loadtest.analysis.units import count, duration, listed, percent, plural
+from loadtest.analysis.units import count, duration, listed, marked_duration, percent, plural
 from loadtest.model.place_use import USER_ENDED
 from loadtest.model.recording_summary import MOSTLY, RecordedPlace, RecordedPoolSummary
 from loadtest.model.summary import Finding
@@ -29,6 +29,8 @@ NOTICED_WAIT, NOTICED_SECONDS = 0.1, 5
 # A pool connects that often if it is new for each request, and NullPool if it is under load.
 NEW_SHARE, NEW_FACTOR = 0.05, 3
 LOAD_PER_SECOND = 1.0
+# Fewer failed checkouts are single disturbances.
+LEAST_FAILED = 0.01
 
 RecordedRule = Callable[[RecordedPoolSummary], Iterator[Finding]]
 
@@ -41,8 +43,8 @@ def recording_findings(pool: RecordedPoolSummary) -> tuple[Finding, ...]:
 def is_short(pool: RecordedPoolSummary) -> bool:
     """Whether checkouts timed out, or waited noticeably at a full pool."""
     waits = pool.checkout.wait_seconds.p99 or 0.0
-    longest = max((span.seconds for span in pool.full), default=0)
-    noticed = longest >= NOTICED_SECONDS and waits >= NOTICED_WAIT
+    long = [span for span in pool.full if span.seconds >= NOTICED_SECONDS]
+    noticed = any(max(waits, span.wait_seconds_mean) >= NOTICED_WAIT for span in long)
     return pool.checkout.timeouts > 0 or noticed
 
 
@@ -231,6 +233,39 @@ def null_pool_under_load(pool: RecordedPoolSummary) -> Iterator[Finding]:
     )
 
 
+def failed_checkouts(pool: RecordedPoolSummary) -> Iterator[Finding]:
+    """Checkouts that ended without a connection, but not by a timeout."""
+    errors, attempts = pool.checkout.errors, pool.checkout.attempts
+    if not errors or errors < LEAST_FAILED * attempts:
+        return
+    worst = sorted((one for one in pool.places if one.errors), key=lambda one: -one.errors)
+    places = [f"`{one.place}` ({count(one.errors)})" for one in worst[:NAMED_PLACES]]
+    at = f" at {listed(places)}" if places else ""
+    yield Finding(
+        code="failed_checkouts",
+        severity="error",
+        message=f"{plural(errors, 'checkout')} of {count(attempts)} failed{at}: no connection "
+        "could be opened, or the task was cancelled. The application's log has the error. If the "
+        "server had too many connections, check the pools with `loadtest capacity`.",
+        evidence={"errors": errors, "attempts": attempts},
+    )
+
+
+def several_engines(pool: RecordedPoolSummary) -> Iterator[Finding]:
+    """Engines with the same settings that a process keeps beside each other."""
+    engines = pool.connections.engines_of_process
+    if engines < 2 or makes_engines(pool):
+        return
+    yield Finding(
+        code="several_engines",
+        severity="warning",
+        message=f"A process had {count(engines)} engines with the settings of `{pool.name}` most "
+        "of the time. Each has its own pool: one may be full while another is idle, and a process "
+        "can open as many times the connections. Make one engine, and use it in all modules.",
+        evidence={"engines": engines},
+    )
+
+
 def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
     """Checkouts that timed out, or waited noticeably, because all connections were in use."""
     if not is_short(pool):
@@ -250,12 +285,13 @@ def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
         code="pool_full",
         severity="error" if timeouts else "warning",
         message=f"Checkouts waited at a full pool for {duration(pool.full_seconds)}. {timed_out}"
-        f"The p99 of all waits is {duration(waits.p99)}, the longest {duration(waits.max)}. "
-        f"{change}",
+        f"The p99 of all waits is {marked_duration(waits, 'p99')}, the longest "
+        f"{marked_duration(waits, 'max')}. {change}",
         evidence={
             "full_seconds": pool.full_seconds,
             "timeouts": timeouts,
             "wait_p99": waits.p99,
+            "full_wait": max((span.wait_seconds_mean for span in pool.full), default=None),
             "allowed": pool.connections.allowed,
         },
     )
@@ -271,6 +307,8 @@ RULES: tuple[RecordedRule, ...] = (
     held_without_query,
     nested_in_application,
     engine_per_request,
+    several_engines,
     null_pool_under_load,
+    failed_checkouts,
     pool_full,
 )

@@ -6,18 +6,20 @@ from collections.abc import Iterator, Sequence
 
 from loadtest.analysis.recordings.clock_time import clock_time
 from loadtest.analysis.recordings.recording_findings import (
+    LEAST_FAILED,
     idle_holders,
     is_short,
     leaking_places,
     makes_engines,
     mostly_ended,
 )
-from loadtest.analysis.units import count, duration, listed, percent, plural
+from loadtest.analysis.units import count, duration, listed, marked_duration, percent, plural
 from loadtest.model.recording_summary import FixValue, RecordedPlace, RecordedPoolSummary
 
 _CAUSES = {
     "nested_checkout": "Requests took a second connection while they held the first.",
     "null_pool": "NullPool connected for each checkout.",
+    "several_engines": "A process has several engines with the same settings.",
 }
 
 
@@ -32,8 +34,12 @@ def recording_verdict(pools: Sequence[RecordedPoolSummary]) -> str:
 def _nothing_wrong(pool: RecordedPoolSummary) -> str:
     used, allowed = pool.connections.in_use_most, pool.connections.allowed
     of = f" of {count(allowed)}" if allowed else ""
-    longest = pool.checkout.wait_seconds.max
-    waited = "" if longest is None else f", and no checkout waited longer than {duration(longest)}"
+    waits = pool.checkout.wait_seconds
+    waited = f", and no checkout waited longer than {duration(waits.max)}"
+    if "max" in waits.at_least:
+        waited = f", and the longest wait is {marked_duration(waits, 'max')}"
+    if waits.max is None:
+        waited = ""
     return (
         f"Nothing was wrong with the pool of `{pool.name}`: at most {count(used)}{of} connections "
         f"were in use at once{waited}."
@@ -45,6 +51,9 @@ def _wrong(pool: RecordedPoolSummary) -> Iterator[str]:
     if pool.checkout.timeouts:
         share = percent(pool.checkout.timeouts / pool.checkout.attempts)
         yield f"{plural(pool.checkout.timeouts, 'checkout')} timed out ({share})."
+    if pool.checkout.errors >= LEAST_FAILED * pool.checkout.attempts > 0:
+        share = percent(pool.checkout.errors / pool.checkout.attempts)
+        yield f"{plural(pool.checkout.errors, 'checkout')} failed ({share})."
     if pool.fix:
         yield fix_sentence(pool.fix)
 

@@ -8,9 +8,9 @@ from typing import Any
 from loadtest.analysis.recordings.fix_value import fix_value
 from loadtest.analysis.recordings.full_times import full_seconds, full_times
 from loadtest.analysis.recordings.place_numbers import recorded_places, recorded_shortages
-from loadtest.analysis.recordings.pool_seconds import ENGINES
+from loadtest.analysis.recordings.pool_seconds import ENDED, ENGINES
 from loadtest.analysis.recordings.read_recording import Recording
-from loadtest.analysis.recordings.recorded_pool import RecordedPool
+from loadtest.analysis.recordings.recorded_pool import RecordedPool, RecordedProcess
 from loadtest.analysis.recordings.recording_findings import (
     idle_holders,
     is_short,
@@ -19,7 +19,7 @@ from loadtest.analysis.recordings.recording_findings import (
 from loadtest.analysis.recordings.recording_verdict import recording_verdict
 from loadtest.analysis.statistics.censoring import CensoredTimes, describe
 from loadtest.model.distribution import Distribution
-from loadtest.model.interval import SECOND
+from loadtest.model.interval import SECOND, Gauge
 from loadtest.model.recording_summary import (
     BusyTime,
     RecordedCheckouts,
@@ -31,7 +31,6 @@ from loadtest.model.recording_summary import (
 from loadtest.model.summary import Durations
 
 BUSIEST_SECONDS = 60
-_ATTEMPTS = ("checkouts", "timeouts", "checkout_errors")
 _SOURCES = ("pooled", "new", "overflow", "reconnect")
 
 
@@ -121,7 +120,14 @@ def _connections(pool: RecordedPool) -> RecordedConnections:
         opened=counters["opened"],
         closed=closed,
         engines_most=int(seconds.most(ENGINES).max(initial=0)),
+        engines_of_process=max(map(_engines, pool.processes), default=1),
     )
+
+
+def _engines(process: RecordedProcess) -> int:
+    """The engines of a process at most times."""
+    engines = process.total.gauges.get(ENGINES, Gauge())
+    return round(engines.integral / max(process.total.length, 1))
 
 
 def _busiest(pool: RecordedPool) -> BusyTime:
@@ -132,7 +138,7 @@ def _busiest(pool: RecordedPool) -> BusyTime:
     number, total = (int(column[here].sum()) for column in seconds.times("wait"))
     return BusyTime(
         period=TimeSpan(begin=begin, end=end),
-        attempts_per_second=int(seconds.count(*_ATTEMPTS)[here].sum()) / length,
+        attempts_per_second=int(seconds.count(*ENDED)[here].sum()) / length,
         in_use=float(seconds.level("in_use")[here].sum()) / length,
         in_use_most=int(seconds.most("in_use")[here].max(initial=0)),
         waiting_most=int(seconds.most("waiting")[here].max(initial=0)),

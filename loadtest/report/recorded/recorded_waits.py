@@ -8,7 +8,7 @@ import numpy as np
 
 from loadtest.analysis.recordings.clock_time import clock_time
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
-from loadtest.analysis.units import count, duration, plural
+from loadtest.analysis.units import count, duration, marked_duration, plural
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SECOND
 from loadtest.model.recording_summary import RecordedPoolSummary
@@ -54,11 +54,13 @@ def draw_waits(pool: RecordedPool, summary: RecordedPoolSummary, name: str) -> D
     waits, timeouts = summary.checkout.wait_seconds, summary.checkout.timeouts
     ended = f", and {plural(timeouts, 'checkout')} timed out" if timeouts else ""
     title = f"95 % of checkouts waited less than {duration(waits.p95)}{ended}"
+    if "p95" in waits.at_least:
+        title = f"The p95 of the waits is {marked_duration(waits, 'p95')}{ended}"
     return Drawing(
         name=name,
         title=title,
         alt=f"Median, p95 and longest waits over time. {title}. The longest wait is "
-        f"{duration(waits.max)}.",
+        f"{marked_duration(waits, 'max')}.",
         help=WAITS_HELP,
         svg=to_svg(_figure(steps, summary), name),
         question="How long did checkouts wait?",

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from loadtest.analysis.recordings.clock_time import clock_time, date_and_time
 from loadtest.analysis.units import (
     NO_VALUE,
-    at_least,
     count,
     duration,
     level,
     listed,
+    marked_duration,
     percent,
     plural,
     rate,
@@ -24,11 +24,21 @@ from loadtest.model.recording_summary import (
 )
 
 RECORDED_COLUMNS = (
-    *("pool", "processes", "checkouts/s", "wait p95", "wait max", "timeouts"),
+    *("pool", "processes", "checkouts/s", "wait p95", "wait max", "timeouts", "errors"),
     *("in use", "most in use", "most open", "allowed"),
 )
 PLACE_COLUMNS = (
-    *("place", "checkouts", "timeouts", "wait", "wait max", "hold", "hold p95", "hold max"),
+    *(
+        "place",
+        "checkouts",
+        "timeouts",
+        "errors",
+        "wait",
+        "wait max",
+        "hold",
+        "hold p95",
+        "hold max",
+    ),
     *("in queries", "idle", "held in waits"),
 )
 PLACE_LEGEND = (
@@ -47,9 +57,10 @@ def recorded_row(pool: RecordedPoolSummary) -> tuple[str, ...]:
         pool.name,
         _processes(pool),
         rate(pool.checkout.attempts_per_second),
-        at_least(waits.p95, "p95" in waits.at_least),
-        at_least(waits.max, "max" in waits.at_least),
+        marked_duration(waits, "p95"),
+        marked_duration(waits, "max"),
         count(pool.checkout.timeouts),
+        count(pool.checkout.errors),
         level(connections.in_use),
         count(connections.in_use_most),
         count(connections.open_most),
@@ -63,6 +74,7 @@ def place_row(place: RecordedPlace) -> tuple[str, ...]:
         place.place,
         count(place.checkouts),
         count(place.timeouts),
+        count(place.errors),
         duration(place.wait_seconds_mean),
         duration(place.wait_seconds_max),
         duration(place.hold_seconds_mean),

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from statistics import median_low
 
+from loadtest.analysis.recordings.pool_judgement import (
+    NAMED_PLACES,
+    fails_often,
+    idle_holders,
+    is_short,
+    kept_by_pools,
+    leaking_places,
+    makes_engines,
+    mostly_ended,
+)
 from loadtest.analysis.units import count, duration, listed, marked_duration, percent, plural
-from loadtest.model.place_use import USER_ENDED
 from loadtest.model.recording_summary import MOSTLY, RecordedPlace, RecordedPoolSummary
 from loadtest.model.summary import Finding
 
-# A place is named if its holds are without a query for this share of their time, and of the whole
-# pool's time in use.
-IDLE_SHARE, IDLE_OF_POOL = 0.5, 0.1
-# The longest time without a query of a hold (s, a mean) that is noticed, and the one that is always
-# too long. In between it counts only beside places with much shorter ones: on a busy machine all
-# places have pauses.
-IDLE_SECONDS, LONG_IDLE_SECONDS, IDLE_FACTOR = 0.05, 0.15, 3
-LEAST_HOLDS = 5
-NAMED_PLACES = 3
-# A place keeps connections that are found so often, for the most part, and so long a hold (s, a
-# mean) after their users have ended.
-ENDED_SECONDS, ENDED_SHARE, ENDED_PER_HOLD = 3, 0.5, 0.01
-# Holds that ended tell about the time in use if they are this share of it.
-KNOWN_SHARE = 0.5
-# A wait (s) that users notice, and the length of a full time (s) that counts without timeouts.
-NOTICED_WAIT, NOTICED_SECONDS = 0.1, 5
-# A pool connects that often if it is new for each request, and NullPool if it is under load.
-NEW_SHARE, NEW_FACTOR = 0.05, 3
+# NullPool is under load from this many checkouts a second.
 LOAD_PER_SECOND = 1.0
-# Fewer failed checkouts are single disturbances.
-LEAST_FAILED = 0.01
 
 RecordedRule = Callable[[RecordedPoolSummary], Iterator[Finding]]
 
@@ -38,56 +27,6 @@ RecordedRule = Callable[[RecordedPoolSummary], Iterator[Finding]]
 def recording_findings(pool: RecordedPoolSummary) -> tuple[Finding, ...]:
     """All findings about a pool, the causes first."""
     return tuple(finding for rule in RULES for finding in rule(pool))
-
-
-def is_short(pool: RecordedPoolSummary) -> bool:
-    """Whether checkouts timed out, or waited noticeably at a full pool."""
-    waits = pool.checkout.wait_seconds.p99 or 0.0
-    long = [span for span in pool.full if span.seconds >= NOTICED_SECONDS]
-    noticed = any(max(waits, span.wait_seconds_mean) >= NOTICED_WAIT for span in long)
-    return pool.checkout.timeouts > 0 or noticed
-
-
-def leaking_places(pool: RecordedPoolSummary) -> list[RecordedPlace]:
-    """The places that return connections late or not at all, the one with the most first."""
-    found = [place for place in pool.places if place.lost or _outlives_users(place)]
-    return sorted(found, key=lambda place: (-place.lost, -place.ended_seconds))[:NAMED_PLACES]
-
-
-def _outlives_users(place: RecordedPlace) -> bool:
-    share = place.idle_at.get(USER_ENDED, 0.0)
-    often = place.ended_seconds >= max(ENDED_SECONDS, ENDED_PER_HOLD * place.holds)
-    return often and share >= ENDED_SHARE
-
-
-def idle_holders(pool: RecordedPoolSummary) -> list[RecordedPlace]:
-    """The places that hold connections without a query, the one with the most time first."""
-    found = [one for one in pool.places if not one.lost and _holds_idly(one, pool)]
-    return sorted(found, key=lambda place: -place.idle)[:NAMED_PLACES]
-
-
-def _holds_idly(place: RecordedPlace, pool: RecordedPoolSummary) -> bool:
-    others = [one for one in pool.places if one is not place and _is_used(one)]
-    usual = median_low([one.idle_seconds_mean or 0.0 for one in others]) if others else 0.0
-    least = max(IDLE_SECONDS, min(LONG_IDLE_SECONDS, IDLE_FACTOR * usual))
-    if makes_engines(pool):  # connecting keeps an event loop or a core from other work
-        least = LONG_IDLE_SECONDS
-    return (
-        _is_used(place)
-        and (place.idle_seconds_mean or 0.0) >= least
-        and 1 - (place.querying or 0.0) >= IDLE_SHARE
-        and place.idle >= IDLE_OF_POOL
-    )
-
-
-def _is_used(place: RecordedPlace) -> bool:
-    return place.holds >= LEAST_HOLDS
-
-
-def mostly_ended(pool: RecordedPoolSummary) -> bool:
-    """Whether the holds that ended, whose queries are known, are most of the time in use."""
-    ended = sum((place.hold_seconds_mean or 0.0) * place.holds for place in pool.places)
-    return bool(ended) and ended >= KNOWN_SHARE * pool.connections.in_use * pool.seconds
 
 
 def recorded_leak(pool: RecordedPoolSummary) -> Iterator[Finding]:
@@ -192,9 +131,9 @@ def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
         code="engine_per_request",
         severity="warning",
         message=f"{count(new)} of {plural(whole, 'checkout')} opened a new connection although the "
-        f"pools keep {count(_kept(pool))}{at}: an engine is made or disposed of again and again, "
-        f"up to {count(pool.connections.engines_most)} at once. Make one engine when the process "
-        "starts, and use it for all requests.",
+        f"pools keep {count(kept_by_pools(pool))}{at}: an engine is made or disposed of again and "
+        f"again, up to {count(pool.connections.engines_most)} at once. Make one engine when the "
+        "process starts, and use it for all requests.",
         evidence={
             "new": new,
             "checkouts": whole,
@@ -203,17 +142,6 @@ def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
             "place": likely.place if likely else None,
         },
     )
-
-
-def makes_engines(pool: RecordedPoolSummary) -> bool:
-    """Whether far more connections are new than the pools of all processes keep."""
-    new, kept = pool.checkout.by_source["new"], _kept(pool)
-    return bool(kept) and new > NEW_SHARE * pool.checkout.count and new > NEW_FACTOR * kept
-
-
-def _kept(pool: RecordedPoolSummary) -> int:
-    sizes = [size for one in pool.settings if (size := one.get("pool_size"))]
-    return max(sizes, default=0) * pool.processes
 
 
 def null_pool_under_load(pool: RecordedPoolSummary) -> Iterator[Finding]:
@@ -236,7 +164,7 @@ def null_pool_under_load(pool: RecordedPoolSummary) -> Iterator[Finding]:
 def failed_checkouts(pool: RecordedPoolSummary) -> Iterator[Finding]:
     """Checkouts that ended without a connection, but not by a timeout."""
     errors, attempts = pool.checkout.errors, pool.checkout.attempts
-    if not errors or errors < LEAST_FAILED * attempts:
+    if not fails_often(pool):
         return
     worst = sorted((one for one in pool.places if one.errors), key=lambda one: -one.errors)
     places = [f"`{one.place}` ({count(one.errors)})" for one in worst[:NAMED_PLACES]]

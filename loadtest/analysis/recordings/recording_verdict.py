@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.analysis.recordings.clock_time import clock_time
-from loadtest.analysis.recordings.recording_findings import (
-    LEAST_FAILED,
+from loadtest.analysis.recordings.pool_judgement import (
+    fails_often,
     idle_holders,
     is_short,
     leaking_places,
@@ -51,7 +51,7 @@ def _wrong(pool: RecordedPoolSummary) -> Iterator[str]:
     if pool.checkout.timeouts:
         share = percent(pool.checkout.timeouts / pool.checkout.attempts)
         yield f"{plural(pool.checkout.timeouts, 'checkout')} timed out ({share})."
-    if pool.checkout.errors >= LEAST_FAILED * pool.checkout.attempts > 0:
+    if fails_often(pool):
         share = percent(pool.checkout.errors / pool.checkout.attempts)
         yield f"{plural(pool.checkout.errors, 'checkout')} failed ({share})."
     if pool.fix:

@@ -8,14 +8,11 @@ from typing import Any
 from loadtest.analysis.recordings.fix_value import fix_value
 from loadtest.analysis.recordings.full_times import full_seconds, full_times
 from loadtest.analysis.recordings.place_numbers import recorded_places, recorded_shortages
+from loadtest.analysis.recordings.pool_judgement import idle_holders, is_short
 from loadtest.analysis.recordings.pool_seconds import ENDED, ENGINES
 from loadtest.analysis.recordings.read_recording import Recording
 from loadtest.analysis.recordings.recorded_pool import RecordedPool, RecordedProcess
-from loadtest.analysis.recordings.recording_findings import (
-    idle_holders,
-    is_short,
-    recording_findings,
-)
+from loadtest.analysis.recordings.recording_findings import recording_findings
 from loadtest.analysis.recordings.recording_verdict import recording_verdict
 from loadtest.analysis.statistics.censoring import CensoredTimes, describe
 from loadtest.model.distribution import Distribution

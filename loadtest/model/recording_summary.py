@@ -15,7 +15,7 @@ from loadtest.model.summary import Durations, Finding
 
 # The smallest share of the holders of a place that makes a line stand out.
 _STANDING_OUT = 0.2
-# The share of holders that run no code of the application from which on no line counts.
+# The share of the holders of a place from which on they are mostly there.
 MOSTLY = 0.5
 
 
@@ -125,13 +125,16 @@ class RecordedPlace(Value):
 
     @property
     def line(self) -> str:
-        """The line where its holders mostly stood without a query; empty if none stands out."""
-        if self.outside >= MOSTLY:
-            return ""
-        for line, share in self.idle_at.items():
-            if share >= _STANDING_OUT and not line.startswith("("):
-                return line
-        return ""
+        """The line where its holders mostly stood without a query; empty if there is none."""
+        line = self.frequent_line
+        return line if self.idle_at.get(line, 0.0) >= MOSTLY else ""
+
+    @property
+    def frequent_line(self) -> str:
+        """The line where its holders stood most often; empty if none stands out."""
+        lines = [line for line in self.idle_at if not line.startswith("(")]
+        line = max(lines, key=lambda one: self.idle_at[one], default="")
+        return line if self.idle_at.get(line, 0.0) >= _STANDING_OUT else ""
 
     @property
     def outside(self) -> float:
@@ -178,8 +181,9 @@ class RecordedPoolSummary(Value):
 
     settings: the different ones, under `create_engine`'s names. processes: the number over the
     whole time, and the most at once. full: when checkouts waited because a process had all of its
-    connections in use. nested: by route or task, the checkouts of a user that already held a
-    connection.
+    connections in use. coarse_seconds: of all processes, in intervals of several seconds; in them,
+    full seconds are the fewest possible. nested: by route or task (empty: outside of both), the
+    checkouts of a user that already held a connection.
     """
 
     name: str
@@ -195,6 +199,7 @@ class RecordedPoolSummary(Value):
     connections: RecordedConnections
     full_seconds: int
     full: tuple[FullTime, ...]
+    coarse_seconds: int = 0
     busiest: BusyTime
     nested: dict[str, int]
     places: tuple[RecordedPlace, ...]

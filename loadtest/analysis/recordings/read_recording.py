@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from loadtest.analysis.recordings.blocks import blocks_beside
-from loadtest.analysis.recordings.read_processes import ReadProcess, read_processes
+from loadtest.analysis.recordings.read_processes import (
+    ReadProcess,
+    as_far_as_it_is_there,
+    read_processes,
+)
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.analysis.recordings.time_window import ALL_TIME, Window
 from loadtest.analysis.units import listed
 from loadtest.model.errors import UsageError
+from loadtest.model.interval import SECOND
 from loadtest.runfile.reader import RunFile
 from loadtest.runfile.recording_files import RecordingFiles, recorded_part, recording_files
+
+_K = TypeVar("_K")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +72,20 @@ def read_recording(
     return Recording(parts[0].header.name, used, problems, sorted(going_on))
 
 
+def recorded_time(paths: Sequence[Path], application: str = "") -> tuple[int, int]:
+    """The UTC seconds of its begin and end, from the headers and the last part of each process.
+
+    application: as in `read_recording`. Raises UsageError.
+    """
+    parts = _of_one_application(recording_files(paths), application)
+    last = {(file.header.pool.name, _process_of(file)): file for file in parts}.values()
+    ends = [file.header.started for file in last]
+    for file in last:
+        for interval in as_far_as_it_is_there(file.whole(), []):
+            ends.append(interval.second + interval.length / SECOND)
+    return int(min(file.header.started for file in parts)), math.ceil(max(ends))
+
+
 def _of_one_application(found: RecordingFiles, wanted: str) -> Sequence[RunFile]:
     names = found.applications
     if not wanted and len(names) > 1:
@@ -75,15 +98,16 @@ def _of_one_application(found: RecordingFiles, wanted: str) -> Sequence[RunFile]
     return [file for file in found.parts if wanted in ("", file.header.name)]
 
 
-def _grouped(files: Sequence[RunFile], key: Callable[[RunFile], str]) -> dict[str, list[RunFile]]:
-    groups: dict[str, list[RunFile]] = defaultdict(list)
+def _grouped(files: Sequence[RunFile], key: Callable[[RunFile], _K]) -> dict[_K, list[RunFile]]:
+    groups: dict[_K, list[RunFile]] = defaultdict(list)
     for file in files:
         groups[key(file)].append(file)
     return groups
 
 
-def _process_of(file: RunFile) -> str:
-    return recorded_part(file.header).process
+def _process_of(file: RunFile) -> tuple[str, float]:
+    part = recorded_part(file.header)
+    return part.process, part.began
 
 
 def _pool(name: str, files: Sequence[RunFile], processes: Sequence[ReadProcess]) -> RecordedPool:

@@ -11,6 +11,7 @@ from loadtest.analysis.recordings.kept_holds import OldHolds
 from loadtest.analysis.recordings.pool_seconds import ENDED, PoolSeconds
 from loadtest.model.interval import SECOND, Gauge, Interval
 from loadtest.model.pool import PoolSettings
+from loadtest.runfile.recording_files import recorded_part
 from loadtest.runfile.schema import Header
 
 
@@ -20,7 +21,7 @@ class RecordedProcess:
 
     name: host and process id. headers: of its parts, in order. columns: a row for each second.
     total: of all its intervals. ended: whether it ended its recording in good order. old_holds:
-    those in progress for long at its end.
+    those in progress for long at its end. coarse_seconds: the seconds in intervals of several.
     """
 
     name: str
@@ -29,6 +30,12 @@ class RecordedProcess:
     total: Interval
     ended: bool
     old_holds: Sequence[OldHolds] = ()
+    coarse_seconds: int = 0
+
+    @property
+    def identity(self) -> tuple[str, float]:
+        """Its name and its begin: a later process may have the same name."""
+        return self.name, recorded_part(self.headers[0]).began
 
     @property
     def settings(self) -> PoolSettings:

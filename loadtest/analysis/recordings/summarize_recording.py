@@ -63,7 +63,7 @@ def _numbers(pool: RecordedPool) -> RecordedPoolSummary:
         database=pool.database,
         settings=tuple(_settings(one) for one in pool.settings),
         processes=len(pool.processes),
-        processes_most=int(seconds.processes.max(initial=0)),
+        processes_most=seconds.most_processes,
         begin=seconds.begin,
         seconds=pool.seconds,
         gaps=tuple(TimeSpan(begin=begin, end=end) for begin, end in seconds.gaps),
@@ -72,6 +72,7 @@ def _numbers(pool: RecordedPool) -> RecordedPoolSummary:
         connections=_connections(pool),
         full_seconds=int(full_seconds(seconds).sum()),
         full=tuple(full_times(seconds)),
+        coarse_seconds=sum(one.coarse_seconds for one in pool.processes),
         busiest=_busiest(pool),
         nested={name: use.nested for name, use in whole.tasks.items() if use.nested},
         places=tuple(recorded_places(pool)),
@@ -106,7 +107,7 @@ def _checkouts(pool: RecordedPool) -> RecordedCheckouts:
 
 def _connections(pool: RecordedPool) -> RecordedConnections:
     seconds, counters = pool.by_second, pool.total.counters
-    allowed = float(seconds.limit.max(initial=0))
+    allowed = seconds.highest_limit
     closed = sum(number for name, number in counters.items() if name.startswith("closed."))
     return RecordedConnections(
         allowed=None if allowed == float("inf") else int(allowed),

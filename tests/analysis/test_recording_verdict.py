@@ -45,7 +45,7 @@ def test_the_verdict_names_the_full_time_the_holder_and_the_value_of_the_fix(
     assert timeouts == "30 checkouts timed out (2.4 %)."
     assert fix == (
         f"If `{PAY}` returns the connection before the call at `{CALL}`, 1 connection serves what "
-        "3 serve now (simulated with the arrivals of the busiest time)."
+        "3 serve now (simulated at the rate of the busiest time)."
     )
 
 

@@ -79,7 +79,7 @@ def mostly_ended(pool: RecordedPoolSummary) -> bool:
     return bool(ended) and ended >= KNOWN_SHARE * pool.connections.in_use * pool.seconds
 
 
-def fails_often(pool: RecordedPoolSummary) -> bool:
+def checkouts_fail(pool: RecordedPoolSummary) -> bool:
     """Whether checkouts failed, not by a timeout, more often than once in a while."""
     return pool.checkout.errors >= LEAST_FAILED * pool.checkout.attempts > 0
 

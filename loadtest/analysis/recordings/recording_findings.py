@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from loadtest.analysis.recordings.pool_judgement import (
     NAMED_PLACES,
-    fails_often,
+    checkouts_fail,
     idle_holders,
     is_short,
     kept_by_pools,
@@ -20,6 +20,9 @@ from loadtest.model.summary import Finding
 
 # NullPool is under load from this many checkouts a second.
 LOAD_PER_SECOND = 1.0
+
+# Checkouts without a route or task.
+WITHOUT_ROUTE = "code outside of routes and tasks"
 
 RecordedRule = Callable[[RecordedPoolSummary], Iterator[Finding]]
 
@@ -93,10 +96,14 @@ def _to_return(place: RecordedPlace) -> str:
             "was being sent. Close the session after its last query, at the latest when the "
             "request ends (a scoped_session with remove())."
         )
-    stood = f"It mostly stood at `{place.line}` then. " if place.line else ""
+    stood, before = "", "the other work"
+    if place.line:
+        stood, before = f"It mostly stood at `{place.line}` then. ", "that line"
+    elif line := place.frequent_line:
+        stood = f"It stood most often at `{line}` then ({percent(place.idle_at[line])}). "
     return (
-        f"{stood}Return the connection before {'that line' if stood else 'the other work'}: commit "
-        "or roll back and close the session, and take a connection again afterwards."
+        f"{stood}Return the connection before {before}: commit or roll back and close the session, "
+        "and take a connection again afterwards."
     )
 
 
@@ -106,7 +113,7 @@ def nested_in_application(pool: RecordedPoolSummary) -> Iterator[Finding]:
     if not number:
         return
     routes = sorted(pool.nested, key=lambda route: -pool.nested[route])
-    named = listed([f"`{route}`" for route in routes[:NAMED_PLACES]]) if any(routes) else "requests"
+    named = listed([f"`{route}`" if route else WITHOUT_ROUTE for route in routes[:NAMED_PLACES]])
     there = [p.place for p in pool.places if p.routes.keys() & set(routes)][:NAMED_PLACES]
     at = f" They take connections at {listed([f'`{place}`' for place in there])}." if there else ""
     yield Finding(
@@ -124,8 +131,7 @@ def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
     if not makes_engines(pool):
         return
     new, whole = pool.checkout.by_source["new"], pool.checkout.count
-    # The place of a connect is not recorded.
-    likely = min(pool.places, key=lambda one: abs(one.checkouts - new), default=None)
+    likely = _connecting_place(pool)
     at = f", most likely those of `{likely.place}`{_in_routes(likely)}" if likely else ""
     yield Finding(
         code="engine_per_request",
@@ -164,7 +170,7 @@ def null_pool_under_load(pool: RecordedPoolSummary) -> Iterator[Finding]:
 def failed_checkouts(pool: RecordedPoolSummary) -> Iterator[Finding]:
     """Checkouts that ended without a connection, but not by a timeout."""
     errors, attempts = pool.checkout.errors, pool.checkout.attempts
-    if not fails_often(pool):
+    if not checkouts_fail(pool):
         return
     worst = sorted((one for one in pool.places if one.errors), key=lambda one: -one.errors)
     places = [f"`{one.place}` ({count(one.errors)})" for one in worst[:NAMED_PLACES]]
@@ -177,6 +183,16 @@ def failed_checkouts(pool: RecordedPoolSummary) -> Iterator[Finding]:
         "server had too many connections, check the pools with `loadtest capacity`.",
         evidence={"errors": errors, "attempts": attempts},
     )
+
+
+def _connecting_place(pool: RecordedPoolSummary) -> RecordedPlace | None:
+    """The place that opened the new connections, beside those that the pools keep; None if unclear.
+
+    The place of a connect is not recorded.
+    """
+    new = pool.checkout.by_source["new"]
+    few = [one for one in pool.places if 0 <= new - one.checkouts <= kept_by_pools(pool)]
+    return few[0] if len(few) == 1 else None
 
 
 def several_engines(pool: RecordedPoolSummary) -> Iterator[Finding]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadtest.analysis.recordings.clock_time import clock_time
+from loadtest.analysis.recordings.clock_time import clock_of
 from loadtest.analysis.recordings.pool_judgement import (
-    fails_often,
+    checkouts_fail,
     idle_holders,
     is_short,
     leaking_places,
@@ -51,7 +51,7 @@ def _wrong(pool: RecordedPoolSummary) -> Iterator[str]:
     if pool.checkout.timeouts:
         share = percent(pool.checkout.timeouts / pool.checkout.attempts)
         yield f"{plural(pool.checkout.timeouts, 'checkout')} timed out ({share})."
-    if fails_often(pool):
+    if checkouts_fail(pool):
         share = percent(pool.checkout.errors / pool.checkout.attempts)
         yield f"{plural(pool.checkout.errors, 'checkout')} failed ({share})."
     if pool.fix:
@@ -64,7 +64,7 @@ def _how_full(pool: RecordedPoolSummary) -> str:
         how = "was large enough" if limited else "has no limit"
         return f"The pool of `{pool.name}` {how}."
     first, last = pool.full[0], pool.full[-1]
-    begin, end = clock_time(first.begin), clock_time(last.end)
+    begin, end = map(clock_of(pool.begin, pool.end), (first.begin, last.end))
     when = f"from {begin} UTC"
     if len(pool.full) > 1:
         when = f"in {count(len(pool.full))} periods from {begin} to {end} UTC"
@@ -110,5 +110,5 @@ def fix_sentence(fix: FixValue) -> str:
     return (
         f"If {returned} before {before}, {plural(fix.after, 'connection')}{each} "
         f"{'serves' if fix.after == 1 else 'serve'} what {count(fix.now)} serve now (simulated "
-        "with the arrivals of the busiest time)."
+        "at the rate of the busiest time)."
     )

@@ -45,10 +45,10 @@ def test_nested_checkouts_outside_of_routes_are_in_an_interval() -> None:
 @pytest.mark.parametrize(
     ("tasks", "words"),
     [
-        ({"": TaskUse(nested=4)}, "code outside of routes and tasks took 20 connections"),
+        ({"": TaskUse(nested=4)}, "requests without a route or task took 20 connections"),
         (
             {"": TaskUse(nested=1), "GET /cart": TaskUse(nested=4)},
-            "`GET /cart` and code outside of routes and tasks took 25 connections",
+            "`GET /cart` and requests without a route or task took 25 connections",
         ),
     ],
 )
@@ -57,6 +57,12 @@ def test_nested_checkouts_outside_of_routes_are_found(
 ) -> None:
     pool = of(tmp_path, [second(n, {LIST: quick()}, tasks=tasks) for n in range(5)])
     assert message("nested_checkout", pool).startswith(f"{words} while they already held one.")
+
+
+def test_a_few_nested_checkouts_at_the_start_are_no_finding(tmp_path: Path) -> None:
+    rows = [second(n, {LIST: quick()}) for n in range(5)]
+    rows[0].tasks = {"": TaskUse(nested=2)}
+    assert of(tmp_path, rows).findings == ()
 
 
 def test_a_line_with_less_than_half_of_the_holders_is_not_mostly(tmp_path: Path) -> None:

@@ -73,6 +73,14 @@ def _is_used(place: RecordedPlace) -> bool:
     return place.holds >= LEAST_HOLDS
 
 
+def nested_checkouts(pool: RecordedPoolSummary) -> dict[str, int]:
+    """Checkouts by requests that already held a connection, by route; empty: without a route.
+
+    Without a route, a few are those of a start, which no other request hinders.
+    """
+    return {name: n for name, n in pool.nested.items() if name or n >= LEAST_HOLDS}
+
+
 def mostly_ended(pool: RecordedPoolSummary) -> bool:
     """Whether the holds that ended, whose queries are known, are most of the time in use."""
     ended = sum((place.hold_seconds_mean or 0.0) * place.holds for place in pool.places)

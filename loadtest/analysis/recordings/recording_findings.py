@@ -13,6 +13,7 @@ from loadtest.analysis.recordings.pool_judgement import (
     leaking_places,
     makes_engines,
     mostly_ended,
+    nested_checkouts,
 )
 from loadtest.analysis.units import count, duration, listed, marked_duration, percent, plural
 from loadtest.model.recording_summary import MOSTLY, RecordedPlace, RecordedPoolSummary
@@ -22,7 +23,7 @@ from loadtest.model.summary import Finding
 LOAD_PER_SECOND = 1.0
 
 # Checkouts without a route or task.
-WITHOUT_ROUTE = "code outside of routes and tasks"
+WITHOUT_ROUTE = "requests without a route or task"
 
 RecordedRule = Callable[[RecordedPoolSummary], Iterator[Finding]]
 
@@ -109,20 +110,21 @@ def _to_return(place: RecordedPlace) -> str:
 
 def nested_in_application(pool: RecordedPoolSummary) -> Iterator[Finding]:
     """Requests that take a connection while they hold another one."""
-    number = sum(pool.nested.values())
-    if not number:
+    nested = nested_checkouts(pool)
+    if not nested:
         return
-    routes = sorted(pool.nested, key=lambda route: -pool.nested[route])
+    number = plural(sum(nested.values()), "connection")
+    routes = sorted(nested, key=lambda route: -nested[route])
     named = listed([f"`{route}`" if route else WITHOUT_ROUTE for route in routes[:NAMED_PLACES]])
     there = [p.place for p in pool.places if p.routes.keys() & set(routes)][:NAMED_PLACES]
     at = f" They take connections at {listed([f'`{place}`' for place in there])}." if there else ""
     yield Finding(
         code="nested_checkout",
         severity="error" if is_short(pool) else "warning",
-        message=f"{named} took {plural(number, 'connection')} while they already held one.{at} If "
-        "all connections are held like this, every holder waits for another one until "
-        "pool_timeout. Pass the first connection or session on.",
-        evidence={"nested": pool.nested, "places": there},
+        message=f"{named} took {number} while they already held one.{at} If all connections are "
+        "held like this, every holder waits for another one until pool_timeout. Pass the first "
+        "connection or session on.",
+        evidence={"nested": nested, "places": there},
     )
 
 
@@ -216,7 +218,7 @@ def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
         return
     timeouts, waits = pool.checkout.timeouts, pool.checkout.wait_seconds
     timed_out = f"{plural(timeouts, 'checkout')} timed out. " if timeouts else ""
-    if idle_holders(pool) or leaking_places(pool) or pool.nested:
+    if idle_holders(pool) or leaking_places(pool) or nested_checkouts(pool):
         change = "Fix the place that holds connections first; a larger pool only hides it."
     elif not mostly_ended(pool):
         change = (

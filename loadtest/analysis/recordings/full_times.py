@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from loadtest.analysis.columns import Ints, Levels, Mask
-from loadtest.analysis.recordings.pool_seconds import ENDED, PoolSeconds, ProcessSeconds
+from loadtest.analysis.recordings.pool_seconds import PoolSeconds, ProcessSeconds
+from loadtest.model.interval import ENDED_CHECKOUTS
 from loadtest.model.recording_summary import FullTime
 
 # Fewer checkouts that wait (a mean level) are noise of a busy machine.
@@ -37,7 +38,8 @@ def full_times(seconds: PoolSeconds) -> list[FullTime]:
     breaks = np.flatnonzero(np.diff(full) > SHORTEST_BREAK) + 1
     begins, ends = full[[0, *breaks]], full[[*(breaks - 1), -1]] + 1
     waited = _sums(seconds.added(lambda one: one.level("waiting") * _is_full(one)), begins, ends)
-    ended = _sums(seconds.added(lambda one: one.count(*ENDED) * _is_full(one)), begins, ends)
+    attempts = seconds.added(lambda one: one.count(*ENDED_CHECKOUTS) * _is_full(one))
+    ended = _sums(attempts, begins, ends)
     means = waited / np.maximum(ended, 1)
     spans = zip((begins + seconds.begin).tolist(), (ends + seconds.begin).tolist(), strict=True)
     return [

@@ -18,8 +18,6 @@ _A = TypeVar("_A", bound=npt.NDArray[Any])
 
 # The number of engines that share a file; older files have no such gauge.
 ENGINES = "engines"
-# The counters of checkouts that ended.
-ENDED = ("checkouts", "timeouts", "checkout_errors")
 
 
 @dataclass(frozen=True, eq=False)

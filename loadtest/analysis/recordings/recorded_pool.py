@@ -8,8 +8,8 @@ from functools import cached_property, reduce
 
 from loadtest.analysis.columns import Columns
 from loadtest.analysis.recordings.kept_holds import OldHolds
-from loadtest.analysis.recordings.pool_seconds import ENDED, PoolSeconds
-from loadtest.model.interval import SECOND, Gauge, Interval
+from loadtest.analysis.recordings.pool_seconds import PoolSeconds
+from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Gauge, Interval
 from loadtest.model.pool import PoolSettings
 from loadtest.runfile.recording_files import recorded_part
 from loadtest.runfile.schema import Header
@@ -88,7 +88,7 @@ class RecordedPool:
     @property
     def checkout_attempts(self) -> int:
         """The checkouts that ended, with a connection or without."""
-        return sum(self.total.counters[name] for name in ENDED)
+        return sum(self.total.counters[name] for name in ENDED_CHECKOUTS)
 
     @property
     def used(self) -> bool:

@@ -9,14 +9,14 @@ from loadtest.analysis.recordings.fix_value import fix_value
 from loadtest.analysis.recordings.full_times import full_seconds, full_times
 from loadtest.analysis.recordings.place_numbers import recorded_places, recorded_shortages
 from loadtest.analysis.recordings.pool_judgement import idle_holders, is_short
-from loadtest.analysis.recordings.pool_seconds import ENDED, ENGINES
+from loadtest.analysis.recordings.pool_seconds import ENGINES
 from loadtest.analysis.recordings.read_recording import Recording
 from loadtest.analysis.recordings.recorded_pool import RecordedPool, RecordedProcess
 from loadtest.analysis.recordings.recording_findings import recording_findings
 from loadtest.analysis.recordings.recording_verdict import recording_verdict
 from loadtest.analysis.statistics.censoring import CensoredTimes, describe
 from loadtest.model.distribution import Distribution
-from loadtest.model.interval import SECOND, Gauge
+from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Gauge
 from loadtest.model.recording_summary import (
     BusyTime,
     RecordedCheckouts,
@@ -136,7 +136,7 @@ def _busiest(pool: RecordedPool) -> BusyTime:
     number, total = (int(column[here].sum()) for column in seconds.times("wait"))
     return BusyTime(
         period=TimeSpan(begin=begin, end=end),
-        attempts_per_second=int(seconds.count(*ENDED)[here].sum()) / length,
+        attempts_per_second=int(seconds.count(*ENDED_CHECKOUTS)[here].sum()) / length,
         in_use=float(seconds.level("in_use")[here].sum()) / length,
         in_use_most=int(seconds.most("in_use")[here].max(initial=0)),
         waiting_most=int(seconds.most("waiting")[here].max(initial=0)),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loadtest.model.summary import Durations
+
 NO_VALUE = "–"
 _DURATIONS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
@@ -39,6 +41,11 @@ def round_duration(seconds: float) -> str:
 def at_least(seconds: float | None, bound: bool) -> str:
     """A duration, marked with `≥` where it is only a lower bound."""
     return f"≥ {duration(seconds)}" if bound else duration(seconds)
+
+
+def marked_duration(times: Durations, name: str) -> str:
+    """A value of a distribution (`p95`, `max`), with `≥` where it is a lower bound."""
+    return at_least(getattr(times, name), name in times.at_least)
 
 
 def count(number: float | None) -> str:

@@ -104,7 +104,9 @@ class _Quick(TyperCommand):
         missing = [one for one in asked if not given.get(one.name)]
         if not (given.get("help") or ctx.resilient_parsing):
             if missing:
-                ctx.fail(f"Missing argument {missing[0].get_error_hint()}.")
+                first = missing[0]
+                meant = f"{first.help[:1].lower()}{first.help[1:]}" if first.help else "required."
+                ctx.fail(f"Missing argument {first.get_error_hint()}: {meant}")
             if surplus:
                 ctx.fail(f"Got unexpected extra argument(s) ({' '.join(surplus)})")
             _refuse_repeated(ctx, order)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from rich.console import Console
 
-from loadtest.cli.recording_options import ApplicationName, only_for_recordings
+from loadtest.cli.recording_options import PartOptions, only_for_recordings
 from loadtest.cli.shared_options import DatabaseOptions, Quiet
 from loadtest.model.errors import UsageError
 from loadtest.runfile.folders import as_typed, find_runs, folder_of, holds_recording
@@ -28,7 +28,7 @@ SIZES, OVERFLOWS = "5..100", "0,10"
 class _Settings(NamedTuple):
     """The requested settings, as they were typed; None: by default.
 
-    recorded, application: the names of the recorded pool and of its application.
+    recorded: the name of the recorded pool. part: of a recording.
     """
 
     pools: Sequence[str]
@@ -36,7 +36,7 @@ class _Settings(NamedTuple):
     overflows: str | None
     timeout: str | None
     recorded: str
-    application: str
+    part: PartOptions
 
     def arguments(self) -> list[str]:
         """The options for the same settings."""
@@ -45,7 +45,7 @@ class _Settings(NamedTuple):
             "--max-overflow": self.overflows,
             "--pool-timeout": self.timeout,
             "--recorded": self.recorded,
-            "--application": self.application,
+            **{f"--{name}": value for name, value in vars(self.part).items()},
         }
         pools = [word for text in self.pools for word in ("--pool", text)]
         return pools + [word for option, text in given.items() if text for word in (option, text)]
@@ -85,7 +85,7 @@ def whatif(
             "checkouts).",
         ),
     ] = "",
-    application: ApplicationName = "",
+    part: PartOptions,
     validate: Annotated[
         bool,
         typer.Option("--validate", help="Measure three of them and repeat one, at most 10 s each."),
@@ -105,11 +105,11 @@ def whatif(
 
     [bold]loadtest whatif reports/latest --pool-size 8,12,16 --max-overflow 0 --validate[/]
 
-    [bold]loadtest whatif reports/shop-20251130-140300 --pool 10+0 --pool 20+0[/]
+    [bold]loadtest whatif reports/shop-20251130-140300 --busiest 10m --pool 10+0 --pool 20+0[/]
     """
     if pool and (pool_size or max_overflow):
         raise UsageError("--pool has both sizes: leave out --pool-size and --max-overflow")
-    asked = _Settings(pool, pool_size, max_overflow, pool_timeout, recorded, application)
+    asked = _Settings(pool, pool_size, max_overflow, pool_timeout, recorded, part)
     folder = out or folder_of(result)
     if holds_recording([result]):
         if validate:
@@ -120,7 +120,7 @@ def whatif(
         _from_recording(result, asked, folder, as_json=as_json)
         return
     find_runs([result])  # a missing result is refused before the slow imports
-    only_for_recordings(recorded=recorded, application=application)
+    only_for_recordings(recorded=recorded, **vars(part))
 
     from loadtest.analysis.prediction.observed_workload import observe
     from loadtest.analysis.prediction.settings_grid import other_pools, settings_grid
@@ -158,11 +158,11 @@ def _from_recording(result: Path, asked: _Settings, folder: Path, *, as_json: bo
     from loadtest.analysis.prediction.replay_notes import replay_notes
     from loadtest.analysis.prediction.replayed_pools import replay_pools
     from loadtest.analysis.prediction.settings_grid import grid_around, other_pools
-    from loadtest.analysis.recordings.read_recording import read_recording
+    from loadtest.analysis.recordings.part_of_recording import read_reported_time
     from loadtest.analysis.units import listed
     from loadtest.report.replay_table import print_replay, write_replay
 
-    recording = read_recording([result], application=asked.application)
+    recording = read_reported_time([result], asked.part.time, asked.part.application)
     pool = recording.pool(asked.recorded)
     recorded = recorded_arrivals(pool)
     grid = other_pools(recorded.settings, asked.pools, asked.timeout) or grid_around(

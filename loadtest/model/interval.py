@@ -20,6 +20,8 @@ SLOWEST_KEPT = 5
 
 # The process name of the intervals of the database server.
 SERVER = "server"
+# The counters of checkouts that ended, with a connection or without.
+ENDED_CHECKOUTS = ("checkouts", "timeouts", "checkout_errors")
 # The histograms of requests: successful, failed, and ended by Locust's control flow.
 REQUEST_TIMES = ("request", "failed_request", "abandoned_request")
 
@@ -162,8 +164,15 @@ class Interval:
         self.tasks = _by_name(self.tasks, later.tasks, TaskUse.then, TaskUse())
         self.examples = {**later.examples, **self.examples}
         self.first_failure = _earliest(self.first_failure, later.first_failure)
-        self.places = _by_name(self.places, later.places, PlaceUse.then, PlaceUse())
+        self._absorb_places(later)
         self.shortages = longest(self.shortages + later.shortages)
+
+    def _absorb_places(self, later: Interval) -> None:
+        """In place: a recording has many, of which an interval uses a few."""
+        for use in self.places.values():
+            use.kept = 0
+        for name, use in later.places.items():
+            self.places.setdefault(name, PlaceUse()).absorb(use)
 
     def to_json(self) -> dict[str, Any]:
         """The interval for a line of a result file; empty parts are left out."""

@@ -42,16 +42,26 @@ class PlaceUse:
 
     def then(self, later: PlaceUse) -> PlaceUse:
         """The use in this period and the next."""
-        joined = self.beside(later)
-        joined.kept = later.kept
+        joined = PlaceUse()
+        joined.absorb(self)
+        joined.absorb(later)
         return joined
 
     def beside(self, other: PlaceUse) -> PlaceUse:
         """The use in two processes together."""
-        joined = PlaceUse(**{name: getattr(self, name) + getattr(other, name) for name in _ALL})
-        joined.longest_wait = max(self.longest_wait, other.longest_wait)
-        joined.longest_hold = max(self.longest_hold, other.longest_hold)
+        joined = self.then(other)
+        joined.kept = self.kept + other.kept
         return joined
+
+    def absorb(self, later: PlaceUse) -> None:
+        """`then` in place, for running totals."""
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        self.longest_wait = max(self.longest_wait, later.longest_wait)
+        self.longest_hold = max(self.longest_hold, later.longest_hold)
+        self.kept = later.kept
+        self.routes.update(later.routes)
+        self.idle_at.update(later.idle_at)
 
     def to_json(self) -> dict[str, Any]:
         """The use for a line of a result file; zeros are left out."""
@@ -112,3 +122,5 @@ def longest(shortages: list[Shortage]) -> list[Shortage]:
 
 
 _ALL = tuple(PlaceUse.__slots__)
+_NOT_SUMS = {"longest_wait", "longest_hold", "kept", "routes", "idle_at"}
+_SUMS = tuple(name for name in _ALL if name not in _NOT_SUMS)

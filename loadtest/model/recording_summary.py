@@ -15,7 +15,7 @@ from loadtest.model.summary import Durations, Finding
 
 # The smallest share of the holders of a place that makes a line stand out.
 _STANDING_OUT = 0.2
-# The share of holders that run no code of the application from which on no line counts.
+# The share of the holders of a place from which on they are mostly there.
 MOSTLY = 0.5
 
 
@@ -29,6 +29,15 @@ class TimeSpan(Value):
     def seconds(self) -> int:
         """Its length."""
         return self.end - self.begin
+
+
+class FullTime(TimeSpan):
+    """A time in which checkouts waited at a full pool.
+
+    wait_seconds_mean: the time that they waited, divided by the checkouts of the full processes.
+    """
+
+    wait_seconds_mean: float
 
 
 class RecordedCheckouts(Value):
@@ -53,6 +62,7 @@ class RecordedConnections(Value):
 
     allowed: the highest limit of all processes together; None without a limit. in_use: the mean.
     engines_most: the most engines of all processes that shared this pool's settings.
+    engines_of_process: the most of one process for most of its time.
     """
 
     allowed: int | None
@@ -63,6 +73,7 @@ class RecordedConnections(Value):
     opened: int
     closed: int
     engines_most: int
+    engines_of_process: int = 1
 
 
 class BusyTime(Value):
@@ -84,7 +95,8 @@ class RecordedPlace(Value):
     query of each hold, on average. idle: the share of the whole pool's time in use that this place
     held a connection without a query. held: the share of the connections that it held in
     shortages. kept: holds in progress at the end; lost: those that are not expected to end, with
-    the age of the oldest. ended_seconds: the connections that it held after the user of the
+    the age of the oldest, and whether they are in progress now (else, at the end of a process).
+    ended_seconds: the connections that it held after the user of the
     checkout had ended, added up over all seconds. idle_at: the lines where a holder stood without a
     query, with their shares. routes: the checkouts by route or task.
     """
@@ -106,19 +118,23 @@ class RecordedPlace(Value):
     kept: int
     lost: int = 0
     lost_age_seconds: float = 0.0
+    lost_now: bool = True
     ended_seconds: int = 0
     idle_at: dict[str, float]
     routes: dict[str, int]
 
     @property
     def line(self) -> str:
-        """The line where its holders mostly stood without a query; empty if none stands out."""
-        if self.outside >= MOSTLY:
-            return ""
-        for line, share in self.idle_at.items():
-            if share >= _STANDING_OUT and not line.startswith("("):
-                return line
-        return ""
+        """The line where its holders mostly stood without a query; empty if there is none."""
+        line = self.frequent_line
+        return line if self.idle_at.get(line, 0.0) >= MOSTLY else ""
+
+    @property
+    def frequent_line(self) -> str:
+        """The line where its holders stood most often; empty if none stands out."""
+        lines = [line for line in self.idle_at if not line.startswith("(")]
+        line = max(lines, key=lambda one: self.idle_at[one], default="")
+        return line if self.idle_at.get(line, 0.0) >= _STANDING_OUT else ""
 
     @property
     def outside(self) -> float:
@@ -165,8 +181,9 @@ class RecordedPoolSummary(Value):
 
     settings: the different ones, under `create_engine`'s names. processes: the number over the
     whole time, and the most at once. full: when checkouts waited because a process had all of its
-    connections in use. nested: by route or task, the checkouts of a user that already held a
-    connection.
+    connections in use. coarse_seconds: of all processes, in intervals of several seconds; in them,
+    full seconds are the fewest possible. nested: by route or task (empty: outside of both), the
+    checkouts of a user that already held a connection.
     """
 
     name: str
@@ -181,7 +198,8 @@ class RecordedPoolSummary(Value):
     hold_seconds: Durations
     connections: RecordedConnections
     full_seconds: int
-    full: tuple[TimeSpan, ...]
+    full: tuple[FullTime, ...]
+    coarse_seconds: int = 0
     busiest: BusyTime
     nested: dict[str, int]
     places: tuple[RecordedPlace, ...]

@@ -19,6 +19,9 @@ _OWN_NAMES = {
     "pool_reset_on_return": "reset_on_return",
 }
 
+# The pool_timeout (s) of a pool that waits for ever, which SQLAlchemy writes as None: 30 years.
+WAITS_FOR_EVER = 1e9
+
 
 def settings_of(pool: Pool) -> dict[str, Any]:
     """The settings of any pool under `create_engine`'s names; both sizes are None without a queue.
@@ -37,7 +40,7 @@ def settings_of(pool: Pool) -> dict[str, Any]:
         settings |= {
             "pool_size": pool.size(),
             "max_overflow": internals.max_overflow(pool),
-            "pool_timeout": pool.timeout(),
+            "pool_timeout": WAITS_FOR_EVER if pool.timeout() is None else pool.timeout(),
             "pool_use_lifo": internals.uses_lifo(pool),
         }
     return settings

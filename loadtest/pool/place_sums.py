@@ -112,8 +112,9 @@ class PlaceSums:
         return dict(sorted(self._uses.items()))
 
     def tasks(self) -> dict[str, TaskUse]:
-        """The use by the names of routes and tasks, without that outside of them."""
+        """The use by the names of routes and tasks; outside of them, nested checkouts only."""
         named = {name: TaskUse(**use) for name, use in self._tasks.items() if name != NO_TASK}
+        named[NO_TASK] = TaskUse(nested=self._tasks[NO_TASK]["nested"])
         return {name: use for name, use in sorted(named.items()) if use != TaskUse()}
 
     def _rows(self, numbers: list[int], columns: int) -> Nanoseconds:

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from typing import Any
@@ -192,10 +193,18 @@ class PoolRecording:
             self._gathered, self._written = None, self.totals
 
     def _header(self, part: int) -> dict[str, Any]:
-        told = {"process": self._recorder.process, "part": part, "database": self._database}
+        began = _process_began(os.getpid())
+        process = {"process": self._recorder.process, "began": began}
+        told = {**process, "part": part, "database": self._database}
         if shown := self.shown():
             told |= {**shown, "before": self._written.to_json()}
         return {**self._facts, "started": time.time(), "recording": told}
+
+
+@cache
+def _process_began(process_id: int) -> float:
+    """When this process began to record (UTC s); a fork has another id."""
+    return time.time()
 
 
 def _let_others_run() -> None:

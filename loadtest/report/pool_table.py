@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from loadtest.analysis.comparison.objective_check import MET_IN_WORDS, value_in_units
 from loadtest.analysis.pool_settings import changed_settings, default_in_python, spelled_out
-from loadtest.analysis.units import NO_VALUE, at_least, count, duration, level, percent, rate
+from loadtest.analysis.units import NO_VALUE, count, duration, level, marked_duration, percent, rate
 from loadtest.model.pool import PoolSettings
-from loadtest.model.summary import Durations, ObjectiveResult, PoolSummary, Summary
+from loadtest.model.summary import ObjectiveResult, PoolSummary, Summary
 
 CellText = Callable[[PoolSummary], str]
 
@@ -30,11 +30,6 @@ class LineGroup:
 
     heading: str
     lines: tuple[TableLine, ...]
-
-
-def marked_duration(times: Durations, name: str) -> str:
-    """A value of a distribution, with `≥` where it is a lower bound."""
-    return at_least(getattr(times, name), name in times.at_least)
 
 
 def throughput_interval(pool: PoolSummary) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.analysis.units import count, level, percent, rate
+from loadtest.analysis.units import count, level, marked_duration, percent, rate
 from loadtest.model.summary import PoolSummary, StageResult, Summary
-from loadtest.report.pool_table import marked_duration
 
 STAGE_HEADINGS = (
     "stage",

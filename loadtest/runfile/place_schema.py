@@ -40,8 +40,13 @@ class ShortageLine(Struct, frozen=True):
 
 
 class RecordedPart(Struct, frozen=True):
-    """The part of a recording that a file is: of a process, by number from 1; its database."""
+    """The part of a recording that a file is: of a process, by number from 1; its database.
+
+    began: when the recorder of the process began (UTC seconds; 0 in older files); a later process
+    may have the same name.
+    """
 
     process: str = ""
+    began: float = 0.0
     part: Count = 1
     database: str = ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from loadtest.model.errors import UsageError
@@ -31,7 +32,7 @@ def recording_files(paths: Sequence[Path]) -> RecordingFiles:
 
     Raises UsageError if there are none, or if a file is a run of a load test.
     """
-    found: dict[tuple[str, str, float, int], RunFile] = {}
+    found: dict[tuple[str, str, float, float, int], RunFile] = {}
     problems: list[str] = []
     for path in run_files(paths):
         try:
@@ -45,7 +46,8 @@ def recording_files(paths: Sequence[Path]) -> RecordingFiles:
     if not found:
         named = ", ".join(map(str, paths))
         raise UsageError(*problems or [f"{named}: no recording (expected *.jsonl or *.jsonl.gz)"])
-    return RecordingFiles([found[key] for key in sorted(found, key=_begun)], problems)
+    parts = _in_order(found.values())
+    return RecordingFiles(parts, [*problems, *_missing(parts)])
 
 
 def recorded_part(header: Header) -> RecordedPart:
@@ -55,10 +57,34 @@ def recorded_part(header: Header) -> RecordedPart:
     return header.recording
 
 
-def _identity(file: RunFile) -> tuple[str, str, float, int]:
+def _identity(file: RunFile) -> tuple[str, str, float, float, int]:
     header, recorded = file.header, recorded_part(file.header)
-    return header.pool.name, recorded.process, header.started, recorded.part
+    process = recorded.process, recorded.began
+    return header.pool.name, *process, header.started, recorded.part
 
 
-def _begun(key: tuple[str, str, float, int]) -> tuple[float, int]:
-    return key[2], key[3]
+def _in_order(files: Iterable[RunFile]) -> list[RunFile]:
+    """By the begin of the first part of each process, whose clock may be set back later."""
+    by_number = sorted(files, key=lambda file: (_number(file), file.header.started))
+    begun: dict[str, float] = {}
+    for file in by_number:
+        begun.setdefault(_stem(file), file.header.started)
+    return sorted(by_number, key=lambda file: (begun[_stem(file)], _stem(file), _number(file)))
+
+
+def _missing(parts: Sequence[RunFile]) -> Iterator[str]:
+    """Parts of which earlier and later ones are there."""
+    for one, after in pairwise(parts):
+        first, last = _number(one) + 1, _number(after) - 1
+        if _stem(one) == _stem(after) and first <= last:
+            number = f"part {first} is" if first == last else f"parts {first} to {last} are"
+            yield f"{_stem(one)}: {number} missing"
+
+
+def _stem(file: RunFile) -> str:
+    """The name of a file without the number of the part."""
+    return file.path.name.rpartition("-")[0]
+
+
+def _number(file: RunFile) -> int:
+    return recorded_part(file.header).part

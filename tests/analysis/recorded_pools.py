@@ -37,6 +37,7 @@ def write_recording(
     part: int = 1,
     *,
     ended: bool = True,
+    continued: bool = False,
     **more: Any,
 ) -> Path:
     """A part in a folder, as it is written: compressed if it has ended."""
@@ -49,7 +50,7 @@ def write_recording(
     if not ended:
         writer.abandon()
         return path
-    writer.close(End(EndReason.FINISHED), {"counters": {}})
+    writer.close(End(EndReason.FINISHED), {"counters": {}}, continued=continued)
     packed = path.with_name(f"{path.name}.gz")
     packed.write_bytes(gzip.compress(path.read_bytes()))
     path.unlink()

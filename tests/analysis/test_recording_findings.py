@@ -133,13 +133,14 @@ def test_holds_that_only_grow_are_a_leak_with_place_and_age(tmp_path: Path) -> N
     )
 
 
-def test_connections_that_outlive_their_requests_are_a_leak(tmp_path: Path) -> None:
+def test_connections_that_outlive_their_users_are_found(tmp_path: Path) -> None:
     lost = place(1500, 8, 12, idle_at=Counter({USER_ENDED: 2, PAY: 1}))
     pool = of(tmp_path, [second(n, {PAY: lost, LIST: quick()}) for n in range(10)])
-    assert codes(pool) == ["leak"]
+    assert codes(pool) == ["leak", "held_without_query"]
+    assert pool.findings[0].severity == "warning"
     assert pool.findings[0].message.startswith(
-        f"`{PAY}` does not return its connections: they were still in use after the request or "
-        "thread had ended, until the garbage collector returned them, for up to 1.50 s."
+        f"`{PAY}` held connections after the task, greenlet or thread that took them had ended; "
+        "the longest hold lasted 1.50 s."
     )
 
 

@@ -45,7 +45,7 @@ def test_the_verdict_names_the_full_time_the_holder_and_the_value_of_the_fix(
     assert timeouts == "30 checkouts timed out (2.4 %)."
     assert fix == (
         f"If `{PAY}` returns the connection before the call at `{CALL}`, 1 connection serves what "
-        "3 serve now (simulated with the arrivals of the busiest time)."
+        "3 serve now (simulated at the rate of the busiest time)."
     )
 
 
@@ -127,6 +127,8 @@ def test_without_a_saving_there_is_no_value(tmp_path: Path) -> None:
         ("14:03:20", 14 * 3600 + 200),
         ("14:03 UTC", 14 * 3600 + 180),
         ("15:03+01:00", 14 * 3600 + 180),
+        ("09:03-05:00", 14 * 3600 + 180),
+        ("09-05:00", 14 * 3600),
         ("10m", 14 * 3600),
         ("90s ago", 14 * 3600 + 510),
         ("23:50", -600),

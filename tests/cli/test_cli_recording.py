@@ -58,6 +58,13 @@ def test_wrong_times_are_refused(loadtest: Loadtest, tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr[:24]) == (2, "--busiest: 'long' is not")
 
 
+def test_a_report_of_nothing_says_what_is_missing(loadtest: Loadtest) -> None:
+    ended = loadtest("report")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    words = " ".join(ended.stderr.replace("│", " ").split())
+    assert "Missing argument 'result': run files, recordings, or folders of either." in words
+
+
 def test_a_recording_without_a_checkout_is_named(loadtest: Loadtest, tmp_path: Path) -> None:
     write_recording(tmp_path, [interval(0)])
     ended = loadtest("report", tmp_path)

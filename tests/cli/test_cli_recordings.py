@@ -95,6 +95,22 @@ class TestWhatif:
         assert (ended.returncode, ended.stdout) == (2, "")
         assert message in ended.stderr
 
+    def test_a_part_of_the_time_is_replayed(self, loadtest: Loadtest, recording: Path) -> None:
+        for part in (("--busiest", "10s"), ("--since", "10s")):
+            ended = loadtest("whatif", recording, "--pool", "6+0", *part, "--json")
+            assert ended.returncode == 0, ended.stderr
+            told = json.loads(ended.stdout)
+            assert told["recording"]["seconds"] == 10
+            assert told["command"].endswith(" ".join(part))
+
+    def test_a_result_of_a_load_test_has_no_part_of_its_time(
+        self, loadtest: Loadtest, tmp_path: Path
+    ) -> None:
+        measured(tmp_path)
+        ended = loadtest("whatif", tmp_path, "--since", "10s")
+        assert ended.returncode == 2
+        assert ended.stderr == "--since is for recordings; this is a result of a load test\n"
+
     def test_one_of_several_pools_and_applications(
         self, loadtest: Loadtest, recording: Path
     ) -> None:

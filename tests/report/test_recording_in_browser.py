@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from loadtest.report.recorded.render_recording import ReportedTime, render_recording
+from loadtest.analysis.recordings.part_of_recording import ReportedTime
+from loadtest.report.recorded.render_recording import render_recording
 from tests.accessibility import barriers, faint
 from tests.analysis.recorded_shop import paying_shop
 from tests.conftest import screenshots

@@ -11,13 +11,14 @@ import pytest
 from rich.console import Console
 
 from loadtest.analysis.recordings.clock_time import clock_time
+from loadtest.analysis.recordings.part_of_recording import ReportedTime
 from loadtest.analysis.recordings.read_recording import read_recording
 from loadtest.analysis.recordings.summarize_recording import summarize_recording
 from loadtest.model.errors import UsageError
 from loadtest.model.recording_summary import RecordingSummary
 from loadtest.report.recorded.recording_markdown import recording_markdown
 from loadtest.report.recorded.recording_terminal import print_recording
-from loadtest.report.recorded.render_recording import ReportedTime, render_recording
+from loadtest.report.recorded.render_recording import render_recording
 from loadtest.report.recorded.time_axis import MOST_TICKS, tick_seconds
 from tests.analysis.builders import START
 from tests.analysis.recorded_pools import write_recording

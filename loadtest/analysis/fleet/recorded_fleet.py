@@ -62,13 +62,17 @@ def recorded_fleet(recording: Recording) -> RecordedFleet:
 
 def _processes_by_host(recording: Recording) -> Iterator[Counter[str]]:
     """How many processes each host had, whenever one begins; an ending one no longer counts."""
-    spans: dict[str, tuple[int, int]] = {}
+    spans: dict[tuple[str, float], tuple[int, int]] = {}
     for process in (process for pool in recording.pools for process in pool.processes):
         seconds = process.columns.second
-        first, last = spans.get(process.name, (int(seconds.min()), int(seconds.max())))
-        spans[process.name] = (min(first, int(seconds.min())), max(last, int(seconds.max())))
+        first, last = spans.get(process.identity, (int(seconds.min()), int(seconds.max())))
+        spans[process.identity] = (min(first, int(seconds.min())), max(last, int(seconds.max())))
     for begin, _ in spans.values():
-        there = [name for name, (first, last) in spans.items() if first <= begin < last]
+        there = [
+            name
+            for (name, _), (first, last) in spans.items()
+            if first <= begin < max(last, first + 1)  # one of a single second is there in it
+        ]
         yield Counter(name.rpartition("-")[0] for name in there)
 
 

@@ -17,8 +17,7 @@ OF_PLACE = "@"
 class Blocks:
     """Adds up the intervals of one process in blocks, which get longer when there are too many.
 
-    seconds: the length of a block, a divisor of its UTC second. Places and slow checkouts are left
-    out.
+    seconds: the length of a block, a divisor of its UTC second.
     """
 
     def __init__(self, most: int = MOST_BLOCKS) -> None:
@@ -31,7 +30,7 @@ class Blocks:
         if interval.length > 1.5 * self.seconds * SECOND:
             fitting = (n for n in LENGTHS if n * SECOND >= interval.length / 1.5)
             self.lengthen(next(fitting, LENGTHS[-1]))
-        self._absorb(_without_places(interval))
+        self._absorb(interval)
         while len(self._all) > self._most and self.seconds < LENGTHS[-1]:
             self.lengthen(LENGTHS[LENGTHS.index(self.seconds) + 1])
 
@@ -66,6 +65,7 @@ def blocks_beside(processes: Sequence[Blocks]) -> tuple[int, list[Interval]]:
     return seconds, [together[begin] for begin in sorted(together)]
 
 
-def _without_places(interval: Interval) -> Interval:
+def without_places(interval: Interval) -> Interval:
+    """The interval without what belongs to places in the code, and without slow checkouts."""
     times = {name: one for name, one in interval.histograms.items() if OF_PLACE not in name}
     return replace(interval, histograms=times, places={}, shortages=[], slowest=[])

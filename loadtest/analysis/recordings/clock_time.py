@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 
+from loadtest.analysis.recordings.time_window import MOMENT_FORMS
 from loadtest.model.errors import UsageError
 from loadtest.model.field_types import parse_duration
 
 _AGO, _LOCAL, _UTC = " ago", " local", " utc"
-_FORMS = "14:03, 14:03:20, 2026-11-30T14:03 (UTC; add +01:00 or ' local'), or 10m before the end"
 
 
 def clock_time(second: float) -> str:
     """A UTC second as `14:03:12`."""
     return datetime.fromtimestamp(second, UTC).strftime("%H:%M:%S")
+
+
+def clock_of(begin: float, end: float) -> Callable[[float], str]:
+    """How to write the moments of a time: `14:03:12`, or `30 Nov 14:03:12` if it has more dates."""
+    dates = {datetime.fromtimestamp(second, UTC).date() for second in (begin, max(begin, end - 1))}
+    return clock_time if len(dates) == 1 else _with_date
+
+
+def _with_date(second: float) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%-d %b %H:%M:%S")
 
 
 def date_and_time(second: float) -> str:
@@ -36,11 +47,11 @@ def moment(text: str, begin: int, end: int) -> float:
     try:
         return _fitting(given, begin, end, local=local)
     except ValueError:
-        raise UsageError(f"{text!r} is not a time; write {_FORMS}") from None
+        raise UsageError(f"{text!r} is not a time; write {MOMENT_FORMS}") from None
 
 
 def _fitting(text: str, begin: int, end: int, *, local: bool) -> float:
-    if "-" in text[:8]:
+    if text[4:5] == "-":  # a minus behind a time belongs to its zone
         return _second(datetime.fromisoformat(text), local=local)
     at = time.fromisoformat(text)
     last = datetime.fromtimestamp(end, UTC).date()

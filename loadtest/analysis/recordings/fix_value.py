@@ -22,6 +22,8 @@ UNNOTICED_WAIT, STABLE = 0.001, 0.95
 # As many users as an open loop can need.
 _USERS = 100_000
 _SEED = 1
+# Fewer connections than this share of the most in use do not serve the checkouts as they came.
+_BURST = 0.5
 _WITHOUT_LIMIT = 500
 
 
@@ -40,7 +42,7 @@ def fix_value(
 
     After it, a hold of these places lasts without its longest time without a query. short: whether
     the pool was full; then it needs all that it has, unless the simulation shows no wait. None if
-    these times were not recorded, or if nothing is saved.
+    these times were not recorded, if checkouts came in bursts, or if nothing is saved.
     """
     now, needed = _histograms(pool, HOLD_OF), _histograms(pool, NEEDED_OF)
     fixed = {one.place: needed[one.place] for one in places if one.place in needed}
@@ -53,6 +55,8 @@ def fix_value(
     as_now = _outcome(offer, now, most)
     explained = short and (as_now.timeouts > 0 or _p95(as_now) > UNNOTICED_WAIT)
     needs = most if explained else _smallest(offer, now, most, as_now)
+    if needs < _BURST * busiest.in_use_most / processes:
+        return None  # checkouts came at once, and do not in the simulation
     fewest = _smallest(offer, {**now, **fixed}, most, as_now)
     if fewest >= needs:
         return None

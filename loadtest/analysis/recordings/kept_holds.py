@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from loadtest.model.interval import SECOND, Interval
+from loadtest.model.place_use import PlaceUse
 
 # A hold that lasts this long (s) may never end.
 LONG_KEPT = 30
@@ -14,7 +15,7 @@ LONG_KEPT = 30
 
 @dataclass(frozen=True)
 class OldHolds:
-    """Holds of one place in one process: at least their number, and the age of the oldest (s)."""
+    """Holds of one place in one process: about their number, and the age of the oldest (s)."""
 
     place: str
     number: int
@@ -25,25 +26,39 @@ class KeptHolds:
     """Takes the intervals of a process and keeps the holds in progress of the last seconds."""
 
     def __init__(self) -> None:
-        self._recent: deque[tuple[float, Mapping[str, int]]] = deque()
-        self._oldest: dict[str, int] = {}
+        self._recent: deque[tuple[float, Mapping[str, PlaceUse]]] = deque()
 
     def add(self, interval: Interval) -> None:
         """Add an interval that follows the earlier ones."""
         end = interval.second + interval.length / SECOND
-        kept = {place: use.kept for place, use in interval.places.items() if use.kept}
+        kept = {place: use for place, use in interval.places.items() if use.kept}
         self._recent.append((end, kept))
-        self._oldest = {place: interval.places[place].longest_hold for place in kept}
         while len(self._recent) > 1 and self._recent[1][0] <= end - LONG_KEPT:
             self._recent.popleft()
 
     def old(self) -> list[OldHolds]:
         """The places that held a connection all the time for LONG_KEPT at the end."""
-        if not self._recent or self._recent[-1][0] - self._recent[0][0] < LONG_KEPT:
+        if not self._recent or self._seconds < LONG_KEPT:
             return []
         return [
-            OldHolds(place, least, oldest / SECOND)
-            for place, oldest in self._oldest.items()
-            if oldest >= LONG_KEPT * SECOND
-            and (least := min(kept.get(place, 0) for _, kept in self._recent))
+            OldHolds(place, self._number(place), use.longest_hold / SECOND)
+            for place, use in self._recent[-1][1].items()
+            if use.longest_hold >= LONG_KEPT * SECOND
+            and all(place in kept for _, kept in self._recent)
         ]
+
+    @property
+    def _seconds(self) -> float:
+        return self._recent[-1][0] - self._recent[0][0]
+
+    def _number(self, place: str) -> int:
+        """How many of the holds in progress are that old.
+
+        The others are on average as many as their holds take time (Little's law). All that were
+        not taken in this time are old, and never more than the fewest in progress.
+        """
+        begin, *uses = [kept[place] for _, kept in self._recent]
+        ended = sum(use.hold for use in uses) / SECOND / self._seconds
+        usual = round(sum(use.kept for use in uses) / len(uses) - ended)
+        least = uses[-1].kept - sum(use.checkouts for use in uses)
+        return min(max(1, usual, least), *(use.kept for use in [begin, *uses]))

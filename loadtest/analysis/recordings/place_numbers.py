@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from loadtest.analysis.recordings.kept_holds import LONG_KEPT
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.model.interval import SECOND
 from loadtest.model.place_use import USER_ENDED, PlaceUse, Shortage
@@ -17,8 +18,11 @@ HOLD_OF, NEEDED_OF = "hold@", "needed@"
 
 
 class _Lost(NamedTuple):
-    number: int
-    age: float
+    """Holds that are not expected to end: their number, the age of the oldest, if still held."""
+
+    number: int = 0
+    age: float = 0.0
+    now: bool = True
 
 
 def recorded_places(pool: RecordedPool) -> list[RecordedPlace]:
@@ -29,8 +33,7 @@ def recorded_places(pool: RecordedPool) -> list[RecordedPlace]:
     lost = _lost(pool)
     ranked = sorted(whole.places, key=lambda place: (-whole.places[place].hold, place))
     return [
-        _place(pool, place, total_hold, total_held, lost.get(place, _Lost(0, 0.0)))
-        for place in ranked
+        _place(pool, place, total_hold, total_held, lost.get(place, _Lost())) for place in ranked
     ]
 
 
@@ -57,6 +60,7 @@ def _place(
         kept=use.kept,
         lost=lost.number,
         lost_age_seconds=lost.age,
+        lost_now=lost.now,
         ended_seconds=use.idle_at[USER_ENDED],
         idle_at=_shares(use.idle_at),
         routes=dict(sorted(use.routes.items(), key=lambda one: (-one[1], one[0]))),
@@ -74,17 +78,26 @@ def _lost(pool: RecordedPool) -> dict[str, _Lost]:
 
     One hold of a place that never took another connection may be meant to last.
     """
-    numbers: dict[str, int] = defaultdict(int)
-    ages: dict[str, float] = defaultdict(float)
-    for old in (old for process in pool.processes for old in process.old_holds):
-        numbers[old.place] += old.number
-        ages[old.place] = max(ages[old.place], old.age)
+    found: dict[str, list[_Lost]] = defaultdict(list)
+    end = pool.by_second.begin + pool.by_second.length - LONG_KEPT
+    for process in pool.processes:
+        now = int(process.columns.second.max()) >= end
+        for old in process.old_holds:
+            found[old.place].append(_Lost(old.number, old.age, now))
     return {
-        place: _Lost(number, ages[place])
-        for place, number in numbers.items()
-        if ages[place] >= LOST_FACTOR * _longest_ended(pool, place)
-        and (number > 1 or pool.total.places.get(place, PlaceUse()).holds)
+        place: lost
+        for place, each in found.items()
+        if (lost := _together(each)).age >= LOST_FACTOR * _longest_ended(pool, place)
+        and (max(each).number > 1 or pool.total.places.get(place, PlaceUse()).holds)
     }
+
+
+def _together(each: Sequence[_Lost]) -> _Lost:
+    """Of all processes; the connections of a process that ended are free again."""
+    now = [lost for lost in each if lost.now]
+    if not now:
+        return max(each)
+    return _Lost(sum(lost.number for lost in now), max(lost.age for lost in now))
 
 
 def _longest_ended(pool: RecordedPool, place: str) -> float:

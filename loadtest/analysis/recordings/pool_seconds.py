@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from loadtest.analysis.columns import Columns, Ints, Levels
+from loadtest.analysis.columns import Columns, Ints, Levels, Mask
 from loadtest.model.interval import SECOND
 
 _A = TypeVar("_A", bound=npt.NDArray[Any])
@@ -45,6 +45,15 @@ class ProcessSeconds:
     def there(self) -> Ints:
         """1 in each second in which it recorded, else 0."""
         return np.minimum(self._sum(np.ones(len(self.rows), dtype=np.int64)), 1)
+
+    @cached_property
+    def mostly_there(self) -> Mask:
+        """Whether it recorded half of each second; of a process without such a second, any of it.
+
+        A process that ends and its successor share a second.
+        """
+        mostly: Mask = 2 * self._sum(self.rows.length) >= SECOND
+        return mostly if mostly.any() else self.there > 0
 
     def count(self, *counters: str) -> Ints:
         """Some counters together in each second."""
@@ -138,6 +147,18 @@ class PoolSeconds:
     def limit(self) -> Levels:
         """The most connections of the processes in each second; infinite without a limit."""
         return self.added(lambda one: one.limit)
+
+    @property
+    def most_processes(self) -> int:
+        """The most processes at once."""
+        there = self.added(lambda one: one.mostly_there.astype(np.int64))
+        return int(there.max(initial=0))
+
+    @property
+    def highest_limit(self) -> float:
+        """The most connections of the processes at once; infinite without a limit."""
+        limits = self.added(lambda one: np.where(one.mostly_there, one.limit, 0.0))
+        return float(limits.max(initial=0))
 
     def busiest(self, seconds: int) -> tuple[int, int]:
         """The UTC seconds with the most connections in use and checkouts waiting: begin and end."""

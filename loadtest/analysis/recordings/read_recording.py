@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from loadtest.analysis.recordings.blocks import blocks_beside
-from loadtest.analysis.recordings.read_processes import ReadProcess, read_processes
+from loadtest.analysis.recordings.read_processes import (
+    ReadProcess,
+    as_far_as_it_is_there,
+    read_processes,
+)
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.analysis.recordings.time_window import ALL_TIME, Window
 from loadtest.analysis.units import listed
 from loadtest.model.errors import UsageError
+from loadtest.model.interval import SECOND
 from loadtest.runfile.reader import RunFile
 from loadtest.runfile.recording_files import RecordingFiles, recorded_part, recording_files
+
+_K = TypeVar("_K")
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
     """The pools of a running application, the one with the most checkouts first.
 
-    application: its name. window: the time that was read. problems: what is missing or damaged.
+    application: its name. problems: what is missing or damaged.
     going_on: the processes whose last part has no footer: they still write it, or were killed.
     """
 
     application: str
     pools: Sequence[RecordedPool]
-    window: Window
     problems: Sequence[str]
     going_on: Sequence[str]
 
@@ -55,13 +63,27 @@ def read_recording(
         [of for pool in by_pool.values() for of in _grouped(pool, _process_of).values()], window
     )
     pools = [_pool(name, of, processes) for name, of in by_pool.items()]
-    used = [pool for pool in pools if pool.checkout_attempts]
+    used = [pool for pool in pools if pool.used]
     problems = [*found.problems, *(problem for one in processes for problem in one.problems)]
     if not used:
         raise UsageError(*_without_checkouts(pools, window), *problems)
     used.sort(key=lambda pool: -pool.checkout_attempts)
     going_on = {one.process.name for one in processes if not one.process.ended}
-    return Recording(parts[0].header.name, used, window, problems, sorted(going_on))
+    return Recording(parts[0].header.name, used, problems, sorted(going_on))
+
+
+def recorded_time(paths: Sequence[Path], application: str = "") -> tuple[int, int]:
+    """The UTC seconds of its begin and end, from the headers and the last part of each process.
+
+    application: as in `read_recording`. Raises UsageError.
+    """
+    parts = _of_one_application(recording_files(paths), application)
+    last = {(file.header.pool.name, _process_of(file)): file for file in parts}.values()
+    ends = [file.header.started for file in last]
+    for file in last:
+        for interval in as_far_as_it_is_there(file.whole(), []):
+            ends.append(interval.second + interval.length / SECOND)
+    return int(min(file.header.started for file in parts)), math.ceil(max(ends))
 
 
 def _of_one_application(found: RecordingFiles, wanted: str) -> Sequence[RunFile]:
@@ -76,15 +98,16 @@ def _of_one_application(found: RecordingFiles, wanted: str) -> Sequence[RunFile]
     return [file for file in found.parts if wanted in ("", file.header.name)]
 
 
-def _grouped(files: Sequence[RunFile], key: Callable[[RunFile], str]) -> dict[str, list[RunFile]]:
-    groups: dict[str, list[RunFile]] = defaultdict(list)
+def _grouped(files: Sequence[RunFile], key: Callable[[RunFile], _K]) -> dict[_K, list[RunFile]]:
+    groups: dict[_K, list[RunFile]] = defaultdict(list)
     for file in files:
         groups[key(file)].append(file)
     return groups
 
 
-def _process_of(file: RunFile) -> str:
-    return recorded_part(file.header).process
+def _process_of(file: RunFile) -> tuple[str, float]:
+    part = recorded_part(file.header)
+    return part.process, part.began
 
 
 def _pool(name: str, files: Sequence[RunFile], processes: Sequence[ReadProcess]) -> RecordedPool:
@@ -92,8 +115,7 @@ def _pool(name: str, files: Sequence[RunFile], processes: Sequence[ReadProcess])
     own = [one for one in processes if one.pool == name]
     seconds, blocks = blocks_beside([one.blocks for one in own])
     there = [one.process for one in own if len(one.process.columns)]
-    first = files[0].header
-    return RecordedPool(name, first.name, recorded_part(first).database, there, blocks, seconds)
+    return RecordedPool(name, recorded_part(files[0].header).database, there, blocks, seconds)
 
 
 def _without_checkouts(pools: Sequence[RecordedPool], window: Window) -> Iterator[str]:

@@ -9,8 +9,9 @@ from functools import cached_property, reduce
 from loadtest.analysis.columns import Columns
 from loadtest.analysis.recordings.kept_holds import OldHolds
 from loadtest.analysis.recordings.pool_seconds import PoolSeconds
-from loadtest.model.interval import SECOND, Interval
+from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Gauge, Interval
 from loadtest.model.pool import PoolSettings
+from loadtest.runfile.recording_files import recorded_part
 from loadtest.runfile.schema import Header
 
 
@@ -20,7 +21,7 @@ class RecordedProcess:
 
     name: host and process id. headers: of its parts, in order. columns: a row for each second.
     total: of all its intervals. ended: whether it ended its recording in good order. old_holds:
-    those in progress for long at its end.
+    those in progress for long at its end. coarse_seconds: the seconds in intervals of several.
     """
 
     name: str
@@ -29,6 +30,12 @@ class RecordedProcess:
     total: Interval
     ended: bool
     old_holds: Sequence[OldHolds] = ()
+    coarse_seconds: int = 0
+
+    @property
+    def identity(self) -> tuple[str, float]:
+        """Its name and its begin: a later process may have the same name."""
+        return self.name, recorded_part(self.headers[0]).began
 
     @property
     def settings(self) -> PoolSettings:
@@ -45,12 +52,11 @@ class RecordedProcess:
 class RecordedPool:
     """The pools of one name in all processes of an application, which count as one pool.
 
-    application, database: their names. blocks: what all processes did in successive blocks of
+    database: its dialect and driver. blocks: what all processes did in successive blocks of
     `block_seconds`, without places; gauges of them are sums over processes.
     """
 
     name: str
-    application: str
     database: str
     processes: Sequence[RecordedProcess]
     blocks: Sequence[Interval]
@@ -82,5 +88,10 @@ class RecordedPool:
     @property
     def checkout_attempts(self) -> int:
         """The checkouts that ended, with a connection or without."""
-        ended = ("checkouts", "timeouts", "checkout_errors")
-        return sum(self.total.counters[name] for name in ended)
+        return sum(self.total.counters[name] for name in ENDED_CHECKOUTS)
+
+    @property
+    def used(self) -> bool:
+        """Whether it had a checkout, also one in progress, or a connection in use."""
+        in_use = self.total.gauges.get("in_use", Gauge())
+        return bool(self.checkout_attempts or self.total.unfinished.count or in_use.integral)

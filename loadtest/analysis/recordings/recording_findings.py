@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from statistics import median_low
 
-from loadtest.analysis.units import count, duration, listed, percent, plural
-from loadtest.model.place_use import USER_ENDED
+from loadtest.analysis.recordings.pool_judgement import (
+    NAMED_PLACES,
+    checkouts_fail,
+    idle_holders,
+    is_short,
+    kept_by_pools,
+    leaking_places,
+    makes_engines,
+    mostly_ended,
+    nested_checkouts,
+)
+from loadtest.analysis.units import count, duration, listed, marked_duration, percent, plural
 from loadtest.model.recording_summary import MOSTLY, RecordedPlace, RecordedPoolSummary
 from loadtest.model.summary import Finding
 
-# A place is named if its holds are without a query for this share of their time, and of the whole
-# pool's time in use.
-IDLE_SHARE, IDLE_OF_POOL = 0.5, 0.1
-# The longest time without a query of a hold (s, a mean) that is noticed, and the one that is always
-# too long. In between it counts only beside places with much shorter ones: on a busy machine all
-# places have pauses.
-IDLE_SECONDS, LONG_IDLE_SECONDS, IDLE_FACTOR = 0.05, 0.15, 3
-LEAST_HOLDS = 5
-NAMED_PLACES = 3
-# A place does not return connections that are found so often, and for the most part, after their
-# users have ended.
-ENDED_SECONDS, ENDED_SHARE = 3, 0.5
-# A wait (s) that users notice, and the length of a full time (s) that counts without timeouts.
-NOTICED_WAIT, NOTICED_SECONDS = 0.1, 5
-# A pool connects that often if it is new for each request, and NullPool if it is under load.
-NEW_SHARE, NEW_FACTOR = 0.05, 3
+# NullPool is under load from this many checkouts a second.
 LOAD_PER_SECOND = 1.0
+
+# Checkouts without a route or task.
+WITHOUT_ROUTE = "requests without a route or task"
 
 RecordedRule = Callable[[RecordedPoolSummary], Iterator[Finding]]
 
@@ -36,60 +33,15 @@ def recording_findings(pool: RecordedPoolSummary) -> tuple[Finding, ...]:
     return tuple(finding for rule in RULES for finding in rule(pool))
 
 
-def is_short(pool: RecordedPoolSummary) -> bool:
-    """Whether checkouts timed out, or waited noticeably at a full pool."""
-    waits = pool.checkout.wait_seconds.p99 or 0.0
-    longest = max((span.seconds for span in pool.full), default=0)
-    noticed = longest >= NOTICED_SECONDS and waits >= NOTICED_WAIT
-    return pool.checkout.timeouts > 0 or noticed
-
-
-def leaking_places(pool: RecordedPoolSummary) -> list[RecordedPlace]:
-    """The places that do not return connections, the one with the most first."""
-    found = [place for place in pool.places if place.lost or _outlives_users(place)]
-    return sorted(found, key=lambda place: (-place.lost, -place.ended_seconds))[:NAMED_PLACES]
-
-
-def _outlives_users(place: RecordedPlace) -> bool:
-    share = place.idle_at.get(USER_ENDED, 0.0)
-    return place.ended_seconds >= ENDED_SECONDS and share >= ENDED_SHARE
-
-
-def idle_holders(pool: RecordedPoolSummary) -> list[RecordedPlace]:
-    """The places that hold connections without a query, the one with the most time first."""
-    leaking = leaking_places(pool)
-    found = [one for one in pool.places if one not in leaking and _holds_idly(one, pool)]
-    return sorted(found, key=lambda place: -place.idle)[:NAMED_PLACES]
-
-
-def _holds_idly(place: RecordedPlace, pool: RecordedPoolSummary) -> bool:
-    others = [one for one in pool.places if one is not place and _is_used(one)]
-    usual = median_low([one.idle_seconds_mean or 0.0 for one in others]) if others else 0.0
-    least = max(IDLE_SECONDS, min(LONG_IDLE_SECONDS, IDLE_FACTOR * usual))
-    if makes_engines(pool):  # connecting keeps an event loop or a core from other work
-        least = LONG_IDLE_SECONDS
-    return (
-        _is_used(place)
-        and (place.idle_seconds_mean or 0.0) >= least
-        and 1 - (place.querying or 0.0) >= IDLE_SHARE
-        and place.idle >= IDLE_OF_POOL
-    )
-
-
-def _is_used(place: RecordedPlace) -> bool:
-    return place.holds >= LEAST_HOLDS
-
-
 def recorded_leak(pool: RecordedPoolSummary) -> Iterator[Finding]:
-    """Connections that a place took and does not return."""
+    """Connections that a place took and does not return, or after its users have ended."""
     for place in leaking_places(pool):
         yield Finding(
             code="leak",
-            severity="error",
-            message=f"`{place.place}`{_in_routes(place)} does not return its connections: "
-            f"{_lost(place, pool.connections.allowed)}. Close the session or connection also after "
-            "an error: open it in a `with` block, or call close(), on a scoped_session remove(), "
-            "when the request ends.",
+            severity="error" if place.lost else "warning",
+            message=f"`{place.place}`{_in_routes(place)} {_lost(place, pool.connections.allowed)}. "
+            "Close the session or connection also after an error: open it in a `with` block, or "
+            "call close(), on a scoped_session remove(), when the request ends.",
             evidence={
                 "place": place.place,
                 "lost": place.lost,
@@ -102,12 +54,18 @@ def recorded_leak(pool: RecordedPoolSummary) -> Iterator[Finding]:
 def _lost(place: RecordedPlace, allowed: int | None) -> str:
     if not place.lost:
         return (
-            "they were still in use after the request or thread had ended, until the garbage "
-            f"collector returned them, for up to {duration(place.hold_seconds_max)}"
+            "held connections after the task, greenlet or thread that took them had ended; the "
+            f"longest hold lasted {duration(place.hold_seconds_max)}. Connections that nothing "
+            "refers to are in use until the garbage collector returns them"
         )
     of = f" of {count(allowed)}" if allowed else ""
     held = "is still held" if place.lost == 1 else "are still held, the oldest"
-    return f"{count(place.lost)}{of} {held} for {duration(place.lost_age_seconds)}"
+    if not place.lost_now:
+        held = "were in use when a process ended, the oldest"
+    return (
+        f"does not return its connections: {count(place.lost)}{of} {held} for "
+        f"{duration(place.lost_age_seconds)}"
+    )
 
 
 def held_without_query(pool: RecordedPoolSummary) -> Iterator[Finding]:
@@ -139,29 +97,34 @@ def _to_return(place: RecordedPlace) -> str:
             "was being sent. Close the session after its last query, at the latest when the "
             "request ends (a scoped_session with remove())."
         )
-    stood = f"It mostly stood at `{place.line}` then. " if place.line else ""
+    stood, before = "", "the other work"
+    if place.line:
+        stood, before = f"It mostly stood at `{place.line}` then. ", "that line"
+    elif line := place.frequent_line:
+        stood = f"It stood most often at `{line}` then ({percent(place.idle_at[line])}). "
     return (
-        f"{stood}Return the connection before {'that line' if stood else 'the other work'}: commit "
-        "or roll back and close the session, and take a connection again afterwards."
+        f"{stood}Return the connection before {before}: commit or roll back and close the session, "
+        "and take a connection again afterwards."
     )
 
 
 def nested_in_application(pool: RecordedPoolSummary) -> Iterator[Finding]:
     """Requests that take a connection while they hold another one."""
-    number = sum(pool.nested.values())
-    if not number:
+    nested = nested_checkouts(pool)
+    if not nested:
         return
-    routes = sorted(pool.nested, key=lambda route: -pool.nested[route])
-    named = listed([f"`{route}`" for route in routes[:NAMED_PLACES]]) if any(routes) else "requests"
+    number = plural(sum(nested.values()), "connection")
+    routes = sorted(nested, key=lambda route: -nested[route])
+    named = listed([f"`{route}`" if route else WITHOUT_ROUTE for route in routes[:NAMED_PLACES]])
     there = [p.place for p in pool.places if p.routes.keys() & set(routes)][:NAMED_PLACES]
     at = f" They take connections at {listed([f'`{place}`' for place in there])}." if there else ""
     yield Finding(
         code="nested_checkout",
         severity="error" if is_short(pool) else "warning",
-        message=f"{named} took {plural(number, 'connection')} while they already held one.{at} If "
-        "all connections are held like this, every holder waits for another one until "
-        "pool_timeout. Pass the first connection or session on.",
-        evidence={"nested": pool.nested, "places": there},
+        message=f"{named} took {number} while they already held one.{at} If all connections are "
+        "held like this, every holder waits for another one until pool_timeout. Pass the first "
+        "connection or session on.",
+        evidence={"nested": nested, "places": there},
     )
 
 
@@ -170,16 +133,15 @@ def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
     if not makes_engines(pool):
         return
     new, whole = pool.checkout.by_source["new"], pool.checkout.count
-    # The place of a connect is not recorded.
-    likely = min(pool.places, key=lambda one: abs(one.checkouts - new), default=None)
+    likely = _connecting_place(pool)
     at = f", most likely those of `{likely.place}`{_in_routes(likely)}" if likely else ""
     yield Finding(
         code="engine_per_request",
         severity="warning",
         message=f"{count(new)} of {plural(whole, 'checkout')} opened a new connection although the "
-        f"pools keep {count(_kept(pool))}{at}: an engine is made or disposed of again and again, "
-        f"up to {count(pool.connections.engines_most)} at once. Make one engine when the process "
-        "starts, and use it for all requests.",
+        f"pools keep {count(kept_by_pools(pool))}{at}: an engine is made or disposed of again and "
+        f"again, up to {count(pool.connections.engines_most)} at once. Make one engine when the "
+        "process starts, and use it for all requests.",
         evidence={
             "new": new,
             "checkouts": whole,
@@ -188,17 +150,6 @@ def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
             "place": likely.place if likely else None,
         },
     )
-
-
-def makes_engines(pool: RecordedPoolSummary) -> bool:
-    """Whether far more connections are new than the pools of all processes keep."""
-    new, kept = pool.checkout.by_source["new"], _kept(pool)
-    return bool(kept) and new > NEW_SHARE * pool.checkout.count and new > NEW_FACTOR * kept
-
-
-def _kept(pool: RecordedPoolSummary) -> int:
-    sizes = [size for one in pool.settings if (size := one.get("pool_size"))]
-    return max(sizes, default=0) * pool.processes
 
 
 def null_pool_under_load(pool: RecordedPoolSummary) -> Iterator[Finding]:
@@ -218,26 +169,75 @@ def null_pool_under_load(pool: RecordedPoolSummary) -> Iterator[Finding]:
     )
 
 
+def failed_checkouts(pool: RecordedPoolSummary) -> Iterator[Finding]:
+    """Checkouts that ended without a connection, but not by a timeout."""
+    errors, attempts = pool.checkout.errors, pool.checkout.attempts
+    if not checkouts_fail(pool):
+        return
+    worst = sorted((one for one in pool.places if one.errors), key=lambda one: -one.errors)
+    places = [f"`{one.place}` ({count(one.errors)})" for one in worst[:NAMED_PLACES]]
+    at = f" at {listed(places)}" if places else ""
+    yield Finding(
+        code="failed_checkouts",
+        severity="error",
+        message=f"{plural(errors, 'checkout')} of {count(attempts)} failed{at}: no connection "
+        "could be opened, or the task was cancelled. The application's log has the error. If the "
+        "server had too many connections, check the pools with `loadtest capacity`.",
+        evidence={"errors": errors, "attempts": attempts},
+    )
+
+
+def _connecting_place(pool: RecordedPoolSummary) -> RecordedPlace | None:
+    """The place that opened the new connections, beside those that the pools keep; None if unclear.
+
+    The place of a connect is not recorded.
+    """
+    new = pool.checkout.by_source["new"]
+    few = [one for one in pool.places if 0 <= new - one.checkouts <= kept_by_pools(pool)]
+    return few[0] if len(few) == 1 else None
+
+
+def several_engines(pool: RecordedPoolSummary) -> Iterator[Finding]:
+    """Engines with the same settings that a process keeps beside each other."""
+    engines = pool.connections.engines_of_process
+    if engines < 2 or makes_engines(pool):
+        return
+    yield Finding(
+        code="several_engines",
+        severity="warning",
+        message=f"A process had {count(engines)} engines with the settings of `{pool.name}` most "
+        "of the time. Each has its own pool: one may be full while another is idle, and a process "
+        "can open as many times the connections. Make one engine, and use it in all modules.",
+        evidence={"engines": engines},
+    )
+
+
 def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
     """Checkouts that timed out, or waited noticeably, because all connections were in use."""
     if not is_short(pool):
         return
     timeouts, waits = pool.checkout.timeouts, pool.checkout.wait_seconds
     timed_out = f"{plural(timeouts, 'checkout')} timed out. " if timeouts else ""
-    if idle_holders(pool) or leaking_places(pool) or pool.nested:
+    if idle_holders(pool) or leaking_places(pool) or nested_checkouts(pool):
         change = "Fix the place that holds connections first; a larger pool only hides it."
+    elif not mostly_ended(pool):
+        change = (
+            "Most of the time in use is that of holds which have not ended: see which places held "
+            "connections in the longest waits."
+        )
     else:
         change = "Predict a larger pool with `loadtest whatif`, or make the queries faster."
     yield Finding(
         code="pool_full",
         severity="error" if timeouts else "warning",
         message=f"Checkouts waited at a full pool for {duration(pool.full_seconds)}. {timed_out}"
-        f"The p99 of all waits is {duration(waits.p99)}, the longest {duration(waits.max)}. "
-        f"{change}",
+        f"The p99 of all waits is {marked_duration(waits, 'p99')}, the longest "
+        f"{marked_duration(waits, 'max')}. {change}",
         evidence={
             "full_seconds": pool.full_seconds,
             "timeouts": timeouts,
             "wait_p99": waits.p99,
+            "full_wait": max((span.wait_seconds_mean for span in pool.full), default=None),
             "allowed": pool.connections.allowed,
         },
     )
@@ -253,6 +253,8 @@ RULES: tuple[RecordedRule, ...] = (
     held_without_query,
     nested_in_application,
     engine_per_request,
+    several_engines,
     null_pool_under_load,
+    failed_checkouts,
     pool_full,
 )

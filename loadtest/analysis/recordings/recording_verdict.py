@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadtest.analysis.recordings.clock_time import clock_time
-from loadtest.analysis.recordings.recording_findings import (
+from loadtest.analysis.recordings.clock_time import clock_of
+from loadtest.analysis.recordings.pool_judgement import (
+    checkouts_fail,
     idle_holders,
     is_short,
     leaking_places,
     makes_engines,
+    mostly_ended,
 )
-from loadtest.analysis.units import count, duration, listed, percent, plural
+from loadtest.analysis.units import count, duration, listed, marked_duration, percent, plural
 from loadtest.model.recording_summary import FixValue, RecordedPlace, RecordedPoolSummary
 
 _CAUSES = {
     "nested_checkout": "Requests took a second connection while they held the first.",
     "null_pool": "NullPool connected for each checkout.",
+    "several_engines": "A process has several engines with the same settings.",
 }
 
 
@@ -31,8 +34,12 @@ def recording_verdict(pools: Sequence[RecordedPoolSummary]) -> str:
 def _nothing_wrong(pool: RecordedPoolSummary) -> str:
     used, allowed = pool.connections.in_use_most, pool.connections.allowed
     of = f" of {count(allowed)}" if allowed else ""
-    longest = pool.checkout.wait_seconds.max
-    waited = "" if longest is None else f", and no checkout waited longer than {duration(longest)}"
+    waits = pool.checkout.wait_seconds
+    waited = f", and no checkout waited longer than {duration(waits.max)}"
+    if "max" in waits.at_least:
+        waited = f", and the longest wait is {marked_duration(waits, 'max')}"
+    if waits.max is None:
+        waited = ""
     return (
         f"Nothing was wrong with the pool of `{pool.name}`: at most {count(used)}{of} connections "
         f"were in use at once{waited}."
@@ -44,6 +51,9 @@ def _wrong(pool: RecordedPoolSummary) -> Iterator[str]:
     if pool.checkout.timeouts:
         share = percent(pool.checkout.timeouts / pool.checkout.attempts)
         yield f"{plural(pool.checkout.timeouts, 'checkout')} timed out ({share})."
+    if checkouts_fail(pool):
+        share = percent(pool.checkout.errors / pool.checkout.attempts)
+        yield f"{plural(pool.checkout.errors, 'checkout')} failed ({share})."
     if pool.fix:
         yield fix_sentence(pool.fix)
 
@@ -54,7 +64,7 @@ def _how_full(pool: RecordedPoolSummary) -> str:
         how = "was large enough" if limited else "has no limit"
         return f"The pool of `{pool.name}` {how}."
     first, last = pool.full[0], pool.full[-1]
-    begin, end = clock_time(first.begin), clock_time(last.end)
+    begin, end = map(clock_of(pool.begin, pool.end), (first.begin, last.end))
     when = f"from {begin} UTC"
     if len(pool.full) > 1:
         when = f"in {count(len(pool.full))} periods from {begin} to {end} UTC"
@@ -65,7 +75,9 @@ def _cause(pool: RecordedPoolSummary) -> str:
     """The most important cause in short."""
     if leaking := leaking_places(pool):
         places = listed([f"`{place.place}`{_number_lost(place)}" for place in leaking])
-        return f"Connections were not returned: {places}."
+        lost = any(place.lost for place in leaking)
+        how = "not returned" if lost else "in use after their task, greenlet or thread had ended"
+        return f"Connections were {how}: {places}."
     if makes_engines(pool):
         return "Engines were made or disposed of repeatedly. Therefore many checkouts connected."
     if idle := idle_holders(pool):
@@ -83,7 +95,7 @@ def _number_lost(place: RecordedPlace) -> str:
 
 
 def _time_in_queries(pool: RecordedPoolSummary) -> str:
-    if not pool.places:
+    if not mostly_ended(pool):
         return ""
     querying = 1 - sum(place.idle for place in pool.places)
     return f"{percent(querying)} of the time in use, connections ran queries."
@@ -98,5 +110,5 @@ def fix_sentence(fix: FixValue) -> str:
     return (
         f"If {returned} before {before}, {plural(fix.after, 'connection')}{each} "
         f"{'serves' if fix.after == 1 else 'serve'} what {count(fix.now)} serve now (simulated "
-        "with the arrivals of the busiest time)."
+        "at the rate of the busiest time)."
     )

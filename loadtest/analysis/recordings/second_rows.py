@@ -19,7 +19,7 @@ _AT_THE_END = {"waits", "oldest", "late_waits"}
 def spread(columns: Columns) -> Columns:
     """The same with a row for each second, over which counts and levels are evenly divided.
 
-    Sums over all rows stay exact.
+    Waits lie in as few seconds as the most at once allow. Sums over all rows stay exact.
     """
     number = np.maximum(1, np.rint(columns.length / SECOND).astype(np.int64))
     return columns if (number == 1).all() else _Spread(number).all(columns)
@@ -40,7 +40,7 @@ class _Spread:
         }
         numbers["second"] = self._kept(columns.second) + self._step
         counters = {name: self._shared(column) for name, column in columns.counters.items()}
-        gauges = {name: self._gauge(gauge) for name, gauge in columns.gauges.items()}
+        gauges = {name: self._gauge(name, gauge) for name, gauge in columns.gauges.items()}
         times = {
             name: TimeColumns(self._shared(one.number), self._shared(one.sum))
             for name, one in columns.times.items()
@@ -57,12 +57,17 @@ class _Spread:
     def _kept(self, column: Ints) -> Ints:
         return np.repeat(column, self._number)
 
-    def _shared(self, column: Ints) -> Ints:
-        """Parts of whole numbers that differ by at most one."""
-        quotient, rest = np.divmod(self._kept(column), self._of)
-        return quotient + (self._step < rest)
+    def _shared(self, column: Ints, among: Ints | None = None) -> Ints:
+        """Parts of whole numbers that differ by at most one; among: fewer of the first rows."""
+        number = self._of if among is None else among
+        quotient, rest = np.divmod(self._kept(column), number)
+        return np.where(self._step < number, quotient + (self._step < rest), 0)
 
-    def _gauge(self, gauge: GaugeColumns) -> GaugeColumns:
+    def _gauge(self, name: str, gauge: GaugeColumns) -> GaugeColumns:
         low, high, last = map(self._kept, (gauge.min, gauge.max, gauge.last))
         known = np.repeat(gauge.known, self._number)
-        return GaugeColumns(self._shared(gauge.integral), low, high, last, known)
+        among = self._of
+        if name == "waiting":
+            fewest = -(-self._kept(gauge.integral) // np.maximum(high * SECOND, 1))
+            among = np.clip(fewest, 1, self._of)
+        return GaugeColumns(self._shared(gauge.integral, among), low, high, last, known)

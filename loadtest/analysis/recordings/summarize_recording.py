@@ -8,18 +8,15 @@ from typing import Any
 from loadtest.analysis.recordings.fix_value import fix_value
 from loadtest.analysis.recordings.full_times import full_seconds, full_times
 from loadtest.analysis.recordings.place_numbers import recorded_places, recorded_shortages
+from loadtest.analysis.recordings.pool_judgement import idle_holders, is_short
 from loadtest.analysis.recordings.pool_seconds import ENGINES
 from loadtest.analysis.recordings.read_recording import Recording
-from loadtest.analysis.recordings.recorded_pool import RecordedPool
-from loadtest.analysis.recordings.recording_findings import (
-    idle_holders,
-    is_short,
-    recording_findings,
-)
+from loadtest.analysis.recordings.recorded_pool import RecordedPool, RecordedProcess
+from loadtest.analysis.recordings.recording_findings import recording_findings
 from loadtest.analysis.recordings.recording_verdict import recording_verdict
 from loadtest.analysis.statistics.censoring import CensoredTimes, describe
 from loadtest.model.distribution import Distribution
-from loadtest.model.interval import SECOND
+from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Gauge
 from loadtest.model.recording_summary import (
     BusyTime,
     RecordedCheckouts,
@@ -31,7 +28,6 @@ from loadtest.model.recording_summary import (
 from loadtest.model.summary import Durations
 
 BUSIEST_SECONDS = 60
-_ATTEMPTS = ("checkouts", "timeouts", "checkout_errors")
 _SOURCES = ("pooled", "new", "overflow", "reconnect")
 
 
@@ -67,7 +63,7 @@ def _numbers(pool: RecordedPool) -> RecordedPoolSummary:
         database=pool.database,
         settings=tuple(_settings(one) for one in pool.settings),
         processes=len(pool.processes),
-        processes_most=int(seconds.processes.max(initial=0)),
+        processes_most=seconds.most_processes,
         begin=seconds.begin,
         seconds=pool.seconds,
         gaps=tuple(TimeSpan(begin=begin, end=end) for begin, end in seconds.gaps),
@@ -76,6 +72,7 @@ def _numbers(pool: RecordedPool) -> RecordedPoolSummary:
         connections=_connections(pool),
         full_seconds=int(full_seconds(seconds).sum()),
         full=tuple(full_times(seconds)),
+        coarse_seconds=sum(one.coarse_seconds for one in pool.processes),
         busiest=_busiest(pool),
         nested={name: use.nested for name, use in whole.tasks.items() if use.nested},
         places=tuple(recorded_places(pool)),
@@ -110,7 +107,7 @@ def _checkouts(pool: RecordedPool) -> RecordedCheckouts:
 
 def _connections(pool: RecordedPool) -> RecordedConnections:
     seconds, counters = pool.by_second, pool.total.counters
-    allowed = float(seconds.limit.max(initial=0))
+    allowed = seconds.highest_limit
     closed = sum(number for name, number in counters.items() if name.startswith("closed."))
     return RecordedConnections(
         allowed=None if allowed == float("inf") else int(allowed),
@@ -121,7 +118,14 @@ def _connections(pool: RecordedPool) -> RecordedConnections:
         opened=counters["opened"],
         closed=closed,
         engines_most=int(seconds.most(ENGINES).max(initial=0)),
+        engines_of_process=max(map(_engines, pool.processes), default=1),
     )
+
+
+def _engines(process: RecordedProcess) -> int:
+    """The engines of a process at most times."""
+    engines = process.total.gauges.get(ENGINES, Gauge())
+    return round(engines.integral / max(process.total.length, 1))
 
 
 def _busiest(pool: RecordedPool) -> BusyTime:
@@ -132,7 +136,7 @@ def _busiest(pool: RecordedPool) -> BusyTime:
     number, total = (int(column[here].sum()) for column in seconds.times("wait"))
     return BusyTime(
         period=TimeSpan(begin=begin, end=end),
-        attempts_per_second=int(seconds.count(*_ATTEMPTS)[here].sum()) / length,
+        attempts_per_second=int(seconds.count(*ENDED_CHECKOUTS)[here].sum()) / length,
         in_use=float(seconds.level("in_use")[here].sum()) / length,
         in_use_most=int(seconds.most("in_use")[here].max(initial=0)),
         waiting_most=int(seconds.most("waiting")[here].max(initial=0)),

@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+MOMENT_FORMS = (
+    "14:03, 14:03:20, 2026-11-30T14:03 (UTC; add +01:00 or ' local'), or 10m before the end"
+)
+"""How people write moments, for help and errors."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -13,9 +18,10 @@ class Window:
     since: float = -math.inf
     until: float = math.inf
 
-    def covers(self, second: int) -> bool:
-        """Whether a UTC second lies within it."""
-        return self.since <= second < self.until
+    def covers(self, second: int, length: float) -> bool:
+        """Whether an interval from a UTC second on lies mostly within it; length: seconds."""
+        middle = second + max(1, round(length)) // 2
+        return self.since <= middle < self.until
 
 
 ALL_TIME = Window()

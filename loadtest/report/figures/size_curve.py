@@ -11,7 +11,7 @@ import numpy as np
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95
-from loadtest.analysis.units import NO_VALUE, count, duration, rate
+from loadtest.analysis.units import NO_VALUE, count, duration, marked_duration, rate
 from loadtest.model.field_types import Interval95
 from loadtest.model.summary import LEAST_ROUNDS_SHOWN, PoolSummary, Summary
 from loadtest.report.figures import throughput
@@ -19,7 +19,7 @@ from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.dot_labels import DotLabels
 from loadtest.report.figures.toolkit.drawing import Drawing, Table, for_every_pool
 from loadtest.report.figures.toolkit.svg import INK, to_svg
-from loadtest.report.pool_table import marked_duration, throughput_interval
+from loadtest.report.pool_table import throughput_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ from loadtest.analysis.statistics.censoring import (
     distribution_curve,
     time_at_share,
 )
-from loadtest.analysis.units import NO_VALUE, at_least, duration
+from loadtest.analysis.units import NO_VALUE, at_least, duration, marked_duration
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.drawing import (
@@ -26,7 +26,6 @@ from loadtest.report.figures.toolkit.drawing import (
     valid_or_all,
 )
 from loadtest.report.figures.toolkit.svg import to_svg
-from loadtest.report.pool_table import marked_duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from loadtest.analysis.columns import Levels
-from loadtest.analysis.recordings.clock_time import clock_time
+from loadtest.analysis.recordings.clock_time import clock_of
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.analysis.units import NO_VALUE, count, plural
 from loadtest.analysis.units import level as as_level
@@ -105,7 +105,7 @@ def _figure(steps: _Steps, summary: RecordedPoolSummary) -> Figure:
     for name, level in values.items():
         if level.any():
             axes.stairs(level, steps.edges, baseline=None, **_STYLES[name])
-            mean = float(np.average(level, weights=np.diff(steps.edges)))
+            mean = float(np.sum(level * np.diff(steps.edges))) / summary.seconds  # without gaps
             labels.append((mean, f"{as_level(mean)} {name}"))
             styles.append(_STYLES[name])
     canvas.label_ends(axes, labels, styles)
@@ -121,9 +121,10 @@ def _whole_numbers(axes: Axes) -> None:
 
 
 def _table(steps: _Steps) -> Table:
+    clock = clock_of(steps.edges[0], steps.edges[-1])
     rows = [
         (
-            clock_time(edge),
+            clock(edge),
             as_level(steps.in_use[n]),
             count(steps.most[n]),
             as_level(steps.idle[n]),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from loadtest.analysis.recordings.clock_time import clock_time
+from loadtest.analysis.recordings.clock_time import clock_of
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
-from loadtest.analysis.units import count, duration, plural
+from loadtest.analysis.units import count, duration, marked_duration, plural
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SECOND
-from loadtest.model.recording_summary import RecordedPoolSummary
+from loadtest.model.recording_summary import RecordedPoolSummary, TimeSpan
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.drawing import Drawing, Table
 from loadtest.report.figures.toolkit.svg import FAULT, POOL_COLOURS, to_svg
@@ -34,7 +36,7 @@ _STYLES: dict[str, dict[str, Any]] = {
 }
 
 
-class _Step(NamedTuple):
+class WaitStep(NamedTuple):
     """The waits from one UTC second up to another; without a wait, the times are None."""
 
     begin: int
@@ -54,11 +56,13 @@ def draw_waits(pool: RecordedPool, summary: RecordedPoolSummary, name: str) -> D
     waits, timeouts = summary.checkout.wait_seconds, summary.checkout.timeouts
     ended = f", and {plural(timeouts, 'checkout')} timed out" if timeouts else ""
     title = f"95 % of checkouts waited less than {duration(waits.p95)}{ended}"
+    if "p95" in waits.at_least:
+        title = f"The p95 of the waits is {marked_duration(waits, 'p95')}{ended}"
     return Drawing(
         name=name,
         title=title,
         alt=f"Median, p95 and longest waits over time. {title}. The longest wait is "
-        f"{duration(waits.max)}.",
+        f"{marked_duration(waits, 'max')}.",
         help=WAITS_HELP,
         svg=to_svg(_figure(steps, summary), name),
         question="How long did checkouts wait?",
@@ -66,7 +70,7 @@ def draw_waits(pool: RecordedPool, summary: RecordedPoolSummary, name: str) -> D
     )
 
 
-def _steps(pool: RecordedPool, most: int) -> list[_Step]:
+def _steps(pool: RecordedPool, most: int) -> list[WaitStep]:
     """The blocks, several of them together if they are too many."""
     blocks, width = pool.blocks, pool.block_seconds
     together = -(-max(1, pool.by_second.length // width) // most) * width
@@ -81,20 +85,20 @@ def _steps(pool: RecordedPool, most: int) -> list[_Step]:
         longest = times.max / SECOND if times.count else None
         timeouts = sum(one.counters["timeouts"] for one in own)
         span = own[0].second, own[-1].second + width
-        found.append(_Step(*span, times.count, p50, p95, longest, timeouts))
+        found.append(WaitStep(*span, times.count, p50, p95, longest, timeouts))
     return found
 
 
-def _figure(steps: list[_Step], summary: RecordedPoolSummary) -> Figure:
+def _figure(steps: list[WaitStep], summary: RecordedPoolSummary) -> Figure:
     failed = any(step.timeouts for step in steps)
     figure, panels = canvas.panels(2 if failed else 1, 1.5, left=0.6, right=1.05, gap=0.15)
     axes = panels[0]
-    middles = [(step.begin + step.end) / 2 for step in steps]
     labels = []
     for name, style in _STYLES.items():
-        values = [max(getattr(step, name), canvas.SHORTEST) for step in steps]
-        axes.plot(middles, values, **style)
-        labels.append((float(np.median(values)), name))
+        for part in without_gaps(steps, summary.gaps):
+            middles = [(step.begin + step.end) / 2 for step in part]
+            axes.plot(middles, _drawn(part, name), marker="." if len(part) == 1 else "", **style)
+        labels.append((float(np.median(_drawn(steps, name))), name))
     canvas.log_seconds(axes, "y")
     canvas.draw_grid(axes, "y")
     canvas.label_ends(axes, labels, list(_STYLES.values()))
@@ -105,7 +109,21 @@ def _figure(steps: list[_Step], summary: RecordedPoolSummary) -> Figure:
     return figure
 
 
-def _draw_timeouts(axes: Axes, steps: list[_Step]) -> None:
+def without_gaps(steps: Sequence[WaitStep], gaps: Sequence[TimeSpan]) -> list[list[WaitStep]]:
+    """The steps in parts between which no process recorded."""
+    parts = [[*steps[:1]]]
+    for one, after in pairwise(steps):
+        if any(gap.begin < after.begin and gap.end > one.end for gap in gaps):
+            parts.append([])
+        parts[-1].append(after)
+    return parts
+
+
+def _drawn(steps: Sequence[WaitStep], name: str) -> list[float]:
+    return [max(getattr(step, name), canvas.SHORTEST) for step in steps]
+
+
+def _draw_timeouts(axes: Axes, steps: list[WaitStep]) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     begins, widths = [s.begin for s in steps], [s.end - s.begin for s in steps]
@@ -117,10 +135,11 @@ def _draw_timeouts(axes: Axes, steps: list[_Step]) -> None:
     canvas.write_text(axes, 1.03, 0.5, "timeouts", transform=axes.transAxes)
 
 
-def _table(steps: list[_Step]) -> Table:
+def _table(steps: list[WaitStep]) -> Table:
+    clock = clock_of(steps[0].begin, steps[-1].end)
     rows = [
         (
-            clock_time(step.begin),
+            clock(step.begin),
             *map(duration, (step.p50, step.p95, step.max)),
             count(step.waits),
             count(step.timeouts),

@@ -19,10 +19,13 @@ def recording_markdown(summary: RecordingSummary) -> str:
 
 
 def _of_pool(pool: RecordedPoolSummary) -> list[str]:
-    places = markdown_table(rows.PLACE_COLUMNS, [*map(rows.place_row, pool.places)])
+    places = [
+        f"Places of {escaped_text(pool.name)}:",
+        markdown_table(rows.PLACE_COLUMNS, [*map(rows.place_row, pool.places)]),
+    ]
     findings = [
         f"- **{finding.severity}**, {pool.name}: "
         f"{escaped_text(f'{finding.message} [{finding.code}]')}"
         for finding in pool.findings
     ]
-    return [*([places] if pool.places else []), *(["\n".join(findings)] if findings else [])]
+    return [*(places if pool.places else []), *(["\n".join(findings)] if findings else [])]

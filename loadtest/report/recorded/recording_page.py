@@ -41,7 +41,7 @@ def _pool(pool: RecordedPoolSummary, drawings: Sequence[Drawing]) -> dict[str, A
         "drawings": drawings,
         "findings": pool.findings,
         "places": [(rows.place_row(one), rows.place_note(one)) for one in pool.places],
-        "shortages": [(rows.shortage_row(one), "") for one in pool.shortages],
+        "shortages": [(cells, "") for cells in rows.shortage_rows(pool)],
         "facts": list(rows.recorded_facts(pool)),
     }
 

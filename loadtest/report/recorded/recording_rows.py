@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from loadtest.analysis.recordings.clock_time import clock_time, date_and_time
+from loadtest.analysis.recordings.clock_time import clock_of, date_and_time
 from loadtest.analysis.units import (
     NO_VALUE,
-    at_least,
     count,
     duration,
     level,
     listed,
+    marked_duration,
     percent,
     plural,
     rate,
@@ -24,11 +24,21 @@ from loadtest.model.recording_summary import (
 )
 
 RECORDED_COLUMNS = (
-    *("pool", "processes", "checkouts/s", "wait p95", "wait max", "timeouts"),
+    *("pool", "processes", "checkouts/s", "wait p95", "wait max", "timeouts", "errors"),
     *("in use", "most in use", "most open", "allowed"),
 )
 PLACE_COLUMNS = (
-    *("place", "checkouts", "timeouts", "wait", "wait max", "hold", "hold p95", "hold max"),
+    *(
+        "place",
+        "checkouts",
+        "timeouts",
+        "errors",
+        "wait",
+        "wait max",
+        "hold",
+        "hold p95",
+        "hold max",
+    ),
     *("in queries", "idle", "held in waits"),
 )
 PLACE_LEGEND = (
@@ -37,7 +47,8 @@ PLACE_LEGEND = (
     "a query. Held in waits: its share of the connections that were held while others waited long."
 )
 SHORTAGE_COLUMNS = ("time (UTC)", "place that waited", "wait", "held then")
-_SHOWN_ROUTES = 3
+# Of routes, lines and gaps, as many are shown.
+_SHOWN = 3
 
 
 def recorded_row(pool: RecordedPoolSummary) -> tuple[str, ...]:
@@ -47,9 +58,10 @@ def recorded_row(pool: RecordedPoolSummary) -> tuple[str, ...]:
         pool.name,
         _processes(pool),
         rate(pool.checkout.attempts_per_second),
-        at_least(waits.p95, "p95" in waits.at_least),
-        at_least(waits.max, "max" in waits.at_least),
+        marked_duration(waits, "p95"),
+        marked_duration(waits, "max"),
         count(pool.checkout.timeouts),
+        count(pool.checkout.errors),
         level(connections.in_use),
         count(connections.in_use_most),
         count(connections.open_most),
@@ -63,6 +75,7 @@ def place_row(place: RecordedPlace) -> tuple[str, ...]:
         place.place,
         count(place.checkouts),
         count(place.timeouts),
+        count(place.errors),
         duration(place.wait_seconds_mean),
         duration(place.wait_seconds_max),
         duration(place.hold_seconds_mean),
@@ -76,21 +89,26 @@ def place_row(place: RecordedPlace) -> tuple[str, ...]:
 
 def place_note(place: RecordedPlace) -> str:
     """The routes of a place, and where its holders stood without a query; empty if unknown."""
-    routes = [route for route in place.routes if route][:_SHOWN_ROUTES]
-    lines = [f"{line} ({percent(share)})" for line, share in place.idle_at.items()][:_SHOWN_ROUTES]
+    routes = [route for route in place.routes if route][:_SHOWN]
+    lines = [f"{line} ({percent(share)})" for line, share in place.idle_at.items()][:_SHOWN]
     told = [listed(routes)] if routes else []
     return "; ".join([*told, *([f"without a query at {listed(lines)}"] if lines else [])])
 
 
-def shortage_row(shortage: RecordedShortage) -> tuple[str, ...]:
-    """The cells of a long wait, under SHORTAGE_COLUMNS."""
+def shortage_rows(pool: RecordedPoolSummary) -> list[tuple[str, ...]]:
+    """The cells of the longest waits, under SHORTAGE_COLUMNS."""
+    clock = clock_of(pool.begin, pool.end)
+    return [(clock(one.at), *_shortage_cells(one)) for one in pool.shortages]
+
+
+def _shortage_cells(shortage: RecordedShortage) -> tuple[str, ...]:
     held = [
         f"{one.place} × {count(one.connections)} (oldest {duration(one.oldest_seconds)})"
         for one in shortage.holders
     ]
     ended = " (timed out)" if shortage.timed_out else ""
     wait = duration(shortage.wait_seconds) + ended
-    return clock_time(shortage.at), shortage.place, wait, ", ".join(held) or NO_VALUE
+    return shortage.place, wait, ", ".join(held) or NO_VALUE
 
 
 def recorded_facts(pool: RecordedPoolSummary) -> Iterator[tuple[str, str]]:
@@ -99,8 +117,8 @@ def recorded_facts(pool: RecordedPoolSummary) -> Iterator[tuple[str, str]]:
     for settings in pool.settings:
         yield "pool", _in_short(settings)
     yield "processes", _processes(pool)
-    busiest = pool.busiest
-    begin, end = clock_time(busiest.period.begin), clock_time(busiest.period.end)
+    busiest, clock = pool.busiest, clock_of(pool.begin, pool.end)
+    begin, end = clock(busiest.period.begin), clock(busiest.period.end)
     yield "busiest time (UTC)", f"{begin} to {end}"
     yield "then, checkouts per second", rate(busiest.attempts_per_second)
     used = f"{level(busiest.in_use)} on average, {count(busiest.in_use_most)} at most"
@@ -108,14 +126,21 @@ def recorded_facts(pool: RecordedPoolSummary) -> Iterator[tuple[str, str]]:
     yield "then, checkouts waiting", f"{count(busiest.waiting_most)} at most"
     yield "then, mean wait", duration(busiest.wait_seconds_mean)
     yield "connections opened, closed", _opened(pool)
-    for gap in pool.gaps[:_SHOWN_ROUTES]:
-        yield "nothing recorded (UTC)", f"{clock_time(gap.begin)} to {clock_time(gap.end)}"
+    if pool.coarse_seconds:
+        coarse = f"{duration(pool.coarse_seconds)} of all processes (size limit)"
+        yield "recorded in intervals of ten seconds or more", coarse
+    for gap in pool.gaps[:_SHOWN]:
+        yield "nothing recorded (UTC)", f"{clock(gap.begin)} to {clock(gap.end)}"
+    if left := pool.gaps[_SHOWN:]:
+        seconds = duration(sum(gap.seconds for gap in left))
+        yield "nothing recorded", f"{plural(len(left), 'further time')}, {seconds}"
 
 
 def circumstances(summary: RecordingSummary) -> str:
     """When, where and for how long it was recorded."""
     seconds = duration(summary.end - summary.begin)
-    parts = [f"{date_and_time(summary.begin)} to {clock_time(summary.end)} UTC ({seconds})"]
+    clock = clock_of(summary.begin, summary.end)
+    parts = [f"{date_and_time(summary.begin)} to {clock(summary.end)} UTC ({seconds})"]
     processes = max(pool.processes_most for pool in summary.pools)
     parts.append(f"{plural(processes, 'process', 'processes')} at once")
     hosts = summary.environment["hosts"]

@@ -50,7 +50,7 @@ def _print_shortages(pool: RecordedPoolSummary, console: Console) -> None:
         return
     console.print(plain(f"The longest waits of {pool.name}", console, "bold"))
     texts = ("place that waited", "held then")
-    cells = map(rows.shortage_row, pool.shortages)
+    cells = rows.shortage_rows(pool)
     console.print(text_table(console, rows.SHORTAGE_COLUMNS, cells, words=texts))
     console.print()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loadtest.analysis.recordings.clock_time import clock_time
-from loadtest.model.recording_summary import RecordedPoolSummary
+from loadtest.analysis.recordings.clock_time import clock_of
+from loadtest.model.recording_summary import RecordedPoolSummary, TimeSpan
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.svg import FAULT, INK
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_TICKS = 4
+# The width of the figure has so many visible parts.
+MOST_SPANS = 600
 _DAY = 86_400
 _STEPS = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800),
@@ -29,17 +32,30 @@ def draw_time_axis(axes: Axes, pool: RecordedPoolSummary, *, labelled: bool) -> 
     labelled: whether it is the lowest of several panels.
     """
     axes.set_xlim(pool.begin, pool.end)
-    for span in pool.full:
-        axes.axvspan(span.begin, span.end, color=FAULT, alpha=0.14, lw=0)
-    for gap in pool.gaps:
-        axes.axvspan(gap.begin, gap.end, color=INK, alpha=0.07, lw=0)
+    pixel = (pool.end - pool.begin) / MOST_SPANS
+    for begin, end in joined_spans(pool.full, pixel):
+        axes.axvspan(begin, end, color=FAULT, alpha=0.14, lw=0)
+    for begin, end in joined_spans(pool.gaps, pixel):
+        axes.axvspan(begin, end, color=INK, alpha=0.07, lw=0)
     step = tick_seconds(pool.end - pool.begin)
     ticks = np.arange(math.ceil(pool.begin / step) * step, pool.end + 1, step)
-    letters = 8 if step < 60 else 5
-    axes.set_xticks(ticks, [clock_time(tick)[:letters] for tick in ticks.tolist()])
+    clock = clock_of(pool.begin, pool.end)
+    seconds = "" if step < 60 else ":00"
+    axes.set_xticks(ticks, [clock(tick).removesuffix(seconds) for tick in ticks.tolist()])
     axes.tick_params(axis="x", labelbottom=labelled)
     if labelled:
         canvas.label_x(axes, "time (UTC)", loc="left")
+
+
+def joined_spans(spans: Sequence[TimeSpan], gap: float) -> list[tuple[float, float]]:
+    """Begin and end of some times in order; those with shorter gaps (s) are one."""
+    found: list[tuple[float, float]] = []
+    for span in spans:
+        if found and span.begin - found[-1][1] < gap:
+            found[-1] = found[-1][0], span.end
+        else:
+            found.append((span.begin, span.end))
+    return found
 
 
 def tick_seconds(seconds: int) -> int:

@@ -98,7 +98,7 @@ class PoolRecording:
         self._recorder.process = process = f"{socket.gethostname()}-{os.getpid()}"
         stem = f"{self.name}-{process}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
         self._file = RollingFile(
-            self.settings.folder, _NOT_IN_A_NAME.sub("-", stem), self._header, self._budget
+            self.settings.folder, name_in_files(stem), self._header, self._budget
         )
 
     def go_on_from(self, totals: PoolTotals) -> None:
@@ -196,6 +196,11 @@ class PoolRecording:
         if shown := self.shown():
             told |= {**shown, "before": self._written.to_json()}
         return {**self._facts, "started": time.time(), "recording": told}
+
+
+def name_in_files(name: str) -> str:
+    """The form of a pool's name in the names of files; two pools may have the same."""
+    return _NOT_IN_A_NAME.sub("-", name)
 
 
 def _let_others_run() -> None:

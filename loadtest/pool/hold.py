@@ -59,6 +59,10 @@ class Hold(Task):
         """The time of a hold that ends, without its longest time without a query."""
         return end - since - max(self.quiet, end - self.quiet_since)
 
+    def work_ended(self) -> bool:
+        """Whether the request of the checkout has ended, if its end is known, and the user, too."""
+        return getattr(self.owner, "ended", True) and self.user_ended()
+
     def user_ended(self) -> bool:
         """Whether the asyncio task, the greenlet or the thread of the checkout has ended."""
         user = self.user()

@@ -27,6 +27,15 @@ Route = tuple[object, str]
 """An object for each request, None without one; and the name of its route or task."""
 
 
+class Request:
+    """A request of a framework that tells its end; ended: whether it has ended."""
+
+    __slots__ = ("ended",)
+
+    def __init__(self) -> None:
+        self.ended = False
+
+
 class Code(Protocol):
     """Finds places in the code of an application."""
 
@@ -63,6 +72,8 @@ class PlaceRecorder:
         self._shortages: list[Moment] = []
         # The number of connections by the owner of their holds.
         self._holding: dict[object, int] = {}
+        # The queries that each hold had run when the end of its user's work was noted.
+        self._after: dict[Hold, int] = {}
         self._latest: Taken | None = None
         self._latest_end = 0
 
@@ -127,7 +138,7 @@ class PlaceRecorder:
     ) -> None:
         """Add everything since the last call to an interval, which ends with the batch."""
         held = [one for one in self._held.copy().values() if one[0] <= batch.now]
-        self._forget_ended(held)
+        self._note_ended(held)
         sums = PlaceSums(self._code.names, self._routes, let_others_run)
         sums.add_checkouts(taken(self.quick), batch.noticed)
         sums.add_holds(taken(self._ended))
@@ -140,16 +151,23 @@ class PlaceRecorder:
         interval.shortages = [one.described(sums.place_of, utc) for one in worst_of(moments)]
 
     def _add_lines(self, sums: PlaceSums, held: list[Taken]) -> None:
-        """Where the oldest holders without a query are."""
-        idle = nsmallest(_MOST_HOLDERS, (one for one in held if not one[1].querying), key=_since)
-        for _, hold, _ in idle:
+        """Where the oldest holders without a query are; unknown if others use a connection on."""
+        idle = (one for one in held if not one[1].querying)
+        found = (one for one in idle if one[1].over or not one[1].user_ended())
+        for _, hold, _ in nsmallest(_MOST_HOLDERS, found, key=_since):
             sums.add_line(hold, self._code.line_of(hold))
 
-    def _forget_ended(self, held: list[Taken]) -> None:
-        """Note whose users have ended: the ids of their owners may come again."""
-        for _, hold, _ in held:
-            if not hold.over and hold.user_ended():
-                hold.over = True
+    def _note_ended(self, held: list[Taken]) -> None:
+        """Note which holds are over: the work of their users has ended, and no query follows.
+
+        With `asyncio.gather` and the like, the user is a task that ends after its query, and the
+        connection stays in use. The ids of owners whose work has ended may come again.
+        """
+        before, self._after = self._after, {}
+        for hold in (hold for _, hold, _ in held if hold.work_ended()):
+            queries = self._after[hold] = before.get(hold, hold.queries)
+            hold.over = hold.queries == queries and not hold.querying
+            if hold.over:
                 self._holding.pop(hold.owner, None)
 
     def restart(self) -> None:
@@ -157,6 +175,7 @@ class PlaceRecorder:
         for numbers in (self.quick, self._nested, self._ended, self._shortages):
             numbers.clear()
         self._holding.clear()
+        self._after.clear()
         self._latest = None
 
 

@@ -214,7 +214,10 @@ class Recorder:
         uses, quick = self.uses.taken(), numbers_as_rows(taken(self.quick), 3)
         noticed = taken(self.noticed)
         with self.connections:
-            opened, closes = list(self.opened.values()), taken(self.closes)
+            # In this order: the garbage collector takes no lock, and a connection that it closes in
+            # between would be counted twice.
+            closes = taken(self.closes)
+            opened = list(self.opened.values())
         holds = np.concatenate([numbers_as_rows([], 2), *(use.spans for use in uses.values())])
         ended = set(holds[holds[:, 1] > now, 0].tolist())
         answered = {(user, start) for start, _, user in quick[quick[:, 1] > now].tolist()}

@@ -172,6 +172,8 @@ class PoolRecording:
 
     def _gather(self) -> None:
         interval = self._recorder.cut("measured")
+        if self.sizes.pool_size and self._recorder.pool_size is None:
+            del interval.gauges["overflow"]  # of several pools it is unknown
         self._used = self._used or bool(interval.histograms or interval.unfinished.count)
         if self._gathered:
             self._gathered.absorb(interval)

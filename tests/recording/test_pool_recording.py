@@ -160,6 +160,7 @@ def test_engines_with_the_same_settings_share_a_file(tmp_path: Path) -> None:
     (run,) = runs_in(recorded.folder)
     assert counted_in(run)["checkouts"] == 3
     assert [one.gauges["engines"].last for one in run.intervals] == [2, 1]
+    assert not any("overflow" in one.gauges for one in run.intervals)
     one.dispose()
 
 

@@ -36,7 +36,11 @@ from loadtest.model.metrics import (
     LevelMetric,
     opentelemetry_name,
 )
-from loadtest.recording.telemetry.pool_reading import CurrentLevels, PoolReading
+from loadtest.recording.telemetry.pool_reading import (
+    CurrentLevels,
+    PoolReading,
+    known_levels,
+)
 
 # So many durations are recorded before other threads may run.
 _TOGETHER = 32
@@ -107,9 +111,8 @@ class Instruments:
 
     def _levels(self, metric: LevelMetric, _: CallbackOptions) -> Iterator[Observation]:
         for pool, levels in self._current():
-            for value, name in metric.sources:
-                attributes = _attributes(pool, metric.label, value)
-                yield Observation(levels.gauges.get(name, 0), attributes)
+            for value, level in known_levels(metric, levels):
+                yield Observation(level, _attributes(pool, metric.label, value))
 
     def _single(
         self, value: Callable[[CurrentLevels], float], _: CallbackOptions

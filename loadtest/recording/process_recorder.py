@@ -20,6 +20,7 @@ from sqlalchemy import Dialect, Engine
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError
 from loadtest.pool.engine_settings import settings_of
+from loadtest.pool.sqlalchemy_internals import check_attributes
 from loadtest.recording.part_files import delete_oldest, end_left_parts
 from loadtest.recording.pool_recording import PoolRecording, name_in_files
 from loadtest.recording.recording_settings import MEGABYTE, RecordingSettings
@@ -96,6 +97,7 @@ class ProcessRecorder:
         if engine.dialect not in self._dialects:
             self._dialects.add(engine.dialect)
             try:
+                check_attributes(engine.pool)
                 self._add(engine, settings)
             except LoadtestError as error:
                 _log.error("an engine is not recorded: %s", error)

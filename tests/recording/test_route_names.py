@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loadtest.pool.place_recorder import Request, Route
-from loadtest.recording.route_names import NO_ROUTE, RouteNames
+from loadtest.recording.route_names import NO_ROUTE, RouteNames, _django_route
 
 
 def imported(monkeypatch: pytest.MonkeyPatch, name: str, **attributes: Any) -> ModuleType:
@@ -26,6 +26,7 @@ def imported(monkeypatch: pytest.MonkeyPatch, name: str, **attributes: Any) -> M
 def _without_frameworks(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("starlette.applications", "flask", "django.core.handlers.base", "celery._state"):
         monkeypatch.delitem(sys.modules, name, raising=False)
+    _django_route.set(NO_ROUTE)  # that of a request stays in its thread until the next one
 
 
 def test_without_a_framework_nothing_has_a_route() -> None:

@@ -73,8 +73,8 @@ def test_names_that_files_show_alike_are_kept_apart(
     recorder: ProcessRecorder, tmp_path: Path
 ) -> None:
     names = ["orders db", "orders-db", "orders/db"]
-    engines = [create_engine("sqlite://", pool_logging_name=name) for name in names]
-    for engine in engines:
+    for number, name in enumerate(names):
+        engine = create_engine(f"sqlite:///{tmp_path}/{number}.db", pool_logging_name=name)
         recorder.add(engine, {"folder": tmp_path / "recordings"})
     recorder._cut()
     assert not recorder.off

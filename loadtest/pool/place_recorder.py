@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from loadtest.model.interval import Interval
+from loadtest.model.steps import LetOthersRun, in_steps
 from loadtest.pool.checkout_batch import Batch, Checkout, wait_of
 from loadtest.pool.hold import Hold, key_of
 from loadtest.pool.numbered_names import NumberedNames
@@ -134,41 +135,44 @@ class PlaceRecorder:
         interval: Interval,
         batch: Batch,
         utc: Callable[[int], int],
-        let_others_run: Callable[[], None],
+        let_others_run: LetOthersRun,
     ) -> None:
         """Add everything since the last call to an interval, which ends with the batch."""
         held = [one for one in self._held.copy().values() if one[0] <= batch.now]
-        self._note_ended(held)
+        self._note_ended(held, let_others_run)
         sums = PlaceSums(self._code.names, self._routes, let_others_run)
-        sums.add_checkouts(taken(self.quick), batch.noticed)
-        sums.add_holds(taken(self._ended))
-        sums.add_nested(taken(self._nested))
+        sums.add_checkouts(self.quick, batch.noticed)
+        sums.add_holds(self._ended)
+        sums.add_nested(self._nested)
         sums.add_held(held, batch.now)
         sums.add_shortages(moments := taken(self._shortages))
-        self._add_lines(sums, held)
+        self._add_lines(sums, held, let_others_run)
         interval.places, interval.tasks = sums.places(), sums.tasks()
         interval.histograms.update(sums.histograms)
+        let_others_run()
         interval.shortages = [one.described(sums.place_of, utc) for one in worst_of(moments)]
 
-    def _add_lines(self, sums: PlaceSums, held: list[Taken]) -> None:
+    def _add_lines(self, sums: PlaceSums, held: list[Taken], let_others_run: LetOthersRun) -> None:
         """Where the oldest holders without a query are; unknown if others use a connection on."""
         idle = (one for one in held if not one[1].querying)
         found = (one for one in idle if one[1].over or not one[1].user_ended())
-        for _, hold, _ in nsmallest(_MOST_HOLDERS, found, key=_since):
+        oldest = nsmallest(_MOST_HOLDERS, found, key=_since)
+        for _, hold, _ in in_steps(oldest, let_others_run):
             sums.add_line(hold, self._code.line_of(hold))
 
-    def _note_ended(self, held: list[Taken]) -> None:
+    def _note_ended(self, held: list[Taken], let_others_run: LetOthersRun) -> None:
         """Note which holds are over: the work of their users has ended, and no query follows.
 
         With `asyncio.gather` and the like, the user is a task that ends after its query, and the
         connection stays in use. The ids of owners whose work has ended may come again.
         """
         before, self._after = self._after, {}
-        for hold in (hold for _, hold, _ in held if hold.work_ended()):
-            queries = self._after[hold] = before.get(hold, hold.queries)
-            hold.over = hold.queries == queries and not hold.querying
-            if hold.over:
-                self._holding.pop(hold.owner, None)
+        for _, hold, _ in in_steps(held, let_others_run):
+            if hold.work_ended():
+                queries = self._after[hold] = before.get(hold, hold.queries)
+                hold.over = hold.queries == queries and not hold.querying
+                if hold.over:
+                    self._holding.pop(hold.owner, None)
 
     def restart(self) -> None:
         """Forget everything, after a fork."""

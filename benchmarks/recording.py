@@ -3,7 +3,8 @@
 `uvicorn` (asyncio, aiomysql) and `gunicorn` (threads, PyMySQL): the CPU time of a request of an
 application that reads one row by its key, recorded and plain. `instructions`: of a checkout with
 one query. `process`: how long the writing thread holds the interpreter (the GIL), bytes per hour
-and memory at some rates of checkouts. `--long` takes up to five minutes for each part.
+and memory, at some rates of checkouts, once with many places and connections. `--long` takes up to
+five minutes for each part.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from loadtest.database.supervisor import die_with_parent
 
 PARTS = ("uvicorn", "gunicorn", "instructions", "process")
 CHECKOUTS = (1000, 2000)
-RATES = (1, 100, 2000, 0)
+# Checkouts per second (0: as many as possible), then places and connections in use.
+LOOPS = ((1,), (100,), (2000,), (0,), (1000, 100, 200))
 
 
 def main(parts: list[str], *, longer: bool) -> dict[str, object]:
@@ -54,13 +56,14 @@ def _instructions() -> dict[str, float]:
 
 
 def _process(seconds: int) -> list[object]:
-    """A process at each of some rates; at the rate 0, as many checkouts as it can make."""
-    return [_loop(rate, seconds) for rate in RATES]
+    """A process for each of LOOPS."""
+    return [_loop(seconds, *one) for one in LOOPS]
 
 
-def _loop(rate: int, seconds: int) -> object:
+def _loop(seconds: int, rate: int, *more: int) -> object:
     with tempfile.TemporaryDirectory() as folder:
-        command = ["-m", "benchmarks._recorded_loop", str(rate), str(seconds), folder]
+        arguments = (str(rate), str(seconds), folder, *map(str, more))
+        command = ["-m", "benchmarks._recorded_loop", *arguments]
         done = subprocess.run(
             [sys.executable, *command],
             stdout=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -46,5 +47,16 @@ def test_a_loop_is_recorded_and_describes_itself(tmp_path: Path) -> None:
     assert megabytes > 1
     assert said["bytes_per_hour"] > 0
     assert set(said["gil_milliseconds"]) == {"p50", "p99", "p99.9", "max", "holds"}
+    assert said["writing_milliseconds_per_second"] >= 0
     (part,) = (tmp_path / "runs").iterdir()
     assert part.suffix == ".gz"
+
+
+def test_a_loop_has_places_and_connections_in_use(tmp_path: Path) -> None:
+    run("_recorded_loop", 400, 1, tmp_path, 7, 30)
+    (part,) = tmp_path.iterdir()
+    last = [json.loads(line) for line in gzip.decompress(part.read_bytes()).splitlines()][-2]
+    assert {place.partition(":")[0] for place in last["places"]} == {
+        f"place{number}.py" for number in range(7)
+    }
+    assert last["gauges"]["in_use"]["max"] > 15

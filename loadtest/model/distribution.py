@@ -5,8 +5,9 @@ Histograms are HdrHistograms of whole microseconds with two significant digits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,17 @@ from loadtest.model.histogram import (
     LONGEST_MICROSECONDS,
     Counts,
     added,
+    all_encoded,
+    bins_of,
     decoded,
-    encoded,
-    recorded,
 )
+from loadtest.model.steps import LetOthersRun, go_on, in_steps
 
 Nanoseconds = npt.NDArray[np.int64]
 
 _EMPTY: Counts = np.zeros(0, dtype=np.int64)
+# Histograms that are encoded in one step.
+_AT_ONCE = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -40,11 +44,24 @@ class Distribution:
     @classmethod
     def of(cls, durations: Nanoseconds | Sequence[int]) -> Distribution:
         """The distribution of some durations in nanoseconds; negative ones count as zero."""
-        nanoseconds = np.maximum(np.asarray(durations, dtype=np.int64), 0)
-        counts = recorded(np.minimum((nanoseconds + 500) // 1000, LONGEST_MICROSECONDS))
-        return cls(
-            len(nanoseconds), int(nanoseconds.sum()), int(nanoseconds.max(initial=0)), counts
-        )
+        if not len(durations):
+            return cls()
+        return next(cls.of_groups(np.asarray(durations, dtype=np.int64), [0]))
+
+    @classmethod
+    def of_groups(cls, durations: Nanoseconds, begins: Sequence[int]) -> Iterator[Distribution]:
+        """The distributions of groups of durations, in hardly more time than for one.
+
+        begins: the first of each group; none is empty.
+        """
+        nanoseconds = np.maximum(durations, 0)
+        bins = bins_of(np.minimum((nanoseconds + 500) // 1000, LONGEST_MICROSECONDS))
+        sums = np.add.reduceat(nanoseconds, begins).tolist()
+        longest = np.maximum.reduceat(nanoseconds, begins).tolist()
+        groups = pairwise([*begins, len(bins)])
+        for (begin, end), whole, most in zip(groups, sums, longest, strict=True):
+            counts = np.bincount(bins[begin:end]).astype(np.int64, copy=False)
+            yield cls(end - begin, whole, most, counts)
 
     @property
     def counts(self) -> Counts:
@@ -105,10 +122,19 @@ class Distribution:
         """The number of longer durations, by the highest value of their bins."""
         return int(self.counts[HIGHEST[: len(self.counts)] > seconds * 1e6].sum())
 
+    @staticmethod
+    def encode(several: Iterable[Distribution], let_others_run: LetOthersRun = go_on) -> None:
+        """Prepare several distributions for `to_json`, in hardly more time than one."""
+        left = [one for one in several if not one._encoded]
+        for begin in in_steps(range(0, len(left), _AT_ONCE), let_others_run):
+            part = left[begin : begin + _AT_ONCE]
+            for one, text in zip(part, all_encoded([each.counts for each in part]), strict=True):
+                one._encoded = text
+
     def to_json(self) -> dict[str, Any]:
         """The distribution for a line of a result file (V2 compressed base64 histogram)."""
         if not self._encoded:
-            self._encoded = encoded(self.counts)
+            self.encode([self])
         return {"count": self.count, "sum": self.sum, "max": self.max, "hdr": self._encoded}
 
     @classmethod

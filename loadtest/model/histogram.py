@@ -34,14 +34,16 @@ _OUTER, _INNER = struct.Struct(">II"), struct.Struct(">IIIIQQd")
 _OUTER_COOKIE, _INNER_COOKIE = 0x1C849304, 0x1C849303
 # The bits of a cookie that have no meaning in this encoding.
 _WORD_SIZE = 0xF0
+_WINDOW_BITS, _MEMORY_LEVEL = 12, 5
 # More bytes would mean a count of more than 2 ** 55.
 _MOST_BYTES = 8
 
 
-def recorded(microseconds: Counts) -> Counts:
-    """The counts of some values: a bin is a power of two and the highest bits of a value."""
+def bins_of(microseconds: Counts) -> Counts:
+    """The bin of each value: it is a power of two and the highest bits of the value."""
     shift = np.maximum(np.frexp(microseconds.astype(np.float64))[1] - _EXACT_BITS, 0)
-    return np.bincount((microseconds >> shift) + shift * _HALF).astype(np.int64, copy=False)
+    bins: Counts = (microseconds >> shift) + shift * _HALF
+    return bins
 
 
 def added(one: Counts, other: Counts) -> Counts:
@@ -54,9 +56,21 @@ def added(one: Counts, other: Counts) -> Counts:
 
 def encoded(counts: Counts) -> str:
     """The text of a histogram."""
-    numbers = _leb128(_without_gaps(counts))
+    return all_encoded([counts])[0]
+
+
+def all_encoded(several: Sequence[Counts]) -> list[str]:
+    """The texts of several histograms, in hardly more time than for one."""
+    filled = [counts for counts in several if len(counts)]
+    numbers = iter(_leb128(*_without_gaps(filled)) if filled else ())
+    return [_text(next(numbers) if len(counts) else b"") for counts in several]
+
+
+def _text(numbers: bytes) -> str:
     header = (_INNER_COOKIE | 0x10, len(numbers), 0, SIGNIFICANT_DIGITS, 1, LONGEST_MICROSECONDS)
-    inner = zlib.compress(_INNER.pack(*header, 1.0) + numbers)
+    # The usual window of 32 kB would take longer to allocate than such a text to compress.
+    stream = zlib.compressobj(wbits=_WINDOW_BITS, memLevel=_MEMORY_LEVEL)
+    inner = stream.compress(_INNER.pack(*header, 1.0) + numbers) + stream.flush()
     outer = _OUTER.pack(_OUTER_COOKIE | 0x10, len(inner)) + inner
     return binascii.b2a_base64(outer, newline=False).decode("ascii")
 
@@ -120,21 +134,33 @@ def _spread(numbers: Counts, stops: npt.NDArray[np.int_]) -> list[Counts]:
     return [flat[begin:end] for begin, end in pairwise([0, *after[stops].tolist()])]
 
 
-def _without_gaps(counts: Counts) -> Counts:
-    """The counts, each run of several empty bins as one negative number."""
-    filled = np.flatnonzero(counts)
-    gaps = np.diff(filled, prepend=-1) - 1
-    numbers = np.stack([np.where(gaps > 1, -gaps, 0), counts[filled]], axis=1)
-    kept: Counts = numbers[np.stack([gaps > 0, np.ones(len(filled), dtype=bool)], axis=1)]
-    return kept
+def _without_gaps(several: Sequence[Counts]) -> tuple[Counts, Counts]:
+    """The ZigZag numbers of histograms without an empty one, and where those of each begin.
+
+    A run of several empty bins is one number. The last bin of a histogram is filled.
+    """
+    flat = np.concatenate(several)
+    ends = np.cumsum([len(counts) for counts in several])
+    filled = np.flatnonzero(flat)
+    first = np.concatenate(([0], np.searchsorted(filled, ends[:-1])))
+    before = np.concatenate(([-1], filled[:-1]))
+    before[first[1:]] = ends[:-1] - 1
+    gaps = filled - before - 1
+    numbers, kept = np.empty((len(filled), 2), np.int64), np.ones((len(filled), 2), dtype=bool)
+    numbers[:, 0], numbers[:, 1] = np.where(gaps > 1, 2 * gaps - 1, 0), 2 * flat[filled]
+    kept[:, 0] = gaps > 0
+    return numbers[kept], np.cumsum(kept)[2 * first] - kept[first, 0]
 
 
-def _leb128(numbers: Counts) -> bytes:
-    zigzag = (numbers << 1) ^ (numbers >> 63)
-    places = 7 * np.arange(_MOST_BYTES)
-    parts = zigzag[:, None] >> places
+def _leb128(numbers: Counts, begins: Counts) -> list[bytes]:
+    """The bytes of ZigZag numbers, in groups; begins: the first number of each group."""
+    size = -(-int(numbers.max()).bit_length() // 7)
+    parts = numbers[:, None] >> 7 * np.arange(size)
     used = parts > 0
     used[:, 0] = True
     more = np.zeros_like(used)
     more[:, :-1] = used[:, 1:]
-    return ((parts & 0x7F) | (more << 7)).astype(np.uint8)[used].tobytes()
+    whole = ((parts & 0x7F) | (more << 7)).astype(np.uint8)[used].tobytes()
+    before = np.cumsum(used.sum(axis=1))
+    edges = [0, *before[begins[1:] - 1].tolist(), len(whole)]
+    return [whole[begin:end] for begin, end in pairwise(edges)]

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from loadtest.model.distribution import Distribution
 from loadtest.model.place_use import PlaceUse, Shortage, longest
+from loadtest.model.steps import LetOthersRun, go_on, in_steps
 from loadtest.model.task_use import TaskUse
 
 SECOND = 1_000_000_000  # nanoseconds
@@ -151,12 +152,12 @@ class Interval:
         joined.fair = self.fair.beside(other.fair)
         return joined
 
-    def absorb(self, later: Interval) -> None:
+    def absorb(self, later: Interval, let_others_run: LetOthersRun = go_on) -> None:
         """`then` in place, for running totals."""
         self.length += later.length
         self.counters.update(later.counters)
         self.gauges = _together(self.gauges, later.gauges, Gauge.then)
-        for name, distribution in later.histograms.items():
+        for name, distribution in in_steps(later.histograms.items(), let_others_run):
             self.histograms.setdefault(name, Distribution()).add(distribution)
         self.unfinished = later.unfinished
         self.slowest = _slowest(self.slowest + later.slowest)
@@ -164,18 +165,21 @@ class Interval:
         self.tasks = _by_name(self.tasks, later.tasks, TaskUse.then, TaskUse())
         self.examples = {**later.examples, **self.examples}
         self.first_failure = _earliest(self.first_failure, later.first_failure)
-        self._absorb_places(later)
+        self._absorb_places(later, let_others_run)
         self.shortages = longest(self.shortages + later.shortages)
 
-    def _absorb_places(self, later: Interval) -> None:
+    def _absorb_places(self, later: Interval, let_others_run: LetOthersRun) -> None:
         """In place: a recording has many, of which an interval uses a few."""
-        for use in self.places.values():
+        for use in in_steps(self.places.values(), let_others_run):
             use.kept = 0
-        for name, use in later.places.items():
+        for name, use in in_steps(later.places.items(), let_others_run):
             self.places.setdefault(name, PlaceUse()).absorb(use)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, let_others_run: LetOthersRun = go_on) -> dict[str, Any]:
         """The interval for a line of a result file; empty parts are left out."""
+        filled = {name: one for name, one in self.histograms.items() if one.count}
+        Distribution.encode(filled.values(), let_others_run)
+        places = in_steps(self.places.items(), let_others_run)
         data: dict[str, Any] = {
             "type": "interval",
             "second": self.second,
@@ -184,7 +188,7 @@ class Interval:
             "length": self.length,
             "counters": {name: n for name, n in self.counters.items() if n},
             "gauges": {name: _plain(gauge) for name, gauge in self.gauges.items()},
-            "histograms": {n: d.to_json() for n, d in self.histograms.items() if d.count},
+            "histograms": {name: one.to_json() for name, one in filled.items()},
         }
         rest: dict[str, Any] = {
             "unfinished": self.unfinished.to_json() if self.unfinished.count else None,
@@ -194,7 +198,7 @@ class Interval:
             "examples": self.examples,
             "stage": self.stage,
             "first_failure": self.first_failure,
-            "places": {name: use.to_json() for name, use in self.places.items()},
+            "places": {name: use.to_json() for name, use in places},
             "shortages": [shortage.to_json() for shortage in self.shortages],
         }
         return data | {name: part for name, part in rest.items() if part}

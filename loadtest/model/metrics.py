@@ -187,7 +187,7 @@ LEVEL_METRICS = (
     ),
     LevelMetric(
         "loadtest_pool_overflow_connections",
-        "Open connections beyond pool_size.",
+        "Open connections beyond pool_size; left out for several engines with the same settings.",
         (("", "overflow"),),
     ),
 )

@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from loadtest.model.distribution import Distribution, Nanoseconds
 from loadtest.model.interval import SlowCheckout
-from loadtest.pool.task_usage import Task, Use
+from loadtest.model.steps import LetOthersRun, in_steps
+from loadtest.pool.task_usage import Task, Use, as_rows
 
 Outcome = Literal["ok", "timeout", "error"]
 clock = time.perf_counter_ns
@@ -73,6 +75,7 @@ class Batch:
     levels: values of further gauges, by name.
     waiting: the checkouts in progress: user, start and end of the wait (now, unless connecting).
     requests: the durations of successful requests; abandoned: of those without an outcome.
+    let_others_run: called between the steps of what follows from these.
     """
 
     begin: int
@@ -84,7 +87,7 @@ class Batch:
     holds: Nanoseconds
     held: Nanoseconds
     uses: Mapping[str, Use]
-    resets: Sequence[int]
+    resets: Nanoseconds
     closes: Sequence[tuple[int, int, str]]
     opened: Sequence[int]
     holders: Sequence[Task]
@@ -96,17 +99,26 @@ class Batch:
     lags: Sequence[int]
     thinks: Sequence[int]
     schedule_lags: Sequence[int]
+    let_others_run: LetOthersRun
+
+    @cached_property
+    def columns(self) -> Nanoseconds:
+        """Start, end, user and wait of each noticed checkout, and 1 for an outcome: ok, error."""
+        numbers: list[int] = []
+        for one in in_steps(self.noticed, self.let_others_run):
+            outcomes = one.outcome == "ok", one.outcome == "error"
+            numbers.extend((one.start, one.end, one.user, wait_of(one), *outcomes))
+        return as_rows(numbers, 6, self.let_others_run).T
 
     @property
     def failed_checkouts(self) -> bool:
         """Whether a checkout failed."""
-        return any(checkout.outcome != "ok" for checkout in self.noticed)
+        return not self.columns[4].all()
 
     @cached_property
     def waits(self) -> Nanoseconds:
         """The wait of each checkout (ns): the quick ones, then the noticed ones."""
-        noticed = np.array([wait_of(checkout) for checkout in self.noticed], dtype=np.int64)
-        return np.concatenate([self.quick[:, 1] - self.quick[:, 0], noticed])
+        return np.concatenate([self.quick[:, 1] - self.quick[:, 0], self.columns[3]])
 
     @cached_property
     def spans(self) -> Nanoseconds:
@@ -116,14 +128,12 @@ class Batch:
     @cached_property
     def users(self) -> Nanoseconds:
         """The user of each checkout, in the order of the waits."""
-        noticed = np.array([checkout.user for checkout in self.noticed], dtype=np.int64)
-        return np.concatenate([self.quick[:, 2], noticed])
+        return np.concatenate([self.quick[:, 2], self.columns[2]])
 
     @cached_property
     def served(self) -> Nanoseconds:
         """1 for each checkout that got a connection, else 0, in the order of the waits."""
-        noticed = [checkout.outcome == "ok" for checkout in self.noticed]
-        return np.concatenate([np.ones(len(self.quick), np.int64), np.array(noticed, np.int64)])
+        return np.concatenate([np.ones(len(self.quick), np.int64), self.columns[4]])
 
 
 def wait_of(checkout: Checkout) -> int:
@@ -149,9 +159,9 @@ def source_of(checkout: Checkout) -> str:
 
 def counters(batch: Batch) -> Counter[str]:
     """The counters of a batch."""
-    counts = Counter(source_of(checkout) for checkout in batch.noticed)
+    counts = Counter(map(source_of, in_steps(batch.noticed, batch.let_others_run)))
     counts["checkouts.pooled"] += len(batch.quick)
-    counts["checkouts"] = int(batch.served.sum())
+    counts["checkouts"] = len(batch.quick) + int(batch.columns[4].sum())
     counts["opened"] = batch.openings
     counts["tls_contexts"] = batch.contexts
     counts.update(f"closed.{reason}" for _, _, reason in batch.closes)
@@ -167,15 +177,16 @@ def counters(batch: Batch) -> Counter[str]:
 
 def histograms(batch: Batch) -> dict[str, Distribution]:
     """The distributions of a batch by name; empty ones are left out."""
-    noticed, quick, holds = batch.noticed, batch.quick, batch.holds
-    connects = [c.phases for c in noticed if c.phases and c.phases.connect]
-    whole = np.array([c.end - c.start for c in noticed if c.outcome != "error"], dtype=np.int64)
+    quick, holds = batch.quick, batch.holds
+    start, end, _, _, _, error = batch.columns
+    phases = [one.phases for one in batch.noticed if one.phases]
+    connects = [one for one in phases if one.connect]
     samples: dict[str, Nanoseconds | Sequence[int]] = {
-        "checkout": np.concatenate([quick[:, 1] - quick[:, 0], whole]),
+        "checkout": np.concatenate([quick[:, 1] - quick[:, 0], (end - start)[error == 0]]),
         "wait": batch.waits,
-        "connect": [p.connect for p in connects if not p.reconnects],
-        "reconnect": [p.connect for p in connects if p.reconnects],
-        "ping": [c.phases.ping for c in noticed if c.phases and c.phases.ping],
+        "connect": [one.connect for one in connects if not one.reconnects],
+        "reconnect": [one.connect for one in connects if one.reconnects],
+        "ping": [one.ping for one in phases if one.ping],
         "hold": holds[:, 1] - holds[:, 0],
         "reset": batch.resets,
         "request": batch.requests,
@@ -185,7 +196,15 @@ def histograms(batch: Batch) -> dict[str, Distribution]:
         "think": batch.thinks,
         "schedule_lag": batch.schedule_lags,
     }
-    return {name: Distribution.of(values) for name, values in samples.items() if len(values)}
+    filled = {
+        name: np.asarray(values, dtype=np.int64) for name, values in samples.items() if len(values)
+    }
+    if not filled:
+        return {}
+    batch.let_others_run()
+    begins = [0, *accumulate(map(len, filled.values()))][:-1]
+    found = Distribution.of_groups(np.concatenate([*filled.values()]), begins)
+    return dict(zip(filled, in_steps(found, batch.let_others_run), strict=True))
 
 
 def slow_checkout(checkout: Checkout, batch: Batch, pool_size: int | None) -> SlowCheckout:

@@ -87,12 +87,14 @@ class DeadlockWatch:
 
     def _deadlocked(self, now: int, failed: bool) -> dict[str, int]:
         """By the names of tasks, the most connections of one task in a deadlock; else empty."""
+        if self.limit is None:
+            return {}
         # In this order, because threads go on: a user that waits, and that still holds a connection
         # which it took earlier, held it when the users in the queue were read.
         pending = self._pending.copy()
         holds = self._holds()
         before, self._suspicion = self._suspicion, None
-        if self.limit is None or len(holds) < self.limit or any(hold.task.over for hold in holds):
+        if len(holds) < self.limit or any(hold.task.over for hold in holds):
             return before.most if before and failed else {}
         waits = self._queue(pending)
         rest = [hold for hold in holds if not _waits_itself(hold, waits)]

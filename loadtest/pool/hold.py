@@ -52,6 +52,10 @@ class Hold(Task):
         self.quiet_since = end
         self.querying = 0
 
+    def work_ended(self) -> bool:
+        """Whether the request of the checkout has ended, if its end is known, and the user, too."""
+        return getattr(self.owner, "ended", True) and self.user_ended()
+
     def user_ended(self) -> bool:
         """Whether the asyncio task, the greenlet or the thread of the checkout has ended."""
         user = self.user()

@@ -24,9 +24,10 @@ class NumberedNames:
             return known
         if len(self._numbers) >= self._most:
             return 0
-        number = self._numbers.setdefault(name, next(self._free))
+        # First the name: another thread may ask for it as soon as it has the number.
+        number = next(self._free)
         self._names[number] = name
-        return number
+        return self._numbers.setdefault(name, number)
 
     def name(self, number: int) -> str:
         """The name with a number."""

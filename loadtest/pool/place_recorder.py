@@ -7,6 +7,7 @@ from heapq import nsmallest
 from typing import Any, Protocol
 
 from loadtest.model.interval import Interval
+from loadtest.model.steps import LetOthersRun, in_steps
 from loadtest.pool.checkout_batch import Batch, Checkout, wait_of
 from loadtest.pool.hold import Hold
 from loadtest.pool.numbered_names import NumberedNames
@@ -24,6 +25,15 @@ _MOST_HOLDERS = 50
 
 Route = tuple[object, str]
 """An object for each request, None without one; and the name of its route or task."""
+
+
+class Request:
+    """A request of a framework that tells its end; ended: whether it has ended."""
+
+    __slots__ = ("ended",)
+
+    def __init__(self) -> None:
+        self.ended = False
 
 
 class Code(Protocol):
@@ -67,6 +77,8 @@ class PlaceRecorder:
         self._shortages: list[Moment] = []
         self.holding: dict[object, int] = {}
         self.latest: tuple[Taken, int] | None = None
+        # The queries that each hold had run when the end of its user's work was noted.
+        self._after: dict[Hold, int] = {}
 
     def dropped(self, hold: Hold) -> None:
         """An owner has a connection less."""
@@ -99,40 +111,54 @@ class PlaceRecorder:
         interval: Interval,
         batch: Batch,
         utc: Callable[[int], int],
-        let_others_run: Callable[[], None],
+        let_others_run: LetOthersRun,
     ) -> None:
         """Add everything since the last call to an interval, which ends with the batch."""
         held = [one for one in self._held.copy().values() if one[0] <= batch.now]
-        self._forget_ended(held)
+        self._note_ended(held, let_others_run)
         sums = PlaceSums(self.code.names, self.routes, let_others_run)
-        sums.add_checkouts(taken(self.quick), batch.noticed)
-        sums.add_holds(taken(self.ended))
-        sums.add_nested(taken(self.nested))
+        sums.add_checkouts(self.quick, batch.noticed)
+        sums.add_holds(self.ended)
+        sums.add_nested(self.nested)
         sums.add_held(held, batch.now)
         sums.add_shortages(moments := taken(self._shortages))
-        self._add_lines(sums, held)
+        self._add_lines(sums, held, let_others_run)
         interval.places, interval.tasks = sums.places(), sums.tasks()
         interval.histograms.update(sums.histograms)
+        let_others_run()
         interval.shortages = [one.described(sums.place_of, utc) for one in worst_of(moments)]
 
-    def _add_lines(self, sums: PlaceSums, held: list[Taken]) -> None:
-        """Where the oldest holders without a query are."""
-        idle = nsmallest(_MOST_HOLDERS, (one for one in held if not one[1].querying), key=_since)
-        for _, hold, _ in idle:
-            sums.add_line(hold, self.code.line_of(hold))
+    def _add_lines(self, sums: PlaceSums, held: list[Taken], let_others_run: LetOthersRun) -> None:
+        """Where the oldest holders without a query are; unknown if others use a connection on."""
+        idle = (one for one in held if not one[1].querying)
+        found = (one for one in idle if one[1].over or not one[1].user_ended())
+        oldest = nsmallest(_MOST_HOLDERS, found, key=_since)
+        lines = [(hold, self.code.line_of(hold)) for _, hold, _ in in_steps(oldest, let_others_run)]
+        still = {hold for _, hold, _ in self._held.copy().values()}
+        for hold, line in lines:
+            if hold in still:  # else the user has gone on to this line without the connection
+                sums.add_line(hold, line)
 
-    def _forget_ended(self, held: list[Taken]) -> None:
-        """Note whose users have ended: the ids of their owners may come again."""
-        for _, hold, _ in held:
-            if not hold.over and hold.user_ended():
-                hold.over = True
-                self.holding.pop(hold.owner, None)
+    def _note_ended(self, held: list[Taken], let_others_run: LetOthersRun) -> None:
+        """Note which holds are over: the work of their users has ended, and no query follows.
+
+        With `asyncio.gather` and the like, the user is a task that ends after its query, and the
+        connection stays in use. The ids of owners whose work has ended may come again.
+        """
+        before, self._after = self._after, {}
+        for _, hold, _ in in_steps(held, let_others_run):
+            if hold.work_ended():
+                queries = self._after[hold] = before.get(hold, hold.queries)
+                hold.over = hold.queries == queries and not hold.querying
+                if hold.over:
+                    self.holding.pop(hold.owner, None)
 
     def restart(self) -> None:
         """Forget everything, after a fork."""
         for numbers in (self.quick, self.nested, self.ended, self._shortages):
             numbers.clear()
         self.holding.clear()
+        self._after.clear()
         self.latest = None
 
 

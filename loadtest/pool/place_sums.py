@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from loadtest.model.distribution import Distribution, Nanoseconds
 from loadtest.model.place_use import PlaceUse
+from loadtest.model.steps import LetOthersRun, in_steps
 from loadtest.model.task_use import TaskUse
 from loadtest.pool.checkout_batch import Checkout, wait_of
 from loadtest.pool.hold import ROUTE_BITS, Hold, place_in, route_in
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.pool.shortage_moments import Moment, Taken
-from loadtest.pool.task_usage import NO_TASK, numbers_as_rows
+from loadtest.pool.task_usage import NO_TASK, as_rows
 
-_T = TypeVar("_T")
-# The application's threads wait no longer than these take.
-_ROWS_AT_ONCE, _ITEMS_AT_ONCE = 1000, 50
 _FAILURES = {"timeout": "timeouts", "error": "errors"}
+_COUNTED = ("hold", "queries", "query")
 
 
 class PlaceSums:
     """Adds up the use of a pool; histograms: `hold@PLACE` and `needed@PLACE`.
 
-    let_others_run: called between the places.
+    let_others_run: called between the steps.
     """
 
     def __init__(
-        self, places: NumberedNames, routes: NumberedNames, let_others_run: Callable[[], None]
+        self, places: NumberedNames, routes: NumberedNames, let_others_run: LetOthersRun
     ) -> None:
         self._places, self._routes, self._let_others_run = places, routes, let_others_run
         self._uses: defaultdict[str, PlaceUse] = defaultdict(PlaceUse)
@@ -45,10 +43,11 @@ class PlaceSums:
         return self._routes.name(route_in(key))
 
     def add_checkouts(self, quick: list[int], noticed: Sequence[Checkout]) -> None:
-        """Add finished checkouts. quick: key, wait, key, wait and so on."""
-        for key, rows in _grouped(self._rows(quick, 2)):
-            self._add_waits(key, len(rows), int(rows[:, 1].sum()), int(rows[:, 1].max()))
-        for checkout in self._in_steps(noticed):
+        """Add finished checkouts. quick: key, wait, key, wait and so on; the numbers leave it."""
+        rows = self._in_order(quick, 2)
+        for key, number, (_, wait), (_, longest) in self._groups(rows, rows[:, 0]):
+            self._add_waits(key, number, wait, longest)
+        for checkout in in_steps(noticed, self._let_others_run):
             if isinstance(hold := checkout.task, Hold):
                 wait, failure = wait_of(checkout), _FAILURES.get(checkout.outcome)
                 self._add_waits(hold.key, 0 if failure else 1, wait, wait)
@@ -65,33 +64,47 @@ class PlaceSums:
             use.routes[route] += served
 
     def add_holds(self, ended: list[int]) -> None:
-        """Add ended holds; for each: key, hold, number and time of the queries, needed."""
-        holds = self._rows(ended, 5)
-        for key, rows in _grouped(holds):
-            hold, queries, query, _ = map(int, rows[:, 1:].sum(axis=0))
-            task = self._tasks[self._route_of(key)]
-            task.update(holds=len(rows), hold=hold, queries=queries, query=query)
-        holds[:, 0] >>= ROUTE_BITS
-        for place, rows in _grouped(holds):
-            self._add_holds_of(self._places.name(place), rows)
-            self._let_others_run()
+        """Add ended holds; for each: key, hold, number and time of the queries, needed.
 
-    def _add_holds_of(self, place: str, rows: Nanoseconds) -> None:
-        use = self._uses[place]
-        use.holds += len(rows)
-        use.hold, use.queries, use.query, use.needed = map(int, rows[:, 1:].sum(axis=0))
-        use.longest_hold = int(rows[:, 1].max())
-        self.histograms[f"hold@{place}"] = Distribution.of(rows[:, 1])
-        self.histograms[f"needed@{place}"] = Distribution.of(rows[:, 4])
+        The numbers leave the list.
+        """
+        rows = self._in_order(ended, 5)
+        for key, number, sums, _ in self._groups(rows, rows[:, 0]):
+            if (route := self._route_of(key)) != NO_TASK:
+                task = self._tasks[route]
+                task["holds"] += number
+                for name, value in zip(_COUNTED, sums[1:4], strict=True):
+                    task[name] += value
+        if len(rows):
+            self._add_holds_of_places(rows, rows[:, 0] >> ROUTE_BITS)
+
+    def _add_holds_of_places(self, rows: Nanoseconds, places: Nanoseconds) -> None:
+        names = []
+        for place, number, sums, most in self._groups(rows, places):
+            names.append(self._places.name(place))
+            use = self._uses[names[-1]]
+            use.holds = number
+            _, use.hold, use.queries, use.query, use.needed = sums
+            use.longest_hold = most[1]
+        begins = _begins(places)
+        times = np.concatenate((rows[:, 1], rows[:, 4]))
+        found = Distribution.of_groups(times, [*begins.tolist(), *(begins + len(rows)).tolist()])
+        labels = (f"{kind}@{name}" for kind in ("hold", "needed") for name in names)
+        for label, one in zip(labels, in_steps(found, self._let_others_run), strict=True):
+            self.histograms[label] = one
 
     def add_nested(self, nested: list[int]) -> None:
-        """Add checkouts by owners that already held connections; for each: route and number."""
-        for route, rows in _grouped(self._rows(nested, 2)):
-            self._tasks[self._routes.name(route)]["nested"] += len(rows)
+        """Add checkouts by owners that already held connections; for each: route and number.
+
+        The numbers leave the list.
+        """
+        rows = self._in_order(nested, 2)
+        for route, number, _, _ in self._groups(rows, rows[:, 0]):
+            self._tasks[self._routes.name(route)]["nested"] += number
 
     def add_held(self, held: Sequence[Taken], now: int) -> None:
         """Add the holds in progress."""
-        for since, hold, _ in held:
+        for since, hold, _ in in_steps(held, self._let_others_run):
             use = self._uses[self.place_of(hold.key)]
             use.kept += 1
             use.longest_hold = max(use.longest_hold, now - since)
@@ -99,7 +112,7 @@ class PlaceSums:
 
     def add_shortages(self, moments: Sequence[Moment]) -> None:
         """Count the connections that each place held at some moments."""
-        for moment in self._in_steps(moments):
+        for moment in in_steps(moments, self._let_others_run):
             for key, number in Counter(hold.key for _, hold, _ in moment.holds).items():
                 self._uses[self.place_of(key)].held += number
 
@@ -117,24 +130,30 @@ class PlaceSums:
         named[NO_TASK] = TaskUse(nested=self._tasks[NO_TASK]["nested"])
         return {name: use for name, use in sorted(named.items()) if use != TaskUse()}
 
-    def _rows(self, numbers: list[int], columns: int) -> Nanoseconds:
-        """A flat list as rows, in steps."""
-        step = columns * _ROWS_AT_ONCE
-        parts = [numbers_as_rows([], columns)]
-        for begin in range(0, len(numbers), step):
-            parts.append(numbers_as_rows(numbers[begin : begin + step], columns))
-            self._let_others_run()
-        return np.concatenate(parts)
+    def _in_order(self, numbers: list[int], columns: int) -> Nanoseconds:
+        """The numbers of a list, which they leave, as rows in the order of the first number."""
+        rows = as_rows(numbers, columns, self._let_others_run)
+        rows = rows[np.argsort(rows[:, 0], kind="stable")]
+        self._let_others_run()
+        return rows
 
-    def _in_steps(self, items: Sequence[_T]) -> Iterator[_T]:
-        for number, item in enumerate(items):
-            if number % _ITEMS_AT_ONCE == _ITEMS_AT_ONCE - 1:
-                self._let_others_run()
-            yield item
+    def _groups(
+        self, rows: Nanoseconds, keys: Nanoseconds
+    ) -> Iterator[tuple[int, int, list[int], list[int]]]:
+        """The groups of rows with the same key: the key, and number, sums and maxima of the rows.
+
+        keys: of all rows, in order.
+        """
+        if len(rows):
+            begins = _begins(keys)
+            sizes = np.concatenate((begins[1:], [len(rows)])) - begins
+            sums, most = (how.reduceat(rows, begins) for how in (np.add, np.maximum))
+            columns = (keys[begins], sizes, sums, most)
+            yield from in_steps(
+                zip(*(one.tolist() for one in columns), strict=True), self._let_others_run
+            )
 
 
-def _grouped(rows: Nanoseconds) -> Iterator[tuple[int, Nanoseconds]]:
-    """The rows by their first number."""
-    rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    keys, begins = np.unique(rows[:, 0], return_index=True)
-    yield from zip(keys.tolist(), np.split(rows, begins[1:]), strict=True) if len(rows) else ()
+def _begins(keys: Nanoseconds) -> Nanoseconds:
+    """Where the groups of equal keys begin."""
+    return np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from heapq import nlargest
 
 import numpy as np
 from greenlet import getcurrent, greenlet
@@ -19,8 +18,8 @@ from greenlet import getcurrent, greenlet
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import MoreThanAnnounced
 from loadtest.model.interval import SLOWEST_KEPT, Fair, Gauge, Interval, Period, SlowCheckout
+from loadtest.model.steps import LetOthersRun, go_on
 from loadtest.pool.checkout_batch import (
-    NOTICEABLE,
     Batch,
     Checkout,
     Phases,
@@ -28,12 +27,12 @@ from loadtest.pool.checkout_batch import (
     counters,
     histograms,
     slow_checkout,
-    wait_of,
 )
 from loadtest.pool.deadlock_watch import DeadlockWatch
-from loadtest.pool.levels import gauge, level_steps, subtract_levels
+from loadtest.pool.levels import steady
 from loadtest.pool.place_recorder import PlaceRecorder
-from loadtest.pool.task_usage import NO_TASK, Task, Uses, numbers_as_rows, summed_up, taken
+from loadtest.pool.pool_gauges import pool_gauges
+from loadtest.pool.task_usage import NO_TASK, Task, Uses, as_rows, summed_up, taken
 from loadtest.pool.user_shares import Fairness
 
 LEAST_STEP = 100_000_000
@@ -66,7 +65,7 @@ class Recorder:
         self.current_user: Callable[[], greenlet] = getcurrent
         self.own_users = True
         self.places: PlaceRecorder | None = None
-        self.let_others_run: Callable[[], None] = lambda: None
+        self.let_others_run: LetOthersRun = go_on
         self.ceiling: Callable[[], int] | None = None
         self.beyond = 0
         self.wait_timeout = math.inf
@@ -179,6 +178,7 @@ class Recorder:
         interval.counters = counters(batch)
         interval.counters.update(self._rise())
         interval.counters["clock_step"] = self._clock_step()
+        self.let_others_run()
         interval.histograms = histograms(batch)
         self.let_others_run()
         interval.gauges = self._gauges(batch)
@@ -211,11 +211,17 @@ class Recorder:
         # Threads go on: an event after `now`, between the two readings, is in both.
         held, waiting = self.held.copy(), self._waits_going_on(now)
         levels = {name: read() for name, read in self.levels.items()}
-        uses, quick = self.uses.taken(), numbers_as_rows(taken(self.quick), 3)
-        noticed = taken(self.noticed)
+        uses, noticed = self.uses.taken(), taken(self.noticed)
+        quick_numbers, resets = len(self.quick), len(self.resets)
+        openings, contexts = len(taken(self.openings)), len(taken(self.contexts))
         with self.connections:
-            opened, closes = list(self.opened.values()), taken(self.closes)
-        holds = np.concatenate([numbers_as_rows([], 2), *(use.spans for use in uses.values())])
+            # In this order: the garbage collector takes no lock, and a connection that it closes in
+            # between would be counted twice.
+            closes = taken(self.closes)
+            opened = list(self.opened.values())
+        quick = as_rows(self.quick, 3, self.let_others_run, quick_numbers)
+        spans = [use.spans(self.let_others_run) for use in uses.values()]
+        holds = np.concatenate(spans) if spans else as_rows([], 2)
         ended = set(holds[holds[:, 1] > now, 0].tolist())
         answered = {(user, start) for start, _, user in quick[quick[:, 1] > now].tolist()}
         answered |= {(checkout.user, checkout.start) for checkout in noticed if checkout.end > now}
@@ -223,14 +229,14 @@ class Recorder:
         return Batch(
             begin=begin,
             now=now,
-            openings=len(taken(self.openings)),
-            contexts=len(taken(self.contexts)),
+            openings=openings,
+            contexts=contexts,
             quick=quick,
             noticed=noticed,
             uses=uses,
             holds=holds,
-            held=numbers_as_rows([edge for start in since for edge in (start, now)], 2),
-            resets=taken(self.resets),
+            held=as_rows([edge for start in since for edge in (start, now)], 2),
+            resets=as_rows(self.resets, 1, self.let_others_run, resets)[:, 0],
             closes=closes,
             opened=opened,
             holders=[task for _, task, _ in held.values()],
@@ -242,6 +248,7 @@ class Recorder:
             lags=taken(self.lags),
             thinks=taken(self.thinks),
             schedule_lags=taken(self.schedule_lags),
+            let_others_run=self.let_others_run,
         )
 
     def _rise(self) -> Counter[str]:
@@ -255,28 +262,15 @@ class Recorder:
         return step if step >= LEAST_STEP else 0
 
     def _gauges(self, batch: Batch) -> dict[str, Gauge]:
-        span = begin, now = batch.begin, batch.now
-        waited = [(c.start, c.start + wait_of(c)) for c in batch.noticed]
-        waited += [(start, end) for _, start, end in batch.waiting]
-        waited = [(start, end) for start, end in waited if end - start >= NOTICEABLE]
-        in_use = level_steps([batch.spans], span)
-        closed = [(opened, closed) for opened, closed, _ in batch.closes]
-        is_open = level_steps([closed, [(start, now) for start in batch.opened]], span)
-        size = self.pool_size
-        gauges = {
-            "in_use": gauge(in_use, span),
-            "open": gauge(is_open, span),
-            "idle": gauge(subtract_levels(is_open, in_use), span),
-            "overflow": gauge(is_open, span, above=size) if size is not None else Gauge(),
-            "waiting": gauge(level_steps([waited], span), span),
-        }
+        gauges = pool_gauges(batch, self.pool_size)
         for name, level in batch.levels.items():
-            gauges[name] = Gauge(level * (now - begin), level, level, level)
+            gauges[name] = steady(level, (batch.begin, batch.now))
         return gauges
 
     def _slowest(self, batch: Batch) -> list[SlowCheckout]:
-        worst = nlargest(SLOWEST_KEPT, batch.noticed, key=lambda c: c.end - c.start)
-        return [slow_checkout(checkout, batch, self.pool_size) for checkout in worst]
+        start, end = batch.columns[:2]
+        worst = np.argsort(start - end, kind="stable")[:SLOWEST_KEPT].tolist()
+        return [slow_checkout(batch.noticed[index], batch, self.pool_size) for index in worst]
 
     def _waits_going_on(self, now: int) -> list[tuple[int, int, int]]:
         under_way = [(user, at, self.phases.get(user)) for user, at in self.pending.copy().items()]

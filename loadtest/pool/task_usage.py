@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from loadtest.model.distribution import Nanoseconds
+from loadtest.model.steps import LetOthersRun, go_on
 from loadtest.model.task_use import TaskUse
 
 # The name for work outside of tasks.
@@ -18,6 +19,7 @@ NO_TASK = ""
 
 T = TypeVar("T")
 
+_ROWS_AT_ONCE = 1000
 _ROLLBACK = re.compile(r"\s*(XA\s+)?ROLLBACK\b", re.IGNORECASE)
 
 
@@ -38,9 +40,10 @@ class Use:
     for.
     """
 
-    __slots__ = ("holds", "nested", "queries", "retries")
+    __slots__ = ("_spans", "holds", "nested", "queries", "retries")
 
     def __init__(self) -> None:
+        self._spans: Nanoseconds | None = None
         self.holds: list[int] = []
         self.queries: list[int] = []
         self.nested: list[int] = []
@@ -53,14 +56,15 @@ class Use:
         batch.nested, batch.retries = taken(self.nested), taken(self.retries)
         return batch
 
-    @property
-    def spans(self) -> Nanoseconds:
-        """The holds' starts and ends (n x 2)."""
-        return numbers_as_rows(self.holds, 2)
+    def spans(self, let_others_run: LetOthersRun = go_on) -> Nanoseconds:
+        """The holds' starts and ends (n x 2), which no longer are in `holds`."""
+        if self._spans is None:
+            self._spans = as_rows(self.holds, 2, let_others_run)
+        return self._spans
 
     def summed_up(self, kept: int) -> TaskUse:
         """The sums for an interval; kept: connections that ended tasks still hold."""
-        spans = self.spans
+        spans = self.spans()
         hold = int((spans[:, 1] - spans[:, 0]).sum())
         queries = len(self.queries)
         nested = len(self.nested), kept, max(self.nested, default=0)
@@ -131,6 +135,22 @@ def taken(items: list[T]) -> list[T]:
     return batch
 
 
-def numbers_as_rows(numbers: list[int], columns: int) -> Nanoseconds:
-    """A flat list as rows with a number of columns."""
-    return np.array(numbers, dtype=np.int64).reshape(-1, columns)
+def as_rows(
+    numbers: list[int],
+    columns: int,
+    let_others_run: LetOthersRun = go_on,
+    size: int | None = None,
+) -> Nanoseconds:
+    """The numbers of a flat list, or the first ones up to a size, as rows; they leave the list.
+
+    What other threads append meanwhile stays.
+    """
+    end = len(numbers) if size is None else size
+    parts = [np.empty((0, columns), dtype=np.int64)]
+    while end:  # from the end: few numbers have to move
+        begin = max(0, end - columns * _ROWS_AT_ONCE)
+        parts.append(np.array(numbers[begin:end], dtype=np.int64).reshape(-1, columns))
+        del numbers[begin:end]
+        let_others_run()
+        end = begin
+    return parts[-1] if len(parts) <= 2 else np.concatenate(parts[::-1])

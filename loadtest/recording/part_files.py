@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from loadtest.model.end_reason import End, EndReason
+from loadtest.model.steps import in_steps
 from loadtest.runfile.line import as_written, to_line
+from loadtest.runfile.shared_interpreter import let_others_run
 
 # A file that was changed more recently may just have been created, and is not locked yet.
 QUIET_SECONDS = 60.0
@@ -26,6 +28,7 @@ QUIET_SECONDS = 60.0
 AT_ONCE = 5
 LEFT = End(EndReason.STOPPED, "the process ended without Python's exit handlers")
 _CHUNK = 1 << 16
+_ENDINGS = (".jsonl", ".jsonl.gz")
 # <pool>-<host>-<process id>-<start>-<part>
 _NAME = re.compile(r".+-\d+-\d{8}-\d{6}-\d{4,}\.jsonl(\.gz)?")
 
@@ -77,7 +80,9 @@ def end_left_parts(folder: Path, quiet: float = QUIET_SECONDS, most: int = AT_ON
 def _parts(folder: Path) -> Iterator[os.DirEntry[str]]:
     # The folder may be gone, or may not be listed.
     with suppress(OSError), os.scandir(folder) as entries:
-        yield from (entry for entry in entries if _NAME.fullmatch(entry.name))
+        for entry in in_steps(entries, let_others_run):
+            if entry.name.endswith(_ENDINGS) and _NAME.fullmatch(entry.name):
+                yield entry
 
 
 def _end_left(path: Path) -> None:
@@ -106,5 +111,5 @@ def _summed_up(file: BinaryIO) -> tuple[int, Counter[str], str]:
             record = as_written(line)
             last = record["type"]
             counters.update(record.get("counters", {}))
-        time.sleep(0)  # let the application's threads run
+        let_others_run()
     return size, counters, last

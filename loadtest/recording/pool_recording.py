@@ -23,6 +23,7 @@ from loadtest.model.end_reason import End
 from loadtest.model.interval import SECOND, Interval
 from loadtest.model.pool_limits import PoolSizes
 from loadtest.model.pool_totals import PoolTotals
+from loadtest.model.steps import go_on
 from loadtest.pool.checkout_batch import clock
 from loadtest.pool.engine_settings import settings_of
 from loadtest.pool.measure import measure, stop_measuring
@@ -36,6 +37,7 @@ from loadtest.recording.recording_settings import RecordingSettings
 from loadtest.recording.rolling_file import RollingFile
 from loadtest.recording.route_names import ROUTE_NAMES
 from loadtest.recording.size_budget import SizeBudget
+from loadtest.runfile.shared_interpreter import let_others_run
 
 # Over the size limit, an interval covers this many seconds, or a multiple.
 COARSE_SECONDS = 10
@@ -95,11 +97,11 @@ class PoolRecording:
         self._cuts = 0
         self.latest: Interval | None = None
         self.go_on_from(PoolTotals())
-        self._recorder.let_others_run = _let_others_run
+        self._recorder.let_others_run = let_others_run
         self._recorder.process = process = f"{socket.gethostname()}-{os.getpid()}"
         stem = f"{self.name}-{process}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
         self._file = RollingFile(
-            self.settings.folder, _NOT_IN_A_NAME.sub("-", stem), self._header, self._budget
+            self.settings.folder, name_in_files(stem), self._header, self._budget
         )
 
     def go_on_from(self, totals: PoolTotals) -> None:
@@ -167,28 +169,27 @@ class PoolRecording:
         pools = [engine.pool for engine in self.engines if isinstance(engine.pool, QueuePool)]
         for record in chain.from_iterable(map(idle_records, pools)):
             recorder.opened[record] = clock()
-        recorder.let_others_run = lambda: None  # gevent is not ready for it yet
+        recorder.let_others_run = go_on  # gevent is not ready for it yet
         recorder.restart()
         self._begin(used=False)
 
     def _gather(self) -> None:
         interval = self._recorder.cut("measured")
+        if self.sizes.pool_size and self._recorder.pool_size is None:
+            del interval.gauges["overflow"]  # of several pools it is unknown
         self._used = self._used or bool(interval.histograms or interval.unfinished.count)
         if self._gathered:
-            self._gathered.absorb(interval)
+            self._gathered.absorb(interval, let_others_run)
             self._cuts += 1
         elif self._used:
             self._gathered, self._cuts = interval, 1
         if self._gathered:
             self.totals, self.latest = self.totals.plus(interval), interval
             self.observe(self.name, interval)
+        let_others_run()
 
     def _write(self) -> None:
         if self._gathered:
-            for times in self._gathered.histograms.values():
-                _let_others_run()
-                times.to_json()  # kept for the line of the file
-            _let_others_run()
             self._file.add(self._gathered, max(1, round(self._gathered.length / SECOND)))
             self._gathered, self._written = None, self.totals
 
@@ -207,9 +208,9 @@ def _process_began(process_id: int) -> float:
     return time.time()
 
 
-def _let_others_run() -> None:
-    """Give the interpreter to the application's threads, which wait for it."""
-    time.sleep(0)
+def name_in_files(name: str) -> str:
+    """The form of a pool's name in the names of files; two pools may have the same."""
+    return _NOT_IN_A_NAME.sub("-", name)
 
 
 def _versions(engine: Engine) -> dict[str, str]:

@@ -20,8 +20,9 @@ from sqlalchemy import Dialect, Engine
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError
 from loadtest.pool.engine_settings import settings_of
+from loadtest.pool.sqlalchemy_internals import check_attributes
 from loadtest.recording.part_files import delete_oldest, end_left_parts
-from loadtest.recording.pool_recording import PoolRecording
+from loadtest.recording.pool_recording import PoolRecording, name_in_files
 from loadtest.recording.recording_settings import MEGABYTE, RecordingSettings
 from loadtest.recording.route_names import ROUTE_NAMES
 from loadtest.recording.size_budget import SizeBudget
@@ -80,20 +81,27 @@ class ProcessRecorder:
     def add(self, engine: Any, given: Mapping[str, Any]) -> None:
         """Record an engine or AsyncEngine from now on.
 
-        given: settings that replace those of the environment.
+        given: settings that replace those of the environment. An engine that cannot be measured is
+        logged and left alone.
         """
         settings = RecordingSettings.from_environment().changed(given)
         engine = getattr(engine, "sync_engine", engine)
         if not isinstance(engine, Engine):
-            raise LoadtestError(f"expected an Engine, got {type(engine).__name__}")
-        if not settings.on:
-            return
-        ROUTE_NAMES.look()
-        with self._lock:
-            if engine.dialect not in self._dialects:
-                self._dialects.add(engine.dialect)
+            _log.error("nothing is recorded: expected an Engine, got %s", type(engine).__name__)
+        elif settings.on:
+            ROUTE_NAMES.look()
+            with self._lock:
+                self._add_once(engine, settings)
+
+    def _add_once(self, engine: Engine, settings: RecordingSettings) -> None:
+        if engine.dialect not in self._dialects:
+            self._dialects.add(engine.dialect)
+            try:
+                check_attributes(engine.pool)
                 self._add(engine, settings)
-                self.resume()
+            except LoadtestError as error:
+                _log.error("an engine is not recorded: %s", error)
+            self.resume()
 
     def _add(self, engine: Engine, settings: RecordingSettings) -> None:
         url = engine.url
@@ -103,14 +111,15 @@ class ProcessRecorder:
             if len(self._recordings) >= MOST_RECORDINGS:
                 self._say_too_many()
                 return
-            name = self._free_name(engine)
+            recording = PoolRecording(self._free_name(engine), engine, settings, self._budget)
+            recording.add(engine)
             self._budget.limit(settings.megabytes_per_hour * MEGABYTE)
             known = self._folders.get(settings.folder, math.inf)
             self._folders[settings.folder] = min(known, settings.keep_megabytes)
-            recording = PoolRecording(name, engine, settings, self._budget)
             self.telemetry.begin(recording)
             self._recordings[key] = recording
-        self._recordings[key].add(engine)
+        else:
+            self._recordings[key].add(engine)
 
     def _say_too_many(self) -> None:
         if not self._too_many:
@@ -118,12 +127,15 @@ class ProcessRecorder:
         self._too_many = True
 
     def _free_name(self, engine: Engine) -> str:
-        """The name of a pool: SQLAlchemy's `pool_logging_name`, else the database's."""
+        """The name of a pool: SQLAlchemy's `pool_logging_name`, else the database's.
+
+        Its form in the names of files is free, too.
+        """
         database = os.path.splitext(os.path.basename(engine.url.database or ""))[0].strip(":")
         name = getattr(engine.pool, "logging_name", None) or database or engine.dialect.name
-        taken = {recording.name for recording in self._recordings.values()}
+        taken = {name_in_files(recording.name) for recording in self._recordings.values()}
         names = [name, *(f"{name}-{number}" for number in range(2, MOST_RECORDINGS + 1))]
-        return next(one for one in names if one not in taken)
+        return next(one for one in names if name_in_files(one) not in taken)
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.wait(1 - time.time() % 1 + _MARGIN_SECONDS):
@@ -150,15 +162,17 @@ class ProcessRecorder:
     def _end(self, key: object, recording: PoolRecording) -> None:
         """End a recording whose engines are gone, unless a new one has just come."""
         with self._lock:
-            if not recording.engines:
-                recording.close(End(EndReason.FINISHED))
-                self.telemetry.end(recording)
-                del self._recordings[key]
+            if recording.engines:
+                return
+            self.telemetry.end(recording)
+            del self._recordings[key]
+        # Without the lock, for which the application's threads may wait.
+        recording.close(End(EndReason.FINISHED))
 
     @_harmless
     def resume(self) -> None:
         """Start the thread, unless it runs or there is nothing to record."""
-        if self._recordings and self._thread is None:
+        if self._recordings and not (self._thread and self._thread.is_alive()):
             self._stop = threading.Event()
             self._thread = threading.Thread(
                 target=self._run, args=(self._stop,), name="loadtest-recording", daemon=True

@@ -11,6 +11,7 @@ from loadtest.model.end_reason import End, EndReason
 from loadtest.model.interval import Interval
 from loadtest.recording.part_files import compressed
 from loadtest.recording.size_budget import SizeBudget
+from loadtest.runfile.shared_interpreter import let_others_run
 from loadtest.runfile.writer import RunWriter
 
 PART_BYTES = 1_000_000
@@ -48,7 +49,7 @@ class RollingFile:
         if self._writer is None:
             self._number += 1
             path = self._folder / f"{self._stem}-{self._number:04}.jsonl"
-            self._writer = RunWriter(path, self._header(self._number))
+            self._writer = RunWriter(path, self._header(self._number), let_others_run)
             self._totals.clear()
             self._charged = 0
         return self._writer
@@ -56,6 +57,7 @@ class RollingFile:
     def add(self, interval: Interval, seconds: int) -> None:
         """Append an interval that covers a number of seconds."""
         writer = self.begin()
+        let_others_run()
         writer.add(interval, **({"seconds": seconds} if seconds > 1 else {}))
         self._totals.update(interval.counters)
         self._charge(int(writer.size * self._ratio))

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
-from loadtest.pool.place_recorder import Route
+from loadtest.pool.place_recorder import Request, Route
 
 NO_ROUTE: Route = None, ""
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "WEBSOCKET"}
 _log = logging.getLogger("loadtest.recording")
 
-# The scope of a request, and an object for it.
+# The scope of a request, and the request.
 _asgi: ContextVar[tuple[Any, object]] = ContextVar("loadtest_asgi", default=({}, None))
 _django_route: ContextVar[Route] = ContextVar("loadtest_django_route", default=NO_ROUTE)
 
@@ -61,9 +62,14 @@ def _starlette(module: Any) -> Callable[[], Route]:
 
     @wraps(original)
     async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "lifespan" and _asgi.get()[0] is not scope:
-            _asgi.set((scope, object()))
-        await original(self, scope, receive, send)
+        if scope["type"] == "lifespan" or _asgi.get()[0] is scope:
+            return await original(self, scope, receive, send)
+        request = Request()
+        _asgi.set((scope, request))
+        try:
+            await original(self, scope, receive, send)
+        finally:
+            request.ended = True
 
     module.Starlette.__call__ = call
     return _route_of_scope
@@ -91,17 +97,42 @@ def _flask(module: Any) -> Callable[[], Route]:
 
 
 def _django(module: Any) -> Callable[[], Route]:
-    """Django: the route that a handler finds for a request."""
-    original = module.BaseHandler.resolve_request
+    """Django: the route that a handler finds for a request; a thread serves many requests."""
+    handler = module.BaseHandler
+    original, respond = handler.resolve_request, handler.get_response
+    respond_async = handler.get_response_async
 
     @wraps(original)
     def resolve_request(self: Any, request: Any) -> Any:
         match = original(self, request)
-        _django_route.set((object(), _named(request.method, match.route)))
+        _django_route.set((Request(), _named(request.method, match.route)))
         return match
 
-    module.BaseHandler.resolve_request = resolve_request
+    @wraps(respond)
+    def get_response(self: Any, request: Any) -> Any:
+        with _django_request():
+            return respond(self, request)
+
+    @wraps(respond_async)
+    async def get_response_async(self: Any, request: Any) -> Any:
+        with _django_request():
+            return await respond_async(self, request)
+
+    handler.resolve_request = resolve_request
+    handler.get_response, handler.get_response_async = get_response, get_response_async
     return _django_route.get
+
+
+@contextmanager
+def _django_request() -> Iterator[None]:
+    """A request, which has no route until a handler finds one."""
+    _django_route.set(NO_ROUTE)
+    try:
+        yield
+    finally:
+        request, _ = _django_route.get()
+        if isinstance(request, Request):
+            request.ended = True
 
 
 def _celery(module: Any) -> Callable[[], Route]:

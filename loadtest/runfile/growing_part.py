@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import gzip
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -16,6 +15,7 @@ from loadtest.model.interval import Interval
 from loadtest.model.pool_limits import PoolSizes
 from loadtest.model.pool_totals import PoolTotals
 from loadtest.runfile.line import Damaged, as_written, verify_checksum
+from loadtest.runfile.shared_interpreter import let_others_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class GrowingPart:
                     return  # it is still being written
                 self._read += len(line)
                 self._take(_record(line))
-                time.sleep(0)  # lets the application's threads run
+                let_others_run()
 
     def _take(self, record: dict[str, Any]) -> None:
         try:

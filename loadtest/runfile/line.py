@@ -8,9 +8,14 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from itertools import islice
 from typing import Any
 
+from loadtest.model.steps import LetOthersRun, go_on, in_steps
+
 FORMAT = 1
+_MEMBERS_AT_ONCE = 25
+_json = json.JSONEncoder(separators=(",", ":")).encode
 _MARK = b',"crc":'
 _CHECKSUM = re.compile(rb"(\d{1,10})\}")
 
@@ -19,10 +24,27 @@ class Damaged(ValueError):
     """A line that was changed after writing; the message names the damage."""
 
 
-def to_line(record: dict[str, Any]) -> bytes:
+def to_line(record: dict[str, Any], let_others_run: LetOthersRun = go_on) -> bytes:
     """A record as a line of a file, with its checksum."""
-    text = json.dumps(record, separators=(",", ":")).encode()
+    if any(map(_is_large, record.values())):
+        parts = (f"{_json(name)}:{_steps(one, let_others_run)}" for name, one in record.items())
+        text = f"{{{','.join(parts)}}}".encode()
+    else:
+        text = _json(record).encode()
     return b"%s%s%d}\n" % (text[:-1], _MARK, zlib.crc32(text))
+
+
+def _is_large(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) > _MEMBERS_AT_ONCE
+
+
+def _steps(value: Any, let_others_run: LetOthersRun) -> str:
+    """A value in JSON; a large one is written in steps."""
+    if not _is_large(value):
+        return _json(value)
+    members = iter(value.items())
+    steps = iter(lambda: dict(islice(members, _MEMBERS_AT_ONCE)), {})
+    return f"{{{','.join(_json(step)[1:-1] for step in in_steps(steps, let_others_run))}}}"
 
 
 def has_checksum(line: bytes) -> bool:

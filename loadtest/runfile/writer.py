@@ -10,6 +10,7 @@ from typing import Any
 from loadtest.model.end_reason import End
 from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.model.interval import Interval
+from loadtest.model.steps import LetOthersRun, go_on
 from loadtest.runfile.line import FORMAT, to_line
 
 
@@ -17,12 +18,16 @@ class RunWriter:
     """Appends a run to its file: the header at once, an interval a line, the footer last.
 
     Raises UsageError if the file cannot be created or another run is writing it, LoadtestError if
-    it cannot be written or no longer exists. size: the bytes written so far.
+    it cannot be written or no longer exists. size: the bytes written so far. let_others_run: called
+    between the steps of a long line.
     """
 
-    def __init__(self, path: Path, header: dict[str, Any]) -> None:
+    def __init__(
+        self, path: Path, header: dict[str, Any], let_others_run: LetOthersRun = go_on
+    ) -> None:
         self.path = path
         self.size = 0
+        self._let_others_run = let_others_run
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered, so that closing the file does not repeat a failed write.
@@ -43,7 +48,7 @@ class RunWriter:
 
     def add(self, interval: Interval, **more: Any) -> None:
         """Append an interval; more: further fields of its line."""
-        self._append({**interval.to_json(), **more})
+        self._append({**interval.to_json(self._let_others_run), **more})
 
     def close(self, end: End, totals: dict[str, Any], **more: Any) -> None:
         """Append the footer, which marks a finished run."""
@@ -57,7 +62,7 @@ class RunWriter:
         self._file.close()
 
     def _append(self, record: dict[str, Any]) -> None:
-        left = to_line(record)
+        left = to_line(record, self._let_others_run)
         self.size += len(left)
         try:
             while left:

@@ -15,7 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.model.distribution import Distribution
-from loadtest.model.histogram import LONGEST_MICROSECONDS, SIGNIFICANT_DIGITS, decoded, encoded
+from loadtest.model.histogram import (
+    LONGEST_MICROSECONDS,
+    SIGNIFICANT_DIGITS,
+    all_encoded,
+    decoded,
+    encoded,
+)
 from loadtest.model.interval import (
     SLOWEST_KEPT,
     Fair,
@@ -534,3 +540,24 @@ def test_empty_parts_are_left_out_of_the_file():
     assert written["counters"] == written["histograms"] == written["gauges"] == {}
     assert "unfinished" not in written
     assert "slowest" not in written
+
+
+@unhurried
+@given(st.lists(durations, max_size=5))
+def test_several_histograms_are_written_as_each_alone(several):
+    counts = [Distribution.of(nanoseconds).counts for nanoseconds in several]
+    assert all_encoded(counts) == [encoded(one) for one in counts]
+    distributions = [Distribution.of(nanoseconds) for nanoseconds in several]
+    Distribution.encode(distributions)
+    alone = [Distribution.of(nanoseconds).to_json() for nanoseconds in several]
+    assert [one.to_json() for one in distributions] == alone
+
+
+@unhurried
+@given(st.lists(some_durations, min_size=1, max_size=5))
+def test_groups_of_durations_are_binned_as_each_alone(several):
+    begins = [sum(map(len, several[:number])) for number in range(len(several))]
+    joined = np.array([one for group in several for one in group], dtype=np.int64)
+    found = list(Distribution.of_groups(joined, begins))
+    assert found == [Distribution.of(nanoseconds) for nanoseconds in several]
+    assert all(type(number) is int for one in found for number in (one.count, one.sum, one.max))

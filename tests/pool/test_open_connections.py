@@ -92,3 +92,20 @@ def test_measuring_can_be_stopped():
     engine.connect().close()
     assert recorder.cut("measured").counters["checkouts"] == 0
     engine.dispose()
+
+
+def test_a_connection_that_is_collected_during_a_cut_is_counted_once():
+    records = [Record()]
+
+    class Collecting(list[tuple[int, int, str]]):
+        def __getitem__(self, key):
+            records.clear()
+            return super().__getitem__(key)
+
+    recorder = Recorder()
+    recorder.closes = Collecting()
+    recorder.opened = OpenConnections(recorder.closes)
+    recorder.opened[records[0]] = recorder._cut_at
+    interval = recorder.cut("measured")
+    assert interval.counters["closed.collected"] == 1
+    assert interval.gauges["open"].max == 1

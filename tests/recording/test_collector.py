@@ -89,6 +89,8 @@ def test_limits_are_those_of_all_engines_of_the_pool(shown: Shown) -> None:
         shown.add(one)
         use(one)
     shown.recorder._cut()
+    assert shown.value("loadtest_pool_overflow_connections") is None, "each pool has its own"
+    assert shown.value("loadtest_pool_overflow_connections", pool="other") == 0
     assert shown.value("db_client_connection_max") == 6
     assert shown.value("db_client_connection_idle_max") == 4
     assert shown.value("db_client_connection_idle_min") == 0

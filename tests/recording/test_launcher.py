@@ -171,6 +171,19 @@ engine.connect().close()
         (run,) = recorded(tmp_path)
         assert counted_in(run)["checkouts"] == 1
 
+    def test_a_finder_of_an_old_library_is_passed_over(self, tmp_path: Path) -> None:
+        script = """
+import sys
+class Old:
+    def find_module(self, name, path=None):
+        return None
+sys.meta_path.insert(1, Old())
+"""
+        said = recording(tmp_path, sys.executable, "-c", script + APPLICATION + "use()")
+        assert (said.returncode, said.stderr.count("Traceback")) == (0, 0)
+        (run,) = recorded(tmp_path)
+        assert counted_in(run)["checkouts"] == 1
+
     def test_a_failure_in_the_next_one_is_shown_as_ever(self, tmp_path: Path) -> None:
         (tmp_path / "sitecustomize.py").write_text("1 / 0")
         path = os.pathsep.join([str(ROOT), str(tmp_path)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from loadtest.model.end_reason import End, EndReason
 from loadtest.recording.pool_recording import PoolRecording
 from loadtest.recording.recording_settings import RecordingSettings
 from loadtest.recording.size_budget import SizeBudget
+from loadtest.runfile.shared_interpreter import LONGEST_HOLD
 from tests.recording.recorded import counted_in, made, runs_in, use
 from tests.recording.test_rolling_file import MEGABYTE, Time
 
@@ -160,6 +162,7 @@ def test_engines_with_the_same_settings_share_a_file(tmp_path: Path) -> None:
     (run,) = runs_in(recorded.folder)
     assert counted_in(run)["checkouts"] == 3
     assert [one.gauges["engines"].last for one in run.intervals] == [2, 1]
+    assert not any("overflow" in one.gauges for one in run.intervals)
     one.dispose()
 
 
@@ -167,10 +170,12 @@ def test_a_cut_lets_the_threads_of_the_application_run_in_between(
     tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("loadtest.recording.pool_recording.time.sleep", pauses.append)
+    clock = itertools.count(10**15, LONGEST_HOLD)
+    monkeypatch.setattr("loadtest.runfile.shared_interpreter.time.sleep", pauses.append)
+    monkeypatch.setattr("loadtest.runfile.shared_interpreter.now", clock.__next__)
     recorded = Recorded(tmp_path, engine)
     use(engine)
     recorded.recording.cut()
-    assert len(pauses) > 4
+    assert len(pauses) > 10
     assert set(pauses) == {0}
     recorded.recording.close(END)

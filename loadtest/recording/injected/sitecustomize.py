@@ -34,7 +34,8 @@ class _Hook:
         if name != _HOOKED:
             return None
         sys.meta_path.remove(self)
-        specs = (finder.find_spec(name, path, target) for finder in sys.meta_path)
+        finders = [getattr(finder, "find_spec", None) for finder in sys.meta_path]  # old ones: None
+        specs = (find(name, path, target) for find in finders if find)
         spec = next(filter(None, specs), None)
         if spec and spec.loader:
             loader: Any = spec.loader

@@ -24,7 +24,7 @@ from loadtest.model.metrics import (
     OLDEST_WAIT,
 )
 from loadtest.model.pool_totals import BucketTimes, PoolTotals
-from loadtest.recording.telemetry.pool_reading import CurrentLevels
+from loadtest.recording.telemetry.pool_reading import CurrentLevels, known_levels
 
 
 class Series(NamedTuple):
@@ -76,8 +76,7 @@ def _levels(series: Sequence[Series], labels: Sequence[str]) -> Iterator[Metric]
         names = [*labels, *filter(None, [metric.label])]
         family = GaugeMetricFamily(metric.name, metric.help, labels=names)
         for one in series:
-            for value, name in metric.sources:
-                level = one.levels.gauges.get(name, 0) if one.levels else 0
+            for value, level in known_levels(metric, one.levels):
                 family.add_metric([*one.labels, *filter(None, [value])], level)
         yield family
     for (name, text), values in _single(series).items():

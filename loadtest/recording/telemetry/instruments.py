@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -36,10 +35,14 @@ from loadtest.model.metrics import (
     LevelMetric,
     opentelemetry_name,
 )
-from loadtest.recording.telemetry.pool_reading import CurrentLevels, PoolReading
+from loadtest.model.steps import in_steps
+from loadtest.recording.telemetry.pool_reading import (
+    CurrentLevels,
+    PoolReading,
+    known_levels,
+)
+from loadtest.runfile.shared_interpreter import let_others_run
 
-# So many durations are recorded before other threads may run.
-_TOGETHER = 32
 # The SDK takes about 5 µs for a duration, so this phase is only in the histogram of its own.
 _ALSO_ELSEWHERE = "wait"
 
@@ -107,9 +110,8 @@ class Instruments:
 
     def _levels(self, metric: LevelMetric, _: CallbackOptions) -> Iterator[Observation]:
         for pool, levels in self._current():
-            for value, name in metric.sources:
-                attributes = _attributes(pool, metric.label, value)
-                yield Observation(levels.gauges.get(name, 0), attributes)
+            for value, level in known_levels(metric, levels):
+                yield Observation(level, _attributes(pool, metric.label, value))
 
     def _single(
         self, value: Callable[[CurrentLevels], float], _: CallbackOptions
@@ -145,11 +147,7 @@ def _attributes(pool: str, label: str = "", value: str = "") -> dict[str, str]:
 
 def _record(histogram: Histogram, times: Distribution, attributes: dict[str, str]) -> None:
     """Add each duration, by the highest value of its bin."""
-    number = 0
     for microseconds, count in times.bins():
         seconds = min(microseconds * 1000, times.max) / 1e9
-        for _ in range(count):
+        for _ in in_steps(range(count), let_others_run):
             histogram.record(seconds, attributes)
-            number += 1
-            if number % _TOGETHER == 0:
-                time.sleep(0)

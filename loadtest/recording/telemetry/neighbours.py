@@ -10,16 +10,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from loadtest.model.steps import in_steps
 from loadtest.recording.telemetry.pool_reading import PoolReading, reading_of
 from loadtest.runfile.growing_part import GrowingPart, PartFacts, being_written, facts_in
 from loadtest.runfile.line import Damaged
+from loadtest.runfile.shared_interpreter import let_others_run
 
 _PART = re.compile(r"(.+)-(\d{4,})\.jsonl(\.gz)?")
 # A process between two parts writes again within this time (s).
 _BETWEEN_PARTS = 60.0
 # A folder may change again within this time (s) and show the same time of change.
 _SAME_TIME = 2.0
-_TOGETHER = 200
 
 _log = logging.getLogger("loadtest.recording")
 
@@ -70,12 +71,10 @@ class Neighbours:
     def _list(self) -> None:
         """Find the newest part of each recording."""
         parts: dict[str, tuple[int, Path]] = {}
-        for count, name in enumerate(os.listdir(self._folder)):
+        for name in in_steps(os.listdir(self._folder), let_others_run):
             found = _PART.fullmatch(name)
             if found and int(found[2]) > parts.get(found[1], (0,))[0]:
                 parts[found[1]] = (int(found[2]), self._folder / name)
-            if count % _TOGETHER == 0:
-                time.sleep(0)  # lets the application's threads run
         self._parts = parts
 
     def _find(self) -> None:

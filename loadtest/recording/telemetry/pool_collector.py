@@ -8,8 +8,10 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from loadtest.model.metrics import APPLICATION, POOL_LABEL, SLOT_LABEL
+from loadtest.model.steps import in_steps
 from loadtest.recording.telemetry.families import Series, families
 from loadtest.recording.telemetry.pool_reading import PoolReading
+from loadtest.runfile.shared_interpreter import let_others_run
 
 
 class PoolCollector(Collector):
@@ -23,4 +25,5 @@ class PoolCollector(Collector):
         series = [
             Series((one.pool, str(one.slot)), one.totals, one.levels) for one in self._readings()
         ]
-        return families(series, (POOL_LABEL, SLOT_LABEL), APPLICATION)
+        found = families(series, (POOL_LABEL, SLOT_LABEL), APPLICATION)
+        return in_steps(found, let_others_run)

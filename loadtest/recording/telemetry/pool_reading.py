@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from loadtest.model.interval import Interval
+from loadtest.model.metrics import LevelMetric
 from loadtest.model.pool_limits import PoolSizes, Sized, connection_limit, idle_limit
 from loadtest.model.pool_totals import PoolTotals
 
@@ -32,6 +33,14 @@ def levels_of(latest: Sequence[Interval], pool: Sized, pools: int) -> CurrentLev
         most=math.inf if most is None else most * pools,
         most_idle=math.inf if most_idle is None else most_idle * pools,
     )
+
+
+def known_levels(metric: LevelMetric, levels: CurrentLevels | None) -> Iterator[tuple[str, int]]:
+    """The levels of a metric by the value of its label; without any interval all are 0."""
+    gauges = levels.gauges if levels else {}
+    for value, name in metric.sources:
+        if name in gauges or not gauges:
+            yield value, gauges.get(name, 0)
 
 
 class PoolReading(NamedTuple):

@@ -112,14 +112,10 @@ class Application:
 
     async def block(self, path: str) -> float:
         """The CPU seconds of one request without the writer, from a block of requests."""
-        before = self._cpu_seconds() - self.writer_seconds()
+        before = _cpu_seconds(self._process) - self.writer_seconds()
         await self.get(path, REQUESTS)
-        after = self._cpu_seconds() - self.writer_seconds()
+        after = _cpu_seconds(self._process) - self.writer_seconds()
         return (after - before) / (CLIENTS * REQUESTS)
-
-    def _cpu_seconds(self) -> float:
-        """The CPU time of another process: its clock has this number in Linux."""
-        return time.clock_gettime((~self._process << 3) | 2)
 
     def writer_seconds(self) -> float:
         """The CPU time of the thread that writes."""
@@ -185,6 +181,11 @@ async def _connected(port: int) -> Application:
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.1)
+
+
+def _cpu_seconds(process: int) -> float:
+    """The CPU time of another process: its clock has this number in Linux."""
+    return time.clock_gettime((~process << 3) | 2)
 
 
 @contextmanager

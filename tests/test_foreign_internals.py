@@ -19,8 +19,8 @@ ALLOWED = (
     "load/web_ui_internals.py",
     "recording/injected/sitecustomize.py",
 )
-# Python documents these.
-PUBLIC = {"os._exit", "sys._current_frames", "sys._getframe"}
+# Python documents these, or exports them in `__all__`.
+PUBLIC = {"asyncio._get_running_loop", "os._exit", "sys._current_frames", "sys._getframe"}
 NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}
 # Of the tool's own plugin, which hangs on Locust's environment.
 OWN = {"cast(Any, self.environment).loadtest._refuse"}

@@ -68,9 +68,11 @@ class Checkout(NamedTuple):
 class Batch:
     """The recordings between two moments (ns).
 
-    quick: start, end and user of the checkouts that found an idle connection (n x 3); noticed: all
-    others. holds: start and end (n x 2), from the end of a checkout to the return; held: the same
-    for holds in progress. uses: by the names of tasks. closes: (opened, closed, reason).
+    quick: start, end and user of the checkouts that found an idle connection (n x 3), in a
+    recording their key, too; noticed: all others. holds: start and end (n x 2), from the end of a
+    checkout to the return; held: the same for holds in progress. ended: start, end, key, number and
+    time of the queries, and longest time without one of a recording's holds (n x 6). uses: by the
+    names of tasks. closes: (opened, closed, reason).
     opened: the opening times of the open connections; holders: the tasks that hold connections.
     levels: values of further gauges, by name.
     waiting: the checkouts in progress: user, start and end of the wait (now, unless connecting).
@@ -85,6 +87,7 @@ class Batch:
     quick: Nanoseconds
     noticed: Sequence[Checkout]
     holds: Nanoseconds
+    ended: Nanoseconds
     held: Nanoseconds
     uses: Mapping[str, Use]
     resets: Nanoseconds

@@ -30,7 +30,7 @@ def placed_connect(
     held: dict[Any, Any] = recorder.held
     quick, noticed = recorder.quick.extend, recorder.noticed.append
     record_of, current_user = internals.record_of, recorder.current_user
-    placed, nested, holding = places.quick.extend, places.nested.extend, places.holding
+    nested, holding = places.nested.extend, places.holding
     route_now, place_number = places.route, places.code.number
     route_number, no_route = places.routes.number, places.no_route
 
@@ -69,8 +69,7 @@ def placed_connect(
                 if end - start >= LONG_WAIT:
                     places.waited(checkout)
                 return connection
-        quick((start, end, number))
-        placed((hold.key, end - start))
+        quick((start, end, number, hold.key))
         return connection
 
     return connect
@@ -83,7 +82,7 @@ def placed_return(
     recorder = listener.recorder
     held: dict[Any, Any] = recorder.held
     opened, pending = recorder.opened, recorder.pending
-    dropped, spans, ended = places.dropped, places.use.holds.extend, places.ended.extend
+    dropped, ended = places.dropped, places.ended.extend
 
     def return_connection(record: Any) -> None:
         taken = held.pop(record, None)
@@ -93,8 +92,7 @@ def placed_return(
             now = clock()
             if (quiet := now - hold.quiet_since) < hold.quiet:
                 quiet = hold.quiet
-            spans((start, now))
-            ended((hold.key, now - start, hold.queries, hold.query, now - start - quiet))
+            ended((start, now, hold.key, hold.queries, hold.query, quiet))
             places.latest = taken, now
             if pending and (user := recorder.current_user()) in pending:
                 # A listener of a checkout returns another connection.

@@ -13,7 +13,7 @@ from loadtest.pool.hold import Hold
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.pool.place_sums import PlaceSums
 from loadtest.pool.shortage_moments import Moment, Taken, worst_of
-from loadtest.pool.task_usage import NO_TASK, Use, taken
+from loadtest.pool.task_usage import NO_TASK, taken
 
 # A checkout that waited this long (ns) for a connection of others is a shortage.
 LONG_WAIT = 10_000_000
@@ -51,27 +51,24 @@ class Code(Protocol):
 class PlaceRecorder:
     """What the checkouts and holds of one pool leave behind, by place and route.
 
-    held: the recorder's. use: of its holds. code: finds places in the application's code. route:
-    returns the route of the running request. routes: its number; no_route: that of none. limit: the
-    most connections of the pool; None without a limit. holding: the number of connections by the
-    owner of their holds. latest: the hold that ended last, and its end.
-    `measured_places` appends to three flat lists. quick: key and wait of each checkout that found
-    an idle connection. nested: route and number of connections of each checkout by an owner that
-    held some. ended: of each hold, see `PlaceSums.add_holds`.
+    held: the recorder's. code: finds places in the application's code. route: returns the route of
+    the running request. routes: its number; no_route: that of none. limit: the most connections of
+    the pool; None without a limit. holding: the number of connections by the owner of their holds.
+    latest: the hold that ended last, and its end.
+    `measured_places` appends to two flat lists. nested: route and number of connections of each
+    checkout by an owner that held some. ended: as in a Batch.
     """
 
     def __init__(
         self,
         held: dict[object, tuple[int, Any, int]],
-        use: Use,
         code: Code,
         route: Callable[[], Route],
     ) -> None:
-        self._held, self.use, self.route, self.code = held, use, route, code
+        self._held, self.route, self.code = held, route, code
         self.routes = NumberedNames(_MOST_ROUTES + 1, "(other routes)")
         self.no_route = self.routes.number(NO_TASK)
         self.limit: int | None = None
-        self.quick: list[int] = []
         self.nested: list[int] = []
         self.ended: list[int] = []
         self._shortages: list[Moment] = []
@@ -117,8 +114,8 @@ class PlaceRecorder:
         held = [one for one in self._held.copy().values() if one[0] <= batch.now]
         self._note_ended(held, let_others_run)
         sums = PlaceSums(self.code.names, self.routes, let_others_run)
-        sums.add_checkouts(self.quick, batch.noticed)
-        sums.add_holds(self.ended)
+        sums.add_checkouts(batch.quick, batch.noticed)
+        sums.add_holds(batch.ended)
         sums.add_nested(self.nested)
         sums.add_held(held, batch.now)
         sums.add_shortages(moments := taken(self._shortages))
@@ -155,7 +152,7 @@ class PlaceRecorder:
 
     def restart(self) -> None:
         """Forget everything, after a fork."""
-        for numbers in (self.quick, self.nested, self.ended, self._shortages):
+        for numbers in (self.nested, self.ended, self._shortages):
             numbers.clear()
         self.holding.clear()
         self._after.clear()

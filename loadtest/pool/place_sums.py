@@ -42,9 +42,9 @@ class PlaceSums:
     def _route_of(self, key: int) -> str:
         return self._routes.name(route_in(key))
 
-    def add_checkouts(self, quick: list[int], noticed: Sequence[Checkout]) -> None:
-        """Add finished checkouts. quick: key, wait, key, wait and so on; the numbers leave it."""
-        rows = self._in_order(quick, 2)
+    def add_checkouts(self, quick: Nanoseconds, noticed: Sequence[Checkout]) -> None:
+        """Add finished checkouts, as in a Batch."""
+        rows = self._in_order(np.column_stack((quick[:, 3], quick[:, 1] - quick[:, 0])))
         for key, number, (_, wait), (_, longest) in self._groups(rows, rows[:, 0]):
             self._add_waits(key, number, wait, longest)
         for checkout in in_steps(noticed, self._let_others_run):
@@ -63,12 +63,11 @@ class PlaceSums:
         if served and (route := self._route_of(key)) != NO_TASK:
             use.routes[route] += served
 
-    def add_holds(self, ended: list[int]) -> None:
-        """Add ended holds; for each: key, hold, number and time of the queries, needed.
-
-        The numbers leave the list.
-        """
-        rows = self._in_order(ended, 5)
+    def add_holds(self, ended: Nanoseconds) -> None:
+        """Add ended holds, as in a Batch."""
+        start, end, key, queries, query, quiet = ended.T
+        hold = end - start
+        rows = self._in_order(np.column_stack((key, hold, queries, query, hold - quiet)))
         for key, number, sums, _ in self._groups(rows, rows[:, 0]):
             if (route := self._route_of(key)) != NO_TASK:
                 task = self._tasks[route]
@@ -98,7 +97,7 @@ class PlaceSums:
 
         The numbers leave the list.
         """
-        rows = self._in_order(nested, 2)
+        rows = self._in_order(as_rows(nested, 2, self._let_others_run))
         for route, number, _, _ in self._groups(rows, rows[:, 0]):
             self._tasks[self._routes.name(route)]["nested"] += number
 
@@ -130,9 +129,8 @@ class PlaceSums:
         named[NO_TASK] = TaskUse(nested=self._tasks[NO_TASK]["nested"])
         return {name: use for name, use in sorted(named.items()) if use != TaskUse()}
 
-    def _in_order(self, numbers: list[int], columns: int) -> Nanoseconds:
-        """The numbers of a list, which they leave, as rows in the order of the first number."""
-        rows = as_rows(numbers, columns, self._let_others_run)
+    def _in_order(self, rows: Nanoseconds) -> Nanoseconds:
+        """The rows in the order of their first number."""
         rows = rows[np.argsort(rows[:, 0], kind="stable")]
         self._let_others_run()
         return rows

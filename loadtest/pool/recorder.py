@@ -219,11 +219,13 @@ class Recorder:
             # between would be counted twice.
             closes = taken(self.closes)
             opened = list(self.opened.values())
-        quick = as_rows(self.quick, 3, self.let_others_run, quick_numbers)
+        columns = 4 if self.places else 3
+        quick = as_rows(self.quick, columns, self.let_others_run, quick_numbers)
         spans = [use.spans(self.let_others_run) for use in uses.values()]
-        holds = np.concatenate(spans) if spans else as_rows([], 2)
+        of_places = as_rows(self.places.ended if self.places else [], 6, self.let_others_run)
+        holds = np.concatenate([of_places[:, :2], *spans])
         ended = set(holds[holds[:, 1] > now, 0].tolist())
-        answered = {(user, start) for start, _, user in quick[quick[:, 1] > now].tolist()}
+        answered = {(user, start) for start, _, user in quick[quick[:, 1] > now, :3].tolist()}
         answered |= {(checkout.user, checkout.start) for checkout in noticed if checkout.end > now}
         since = [start for start, _, _ in held.values() if start <= now and start not in ended]
         return Batch(
@@ -235,6 +237,7 @@ class Recorder:
             noticed=noticed,
             uses=uses,
             holds=holds,
+            ended=of_places,
             held=as_rows([edge for start in since for edge in (start, now)], 2),
             resets=as_rows(self.resets, 1, self.let_others_run, resets)[:, 0],
             closes=closes,

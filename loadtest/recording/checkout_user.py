@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import current_task
-from asyncio.events import _get_running_loop
+import asyncio
 from typing import Any
 
 from greenlet import getcurrent, greenlet
@@ -15,8 +14,8 @@ def task_or_greenlet() -> Any:
     Every `await` of SQLAlchemy's asyncio layer runs in a greenlet of its own.
     """
     # `current_task` alone would raise an error in a thread without an event loop, which takes long.
-    loop = _get_running_loop()
-    return (loop and current_task(loop)) or getcurrent()
+    loop = asyncio._get_running_loop()
+    return (loop and asyncio.current_task(loop)) or getcurrent()
 
 
 def of_this_thread(user: Any) -> bool:

@@ -86,7 +86,7 @@ class PoolRecording:
         self._recorder.levels["engines"] = lambda: len(self.engines)
         self._recorder.current_user = task_or_greenlet
         self._places = self._recorder.places = PlaceRecorder(
-            self._recorder.held, self._recorder.no_task.use, CodePlaces(), ROUTE_NAMES.now
+            self._recorder.held, CodePlaces(), ROUTE_NAMES.now
         )
         self._begin(used=True)
 

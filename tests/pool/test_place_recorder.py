@@ -49,8 +49,7 @@ class PlacesBench(Bench):
     def _made(self) -> Recorder:
         recorder = Recorder("p1")
         recorder.own_users = False
-        use = recorder.no_task.use
-        recorder.places = PlaceRecorder(recorder.held, use, FunctionNames(), lambda: self.route)
+        recorder.places = PlaceRecorder(recorder.held, FunctionNames(), lambda: self.route)
         return recorder
 
     def one(self) -> Any:

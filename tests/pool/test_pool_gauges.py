@@ -28,6 +28,7 @@ def batch_of(
         quick=as_rows([], 3),
         noticed=[],
         holds=as_rows([edge for hold in holds for edge in hold], 2),
+        ended=as_rows([], 6),
         held=as_rows([], 2),
         uses={},
         resets=as_rows([], 1)[:, 0],

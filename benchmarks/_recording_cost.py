@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -38,20 +38,31 @@ START_SECONDS = 60
 WRITTEN_SECONDS = 1.5
 LEFT_OUT = 0.1
 PLAIN, RECORDED, PROCESS = "/", "/recorded", "/process"
-SERVERS = {
-    "uvicorn": (
-        *("uvicorn", "--lifespan", "off", "--log-level", "warning", "--no-access-log"),
-        *("--timeout-keep-alive", "75"),
-        *("--port", "{port}", "benchmarks._point_select_asgi:app"),
-    ),
-    "gunicorn": (
-        *("gunicorn", "--threads", str(CLIENTS), "--keep-alive", "75", "--log-level", "warning"),
-        *("--bind", "127.0.0.1:{port}", "benchmarks._point_select_wsgi:app"),
-    ),
-}
-URLS = {
-    "uvicorn": {"drivername": "mysql+aiomysql", "query": {}},
-    "gunicorn": {"drivername": "mysql+pymysql", "query": {"ssl_disabled": "true"}},
+UVICORN = (
+    *("uvicorn", "--lifespan", "off", "--log-level", "warning", "--no-access-log"),
+    *("--timeout-keep-alive", "75", "--port", "{port}"),
+)
+GUNICORN = (
+    *("gunicorn", "--threads", str(CLIENTS), "--keep-alive", "75", "--log-level", "warning"),
+    *("--bind", "127.0.0.1:{port}"),
+)
+AIOMYSQL = {"drivername": "mysql+aiomysql", "query": {}}
+PYMYSQL = {"drivername": "mysql+pymysql", "query": {"ssl_disabled": "true"}}
+
+
+class Kind(NamedTuple):
+    """A kind of application: its server's command, its module, and parts of its engines' URL."""
+
+    server: tuple[str, ...]
+    module: str
+    url: dict[str, Any]
+
+
+KINDS = {
+    "fastapi": Kind(UVICORN, "benchmarks._point_select_fastapi:app", AIOMYSQL),
+    "flask": Kind(GUNICORN, "benchmarks._point_select_flask:app", PYMYSQL),
+    "asgi": Kind(UVICORN, "benchmarks._point_select_asgi:app", AIOMYSQL),
+    "wsgi": Kind(GUNICORN, "benchmarks._point_select_wsgi:app", PYMYSQL),
 }
 
 
@@ -122,12 +133,12 @@ class Application:
         return int(self._writer.read_text().split()[0]) / 1e9
 
 
-def cost_of_recording(server: str, length: Length, folder: Path) -> dict[str, object]:
+def cost_of_recording(kind: Kind, length: Length, folder: Path) -> dict[str, object]:
     """Run it: the ratio of the CPU times, and what it consists of (microseconds)."""
     with PrivateServer() as database:
         work.prepare(database.url)
-        url = database.url.set(**URLS[server])
-        costs = [_round(server, url, n, length.seconds, folder) for n in range(length.rounds)]
+        url = database.url.set(**kind.url)
+        costs = [_round(kind, url, n, length.seconds, folder) for n in range(length.rounds)]
     logs = np.log([cost.ratio for cost in costs])
     interval = stats.t.interval(0.95, len(logs) - 1, np.mean(logs), stats.sem(logs))
     medians = {name: float(np.median([getattr(c, name) for c in costs])) for name in Cost._fields}
@@ -140,9 +151,9 @@ def cost_of_recording(server: str, length: Length, folder: Path) -> dict[str, ob
     }
 
 
-def _round(server: str, url: URL, number: int, seconds: float, parent: Path) -> Cost:
+def _round(kind: Kind, url: URL, number: int, seconds: float, parent: Path) -> Cost:
     folder = parent / str(number)
-    with _running(server, url, number, folder) as port:
+    with _running(kind, url, number, folder) as port:
         cost = asyncio.run(_cost(port, seconds, random.Random(number)))
     expected = CLIENTS * (WARM_UP + cost.pairs * REQUESTS)
     if (recorded := _recorded_checkouts(folder)) != expected:
@@ -189,10 +200,11 @@ def _cpu_seconds(process: int) -> float:
 
 
 @contextmanager
-def _running(server: str, url: URL, seed: int, folder: Path) -> Iterator[int]:
+def _running(kind: Kind, url: URL, seed: int, folder: Path) -> Iterator[int]:
     """An application under way, with its recording in a folder; its port."""
     port = free_port()
-    command = [sys.executable, "-m", *(word.format(port=port) for word in SERVERS[server])]
+    command = [sys.executable, "-m", *(word.format(port=port) for word in kind.server)]
+    command.append(kind.module)
     # Chance decides in part how fast a process is: each round has other hashes.
     given = {
         "DATABASE_URL": url.render_as_string(hide_password=False),

@@ -1,10 +1,11 @@
 """The cost of a recording in an application: CPU time, instructions, interpreter, files, memory.
 
-`uvicorn` (asyncio, aiomysql) and `gunicorn` (threads, PyMySQL): the CPU time of a request of an
-application that reads one row by its key, recorded and plain. `instructions`: of a checkout with
+`fastapi` (uvicorn, aiomysql) and `flask` (gunicorn with threads, PyMySQL): the CPU time of a
+request of an application that reads one row by its key, recorded and plain. `asgi` and `wsgi`: the
+same without a framework, where a request costs least. `instructions`: of a checkout with
 one query. `process`: how long the writing thread holds the interpreter (the GIL), bytes per hour
 and memory, at some rates of checkouts, once with many places and connections. `--long` takes up to
-five minutes for each part.
+seven minutes for each part.
 """
 
 import argparse
@@ -17,11 +18,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks._length import LONG
-from benchmarks._recording_cost import Length, cost_of_recording
+from benchmarks._recording_cost import KINDS, Kind, Length, cost_of_recording
 from benchmarks.instructions import counts_of, per_session
 from loadtest.database.supervisor import die_with_parent
 
-PARTS = ("uvicorn", "gunicorn", "instructions", "process")
+PARTS = (*KINDS, "instructions", "process")
 CHECKOUTS = (1000, 2000)
 # Checkouts per second (0: as many as possible), then places and connections in use.
 LOOPS = ((1,), (100,), (2000,), (0,), (1000, 100, 200))
@@ -31,17 +32,16 @@ def main(parts: list[str], *, longer: bool) -> dict[str, object]:
     """Run the parts of these names."""
     cost = partial(_cost, length=Length(10, 30) if longer else Length(5, 20))
     ways: dict[str, Callable[[], object]] = {
-        "uvicorn": partial(cost, "uvicorn"),
-        "gunicorn": partial(cost, "gunicorn"),
+        **{name: partial(cost, kind) for name, kind in KINDS.items()},
         "instructions": _instructions,
         "process": partial(_process, 70 if longer else 10),
     }
     return {name: ways[name]() for name in parts}
 
 
-def _cost(server: str, length: Length) -> dict[str, object]:
+def _cost(kind: Kind, length: Length) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
-        return cost_of_recording(server, length, Path(folder))
+        return cost_of_recording(kind, length, Path(folder))
 
 
 def _instructions() -> dict[str, float]:

@@ -45,9 +45,10 @@ class RecordedWaits:
 class RecordedArrivals:
     """The checkouts of a recorded pool, by second.
 
-    settings: the pool that gives predictions their other settings. alive: for each process that
-    starts, the processes that ran then, as indexes. connects: equally likely times. undisturbed:
-    the waits while no pool was full. ran: None if only a part of the recording is replayed.
+    settings: the pool that gives predictions their other settings. shares: of each process in the
+    checkouts. alive: for each process that starts, the processes that ran then, as indexes.
+    connects: equally likely times. undisturbed: the waits while no pool was full. ran: None if only
+    a part of the recording is replayed.
     at_once: the most checkouts that waited or held a connection at once in one process; a bound.
     begin: UTC second. seconds: its length. hold_error: the standard error of the mean hold, as a
     share of it.
@@ -55,6 +56,7 @@ class RecordedArrivals:
 
     settings: PoolConfig
     fleet: FleetArrivals
+    shares: Sequence[float]
     alive: Sequence[Sequence[int]]
     connects: Times
     undisturbed: Times
@@ -80,13 +82,15 @@ def recorded_arrivals(pool: RecordedPool) -> RecordedArrivals:
     blocks = [one for one in pool.blocks if begin - pool.block_seconds < one.second < end]
     periods, holds = _holds(pool, blocks, begin, end)
     processes = [one for one in pool.processes if _present(one, begin, end).any()]
-    asked = sum((_asked(one, begin, end) for one in processes), np.zeros(end - begin, np.int64))
+    each = [_asked(one, begin, end) for one in processes]
+    asked = np.sum(each, axis=0)
     rows = np.flatnonzero(asked)
     shares = _shares(processes, begin, end, rows)
     whole = end - begin == pool.by_second.length
     return RecordedArrivals(
         settings=queue_settings(pool.settings[0]) or PoolConfig(),
         fleet=FleetArrivals(rows.astype(np.float64), asked[rows], shares, periods[rows], holds),
+        shares=[float(one.sum() / max(asked.sum(), 1)) for one in each],
         alive=_alive(processes),
         connects=_equally_likely(pool.total, "connect"),
         undisturbed=_undisturbed(pool),

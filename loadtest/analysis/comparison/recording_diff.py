@@ -25,7 +25,7 @@ from loadtest.analysis.statistics.correlated import likeness, variance_factor
 from loadtest.analysis.units import count, listed, plural, rate
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import UsageError
-from loadtest.model.interval import SECOND, Gauge, Interval
+from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Gauge, Interval
 from loadtest.model.summary import Comparison
 
 # Seconds of a block: as long as both recordings have enough blocks.
@@ -144,23 +144,23 @@ def _loaded(pool: RecordedPool, seconds: int) -> list[LoadedBlock]:
         begin = part.second - part.second % seconds
         blocks.setdefault(begin, Interval(begin, length=0)).absorb(part)
     return [
-        LoadedBlock(begin, asked * SECOND / block.length, _values(block, asked))
+        LoadedBlock(begin, ended * SECOND / block.length, _values(block, ended))
         for begin, block in sorted(blocks.items())
-        if block.length >= WHOLE_BLOCK * seconds * SECOND and (asked := _asked(block))
+        if block.length >= WHOLE_BLOCK * seconds * SECOND and (ended := _ended(block))
     ]
 
 
-def _asked(block: Interval) -> int:
-    return sum(block.counters[name] for name in ("checkouts", "timeouts", "checkout_errors"))
+def _ended(block: Interval) -> int:
+    return sum(block.counters[name] for name in ENDED_CHECKOUTS)
 
 
-def _values(block: Interval, asked: int) -> dict[str, float]:
+def _values(block: Interval, ended: int) -> dict[str, float]:
     waits, holds = (block.histograms.get(name, Distribution()) for name in ("wait", "hold"))
     in_use, is_open = (block.gauges.get(name, Gauge()) for name in ("in_use", "open"))
     return {
         WAIT_METRIC: waits.mean_seconds or 0.0,
         "checkout.wait_seconds.p95": waits.percentile_seconds(95) or 0.0,
-        TIMEOUT_METRIC: block.counters["timeouts"] / asked,
+        TIMEOUT_METRIC: block.counters["timeouts"] / ended,
         "hold_seconds.mean": holds.mean_seconds or 0.0,
         "connections.in_use": in_use.integral / block.length,
         "connections.peak": float(is_open.max),

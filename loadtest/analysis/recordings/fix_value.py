@@ -11,6 +11,7 @@ from loadtest.analysis.prediction.workload import ByLevel, SimulationOutcome, Wo
 from loadtest.analysis.recordings.place_numbers import HOLD_OF, NEEDED_OF
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.model.distribution import Distribution
+from loadtest.model.interval import ENDED_CHECKOUTS
 from loadtest.model.pool import PoolConfig
 from loadtest.model.recording_summary import BusyTime, FixValue, RecordedPlace
 
@@ -39,20 +40,21 @@ def fix_value(
     """The connections that one process needs now, and after the fix of some places.
 
     After it, a hold of these places lasts without its longest time without a query. short: whether
-    the pool was full; then it needs all that it has, unless the simulation shows no wait. None if
-    these times were not recorded, or if nothing is saved.
+    the pool was full; then it needs all that it has. None if these times were not recorded, if
+    nothing is saved, or if the pool was full and the simulation shows no wait: arrivals in bursts
+    need more than it knows.
     """
     now, needed = _histograms(pool, HOLD_OF), _histograms(pool, NEEDED_OF)
     fixed = {one.place: needed[one.place] for one in places if one.place in needed}
     if not fixed or not busiest.attempts_per_second:
         return None
-    processes = _processes_at(pool, busiest)
-    rate = busiest.attempts_per_second / processes
+    processes, rate = _busy_process(pool, busiest)
     offer = _Offer(rate, pool.settings[0].pool_timeout)
     most = _connections(pool)
     as_now = _outcome(offer, now, most)
-    explained = short and (as_now.timeouts > 0 or _p95(as_now) > UNNOTICED_WAIT)
-    needs = most if explained else _smallest(offer, now, most, as_now)
+    if short and not as_now.timeouts and _p95(as_now) <= UNNOTICED_WAIT:
+        return None
+    needs = most if short else _smallest(offer, now, most, as_now)
     fewest = _smallest(offer, {**now, **fixed}, most, as_now)
     if fewest >= needs:
         return None
@@ -76,10 +78,20 @@ def _histograms(pool: RecordedPool, prefix: str) -> Mapping[str, Distribution]:
     }
 
 
-def _processes_at(pool: RecordedPool, busiest: BusyTime) -> int:
-    begin = busiest.period.begin - pool.by_second.begin
-    there = pool.by_second.processes[begin : begin + busiest.period.seconds]
-    return max(1, int(there.max(initial=1)))
+def _busy_process(pool: RecordedPool, busiest: BusyTime) -> tuple[int, float]:
+    """How many processes shared the load of the busiest time, and the checkouts/s of one.
+
+    A process counts while it runs, and if it asked for a connection in this time.
+    """
+    attempts = served = 0
+    for one in pool.serving.each:
+        begin = max(busiest.period.begin - one.begin, 0)
+        here = slice(begin, max(busiest.period.end - one.begin, begin))
+        if asked := int(one.count(*ENDED_CHECKOUTS)[here].sum()):
+            attempts, served = attempts + asked, served + int(one.there[here].sum())
+    begin = busiest.period.begin - pool.serving.begin
+    there = pool.serving.processes[max(begin, 0) : begin + busiest.period.seconds]
+    return max(1, round(served / max(int((there > 0).sum()), 1))), attempts / max(served, 1)
 
 
 def _connections(pool: RecordedPool) -> int:

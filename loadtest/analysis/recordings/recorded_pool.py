@@ -9,7 +9,7 @@ from functools import cached_property, reduce
 from loadtest.analysis.columns import Columns
 from loadtest.analysis.recordings.kept_holds import OldHolds
 from loadtest.analysis.recordings.pool_seconds import PoolSeconds
-from loadtest.model.interval import SECOND, Interval
+from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Interval
 from loadtest.model.pool import PoolSettings
 from loadtest.runfile.schema import Header
 
@@ -20,7 +20,7 @@ class RecordedProcess:
 
     name: host and process id. headers: of its parts, in order. columns: a row for each second.
     total: of all its intervals. ended: whether it ended its recording in good order. old_holds:
-    those in progress for long at its end.
+    those in progress for long at its end. longest_interval: seconds.
     """
 
     name: str
@@ -29,11 +29,17 @@ class RecordedProcess:
     total: Interval
     ended: bool
     old_holds: Sequence[OldHolds] = ()
+    longest_interval: float = 1.0
 
     @property
     def settings(self) -> PoolSettings:
         """The settings of its pool, at last."""
         return self.headers[-1].pool
+
+    @property
+    def serves(self) -> bool:
+        """Whether it asked for a connection; the master of a preloaded server does not."""
+        return any(self.total.counters[name] for name in ENDED_CHECKOUTS)
 
     @property
     def connection_limit(self) -> int | None:
@@ -66,7 +72,12 @@ class RecordedPool:
     @cached_property
     def by_second(self) -> PoolSeconds:
         """What all processes did together in each second."""
-        return PoolSeconds.of([(one.columns, one.connection_limit) for one in self.processes])
+        return seconds_of(self.processes)
+
+    @cached_property
+    def serving(self) -> PoolSeconds:
+        """The same of the processes that asked for a connection; the others do not share a load."""
+        return seconds_of([one for one in self.processes if one.serves])
 
     @property
     def seconds(self) -> int:
@@ -82,5 +93,9 @@ class RecordedPool:
     @property
     def checkout_attempts(self) -> int:
         """The checkouts that ended, with a connection or without."""
-        ended = ("checkouts", "timeouts", "checkout_errors")
-        return sum(self.total.counters[name] for name in ended)
+        return sum(self.total.counters[name] for name in ENDED_CHECKOUTS)
+
+
+def seconds_of(processes: Sequence[RecordedProcess]) -> PoolSeconds:
+    """What some processes did together in each second."""
+    return PoolSeconds.of([(one.columns, one.connection_limit) for one in processes])

@@ -19,7 +19,7 @@ from loadtest.analysis.recordings.recording_findings import (
 from loadtest.analysis.recordings.recording_verdict import recording_verdict
 from loadtest.analysis.statistics.censoring import CensoredTimes, describe
 from loadtest.model.distribution import Distribution
-from loadtest.model.interval import SECOND
+from loadtest.model.interval import ENDED_CHECKOUTS, SECOND
 from loadtest.model.recording_summary import (
     BusyTime,
     RecordedCheckouts,
@@ -31,7 +31,6 @@ from loadtest.model.recording_summary import (
 from loadtest.model.summary import Durations
 
 BUSIEST_SECONDS = 60
-_ATTEMPTS = ("checkouts", "timeouts", "checkout_errors")
 _SOURCES = ("pooled", "new", "overflow", "reconnect")
 
 
@@ -132,7 +131,7 @@ def _busiest(pool: RecordedPool) -> BusyTime:
     number, total = (int(column[here].sum()) for column in seconds.times("wait"))
     return BusyTime(
         period=TimeSpan(begin=begin, end=end),
-        attempts_per_second=int(seconds.count(*_ATTEMPTS)[here].sum()) / length,
+        attempts_per_second=int(seconds.count(*ENDED_CHECKOUTS)[here].sum()) / length,
         in_use=float(seconds.level("in_use")[here].sum()) / length,
         in_use_most=int(seconds.most("in_use")[here].max(initial=0)),
         waiting_most=int(seconds.most("waiting")[here].max(initial=0)),

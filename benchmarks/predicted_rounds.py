@@ -97,7 +97,7 @@ def _recording(one: PredictedRound) -> dict[str, Any]:
     found = {
         "recorded": vars(ran(one.recorded)),
         "hold": one.recorded.mean_hold,
-        "hold_error": one.recorded.hold_error * one.recorded.mean_hold,
+        "hold_error": one.recorded.hold_error.error * one.recorded.mean_hold,
         "holds_later": [run.mean_hold for run in one.measured],
         "shares": [run.shares for run in runs],
     }

@@ -1,9 +1,8 @@
 """Other settings of a recorded pool: its arrivals and holds replayed, with 95 % intervals.
 
-Each replay has the recorded number of arrivals in each second. It draws their moments within the
-second, their processes as from a load balancer, and holds from those of their time. The mean hold
-varies by its standard error in the recording, and once more by as much, for the other time that is
-predicted. So the interval is for the same arrivals at another time, not for other arrivals.
+Each replay has the recorded number of arrivals in each second, at random moments of it. It draws
+stretches of the recording, whose holds and whose split among the processes the arrivals get. So the
+interval is for the same arrivals at another time, not for other arrivals.
 """
 
 from __future__ import annotations
@@ -12,12 +11,13 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from loadtest.analysis.prediction.recorded_arrivals import RecordedArrivals
+from loadtest.analysis.prediction.recorded_stretches import HoldError
 from loadtest.analysis.prediction.replay import ServedArrivals, Times, serve_arrivals
 from loadtest.analysis.prediction.whatif import SEED
 from loadtest.model.distribution import Distribution
@@ -89,7 +89,7 @@ def replay_pool(recorded: RecordedArrivals, pool: PoolConfig) -> ReplayedPool:
         wait_p95=PredictedValue.of(p95),
         connections=PredictedValue.of(connections),
         at_once=int(np.median(at_once)),
-        recorded=pool == recorded.settings,
+        recorded=recorded.has_queue and pool == recorded.settings,
     )
 
 
@@ -102,7 +102,6 @@ def _replays(
         numbers = np.random.default_rng((SEED, replay))
         served = _replayed(recorded, pool, numbers)
         waits = np.concatenate([one.waits for one in served])
-        waits += numbers.choice(recorded.undisturbed, len(waits))
         together = (sum(served[n].most_open for n in alive) for alive in recorded.alive)
         yield (
             sum(one.timeouts for one in served) / len(waits),
@@ -122,10 +121,19 @@ def _p95(waits: Times) -> float:
 def _replayed(
     recorded: RecordedArrivals, pool: PoolConfig, numbers: np.random.Generator
 ) -> list[ServedArrivals]:
-    """What each process did in one replay."""
-    longer = math.exp(math.sqrt(2) * recorded.hold_error * numbers.standard_normal())
+    """What each process did in one replay.
+
+    A checkout without any queue takes time, too, and from a returned connection on also after one.
+    """
+    longer = slower(recorded.hold_error, numbers)
     served = []
-    for arrivals, holds in recorded.fleet.again(numbers):
+    for at, holds, overheads in recorded.fleet.again(numbers):
         connects = numbers.choice(recorded.connects, len(holds))
-        served.append(serve_arrivals(pool, arrivals, holds * longer, connects))
+        one = serve_arrivals(pool, at, holds * longer + overheads, connects)
+        served.append(replace(one, waits=one.waits + overheads))
     return served
+
+
+def slower(known: HoldError, numbers: np.random.Generator) -> float:
+    """The factor of all holds at another time, beside what stretches of the recording show."""
+    return math.exp(known.unseen * numbers.standard_t(known.freedom))

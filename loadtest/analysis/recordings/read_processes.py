@@ -15,7 +15,7 @@ from loadtest.analysis.recordings.kept_holds import KeptHolds
 from loadtest.analysis.recordings.recorded_pool import RecordedProcess
 from loadtest.analysis.recordings.second_rows import spread
 from loadtest.analysis.recordings.time_window import Window
-from loadtest.model.interval import Interval, total
+from loadtest.model.interval import SECOND, Interval, total
 from loadtest.runfile.reader import RunFile
 from loadtest.runfile.recording_files import recorded_part
 
@@ -69,8 +69,9 @@ def _read(window: Window, files: Sequence[RunFile]) -> ReadProcess:
 
     whole = total(intervals())
     name, headers = recorded_part(files[0].header).process, [file.header for file in files]
-    rows = spread(columns.build())
-    process = RecordedProcess(name, headers, rows, whole, ended, kept.old())
+    built = columns.build()
+    rows, longest = spread(built), int(built.length.max(initial=0)) / SECOND
+    process = RecordedProcess(name, headers, rows, whole, ended, kept.old(), longest)
     return ReadProcess(headers[0].pool.name, process, blocks, problems)
 
 

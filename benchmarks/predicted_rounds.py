@@ -1,10 +1,10 @@
 """Predictions compared with the rounds that were measured afterwards.
 
 A prediction is right if the measured value lies in its 95 % interval, within the resolution of a
-recording: 1 %, a millisecond of waits, and 0.1 % of the checkouts. It is precise if its interval is
-at most twice as wide as the range of the rounds, plus 20 % of their mean. Rounds of different
-arrivals have different waits for that reason alone, so the range is that of measured values less
-their predictions.
+recording: 1 %, a millisecond of waits, and 0.1 % of the checkouts. Predictions are precise if their
+intervals are on average at most twice as wide as the range of the rounds, plus 20 % of their mean.
+Rounds of different arrivals have different waits for that reason alone, so the range is that of
+measured values less their predictions.
 """
 
 import sys
@@ -71,6 +71,7 @@ def compared(values: Sequence[tuple[PredictedValue, float]], least: float) -> di
     """Predictions and measured values of a metric; least: smaller differences count as none."""
     predicted, measured = zip(*values, strict=True)
     apart = [value - one.value for one, value in values]
+    width = float(np.mean([one.ci95[1] - one.ci95[0] for one in predicted]))
     allowed = 2 * (max(apart) - min(apart)) + 0.2 * float(np.mean(measured)) + least
     return {
         "predicted": [one.value for one in predicted],
@@ -78,7 +79,8 @@ def compared(values: Sequence[tuple[PredictedValue, float]], least: float) -> di
         "measured": measured,
         "inside": [_is_inside(one, value, least) for one, value in values],
         "allowed_width": allowed,
-        "precise": [one.ci95[1] - one.ci95[0] <= allowed for one in predicted],
+        "width": width,
+        "precise": width <= allowed,
     }
 
 

@@ -32,9 +32,13 @@ def test_a_value_is_inside_within_the_resolution_of_a_recording(
     assert compared([(wait(low, high), measured)], LEAST)["inside"] == [inside]
 
 
-def test_the_width_is_compared_with_the_range_of_what_arrivals_do_not_explain() -> None:
+@pytest.mark.parametrize(("wider", "precise"), [(1, True), (3, False)])
+def test_the_width_is_compared_with_the_range_of_what_arrivals_do_not_explain(
+    wider: float, precise: bool
+) -> None:
     """Rounds of other arrivals wait ten times as long, as predicted."""
-    values = [(wait(0.08, 0.12), 0.11), (wait(0.8, 1.2), 1.0)]
+    values = [(wait(0.08, 0.12), 0.11), (wait(1 - 0.05 * wider, 1 + 0.05 * wider), 1.0)]
     found = compared(values, LEAST)
     assert found["allowed_width"] == pytest.approx(2 * 0.01 + 0.2 * 0.555 + LEAST)
-    assert found["precise"] == [True, False]
+    assert found["width"] == pytest.approx((0.04 + 0.1 * wider) / 2)
+    assert found["precise"] is precise

@@ -12,8 +12,8 @@ from loadtest.analysis.prediction.recorded_arrivals import RecordedArrivals, rec
 from loadtest.analysis.prediction.replayed_pools import (
     LEAST_REPLAYS,
     PredictedValue,
+    hold_factor,
     replay_pool,
-    slower,
 )
 from loadtest.analysis.prediction.settings_grid import grid_around
 from loadtest.analysis.recordings.read_recording import read_recording
@@ -79,7 +79,7 @@ def means_of_replays(found: RecordedArrivals, replays: int = 200) -> list[float]
     means = []
     for replay in range(replays):
         numbers = np.random.default_rng(replay)
-        longer = slower(found.hold_error, numbers)
+        longer = hold_factor(found.hold_error, numbers)
         offered = found.fleet.again(numbers)
         means.append(longer * float(np.concatenate([one.holds for one in offered]).mean()))
     return means

@@ -97,7 +97,9 @@ class FleetArrivals:
         rank = np.empty(len(stretch), dtype=np.int64)
         rank[np.lexsort((numbers.random(len(stretch)), stretch))] = self._number(stretch)
         share = (rank + numbers.random(len(stretch))) / self.counts[stretch]
-        return np.floor(share * self.holds.shape[1]).astype(np.int64)
+        width = self.holds.shape[1]
+        columns: Numbers = np.minimum(np.floor(share * width), width - 1).astype(np.int64)
+        return columns
 
     @property
     def _first(self) -> Numbers:

@@ -11,12 +11,12 @@ from loadtest.analysis.columns import Columns, Mask
 from loadtest.analysis.prediction.fleet_arrivals import FleetArrivals
 from loadtest.analysis.prediction.measured_pool import queue_settings
 from loadtest.analysis.prediction.recorded_stretches import (
-    LEAST_HOLDS,
+    HOLDS_OF_STRETCH,
     HoldError,
-    Stretch,
+    RecordedStretch,
+    equally_likely_rows,
     hold_error,
     near,
-    rows_of,
     stretches,
 )
 from loadtest.analysis.prediction.replay import Numbers, Times
@@ -108,7 +108,7 @@ def recorded_arrivals(pool: RecordedPool) -> RecordedArrivals:
 
 def _stretches(
     pool: RecordedPool, processes: Sequence[RecordedProcess], begin: int, end: int
-) -> list[Stretch]:
+) -> list[RecordedStretch]:
     blocks = [one for one in pool.blocks if begin - pool.block_seconds < one.second < end]
     kinds = _kinds(processes, begin, end)
     changes = np.flatnonzero(np.diff(kinds)) + 1 + begin
@@ -125,7 +125,7 @@ def _fleet(
     pool: RecordedPool,
     processes: Sequence[RecordedProcess],
     each: Numbers,
-    cut: Sequence[Stretch],
+    cut: Sequence[RecordedStretch],
     begin: int,
 ) -> FleetArrivals:
     """The arrivals of all processes; each: those of a process in each second."""
@@ -145,8 +145,8 @@ def _fleet(
         stretch=stretch[rows],
         process=_processes(each),
         near=near(loads, kinds[firsts]),
-        holds=rows_of([*(one.holds for one in cut), *own.values()]) + more,
-        overheads=rows_of([one.undisturbed for one in cut]),
+        holds=equally_likely_rows([*(one.holds for one in cut), *own.values()]) + more,
+        overheads=equally_likely_rows([one.undisturbed for one in cut]),
         own=numbers,
     )
 
@@ -157,7 +157,7 @@ def _own_holds(processes: Sequence[RecordedProcess]) -> dict[int, Distribution]:
     means = [one.mean_seconds or 0.0 for one in all_.values() if one.count >= ENOUGH_HOLDS]
     if max(means, default=0.0) <= UNLIKE_HOLDS * min(means, default=0.0):
         return {}
-    return {number: one for number, one in all_.items() if one.count >= LEAST_HOLDS}
+    return {number: one for number, one in all_.items() if one.count >= HOLDS_OF_STRETCH}
 
 
 def _processes(each: Numbers) -> Numbers:

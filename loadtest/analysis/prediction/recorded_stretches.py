@@ -16,17 +16,17 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.interval import Interval
 
 # A stretch has at least this many seconds and holds.
-STRETCH_SECONDS, LEAST_HOLDS = 5, 20
+STRETCH_SECONDS, HOLDS_OF_STRETCH = 5, 20
 # Equally likely times of a stretch.
 NUMBER_OF_TIMES = 200
 # A stretch stands for those whose load differs by a smaller factor, and that are not further away.
-SIMILAR_LOAD, MOST_STRETCHES_AWAY = 1.5, 60
+SIMILAR_STRETCHES, MOST_STRETCHES_AWAY = 1.5, 60
 # With fewer degrees of freedom an interval would have no end in practice.
 LEAST_FREEDOM = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class RecordedStretch:
     """A stretch from a UTC second on: its holds, and the waits of pools that were not full."""
 
     begin: int
@@ -34,20 +34,26 @@ class Stretch:
     undisturbed: Distribution
 
 
-def stretches(blocks: Sequence[Interval], changes: Sequence[int], full: Mask) -> list[Stretch]:
+def stretches(
+    blocks: Sequence[Interval], changes: Sequence[int], full: Mask
+) -> list[RecordedStretch]:
     """The stretches of successive blocks, at least one.
 
     changes: the UTC seconds from which on other processes run; a stretch begins there. full:
     whether a pool was full in each block.
     """
-    found: list[Stretch] = []
+    found: list[RecordedStretch] = []
     for begins, block, disturbed in zip(_begins(blocks, changes), blocks, full, strict=True):
         if begins:
-            found.append(Stretch(block.second, Distribution(), Distribution()))
+            found.append(RecordedStretch(block.second, Distribution(), Distribution()))
         found[-1].holds.add(block.histograms.get("hold", Distribution()))
         if not disturbed:
             found[-1].undisturbed.add(block.histograms.get("wait", Distribution()))
-    if len(found) > 1 and found[-1].holds.count < LEAST_HOLDS and found[-1].begin not in changes:
+    if (
+        len(found) > 1
+        and found[-1].holds.count < HOLDS_OF_STRETCH
+        and found[-1].begin not in changes
+    ):
         last = found.pop()
         found[-1].holds.add(last.holds)
         found[-1].undisturbed.add(last.undisturbed)
@@ -56,10 +62,10 @@ def stretches(blocks: Sequence[Interval], changes: Sequence[int], full: Mask) ->
 
 def _begins(blocks: Sequence[Interval], changes: Sequence[int]) -> Iterator[bool]:
     """Whether a stretch begins with each block."""
-    begin, holds, before = -math.inf, LEAST_HOLDS, 0
+    begin, holds, before = -math.inf, HOLDS_OF_STRETCH, 0
     for block in blocks:
         changed = any(before < change <= block.second for change in changes)
-        new = changed or (block.second - begin >= STRETCH_SECONDS and holds >= LEAST_HOLDS)
+        new = changed or (block.second - begin >= STRETCH_SECONDS and holds >= HOLDS_OF_STRETCH)
         if new:
             begin, holds = block.second, 0
         holds += block.histograms.get("hold", Distribution()).count
@@ -67,12 +73,12 @@ def _begins(blocks: Sequence[Interval], changes: Sequence[int]) -> Iterator[bool
         yield new
 
 
-def rows_of(times: Sequence[Distribution]) -> Times:
+def equally_likely_rows(times: Sequence[Distribution]) -> Times:
     """A row of equally likely times (s) for each; of all together where one has too few."""
     together = sum(times, Distribution())
     return np.array(
         [
-            samples(one if one.count >= LEAST_HOLDS else together, NUMBER_OF_TIMES)
+            samples(one if one.count >= HOLDS_OF_STRETCH else together, NUMBER_OF_TIMES)
             or (0.0,) * NUMBER_OF_TIMES
             for one in times
         ]
@@ -87,7 +93,7 @@ def near(loads: Times, processes: Numbers) -> Mask:
     number = np.arange(len(loads))
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.log(loads)[:, None] - np.log(loads)[None, :]
-        similar = np.abs(factor) <= math.log(SIMILAR_LOAD)
+        similar = np.abs(factor) <= math.log(SIMILAR_STRETCHES)
     close = np.abs(number[:, None] - number[None, :]) <= MOST_STRETCHES_AWAY
     found: Mask = similar & close & (processes[:, None] == processes[None, :])
     return found | np.eye(len(loads), dtype=bool)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from loadtest.analysis.prediction.recorded_arrivals import RecordedArrivals
-from loadtest.analysis.prediction.recorded_stretches import LEAST_HOLDS
+from loadtest.analysis.prediction.recorded_stretches import HOLDS_OF_STRETCH
 from loadtest.analysis.prediction.replayed_pools import PredictedValue, ReplayedPool
 from loadtest.analysis.recordings.clock_time import date_and_time
 from loadtest.analysis.recordings.full_times import LEAST_WAITING
@@ -20,7 +20,7 @@ from loadtest.model.pool import PoolConfig
 # A smaller share of the time in use, or of the checkouts, is not worth a sentence.
 NOTABLE_UNENDED, NOTABLE_FAILED = 0.05, 0.01
 # Longer intervals are those of a recording over its size limit.
-COARSE_SECONDS = 1.5
+LONG_INTERVAL = 1.5
 # More checkouts at once than the recording had are worth a sentence from this factor on.
 MORE_AT_ONCE = 1.2
 # As many checkouts in progress as ever, in this share of the time, may be all threads.
@@ -28,7 +28,7 @@ NOTABLE_SATURATED, NEARLY_ALL = 0.05, 0.95
 # So much smaller a number of checkouts at once shows that bursts are missing.
 BURST_FACTOR = 2
 # A replay of fewer times pool_timeout misses timeouts if waits are a notable share of it.
-LEAST_TIMEOUTS, LONG_WAIT = 3, 0.1
+LEAST_TIMEOUTS, NOTABLE_QUEUE = 3, 0.1
 # The model fits if it misses a wait by less: a share of it, or seconds.
 FITTING_SHARE, FITTING_SECONDS = 0.2, 0.001
 
@@ -62,7 +62,7 @@ def _arrivals(pool: RecordedPool, recorded: RecordedArrivals) -> Iterator[str]:
         "at all after a timeout."
     )
     longest = max(one.longest_interval for one in pool.processes)
-    if longest > COARSE_SECONDS:
+    if longest > LONG_INTERVAL:
         yield (
             f"The recording has intervals of up to {duration(longest)}, over which the prediction "
             "spreads the checkouts. Shorter bursts are missing, so real waits are longer."
@@ -80,7 +80,7 @@ def _processes(pool: RecordedPool, recorded: RecordedArrivals) -> Iterator[str]:
         )
     if (recorded.fleet.own >= 0).any():
         holds = [one.total.histograms.get("hold", Distribution()) for one in pool.processes]
-        means = sorted(one.mean_seconds or 0.0 for one in holds if one.count >= LEAST_HOLDS)
+        means = sorted(one.mean_seconds or 0.0 for one in holds if one.count >= HOLDS_OF_STRETCH)
         yield (
             f"Processes hold connections for different times, on average {duration(means[0])} to "
             f"{duration(means[-1])}. In the prediction each process has its own holds, drawn from "
@@ -189,7 +189,7 @@ def _short(recorded: RecordedArrivals, predicted: Sequence[ReplayedPool]) -> Ite
         pool.settings
         for pool in predicted
         if recorded.seconds < LEAST_TIMEOUTS * pool.settings.pool_timeout
-        and pool.wait_p95.value > LONG_WAIT * recorded.seconds
+        and pool.wait_p95.value > NOTABLE_QUEUE * recorded.seconds
     ]
     if late:
         yield (

@@ -18,11 +18,10 @@ import numpy as np
 
 from loadtest.analysis.prediction.recorded_arrivals import RecordedArrivals
 from loadtest.analysis.prediction.recorded_stretches import HoldError
-from loadtest.analysis.prediction.replay import ServedArrivals, Times, serve_arrivals
+from loadtest.analysis.prediction.replay import ServedArrivals, serve_arrivals
+from loadtest.analysis.prediction.samples import p95_seconds
 from loadtest.analysis.prediction.whatif import SEED
-from loadtest.model.distribution import Distribution
 from loadtest.model.field_types import Interval95
-from loadtest.model.interval import SECOND
 from loadtest.model.pool import PoolConfig
 
 # Checkouts of all replays of a pool, and the number of replays.
@@ -81,12 +80,12 @@ def replay_pools(
 def replay_pool(recorded: RecordedArrivals, pool: PoolConfig) -> ReplayedPool:
     """The prediction for one pool; each process has such a pool."""
     replays = list(_replays(recorded, pool))
-    timeouts, mean, p95, connections, at_once = zip(*replays, strict=True)
+    timeouts, mean, late, connections, at_once = zip(*replays, strict=True)
     return ReplayedPool(
         settings=pool,
         timeouts=PredictedValue.of(timeouts),
         wait_mean=PredictedValue.of(mean),
-        wait_p95=PredictedValue.of(p95),
+        wait_p95=PredictedValue.of(late),
         connections=PredictedValue.of(connections),
         at_once=int(np.median(at_once)),
         recorded=recorded.has_queue and pool == recorded.settings,
@@ -106,16 +105,10 @@ def _replays(
         yield (
             sum(one.timeouts for one in served) / len(waits),
             float(waits.mean()),
-            _p95(waits),
+            p95_seconds(waits),
             max(together),
             max(one.at_once for one in served),
         )
-
-
-def _p95(waits: Times) -> float:
-    """As the p95 of a recording is read: from the bins of a histogram."""
-    nanoseconds = np.rint(waits * SECOND).astype(np.int64)
-    return Distribution.of(nanoseconds).percentile_seconds(95) or 0.0
 
 
 def _replayed(
@@ -125,7 +118,7 @@ def _replayed(
 
     A checkout without any queue takes time, too, and from a returned connection on also after one.
     """
-    longer = slower(recorded.hold_error, numbers)
+    longer = hold_factor(recorded.hold_error, numbers)
     served = []
     for at, holds, overheads in recorded.fleet.again(numbers):
         connects = numbers.choice(recorded.connects, len(holds))
@@ -134,6 +127,6 @@ def _replayed(
     return served
 
 
-def slower(known: HoldError, numbers: np.random.Generator) -> float:
+def hold_factor(known: HoldError, numbers: np.random.Generator) -> float:
     """The factor of all holds at another time, beside what stretches of the recording show."""
     return math.exp(known.unseen * numbers.standard_t(known.freedom))

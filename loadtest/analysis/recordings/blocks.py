@@ -12,7 +12,7 @@ MOST_BLOCKS = 600
 LENGTHS = (1, 2, 10, 30, 60, 300, 600, 3600, 86400)
 # The seconds of an interval of a recording over its size limit. A longer one is that of a process
 # that was stopped for a while.
-COARSE_SECONDS = 10
+LONGEST_REGULAR = 10
 # Histograms of one place in the code have this in their names.
 OF_PLACE = "@"
 
@@ -31,7 +31,7 @@ class Blocks:
 
     def add(self, interval: Interval) -> None:
         """Add an interval that follows the earlier ones."""
-        if 1.5 * self.seconds < interval.length / SECOND < 1.5 * COARSE_SECONDS:
+        if 1.5 * self.seconds < interval.length / SECOND < 1.5 * LONGEST_REGULAR:
             self.lengthen(next(n for n in LENGTHS if n * SECOND >= interval.length / 1.5))
         self._absorb(_without_places(interval))
         while len(self._all) > self._most and self.seconds < LENGTHS[-1]:

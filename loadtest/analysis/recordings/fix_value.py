@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.analysis.prediction.samples import samples
+from loadtest.analysis.prediction.samples import p95_seconds, samples
 from loadtest.analysis.prediction.simulation import simulate
 from loadtest.analysis.prediction.workload import ByLevel, SimulationOutcome, Workload
 from loadtest.analysis.recordings.place_numbers import HOLD_OF, NEEDED_OF
@@ -52,7 +52,7 @@ def fix_value(
     offer = _Offer(rate, pool.settings[0].pool_timeout)
     most = _connections(pool)
     as_now = _outcome(offer, now, most)
-    if short and not as_now.timeouts and _p95(as_now) <= UNNOTICED_WAIT:
+    if short and not as_now.timeouts and p95_seconds(as_now.waits) <= UNNOTICED_WAIT:
         return None
     needs = most if short else _smallest(offer, now, most, as_now)
     fewest = _smallest(offer, {**now, **fixed}, most, as_now)
@@ -121,12 +121,11 @@ def _smallest(
 def _as_good(found: SimulationOutcome, size: int, wanted: SimulationOutcome) -> bool:
     stable = found.in_use < STABLE * size
     calm = found.timeouts * max(wanted.asked, 1) <= wanted.timeouts * max(found.asked, 1)
-    return stable and calm and _p95(found) <= max(_p95(wanted), UNNOTICED_WAIT)
-
-
-def _p95(outcome: SimulationOutcome) -> float:
-    waits = sorted(outcome.waits)
-    return waits[int(0.95 * len(waits))] if waits else 0.0
+    return (
+        stable
+        and calm
+        and p95_seconds(found.waits) <= max(p95_seconds(wanted.waits), UNNOTICED_WAIT)
+    )
 
 
 def _outcome(offer: _Offer, holds: Mapping[str, Distribution], size: int) -> SimulationOutcome:

@@ -169,6 +169,15 @@ class TestProcesses:
         # Twelve stretches with 0.3 or 0.7: for the recording and for the other time.
         assert float(np.std(shares)) == pytest.approx(0.2 * math.sqrt(2 / 12), rel=0.25)
 
+    def test_a_second_that_was_cut_late_divides_no_stretch(self, tmp_path: Path) -> None:
+        """A busy process may have no row in a second; it still runs."""
+        for process in ("web-1", "web-2"):
+            rows = [web(n, 10, 20, process) for n in range(60) if n % 7 != 4 or process == "web-1"]
+            write_recording(tmp_path, rows, process, pool=SHOP)
+        found = recorded_arrivals(read_recording([tmp_path]).pool())
+        assert len(found.fleet.near) == 12
+        assert found.fleet.near.all()
+
     def test_unlike_processes_keep_their_own_holds(self, tmp_path: Path) -> None:
         """Short holds of a web server and long ones of a worker, with one name."""
         for process, rate, hold in (("web-1", 40, 5), ("web-2", 40, 5), ("worker-1", 4, 2000)):

@@ -116,9 +116,18 @@ def _stretches(
 
 
 def _kinds(processes: Sequence[RecordedProcess], begin: int, end: int) -> Numbers:
-    """For each second a number that stands for the processes that ran then."""
-    there = np.array([_present(one, begin, end) for one in processes])
+    """For each second a number that stands for the processes that ran then.
+
+    A second without a row is one that was cut late, if the process went on.
+    """
+    second = np.arange(begin, end)
+    there = np.array([(first <= second) & (second <= last) for first, last in _spans(processes)])
     return np.unique(there, axis=1, return_inverse=True)[1].reshape(-1)
+
+
+def _spans(processes: Sequence[RecordedProcess]) -> list[tuple[int, int]]:
+    """The first and the last second of each process."""
+    return [(int(one.columns.second.min()), int(one.columns.second.max())) for one in processes]
 
 
 def _fleet(
@@ -215,7 +224,7 @@ def _by_second(rows: Columns, values: Numbers, begin: int, end: int) -> Numbers:
 
 def _alive(processes: Sequence[RecordedProcess]) -> list[list[int]]:
     """The processes that ran when each one began."""
-    spans = [(int(one.columns.second.min()), int(one.columns.second.max())) for one in processes]
+    spans = _spans(processes)
     return [
         [n for n, (first, last) in enumerate(spans) if first <= begin <= last] for begin, _ in spans
     ]

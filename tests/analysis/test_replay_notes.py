@@ -10,7 +10,7 @@ from loadtest.analysis.prediction.replayed_pools import replay_pool
 from loadtest.analysis.recordings.read_recording import read_recording
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
-from tests.analysis.builders import interval
+from tests.analysis.builders import interval, milliseconds
 from tests.analysis.recorded_pools import write_recording
 from tests.analysis.test_replay import config
 from tests.analysis.test_replayed_pools import SHOP
@@ -73,6 +73,17 @@ def test_a_growing_queue_has_timeouts_after_the_replayed_time(tmp_path: Path) ->
     assert note.endswith("more timeouts than predicted for 2+0.")
     short = noted(tmp_path / "short", busy, config(2, timeout=1))
     assert "empty queue" not in " ".join(short)
+
+
+def test_a_pool_that_was_always_full_hides_the_time_without_a_queue(tmp_path: Path) -> None:
+    always = rows(8, 1000, in_use=8, waiting=8)
+    for one in always:
+        one.histograms["wait"] = milliseconds([900] * 8)
+    once = [*always[:-1], *rows(8, 1000, in_use=4)[-1:]]
+    hidden = "leaves out the time that a checkout takes without a queue"
+    assert hidden in " ".join(noted(tmp_path / "always", always, config(16)))
+    once[-1].histograms["wait"] = milliseconds([1] * 8)
+    assert hidden not in " ".join(noted(tmp_path / "once", once, config(16)))
 
 
 def test_processes_without_a_checkout_do_not_count(tmp_path: Path) -> None:

@@ -122,6 +122,11 @@ def _holds(pool: RecordedPool, recorded: RecordedArrivals) -> Iterator[str]:
             f"{count(nested)} checkouts were made while the same task already held a connection. "
             "The prediction has no such tasks, and no deadlock between them."
         )
+    if not recorded.fleet.overheads.any() and total.histograms["wait"].sum:
+        yield (
+            "A pool was full all the time. The prediction leaves out the time that a checkout "
+            "takes without a queue."
+        )
     errors = total.counters["checkout_errors"] / max(pool.checkout_attempts, 1)
     if errors > NOTABLE_FAILED:
         yield f"{percent(errors)} of the checkouts failed to connect. The prediction serves them."

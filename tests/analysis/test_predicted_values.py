@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from loadtest.analysis.prediction.recorded_arrivals import RecordedArrivals, recorded_arrivals
+from loadtest.analysis.prediction.recorded_stretches import hold_error
 from loadtest.analysis.prediction.replayed_pools import (
     LEAST_REPLAYS,
     PredictedValue,
@@ -119,6 +120,15 @@ def test_a_change_that_goes_with_the_load_is_no_error(tmp_path: Path) -> None:
         pytest.approx(0.36, rel=0.02),
         pytest.approx(0.36, rel=0.02),
     )
+
+
+@pytest.mark.parametrize("many", [2, 10, 200])
+def test_the_error_does_not_depend_on_how_many_stretches_are_similar(many: int) -> None:
+    """Two hundred stretches, whose means differ by a tenth, with constant holds in each."""
+    means = 1 + 0.1 * np.random.default_rng(1).standard_normal(200)
+    similar = np.kron(np.eye(200 // many), np.ones((many, many))).astype(bool)
+    found = hold_error(np.repeat(means[:, None], 10, axis=1), similar, 4000)
+    assert found.error == pytest.approx(0.1 / math.sqrt(200), rel=0.15)
 
 
 def test_a_recording_of_a_second_does_not_know_its_mean_hold_exactly(tmp_path: Path) -> None:

@@ -119,10 +119,13 @@ def hold_error(holds: Times, similar: Mask, number: int) -> HoldError:
     error. number: of holds. A replay draws stretches independently, for the recording and for the
     other time. Changes that are slower than a stretch are missing then.
     """
-    means = np.maximum(holds.mean(axis=1), 1e-9)
-    apart = means / (similar @ means / similar.sum(axis=1))
-    drawn = float(np.var(apart, ddof=1)) / len(apart) if len(apart) > 1 else 0.0
+    means, many = np.maximum(holds.mean(axis=1), 1e-9), similar.sum(axis=1)
+    apart = means / (similar @ means / many) - 1
+    drawn = float(np.mean(apart**2)) / len(apart)
+    # Each of `many` values is nearer to their mean than to the true one.
+    free = apart * np.sqrt(many / np.maximum(many - 1, 1))
+    known = float(np.mean(free**2)) / len(free) * variance_factor(likeness(free.tolist()))
     within = float(np.mean((holds / means[:, None]).var(axis=1))) / max(number, 1)
-    square = max(drawn * variance_factor(likeness(apart.tolist())), within)
-    unseen = 2 * max(square - drawn * (len(apart) - 1) / len(apart), 0.0)
+    square = max(known, within)
+    unseen = 2 * max(square - drawn, 0.0)
     return HoldError(math.sqrt(square), math.sqrt(unseen), max(len(apart) - 1, LEAST_FREEDOM))

@@ -13,7 +13,7 @@ from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import CensoredTimes
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import variant_name
-from loadtest.model.interval import SECOND, Interval
+from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Interval
 from loadtest.model.load import Stage
 from loadtest.model.pool import AS_IS, PoolSettings
 from loadtest.model.task_use import TaskUse
@@ -59,8 +59,7 @@ class PoolRuns:
     @property
     def checkout_attempts(self) -> int:
         """The checkouts that ended, with a connection or without."""
-        ended = ("checkouts", "timeouts", "checkout_errors")
-        return sum(self.counters[name] for name in ended)
+        return sum(self.counters[name] for name in ENDED_CHECKOUTS)
 
     def times(self, name: str, cut_off_by_waits: bool = False) -> CensoredTimes:
         """A histogram over all rounds."""

@@ -128,6 +128,7 @@ def capacity(
         surge=surge,
         pool=first,
         further_pools=tuple(further),
+        placements=recorded.placements if recorded and not (pools or processes or replicas) else (),
         threads=threads,
     )
     said = {

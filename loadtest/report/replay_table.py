@@ -93,7 +93,7 @@ def replay_json(
             "begin": recorded.begin,
             "seconds": recorded.seconds,
             "checkouts": recorded.asked,
-            "processes": recorded.fleet.shares.shape[1],
+            "processes": len(recorded.shares),
             "hold_mean_seconds": recorded.mean_hold,
         },
         "notes": list(notes),

@@ -194,3 +194,17 @@ def test_a_pool_without_a_similar_load_does_not_hide_the_others(tmp_path: Path) 
     assert "audit: no blocks of 60 s have a similar load" in " ".join(
         diff_notes(before, after, paired)
     )
+
+
+def test_minutes_before_the_change_that_resemble_each_other_count_less(tmp_path: Path) -> None:
+    """Pairs of nearest loads mix their order: a slow drift before is no quick noise."""
+    slow = [40 + 4 * minute for minute in range(MINUTES)]
+    loads = [20 + (5 * minute) % MINUTES for minute in range(MINUTES)]
+    after = recording(tmp_path / "after", minutes_of(lambda _: 60, lambda m: 20 + m))
+    widths = []
+    for name, load in (("mixed", lambda m: loads[m]), ("same", lambda m: 20 + m)):
+        before = recording(tmp_path / name, minutes_of(lambda m: slow[m], load))
+        wait = compared(before, after)["checkout.wait_seconds.mean"]
+        assert wait.ci95 is not None
+        widths.append(wait.ci95[1] / wait.ci95[0])
+    assert widths[0] == pytest.approx(widths[1], rel=0.01)

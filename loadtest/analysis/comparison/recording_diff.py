@@ -21,10 +21,11 @@ from loadtest.analysis.comparison.comparer import (
 )
 from loadtest.analysis.recordings.read_recording import Recording
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
+from loadtest.analysis.statistics.correlated import likeness, variance_factor
 from loadtest.analysis.units import count, listed, plural, rate
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import UsageError
-from loadtest.model.interval import SECOND, Gauge, Interval
+from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Gauge, Interval
 from loadtest.model.summary import Comparison
 
 # Seconds of a block: as long as both recordings have enough blocks.
@@ -35,8 +36,6 @@ WHOLE_BLOCK = 0.9
 # Loads that differ by a smaller factor are similar.
 SIMILAR_LOAD = 1.2
 WAIT_METRIC, TIMEOUT_METRIC = "checkout.wait_seconds.mean", "checkout.timeout_rate"
-# Blocks are taken to resemble their neighbours by at most this correlation.
-MOST_ALIKE = 0.9
 # Smaller values count as equal: no user notices them, and zero has no logarithm.
 _UNNOTICED = {
     WAIT_METRIC: 1e-4,
@@ -145,23 +144,23 @@ def _loaded(pool: RecordedPool, seconds: int) -> list[LoadedBlock]:
         begin = part.second - part.second % seconds
         blocks.setdefault(begin, Interval(begin, length=0)).absorb(part)
     return [
-        LoadedBlock(begin, asked * SECOND / block.length, _values(block, asked))
+        LoadedBlock(begin, ended * SECOND / block.length, _values(block, ended))
         for begin, block in sorted(blocks.items())
-        if block.length >= WHOLE_BLOCK * seconds * SECOND and (asked := _asked(block))
+        if block.length >= WHOLE_BLOCK * seconds * SECOND and (ended := _ended(block))
     ]
 
 
-def _asked(block: Interval) -> int:
-    return sum(block.counters[name] for name in ("checkouts", "timeouts", "checkout_errors"))
+def _ended(block: Interval) -> int:
+    return sum(block.counters[name] for name in ENDED_CHECKOUTS)
 
 
-def _values(block: Interval, asked: int) -> dict[str, float]:
+def _values(block: Interval, ended: int) -> dict[str, float]:
     waits, holds = (block.histograms.get(name, Distribution()) for name in ("wait", "hold"))
     in_use, is_open = (block.gauges.get(name, Gauge()) for name in ("in_use", "open"))
     return {
         WAIT_METRIC: waits.mean_seconds or 0.0,
         "checkout.wait_seconds.p95": waits.percentile_seconds(95) or 0.0,
-        TIMEOUT_METRIC: block.counters["timeouts"] / asked,
+        TIMEOUT_METRIC: block.counters["timeouts"] / ended,
         "hold_seconds.mean": holds.mean_seconds or 0.0,
         "connections.in_use": in_use.integral / block.length,
         "connections.peak": float(is_open.max),
@@ -204,21 +203,22 @@ def compare_blocks(paired: PairedBlocks, rule: ComparisonRule) -> list[Compariso
 def _difference(paired: PairedBlocks, name: str) -> Difference:
     """The difference of the logarithms, with the larger error of blocks that resemble neighbours.
 
-    For a correlation r of successive blocks the error of a mean is sqrt((1 + r) / (1 - r)) times
-    that of independent ones (Bartlett, "Some aspects of the time-correlation problem", 1935).
+    The pairs are in the order of the time after the change. In that order a slow drift before it is
+    mixed, so blocks count as much alike as in the order in which they resemble each other more.
     """
     least = _UNNOTICED[name]
-    apart = [
-        math.log(max(after.values[name], least) / max(before.values[name], least))
-        for before, after in paired.pairs
-    ]
+    in_order = sorted(paired.pairs, key=lambda pair: pair[0].second)
+    apart, as_before = (
+        [
+            math.log(max(after.values[name], least) / max(before.values[name], least))
+            for before, after in pairs
+        ]
+        for pairs in (paired.pairs, in_order)
+    )
     found = Difference.paired(apart)
     if len(apart) <= 2:
         return found
-    rest = np.array(apart) - np.mean(apart)
-    alike = float(rest[1:] @ rest[:-1] / max(float(rest @ rest), 1e-12))
-    alike = min(max(alike, 0.0), MOST_ALIKE)
-    lost = (1 + alike) / (1 - alike)
+    lost = variance_factor(max(likeness(apart), likeness(as_before)))
     freedom = max(1.0, len(apart) / lost - 1)
     return replace(found, error=found.error * math.sqrt(lost), freedom=freedom)
 

@@ -70,7 +70,7 @@ def _told(pool: RecordedPool) -> dict[str, str]:
     """The circumstances of a pool by name; of several settings the most frequent ones."""
     settings = asdict(pool.settings[0])
     del settings["name"]
-    processes = int(pool.by_second.processes.max(initial=0))
+    processes = int(pool.serving.processes.max(initial=0))
     return {
         "processes": str(processes),
         "database": pool.database,

@@ -26,12 +26,20 @@ MAX_CONNECTIONS, MAX_USER_CONNECTIONS = "max_connections", "max_user_connections
 OPEN_FILES = "open_files_limit"
 
 
+class Placement(Value):
+    """The processes that have a pool: on each replica that has any, and the number of those."""
+
+    processes: int = Field(ge=1)
+    replicas: int = Field(ge=1)
+
+
 class Fleet(Value):
-    """Replicas of processes that each have the same pools.
+    """Replicas of processes that each have the same pools, or of unlike processes.
 
     processes: per replica. surge: additional replicas in a deploy. pool: SQLAlchemy's settings.
-    further_pools: the same, of the other engines of a process. threads: of a process, each with one
-    connection of each pool at a time; None if unknown.
+    further_pools: the same, of the other engines of a process. placements: of each pool, if not all
+    processes have all pools. threads: of a process, each with one connection of each pool at a
+    time; None if unknown.
     """
 
     processes: int = Field(ge=1)
@@ -39,6 +47,7 @@ class Fleet(Value):
     surge: int = Field(ge=0)
     pool: dict[str, Any]
     further_pools: tuple[dict[str, Any], ...] = ()
+    placements: tuple[Placement, ...] = ()
     threads: int | None = Field(default=None, ge=1)
 
     @property
@@ -51,10 +60,12 @@ class Fleet(Value):
         """The settings of all pools of a process."""
         return (self.settings, *(PoolSettings(**pool) for pool in self.further_pools))
 
-    @property
-    def most_processes(self) -> int:
-        """The number of processes in a deploy."""
-        return self.processes * (self.replicas + self.surge)
+    def processes_with(self, *, deploy: bool) -> tuple[int, ...]:
+        """How many processes have each pool."""
+        everywhere = Placement(processes=self.processes, replicas=self.replicas)
+        placed = self.placements or (everywhere,) * len(self.pools)
+        surge = self.surge if deploy else 0
+        return tuple(one.processes * (one.replicas + surge) for one in placed)
 
 
 class ServerLimits(Value):
@@ -219,20 +230,24 @@ def binding_limit(limits: tuple[Limit, ...]) -> Limit:
 
 def connections_of(fleet: Fleet, *, deploy: bool, full: bool) -> int | None:
     """The fleet's connections: pool_size in each process, or all allowed; None if unlimited."""
-    each = _of_process(fleet.pools, fleet.threads, full=full)
-    replicas = fleet.replicas + (fleet.surge if deploy else 0)
-    return None if each is None else each * fleet.processes * replicas
+    numbers = fleet.processes_with(deploy=deploy)
+    each = [_of_process(pool, fleet.threads, full=full) for pool in fleet.pools]
+    return _sum(one if one is None else one * n for one, n in zip(each, numbers, strict=True))
 
 
-def _of_process(pools: Iterable[PoolSettings], threads: int | None, *, full: bool) -> int | None:
-    """The connections of some pools of a process; None if unlimited."""
+def _of_process(pool: PoolSettings, threads: int | None, *, full: bool) -> int | None:
+    """The connections of a pool in one process; None if unlimited."""
+    most = pool.most_connections if full else pool.kept_connections
+    return min((limit for limit in (most, threads) if limit is not None), default=None)
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    """The sum; None if one is unlimited."""
     together = 0
-    for pool in pools:
-        most = pool.most_connections if full else pool.kept_connections
-        limits = [limit for limit in (most, threads) if limit is not None]
-        if not limits:
+    for number in numbers:
+        if number is None:
             return None
-        together += min(limits)
+        together += number
     return together
 
 
@@ -241,17 +256,18 @@ def safe_pool(fleet: Fleet, limits: tuple[Limit, ...], overflow: int) -> SafePoo
 
     At most the threads of a process, which cannot open more.
     """
-    processes, threads = fleet.most_processes, fleet.threads
-    others = _of_process(fleet.pools[1:], threads, full=True)
-    each = max(0, binding_limit(limits).room) // processes - (others or 0)
+    threads, (processes, *numbers) = fleet.threads, fleet.processes_with(deploy=True)
+    further = [_of_process(pool, threads, full=True) for pool in fleet.pools[1:]]
+    others = _sum(one if one is None else one * n for one, n in zip(further, numbers, strict=True))
+    each = (max(0, binding_limit(limits).room) - (others or 0)) // processes
     if others is not None and threads is not None and threads <= each:
         return SafePool(
-            pool_size=threads, max_overflow=overflow, connections=(threads + others) * processes
+            pool_size=threads, max_overflow=overflow, connections=threads * processes + others
         )
     size = each - overflow
     if others is None or overflow < 0 or size < 1:
         return SafePool(pool_size=None, max_overflow=overflow, connections=None)
-    return SafePool(pool_size=size, max_overflow=overflow, connections=(each + others) * processes)
+    return SafePool(pool_size=size, max_overflow=overflow, connections=each * processes + others)
 
 
 def _overflows(pool: PoolSettings) -> list[int]:

@@ -50,7 +50,14 @@ def fleet_capacity(fleet: Fleet, server: ServerLimits) -> Capacity:
 
 def product_in_words(fleet: Fleet, step: FleetStep) -> str:
     """Where a number of connections comes from: `60 processes × (20 + 10)`."""
-    each = " + ".join(_limit_in_words(pool, fleet.threads) for pool in fleet.pools)
+    limits = [_limit_in_words(pool, fleet.threads) for pool in fleet.pools]
+    if fleet.placements:
+        numbers = fleet.processes_with(deploy=step.deploy)
+        return " + ".join(
+            f"{plural(number, 'process', 'processes')} × {limit}"
+            for number, limit in zip(numbers, limits, strict=True)
+        )
+    each = " + ".join(limits)
     if fleet.further_pools:
         each = f"({each})"
     return f"{plural(step.processes, 'process', 'processes')} × {each}"
@@ -135,7 +142,7 @@ def _safe(capacity: Capacity) -> Iterator[str]:
     elif several:
         yield f"{_AS_THEY_ARE}, no first pool is safe."
     else:
-        room, processes = max(0, capacity.binding.room), capacity.fleet.most_processes
+        room, processes = max(0, capacity.binding.room), capacity.worst.processes
         yield (
             f"No pool is safe: {plural(processes, 'process', 'processes')} with one connection "
             f"each exceed the room for {count(room)}. Run fewer processes, or share connections "

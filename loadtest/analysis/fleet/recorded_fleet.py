@@ -7,10 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from loadtest.analysis.fleet.capacity import Placement
 from loadtest.analysis.recordings.clock_time import date_and_time
 from loadtest.analysis.recordings.pool_seconds import ENGINES
 from loadtest.analysis.recordings.read_recording import Recording
-from loadtest.analysis.recordings.recorded_pool import RecordedPool
+from loadtest.analysis.recordings.recorded_pool import (
+    RecordedPool,
+    RecordedProcess,
+    seconds_of,
+)
 from loadtest.analysis.units import count, plural
 from loadtest.model.interval import Gauge
 from loadtest.model.pool import PoolSettings
@@ -24,11 +29,13 @@ MUCH_LARGER = 0.5
 class RecordedUse:
     """The most connections of a pool: in use in one process, and open in all, with the UTC second.
 
+    placement: the most processes on a host, and hosts, that had it at once with these settings.
     engines: the most engines with these settings in one process at once, each with its own pool.
     """
 
     name: str
     settings: PoolSettings
+    placement: Placement
     in_use: int
     open: int
     second: int
@@ -49,42 +56,73 @@ class RecordedFleet:
         told = [asdict(use.settings) for use in self.uses]
         return [{name: one[name] for name in one if name != "name"} for one in told]
 
+    @property
+    def placements(self) -> tuple[Placement, ...]:
+        """Where the processes with each pool run; empty if all have all pools."""
+        everywhere = Placement(processes=self.processes, replicas=self.hosts)
+        placed = tuple(use.placement for use in self.uses)
+        return () if set(placed) == {everywhere} else placed
+
 
 def recorded_fleet(recording: Recording) -> RecordedFleet:
-    """The fleet of a recording."""
-    counted = list(_processes_by_host(recording))
+    """The fleet of a recording: the processes that asked for a connection."""
+    serving = [one for pool in recording.pools for one in pool.processes if one.serves]
+    everywhere = _placement(serving)
     return RecordedFleet(
-        processes=max((max(hosts.values()) for hosts in counted if hosts), default=1),
-        hosts=max((len(hosts) for hosts in counted), default=1),
-        uses=[_use(pool) for pool in recording.pools],
+        processes=everywhere.processes,
+        hosts=everywhere.replicas,
+        uses=[use for pool in recording.pools for use in _uses(pool)],
     )
 
 
-def _processes_by_host(recording: Recording) -> Iterator[Counter[str]]:
+def _placement(processes: Sequence[RecordedProcess]) -> Placement:
+    counted = list(_processes_by_host(processes))
+    return Placement(
+        processes=max((max(hosts.values()) for hosts in counted), default=1),
+        replicas=max((len(hosts) for hosts in counted), default=1),
+    )
+
+
+def _processes_by_host(processes: Sequence[RecordedProcess]) -> Iterator[Counter[str]]:
     """How many processes each host had, whenever one begins; an ending one no longer counts."""
     spans: dict[tuple[str, float], tuple[int, int]] = {}
-    for process in (process for pool in recording.pools for process in pool.processes):
+    for process in processes:
         seconds = process.columns.second
         first, last = spans.get(process.identity, (int(seconds.min()), int(seconds.max())))
         spans[process.identity] = (min(first, int(seconds.min())), max(last, int(seconds.max())))
     for begin, _ in spans.values():
-        there = [
-            name
+        yield Counter(
+            name.rpartition("-")[0]
             for (name, _), (first, last) in spans.items()
-            if first <= begin < max(last, first + 1)  # one of a single second is there in it
-        ]
-        yield Counter(name.rpartition("-")[0] for name in there)
+            if first == begin or first < begin < last
+        )
 
 
-def _use(pool: RecordedPool) -> RecordedUse:
-    together = pool.by_second.most("open")
-    totals = [process.total.gauges for process in pool.processes]
+def _uses(pool: RecordedPool) -> Iterator[RecordedUse]:
+    """The use of a pool under each of its settings."""
+    several = len({_sizes(one.settings) for one in pool.processes if one.serves}) > 1
+    for settings in pool.settings:
+        own = [one for one in pool.processes if one.serves and one.settings == settings]
+        if own:
+            name = f"{pool.name} ({_sizes(settings)})" if several else pool.name
+            yield _use(name, settings, own)
+
+
+def _sizes(settings: PoolSettings) -> str:
+    return f"{settings.poolclass} {settings.pool_size}+{settings.max_overflow}"
+
+
+def _use(name: str, settings: PoolSettings, processes: Sequence[RecordedProcess]) -> RecordedUse:
+    seconds = seconds_of(processes)
+    together = seconds.most("open")
+    totals = [process.total.gauges for process in processes]
     return RecordedUse(
-        name=pool.name,
-        settings=pool.settings[0],
+        name=name,
+        settings=settings,
+        placement=_placement(processes),
         in_use=max(gauges.get("in_use", Gauge()).max for gauges in totals),
         open=int(together.max(initial=0)),
-        second=pool.by_second.begin + int(together.argmax()),
+        second=seconds.begin + int(together.argmax()),
         engines=max(gauges.get(ENGINES, Gauge()).max for gauges in totals),
     )
 
@@ -92,7 +130,7 @@ def _use(pool: RecordedPool) -> RecordedUse:
 def recorded_findings(fleet: RecordedFleet) -> Iterator[Finding]:
     """What the recording shows about the fleet's connections."""
     for use in fleet.uses:
-        yield _peak(fleet, use)
+        yield _peak(use)
         most = use.settings.most_connections
         if most and use.in_use < MUCH_LARGER * most:
             yield Finding(
@@ -114,17 +152,18 @@ def recorded_findings(fleet: RecordedFleet) -> Iterator[Finding]:
             )
 
 
-def _peak(fleet: RecordedFleet, use: RecordedUse) -> Finding:
+def _peak(use: RecordedUse) -> Finding:
+    placed = use.placement
     return Finding(
         code="recorded_peak",
         severity="info",
-        message=f"The recording had at most {plural(fleet.processes, 'process', 'processes')} on "
-        f"each of {plural(fleet.hosts, 'host')} at once. Of {use.name}, at most "
+        message=f"The recording had at most {plural(placed.processes, 'process', 'processes')} on "
+        f"each of {plural(placed.replicas, 'host')} at once. Of {use.name}, at most "
         f"{plural(use.in_use, 'connection')} were in use in a process, and "
         f"{count(use.open)} were open in all processes together ({date_and_time(use.second)} UTC).",
         evidence={
-            "processes": fleet.processes,
-            "hosts": fleet.hosts,
+            "processes": placed.processes,
+            "hosts": placed.replicas,
             "in_use": use.in_use,
             "open": use.open,
             "second": use.second,

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from loadtest.analysis.columns import Columns, Mask
+from loadtest.analysis.prediction.fleet_arrivals import FleetArrivals
 from loadtest.analysis.prediction.measured_pool import queue_settings
-from loadtest.analysis.prediction.replay import FleetArrivals, Numbers, Times
+from loadtest.analysis.prediction.recorded_stretches import (
+    HOLDS_OF_STRETCH,
+    HoldError,
+    RecordedStretch,
+    equally_likely_rows,
+    hold_error,
+    near,
+    stretches,
+)
+from loadtest.analysis.prediction.replay import Numbers, Times
 from loadtest.analysis.prediction.samples import samples
 from loadtest.analysis.recordings.recorded_pool import RecordedPool, RecordedProcess
 from loadtest.model.distribution import Distribution
 from loadtest.model.errors import InvalidMeasurement
-from loadtest.model.interval import SECOND, Interval
+from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Interval
 from loadtest.model.pool import PoolConfig
 
 # The number of checkouts that a replay can have; of more, the busiest time is replayed.
 MOST_CHECKOUTS = 100_000
 REPLAYED_LENGTHS = (86_400, 43_200, 21_600, 10_800, 3600, 1800, 600, 300, 60, 10, 1)
-# Holds of a shorter time are too few to draw from, and those of more times take memory.
-LEAST_DRAWN, MOST_PERIODS = 200, 100
-# The share of a process is measured from this many seconds before a moment to this many after it.
-NEAR_SECONDS = 30
-# Times whose mean holds are compared.
-MOST_BATCHES = 20
-_ENDED = ("checkouts", "timeouts", "checkout_errors")
+# Mean holds of so many holds each that differ by a larger factor are those of unlike processes.
+ENOUGH_HOLDS, UNLIKE_HOLDS = 100, 1.5
 
 
 @dataclass(frozen=True)
@@ -45,25 +48,26 @@ class RecordedWaits:
 class RecordedArrivals:
     """The checkouts of a recorded pool, by second.
 
-    settings: the pool that gives predictions their other settings. alive: for each process that
-    starts, the processes that ran then, as indexes. connects: equally likely times. undisturbed:
-    the waits while no pool was full. ran: None if only a part of the recording is replayed.
-    at_once: the most checkouts that waited or held a connection at once in one process; a bound.
-    begin: UTC second. seconds: its length. hold_error: the standard error of the mean hold, as a
-    share of it.
+    settings: the pool that gives predictions their other settings; without a queue, SQLAlchemy's.
+    has_queue: whether the recorded pool has one. shares: of each process in the checkouts. alive:
+    for each process that starts, the processes that ran then, as indexes. connects: equally likely
+    times. ran: None if only a part of the recording is replayed. at_once: the most checkouts that
+    waited or held a connection at once in one process; a bound. begin: UTC second. seconds: its
+    length.
     """
 
     settings: PoolConfig
+    has_queue: bool
     fleet: FleetArrivals
+    shares: Sequence[float]
     alive: Sequence[Sequence[int]]
     connects: Times
-    undisturbed: Times
     ran: RecordedWaits | None
     at_once: int
     begin: int
     seconds: int
     mean_hold: float
-    hold_error: float
+    hold_error: HoldError
 
     @property
     def asked(self) -> int:
@@ -77,32 +81,114 @@ def recorded_arrivals(pool: RecordedPool) -> RecordedArrivals:
     Raises InvalidMeasurement if no connection was returned.
     """
     begin, end = _busiest(pool)
-    blocks = [one for one in pool.blocks if begin - pool.block_seconds < one.second < end]
-    periods, holds = _holds(pool, blocks, begin, end)
     processes = [one for one in pool.processes if _present(one, begin, end).any()]
-    asked = sum((_asked(one, begin, end) for one in processes), np.zeros(end - begin, np.int64))
-    rows = np.flatnonzero(asked)
-    shares = _shares(processes, begin, end, rows)
+    each = np.array([_begun(one, begin, end) for one in processes])
+    cut = _stretches(pool, processes, begin, end)
+    holds = sum((one.holds for one in cut), Distribution())
+    if not holds.count:
+        raise InvalidMeasurement("nothing can be predicted: no connection was returned")
+    fleet = _fleet(pool, processes, each, cut, begin)
     whole = end - begin == pool.by_second.length
+    settings = queue_settings(pool.settings[0])
     return RecordedArrivals(
-        settings=queue_settings(pool.settings[0]) or PoolConfig(),
-        fleet=FleetArrivals(rows.astype(np.float64), asked[rows], shares, periods[rows], holds),
+        settings=settings or PoolConfig(),
+        has_queue=settings is not None,
+        fleet=fleet,
+        shares=(each.sum(axis=1) / max(each.sum(), 1)).tolist(),
         alive=_alive(processes),
         connects=_equally_likely(pool.total, "connect"),
-        undisturbed=_undisturbed(pool),
         ran=_as_recorded(pool) if whole else None,
         at_once=_most_at_once(pool),
         begin=begin,
         seconds=end - begin,
-        mean_hold=_times(pool.total, "hold").mean_seconds or 0.0,
-        hold_error=_hold_error(blocks),
+        mean_hold=holds.mean_seconds or 0.0,
+        hold_error=hold_error(fleet.holds[: len(cut)], fleet.near, holds.count),
     )
+
+
+def _stretches(
+    pool: RecordedPool, processes: Sequence[RecordedProcess], begin: int, end: int
+) -> list[RecordedStretch]:
+    blocks = [one for one in pool.blocks if begin - pool.block_seconds < one.second < end]
+    kinds = _kinds(processes, begin, end)
+    changes = np.flatnonzero(np.diff(kinds)) + 1 + begin
+    return stretches(blocks, changes.tolist(), _full(pool, blocks))
+
+
+def _kinds(processes: Sequence[RecordedProcess], begin: int, end: int) -> Numbers:
+    """For each second a number that stands for the processes that ran then.
+
+    A second without a row is one that was cut late, if the process went on.
+    """
+    second = np.arange(begin, end)
+    there = np.array([(first <= second) & (second <= last) for first, last in _spans(processes)])
+    return np.unique(there, axis=1, return_inverse=True)[1].reshape(-1)
+
+
+def _spans(processes: Sequence[RecordedProcess]) -> list[tuple[int, int]]:
+    """The first and the last second of each process."""
+    return [(int(one.columns.second.min()), int(one.columns.second.max())) for one in processes]
+
+
+def _fleet(
+    pool: RecordedPool,
+    processes: Sequence[RecordedProcess],
+    each: Numbers,
+    cut: Sequence[RecordedStretch],
+    begin: int,
+) -> FleetArrivals:
+    """The arrivals of all processes; each: those of a process in each second."""
+    seconds = each.shape[1]
+    firsts = np.array([0, *(one.begin - begin for one in cut[1:])])
+    stretch = np.searchsorted(firsts, np.arange(seconds), side="right") - 1
+    asked = each.sum(axis=0)
+    loads = np.add.reduceat(asked, firsts) / np.diff(firsts, append=seconds)
+    kinds = _kinds(processes, begin, begin + seconds)
+    rows = np.flatnonzero(asked)
+    more, own = _besides(pool), _own_holds(processes)
+    numbers = np.full(len(processes), -1)
+    numbers[list(own)] = len(cut) + np.arange(len(own))
+    return FleetArrivals(
+        begins=rows.astype(np.float64),
+        asked=asked[rows],
+        stretch=stretch[rows],
+        process=_processes(each),
+        near=near(loads, kinds[firsts]),
+        holds=equally_likely_rows([*(one.holds for one in cut), *own.values()]) + more,
+        overheads=equally_likely_rows([one.undisturbed for one in cut]),
+        own=numbers,
+    )
+
+
+def _own_holds(processes: Sequence[RecordedProcess]) -> dict[int, Distribution]:
+    """The holds of each process by its number, if processes hold connections differently."""
+    all_ = {number: _times(one.total, "hold") for number, one in enumerate(processes)}
+    means = [one.mean_seconds or 0.0 for one in all_.values() if one.count >= ENOUGH_HOLDS]
+    if max(means, default=0.0) <= UNLIKE_HOLDS * min(means, default=0.0):
+        return {}
+    return {number: one for number, one in all_.items() if one.count >= HOLDS_OF_STRETCH}
+
+
+def _processes(each: Numbers) -> Numbers:
+    """The process of each checkout, second by second; within a second in random order."""
+    second = np.repeat(np.arange(each.shape[1]), each.sum(axis=0))
+    process = np.repeat(np.tile(np.arange(len(each)), each.shape[1]), each.T.ravel())
+    return process[np.lexsort((np.random.default_rng(0).random(len(process)), second))]
+
+
+def _besides(pool: RecordedPool) -> float:
+    """The mean time (s) in which a checkout occupies a connection before its hold begins.
+
+    The reset after it is a part of the hold: SQLAlchemy resets a connection and then returns it.
+    """
+    times = (_times(pool.total, name) for name in ("ping", "reconnect"))
+    return sum(one.sum for one in times) / max(_times(pool.total, "hold").count, 1) / SECOND
 
 
 def _busiest(pool: RecordedPool) -> tuple[int, int]:
     """The begin and end (UTC s) of the longest busiest time that is not too much to replay."""
     seconds = pool.by_second
-    ended = seconds.count(*_ENDED)
+    ended = seconds.count(*ENDED_CHECKOUTS)
     if ended.sum() <= MOST_CHECKOUTS:
         return seconds.begin, seconds.begin + seconds.length
     before = np.concatenate(([0], np.cumsum(ended)))
@@ -114,10 +200,12 @@ def _busiest(pool: RecordedPool) -> tuple[int, int]:
     return begin, begin + length
 
 
-def _asked(process: RecordedProcess, begin: int, end: int) -> Numbers:
+def _begun(process: RecordedProcess, begin: int, end: int) -> Numbers:
     """The checkouts that began in each second: those that ended, and the change of the waiting."""
     rows = process.columns
-    ended = sum((rows.counter(name) for name in _ENDED), np.zeros(len(rows), dtype=np.int64))
+    ended = sum(
+        (rows.counter(name) for name in ENDED_CHECKOUTS), np.zeros(len(rows), dtype=np.int64)
+    )
     return _by_second(rows, np.maximum(ended + np.diff(rows.waits, prepend=0), 0), begin, end)
 
 
@@ -134,94 +222,23 @@ def _by_second(rows: Columns, values: Numbers, begin: int, end: int) -> Numbers:
     return sums
 
 
-def _shares(
-    processes: Sequence[RecordedProcess], begin: int, end: int, rows: Numbers
-) -> npt.NDArray[np.float32]:
-    """The share of each process in some seconds, with those before it.
-
-    By its checkouts per second about that time, while it ran.
-    """
-    near = np.empty((len(rows), len(processes)), dtype=np.float32)
-    for number, process in enumerate(processes):
-        there = _present(process, begin, end)
-        seconds = np.maximum(_about(there, rows), 1)
-        near[:, number] = _about(_asked(process, begin, end), rows) / seconds * there[rows]
-    near = np.cumsum(near, axis=1)
-    shares: npt.NDArray[np.float32] = near / near[:, -1:]
-    return shares
-
-
-def _about(values: Numbers | Mask, rows: Numbers) -> Numbers:
-    """The sums of a column over the seconds about some seconds."""
-    before = np.concatenate(([0], np.cumsum(values)))
-    last = np.minimum(rows + NEAR_SECONDS + 1, len(values))
-    sums: Numbers = before[last] - before[np.maximum(rows - NEAR_SECONDS, 0)]
-    return sums
-
-
-def _holds(
-    pool: RecordedPool, blocks: Sequence[Interval], begin: int, end: int
-) -> tuple[Numbers, Times]:
-    """For each second the row of its holds, and the rows, each of a period with enough holds.
-
-    A connection is also occupied by the ping before a hold and by the reset after it.
-    """
-    together = sum((_times(one, "hold") for one in blocks), Distribution())
-    if not together.count:
-        raise InvalidMeasurement("nothing can be predicted: no connection was returned")
-    least = max(LEAST_DRAWN, together.count // MOST_PERIODS)
-    begins, parts = [begin], [Distribution()]
-    for one in blocks:
-        if parts[-1].count >= least:
-            begins.append(one.second)
-            parts.append(Distribution())
-        parts[-1].add(_times(one, "hold"))
-    if len(parts) > 1 and parts[-1].count < least:
-        begins.pop()
-        parts[-2].add(parts.pop())
-    beside = pool.total.histograms
-    more = sum(one.sum for name, one in beside.items() if name in ("ping", "reset"))
-    each = more / max(_times(pool.total, "hold").count, 1) / SECOND
-    rows = np.array([samples(part) for part in parts]) + each
-    return np.searchsorted(begins, np.arange(begin, end), side="right") - 1, rows
-
-
-def _hold_error(blocks: Sequence[Interval]) -> float:
-    """The standard error of the mean hold, as a share of it, from the means of successive times.
-
-    From their differences, which hardly have the part of a slow change (von Neumann, "Distribution
-    of the ratio of the mean square successive difference to the variance", 1941).
-    """
-    parts = np.array_split(np.arange(len(blocks)), min(MOST_BATCHES, len(blocks)))
-    times = [sum((_times(blocks[n], "hold") for n in part), Distribution()) for part in parts]
-    means = np.array([mean for one in times if (mean := one.mean_seconds)])
-    if len(means) < 2:
-        return 0.0
-    variance = float(np.mean(np.diff(means) ** 2)) / 2
-    return math.sqrt(variance / len(means)) / float(means.mean())
-
-
 def _alive(processes: Sequence[RecordedProcess]) -> list[list[int]]:
     """The processes that ran when each one began."""
-    spans = [(int(one.columns.second.min()), int(one.columns.second.max())) for one in processes]
+    spans = _spans(processes)
     return [
         [n for n, (first, last) in enumerate(spans) if first <= begin <= last] for begin, _ in spans
     ]
 
 
-def _undisturbed(pool: RecordedPool) -> Times:
-    """The waits in blocks in which no pool of a process was full; zero without such a block."""
+def _full(pool: RecordedPool, blocks: Sequence[Interval]) -> Mask:
+    """Whether the pool of any process was full in each block."""
     seconds = pool.by_second
     full = np.zeros(seconds.length + pool.block_seconds, dtype=bool)
     full[: seconds.length] = seconds.added(
         lambda one: (one.highest("in_use") >= one.limit) & (one.limit > 0)
     )
-    waits = Distribution()
-    for one in pool.blocks:
-        first = max(one.second - seconds.begin, 0)
-        if not full[first : first + pool.block_seconds].any():
-            waits.add(_times(one, "wait"))
-    return np.array(samples(waits) or (0.0,))
+    firsts = (max(one.second - seconds.begin, 0) for one in blocks)
+    return np.array([full[first : first + pool.block_seconds].any() for first in firsts], bool)
 
 
 def _most_at_once(pool: RecordedPool) -> int:

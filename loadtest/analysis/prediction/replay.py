@@ -70,32 +70,3 @@ def serve_arrivals(
 def _most_at_once(arrivals: Times, leaves: Times) -> int:
     left = np.searchsorted(np.sort(leaves), arrivals, side="right")
     return int((np.arange(1, len(arrivals) + 1) - left).max(initial=0))
-
-
-@dataclass(frozen=True)
-class FleetArrivals:
-    """The checkouts that some processes asked for, a row for each second with any.
-
-    begins: seconds since the recording began. asked: the number of checkouts. shares: the share of
-    each process about that time, with those of the processes before it. period: the row of holds
-    that belongs to that time. holds: rows of equally likely times.
-    """
-
-    begins: Times
-    asked: Numbers
-    shares: npt.NDArray[np.float32]
-    period: Numbers
-    holds: Times
-
-    def again(self, numbers: np.random.Generator) -> list[tuple[Times, Times]]:
-        """For each process arrivals and their holds.
-
-        The arrivals of a second are at random moments of it, and each goes to a random process, as
-        from a load balancer. Holds are drawn from those of that time.
-        """
-        row = np.repeat(np.arange(len(self.asked)), self.asked)
-        at = np.sort(self.begins[row] + numbers.random(len(row)))
-        chosen = numbers.integers(self.holds.shape[1], size=len(row))
-        holds = self.holds[self.period[row], chosen]
-        process = (self.shares[row] <= numbers.random(len(row))[:, None]).sum(axis=1)
-        return [(at[process == n], holds[process == n]) for n in range(self.shares.shape[1])]

@@ -1,9 +1,8 @@
 """Other settings of a recorded pool: its arrivals and holds replayed, with 95 % intervals.
 
-Each replay has the recorded number of arrivals in each second. It draws their moments within the
-second, their processes as from a load balancer, and holds from those of their time. The mean hold
-varies by its standard error in the recording, and once more by as much, for the other time that is
-predicted. So the interval is for the same arrivals at another time, not for other arrivals.
+Each replay has the recorded number of arrivals in each second, at random moments of it. It draws
+stretches of the recording, whose holds and whose split among the processes the arrivals get. So the
+interval is for the same arrivals at another time, not for other arrivals.
 """
 
 from __future__ import annotations
@@ -12,20 +11,22 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from loadtest.analysis.prediction.recorded_arrivals import RecordedArrivals
+from loadtest.analysis.prediction.recorded_stretches import HoldError
 from loadtest.analysis.prediction.replay import ServedArrivals, serve_arrivals
+from loadtest.analysis.prediction.samples import p95_seconds
 from loadtest.analysis.prediction.whatif import SEED
 from loadtest.model.field_types import Interval95
 from loadtest.model.pool import PoolConfig
 
 # Checkouts of all replays of a pool, and the number of replays.
 REPLAYED_CHECKOUTS = 1_000_000
-LEAST_REPLAYS, MOST_REPLAYS = 40, 100
+LEAST_REPLAYS, MOST_REPLAYS = 40, 400
 REPLAY_PERCENTILES = (2.5, 50, 97.5)
 
 
@@ -38,8 +39,12 @@ class PredictedValue:
 
     @classmethod
     def of(cls, replays: Sequence[float]) -> PredictedValue:
-        """The median of the replays, and the percentiles that leave 5 % of them out."""
-        low, middle, high = np.percentile(replays, REPLAY_PERCENTILES).tolist()
+        """The median of the replays, and the interval that misses another one at a rate of 5 %.
+
+        Another value is below the r-th of n with a probability of r / (n + 1) (Weibull).
+        """
+        found = np.percentile(replays, REPLAY_PERCENTILES, method="weibull").tolist()
+        low, middle, high = found
         return cls(middle, (low, high))
 
 
@@ -75,15 +80,15 @@ def replay_pools(
 def replay_pool(recorded: RecordedArrivals, pool: PoolConfig) -> ReplayedPool:
     """The prediction for one pool; each process has such a pool."""
     replays = list(_replays(recorded, pool))
-    timeouts, mean, p95, connections, at_once = zip(*replays, strict=True)
+    timeouts, mean, late, connections, at_once = zip(*replays, strict=True)
     return ReplayedPool(
         settings=pool,
         timeouts=PredictedValue.of(timeouts),
         wait_mean=PredictedValue.of(mean),
-        wait_p95=PredictedValue.of(p95),
+        wait_p95=PredictedValue.of(late),
         connections=PredictedValue.of(connections),
         at_once=int(np.median(at_once)),
-        recorded=pool == recorded.settings,
+        recorded=recorded.has_queue and pool == recorded.settings,
     )
 
 
@@ -96,12 +101,11 @@ def _replays(
         numbers = np.random.default_rng((SEED, replay))
         served = _replayed(recorded, pool, numbers)
         waits = np.concatenate([one.waits for one in served])
-        waits += numbers.choice(recorded.undisturbed, len(waits))
         together = (sum(served[n].most_open for n in alive) for alive in recorded.alive)
         yield (
             sum(one.timeouts for one in served) / len(waits),
             float(waits.mean()),
-            float(np.percentile(waits, 95)),
+            p95_seconds(waits),
             max(together),
             max(one.at_once for one in served),
         )
@@ -110,10 +114,19 @@ def _replays(
 def _replayed(
     recorded: RecordedArrivals, pool: PoolConfig, numbers: np.random.Generator
 ) -> list[ServedArrivals]:
-    """What each process did in one replay."""
-    longer = math.exp(math.sqrt(2) * recorded.hold_error * numbers.standard_normal())
+    """What each process did in one replay.
+
+    A checkout without any queue takes time, too, and from a returned connection on also after one.
+    """
+    longer = hold_factor(recorded.hold_error, numbers)
     served = []
-    for arrivals, holds in recorded.fleet.again(numbers):
+    for at, holds, overheads in recorded.fleet.again(numbers):
         connects = numbers.choice(recorded.connects, len(holds))
-        served.append(serve_arrivals(pool, arrivals, holds * longer, connects))
+        one = serve_arrivals(pool, at, holds * longer + overheads, connects)
+        served.append(replace(one, waits=one.waits + overheads))
     return served
+
+
+def hold_factor(known: HoldError, numbers: np.random.Generator) -> float:
+    """The factor of all holds at another time, beside what stretches of the recording show."""
+    return math.exp(known.unseen * numbers.standard_t(known.freedom))

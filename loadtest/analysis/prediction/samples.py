@@ -1,4 +1,4 @@
-"""Distributions as equally likely values that a simulation draws."""
+"""Distributions as equally likely values that a simulation draws, and what it then measures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from loadtest.analysis.prediction.workload import Samples
 from loadtest.model.distribution import Distribution
+from loadtest.model.interval import SECOND
 
 NUMBER_OF_SAMPLES = 1000
 
@@ -24,6 +25,15 @@ def samples(times: Distribution, number: int = NUMBER_OF_SAMPLES) -> Samples:
     lowest = np.minimum(np.concatenate(([0.0], bins[:-1, 0])), highest)
     lowest = np.maximum(lowest, highest * (1 - 2 / 2**8))  # bins are at most this wide
     return _parts(lowest / 1e6, highest / 1e6, bins[:, 1], times.sum / times.count / 1e9, number)
+
+
+def p95_seconds(times: Sequence[float] | np.ndarray) -> float:
+    """The 95th percentile of some times (s), read as a recorded one; 0 if there are none.
+
+    It comes from the bins of a histogram, so that both have the same resolution.
+    """
+    nanoseconds = np.rint(np.asarray(times, dtype=np.float64) * SECOND).astype(np.int64)
+    return Distribution.of(nanoseconds).percentile_seconds(95) or 0.0
 
 
 def scaled(values: Samples, mean: float) -> Samples:

@@ -50,15 +50,16 @@ def grid_around(
 
 def _nearby(recorded: RecordedArrivals, timeout: str | None) -> list[PoolConfig]:
     own = recorded.settings
+    limit = own.most_connections if recorded.has_queue else None
     # A pool without a limit is compared with the most connections that it needed.
-    most = own.most_connections or max(recorded.at_once, 1)
+    most = limit or max(recorded.at_once, 1)
     sizes = [(max(1, round(factor * most)), 0) for factor in _FACTORS]
-    if own.most_connections and own.max_overflow:
+    if limit and own.max_overflow:
         parts = (own.pool_size, own.max_overflow)
         sizes += [(max(1, round(f * parts[0])), round(f * parts[1])) for f in _FACTORS]
     ordered = sorted(dict.fromkeys(sizes), key=lambda size: (sum(size), size[1]))
     found = [one for size, overflow in ordered for one in _grid(own, [size], [overflow], timeout)]
-    return found if own.most_connections else [*found, *_grid(own, [own.pool_size], [-1], timeout)]
+    return found if limit else [*found, *_grid(own, [own.pool_size], [-1], timeout)]
 
 
 def other_pools(base: PoolConfig, texts: Sequence[str], timeout: str | None) -> list[PoolConfig]:

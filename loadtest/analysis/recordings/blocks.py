@@ -10,6 +10,9 @@ from loadtest.model.interval import SECOND, Interval
 # More blocks are joined to longer ones. Each length is a multiple of the one before it.
 MOST_BLOCKS = 600
 LENGTHS = (1, 2, 10, 30, 60, 300, 600, 3600, 86400)
+# The seconds of an interval of a recording over its size limit. A longer one is that of a process
+# that was stopped for a while.
+LONGEST_REGULAR = 10
 # Histograms of one place in the code have this in their names.
 OF_PLACE = "@"
 
@@ -17,7 +20,8 @@ OF_PLACE = "@"
 class Blocks:
     """Adds up the intervals of one process in blocks, which get longer when there are too many.
 
-    seconds: the length of a block, a divisor of its UTC second.
+    seconds: the length of a block, a divisor of its UTC second. A single longer interval is in the
+    block in which it begins.
     """
 
     def __init__(self, most: int = MOST_BLOCKS) -> None:
@@ -27,9 +31,8 @@ class Blocks:
 
     def add(self, interval: Interval) -> None:
         """Add an interval that follows the earlier ones."""
-        if interval.length > 1.5 * self.seconds * SECOND:
-            fitting = (n for n in LENGTHS if n * SECOND >= interval.length / 1.5)
-            self.lengthen(next(fitting, LENGTHS[-1]))
+        if 1.5 * self.seconds < interval.length / SECOND < 1.5 * LONGEST_REGULAR:
+            self.lengthen(next(n for n in LENGTHS if n * SECOND >= interval.length / 1.5))
         self._absorb(interval)
         while len(self._all) > self._most and self.seconds < LENGTHS[-1]:
             self.lengthen(LENGTHS[LENGTHS.index(self.seconds) + 1])

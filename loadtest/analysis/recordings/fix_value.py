@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtest.analysis.prediction.samples import samples
+from loadtest.analysis.prediction.samples import p95_seconds, samples
 from loadtest.analysis.prediction.simulation import simulate
 from loadtest.analysis.prediction.workload import ByLevel, SimulationOutcome, Workload
 from loadtest.analysis.recordings.place_numbers import HOLD_OF, NEEDED_OF
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.model.distribution import Distribution
+from loadtest.model.interval import ENDED_CHECKOUTS
 from loadtest.model.pool import PoolConfig
 from loadtest.model.recording_summary import BusyTime, FixValue, RecordedPlace
 
@@ -41,22 +42,22 @@ def fix_value(
     """The connections that one process needs now, and after the fix of some places.
 
     After it, a hold of these places lasts without its longest time without a query. short: whether
-    the pool was full; then it needs all that it has, unless the simulation shows no wait. None if
-    these times were not recorded, if checkouts came in bursts, or if nothing is saved.
+    the pool was full; then it needs all that it has. None if these times were not recorded, if
+    nothing is saved, or if checkouts came in bursts: they need more than the simulation knows.
     """
     now, needed = _histograms(pool, HOLD_OF), _histograms(pool, NEEDED_OF)
     fixed = {one.place: needed[one.place] for one in places if one.place in needed}
     if not fixed or not busiest.attempts_per_second:
         return None
-    processes = _processes_at(pool, busiest)
-    rate = busiest.attempts_per_second / processes
+    processes, rate = _busy_process(pool, busiest)
     offer = _Offer(rate, pool.settings[0].pool_timeout)
     most = _connections(pool)
     as_now = _outcome(offer, now, most)
-    explained = short and (as_now.timeouts > 0 or _p95(as_now) > UNNOTICED_WAIT)
-    needs = most if explained else _smallest(offer, now, most, as_now)
+    if short and not as_now.timeouts and p95_seconds(as_now.waits) <= UNNOTICED_WAIT:
+        return None
+    needs = most if short else _smallest(offer, now, most, as_now)
     if needs < _BURST * busiest.in_use_most / processes:
-        return None  # checkouts came at once, and do not in the simulation
+        return None
     fewest = _smallest(offer, {**now, **fixed}, most, as_now)
     if fewest >= needs:
         return None
@@ -80,10 +81,20 @@ def _histograms(pool: RecordedPool, prefix: str) -> Mapping[str, Distribution]:
     }
 
 
-def _processes_at(pool: RecordedPool, busiest: BusyTime) -> int:
-    begin = busiest.period.begin - pool.by_second.begin
-    there = pool.by_second.processes[begin : begin + busiest.period.seconds]
-    return max(1, int(there.max(initial=1)))
+def _busy_process(pool: RecordedPool, busiest: BusyTime) -> tuple[int, float]:
+    """How many processes shared the load of the busiest time, and the checkouts/s of one.
+
+    A process counts while it runs, and if it asked for a connection in this time.
+    """
+    attempts = served = 0
+    for one in pool.serving.each:
+        begin = max(busiest.period.begin - one.begin, 0)
+        here = slice(begin, max(busiest.period.end - one.begin, begin))
+        if asked := int(one.count(*ENDED_CHECKOUTS)[here].sum()):
+            attempts, served = attempts + asked, served + int(one.there[here].sum())
+    begin = busiest.period.begin - pool.serving.begin
+    there = pool.serving.processes[max(begin, 0) : begin + busiest.period.seconds]
+    return max(1, round(served / max(int((there > 0).sum()), 1))), attempts / max(served, 1)
 
 
 def _connections(pool: RecordedPool) -> int:
@@ -113,12 +124,11 @@ def _smallest(
 def _as_good(found: SimulationOutcome, size: int, wanted: SimulationOutcome) -> bool:
     stable = found.in_use < STABLE * size
     calm = found.timeouts * max(wanted.asked, 1) <= wanted.timeouts * max(found.asked, 1)
-    return stable and calm and _p95(found) <= max(_p95(wanted), UNNOTICED_WAIT)
-
-
-def _p95(outcome: SimulationOutcome) -> float:
-    waits = sorted(outcome.waits)
-    return waits[int(0.95 * len(waits))] if waits else 0.0
+    return (
+        stable
+        and calm
+        and p95_seconds(found.waits) <= max(p95_seconds(wanted.waits), UNNOTICED_WAIT)
+    )
 
 
 def _outcome(offer: _Offer, holds: Mapping[str, Distribution], size: int) -> SimulationOutcome:

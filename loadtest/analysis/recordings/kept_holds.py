@@ -23,14 +23,18 @@ class OldHolds:
 
 
 class KeptHolds:
-    """Takes the intervals of a process and keeps the holds in progress of the last seconds."""
+    """Takes the intervals of a process and keeps the holds in progress of the last seconds.
+
+    These are counted by the lengths of the intervals: a clock that is set back moves their seconds.
+    """
 
     def __init__(self) -> None:
+        self._recorded = 0.0
         self._recent: deque[tuple[float, Mapping[str, PlaceUse]]] = deque()
 
     def add(self, interval: Interval) -> None:
         """Add an interval that follows the earlier ones."""
-        end = interval.second + interval.length / SECOND
+        end = self._recorded = self._recorded + interval.length / SECOND
         kept = {place: use for place, use in interval.places.items() if use.kept}
         self._recent.append((end, kept))
         while len(self._recent) > 1 and self._recent[1][0] <= end - LONG_KEPT:

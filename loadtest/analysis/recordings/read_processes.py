@@ -54,15 +54,17 @@ def read_processes(files: Sequence[Sequence[RunFile]], window: Window) -> list[R
 def _read(window: Window, files: Sequence[RunFile]) -> ReadProcess:
     taken = _Taken(window)
     whole = total(taken.intervals(files))
+    columns = taken.columns.build()
     process = RecordedProcess(
         name=recorded_part(files[0].header).process,
         headers=[file.header for file in files],
-        columns=spread(taken.columns.build()),
+        columns=spread(columns),
         total=whole,
         ended=taken.ended,
         # The holds at the end of a window may have ended later.
         old_holds=() if taken.goes_on else taken.kept.old(),
         coarse_seconds=round(taken.coarse / SECOND),
+        longest_interval=int(columns.length.max(initial=0)) / SECOND,
     )
     return ReadProcess(files[0].header.pool.name, process, taken.blocks, taken.problems)
 

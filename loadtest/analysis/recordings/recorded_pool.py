@@ -22,6 +22,7 @@ class RecordedProcess:
     name: host and process id. headers: of its parts, in order. columns: a row for each second.
     total: of all its intervals. ended: whether it ended its recording in good order. old_holds:
     those in progress for long at its end. coarse_seconds: the seconds in intervals of several.
+    longest_interval: seconds.
     """
 
     name: str
@@ -31,6 +32,7 @@ class RecordedProcess:
     ended: bool
     old_holds: Sequence[OldHolds] = ()
     coarse_seconds: int = 0
+    longest_interval: float = 1.0
 
     @property
     def identity(self) -> tuple[str, float]:
@@ -41,6 +43,11 @@ class RecordedProcess:
     def settings(self) -> PoolSettings:
         """The settings of its pool, at last."""
         return self.headers[-1].pool
+
+    @property
+    def serves(self) -> bool:
+        """Whether it asked for a connection; the master of a preloaded server does not."""
+        return any(self.total.counters[name] for name in ENDED_CHECKOUTS)
 
     @property
     def connection_limit(self) -> int | None:
@@ -72,7 +79,12 @@ class RecordedPool:
     @cached_property
     def by_second(self) -> PoolSeconds:
         """What all processes did together in each second."""
-        return PoolSeconds.of([(one.columns, one.connection_limit) for one in self.processes])
+        return seconds_of(self.processes)
+
+    @cached_property
+    def serving(self) -> PoolSeconds:
+        """The same of the processes that asked for a connection; the others do not share a load."""
+        return seconds_of([one for one in self.processes if one.serves])
 
     @property
     def seconds(self) -> int:
@@ -95,3 +107,8 @@ class RecordedPool:
         """Whether it had a checkout, also one in progress, or a connection in use."""
         in_use = self.total.gauges.get("in_use", Gauge())
         return bool(self.checkout_attempts or self.total.unfinished.count or in_use.integral)
+
+
+def seconds_of(processes: Sequence[RecordedProcess]) -> PoolSeconds:
+    """What some processes did together in each second."""
+    return PoolSeconds.of([(one.columns, one.connection_limit) for one in processes])

@@ -13,13 +13,14 @@ from loadtest.model.interval import SECOND
 # These are the same in each second of an interval; counts are divided.
 _KEPT = {"process", "period", "stage", "first_failure"}
 # These are known at the end of an interval only.
-_AT_THE_END = {"waits", "oldest", "late_waits"}
+_AT_THE_END = {"oldest", "late_waits"}
 
 
 def spread(columns: Columns) -> Columns:
     """The same with a row for each second, over which counts and levels are evenly divided.
 
-    Waits lie in as few seconds as the most at once allow. Sums over all rows stay exact.
+    Waits lie in as few seconds as the most at once allow. The number of unfinished waits changes
+    evenly, too. Sums over all rows stay exact.
     """
     number = np.maximum(1, np.rint(columns.length / SECOND).astype(np.int64))
     return columns if (number == 1).all() else _Spread(number).all(columns)
@@ -50,6 +51,9 @@ class _Spread:
     def _column(self, name: str, column: Ints) -> Ints:
         if name in _KEPT:
             return self._kept(column)
+        if name == "waits":
+            before = self._kept(np.concatenate(([0], column[:-1])))
+            return before + (self._kept(column) - before) * (self._step + 1) // self._of
         if name in _AT_THE_END:
             return np.where(self._step == self._of - 1, self._kept(column), 0)
         return self._shared(column)

@@ -55,7 +55,10 @@ class Loop:
         now = due = time.perf_counter_ns()
         end, ran = now + int(seconds * SECOND), cpu()
         while now < end:
-            if now >= due:
+            # One at a time: what happens between two looks cannot be told apart.
+            if self._held and (self._held[0][0] <= now or len(self._held) == self._most):
+                self._held.popleft()[1].close()
+            elif now >= due:
                 self._checkout(now)
                 due += int(self._chance.expovariate(self._rate) * SECOND) if self._rate else 0
             later, ran_later = time.perf_counter_ns(), cpu()
@@ -64,8 +67,6 @@ class Loop:
             now, ran = later, ran_later
 
     def _checkout(self, now: int) -> None:
-        while self._held and (self._held[0][0] <= now or len(self._held) == self._most):
-            self._held.popleft()[1].close()
         connection = self._places[self.checkouts % len(self._places)](self._engine)
         connection.execute(SELECT).scalar()
         until = now + int(self._chance.expovariate(1 / self._hold_seconds) * SECOND)

@@ -68,7 +68,7 @@ def all_encoded(several: Sequence[Counts]) -> list[str]:
 
 def _text(numbers: bytes) -> str:
     header = (_INNER_COOKIE | 0x10, len(numbers), 0, SIGNIFICANT_DIGITS, 1, LONGEST_MICROSECONDS)
-    # The usual window of 32 kB would take longer to allocate than such a text to compress.
+    # The usual memory, 256 kB, would take longer to allocate than such a text to compress.
     stream = zlib.compressobj(wbits=_WINDOW_BITS, memLevel=_MEMORY_LEVEL)
     inner = stream.compress(_INNER.pack(*header, 1.0) + numbers) + stream.flush()
     outer = _OUTER.pack(_OUTER_COOKIE | 0x10, len(inner)) + inner
@@ -137,15 +137,14 @@ def _spread(numbers: Counts, stops: npt.NDArray[np.int_]) -> list[Counts]:
 def _without_gaps(several: Sequence[Counts]) -> tuple[Counts, Counts]:
     """The ZigZag numbers of histograms without an empty one, and where those of each begin.
 
-    A run of several empty bins is one number. The last bin of a histogram is filled.
+    A run of several empty bins is one number. The last bin of a histogram is filled, so that the
+    next one begins behind it.
     """
     flat = np.concatenate(several)
     ends = np.cumsum([len(counts) for counts in several])
     filled = np.flatnonzero(flat)
     first = np.concatenate(([0], np.searchsorted(filled, ends[:-1])))
-    before = np.concatenate(([-1], filled[:-1]))
-    before[first[1:]] = ends[:-1] - 1
-    gaps = filled - before - 1
+    gaps = filled - np.concatenate(([-1], filled[:-1])) - 1
     numbers, kept = np.empty((len(filled), 2), np.int64), np.ones((len(filled), 2), dtype=bool)
     numbers[:, 0], numbers[:, 1] = np.where(gaps > 1, 2 * gaps - 1, 0), 2 * flat[filled]
     kept[:, 0] = gaps > 0

@@ -9,7 +9,7 @@ import threading
 import time
 
 # Other threads wait for as long (ns), and for the step that goes beyond it.
-LONGEST_HOLD = 300_000
+LONGEST_HOLD = 200_000
 now = time.perf_counter_ns
 
 

@@ -67,5 +67,6 @@ def test_a_connection_that_is_opened_or_closed_meanwhile_counts_from_then() -> N
     gauges = pool_gauges(batch_of([[1, NOW]], [1, BEGIN + 100], closes), 1)
     level = gauges["open"]
     assert (level.integral, level.min, level.max, level.last) == (1000 + 900 + 400, 2, 3, 2)
+    assert pool_gauges(batch_of([], [1], closes), 1)["open"].integral == 1000 + 400
     assert gauges["idle"].integral == level.integral - 1000
     assert gauges["overflow"].integral == level.integral - 1000

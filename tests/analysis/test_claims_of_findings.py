@@ -15,9 +15,10 @@ from loadtest.model.interval import SECOND, Interval
 from loadtest.model.place_use import PlaceUse
 from loadtest.model.recording_summary import RecordedPoolSummary
 from loadtest.model.task_use import TaskUse
-from loadtest.pool.hold import key_of
+from loadtest.pool.hold import ROUTE_BITS
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.pool.place_sums import PlaceSums
+from loadtest.pool.task_usage import as_rows
 from tests.analysis.recorded_pools import write_recording
 from tests.analysis.recorded_shop import CALL, LIST, PAY, place, quick, second
 
@@ -38,7 +39,7 @@ def test_nested_checkouts_outside_of_routes_are_in_an_interval() -> None:
     sums = PlaceSums(names, routes, lambda: None)
     number, outside = names.number(PAY), routes.number("")
     sums.add_nested([outside, 1, outside, 2])
-    sums.add_holds([key_of(number, outside), 5, 1, 4, 5])
+    sums.add_holds(as_rows([0, 5, number << ROUTE_BITS | outside, 1, 4, 0], 6))
     assert sums.tasks() == {"": TaskUse(nested=2)}
 
 

@@ -11,7 +11,7 @@ from loadtest.analysis.prediction.replayed_pools import PredictedValue, Replayed
 from loadtest.analysis.recordings.clock_time import date_and_time
 from loadtest.analysis.recordings.full_times import LEAST_WAITING
 from loadtest.analysis.recordings.pool_seconds import ENGINES, ProcessSeconds
-from loadtest.analysis.recordings.recorded_pool import RecordedPool
+from loadtest.analysis.recordings.recorded_pool import LONG_INTERVAL, RecordedPool
 from loadtest.analysis.units import count, duration, listed, percent
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import Gauge
@@ -19,8 +19,6 @@ from loadtest.model.pool import PoolConfig
 
 # A smaller share of the time in use, or of the checkouts, is not worth a sentence.
 NOTABLE_UNENDED, NOTABLE_FAILED = 0.05, 0.01
-# Longer intervals are those of a recording over its size limit.
-LONG_INTERVAL = 1.5
 # More checkouts at once than the recording had are worth a sentence from this factor on.
 MORE_AT_ONCE = 1.2
 # As many checkouts in progress as ever, in this share of the time, may be all threads.

@@ -13,7 +13,7 @@ from itertools import pairwise
 from loadtest.analysis.columns_builder import ColumnsBuilder
 from loadtest.analysis.recordings.blocks import Blocks, without_places
 from loadtest.analysis.recordings.kept_holds import KeptHolds
-from loadtest.analysis.recordings.recorded_pool import RecordedProcess
+from loadtest.analysis.recordings.recorded_pool import LONG_INTERVAL, RecordedProcess
 from loadtest.analysis.recordings.second_rows import spread
 from loadtest.analysis.recordings.time_window import Window
 from loadtest.model.errors import UsageError
@@ -25,8 +25,6 @@ from loadtest.runfile.recording_files import recorded_part
 _WORTH_PROCESSES_BYTES = 1_000_000
 # A part may begin this long (s) before its last second of the part before it was written.
 _OVERLAP_SECONDS = 60
-# A longer interval (s) covers several seconds.
-LONG_INTERVAL = 1.5
 
 
 @dataclass(frozen=True, eq=False)

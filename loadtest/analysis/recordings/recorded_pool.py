@@ -14,6 +14,9 @@ from loadtest.model.pool import PoolSettings
 from loadtest.runfile.recording_files import recorded_part
 from loadtest.runfile.schema import Header
 
+# A longer interval (s) covers several seconds.
+LONG_INTERVAL = 1.5
+
 
 @dataclass(frozen=True, eq=False)
 class RecordedProcess:

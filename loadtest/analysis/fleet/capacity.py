@@ -64,8 +64,7 @@ class Fleet(Value):
         """How many processes have each pool."""
         everywhere = Placement(processes=self.processes, replicas=self.replicas)
         placed = self.placements or (everywhere,) * len(self.pools)
-        surge = self.surge if deploy else 0
-        return tuple(one.processes * (one.replicas + surge) for one in placed)
+        return tuple(one.processes * (one.replicas + self.surge * deploy) for one in placed)
 
 
 class ServerLimits(Value):
@@ -243,12 +242,8 @@ def _of_process(pool: PoolSettings, threads: int | None, *, full: bool) -> int |
 
 def _sum(numbers: Iterable[int | None]) -> int | None:
     """The sum; None if one is unlimited."""
-    together = 0
-    for number in numbers:
-        if number is None:
-            return None
-        together += number
-    return together
+    known = list(numbers)
+    return None if None in known else sum(filter(None, known))
 
 
 def safe_pool(fleet: Fleet, limits: tuple[Limit, ...], overflow: int) -> SafePool:

@@ -36,10 +36,13 @@ def levels_of(latest: Sequence[Interval], pool: Sized, pools: int) -> CurrentLev
 
 
 def known_levels(metric: LevelMetric, levels: CurrentLevels | None) -> Iterator[tuple[str, int]]:
-    """The levels of a metric by the value of its label; without any interval all are 0."""
+    """The levels of a metric by the value of its label; all are 0 if those of the pool are unknown.
+
+    A recording of several pools has no overflow.
+    """
     gauges = levels.gauges if levels else {}
     for value, name in metric.sources:
-        if name in gauges or not gauges:
+        if name in gauges or "in_use" not in gauges:
             yield value, gauges.get(name, 0)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import os
@@ -21,6 +20,7 @@ from loadtest.model.place_use import OUTSIDE_APPLICATION
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.recording.application_frames import first_of_application
 from loadtest.recording.code_places import MOST_PLACES, CodePlaces, file_name
+from tests.recording.recorded import finished
 
 DRIVER = "/venv/lib/python3.11/site-packages/asyncpg/pool.py"
 
@@ -129,7 +129,7 @@ class TestStack:
 
     def test_a_greenlet_of_sqlalchemy_continues_in_its_parent(self) -> None:
         driver, own = compiled(DRIVER), compiled_coroutine("/site/shop/orders.py")
-        found = asyncio.run(own(partial(greenlet_spawn, driver, place)))
+        found = finished(own(partial(greenlet_spawn, driver, place)))
         assert found == "shop/orders.py:2 customer_with"
 
     def test_another_greenlet_does_not_continue_in_its_parent(self) -> None:
@@ -140,7 +140,7 @@ class TestStack:
     def test_a_stack_ends_at_the_event_loop(self) -> None:
         driver = compiled(DRIVER, "asyncpg.pool")
         library = compiled_coroutine("/venv/lib/python3.11/site-packages/starlette/routing.py")
-        found = asyncio.run(library(partial(greenlet_spawn, driver, place)))
+        found = finished(library(partial(greenlet_spawn, driver, place)))
         assert found == "asyncpg/pool.py:2 customer_with"
 
     def test_a_deleted_working_directory_changes_nothing(
@@ -186,7 +186,7 @@ class TestKnownWays:
         owns = [compiled_coroutine(f"/site/shop/{name}.py", f"shop.{name}") for name in "xy"]
         calls = [owns[number] for number in (0, 0, 1, 0, 1, 1)]
         found = [
-            asyncio.run(one(partial(greenlet_spawn, driver, partial(places.number, 0))))
+            finished(one(partial(greenlet_spawn, driver, partial(places.number, 0))))
             for one in calls
         ]
         expected = [f"shop/{name}.py:2 customer_with" for name in "xxyxyy"]

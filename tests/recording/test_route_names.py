@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 from types import ModuleType, SimpleNamespace
@@ -12,6 +11,7 @@ import pytest
 
 from loadtest.pool.place_recorder import Request, Route
 from loadtest.recording.route_names import NO_ROUTE, RouteNames, _django_route
+from tests.recording.recorded import finished
 
 
 def imported(monkeypatch: pytest.MonkeyPatch, name: str, **attributes: Any) -> ModuleType:
@@ -76,7 +76,7 @@ def test_a_thread_of_django_that_serves_requests_one_after_the_other(
     handler, get = handler_of_django(monkeypatch, RouteNames()), SimpleNamespace(method="GET")
     handler.get_response(get)
     handler.get_response(get)
-    asyncio.run(handler.get_response_async(get))
+    finished(handler.get_response_async(get))
     assert [name for _, name in handler.seen] == ["", "GET orders/<int:number>/"] * 3
     requests = [request for request, _ in handler.seen[1::2]]
     assert len({id(request) for request in requests}) == 3
@@ -100,7 +100,7 @@ def test_a_request_of_starlette_tells_its_end(monkeypatch: pytest.MonkeyPatch) -
     names.look()
     for _ in range(2):
         with pytest.raises(ConnectionError):
-            asyncio.run(Starlette()({"type": "http", "method": "GET"}, None, None))
+            finished(Starlette()({"type": "http", "method": "GET"}, None, None))
     (first, name), (second, _) = seen
     assert name == "GET /orders/{number}"
     assert first is not second

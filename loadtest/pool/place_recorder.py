@@ -42,7 +42,10 @@ class Code(Protocol):
     names: NumberedNames
 
     def number(self, above: int) -> int:
-        """The number of the place of a checkout; its caller is so many levels above this one's."""
+        """The number of the place of a checkout.
+
+        above: the levels from the caller of this to the frame that asked for the checkout.
+        """
 
     def line_of(self, hold: Hold) -> str:
         """The line of code at which the user of a hold is."""

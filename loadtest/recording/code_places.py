@@ -49,8 +49,9 @@ class CodePlaces:
         self._ways: tuple[_Way, ...] = ()
 
     def number(self, above: int) -> int:
-        """The number of the place of a checkout, whose caller is so many levels above this one's.
+        """The number of the place of a checkout.
 
+        above: the levels from the caller of this to the frame that asked for the checkout.
         There are few ways through libraries. Where a frame of a known way is at its depth, the
         frames below it are the same, and are not looked at.
         """

@@ -30,7 +30,7 @@ from loadtest.model.pool import PoolConfig
 # The number of checkouts that a replay can have; of more, the busiest time is replayed.
 MOST_CHECKOUTS = 100_000
 REPLAYED_LENGTHS = (86_400, 43_200, 21_600, 10_800, 3600, 1800, 600, 300, 60, 10, 1)
-# Mean holds of so many holds each that differ by a larger factor are those of unlike processes.
+# Processes are unlike if their mean holds, of this many holds each, differ by a larger factor.
 ENOUGH_HOLDS, UNLIKE_HOLDS = 100, 1.5
 
 

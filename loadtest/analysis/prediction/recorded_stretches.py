@@ -103,8 +103,8 @@ def near(loads: Times, processes: Numbers) -> Mask:
 class HoldError:
     """How well a recording knows its mean hold, as shares of it.
 
-    error: the standard error. unseen: the part of the difference between two times that a replay
-    does not have by itself, with its degrees of freedom.
+    error: the standard error. unseen: the part of the difference between two times that drawing
+    stretches does not show, with its degrees of freedom.
     """
 
     error: float

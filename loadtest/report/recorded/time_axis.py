@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_TICKS = 4
-# The width of the figure has so many visible parts.
+# The visible parts in the width of the figure.
 MOST_SPANS = 600
 _DAY = 86_400
 _STEPS = (

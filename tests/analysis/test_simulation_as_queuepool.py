@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from loadtest.analysis.prediction.simulation import simulate
@@ -202,6 +202,8 @@ class TestAsQueuePool:
         timeout: float,
         overtaking: float,
     ) -> None:
+        # Equal times end at the same moment, and rounding decides which is first.
+        assume(len({hold, outside, connect}) == 3)
         pool = PoolConfig(
             pool_size=size, max_overflow=overflow, pool_timeout=timeout, pool_use_lifo=lifo
         )

@@ -42,8 +42,8 @@ def placed_connect(
         weak = ref(user)
         owner = weak if request is None else request
         route = route_number(name) if name else no_route
-        if owner in holding:
-            nested((route, holding[owner]))
+        if already := holding.get(owner):  # another thread may return a connection meanwhile
+            nested((route, already))
         hold = Hold(place_number(1) << ROUTE_BITS | route, name, weak, owner)
         start = pending[user] = clock()
         try:

@@ -59,7 +59,7 @@ def databases(
         work = _work(experiment, runs, tried)
         intended = intentions(looked.place, demand, work, looked.tables, allowed, looked.in_use)
         changes = changed_settings(
-            demand.pools, PoolSettings(**looked.pool), experiment.application
+            demand.pools, PoolSettings(**looked.pool), experiment.named_engine
         )
         yield {"": Database(url, False, None, allowed, (), (*intended, *changes))}
     elif given:
@@ -113,7 +113,7 @@ def _private(program: str, experiment: Experiment, allowed: Allowances) -> Itera
 def _known(experiment: Experiment, url: URL) -> list[str]:
     """The warnings about an application that needs the private server's URL to be imported."""
     address = url.render_as_string(hide_password=False)
-    if not experiment.application:
+    if not experiment.named_engine:
         return []
     return check_scenario(experiment, address, connect=True, private=True).warnings
 

@@ -75,7 +75,7 @@ class RunPlan:
             "session": experiment.session or None,
             "engine": experiment.engine or None,
             "server": self.server or None,
-            **_pool_options(self.pool, changes_only=bool(experiment.application)),
+            **_pool_options(self.pool, changes_only=bool(experiment.named_engine)),
             **experiment.options,
         }
         return [*arguments, *_flags(options), *experiment.user_classes]

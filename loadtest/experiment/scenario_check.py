@@ -62,7 +62,7 @@ def inspect_scenario(
     try:
         classes, shapes = internals.users_and_shapes(str(experiment.scenario.absolute()))
     except (Exception, SystemExit) as error:
-        if experiment.application and waits_for_database(error):  # it imports the application
+        if experiment.named_engine and waits_for_database(error):  # it imports the application
             return [], [], [], "", {}, ""
         return [error_line(error, experiment.scenario)], [], [], "", {}, ""
     wrong = [*_shaped(experiment, shapes), *_problems(experiment, classes, before)]

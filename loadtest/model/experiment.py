@@ -120,11 +120,11 @@ class Experiment(Strict):
 
     def _check_application(self) -> None:
         for pool in self.pool:
-            pool.check_application(self.application)
-        if self.application:  # from here on it is frozen
+            pool.check_application(self.named_engine)
+        if self.named_engine:  # from here on it is frozen
             kept = tuple(pool.of_application() for pool in self.pool)
             object.__setattr__(self, "pool", kept)
-        if self.application and self.fault:
+        if self.named_engine and self.fault:
             raise ValueError(
                 f"fault {self.fault[0]}: not possible on an application's own database"
             )
@@ -157,7 +157,7 @@ class Experiment(Strict):
                 raise ValueError(f"objective {bound.text!r}: unknown stage; this load has: {there}")
 
     @property
-    def application(self) -> str:
+    def named_engine(self) -> str:
         """The application under test as the experiment names it; empty without one."""
         return self.session or self.engine
 

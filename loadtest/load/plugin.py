@@ -40,6 +40,7 @@ from loadtest.load.run_output import RunOutput
 from loadtest.load.server_guard import Guard
 from loadtest.load.setup.application_pool import measured_pool
 from loadtest.load.setup.database_setup import DatabaseSetup
+from loadtest.load.setup.driven_database import DrivenDatabase
 from loadtest.load.setup.unpatched import run_unpatched
 from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
@@ -94,7 +95,8 @@ class Plugin:
         if isinstance(runner, MasterRunner):
             self.workers = Workers(runner, self._take, self._refuse)
         self.live = Live()
-        self.database = DatabaseSetup(environment)
+        kind = DrivenDatabase if environment.parsed_options.driving else DatabaseSetup
+        self.database = kind(environment)
         self.limits = AnnouncedLimits(environment, self.database, self._refuse)
         self.run = RunUnderWay(environment, self._refuse, self._tell)
         self.users = MeasuredUsers(environment, runner, self.process, self.database, self.limits)
@@ -123,8 +125,9 @@ class Plugin:
         if web_ui:
             web.check_port(self.options.web_host, self.options.web_port)
         self.database.find()
-        url = self.database.url
-        PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
+        if not self.options.driving:
+            url = self.database.url
+            PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
         self.limits.enforce()
         self._serve(web_ui)
         if self.options.headless:
@@ -199,31 +202,35 @@ class Plugin:
             self._measure(run, options, pool, parts)
         if status:
             run.add_ticker(Ticker(run_unpatched(status.sample), run.take, *parts))
+        if not self.master:
             # After the tickers, so that each stage is cut before the users of the next one start.
             run.at_end(follow_stages(self.runner, stages, warmup))
 
-    def _record(self, run: RunUnderWay, options: Namespace, pool: PoolConfig) -> ServerStatus:
+    def _record(
+        self, run: RunUnderWay, options: Namespace, pool: PoolConfig
+    ) -> ServerStatus | None:
         """Open the shared resources of a run: its result, the live page, the server's status."""
         prepared, self._status = self._status, None
         status = self.limits.begin(pool, prepared)
-        run.at_end(status.close)
+        if status:
+            run.at_end(status.close)
         self.live.begin(pool)
         server, application = self.database.facts, self.database.application
         facts = header(self.environment, options, _added, pool, server, application)
         run.write_to(RunOutput(options, self.live, facts))
-        if self.database.foreign and not options.no_abort:
+        if status and self.database.foreign and not options.no_abort:
             run.guard = Guard(status, server.lacks)
         return status
 
     def _measure(
         self, run: RunUnderWay, options: Namespace, pool: PoolConfig, parts: run_options.LoadParts
     ) -> None:
-        recorder = self.users.begin(run, options, pool)
+        recorder, cut = self.users.begin(run, options, pool)
         run.at_end(watch_lag(recorder))
         if self.master:
             run.add_ticker(self.master.begin(recorder, *parts))
         else:
-            run.add_ticker(Ticker(recorder.cut, run.take, *parts))
+            run.add_ticker(Ticker(cut, run.take, *parts))
 
     def _take(self, interval: Interval) -> None:
         self.run.take(interval)

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from loadtest.model import fault
+from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import UsageError
 from loadtest.model.fault import Fault
 from loadtest.model.field_types import Name, Positive, Strict, Whole, validated
-from loadtest.model.load import LoadConfig
+from loadtest.model.load import GREENLETS, LoadConfig
 from loadtest.model.objective import parse_objective
-from loadtest.model.pool import PoolConfig
+from loadtest.model.pool import AS_IS, PoolConfig
 from loadtest.model.server_name import ServerNames, parse_server
 from loadtest.model.suggestion import did_you_mean, did_you_mean_file
 
@@ -84,6 +85,7 @@ class Experiment(Strict):
     """A scenario under one load with several pools, repeated in rounds.
 
     session, engine: the address of an application's own, MODULE:NAME; at most one of them.
+    application: the application that the users drive over HTTP, if any.
     server: the programs of private servers; empty: the installed one.
     objective: the limits that a pool must meet. margin: the share by which two pools may differ
     and still count as equal.
@@ -99,6 +101,7 @@ class Experiment(Strict):
     margin: Annotated[Positive, Field(lt=1)] = MARGIN
     session: str = ""
     engine: str = ""
+    application: tuple[DrivenApplication, ...] = ()
     server: ServerNames = ()
     load: LoadConfig = LoadConfig()
     options: dict[str, OptionValue] = Field(default_factory=dict)
@@ -109,6 +112,7 @@ class Experiment(Strict):
     def _fits_together(self) -> Self:
         fault.check_faults(self.fault, self.load.duration)
         self._check_application()
+        self._check_driven()
         self._check_servers()
         self._check_names()
         self._check_objective()
@@ -119,7 +123,7 @@ class Experiment(Strict):
         return self
 
     def _check_application(self) -> None:
-        for pool in self.pool:
+        for pool in () if self.application else self.pool:
             pool.check_application(self.named_engine)
         if self.named_engine:  # from here on it is frozen
             kept = tuple(pool.of_application() for pool in self.pool)
@@ -128,6 +132,22 @@ class Experiment(Strict):
             raise ValueError(
                 f"fault {self.fault[0]}: not possible on an application's own database"
             )
+
+    def _check_driven(self) -> None:
+        """Raise ValueError for settings that an application behind HTTP does not have."""
+        if not self.application:
+            return
+        load, given = self.load, []
+        given += [f"the pool {one.name}" for one in self.pool if one.named != {"poolclass": AS_IS}]
+        given += ["session"] if self.session else []
+        given += ["engine"] if self.engine else []
+        given += ["server"] if self.server else []
+        given += ["fault"] if self.fault else []
+        given += ["prefill"] if load.prefill else []
+        given += ["arrivals at a rate"] if load.highest_rate is not None else []
+        given += ["users as threads"] if load.models != (GREENLETS,) else []
+        if given:
+            raise ValueError(f"not possible with an application behind HTTP: {', '.join(given)}")
 
     def _check_servers(self) -> None:
         if len(self.server) > 1 and len(self.load.models) > 1:

@@ -137,15 +137,19 @@ class Experiment(Strict):
         """Raise ValueError for settings that an application behind HTTP does not have."""
         if not self.application:
             return
-        load, given = self.load, []
-        given += [f"the pool {one.name}" for one in self.pool if one.named != {"poolclass": AS_IS}]
-        given += ["session"] if self.session else []
-        given += ["engine"] if self.engine else []
-        given += ["server"] if self.server else []
-        given += ["fault"] if self.fault else []
-        given += ["prefill"] if load.prefill else []
-        given += ["arrivals at a rate"] if load.highest_rate is not None else []
-        given += ["users as threads"] if load.models != (GREENLETS,) else []
+        load = self.load
+        other = {
+            "a second application": self.application[1:],
+            "session": self.session,
+            "engine": self.engine,
+            "server": self.server,
+            "fault": self.fault,
+            "prefill": load.prefill,
+            "arrivals at a rate": load.highest_rate is not None,
+            "users as threads": load.models != (GREENLETS,),
+        }
+        given = [f"the pool {one.name}" for one in self.pool if one.named != {"poolclass": AS_IS}]
+        given += [name for name, used in other.items() if used]
         if given:
             raise ValueError(f"not possible with an application behind HTTP: {', '.join(given)}")
 

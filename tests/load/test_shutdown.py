@@ -49,7 +49,9 @@ class Ending:
 
     def __init__(self, path: Path, reason: str = "finished", master: Any = None) -> None:
         self.path, self.done = path, list[str]()
-        options = Namespace(headless=True, results=str(path), run_name="", round=1, run_time=1)
+        options = Namespace(
+            headless=True, driving=False, results=str(path), run_name="", round=1, run_time=1
+        )
         self.environment = Environment(events=Events())
         self.environment.parsed_options = options
         self.plugin = Plugin(self.environment, SimpleNamespace())

@@ -92,6 +92,8 @@ def test_an_experiment_drives_an_application_with_its_own_pool() -> None:
     [
         ({"pool": [parse_pool("20+0")]}, "the pool 20+0"),
         ({"pool": [parse_pool("as-is,pool_size=9")]}, "the pool as-is.pool_size-9"),
+        ({"application": [APPLICATION, APPLICATION]}, "a second application"),
+        ({"fault": [{"kind": "restart", "at": "1s", "length": "1s"}]}, "fault"),
         ({"session": "shop.db:Session"}, "session"),
         ({"engine": "shop.db:engine"}, "engine"),
         ({"server": ["mysql"]}, "server"),

@@ -160,6 +160,8 @@ class Plugin:
         pool = measured_pool(self.options, self.database.application)
         run_options.warmup_seconds(self.options)
         self._status = self.limits.prepare(pool)
+        # Locust's time limit is a timer of the loop, whose clock stands still without events.
+        gevent.get_hub().loop.update_now()
 
     def close(self) -> None:
         """Drop the tables, and stop the private server, if any."""

@@ -75,7 +75,7 @@ def doctor(
 
 
 def _pools(given: list[str], application: ApplicationOptions) -> tuple[PoolConfig, ...]:
-    pools = tuple(pools_of(given, application))
+    pools = tuple(pools_of(given, application=bool(application.name)))
     for pool in pools:
         try:
             pool.check_application(application.name)

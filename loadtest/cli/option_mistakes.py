@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Less similar names are not those of a bundled scenario.
 _MISSPELT = 0.75
 # The option of a setting that has another name in an experiment.
-_FLAGS = {"duration": "--time", "stage": "--stages", "options": "--option"}
+_FLAGS = {"duration": "--time", "stage": "--stages", "options": "--option", "command": "--app"}
 
 
 def validated_options(model: type[M], data: Mapping[str, Any]) -> M:

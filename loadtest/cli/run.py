@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from loadtest.cli.driven_options import DrivenOptions
 from loadtest.cli.output import AnswerOptions, conduct_and_answer, try_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
@@ -30,6 +31,7 @@ def run(
         typer.Option("--pool", help="20+0 or pool_size=20,… (default: 5+10 or your application's)"),
     ] = [],  # noqa: B006 - Typer passes a new list
     application: ApplicationOptions,
+    driven: DrivenOptions,
     load: StagedLoadOptions,
     told: ScenarioOptions,
     server: ServerOption = "",
@@ -47,19 +49,26 @@ def run(
     settings that it names; all others stay as they are there. Each task is
     tried once before the load; mistakes in the scenario end the command with exit code 2.
 
+    With --app and --ready, any Locust users send requests to your application, which runs with its
+    own pool and is recorded. Its recording and its output are beside the run's file.
+
     Examples: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
 
     [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 30 -t 10s --model threads[/]
 
     [bold]loadtest run scenarios/order_flow.py --try[/]
+
+    [bold]loadtest run visitors.py --app "uvicorn shop.web:app --port 8800" --ready http://127.0.0.1:8800/health[/]
     """
     if len(pool) > 1:
         raise UsageError(
             f"--pool is given {len(pool)} times: a run has one pool; loadtest compare takes several"
         )
+    if only_try and driven.app:
+        raise UsageError("--try: not possible with --app")
     if only_try and database.no_try:
         raise UsageError("--try and --no-try: give only one of them")
-    more = {"rounds": 1, "objective": objective, "server": server}
+    more = {"rounds": 1, "objective": objective, "server": server, **driven.settings()}
     experiment = experiment_of(scenario, pool, application, load, told, **more)
     if len(experiment.load.models) > 1:
         raise UsageError(f"--model {load.model}: a run has one model; loadtest compare takes both")

@@ -235,14 +235,14 @@ def load_of(*, time: str | None, stages: str | None = None, **given: Any) -> Loa
     return validated_options(LoadConfig, data)
 
 
-def pools_of(given: list[str], application: ApplicationOptions) -> list[PoolConfig]:
-    """The given pools; without any, the application's pool or SQLAlchemy's default.
+def pools_of(given: list[str], *, application: bool) -> list[PoolConfig]:
+    """The given pools; without any, the application's pool, if there is one, or the default.
 
     Raises UsageError.
     """
     from loadtest.model.pool import AS_IS, parse_pool
 
-    default = AS_IS if application.name else "5+10"
+    default = AS_IS if application else "5+10"
     return [parse_pool(text) for text in given or [default]]
 
 
@@ -252,6 +252,7 @@ def experiment_of(
     application: ApplicationOptions,
     load: LoadOptions,
     told: ScenarioOptions,
+    /,
     **more: Any,
 ) -> Experiment:
     """The experiment that the options describe; UsageError lists every mistake.
@@ -265,7 +266,7 @@ def experiment_of(
         "load": load.config(),
         **told.settings(),
         **vars(application),
-        "pool": pools_of(pools, application),
+        "pool": pools_of(pools, application=bool(application.name or more.get("application"))),
         **{name: value for name, value in more.items() if value is not None},
     }
     refuse_the_same(pools)

@@ -116,7 +116,7 @@ def _opened(
         looked = check_scenario(experiment, database_url, connect=True, allowed=allowed)
         warnings = [*looked.warnings, *warning_texts([machine_busy_check(others.shares())])]
         _tell(console, filter(None, [looked.ignored, *_marked(warnings)]), "yellow")
-        if not (database_url or looked.place or quiet):
+        if not (database_url or looked.place or experiment.application or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         with databases(database_url, experiment, looked, allowed, runs, tried=tried) as at:
             for one in at.values():
@@ -124,7 +124,7 @@ def _opened(
                 _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
             try:
                 answer = TrialAnswer()
-                if tried:
+                if tried and not experiment.application:
                     demand = demand_of(experiment, allowed, looked.pool)
                     answer = _tried(experiment, at, demand, measuring=runs > 0)
                     _tell(console, _marked(answer.warnings), "yellow")

@@ -47,10 +47,14 @@ def databases(
     """The given database, or private servers that live as long as this context.
 
     An application's own database is known only to Locust's process, which makes the same checks.
+    The application that users drive has a database of its own, which is unknown here.
     looked: the result of `check_scenario`. runs: the maximum number of runs; tried: whether each
     task is tried once before them.
     Raises UsageError if the experiment cannot run there.
     """
+    if experiment.application:  # it connects to its own database
+        yield {"": Database(None, False, None, allowed)}
+        return
     demand = demand_of(experiment, allowed, looked.pool)
     server_probe.raise_open_files_limit(demand.most)
     refuse_beside_database(bool(experiment.server), bool(given or looked.place))
@@ -59,7 +63,7 @@ def databases(
         work = _work(experiment, runs, tried)
         intended = intentions(looked.place, demand, work, looked.tables, allowed, looked.in_use)
         changes = changed_settings(
-            demand.pools, PoolSettings(**looked.pool), experiment.application
+            demand.pools, PoolSettings(**looked.pool), experiment.named_engine
         )
         yield {"": Database(url, False, None, allowed, (), (*intended, *changes))}
     elif given:
@@ -113,7 +117,7 @@ def _private(program: str, experiment: Experiment, allowed: Allowances) -> Itera
 def _known(experiment: Experiment, url: URL) -> list[str]:
     """The warnings about an application that needs the private server's URL to be imported."""
     address = url.render_as_string(hide_password=False)
-    if not experiment.application:
+    if not experiment.named_engine:
         return []
     return check_scenario(experiment, address, connect=True, private=True).warnings
 

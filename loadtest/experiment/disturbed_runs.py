@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,10 @@ def _pool(path: Path) -> PoolRuns:
 
 
 def _move(path: Path, folder: Path) -> None:
-    """Move a run and its log to a folder."""
+    """Move a run to a folder, with its log, and the log and the recording of its application."""
     folder.mkdir(exist_ok=True)
-    for file in (path, path.with_suffix(".log")):
+    for file in (path, *map(path.with_suffix, (".log", ".app.log", ".app"))):
         if file.exists():
+            if file.is_dir():
+                shutil.rmtree(folder / file.name, ignore_errors=True)
             file.replace(folder / file.name)

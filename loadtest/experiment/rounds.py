@@ -227,6 +227,9 @@ def write_down(
 ) -> None:
     """Write experiment.json, which describes the runs in a folder."""
     planned = json_types(experiment.model_dump) | {"scenario": as_typed(experiment.scenario)}
+    # In results, `application` is the name of an application.
+    if driven := planned.pop("application"):
+        planned["driven"] = driven
     planned["pool"] = [pool.model_dump(mode="json") for pool in pools]
     with written_in(folder):
         text = json.dumps({**planned, **more}, indent=1) + "\n"

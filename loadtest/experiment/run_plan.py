@@ -63,6 +63,7 @@ class RunPlan:
     def arguments(self) -> list[str]:
         """Locust's arguments that repeat this run."""
         experiment, load = self.experiment, self.experiment.load
+        own_pool = bool(experiment.named_engine or experiment.application)
         arguments = ["-f", as_typed(experiment.scenario), "--headless", "--only-summary"]
         arguments += ["-u", str(load.users), "-r", f"{load.users_per_second:g}"]
         arguments += ["-t", f"{self.seconds:.0f}s", "--warmup", f"{load.warmup:g}s"]
@@ -75,7 +76,8 @@ class RunPlan:
             "session": experiment.session or None,
             "engine": experiment.engine or None,
             "server": self.server or None,
-            **_pool_options(self.pool, changes_only=bool(experiment.application)),
+            **_driving(experiment),
+            **_pool_options(self.pool, changes_only=own_pool),
             **experiment.options,
         }
         return [*arguments, *_flags(options), *experiment.user_classes]
@@ -83,6 +85,14 @@ class RunPlan:
     def command(self) -> str:
         """The command line that repeats this run by hand."""
         return shlex.join([*start_command(self.model), *self.arguments()])
+
+
+def _driving(experiment: Experiment) -> dict[str, object]:
+    """The options with which users drive an application; empty without one."""
+    if not experiment.application:
+        return {}
+    (application,) = experiment.application
+    return {"driving": True, "host": application.origin}
 
 
 def _load_options(load: LoadConfig) -> dict[str, object]:

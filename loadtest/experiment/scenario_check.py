@@ -62,7 +62,7 @@ def inspect_scenario(
     try:
         classes, shapes = internals.users_and_shapes(str(experiment.scenario.absolute()))
     except (Exception, SystemExit) as error:
-        if experiment.application and waits_for_database(error):  # it imports the application
+        if experiment.named_engine and waits_for_database(error):  # it imports the application
             return [], [], [], "", {}, ""
         return [error_line(error, experiment.scenario)], [], [], "", {}, ""
     wrong = [*_shaped(experiment, shapes), *_problems(experiment, classes, before)]
@@ -132,7 +132,11 @@ def _wrong_users(experiment: Experiment, classes: Mapping[str, type]) -> Iterato
     if missing:
         there = ", ".join(classes) or "none"
         yield f"{scenario} has no user class {', '.join(missing)}; it has: {there}"
-    elif not any(issubclass(classes[name], PoolUser) for name in chosen):
+        return
+    of_pool = [name for name in chosen if issubclass(classes[name], PoolUser)]
+    if experiment.application and of_pool:
+        yield f"{scenario}: {', '.join(of_pool)} is a PoolUser; with --app, users send requests"
+    elif not (experiment.application or of_pool):
         yield f"{scenario} has no PoolUser: derive its users from loadtest.load.PoolUser"
 
 

@@ -31,7 +31,7 @@ def searched_pools(
     In a closed loop the largest pool is capped at the connections that its users can hold.
     per_user: the most connections that each of them holds at once.
     """
-    now = PoolConfig(poolclass=AS_IS) if experiment.application else PoolConfig(name="default")
+    now = PoolConfig(poolclass=AS_IS) if experiment.named_engine else PoolConfig(name="default")
     closed = experiment.load.highest_rate is None
     most = min(at_most, experiment.load.users * per_user) if closed else at_most
     return now, pool_of_size(most)

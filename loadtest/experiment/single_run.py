@@ -16,6 +16,8 @@ from sqlalchemy import URL
 from loadtest.database import supervisor
 from loadtest.database.application import environment_with
 from loadtest.experiment import deadlines
+from loadtest.experiment.child_logs import end_of_log, log_text
+from loadtest.experiment.driving.driven_run import application_beside
 from loadtest.experiment.faults.schedule import FaultSchedule, Happened
 from loadtest.experiment.run_plan import RunPlan, RunSettings
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
@@ -30,7 +32,6 @@ from loadtest.runfile.line import Damaged
 from loadtest.runfile.reader import Run, read_run
 from loadtest.runfile.schema import Header
 
-_LOG_LINES_SHOWN = 12
 # The exit code after a signal is this number plus the signal's number.
 _SIGNALLED = 128
 
@@ -74,8 +75,18 @@ def run_once(plan: RunPlan, database: Database, folder: Path, watch: Watch) -> R
     killed; UsageError with Locust's message for wrong usage, or if the load did not begin in time;
     EndedForOthers if the run ended for the sake of other clients; Overdue at its deadline.
     On an interrupt, or if the watch raises Enough, the run is stopped cleanly first.
+    A driven application runs beside Locust; an error of it ends the run.
     """
     path = plan.file_in(folder)
+    with application_beside(plan.experiment, path) as check:
+        result = _run_locust(plan, database, path, watch, check)
+        check()
+    return result
+
+
+def _run_locust(
+    plan: RunPlan, database: Database, path: Path, watch: Watch, check: Callable[[], None]
+) -> Run:
     log = path.with_suffix(".log")
     # The environment, because every user of the machine can read the arguments of processes.
     address = database.url.render_as_string(False) if database.url else ""
@@ -86,19 +97,22 @@ def run_once(plan: RunPlan, database: Database, folder: Path, watch: Watch) -> R
     with log.open("w+b") as output:
         kept = supervisor.start_supervised(command, environment=environment, output=output)
         try:
-            _follow(kept, output, plan, path, watch, database.faults, happened)
+            _follow(kept, output, plan, path, watch, check, database.faults, happened)
         except Enough as enough:
             end = End(EndReason.ENOUGH, str(enough))
         except Overdue as late:
             supervisor.stop_supervised(kept, deadlines.STOP_SECONDS)
             end_for(path, late.end)
             raise
+        except LoadtestError as error:
+            end = error.end
+            raise
         finally:
             code = supervisor.stop_supervised(kept)
             if happened and path.exists():
                 add_to_footer(path, faults=happened)
-    if end:
-        say_why_it_ended(path, end)
+            if end and path.exists():
+                say_why_it_ended(path, end)
     return _result(path, log, code)
 
 
@@ -117,16 +131,19 @@ def _follow(
     plan: RunPlan,
     path: Path,
     watch: Watch,
+    check: Callable[[], None],
     faults: FaultSchedule | None,
     happened: list[Happened],
 ) -> None:
     """Watch a run until it ends and provoke its faults; their outcomes are added to `happened`.
 
+    check: called repeatedly; ends the run with the error that it raises.
     Raises Overdue at the deadline, UsageError if the load has not begun in time.
     """
     for _ in deadlines.watched_process(
         kept, output, deadlines.START_SECONDS, partial(_not_begun, plan)
     ):
+        check()
         if path.exists() and path.read_bytes().count(b"\n"):
             break
     if not path.exists():
@@ -136,6 +153,7 @@ def _follow(
         if faults:
             happened += broken.enter_context(faults.provoked(measuring, kept.pid))
         for _ in deadlines.watched_process(kept, output, plan.limit, partial(_overdue, plan)):
+            check()
             for interval in _new_intervals(lines):
                 watch(interval)
 
@@ -168,12 +186,10 @@ def _result(path: Path, log: Path, code: int) -> Run:
             raise for_others
         if any(result.measured()):
             return _whole(result, code)
-    said = log.read_text(encoding="utf-8", errors="replace").strip()
     if code == UsageError.exit_code and not path.exists():
-        raise UsageError(said.rpartition("\n\n")[2])  # the plugin prints it after an empty line
-    lines = said.splitlines()
-    end = "\n".join(f"  {line}" for line in lines[-_LOG_LINES_SHOWN:])
-    raise LoadtestError(f"Locust measured nothing; the end of its log ({log}):\n{end}")
+        # The plugin prints it after an empty line.
+        raise UsageError(log_text(log).rpartition("\n\n")[2])
+    raise LoadtestError(f"Locust measured nothing; the end of its log ({log}):\n{end_of_log(log)}")
 
 
 def _whole(result: Run, code: int) -> Run:

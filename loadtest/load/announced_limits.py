@@ -68,7 +68,7 @@ class AnnouncedLimits:
         if isinstance(runner, MasterRunner):
             self._hear_again = internals.intercept_messages(runner, self._hear)
 
-    def prepare(self, pool: PoolConfig) -> ServerStatus:
+    def prepare(self, pool: PoolConfig) -> ServerStatus | None:
         """Announce a run with the processes that are expected, and make its tables."""
         runner, options = self._environment.runner, self._options
         # When a headless run prepares, no expected worker has connected yet.
@@ -77,7 +77,7 @@ class AnnouncedLimits:
         self._announce(pool, max(self._present, *expected))
         return self._database.prepare()
 
-    def begin(self, pool: PoolConfig, status: ServerStatus | None) -> ServerStatus:
+    def begin(self, pool: PoolConfig, status: ServerStatus | None) -> ServerStatus | None:
         """Begin a run with the present processes; no other process can join.
 
         status: the result of `prepare`, if it was called. Raises LoadtestError if the run cannot

@@ -13,7 +13,6 @@ from locust.runners import MasterRunner, WorkerRunner
 import inspect
 import logging
 import os
-import random
 import socket
 import sys
 from argparse import Namespace
@@ -23,7 +22,6 @@ from typing import Any, cast
 import gevent
 
 from loadtest.database.failure_kinds import words_of
-from loadtest.database.preflight import server_probe
 from loadtest.database.server_status import ServerStatus
 from loadtest.live import web
 from loadtest.live.displays import Live
@@ -34,6 +32,7 @@ from loadtest.load.ctrl_c import INTERRUPTED, on_ctrl_c
 from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.lag_monitor import watch_lag
 from loadtest.load.log_filter import FirstOfEachKind
+from loadtest.load.measured_users import MeasuredUsers
 from loadtest.load.options import run_options, start_form
 from loadtest.load.run import RunUnderWay
 from loadtest.load.run_header import header
@@ -41,12 +40,12 @@ from loadtest.load.run_output import RunOutput
 from loadtest.load.server_guard import Guard
 from loadtest.load.setup.application_pool import measured_pool
 from loadtest.load.setup.database_setup import DatabaseSetup
+from loadtest.load.setup.driven_database import DrivenDatabase
 from loadtest.load.setup.unpatched import run_unpatched
 from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
 from loadtest.load.users.pool_user import PoolUser, end_again, note_error, with_options
 from loadtest.load.users.staged_users import follow_stages
-from loadtest.load.users.user_levels import user_levels
 from loadtest.load.workers.protocol import Master, Workers, ready
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError
@@ -96,10 +95,11 @@ class Plugin:
         if isinstance(runner, MasterRunner):
             self.workers = Workers(runner, self._take, self._refuse)
         self.live = Live()
-        self.database = DatabaseSetup(environment)
+        kind = DrivenDatabase if environment.parsed_options.driving else DatabaseSetup
+        self.database = kind(environment)
         self.limits = AnnouncedLimits(environment, self.database, self._refuse)
         self.run = RunUnderWay(environment, self._refuse, self._tell)
-        self._targets: list[EngineUnderTest] = []
+        self.users = MeasuredUsers(environment, runner, self.process, self.database, self.limits)
         self._status: ServerStatus | None = None
         self._quiet = FirstOfEachKind()
 
@@ -125,8 +125,9 @@ class Plugin:
         if web_ui:
             web.check_port(self.options.web_host, self.options.web_port)
         self.database.find()
-        url = self.database.url
-        PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
+        if not self.options.driving:
+            url = self.database.url
+            PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
         self.limits.enforce()
         self._serve(web_ui)
         if self.options.headless:
@@ -159,11 +160,13 @@ class Plugin:
         pool = measured_pool(self.options, self.database.application)
         run_options.warmup_seconds(self.options)
         self._status = self.limits.prepare(pool)
+        # Locust's time limit is a timer of the loop, whose clock stands still without events.
+        gevent.get_hub().loop.update_now()
 
     def close(self) -> None:
         """Drop the tables, and stop the private server, if any."""
         # Leaked connections would lock the tables.
-        forgotten = self._targets if self.database.made else []
+        forgotten = self.users.targets if self.database.made else []
         for step in (*(target.cut_off for target in forgotten), self.database.close):
             attempt(step, self._failed)
 
@@ -201,53 +204,35 @@ class Plugin:
             self._measure(run, options, pool, parts)
         if status:
             run.add_ticker(Ticker(run_unpatched(status.sample), run.take, *parts))
+        if not self.master:
             # After the tickers, so that each stage is cut before the users of the next one start.
             run.at_end(follow_stages(self.runner, stages, warmup))
 
-    def _record(self, run: RunUnderWay, options: Namespace, pool: PoolConfig) -> ServerStatus:
+    def _record(
+        self, run: RunUnderWay, options: Namespace, pool: PoolConfig
+    ) -> ServerStatus | None:
         """Open the shared resources of a run: its result, the live page, the server's status."""
         prepared, self._status = self._status, None
         status = self.limits.begin(pool, prepared)
-        run.at_end(status.close)
+        if status:
+            run.at_end(status.close)
         self.live.begin(pool)
         server, application = self.database.facts, self.database.application
         facts = header(self.environment, options, _added, pool, server, application)
         run.write_to(RunOutput(options, self.live, facts))
-        if self.database.foreign and not options.no_abort:
+        if status and self.database.foreign and not options.no_abort:
             run.guard = Guard(status, server.lacks)
         return status
 
     def _measure(
         self, run: RunUnderWay, options: Namespace, pool: PoolConfig, parts: run_options.LoadParts
     ) -> None:
-        run.target = target = self._new_target(options, pool)
-        self._targets.append(target)
-        run.at_end(target.close)
-        recorder = target.recorder
-        recorder.levels |= user_levels(self.environment, self.runner)
-        recorder.levels["checked_out"] = target.checked_out
-        target.start()
+        recorder, cut = self.users.begin(run, options, pool)
         run.at_end(watch_lag(recorder))
         if self.master:
             run.add_ticker(self.master.begin(recorder, *parts))
         else:
-            run.add_ticker(Ticker(recorder.cut, run.take, *parts))
-
-    def _new_target(self, options: Namespace, pool: PoolConfig) -> EngineUnderTest:
-        index = internals.worker_index(self.runner)
-        random.seed(f"{options.seed}-{index}")
-        server_probe.raise_open_files_limit(self.limits.of_process())
-        database = self.database
-        return EngineUnderTest(
-            database.url,
-            pool,
-            options,
-            tls=database.facts.tls,
-            process=self.process,
-            index=index,
-            ceiling=self.limits.of_process if database.foreign else None,
-            application=database.application,
-        )
+            run.add_ticker(Ticker(cut, run.take, *parts))
 
     def _take(self, interval: Interval) -> None:
         self.run.take(interval)
@@ -286,7 +271,7 @@ class Plugin:
 
     def _on_stop(self, environment: Any, **_: Any) -> None:
         self.run.close()
-        self._targets = [target for target in self._targets if target.recorder.opened]
+        self.users.forget_closed()
 
     def _on_quitting(self, environment: Any, **_: Any) -> None:
         if self.run.under_way:

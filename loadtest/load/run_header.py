@@ -32,6 +32,9 @@ _NOT_REPEATED = {
     "rate_shared_by",
 }
 
+# Of the pool of a driven application, which only its recording knows.
+_UNKNOWN_SIZES = {"pool_size": None, "max_overflow": None}
+
 
 def header(
     environment: Any,
@@ -49,7 +52,7 @@ def header(
         users = max(users, options.num_users or 0)
     model = getattr(runner, "model", GREENLETS)
     return {
-        "pool": dict(pool),
+        "pool": {**dict(pool), **(_UNKNOWN_SIZES if options.driving else {})},
         "application": application.name if application else None,
         "application_pool": application.settings if application else None,
         "driver": application.engine.dialect.driver if application else None,
@@ -106,6 +109,8 @@ def repeat_command(
     command += ["-u", str(options.num_users or 1), "-r", f"{options.spawn_rate or 1:g}"]
     if options.run_time:
         command += ["-t", f"{options.run_time}s"]
+    if options.driving:
+        command += ["--host", options.host]
     if options.processes:
         command += ["--processes", str(options.processes)]
     for action in actions([*added.own, *added.scenarios]):

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from loadtest.model import fault
+from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import UsageError
 from loadtest.model.fault import Fault
 from loadtest.model.field_types import Name, Positive, Strict, Whole, validated
-from loadtest.model.load import LoadConfig
+from loadtest.model.load import GREENLETS, LoadConfig
 from loadtest.model.objective import parse_objective
-from loadtest.model.pool import PoolConfig
+from loadtest.model.pool import AS_IS, PoolConfig
 from loadtest.model.server_name import ServerNames, parse_server
 from loadtest.model.suggestion import did_you_mean, did_you_mean_file
 
@@ -84,6 +85,7 @@ class Experiment(Strict):
     """A scenario under one load with several pools, repeated in rounds.
 
     session, engine: the address of an application's own, MODULE:NAME; at most one of them.
+    application: the application that the users drive over HTTP, if any.
     server: the programs of private servers; empty: the installed one.
     objective: the limits that a pool must meet. margin: the share by which two pools may differ
     and still count as equal.
@@ -99,6 +101,7 @@ class Experiment(Strict):
     margin: Annotated[Positive, Field(lt=1)] = MARGIN
     session: str = ""
     engine: str = ""
+    application: tuple[DrivenApplication, ...] = ()
     server: ServerNames = ()
     load: LoadConfig = LoadConfig()
     options: dict[str, OptionValue] = Field(default_factory=dict)
@@ -109,6 +112,7 @@ class Experiment(Strict):
     def _fits_together(self) -> Self:
         fault.check_faults(self.fault, self.load.duration)
         self._check_application()
+        self._check_driven()
         self._check_servers()
         self._check_names()
         self._check_objective()
@@ -119,15 +123,35 @@ class Experiment(Strict):
         return self
 
     def _check_application(self) -> None:
-        for pool in self.pool:
-            pool.check_application(self.application)
-        if self.application:  # from here on it is frozen
+        for pool in () if self.application else self.pool:
+            pool.check_application(self.named_engine)
+        if self.named_engine:  # from here on it is frozen
             kept = tuple(pool.of_application() for pool in self.pool)
             object.__setattr__(self, "pool", kept)
-        if self.application and self.fault:
+        if self.named_engine and self.fault:
             raise ValueError(
                 f"fault {self.fault[0]}: not possible on an application's own database"
             )
+
+    def _check_driven(self) -> None:
+        """Raise ValueError for settings that an application behind HTTP does not have."""
+        if not self.application:
+            return
+        load = self.load
+        other = {
+            "a second application": self.application[1:],
+            "session": self.session,
+            "engine": self.engine,
+            "server": self.server,
+            "fault": self.fault,
+            "prefill": load.prefill,
+            "arrivals at a rate": load.highest_rate is not None,
+            "users as threads": load.models != (GREENLETS,),
+        }
+        given = [f"the pool {one.name}" for one in self.pool if one.named != {"poolclass": AS_IS}]
+        given += [name for name, used in other.items() if used]
+        if given:
+            raise ValueError(f"not possible with an application behind HTTP: {', '.join(given)}")
 
     def _check_servers(self) -> None:
         if len(self.server) > 1 and len(self.load.models) > 1:
@@ -157,7 +181,7 @@ class Experiment(Strict):
                 raise ValueError(f"objective {bound.text!r}: unknown stage; this load has: {there}")
 
     @property
-    def application(self) -> str:
+    def named_engine(self) -> str:
         """The application under test as the experiment names it; empty without one."""
         return self.session or self.engine
 

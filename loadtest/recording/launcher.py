@@ -81,16 +81,18 @@ def record_command(
     with tempfile.TemporaryDirectory(prefix="loadtest-record-") as notes:
         limit = {} if megabytes_per_hour is None else {"MEGABYTES_PER_HOUR": megabytes_per_hour}
         settings = {"FOLDER": (folder / "runs").absolute(), "NAME": name, "NOTES": notes, **limit}
-        code = _run(command, _environment(settings))
+        code = _run(command, recorded_environment(settings, os.environ))
         _tell(folder, Path(notes), started=code not in (_NOT_FOUND, _NOT_EXECUTABLE))
     return code
 
 
-def _environment(settings: Mapping[str, object]) -> dict[str, str]:
-    """The environment of a recorded command."""
-    path = os.pathsep.join(filter(None, [str(_INJECTED), os.environ.get("PYTHONPATH")]))
+def recorded_environment(
+    settings: Mapping[str, object], variables: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of a recorded command: these variables, and the settings of its recording."""
+    path = os.pathsep.join(filter(None, [str(_INJECTED), variables.get("PYTHONPATH")]))
     own = {f"LOADTEST_RECORDING_{name}": str(value) for name, value in settings.items()}
-    return {**os.environ, **own, "PYTHONPATH": path}
+    return {**variables, **own, "PYTHONPATH": path}
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:

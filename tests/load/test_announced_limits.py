@@ -22,7 +22,7 @@ from loadtest.model.pool import PoolConfig, parse_pool
 
 NO_OPTIONS = run_options.Added([], [])
 NO_APPLICATION = {"pool_name": "", "isolation_level": "", "session": "", "engine": ""}
-AS_LOCUST_HAS_IT = {**PoolConfig().model_dump(), **NO_APPLICATION}
+AS_LOCUST_HAS_IT = {**PoolConfig().model_dump(), **NO_APPLICATION, "driving": False}
 
 
 class Rush(LoadTestShape):

@@ -408,7 +408,7 @@ def test_a_whole_run_in_this_process(url: URL, tmp_path: Path) -> None:
     pool = until(lambda: plugin.target, "the run to begin").engine.pool
     until(lambda: Failing.done >= 40, "forty tasks", lambda: plugin.target is not None)
     runner.stop()
-    kept = plugin._targets
+    kept = plugin.users.targets
     plugin.close()
 
     run = read_run(path)

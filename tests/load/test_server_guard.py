@@ -203,7 +203,7 @@ def test_a_run_ends_where_its_server_tells_nothing_any_more() -> None:
     ended: list[str] = []
     runner = SimpleNamespace(log_exception=lambda *_: None, quit=lambda: ended.append("quit"))
     environment = Environment(events=Events())
-    environment.parsed_options = Namespace(headless=True)
+    environment.parsed_options = Namespace(headless=True, driving=False)
     plugin = Plugin(environment, runner)
     plugin.run.output = cast(Any, SimpleNamespace(add=lambda interval: None))
     plugin.run.guard = Guard(SimpleNamespace(answers=0, problem=FULL))

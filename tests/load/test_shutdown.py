@@ -49,7 +49,9 @@ class Ending:
 
     def __init__(self, path: Path, reason: str = "finished", master: Any = None) -> None:
         self.path, self.done = path, list[str]()
-        options = Namespace(headless=True, results=str(path), run_name="", round=1, run_time=1)
+        options = Namespace(
+            headless=True, driving=False, results=str(path), run_name="", round=1, run_time=1
+        )
         self.environment = Environment(events=Events())
         self.environment.parsed_options = options
         self.plugin = Plugin(self.environment, SimpleNamespace())
@@ -151,15 +153,15 @@ def test_of_the_targets_of_runs_only_those_with_open_connections_are_kept(tmp_pa
     run = Ending(tmp_path / "run.jsonl")
     closed, forgotten = (SimpleNamespace(recorder=Recorder()) for _ in range(2))
     forgotten.recorder.opened["a connection that a task forgot"] = 1
-    run.plugin._targets = [cast(Any, closed), cast(Any, forgotten)]
+    run.plugin.users.targets = [cast(Any, closed), cast(Any, forgotten)]
     run.end()
-    assert run.plugin._targets == [forgotten]
+    assert run.plugin.users.targets == [forgotten]
 
 
 def test_what_cannot_be_cut_off_at_last_keeps_no_server_running(tmp_path: Path) -> None:
     run = Ending(tmp_path / "run.jsonl")
     assert run.end() == "finished"
-    run.plugin._targets = [cast(Any, SimpleNamespace(cut_off=fail))]
+    run.plugin.users.targets = [cast(Any, SimpleNamespace(cut_off=fail))]
     run.plugin.database = cast(
         Any, SimpleNamespace(made=True, close=run.step("server"), application=None)
     )

@@ -439,7 +439,7 @@ def test_an_applications_own_pool_has_no_settings_here():
 def test_an_experiment_may_name_an_application(written):
     own = SOUND.replace('name = "default"', 'poolclass = "as-is"')
     experiment = read_experiment(written('session = "shop.db:Session"\n' + own))
-    assert experiment.application == experiment.session == "shop.db:Session"
+    assert experiment.named_engine == experiment.session == "shop.db:Session"
     assert experiment.pool[0].name == "as-is"
 
 

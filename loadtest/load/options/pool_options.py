@@ -123,7 +123,8 @@ def pool_config(options: Namespace) -> PoolConfig:
     if options.pool_name:
         data["name"] = options.pool_name
     pool = validated(PoolConfig, data, "pool settings")
-    application = options.session or options.engine
+    # The pool of a driven application is its own, too.
+    application = options.session or options.engine or ("driven" if options.driving else "")
     try:
         pool.check_application(application)
     except ValueError as error:

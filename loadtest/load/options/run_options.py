@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from argparse import Namespace
 from collections.abc import Mapping
@@ -178,6 +179,7 @@ def _run_group(group: Group) -> None:
         help="the database server was started for this run only",
         **hide,
     )
+    add("--driving", action="store_true", default=False, help=argparse.SUPPRESS, **hide)
     for flag, text in ALLOWANCES.items():
         add(flag, action="store_true", default=False, help=text, **hide)
     add(

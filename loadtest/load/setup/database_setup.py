@@ -127,8 +127,8 @@ class DatabaseSetup:
             self._session = self.application.session_variables()
             self._facts = replace(facts, variables={**facts.variables, **self._session})
 
-    def prepare(self) -> ServerStatus:
-        """Recreate the scenario's tables; returns the reader of the server's status.
+    def prepare(self) -> ServerStatus | None:
+        """Recreate the scenario's tables; returns the reader of the server's status, if any.
 
         Raises UsageError if the run cannot begin.
         """

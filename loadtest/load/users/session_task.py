@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # The kind of requests that the scenario declares failed.
 DECLARED_FAILURE = "declared_failure"
+# The type of its requests in Locust.
+SESSION_REQUEST = "session"
 CAUGHT = "caught by the application"
 # The attribute of an error with the failed attempt that it was.
 _ATTEMPT = "loadtest_attempt"
@@ -128,7 +130,7 @@ class SessionTask(Task):
             if not counts:
                 return
         fire(
-            request_type="session",
+            request_type=SESSION_REQUEST,
             name=self.name,
             response_time=elapsed / 1e6,
             response_length=0,

@@ -1,0 +1,1 @@
+"""Starts an application behind HTTP for each run, and stops it."""

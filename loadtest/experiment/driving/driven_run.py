@@ -1,0 +1,72 @@
+"""The application of a run: started before the load, watched during it, stopped after it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from loadtest.experiment.driving.application_environment import environment_of
+from loadtest.experiment.driving.running_application import RunningApplication, started
+from loadtest.model.errors import UsageError
+from loadtest.model.experiment import Experiment
+from loadtest.runfile.folders import run_files
+from loadtest.runfile.reader import RunFile
+from loadtest.runfile.recording_files import recorded_part
+
+_WITHOUT_SERVER = "sqlite"
+
+
+@contextmanager
+def application_beside(experiment: Experiment, path: Path) -> Iterator[Callable[[], None]]:
+    """The application of an experiment, if any, which runs as long as this context.
+
+    path: the result file of the run. The application's recording is in the folder beside it that
+    ends in `.app`, its output in the file that ends in `.app.log`. Returns a check that raises
+    LoadtestError if the application has ended, UsageError if it uses a database server.
+    """
+    if not experiment.application:
+        yield lambda: None
+        return
+    (application,) = experiment.application
+    folder = path.with_suffix(".app")
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that is repeated
+    folder.mkdir()
+    environment = environment_of(folder, experiment.name)
+    with started(application, environment, path.with_suffix(".app.log")) as running:
+        check = _Check(running, folder)
+        check()
+        yield check
+
+
+class _Check:
+    """A check that is repeated during a run."""
+
+    def __init__(self, running: RunningApplication, folder: Path) -> None:
+        self._running, self._folder = running, folder
+        self._seen = set[str]()
+
+    def __call__(self) -> None:
+        self._running.check_alive()
+        for path in run_files([self._folder]):
+            if path.name not in self._seen and _is_checked(path):
+                self._seen.add(path.name)
+
+
+def _is_checked(part: Path) -> bool:
+    """Whether a part of a recording is one of SQLite; False if it cannot be read yet.
+
+    Raises UsageError if its pool connects to a server.
+    """
+    try:
+        header = RunFile(part).header
+    except UsageError:  # its first line is being written
+        return False
+    database = recorded_part(header).database
+    if not database.startswith(_WITHOUT_SERVER):
+        raise UsageError(
+            f"the application's pool {header.pool.name} connects with {database}; only SQLite is "
+            "possible with --app"
+        )
+    return True

@@ -146,31 +146,54 @@ def _continued(one: Sequence[Stretch], later: Sequence[Stretch]) -> Sequence[Str
     return all_
 
 
-def reduced(header: Header, intervals: Iterable[Interval]) -> Reduced:
-    """What is kept of some intervals of a run."""
-    clients = ColumnsBuilder(header.pool.pool_timeout if header.load.faults else None)
-    server, slow, batches = ColumnsBuilder(), _SlowBuilder(), Batches()
-    stretches: list[Stretch] = []
-    latest: dict[str, Stretch] = {}
-    examples: dict[str, str] = {}
-    for interval in intervals:
-        stretch = latest.get(interval.process)
+class _Reducer:
+    """Takes the intervals of a run one by one."""
+
+    def __init__(self, header: Header) -> None:
+        self._clients = ColumnsBuilder(header.pool.pool_timeout if header.load.faults else None)
+        self._server, self._slow, self._batches = ColumnsBuilder(), _SlowBuilder(), Batches()
+        self._stretches: list[Stretch] = []
+        self._latest: dict[str, Stretch] = {}
+        self._examples: dict[str, str] = {}
+
+    def add(self, interval: Interval) -> None:
+        self._stretch(interval).add(interval)
+        if interval.process == SERVER:
+            self._server.add(interval)
+            return
+        self._clients.add(interval)
+        for kind, words in interval.examples.items():
+            self._examples.setdefault(kind, words)
+        if interval.period == "measured":
+            self._slow.add(interval.slowest)
+            self._batches.add(interval)
+
+    def _stretch(self, interval: Interval) -> Stretch:
+        """The stretch that an interval belongs to, which it may begin."""
+        stretch = self._latest.get(interval.process)
         place = interval.process, interval.period, interval.stage
         if stretch is None or stretch.place != place:
-            stretch = latest[interval.process] = Stretch(*place, interval.second)
-            stretches.append(stretch)
-        stretch.add(interval)
-        if interval.process == SERVER:
-            server.add(interval)
-            continue
-        clients.add(interval)
-        for kind, words in interval.examples.items():
-            examples.setdefault(kind, words)
-        if interval.period == "measured":
-            slow.add(interval.slowest)
-            batches.add(interval)
-    kept = slow.build(), batches.all, examples
-    return Reduced(clients.build(), server.build(), stretches, *kept)
+            stretch = self._latest[interval.process] = Stretch(*place, interval.second)
+            self._stretches.append(stretch)
+        return stretch
+
+    def build(self) -> Reduced:
+        return Reduced(
+            columns=self._clients.build(),
+            server=self._server.build(),
+            stretches=self._stretches,
+            slow=self._slow.build(),
+            batches=self._batches.all,
+            examples=self._examples,
+        )
+
+
+def reduced(header: Header, intervals: Iterable[Interval]) -> Reduced:
+    """What is kept of some intervals of a run."""
+    reducer = _Reducer(header)
+    for interval in intervals:
+        reducer.add(interval)
+    return reducer.build()
 
 
 def read_part(header: Header, part: FilePart) -> tuple[FilePart, Reduced]:

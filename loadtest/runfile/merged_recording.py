@@ -6,8 +6,8 @@ import heapq
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def _parts_of_used_pool(recordings: Path) -> Sequence[FollowedPart]:
     if not names:
         raise UsageError("the application recorded no pool: it made no engine")
     if len(names) > 1:
-        raise UsageError(f"the application used {len(names)} pools: {', '.join(sorted(names))}")
+        raise UsageError(f"the application has {len(names)} pools: {', '.join(sorted(names))}")
     own = [part for part in parts if _header(part).pool.name in names]
     if len({_header(part).pool for part in own}) > 1:
         raise UsageError("the processes of the application had pools with different settings")
@@ -92,11 +92,15 @@ def _header(part: FollowedPart) -> Header:
 class _LoadSeconds:
     """Which period and stage of the load the processes of the generator were in, by second."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: Path) -> None:
         self._spent: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
         self._processes: dict[int, set[str]] = defaultdict(set)
+        with run.open("rb") as file:
+            for record in (RecordedLine.of(text).record for text in file):
+                if record and record["type"] == "interval" and record["process"] != SERVER:
+                    self._add(record)
 
-    def add(self, record: Mapping[str, Any]) -> None:
+    def _add(self, record: Mapping[str, Any]) -> None:
         """Add an interval; one of more than a second spreads over the seconds that follow."""
         place = record["period"], record.get("stage", "")
         second, left = record["second"], record["length"]
@@ -106,21 +110,15 @@ class _LoadSeconds:
             second, left = second + 1, left - SECOND
 
     def place_of(self, begin: int, seconds: int) -> tuple[str, str] | None:
-        """The period and stage of most of some seconds; None if half or more had no load."""
-        spent, covered = Counter[tuple[str, str]](), 0
+        """The period and stage of most of some seconds; None if they had no load for the most."""
+        spent, whole = Counter[tuple[str, str]](), 0
         for second in range(begin, begin + seconds):
             spent.update(self._spent.get(second, {}))
-            covered += SECOND * max(len(self._processes.get(second, ())), 1)
-        place, most = max(spent.items(), key=lambda item: item[1], default=(None, 0))
-        return place if 2 * most >= covered else None
-
-
-@dataclass
-class _Taken:
-    """What was taken from the application: the sums of its counters, and its processes."""
-
-    counters: Counter[str]
-    processes: set[str]
+            whole += SECOND * max(len(self._processes.get(second, ())), 1)
+        if not spent:
+            return None
+        (place, most), *_ = spent.most_common(1)
+        return place if 2 * most >= whole else None
 
 
 class _Merged:
@@ -128,39 +126,42 @@ class _Merged:
 
     def __init__(self, run: Path, parts: Sequence[FollowedPart], facts: Mapping[str, Any]) -> None:
         self._run, self._parts, self._facts = run, parts, facts
-        self._load = _LoadSeconds()
-        self._taken = _Taken(Counter(), set())
-        self._header, self._footer = b"", b""
+        self._load = _LoadSeconds(run)
+        self._counters: Counter[str] = Counter()
+        self._footer = b""
 
     def __iter__(self) -> Iterator[bytes]:
-        for _, _ in self._of_generator(self._load):
-            pass
-        # The header names the processes that take part, so that they are read twice.
-        for each in self._of_processes():
-            for _, _ in each:
-                pass
-        yield self._merged_header()
-        self._taken.counters.clear()
-        both = heapq.merge(self._of_generator(), *self._of_processes(), key=lambda line: line[0])
-        yield from (text for _, text in both)
+        with self._run.open("rb") as file:
+            yield self._first_line(next(file))
+            sources = [self._of_generator(file), *self._of_processes()]
+            yield from (text for _, text in heapq.merge(*sources, key=lambda line: line[0]))
         if self._footer:
-            yield self._merged_footer()
+            yield self._with_totals(self._footer)
 
-    def _of_generator(self, load: _LoadSeconds | None = None) -> Iterator[_Line]:
+    def _first_line(self, line: bytes) -> bytes:
+        """The header of the run; it tells the application and the settings of its pool."""
+        told, header = as_written(line), _header(self._parts[0])
+        database = recorded_part(header).database
+        own = {"name": header.name, "engine": header.pool.name, "database": database}
+        driven = {**own, "versions": header.versions, **self._facts}
+        more = {
+            "pool": {**asdict(header.pool), "name": told["pool"]["name"]},
+            "application": driven["name"],
+            "driver": database.partition("+")[2],
+            "driven": driven,
+        }
+        return to_line({**told, **more})
+
+    def _of_generator(self, lines: Iterable[bytes]) -> Iterator[_Line]:
         """The intervals of the run, unchanged; a damaged line has the second of the one before."""
         second = 0
-        with self._run.open("rb") as file:
-            self._header = next(file)
-            for text in file:
-                record = RecordedLine.of(text).record
-                if record and record["type"] == "footer":
-                    self._footer = text
-                    continue
-                if record and record["type"] == "interval":
-                    second = record["second"]
-                    if load and record["process"] != SERVER:
-                        load.add(record)
-                yield second, text
+        for line in (RecordedLine.of(text) for text in lines if text.endswith(b"\n")):
+            if line.record and line.record["type"] == "footer":
+                self._footer = line.text
+                continue
+            if line.record and line.record["type"] == "interval":
+                second = line.record["second"]
+            yield second, line.text
 
     def _of_processes(self) -> list[Iterator[_Line]]:
         """The intervals of each process of the application, in the order of its parts."""
@@ -181,35 +182,18 @@ class _Merged:
 
     def _in_the_load(self, record: dict[str, Any]) -> bytes | None:
         """An interval of the application as a line of the run; None outside of the load."""
-        seconds = max(1, round(record["length"] / SECOND))
-        place = self._load.place_of(record["second"], seconds)
+        place = self._load.place_of(record["second"], max(1, round(record["length"] / SECOND)))
         if place is None:
             return None
-        self._taken.processes.add(record["process"])
-        self._taken.counters.update(record["counters"])
+        self._counters.update(record["counters"])
         period, stage = place
         own = {"period": period, "role": "application", **({"stage": stage} if stage else {})}
         return to_line({**record, **own})
 
-    def _merged_header(self) -> bytes:
-        told, header = as_written(self._header), _header(self._parts[0])
-        database = recorded_part(header).database
-        driven = {
-            "name": header.name,
-            "engine": header.pool.name,
-            "database": database,
-            "processes": len(self._taken.processes),
-            "versions": header.versions,
-            **self._facts,
-        }
-        pool = {**asdict(header.pool), "name": told["pool"]["name"]}
-        own = {"pool": pool, "application": driven["name"], "driven": driven}
-        return to_line({**told, **own, "driver": database.partition("+")[2]})
-
-    def _merged_footer(self) -> bytes:
-        footer = as_written(self._footer)
-        counters = Counter(footer["totals"]["counters"])
-        for name, number in self._taken.counters.items():
-            counters[name] += 0 if name in PROCESS_COUNTERS else number
-        footer["totals"]["counters"] = {n: count for n, count in sorted(counters.items()) if count}
+    def _with_totals(self, line: bytes) -> bytes:
+        """The footer of the run; its totals include the application's."""
+        footer = as_written(line)
+        own = {n: count for n, count in self._counters.items() if n not in PROCESS_COUNTERS}
+        counters = Counter(footer["totals"]["counters"]) + Counter(own)
+        footer["totals"]["counters"] = dict(sorted(counters.items()))
         return to_line(footer)

@@ -10,6 +10,7 @@ import pytest
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import SERVER, Interval
 from loadtest.model.pool import PoolSettings
+from loadtest.recording.part_files import compressed
 from loadtest.runfile.folders import holds_recording
 from loadtest.runfile.merged_recording import merge, merge_left
 from loadtest.runfile.reader import read_run
@@ -143,7 +144,7 @@ def test_the_header_tells_the_application_and_its_pool(tmp_path: Path) -> None:
     merge(path, recordings, FACTS)
     header = read(path).header
     assert header.driven
-    assert (header.driven.command, header.driven.processes) == (FACTS["command"], 1)
+    assert header.driven.command == FACTS["command"]
     assert (header.driven.engine, header.driven.database) == ("shop", "sqlite+pysqlite")
     assert header.pool == PoolSettings(name="as-is", pool_size=2, max_overflow=0)
     assert (header.application, header.driver) == ("shop", "pysqlite")
@@ -176,6 +177,24 @@ def test_a_cut_part_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:
     assert len(of_application(path)) == 2
 
 
+def test_a_run_that_was_killed_in_a_line_ends_before_it(tmp_path: Path) -> None:
+    path, recordings = driven(tmp_path, [load_second(n) for n in range(3)], reason=None)
+    path.write_bytes(path.read_bytes()[:-40])
+    part(recordings, map(application_second, range(3)), ended=False)
+    merge(path, recordings, FACTS)
+    found = read_run(path)
+    assert found.problems == ("interrupted: the file has no footer",)
+    assert [one.role for one in found.intervals] == ["", "application"] * 2
+
+
+def test_a_compressed_part_is_read_too(tmp_path: Path) -> None:
+    path, recordings = driven(tmp_path, [load_second(n) for n in range(4)])
+    compressed(part(recordings, map(application_second, range(2))))
+    part(recordings, map(application_second, range(2, 4)), number=2)
+    merge(path, recordings, FACTS)
+    assert len(of_application(path)) == 4
+
+
 def test_a_damaged_line_is_told(tmp_path: Path) -> None:
     path, recordings = driven(tmp_path, [load_second(n) for n in range(3)])
     damaged = part(recordings, map(application_second, range(3)))
@@ -206,7 +225,7 @@ OTHER = PoolSettings(name="audit")
     ("parts", "why"),
     [
         ([], "the application recorded no pool: it made no engine"),
-        ([("web-7", OTHER), ("web-7", None)], "the application used 2 pools: audit, shop"),
+        ([("web-7", OTHER), ("web-7", None)], "the application has 2 pools: audit, shop"),
         (
             [("web-7", None), ("web-8", PoolSettings(name="shop"))],
             "the processes of the application had pools with different settings",

@@ -17,6 +17,7 @@ from loadtest.runfile.reader import read_run
 from loadtest.runfile.writer import RunWriter
 from tests.analysis.builders import MILLISECOND, SECOND, interval
 from tests.runfile.driven_runs import (
+    OF_APPLICATION,
     application_second,
     driven,
     load_second,
@@ -238,8 +239,8 @@ def test_what_is_not_one_pool_is_refused_and_stays(
     path, recordings = driven(tmp_path, [load_second(0)])
     recordings.mkdir()
     for process, pool in parts:
-        settings = {} if pool is None else {"pool": pool}
-        part(recordings, [application_second(0, process)], process=process, **settings)
+        used = [application_second(0, process)]
+        part(recordings, used, process=process, pool=pool or OF_APPLICATION)
     before, left = path.read_bytes(), sorted(recordings.iterdir())
     with pytest.raises(UsageError) as refused:
         merge(path, recordings, FACTS)

@@ -126,8 +126,8 @@ def _over_rounds(
 
 def _levels(round_: Round, gauges: Sequence[str]) -> dict[str, dict[int, float]]:
     """Mean levels of a round by gauge and second, summed over its processes."""
-    both = round_.data.columns, round_.data.server
-    processes = {name: rows.of(name) for rows in both for name in rows.present}
+    all_ = round_.data.columns, round_.data.application, round_.data.server
+    processes = {name: rows.of(name) for rows in all_ for name in rows.present}
     levels: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     each = list(processes.values())
     for process, rows, begins in zip(processes, each, _begins(each), strict=True):

@@ -137,6 +137,11 @@ class PoolRuns:
         return self.header.load.model
 
     @property
+    def driven(self) -> bool:
+        """Whether its runs drove an application, whose processes have the pools."""
+        return self.header.driven is not None
+
+    @property
     def server(self) -> str:
         """The name of its private server's program, if one was requested; otherwise empty."""
         return self.header.server.name

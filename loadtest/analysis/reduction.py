@@ -11,6 +11,7 @@ import numpy as np
 
 from loadtest.analysis.columns import Columns, Ints, Mask
 from loadtest.analysis.columns_builder import ColumnsBuilder, split
+from loadtest.analysis.recordings.blocks import without_places
 from loadtest.analysis.statistics.batches import Batches, BatchOfRequests, joined
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SERVER, Fair, Interval, SlowCheckout
@@ -23,7 +24,7 @@ from loadtest.runfile.schema import Header
 class Stretch:
     """The measurements of one process in one period, or one stage of it, without a break.
 
-    waiting: the ages of the unfinished waits at its end. fair: its state then.
+    waiting: the ages of the unfinished waits at its end. fair: its state then. role: the process's.
     """
 
     process: str
@@ -34,6 +35,7 @@ class Stretch:
     waiting: Distribution = field(default_factory=Distribution)
     fair: Fair = field(default_factory=Fair)
     tasks: dict[str, TaskUse] = field(default_factory=dict)
+    role: str = ""
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -108,9 +110,10 @@ class _SlowBuilder:
 class Reduced:
     """What is kept of a run's intervals.
 
-    columns, server: those of the processes under load, and of the server. stretches: of both, in
-    the order in which they began. batches: the measured seconds. examples: the first error of each
-    kind, including the warm-up and the drain.
+    columns, server, application: those of the processes under load, of the server, and of the
+    application that the run drove. stretches: of all, in the order in which they began. batches:
+    the measured seconds. examples: the first error of each kind, including the warm-up and the
+    drain. application_waits: the waits of the application in each measured second.
     """
 
     columns: Columns
@@ -119,6 +122,16 @@ class Reduced:
     slow: Slow
     batches: Sequence[BatchOfRequests]
     examples: Mapping[str, str]
+    application: Columns
+    application_waits: Mapping[int, Distribution]
+
+    @property
+    def wait_p95s(self) -> Sequence[float]:
+        """The p95 of the waits (s) of each measured second that had any."""
+        found = [one.percentile_seconds(95) for one in self.application_waits.values()]
+        if not len(self.application):
+            found = [one.wait_p95 for one in self.batches]
+        return [p95 for p95 in found if p95 is not None]
 
     @classmethod
     def joined(cls, parts: Sequence[Reduced]) -> Reduced:
@@ -130,7 +143,18 @@ class Reduced:
             Slow.joined([part.slow for part in parts]),
             reduce(joined, (part.batches for part in parts)),
             {kind: words for part in reversed(parts) for kind, words in part.examples.items()},
+            Columns.joined([part.application for part in parts]),
+            _summed([part.application_waits for part in parts]),
         )
+
+
+def _summed(parts: Sequence[Mapping[int, Distribution]]) -> Mapping[int, Distribution]:
+    """The waits of all parts; a second may be in two of them."""
+    waits: dict[int, Distribution] = {}
+    for part in parts:
+        for second, times in part.items():
+            waits.setdefault(second, Distribution()).add(times)
+    return waits
 
 
 def _continued(one: Sequence[Stretch], later: Sequence[Stretch]) -> Sequence[Stretch]:
@@ -146,31 +170,71 @@ def _continued(one: Sequence[Stretch], later: Sequence[Stretch]) -> Sequence[Str
     return all_
 
 
-def reduced(header: Header, intervals: Iterable[Interval]) -> Reduced:
-    """What is kept of some intervals of a run."""
-    clients = ColumnsBuilder(header.pool.pool_timeout if header.load.faults else None)
-    server, slow, batches = ColumnsBuilder(), _SlowBuilder(), Batches()
-    stretches: list[Stretch] = []
-    latest: dict[str, Stretch] = {}
-    examples: dict[str, str] = {}
-    for interval in intervals:
-        stretch = latest.get(interval.process)
+class _Reducer:
+    """Takes the intervals of a run one by one."""
+
+    def __init__(self, header: Header) -> None:
+        late = header.pool.pool_timeout if header.load.faults else None
+        self._clients, self._application = ColumnsBuilder(late), ColumnsBuilder(late)
+        self._waits: dict[int, Distribution] = {}
+        self._server, self._slow, self._batches = ColumnsBuilder(), _SlowBuilder(), Batches()
+        self._stretches: list[Stretch] = []
+        self._latest: dict[str, Stretch] = {}
+        self._examples: dict[str, str] = {}
+
+    def add(self, interval: Interval) -> None:
+        if interval.period == "measured":
+            self._slow.add(interval.slowest)
+        if interval.role:
+            interval = without_places(interval)  # most of an application's memory
+            self._add_application(interval)
+        self._stretch(interval).add(interval)
+        if interval.process == SERVER:
+            self._server.add(interval)
+        elif not interval.role:
+            self._add_client(interval)
+
+    def _add_application(self, interval: Interval) -> None:
+        self._application.add(interval)
+        if interval.period == "measured" and (waits := interval.histograms.get("wait")):
+            self._waits.setdefault(interval.second, Distribution()).add(waits)
+
+    def _add_client(self, interval: Interval) -> None:
+        self._clients.add(interval)
+        for kind, words in interval.examples.items():
+            self._examples.setdefault(kind, words)
+        if interval.period == "measured":
+            self._batches.add(interval)
+
+    def _stretch(self, interval: Interval) -> Stretch:
+        """The stretch that an interval belongs to, which it may begin."""
+        stretch = self._latest.get(interval.process)
         place = interval.process, interval.period, interval.stage
         if stretch is None or stretch.place != place:
-            stretch = latest[interval.process] = Stretch(*place, interval.second)
-            stretches.append(stretch)
-        stretch.add(interval)
-        if interval.process == SERVER:
-            server.add(interval)
-            continue
-        clients.add(interval)
-        for kind, words in interval.examples.items():
-            examples.setdefault(kind, words)
-        if interval.period == "measured":
-            slow.add(interval.slowest)
-            batches.add(interval)
-    kept = slow.build(), batches.all, examples
-    return Reduced(clients.build(), server.build(), stretches, *kept)
+            stretch = Stretch(*place, interval.second, role=interval.role)
+            self._latest[interval.process] = stretch
+            self._stretches.append(stretch)
+        return stretch
+
+    def build(self) -> Reduced:
+        return Reduced(
+            columns=self._clients.build(),
+            server=self._server.build(),
+            stretches=self._stretches,
+            slow=self._slow.build(),
+            batches=self._batches.all,
+            examples=self._examples,
+            application=self._application.build(),
+            application_waits=self._waits,
+        )
+
+
+def reduced(header: Header, intervals: Iterable[Interval]) -> Reduced:
+    """What is kept of some intervals of a run."""
+    reducer = _Reducer(header)
+    for interval in intervals:
+        reducer.add(interval)
+    return reducer.build()
 
 
 def read_part(header: Header, part: FilePart) -> tuple[FilePart, Reduced]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from itertools import chain
@@ -15,13 +15,18 @@ from loadtest.analysis.reduction import Reduced, Stretch, read_part, reduced
 from loadtest.analysis.statistics.censoring import CensoredTimes
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SECOND, SERVER, Interval
+from loadtest.runfile.driven_schema import PROCESS_COUNTERS
 from loadtest.runfile.reader import FilePart, Run, RunFacts, RunFile
+
+# How long each process measured in each second (ns).
+_Lengths = Mapping[int, Mapping[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
 class Round:
     """The measured time of one run: what all of its processes did together.
 
+    The processes of the load generator have the pools, unless the run drove an application.
     stage: the one that it is reduced to; empty for all of the measured time.
     """
 
@@ -49,10 +54,20 @@ class Round:
         """What a run measured in one stage."""
         return replace(self, stage=name)
 
+    @property
+    def driven(self) -> bool:
+        """Whether the run drove an application, whose processes have the pools."""
+        return self.run.header.driven is not None
+
     @cached_property
     def measured(self) -> Columns:
-        """The measured rows of the processes under load."""
+        """The measured rows of the load generator's processes."""
         return self._own(self.data.columns)
+
+    @cached_property
+    def of_pools(self) -> Columns:
+        """The measured rows of the processes that have the pools: the application's, if any."""
+        return self._own(self.data.application) if self.driven else self.measured
 
     def _own(self, columns: Columns) -> Columns:
         rows = columns.measured
@@ -66,7 +81,7 @@ class Round:
 
     @cached_property
     def processes(self) -> Mapping[str, Interval]:
-        """The total of each process, by the process's name."""
+        """The total of each process of the load generator, by the process's name."""
         return {name: self._total(self.measured, name) for name in self.measured.present}
 
     def _total(self, columns: Columns, process: str) -> Interval:
@@ -85,24 +100,41 @@ class Round:
 
     @cached_property
     def together(self) -> Interval:
-        """All processes side by side, with the length of the longest.
+        """All processes side by side, with the length of the longest of the load generator.
 
         If one process took over from another, the length is the time with any process.
         """
-        together = reduce(Interval.beside, self.processes.values(), Interval(0, length=0))
-        covered = sum(max(lengths.values()) for lengths in self._lengths.values())
-        if covered > together.length + SECOND:  # not begun within a second
-            together.length = covered
+        load = _side_by_side(self.processes.values(), self._lengths)
+        if not self.driven:
+            return load
+        together = load.beside(self._application(load.length))
+        together.length = load.length
         return together
 
+    def _application(self, length: int) -> Interval:
+        """The application's processes side by side; the mean levels are right for a length."""
+        rows = self.of_pools
+        totals = [self._total(rows, name) for name in rows.present]
+        found = _side_by_side(totals, self._lengths_of_pools)
+        for name in PROCESS_COUNTERS:
+            del found.counters[name]
+        for name, gauge in found.gauges.items():
+            integral = gauge.integral * length // max(found.length, 1)
+            found.gauges[name] = replace(gauge, integral=integral)
+        return found
+
     @cached_property
-    def _lengths(self) -> Mapping[int, Mapping[int, int]]:
+    def _lengths(self) -> _Lengths:
         return self.measured.lengths()
+
+    @cached_property
+    def _lengths_of_pools(self) -> _Lengths:
+        return self.of_pools.lengths() if self.driven else self._lengths
 
     @property
     def most_at_once(self) -> int:
-        """The most processes that measured in the same second."""
-        return max((len(lengths) for lengths in self._lengths.values()), default=1)
+        """The most processes with pools that measured in the same second."""
+        return max((len(lengths) for lengths in self._lengths_of_pools.values()), default=1)
 
     @cached_property
     def server(self) -> Interval:
@@ -143,7 +175,7 @@ class Round:
         before: dict[str, Distribution] = {}
         begun: set[str] = set()
         for stretch in self.data.stretches:
-            if stretch.process == SERVER:
+            if stretch.process == SERVER or bool(stretch.role) != self.driven:
                 continue
             if self._holds(stretch):
                 begun.add(stretch.process)
@@ -160,7 +192,8 @@ class Round:
 
     def peak(self, gauge: str) -> int | None:
         """The highest level of a gauge, an upper bound with several processes; None if unknown."""
-        rows = self.measured.where(self.measured.gauge(gauge).known)
+        rows = self.of_pools if gauge in self.of_pools.gauges else self.measured
+        rows = rows.where(rows.gauge(gauge).known)
         if not len(rows):
             return None
         number = len(rows.processes)
@@ -172,7 +205,7 @@ class Round:
 
     @property
     def busiest(self) -> Interval:
-        """The process that used the most CPU for its time."""
+        """The process of the load generator that used the most CPU for its time."""
         return max(self.processes.values(), key=lambda p: p.counters["cpu"] / max(p.length, 1))
 
     def saturated_share(self, limit: float) -> float:
@@ -180,3 +213,12 @@ class Round:
         mine = self.measured.of(self.busiest.process)
         busy = mine.length[mine.counter("cpu") >= limit * mine.length].sum()
         return int(busy) / max(int(mine.length.sum()), 1)
+
+
+def _side_by_side(processes: Iterable[Interval], by_second: _Lengths) -> Interval:
+    """The totals of some processes together; by_second: how long each measured."""
+    together = reduce(Interval.beside, processes, Interval(0, length=0))
+    covered = sum(max(lengths.values()) for lengths in by_second.values())
+    if covered > together.length + SECOND:  # not begun within a second
+        together.length = covered
+    return together

@@ -27,6 +27,7 @@ ENDED_CHECKOUTS = ("checkouts", "timeouts", "checkout_errors")
 REQUEST_TIMES = ("request", "failed_request", "abandoned_request")
 
 Period = Literal["warmup", "measured", "drain"]
+ProcessRole = Literal["", "application"]  # empty: of the load generator, or of the server
 
 _T = TypeVar("_T")
 _Join = Callable[[_T, _T], _T]
@@ -117,6 +118,7 @@ class Interval:
     the load has stages; empty if it covers parts of two, which a slow server can cause.
     first_failure: the time (UTC nanoseconds) of its first failed request, 0 without one. places,
     shortages: only in recordings; the histograms `hold@PLACE` and `needed@PLACE` belong to them.
+    role: the process's.
     """
 
     second: int
@@ -135,6 +137,7 @@ class Interval:
     first_failure: int = 0
     places: dict[str, PlaceUse] = field(default_factory=dict)
     shortages: list[Shortage] = field(default_factory=list)
+    role: ProcessRole = ""
 
     def then(self, later: Interval) -> Interval:
         """The interval that covers this one and a later one of the same process."""
@@ -200,6 +203,7 @@ class Interval:
             "first_failure": self.first_failure,
             "places": {name: use.to_json() for name, use in places},
             "shortages": [shortage.to_json() for shortage in self.shortages],
+            "role": self.role,
         }
         return data | {name: part for name, part in rest.items() if part}
 
@@ -224,6 +228,7 @@ class Interval:
             first_failure=data.get("first_failure", 0),
             places={n: PlaceUse.from_json(one) for n, one in data.get("places", {}).items()},
             shortages=[Shortage.from_json(one) for one in data.get("shortages", [])],
+            role=data.get("role", ""),
         )
 
 
@@ -233,6 +238,7 @@ def total(intervals: Iterable[Interval]) -> Interval:
     for interval in intervals:
         if result is None:
             result = Interval(interval.second, interval.process, interval.period, 0)
+            result.role = interval.role
         result.absorb(interval)
     return result or Interval(0, length=0)
 
@@ -280,6 +286,7 @@ def _joined(one: Interval, other: Interval, joins: _Joins) -> Interval:
         first_failure=_earliest(one.first_failure, other.first_failure),
         places=_by_name(one.places, other.places, join_places, PlaceUse()),
         shortages=longest(one.shortages + other.shortages),
+        role=one.role if one.role == other.role else "",
     )
 
 

@@ -100,8 +100,9 @@ class PoolRecording:
         self._recorder.let_others_run = let_others_run
         self._recorder.process = process = f"{socket.gethostname()}-{os.getpid()}"
         stem = f"{self.name}-{process}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+        folder, compress = self.settings.folder, self.settings.compress
         self._file = RollingFile(
-            self.settings.folder, name_in_files(stem), self._header, self._budget
+            folder, name_in_files(stem), self._header, self._budget, compress=compress
         )
 
     def go_on_from(self, totals: PoolTotals) -> None:

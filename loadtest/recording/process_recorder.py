@@ -114,8 +114,9 @@ class ProcessRecorder:
             recording = PoolRecording(self._free_name(engine), engine, settings, self._budget)
             recording.add(engine)
             self._budget.limit(settings.megabytes_per_hour * MEGABYTE)
-            known = self._folders.get(settings.folder, math.inf)
-            self._folders[settings.folder] = min(known, settings.keep_megabytes)
+            if settings.compress:
+                known = self._folders.get(settings.folder, math.inf)
+                self._folders[settings.folder] = min(known, settings.keep_megabytes)
             self.telemetry.begin(recording)
             self._recordings[key] = recording
         else:

@@ -23,7 +23,8 @@ class RecordingSettings:
     name: the application's. megabytes_per_hour: the most that a process writes. on: whether to
     record. keep_megabytes: the most that the folder keeps. metrics_port: serves the metrics, 0 does
     not; metrics_host: its address. opentelemetry: whether there are instruments on the global
-    MeterProvider.
+    MeterProvider. compress: whether parts are limited, compressed and deleted; if not, a process
+    writes one growing file.
     """
 
     folder: Path = Path("recordings")
@@ -35,6 +36,7 @@ class RecordingSettings:
     metrics_port: int = 0
     metrics_host: str = "127.0.0.1"
     opentelemetry: bool = False
+    compress: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> RecordingSettings:
@@ -117,5 +119,6 @@ _FROM_TEXT: dict[str, Callable[[Any], Any]] = {
     "metrics_port": _port,
     "metrics_host": _host,
     "opentelemetry": _switch,
+    "compress": _switch,
 }
 assert _FROM_TEXT.keys() == {field.name for field in fields(RecordingSettings)}

@@ -1,7 +1,8 @@
-"""The files of one recorded pool: parts, each a run file; closed parts are compressed."""
+"""The files of one recorded pool: parts, each a run file; closed parts are usually compressed."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +23,9 @@ class RollingFile:
     """Appends intervals to the newest part.
 
     A full part is ended, compressed and followed by another. A part that was deleted is followed by
-    another, too. header: returns the header of a part by its number, from 1. Raises LoadtestError,
-    UsageError or OSError if a part cannot be written.
+    another, too. header: returns the header of a part by its number, from 1. compress: if not, a
+    part has no size limit and stays as it is. Raises LoadtestError, UsageError or OSError if a part
+    cannot be written.
     """
 
     def __init__(
@@ -33,10 +35,13 @@ class RollingFile:
         header: Callable[[int], dict[str, Any]],
         budget: SizeBudget,
         part_bytes: int = PART_BYTES,
+        *,
+        compress: bool = True,
     ) -> None:
         self._folder, self._stem, self._header = folder, stem, header
-        self._budget, self._part_bytes = budget, part_bytes
-        self._ratio = _EXPECTED_RATIO
+        self._budget, self._compress = budget, compress
+        self._part_bytes = part_bytes if compress else math.inf
+        self._ratio = _EXPECTED_RATIO if compress else 1.0
         self._number = 0
         self._charged = 0
         self._writer: RunWriter | None = None
@@ -85,7 +90,7 @@ class RollingFile:
         writer, self._writer = self._writer, None
         totals = {name: count for name, count in self._totals.items() if count}
         writer.close(end, {"counters": totals}, **more)
-        size = compressed(writer.path)
+        size = compressed(writer.path) if self._compress else writer.size
         self._charge(size)
         self._ratio = size / writer.size
 

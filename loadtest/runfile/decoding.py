@@ -125,6 +125,7 @@ def _interval(line: IntervalLine, counts: Iterator[Counts]) -> Interval:
         first_failure=line.first_failure,
         places={name: _place(one) for name, one in line.places.items()},
         shortages=[_shortage(one) for one in line.shortages],
+        role=line.role,
     )
 
 

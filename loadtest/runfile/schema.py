@@ -11,10 +11,11 @@ from msgspec import Meta, Struct
 from loadtest.model.end_reason import End, EndReason, end_of
 from loadtest.model.experiment import MARGIN
 from loadtest.model.fault import Fault
-from loadtest.model.interval import Fair, Gauge, Period, SlowCheckout
+from loadtest.model.interval import Fair, Gauge, Period, ProcessRole, SlowCheckout
 from loadtest.model.load import GREENLETS, Stage
 from loadtest.model.pool import PoolSettings
 from loadtest.model.task_use import TaskUse
+from loadtest.runfile.driven_schema import DrivenPart
 from loadtest.runfile.place_schema import Count, PlaceLine, RecordedPart, ShortageLine
 
 _REASONS = {reason.value for reason in EndReason}
@@ -116,7 +117,7 @@ class Header(Struct, frozen=True, tag_field="type", tag="header"):
 
     application_pool: the application's own pool, of which `pool` may differ. driver: SQLAlchemy's
     name of the application's driver; None in older files, and without an application (PyMySQL).
-    recording: None in load tests.
+    recording: None in load tests. driven: the application behind HTTP that the run drove, if any.
     """
 
     pool: PoolSettings
@@ -133,6 +134,7 @@ class Header(Struct, frozen=True, tag_field="type", tag="header"):
     host: Host = Host()
     versions: dict[str, str] = {}
     recording: RecordedPart | None = None
+    driven: DrivenPart | None = None
 
     def __post_init__(self) -> None:
         if not self.pool.name:
@@ -272,6 +274,7 @@ class IntervalLine(Struct, tag_field="type", tag="interval"):
     first_failure: Count = 0
     places: dict[str, PlaceLine] = {}
     shortages: list[ShortageLine] = []
+    role: ProcessRole = ""
 
     @property
     def times(self) -> list[TimesLine]:

@@ -106,6 +106,7 @@ def intervals(**parts: st.SearchStrategy) -> st.SearchStrategy[Interval]:
             "first_failure": st.integers(0, 10**18),
             "places": st.dictionaries(st.sampled_from(PLACES), places, max_size=1),
             "shortages": st.lists(shortages, max_size=2).map(longest),
+            "role": st.just("application"),
         }
         | parts,
     )
@@ -414,6 +415,13 @@ def test_two_processes_together_are_neither_of_them():
     one, two = Interval(7, "p1"), Interval(7, "p2")
     assert one.beside(two).process == ""
     assert one.beside(one).process == "p1"
+
+
+@pytest.mark.parametrize("role", ["", "application"])
+def test_processes_of_two_roles_together_have_none(role):
+    one, generator = Interval(5, "p1", role=role), Interval(5, "p2")
+    assert one.beside(generator).role == generator.beside(one).role == ""
+    assert one.beside(one).role == one.then(one).role == total([one, one]).role == role
 
 
 same_gauges = st.fixed_dictionaries({"open": gauges, "idle": gauges})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import threading
 from pathlib import Path
 
@@ -128,6 +129,23 @@ class TestProcess:
         errors = [one for one in caplog.records if one.levelno == logging.ERROR]
         assert len(errors) == 1
         assert "recording is switched off: cannot write the result file" in caplog.text
+
+    def test_files_that_are_not_compressed_are_left_alone(
+        self, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = tmp_path / "recordings"
+        folder.mkdir()
+        killed = folder / "shop-host-7-20260101-000000-0001.jsonl"
+        killed.write_bytes(b'{"type":"header"}\n')
+        os.utime(killed, (0, 0))
+        recorder = self.recorder(monkeypatch)
+        recorder.add(engine, {"folder": folder, "compress": "off"})
+        use(engine)
+        recorder._cut()
+        recorder.close()
+        names = [path.suffix for path in folder.iterdir()]
+        assert names == [".jsonl", ".jsonl"]
+        assert killed.read_bytes() == b'{"type":"header"}\n'
 
     def test_a_thread_that_hangs_in_a_file_is_not_waited_for(
         self, monkeypatch: pytest.MonkeyPatch

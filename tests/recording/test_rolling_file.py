@@ -14,6 +14,7 @@ from loadtest.model.errors import LoadtestError
 from loadtest.model.interval import Interval
 from loadtest.recording.rolling_file import RollingFile
 from loadtest.recording.size_budget import HOUR, SizeBudget
+from loadtest.runfile.reader import read_run
 from tests.recording.recorded import counted_in, runs_in
 
 MEGABYTE = 1_000_000
@@ -76,6 +77,23 @@ def test_a_full_part_is_followed_by_another_and_totals_add_up(tmp_path: Path) ->
     totals = [run.footer.totals.counters["checkouts"] for run in runs if run.footer]
     assert sum(totals) == sum(range(1, 11))
     assert counted_in(*runs)["checkouts"] == sum(range(1, 11))
+
+
+def test_a_file_that_is_not_compressed_grows_in_one_part(tmp_path: Path) -> None:
+    budget = SizeBudget(MEGABYTE, Time())
+    file = RollingFile(
+        tmp_path, "shop-p1", lambda part: {"pool": {"name": "shop"}}, budget, 900, compress=False
+    )
+    for second in range(1, 11):
+        file.add(interval(second), 1)
+    file.close(END)
+    (path,) = tmp_path.iterdir()
+    assert path.name == "shop-p1-0001.jsonl"
+    assert read_run(path).intervals == [interval(second) for second in range(1, 11)]
+    budget.spend(MEGABYTE // 20 - path.stat().st_size)  # the rest of what may be written at once
+    assert not budget.allows()
+    budget.spend(-1)
+    assert budget.allows()
 
 
 def test_a_coarse_interval_says_how_many_seconds_it_covers(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def not_covered(measurements: Measurements, pool: PoolRuns) -> str:
     """What a verdict does not cover, as this pool was not measured with it."""
     missing = ["other queries and data than this scenario's"]
     measured = {pool.model, *measurements.models}
-    if measured == {GREENLETS}:
+    if measured == {GREENLETS} and not pool.driven:
         missing.append("users on OS threads (--model threads)")
     server = pool.header.server
     if server.version:

@@ -28,10 +28,21 @@ def no_checkouts(pool: PoolRuns) -> Iterator[Finding]:
             code="no_checkouts",
             severity="error",
             message=f"{count(succeeded)} requests succeeded, but none took a connection from the "
-            "measured pool: the tasks use another engine. Name your application's with --session "
-            "or --engine, or use the session of `with self.session(name) as session`.",
+            f"measured pool{_of_other_engine(pool)}",
             evidence={"requests": succeeded},
         )
+
+
+def _of_other_engine(pool: PoolRuns) -> str:
+    if pool.driven:
+        return (
+            " of the application: its routes use another engine, or no database. Visit routes that "
+            "read or write."
+        )
+    return (
+        ": the tasks use another engine. Name your application's with --session or --engine, or "
+        "use the session of `with self.session(name) as session`."
+    )
 
 
 def leak(pool: PoolRuns) -> Iterator[Finding]:
@@ -178,7 +189,7 @@ def sleeping_waiters(pool: PoolRuns) -> Iterator[Finding]:
 
 def _seconds_asleep(round_: Round, limit: int) -> int:
     """The seconds at whose end a wait had lasted a second and a slot was free."""
-    rows = round_.measured
+    rows = round_.of_pools
     out = rows.gauge("checked_out")
     return int(((rows.oldest >= SECOND) & out.known & (out.last < limit)).sum())
 

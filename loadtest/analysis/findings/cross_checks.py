@@ -200,7 +200,7 @@ def _mean_checked_out(round_: Round) -> float:
 
     The difference to the measured connections at these moments corrects their exact mean.
     """
-    rows = round_.measured
+    rows = round_.of_pools
     in_use, out = rows.gauge("in_use"), rows.gauge("checked_out")
     uncounted = int(((out.last - in_use.last) * rows.length)[in_use.known].sum())
     return _mean_level(round_, "in_use") + uncounted / max(round_.together.length, 1)
@@ -225,5 +225,5 @@ def _mean_number(round_: Round, *names: str) -> float:
 
 
 def _mean_seen_waiting(round_: Round) -> float:
-    rows = round_.measured
+    rows = round_.of_pools
     return int(rows.waits.sum()) / max(len(np.unique(rows.second)), 1)

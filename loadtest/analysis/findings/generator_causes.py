@@ -52,9 +52,13 @@ def _largest_first(shares: dict[str, float]) -> dict[str, float]:
 
 
 def driver_may_block(pool: PoolRuns) -> bool:
-    """Whether its driver may block the event loop. loadtest's own engine uses PyMySQL."""
+    """Whether its driver may block the event loop. loadtest's own engine uses PyMySQL.
+
+    The driver of an application that is driven works in the application's processes.
+    """
     header = pool.header
-    return header.application is not None and header.driver != _YIELDING
+    own = header.application is not None and not pool.driven
+    return own and header.driver != _YIELDING
 
 
 def causes(pool: PoolRuns) -> str:
@@ -70,6 +74,11 @@ def causes_of_lag(pool: PoolRuns) -> str:
 
 
 def _of_greenlets(pool: PoolRuns) -> str:
+    if pool.driven:
+        return (
+            "Python code blocked it, or other programs used its core. Move slow code out of the "
+            "tasks, use FastHttpUser, or use an idle machine."
+        )
     blocked, instead = "", ""
     if driver_may_block(pool):
         blocked, instead = " or a driver written in C", "a driver that yields (PyMySQL) or "
@@ -126,10 +135,8 @@ def _tasks(pool: PoolRuns) -> list[str]:
             f"{kept}: with Python code, or with a driver written in C. Move slow code out of it, "
             "use a driver that yields (PyMySQL), or users on OS threads (--model threads)."
         ]
-    return [
-        f"{kept} with Python code. Move slow code out of it, or use users on OS threads (--model "
-        "threads)."
-    ]
+    instead = "FastHttpUser" if pool.driven else "users on OS threads (--model threads)"
+    return [f"{kept} with Python code. Move slow code out of it, or use {instead}."]
 
 
 def _late_for_others(pool: PoolRuns) -> bool:

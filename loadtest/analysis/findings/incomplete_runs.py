@@ -56,10 +56,11 @@ def _why_none_ended(pool: PoolRuns) -> str:
             "(in a TaskSet self.user.succeed()) before it if they did their work."
         )
     longest = max(round_.seconds for round_ in pool.rounds)
+    without = "the tasks make no request" if pool.driven else "the tasks open no block"
+    show = "The application's log may show" if pool.driven else "loadtest run --try shows"
     why = (
-        "Either no user got past its on_start, or the tasks open no block, or a request takes "
-        f"longer than {duration(longest)}. loadtest run --try shows which. Measure for longer "
-        "than a request takes."
+        f"Either no user got past its on_start, or {without}, or a request takes longer than "
+        f"{duration(longest)}. {show} which. Measure for longer than a request takes."
     )
     if pool.deadlocked:
         why = "The pool was deadlocked (see the finding nested_checkout)."
@@ -116,7 +117,7 @@ def missed_deadline(pool: PoolRuns) -> Iterator[Finding]:
 def _instead(pool: PoolRuns) -> str:
     if pool.model == THREADS:
         return ""
-    return f"{_YIELD if driver_may_block(pool) else ''}{_ON_THREADS}"
+    return f"{_YIELD if driver_may_block(pool) else ''}{'' if pool.driven else _ON_THREADS}"
 
 
 def _ends(pool: PoolRuns, reason: EndReason) -> Iterator[tuple[RunFacts, End]]:

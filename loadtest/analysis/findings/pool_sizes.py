@@ -171,7 +171,7 @@ class _Opening(NamedTuple):
 
 
 def _openings(round_: Round) -> Iterator[_Opening]:
-    rows = round_.measured
+    rows = round_.of_pools
     rows = rows.where(rows.counter("checkouts.overflow") > 0)
     there, in_use = rows.gauge("open"), rows.gauge("in_use")
     free = np.where(there.known & in_use.known, np.maximum(there.min - in_use.min, 0), 0)

@@ -184,6 +184,8 @@ def little_headroom(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def _resources(round_: Round) -> Iterator[tuple[str, float, float]]:
+    if round_.driven:
+        return  # the application opens the connections
     host = round_.run.header.host
     processes = max(len(round_.processes), 1)
     yield "open files", (round_.peak("open") or 0) / processes, host.open_files or 0

@@ -28,7 +28,7 @@ class SecondsSpread:
 def seconds_spread(pool: PoolRuns) -> SecondsSpread | None:
     """The spread of all seconds of all rounds; None if there are too few."""
     seconds = [one for round_ in pool.rounds for one in round_.data.batches]
-    known = [one.wait_p95 for one in seconds if one.wait_p95 is not None]
+    known = [p95 for round_ in pool.rounds for p95 in round_.data.wait_p95s]
     if len(known) < 2:
         return None
     return SecondsSpread(

@@ -79,22 +79,22 @@ def run_once(plan: RunPlan, database: Database, folder: Path, watch: Watch) -> R
     """
     path = plan.file_in(folder)
     with application_beside(plan.experiment, path) as check:
-        result = _run_locust(plan, database, path, watch, check)
+        code = _run_locust(plan, database, path, watch, check)
         check()
-    return result
+    return _result(path, code)
 
 
 def _run_locust(
     plan: RunPlan, database: Database, path: Path, watch: Watch, check: Callable[[], None]
-) -> Run:
-    log = path.with_suffix(".log")
+) -> int:
+    """Run Locust to its end; returns its exit code."""
     # The environment, because every user of the machine can read the arguments of processes.
     address = database.url.render_as_string(False) if database.url else ""
     settings = RunSettings(plan, path, database.private, database.allowed)
     environment = environment_with(address) | settings.environment()
     command = deadlines.watched_command(USER_MODELS[plan.model])
     end, happened = None, list[Happened]()
-    with log.open("w+b") as output:
+    with path.with_suffix(".log").open("w+b") as output:
         kept = supervisor.start_supervised(command, environment=environment, output=output)
         try:
             _follow(kept, output, plan, path, watch, check, database.faults, happened)
@@ -113,7 +113,7 @@ def _run_locust(
                 add_to_footer(path, faults=happened)
             if end and path.exists():
                 say_why_it_ended(path, end)
-    return _result(path, log, code)
+    return code
 
 
 def _not_begun(plan: RunPlan, place: str) -> UsageError:
@@ -179,7 +179,8 @@ def _new_intervals(lines: BinaryIO) -> Iterator[Interval]:
             yield found
 
 
-def _result(path: Path, log: Path, code: int) -> Run:
+def _result(path: Path, code: int) -> Run:
+    log = path.with_suffix(".log")
     if path.exists():
         result = read_run(path)
         if result.end and (for_others := EndedForOthers.of(result.end)):

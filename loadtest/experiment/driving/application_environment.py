@@ -35,5 +35,6 @@ def environment_of(
         "MEGABYTES_PER_HOUR": _NO_LIMIT_MEGABYTES,
         "METRICS_PORT": 0,
         "OPENTELEMETRY": "off",
+        "COMPRESS": "off",
     }
     return {**recorded_environment(settings, kept), PREFIX: "on"}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from loadtest.experiment.driving.application_environment import environment_of
 from loadtest.experiment.driving.running_application import RunningApplication, started
+from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.runfile.folders import run_files
+from loadtest.runfile.merged_recording import RECORDINGS, merge
 from loadtest.runfile.reader import RunFile
 from loadtest.runfile.recording_files import recorded_part
 
@@ -24,20 +26,33 @@ def application_beside(experiment: Experiment, path: Path) -> Iterator[Callable[
 
     path: the result file of the run. The application's recording is in the folder beside it that
     ends in `.app`, its output in the file that ends in `.app.log`. Returns a check that raises
-    LoadtestError if the application has ended, UsageError if it uses a database server.
+    LoadtestError if the application has ended, UsageError if it uses a database server. At the end
+    the recording becomes part of the result.
     """
     if not experiment.application:
         yield lambda: None
         return
     (application,) = experiment.application
-    folder = path.with_suffix(".app")
+    folder = path.with_suffix(RECORDINGS)
     shutil.rmtree(folder, ignore_errors=True)  # of a run that is repeated
     folder.mkdir()
     environment = environment_of(folder, experiment.name)
-    with started(application, environment, path.with_suffix(".app.log")) as running:
-        check = _Check(running, folder)
-        check()
-        yield check
+    try:
+        with started(application, environment, path.with_suffix(".app.log")) as running:
+            check = _Check(running, folder)
+            check()
+            yield check
+    except BaseException:
+        with suppress(UsageError):  # the first error tells more
+            _merge(application, path, folder)
+        raise
+    _merge(application, path, folder)
+
+
+def _merge(application: DrivenApplication, path: Path, folder: Path) -> None:
+    """Put the recording into the result of the run, if it has one."""
+    if path.exists():
+        merge(path, folder, {"command": application.command, "ready": application.ready})
 
 
 class _Check:

@@ -1,0 +1,1 @@
+"""Gives a driven application the pool that the tool asks for, and tells the tool about it."""

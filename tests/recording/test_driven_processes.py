@@ -209,7 +209,7 @@ while True:
 """
     STUBBORN = """
 from loadtest.recording.steering import tool_watch
-tool_watch.GRACE_SECONDS = 0
+tool_watch.SECONDS_TO_END = 0
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 """
 

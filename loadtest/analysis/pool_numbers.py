@@ -13,13 +13,13 @@ from loadtest.analysis.findings.error_advice import advice_for
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95, mean
+from loadtest.model.durations import Durations
 from loadtest.model.interval import SECOND
 from loadtest.model.request_errors import ErrorKind, Errors, Retries
 from loadtest.model.summary import (
     ArrivalRates,
     CheckoutTimes,
     Connections,
-    Durations,
     Generator,
     PoolSummary,
     ServerActivity,

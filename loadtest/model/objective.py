@@ -10,10 +10,11 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
+from loadtest.model.durations import Durations
 from loadtest.model.error_kinds import ERROR_KINDS
 from loadtest.model.errors import UsageError
 from loadtest.model.suggestion import did_you_mean
-from loadtest.model.summary import Durations, PoolSummary, StageResult
+from loadtest.model.summary import PoolSummary, StageResult
 
 _CLAUSE = re.compile(
     r"^(?P<path>[^\s<>=]+)\s*(?P<sign><=|>=|<|>)\s*(?P<number>\d+(?:\.\d+)?)\s*"

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_serializer
 
+from loadtest.model.durations import Durations
 from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.field_types import Interval95, Value
 from loadtest.model.json_types import json_types
@@ -21,19 +22,6 @@ Decision = Literal["better", "worse", "equivalent", "undecided"]
 Role = Literal["primary", "secondary"]
 # The interval of two rounds is so wide that it says nothing.
 LEAST_ROUNDS_SHOWN = 3
-
-
-class Durations(Value):
-    """A distribution of times in seconds; `at_least` names the values that are lower bounds."""
-
-    mean: float | None = None
-    p50: float | None = None
-    p90: float | None = None
-    p95: float | None = None
-    p99: float | None = None
-    p999: float | None = None
-    max: float | None = None
-    at_least: tuple[str, ...] = ()
 
 
 class ArrivalRates(Value):

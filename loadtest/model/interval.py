@@ -14,6 +14,7 @@ from typing import Any, Literal
 from loadtest.model.distribution import Distribution
 from loadtest.model.named_values import Join, by_name, together
 from loadtest.model.place_use import PlaceUse, Shortage, longest
+from loadtest.model.request_use import RequestUse
 from loadtest.model.steps import LetOthersRun, go_on, in_steps
 from loadtest.model.task_use import TaskUse
 
@@ -116,7 +117,7 @@ class Interval:
     the load has stages; empty if it covers parts of two, which a slow server can cause.
     first_failure: the time (UTC nanoseconds) of its first failed request, 0 without one. places,
     shortages: only in recordings; the histograms `hold@PLACE` and `needed@PLACE` belong to them.
-    role: the process's.
+    role: the process's. requests: by name, of users that drive an application.
     """
 
     second: int
@@ -136,6 +137,7 @@ class Interval:
     places: dict[str, PlaceUse] = field(default_factory=dict)
     shortages: list[Shortage] = field(default_factory=list)
     role: ProcessRole = ""
+    requests: dict[str, RequestUse] = field(default_factory=dict)
 
     def then(self, later: Interval) -> Interval:
         """The interval that covers this one and a later one of the same process."""
@@ -168,6 +170,7 @@ class Interval:
         self.first_failure = _earliest(self.first_failure, later.first_failure)
         self._absorb_places(later, let_others_run)
         self.shortages = longest(self.shortages + later.shortages)
+        self.requests = together(self.requests, later.requests, RequestUse.plus)
 
     def _absorb_places(self, later: Interval, let_others_run: LetOthersRun) -> None:
         """In place: a recording has many, of which an interval uses a few."""
@@ -202,6 +205,7 @@ class Interval:
             "places": {name: use.to_json() for name, use in places},
             "shortages": [shortage.to_json() for shortage in self.shortages],
             "role": self.role,
+            "requests": {name: use.to_json() for name, use in self.requests.items()},
         }
         return data | {name: part for name, part in rest.items() if part}
 
@@ -227,6 +231,7 @@ class Interval:
             places={n: PlaceUse.from_json(one) for n, one in data.get("places", {}).items()},
             shortages=[Shortage.from_json(one) for one in data.get("shortages", [])],
             role=data.get("role", ""),
+            requests={n: RequestUse.from_json(u) for n, u in data.get("requests", {}).items()},
         )
 
 
@@ -269,6 +274,7 @@ def _joined(one: Interval, other: Interval, joins: _Joins) -> Interval:
         places=by_name(one.places, other.places, join_places, PlaceUse()),
         shortages=longest(one.shortages + other.shortages),
         role=one.role if one.role == other.role else "",
+        requests=together(one.requests, other.requests, RequestUse.plus),
     )
 
 

@@ -51,6 +51,10 @@ def test_too_few_requests_explain_nothing() -> None:
     assert explained(told((100, 240, 170)), Durations()) == {}
 
 
+def test_requests_without_a_duration_explain_nothing() -> None:
+    assert waiting(told((100, 0, 0)), 0.0) is None
+
+
 def test_each_percentile_has_its_own_explanation() -> None:
     use = told((900, 20, 0), (90, 240, 170), (20, 480, 470))
     found = explained(use, Durations(p50=0.02, p90=0.2, p95=0.24, p99=0.48))

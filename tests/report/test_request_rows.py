@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from xml.etree import ElementTree as XML
 
 import pytest
 from playwright.sync_api import Browser
@@ -14,6 +16,7 @@ from rich.console import Console
 
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.summary import Summary
+from loadtest.report.comparison_rows import metric_name
 from loadtest.report.driven.request_rows import (
     FEW_HEADINGS,
     MOST_IN_TERMINAL,
@@ -68,8 +71,8 @@ def test_a_row_for_each_name(tmp_path: Path) -> None:
 
 def test_a_slow_request_is_explained(tmp_path: Path) -> None:
     assert explanations(summarized(tmp_path)) == [
-        "as-is: of the p95 of GET /orders, 240 ms, at least 170 ms are waiting for a connection, "
-        "as 95 requests of about this time told."
+        "as-is: of the p95 of GET /orders, 240 ms, at least 170 ms are waiting for a connection "
+        "(told by 95 requests of about this time)."
     ]
 
 
@@ -144,6 +147,20 @@ def test_a_tag_of_a_histogram_log_has_no_blank_and_no_comma(tmp_path: Path) -> N
     assert {"Tag=as-is.request@GET_/a_b", "Tag=as-is.request@GET_/orders"} <= tags
     assert all(len(line.split(",")) == 5 for line in lines if line.startswith("Tag="))
     assert not [tag for tag in tags if " " in tag]
+
+
+def test_junit_has_a_case_for_an_objective_on_a_name(tmp_path: Path) -> None:
+    shop(tmp_path)
+    objective = 'request["GET /orders"].p95 <= 200ms'
+    (tmp_path / "experiment.json").write_text(json.dumps({"objective": objective}))
+    (case,) = XML.fromstring("".join(exported(tmp_path, "junit"))).iter("testcase")
+    assert (case.get("classname"), case.get("name")) == ("as-is", objective)
+    (failure,) = case.iter("failure")
+    assert "240 ms" in str(failure.get("message"))
+
+
+def test_a_comparison_names_the_request() -> None:
+    assert metric_name('request["GET /orders"].p95') == "GET /orders, p95"
 
 
 @pytest.mark.browser

@@ -32,7 +32,7 @@ def _near(use: RequestUse, seconds: float) -> Explained | None:
     for width in range(_WIDEST + 1):
         bands = range(band - width, band + width + 1)
         near = reduce(TimeBand.plus, (use.bands.get(b, TimeBand()) for b in bands))
-        if near.told >= LEAST_TOLD:
-            waiting = seconds * near.waited / near.time
+        if near.told >= LEAST_TOLD and near.time:
+            waiting = seconds * min(near.waited / near.time, 1.0)
             return Explained(seconds=seconds, waiting_seconds=waiting, told=near.told)
     return None

@@ -56,7 +56,7 @@ def _names(summary: Summary) -> list[str]:
 
 def _row(name: str, pool: PoolSummary, times: RequestTimes) -> tuple[str, ...]:
     explained = times.explained.get(_EXPLAINED)
-    statuses = [f"{count(number)} × {status}" for status, number in times.by_status.items()]
+    statuses = [f"{status}: {count(number)}" for status, number in times.by_status.items()]
     return (
         name,
         pool.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -38,7 +39,7 @@ class RequestLog:
         self.late: Callable[[int], int | None] = lambda begun: None
         self._recorder = recorder
         self._names = NumberedNames(MOST_NAMES, OTHER_REQUESTS)
-        self._by_name: dict[str, _NamedRequests] = {}
+        self._by_name = defaultdict[str, _NamedRequests](_NamedRequests)
 
     def hear(
         self,
@@ -57,7 +58,7 @@ class RequestLog:
             own = _full_name(request_type, name)
             elapsed = self._record(elapsed, exception, response)
         own = self._names.name(self._names.number(own[:_MOST_CHARACTERS]))
-        self._by_name.setdefault(own, _NamedRequests()).add(elapsed, exception, response)
+        self._by_name[own].add(elapsed, exception, response)
 
     def _record(self, elapsed: int, exception: BaseException | None, response: Any) -> int:
         """Record a request without its name; returns its duration (ns), including its lag."""
@@ -76,7 +77,7 @@ class RequestLog:
         interval = self._recorder.cut(period)
         for name in _OF_THE_POOL:
             interval.gauges.pop(name, None)
-        named, self._by_name = self._by_name, {}
+        named, self._by_name = self._by_name, defaultdict(_NamedRequests)
         for name, requests in named.items():
             interval.requests[name] = requests.use
             interval.histograms |= requests.histograms(name)

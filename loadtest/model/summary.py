@@ -16,6 +16,7 @@ from loadtest.model.field_types import Interval95, Value
 from loadtest.model.json_types import json_types
 from loadtest.model.pool import PoolSettings
 from loadtest.model.request_errors import Errors, Retries
+from loadtest.model.request_times import RequestTimes
 from loadtest.model.search_result import Search
 
 Decision = Literal["better", "worse", "equivalent", "undecided"]
@@ -164,6 +165,7 @@ class PoolSummary(Value):
     number of connections that ended tasks still held at the end of a round. abandoned: the requests
     that Locust's control flow ended. unserved: the share of
     users that never got a connection while others did. Findings report both.
+    request: by name, the most frequent first; empty unless the load drove an application.
     """
 
     name: str
@@ -178,6 +180,7 @@ class PoolSummary(Value):
     checkout: CheckoutTimes
     hold_seconds: Durations
     request_seconds: Durations
+    request: dict[str, RequestTimes] = Field(default_factory=dict)
     schedule_lag_seconds: Durations
     dropped: int
     abandoned: int = 0

@@ -25,6 +25,7 @@ class PlaceLine(Struct, frozen=True):
     needed: Count = 0
     held: Count = 0
     kept: Count = 0
+    responding: Count = 0
     routes: dict[str, Count] = {}
     idle_at: dict[str, Count] = {}
 

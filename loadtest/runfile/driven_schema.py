@@ -11,12 +11,16 @@ PROCESS_COUNTERS = ("cpu", "clock_step")
 class DrivenPart(Struct, frozen=True):
     """The application that a run drove; unknown fields are empty.
 
-    engine: the recorded pool's name. database: its dialect and driver.
+    engine: the recorded pool's name. place: the code that makes the engine. database: its dialect
+    and driver. threads: those of one process that serve requests, and the option that sets them.
     """
 
     name: str = ""
     command: str = ""
     ready: str = ""
     engine: str = ""
+    place: str = ""
     database: str = ""
+    threads: int | None = None
+    threads_from: str = ""
     versions: dict[str, str] = {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from loadtest.analysis.driven.server_concurrency import thread_facts
 from loadtest.experiment.driving.application_environment import environment_of
 from loadtest.experiment.driving.running_application import RunningApplication, started
 from loadtest.model.driven_application import DrivenApplication
@@ -52,7 +54,9 @@ def application_beside(experiment: Experiment, path: Path) -> Iterator[Callable[
 def _merge(application: DrivenApplication, path: Path, folder: Path) -> None:
     """Put the recording into the result of the run, if it has one."""
     if path.exists():
-        merge(path, folder, {"command": application.command, "ready": application.ready})
+        threads = thread_facts(application.words(), os.environ)
+        facts = {"command": application.command, "ready": application.ready, **threads}
+        merge(path, folder, facts)
 
 
 class _Check:

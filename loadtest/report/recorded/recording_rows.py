@@ -94,10 +94,11 @@ def place_note(place: RecordedPlace) -> str:
 def shortage_rows(pool: RecordedPoolSummary) -> list[tuple[str, ...]]:
     """The cells of the longest waits, under SHORTAGE_COLUMNS."""
     clock = clock_of(pool.begin, pool.end)
-    return [(clock(one.at), *_shortage_cells(one)) for one in pool.shortages]
+    return [(clock(one.at), *shortage_cells(one)) for one in pool.shortages]
 
 
-def _shortage_cells(shortage: RecordedShortage) -> tuple[str, ...]:
+def shortage_cells(shortage: RecordedShortage) -> tuple[str, ...]:
+    """The cells of a long wait, under SHORTAGE_COLUMNS without the first."""
     held = [
         f"{one.place} × {count(one.connections)} (oldest {duration(one.oldest_seconds)})"
         for one in shortage.holders

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from loadtest.recording.steering.orders import Orders
 from tests.conftest import long
 from tests.driving import troubled_applications as troubled
 from tests.driving.applications import VISITORS
 from tests.processes import free_port, loadtest_command, running, until
+from tests.recording.driven import tool_end
 
 
 def driven(folder: Path, script: str, users: int, seconds: int) -> dict[str, Any]:
@@ -26,10 +26,11 @@ def driven(folder: Path, script: str, users: int, seconds: int) -> dict[str, Any
     options = ["--app", command, "--ready", f"http://127.0.0.1:{port}/health", "-u", str(users)]
     more = ["-t", f"{seconds}s", "--warmup", "1s"]
     arguments = loadtest_command("run", "visitors.py", *options, *more)
-    orders = Orders(tell="").variables()
-    with running(folder / "log", *arguments, cwd=folder, env=orders) as process:
-        process.wait()
-        until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
+    with tool_end(folder) as tool:
+        orders = tool.orders().variables()
+        with running(folder / "log", *arguments, cwd=folder, env=orders) as process:
+            process.wait()
+            until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
     written = next((folder / "reports").glob("*-*/summary.json"), None)
     assert written, process.output
     (pool,) = json.loads(written.read_text())["pools"]
@@ -42,7 +43,7 @@ def driven(folder: Path, script: str, users: int, seconds: int) -> dict[str, Any
         ("pool_below_concurrency", troubled.SMALL_POOL, 6, 3),
         long("pool_timeouts_as_5xx", troubled.IMPATIENT, 4, 3),
         long("application_bound", troubled.COMPUTING, 2, 3),
-        long("application_unseen", troubled.UNSEEN, 2, 6),
+        long("application_unseen", troubled.UNSEEN, 2, 8),
         long("application_restarted", troubled.RESTARTING, 2, 7),
         long("blocked_event_loop", troubled.BLOCKING, 4, 3),
         long("held_while_streaming", troubled.STREAMING, 4, 6),

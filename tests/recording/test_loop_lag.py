@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from loadtest.model.interval import SECOND
-from loadtest.recording.steering.orders import Orders
+from tests.recording.driven import tool_end
 from tests.recording.recorded import counted_in, python, runs_in
 
 BLOCKED = 0.05
@@ -102,7 +102,8 @@ def test_a_driver_of_asyncio_does_not_block_and_a_fork_begins_again(found: dict[
 
 @pytest.mark.parametrize("driven", [True, False])
 def test_only_driven_applications_are_watched(tmp_path: Path, driven: bool) -> None:
-    python(APPLICATION, cwd=tmp_path, env=Orders(tell="").variables() if driven else {})
+    with tool_end(tmp_path) as tool:
+        python(APPLICATION, cwd=tmp_path, env=tool.orders().variables() if driven else {})
     (run,) = runs_in(tmp_path / "recordings")
     counted = counted_in(run)
     assert counted["checkouts"] == 3

@@ -13,6 +13,7 @@ from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.interval import SECOND, SERVER, Interval
 from loadtest.model.place_use import PlaceUse
 from loadtest.model.pool import PoolSettings
+from loadtest.model.request_use import RequestUse
 from loadtest.model.task_use import TaskUse
 from tests.analysis.builders import interval
 from tests.analysis.driven_pools import SECONDS, driven_pool, findings_of, load, web
@@ -244,6 +245,20 @@ def test_5xx_at_other_times_have_another_cause(tmp_path: Path, timeouts: int) ->
     requests = [*load(range(5), failures=4, errors__http_5xx=4), *load(range(5, 10))]
     later = [*web(seconds=range(6)), *web(seconds=range(6, 10), counters={"timeouts": timeouts})]
     assert "pool_timeouts_as_5xx" not in findings_of(driven_pool(tmp_path, requests, later))
+
+
+def test_requests_that_told_a_timeout_are_counted_exactly(tmp_path: Path) -> None:
+    requests = load(failures=4, errors__http_5xx=4)
+    for one in requests:
+        one.requests = {"GET /rows": RequestUse(count=10, failed=4, timed_out=3)}
+    timing_out = web(counters={"timeouts": 3})
+    found = findings_of(driven_pool(tmp_path / "told", requests, timing_out))
+    message = found["pool_timeouts_as_5xx"].message
+    assert "30 of them after a checkout of theirs timed out in the application" in message
+    for one in requests:
+        one.requests = {"GET /rows": RequestUse(count=10, failed=4, timed_out=1)}
+    found = findings_of(driven_pool(tmp_path / "few", requests, timing_out))
+    assert "pool_timeouts_as_5xx" not in found
 
 
 # Processes that were not seen, or not for all of the time

@@ -182,23 +182,30 @@ def _held_while_streaming(recorded: RecordedPoolSummary) -> Iterator[Finding]:
 
 
 def pool_timeouts_as_5xx(pool: PoolRuns) -> Iterator[Finding]:
-    """Requests failed with a 5xx status in the seconds in which checkouts timed out."""
+    """Requests failed with a 5xx status because checkouts timed out."""
     if not pool.driven:
         return
     timeouts, failed = pool.counters["timeouts"], pool.counters[SERVER_ERRORS]
     requests = max(pool.counters["requests"], 1)
+    told = sum(use.timed_out for use in pool.requests.values())
     beside = sum(_failed_beside_timeouts(round_) for round_ in pool.rounds)
+    explained, how = (min(told, failed), "after a checkout of theirs timed out in the application")
+    if not told:  # the application's framework has no hook for it
+        explained, how = beside, "when checkouts timed out in the application"
     few = timeouts < _LEAST_TIMEOUTS * requests or failed < _LEAST_TIMEOUTS * requests
-    if few or beside < EXPLAINED_SHARE * failed:
+    if few or explained < EXPLAINED_SHARE * failed:
         return
     yield Finding(
         code="pool_timeouts_as_5xx",
         severity="error",
         message=f"{count(failed)} of {plural(requests, 'request')} were answered with a 5xx "
-        f"status, {count(beside)} of them when checkouts timed out in the application "
-        f"({plural(timeouts, 'timeout')} after {duration(pool.settings.pool_timeout)}). See which "
-        "places held the connections, and return them earlier, or use a larger pool.",
-        evidence={"failed": failed, "beside": beside, "timeouts": timeouts, "requests": requests},
+        f"status, {count(explained)} of them {how} ({plural(timeouts, 'timeout')} after "
+        f"{duration(pool.settings.pool_timeout)}). See which places held the connections, and "
+        "return them earlier, or use a larger pool.",
+        evidence={
+            **{"failed": failed, "explained": explained, "told": told, "beside": beside},
+            **{"timeouts": timeouts, "requests": requests},
+        },
     )
 
 

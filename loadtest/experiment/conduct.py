@@ -20,6 +20,7 @@ from loadtest.database.preflight.checks import machine_busy_check, warning_texts
 from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import databases, demand_of
+from loadtest.experiment.driving.application_trial import try_visitors
 from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
 from loadtest.experiment.single_run import Databases
 from loadtest.experiment.trial.task_trial import try_tasks
@@ -124,7 +125,7 @@ def _opened(
                 _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
             try:
                 answer = TrialAnswer()
-                if tried and not experiment.application:
+                if tried:
                     demand = demand_of(experiment, allowed, looked.pool)
                     answer = _tried(experiment, at, demand, measuring=runs > 0)
                     _tell(console, _marked(answer.warnings), "yellow")
@@ -138,7 +139,8 @@ def _tried(
 ) -> TrialAnswer:
     """The answer of the trial; a UsageError says that nothing was measured, if that was wanted."""
     try:
-        return try_tasks(experiment, at, demand)
+        attempt = try_visitors if experiment.application else try_tasks
+        return attempt(experiment, at, demand)
     except UsageError as error:
         why = [_WHY] if measuring else []
         raise UsageError(*error.problems, *why) from None

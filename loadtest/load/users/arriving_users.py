@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from locust import User
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from functools import partial, wraps
+from typing import Any
 
-from loadtest.load.locust_internals import wait_once
+from greenlet import getcurrent
+
+from loadtest.load.locust_internals import ends_waiting, wait_once
+from loadtest.load.users.arrivals import Arrivals
 from loadtest.load.users.precise_timer import PreciseTimer
 from loadtest.pool.checkout_batch import clock
 
@@ -31,3 +37,61 @@ def follow_arrivals(user: User, take: Callable[[], int], alarm: PreciseTimer | N
 
     # Override those of the scenario's class.
     vars(user).update(on_start=on_start, wait_time=wait_time)
+
+
+class ArrivingUsers:
+    """Users without a session, such as HTTP users, that follow the arrivals of one run.
+
+    lags: gets the schedule lag (ns) of each arrival whose request has ended.
+    """
+
+    def __init__(self, arrivals: Arrivals, alarm: PreciseTimer | None, lags: list[int]) -> None:
+        self._arrivals, self._alarm, self._lags = arrivals, alarm, lags
+        self._due: dict[object, int] = {}  # by the user's greenlet, until its first request ends
+
+    def add(self, user: User) -> None:
+        """Let a new user follow the arrivals, and end at once if it is stopped while it waits."""
+        follow_arrivals(user, self._take, self._alarm)
+        stop = user.stop
+
+        def stop_at_once(force: bool = False) -> bool:
+            called_off = partial(self._due.pop, user.greenlet, 0)  # `on_stop` was not due
+            return (not force and ends_waiting(user, called_off)) or bool(stop(force))
+
+        vars(user)["stop"] = stop_at_once
+
+    def _take(self) -> int:
+        due = self._due[getcurrent()] = self._arrivals.take()
+        return due
+
+    def late(self, elapsed: int, start_time: float | None) -> int:
+        """The schedule lag (ns) of the present user's arrival for its first request, else zero.
+
+        Called when a request ends. elapsed: its response time (ns). start_time: its begin (wall
+        clock, s), if it is known; a block that checks the response may last longer than that.
+        """
+        due = self._due.pop(getcurrent(), 0)
+        if not due:
+            return 0
+        since = round((time.time() - start_time) * 1e9) if start_time else 0
+        lag = max(0, clock() - max(since, elapsed) - due)
+        self._lags.append(lag)
+        return lag
+
+
+def notice_new_users(classes: Iterable[type[User]], noticed: Callable[[User], object]) -> None:
+    """From now on, call a function with each new user of these classes."""
+    for cls in classes:
+        cls.__init__ = _noticing(cls, cls.__init__, noticed)  # type: ignore[method-assign]
+
+
+def _noticing(
+    cls: type[User], make: Callable[..., None], noticed: Callable[[User], object]
+) -> Callable[..., None]:
+    @wraps(make)
+    def __init__(self: User, *arguments: Any, **named: Any) -> None:
+        make(self, *arguments, **named)
+        if type(self) is cls:  # not from a subclass, which may go on
+            noticed(self)
+
+    return __init__

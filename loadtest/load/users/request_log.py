@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from loadtest.database.failure_kinds import words_of
@@ -21,18 +22,27 @@ class RequestLog:
     """Records the requests of users that have no session, such as HTTP users.
 
     recorder: takes the times and the failures; a user's session records its own requests there.
+    late: see `ArrivingUsers.late`; request times then count from when the arrival was due.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(
+        self, recorder: Recorder, late: Callable[[int, float | None], int] = lambda *_: 0
+    ) -> None:
+        self._recorder, self._late = recorder, late
 
     def hear(
-        self, request_type: str, response_time: float, exception: BaseException | None, **_: Any
+        self,
+        request_type: str,
+        response_time: float,
+        exception: BaseException | None,
+        start_time: float | None = None,
+        **_: Any,
     ) -> None:
         """Record a request, as a listener for Locust's `request`; response_time: ms."""
         if request_type == SESSION_REQUEST:
             return
         elapsed = round((response_time or 0) * 1e6)
+        elapsed += self._late(elapsed, start_time)
         if exception is None:
             self._recorder.requests.append(elapsed)
         else:

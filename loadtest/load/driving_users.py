@@ -49,7 +49,9 @@ class DrivingUsers:
         # Not `users`, which are those of a pool.
         recorder.levels["load_users"] = lambda: self._runner.user_count
         start = self._follow_arrivals(run, options, recorder, beside)
-        log = RequestLog(recorder, self._arriving.late) if self._arriving else RequestLog(recorder)
+        log = RequestLog(recorder)
+        if self._arriving:
+            log.late = self._arriving.late
         hook.add_listener(log.hear)
         run.at_end(partial(hook.remove_listener, log.hear))
         recorder.restart()
@@ -74,7 +76,7 @@ class DrivingUsers:
         self._arriving = None
         if arrivals:
             arrivals.count_in(recorder)
-            self._arriving = ArrivingUsers(arrivals, alarm, recorder.schedule_lags)
+            self._arriving = ArrivingUsers(arrivals, alarm)
         if beside:
             return beside.start
         return arrivals.start if arrivals else lambda: None

@@ -15,7 +15,7 @@ from gevent.pool import Group
 
 from loadtest.load.users import arriving_users
 from loadtest.load.users.arrivals import Arrivals
-from loadtest.load.users.arriving_users import ArrivingUsers, notice_new_users
+from loadtest.load.users.arriving_users import ArrivingUsers, begin_of, notice_new_users
 from loadtest.load.users.request_log import RequestLog
 from loadtest.pool.recorder import Recorder
 from tests.processes import until
@@ -56,12 +56,13 @@ class Scene:
         self.fired: list[dict[str, Any]] = []
         self.users = Group()
 
-    def begin(self, cls: type[Visitor], *due: float) -> Visitor:
+    def begin(self, cls: type[Visitor], *due: float, drop_after: float = 60) -> Visitor:
         """A new visitor; arrivals are due at these seconds from now."""
         environment = Environment(user_classes=[cls], events=Events())
-        arrivals = Arrivals(iter(due), drop_after=60)
-        arriving = ArrivingUsers(arrivals, None, self.recorder.schedule_lags)
-        environment.events.request.add_listener(RequestLog(self.recorder, arriving.late).hear)
+        self.arrivals = arrivals = Arrivals(iter(due), drop_after)
+        log, arriving = RequestLog(self.recorder), ArrivingUsers(arrivals, None)
+        log.late = arriving.late
+        environment.events.request.add_listener(log.hear)
         environment.events.request.add_listener(lambda **fired: self.fired.append(fired))
         notice_new_users([cls], arriving.add)
         arrivals.start()
@@ -187,25 +188,32 @@ def test_a_visitor_without_an_arrival_ends_at_once(scene: Scene) -> None:
     assert user.done == 0
 
 
-def test_a_block_that_checks_an_answer_is_no_lag(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Due at 1 s, begun at 3 s, answered after 0.5 s; the block around it ends at 9 s."""
+def test_an_arrival_that_finds_no_free_visitor_is_dropped(scene: Scene) -> None:
+    class Slow(Visitor):
+        @task
+        def look(self) -> None:
+            self.send("/rows")
+            self.done += 1
+
+    scene.begin(Slow, 0, 0, 0, 0, drop_after=1.5 * ANSWERS_AFTER)
+
+    def count() -> int:
+        gevent.sleep(0.01)
+        return len(scene.recorder.schedule_lags) + scene.arrivals.dropped()
+
+    until(lambda: count() == 4, "each arrival to be answered or dropped")
+    assert scene.arrivals.dropped() >= 2
+    assert scene.arrivals.arrived() == 4
+
+
+@pytest.mark.parametrize(("start_time", "begun"), [(1_000_003.0, 3.0), (None, 8.5)])
+def test_a_request_began_before_its_answer_and_the_block_that_checks_it(
+    monkeypatch: pytest.MonkeyPatch, start_time: float | None, begun: float
+) -> None:
+    """Answered after half a second; the block around it ends at 9 s."""
     monkeypatch.setattr(arriving_users, "clock", lambda: 9 * SECOND)
     monkeypatch.setattr(arriving_users, "time", SimpleNamespace(time=lambda: 1_000_009.0))
-    lags = list[int]()
-    arriving = ArrivingUsers(Arrivals(iter([]), 60), None, lags)
-    arriving._due[arriving_users.getcurrent()] = SECOND
-
-    assert arriving.late(SECOND // 2, 1_000_003.0) == 2 * SECOND
-    assert arriving.late(SECOND // 2, 1_000_003.0) == 0
-    assert lags == [2 * SECOND]
-
-
-def test_an_event_without_its_begin_ends_with_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arriving_users, "clock", lambda: 9 * SECOND)
-    arriving = ArrivingUsers(Arrivals(iter([]), 60), None, [])
-    arriving._due[arriving_users.getcurrent()] = SECOND
-
-    assert arriving.late(SECOND // 2, None) == 7.5 * SECOND
+    assert begin_of(SECOND // 2, start_time) == begun * SECOND
 
 
 def test_each_new_user_is_noticed_once_when_it_is_whole() -> None:

@@ -40,13 +40,10 @@ def follow_arrivals(user: User, take: Callable[[], int], alarm: PreciseTimer | N
 
 
 class ArrivingUsers:
-    """Users without a session, such as HTTP users, that follow the arrivals of one run.
+    """Users without a session, such as HTTP users, that follow the arrivals of one run."""
 
-    lags: gets the schedule lag (ns) of each arrival whose request has ended.
-    """
-
-    def __init__(self, arrivals: Arrivals, alarm: PreciseTimer | None, lags: list[int]) -> None:
-        self._arrivals, self._alarm, self._lags = arrivals, alarm, lags
+    def __init__(self, arrivals: Arrivals, alarm: PreciseTimer | None) -> None:
+        self._arrivals, self._alarm = arrivals, alarm
         self._due: dict[object, int] = {}  # by the user's greenlet, until its first request ends
 
     def add(self, user: User) -> None:
@@ -55,7 +52,7 @@ class ArrivingUsers:
         stop = user.stop
 
         def stop_at_once(force: bool = False) -> bool:
-            called_off = partial(self._due.pop, user.greenlet, 0)  # `on_stop` was not due
+            called_off = partial(self._due.pop, user.greenlet, None)  # `on_stop` was not due
             return (not force and ends_waiting(user, called_off)) or bool(stop(force))
 
         vars(user)["stop"] = stop_at_once
@@ -64,19 +61,23 @@ class ArrivingUsers:
         due = self._due[getcurrent()] = self._arrivals.take()
         return due
 
-    def late(self, elapsed: int, start_time: float | None) -> int:
-        """The schedule lag (ns) of the present user's arrival for its first request, else zero.
+    def late(self, begun: int) -> int | None:
+        """The schedule lag (ns) of the present user's request; None if no arrival was due for it.
 
-        Called when a request ends. elapsed: its response time (ns). start_time: its begin (wall
-        clock, s), if it is known; a block that checks the response may last longer than that.
+        Called once at the end of each request. begun: its begin (clock, ns).
         """
-        due = self._due.pop(getcurrent(), 0)
-        if not due:
-            return 0
-        since = round((time.time() - start_time) * 1e9) if start_time else 0
-        lag = max(0, clock() - max(since, elapsed) - due)
-        self._lags.append(lag)
-        return lag
+        due = self._due.pop(getcurrent(), None)
+        return None if due is None else max(0, begun - due)
+
+
+def begin_of(elapsed: int, start_time: float | None) -> int:
+    """When a request began (clock, ns) that ends now.
+
+    elapsed: its response time (ns). start_time: its begin (wall clock, s), if it is known, because
+    the block that checks a response ends later than the response.
+    """
+    since = round((time.time() - start_time) * 1e9) if start_time else 0
+    return clock() - max(since, elapsed)
 
 
 def notice_new_users(classes: Iterable[type[User]], noticed: Callable[[User], object]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from loadtest.database.failure_kinds import words_of
+from loadtest.load.users.arriving_users import begin_of
 from loadtest.load.users.session_task import SESSION_REQUEST
 from loadtest.model.interval import Interval, Period
 from loadtest.pool.recorder import Recorder
@@ -22,13 +23,13 @@ class RequestLog:
     """Records the requests of users that have no session, such as HTTP users.
 
     recorder: takes the times and the failures; a user's session records its own requests there.
-    late: see `ArrivingUsers.late`; request times then count from when the arrival was due.
+    late: called at the end of a request with its begin (clock, ns); returns its schedule lag (ns),
+    None if no arrival was due for it. Its time then counts from the moment when it was due.
     """
 
-    def __init__(
-        self, recorder: Recorder, late: Callable[[int, float | None], int] = lambda *_: 0
-    ) -> None:
-        self._recorder, self._late = recorder, late
+    def __init__(self, recorder: Recorder) -> None:
+        self.late: Callable[[int], int | None] = lambda begun: None
+        self._recorder = recorder
 
     def hear(
         self,
@@ -42,7 +43,10 @@ class RequestLog:
         if request_type == SESSION_REQUEST:
             return
         elapsed = round((response_time or 0) * 1e6)
-        elapsed += self._late(elapsed, start_time)
+        lag = self.late(begin_of(elapsed, start_time))
+        if lag is not None:
+            self._recorder.schedule_lags.append(lag)
+            elapsed += lag
         if exception is None:
             self._recorder.requests.append(elapsed)
         else:

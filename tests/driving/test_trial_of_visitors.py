@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from sqlalchemy import URL
 
 from loadtest.experiment.trial.request_watch import RequestWatch
 from loadtest.experiment.trial.trial_answer import TrialAnswer
+from loadtest.model.interval import total
+from loadtest.runfile.reader import read_run
 from tests.driving.applications import APPLICATION
 from tests.processes import fetch, free_port, loadtest_command, running, until
 
@@ -43,10 +46,10 @@ class Tried(NamedTuple):
     left: list[Path]
 
 
-def tried(folder: Path, task: str, *more: str) -> Tried:
+def tried(folder: Path, task: str, *more: str, visitors: str = VISITORS) -> Tried:
     """The command `run` on the small application, with one task in question."""
     (folder / "app.py").write_text(APPLICATION)
-    (folder / "visitors.py").write_text(VISITORS.format(task=task))
+    (folder / "visitors.py").write_text(visitors.format(task=task))
     port = free_port()
     ready = f"http://127.0.0.1:{port}/health"
     command = shlex.join([sys.executable, "app.py", str(port), "rows.db"])
@@ -70,7 +73,7 @@ def test_a_request_that_fails_among_others_is_a_warning(tmp_path: Path) -> None:
 def test_a_mistake_in_a_task_ends_the_command_before_the_load(tmp_path: Path) -> None:
     found = tried(tmp_path, "rows(self): self.client.gte('/rows')", "-u", "2", "-t", "30s")
     assert found.code == 2, found.said
-    assert "visitors.py:18: AttributeError" in found.said
+    assert "visitors.py, line 17: AttributeError" in found.said
     assert "Nothing was measured: correct it and start again." in found.said
     assert found.left == []
 
@@ -119,3 +122,54 @@ def test_tasks_without_a_request_of_an_application_are_a_mistake(kind: str) -> N
 
 def test_without_a_task_that_ended_nothing_is_said_of_requests() -> None:
     assert Heard(tasks=0).answer == TrialAnswer(tasks=0)
+
+
+BESIDE = """
+from locust import HttpUser, constant, task
+from sqlalchemy import text
+
+from loadtest.load import PoolUser
+
+class Visitor(HttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def rows(self):
+        self.client.get("/rows")
+
+class Reader(PoolUser):
+    wait_time = constant(0.05)
+
+    @task
+    def read(self):
+        with self.session("read") as session:
+            session.execute(text("SELECT {what}"))
+"""
+
+
+@pytest.mark.server
+def test_pool_users_beside_visitors_are_tried_and_measured(tmp_path: Path, url: URL) -> None:
+    address = url.render_as_string(False)
+    more = ("--database-url", address, "-u", "4", "-t", "3s", "--warmup", "1s")
+    found = tried(tmp_path, "", *more, visitors=BESIDE.format(what="1"))
+    assert found.code in (0, 4), found.said
+    run = read_run(next(tmp_path.glob("reports/*-*/runs/as-is-1.jsonl")))
+    own = total([one for one in run.intervals if not one.role])
+    pools = total([one for one in run.intervals if one.role])
+    assert own.counters["requests"] > pools.counters["checkouts"] > 0
+    assert own.counters["checkouts"] == own.counters["failures"] == 0
+
+
+@pytest.mark.server
+def test_a_mistake_of_a_pool_user_beside_visitors_is_told(tmp_path: Path, url: URL) -> None:
+    more = ("--database-url", url.render_as_string(False), "--try")
+    found = tried(tmp_path, "", *more, visitors=BESIDE.format(what="missing"))
+    assert found.code == 2, found.said
+    assert "Unknown column 'missing'" in found.said
+
+
+def test_pool_users_alone_are_refused(tmp_path: Path) -> None:
+    alone = BESIDE.format(what="1").replace("HttpUser)", "PoolUser)")
+    found = tried(tmp_path, "", "--try", visitors=alone)
+    assert found.code == 2, found.said
+    assert "visitors.py has PoolUsers only" in found.said

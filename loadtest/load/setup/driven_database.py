@@ -30,11 +30,14 @@ def pool_beside(connections: int) -> PoolConfig:
 class DatabaseBeside(DatabaseSetup):
     """The database of PoolUsers beside users that drive an application."""
 
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._classes = environment.user_classes
+
     def find(self) -> None:
         """Connect to the database. Raises UsageError, also if there is none."""
         if not self.options.database_url:
-            classes = self._environment.user_classes
-            names = ", ".join(cls.__name__ for cls in classes if issubclass(cls, PoolUser))
+            names = ", ".join(cls.__name__ for cls in self._classes if issubclass(cls, PoolUser))
             raise UsageError(
                 f"{names}: beside users that send requests to an application, a PoolUser needs a "
                 "database: give --database-url"
@@ -44,7 +47,7 @@ class DatabaseBeside(DatabaseSetup):
     def demand(self, options: Namespace, pool: PoolConfig, users: int, processes: int) -> Demand:
         """The demand of the PoolUsers; the pool under test is the application's."""
         # Locust may give all of them to one process.
-        all_of_them = most_pool_users(self._environment.user_classes, users * processes)
+        all_of_them = most_pool_users(self._classes, users * processes)
         most = min(users, all_of_them)
         own = pool_beside(most * self.allowed.per_user)
         return super().demand(options, own, most, processes)

@@ -50,7 +50,11 @@ def generators(run: Run) -> dict[str, list[object]]:
     return found
 
 
-@pytest.mark.parametrize("rate", [(), ("--arrival-rate", "40", "--arrivals", "even")])
+@pytest.mark.parametrize(
+    "rate",
+    [("--arrival-rate", "40", "--arrivals", "even"), pytest.param((), marks=pytest.mark.long)],
+    ids=["open", "closed"],
+)
 def test_two_processes_share_the_load(tmp_path: Path, rate: tuple[str, ...]) -> None:
     with driven(tmp_path, "-t", "3s", *rate) as process:
         # On a busy machine, the load generator may be too late for a valid measurement.

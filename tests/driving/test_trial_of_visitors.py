@@ -67,6 +67,7 @@ def test_a_request_that_fails_among_others_is_a_warning(tmp_path: Path) -> None:
     assert found.code == 0, found.said
     assert "Warning: Tried once before the load, GET /missing failed: 404" in found.said
     assert "The trial of visitors.py found no mistake" in found.said
+    assert "Its requests: GET /rows, GET /missing" in found.said
     assert found.left == []
 
 
@@ -103,6 +104,14 @@ def test_requests_that_all_fail_are_a_mistake() -> None:
         "GET /rows failed: Connection refused",
         "GET /rows failed: 503 Server Error",
     ]
+
+
+def test_requests_have_names_with_one_method() -> None:
+    watch, answer = RequestWatch(), TrialAnswer(tasks=1)
+    for kind, name in (("GET", "/rows"), ("GET", "GET /rows"), ("", "rows"), ("POST", "/rows")):
+        watch._hear(request_type=kind, name=name)
+    watch.conclude(answer, SCENARIO)
+    assert answer.requests == ["GET /rows", "rows", "POST /rows"]
 
 
 def test_one_success_makes_failures_warnings() -> None:
@@ -161,6 +170,7 @@ def test_pool_users_beside_visitors_are_tried_and_measured(tmp_path: Path, url: 
 
 
 @pytest.mark.server
+@pytest.mark.long
 def test_a_mistake_of_a_pool_user_beside_visitors_is_told(tmp_path: Path, url: URL) -> None:
     more = ("--database-url", url.render_as_string(False), "--try")
     found = tried(tmp_path, "", *more, visitors=BESIDE.format(what="missing"))
@@ -168,6 +178,7 @@ def test_a_mistake_of_a_pool_user_beside_visitors_is_told(tmp_path: Path, url: U
     assert "Unknown column 'missing'" in found.said
 
 
+@pytest.mark.long
 def test_pool_users_alone_are_refused(tmp_path: Path) -> None:
     alone = BESIDE.format(what="1").replace("HttpUser)", "PoolUser)")
     found = tried(tmp_path, "", "--try", visitors=alone)

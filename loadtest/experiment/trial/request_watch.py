@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,8 @@ class RequestWatch:
     """Hears the requests of a trial, except for those of a session."""
 
     def __init__(self) -> None:
-        self._sent = self._failed = 0
+        self._sent: Counter[str] = Counter()
+        self._failed = 0
         self._failures: dict[str, None] = {}
 
     @contextmanager
@@ -34,17 +36,19 @@ class RequestWatch:
     ) -> None:
         if request_type == SESSION_REQUEST:
             return
-        self._sent += 1
+        own = _full_name(request_type, name)
+        self._sent[own] += 1
         if exception is not None:
             self._failed += 1
-            self._failures[f"{request_type} {name} failed: {words_of(exception)}"] = None
+            self._failures[f"{own} failed: {words_of(exception)}"] = None
 
     def conclude(self, answer: TrialAnswer, scenario: Path) -> None:
-        """Add mistakes or warnings to an answer in which all tasks are counted.
+        """Add names, mistakes and warnings to an answer in which all tasks are counted.
 
         Requests may fail, unless all of them do.
         """
-        if self._failed < self._sent:
+        answer.requests += self._sent
+        if self._failed < self._sent.total():
             answer.warnings += [f"Tried once before the load, {line}" for line in self._failures]
         elif self._failures:
             answer.mistakes += self._failures
@@ -53,3 +57,8 @@ class RequestWatch:
                 f"No task of {as_typed(scenario)} sent a request: use the client of an HttpUser or "
                 "a FastHttpUser, or fire Locust's `request` event"
             )
+
+
+def _full_name(method: str, name: str) -> str:
+    """`GET /orders`; a locustfile may have put the method into the name."""
+    return name if not method or name.startswith(f"{method} ") else f"{method} {name}"

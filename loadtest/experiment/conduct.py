@@ -28,6 +28,7 @@ from loadtest.experiment.trial.trial_answer import TrialAnswer
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import Ended, EndedForOthers, LoadtestError, UsageError
 from loadtest.model.experiment import Experiment
+from loadtest.model.objective import parse_objective, unknown_requests
 from loadtest.report.console import plain
 from loadtest.report.progress import PlannedRun, RunProgress
 from loadtest.report.render import read_measurements, write_whole
@@ -128,7 +129,8 @@ def _opened(
                 if tried:
                     demand = demand_of(experiment, allowed, looked.pool)
                     answer = _tried(experiment, at, demand, measuring=runs > 0)
-                    _tell(console, _marked(answer.warnings), "yellow")
+                    warnings = [*answer.warnings, *_unseen(experiment, answer)]
+                    _tell(console, _marked(warnings), "yellow")
                 yield at, answer
             finally:
                 _tell(console, filter(None, [one.left() for one in at.values()]), "yellow")
@@ -144,6 +146,16 @@ def _tried(
     except UsageError as error:
         why = [_WHY] if measuring else []
         raise UsageError(*error.problems, *why) from None
+
+
+def _unseen(experiment: Experiment, answer: TrialAnswer) -> list[str]:
+    """The names of requests in the objective that the trial has not seen, each in a sentence."""
+    if not answer.requests:
+        return []
+    unknown = unknown_requests(parse_objective(experiment.objective), answer.requests)
+    return [
+        f"The objective names a request that the trial did not send. {text}" for text in unknown
+    ]
 
 
 def _marked(warnings: Iterable[str]) -> list[str]:

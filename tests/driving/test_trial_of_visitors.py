@@ -63,9 +63,11 @@ def tried(folder: Path, task: str, *more: str, visitors: str = VISITORS) -> Trie
 
 
 def test_a_request_that_fails_among_others_is_a_warning(tmp_path: Path) -> None:
-    found = tried(tmp_path, "rows(self): self.client.get('/rows')", "--try")
+    wrong = ("--objective", 'request["GET /row"].p95 <= 1s')
+    found = tried(tmp_path, "rows(self): self.client.get('/rows')", "--try", *wrong)
     assert found.code == 0, found.said
     assert "Warning: Tried once before the load, GET /missing failed: 404" in found.said
+    assert "No request has the name 'GET /row'; there are: 'GET /rows'" in found.said
     assert "The trial of visitors.py found no mistake" in found.said
     assert "Its requests: GET /rows, GET /missing" in found.said
     assert found.left == []

@@ -10,6 +10,7 @@ from typing import Any
 
 from loadtest.database.failure_kinds import words_of
 from loadtest.experiment.trial.trial_answer import TrialAnswer
+from loadtest.load.users.request_log import full_name
 from loadtest.load.users.session_task import SESSION_REQUEST
 from loadtest.runfile.folders import as_typed
 
@@ -36,7 +37,7 @@ class RequestWatch:
     ) -> None:
         if request_type == SESSION_REQUEST:
             return
-        own = _full_name(request_type, name)
+        own = full_name(request_type, name)
         self._sent[own] += 1
         if exception is not None:
             self._failed += 1
@@ -57,8 +58,3 @@ class RequestWatch:
                 f"No task of {as_typed(scenario)} sent a request: use the client of an HttpUser or "
                 "a FastHttpUser, or fire Locust's `request` event"
             )
-
-
-def _full_name(method: str, name: str) -> str:
-    """`GET /orders`; a locustfile may have put the method into the name."""
-    return name if not method or name.startswith(f"{method} ") else f"{method} {name}"

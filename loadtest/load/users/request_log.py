@@ -56,7 +56,7 @@ class RequestLog:
         if request_type == SESSION_REQUEST:
             own = name
         else:
-            own = _full_name(request_type, name)
+            own = full_name(request_type, name)
             begun = begin_of(elapsed, start_time)
             elapsed = self._record(begun, elapsed, exception, response)
         own = self._names.name(self._names.number(own[:_MOST_CHARACTERS]))
@@ -122,7 +122,7 @@ class _NamedRequests:
         }
 
 
-def _full_name(method: str, name: str) -> str:
+def full_name(method: str, name: str) -> str:
     """`GET /orders`; a locustfile may have put the method into the name."""
     return name if not method or name.startswith(f"{method} ") else f"{method} {name}"
 

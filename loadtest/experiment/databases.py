@@ -47,13 +47,15 @@ def databases(
     """The given database, or private servers that live as long as this context.
 
     An application's own database is known only to Locust's process, which makes the same checks.
-    The application that users drive has a database of its own, which is unknown here.
+    The application that users drive has a database of its own, which is unknown here; the given
+    one is that of PoolUsers beside them.
     looked: the result of `check_scenario`. runs: the maximum number of runs; tried: whether each
     task is tried once before them.
     Raises UsageError if the experiment cannot run there.
     """
     if experiment.application:  # it connects to its own database
-        yield {"": Database(None, False, None, allowed)}
+        beside = database_url(given) if given else None  # of PoolUsers beside its users
+        yield {"": Database(beside, False, None, allowed)}
         return
     demand = demand_of(experiment, allowed, looked.pool)
     server_probe.raise_open_files_limit(demand.most)

@@ -135,9 +135,11 @@ class Experiment(Strict):
 
     def _check_driven(self) -> None:
         """Raise ValueError for settings that an application behind HTTP does not have."""
-        if not self.application:
-            return
         load = self.load
+        if not self.application:
+            if load.processes > 1:
+                raise ValueError("processes: requires an application behind HTTP (--app)")
+            return
         other = {
             "a second application": self.application[1:],
             "session": self.session,
@@ -145,7 +147,6 @@ class Experiment(Strict):
             "server": self.server,
             "fault": self.fault,
             "prefill": load.prefill,
-            "arrivals at a rate": load.highest_rate is not None,
             "users as threads": load.models != (GREENLETS,),
         }
         given = [f"the pool {one.name}" for one in self.pool if one.named != {"poolclass": AS_IS}]

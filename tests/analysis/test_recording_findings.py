@@ -172,15 +172,18 @@ def test_a_recording_that_is_too_short_has_no_leak(tmp_path: Path) -> None:
     assert codes(of(tmp_path, leaking([2] * 20))) == []
 
 
-def test_a_second_connection_is_found_with_route_and_places(tmp_path: Path) -> None:
-    use = place(5, 4, routes=Counter({"GET /cart": 10}))
+def test_a_second_connection_is_found_with_its_route_and_the_places_that_took_it(
+    tmp_path: Path,
+) -> None:
+    use = place(5, 4, routes=Counter({"GET /cart": 10}), nested=4)
     tasks = {"GET /cart": TaskUse(10, SECOND, nested=4)}
-    rows = [second(n, {PAY: use, LIST: quick()}, tasks=tasks) for n in range(5)]
+    first = place(5, 4, routes=Counter({"GET /cart": 10}))
+    rows = [second(n, {PAY: use, LIST: first}, tasks=tasks) for n in range(5)]
     found = the("nested_checkout", of(tmp_path, rows))
     assert found.message.startswith(
-        f"`GET /cart` took 20 connections while they already held one. They take connections at "
-        f"`{PAY}`."
+        f"`GET /cart` took 20 connections while they already held one. They took these at `{PAY}`."
     )
+    assert found.evidence["places"] == [PAY]
 
 
 def test_an_engine_for_each_request_is_found(tmp_path: Path) -> None:

@@ -116,8 +116,9 @@ def nested_in_application(pool: RecordedPoolSummary) -> Iterator[Finding]:
     number = plural(sum(nested.values()), "connection")
     routes = sorted(nested, key=lambda route: -nested[route])
     named = listed([f"`{route}`" if route else WITHOUT_ROUTE for route in routes[:NAMED_PLACES]])
-    there = [p.place for p in pool.places if p.routes.keys() & set(routes)][:NAMED_PLACES]
-    at = f" They take connections at {listed([f'`{place}`' for place in there])}." if there else ""
+    taking = sorted(pool.places, key=lambda place: -place.nested)[:NAMED_PLACES]
+    there = [place.place for place in taking if place.nested]
+    at = f" They took these at {listed([f'`{place}`' for place in there])}." if there else ""
     yield Finding(
         code="nested_checkout",
         severity="error" if is_short(pool) else "warning",

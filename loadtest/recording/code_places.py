@@ -101,7 +101,10 @@ class CodePlaces:
         """
         if hold.over:
             return USER_ENDED
-        frame = frame_of_holder(hold)
+        return self.place(frame_of_holder(hold))
+
+    def place(self, frame: FrameType | None) -> str:
+        """The current line of a frame of the application; OUTSIDE_APPLICATION without one."""
         return self.name(frame) if frame else OUTSIDE_APPLICATION
 
     def name(self, frame: FrameType) -> str:

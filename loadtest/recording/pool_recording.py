@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from loadtest.pool.open_connections import OpenConnections
 from loadtest.pool.place_recorder import PlaceRecorder
 from loadtest.pool.recorder import Recorder
 from loadtest.pool.sqlalchemy_internals import idle_records
+from loadtest.recording.application_frames import first_of_application
 from loadtest.recording.checkout_user import of_this_thread, task_or_greenlet
 from loadtest.recording.code_places import CodePlaces
 from loadtest.recording.recording_settings import RecordingSettings
@@ -54,6 +56,7 @@ class _Discarded(list[Any]):
 class PoolRecording:
     """Records the pools of engines that have the same database and settings, into one file.
 
+    It is made where the first engine is made, and remembers the line.
     name: the pool's. engines: the engines that are alive. cuts_without_engine: the cuts in
     succession at which none was. totals, latest: what metrics show, as of the last cut. shown:
     returns the part of a header by which other processes show it. observe: called with each
@@ -85,8 +88,10 @@ class PoolRecording:
         self._recorder.own_users = False
         self._recorder.levels["engines"] = lambda: len(self.engines)
         self._recorder.current_user = task_or_greenlet
+        code = CodePlaces()
+        self._made_at = code.place(first_of_application(sys._getframe(), packages=True))
         self._places = self._recorder.places = PlaceRecorder(
-            self._recorder.held, CodePlaces(), ROUTE_NAMES.now
+            self._recorder.held, code, ROUTE_NAMES.now
         )
         self._begin(used=True)
 
@@ -196,7 +201,7 @@ class PoolRecording:
     def _header(self, part: int) -> dict[str, Any]:
         began = _process_began(os.getpid())
         process = {"process": self._recorder.process, "began": began}
-        told = {**process, "part": part, "database": self._database}
+        told = {**process, "part": part, "database": self._database, "made_at": self._made_at}
         if shown := self.shown():
             told |= {**shown, "before": self._written.to_json()}
         return {**self._facts, "started": time.time(), "recording": told}

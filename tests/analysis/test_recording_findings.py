@@ -215,6 +215,16 @@ def test_null_pool_under_load_is_found(tmp_path: Path) -> None:
     assert found.message.startswith("NullPool connects for each checkout: 50 times in 5.00 s")
 
 
+def test_findings_about_engines_name_the_line_that_made_them(tmp_path: Path) -> None:
+    made_at = {"recording": {"process": "web-1", "made_at": "shop/db.py:7 <module>"}}
+    rows = [second(n, {LIST: quick()}, counters={"opened": 10}) for n in range(5)]
+    found = the("null_pool", of(tmp_path / "null", rows, pool=NULL_POOL, **made_at))
+    assert "(leave out poolclass at `shop/db.py:7 <module>`)" in found.message
+    rows = [second(n, {LIST: quick()}, counters={"checkouts.new": 10}) for n in range(5)]
+    found = the("engine_per_request", of(tmp_path / "engines", rows, **made_at))
+    assert "an engine is made at `shop/db.py:7 <module>` or disposed of" in found.message
+
+
 def test_null_pool_without_load_is_no_finding(tmp_path: Path) -> None:
     one = PlaceUse(checkouts=1, holds=1, hold=SECOND // 100, query=SECOND // 100)
     rows = [second(n, {LIST: one if n == 0 else PlaceUse()}) for n in range(60)]

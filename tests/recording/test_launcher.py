@@ -55,7 +55,9 @@ def test_an_unchanged_application_is_recorded_and_its_exit_code_kept(tmp_path: P
     (run,) = recorded(tmp_path)
     assert run.header.name == "python"
     assert counted_in(run)["checkouts"] == 1
-    assert "shop.py" not in str(run.told)
+    assert run.header.recording
+    assert run.header.recording.made_at == "shop.py:4 <module>"
+    assert "--port" not in str(run.told)
 
 
 def test_forks_and_other_python_processes_are_recorded(tmp_path: Path) -> None:
@@ -80,6 +82,8 @@ def test_async_engines_are_recorded(tmp_path: Path) -> None:
     script = ASYNC_APPLICATION.format(address="sqlite+aiosqlite:///shop.db")
     assert recording(tmp_path, sys.executable, "-c", script).returncode == 0
     (run,) = recorded(tmp_path)
+    assert run.header.recording
+    assert run.header.recording.made_at == "__main__:5 main"
     assert "aiosqlite" in run.header.versions
     assert counted_in(run)["checkouts"] == 1
 

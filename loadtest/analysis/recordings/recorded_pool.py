@@ -101,6 +101,12 @@ class RecordedPool:
         return sorted(dict.fromkeys(all_), key=lambda settings: -all_.count(settings))
 
     @property
+    def made_at(self) -> Sequence[str]:
+        """The lines of code that made its engines, as far as they are known."""
+        lines = (recorded_part(one.headers[0]).made_at for one in self.processes)
+        return list(dict.fromkeys(filter(None, lines)))
+
+    @property
     def checkout_attempts(self) -> int:
         """The checkouts that ended, with a connection or without."""
         return sum(self.total.counters[name] for name in ENDED_CHECKOUTS)

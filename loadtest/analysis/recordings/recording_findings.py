@@ -140,15 +140,16 @@ def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
         code="engine_per_request",
         severity="warning",
         message=f"{count(new)} of {plural(whole, 'checkout')} opened a new connection although the "
-        f"pools keep {count(kept_by_pools(pool))}{at}: an engine is made or disposed of again and "
-        f"again, up to {count(pool.connections.engines_most)} at once. Make one engine when the "
-        "process starts, and use it for all requests.",
+        f"pools keep {count(kept_by_pools(pool))}{at}: an engine is made{_made_at(pool)} or "
+        f"disposed of again and again, up to {count(pool.connections.engines_most)} at once. Make "
+        "one engine when the process starts, and use it for all requests.",
         evidence={
             "new": new,
             "checkouts": whole,
             "engines": pool.connections.engines_most,
             "connect": pool.checkout.connect_seconds.mean,
             "place": likely.place if likely else None,
+            "made_at": list(pool.made_at),
         },
     )
 
@@ -165,8 +166,14 @@ def null_pool_under_load(pool: RecordedPoolSummary) -> Iterator[Finding]:
         severity="warning",
         message=f"NullPool connects for each checkout: {count(pool.connections.opened)} times in "
         f"{duration(pool.seconds)}, {duration(connect)} each. Use a QueuePool (leave out "
-        "poolclass), unless a pooler such as pgbouncer lies between application and server.",
-        evidence={"opened": pool.connections.opened, "per_second": rate, "connect": connect},
+        f"poolclass{_made_at(pool)}), unless a pooler such as pgbouncer lies between application "
+        "and server.",
+        evidence={
+            "opened": pool.connections.opened,
+            "per_second": rate,
+            "connect": connect,
+            "made_at": list(pool.made_at),
+        },
     )
 
 
@@ -242,6 +249,11 @@ def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
             "allowed": pool.connections.allowed,
         },
     )
+
+
+def _made_at(pool: RecordedPoolSummary) -> str:
+    lines = [f"`{line}`" for line in pool.made_at[:NAMED_PLACES]]
+    return f" at {listed(lines)}" if lines else ""
 
 
 def _in_routes(place: RecordedPlace) -> str:

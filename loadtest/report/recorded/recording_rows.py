@@ -47,7 +47,7 @@ PLACE_LEGEND = (
     "a query. Held in waits: its share of the connections that were held while others waited long."
 )
 SHORTAGE_COLUMNS = ("time (UTC)", "place that waited", "wait", "held then")
-# Of routes, lines and gaps, as many are shown.
+# Of routes, lines, engines and gaps, as many are shown.
 _SHOWN = 3
 
 
@@ -116,6 +116,7 @@ def recorded_facts(pool: RecordedPoolSummary) -> Iterator[tuple[str, str]]:
     yield "database", pool.database or NO_VALUE
     for settings in pool.settings:
         yield "pool", _in_short(settings)
+    yield from (("engine made at", line) for line in pool.made_at[:_SHOWN])
     yield "processes", _processes(pool)
     busiest, clock = pool.busiest, clock_of(pool.begin, pool.end)
     begin, end = clock(busiest.period.begin), clock(busiest.period.end)

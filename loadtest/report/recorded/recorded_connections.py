@@ -89,7 +89,7 @@ def _steps(pool: RecordedPool, most: int) -> _Steps:
 
 
 def _figure(steps: _Steps, summary: RecordedPoolSummary) -> Figure:
-    figure, (axes,) = canvas.panels(1, 1.9, left=0.4, right=1.25)
+    figure, (axes,) = canvas.panels(1, 1.9, left=0.4, right=1.35)
     highest = max(1.0, steps.most.max(), steps.waiting.max(), steps.idle.max())
     limit = steps.limit.max()
     near = limit if limit <= _NEAR * highest else 0.0

@@ -94,7 +94,7 @@ def _steps(pool: RecordedPool, most: int) -> list[WaitStep]:
 
 def _figure(steps: list[WaitStep], summary: RecordedPoolSummary) -> Figure:
     failed = any(step.timeouts for step in steps)
-    figure, panels = canvas.panels(2 if failed else 1, 1.5, left=0.6, right=1.05, gap=0.15)
+    figure, panels = canvas.panels(2 if failed else 1, 1.5, left=0.68, right=1.05, gap=0.15)
     axes = panels[0]
     labels = []
     for name, style in _STYLES.items():

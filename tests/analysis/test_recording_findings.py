@@ -186,6 +186,13 @@ def test_a_second_connection_is_found_with_its_route_and_the_places_that_took_it
     assert found.evidence["places"] == [PAY]
 
 
+def test_users_who_keep_a_leaked_connection_have_one_finding(tmp_path: Path) -> None:
+    rows = leaking([2] * 80)
+    for row in rows:
+        row.tasks = {"fulfil": TaskUse(10, SECOND, nested=10)}
+    assert codes(of(tmp_path, rows)) == ["leak"]
+
+
 def test_an_engine_for_each_request_is_found(tmp_path: Path) -> None:
     counters = {"checkouts.pooled": 0, "checkouts.new": 10, "opened": 10}
     rows = [second(n, {LIST: quick()}, counters=counters, gauges={"engines": 4}) for n in range(5)]

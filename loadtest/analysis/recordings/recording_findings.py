@@ -109,9 +109,9 @@ def _to_return(place: RecordedPlace) -> str:
 
 
 def nested_in_application(pool: RecordedPoolSummary) -> Iterator[Finding]:
-    """Requests that take a connection while they hold another one."""
+    """Requests that take a connection while they hold another one, which they mean to return."""
     nested = nested_checkouts(pool)
-    if not nested:
+    if not nested or any(place.lost for place in pool.places):
         return
     number = plural(sum(nested.values()), "connection")
     routes = sorted(nested, key=lambda route: -nested[route])

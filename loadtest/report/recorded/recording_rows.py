@@ -99,7 +99,7 @@ def place_cells(place: RecordedPlace) -> list[tuple[str, ...]]:
         (duration(place.wait_seconds_mean), f"max {duration(place.wait_seconds_max)}"),
         (
             duration(place.hold_seconds_mean),
-            f"p95 {duration(place.hold_seconds_p95)}",
+            *([f"p95 {duration(place.hold_seconds_p95)}"] if place.holds else []),
             f"max {duration(place.hold_seconds_max)}",
         ),
         (percent(place.querying),),

@@ -204,6 +204,14 @@ def test_an_engine_for_each_request_is_found(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("hold", "found"), [(150, []), (210, ["held_without_query"])])
+def test_pauses_of_the_only_place_are_a_finding_if_they_are_long(
+    tmp_path: Path, hold: int, found: list[str]
+) -> None:
+    rows = [second(n, {PAY: place(hold, 30, 30)}) for n in range(9)]
+    assert codes(of(tmp_path, rows)) == found
+
+
 def test_engines_for_requests_explain_pauses_of_other_places(tmp_path: Path) -> None:
     counters = {"checkouts.new": 10, "opened": 10}
     places = {PAY: place(110, 30, 30), LIST: quick()}

@@ -44,12 +44,10 @@ class RecordedPart(Struct, frozen=True):
     """The part of a recording that a file is: of a process, by number from 1; its database.
 
     began: when the recorder of the process began (UTC seconds; 0 in older files); a later process
-    may have the same name. made_at: the line of code that made the first engine, or called
-    `record`; empty in older files.
+    may have the same name.
     """
 
     process: str = ""
     began: float = 0.0
     part: Count = 1
     database: str = ""
-    made_at: str = ""

@@ -230,14 +230,16 @@ def test_null_pool_under_load_is_found(tmp_path: Path) -> None:
     assert found.message.startswith("NullPool connects for each checkout: 50 times in 5.00 s")
 
 
-def test_findings_about_engines_name_the_line_that_made_them(tmp_path: Path) -> None:
-    made_at = {"recording": {"process": "web-1", "made_at": "shop/db.py:7 <module>"}}
-    rows = [second(n, {LIST: quick()}, counters={"opened": 10}) for n in range(5)]
-    found = the("null_pool", of(tmp_path / "null", rows, pool=NULL_POOL, **made_at))
+def test_findings_about_engines_name_the_line_that_made_most_of_them(tmp_path: Path) -> None:
+    made = {"engines@shop/db.py:7 <module>": 1}
+    rows = [second(0, {LIST: quick()}, counters=made), second(1, {LIST: quick()})]
+    found = the("null_pool", of(tmp_path / "null", rows, pool=NULL_POOL))
     assert "(leave out poolclass at `shop/db.py:7 <module>`)" in found.message
-    rows = [second(n, {LIST: quick()}, counters={"checkouts.new": 10}) for n in range(5)]
-    found = the("engine_per_request", of(tmp_path / "engines", rows, **made_at))
-    assert "an engine is made at `shop/db.py:7 <module>` or disposed of" in found.message
+    new = {"checkouts.new": 10, "engines@shop/web.py:3 order": 2}
+    rows = [second(0, {LIST: quick()}, counters=made)]
+    rows += [second(n, {LIST: quick()}, counters=new) for n in range(1, 5)]
+    found = the("engine_per_request", of(tmp_path / "engines", rows))
+    assert "an engine is made (8 times at `shop/web.py:3 order`) or disposed of" in found.message
 
 
 def test_null_pool_without_load_is_no_finding(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from functools import cached_property, reduce
 from loadtest.analysis.columns import Columns
 from loadtest.analysis.recordings.kept_holds import OldHolds
 from loadtest.analysis.recordings.pool_seconds import PoolSeconds
-from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Gauge, Interval
+from loadtest.model.interval import ENDED_CHECKOUTS, ENGINES_OF, SECOND, Gauge, Interval
 from loadtest.model.pool import PoolSettings
 from loadtest.runfile.recording_files import recorded_part
 from loadtest.runfile.schema import Header
@@ -101,10 +101,12 @@ class RecordedPool:
         return sorted(dict.fromkeys(all_), key=lambda settings: -all_.count(settings))
 
     @property
-    def made_at(self) -> Sequence[str]:
-        """The lines of code that made its engines, as far as they are known."""
-        lines = (recorded_part(one.headers[0]).made_at for one in self.processes)
-        return list(dict.fromkeys(filter(None, lines)))
+    def made_at(self) -> dict[str, int]:
+        """The lines of code that made engines in this time, that with the most first."""
+        counters = self.total.counters.most_common()
+        return {
+            name.removeprefix(ENGINES_OF): n for name, n in counters if name.startswith(ENGINES_OF)
+        }
 
     @property
     def checkout_attempts(self) -> int:

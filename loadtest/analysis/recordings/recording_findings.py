@@ -134,13 +134,13 @@ def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
     if not makes_engines(pool):
         return
     new, whole = pool.checkout.by_source["new"], pool.checkout.count
-    likely = _connecting_place(pool)
+    likely, made_at = _connecting_place(pool), _made_at(pool, often=True)
     at = f", most likely those of `{likely.place}`{_in_routes(likely)}" if likely else ""
     yield Finding(
         code="engine_per_request",
         severity="warning",
         message=f"{count(new)} of {plural(whole, 'checkout')} opened a new connection although the "
-        f"pools keep {count(kept_by_pools(pool))}{at}: an engine is made{_made_at(pool)} or "
+        f"pools keep {count(kept_by_pools(pool))}{at}: an engine is made{made_at} or "
         f"disposed of again and again, up to {count(pool.connections.engines_most)} at once. Make "
         "one engine when the process starts, and use it for all requests.",
         evidence={
@@ -149,7 +149,7 @@ def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
             "engines": pool.connections.engines_most,
             "connect": pool.checkout.connect_seconds.mean,
             "place": likely.place if likely else None,
-            "made_at": list(pool.made_at),
+            "made_at": pool.made_at,
         },
     )
 
@@ -172,7 +172,7 @@ def null_pool_under_load(pool: RecordedPoolSummary) -> Iterator[Finding]:
             "opened": pool.connections.opened,
             "per_second": rate,
             "connect": connect,
-            "made_at": list(pool.made_at),
+            "made_at": pool.made_at,
         },
     )
 
@@ -251,9 +251,11 @@ def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
     )
 
 
-def _made_at(pool: RecordedPoolSummary) -> str:
-    lines = [f"`{line}`" for line in pool.made_at[:NAMED_PLACES]]
-    return f" at {listed(lines)}" if lines else ""
+def _made_at(pool: RecordedPoolSummary, *, often: bool = False) -> str:
+    """The line that made most engines, if known; often: with how often it did."""
+    for line, number in pool.made_at.items():
+        return f" ({plural(number, 'time')} at `{line}`)" if often else f" at `{line}`"
+    return ""
 
 
 def _in_routes(place: RecordedPlace) -> str:

@@ -137,7 +137,8 @@ def recorded_facts(pool: RecordedPoolSummary) -> Iterator[tuple[str, str]]:
     """The settings, the processes and the busiest minute of a pool, a line each."""
     yield "database", pool.database or NO_VALUE
     yield from _settings(pool)
-    yield from (("engine made at", line) for line in pool.made_at[:_SHOWN])
+    for line, number in list(pool.made_at.items())[:_SHOWN]:
+        yield "engine made at", line if number == 1 else f"{line} ({count(number)} times)"
     yield "processes", _processes(pool)
     busiest, clock = pool.busiest, clock_of(pool.begin, pool.end)
     begin, end = clock(busiest.period.begin), clock(busiest.period.end)

@@ -65,7 +65,7 @@ def test_on_a_telephone_the_text_in_figures_can_be_read_and_is_not_cut_off(phone
         }); })"""
     )
     assert len(texts) > 50
-    assert [text for text in texts if text["size"] < 10.5] == []
+    assert [text for text in texts if text["size"] < 8.5] == []
     assert [text for text in texts if text["beyond"] > 2] == []
 
 

@@ -22,7 +22,7 @@ TEXT = 8.5
 SMALL = 7.5
 _ROW = 0.42
 _LEGEND = 0.19
-_LETTER = 0.08
+_LETTER = 0.072
 _LONGEST_NAME = 16
 _LINE = 0.145
 # The gap between a line and its label; browsers drop ordinary blanks.

@@ -52,7 +52,7 @@ def draw_panels(
 ) -> Figure:
     """The figure. limits: of each pool, drawn as dotted lines where they are near."""
     lines = {number: line.thinned(MOST_STEPS) for number, line in lines.items()}
-    figure, rows = canvas.panels(len(lines), 1.2, left=0.5, right=1.68, gap=0.3)
+    figure, rows = canvas.panels(len(lines), 1.2, left=0.5, right=1.6, gap=0.3)
     highest = max(1.0, *(np.nanmax(x) for line in lines.values() for x in line.levels.values()))
     near = {n: [(v, name) for v, name in limits[n] if v <= NEAR * highest] for n in lines}
     top = max(1.6 * highest, *(1.25 * v for found in near.values() for v, _ in found), 0)
@@ -106,7 +106,7 @@ def bands_help(lines: Mapping[int, LevelsOverTime]) -> str:
 def label_seconds(axes: Axes, lines: Collection[LevelsOverTime]) -> None:
     """Label the time axis."""
     of = " (median of the rounds)" if _several(lines) else ""
-    canvas.label_x(axes, f"seconds of measuring{of}", loc="left")
+    canvas.label_x(axes, f"seconds since measuring began{of}", loc="left")
 
 
 def _several(lines: Collection[LevelsOverTime]) -> bool:

@@ -247,9 +247,12 @@ def test_a_task_of_the_worker_has_its_place(
     where = line if line in ("", OUTSIDE) else numbered("order_worker", line)
     with running(tmp_path / "log", *recorded.before, *WORKER, *THREADS, env=given) as process:
         worker = ready(process, given, admin)
-        if line.startswith("work.py"):
-            partner.close("/payments")
-        worker.send(AT_ONCE)
+        if line:  # each task has a thread of its own, because all are at their payments at once
+            worker.begin_payments(partner)
+        else:
+            worker.send(AT_ONCE)
+        if line == OUTSIDE:
+            partner.open()
 
         def seen() -> bool:
             use = recorded.place(at)

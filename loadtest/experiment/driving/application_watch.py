@@ -105,7 +105,8 @@ class ApplicationWatch:
     @property
     def facts(self) -> Mapping[str, Any]:
         """What the result of a run tells about the application."""
-        told = {"command": self._application.command, "ready": self._application.ready}
+        driven = self._application
+        told: dict[str, Any] = {"command": driven.command, "ready": driven.ready}
         for engine in self.engines.meant[:1]:
             told |= {"place": engine.place, "own_pool": dict(engine.own)}
         return told

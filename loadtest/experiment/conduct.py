@@ -67,7 +67,8 @@ def conduct(
     with _opened(experiment, database_url, console, most or len(planned), **how) as (at, _):
         # On a server of others, the announcement has the number.
         if not quiet and len(planned) > 1 and all(one.private for one in at.values()):
-            _tell(console, [runs_in_words(experiment, most)], "dim")
+            beside = max(one.driven.seconds for one in at.values())
+            _tell(console, [runs_in_words(experiment, most, beside)], "dim")
         folder = new_folder(results, experiment.name, latest=False)
         with RunProgress(console, planned, quiet=quiet, most=most) as progress:
             do = partial(runs, experiment, at, folder, progress)

@@ -62,7 +62,8 @@ def driven_databases(
 
 def _private(server: PrivateServer, experiment: Experiment, allowed: Allowances) -> Database:
     known = DrivenServer(server.url, private=True)
-    demand = _demand(experiment, allowed, look_at(experiment, known))
+    facts = look_at(experiment, known)
+    demand = _demand(experiment, allowed, facts)
     return Database(
         server.url,
         True,
@@ -72,7 +73,7 @@ def _private(server: PrivateServer, experiment: Experiment, allowed: Allowances)
         ready=server.ready,
         running=lambda: server.running,
         last_error=lambda: server.last_error,
-        driven=known,
+        driven=replace(known, seconds=facts.seconds),
     )
 
 
@@ -80,13 +81,13 @@ def _own(given: str, experiment: Experiment, allowed: Allowances, runs: int) -> 
     """The database that the application finds without this tool."""
     facts = look_at(experiment, DrivenServer())
     if facts.engine is None:
-        return _unknown(experiment, allowed, runs)
+        return _unknown(facts, experiment, allowed, runs)
     backend = facts.engine.url.get_backend_name()
     if backend == _WITHOUT_SERVER:
         said = f"In the database of the application, {facts.engine}, loadtest will"
-        work = work_in_words(experiment, runs, tried=False)
-        lines = (said, f"- {_writes(experiment)}", f"- run {work}")
-        return Database(None, False, None, allowed, (), lines)
+        lines = (said, f"- {_writes(experiment)}", f"- run {_work(facts, experiment, runs)}")
+        driven = DrivenServer(seconds=facts.seconds)
+        return Database(None, False, None, allowed, (), lines, driven=driven)
     try:
         url = _seen_from_here(facts.engine)
         server_probe.probe_server(url)
@@ -106,7 +107,7 @@ def _foreign(
     """A server with other clients; raises UsageError if it has no room, or does not answer."""
     demand = _demand(experiment, allowed, facts)
     now = situation(url, demand, private=False)
-    warned, work = checked(now), work_in_words(experiment, runs, tried=False)
+    warned, work = checked(now), _work(facts, experiment, runs)
     place, in_use = database_place(url), connections_now(now.server)
     intended = intentions(place, demand, work, (), allowed, in_use, _writes(experiment))
     driven = replace(
@@ -115,6 +116,7 @@ def _foreign(
         processes=demand.processes if facts.engine else None,
         guarded=not allowed.trouble,
         lacks=server_probe.probe_server(url).lacks,
+        seconds=facts.seconds,
     )
     return Database(url, False, None, allowed, warned, tuple(intended), driven=driven)
 
@@ -132,7 +134,9 @@ def _not_seen(
         return _foreign(database_url(given), DrivenServer(), facts, experiment, allowed, runs)
     if allowed.overload and allowed.trouble:
         unseen = f"The server of the engine {facts.engine} cannot be watched: {error}"
-        return Database(None, False, None, allowed, (unseen,), (_writes_there(experiment, runs),))
+        said = (_writes_there(facts, experiment, runs),)
+        driven = DrivenServer(seconds=facts.seconds)
+        return Database(None, False, None, allowed, (unseen,), said, driven=driven)
     raise UsageError(
         *error.problems,
         "This tool must see the application's server before it adds load. Give --database-url with "
@@ -141,17 +145,20 @@ def _not_seen(
     )
 
 
-def _unknown(experiment: Experiment, allowed: Allowances, runs: int) -> Database:
+def _unknown(
+    facts: ApplicationFacts, experiment: Experiment, allowed: Allowances, runs: int
+) -> Database:
     """The database of an engine that only requests make; it is checked when it is made."""
     demand = demand_of(experiment, allowed)
     late = (
         "The application makes its engine with a request, so its server is not known before the "
         "load. The run ends if the server has no room",
-        _writes_there(experiment, runs),
+        _writes_there(facts, experiment, runs),
     )
     driven = DrivenServer(
         ceilings={pool.name: demand.of_process(pool) for pool in demand.pools},
         check_late=partial(_check_late, demand),
+        seconds=facts.seconds,
     )
     return Database(None, False, None, allowed, (), late, driven=driven)
 
@@ -191,6 +198,10 @@ def _writes(experiment: Experiment) -> str:
     return f"send requests of {scenario}, which write to the application's own tables"
 
 
-def _writes_there(experiment: Experiment, runs: int) -> str:
-    work = work_in_words(experiment, runs, tried=False)
+def _work(facts: ApplicationFacts, experiment: Experiment, runs: int) -> str:
+    return work_in_words(experiment, runs, tried=False, beside=facts.seconds)
+
+
+def _writes_there(facts: ApplicationFacts, experiment: Experiment, runs: int) -> str:
+    work = _work(facts, experiment, runs)
     return f"loadtest will {_writes(experiment)}, and run {work}"

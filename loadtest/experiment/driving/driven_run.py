@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from loadtest.experiment.child_logs import shorten_log
 from loadtest.experiment.driving.application_environment import environment_of, own_environment
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.control_folder import ControlFolder
@@ -61,9 +62,9 @@ def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Itera
     shutil.rmtree(folder, ignore_errors=True)  # of a run that is repeated
     folder.mkdir()
     log.write_bytes(b"")
+    name = plan.experiment.name
     watch: ApplicationWatch | None = None
     try:
-        name = plan.experiment.name
         with driven(application, plan.pool, server, name, folder, log) as watch:
             yield watch
             watch.conclude()
@@ -75,6 +76,8 @@ def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Itera
         with suppress(UsageError):  # the first error tells more
             _merge(watch, path, folder)
         raise
+    finally:
+        shorten_log(log)
     _merge(watch, path, folder)
 
 
@@ -94,9 +97,9 @@ def driven(
     Raises UsageError if it cannot be started, RefusedRun if it has another pool.
     """
     own = own_environment(application, server.url, private=server.private)
+    prepare(application, own, log)
     with ControlFolder() as control:
         folder, log = folder or control.recording, log or control.log
-        prepare(application, own, log)
         ceiling = server.ceilings.get(pool.name)
         orders = Orders(str(control.pipe), asked_settings(pool), application.engine, ceiling)
         environment = environment_of(folder, name, own, control, orders)

@@ -21,7 +21,7 @@ from loadtest.model.errors import RefusedRun, UsageError
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
 from loadtest.recording.steering.orders import Orders
-from loadtest.runfile.merged_recording import RECORDINGS, merge
+from loadtest.runfile.merged_recording import RECORDINGS, leave_known, merge
 
 LOG = ".app.log"
 
@@ -66,6 +66,7 @@ def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Itera
     watch: ApplicationWatch | None = None
     try:
         with driven(application, plan.pool, server, name, folder, log) as watch:
+            leave_known(folder, watch.facts, watch.names)
             yield watch
             watch.conclude()
     except RefusedRun:

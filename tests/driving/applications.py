@@ -101,7 +101,7 @@ def driving(
     words = command or [sys.executable, "app.py", str(port), "rows.db"]
     options = ["--app", shlex.join(words), "--ready", ready, "--warmup", "1s", *more]
     options += [] if "-u" in more else ["-u", "2"]
-    arguments = loadtest_command(name, "visitors.py", *options)
+    arguments = loadtest_command(name, "visitors.py", "--no-try", *options)
     return ready, arguments
 
 

@@ -18,7 +18,8 @@ from loadtest.database.application import environment_with
 from loadtest.database.private_server import free_port
 from loadtest.experiment import deadlines
 from loadtest.experiment.child_logs import end_of_log, log_text
-from loadtest.experiment.driving.driven_run import application_beside
+from loadtest.experiment.driving.driven_run import Watched, application_beside
+from loadtest.experiment.driving.driven_server import NO_SERVER, DrivenServer
 from loadtest.experiment.faults.schedule import FaultSchedule, Happened
 from loadtest.experiment.run_plan import RunPlan, RunSettings
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
@@ -50,7 +51,8 @@ class Database:
     url: None if the application has its own. allowed: what the user allows there. warnings,
     intentions: lines to show before the runs. ready: the sentence that a private server has
     started. running: whether a private server still runs. last_error: in a private server's log.
-    left: the sentence about tables that the runs left.
+    left: the sentence about tables that the runs left. driven: what is known about it for an
+    application behind HTTP.
     """
 
     url: URL | None
@@ -63,6 +65,7 @@ class Database:
     running: Callable[[], bool] = lambda: True
     last_error: Callable[[], str] = str
     left: Callable[[], str] = str
+    driven: DrivenServer = NO_SERVER
 
 
 Databases = Mapping[str, Database]
@@ -79,14 +82,13 @@ def run_once(plan: RunPlan, database: Database, folder: Path, watch: Watch) -> R
     A driven application runs beside Locust; an error of it ends the run.
     """
     path = plan.file_in(folder)
-    with application_beside(plan.experiment, path) as check:
-        code = _run_locust(plan, database, path, watch, check)
-        check()
+    with application_beside(plan, path, database.driven) as beside:
+        code = _run_locust(plan, database, path, watch, beside)
     return _result(path, code)
 
 
 def _run_locust(
-    plan: RunPlan, database: Database, path: Path, watch: Watch, check: Callable[[], None]
+    plan: RunPlan, database: Database, path: Path, watch: Watch, beside: Watched
 ) -> int:
     """Run Locust to its end; returns its exit code."""
     # The environment, because every user of the machine can read the arguments of processes.
@@ -99,7 +101,7 @@ def _run_locust(
     with path.with_suffix(".log").open("w+b") as output:
         kept = supervisor.start_supervised(command, environment=environment, output=output)
         try:
-            _follow(kept, output, plan, path, watch, check, database.faults, happened)
+            _follow(kept, output, plan, path, watch, beside, database.faults, happened)
         except Enough as enough:
             end = End(EndReason.ENOUGH, str(enough))
         except Overdue as late:
@@ -133,19 +135,19 @@ def _follow(
     plan: RunPlan,
     path: Path,
     watch: Watch,
-    check: Callable[[], None],
+    beside: Watched,
     faults: FaultSchedule | None,
     happened: list[Happened],
 ) -> None:
     """Watch a run until it ends and provoke its faults; their outcomes are added to `happened`.
 
-    check: called repeatedly; ends the run with the error that it raises.
+    beside: checked repeatedly; ends the run with the error that it raises.
     Raises Overdue at the deadline, UsageError if the load has not begun in time.
     """
     for _ in deadlines.watched_process(
         kept, output, deadlines.START_SECONDS, partial(_not_begun, plan)
     ):
-        check()
+        beside.check()
         if path.exists() and path.read_bytes().count(b"\n"):
             break
     if not path.exists():
@@ -155,9 +157,11 @@ def _follow(
         if faults:
             happened += broken.enter_context(faults.provoked(measuring, kept.pid))
         for _ in deadlines.watched_process(kept, output, plan.limit, partial(_overdue, plan)):
-            check()
-            for interval in _new_intervals(lines):
-                watch(interval)
+            beside.check()
+            for interval in _new_intervals(lines, server=True):
+                beside.take(interval)
+                if interval.process != SERVER:
+                    watch(interval)
 
 
 def _measuring(line: bytes) -> float:
@@ -169,7 +173,8 @@ def _measuring(line: bytes) -> float:
     return header.started + (header.load.warmup or 0.0) if isinstance(header, Header) else math.inf
 
 
-def _new_intervals(lines: BinaryIO) -> Iterator[Interval]:
+def _new_intervals(lines: BinaryIO, *, server: bool = False) -> Iterator[Interval]:
+    """The intervals written since the last call; server: also those of the server."""
     while True:
         position = lines.tell()
         line = lines.readline()
@@ -177,7 +182,7 @@ def _new_intervals(lines: BinaryIO) -> Iterator[Interval]:
             lines.seek(position)  # an incomplete line: read it next time
             return
         found = from_line(line.removesuffix(b"\n"))
-        if isinstance(found, Interval) and found.process != SERVER:
+        if isinstance(found, Interval) and (server or found.process != SERVER):
             yield found
 
 

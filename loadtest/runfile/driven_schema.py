@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 # The counters of a process itself: those of the load generator and the application stay apart.
@@ -13,6 +15,7 @@ class DrivenPart(Struct, frozen=True):
 
     engine: the recorded pool's name. place: the code that makes the engine. database: its dialect
     and driver. threads: those of one process that serve requests, and the option that sets them.
+    own_pool: the settings of its pool in the application.
     """
 
     name: str = ""
@@ -24,3 +27,4 @@ class DrivenPart(Struct, frozen=True):
     threads: int | None = None
     threads_from: str = ""
     versions: dict[str, str] = {}
+    own_pool: dict[str, Any] = {}

@@ -1,15 +1,26 @@
-"""Applications behind HTTP as scripts, and users that visit them."""
+"""Applications behind HTTP as scripts, users that visit them, and commands that drive them."""
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from loadtest.model.interval import Interval
+from loadtest.runfile.reader import Run, read_run
+from tests.processes import Running, free_port, loadtest_command, running, until
+
 # A WSGI server with a thread for each request and a pool of two connections to a file. Each request
 # of `/rows` takes a connection once. It stops on SIGTERM as servers do, by an exception.
-APPLICATION = """
+ENGINE = """engine = create_engine(f"sqlite:///{sys.argv[2]}", pool_size=2, max_overflow=0)"""
+APPLICATION = f"""
 import os, signal, socketserver, sys
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from sqlalchemy import create_engine, text
 
-engine = create_engine(f"sqlite:///{sys.argv[2]}", pool_size=2, max_overflow=0)
+{ENGINE}
 
 class Server(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True
@@ -48,3 +59,67 @@ class Visitor(HttpUser):
     def rows(self):
         self.client.get({path!r})
 """
+
+
+# The exit codes of a command that measured; on a busy machine the measurement may not be valid.
+MEASURED = (0, 4)
+
+
+class Driven(NamedTuple):
+    """A command that has ended; folder: of its results, if there is one."""
+
+    process: Running
+    code: int
+    results: Path
+    ready: str
+
+    @property
+    def runs(self) -> Path:
+        return next(self.results.glob("*-*/runs"))
+
+    @property
+    def run(self) -> Run:
+        return read_run(self.runs / "as-is-1.jsonl")
+
+    def of(self, role: str) -> list[Interval]:
+        return [one for one in self.run.intervals if one.role == role]
+
+
+def driving(
+    folder: Path,
+    *more: str,
+    path: str = "/rows",
+    command: Sequence[str] = (),
+    engine: str = ENGINE,
+    name: str = "run",
+) -> tuple[str, list[str]]:
+    """The URL of an application in a folder, and the command line that drives it."""
+    (folder / "app.py").write_text(APPLICATION.replace(ENGINE, engine))
+    (folder / "visitors.py").write_text(VISITORS.format(path=path))
+    port = free_port()
+    ready = f"http://127.0.0.1:{port}/health"
+    words = command or [sys.executable, "app.py", str(port), "rows.db"]
+    options = ["--app", shlex.join(words), "--ready", ready, "--warmup", "1s", *more]
+    options += [] if "-u" in more else ["-u", "2"]
+    arguments = loadtest_command(name, "visitors.py", "--no-try", *options)
+    return ready, arguments
+
+
+def drive(
+    folder: Path,
+    *more: str,
+    path: str = "/rows",
+    command: Sequence[str] = (),
+    engine: str = ENGINE,
+    name: str = "run",
+    env: dict[str, str] | None = None,
+) -> Driven:
+    """A command with two visitors of an application in a folder, at its end.
+
+    engine: the code that makes its engine. name: the command's.
+    """
+    ready, arguments = driving(folder, *more, path=path, command=command, engine=engine, name=name)
+    with running(folder / "log", *arguments, cwd=folder, env=env) as process:
+        code = process.wait()
+        until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
+    return Driven(process, code, folder / "reports", ready)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from loadtest.database.preflight.situation import Demand
-from loadtest.experiment.driving.driven_run import application_beside
+from loadtest.experiment.driving.driven_run import driven
+from loadtest.experiment.driving.look import smallest_pool
 from loadtest.experiment.single_run import Databases
 from loadtest.experiment.trial.task_trial import try_tasks
 from loadtest.experiment.trial.trial_answer import TrialAnswer
@@ -18,16 +16,16 @@ def try_visitors(experiment: Experiment, at: Databases, demand: Demand) -> Trial
     """Run each task once on the application, which is started for this and stopped again.
 
     Nothing is kept of its recording and its output. Raises what `try_tasks` raises; LoadtestError
-    if the application ends meanwhile, UsageError if it does not become ready.
+    if the application ends meanwhile, UsageError if it does not become ready, RefusedRun if its
+    engine is not the requested one.
     """
-    with (
-        TemporaryDirectory(prefix="loadtest-trial-") as folder,
-        application_beside(experiment, Path(folder) / "trial.jsonl") as check,
-    ):
+    (application,), (database,) = experiment.application, at.values()
+    pool = smallest_pool(experiment)
+    with driven(application, pool, database.driven, experiment.name) as watch:
         try:
             answer = try_tasks(experiment, at, demand)
         except UsageError:
-            check()  # if it has ended, all requests have failed
+            watch.check()  # if it has ended, all requests have failed
             raise
-        check()
+        watch.conclude()
     return answer

@@ -12,12 +12,12 @@ from loadtest.model.driven_summary import DrivenProcess, DrivenSummary, RouteUse
 from loadtest.model.recorded_places import RecordedShortage
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.recorded.recording_rows import (
-    PLACE_COLUMNS,
+    PLACE_HEADINGS,
     PLACE_LEGEND,
     SHORTAGE_COLUMNS,
-    place_note,
-    place_row,
+    place_cells,
     shortage_cells,
+    single_lines,
 )
 
 FLEET_COLUMNS = (
@@ -53,9 +53,11 @@ def application_section(summary: Summary, logs: Logs) -> dict[str, Any] | None:
         "about": list(_about(shown)),
         "columns": FLEET_COLUMNS,
         "legend": FLEET_LEGEND,
-        "rows": [(_fleet_row(pool, pool.application), "") for pool in shown if pool.application],
+        "rows": [
+            single_lines(_fleet_row(pool, pool.application)) for pool in shown if pool.application
+        ],
         "pools": [_pool(pool, pool.application, logs) for pool in shown if pool.application],
-        "place_columns": PLACE_COLUMNS,
+        "place_columns": PLACE_HEADINGS,
         "place_legend": PLACE_LEGEND,
         "route_columns": ROUTE_COLUMNS,
         "route_legend": ROUTE_LEGEND,
@@ -73,9 +75,9 @@ def _about(pools: Sequence[PoolSummary]) -> Iterator[tuple[str, str]]:
     yield "requests at once", first.concurrency.source
 
 
-def _fleet_row(pool: PoolSummary, application: DrivenSummary) -> tuple[str, ...]:
+def _fleet_row(pool: PoolSummary, application: DrivenSummary) -> list[tuple[str, ...]]:
     allowed = pool.connections.allowed
-    return (
+    row = (
         pool.name,
         count(pool.processes),
         count(application.concurrency.requests),
@@ -88,15 +90,16 @@ def _fleet_row(pool: PoolSummary, application: DrivenSummary) -> tuple[str, ...]
         percent(application.cpu),
         duration(application.loop_lag_seconds.p99),
     )
+    return single_lines(row)
 
 
 def _pool(pool: PoolSummary, application: DrivenSummary, logs: Logs) -> dict[str, Any]:
     return {
         "name": pool.name,
-        "places": [(place_row(one), place_note(one)) for one in application.places],
-        "routes": [(_route_row(*one), "") for one in application.routes.items()],
-        "shortages": [(cells, "") for cells in _shortages(application.shortages)],
-        "processes": [(_process_row(one), "") for one in application.processes],
+        "places": [place_cells(one) for one in application.places],
+        "routes": [single_lines(_route_row(*one)) for one in application.routes.items()],
+        "shortages": [single_lines(cells) for cells in _shortages(application.shortages)],
+        "processes": [single_lines(_process_row(one)) for one in application.processes],
         "logs": [(path.rpartition("/")[2], quote(path)) for path in logs.get(pool.name, ())],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,15 @@ def test_more_than_80_percent_is_refused(tmp_path: Path, url: URL, few: int) -> 
     assert f"the server has room for {few - 1}" in run.process.output
     assert "give --allow-overload" in run.process.output
     assert not list(run.results.glob("*"))
+
+
+@pytest.mark.database
+def test_a_pool_larger_than_the_server_is_a_finding(tmp_path: Path, url: URL, few: int) -> None:
+    run = shop(tmp_path, url, "--pool", f"{few + 8}+0")
+    assert run.code in (0, 4), run.process.output
+    (pool,) = json.loads((run.runs.parent / "summary.json").read_text())["pools"]
+    found = {one["code"]: one["message"] for one in pool["findings"]}
+    assert f"max_connections is {few}" in found["fleet_exceeds_server"]
 
 
 @pytest.mark.database

@@ -28,12 +28,16 @@ Route = tuple[object, str]
 
 
 class RequestWaits:
-    """The long waits for connections that a request has had so far (ns), and its pool timeouts."""
+    """The long waits for connections that a request has had so far (ns), and its pool timeouts.
 
-    __slots__ = ("timeouts", "waited")
+    responding: whether its response has begun, where that is noted.
+    """
+
+    __slots__ = ("responding", "timeouts", "waited")
 
     def __init__(self, waited: int = 0, timeouts: int = 0) -> None:
         self.waited, self.timeouts = waited, timeouts
+        self.responding = False
 
 
 class Request(RequestWaits):
@@ -43,7 +47,7 @@ class Request(RequestWaits):
 
     def __init__(self) -> None:
         self.waited = self.timeouts = 0
-        self.ended = False
+        self.ended = self.responding = False
 
 
 class Code(Protocol):
@@ -68,8 +72,8 @@ class PlaceRecorder:
     the running request. routes: its number; no_route: that of none. limit: the most connections of
     the pool; None without a limit. holding: the number of connections by the owner of their holds.
     latest: the hold that ended last, and its end.
-    `measured_places` appends to two flat lists. nested: route and number of connections of each
-    checkout by an owner that held some. ended: as in a Batch.
+    `measured_places` appends to two lists. nested: the key of each checkout by an owner that held
+    a connection. ended: flat, as in a Batch.
     """
 
     def __init__(

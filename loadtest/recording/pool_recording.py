@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -21,7 +22,7 @@ from sqlalchemy import Engine, QueuePool
 from loadtest import __version__
 from loadtest.model.announced_connections import BEYOND_ANNOUNCED_KIND
 from loadtest.model.end_reason import End
-from loadtest.model.interval import SECOND, Interval
+from loadtest.model.interval import ENGINES_OF, SECOND, Interval
 from loadtest.model.pool_limits import PoolSizes
 from loadtest.model.pool_totals import PoolTotals
 from loadtest.model.steps import go_on
@@ -32,12 +33,15 @@ from loadtest.pool.open_connections import OpenConnections
 from loadtest.pool.place_recorder import PlaceRecorder
 from loadtest.pool.recorder import Recorder
 from loadtest.pool.sqlalchemy_internals import idle_records
+from loadtest.pool.task_usage import taken
 from loadtest.recording.checkout_user import of_this_thread, task_or_greenlet
 from loadtest.recording.code_places import CodePlaces
 from loadtest.recording.recording_settings import RecordingSettings
 from loadtest.recording.rolling_file import RollingFile
 from loadtest.recording.route_names import ROUTE_NAMES
 from loadtest.recording.size_budget import SizeBudget
+from loadtest.recording.steering.loop_lag import LoopLag
+from loadtest.recording.steering.orders import Orders
 from loadtest.runfile.shared_interpreter import let_others_run
 
 # Over the size limit, an interval covers this many seconds, or a multiple.
@@ -86,10 +90,16 @@ class PoolRecording:
         self._recorder.own_users = False
         self._recorder.levels["engines"] = lambda: len(self.engines)
         self._recorder.current_user = task_or_greenlet
-        self._places = self._recorder.places = PlaceRecorder(
-            self._recorder.held, CodePlaces(), ROUTE_NAMES.now
-        )
+        self._code, self._made_at = CodePlaces(), list[str]()
+        self._loop_lag = self._watched_loops(engine) if Orders.given() else None
+        route = self._loop_lag.noting(ROUTE_NAMES.now) if self._loop_lag else ROUTE_NAMES.now
+        self._places = self._recorder.places = PlaceRecorder(self._recorder.held, self._code, route)
         self._begin(used=True)
+
+    def _watched_loops(self, engine: Engine) -> LoopLag:
+        loops = LoopLag(blocks=not engine.dialect.is_async)
+        self._recorder.rising["blocking_checkouts"] = lambda: loops.checkouts
+        return loops
 
     def _begin(self, *, used: bool) -> None:
         """Begin a file; used: whether it is made before a connection is used."""
@@ -116,12 +126,13 @@ class PoolRecording:
         self._recorder.rising[BEYOND_ANNOUNCED_KIND] = lambda: self._recorder.beyond
 
     def add(self, engine: Engine) -> None:
-        """Record one more engine.
+        """Record one more engine, which was made where this is called.
 
         Raises LoadtestError if this version of SQLAlchemy cannot be measured.
         """
         measure(engine, self._recorder)
         self.engines.add(engine)
+        self._made_at.append(self._code.place_here())
         # Deadlocks are found among users that live as long as the recorder.
         self._places.limit, self._recorder.deadlocks.limit = self._recorder.deadlocks.limit, None
         if len(self.engines) > 1:
@@ -172,6 +183,9 @@ class PoolRecording:
         recorder.aside.clear()
         recorder.held.clear()
         self._places.restart()
+        self._made_at.clear()
+        if self._loop_lag:
+            self._loop_lag.restart()
         recorder.no_task.held = 0
         recorder.opened.clear()
         pools = [engine.pool for engine in self.engines if isinstance(engine.pool, QueuePool)]
@@ -183,9 +197,14 @@ class PoolRecording:
 
     def _gather(self) -> None:
         interval = self._recorder.cut("measured")
+        if self._loop_lag:
+            self._loop_lag.add_to(interval)
         if self.sizes.pool_size and self._recorder.pool_size is None:
             del interval.gauges["overflow"]  # of several pools it is unknown
         self._used = self._used or bool(interval.histograms or interval.unfinished.count)
+        if self._used:
+            made_at = Counter(taken(self._made_at))
+            interval.counters.update({ENGINES_OF + line: n for line, n in made_at.items()})
         if self._gathered:
             self._gathered.absorb(interval, let_others_run)
             self._cuts += 1

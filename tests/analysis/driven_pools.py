@@ -68,7 +68,8 @@ def driven_pool(
     **header: Any,
 ) -> PoolRuns:
     """The pool of a run in which the processes of an application answered these requests."""
-    path, recordings = driven(folder, [*requests], **header)
+    scenario = {"files": ["visitors.py"], "other_classes": ["Visitor"]}
+    path, recordings = driven(folder, [*requests], **{"scenario": scenario, **header})
     for intervals in processes:
         rows = [*intervals]
         part(recordings, rows, process=rows[0].process, pool=pool)

@@ -87,6 +87,6 @@ def _ended_early(round_: Round) -> list[str]:
     """The processes whose last second is well before the last of the load."""
     if not round_.driven or not len(round_.measured):
         return []
-    rows, last = round_.of_pools, int(round_.measured.second.max())
+    rows, last = spread(round_.of_pools), int(spread(round_.measured).second.max())
     ends = {name: int(rows.of(name).second.max()) for name in rows.present}
     return [name for name, end in ends.items() if last - end >= GONE_SECONDS]

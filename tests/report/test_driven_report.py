@@ -78,6 +78,18 @@ def test_the_page_shows_the_application(page: str) -> None:
     assert page.count(">web-10<") == len(SIZES)
 
 
+def test_all_processes_together_have_a_row(page: str) -> None:
+    table = page.partition('aria-label="The application&#39;s processes')[2].partition("</table>")[
+        0
+    ]
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)", row) for row in table.split("<tr>")[2:]]
+    known = ["1.00 ms", "4"]
+    assert rows == [
+        ["2+0", "2", "4", "600", "0", *known, "4", "4", "30 %", "3.00 ms"],
+        ["5+0", "2", "4", "600", "0", *known, "10", "10", "30 %", "3.00 ms"],
+    ]
+
+
 def test_requests_and_connections_have_one_time_axis(page: str, folder: Path) -> None:
     assert '<figure id="requests">' in page
     assert "Requests per second: 10.0 with both pools" in page

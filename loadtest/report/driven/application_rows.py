@@ -73,9 +73,9 @@ def _about(pools: Sequence[PoolSummary]) -> Iterator[tuple[str, str]]:
     yield "requests at once", first.concurrency.source
 
 
-def _fleet_row(pool: PoolSummary, application: DrivenSummary) -> tuple[str, ...]:
+def _fleet_row(pool: PoolSummary, application: DrivenSummary) -> list[tuple[str, ...]]:
     allowed = pool.connections.allowed
-    return (
+    row = (
         pool.name,
         count(pool.processes),
         count(application.concurrency.requests),
@@ -88,6 +88,7 @@ def _fleet_row(pool: PoolSummary, application: DrivenSummary) -> tuple[str, ...]
         percent(application.cpu),
         duration(application.loop_lag_seconds.p99),
     )
+    return single_lines(row)
 
 
 def _pool(pool: PoolSummary, application: DrivenSummary, logs: Logs) -> dict[str, Any]:

@@ -236,7 +236,7 @@ def arranged(
     by_pool: dict[str, list[Round]] = defaultdict(list)
     settings = {pool.name: pool for pool in plan.pool}
     # Only the runs know the settings that an application's pool keeps.
-    of_application = bool(plan.session or plan.engine)
+    of_application = bool(plan.session or plan.engine or plan.driven)
     kept = {n for n, pool in settings.items() if of_application or pool.poolclass == AS_IS}
     for round_ in sorted(rounds, key=lambda round_: round_.run.header.started):
         name, found = round_.run.pool_name, round_.run.header.pool

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loadtest.cli.driven_options import DrivenOptions
 from loadtest.cli.option_mistakes import bundled_instead, naming_options
 from loadtest.cli.output import AnswerOptions, conduct_and_answer
 from loadtest.cli.shared_options import (
@@ -39,6 +40,7 @@ def compare(
         typer.Option(help="Rounds per pool; auto: until the result is decided, at most 20."),
     ] = "5",
     application: ApplicationOptions,
+    driven: DrivenOptions,
     load: StagedLoadOptions,
     told: ScenarioOptions,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
@@ -62,15 +64,18 @@ def compare(
     [bold]loadtest compare scenarios/held_connection.toml --model greenlets,threads[/]
 
     [bold]loadtest compare scenarios/hot_row.toml --server mariadb --server mysql[/]
+
+    [bold]loadtest compare visitors.py --pool 5+10 --pool 20+0 --app "uvicorn shop.web:app" --ready http://127.0.0.1:8000/health[/]
     """
     if experiment.suffix == ".toml":
         plan = _read(experiment, load.model, objective, server)
         refuse_what_the_experiment_says(context, experiment)
     else:
         if len(pool) < 2:
-            two = _two_pools(pool, application)
+            two = _two_pools(pool, own=bool(application.name or driven.app))
             raise UsageError(f"a comparison needs at least two pools: {two}")
         asked = {"rounds": rounds, "objective": objective, "margin": margin, "server": server}
+        asked |= driven.settings()
         plan = experiment_of(experiment, pool, application, load, told, **asked)
     _warn_of_limits(plan, database.connections_per_user)
     if dry_run:
@@ -79,12 +84,15 @@ def compare(
         conduct_and_answer(plan, database, results, output)
 
 
-def _two_pools(given: list[str], application: ApplicationOptions) -> str:
-    """Options for a comparison with the given pool, if there is one."""
+def _two_pools(given: list[str], *, own: bool) -> str:
+    """Options for a comparison with the given pool, if there is one.
+
+    own: whether an application with a pool of its own is named.
+    """
     from loadtest.model.pool import AS_IS
 
-    missing = "" if application.name or AS_IS not in given else "--session MODULE:NAME "
-    first = AS_IS if application.name or missing else "5+10"
+    missing = "" if own or AS_IS not in given else "--session MODULE:NAME "
+    first = AS_IS if own or missing else "5+10"
     other = next((one for one in given if one != first), "20+0")
     return f"{missing}--pool {first} --pool {other}"
 

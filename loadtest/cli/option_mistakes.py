@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 # Less similar names are not those of a bundled scenario.
 _MISSPELT = 0.75
 # The option of a setting that has another name in an experiment.
-_FLAGS = {"duration": "--time", "stage": "--stages", "options": "--option", "command": "--app"}
+_FLAGS = {
+    "duration": "--time",
+    "stage": "--stages",
+    "options": "--option",
+    "command": "--app",
+    "env": "--app-env",
+    "cwd": "--app-cwd",
+    "prepare": "--app-prepare",
+    "stop_timeout": "--app-stop-timeout",
+}
 
 
 def validated_options(model: type[M], data: Mapping[str, Any]) -> M:

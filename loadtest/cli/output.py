@@ -73,15 +73,23 @@ def conduct_and_answer(
 
 
 def command_line(words: Sequence[str]) -> str:
-    """A command of loadtest with these arguments, without the database's URL and passwords."""
+    """A command of loadtest with these arguments, without the database's URL and passwords.
+
+    Values of an application's environment variables are hidden, except for placeholders.
+    """
     import shlex
 
     from loadtest.database.redaction import without_passwords
+    from loadtest.model.driven_application import shown_variable
 
     kept, left = ["loadtest"], iter(words)
     for word in left:
         if word == "--database-url":
             next(left, None)
+        elif word == "--app-env":
+            kept += [word, shown_variable(next(left, ""))]
+        elif word.startswith("--app-env="):
+            kept.append(f"--app-env={shown_variable(word.removeprefix('--app-env='))}")
         elif not word.startswith("--database-url="):
             kept.append(word)
     return without_passwords(shlex.join(kept))

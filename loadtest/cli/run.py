@@ -49,8 +49,8 @@ def run(
     settings that it names; all others stay as they are there. Each task is
     tried once before the load; mistakes in the scenario end the command with exit code 2.
 
-    With --app and --ready, any Locust users send requests to your application, which runs with its
-    own pool and is recorded. Its recording and its output are beside the run's file.
+    With --app and --ready, any Locust users send requests to your application, which is started
+    with this pool and recorded. Its output is beside the run's file.
 
     Examples: [bold]loadtest run scenarios/point_select.py --pool 20+0 -u 50 -t 10s[/]
 

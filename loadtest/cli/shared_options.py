@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from loadtest.cli.driven_options import DrivenOptions
 from loadtest.cli.option_mistakes import (
     refuse_the_same,
     refuse_what_is_no_scenario,
@@ -27,9 +28,9 @@ Pools = Annotated[
     list[str],
     typer.Option(
         "--pool",
-        help="Pool: 20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0. With --session or "
-        "--engine, settings that it does not name stay as they are in your application: as-is, or "
-        "as-is,pool_size=20.",
+        help="Pool: 20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0. With --session, "
+        "--engine or --app, settings that it does not name stay as they are in your application: "
+        "as-is, or as-is,pool_size=20.",
     ),
 ]
 ArrivalRate = Annotated[
@@ -215,7 +216,7 @@ class DatabaseOptions:
 
 def refuse_what_the_experiment_says(context: typer.Context, experiment: Path) -> None:
     """Raise UsageError if an option was given that the experiment's file contains."""
-    groups = (ApplicationOptions, StagedLoadOptions, ScenarioOptions)
+    groups = (ApplicationOptions, DrivenOptions, StagedLoadOptions, ScenarioOptions)
     own = ["pool", "rounds", "margin", *(field.name for group in groups for field in fields(group))]
     own.remove("model")  # allowed with an experiment
     sources = {name: context.get_parameter_source(name) for name in own}

@@ -35,15 +35,19 @@ def start_supervised(
     environment: Mapping[str, str] | None = None,
     output: IO[bytes] | int | None = None,
     errors: IO[bytes] | int | None = None,
+    folder: Path | None = None,
+    grace: float = GRACE_SECONDS,
 ) -> subprocess.Popen[bytes]:
     """Start a command under a keeper; close its `stdin` to stop it, `wait()` for the exit code.
 
     remove: a folder to delete when the command has ended. user: the system user that runs it.
-    errors: the target of its standard error, if it differs from `output`.
+    errors: the target of its standard error, if it differs from `output`. folder: its working
+    directory. grace: the seconds that it has to end before it is killed.
     """
-    arguments = [sys.executable, "-I", "-S", __file__, str(remove or ""), user or "", *command]
+    told = [str(remove or ""), user or "", f"{grace:g}"]
     return subprocess.Popen(
-        arguments,
+        [sys.executable, "-I", "-S", __file__, *told, *command],
+        cwd=folder,
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=output if errors is None else errors,
@@ -62,7 +66,7 @@ def send_order(kept: subprocess.Popen[bytes], what: bytes) -> None:
 def stop_supervised(kept: subprocess.Popen[bytes], patience: float | None = None) -> int:
     """Stop a kept command cleanly and return its exit code; Ctrl-C stops it at once.
 
-    patience: the seconds after which it is killed, if less than GRACE_SECONDS.
+    patience: the seconds after which it is killed, if less than its grace.
     """
     if kept.stdin:
         kept.stdin.close()
@@ -77,7 +81,7 @@ def stop_supervised(kept: subprocess.Popen[bytes], patience: float | None = None
         raise
 
 
-def _main(remove: str, user: str, *command: str) -> int:
+def _main(remove: str, user: str, grace: str, *command: str) -> int:
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     os.set_blocking(writing, False)
@@ -88,11 +92,11 @@ def _main(remove: str, user: str, *command: str) -> int:
         child = _start(command, user)
         while told := _wait(reading, child):
             if told == DOWN:
-                code = _end(child, reading)
+                code = _end(child, reading, float(grace))
                 if _wait(reading) != UP:
                     return code
                 child = _start(command, user)
-        return _end(child, reading)
+        return _end(child, reading, float(grace))
     finally:
         if remove:
             shutil.rmtree(remove, ignore_errors=True)
@@ -132,10 +136,10 @@ def die_with_parent() -> None:
             os._exit(1)
 
 
-def _end(child: subprocess.Popen[bytes], signals: int) -> int:
+def _end(child: subprocess.Popen[bytes], signals: int, grace: float) -> int:
     if child.poll() is None:
         child.terminate()
-        if not _ends_in_time(child, signals):
+        if not _ends_in_time(child, signals, grace):
             os.killpg(child.pid, signal.SIGKILL)
     code = child.wait()
     try:
@@ -145,9 +149,9 @@ def _end(child: subprocess.Popen[bytes], signals: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _ends_in_time(child: subprocess.Popen[bytes], signals: int) -> bool:
-    """Whether a child ends within GRACE_SECONDS and before a second request to stop."""
-    deadline = time.monotonic() + GRACE_SECONDS
+def _ends_in_time(child: subprocess.Popen[bytes], signals: int, grace: float) -> bool:
+    """Whether a child ends within the grace and before a second request to stop."""
+    deadline = time.monotonic() + grace
     while child.poll() is None:
         select.select([signals], [], [], max(0.0, deadline - time.monotonic()))
         again = _told(signals)

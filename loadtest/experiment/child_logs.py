@@ -14,4 +14,9 @@ def log_text(path: Path) -> str:
 
 def end_of_log(path: Path) -> str:
     """The last lines of a log, indented."""
-    return "\n".join(f"  {line}" for line in log_text(path).splitlines()[-_LINES_SHOWN:])
+    return last_lines(log_text(path))
+
+
+def last_lines(text: str) -> str:
+    """The last lines of a text, indented."""
+    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-_LINES_SHOWN:])

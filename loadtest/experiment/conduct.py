@@ -20,6 +20,7 @@ from loadtest.database.preflight.checks import machine_busy_check, warning_texts
 from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import databases, demand_of
+from loadtest.experiment.driving.driven_databases import driven_databases
 from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
 from loadtest.experiment.single_run import Databases
 from loadtest.experiment.trial.task_trial import try_tasks
@@ -116,9 +117,15 @@ def _opened(
         looked = check_scenario(experiment, database_url, connect=True, allowed=allowed)
         warnings = [*looked.warnings, *warning_texts([machine_busy_check(others.shares())])]
         _tell(console, filter(None, [looked.ignored, *_marked(warnings)]), "yellow")
-        if not (database_url or looked.place or experiment.application or quiet):
+        own = experiment.application and not any(a.needs_database for a in experiment.application)
+        if not (database_url or looked.place or own or quiet):
             console.print("[dim]No database given: starting a private server[/]")
-        with databases(database_url, experiment, looked, allowed, runs, tried=tried) as at:
+        opened = (
+            driven_databases(database_url, experiment, allowed, runs)
+            if experiment.application
+            else databases(database_url, experiment, looked, allowed, runs, tried=tried)
+        )
+        with opened as at:
             for one in at.values():
                 _tell(console, _marked(one.warnings), "yellow")
                 _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")

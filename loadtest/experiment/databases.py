@@ -47,27 +47,23 @@ def databases(
     """The given database, or private servers that live as long as this context.
 
     An application's own database is known only to Locust's process, which makes the same checks.
-    The application that users drive has a database of its own, which is unknown here.
     looked: the result of `check_scenario`. runs: the maximum number of runs; tried: whether each
     task is tried once before them.
     Raises UsageError if the experiment cannot run there.
     """
-    if experiment.application:  # it connects to its own database
-        yield {"": Database(None, False, None, allowed)}
-        return
     demand = demand_of(experiment, allowed, looked.pool)
     server_probe.raise_open_files_limit(demand.most)
     refuse_beside_database(bool(experiment.server), bool(given or looked.place))
     if looked.place:
         url = database_url(given) if given else None
-        work = _work(experiment, runs, tried)
+        work = work_in_words(experiment, runs, tried)
         intended = intentions(looked.place, demand, work, looked.tables, allowed, looked.in_use)
         changes = changed_settings(
             demand.pools, PoolSettings(**looked.pool), experiment.named_engine
         )
         yield {"": Database(url, False, None, allowed, (), (*intended, *changes))}
     elif given:
-        work = _work(experiment, runs, tried)
+        work = work_in_words(experiment, runs, tried)
         with _foreign(given, experiment, looked, allowed, work) as database:
             yield {"": database}
     else:
@@ -85,7 +81,7 @@ def _foreign(
     url, demand = database_url(given), demand_of(experiment, allowed)
     with closing(FaultSchedule(experiment.fault, url, None)) as faults:
         now = situation(url, demand, private=False)
-        warned = _checked(now)
+        warned = checked(now)
         place, in_use = database_place(url), connections_now(now.server)
         intended = intentions(place, demand, work, looked.tables, allowed, in_use)
         left = partial(tables_left_behind, url, () if allowed.tables else looked.tables)
@@ -105,7 +101,7 @@ def _private(program: str, experiment: Experiment, allowed: Allowances) -> Itera
             faults,
             allowed,
             (
-                *_checked(situation(server.url, demand, private=True)),
+                *checked(situation(server.url, demand, private=True)),
                 *_known(experiment, server.url),
             ),
             ready=server.ready,
@@ -142,14 +138,14 @@ def demand_of(
     )
 
 
-def _checked(now: Situation) -> tuple[str, ...]:
+def checked(now: Situation) -> tuple[str, ...]:
     """The warnings of a situation; raises UsageError with its errors."""
     checks = run_checks(now)
     refuse_errors(checks)
     return tuple(warning_texts(checks))
 
 
-def _work(experiment: Experiment, runs: int, tried: bool) -> str:
+def work_in_words(experiment: Experiment, runs: int, tried: bool) -> str:
     """The work on a server that the tool did not start, in words; runs: zero for a trial only."""
     load, scenario = experiment.load, as_typed(experiment.scenario)
     if not runs:

@@ -229,7 +229,8 @@ def write_down(
     planned = json_types(experiment.model_dump) | {"scenario": as_typed(experiment.scenario)}
     # In results, `application` is the name of an application.
     if driven := planned.pop("application"):
-        planned["driven"] = driven
+        shown = [one.shown_env for one in experiment.application]
+        planned["driven"] = [{**told, "env": env} for told, env in zip(driven, shown, strict=True)]
     planned["pool"] = [pool.model_dump(mode="json") for pool in pools]
     with written_in(folder):
         text = json.dumps({**planned, **more}, indent=1) + "\n"

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from loadtest.experiment import deadlines
+from loadtest.experiment.driving.repeated_command import repeated_command
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.experiment import Experiment
 from loadtest.model.json_types import json_types
@@ -76,7 +77,7 @@ class RunPlan:
             "session": experiment.session or None,
             "engine": experiment.engine or None,
             "server": self.server or None,
-            **_driving(experiment),
+            **self._driving(),
             **_pool_options(self.pool, changes_only=own_pool),
             **experiment.options,
         }
@@ -84,15 +85,16 @@ class RunPlan:
 
     def command(self) -> str:
         """The command line that repeats this run by hand."""
+        if self.experiment.application:
+            return shlex.join(repeated_command(self.experiment, self.pool, self.seed))
         return shlex.join([*start_command(self.model), *self.arguments()])
 
-
-def _driving(experiment: Experiment) -> dict[str, object]:
-    """The options with which users drive an application; empty without one."""
-    if not experiment.application:
-        return {}
-    (application,) = experiment.application
-    return {"driving": True, "host": application.origin}
+    def _driving(self) -> dict[str, object]:
+        """The options with which users drive an application; empty without one."""
+        if not self.experiment.application:
+            return {}
+        (application,) = self.experiment.application
+        return {"driving": self.command(), "host": application.origin}
 
 
 def _load_options(load: LoadConfig) -> dict[str, object]:

@@ -17,7 +17,8 @@ from loadtest.database import supervisor
 from loadtest.database.application import environment_with
 from loadtest.experiment import deadlines
 from loadtest.experiment.child_logs import end_of_log, log_text
-from loadtest.experiment.driving.driven_run import application_beside
+from loadtest.experiment.driving.driven_run import Watched, application_beside
+from loadtest.experiment.driving.driven_server import NO_SERVER, DrivenServer
 from loadtest.experiment.faults.schedule import FaultSchedule, Happened
 from loadtest.experiment.run_plan import RunPlan, RunSettings
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
@@ -49,7 +50,8 @@ class Database:
     url: None if the application has its own. allowed: what the user allows there. warnings,
     intentions: lines to show before the runs. ready: the sentence that a private server has
     started. running: whether a private server still runs. last_error: in a private server's log.
-    left: the sentence about tables that the runs left.
+    left: the sentence about tables that the runs left. driven: what is known about it for an
+    application behind HTTP.
     """
 
     url: URL | None
@@ -62,6 +64,7 @@ class Database:
     running: Callable[[], bool] = lambda: True
     last_error: Callable[[], str] = str
     left: Callable[[], str] = str
+    driven: DrivenServer = NO_SERVER
 
 
 Databases = Mapping[str, Database]
@@ -78,14 +81,13 @@ def run_once(plan: RunPlan, database: Database, folder: Path, watch: Watch) -> R
     A driven application runs beside Locust; an error of it ends the run.
     """
     path = plan.file_in(folder)
-    with application_beside(plan.experiment, path) as check:
-        code = _run_locust(plan, database, path, watch, check)
-        check()
+    with application_beside(plan, path, database.driven) as beside:
+        code = _run_locust(plan, database, path, watch, beside)
     return _result(path, code)
 
 
 def _run_locust(
-    plan: RunPlan, database: Database, path: Path, watch: Watch, check: Callable[[], None]
+    plan: RunPlan, database: Database, path: Path, watch: Watch, beside: Watched
 ) -> int:
     """Run Locust to its end; returns its exit code."""
     # The environment, because every user of the machine can read the arguments of processes.
@@ -97,7 +99,7 @@ def _run_locust(
     with path.with_suffix(".log").open("w+b") as output:
         kept = supervisor.start_supervised(command, environment=environment, output=output)
         try:
-            _follow(kept, output, plan, path, watch, check, database.faults, happened)
+            _follow(kept, output, plan, path, watch, beside, database.faults, happened)
         except Enough as enough:
             end = End(EndReason.ENOUGH, str(enough))
         except Overdue as late:
@@ -131,19 +133,19 @@ def _follow(
     plan: RunPlan,
     path: Path,
     watch: Watch,
-    check: Callable[[], None],
+    beside: Watched,
     faults: FaultSchedule | None,
     happened: list[Happened],
 ) -> None:
     """Watch a run until it ends and provoke its faults; their outcomes are added to `happened`.
 
-    check: called repeatedly; ends the run with the error that it raises.
+    beside: checked repeatedly; ends the run with the error that it raises.
     Raises Overdue at the deadline, UsageError if the load has not begun in time.
     """
     for _ in deadlines.watched_process(
         kept, output, deadlines.START_SECONDS, partial(_not_begun, plan)
     ):
-        check()
+        beside.check()
         if path.exists() and path.read_bytes().count(b"\n"):
             break
     if not path.exists():
@@ -153,9 +155,11 @@ def _follow(
         if faults:
             happened += broken.enter_context(faults.provoked(measuring, kept.pid))
         for _ in deadlines.watched_process(kept, output, plan.limit, partial(_overdue, plan)):
-            check()
+            beside.check()
             for interval in _new_intervals(lines):
-                watch(interval)
+                beside.take(interval)
+                if interval.process != SERVER:
+                    watch(interval)
 
 
 def _measuring(line: bytes) -> float:
@@ -175,7 +179,7 @@ def _new_intervals(lines: BinaryIO) -> Iterator[Interval]:
             lines.seek(position)  # an incomplete line: read it next time
             return
         found = from_line(line.removesuffix(b"\n"))
-        if isinstance(found, Interval) and found.process != SERVER:
+        if isinstance(found, Interval):
             yield found
 
 

@@ -22,6 +22,7 @@ from typing import Any, cast
 import gevent
 
 from loadtest.database.failure_kinds import words_of
+from loadtest.database.server_guard import Guard
 from loadtest.database.server_status import ServerStatus
 from loadtest.live import web
 from loadtest.live.displays import Live
@@ -37,7 +38,6 @@ from loadtest.load.options import run_options, start_form
 from loadtest.load.run import RunUnderWay
 from loadtest.load.run_header import header
 from loadtest.load.run_output import RunOutput
-from loadtest.load.server_guard import Guard
 from loadtest.load.setup.application_pool import measured_pool
 from loadtest.load.setup.database_setup import DatabaseSetup
 from loadtest.load.setup.driven_database import DrivenDatabase

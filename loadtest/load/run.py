@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
+from loadtest.database.server_guard import Guard
 from loadtest.live.displays import Live
 from loadtest.load import locust_internals as internals
 from loadtest.load.engine_under_test import BEYOND_ANNOUNCED_KIND, EngineUnderTest
 from loadtest.load.run_output import RunOutput
-from loadtest.load.server_guard import Guard
 from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
 from loadtest.load.workers.protocol import Workers

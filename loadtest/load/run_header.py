@@ -70,7 +70,7 @@ def header(
             "variables": server.variables,
             "lacks": list(server.lacks),
         },
-        "command": shlex.join(repeat_command(options, added, files, model)),
+        "command": options.driving or shlex.join(repeat_command(options, added, files, model)),
     }
 
 
@@ -109,8 +109,6 @@ def repeat_command(
     command += ["-u", str(options.num_users or 1), "-r", f"{options.spawn_rate or 1:g}"]
     if options.run_time:
         command += ["-t", f"{options.run_time}s"]
-    if options.driving:
-        command += ["--host", options.host]
     if options.processes:
         command += ["--processes", str(options.processes)]
     for action in actions([*added.own, *added.scenarios]):

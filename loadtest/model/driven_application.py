@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
-from loadtest.model.field_types import Strict
+from loadtest.model.field_types import Seconds, Strict
 
 _PORTS = {"http": 80, "https": 443}
 _SHELL_WORDS = {"&&", "||", "|", ";", "&", ">", ">>", "<"}
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _SHELL_SIGN = re.compile(r"`|\$[A-Za-z_{(]|^~")
+# The URL of the database in the value of an environment variable, with another driver if named.
+PLACEHOLDER = re.compile(r"\{database_url(?::([a-z]\w*(?:\+\w+)?))?\}")
+_BEGINS_PLACEHOLDER = "{database_url"
+_VARIABLE = re.compile(r"[A-Za-z_]\w*")
+# Stands for a value that is not shown.
+_HIDDEN = "***"
+MOST_STOP_SECONDS = 600.0
 
 
 def _split(command: str) -> tuple[str, ...]:
@@ -47,7 +55,34 @@ def _shell_sign(words: tuple[str, ...]) -> str:
 
 def _without_shell(command: str) -> str:
     _split(command)
-    return command
+    return _public(command)
+
+
+def _perhaps_a_command(command: str) -> str:
+    return _without_shell(command) if command else command
+
+
+def _public(text: str) -> str:
+    """A text that other users of the machine can read, or that results contain."""
+    if _BEGINS_PLACEHOLDER in text:
+        raise ValueError(
+            "{database_url} contains the password, and others can see arguments: put it into env, "
+            "with --app-env NAME={database_url}"
+        )
+    return text
+
+
+def _variables(env: dict[str, str]) -> dict[str, str]:
+    for name, value in env.items():
+        if not _VARIABLE.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of an environment variable")
+        if _BEGINS_PLACEHOLDER in PLACEHOLDER.sub("", value):
+            raise ValueError(
+                f"{name}: write {{database_url}}, or {{database_url:mysql+aiomysql}} for a driver"
+            )
+        if "\0" in value:
+            raise ValueError(f"{name}: the value contains a null character")
+    return env
 
 
 def _address(url: str) -> str:
@@ -55,22 +90,55 @@ def _address(url: str) -> str:
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError(f"{url!r} is not a URL; write http://127.0.0.1:8800/health")
     _ = parts.port  # raises ValueError if it is no port
-    return url
+    return _public(url)
+
+
+def _shown(value: str) -> str:
+    return value if PLACEHOLDER.fullmatch(value) else _HIDDEN
+
+
+def shown_variable(text: str) -> str:
+    """`NAME=VALUE` for results: the value is hidden, except for a placeholder alone."""
+    name, equals, value = text.partition("=")
+    return f"{name}={_shown(value)}" if equals else _HIDDEN
 
 
 class DrivenApplication(Strict):
     """An application that the tool starts for each run and drives over HTTP.
 
     command: its command line, which no shell reads. ready: a URL that answers as soon as the
-    application is ready.
+    application is ready. env: further environment variables; `{database_url}` in a value stands for
+    the URL of the database. cwd: its working directory. prepare: a command that runs before each
+    start. engine: the name or the place of the engine that is meant, if it makes several.
+    stop_timeout: the seconds after which it is killed.
     """
 
     command: Annotated[str, AfterValidator(_without_shell)]
     ready: Annotated[str, AfterValidator(_address)]
+    env: Annotated[dict[str, str], AfterValidator(_variables)] = Field(default_factory=dict)
+    cwd: Path | None = None
+    prepare: Annotated[str, AfterValidator(_perhaps_a_command)] = ""
+    engine: str = ""
+    stop_timeout: Annotated[Seconds, Field(ge=0, le=MOST_STOP_SECONDS)] = 10.0
 
     def words(self) -> tuple[str, ...]:
         """The program and its arguments."""
         return _split(self.command)
+
+    @property
+    def preparing(self) -> tuple[str, ...]:
+        """The program of `prepare` and its arguments; empty without one."""
+        return _split(self.prepare) if self.prepare else ()
+
+    @property
+    def needs_database(self) -> bool:
+        """Whether a variable contains the URL of the database."""
+        return any(map(PLACEHOLDER.search, self.env.values()))
+
+    @property
+    def shown_env(self) -> dict[str, str]:
+        """The variables for results: a value is hidden, except for a placeholder alone."""
+        return {name: _shown(value) for name, value in self.env.items()}
 
     @property
     def _parts(self) -> SplitResult:

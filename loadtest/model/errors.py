@@ -37,6 +37,10 @@ class CannotGoOn(LoadtestError):
     """A failure after which no further run is possible; exit code 1."""
 
 
+class RefusedRun(UsageError, CannotGoOn):
+    """A run in which the application does not do what was asked; so would all others."""
+
+
 class Ended(LoadtestError):
     """A failure during the runs; `folder` has the results until then."""
 

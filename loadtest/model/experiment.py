@@ -17,7 +17,7 @@ from loadtest.model.fault import Fault
 from loadtest.model.field_types import Name, Positive, Strict, Whole, validated
 from loadtest.model.load import GREENLETS, LoadConfig
 from loadtest.model.objective import parse_objective
-from loadtest.model.pool import AS_IS, PoolConfig
+from loadtest.model.pool import PoolConfig
 from loadtest.model.server_name import ServerNames, parse_server
 from loadtest.model.suggestion import did_you_mean, did_you_mean_file
 
@@ -35,6 +35,11 @@ def _some(pools: Any) -> Any:
     if not isinstance(pools, list | tuple):
         raise ValueError("write [[pool]], with two brackets, above each pool")
     return pools
+
+
+def _listed(applications: Any) -> Any:
+    """One `[application]` is a table; several are a list of tables."""
+    return [applications] if isinstance(applications, dict) else applications
 
 
 def _number_of_rounds(value: Any) -> int | Literal["auto"]:
@@ -101,7 +106,7 @@ class Experiment(Strict):
     margin: Annotated[Positive, Field(lt=1)] = MARGIN
     session: str = ""
     engine: str = ""
-    application: tuple[DrivenApplication, ...] = ()
+    application: Annotated[tuple[DrivenApplication, ...], BeforeValidator(_listed)] = ()
     server: ServerNames = ()
     load: LoadConfig = LoadConfig()
     options: dict[str, OptionValue] = Field(default_factory=dict)
@@ -123,9 +128,10 @@ class Experiment(Strict):
         return self
 
     def _check_application(self) -> None:
-        for pool in () if self.application else self.pool:
-            pool.check_application(self.named_engine)
-        if self.named_engine:  # from here on it is frozen
+        own = self.named_engine or ("behind HTTP" if self.application else "")
+        for pool in self.pool:
+            pool.check_application(own)
+        if own:  # from here on it is frozen
             kept = tuple(pool.of_application() for pool in self.pool)
             object.__setattr__(self, "pool", kept)
         if self.named_engine and self.fault:
@@ -142,16 +148,19 @@ class Experiment(Strict):
             "a second application": self.application[1:],
             "session": self.session,
             "engine": self.engine,
-            "server": self.server,
+            "several servers": self.server[1:],
             "fault": self.fault,
             "prefill": load.prefill,
             "arrivals at a rate": load.highest_rate is not None,
             "users as threads": load.models != (GREENLETS,),
         }
-        given = [f"the pool {one.name}" for one in self.pool if one.named != {"poolclass": AS_IS}]
-        given += [name for name, used in other.items() if used]
-        if given:
+        if given := [name for name, used in other.items() if used]:
             raise ValueError(f"not possible with an application behind HTTP: {', '.join(given)}")
+        if self.server and not any(one.needs_database for one in self.application):
+            raise ValueError(
+                "server: the application has a database of its own; put {database_url} into env to "
+                "have a private server started"
+            )
 
     def _check_servers(self) -> None:
         if len(self.server) > 1 and len(self.load.models) > 1:
@@ -243,7 +252,15 @@ def read_experiment(path: Path) -> Experiment:
     if not _is_file(scenario):
         near = did_you_mean_file(scenario)
         raise UsageError(f"{path}: scenario: there is no file {scenario}{near}")
-    return experiment.model_copy(update={"scenario": scenario})
+    beside = [_beside(path.parent, one) for one in experiment.application]
+    return experiment.model_copy(update={"scenario": scenario, "application": tuple(beside)})
+
+
+def _beside(folder: Path, application: DrivenApplication) -> DrivenApplication:
+    """An application whose working directory is relative to a folder."""
+    if application.cwd is None:
+        return application
+    return application.model_copy(update={"cwd": folder / application.cwd})
 
 
 def _is_file(path: Path) -> bool:

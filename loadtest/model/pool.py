@@ -156,7 +156,7 @@ class PoolConfig(Strict):
         if self.poolclass == AS_IS and not application:
             raise ValueError(
                 f"{AS_IS} is an application's own pool: add --session MODULE:NAME (in an "
-                'experiment session = "MODULE:NAME")'
+                'experiment session = "MODULE:NAME"), or --app COMMAND --ready URL'
             )
         if self.isolation_level and application:
             raise ValueError("the application sets its own isolation_level; remove this setting")

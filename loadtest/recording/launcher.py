@@ -135,7 +135,7 @@ def _tell(folder: Path, notes: Path, *, started: bool) -> None:
         point_latest_at(folder)
         _say(f"Recording: {as_typed(folder.absolute())}")
     elif started:
-        _say(f"Nothing is recorded: {_reason(notes)}.")
+        _say(f"Nothing is recorded: {why_nothing(notes)}.")
     if not files:
         (folder / "runs").rmdir()
         folder.rmdir()
@@ -150,7 +150,7 @@ def _has_checkouts(path: Path) -> bool:
         return True
 
 
-def _reason(notes: Path) -> str:
+def why_nothing(notes: Path) -> str:
     """Why nothing is recorded, from what the Python processes of the command have left."""
     found = {line for path in notes.iterdir() for line in path.read_text().splitlines()}
     if failed := sorted(line for line in found if line.startswith("failed ")):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 # The counters of a process itself: those of the load generator and the application stay apart.
@@ -11,12 +13,15 @@ PROCESS_COUNTERS = ("cpu", "clock_step")
 class DrivenPart(Struct, frozen=True):
     """The application that a run drove; unknown fields are empty.
 
-    engine: the recorded pool's name. database: its dialect and driver.
+    engine: the recorded pool's name. place: the code that makes the engine. database: its dialect
+    and driver. own_pool: the settings of its pool in the application.
     """
 
     name: str = ""
     command: str = ""
     ready: str = ""
     engine: str = ""
+    place: str = ""
     database: str = ""
     versions: dict[str, str] = {}
+    own_pool: dict[str, Any] = {}

@@ -6,8 +6,8 @@ import heapq
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,17 @@ RECORDINGS = ".app"
 _Line = tuple[int, bytes]
 
 
-def merge(run: Path, recordings: Path, facts: Mapping[str, Any]) -> None:
+def merge(
+    run: Path, recordings: Path, facts: Mapping[str, Any], names: Collection[str] = ()
+) -> None:
     """Put what an application recorded during a run into the run's file; delete the recordings.
 
-    facts: further fields of `DrivenPart`. A run that has its application already is unchanged.
+    facts: further fields of `DrivenPart`. names: of the pools that are meant; empty: the used one.
+    A run that has its application already is unchanged.
     Raises UsageError if the application recorded no pool, or several, and then changes nothing.
     """
     if RunFile(run).header.driven is None:
-        _write(run, _Merged(run, _parts_of_used_pool(recordings), facts))
+        _write(run, _Merged(run, _parts_of_used_pool(recordings, names), facts))
     if recordings.exists():
         shutil.rmtree(recordings)
 
@@ -61,20 +64,26 @@ def _write(run: Path, lines: _Merged) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def _parts_of_used_pool(recordings: Path) -> Sequence[FollowedPart]:
-    """The parts of the one pool that had checkouts, or of the only one; raises UsageError."""
+def _parts_of_used_pool(recordings: Path, meant: Collection[str] = ()) -> Sequence[FollowedPart]:
+    """The parts of the one pool that had checkouts, or of the only one; raises UsageError.
+
+    meant: the names of the pools that count; empty: all.
+    """
     recording, used = FollowedRecording(recordings), set[str]()
     for part, line in recording.new():
         if part.header and line.record and _asked(line.record):
             used.add(part.header.pool.name)
     parts = [part for part in recording.parts.values() if part.header]
+    if meant:
+        parts = [part for part in parts if _header(part).pool.name in meant]
+        used &= set(meant)
     names = used or {_header(part).pool.name for part in parts}
     if not names:
         raise UsageError("the application recorded no pool: it made no engine")
-    if len(names) > 1:
+    if len(names) > 1 and not meant:
         raise UsageError(f"the application has {len(names)} pools: {', '.join(sorted(names))}")
     own = [part for part in parts if _header(part).pool.name in names]
-    if len({_header(part).pool for part in own}) > 1:
+    if len({replace(_header(part).pool, name="") for part in own}) > 1:
         raise UsageError("the processes of the application had pools with different settings")
     return own
 

@@ -237,6 +237,7 @@ class ExperimentPlan(Struct, frozen=True):
     load: Load = Load()
     options: dict[str, Any] = {}
     fault: tuple[Fault, ...] = ()
+    driven: tuple[DrivenPart, ...] = ()
     pool: tuple[PoolSettings, ...] = ()
     search: SearchPlan | None = None
     disturbed: tuple[Disturbed, ...] = ()

@@ -103,23 +103,22 @@ def test_a_child_may_be_stopped_and_go_on(keep):
     assert not gone(child.pid)
 
 
-def test_a_child_that_ignores_the_signal_is_killed(tmp_path):
-    # The grace is shortened in a copy: the keeper runs by path, with the standard library alone.
-    source = Path(supervisor.__file__).read_text(encoding="utf-8")
-    copy = tmp_path / "supervisor.py"
-    copy.write_text(source.replace("GRACE_SECONDS = 15.0", "GRACE_SECONDS = 0.2"))
-    assert copy.read_text() != source
+def test_a_child_that_ignores_the_signal_is_killed_after_its_grace(keep, tmp_path):
     stubborn = (
         "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         f"print(os.getpid(), file=open({str(tmp_path / 'pid')!r}, 'w'), flush=True)\n"
         "time.sleep(1000)"
     )
-    kept = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(copy), "", "", *PYTHON, stubborn], stdin=subprocess.PIPE
-    )
+    kept = keep(*PYTHON, stubborn, grace=0.2)
     pid = int(written(tmp_path / "pid"))
     assert supervisor.stop_supervised(kept) == 128 + signal.SIGKILL
     assert gone(pid)
+
+
+def test_a_child_has_its_working_directory(keep, tmp_path):
+    where = "import os; print(os.getcwd(), file=open('here', 'w'), flush=True)"
+    keep(*PYTHON, where, folder=tmp_path)
+    assert Path(written(tmp_path / "here")) == tmp_path
 
 
 def test_a_child_that_ignores_the_signal_is_killed_sooner_by_who_has_less_patience(keep, tmp_path):

@@ -1,15 +1,25 @@
-"""Applications behind HTTP as scripts, and users that visit them."""
+"""Applications behind HTTP as scripts, users that visit them, and commands that drive them."""
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from loadtest.runfile.reader import Run, read_run
+from tests.processes import Running, free_port, loadtest_command, running, until
+
 # A WSGI server with a thread for each request and a pool of two connections to a file. Each request
 # of `/rows` takes a connection once. It stops on SIGTERM as servers do, by an exception.
-APPLICATION = """
+ENGINE = """engine = create_engine(f"sqlite:///{sys.argv[2]}", pool_size=2, max_overflow=0)"""
+APPLICATION = f"""
 import os, signal, socketserver, sys
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from sqlalchemy import create_engine, text
 
-engine = create_engine(f"sqlite:///{sys.argv[2]}", pool_size=2, max_overflow=0)
+{ENGINE}
 
 class Server(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True
@@ -48,3 +58,50 @@ class Visitor(HttpUser):
     def rows(self):
         self.client.get({path!r})
 """
+
+
+# The exit codes of a command that measured; on a busy machine the measurement may not be valid.
+MEASURED = (0, 4)
+
+
+class Driven(NamedTuple):
+    """A command that has ended; folder: of its results, if there is one."""
+
+    process: Running
+    code: int
+    results: Path
+    ready: str
+
+    @property
+    def runs(self) -> Path:
+        return next(self.results.glob("*-*/runs"))
+
+    @property
+    def run(self) -> Run:
+        return read_run(self.runs / "as-is-1.jsonl")
+
+
+def drive(
+    folder: Path,
+    *more: str,
+    path: str = "/rows",
+    command: Sequence[str] = (),
+    engine: str = ENGINE,
+    name: str = "run",
+    env: dict[str, str] | None = None,
+) -> Driven:
+    """A command with two visitors of an application in a folder, at its end.
+
+    engine: the code that makes its engine. name: the command's.
+    """
+    (folder / "app.py").write_text(APPLICATION.replace(ENGINE, engine))
+    (folder / "visitors.py").write_text(VISITORS.format(path=path))
+    port = free_port()
+    ready = f"http://127.0.0.1:{port}/health"
+    words = command or [sys.executable, "app.py", str(port), "rows.db"]
+    options = ["--app", shlex.join(words), "--ready", ready, "-u", "2", "--warmup", "1s", *more]
+    arguments = loadtest_command(name, "visitors.py", *options)
+    with running(folder / "log", *arguments, cwd=folder, env=env) as process:
+        code = process.wait()
+        until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
+    return Driven(process, code, folder / "reports", ready)

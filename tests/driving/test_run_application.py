@@ -3,50 +3,14 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from loadtest.runfile.reader import Run, read_run
-from tests.driving.applications import APPLICATION, VISITORS
-from tests.processes import Running, fetch, free_port, loadtest_command, running, until
+from tests.driving.applications import Driven, drive
+from tests.processes import fetch
 from tests.recording.recorded import counted_in, runs_in
-
-
-class Driven(NamedTuple):
-    """A command that has ended; folder: of its results, if there is one."""
-
-    process: Running
-    code: int
-    results: Path
-    ready: str
-
-    @property
-    def runs(self) -> Path:
-        return next(self.results.glob("*-*/runs"))
-
-    @property
-    def run(self) -> Run:
-        return read_run(self.runs / "as-is-1.jsonl")
-
-
-def drive(folder: Path, *more: str, path: str = "/rows", command: Sequence[str] = ()) -> Driven:
-    """The command `run` with two visitors of an application in a folder, at its end."""
-    (folder / "app.py").write_text(APPLICATION)
-    (folder / "visitors.py").write_text(VISITORS.format(path=path))
-    port = free_port()
-    ready = f"http://127.0.0.1:{port}/health"
-    words = command or [sys.executable, "app.py", str(port), "rows.db"]
-    options = ["--app", shlex.join(words), "--ready", ready, "-u", "2", "--warmup", "1s", *more]
-    arguments = loadtest_command("run", "visitors.py", *options)
-    with running(folder / "log", *arguments, cwd=folder) as process:
-        code = process.wait()
-        until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
-    return Driven(process, code, folder / "reports", ready)
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +33,10 @@ def test_the_generator_has_users_but_no_pool(driven: Driven) -> None:
     whole = [one for one in driven.run.intervals if one.period == "measured"]
     assert {name for one in whole for name in one.gauges} == {"load_users"}
     assert {one.gauges["load_users"].max for one in whole} == {2}
-    header = json.loads((driven.runs / "as-is-1.jsonl").open().readline())
+    header = json.loads((driven.runs / "as-is-1.jsonl").read_text().splitlines()[0])
     assert (header["pool"]["pool_size"], header["pool"]["max_overflow"]) == (None, None)
-    assert f"--host {driven.ready.removesuffix('/health')}" in header["command"]
+    assert header["command"].startswith("loadtest run visitors.py --app ")
+    assert f"--ready {driven.ready} --pool as-is -u 2 " in header["command"]
 
 
 def test_its_recording_is_beside_the_run(driven: Driven) -> None:

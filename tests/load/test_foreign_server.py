@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, inspect, text
 from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.database.private_server import PrivateServer
-from loadtest.load.server_guard import REFUSED
+from loadtest.database.server_guard import REFUSED
 from loadtest.runfile.reader import read_run
 from tests.processes import (
     Running,

@@ -12,9 +12,7 @@ from typing import Any, cast
 import gevent
 import pytest
 
-from loadtest.database.server_status import STATUS_COUNTERS
-from loadtest.load.plugin import Plugin
-from loadtest.load.server_guard import (
+from loadtest.database.server_guard import (
     ABORTED,
     REFUSED,
     SETTLED_SECONDS,
@@ -22,6 +20,8 @@ from loadtest.load.server_guard import (
     WINDOW_SECONDS,
     Guard,
 )
+from loadtest.database.server_status import STATUS_COUNTERS
+from loadtest.load.plugin import Plugin
 from loadtest.model.allowances import UNSEEN_SECONDS
 from loadtest.model.interval import SERVER, Interval
 

@@ -19,7 +19,8 @@ Facts = dict[str, Any]
 # Every round may have its own random numbers.
 _MAY_DIFFER = {"load.model", "load.processes", "load.seed"}
 # Older results of the same server lack it.
-_NAMED_LATER = {"server.innodb_snapshot_isolation"}
+# The runs of a killed tool do not have the command of the application.
+_NAMED_LATER = {"server.innodb_snapshot_isolation", "command of the application"}
 
 
 def refuse_incomparable(runs: Sequence[RunFacts]) -> None:
@@ -79,6 +80,8 @@ def _circumstances(header: Header) -> Facts:
         **_named("option", scenario.options),
         **_named("load", _asked_for(header.load)),
     }
+    if header.driven and header.driven.command:
+        facts["command of the application"] = header.driven.command
     return {name: value for name, value in facts.items() if name not in _MAY_DIFFER}
 
 

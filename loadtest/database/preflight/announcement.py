@@ -60,11 +60,12 @@ def intentions(
     tables: Sequence[str],
     allowed: Allowances,
     in_use: str = "",
+    writes: str = "",
 ) -> Iterator[str]:
     """The lines that announce what will happen to a server that the tool did not start.
 
     work: the load in words. tables: the scenario's tables. in_use: the connections in use, in
-    words, if known.
+    words, if known. writes: what is written instead of the scenario's tables, in words.
     """
     yield f"In the database {place}, on a server that this tool did not start, loadtest will"
     each = f"{demand.most:,} in the pool"
@@ -72,19 +73,22 @@ def intentions(
         each = f"{demand.processes} processes × {demand.most // demand.processes} in the pool"
     in_use = f"; {in_use}" if in_use else ""
     killing = ", 1 to kill some of them" if demand.killing else ""
+    other = f", {demand.other_engines:,} in other engines" if demand.other_engines else ""
     yield (
-        f"- open at most {demand.most + demand.beside:,} connections at once ({each}, 1 to read "
-        f"the server's status{killing}){in_use}"
+        f"- open at most {demand.most + demand.beside:,} connections at once ({each}{other}, 1 to "
+        f"read the server's status{killing}){in_use}"
     )
-    end = "keep them" if allowed.tables else "drop them at the end"
-    yield (
-        f"- drop, create and fill the tables {', '.join(tables)}, and {end}"
-        if tables
-        else "- create and drop no tables"
-    )
+    yield f"- {writes or _tables_in_words(tables, allowed)}"
     yield f"- run {work}"
     if not allowed.trouble:
         yield (
             "- stop as soon as the server refuses connections of other clients, or its status "
             f"cannot be read for {UNSEEN_SECONDS} s"
         )
+
+
+def _tables_in_words(tables: Sequence[str], allowed: Allowances) -> str:
+    if not tables:
+        return "create and drop no tables"
+    end = "keep them" if allowed.tables else "drop them at the end"
+    return f"drop, create and fill the tables {', '.join(tables)}, and {end}"

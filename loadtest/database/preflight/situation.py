@@ -37,7 +37,8 @@ class Demand:
     seconds: the duration of the load; None: until it is stopped.
     arrival_rate: the highest offered rate (1/s); None in a closed loop. overload: whether the user
     allows more than the usual share. killing: whether a fault kills connections.
-    prefill: whether the pools open pool_size connections before the load begins.
+    prefill: whether the pools open pool_size connections before the load begins. other_engines:
+    the most connections of an application's engines that are not under test, in all processes.
     """
 
     pools: tuple[PoolConfig, ...]
@@ -49,6 +50,7 @@ class Demand:
     killing: bool = False
     prefill: bool = False
     per_user: int = 1
+    other_engines: int = 0
 
     def of_process(self, pool: PoolConfig) -> int:
         """The maximum number of connections of this pool in one process."""
@@ -66,8 +68,8 @@ class Demand:
 
     @property
     def beside(self) -> int:
-        """The connections outside the pools: to read the server's status, and to kill others."""
-        return 2 if self.killing else 1
+        """The connections outside the pools: of other engines, to read the status, and to kill."""
+        return self.other_engines + (2 if self.killing else 1)
 
 
 @dataclass(frozen=True)

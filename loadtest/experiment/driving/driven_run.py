@@ -3,85 +3,110 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
-from loadtest.experiment.driving.application_environment import environment_of
-from loadtest.experiment.driving.running_application import RunningApplication, started
+from loadtest.experiment.driving.application_environment import environment_of, own_environment
+from loadtest.experiment.driving.application_watch import ApplicationWatch
+from loadtest.experiment.driving.control_folder import ControlFolder
+from loadtest.experiment.driving.driven_server import DrivenServer
+from loadtest.experiment.driving.read_back import asked_settings
+from loadtest.experiment.driving.running_application import prepare, started
+from loadtest.experiment.run_plan import RunPlan
 from loadtest.model.driven_application import DrivenApplication
-from loadtest.model.errors import UsageError
-from loadtest.model.experiment import Experiment
-from loadtest.runfile.folders import run_files
+from loadtest.model.errors import RefusedRun, UsageError
+from loadtest.model.interval import Interval
+from loadtest.model.pool import PoolConfig
+from loadtest.recording.steering.orders import Orders
 from loadtest.runfile.merged_recording import RECORDINGS, merge
-from loadtest.runfile.reader import RunFile
-from loadtest.runfile.recording_files import recorded_part
 
-_WITHOUT_SERVER = "sqlite"
+LOG = ".app.log"
+
+
+class Watched(Protocol):
+    """What runs beside the load."""
+
+    def check(self) -> None:
+        """Raise an error if the run cannot go on."""
+
+    def take(self, interval: Interval) -> None:
+        """Take an interval of the run, also one of the server."""
+
+
+class NothingWatched:
+    """Nothing runs beside the load."""
+
+    def check(self) -> None:
+        """Accept everything."""
+
+    def take(self, interval: Interval) -> None:
+        """Take nothing."""
 
 
 @contextmanager
-def application_beside(experiment: Experiment, path: Path) -> Iterator[Callable[[], None]]:
-    """The application of an experiment, if any, which runs as long as this context.
+def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Iterator[Watched]:
+    """The application of a run, if any, which runs as long as this context.
 
     path: the result file of the run. The application's recording is in the folder beside it that
-    ends in `.app`, its output in the file that ends in `.app.log`. Returns a check that raises
-    LoadtestError if the application has ended, UsageError if it uses a database server. At the end
-    the recording becomes part of the result.
+    ends in `.app`, its output in the file that ends in `.app.log`. At the end the recording becomes
+    part of the result; of a run that is refused, no result is left.
     """
-    if not experiment.application:
-        yield lambda: None
+    if not plan.experiment.application:
+        yield NothingWatched()
         return
-    (application,) = experiment.application
-    folder = path.with_suffix(RECORDINGS)
+    (application,) = plan.experiment.application
+    folder, log = path.with_suffix(RECORDINGS), path.with_suffix(LOG)
     shutil.rmtree(folder, ignore_errors=True)  # of a run that is repeated
     folder.mkdir()
-    environment = environment_of(folder, experiment.name)
+    log.write_bytes(b"")
+    watch: ApplicationWatch | None = None
     try:
-        with started(application, environment, path.with_suffix(".app.log")) as running:
-            check = _Check(running, folder)
-            check()
-            yield check
+        name = plan.experiment.name
+        with driven(application, plan.pool, server, name, folder, log) as watch:
+            yield watch
+            watch.conclude()
+    except RefusedRun:
+        path.unlink(missing_ok=True)
+        shutil.rmtree(folder)
+        raise
     except BaseException:
         with suppress(UsageError):  # the first error tells more
-            _merge(application, path, folder)
+            _merge(watch, path, folder)
         raise
-    _merge(application, path, folder)
+    _merge(watch, path, folder)
 
 
-def _merge(application: DrivenApplication, path: Path, folder: Path) -> None:
-    """Put the recording into the result of the run, if it has one."""
-    if path.exists():
-        merge(path, folder, {"command": application.command, "ready": application.ready})
+@contextmanager
+def driven(
+    application: DrivenApplication,
+    pool: PoolConfig,
+    server: DrivenServer,
+    name: str,
+    folder: Path | None = None,
+    log: Path | None = None,
+) -> Iterator[ApplicationWatch]:
+    """An application with the requested pool that is ready, and what watches it.
 
-
-class _Check:
-    """A check that is repeated during a run."""
-
-    def __init__(self, running: RunningApplication, folder: Path) -> None:
-        self._running, self._folder = running, folder
-        self._seen = set[str]()
-
-    def __call__(self) -> None:
-        self._running.check_alive()
-        for path in run_files([self._folder]):
-            if path.name not in self._seen and _is_checked(path):
-                self._seen.add(path.name)
-
-
-def _is_checked(part: Path) -> bool:
-    """Whether a part of a recording is one of SQLite; False if it cannot be read yet.
-
-    Raises UsageError if its pool connects to a server.
+    name: the recording's. folder: takes the recording. log: takes the output. Without them, both
+    are thrown away.
+    Raises UsageError if it cannot be started, RefusedRun if it has another pool.
     """
-    try:
-        header = RunFile(part).header
-    except UsageError:  # its first line is being written
-        return False
-    database = recorded_part(header).database
-    if not database.startswith(_WITHOUT_SERVER):
-        raise UsageError(
-            f"the application's pool {header.pool.name} connects with {database}; only SQLite is "
-            "possible with --app"
-        )
-    return True
+    own = own_environment(application, server.url, private=server.private)
+    with ControlFolder() as control:
+        folder, log = folder or control.recording, log or control.log
+        prepare(application, own, log)
+        ceiling = server.ceilings.get(pool.name)
+        orders = Orders(str(control.pipe), asked_settings(pool), application.engine, ceiling)
+        environment = environment_of(folder, name, own, control, orders)
+        watch = ApplicationWatch(application, pool, server, control, folder)
+        with started(application, environment, log, control.path) as watch.running:
+            watch.check()
+            yield watch
+
+
+def _merge(watch: ApplicationWatch | None, path: Path, folder: Path) -> None:
+    """Put the recording into the result of the run, if it has one."""
+    if watch and path.exists():
+        merge(path, folder, watch.facts, watch.names)

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from loadtest.database import supervisor
-from loadtest.experiment.child_logs import end_of_log
+from loadtest.experiment.child_logs import end_of_log, last_lines
 from loadtest.experiment.driving.readiness import (
     refuse_used_port,
     wait_until_free,
@@ -20,15 +21,17 @@ from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.recording.python_flags import ignoring_flags
 
+PREPARE_SECONDS = 300.0
+
 
 class RunningApplication:
     """An application that has been started; its keeper ends it with the tool.
 
-    log: the file with its output.
+    output: the file with its output, which may be in a folder that ends with it.
     """
 
-    def __init__(self, kept: subprocess.Popen[bytes], log: Path) -> None:
-        self._kept, self._log = kept, log
+    def __init__(self, kept: subprocess.Popen[bytes], output: BinaryIO) -> None:
+        self._kept, self._output = kept, output
 
     def check_ready_or_starting(self) -> None:
         """Raise UsageError if it ended before it was ready."""
@@ -42,37 +45,83 @@ class RunningApplication:
 
     def _ended(self, code: int, when: str) -> str:
         said = f"the application ended with exit code {code} {when}; the end of its log:"
-        return f"{said}\n{end_of_log(self._log)}"
+        self._output.seek(0)
+        return f"{said}\n{last_lines(self._output.read().decode(errors='replace'))}"
 
 
 @contextmanager
 def started(
-    application: DrivenApplication, environment: Mapping[str, str], log: Path
+    application: DrivenApplication,
+    environment: Mapping[str, str],
+    log: Path,
+    remove: Path | None = None,
 ) -> Iterator[RunningApplication]:
     """An application that is ready; it is stopped at the end of this context.
 
+    log: takes its output, after what is there. remove: a folder to delete when it has ended.
     Raises UsageError if it cannot be started or does not become ready.
     """
-    command = _command(application.words())
+    command = _command("--app", application.words(), application.cwd)
     refuse_used_port(application)
-    with log.open("wb") as output:
-        kept = supervisor.start_supervised(command, environment=environment, output=output)
+    with log.open("a+b") as output:
+        kept = supervisor.start_supervised(
+            command,
+            remove=remove,
+            environment=environment,
+            output=output,
+            folder=application.cwd,
+            grace=application.stop_timeout,
+        )
+        try:
+            running = RunningApplication(kept, output)
+            wait_until_ready(application, running.check_ready_or_starting)
+            yield running
+        finally:
+            supervisor.stop_supervised(kept)
+            wait_until_free(application)
+
+
+def prepare(application: DrivenApplication, environment: Mapping[str, str], log: Path) -> None:
+    """Run the command that prepares an application, if it has one; log: takes its output.
+
+    Raises UsageError if the command fails or takes longer than PREPARE_SECONDS.
+    """
+    if not application.preparing:
+        return
+    command = _command("--app-prepare", application.preparing, application.cwd)
+    with log.open("ab") as output:
+        kept = supervisor.start_supervised(
+            command, environment=environment, output=output, folder=application.cwd
+        )
     try:
-        running = RunningApplication(kept, log)
-        wait_until_ready(application, running.check_ready_or_starting)
-        yield running
+        code = kept.wait(PREPARE_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise UsageError(
+            f"--app-prepare: the command did not end within {PREPARE_SECONDS:g} s; the end of its "
+            f"log:\n{end_of_log(log)}"
+        ) from None
     finally:
         supervisor.stop_supervised(kept)
-        wait_until_free(application)
+    if code:
+        raise UsageError(
+            f"--app-prepare: the command ended with exit code {code}; the end of its log:\n"
+            f"{end_of_log(log)}"
+        )
 
 
-def _command(words: Sequence[str]) -> list[str]:
-    """The command with the path of its program: on PATH, or beside this Python's."""
-    if flags := ignoring_flags(words):
+def _command(option: str, words: Sequence[str], folder: Path | None) -> list[str]:
+    """The command with the path of its program: on PATH, or beside this Python's.
+
+    folder: its working directory, to which a path with a slash is relative.
+    """
+    if option == "--app" and (flags := ignoring_flags(words)):
         raise UsageError(
             f"--app: {words[0]} is started with {flags}, so Python does not load the recorder"
         )
-    found = shutil.which(words[0]) or shutil.which(words[0], path=Path(sys.executable).parent)
+    if folder and not folder.is_dir():
+        raise UsageError(f"--app-cwd: there is no folder {folder}")
+    program = str((folder or Path()) / words[0]) if "/" in words[0] else words[0]
+    found = shutil.which(program) or shutil.which(program, path=Path(sys.executable).parent)
     if found is None:
-        raise UsageError(f"--app: there is no program {words[0]}")
-    return [found, *words[1:]]
+        raise UsageError(f"{option}: there is no program {words[0]}")
+    return [str(Path(found).absolute()), *words[1:]]

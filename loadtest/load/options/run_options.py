@@ -179,7 +179,8 @@ def _run_group(group: Group) -> None:
         help="the database server was started for this run only",
         **hide,
     )
-    add("--driving", action="store_true", default=False, help=argparse.SUPPRESS, **hide)
+    # The command that repeats the run; also the sign that the users drive an application.
+    add("--driving", default="", help=argparse.SUPPRESS, **hide)
     for flag, text in ALLOWANCES.items():
         add(flag, action="store_true", default=False, help=text, **hide)
     add(

@@ -1,0 +1,149 @@
+"""Watches an application during a run: its engines, its connections and its processes."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from loadtest.database.server_guard import Guard
+from loadtest.experiment.driving.control_folder import ControlFolder
+from loadtest.experiment.driving.driven_server import DrivenServer
+from loadtest.experiment.driving.read_back import check_pool, check_told
+from loadtest.experiment.driving.running_application import RunningApplication
+from loadtest.experiment.driving.told_engines import ToldEngines
+from loadtest.model.announced_connections import beyond_announced
+from loadtest.model.driven_application import DrivenApplication
+from loadtest.model.errors import MoreThanAnnounced, RefusedRun, ServerInTrouble
+from loadtest.model.interval import SECOND, SERVER, Interval
+from loadtest.model.pool import PoolConfig
+from loadtest.recording.launcher import why_nothing
+from loadtest.runfile.followed_recording import FollowedPart, FollowedRecording, RecordedLine
+
+# The counter of the connections that the application was not allowed to open.
+_BEYOND = "beyond_announced"
+# A process that is being replaced and its successor share a second; both are shorter than this.
+_WHOLE = 0.9 * SECOND
+
+
+class _SeenStatus:
+    """How often the server's status was seen in the run's file, for a guard."""
+
+    def __init__(self) -> None:
+        self.answers, self.problem = 0, ""
+
+
+class ApplicationWatch:
+    """Checks again and again that an application does what was asked and announced.
+
+    pool: the requested one. folder: of its recording. engines: those that its processes told.
+    running: the application, as soon as it is ready.
+    """
+
+    def __init__(
+        self,
+        application: DrivenApplication,
+        pool: PoolConfig,
+        server: DrivenServer,
+        control: ControlFolder,
+        folder: Path,
+    ) -> None:
+        self._application, self._pool, self._server = application, pool, server
+        self._control = control
+        self.engines = ToldEngines(application.engine)
+        self._recording = FollowedRecording(folder)
+        self._checked = set[str]()
+        self._processes: dict[int, set[str]] = defaultdict(set)
+        self._status = _SeenStatus()
+        self._guard = Guard(self._status, server.lacks) if server.guarded else None
+        self.running: RunningApplication | None = None
+
+    def check(self) -> None:
+        """Raise an error if the application has ended, or if the run cannot go on with it.
+
+        RefusedRun: it has another engine, pool or server than was asked for. MoreThanAnnounced,
+        ServerInTrouble: it would harm other clients of its server.
+        """
+        if self.running:
+            self.running.check_alive()
+        self._hear()
+        for part, line in self._recording.new():
+            self._check_part(part)
+            if line.record and line.record["type"] == "interval":
+                self._check_interval(line)
+
+    def take(self, interval: Interval) -> None:
+        """Take an interval of the run's file; raises ServerInTrouble if the guard ends the run."""
+        if interval.process == SERVER:
+            self._status.answers += 1
+        if self._guard and (trouble := self._guard.take(interval)):
+            raise ServerInTrouble(trouble)
+
+    def conclude(self) -> None:
+        """Raise RefusedRun if the application made no engine, or not the chosen one."""
+        self.check()
+        if self.engines.meant:
+            return
+        if others := self.engines.others:
+            raise RefusedRun(
+                f"--app-engine: the application has no engine {self._application.engine}; it makes "
+                f"{' and '.join(map(str, others))}"
+            )
+        raise RefusedRun(
+            f"the application made no SQLAlchemy engine: {why_nothing(self._control.notes)}"
+        )
+
+    @property
+    def names(self) -> set[str]:
+        """The names in the recording of the engines that are meant."""
+        return {engine.recording for engine in self.engines.meant}
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the result of a run tells about the application."""
+        told = {"command": self._application.command, "ready": self._application.ready}
+        for engine in self.engines.meant[:1]:
+            told |= {"place": engine.place, "own_pool": dict(engine.own)}
+        return told
+
+    def _hear(self) -> None:
+        known = bool(self.engines.meant)
+        new, meant = self.engines.hear(self._control.messages()), self.engines.meant
+        for engine in new:
+            check_told(engine, self._pool, self._server.url)
+        if new and not known:
+            self._server.check_late(meant[0])
+
+    def _check_part(self, part: FollowedPart) -> None:
+        """Check the settings in the header of a part of the recording, once."""
+        if part.header is None or part.path.name in self._checked:
+            return
+        self._checked.add(part.path.name)
+        found = part.header.pool
+        for engine in self.engines.meant:
+            if engine.recording == found.name:
+                check_pool(asdict(found), self._pool, engine.line)
+                return
+
+    def _check_interval(self, line: RecordedLine) -> None:
+        record = line.record or {}
+        interval = Interval(record["second"], record["process"], length=record["length"])
+        interval.counters = Counter(record["counters"])
+        if interval.counters[_BEYOND]:
+            most, processes = self._server.ceilings[self._pool.name], self._server.processes or 1
+            raise MoreThanAnnounced(beyond_announced(interval, most, processes))
+        self.take(interval)
+        self._count(interval)
+
+    def _count(self, interval: Interval) -> None:
+        """Raise MoreThanAnnounced if more processes than announced have pools at once."""
+        most, second = self._server.processes, interval.second
+        if most is None or interval.length < _WHOLE:
+            return
+        self._processes[second].add(interval.process)
+        if (found := len(self._processes[second])) > most:
+            raise MoreThanAnnounced(
+                f"{found} processes of the application have connections, but {most} were announced"
+            )

@@ -1,0 +1,39 @@
+"""What the tool knows about the database of a driven application before its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import URL
+
+from loadtest.experiment.driving.told_engines import ToldEngine
+
+
+def _nothing(_: ToldEngine) -> None:
+    """Check nothing."""
+
+
+@dataclass(frozen=True)
+class DrivenServer:
+    """The database of an application, and the limits that were announced for it.
+
+    url: of the database that the application's variables name; None if they name none. private:
+    whether the tool started it. ceilings: the most connections of a process by the pool's name;
+    empty on a server without other clients. processes: the most processes with connections at once;
+    None there. guarded: whether the run ends if the server refuses other clients. lacks: the
+    counters that the server does not have. check_late: called with an engine that a request made;
+    raises UsageError if its server, which was unknown before, has no room.
+    """
+
+    url: URL | None = None
+    private: bool = False
+    ceilings: Mapping[str, int] = field(default_factory=dict)
+    processes: int | None = None
+    guarded: bool = False
+    lacks: tuple[str, ...] = ()
+    check_late: Callable[[ToldEngine], None] = _nothing
+
+
+NO_SERVER = DrivenServer()
+"""Nothing is known: the application uses a database of its own."""

@@ -1,0 +1,72 @@
+"""Looks at an application before its runs: its engines, their server and its processes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psutil
+
+from loadtest.experiment.driving.application_watch import ApplicationWatch
+from loadtest.experiment.driving.driven_run import driven
+from loadtest.experiment.driving.driven_server import DrivenServer
+from loadtest.experiment.driving.told_engines import ToldEngine
+from loadtest.model.experiment import Experiment
+from loadtest.model.pool import PoolConfig
+
+# The first process that answers makes the application ready; the others may still import.
+UNCHANGED_SECONDS, MOST_SECONDS_OF_LOOK = 1.0, 10.0
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class ApplicationFacts:
+    """An application that was ready, and had no load.
+
+    engine: the one that is meant; None if requests make it. others: those that are not, one for
+    each place in the code. processes: those with engines. seconds: how long the look took.
+    """
+
+    engine: ToldEngine | None
+    others: Sequence[ToldEngine]
+    processes: int
+    seconds: float
+
+
+def look_at(experiment: Experiment, server: DrivenServer) -> ApplicationFacts:
+    """Start the application of an experiment with its smallest pool, look at it, and stop it.
+
+    Raises UsageError if it does not become ready, RefusedRun if the runs would be refused.
+    """
+    (application,) = experiment.application
+    begun, pool = time.monotonic(), min(experiment.pool, key=_size)
+    with driven(application, pool, server, experiment.name) as watch:
+        processes = _settled(watch)
+        engines = watch.engines
+    seconds = time.monotonic() - begun
+    meant = next(iter(engines.meant), None)
+    return ApplicationFacts(meant, engines.others, processes, seconds)
+
+
+def _settled(watch: ApplicationWatch) -> int:
+    """The number of processes with engines, when it has not changed for a while."""
+    begun = changed = time.monotonic()
+    processes = _alive(watch)
+    while (now := time.monotonic()) < min(changed + UNCHANGED_SECONDS, begun + MOST_SECONDS_OF_LOOK):
+        time.sleep(_POLL_SECONDS)
+        watch.check()
+        if (found := _alive(watch)) != processes:
+            processes, changed = found, now
+    return processes
+
+
+def _size(pool: PoolConfig) -> float:
+    """The most connections of a pool; infinite without a limit and if its sizes are unknown."""
+    most = pool.most_connections
+    return math.inf if most is None else most
+
+
+def _alive(watch: ApplicationWatch) -> int:
+    return sum(map(psutil.pid_exists, watch.engines.processes))

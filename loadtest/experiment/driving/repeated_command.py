@@ -1,0 +1,74 @@
+"""The command line that repeats a run of a driven application by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadtest.model.driven_application import DrivenApplication
+from loadtest.model.experiment import Experiment
+from loadtest.model.load import LoadConfig
+from loadtest.model.pool import AS_IS, PoolConfig
+from loadtest.runfile.folders import as_typed
+
+_UNLIMITED = -1
+
+
+def repeated_command(experiment: Experiment, pool: PoolConfig, seed: int) -> list[str]:
+    """The words of `loadtest run` for one run; values of environment variables are hidden."""
+    (application,) = experiment.application
+    words = ["loadtest", "run", as_typed(experiment.scenario), *_of_application(application)]
+    words += ["--pool", _pool_text(pool), *_of_load(experiment.load), "--seed", str(seed)]
+    for name, value in experiment.options.items():
+        words += ["--option", f"{name}={_text(value)}"]
+    for server in experiment.server:
+        words += ["--server", server]
+    return words
+
+
+def _of_application(application: DrivenApplication) -> Iterator[str]:
+    yield from ("--app", application.command, "--ready", application.ready)
+    for name, value in application.shown_env.items():
+        yield from ("--app-env", f"{name}={value}")
+    given = {
+        "--app-cwd": application.cwd and as_typed(application.cwd),
+        "--app-prepare": application.prepare,
+        "--app-engine": application.engine,
+    }
+    for option, text in given.items():
+        if text:
+            yield from (option, text)
+    if "stop_timeout" in application.model_fields_set:
+        yield from ("--app-stop-timeout", f"{application.stop_timeout:g}s")
+
+
+def _of_load(load: LoadConfig) -> Iterator[str]:
+    stages = ",".join(map(str, load.stage))
+    options = {
+        "-u": str(load.users),
+        "--spawn-rate": f"{load.users_per_second:g}",
+        "--arrival-rate": f"{load.arrival_rate:g}" if load.arrival_rate else "",
+        "--arrivals": load.arrivals or "",
+        "--stages": stages,
+        "-t": "" if stages else f"{load.duration:g}s",
+        "--warmup": f"{load.warmup:g}s",
+    }
+    for option, text in options.items():
+        if text:
+            yield from (option, text)
+
+
+def _pool_text(pool: PoolConfig) -> str:
+    """A pool as `--pool` takes it: `20+0`, `small:20+0`, `as-is,pool_size=20`."""
+    named = pool.named
+    if named.keys() == {"pool_size", "max_overflow"}:
+        overflow = "inf" if pool.max_overflow == _UNLIMITED else pool.max_overflow
+        text = f"{pool.pool_size}+{overflow}"
+    else:
+        given = (f"{name}={_text(value)}" for name, value in named.items() if value != AS_IS)
+        text = ",".join([*([AS_IS] if AS_IS in named.values() else []), *given])
+    own_name = PoolConfig(**named).of_application().name
+    return text if own_name == pool.name else f"{pool.name}:{text}"
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -24,6 +24,7 @@ from loadtest.database.engine import make_engine, parent_session
 from loadtest.database.probing import session_variables
 from loadtest.load.users.arrivals import schedule
 from loadtest.load.users.precise_timer import new_precise_timer
+from loadtest.model.announced_connections import BEYOND_ANNOUNCED_KIND
 from loadtest.model.pool import PoolConfig
 from loadtest.pool.measure import measure
 from loadtest.pool.recorder import Recorder
@@ -31,8 +32,6 @@ from loadtest.pool.recorder import Recorder
 logger = logging.getLogger("loadtest")
 # The columns of the users' own checks.
 SUMS = ("checked", "lost", "doubled")
-# The counter of refused connections above the ceiling.
-BEYOND_ANNOUNCED_KIND = "beyond_announced"
 CONNECTING_AT_ONCE = 50
 
 

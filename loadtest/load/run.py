@@ -12,12 +12,12 @@ from typing import Any
 from loadtest.database.server_guard import Guard
 from loadtest.live.displays import Live
 from loadtest.load import locust_internals as internals
-from loadtest.load.engine_under_test import BEYOND_ANNOUNCED_KIND, EngineUnderTest
+from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.run_output import RunOutput
 from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
 from loadtest.load.workers.protocol import Workers
-from loadtest.model.announced_connections import beyond_announced
+from loadtest.model.announced_connections import BEYOND_ANNOUNCED_KIND, beyond_announced
 from loadtest.model.deadlock import deadlock_notice
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError, MoreThanAnnounced, ServerInTrouble

@@ -5,6 +5,9 @@ from __future__ import annotations
 from loadtest.model.deadlock import holders_in_words
 from loadtest.model.interval import Interval
 
+# The counter of refused connections above the ceiling of a process.
+BEYOND_ANNOUNCED_KIND = "beyond_announced"
+
 
 def beyond_announced(interval: Interval, most: int, processes: int) -> str:
     """What a process tried, and which use of connections explains it, if one is known.

@@ -19,6 +19,9 @@ _OWN_NAMES = {
     "pool_reset_on_return": "reset_on_return",
 }
 
+SETTINGS = ("poolclass", "pool_size", "max_overflow", *_OWN_NAMES)
+"""The settings of pools, as arguments of `create_engine`."""
+
 # The pool_timeout (s) of a pool that waits for ever, which SQLAlchemy writes as None: 30 years.
 WAITS_FOR_EVER = 1e9
 
@@ -55,3 +58,9 @@ def another(engine: Engine, pool: Pool, poolclass: type[Pool], settings: Mapping
     if isinstance(pool, SingletonThreadPool) and issubclass(poolclass, SingletonThreadPool):
         own["pool_size"] = pool.size  # `settings_of` has the size of a queue only
     return internals.replacement(pool, poolclass, dialect=engine.dialect, **own)
+
+
+def accepted_by(poolclass: type[Pool]) -> set[str]:
+    """The arguments of `create_engine` that a pool of this class gets."""
+    names = {own: name for name, own in _OWN_NAMES.items()}
+    return {names.get(one, one) for one in internals.parameters_of(poolclass)}

@@ -12,9 +12,10 @@ from traceback import walk_tb
 from typing import Any, Literal
 
 import sqlalchemy
-from sqlalchemy import Pool, QueuePool
+from sqlalchemy import URL, Dialect, Pool, QueuePool
 from sqlalchemy import pool as pools
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, reset_none
+from sqlalchemy.util import get_cls_kwargs
 from sqlalchemy.util.queue import AsyncAdaptedQueue
 
 from loadtest.model.errors import LoadtestError
@@ -148,6 +149,25 @@ def replacement(pool: Pool, poolclass: type[Pool], **settings: Any) -> Pool:
         _dispatch=pool.dispatch,
         **settings,
     )
+
+
+def dialect_class(url: URL, arguments: Mapping[str, Any]) -> type[Dialect]:
+    """The class of an engine's dialect, by the URL and the arguments of `create_engine`.
+
+    `create_async_engine` adds an argument of its own: some drivers have one name for both kinds.
+    """
+    return url.get_dialect(arguments.get("_is_async", False))
+
+
+def default_pool_class(dialect: Any, url: URL) -> type[Pool]:
+    """The pool class of an engine of this dialect whose arguments name none."""
+    found: type[Pool] = dialect.get_pool_class(url)
+    return found
+
+
+def parameters_of(poolclass: type[Pool]) -> set[str]:
+    """The parameters of a pool class that `create_engine` passes on, by their names there."""
+    return set(get_cls_kwargs(poolclass))
 
 
 # The method of a record that opens its connection and calls the `connect` listeners.

@@ -19,6 +19,7 @@ import sqlalchemy
 from sqlalchemy import Engine, QueuePool
 
 from loadtest import __version__
+from loadtest.model.announced_connections import BEYOND_ANNOUNCED_KIND
 from loadtest.model.end_reason import End
 from loadtest.model.interval import SECOND, Interval
 from loadtest.model.pool_limits import PoolSizes
@@ -109,6 +110,11 @@ class PoolRecording:
         """Begin with the totals of an earlier recording of this process."""
         self.totals = self._written = totals
 
+    def limit_connections(self, most: int | None) -> None:
+        """Let checkouts fail that need more open connections in this process; None: no limit."""
+        self._recorder.ceiling = None if most is None else lambda: most
+        self._recorder.rising[BEYOND_ANNOUNCED_KIND] = lambda: self._recorder.beyond
+
     def add(self, engine: Engine) -> None:
         """Record one more engine.
 
@@ -162,6 +168,7 @@ class PoolRecording:
         for users in (recorder.pending, recorder.phases):
             for user in [user for user in users if not of_this_thread(user)]:
                 del users[user]
+        recorder.connecting = {user for user in recorder.connecting if of_this_thread(user)}
         recorder.aside.clear()
         recorder.held.clear()
         self._places.restart()

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from sqlalchemy import Dialect, Engine
+from sqlalchemy import URL, Dialect, Engine
 
 from loadtest.model.end_reason import End, EndReason
 from loadtest.model.errors import LoadtestError
@@ -23,10 +23,13 @@ from loadtest.pool.engine_settings import settings_of
 from loadtest.pool.sqlalchemy_internals import check_attributes
 from loadtest.recording.part_files import delete_oldest, end_left_parts
 from loadtest.recording.pool_recording import PoolRecording, name_in_files
-from loadtest.recording.recording_settings import MEGABYTE, RecordingSettings
+from loadtest.recording.recording_settings import DRIVEN, MEGABYTE, RecordingSettings
 from loadtest.recording.route_names import ROUTE_NAMES
 from loadtest.recording.size_budget import SizeBudget
 from loadtest.recording.telemetry.process_telemetry import ProcessTelemetry
+
+if TYPE_CHECKING:
+    from loadtest.recording.steering.tool_watch import ToolWatch
 
 # More pools with different settings are not recorded at the same time.
 MOST_RECORDINGS = 16
@@ -72,46 +75,50 @@ class ProcessRecorder:
         self._too_many = False
         self._folders: dict[Path, float] = {}
         self._cuts = 0
+        self._tool = _tool_watch()
         self._lock = threading.Lock()
         self._budget = SizeBudget(math.inf, time.monotonic)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     @_harmless
-    def add(self, engine: Any, given: Mapping[str, Any]) -> None:
+    def add(self, engine: Any, given: Mapping[str, Any], meant: bool = False) -> None:
         """Record an engine or AsyncEngine from now on.
 
-        given: settings that replace those of the environment. An engine that cannot be measured is
-        logged and left alone.
+        given: settings that replace those of the environment, but not those of a tool that drives
+        the application. meant: whether its pool is the one that the tool asks for. An engine that
+        cannot be measured is logged and left alone.
         """
-        settings = RecordingSettings.from_environment().changed(given)
+        settings = RecordingSettings.from_environment().changed({} if self._tool else given)
         engine = getattr(engine, "sync_engine", engine)
         if not isinstance(engine, Engine):
             _log.error("nothing is recorded: expected an Engine, got %s", type(engine).__name__)
         elif settings.on:
             ROUTE_NAMES.look()
             with self._lock:
-                self._add_once(engine, settings)
+                self._add_once(engine, settings, meant)
 
-    def _add_once(self, engine: Engine, settings: RecordingSettings) -> None:
+    def _add_once(self, engine: Engine, settings: RecordingSettings, meant: bool) -> None:
         if engine.dialect not in self._dialects:
             self._dialects.add(engine.dialect)
             try:
                 check_attributes(engine.pool)
-                self._add(engine, settings)
+                self._add(engine, settings, meant)
             except LoadtestError as error:
                 _log.error("an engine is not recorded: %s", error)
             self.resume()
 
-    def _add(self, engine: Engine, settings: RecordingSettings) -> None:
+    def _add(self, engine: Engine, settings: RecordingSettings, meant: bool) -> None:
         url = engine.url
         place = (url.drivername, url.host, url.port, url.database)
-        key = (place, tuple(settings_of(engine.pool).items()), settings)
+        key = (place, tuple(settings_of(engine.pool).items()), settings, meant)
         if key not in self._recordings:
             if len(self._recordings) >= MOST_RECORDINGS:
                 self._say_too_many()
                 return
             recording = PoolRecording(self._free_name(engine), engine, settings, self._budget)
+            if self._tool and meant:
+                recording.limit_connections(self._tool.orders.ceiling)
             recording.add(engine)
             self._budget.limit(settings.megabytes_per_hour * MEGABYTE)
             if settings.compress:
@@ -127,13 +134,14 @@ class ProcessRecorder:
             _log.warning("recording: only %d pools at a time are recorded", MOST_RECORDINGS)
         self._too_many = True
 
-    def _free_name(self, engine: Engine) -> str:
-        """The name of a pool: SQLAlchemy's `pool_logging_name`, else the database's.
+    def name_of(self, engine: Engine) -> str:
+        """The name of an engine's recording; empty if it has none."""
+        recordings = list(self._recordings.values())
+        return next((one.name for one in recordings if engine in one.engines), "")
 
-        Its form in the names of files is free, too.
-        """
-        database = os.path.splitext(os.path.basename(engine.url.database or ""))[0].strip(":")
-        name = getattr(engine.pool, "logging_name", None) or database or engine.dialect.name
+    def _free_name(self, engine: Engine) -> str:
+        """The name of a pool, with a number if it is taken, also in the names of files."""
+        name = pool_name(engine.url, getattr(engine.pool, "logging_name", None))
         taken = {name_in_files(recording.name) for recording in self._recordings.values()}
         names = [name, *(f"{name}-{number}" for number in range(2, MOST_RECORDINGS + 1))]
         return next(one for one in names if name_in_files(one) not in taken)
@@ -144,6 +152,8 @@ class ProcessRecorder:
 
     @_harmless
     def _cut(self) -> None:
+        if self._tool:
+            self._tool.look()
         ROUTE_NAMES.look()
         for key, recording in list(self._recordings.items()):
             recording.cut()
@@ -200,6 +210,8 @@ class ProcessRecorder:
         for recording in self._recordings.values():
             recording.begin_in_child(self._budget)
         self.telemetry.begin_in_child()
+        if self._tool and self._recordings:
+            self._tool.begin_in_child()
         _at_end_of_child(self)
         self.resume()
 
@@ -231,6 +243,23 @@ class ProcessRecorder:
                 _log.exception("recording: an engine is measured on")
         self._recordings.clear()
         self.telemetry.close()
+
+
+def pool_name(url: URL, logging_name: str | None) -> str:
+    """The name of a pool: SQLAlchemy's `pool_logging_name`, else the database's."""
+    database = os.path.splitext(os.path.basename(url.database or ""))[0].strip(":")
+    return logging_name or database or url.get_backend_name()
+
+
+def _tool_watch() -> ToolWatch | None:
+    """The watch of the tool that drives this application, if one does."""
+    if DRIVEN not in os.environ:
+        return None
+    from loadtest.recording.steering.orders import Orders
+    from loadtest.recording.steering.tool_watch import ToolWatch
+
+    orders = Orders.given()
+    return ToolWatch(orders) if orders else None
 
 
 def _at_end_of_child(recorder: ProcessRecorder) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "LOADTEST_RECORDING"
+# With this variable a tool drives the application; `steering` is imported then only.
+DRIVEN = "LOADTEST_DRIVEN"
 MEGABYTE = 1_000_000
 
 _log = logging.getLogger("loadtest.recording")

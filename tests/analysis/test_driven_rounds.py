@@ -27,10 +27,10 @@ FACTS = {"name": "shop", "command": "uvicorn shop.web:app"}
 
 
 def pool_of(
-    folder: Path, load: Iterable[Interval], *processes: Iterable[Interval], **more: Any
+    folder: Path, generator: Iterable[Interval], *processes: Iterable[Interval], **more: Any
 ) -> PoolRuns:
     """The pool of a run in which these processes of an application answered this load."""
-    path, recordings = driven(folder, [*load], **more)
+    path, recordings = driven(folder, [*generator], **more)
     for number, intervals in enumerate(processes):
         part(recordings, intervals, process=f"web-{number}")
     merge(path, recordings, FACTS)

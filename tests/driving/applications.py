@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from loadtest.model.interval import Interval
 from loadtest.runfile.reader import Run, read_run
 from tests.processes import Running, free_port, loadtest_command, running, until
 
@@ -79,6 +80,9 @@ class Driven(NamedTuple):
     @property
     def run(self) -> Run:
         return read_run(self.runs / "as-is-1.jsonl")
+
+    def of(self, role: str) -> list[Interval]:
+        return [one for one in self.run.intervals if one.role == role]
 
 
 def drive(

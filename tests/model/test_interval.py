@@ -433,7 +433,7 @@ def test_absorbing_one_by_one_is_the_same_as_then(found):
     found.sort(key=lambda interval: interval.second)
     expected = reduce(Interval.then, found)
     assert total(found) == expected
-    running = Interval(found[0].second, "p1", length=0)
+    running = Interval(found[0].second, "p1", length=0, role=expected.role)
     for interval in found:
         running.absorb(interval)
     assert running == expected

@@ -13,7 +13,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.pool import SingletonThreadPool  # 2.0 has it there alone
 
-from loadtest.pool.engine_settings import another, settings_of
+from loadtest.pool.engine_settings import accepted_by, another, settings_of
 from loadtest.pool.fair_pool import FairPool
 from loadtest.pool.sqlalchemy_internals import creator_of
 
@@ -103,3 +103,11 @@ def test_the_creator_is_that_of_create_engine():
     assert creator_of(engine.pool) is Driver.connect
     other = create_engine("sqlite://", poolclass=NullPool, creator=creator_of(engine.pool))
     other.connect().close()
+
+
+def test_the_arguments_of_a_pool_are_known_by_its_class():
+    of_queues = {"pool_size", "max_overflow", "pool_timeout", "pool_use_lifo"}
+    assert accepted_by(QueuePool) - accepted_by(NullPool) == of_queues
+    assert accepted_by(FairPool) == accepted_by(QueuePool)
+    shared = {"pool_recycle", "pool_pre_ping", "pool_reset_on_return"}
+    assert shared <= accepted_by(NullPool) & accepted_by(QueuePool)

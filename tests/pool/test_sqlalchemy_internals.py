@@ -12,6 +12,9 @@ import pytest
 import sqlalchemy
 from measuring import use_once
 from sqlalchemy import Pool, QueuePool, create_engine, event, pool, text
+from sqlalchemy.dialects import plugins
+from sqlalchemy.engine import CreateEnginePlugin
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.util.queue import AsyncAdaptedQueue
 
@@ -223,3 +226,37 @@ def test_the_pool_pings_and_resets_through_a_dialect_of_its_own_if_it_is_given_o
     assert done == ["ping", "rollback"] * 2, "the session's own went through the engine's dialect"
     engine.dispose()
     assert engine.pool._dialect is own
+
+
+SEEN = []
+
+
+class SeenArguments(CreateEnginePlugin):
+    """A plugin that keeps what it gets."""
+
+    def __init__(self, url, kwargs):
+        super().__init__(url, kwargs)
+        SEEN.append((url, dict(kwargs)))
+
+    def update_url(self, url):
+        return url
+
+
+@pytest.mark.parametrize(
+    ("make", "address"),
+    [
+        (create_engine, "postgresql+psycopg://"),
+        (create_async_engine, "postgresql+psycopg://"),
+        (create_engine, "sqlite:///shop.db"),
+        (create_async_engine, "sqlite+aiosqlite:///shop.db"),
+    ],
+)
+def test_the_dialect_and_the_usual_pool_follow_from_what_a_plugin_gets(make, address):
+    plugins.register("seen", __name__, "SeenArguments")
+    engine = make(address, plugins=["seen"])
+    engine = getattr(engine, "sync_engine", engine)
+    url, kwargs = SEEN.pop()
+    dialect = internals.dialect_class(url, kwargs)
+    assert dialect is type(engine.dialect)
+    assert dialect.is_async is engine.dialect.is_async
+    assert internals.default_pool_class(dialect, url) is type(engine.pool)

@@ -61,9 +61,9 @@ def part(
     return path
 
 
-def driven(folder: Path, load: Sequence[Interval], **more: Any) -> tuple[Path, Path]:
+def driven(folder: Path, generator: Sequence[Interval], **more: Any) -> tuple[Path, Path]:
     """The file of a run that drove an application, and the folder of its recordings."""
-    path = run(folder, load, "as-is", **more).path
+    path = run(folder, generator, "as-is", **more).path
     return path, path.with_suffix(".app")
 
 

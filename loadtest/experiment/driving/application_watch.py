@@ -14,7 +14,7 @@ from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.read_back import check_pool, check_told
 from loadtest.experiment.driving.running_application import RunningApplication
 from loadtest.experiment.driving.told_engines import ToldEngines
-from loadtest.model.announced_connections import beyond_announced
+from loadtest.model.announced_connections import BEYOND_ANNOUNCED_KIND, beyond_announced
 from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import MoreThanAnnounced, RefusedRun, ServerInTrouble
 from loadtest.model.interval import SECOND, SERVER, Interval
@@ -22,8 +22,6 @@ from loadtest.model.pool import PoolConfig
 from loadtest.recording.launcher import why_nothing
 from loadtest.runfile.followed_recording import FollowedPart, FollowedRecording, RecordedLine
 
-# The counter of the connections that the application was not allowed to open.
-_BEYOND = "beyond_announced"
 # A process that is being replaced and its successor share a second; both are shorter than this.
 _WHOLE = 0.9 * SECOND
 
@@ -131,7 +129,7 @@ class ApplicationWatch:
         record = line.record or {}
         interval = Interval(record["second"], record["process"], length=record["length"])
         interval.counters = Counter(record["counters"])
-        if interval.counters[_BEYOND]:
+        if interval.counters[BEYOND_ANNOUNCED_KIND]:
             most, processes = self._server.ceilings[self._pool.name], self._server.processes or 1
             raise MoreThanAnnounced(beyond_announced(interval, most, processes))
         self.take(interval)

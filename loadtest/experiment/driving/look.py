@@ -52,9 +52,9 @@ def look_at(experiment: Experiment, server: DrivenServer) -> ApplicationFacts:
 
 def _settled(watch: ApplicationWatch) -> int:
     """The number of processes with engines, when it has not changed for a while."""
-    begun = changed = time.monotonic()
-    processes = _alive(watch)
-    while (now := time.monotonic()) < min(changed + UNCHANGED_SECONDS, begun + MOST_SECONDS_OF_LOOK):
+    now = changed = time.monotonic()
+    ends, processes = now + MOST_SECONDS_OF_LOOK, _alive(watch)
+    while (now := time.monotonic()) < min(changed + UNCHANGED_SECONDS, ends):
         time.sleep(_POLL_SECONDS)
         watch.check()
         if (found := _alive(watch)) != processes:

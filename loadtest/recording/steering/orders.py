@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-VARIABLE = "LOADTEST_DRIVEN"
+from loadtest.recording.recording_settings import DRIVEN
+
+_log = logging.getLogger("loadtest.recording")
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,21 @@ class Orders:
 
     def variables(self) -> dict[str, str]:
         """These orders as environment variables; processes of the application inherit them."""
-        return {VARIABLE: json.dumps(asdict(self), separators=(",", ":"))}
+        return {DRIVEN: json.dumps(asdict(self), separators=(",", ":"))}
 
     @classmethod
     def given(cls, variables: Mapping[str, str] = os.environ) -> Orders | None:
-        """The orders in the environment; None in an application that is not driven."""
-        text = variables.get(VARIABLE)
+        """The orders in the environment; None in an application that is not driven.
+
+        Orders that cannot be read are logged, because the application must start.
+        """
+        text = variables.get(DRIVEN)
         if text is None:
             return None
-        data = json.loads(text)
-        data["redirect"] = data["redirect"] and tuple(data["redirect"])
-        return cls(**data)
+        try:
+            data = json.loads(text)
+            data["redirect"] = data.get("redirect") and tuple(data["redirect"])
+            return cls(**data)
+        except (AttributeError, TypeError, ValueError) as error:
+            _log.error("%s cannot be read: %s", DRIVEN, error)
+            return None

@@ -4,7 +4,7 @@ from locust import HttpUser, task
 
 import random
 
-ON_SALE = 120
+ON_SALE = 80
 
 
 class Buyer(HttpUser):

@@ -17,7 +17,7 @@ from fastapi_shop.routes import Wanted, summary
 
 ATTEMPTS = 5
 TRY_AGAIN = {1020, 1205, 1213}  # write conflict, lock wait timeout, deadlock
-WORK_SECONDS = 0.15
+WORK_SECONDS = 0.12
 GUEST = 1  # the customer of all sales
 
 router = APIRouter()

@@ -16,10 +16,11 @@ SHARED = {
     "record": "the command, and the function that an application calls instead",
     "INTERRUPTED": "one exit code, in three places that begin before anything else is imported",
 }
-# A command has the name of what it is about; a module of `model` that of the term.
+# A command has the name of what it is about; a module of `model` that of the term. What is measured
+# of driven applications, and what is reported of them, is a package each.
 MODULES = {
     *("capacity", "doctor", "whatif", "report", "experiment", "load", "pool", "prediction"),
-    *("run", "export"),
+    *("run", "export", "driven"),
 }
 
 

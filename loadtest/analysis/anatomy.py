@@ -10,8 +10,9 @@ import numpy as np
 from loadtest.analysis.columns import Ints
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.reduction import Slow
+from loadtest.model.durations import Durations
 from loadtest.model.interval import SECOND
-from loadtest.model.summary import Anatomy, Durations
+from loadtest.model.summary import Anatomy
 
 ANATOMY_PERCENTILES = ("p50", "p90", "p95", "p99", "p999", "max")
 # A percentile is explained by the kept checkouts that took about as long.

@@ -8,18 +8,19 @@ from dataclasses import replace
 
 from loadtest.analysis import fault_effects, stage_results
 from loadtest.analysis.anatomy import anatomy
+from loadtest.analysis.driven.request_numbers import request_numbers
 from loadtest.analysis.findings import bottleneck, cross_checks
 from loadtest.analysis.findings.error_advice import advice_for
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95, mean
+from loadtest.model.durations import Durations
 from loadtest.model.interval import SECOND
 from loadtest.model.request_errors import ErrorKind, Errors, Retries
 from loadtest.model.summary import (
     ArrivalRates,
     CheckoutTimes,
     Connections,
-    Durations,
     Generator,
     PoolSummary,
     ServerActivity,
@@ -44,6 +45,7 @@ def pool_numbers(pool: PoolRuns) -> PoolSummary:
         checkout=_checkout(pool),
         hold_seconds=_durations(pool, "hold"),
         request_seconds=describe(pool.times("request", cut_off_by_waits=True)),
+        request=request_numbers(pool),
         schedule_lag_seconds=_durations(pool, "schedule_lag"),
         dropped=pool.counters["dropped"],
         abandoned=pool.counters["abandoned"],

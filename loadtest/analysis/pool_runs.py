@@ -15,7 +15,9 @@ from loadtest.model.errors import UsageError
 from loadtest.model.experiment import variant_name
 from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Interval
 from loadtest.model.load import Stage
+from loadtest.model.named_values import together
 from loadtest.model.pool import AS_IS, PoolSettings
+from loadtest.model.request_use import RequestUse
 from loadtest.model.task_use import TaskUse
 from loadtest.runfile.decoding import plan_of
 from loadtest.runfile.reader import Run, RunFacts
@@ -104,6 +106,14 @@ class PoolRuns:
         """What the tasks of each name did with connections, over all rounds."""
         nothing = Interval(0, length=0)
         return reduce(Interval.beside, (r.together for r in self.rounds), nothing).tasks
+
+    @cached_property
+    def requests(self) -> Mapping[str, RequestUse]:
+        """The requests of each name over all rounds, if its runs drove an application."""
+        found: dict[str, RequestUse] = {}
+        for round_ in self.rounds:
+            found = together(found, round_.together.requests, RequestUse.plus)
+        return found
 
     @property
     def holding_tasks(self) -> Mapping[str, TaskUse]:

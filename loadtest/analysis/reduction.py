@@ -15,6 +15,8 @@ from loadtest.analysis.recordings.blocks import without_places
 from loadtest.analysis.statistics.batches import Batches, BatchOfRequests, joined
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SERVER, Fair, Interval, SlowCheckout
+from loadtest.model.named_values import together
+from loadtest.model.request_use import RequestUse, is_of_name
 from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import FilePart
 from loadtest.runfile.schema import Header
@@ -36,6 +38,7 @@ class Stretch:
     fair: Fair = field(default_factory=Fair)
     tasks: dict[str, TaskUse] = field(default_factory=dict)
     role: str = ""
+    requests: dict[str, RequestUse] = field(default_factory=dict)
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -44,22 +47,28 @@ class Stretch:
 
     def add(self, interval: Interval) -> None:
         """Add an interval to its end."""
-        self._add(interval.histograms, interval.tasks)
+        self._add(interval.histograms, interval.tasks, interval.requests)
         # A copy: the arrays of many intervals are kept by any of them.
         self.waiting, self.fair = Distribution() + interval.unfinished, interval.fair
 
     def extend(self, later: Stretch) -> None:
         """Add the stretch that follows it."""
-        self._add(later.histograms, later.tasks)
+        self._add(later.histograms, later.tasks, later.requests)
         self.waiting, self.fair = later.waiting, later.fair
 
-    def _add(self, times: Mapping[str, Distribution], tasks: Mapping[str, TaskUse]) -> None:
+    def _add(
+        self,
+        times: Mapping[str, Distribution],
+        tasks: Mapping[str, TaskUse],
+        requests: dict[str, RequestUse],
+    ) -> None:
         for name, one in times.items():
             self.histograms.setdefault(name, Distribution()).add(one)
         for name in self.tasks.keys() | tasks.keys():
             use = self.tasks.get(name, TaskUse())
             # A task that no longer occurs keeps nothing.
             self.tasks[name] = use.then(tasks.get(name, TaskUse()))
+        self.requests = together(self.requests, requests, RequestUse.plus)
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,7 +201,7 @@ class _Reducer:
         if interval.process == SERVER:
             self._server.add(interval)
         elif not interval.role:
-            self._add_client(interval)
+            self._add_client(_without_names(interval))
 
     def _add_application(self, interval: Interval) -> None:
         self._application.add(interval)
@@ -227,6 +236,14 @@ class _Reducer:
             application=self._application.build(),
             application_waits=self._waits,
         )
+
+
+def _without_names(interval: Interval) -> Interval:
+    """An interval without the requests by name, of which no column is looked at."""
+    if not interval.requests:
+        return interval
+    times = {name: one for name, one in interval.histograms.items() if not is_of_name(name)}
+    return replace(interval, histograms=times, requests={})
 
 
 def reduced(header: Header, intervals: Iterable[Interval]) -> Reduced:

@@ -90,7 +90,7 @@ class Round:
         for stretch in mine:
             part = Interval(stretch.second, process, length=0, histograms=stretch.histograms)
             part.unfinished, part.fair = stretch.waiting, stretch.fair
-            part.tasks = stretch.tasks
+            part.tasks, part.requests = stretch.tasks, stretch.requests
             own.absorb(part)
         own.second, own.length = int(rows.second[0]), int(rows.length.sum())
         own.counters = Counter(rows.totals())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadtest.model.summary import Durations
+from loadtest.model.durations import Durations
 
 NO_VALUE = "–"
 _DURATIONS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))

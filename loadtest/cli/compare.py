@@ -72,7 +72,7 @@ def compare(
         refuse_what_the_experiment_says(context, experiment)
     else:
         if len(pool) < 2:
-            two = _two_pools(pool, own=bool(application.name or driven.app))
+            two = _two_pools(pool, application, driven=bool(driven.app))
             raise UsageError(f"a comparison needs at least two pools: {two}")
         asked = {"rounds": rounds, "objective": objective, "margin": margin, "server": server}
         asked |= driven.settings()
@@ -84,13 +84,14 @@ def compare(
         conduct_and_answer(plan, database, results, output)
 
 
-def _two_pools(given: list[str], *, own: bool) -> str:
+def _two_pools(given: list[str], application: ApplicationOptions, *, driven: bool = False) -> str:
     """Options for a comparison with the given pool, if there is one.
 
-    own: whether an application with a pool of its own is named.
+    driven: whether an application behind HTTP is given.
     """
     from loadtest.model.pool import AS_IS
 
+    own = driven or application.name
     missing = "" if own or AS_IS not in given else "--session MODULE:NAME "
     first = AS_IS if own or missing else "5+10"
     other = next((one for one in given if one != first), "20+0")

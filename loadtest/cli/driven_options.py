@@ -84,7 +84,7 @@ class DrivenOptions:
             return {}
         from loadtest.model.driven_application import DrivenApplication
 
-        data = {"command": self.app, "ready": self.ready}
+        data: dict[str, Any] = {"command": self.app, "ready": self.ready}
         data |= {name.removeprefix("app_"): value for name, value in more.items()}
         if self.app_env:
             data["env"] = _variables(self.app_env)

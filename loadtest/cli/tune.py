@@ -89,13 +89,13 @@ def tune(
 
 def _refuse_what_no_search_has(given: SearchLoadOptions, plan: Experiment) -> None:
     """Raise UsageError for a load that a search cannot use to compare pools."""
-    from loadtest.model.objective import parse_objective
+    from loadtest.model.objective import is_time, parse_objective
 
     if len(plan.load.models) > 1:
         raise UsageError(
             f"--model {given.model}: a search has one model; loadtest compare takes both"
         )
-    timed = any("seconds" in bound.path for bound in parse_objective(plan.objective))
+    timed = any(is_time(bound.path) for bound in parse_objective(plan.objective))
     if plan.load.highest_rate is not None and not timed:
         raise UsageError(
             "--arrival-rate: all pools that keep up have the same throughput, so give a limit for "

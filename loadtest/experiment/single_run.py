@@ -156,7 +156,7 @@ def _follow(
             happened += broken.enter_context(faults.provoked(measuring, kept.pid))
         for _ in deadlines.watched_process(kept, output, plan.limit, partial(_overdue, plan)):
             beside.check()
-            for interval in _new_intervals(lines):
+            for interval in _new_intervals(lines, server=True):
                 beside.take(interval)
                 if interval.process != SERVER:
                     watch(interval)
@@ -171,7 +171,8 @@ def _measuring(line: bytes) -> float:
     return header.started + (header.load.warmup or 0.0) if isinstance(header, Header) else math.inf
 
 
-def _new_intervals(lines: BinaryIO) -> Iterator[Interval]:
+def _new_intervals(lines: BinaryIO, *, server: bool = False) -> Iterator[Interval]:
+    """The intervals written since the last call; server: also those of the server."""
     while True:
         position = lines.tell()
         line = lines.readline()
@@ -179,7 +180,7 @@ def _new_intervals(lines: BinaryIO) -> Iterator[Interval]:
             lines.seek(position)  # an incomplete line: read it next time
             return
         found = from_line(line.removesuffix(b"\n"))
-        if isinstance(found, Interval):
+        if isinstance(found, Interval) and (server or found.process != SERVER):
             yield found
 
 

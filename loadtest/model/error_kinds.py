@@ -149,6 +149,30 @@ _KINDS = {
         "function that this database does not have. Correct it, or create what it names; "
         "loadtest run --try shows the line.",
     ),
+    "http_4xx": (
+        "4xx answers",
+        "The application refused the requests (status 400 to 499): a path that does not exist, a "
+        "missing login, or input that it does not accept. Correct the locustfile, or declare the "
+        "answer a success with catch_response.",
+    ),
+    "http_5xx": (
+        "5xx answers",
+        "The application failed (status 500 to 599). Its log beside the run file has the errors; "
+        "timeouts of its connection pool usually end here.",
+    ),
+    "http_no_answer": (
+        "requests without a whole answer",
+        "The application refused the connection, or closed it before the answer was complete: it "
+        "was overloaded, it restarted, or its server ended a worker. Its log may have the reason.",
+    ),
+    "http_timeout": (
+        "timeouts of HTTP requests",
+        "The answer took longer than the timeout of the locustfile's client.",
+    ),
+    "http_check": (
+        "failed checks of answers",
+        "The answer was complete, and a check in the locustfile declared the request failed.",
+    ),
     "other": (
         "other errors",
         "loadtest does not know this kind of error; the error message has the details.",
@@ -156,6 +180,8 @@ _KINDS = {
 }
 
 ERROR_KINDS = tuple(_KINDS)
+# Those of requests to an application behind HTTP; no statement or checkout fails with them.
+HTTP_ERROR_KINDS = tuple(kind for kind in _KINDS if kind.startswith("http_"))
 
 
 def label(kind: str) -> str:

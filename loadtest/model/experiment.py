@@ -16,7 +16,7 @@ from loadtest.model.errors import UsageError
 from loadtest.model.fault import Fault
 from loadtest.model.field_types import Name, Positive, Strict, Whole, validated
 from loadtest.model.load import GREENLETS, LoadConfig
-from loadtest.model.objective import parse_objective
+from loadtest.model.objective import of_request, parse_objective
 from loadtest.model.pool import PoolConfig
 from loadtest.model.server_name import ServerNames, parse_server
 from loadtest.model.suggestion import did_you_mean, did_you_mean_file
@@ -183,6 +183,11 @@ class Experiment(Strict):
     def _check_objective(self) -> None:
         stages = [stage.name for stage in self.load.stage]
         for bound in parse_objective(self.objective):
+            if of_request(bound.path) and not self.application:
+                raise ValueError(
+                    f"objective {bound.text!r}: requests have names only if they drive an "
+                    "application behind HTTP"
+                )
             kind, _, rest = bound.path.partition(".")
             name = rest.partition(".")[0]
             if kind == "stages" and name not in stages:

@@ -7,12 +7,14 @@ order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from loadtest.model.distribution import Distribution
+from loadtest.model.named_values import Join, by_name, together
 from loadtest.model.place_use import PlaceUse, Shortage, longest
+from loadtest.model.request_use import RequestUse
 from loadtest.model.steps import LetOthersRun, go_on, in_steps
 from loadtest.model.task_use import TaskUse
 
@@ -28,9 +30,6 @@ REQUEST_TIMES = ("request", "failed_request", "abandoned_request")
 
 Period = Literal["warmup", "measured", "drain"]
 ProcessRole = Literal["", "application"]  # empty: of the load generator, or of the server
-
-_T = TypeVar("_T")
-_Join = Callable[[_T, _T], _T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Interval:
     the load has stages; empty if it covers parts of two, which a slow server can cause.
     first_failure: the time (UTC nanoseconds) of its first failed request, 0 without one. places,
     shortages: only in recordings; the histograms `hold@PLACE` and `needed@PLACE` belong to them.
-    role: the process's.
+    role: the process's. requests: by name, of users that drive an application.
     """
 
     second: int
@@ -138,6 +137,7 @@ class Interval:
     places: dict[str, PlaceUse] = field(default_factory=dict)
     shortages: list[Shortage] = field(default_factory=list)
     role: ProcessRole = ""
+    requests: dict[str, RequestUse] = field(default_factory=dict)
 
     def then(self, later: Interval) -> Interval:
         """The interval that covers this one and a later one of the same process."""
@@ -159,17 +159,18 @@ class Interval:
         """`then` in place, for running totals."""
         self.length += later.length
         self.counters.update(later.counters)
-        self.gauges = _together(self.gauges, later.gauges, Gauge.then)
+        self.gauges = together(self.gauges, later.gauges, Gauge.then)
         for name, distribution in in_steps(later.histograms.items(), let_others_run):
             self.histograms.setdefault(name, Distribution()).add(distribution)
         self.unfinished = later.unfinished
         self.slowest = _slowest(self.slowest + later.slowest)
         self.fair = later.fair
-        self.tasks = _by_name(self.tasks, later.tasks, TaskUse.then, TaskUse())
+        self.tasks = by_name(self.tasks, later.tasks, TaskUse.then, TaskUse())
         self.examples = {**later.examples, **self.examples}
         self.first_failure = _earliest(self.first_failure, later.first_failure)
         self._absorb_places(later, let_others_run)
         self.shortages = longest(self.shortages + later.shortages)
+        self.requests = together(self.requests, later.requests, RequestUse.plus)
 
     def _absorb_places(self, later: Interval, let_others_run: LetOthersRun) -> None:
         """In place: a recording has many, of which an interval uses a few."""
@@ -204,6 +205,7 @@ class Interval:
             "places": {name: use.to_json() for name, use in places},
             "shortages": [shortage.to_json() for shortage in self.shortages],
             "role": self.role,
+            "requests": {name: use.to_json() for name, use in self.requests.items()},
         }
         return data | {name: part for name, part in rest.items() if part}
 
@@ -229,6 +231,7 @@ class Interval:
             places={n: PlaceUse.from_json(one) for n, one in data.get("places", {}).items()},
             shortages=[Shortage.from_json(one) for one in data.get("shortages", [])],
             role=data.get("role", ""),
+            requests={n: RequestUse.from_json(u) for n, u in data.get("requests", {}).items()},
         )
 
 
@@ -248,23 +251,7 @@ def _plain(value: Gauge | Fair | TaskUse | SlowCheckout) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def _together(
-    one: dict[str, Gauge], other: dict[str, Gauge], join: _Join[Gauge]
-) -> dict[str, Gauge]:
-    """All gauges of both; a gauge of only one side is unchanged."""
-    both = one.keys() & other.keys()
-    return {**one, **other, **{name: join(one[name], other[name]) for name in both}}
-
-
-def _by_name(
-    one: dict[str, _T], other: dict[str, _T], join: _Join[_T], nothing: _T
-) -> dict[str, _T]:
-    """All values of both; a value of only one side is joined with `nothing`."""
-    names = sorted(one.keys() | other.keys())
-    return {name: join(one.get(name, nothing), other.get(name, nothing)) for name in names}
-
-
-_Joins = tuple[_Join[Gauge], _Join[TaskUse], _Join[PlaceUse]]
+_Joins = tuple[Join[Gauge], Join[TaskUse], Join[PlaceUse]]
 _THEN: _Joins = (Gauge.then, TaskUse.then, PlaceUse.then)
 _BESIDE: _Joins = (Gauge.beside, TaskUse.beside, PlaceUse.beside)
 
@@ -277,16 +264,17 @@ def _joined(one: Interval, other: Interval, joins: _Joins) -> Interval:
         process=one.process if one.process == other.process else "",
         period=one.period,
         counters=one.counters + other.counters,
-        gauges=_together(one.gauges, other.gauges, join_gauges),
-        histograms=_by_name(one.histograms, other.histograms, Distribution.__add__, Distribution()),
+        gauges=together(one.gauges, other.gauges, join_gauges),
+        histograms=by_name(one.histograms, other.histograms, Distribution.__add__, Distribution()),
         slowest=_slowest(one.slowest + other.slowest),
-        tasks=_by_name(one.tasks, other.tasks, join_uses, TaskUse()),
+        tasks=by_name(one.tasks, other.tasks, join_uses, TaskUse()),
         examples={**other.examples, **one.examples},
         stage=one.stage if one.stage == other.stage else "",
         first_failure=_earliest(one.first_failure, other.first_failure),
-        places=_by_name(one.places, other.places, join_places, PlaceUse()),
+        places=by_name(one.places, other.places, join_places, PlaceUse()),
         shortages=longest(one.shortages + other.shortages),
         role=one.role if one.role == other.role else "",
+        requests=together(one.requests, other.requests, RequestUse.plus),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loadtest.model.error_kinds import ERROR_KINDS
+from loadtest.model.error_kinds import ERROR_KINDS, HTTP_ERROR_KINDS
 
 POOL_LABEL = "db_client_connection_pool_name"
 # In an application: a small number of the process, which a later process takes over.
@@ -166,7 +166,7 @@ COUNTER_METRICS = (
         "loadtest_retries",
         "Failed checkouts and statements that a later statement of the same request made up for, "
         "by kind of error.",
-        tuple((kind, f"retries.{kind}") for kind in ERROR_KINDS),
+        tuple((kind, f"retries.{kind}") for kind in ERROR_KINDS if kind not in HTTP_ERROR_KINDS),
         "kind",
         (LOAD_TEST,),
     ),

@@ -10,30 +10,19 @@ from typing import Any, Literal
 
 from pydantic import Field, field_serializer
 
+from loadtest.model.durations import Durations
 from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.field_types import Interval95, Value
 from loadtest.model.json_types import json_types
 from loadtest.model.pool import PoolSettings
 from loadtest.model.request_errors import Errors, Retries
+from loadtest.model.request_times import RequestTimes
 from loadtest.model.search_result import Search
 
 Decision = Literal["better", "worse", "equivalent", "undecided"]
 Role = Literal["primary", "secondary"]
 # The interval of two rounds is so wide that it says nothing.
 LEAST_ROUNDS_SHOWN = 3
-
-
-class Durations(Value):
-    """A distribution of times in seconds; `at_least` names the values that are lower bounds."""
-
-    mean: float | None = None
-    p50: float | None = None
-    p90: float | None = None
-    p95: float | None = None
-    p99: float | None = None
-    p999: float | None = None
-    max: float | None = None
-    at_least: tuple[str, ...] = ()
 
 
 class ArrivalRates(Value):
@@ -176,6 +165,7 @@ class PoolSummary(Value):
     number of connections that ended tasks still held at the end of a round. abandoned: the requests
     that Locust's control flow ended. unserved: the share of
     users that never got a connection while others did. Findings report both.
+    request: by name, the most frequent first; empty unless the load drove an application.
     """
 
     name: str
@@ -190,6 +180,7 @@ class PoolSummary(Value):
     checkout: CheckoutTimes
     hold_seconds: Durations
     request_seconds: Durations
+    request: dict[str, RequestTimes] = Field(default_factory=dict)
     schedule_lag_seconds: Durations
     dropped: int
     abandoned: int = 0

@@ -27,12 +27,22 @@ Route = tuple[object, str]
 """An object for each request, None without one; and the name of its route or task."""
 
 
-class Request:
+class RequestWaits:
+    """The long waits for connections that a request has had so far (ns), and its pool timeouts."""
+
+    __slots__ = ("timeouts", "waited")
+
+    def __init__(self, waited: int = 0, timeouts: int = 0) -> None:
+        self.waited, self.timeouts = waited, timeouts
+
+
+class Request(RequestWaits):
     """A request of a framework that tells its end; ended: whether it has ended."""
 
     __slots__ = ("ended",)
 
     def __init__(self) -> None:
+        self.waited = self.timeouts = 0
         self.ended = False
 
 
@@ -93,6 +103,9 @@ class PlaceRecorder:
         """
         timed_out = checkout.outcome == "timeout"
         wait = wait_of(checkout)
+        if isinstance(owner := getattr(checkout.task, "owner", None), RequestWaits):
+            owner.waited += wait
+            owner.timeouts += timed_out
         if not timed_out and (checkout.outcome != "ok" or wait < LONG_WAIT or not self._scarce()):
             return
         if len(self._shortages) < _MOST_SHORTAGES:

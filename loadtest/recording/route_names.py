@@ -13,12 +13,21 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
-from loadtest.pool.place_recorder import Request, Route
+from loadtest.pool.place_recorder import Request, RequestWaits, Route
+from loadtest.recording.steering.response_headers import (
+    HEADER,
+    adds_headers,
+    header_value,
+    sends_header,
+    starts_with_header,
+)
 
 NO_ROUTE: Route = None, ""
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "WEBSOCKET"}
 _log = logging.getLogger("loadtest.recording")
 
+# Where the environment of a request of WSGI has the object for its waits.
+_WAITS = "loadtest.waits"
 # The scope of a request, and the request.
 _asgi: ContextVar[tuple[Any, object]] = ContextVar("loadtest_asgi", default=({}, None))
 _django_route: ContextVar[Route] = ContextVar("loadtest_django_route", default=NO_ROUTE)
@@ -58,7 +67,7 @@ class RouteNames:
 
 def _starlette(module: Any) -> Callable[[], Route]:
     """Starlette and FastAPI: the scope of a request, to which they add the route."""
-    original = module.Starlette.__call__
+    original, tells = module.Starlette.__call__, adds_headers()
 
     @wraps(original)
     async def call(self: Any, scope: Any, receive: Any, send: Any) -> None:
@@ -67,7 +76,7 @@ def _starlette(module: Any) -> Callable[[], Route]:
         request = Request()
         _asgi.set((scope, request))
         try:
-            await original(self, scope, receive, send)
+            await original(self, scope, receive, sends_header(send, request) if tells else send)
         finally:
             request.ended = True
 
@@ -93,14 +102,35 @@ def _flask(module: Any) -> Callable[[], Route]:
         rule = request.url_rule if has_request() else None
         return (None, _named(request.method, rule.rule)) if rule else NO_ROUTE
 
-    return ask
+    def ask_with_waits() -> Route:
+        _, name = ask()
+        return (request.environ.get(_WAITS), name) if name else NO_ROUTE
+
+    if not adds_headers():
+        return ask
+    _add_headers_to_flask(module)
+    return ask_with_waits
+
+
+def _add_headers_to_flask(module: Any) -> None:
+    """Give each request an object for its waits, which its response tells."""
+    original = module.Flask.__call__
+
+    @wraps(original)
+    def call(self: Any, environ: Any, start_response: Any) -> Any:
+        if _WAITS in environ:  # an application inside of another one
+            return original(self, environ, start_response)
+        waits = environ[_WAITS] = RequestWaits()
+        return original(self, environ, starts_with_header(start_response, waits))
+
+    module.Flask.__call__ = call
 
 
 def _django(module: Any) -> Callable[[], Route]:
     """Django: the route that a handler finds for a request; a thread serves many requests."""
     handler = module.BaseHandler
     original, respond = handler.resolve_request, handler.get_response
-    respond_async = handler.get_response_async
+    respond_async, tells = handler.get_response_async, adds_headers()
 
     @wraps(original)
     def resolve_request(self: Any, request: Any) -> Any:
@@ -111,12 +141,13 @@ def _django(module: Any) -> Callable[[], Route]:
     @wraps(respond)
     def get_response(self: Any, request: Any) -> Any:
         with _django_request():
-            return respond(self, request)
+            return _told(respond(self, request)) if tells else respond(self, request)
 
     @wraps(respond_async)
     async def get_response_async(self: Any, request: Any) -> Any:
         with _django_request():
-            return await respond_async(self, request)
+            response = await respond_async(self, request)
+            return _told(response) if tells else response
 
     handler.resolve_request = resolve_request
     handler.get_response, handler.get_response_async = get_response, get_response_async
@@ -133,6 +164,14 @@ def _django_request() -> Iterator[None]:
         request, _ = _django_route.get()
         if isinstance(request, Request):
             request.ended = True
+
+
+def _told(response: Any) -> Any:
+    """A response of Django with the header, if a handler has found a route for its request."""
+    request, _ = _django_route.get()
+    if isinstance(request, RequestWaits):
+        response[HEADER] = header_value(request)
+    return response
 
 
 def _celery(module: Any) -> Callable[[], Route]:

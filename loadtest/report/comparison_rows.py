@@ -6,6 +6,7 @@ import math
 
 from loadtest.analysis import units
 from loadtest.analysis.comparison.comparer import FEWEST_ROUNDS
+from loadtest.model.objective import of_request
 from loadtest.model.summary import Comparison
 
 COMPARISON_COLUMNS = ("pool", "against", "metric", "ratio", "95 % interval", "decision")
@@ -24,7 +25,9 @@ _METRICS = {
 
 
 def metric_name(path: str) -> str:
-    """The name of a metric: `wait, p95`."""
+    """The name of a metric: `wait, p95`, of the requests of one name `GET /orders, p95`."""
+    if requested := of_request(path):
+        return ", ".join(requested)
     of, _, name = path.rpartition(".")
     return _METRICS.get(path) or (f"{_METRICS[of]}, {name}" if of in _METRICS else path)
 

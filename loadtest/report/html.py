@@ -24,6 +24,7 @@ from loadtest.model.load import Stage
 from loadtest.model.server_name import server_title
 from loadtest.model.summary import Finding, Summary
 from loadtest.report import comparison_rows, fault_rows, overview, stage_rows
+from loadtest.report.driven import request_rows
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.figures.toolkit.svg import pool_variables
 from loadtest.report.pool_table import application_changes, line_groups
@@ -55,6 +56,10 @@ def report_page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         errors=list(_errors(summary)),
         stages=stage_rows.stage_rows(summary),
         stage_headings=stage_rows.STAGE_HEADINGS,
+        requests=request_rows.request_rows(summary),
+        request_headings=request_rows.REQUEST_HEADINGS,
+        more_requests=request_rows.not_shown(summary),
+        slow_requests=request_rows.explanations(summary),
         faults=fault_rows.fault_rows(summary),
         fault_headings=fault_rows.FAULT_HEADINGS,
         facts=list(_facts(summary)),

@@ -12,6 +12,7 @@ from loadtest.model.errors import UsageError
 from loadtest.model.summary import Comparison, ObjectiveResult, PoolSummary, Summary
 from loadtest.report.comparison_rows import COMPARISON_COLUMNS as COMPARED
 from loadtest.report.comparison_rows import comparison_row as compared_row
+from loadtest.report.driven import request_rows
 from loadtest.report.pool_table import application_changes
 from loadtest.report.terminal import POOL_COLUMNS, pool_row
 
@@ -25,6 +26,9 @@ def markdown(summary: Summary) -> str:
         parts.append(f"```python\n{create_engine_line(summary.settings)}\n```")
     parts.append(markdown_table(POOL_COLUMNS, [pool_row(pool) for pool in summary.pools]))
     parts += [f"- {escaped_text(line)}" for line in application_changes(summary)]
+    if requests := request_rows.request_rows(summary):
+        parts.append(markdown_table(request_rows.REQUEST_HEADINGS, requests))
+        parts += [f"- {escaped_text(line)}" for line in request_rows.explanations(summary)]
     objectives = [_objective(pool, one) for pool in summary.pools for one in pool.objectives]
     if objectives:
         parts.append(markdown_table(("pool", "objective", "value", "result"), objectives))

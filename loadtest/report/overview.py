@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from loadtest.analysis.units import count, percent, rate
-from loadtest.model.summary import Durations, PoolSummary, Summary
+from loadtest.model.durations import Durations
+from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.pool_table import marked_duration, throughput_interval
 
 

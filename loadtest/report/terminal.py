@@ -17,6 +17,7 @@ from loadtest.report import fault_rows
 from loadtest.report.comparison_rows import COMPARISON_COLUMNS as COMPARED
 from loadtest.report.comparison_rows import comparison_row as compared_row
 from loadtest.report.console import plain, text_table, trimmed
+from loadtest.report.driven import request_rows
 from loadtest.report.pool_table import (
     application_changes,
     marked_duration,
@@ -65,6 +66,7 @@ def _print_comparisons(
 def _print(summary: Summary, console: Console) -> None:
     console.print(_table(summary, console))
     console.print()
+    _print_requests(summary, console)
     _print_faults(summary, console)
     several = [pool for pool in summary.pools if pool.processes > 1]
     for pool in several:
@@ -81,6 +83,22 @@ def _print(summary: Summary, console: Console) -> None:
         console.print(plain(f"    {create_engine_line(summary.settings)}", console), soft_wrap=True)
     for line in rest:
         console.print(plain(line, console))
+
+
+def _print_requests(summary: Summary, console: Console) -> None:
+    """Print the most frequent requests to an application, a row per name and pool."""
+    most = request_rows.MOST_IN_TERMINAL
+    rows = request_rows.request_rows(summary, most)
+    if not rows:
+        return
+    headings = request_rows.FEW_HEADINGS
+    cells = [row[: len(headings)] for row in rows]
+    console.print(text_table(console, headings, cells, words=("pool",)))
+    if more := request_rows.not_shown(summary, most):
+        console.print(plain(f"{more} less frequent names are in summary.json only.", console))
+    for sentence in request_rows.explanations(summary):
+        console.print(plain(sentence, console))
+    console.print()
 
 
 def _print_faults(summary: Summary, console: Console) -> None:

@@ -126,6 +126,7 @@ def _interval(line: IntervalLine, counts: Iterator[Counts]) -> Interval:
         places={name: _place(one) for name, one in line.places.items()},
         shortages=[_shortage(one) for one in line.shortages],
         role=line.role,
+        requests={name: one.value for name, one in line.requests.items()},
     )
 
 

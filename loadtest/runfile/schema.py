@@ -17,6 +17,7 @@ from loadtest.model.pool import PoolSettings
 from loadtest.model.task_use import TaskUse
 from loadtest.runfile.driven_schema import DrivenPart
 from loadtest.runfile.place_schema import Count, PlaceLine, RecordedPart, ShortageLine
+from loadtest.runfile.request_schema import RequestLine
 
 _REASONS = {reason.value for reason in EndReason}
 
@@ -276,6 +277,7 @@ class IntervalLine(Struct, tag_field="type", tag="interval"):
     places: dict[str, PlaceLine] = {}
     shortages: list[ShortageLine] = []
     role: ProcessRole = ""
+    requests: dict[str, RequestLine] = {}
 
     @property
     def times(self) -> list[TimesLine]:

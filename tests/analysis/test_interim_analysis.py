@@ -14,6 +14,7 @@ from loadtest.analysis.statistics.interim_analysis import (
 from loadtest.model.interval import Interval
 from loadtest.model.objective import parse_objective
 from tests.analysis.builders import SECOND, interval
+from tests.analysis.driven_requests import ORDERS, requested
 
 (P95,) = parse_objective("checkout.wait_seconds.p95 <= 50ms")
 BEST = ThroughputEstimate(100.0, 1.0)
@@ -99,6 +100,30 @@ def test_what_part_of_a_run_says_nothing_about_is_not_kept_early() -> None:
 )
 def test_other_objectives(text: str, said: str) -> None:
     assert first_look(seconds(), parse_objective(text)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "late", "failed", "said"),
+    [
+        ('request["GET /orders"].p95 <= 50ms', 0, 0, "surely good"),
+        ('request["GET /orders"].p95 <= 50ms', 30, 0, "surely misses"),
+        ('request["GET /orders"].p95 <= 50ms', 5, 0, "nothing"),
+        ('request["GET /orders"].error_rate <= 1%', 0, 0, "surely good"),
+        ('request["GET /orders"].error_rate <= 1%', 0, 30, "surely misses"),
+        ('request["GET /carts"].p95 <= 50ms', 30, 0, "nothing"),  # no request has this name
+        ('request["GET /orders"].max <= 1s', 0, 0, "nothing"),
+        ('request["GET /orders"].count >= 1', 0, 0, "nothing"),
+    ],
+)
+def test_objectives_on_the_requests_of_one_name(
+    text: str, late: int, failed: int, said: str
+) -> None:
+    parts = seconds()
+    for one in parts:
+        requests = one.counters["requests"]
+        requested(one, ORDERS, [10] * (100 - late) + [100] * late, failed=[5] * failed)
+        one.counters["requests"], one.counters["failures"] = requests, 0
+    assert first_look(parts, parse_objective(text)).startswith(said)
 
 
 def test_bits_of_seconds_go_with_their_neighbours() -> None:

@@ -13,7 +13,8 @@ from loadtest.analysis.recordings.summarize_recording import summarize_recording
 from loadtest.analysis.recordings.time_window import ALL_TIME, Window
 from loadtest.model.interval import SECOND, Interval
 from loadtest.model.place_use import USER_ENDED, PlaceUse
-from loadtest.model.recording_summary import RecordedPlace, RecordedPoolSummary
+from loadtest.model.recorded_places import RecordedPlace
+from loadtest.model.recording_summary import RecordedPoolSummary
 from tests.analysis.builders import START
 from tests.analysis.recorded_pools import write_recording
 from tests.analysis.recorded_shop import LIST, PAY, place, quick, second

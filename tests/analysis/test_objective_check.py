@@ -9,8 +9,9 @@ from loadtest.analysis.comparison.comparer import SIGNIFICANCE_OF_FOUR_ANALYSES
 from loadtest.analysis.comparison.objective_check import check_objective, value_in_words
 from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
+from loadtest.model.durations import Durations
 from loadtest.model.objective import parse_objective
-from loadtest.model.summary import ArrivalRates, Durations, PoolSummary, Throughput
+from loadtest.model.summary import ArrivalRates, PoolSummary, Throughput
 from tests.analysis.builders import interval, run, steady
 
 FAST, SLOW = [700, 705, 690, 702, 699], [300, 301, 299, 302, 298]

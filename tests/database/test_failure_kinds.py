@@ -17,7 +17,7 @@ from loadtest.database.failure_kinds import (
     kind_of,
     words_of,
 )
-from loadtest.model.error_kinds import ERROR_KINDS, advice, label
+from loadtest.model.error_kinds import ERROR_KINDS, HTTP_ERROR_KINDS, advice, label
 from tests.database.test_failures import kind_raised_by
 
 
@@ -122,7 +122,8 @@ def test_the_kinds_are_few_and_each_has_an_explanation():
     without_code |= {"interrupted", "declared_failure", "wrong_sql"}
     without_code |= {"checkout_failed", "idle_in_task", "idle_in_pool"}
     of_connecting = {"no_file_descriptor", "no_local_port", "refused", "connect_failed"}
-    assert without_code | of_connecting | set(KIND_BY_CODE.values()) == set(ERROR_KINDS)
+    without_code |= {*of_connecting, *HTTP_ERROR_KINDS}
+    assert without_code | set(KIND_BY_CODE.values()) == set(ERROR_KINDS)
     assert [kind for kind in ERROR_KINDS if not advice(kind)] == []
     assert len({label(kind) for kind in ERROR_KINDS}) == len(ERROR_KINDS)
 

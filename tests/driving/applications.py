@@ -103,7 +103,8 @@ def drive(
     port = free_port()
     ready = f"http://127.0.0.1:{port}/health"
     words = command or [sys.executable, "app.py", str(port), "rows.db"]
-    options = ["--app", shlex.join(words), "--ready", ready, "-u", "2", "--warmup", "1s", *more]
+    options = ["--app", shlex.join(words), "--ready", ready, "--warmup", "1s", *more]
+    options += [] if "-u" in more else ["-u", "2"]
     arguments = loadtest_command(name, "visitors.py", *options)
     with running(folder / "log", *arguments, cwd=folder, env=env) as process:
         code = process.wait()

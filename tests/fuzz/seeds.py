@@ -11,6 +11,7 @@ from loadtest.model.interval import SERVER, Fair, Interval, SlowCheckout
 from loadtest.model.task_use import TaskUse
 from loadtest.runfile.line import to_line
 from tests.analysis.builders import SECOND, START, header, interval
+from tests.analysis.driven_requests import requested
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "reports" / "example"
@@ -34,6 +35,7 @@ OBJECTIVES = (
     "checkout.wait_seconds.p95 <= 50ms, errors.rate <= 0.1%",
     "throughput.per_second >= 100/s, stages.rush.request_seconds.p99 < 1.5s",
     "errors.by_kind.deadlock <= 0",
+    'request["GET /orders, \\"all\\""].p95 <= 200ms, errors.rate <= 1%',
 )
 FAULTS_OF_A_RUN = [
     {"kind": "restart", "at": 0.5, "length": 1.0},
@@ -68,7 +70,7 @@ def _part(second: int, process: str) -> Interval:
     part.fair, part.stage = Fair(10, 9, 90, 900, SECOND), "a"
     part.tasks = {"buy": TaskUse(9, SECOND, 20, SECOND // 2, 1, 1)}
     part.examples = {"deadlock": "(1213, 'Deadlock found')"}
-    return part
+    return requested(part, "GET /orders", [5] * 20, failed=[9], waited=[3] * 20)
 
 
 @cache

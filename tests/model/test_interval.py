@@ -36,6 +36,7 @@ from loadtest.model.place_use import (
     Shortage,
     longest,
 )
+from loadtest.model.request_use import RequestUse, TimeBand
 from loadtest.model.task_use import TaskUse
 
 # How long one example takes says nothing on a busy machine.
@@ -77,6 +78,9 @@ shortages = st.builds(
         st.builds(Holders, st.sampled_from(PLACES), st.integers(1, 9), st.integers(0)), max_size=1
     ).map(tuple),
 )
+bands = st.dictionaries(st.integers(0, 99), st.builds(TimeBand, *[st.integers(1, 10**9)] * 3))
+statuses = st.dictionaries(st.sampled_from(["200", "none"]), st.integers(1, 9)).map(Counter)
+requests = st.builds(RequestUse, *[st.integers(0, 10**9)] * 4, statuses, bands)
 words = st.dictionaries(st.sampled_from(["deadlock", "other"]), st.text(max_size=5))
 counters = st.dictionaries(
     st.sampled_from(["checkouts", "requests", "closed.error"]), st.integers(0, 10**6)
@@ -107,6 +111,7 @@ def intervals(**parts: st.SearchStrategy) -> st.SearchStrategy[Interval]:
             "places": st.dictionaries(st.sampled_from(PLACES), places, max_size=1),
             "shortages": st.lists(shortages, max_size=2).map(longest),
             "role": st.just("application"),
+            "requests": st.dictionaries(st.sampled_from(["GET /orders", "Pay"]), requests),
         }
         | parts,
     )
@@ -371,6 +376,16 @@ def test_what_tasks_did_adds_up_but_what_they_kept_is_as_it_stood_last(one, two)
         assert both[name].deadlocked == later[name].deadlocked
         assert later[name].kept == second.kept
         assert both[name].kept == first.kept + second.kept
+
+
+@unhurried
+@given(intervals(), intervals())
+def test_the_requests_of_a_name_add_up_either_way(one, two):
+    for joined in (one.then(two), one.beside(two)):
+        assert joined.requests.keys() == one.requests.keys() | two.requests.keys()
+        for name, use in joined.requests.items():
+            parts = [i.requests.get(name, RequestUse()) for i in (one, two)]
+            assert use == parts[0].plus(parts[1])
 
 
 @unhurried

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.model.durations import Durations
 from loadtest.model.errors import UsageError
 from loadtest.model.objective import OBJECTIVE_PATHS, more_is_better, parse_objective, value_at
-from loadtest.model.summary import Durations, PoolSummary
+from loadtest.model.summary import PoolSummary
 
 
 def test_bounds_with_their_units() -> None:

@@ -30,6 +30,9 @@ def refused():
         engine.connect()
     except MoreThanAnnounced as error:
         return str(error)
+def close(held):
+    for one in held:
+        one.close()
 """
 UNLIMITED = {"pool_size": 1, "max_overflow": -1}
 
@@ -61,6 +64,7 @@ held = [engine.connect() for _ in range(2)]
 print(refused(), refused())
 held.pop().close()
 engine.connect().close()
+close(held)
 """
         said = drive(tool, script, pool=UNLIMITED, ceiling=2)
         words = "a checkout needed one connection more than the 2 announced for this process"
@@ -92,13 +96,14 @@ held = [other.connect() for _ in range(4)]
 print(refused())
 held += [engine.connect(), engine.connect()]
 print(refused())
+close(held)
 """
         said = drive(tool, script, pool=UNLIMITED, ceiling=2, engine="shop")
         assert said.splitlines()[0] == "None"
         assert "the 2 announced" in said.splitlines()[1]
 
     def test_without_one_nothing_is_refused(self, tool: ToolEnd) -> None:
-        drive(tool, "held = [engine.connect() for _ in range(20)]", pool=UNLIMITED)
+        drive(tool, "close([engine.connect() for _ in range(20)])", pool=UNLIMITED)
         assert counted_in(*recorded(tool))["beyond_announced"] == 0
 
 
@@ -155,12 +160,11 @@ held = [engine.connect() for _ in range(2)]
 child = os.fork()
 if not child:
     engine.dispose(close=False)
-    own = [engine.connect() for _ in range(2)]
+    held += [engine.connect() for _ in range(2)]
 print(bool(refused()), flush=True)
+close(held)
 if child:
     os.waitpid(child, 0)
-else:
-    sys.exit()
 """
         assert drive(tool, script, pool=UNLIMITED, ceiling=2) == "True\nTrue\n"
         assert [counted_in(run)["beyond_announced"] for run in recorded(tool)] == [1, 1]
@@ -209,7 +213,7 @@ while True:
 """
     STUBBORN = """
 from loadtest.recording.steering import tool_watch
-tool_watch.GRACE_SECONDS = 0
+tool_watch.SECONDS_TO_END = 0
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 """
 

@@ -54,7 +54,9 @@ plugins.register("loadtest", "loadtest.recording.engine_plugin", "RecordingPlugi
 sys.argv[1:] = ["--token", "sesame-argv"]
 from shop import web
 import time
-assert web.app.test_client().get("/orders/sesame-path?q=sesame-query").status_code == 500
+answer = web.app.test_client().get("/orders/sesame-path?q=sesame-query")
+assert answer.status_code == 500
+assert "X-Loadtest" not in answer.headers
 held = web.engine.connect()
 time.sleep(1.2)
 held.close()

@@ -36,6 +36,7 @@ class Sharded(QueuePool):
     def __init__(self, creator, shards=1, **settings):
         super().__init__(creator, **settings)
 SIZES = dict(pool_size=3, max_overflow=1, pool_timeout=4, pool_recycle=50, pool_use_lifo=True)
+QUEUE = {"poolclass": AsyncAdaptedQueuePool}  # the default since 2.0.38
 WRITTEN = {"sqlalchemy.pool_size": "6", "sqlalchemy.pool_pre_ping": "true"}
 engines = {
     "nothing": create_engine(URL),
@@ -47,12 +48,12 @@ engines = {
     "creator": create_engine(URL, creator=lambda: sqlite3.connect("shop.db"), pool_size=7),
     "configuration": engine_from_config({"sqlalchemy.url": URL, **WRITTEN}),
     "async nothing": create_async_engine(ASYNC),
-    "async sizes": create_async_engine(ASYNC, **SIZES),
+    "async sizes": create_async_engine(ASYNC, **QUEUE, **SIZES),
     "async NullPool": create_async_engine(ASYNC, poolclass=NullPool, pool_pre_ping=True),
     "async own class": create_async_engine(ASYNC, poolclass=OwnAsync, pool_size=4),
     "async pool": create_async_engine(ASYNC, pool=AsyncAdaptedQueuePool(lambda: None)),
     "async creator": create_async_engine(ASYNC, async_creator=lambda: aiosqlite.connect("shop.db")),
-    "async configuration": async_engine_from_config({"sqlalchemy.url": ASYNC, **WRITTEN}),
+    "async configuration": async_engine_from_config({"sqlalchemy.url": ASYNC, **WRITTEN}, **QUEUE),
 }
 async def use_async(engine):
     async with engine.connect() as connection:

@@ -8,7 +8,7 @@ from loadtest.analysis.findings.offered_load import NOTABLE_DROPS
 from loadtest.analysis.statistics.estimate import interval95
 from loadtest.analysis.units import duration, listed, percent, rate
 from loadtest.model.field_types import Interval95
-from loadtest.model.objective import Bound, parse_objective, value_at
+from loadtest.model.objective import Bound, is_time, parse_objective, unknown_requests, value_at
 from loadtest.model.summary import ObjectiveResult, PoolSummary
 
 MET_IN_WORDS = {True: "met", False: "missed", None: "undecided"}
@@ -29,7 +29,8 @@ def check_objective(
     known = [number for number, bounded in each if number is not None and not bounded]
     interval = interval95(known, level) if len(known) == len(each) else None
     met = _met(bound, value, interval)
-    if met is True and bound.at_most and (at_least or (_is_time(bound) and drops_arrivals(pool))):
+    partly = at_least or (is_time(bound.path) and drops_arrivals(pool))
+    if met is True and bound.at_most and partly:
         met = None  # the true value may be larger
     return ObjectiveResult(text=bound.text, value=value, ci95=interval, met=met)
 
@@ -38,10 +39,6 @@ def drops_arrivals(pool: PoolSummary) -> bool:
     """Whether too many arrivals were dropped for the other times to represent all."""
     offered = (pool.arrivals and pool.arrivals.offered_per_second) or 0.0
     return pool.dropped > NOTABLE_DROPS * offered * pool.seconds
-
-
-def _is_time(bound: Bound) -> bool:
-    return "seconds" in bound.path
 
 
 def _met(bound: Bound, value: float | None, interval: Interval95 | None) -> bool | None:
@@ -67,7 +64,7 @@ def value_in_words(objective: ObjectiveResult) -> str:
 
 def value_in_units(objective: ObjectiveResult) -> tuple[str, list[str]]:
     """The value of an objective and the edges of its interval, with units."""
-    path = parse_objective(objective.text)[0].path
+    path = _path(objective)
     return _number(path, objective.value), [
         _number(path, max(edge, 0.0)) for edge in objective.ci95 or ()
     ]
@@ -82,7 +79,7 @@ def objective_sentences(pool: PoolSummary) -> list[str]:
         lines.append(f"{_DROPPED.capitalize()}.")
     elif lines and pool.rounds == 1:
         lines.append("One round has no interval, so the value alone decides.")
-    return lines
+    return lines + _unknown([pool])
 
 
 def missed_objectives(candidates: Sequence[PoolSummary]) -> list[str]:
@@ -93,7 +90,7 @@ def missed_objectives(candidates: Sequence[PoolSummary]) -> list[str]:
     lines = _unmeasured(candidates) or [met]
     for pool in candidates:
         wrong = [o for o in pool.objectives if o.met is not True and o.value is not None]
-        said = [f"{o.text.split()[0]} is {value_in_words(o)}" for o in wrong]
+        said = [f"{_path(o)} is {value_in_words(o)}" for o in wrong]
         lines += [f"With {pool.name} {listed(said)}."] if said else []
     return lines
 
@@ -101,8 +98,20 @@ def missed_objectives(candidates: Sequence[PoolSummary]) -> list[str]:
 def _unmeasured(candidates: Sequence[PoolSummary]) -> list[str]:
     """The numbers that no pool has, and more rounds would not have either."""
     of_all = zip(*(pool.objectives for pool in candidates), strict=True)
-    none = [each[0].text.split()[0] for each in of_all if all(one.value is None for one in each)]
-    return [f"{listed(none)}: no run has a value for it."] if none else []
+    none = [_path(each[0]) for each in of_all if all(one.value is None for one in each)]
+    return [f"{listed(none)}: no run has a value for it.", *_unknown(candidates)] if none else []
+
+
+def _unknown(candidates: Sequence[PoolSummary]) -> list[str]:
+    """The names of requests in the objective that no run has, with names that are like them."""
+    bounds = [bound for one in candidates[0].objectives for bound in parse_objective(one.text)]
+    names = dict.fromkeys(name for pool in candidates for name in pool.request)
+    return [text if text.endswith("?") else f"{text}." for text in unknown_requests(bounds, names)]
+
+
+def _path(objective: ObjectiveResult) -> str:
+    """The path of an objective's value."""
+    return parse_objective(objective.text)[0].path
 
 
 def _open(unknown: Sequence[PoolSummary], asked: str) -> str:
@@ -112,7 +121,7 @@ def _open(unknown: Sequence[PoolSummary], asked: str) -> str:
 
 
 def _number(path: str, value: float | None) -> str:
-    if "seconds" in path:
+    if is_time(path):
         return duration(value)
     if path.endswith("rate") or path.endswith("cpu"):
         return percent(value)

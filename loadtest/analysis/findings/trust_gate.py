@@ -17,9 +17,10 @@ from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.units import count, duration, listed, percent
+from loadtest.model.durations import Durations
 from loadtest.model.interval import SECOND
 from loadtest.model.load import THREADS
-from loadtest.model.summary import Durations, Finding
+from loadtest.model.summary import Finding
 from loadtest.model.trust_limits import BUSY_CPU, LAG_SHARE, NOTABLE_LAG, TIME_WAIT_SECONDS
 
 SCARCE_SHARE = 0.80

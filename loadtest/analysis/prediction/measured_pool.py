@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.statistics.censoring import describe
+from loadtest.model.durations import Durations
 from loadtest.model.pool import PoolConfig, PoolSettings
-from loadtest.model.summary import Durations
 
 _QUEUES = ("QueuePool", "AsyncAdaptedQueuePool")
 _SETTINGS = (

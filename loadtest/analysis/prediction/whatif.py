@@ -16,8 +16,8 @@ from loadtest.analysis.prediction.observed_workload import Observed
 from loadtest.analysis.prediction.simulation import simulate
 from loadtest.analysis.prediction.workload import SimulationOutcome
 from loadtest.analysis.statistics.queueing import most_throughput
+from loadtest.model.durations import Durations
 from loadtest.model.pool import PoolConfig
-from loadtest.model.summary import Durations
 
 # Simulated checkouts per cell, and the number of replications.
 CHECKOUTS = 10_000

@@ -13,7 +13,8 @@ from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import ENDED_CHECKOUTS
 from loadtest.model.pool import PoolConfig
-from loadtest.model.recording_summary import BusyTime, FixValue, RecordedPlace
+from loadtest.model.recorded_places import RecordedPlace
+from loadtest.model.recording_summary import BusyTime, FixValue
 
 # Checkouts of one simulation, and its shortest and longest time (s).
 _CHECKOUTS = 4_000

@@ -10,7 +10,7 @@ from loadtest.analysis.recordings.kept_holds import LONG_KEPT
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
 from loadtest.model.interval import SECOND
 from loadtest.model.place_use import USER_ENDED, PlaceUse, Shortage
-from loadtest.model.recording_summary import HeldBy, RecordedPlace, RecordedShortage
+from loadtest.model.recorded_places import HeldBy, RecordedPlace, RecordedShortage
 
 # An old hold that is shorter than the longest ended one of its place times this may end, too.
 LOST_FACTOR = 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import median_low
 
 from loadtest.model.place_use import USER_ENDED
-from loadtest.model.recording_summary import RecordedPlace, RecordedPoolSummary
+from loadtest.model.recorded_places import RecordedPlace
+from loadtest.model.recording_summary import RecordedPoolSummary
 
 # A place is named if its holds are without a query for this share of their time, and of the whole
 # pool's time in use.

@@ -16,7 +16,8 @@ from loadtest.analysis.recordings.pool_judgement import (
     nested_checkouts,
 )
 from loadtest.analysis.units import count, duration, listed, marked_duration, percent, plural
-from loadtest.model.recording_summary import MOSTLY, RecordedPlace, RecordedPoolSummary
+from loadtest.model.recorded_places import MOSTLY, RecordedPlace
+from loadtest.model.recording_summary import RecordedPoolSummary
 from loadtest.model.summary import Finding
 
 # NullPool is under load from this many checkouts a second.

@@ -14,7 +14,8 @@ from loadtest.analysis.recordings.pool_judgement import (
     mostly_ended,
 )
 from loadtest.analysis.units import count, duration, listed, marked_duration, percent, plural
-from loadtest.model.recording_summary import FixValue, RecordedPlace, RecordedPoolSummary
+from loadtest.model.recorded_places import RecordedPlace
+from loadtest.model.recording_summary import FixValue, RecordedPoolSummary
 
 _CAUSES = {
     "nested_checkout": "Requests took a second connection while they held the first.",

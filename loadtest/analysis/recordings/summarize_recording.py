@@ -16,6 +16,7 @@ from loadtest.analysis.recordings.recording_findings import recording_findings
 from loadtest.analysis.recordings.recording_verdict import recording_verdict
 from loadtest.analysis.statistics.censoring import CensoredTimes, describe
 from loadtest.model.distribution import Distribution
+from loadtest.model.durations import Durations
 from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Gauge
 from loadtest.model.recording_summary import (
     BusyTime,
@@ -25,7 +26,6 @@ from loadtest.model.recording_summary import (
     RecordingSummary,
     TimeSpan,
 )
-from loadtest.model.summary import Durations
 
 BUSIEST_SECONDS = 60
 _SOURCES = ("pooled", "new", "overflow", "reconnect")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loadtest.model.distribution import Distribution
-from loadtest.model.summary import Durations
+from loadtest.model.durations import Durations
 
 PERCENTILE_SHARES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 

@@ -26,7 +26,8 @@ from loadtest.analysis.statistics.censoring import PERCENTILE_SHARES
 from loadtest.model.distribution import Distribution
 from loadtest.model.experiment import MARGIN
 from loadtest.model.interval import SECOND, Interval
-from loadtest.model.objective import Bound
+from loadtest.model.objective import Bound, of_request
+from loadtest.model.request_use import RequestUse, times_of_name
 
 # The share of the measured time after which each analysis is due, and the standard errors that stop
 # the run there. The fourth analysis is the end of the run.
@@ -130,6 +131,8 @@ def _of(bound: Bound, seconds: Sequence[Interval], standard_errors: float) -> bo
 
 def _excess(bound: Bound, seconds: Sequence[Interval]) -> Excess | None:
     """The excess over a bound; None for bounds that a part of a run cannot decide."""
+    if requested := of_request(bound.path):
+        return _excess_of_request(bound, *requested, seconds)
     percentile = _PERCENTILE.match(bound.path)
     if percentile and bound.at_most and percentile["of"] in _HISTOGRAMS:
         allowed = 1 - PERCENTILE_SHARES[percentile["name"]]
@@ -139,6 +142,19 @@ def _excess(bound: Bound, seconds: Sequence[Interval]) -> Excess | None:
         return _too_many(failed, bound.limit)
     if bound.path == "throughput.per_second" and not bound.at_most:
         return _lost(seconds, bound.limit, 0.0)
+    return None
+
+
+def _excess_of_request(
+    bound: Bound, name: str, value: str, seconds: Sequence[Interval]
+) -> Excess | None:
+    """The same for the requests of one name."""
+    if bound.at_most and value in PERCENTILE_SHARES:
+        allowed = 1 - PERCENTILE_SHARES[value]
+        return _too_long(seconds, times_of_name(name), bound.limit, allowed)
+    if bound.at_most and value == "error_rate":
+        uses = [one.requests.get(name, RequestUse()) for one in seconds]
+        return _too_many([(use.failed, use.count) for use in uses], bound.limit)
     return None
 
 

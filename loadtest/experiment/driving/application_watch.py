@@ -54,7 +54,7 @@ class ApplicationWatch:
         self._recording = FollowedRecording(folder)
         self._checked = set[str]()
         self._processes: dict[int, set[str]] = defaultdict(set)
-        self._status = _SeenStatus()
+        self._status, self._loaded = _SeenStatus(), False
         self._guard = Guard(self._status, server.lacks) if server.guarded else None
         self.running: RunningApplication | None = None
 
@@ -74,8 +74,12 @@ class ApplicationWatch:
 
     def take(self, interval: Interval) -> None:
         """Take an interval of the run's file; raises ServerInTrouble if the guard ends the run."""
+        self._loaded = True
         if interval.process == SERVER:
             self._status.answers += 1
+        self._ask_guard(interval)
+
+    def _ask_guard(self, interval: Interval) -> None:
         if self._guard and (trouble := self._guard.take(interval)):
             raise ServerInTrouble(trouble)
 
@@ -101,7 +105,8 @@ class ApplicationWatch:
     @property
     def facts(self) -> Mapping[str, Any]:
         """What the result of a run tells about the application."""
-        told = {"command": self._application.command, "ready": self._application.ready}
+        driven = self._application
+        told: dict[str, Any] = {"command": driven.command, "ready": driven.ready}
         for engine in self.engines.meant[:1]:
             told |= {"place": engine.place, "own_pool": dict(engine.own)}
         return told
@@ -132,7 +137,8 @@ class ApplicationWatch:
         if interval.counters[BEYOND_ANNOUNCED_KIND]:
             most, processes = self._server.ceilings[self._pool.name], self._server.processes or 1
             raise MoreThanAnnounced(beyond_announced(interval, most, processes))
-        self.take(interval)
+        if self._loaded:  # before the load, nothing reads the server's status
+            self._ask_guard(interval)
         self._count(interval)
 
     def _count(self, interval: Interval) -> None:

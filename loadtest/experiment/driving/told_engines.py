@@ -72,7 +72,7 @@ class ToldEngine:
         del default["name"]
         if self.own["poolclass"] in _NO_QUEUE:
             default |= {"pool_size": None, "max_overflow": None}
-        return default | self.own
+        return {**default, **self.own}
 
     @property
     def identity(self) -> tuple[_ServerPlace, str]:

@@ -1,46 +1,129 @@
-"""The requests of all users of a process, as Locust's `request` event reports them."""
+"""The requests of all users of a process, by name, as Locust's `request` event reports them."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 from loadtest.database.failure_kinds import words_of
+from loadtest.load.users.http_failures import failure_kind, status_of
 from loadtest.load.users.session_task import SESSION_REQUEST
+from loadtest.model.distribution import Distribution
 from loadtest.model.interval import Interval, Period
+from loadtest.model.request_use import RequestUse, times_of_name
+from loadtest.pool.checkout_batch import clock
+from loadtest.pool.numbered_names import NumberedNames
 from loadtest.pool.recorder import Recorder
+from loadtest.recording.steering.response_headers import HEADER, told_in
+
+# A locustfile that names no requests has as many names as paths, with ids in them.
+MOST_NAMES = 200
+OTHER_REQUESTS = "(other requests)"
+_MOST_CHARACTERS = 200
 
 # The gauges of the process's own pool. Without an engine it has none, and their zeros would be
 # averaged with the levels of the application's pool.
 _OF_THE_POOL = ("in_use", "open", "idle", "overflow", "waiting")
 
-# The other kinds of failures are those of a database.
-_KIND = "other"
-
 
 class RequestLog:
-    """Records the requests of users that have no session, such as HTTP users.
+    """Records the requests of users that drive an application.
 
-    recorder: takes the times and the failures; a user's session records its own requests there.
+    recorder: takes the times and the failures of all; a user's session records its own there.
+    late: called at the end of a request with its begin (clock ns); returns its schedule lag (ns),
+    None if no arrival was due for it. Its time then counts from the moment when it was due.
     """
 
     def __init__(self, recorder: Recorder) -> None:
+        self.late: Callable[[int], int | None] = lambda begun: None
         self._recorder = recorder
+        self._names = NumberedNames(MOST_NAMES, OTHER_REQUESTS)
+        self._by_name = defaultdict[str, _NamedRequests](_NamedRequests)
 
     def hear(
-        self, request_type: str, response_time: float, exception: BaseException | None, **_: Any
+        self,
+        request_type: str,
+        name: str,
+        response_time: float,
+        exception: BaseException | None,
+        response: Any = None,
+        **_: Any,
     ) -> None:
         """Record a request, as a listener for Locust's `request`; response_time: ms."""
-        if request_type == SESSION_REQUEST:
-            return
         elapsed = round((response_time or 0) * 1e6)
+        if request_type == SESSION_REQUEST:
+            own = name
+        else:
+            own = _full_name(request_type, name)
+            elapsed = self._record(elapsed, exception, response)
+        own = self._names.name(self._names.number(own[:_MOST_CHARACTERS]))
+        self._by_name[own].add(elapsed, exception, response)
+
+    def _record(self, elapsed: int, exception: BaseException | None, response: Any) -> int:
+        """Record a request without its name; returns its duration (ns), including its lag."""
+        lag = self.late(clock() - elapsed)
+        if lag is not None:
+            self._recorder.schedule_lags.append(lag)
+            elapsed += lag
         if exception is None:
             self._recorder.requests.append(elapsed)
         else:
-            self._recorder.failed(elapsed, _KIND, words_of(exception))
+            self._recorder.failed(elapsed, failure_kind(response, exception), words_of(exception))
+        return elapsed
 
     def cut(self, period: Period) -> Interval:
         """Everything since the last cut, without the gauges of a pool."""
         interval = self._recorder.cut(period)
         for name in _OF_THE_POOL:
             interval.gauges.pop(name, None)
+        named, self._by_name = self._by_name, defaultdict(_NamedRequests)
+        for name, requests in named.items():
+            interval.requests[name] = requests.use
+            interval.histograms |= requests.histograms(name)
         return interval
+
+
+class _NamedRequests:
+    """The requests of one name since the last cut; the lists have durations (ns)."""
+
+    def __init__(self) -> None:
+        self.use = RequestUse()
+        self._succeeded: list[int] = []
+        self._failed: list[int] = []
+
+    def add(self, elapsed: int, exception: BaseException | None, response: Any) -> None:
+        use = self.use
+        use.count += 1
+        if status := status_of(response):
+            use.by_status[status] += 1
+        told = told_in(_header(response))
+        if told and told.timeouts:
+            use.timed_out += 1
+        if exception is not None:
+            use.failed += 1
+            self._failed.append(elapsed)
+            return
+        self._succeeded.append(elapsed)
+        if told:
+            use.tell(elapsed, told.waited)
+
+    def histograms(self, name: str) -> dict[str, Distribution]:
+        """Their times, by the names of the histograms; empty ones are left out."""
+        both = ((False, self._succeeded), (True, self._failed))
+        return {
+            times_of_name(name, failed=failed): Distribution.of(durations)
+            for failed, durations in both
+            if durations
+        }
+
+
+def _full_name(method: str, name: str) -> str:
+    """`GET /orders`; a locustfile may have put the method into the name."""
+    return name if not method or name.startswith(f"{method} ") else f"{method} {name}"
+
+
+def _header(response: Any) -> str:
+    """The header by which the application tells the waits of a request; empty without one."""
+    headers = getattr(response, "headers", None)
+    return str(headers.get(HEADER, "")) if headers else ""

@@ -10,7 +10,7 @@ import time
 from loadtest.recording.steering import told
 from loadtest.recording.steering.orders import Orders
 
-GRACE_SECONDS = 10.0
+SECONDS_TO_END = 10.0
 
 _log = logging.getLogger("loadtest.recording")
 
@@ -26,13 +26,13 @@ class ToolWatch:
     def look(self) -> None:
         """Send the tool what is left to tell; without a tool, end this process.
 
-        It gets SIGTERM, and SIGKILL if it is still there GRACE_SECONDS later.
+        It gets SIGTERM, and SIGKILL if it is still there SECONDS_TO_END later.
         """
         if self._kill_at is not None:
             if time.monotonic() >= self._kill_at:
                 os.kill(os.getpid(), signal.SIGKILL)
         elif not told.deliver(self.orders):
-            self._kill_at = time.monotonic() + GRACE_SECONDS
+            self._kill_at = time.monotonic() + SECONDS_TO_END
             _log.warning("the load test that drives this process is gone, so the process ends")
             os.kill(os.getpid(), signal.SIGTERM)
 

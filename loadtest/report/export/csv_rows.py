@@ -54,6 +54,10 @@ def _first(header: Header, interval: Interval) -> list[object]:
 def _values(interval: Interval) -> Iterator[tuple[str, object]]:
     for name, number in interval.counters.items():
         yield f"{name}_count", number
+    for name, use in interval.requests.items():
+        yield from ((f"requests@{name}_count", use.count), (f"failures@{name}_count", use.failed))
+        statuses = use.by_status.items()
+        yield from ((f"status_{status}@{name}_count", number) for status, number in statuses)
     for name, gauge in interval.gauges.items():
         yield f"{name}_mean", f"{gauge.integral / max(interval.length, 1):.6f}"
         yield from ((f"{name}_min", gauge.min), (f"{name}_max", gauge.max))

@@ -5,6 +5,7 @@ Format: https://github.com/HdrHistogram/HdrHistogram, `HistogramLogWriter`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ LEGEND = '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed
 def histogram_log_lines(paths: Sequence[Path]) -> Iterator[str]:
     """A line per measured interval and histogram, tagged POOL.HISTOGRAM (`20+0.wait`).
 
+    A tag may have neither commas nor blanks: those of the names of requests become underscores.
     paths: run files in the order in which they began. Histograms are in microseconds; start and
     length of an interval are in seconds, its maximum is in milliseconds.
     """
@@ -40,4 +42,5 @@ def _lines(pool: str, interval: Interval) -> Iterator[str]:
     for name, distribution in interval.histograms.items():
         told = distribution.to_json()
         numbers = f"{interval.second:.3f},{interval.length / 1e9:.3f},{told['max'] / 1e6:.3f}"
-        yield f"Tag={pool}.{name},{numbers},{told['hdr']}\n"
+        tag = re.sub(r"[\s,]", "_", f"{pool}.{name}")
+        yield f"Tag={tag},{numbers},{told['hdr']}\n"

@@ -16,12 +16,8 @@ from loadtest.analysis.units import (
     plural,
     rate,
 )
-from loadtest.model.recording_summary import (
-    RecordedPlace,
-    RecordedPoolSummary,
-    RecordedShortage,
-    RecordingSummary,
-)
+from loadtest.model.recorded_places import RecordedPlace, RecordedShortage
+from loadtest.model.recording_summary import RecordedPoolSummary, RecordingSummary
 
 RECORDED_COLUMNS = (
     *("pool", "processes", "checkouts/s", "wait p95", "wait max", "timeouts", "errors"),

@@ -1,0 +1,94 @@
+"""The requests of one name: their outcomes, and how long they waited for connections."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import log2
+from typing import Any
+
+from loadtest.model.named_values import together
+
+# The histograms of the requests of one name begin with these: of successful and of failed ones.
+_TIMES, _FAILED_TIMES = "request@", "failed_request@"
+# The bands of durations in a factor of two.
+_BANDS_PER_OCTAVE = 4
+
+
+def times_of_name(name: str, *, failed: bool = False) -> str:
+    """The histogram of the times of the requests of a name."""
+    return f"{_FAILED_TIMES if failed else _TIMES}{name}"
+
+
+def is_of_name(histogram: str) -> bool:
+    """Whether a histogram belongs to the requests of one name."""
+    return histogram.startswith((_TIMES, _FAILED_TIMES))
+
+
+def band_of(nanoseconds: int) -> int:
+    """The number of the band of a duration: each covers a quarter of an octave, about 19 %."""
+    return int(_BANDS_PER_OCTAVE * log2(max(nanoseconds, 1000) / 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBand:
+    """Successful requests of about the same duration that told their waits for connections.
+
+    told: their number. time, waited: the sums of their durations and of their waits (ns).
+    """
+
+    told: int = 0
+    time: int = 0
+    waited: int = 0
+
+    def plus(self, other: TimeBand) -> TimeBand:
+        """The requests of both."""
+        return TimeBand(self.told + other.told, self.time + other.time, self.waited + other.waited)
+
+
+@dataclass(slots=True)
+class RequestUse:
+    """The requests of one name: counts, statuses, and the waits that some of them told.
+
+    retried: requests with a retry inside them; 0 for HTTP. timed_out: requests that told a timeout
+    of the application's pool. by_status: HTTP status codes, and `none` without an answer. bands: by
+    `band_of` their duration.
+    """
+
+    count: int = 0
+    failed: int = 0
+    retried: int = 0
+    timed_out: int = 0
+    by_status: Counter[str] = field(default_factory=Counter)
+    bands: dict[int, TimeBand] = field(default_factory=dict)
+
+    def plus(self, other: RequestUse) -> RequestUse:
+        """The requests of both, in succession or in two processes."""
+        return RequestUse(
+            self.count + other.count,
+            self.failed + other.failed,
+            self.retried + other.retried,
+            self.timed_out + other.timed_out,
+            self.by_status + other.by_status,
+            together(self.bands, other.bands, TimeBand.plus),
+        )
+
+    def tell(self, time: int, waited: int) -> None:
+        """Add the wait of a successful request to its band (ns), in place."""
+        band = band_of(time)
+        told = self.bands.get(band, TimeBand())
+        # Parts of a request may wait at the same time.
+        self.bands[band] = told.plus(TimeBand(1, time, min(waited, time)))
+
+    def to_json(self) -> dict[str, Any]:
+        """The use for a line of a result file; zeros are left out."""
+        bands = [[b, one.told, one.time, one.waited] for b, one in self.bands.items()]
+        told = {name: getattr(self, name) for name in self.__slots__} | {"bands": bands}
+        return {name: value for name, value in told.items() if value}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RequestUse:
+        """Read what `to_json` wrote."""
+        statuses = Counter(data.get("by_status", {}))
+        bands = {band: TimeBand(*one) for band, *one in data.get("bands", [])}
+        return cls(**data | {"by_status": statuses, "bands": bands})

@@ -1,0 +1,31 @@
+"""The fields of the requests of one name in an interval."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from loadtest.model.request_use import RequestUse, TimeBand
+from loadtest.runfile.place_schema import Count
+
+_Band = tuple[Annotated[int, Meta(ge=0, lt=2**16)], Count, Count, Count]
+
+
+class RequestLine(Struct, frozen=True):
+    """The requests of one name; `RequestUse` describes the fields. A band has its number first."""
+
+    count: Count = 0
+    failed: Count = 0
+    retried: Count = 0
+    timed_out: Count = 0
+    by_status: dict[str, Count] = {}
+    bands: tuple[_Band, ...] = ()
+
+    @property
+    def value(self) -> RequestUse:
+        """The requests as a value of an interval."""
+        counts = (self.count, self.failed, self.retried, self.timed_out)
+        bands = {band: TimeBand(*one) for band, *one in self.bands}
+        return RequestUse(*counts, Counter(self.by_status), bands)

@@ -1,0 +1,206 @@
+"""During a run, an application must do what was asked and announced, or the run ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.database.server_guard import REFUSED, SETTLED_SECONDS
+from loadtest.experiment.driving.application_watch import ApplicationWatch
+from loadtest.experiment.driving.control_folder import ControlFolder
+from loadtest.experiment.driving.driven_server import DrivenServer
+from loadtest.model.allowances import UNSEEN_SECONDS
+from loadtest.model.driven_application import DrivenApplication
+from loadtest.model.errors import MoreThanAnnounced, RefusedRun, ServerInTrouble, UsageError
+from loadtest.model.interval import SECOND, SERVER, Interval
+from loadtest.model.pool import PoolConfig, parse_pool
+from tests.analysis.builders import START, interval
+from tests.driving.told import QUEUE, message, told_engine
+from tests.runfile.driven_runs import OF_APPLICATION, application_second, load_second, part
+
+APPLICATION = DrivenApplication(command="shop", ready="http://127.0.0.1:8800/")
+POOL = parse_pool("2+0").of_application()
+SETTINGS = QUEUE | {"pool_size": 2, "max_overflow": 0}
+FOREIGN = DrivenServer(ceilings={"2+0": 2}, processes=2, guarded=True)
+
+
+class Watched:
+    """An application in memory that tells its engines and writes a recording."""
+
+    def __init__(self, control: ControlFolder, folder: Path) -> None:
+        self.control, self.folder = control, folder
+
+    def by(
+        self,
+        server: DrivenServer = FOREIGN,
+        pool: PoolConfig = POOL,
+        application: DrivenApplication = APPLICATION,
+    ) -> ApplicationWatch:
+        """A watch of this application."""
+        return ApplicationWatch(application, pool, server, self.control, self.folder)
+
+    def tell(self, *messages: Mapping[str, Any]) -> None:
+        """Send messages through the pipe."""
+        with self.control.pipe.open("wb", buffering=0) as pipe:
+            for one in messages:
+                pipe.write(json.dumps(one).encode() + b"\n")
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    with ControlFolder() as control:
+        yield Watched(control, tmp_path)
+
+
+def refused(second: int, refusals: int) -> Interval:
+    """A second of a server that refused connections."""
+    return interval(second, process=SERVER, counters={"refused_connects": refusals})
+
+
+def test_an_application_that_does_what_was_asked_goes_on(watched: Watched) -> None:
+    watched.tell(message(set=SETTINGS), message(set=SETTINGS, pid=8))
+    part(watched.folder, [application_second(START)])
+    part(watched.folder, [application_second(START, "web-8")], process="web-8")
+    watch = watched.by()
+    watch.check()
+    watch.conclude()
+    assert watch.names == {"shop"}
+    assert watch.facts == {
+        "command": "shop",
+        "ready": "http://127.0.0.1:8800/",
+        "place": "shop/db.py:9 <module>",
+        "own_pool": {"poolclass": "QueuePool"},
+    }
+
+
+def test_the_pool_in_the_recording_is_read_back(watched: Watched) -> None:
+    watched.tell(message(set=SETTINGS))
+    part(watched.folder, [], pool=replace(OF_APPLICATION, pool_size=5))
+    with pytest.raises(RefusedRun) as error:
+        watched.by().check()
+    assert str(error.value) == (
+        "requested pool_size=2, but the engine at shop/db.py:9 runs with pool_size=5"
+    )
+
+
+def test_the_pool_of_an_engine_that_is_not_meant_may_be_any(watched: Watched) -> None:
+    watched.tell(message(set=SETTINGS), message(name="audit", recording="audit", place="a.py:1 f"))
+    part(watched.folder, [], pool=replace(OF_APPLICATION, name="audit", pool_size=5))
+    watched.by(application=APPLICATION.model_copy(update={"engine": "shop"})).check()
+
+
+def test_two_engines_refuse_the_run(watched: Watched) -> None:
+    watched.tell(message(set=SETTINGS), message(set=SETTINGS, place="shop/audit.py:4 <module>"))
+    with pytest.raises(RefusedRun, match="makes 2 engines"):
+        watched.by().check()
+
+
+def test_no_engine_refuses_the_run_at_its_end(watched: Watched) -> None:
+    (watched.control.notes / "7").write_text("python\n")
+    watch = watched.by()
+    watch.check()
+    with pytest.raises(RefusedRun) as error:
+        watch.conclude()
+    assert str(error.value) == (
+        "the application made no SQLAlchemy engine: no process imported SQLAlchemy"
+    )
+
+
+def test_an_unknown_engine_refuses_the_run_with_those_that_exist(watched: Watched) -> None:
+    watched.tell(message())
+    watch = watched.by(application=APPLICATION.model_copy(update={"engine": "stock"}))
+    with pytest.raises(RefusedRun) as error:
+        watch.conclude()
+    assert str(error.value) == (
+        "--app-engine: the application has no engine stock; it makes shop (shop/db.py:9)"
+    )
+
+
+def test_an_engine_that_a_request_makes_is_checked_once(watched: Watched) -> None:
+    checked = list[Any]()
+    watch = watched.by(DrivenServer(check_late=checked.append))
+    watch.check()
+    watched.tell(message(set=SETTINGS), message(set=SETTINGS, pid=8))
+    watch.check()
+    watched.tell(message(set=SETTINGS, pid=9))
+    watch.check()
+    assert checked == [told_engine(set=SETTINGS)]
+
+
+def test_a_process_beyond_its_ceiling_ends_the_run(watched: Watched) -> None:
+    beyond = application_second(START)
+    beyond.counters["beyond_announced"] = 1
+    part(watched.folder, [beyond])
+    with pytest.raises(MoreThanAnnounced, match=r"web-7 tried to open more than the 2 connections"):
+        watched.by().check()
+
+
+def test_one_process_more_than_announced_ends_the_run(watched: Watched) -> None:
+    watch = watched.by()
+    for number in (7, 8):
+        part(watched.folder, [application_second(START, f"web-{number}")], process=f"web-{number}")
+    watch.check()
+    part(watched.folder, [application_second(START, "web-9")], process="web-9")
+    with pytest.raises(MoreThanAnnounced, match="3 processes of the application have connections"):
+        watch.check()
+
+
+def test_a_process_that_replaces_another_is_none_more(watched: Watched) -> None:
+    last, first = application_second(START, "web-8"), application_second(START, "web-9")
+    last.length, first.length = SECOND // 3, SECOND // 2
+    part(watched.folder, [application_second(START)])
+    part(watched.folder, [last], process="web-8")
+    part(watched.folder, [first, application_second(START + 1, "web-9")], process="web-9")
+    watched.by().check()
+
+
+def test_a_server_in_trouble_ends_the_run(watched: Watched) -> None:
+    watch = watched.by()
+    watch.take(refused(START, REFUSED))
+    for second in range(1, SETTLED_SECONDS):
+        watch.take(refused(START + second, 0))
+    with pytest.raises(ServerInTrouble, match=f"it refused {REFUSED} connections of other clients"):
+        watch.take(refused(START + SETTLED_SECONDS, 0))
+
+
+def test_refusals_of_the_application_itself_are_no_trouble(watched: Watched) -> None:
+    watch, own = watched.by(), application_second(START)
+    own.counters["checkout_errors"] = REFUSED
+    part(watched.folder, [own])
+    watch.take(load_second(START))
+    watch.check()
+    for second in range(SETTLED_SECONDS + 1):
+        watch.take(refused(START + second, 0 if second else REFUSED))
+
+
+def test_a_server_that_is_not_seen_ends_the_run(watched: Watched) -> None:
+    watch = watched.by()
+    for second in range(UNSEEN_SECONDS):
+        watch.take(load_second(START + second))
+    with pytest.raises(ServerInTrouble, match="its status could not be read"):
+        watch.take(load_second(START + UNSEEN_SECONDS))
+
+
+def test_before_the_load_the_server_need_not_be_seen(watched: Watched) -> None:
+    part(watched.folder, [application_second(START + n) for n in range(2 * UNSEEN_SECONDS)])
+    watched.by().check()
+
+
+def test_a_private_server_is_not_guarded(watched: Watched) -> None:
+    watch = watched.by(DrivenServer())
+    for second in range(SETTLED_SECONDS + 1):
+        watch.take(refused(START + second, 0 if second else REFUSED))
+
+
+def test_a_server_without_room_for_a_late_engine_refuses_the_run(watched: Watched) -> None:
+    def no_room(_: object) -> None:
+        raise UsageError("no room")
+
+    watched.tell(message(set=SETTINGS))
+    with pytest.raises(UsageError, match="no room"):
+        watched.by(DrivenServer(check_late=no_room)).check()

@@ -114,6 +114,8 @@ def try_and_answer(experiment: Experiment, database: DatabaseOptions, *, quiet: 
     if found.unexplained:
         raise UsageError(f"{trial}: {found}")
     typer.echo(f"{trial} found no mistake" + (f", but {found}" if str(found) else ""))
+    if found.requests:
+        typer.echo(f"Its requests: {', '.join(found.requests)}")
 
 
 def _interrupted(console: Console) -> typer.Exit:

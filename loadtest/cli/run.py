@@ -64,8 +64,6 @@ def run(
         raise UsageError(
             f"--pool is given {len(pool)} times: a run has one pool; loadtest compare takes several"
         )
-    if only_try and driven.app:
-        raise UsageError("--try: not possible with --app")
     if only_try and database.no_try:
         raise UsageError("--try and --no-try: give only one of them")
     more = {"rounds": 1, "objective": objective, "server": server, **driven.settings()}

@@ -128,6 +128,9 @@ class LoadOptions:
         str | None,
         typer.Option(help="Users are greenlets (default) or threads; compare takes both."),
     ] = None
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes that send requests, with --app only.")
+    ] = None
 
     def config(self) -> LoadConfig:
         """The load that these options describe; UsageError lists every mistake."""

@@ -20,6 +20,7 @@ from loadtest.database.preflight.checks import machine_busy_check, warning_texts
 from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import databases, demand_of
+from loadtest.experiment.driving.application_trial import try_visitors
 from loadtest.experiment.driving.driven_databases import driven_databases
 from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
 from loadtest.experiment.single_run import Databases
@@ -28,6 +29,7 @@ from loadtest.experiment.trial.trial_answer import TrialAnswer
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.errors import Ended, EndedForOthers, LoadtestError, UsageError
 from loadtest.model.experiment import Experiment
+from loadtest.model.objective import parse_objective, unknown_requests
 from loadtest.report.console import plain
 from loadtest.report.progress import PlannedRun, RunProgress
 from loadtest.report.render import read_measurements, write_whole
@@ -67,7 +69,8 @@ def conduct(
     with _opened(experiment, database_url, console, most or len(planned), **how) as (at, _):
         # On a server of others, the announcement has the number.
         if not quiet and len(planned) > 1 and all(one.private for one in at.values()):
-            _tell(console, [runs_in_words(experiment, most)], "dim")
+            beside = max(one.driven.seconds for one in at.values())
+            _tell(console, [runs_in_words(experiment, most, beside)], "dim")
         folder = new_folder(results, experiment.name, latest=False)
         with RunProgress(console, planned, quiet=quiet, most=most) as progress:
             do = partial(runs, experiment, at, folder, progress)
@@ -121,7 +124,7 @@ def _opened(
         if not (database_url or looked.place or own or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         opened = (
-            driven_databases(database_url, experiment, allowed, runs)
+            driven_databases(database_url, experiment, allowed, runs, tried=tried)
             if experiment.application
             else databases(database_url, experiment, looked, allowed, runs, tried=tried)
         )
@@ -131,10 +134,11 @@ def _opened(
                 _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
             try:
                 answer = TrialAnswer()
-                if tried and not experiment.application:
+                if tried:
                     demand = demand_of(experiment, allowed, looked.pool)
                     answer = _tried(experiment, at, demand, measuring=runs > 0)
-                    _tell(console, _marked(answer.warnings), "yellow")
+                    warnings = [*answer.warnings, *_unseen(experiment, answer)]
+                    _tell(console, _marked(warnings), "yellow")
                 yield at, answer
             finally:
                 _tell(console, filter(None, [one.left() for one in at.values()]), "yellow")
@@ -145,10 +149,21 @@ def _tried(
 ) -> TrialAnswer:
     """The answer of the trial; a UsageError says that nothing was measured, if that was wanted."""
     try:
-        return try_tasks(experiment, at, demand)
+        attempt = try_visitors if experiment.application else try_tasks
+        return attempt(experiment, at, demand)
     except UsageError as error:
         why = [_WHY] if measuring else []
         raise UsageError(*error.problems, *why) from None
+
+
+def _unseen(experiment: Experiment, answer: TrialAnswer) -> list[str]:
+    """The names of requests in the objective that the trial has not seen, each in a sentence."""
+    if not answer.requests:
+        return []
+    unknown = unknown_requests(parse_objective(experiment.objective), answer.requests)
+    return [
+        f"The objective names a request that the trial did not send. {text}" for text in unknown
+    ]
 
 
 def _marked(warnings: Iterable[str]) -> list[str]:

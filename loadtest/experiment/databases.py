@@ -145,13 +145,16 @@ def checked(now: Situation) -> tuple[str, ...]:
     return tuple(warning_texts(checks))
 
 
-def work_in_words(experiment: Experiment, runs: int, tried: bool) -> str:
-    """The work on a server that the tool did not start, in words; runs: zero for a trial only."""
+def work_in_words(experiment: Experiment, runs: int, tried: bool, beside: float = 0.0) -> str:
+    """The work on a server that the tool did not start, in words; runs: zero for a trial only.
+
+    beside: the seconds of each run for its application.
+    """
     load, scenario = experiment.load, as_typed(experiment.scenario)
     if not runs:
         return f"each task of {scenario} once; what it commits stays"
     each = load.warmup + load.duration
-    minutes = runs * (each + SECONDS_BESIDE_LOAD) / 60
+    minutes = runs * (each + SECONDS_BESIDE_LOAD + beside) / 60
     longer = "longer if runs are disturbed and repeated"
     times = f", at most {runs} times ({minutes:.1f} min; {longer})" if runs > 1 else ""
     faults = ", ".join(map(str, experiment.fault))

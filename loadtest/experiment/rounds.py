@@ -67,19 +67,20 @@ def _turned(subjects: Sequence[Subject], by: int) -> Sequence[Subject]:
     return [*subjects[start:], *subjects[:start]]
 
 
-def expected_seconds(experiment: Experiment) -> float:
-    """The approximate duration of an experiment (s)."""
-    return sum(plan.seconds + SECONDS_BESIDE_LOAD for plan in plans(experiment))
+def expected_seconds(experiment: Experiment, beside: float = 0.0) -> float:
+    """The approximate duration of an experiment (s); beside: of each run, for its application."""
+    return sum(plan.seconds + SECONDS_BESIDE_LOAD + beside for plan in plans(experiment))
 
 
-def runs_in_words(experiment: Experiment, most: int | None = None) -> str:
+def runs_in_words(experiment: Experiment, most: int | None = None, beside: float = 0.0) -> str:
     """The number of runs and their approximate duration, like `15 runs, about 2 min 55 s`.
 
-    most: the maximum number of runs, if the number is not known in advance.
+    most: the maximum number of runs, if the number is not known in advance. beside: as for
+    `expected_seconds`.
     """
     planned = len(plans(experiment))
     runs = most or planned
-    minutes, seconds = divmod(round(expected_seconds(experiment) * runs / planned), 60)
+    minutes, seconds = divmod(round(expected_seconds(experiment, beside) * runs / planned), 60)
     bound = "at most " if most or experiment.rounds == AUTO else ""
     return f"{bound}{runs} runs, about {minutes} min {seconds} s"
 

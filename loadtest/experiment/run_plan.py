@@ -104,6 +104,7 @@ def _load_options(load: LoadConfig) -> dict[str, object]:
         "drop_after": f"{load.drop_after:g}" if load.drop_after else None,
         "stages": ",".join(map(str, load.stage)) or None,
         "prefill": load.prefill,
+        "processes": load.processes if load.processes > 1 else None,
     }
 
 
@@ -135,13 +136,15 @@ def _flags(options: Mapping[str, object]) -> Iterator[str]:
 class RunSettings:
     """All settings of a run: its plan, its result file, and what the user allows on the server.
 
-    private: whether the tool started the server.
+    private: whether the tool started the server. master_port: a free port, for a run of several
+    processes.
     """
 
     plan: RunPlan
     result: Path
     private: bool = False
     allowed: Allowances = NO_ALLOWANCES
+    master_port: int | None = None
 
     def arguments(self) -> list[str]:
         """Locust's arguments: those that repeat the run, its result file, and notes for it."""
@@ -151,6 +154,8 @@ class RunSettings:
             "run_name": plan.experiment.name,
             "round": plan.round,
             "private_server": self.private,
+            "master_bind_port": self.master_port,
+            "master_port": self.master_port,
             # Only noted in the result: this tool provokes the faults, not Locust.
             "faults": " ".join(map(str, plan.experiment.fault)) or None,
         }

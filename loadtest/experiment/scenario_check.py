@@ -134,8 +134,11 @@ def _wrong_users(experiment: Experiment, classes: Mapping[str, type]) -> Iterato
         yield f"{scenario} has no user class {', '.join(missing)}; it has: {there}"
         return
     of_pool = [name for name in chosen if issubclass(classes[name], PoolUser)]
-    if experiment.application and of_pool:
-        yield f"{scenario}: {', '.join(of_pool)} is a PoolUser; with --app, users send requests"
+    if experiment.application and len(of_pool) == len(chosen):
+        yield (
+            f"{scenario} has PoolUsers only, which send the application no requests: with --app, "
+            "add an HttpUser"
+        )
     elif not (experiment.application or of_pool):
         yield f"{scenario} has no PoolUser: derive its users from loadtest.load.PoolUser"
 

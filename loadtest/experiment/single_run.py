@@ -15,6 +15,7 @@ from sqlalchemy import URL
 
 from loadtest.database import supervisor
 from loadtest.database.application import environment_with
+from loadtest.database.private_server import free_port
 from loadtest.experiment import deadlines
 from loadtest.experiment.child_logs import end_of_log, log_text
 from loadtest.experiment.driving.driven_run import Watched, application_beside
@@ -92,7 +93,8 @@ def _run_locust(
     """Run Locust to its end; returns its exit code."""
     # The environment, because every user of the machine can read the arguments of processes.
     address = database.url.render_as_string(False) if database.url else ""
-    settings = RunSettings(plan, path, database.private, database.allowed)
+    port = free_port() if plan.experiment.load.processes > 1 else None
+    settings = RunSettings(plan, path, database.private, database.allowed, port)
     environment = environment_with(address) | settings.environment()
     command = deadlines.watched_command(USER_MODELS[plan.model])
     end, happened = None, list[Happened]()

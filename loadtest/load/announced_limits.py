@@ -135,7 +135,7 @@ class AnnouncedLimits:
         self._users = users * processes if self._database.foreign else 0
         self._connections = demand.most
         # Options reach the workers.
-        self._options.most_connections = demand.of_process(pool)
+        self._options.most_connections = demand.of_process(demand.pools[0])
 
     def _most_users(self) -> int:
         """The most users of all processes together.

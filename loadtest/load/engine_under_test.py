@@ -81,9 +81,7 @@ class EngineUnderTest:
         self.arrivals = schedule(options, index)
         self.alarm = new_precise_timer() if self.arrivals else None
         if self.arrivals:
-            self.recorder.open_loop = True
-            self.recorder.rising["arrivals"] = self.arrivals.arrived
-            self.recorder.rising["dropped"] = self.arrivals.dropped
+            self.arrivals.count_in(self.recorder)
         self.sums: list[tuple[int, ...]] = []
         for column, name in enumerate(SUMS):
             self.recorder.rising[f"sums.{name}"] = partial(self._sum, column)

@@ -174,14 +174,19 @@ class PromptUser(User):
 
     def stop(self, force: bool = False) -> bool:
         """Locust's `stop`, but a waiting user ends at once."""
-        if not force and self._state == LOCUST_STATE_WAITING:
-            tell_to_stop(self)
-            self.called_off()
-            # The event loop returns here when the user has ended, or waits for an answer.
-            gevent.get_hub().loop.run_callback(getcurrent().switch)
-            self.greenlet.throw(GreenletExit)
-            return True
-        return bool(super().stop(force))
+        return (not force and ends_waiting(self, self.called_off)) or bool(super().stop(force))
+
+
+def ends_waiting(user: User, called_off: Callable[[], object]) -> bool:
+    """End a user at once if it waits between tasks, after calling a function; whether it did."""
+    if user._state != LOCUST_STATE_WAITING:
+        return False
+    tell_to_stop(user)
+    called_off()
+    # The event loop returns here when the user has ended, or waits for an answer.
+    gevent.get_hub().loop.run_callback(getcurrent().switch)
+    user.greenlet.throw(GreenletExit)
+    return True
 
 
 def tell_to_stop(user: User) -> None:

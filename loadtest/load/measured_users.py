@@ -5,17 +5,17 @@ from __future__ import annotations
 import random
 from argparse import Namespace
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from loadtest.database.preflight import server_probe
 from loadtest.load import locust_internals as internals
 from loadtest.load.announced_limits import AnnouncedLimits
+from loadtest.load.driving_users import DrivingUsers
 from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.run import RunUnderWay
 from loadtest.load.setup.database_setup import DatabaseSetup
-from loadtest.load.users.request_log import RequestLog
-from loadtest.load.users.user_levels import user_levels
+from loadtest.load.setup.driven_database import pool_beside
+from loadtest.load.users.user_levels import has_pool_users, user_levels
 from loadtest.model.interval import Interval, Period
 from loadtest.model.pool import PoolConfig
 from loadtest.pool.recorder import Recorder
@@ -37,6 +37,8 @@ class MeasuredUsers:
     ) -> None:
         self._environment, self._runner, self._process = environment, runner, process
         self._database, self._limits = database, limits
+        driving = environment.parsed_options.driving
+        self._driving = DrivingUsers(environment, runner, process) if driving else None
         self.targets: list[EngineUnderTest] = []
 
     def begin(
@@ -44,25 +46,26 @@ class MeasuredUsers:
     ) -> tuple[Recorder, Callable[[Period], Interval]]:
         """Begin to measure a run until its end; returns the recorder, and what cuts it."""
         random.seed(f"{options.seed}-{internals.worker_index(self._runner)}")
-        if options.driving:
-            return self._drive(run)
+        if self._driving:
+            return self._driving.begin(run, options, self._beside(run, options))
         recorder = self._use_engine(run, options, pool)
         return recorder, recorder.cut
 
-    def _drive(self, run: RunUnderWay) -> tuple[Recorder, Callable[[Period], Interval]]:
-        recorder, hook = Recorder(self._process), self._environment.events.request
-        log, runner = RequestLog(recorder), self._runner
-        # Not `users`, which are those of a pool.
-        recorder.levels["load_users"] = lambda: runner.user_count
-        hook.add_listener(log.hear)
-        run.at_end(partial(hook.remove_listener, log.hear))
-        recorder.restart()
-        return recorder, log.cut
+    def _beside(self, run: RunUnderWay, options: Namespace) -> EngineUnderTest | None:
+        """The engine of PoolUsers beside users that drive an application, if there are any."""
+        if not has_pool_users(self._environment.user_classes):
+            return None
+        return self._open(run, options, pool_beside(options.most_connections))
 
-    def _use_engine(self, run: RunUnderWay, options: Namespace, pool: PoolConfig) -> Recorder:
+    def _open(self, run: RunUnderWay, options: Namespace, pool: PoolConfig) -> EngineUnderTest:
+        """The engine of a run, for as long as it lasts."""
         run.target = target = self._new_target(options, pool)
         self.targets.append(target)
         run.at_end(target.close)
+        return target
+
+    def _use_engine(self, run: RunUnderWay, options: Namespace, pool: PoolConfig) -> Recorder:
+        target = self._open(run, options, pool)
         recorder = target.recorder
         recorder.levels |= user_levels(self._environment, self._runner)
         recorder.levels["checked_out"] = target.checked_out

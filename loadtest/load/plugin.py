@@ -39,8 +39,7 @@ from loadtest.load.run import RunUnderWay
 from loadtest.load.run_header import header
 from loadtest.load.run_output import RunOutput
 from loadtest.load.setup.application_pool import measured_pool
-from loadtest.load.setup.database_setup import DatabaseSetup
-from loadtest.load.setup.driven_database import DrivenDatabase
+from loadtest.load.setup.driven_database import database_of
 from loadtest.load.setup.unpatched import run_unpatched
 from loadtest.load.shutdown import attempt
 from loadtest.load.ticker import Ticker
@@ -95,8 +94,7 @@ class Plugin:
         if isinstance(runner, MasterRunner):
             self.workers = Workers(runner, self._take, self._refuse)
         self.live = Live()
-        kind = DrivenDatabase if environment.parsed_options.driving else DatabaseSetup
-        self.database = kind(environment)
+        self.database = database_of(environment)
         self.limits = AnnouncedLimits(environment, self.database, self._refuse)
         self.run = RunUnderWay(environment, self._refuse, self._tell)
         self.users = MeasuredUsers(environment, runner, self.process, self.database, self.limits)
@@ -230,7 +228,7 @@ class Plugin:
         recorder, cut = self.users.begin(run, options, pool)
         run.at_end(watch_lag(recorder))
         if self.master:
-            run.add_ticker(self.master.begin(recorder, *parts))
+            run.add_ticker(self.master.begin(recorder, *parts, cut=cut))
         else:
             run.add_ticker(Ticker(cut, run.take, *parts))
 

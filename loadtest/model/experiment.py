@@ -141,9 +141,11 @@ class Experiment(Strict):
 
     def _check_driven(self) -> None:
         """Raise ValueError for settings that an application behind HTTP does not have."""
-        if not self.application:
-            return
         load = self.load
+        if not self.application:
+            if load.processes > 1:
+                raise ValueError("processes: requires an application behind HTTP (--app)")
+            return
         other = {
             "a second application": self.application[1:],
             "session": self.session,
@@ -151,7 +153,6 @@ class Experiment(Strict):
             "several servers": self.server[1:],
             "fault": self.fault,
             "prefill": load.prefill,
-            "arrivals at a rate": load.highest_rate is not None,
             "users as threads": load.models != (GREENLETS,),
         }
         if given := [name for name, used in other.items() if used]:

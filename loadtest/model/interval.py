@@ -23,6 +23,8 @@ SLOWEST_KEPT = 5
 
 # The process name of the intervals of the database server.
 SERVER = "server"
+# The counters of engines that were made, by the line of code that follows.
+ENGINES_OF = "engines@"
 # The counters of checkouts that ended, with a connection or without.
 ENDED_CHECKOUTS = ("checkouts", "timeouts", "checkout_errors")
 # The histograms of requests: successful, failed, and ended by Locust's control flow.

@@ -168,7 +168,7 @@ class LoadConfig(Strict):
     is dropped after `drop_after`. The warm-up precedes the measured duration. Times are seconds.
     stage: parts of the measured time with their own loads; they set the duration and the load.
     prefill: open pool_size connections before the load begins. model: the model of users; give
-    two models to compare both.
+    two models to compare both. processes: those of the load generator, which share the load.
     """
 
     model: Annotated[str, AfterValidator(_models)] = GREENLETS
@@ -180,6 +180,7 @@ class LoadConfig(Strict):
     duration: Annotated[Seconds, Field(gt=0)] = 30.0
     warmup: Annotated[Seconds, Field(ge=0)] = 5.0
     prefill: bool = False
+    processes: Annotated[Whole, Field(ge=1)] = 1
     stage: tuple[Stage, ...] = ()
 
     @model_validator(mode="after")

@@ -19,9 +19,10 @@ class PlaceUse:
     A place is the first line of code outside libraries, with its function. wait: with failed
     checkouts. longest_hold: also of a hold in progress. query: time in statements and COMMITs
     during the holds. needed: the holds without the longest time without a query of each. held: for
-    each shortage, the connections that this place held then. kept: holds in progress at the end.
-    routes: the checkouts by the name of a route or task. idle_at: by line, how often a hold was
-    found there without a query at the end of a second.
+    each shortage, the connections that this place held then. nested: checkouts by a user that
+    already held a connection. kept: holds in progress at the end. routes: the checkouts by the name
+    of a route or task. idle_at: by line, how often a hold was found there without a query at the
+    end of a second.
     """
 
     checkouts: int = 0
@@ -36,6 +37,7 @@ class PlaceUse:
     query: int = 0
     needed: int = 0
     held: int = 0
+    nested: int = 0
     kept: int = 0
     routes: Counter[str] = field(default_factory=Counter)
     idle_at: Counter[str] = field(default_factory=Counter)

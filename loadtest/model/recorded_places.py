@@ -20,8 +20,9 @@ class RecordedPlace(Value):
     querying: the share of the holds' time in queries. idle_seconds_mean: the longest time without a
     query of each hold, on average. idle: the share of the whole pool's time in use that this place
     held a connection without a query. held: the share of the connections that it held in
-    shortages. kept: holds in progress at the end; lost: those that are not expected to end, with
-    the age of the oldest, and whether they are in progress now (else, at the end of a process).
+    shortages. nested: checkouts by a user that already held a connection. kept: holds in progress
+    at the end; lost: those that are not expected to end, with the age of the oldest, and whether
+    they are in progress now (else, at the end of a process).
     ended_seconds: the connections that it held after the user of the
     checkout had ended, added up over all seconds. idle_at: the lines where a holder stood without a
     query, with their shares. routes: the checkouts by route or task.
@@ -41,6 +42,7 @@ class RecordedPlace(Value):
     idle_seconds_mean: float | None
     idle: float
     held: float
+    nested: int = 0
     kept: int
     lost: int = 0
     lost_age_seconds: float = 0.0

@@ -103,16 +103,18 @@ class FixValue(Value):
 class RecordedPoolSummary(Value):
     """One pool of the application, in all of its processes.
 
-    settings: the different ones, under `create_engine`'s names. processes: the number over the
-    whole time, and the most at once. full: when checkouts waited because a process had all of its
-    connections in use. coarse_seconds: of all processes, in intervals of several seconds; in them,
-    full seconds are the fewest possible. nested: by route or task (empty: outside of both), the
-    checkouts of a user that already held a connection.
+    settings: the different ones, under `create_engine`'s names. made_at: the engines that each line
+    of code made in this time. processes: the number over the whole time, and the most at once.
+    full: when checkouts waited because a process had all of its connections in use. coarse_seconds:
+    of all processes, in intervals of several seconds; in them, full seconds are the fewest
+    possible. nested: by route or task (empty: outside of both), the checkouts of a user that
+    already held a connection.
     """
 
     name: str
     database: str
     settings: tuple[dict[str, Any], ...]
+    made_at: dict[str, int]
     processes: int
     processes_most: int
     begin: int

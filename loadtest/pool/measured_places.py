@@ -30,7 +30,7 @@ def placed_connect(
     held: dict[Any, Any] = recorder.held
     quick, noticed = recorder.quick.extend, recorder.noticed.append
     record_of, current_user = internals.record_of, recorder.current_user
-    nested, holding = places.nested.extend, places.holding
+    nested, holding = places.nested.append, places.holding
     route_now, place_number = places.route, places.code.number
     route_number, no_route = places.routes.number, places.no_route
 
@@ -42,9 +42,10 @@ def placed_connect(
         weak = ref(user)
         owner = weak if request is None else request
         route = route_number(name) if name else no_route
-        if already := holding.get(owner):  # another thread may return a connection meanwhile
-            nested((route, already))
-        hold = Hold(place_number(1) << ROUTE_BITS | route, name, weak, owner)
+        key = place_number(1) << ROUTE_BITS | route
+        if owner in holding:
+            nested(key)
+        hold = Hold(key, name, weak, owner)
         start = pending[user] = clock()
         try:
             connection = original()

@@ -68,8 +68,8 @@ class PlaceRecorder:
     the running request. routes: its number; no_route: that of none. limit: the most connections of
     the pool; None without a limit. holding: the number of connections by the owner of their holds.
     latest: the hold that ended last, and its end.
-    `measured_places` appends to two flat lists. nested: route and number of connections of each
-    checkout by an owner that held some. ended: as in a Batch.
+    `measured_places` appends to two lists. nested: the key of each checkout by an owner that held
+    a connection. ended: flat, as in a Batch.
     """
 
     def __init__(

@@ -93,13 +93,14 @@ class PlaceSums:
             self.histograms[label] = one
 
     def add_nested(self, nested: list[int]) -> None:
-        """Add checkouts by owners that already held connections; for each: route and number.
+        """Add checkouts by owners that already held connections, by their keys.
 
-        The numbers leave the list.
+        The keys leave the list.
         """
-        rows = self._in_order(as_rows(nested, 2, self._let_others_run))
-        for route, number, _, _ in self._groups(rows, rows[:, 0]):
-            self._tasks[self._routes.name(route)]["nested"] += number
+        rows = self._in_order(as_rows(nested, 1, self._let_others_run))
+        for key, number, _, _ in self._groups(rows, rows[:, 0]):
+            self._tasks[self._route_of(key)]["nested"] += number
+            self._uses[self.place_of(key)].nested += number
 
     def add_held(self, held: Sequence[Taken], now: int) -> None:
         """Add the holds in progress."""

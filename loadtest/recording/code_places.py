@@ -104,6 +104,11 @@ class CodePlaces:
         frame = frame_of_holder(hold)
         return self.name(frame) if frame else OUTSIDE_APPLICATION
 
+    def place_here(self) -> str:
+        """The name of the place that runs this."""
+        frame = first_of_application(sys._getframe(), packages=True)
+        return self.names.name(self.number_of(frame))
+
     def name(self, frame: FrameType) -> str:
         """The file, the line and the function of a frame, without its values."""
         code = frame.f_code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from sqlalchemy.dialects import plugins
 from sqlalchemy.engine import URL, CreateEnginePlugin, Engine  # old versions have them here
 
 from loadtest.recording import record, recorder_of_process
-from loadtest.recording.recording_settings import DRIVEN
+from loadtest.recording.steering.orders import Orders
 
 if TYPE_CHECKING:
     from loadtest.recording.steering.driven_engine import DrivenEngine
@@ -61,12 +60,13 @@ def with_plugin(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _driven(url: URL, kwargs: dict[str, Any]) -> DrivenEngine | None:
     """The engine as one that the tool drives; None in other applications."""
-    if DRIVEN not in os.environ:
+    orders = Orders.given()
+    if orders is None:
         return None
     try:
-        from loadtest.recording.steering.driven_engine import driven_engine
+        from loadtest.recording.steering.driven_engine import DrivenEngine
 
-        return driven_engine(url, kwargs)
+        return DrivenEngine(orders, url, kwargs)
     except Exception:  # the application must start
         _log.exception("an engine does not get the requested pool")
         return None

@@ -22,7 +22,9 @@ from loadtest.runfile.folders import as_typed, new_folder, point_latest_at
 DESCRIPTION = "Run an application and record every connection pool in its processes."
 RESULTS_HELP = "The parent of the folder of results (default: reports)."
 NAME_HELP = "The application's name in results (default: the command's)."
-MEGABYTES_HELP = "The most that a process writes in an hour (default: 10)."
+MEGABYTES_HELP = "The most that a process writes in an hour, in MB (default: 10)."
+KEEP_HELP = "The most that a recording keeps, in MB; its oldest parts are deleted (default: 1000)."
+PORT_HELP = "Serve metrics for Prometheus on this port (default: none)."
 COMMAND_HELP = "The application's command and its arguments, after --."
 EXAMPLE = "loadtest record -- gunicorn --workers 2 shop.web:app"
 
@@ -48,11 +50,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--results", type=Path, default=Path("reports"), help=RESULTS_HELP)
     parser.add_argument("--name", default="", help=NAME_HELP)
     parser.add_argument("--megabytes-per-hour", type=float, metavar="N", help=MEGABYTES_HELP)
+    parser.add_argument("--keep-megabytes", type=float, metavar="N", help=KEEP_HELP)
+    parser.add_argument("--metrics-port", type=int, metavar="N", help=PORT_HELP)
     before, dashes, command = _split(arguments)
-    options = parser.parse_args(before)
+    given = vars(parser.parse_args(before))
     if not command:
         parser.error("the command is missing" if dashes else "write -- and the command")
-    return record_command(command, options.results, options.name, options.megabytes_per_hour)
+    return record_command(command, given.pop("results"), given.pop("name"), **given)
 
 
 def _split(arguments: Sequence[str]) -> tuple[Sequence[str], bool, Sequence[str]]:
@@ -64,11 +68,11 @@ def _split(arguments: Sequence[str]) -> tuple[Sequence[str], bool, Sequence[str]
 
 
 def record_command(
-    command: Sequence[str], results: Path, name: str = "", megabytes_per_hour: float | None = None
+    command: Sequence[str], results: Path, name: str = "", **given: float | None
 ) -> int:
     """Run a command with its pools recorded into a new folder below `results`; its exit code.
 
-    Without a folder it runs unrecorded.
+    given: further settings of the recording. Without a folder the command runs unrecorded.
     """
     name = name or Path(command[0]).stem
     if flags := ignoring_flags(command):
@@ -79,8 +83,8 @@ def record_command(
         _say(f"{error}; nothing is recorded.")
         return _run(command, os.environ)
     with tempfile.TemporaryDirectory(prefix="loadtest-record-") as notes:
-        limit = {} if megabytes_per_hour is None else {"MEGABYTES_PER_HOUR": megabytes_per_hour}
-        settings = {"FOLDER": (folder / "runs").absolute(), "NAME": name, "NOTES": notes, **limit}
+        chosen = {key.upper(): value for key, value in given.items() if value is not None}
+        settings = {"FOLDER": (folder / "runs").absolute(), "NAME": name, "NOTES": notes, **chosen}
         code = _run(command, recorded_environment(settings, os.environ))
         _tell(folder, Path(notes), started=code not in (_NOT_FOUND, _NOT_EXECUTABLE))
     return code

@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -21,7 +22,7 @@ from sqlalchemy import Engine, QueuePool
 from loadtest import __version__
 from loadtest.model.announced_connections import BEYOND_ANNOUNCED_KIND
 from loadtest.model.end_reason import End
-from loadtest.model.interval import SECOND, Interval
+from loadtest.model.interval import ENGINES_OF, SECOND, Interval
 from loadtest.model.pool_limits import PoolSizes
 from loadtest.model.pool_totals import PoolTotals
 from loadtest.model.steps import go_on
@@ -32,6 +33,7 @@ from loadtest.pool.open_connections import OpenConnections
 from loadtest.pool.place_recorder import PlaceRecorder
 from loadtest.pool.recorder import Recorder
 from loadtest.pool.sqlalchemy_internals import idle_records
+from loadtest.pool.task_usage import taken
 from loadtest.recording.checkout_user import of_this_thread, task_or_greenlet
 from loadtest.recording.code_places import CodePlaces
 from loadtest.recording.recording_settings import RecordingSettings
@@ -86,8 +88,9 @@ class PoolRecording:
         self._recorder.own_users = False
         self._recorder.levels["engines"] = lambda: len(self.engines)
         self._recorder.current_user = task_or_greenlet
+        self._code, self._made_at = CodePlaces(), list[str]()
         self._places = self._recorder.places = PlaceRecorder(
-            self._recorder.held, CodePlaces(), ROUTE_NAMES.now
+            self._recorder.held, self._code, ROUTE_NAMES.now
         )
         self._begin(used=True)
 
@@ -116,12 +119,13 @@ class PoolRecording:
         self._recorder.rising[BEYOND_ANNOUNCED_KIND] = lambda: self._recorder.beyond
 
     def add(self, engine: Engine) -> None:
-        """Record one more engine.
+        """Record one more engine, which was made where this is called.
 
         Raises LoadtestError if this version of SQLAlchemy cannot be measured.
         """
         measure(engine, self._recorder)
         self.engines.add(engine)
+        self._made_at.append(self._code.place_here())
         # Deadlocks are found among users that live as long as the recorder.
         self._places.limit, self._recorder.deadlocks.limit = self._recorder.deadlocks.limit, None
         if len(self.engines) > 1:
@@ -172,6 +176,7 @@ class PoolRecording:
         recorder.aside.clear()
         recorder.held.clear()
         self._places.restart()
+        self._made_at.clear()
         recorder.no_task.held = 0
         recorder.opened.clear()
         pools = [engine.pool for engine in self.engines if isinstance(engine.pool, QueuePool)]
@@ -186,6 +191,9 @@ class PoolRecording:
         if self.sizes.pool_size and self._recorder.pool_size is None:
             del interval.gauges["overflow"]  # of several pools it is unknown
         self._used = self._used or bool(interval.histograms or interval.unfinished.count)
+        if self._used:
+            made_at = Counter(taken(self._made_at))
+            interval.counters.update({ENGINES_OF + line: n for line, n in made_at.items()})
         if self._gathered:
             self._gathered.absorb(interval, let_others_run)
             self._cuts += 1

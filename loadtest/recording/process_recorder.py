@@ -23,9 +23,10 @@ from loadtest.pool.engine_settings import settings_of
 from loadtest.pool.sqlalchemy_internals import check_attributes
 from loadtest.recording.part_files import delete_oldest, end_left_parts
 from loadtest.recording.pool_recording import PoolRecording, name_in_files
-from loadtest.recording.recording_settings import DRIVEN, MEGABYTE, RecordingSettings
+from loadtest.recording.recording_settings import MEGABYTE, RecordingSettings
 from loadtest.recording.route_names import ROUTE_NAMES
 from loadtest.recording.size_budget import SizeBudget
+from loadtest.recording.steering.orders import Orders
 from loadtest.recording.telemetry.process_telemetry import ProcessTelemetry
 
 if TYPE_CHECKING:
@@ -253,13 +254,12 @@ def pool_name(url: URL, logging_name: str | None) -> str:
 
 def _tool_watch() -> ToolWatch | None:
     """The watch of the tool that drives this application, if one does."""
-    if DRIVEN not in os.environ:
+    orders = Orders.given()
+    if orders is None:
         return None
-    from loadtest.recording.steering.orders import Orders
     from loadtest.recording.steering.tool_watch import ToolWatch
 
-    orders = Orders.given()
-    return ToolWatch(orders) if orders else None
+    return ToolWatch(orders)
 
 
 def _at_end_of_child(recorder: ProcessRecorder) -> None:

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "LOADTEST_RECORDING"
-# With this variable a tool drives the application; `steering` is imported then only.
-DRIVEN = "LOADTEST_DRIVEN"
 MEGABYTE = 1_000_000
 
 _log = logging.getLogger("loadtest.recording")
@@ -73,20 +71,14 @@ def _program() -> str:
     return stem if stem not in ("", "-c", "-m", "__main__") else "application"
 
 
-def _name(value: Any) -> str:
+def _text(value: Any) -> str:
     if not str(value):
-        raise ValueError("the name is empty")
-    return str(value)
-
-
-def _host(value: Any) -> str:
-    if not str(value):
-        raise ValueError("the host is empty")
+        raise ValueError("it is empty")
     return str(value)
 
 
 def _folder(value: Any) -> Path:
-    return Path(_name(value)).absolute()
+    return Path(_text(value)).absolute()
 
 
 def _megabytes(value: Any) -> float:
@@ -114,12 +106,12 @@ def _switch(value: Any) -> bool:
 
 _FROM_TEXT: dict[str, Callable[[Any], Any]] = {
     "folder": _folder,
-    "name": _name,
+    "name": _text,
     "megabytes_per_hour": _megabytes,
     "keep_megabytes": _megabytes,
     "on": _switch,
     "metrics_port": _port,
-    "metrics_host": _host,
+    "metrics_host": _text,
     "opentelemetry": _switch,
     "compress": _switch,
 }

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 PIPE_WIDTH = 1000  # columns of a file or a pipe, where lines are not broken
+LEAST_WIDTH = len("(invalid)")  # of the first column of a table, which may break its words
 _ASCII = str.maketrans({"µ": "u", "–": "-", "≥": ">", "×": "x", "·": "-"})
 # Control characters are shown and do not reach the terminal.
 _CONTROLS = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\t\n"}
@@ -62,7 +63,7 @@ def text_table(
             justify="left" if text else "right",
             overflow="fold",
             no_wrap=not text,
-            min_width=None if number else len("(invalid)"),
+            min_width=None if number else LEAST_WIDTH,
         )
     for cells, style in zip(rows, styles, strict=False):
         table.add_row(*(plain(cell, console) for cell in cells), style=style)

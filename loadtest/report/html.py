@@ -76,7 +76,8 @@ def page_template(name: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"svg": Markup, "together": _together, "coded": _coded}
+    environment.filters |= {"svg": Markup, "coded": _coded}
+    environment.filters |= {"together": _together, "breakable": _breakable}
     script = (_HERE / "sort.js").read_text(encoding="utf-8")
     environment.globals |= {
         "script": Markup(script),
@@ -243,10 +244,19 @@ def _with_unit(name: str, value: Any) -> str:
 
 def _together(text: str) -> Markup:
     """A sentence without line breaks between a number and its unit, or within an option."""
-    text = re.sub(r"(?<=\d) (?=(?:%|[mµ]?s|[KMGT]iB)(?!\w))", "\N{NO-BREAK SPACE}", text)
-    text = re.sub(r"(?<=[<≥]) (?=\d)", "\N{NO-BREAK SPACE}", text)
     option = r'<span class="option">\g<0></span>'
-    return Markup(re.sub(r"(?<![\w-])--[a-z][a-z-]*", option, str(escape(text))))
+    return Markup(re.sub(r"(?<![\w-])--[a-z][a-z-]*", option, _with_units(text)))
+
+
+def _breakable(text: str) -> Markup:
+    """A text without line breaks between a number and its unit; a line may end after a slash."""
+    return Markup(re.sub(r"(?<=\S)/", "/<wbr>", _with_units(text)))
+
+
+def _with_units(text: str) -> str:
+    """A text, escaped, without line breaks between a number and its unit."""
+    text = re.sub(r"(?<=\d) (?=(?:%|[mµ]?s|[KMGT]iB)(?!\w))", "\N{NO-BREAK SPACE}", text)
+    return str(escape(re.sub(r"(?<=[<≥]) (?=\d)", "\N{NO-BREAK SPACE}", text)))
 
 
 def _coded(text: str) -> Markup:

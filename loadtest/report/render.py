@@ -21,6 +21,7 @@ from loadtest.report.html import report_page
 from loadtest.runfile.decoding import from_plan, plan_of
 from loadtest.runfile.folders import find_runs, folder_of
 from loadtest.runfile.line import Damaged
+from loadtest.runfile.merged_recording import merge_left
 from loadtest.runfile.schema import ExperimentPlan
 
 
@@ -48,14 +49,27 @@ def render(paths: Sequence[Path], out: Path) -> Summary:
 def read_measurements(paths: Sequence[Path]) -> Measurements:
     """All runs of some files and folders, with the first folder's experiment.json.
 
+    Recordings that a killed tool left become part of their runs first.
     Raises UsageError if not one run can be read.
     """
+    problems = [text for folder in {*map(folder_of, paths)} for text in _not_merged(folder)]
     found = read_rounds(find_runs(paths))
-    problems = [text for one in found if isinstance(one, UsageError) for text in one.problems]
+    problems += [text for one in found if isinstance(one, UsageError) for text in one.problems]
     rounds = [one for one in found if isinstance(one, Round)]
     if not rounds:
         raise UsageError(*problems)
     return arranged(rounds, _experiment(paths, problems), problems)
+
+
+def _not_merged(folder: Path) -> Sequence[str]:
+    """Why the recordings that a killed tool left in a folder are not part of their runs, if so."""
+    try:
+        merge_left(folder)
+    except UsageError as error:
+        return error.problems
+    except OSError as error:  # a folder for reading only
+        return [f"{folder}: the recording of the application cannot be merged: {error.strerror}"]
+    return []
 
 
 def planned_experiment(path: Path) -> ExperimentPlan | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import json
 import os
 import shutil
 from collections import Counter, defaultdict
@@ -23,6 +24,8 @@ from loadtest.runfile.schema import Header
 
 # The folder of the recordings of a run is beside its file, with this ending.
 RECORDINGS = ".app"
+# In this folder: what the tool knows about the application, for the case that it is killed.
+_KNOWN = "application.json"
 
 _Line = tuple[int, bytes]
 
@@ -42,6 +45,12 @@ def merge(
         shutil.rmtree(recordings)
 
 
+def leave_known(recordings: Path, facts: Mapping[str, Any], names: Collection[str]) -> None:
+    """Leave the arguments of `merge` in a folder of recordings, for `merge_left`."""
+    text = json.dumps({"facts": dict(facts), "names": sorted(names)})
+    (recordings / _KNOWN).write_text(text, encoding="utf-8")
+
+
 def merge_left(folder: Path) -> None:
     """Merge the recordings that a killed tool has left in a folder of results; raises UsageError.
 
@@ -51,7 +60,17 @@ def merge_left(folder: Path) -> None:
         run = recordings.with_suffix(".jsonl")
         files = [run, *recordings.glob("*.jsonl")]
         if run.exists() and not any(map(being_written, files)):
-            merge(run, recordings, {})
+            known = _known(recordings)
+            merge(run, recordings, known.get("facts", {}), known.get("names", ()))
+
+
+def _known(recordings: Path) -> dict[str, Any]:
+    """What `leave_known` has left; empty if that is nothing whole."""
+    try:
+        found: dict[str, Any] = json.loads((recordings / _KNOWN).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found
 
 
 def _write(run: Path, lines: _Merged) -> None:

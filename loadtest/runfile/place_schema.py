@@ -24,6 +24,7 @@ class PlaceLine(Struct, frozen=True):
     query: Count = 0
     needed: Count = 0
     held: Count = 0
+    nested: Count = 0
     kept: Count = 0
     routes: dict[str, Count] = {}
     idle_at: dict[str, Count] = {}

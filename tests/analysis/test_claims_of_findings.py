@@ -37,10 +37,11 @@ def test_nested_checkouts_outside_of_routes_are_in_an_interval() -> None:
     names = NumberedNames(10, "(other)")
     routes = NumberedNames(10, "(other)")
     sums = PlaceSums(names, routes, lambda: None)
-    number, outside = names.number(PAY), routes.number("")
-    sums.add_nested([outside, 1, outside, 2])
-    sums.add_holds(as_rows([0, 5, number << ROUTE_BITS | outside, 1, 4, 0], 6))
+    key = names.number(PAY) << ROUTE_BITS | routes.number("")
+    sums.add_nested([key, key])
+    sums.add_holds(as_rows([0, 5, key, 1, 4, 0], 6))
     assert sums.tasks() == {"": TaskUse(nested=2)}
+    assert sums.places()[PAY].nested == 2
 
 
 @pytest.mark.parametrize(

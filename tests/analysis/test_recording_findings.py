@@ -172,15 +172,25 @@ def test_a_recording_that_is_too_short_has_no_leak(tmp_path: Path) -> None:
     assert codes(of(tmp_path, leaking([2] * 20))) == []
 
 
-def test_a_second_connection_is_found_with_route_and_places(tmp_path: Path) -> None:
-    use = place(5, 4, routes=Counter({"GET /cart": 10}))
+def test_a_second_connection_is_found_with_its_route_and_the_places_that_took_it(
+    tmp_path: Path,
+) -> None:
+    use = place(5, 4, routes=Counter({"GET /cart": 10}), nested=4)
     tasks = {"GET /cart": TaskUse(10, SECOND, nested=4)}
-    rows = [second(n, {PAY: use, LIST: quick()}, tasks=tasks) for n in range(5)]
+    first = place(5, 4, routes=Counter({"GET /cart": 10}))
+    rows = [second(n, {PAY: use, LIST: first}, tasks=tasks) for n in range(5)]
     found = the("nested_checkout", of(tmp_path, rows))
     assert found.message.startswith(
-        f"`GET /cart` took 20 connections while they already held one. They take connections at "
-        f"`{PAY}`."
+        f"`GET /cart` took 20 connections while they already held one. They took these at `{PAY}`."
     )
+    assert found.evidence["places"] == [PAY]
+
+
+def test_users_who_keep_a_leaked_connection_have_one_finding(tmp_path: Path) -> None:
+    rows = leaking([2] * 80)
+    for row in rows:
+        row.tasks = {"fulfil": TaskUse(10, SECOND, nested=10)}
+    assert codes(of(tmp_path, rows)) == ["leak"]
 
 
 def test_an_engine_for_each_request_is_found(tmp_path: Path) -> None:
@@ -192,6 +202,14 @@ def test_an_engine_for_each_request_is_found(tmp_path: Path) -> None:
         f"of `{LIST}` (in `GET /orders`): an engine is made or disposed of again and again, up to "
         "4 at once."
     )
+
+
+@pytest.mark.parametrize(("hold", "found"), [(150, []), (210, ["held_without_query"])])
+def test_pauses_of_the_only_place_are_a_finding_if_they_are_long(
+    tmp_path: Path, hold: int, found: list[str]
+) -> None:
+    rows = [second(n, {PAY: place(hold, 30, 30)}) for n in range(9)]
+    assert codes(of(tmp_path, rows)) == found
 
 
 def test_engines_for_requests_explain_pauses_of_other_places(tmp_path: Path) -> None:
@@ -210,6 +228,18 @@ def test_null_pool_under_load_is_found(tmp_path: Path) -> None:
     rows = [second(n, {LIST: quick()}, counters={"opened": 10}) for n in range(5)]
     found = the("null_pool", of(tmp_path, rows, pool=NULL_POOL))
     assert found.message.startswith("NullPool connects for each checkout: 50 times in 5.00 s")
+
+
+def test_findings_about_engines_name_the_line_that_made_most_of_them(tmp_path: Path) -> None:
+    made = {"engines@shop/db.py:7 <module>": 1}
+    rows = [second(0, {LIST: quick()}, counters=made), second(1, {LIST: quick()})]
+    found = the("null_pool", of(tmp_path / "null", rows, pool=NULL_POOL))
+    assert "(leave out poolclass at `shop/db.py:7 <module>`)" in found.message
+    new = {"checkouts.new": 10, "engines@shop/web.py:3 order": 2}
+    rows = [second(0, {LIST: quick()}, counters=made)]
+    rows += [second(n, {LIST: quick()}, counters=new) for n in range(1, 5)]
+    found = the("engine_per_request", of(tmp_path / "engines", rows))
+    assert "an engine is made (8 times at `shop/web.py:3 order`) or disposed of" in found.message
 
 
 def test_null_pool_without_load_is_no_finding(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_workers_share_no_connection_that_was_open_when_they_were_forked(
     run = read_run(result)
     whole = total(run.intervals)
     assert len({interval.process for interval in run.intervals}) == 2
-    assert whole.counters["requests"] > 20
+    assert whole.counters["requests"] > 0
     assert whole.counters["failures"] == 0, run.intervals[-1].examples
     assert (
         whole.counters["opened"]

@@ -85,6 +85,26 @@ class Driven(NamedTuple):
         return [one for one in self.run.intervals if one.role == role]
 
 
+def driving(
+    folder: Path,
+    *more: str,
+    path: str = "/rows",
+    command: Sequence[str] = (),
+    engine: str = ENGINE,
+    name: str = "run",
+) -> tuple[str, list[str]]:
+    """The URL of an application in a folder, and the command line that drives it."""
+    (folder / "app.py").write_text(APPLICATION.replace(ENGINE, engine))
+    (folder / "visitors.py").write_text(VISITORS.format(path=path))
+    port = free_port()
+    ready = f"http://127.0.0.1:{port}/health"
+    words = command or [sys.executable, "app.py", str(port), "rows.db"]
+    options = ["--app", shlex.join(words), "--ready", ready, "--warmup", "1s", *more]
+    options += [] if "-u" in more else ["-u", "2"]
+    arguments = loadtest_command(name, "visitors.py", "--no-try", *options)
+    return ready, arguments
+
+
 def drive(
     folder: Path,
     *more: str,
@@ -98,14 +118,7 @@ def drive(
 
     engine: the code that makes its engine. name: the command's.
     """
-    (folder / "app.py").write_text(APPLICATION.replace(ENGINE, engine))
-    (folder / "visitors.py").write_text(VISITORS.format(path=path))
-    port = free_port()
-    ready = f"http://127.0.0.1:{port}/health"
-    words = command or [sys.executable, "app.py", str(port), "rows.db"]
-    options = ["--app", shlex.join(words), "--ready", ready, "--warmup", "1s", *more]
-    options += [] if "-u" in more else ["-u", "2"]
-    arguments = loadtest_command(name, "visitors.py", *options)
+    ready, arguments = driving(folder, *more, path=path, command=command, engine=engine, name=name)
     with running(folder / "log", *arguments, cwd=folder, env=env) as process:
         code = process.wait()
         until(process.gone, "everything to end", context=lambda: f"{process.alive()}")

@@ -211,7 +211,7 @@ def test_the_page_of_a_product_has_its_place(
     pages = {"GET /products/{product_id}", "GET /products/<int:product_id>", "GET /health"}
     assert route in pages
     nested = AT_ONCE if mistake == "nested_checkout" else 0
-    assert interval.tasks.get(route, TaskUse()).nested == nested
+    assert interval.tasks.get(route, TaskUse()).nested == interval.places[at].nested == nested
     if mistake in ("null_pool", "engine_per_request"):
         assert interval.counters["opened"] >= AT_ONCE
 
@@ -247,9 +247,12 @@ def test_a_task_of_the_worker_has_its_place(
     where = line if line in ("", OUTSIDE) else numbered("order_worker", line)
     with running(tmp_path / "log", *recorded.before, *WORKER, *THREADS, env=given) as process:
         worker = ready(process, given, admin)
-        if line.startswith("work.py"):
-            partner.close("/payments")
-        worker.send(AT_ONCE)
+        if line:  # each task has a thread of its own, because all are at their payments at once
+            worker.begin_payments(partner)
+        else:
+            worker.send(AT_ONCE)
+        if line == OUTSIDE:
+            partner.open()
 
         def seen() -> bool:
             use = recorded.place(at)
@@ -264,6 +267,7 @@ def test_a_task_of_the_worker_has_its_place(
     interval = recorded.interval()
     assert interval.places[at].routes.keys() == {"fulfil"}
     assert (interval.tasks["fulfil"].nested > 0) is (mistake == "nested_checkout")
+    assert interval.places[at].nested == interval.tasks["fulfil"].nested
 
 
 def ready(process: Running, given: dict[str, str], admin: Engine) -> Worker:

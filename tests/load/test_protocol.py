@@ -157,12 +157,12 @@ def test_what_the_workers_measured_adds_up_at_the_master(tmp_path: Path) -> None
         assert [i.second for i in part] == sorted(i.second for i in part)
     assert "is missing" not in process.output
     assert "Traceback" not in process.output
+    assert any(worker.latest_seconds for worker in footer_of(run).values())
     for worker in footer_of(run).values():
         assert worker.state == "ended"
         assert worker.lost == 0
         sent = lines_of([own / f"{worker.process.rpartition(':')[2]}.jsonl"])
         assert worker.intervals == len(sent)
-        assert (worker.latest_seconds or 0) > 0
         assert abs(worker.clock_ahead_seconds or 0) <= (worker.round_trip_seconds or 0)
 
 

@@ -97,7 +97,6 @@ def test_an_experiment_drives_an_application_with_its_own_pool() -> None:
         ({"session": "shop.db:Session"}, "session"),
         ({"engine": "shop.db:engine"}, "engine"),
         ({"server": ["mysql", "mariadb"]}, "several servers"),
-        ({"load": {"arrival_rate": 10}}, "arrivals at a rate"),
         ({"load": {"model": "threads"}}, "users as threads"),
         ({"load": {"prefill": True}}, "prefill"),
     ],

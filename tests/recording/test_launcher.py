@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from loadtest.recording import launcher
+from loadtest.recording.recording_settings import RecordingSettings
 from loadtest.runfile.reader import Run
 from tests.conftest import ROOT, without_database
 from tests.recording.recorded import ASYNC_APPLICATION, counted_in, runs_in
@@ -54,7 +55,8 @@ def test_an_unchanged_application_is_recorded_and_its_exit_code_kept(tmp_path: P
     (run,) = recorded(tmp_path)
     assert run.header.name == "python"
     assert counted_in(run)["checkouts"] == 1
-    assert "shop.py" not in str(run.told)
+    assert counted_in(run)["engines@shop.py:4 <module>"] == 1
+    assert "--port" not in str(run.told)
 
 
 def test_forks_and_other_python_processes_are_recorded(tmp_path: Path) -> None:
@@ -79,6 +81,7 @@ def test_async_engines_are_recorded(tmp_path: Path) -> None:
     script = ASYNC_APPLICATION.format(address="sqlite+aiosqlite:///shop.db")
     assert recording(tmp_path, sys.executable, "-c", script).returncode == 0
     (run,) = recorded(tmp_path)
+    assert counted_in(run)["engines@__main__:5 main"] == 1
     assert "aiosqlite" in run.header.versions
     assert counted_in(run)["checkouts"] == 1
 
@@ -226,6 +229,23 @@ class TestReasons:
         said = recording(tmp_path, sys.executable, flag, "-c", "print(1)")
         assert said.stdout == "1\n"
         assert f"{sys.executable} is started with {flag}, so Python does not load" in said.stderr
+
+
+def test_options_are_settings_of_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, str] = {}
+
+    def ran(command: Sequence[str], environment: Mapping[str, str]) -> int:
+        seen.update(environment)
+        return 0
+
+    monkeypatch.setattr(launcher, "_run", ran)
+    options = ["--results", str(tmp_path), "--keep-megabytes", "50", "--metrics-port", "9646"]
+    assert launcher.main([*options, "--", "shop"]) == 0
+    found = RecordingSettings.from_environment(seen)
+    assert (found.name, found.keep_megabytes, found.metrics_port) == ("shop", 50, 9646)
+    assert "LOADTEST_RECORDING_MEGABYTES_PER_HOUR" not in seen
 
 
 def test_a_part_that_a_daemon_compresses_meanwhile_is_one_with_checkouts(tmp_path: Path) -> None:

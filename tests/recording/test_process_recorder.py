@@ -191,7 +191,7 @@ class TestSettings:
             ({"megabytes_per_hour": "-1"}, "megabytes_per_hour is ignored: expected a number"),
             ({"megabytes_per_hour": "nan"}, "megabytes_per_hour is ignored: expected a number"),
             ({"on": "perhaps"}, "on is ignored: expected on or off, got 'perhaps'"),
-            ({"folder": ""}, "folder is ignored"),
+            ({"folder": ""}, "folder is ignored: it is empty"),
             ({"colour": "green"}, "unknown setting colour; use folder, name, "),
         ],
     )

@@ -17,7 +17,7 @@ from loadtest.recording.steering.orders import VARIABLE, Orders
 from loadtest.recording.steering.response_headers import HEADER, header_value, told_in
 from tests.recording.recorded import finished, python
 
-DRIVEN = Orders(tell="/nowhere").variables()
+DRIVEN = Orders(tell="/dev/null").variables()  # a tool that is always there
 MILLISECOND = 1_000_000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -10,22 +11,46 @@ from playwright.sync_api import Browser
 from loadtest.analysis.recordings.part_of_recording import ReportedTime
 from loadtest.report.recorded.render_recording import render_recording
 from tests.accessibility import barriers, faint
-from tests.analysis.recorded_shop import paying_shop
+from tests.analysis.recorded_shop import CALL, PAY, paying_shop
 from tests.conftest import screenshots
 
-PHONE = 380
+PHONE = 390
+# The smallest letters (CSS pixels); the text of a figure is scaled with it.
+SMALLEST = """() => Math.min(...[...document.querySelectorAll('body *')].filter(one =>
+    [...one.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim())
+).map(one => {
+    const svg = one.closest('svg');
+    const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+    return scale * parseFloat(getComputedStyle(one).fontSize);
+}))"""
+NAMES = {
+    PAY: "order_worker/mistakes/forgotten_session.py:15 fulfil",
+    CALL: "order_worker/partner_with_a_long_name.py:130 pay_for_an_order",
+}
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of the report."""
-    folder: Path = paying_shop(tmp_path_factory.mktemp("recording"))
+@pytest.fixture(scope="module", params=["short", "long"])
+def report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the report; the names of places are short or long."""
+    folder: Path = paying_shop(tmp_path_factory.mktemp(request.param))
     render_recording([folder], folder, ReportedTime())
-    return (folder / "report.html").as_uri()
+    page = folder / "report.html"
+    if request.param == "long":
+        for short, name in NAMES.items():
+            page.write_text(page.read_text().replace(broken(short), broken(name)))
+        assert page.read_text().count(broken(NAMES[PAY])) > 2
+    return page.as_uri()
+
+
+def broken(name: str) -> str:
+    """A name as the tables have it."""
+    return name.replace("/", "/<wbr>")
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("width", "scheme"), [(PHONE, "dark"), (1300, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(PHONE, "light"), (820, "dark"), (1280, "light"), (1440, "light")]
+)
 def test_it_fits_and_asks_for_nothing(
     browser: Browser, report: str, width: int, scheme: str
 ) -> None:
@@ -38,6 +63,9 @@ def test_it_fits_and_asks_for_nothing(
     page.screenshot(path=screenshots() / f"recording-{width}.png", full_page=True)
     assert (requests, complaints) == ([report], [])
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for table in page.locator("main > section > .scroll").all() if width > PHONE else ():
+        assert table.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert page.evaluate(SMALLEST) >= 11
     page.close()
 
 

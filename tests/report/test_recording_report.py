@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from loadtest.analysis.recordings.clock_time import clock_time
 from loadtest.analysis.recordings.part_of_recording import ReportedTime
@@ -17,6 +18,7 @@ from loadtest.analysis.recordings.summarize_recording import summarize_recording
 from loadtest.model.errors import UsageError
 from loadtest.model.recording_summary import RecordingSummary
 from loadtest.report.recorded.recording_markdown import recording_markdown
+from loadtest.report.recorded.recording_rows import PLACE_COLUMNS, RECORDED_COLUMNS
 from loadtest.report.recorded.recording_terminal import print_recording
 from loadtest.report.recorded.render_recording import render_recording
 from loadtest.report.recorded.time_axis import MOST_TICKS, tick_seconds
@@ -57,8 +59,11 @@ def test_the_page_has_verdict_figures_places_waits_and_findings(page: str) -> No
     for heading in ("Verdict", "Places that took connections", "The longest waits", "Findings"):
         assert f">{heading}" in page
     assert "held_without_query" in page
-    assert f"without a query at {CALL} (67 %)" in page
-    assert f"{PAY} × 2 (oldest 800 ms)" in page
+    text = page.replace("<wbr>", "").replace("\N{NO-BREAK SPACE}", " ")
+    assert f"without a query at {CALL} (67 %)" in text
+    assert f"{PAY} × 2 (oldest 800 ms)" in text
+    assert "GET /orders" in page
+    assert "shop/<wbr>checkout.py:88 pay" in page
 
 
 def test_the_page_fetches_nothing_and_runs_nothing(page: str) -> None:
@@ -70,7 +75,7 @@ def test_the_page_fetches_nothing_and_runs_nothing(page: str) -> None:
 def test_the_figures_are_files_too_and_have_numbers(folder: Path, page: str) -> None:
     names = sorted(path.name for path in (folder / "figures").iterdir())
     assert names == ["connections.svg", "waits.svg"]
-    assert "At most 3 of 3 connections are in use" in page
+    assert "At most 3 of 3 connections were in use" in page
     assert "and 30 checkouts timed out" in page
     assert "3 allowed" in page
 
@@ -112,6 +117,20 @@ def test_the_terminal_has_places_waits_findings_and_verdict(folder: Path) -> Non
     assert "The longest waits of shop" in text
     assert "[held_without_query]" in text
     assert text.splitlines()[-4].startswith("The pool of `shop` was full for 30.0 s")
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_a_narrow_terminal_has_fewer_columns_and_cuts_no_word(folder: Path, width: int) -> None:
+    file = io.StringIO()
+    print_recording(summary(folder), Console(file=file, width=width, force_terminal=True))
+    lines = Text.from_ansi(file.getvalue()).plain.splitlines()
+    assert max(map(len, lines)) <= width
+    for first, columns in (("pool", RECORDED_COLUMNS), ("place", PLACE_COLUMNS)):
+        (headings,) = [line for line in lines if re.match(rf"{first} {{2,}}", line)]
+        shown = re.split(" {2,}", headings.strip())
+        assert set(shown) <= set(columns)
+        assert len(shown) >= 6
+    assert PAY in "\n".join(lines)
 
 
 def test_a_clean_recording_has_no_findings_in_any_form(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,9 +22,7 @@ FIGURES = {
 
 def test_a_whole_experiment_leaves_all_it_should(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    begin = time.perf_counter()
     summary = render([experiment(tmp_path / "in")], out)
-    assert time.perf_counter() - begin < 10
     assert {path.name for path in out.iterdir()} == {"summary.json", "report.html", "figures"}
     assert {path.name for path in (out / "figures").iterdir()} == FIGURES
     assert json.loads((out / "summary.json").read_text()) == summary.to_json()

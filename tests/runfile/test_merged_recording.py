@@ -12,7 +12,7 @@ from loadtest.model.interval import SERVER, Interval
 from loadtest.model.pool import PoolSettings
 from loadtest.recording.part_files import compressed
 from loadtest.runfile.folders import holds_recording
-from loadtest.runfile.merged_recording import merge, merge_left
+from loadtest.runfile.merged_recording import leave_known, merge, merge_left
 from loadtest.runfile.reader import read_run
 from loadtest.runfile.writer import RunWriter
 from tests.analysis.builders import MILLISECOND, SECOND, interval
@@ -266,6 +266,18 @@ def test_what_a_killed_tool_left_is_merged(tmp_path: Path) -> None:
     assert header.driven
     assert header.driven.name == "shop"
     assert not recordings.exists()
+
+
+def test_what_a_killed_tool_knew_is_in_the_merged_run(tmp_path: Path) -> None:
+    path, recordings = driven(tmp_path, [load_second(0)])
+    part(recordings, [application_second(0)], ended=False)
+    audit = PoolSettings(name="audit", pool_size=1)
+    part(recordings, [application_second(0)], process="web-8", pool=audit)
+    leave_known(recordings, FACTS, {"shop"})
+    merge_left(tmp_path)
+    found = read(path).header.driven
+    assert found
+    assert (found.engine, found.command) == ("shop", FACTS["command"])
 
 
 def test_a_run_that_goes_on_is_left_alone(tmp_path: Path) -> None:

@@ -69,6 +69,21 @@ def other_users(pool: PoolRuns) -> Iterator[Finding]:
     )
 
 
+def pool_users_beside(pool: PoolRuns) -> Iterator[Finding]:
+    """PoolUsers beside the users that drove an application: they have an engine of their own."""
+    scenario = pool.header.scenario
+    names = [name for name in scenario.user_classes if name not in scenario.other_classes]
+    if pool.driven and names:
+        yield Finding(
+            code="pool_users_beside",
+            severity="info",
+            message=f"Users of {listed(names)} ran beside the users of the application, on an "
+            "engine of their own. Throughput, request times and errors include their requests. "
+            "Checkouts and connections are the application's alone.",
+            evidence={"classes": names},
+        )
+
+
 def connections_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
     """Connections that the pool counts as checked out, but finished checkouts do not explain.
 

@@ -159,6 +159,7 @@ REMARKS: tuple[mostly_failing.FindingRule, ...] = (
     cross_checks.starvation,
     cross_checks.users_unaccounted,
     cross_checks.other_users,
+    cross_checks.pool_users_beside,
     cross_checks.connections_unaccounted,
     cross_checks.waiters_unaccounted,
     cross_checks.server_disagrees,

@@ -57,6 +57,7 @@ def _place(
         idle_seconds_mean=(use.hold - use.needed) / use.holds / SECOND if use.holds else None,
         idle=max(0, use.hold - use.query) / total_hold if total_hold else 0.0,
         held=use.held / total_held if total_held else 0.0,
+        nested=use.nested,
         kept=use.kept,
         lost=lost.number,
         lost_age_seconds=lost.age,

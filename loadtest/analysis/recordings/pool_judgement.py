@@ -58,8 +58,10 @@ def idle_holders(pool: RecordedPoolSummary) -> list[RecordedPlace]:
 
 def _holds_idly(place: RecordedPlace, pool: RecordedPoolSummary) -> bool:
     others = [one for one in pool.places if one is not place and _is_used(one)]
-    usual = median_low([one.idle_seconds_mean or 0.0 for one in others]) if others else 0.0
-    least = max(IDLE_SECONDS, min(LONG_IDLE_SECONDS, IDLE_FACTOR * usual))
+    least = LONG_IDLE_SECONDS
+    if others:
+        usual = median_low([one.idle_seconds_mean or 0.0 for one in others])
+        least = max(IDLE_SECONDS, min(LONG_IDLE_SECONDS, IDLE_FACTOR * usual))
     if makes_engines(pool):  # connecting keeps an event loop or a core from other work
         least = LONG_IDLE_SECONDS
     return (

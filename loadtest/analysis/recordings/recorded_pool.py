@@ -9,7 +9,7 @@ from functools import cached_property, reduce
 from loadtest.analysis.columns import Columns
 from loadtest.analysis.recordings.kept_holds import OldHolds
 from loadtest.analysis.recordings.pool_seconds import PoolSeconds
-from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Gauge, Interval
+from loadtest.model.interval import ENDED_CHECKOUTS, ENGINES_OF, SECOND, Gauge, Interval
 from loadtest.model.pool import PoolSettings
 from loadtest.runfile.recording_files import recorded_part
 from loadtest.runfile.schema import Header
@@ -99,6 +99,14 @@ class RecordedPool:
         """The different settings of its processes, the most frequent first."""
         all_ = [one.settings for one in self.processes]
         return sorted(dict.fromkeys(all_), key=lambda settings: -all_.count(settings))
+
+    @property
+    def made_at(self) -> dict[str, int]:
+        """The lines of code that made engines in this time, that with the most first."""
+        counters = self.total.counters.most_common()
+        return {
+            name.removeprefix(ENGINES_OF): n for name, n in counters if name.startswith(ENGINES_OF)
+        }
 
     @property
     def checkout_attempts(self) -> int:

@@ -110,15 +110,16 @@ def _to_return(place: RecordedPlace) -> str:
 
 
 def nested_in_application(pool: RecordedPoolSummary) -> Iterator[Finding]:
-    """Requests that take a connection while they hold another one."""
+    """Requests that take a connection while they hold another one, which they mean to return."""
     nested = nested_checkouts(pool)
-    if not nested:
+    if not nested or any(place.lost for place in pool.places):
         return
     number = plural(sum(nested.values()), "connection")
     routes = sorted(nested, key=lambda route: -nested[route])
     named = listed([f"`{route}`" if route else WITHOUT_ROUTE for route in routes[:NAMED_PLACES]])
-    there = [p.place for p in pool.places if p.routes.keys() & set(routes)][:NAMED_PLACES]
-    at = f" They take connections at {listed([f'`{place}`' for place in there])}." if there else ""
+    taking = sorted(pool.places, key=lambda place: -place.nested)[:NAMED_PLACES]
+    there = [place.place for place in taking if place.nested]
+    at = f" They took these at {listed([f'`{place}`' for place in there])}." if there else ""
     yield Finding(
         code="nested_checkout",
         severity="error" if is_short(pool) else "warning",
@@ -134,21 +135,22 @@ def engine_per_request(pool: RecordedPoolSummary) -> Iterator[Finding]:
     if not makes_engines(pool):
         return
     new, whole = pool.checkout.by_source["new"], pool.checkout.count
-    likely = _connecting_place(pool)
+    likely, made_at = _connecting_place(pool), _made_at(pool, often=True)
     at = f", most likely those of `{likely.place}`{_in_routes(likely)}" if likely else ""
     yield Finding(
         code="engine_per_request",
         severity="warning",
         message=f"{count(new)} of {plural(whole, 'checkout')} opened a new connection although the "
-        f"pools keep {count(kept_by_pools(pool))}{at}: an engine is made or disposed of again and "
-        f"again, up to {count(pool.connections.engines_most)} at once. Make one engine when the "
-        "process starts, and use it for all requests.",
+        f"pools keep {count(kept_by_pools(pool))}{at}: an engine is made{made_at} or "
+        f"disposed of again and again, up to {count(pool.connections.engines_most)} at once. Make "
+        "one engine when the process starts, and use it for all requests.",
         evidence={
             "new": new,
             "checkouts": whole,
             "engines": pool.connections.engines_most,
             "connect": pool.checkout.connect_seconds.mean,
             "place": likely.place if likely else None,
+            "made_at": pool.made_at,
         },
     )
 
@@ -165,8 +167,14 @@ def null_pool_under_load(pool: RecordedPoolSummary) -> Iterator[Finding]:
         severity="warning",
         message=f"NullPool connects for each checkout: {count(pool.connections.opened)} times in "
         f"{duration(pool.seconds)}, {duration(connect)} each. Use a QueuePool (leave out "
-        "poolclass), unless a pooler such as pgbouncer lies between application and server.",
-        evidence={"opened": pool.connections.opened, "per_second": rate, "connect": connect},
+        f"poolclass{_made_at(pool)}), unless a pooler such as pgbouncer lies between application "
+        "and server.",
+        evidence={
+            "opened": pool.connections.opened,
+            "per_second": rate,
+            "connect": connect,
+            "made_at": pool.made_at,
+        },
     )
 
 
@@ -242,6 +250,13 @@ def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
             "allowed": pool.connections.allowed,
         },
     )
+
+
+def _made_at(pool: RecordedPoolSummary, *, often: bool = False) -> str:
+    """The line that made most engines, if known; often: with how often it did."""
+    for line, number in pool.made_at.items():
+        return f" ({plural(number, 'time')} at `{line}`)" if often else f" at `{line}`"
+    return ""
 
 
 def _in_routes(place: RecordedPlace) -> str:

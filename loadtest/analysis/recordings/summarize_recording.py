@@ -62,6 +62,7 @@ def _numbers(pool: RecordedPool) -> RecordedPoolSummary:
         name=pool.name,
         database=pool.database,
         settings=tuple(_settings(one) for one in pool.settings),
+        made_at=pool.made_at,
         processes=len(pool.processes),
         processes_most=seconds.most_processes,
         begin=seconds.begin,

@@ -15,11 +15,11 @@ from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.run_plan import EXPERIMENT, RUN
 from loadtest.model.driven_application import PLACEHOLDER, DrivenApplication
 from loadtest.recording.launcher import recorded_environment
-from loadtest.recording.recording_settings import DRIVEN, PREFIX
-from loadtest.recording.steering.orders import Orders
+from loadtest.recording.recording_settings import PREFIX
+from loadtest.recording.steering.orders import VARIABLE, Orders
 
 # By name: other variables of this tool may be the user's.
-_OF_THE_TOOL = {DATABASE_URL, EXPERIMENT, RUN, DRIVEN}
+_OF_THE_TOOL = {DATABASE_URL, EXPERIMENT, RUN, VARIABLE}
 # More than a process can write, because over the limit an interval covers ten seconds.
 _NO_LIMIT_MEGABYTES = 1_000_000
 

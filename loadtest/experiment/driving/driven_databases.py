@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy import URL
@@ -28,111 +28,145 @@ from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import Allowances
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
-from loadtest.model.pool import PoolSettings
+from loadtest.model.pool_limits import PoolSizes, connection_limit
 from loadtest.runfile.folders import as_typed
 
 _MYSQL = ("mysql", "mariadb")
 _WITHOUT_SERVER = "sqlite"
 
 
+@dataclass(frozen=True)
+class _Intended:
+    """What is intended with the application of an experiment.
+
+    runs: the maximum number of runs. tried: whether each task is tried once before them.
+    """
+
+    experiment: Experiment
+    allowed: Allowances
+    runs: int
+    tried: bool
+
+    @property
+    def writes(self) -> str:
+        """What is written, as the end of a sentence."""
+        scenario = as_typed(self.experiment.scenario)
+        return f"send requests of {scenario}, which write to the application's own tables"
+
+    def work(self, facts: ApplicationFacts) -> str:
+        """The work in words."""
+        return work_in_words(self.experiment, self.runs, self.tried, beside=facts.seconds)
+
+    def sentence(self, facts: ApplicationFacts) -> str:
+        """The announcement without a server."""
+        return f"loadtest will {self.writes}, and run {self.work(facts)}"
+
+    def demand(self, facts: ApplicationFacts) -> Demand:
+        """The demand of the application's processes together, each with all users of the load."""
+        own = facts.engine.own_settings if facts.engine else None
+        demand = demand_of(self.experiment, self.allowed, own)
+        processes, users = max(1, facts.processes), demand.users * demand.per_user
+        others = [_most(engine, users) for engine in facts.others]
+        return replace(demand, processes=processes, other_engines=processes * sum(others))
+
+    def database(
+        self, url: URL | None, driven: DrivenServer, *lines: str, warnings: tuple[str, ...] = ()
+    ) -> Database:
+        """A database that the tool did not start."""
+        return Database(url, False, None, self.allowed, warnings, lines, driven=driven)
+
+
 @contextmanager
 def driven_databases(
-    given: str, experiment: Experiment, allowed: Allowances, runs: int
+    given: str, experiment: Experiment, allowed: Allowances, runs: int, *, tried: bool = False
 ) -> Iterator[Databases]:
     """The database of the application that an experiment drives, which is started once to see it.
 
-    given: the URL of the user's own server, for `{database_url}`. runs: the maximum number of runs.
+    given: the URL of the user's own server, for `{database_url}`; otherwise for PoolUsers beside
+    the users of the application, and for looking. runs: the maximum number of runs; tried: whether
+    each task is tried once before them.
     Raises UsageError if the application or its server cannot be used.
     """
     (application,) = experiment.application
     most = demand_of(experiment, allowed).most
     server_probe.raise_open_files_limit(most)
+    intended = _Intended(experiment, allowed, runs, tried)
     if not application.needs_database:
-        yield {"": _own(given, experiment, allowed, runs)}
+        yield {"": _own(given, intended)}
     elif given:
         refuse_beside_database(bool(experiment.server), True)
-        url = database_url(given)
-        known = DrivenServer(url)
-        yield {"": _foreign(url, known, look_at(experiment, known), experiment, allowed, runs)}
+        known = DrivenServer(database_url(given))
+        yield {"": _foreign(database_url(given), known, look_at(experiment, known), intended)}
     else:
         (program,) = experiment.servers
         with PrivateServer(most, program) as server:
-            yield {program: _private(server, experiment, allowed)}
+            yield {program: _private(server, intended)}
 
 
-def _private(server: PrivateServer, experiment: Experiment, allowed: Allowances) -> Database:
+def _private(server: PrivateServer, intended: _Intended) -> Database:
     known = DrivenServer(server.url, private=True)
-    demand = _demand(experiment, allowed, look_at(experiment, known))
+    facts = look_at(intended.experiment, known)
     return Database(
         server.url,
         True,
         None,
-        allowed,
-        checked(situation(server.url, demand, private=True)),
+        intended.allowed,
+        checked(situation(server.url, intended.demand(facts), private=True)),
         ready=server.ready,
         running=lambda: server.running,
         last_error=lambda: server.last_error,
-        driven=known,
+        driven=replace(known, seconds=facts.seconds),
     )
 
 
-def _own(given: str, experiment: Experiment, allowed: Allowances, runs: int) -> Database:
+def _own(given: str, intended: _Intended) -> Database:
     """The database that the application finds without this tool."""
-    facts = look_at(experiment, DrivenServer())
+    facts = look_at(intended.experiment, DrivenServer())
+    other = database_url(given) if given else None
     if facts.engine is None:
-        return _unknown(experiment, allowed, runs)
-    backend = facts.engine.url.get_backend_name()
-    if backend == _WITHOUT_SERVER:
+        return _unknown(other, facts, intended)
+    if facts.engine.url.get_backend_name() == _WITHOUT_SERVER:
         said = f"In the database of the application, {facts.engine}, loadtest will"
-        work = work_in_words(experiment, runs, tried=False)
-        lines = (said, f"- {_writes(experiment)}", f"- run {work}")
-        return Database(None, False, None, allowed, (), lines)
+        lines = (said, f"- {intended.writes}", f"- run {intended.work(facts)}")
+        return intended.database(other, DrivenServer(seconds=facts.seconds), *lines)
     try:
         url = _seen_from_here(facts.engine)
         server_probe.probe_server(url)
     except UsageError as error:
-        return _not_seen(error, given, facts, experiment, allowed, runs)
-    return _foreign(url, DrivenServer(), facts, experiment, allowed, runs)
+        return _not_seen(error, other, facts, intended)
+    return replace(_foreign(url, DrivenServer(), facts, intended), url=other or url)
 
 
 def _foreign(
-    url: URL,
-    known: DrivenServer,
-    facts: ApplicationFacts,
-    experiment: Experiment,
-    allowed: Allowances,
-    runs: int,
+    url: URL, known: DrivenServer, facts: ApplicationFacts, intended: _Intended
 ) -> Database:
     """A server with other clients; raises UsageError if it has no room, or does not answer."""
-    demand = _demand(experiment, allowed, facts)
+    demand, allowed = intended.demand(facts), intended.allowed
     now = situation(url, demand, private=False)
-    warned, work = checked(now), work_in_words(experiment, runs, tried=False)
-    place, in_use = database_place(url), connections_now(now.server)
-    intended = intentions(place, demand, work, (), allowed, in_use, _writes(experiment))
+    warned, in_use = checked(now), connections_now(now.server)
+    work, place = intended.work(facts), database_place(url)
+    lines = intentions(place, demand, work, (), allowed, in_use, intended.writes)
     driven = replace(
         known,
-        ceilings={pool.name: demand.of_process(pool) for pool in demand.pools},
+        ceilings=_ceilings(demand),
         processes=demand.processes if facts.engine else None,
         guarded=not allowed.trouble,
         lacks=server_probe.probe_server(url).lacks,
+        seconds=facts.seconds,
     )
-    return Database(url, False, None, allowed, warned, tuple(intended), driven=driven)
+    return intended.database(url, driven, *lines, warnings=warned)
 
 
 def _not_seen(
-    error: UsageError,
-    given: str,
-    facts: ApplicationFacts,
-    experiment: Experiment,
-    allowed: Allowances,
-    runs: int,
+    error: UsageError, other: URL | None, facts: ApplicationFacts, intended: _Intended
 ) -> Database:
-    """The database if the engine's URL does not lead to it: by the given URL, or on permission."""
-    if given:
-        return _foreign(database_url(given), DrivenServer(), facts, experiment, allowed, runs)
-    if allowed.overload and allowed.trouble:
+    """The database if the engine's URL does not lead to it: by another URL, or on permission."""
+    if other is not None:
+        return _foreign(other, DrivenServer(), facts, intended)
+    if intended.allowed.overload and intended.allowed.trouble:
         unseen = f"The server of the engine {facts.engine} cannot be watched: {error}"
-        return Database(None, False, None, allowed, (unseen,), (_writes_there(experiment, runs),))
+        driven = DrivenServer(seconds=facts.seconds)
+        return intended.database(None, driven, intended.sentence(facts), warnings=(unseen,))
     raise UsageError(
         *error.problems,
         "This tool must see the application's server before it adds load. Give --database-url with "
@@ -141,19 +175,19 @@ def _not_seen(
     )
 
 
-def _unknown(experiment: Experiment, allowed: Allowances, runs: int) -> Database:
+def _unknown(other: URL | None, facts: ApplicationFacts, intended: _Intended) -> Database:
     """The database of an engine that only requests make; it is checked when it is made."""
-    demand = demand_of(experiment, allowed)
+    demand = intended.demand(facts)
     late = (
         "The application makes its engine with a request, so its server is not known before the "
-        "load. The run ends if the server has no room",
-        _writes_there(experiment, runs),
+        "load. The run ends if the server has no room"
     )
     driven = DrivenServer(
-        ceilings={pool.name: demand.of_process(pool) for pool in demand.pools},
+        ceilings=_ceilings(demand),
         check_late=partial(_check_late, demand),
+        seconds=facts.seconds,
     )
-    return Database(None, False, None, allowed, (), late, driven=driven)
+    return intended.database(other, driven, late, intended.sentence(facts))
 
 
 def _check_late(demand: Demand, engine: ToldEngine) -> None:
@@ -170,27 +204,15 @@ def _seen_from_here(engine: ToldEngine) -> URL:
     return engine.url.set(drivername=DRIVER, query={})
 
 
-def _demand(experiment: Experiment, allowed: Allowances, facts: ApplicationFacts) -> Demand:
-    """The demand of the application's processes together, each with all users of the load."""
-    own = facts.engine.own_settings if facts.engine else None
-    demand, processes = demand_of(experiment, allowed, own), max(1, facts.processes)
-    users = demand.users * demand.per_user
-    others = [_most(engine, users) for engine in facts.others]
-    return replace(demand, processes=processes, other_engines=processes * sum(others))
+def _ceilings(demand: Demand) -> dict[str, int]:
+    """The most connections of one process, by the pool's name."""
+    return {pool.name: demand.of_process(pool) for pool in demand.pools}
 
 
 def _most(engine: ToldEngine, users: int) -> int:
     """The most connections of an engine that is not under test, in one process."""
-    settings = {name: engine.pool.get(name) for name in ("poolclass", "pool_size", "max_overflow")}
-    most = PoolSettings(**settings).most_connections if engine.pool else None  # type: ignore[arg-type]
+    if not engine.pool:  # it is not recorded
+        return users
+    sizes = PoolSizes(*(engine.pool[n] for n in ("poolclass", "pool_size", "max_overflow")))
+    most = connection_limit(sizes)
     return users if most is None else min(most, users)
-
-
-def _writes(experiment: Experiment) -> str:
-    scenario = as_typed(experiment.scenario)
-    return f"send requests of {scenario}, which write to the application's own tables"
-
-
-def _writes_there(experiment: Experiment, runs: int) -> str:
-    work = work_in_words(experiment, runs, tried=False)
-    return f"loadtest will {_writes(experiment)}, and run {work}"

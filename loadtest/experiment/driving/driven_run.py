@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from loadtest.experiment.child_logs import shorten_log
 from loadtest.experiment.driving.application_environment import environment_of, own_environment
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.control_folder import ControlFolder
@@ -20,7 +21,7 @@ from loadtest.model.errors import RefusedRun, UsageError
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
 from loadtest.recording.steering.orders import Orders
-from loadtest.runfile.merged_recording import RECORDINGS, merge
+from loadtest.runfile.merged_recording import RECORDINGS, leave_known, merge
 
 LOG = ".app.log"
 
@@ -61,10 +62,11 @@ def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Itera
     shutil.rmtree(folder, ignore_errors=True)  # of a run that is repeated
     folder.mkdir()
     log.write_bytes(b"")
+    name = plan.experiment.name
     watch: ApplicationWatch | None = None
     try:
-        name = plan.experiment.name
         with driven(application, plan.pool, server, name, folder, log) as watch:
+            leave_known(folder, watch.facts, watch.names)
             yield watch
             watch.conclude()
     except RefusedRun:
@@ -75,6 +77,8 @@ def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Itera
         with suppress(UsageError):  # the first error tells more
             _merge(watch, path, folder)
         raise
+    finally:
+        shorten_log(log)
     _merge(watch, path, folder)
 
 
@@ -94,9 +98,9 @@ def driven(
     Raises UsageError if it cannot be started, RefusedRun if it has another pool.
     """
     own = own_environment(application, server.url, private=server.private)
+    prepare(application, own, log)
     with ControlFolder() as control:
         folder, log = folder or control.recording, log or control.log
-        prepare(application, own, log)
         ceiling = server.ceilings.get(pool.name)
         orders = Orders(str(control.pipe), asked_settings(pool), application.engine, ceiling)
         environment = environment_of(folder, name, own, control, orders)

@@ -23,7 +23,8 @@ class DrivenServer:
     empty on a server without other clients. processes: the most processes with connections at once;
     None there. guarded: whether the run ends if the server refuses other clients. lacks: the
     counters that the server does not have. check_late: called with an engine that a request made;
-    raises UsageError if its server, which was unknown before, has no room.
+    raises UsageError if its server, which was unknown before, has no room. seconds: how long the
+    application took to start and to stop.
     """
 
     url: URL | None = None
@@ -33,6 +34,7 @@ class DrivenServer:
     guarded: bool = False
     lacks: tuple[str, ...] = ()
     check_late: Callable[[ToldEngine], None] = _nothing
+    seconds: float = 0.0
 
 
 NO_SERVER = DrivenServer()

@@ -41,7 +41,7 @@ def look_at(experiment: Experiment, server: DrivenServer) -> ApplicationFacts:
     Raises UsageError if it does not become ready, RefusedRun if the runs would be refused.
     """
     (application,) = experiment.application
-    begun, pool = time.monotonic(), min(experiment.pool, key=_size)
+    begun, pool = time.monotonic(), smallest_pool(experiment)
     with driven(application, pool, server, experiment.name) as watch:
         processes = _settled(watch)
         engines = watch.engines
@@ -60,6 +60,11 @@ def _settled(watch: ApplicationWatch) -> int:
         if (found := _alive(watch)) != processes:
             processes, changed = found, now
     return processes
+
+
+def smallest_pool(experiment: Experiment) -> PoolConfig:
+    """The pool of an experiment with the fewest connections."""
+    return min(experiment.pool, key=_size)
 
 
 def _size(pool: PoolConfig) -> float:

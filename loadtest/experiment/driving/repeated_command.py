@@ -51,6 +51,7 @@ def _of_load(load: LoadConfig) -> Iterator[str]:
         "--stages": stages,
         "-t": "" if stages else f"{load.duration:g}s",
         "--warmup": f"{load.warmup:g}s",
+        "--processes": str(load.processes) if load.processes > 1 else "",
     }
     for option, text in options.items():
         if text:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from loadtest.database import supervisor
-from loadtest.experiment.child_logs import end_of_log, last_lines
+from loadtest.experiment.child_logs import end_of_output
 from loadtest.experiment.driving.readiness import (
     refuse_used_port,
     wait_until_free,
@@ -45,8 +46,7 @@ class RunningApplication:
 
     def _ended(self, code: int, when: str) -> str:
         said = f"the application ended with exit code {code} {when}; the end of its log:"
-        self._output.seek(0)
-        return f"{said}\n{last_lines(self._output.read().decode(errors='replace'))}"
+        return f"{said}\n{end_of_output(self._output)}"
 
 
 @contextmanager
@@ -81,32 +81,32 @@ def started(
             wait_until_free(application)
 
 
-def prepare(application: DrivenApplication, environment: Mapping[str, str], log: Path) -> None:
-    """Run the command that prepares an application, if it has one; log: takes its output.
+def prepare(
+    application: DrivenApplication, environment: Mapping[str, str], log: Path | None
+) -> None:
+    """Run the command that prepares an application, if it has one; log: takes its output, if given.
 
     Raises UsageError if the command fails or takes longer than PREPARE_SECONDS.
     """
     if not application.preparing:
         return
     command = _command("--app-prepare", application.preparing, application.cwd)
-    with log.open("ab") as output:
+    with log.open("a+b") if log else tempfile.TemporaryFile() as output:
         kept = supervisor.start_supervised(
             command, environment=environment, output=output, folder=application.cwd
         )
-    try:
-        code = kept.wait(PREPARE_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise UsageError(
-            f"--app-prepare: the command did not end within {PREPARE_SECONDS:g} s; the end of its "
-            f"log:\n{end_of_log(log)}"
-        ) from None
-    finally:
-        supervisor.stop_supervised(kept)
-    if code:
-        raise UsageError(
-            f"--app-prepare: the command ended with exit code {code}; the end of its log:\n"
-            f"{end_of_log(log)}"
-        )
+        try:
+            code = kept.wait(PREPARE_SECONDS)
+        except subprocess.TimeoutExpired:
+            ended = f"did not end within {PREPARE_SECONDS:g} s"
+        else:
+            ended = f"ended with exit code {code}" if code else ""
+        finally:
+            supervisor.stop_supervised(kept)
+        if ended:
+            raise UsageError(
+                f"--app-prepare: the command {ended}; the end of its log:\n{end_of_output(output)}"
+            )
 
 
 def _command(option: str, words: Sequence[str], folder: Path | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from locust import TaskSet
+from locust import TaskSet, User
 from locust.env import Environment
 from locust.exception import StopUser
 
@@ -24,7 +24,6 @@ from loadtest.experiment.trial.scenario_mistakes import depends_on_state, is_mis
 from loadtest.experiment.trial.time_limit import TimeLimit, TooLong
 from loadtest.experiment.trial.trial_answer import TrialAnswer
 from loadtest.experiment.trial.unused_pool import also_used, unused_call, unused_pool
-from loadtest.load import PoolUser
 from loadtest.load import locust_internals as internals
 from loadtest.runfile.folders import as_typed
 
@@ -67,7 +66,7 @@ class TaskTrial:
         self._tasks_failed: list[tuple[str, str]] = []
         self._starts_failed: list[tuple[str, str]] = []
 
-    def run(self, cls: type[PoolUser], environment: Environment) -> None:
+    def run(self, cls: type[User], environment: Environment) -> None:
         """Run one user of a class: `on_start`, each task, `on_stop`."""
         user = self._made(cls, environment)
         if user is None:
@@ -77,7 +76,7 @@ class TaskTrial:
             return
         begin, end, tasks = user.on_start, user.on_stop, user.tasks
 
-        def once(user: PoolUser) -> None:
+        def once(user: User) -> None:
             self._users += 1
             self._call_all(user, tasks, begin, end)
             raise StopUser
@@ -151,7 +150,7 @@ class TaskTrial:
             return True
         self._not_begun += 1
         failed = [] if is_transient(error) else self._as_mistake(name, error, begin)
-        if isinstance(holder, PoolUser):
+        if isinstance(holder, User):
             self._starts_failed += failed
         elif error is not _UNTRIED:  # a task set, which is a task of its user
             self.answer.tasks += 1

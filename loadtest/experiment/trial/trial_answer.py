@@ -13,6 +13,7 @@ class TrialAnswer:
     tasks that were called. failed: those of them that raised an error or did not end in time.
     unexplained: the errors that the database's state does not explain, also of `on_start` and
     `on_stop`. refused: the error because of which no task was tried; empty if there was none.
+    requests: the names of the requests to an application that users drive.
     """
 
     mistakes: list[str] = field(default_factory=list)
@@ -22,6 +23,7 @@ class TrialAnswer:
     failed: int = 0
     unexplained: int = 0
     refused: str = ""
+    requests: list[str] = field(default_factory=list)
 
     def __add__(self, other: TrialAnswer) -> TrialAnswer:
         """The trials on two databases; a line of both is kept once."""
@@ -33,6 +35,7 @@ class TrialAnswer:
             self.failed + other.failed,
             self.unexplained + other.unexplained,
             self.refused or other.refused,
+            list(dict.fromkeys(self.requests + other.requests)),
         )
 
     def __str__(self) -> str:

@@ -27,6 +27,7 @@ from greenlet import getcurrent
 
 from loadtest.experiment.error_lines import error_line, error_place
 from loadtest.experiment.trial.connection_watch import ConnectionWatch
+from loadtest.experiment.trial.request_watch import RequestWatch
 from loadtest.experiment.trial.task_calls import TaskTrial
 from loadtest.experiment.trial.trial_answer import TrialAnswer
 from loadtest.load import PoolUser
@@ -35,6 +36,7 @@ from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.options import run_options
 from loadtest.load.setup.application_pool import measured_pool
 from loadtest.load.setup.database_setup import DatabaseSetup
+from loadtest.load.setup.driven_database import DrivenDatabase, database_of
 from loadtest.load.setup.scenario_tables import metadata_of
 from loadtest.load.shutdown import attempt
 from loadtest.load.users.thread_users import ThreadRunner
@@ -71,7 +73,7 @@ def try_scenario(
     environment = _environment(chosen, options, scenario, threads=threads)
     try:
         with (
-            closing(DatabaseSetup(environment)) as place,
+            closing(database_of(environment)) as place,
             _target(place, options, most) as environment.loadtest.target,
         ):
             return _run_users(environment, scenario, place, write)
@@ -103,13 +105,21 @@ def _environment(classes: list[Any], options: Namespace, scenario: Path, *, thre
         parsed_locustfiles=[str(scenario)],
     )
     environment.loadtest = SimpleNamespace(target=None)
+    if options.driving:  # the runner does this when it starts
+        for cls in classes:
+            cls.host = options.host
     environment.create_local_runner()
     return environment
 
 
 @contextmanager
-def _target(place: DatabaseSetup, options: Namespace, most: int) -> Iterator[EngineUnderTest]:
-    """The engine under test, on a database with the scenario's tables."""
+def _target(
+    place: DatabaseSetup, options: Namespace, most: int
+) -> Iterator[EngineUnderTest | None]:
+    """The engine under test, on a database with the scenario's tables; None without a database."""
+    if isinstance(place, DrivenDatabase):
+        yield None
+        return
     place.load_application()
     place.find()
     place.prepare()
@@ -133,20 +143,27 @@ def _target(place: DatabaseSetup, options: Namespace, most: int) -> Iterator[Eng
 
 def _run_users(environment: Any, scenario: Path, place: DatabaseSetup, write: Write) -> TrialAnswer:
     """Run a user of each class, between the events at the start and the end of a test."""
-    target: EngineUnderTest = environment.loadtest.target
-    watch, engine = ConnectionWatch(target), environment.parsed_options.engine
+    target, classes = environment.loadtest.target, environment.user_classes
 
     def end() -> None:
-        _end_with(lambda: write(trial.answer), target.cut_off, place.close)
+        cut_off = [target.cut_off] if target else []
+        _end_with(lambda: write(trial.answer), *cut_off, place.close)
 
-    trial = TaskTrial(scenario, watch, engine, end, _missing_table(place, environment.user_classes))
+    watch: ConnectionWatch | RequestWatch
+    if environment.parsed_options.driving:
+        watch, trial = RequestWatch(), TaskTrial(scenario, end=end)
+    else:
+        watch, engine = ConnectionWatch(target), environment.parsed_options.engine
+        trial = TaskTrial(scenario, watch, engine, end, _missing_table(place, classes))
+        classes = [cls for cls in classes if issubclass(cls, PoolUser)]
     environment.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
     environment.events.test_start.fire(environment=environment)
     with watch.listening(environment.events.request):
-        for cls in environment.user_classes:
-            if issubclass(cls, PoolUser):
-                trial.run(cls, environment)
+        for cls in classes:
+            trial.run(cls, environment)
     trial.sum_up()
+    if isinstance(watch, RequestWatch):
+        watch.conclude(trial.answer, scenario)
     environment.events.test_stop.fire(environment=environment)
     return trial.answer
 

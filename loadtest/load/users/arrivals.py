@@ -14,6 +14,7 @@ from itertools import chain, repeat
 from loadtest.model.field_types import parse_duration
 from loadtest.model.load import Stage, parse_stages
 from loadtest.pool.checkout_batch import clock
+from loadtest.pool.recorder import Recorder
 
 # The due time (ns) after the last arrival.
 NEVER = 10**18
@@ -123,6 +124,11 @@ class Arrivals:
         self._coming: deque[int] = deque()
         self._arrived = self._dropped = 0
         self._lock = threading.Lock()
+
+    def count_in(self, recorder: Recorder) -> None:
+        """Let a recorder count these arrivals, and those of them that are dropped."""
+        recorder.open_loop = True
+        recorder.rising |= {"arrivals": self.arrived, "dropped": self.dropped}
 
     def start(self) -> None:
         """Begin the schedule just after the clock of the stages, so that arrivals match them."""

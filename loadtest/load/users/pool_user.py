@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 
 from loadtest.database.failure_kinds import kind_of, words_of
 from loadtest.load.engine_under_test import EngineUnderTest
-from loadtest.load.locust_internals import PromptUser, running_users, wait_once
+from loadtest.load.locust_internals import PromptUser, running_users
 from loadtest.load.users.arrivals import Arrivals
+from loadtest.load.users.arriving_users import follow_arrivals
 from loadtest.load.users.precise_timer import PreciseTimer
 from loadtest.load.users.session_task import DECLARED_FAILURE, DueTask, SessionTask
 from loadtest.pool.checkout_batch import clock
@@ -64,21 +65,12 @@ class PoolUser(PromptUser):
         self.random = self._target.new_random() if self._target else random.Random()
 
     def _follow(self, arrivals: Arrivals, alarm: PreciseTimer | None) -> None:
-        begin = self.on_start
-
-        def on_start() -> None:
-            begin()
-            wait_once(self)
-
-        def wait_time() -> float:
+        def take() -> int:
             self._due = arrivals.take()
-            if alarm and self._due > clock():
-                alarm.sleep_until(self._due)
-            return max(0, self._due - clock()) / 1e9
+            return self._due
 
         self._kind = DueTask
-        # Override those of the scenario's class.
-        vars(self).update(on_start=on_start, wait_time=wait_time)
+        follow_arrivals(self, take, alarm)
 
     def late(self, now: int) -> int:
         """The schedule lag (ns) of this user's arrival for its first session, else zero."""

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from loadtest.database.failure_kinds import words_of
+from loadtest.load.users.arriving_users import begin_of
 from loadtest.load.users.http_failures import failure_kind, status_of
 from loadtest.load.users.session_task import SESSION_REQUEST
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import Interval, Period
 from loadtest.model.request_use import RequestUse, times_of_name
-from loadtest.pool.checkout_batch import clock
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.pool.recorder import Recorder
 from loadtest.recording.steering.response_headers import HEADER, told_in
@@ -48,6 +48,7 @@ class RequestLog:
         response_time: float,
         exception: BaseException | None,
         response: Any = None,
+        start_time: float | None = None,
         **_: Any,
     ) -> None:
         """Record a request, as a listener for Locust's `request`; response_time: ms."""
@@ -55,14 +56,17 @@ class RequestLog:
         if request_type == SESSION_REQUEST:
             own = name
         else:
-            own = _full_name(request_type, name)
-            elapsed = self._record(elapsed, exception, response)
+            own = full_name(request_type, name)
+            begun = begin_of(elapsed, start_time)
+            elapsed = self._record(begun, elapsed, exception, response)
         own = self._names.name(self._names.number(own[:_MOST_CHARACTERS]))
         self._by_name[own].add(elapsed, exception, response)
 
-    def _record(self, elapsed: int, exception: BaseException | None, response: Any) -> int:
+    def _record(
+        self, begun: int, elapsed: int, exception: BaseException | None, response: Any
+    ) -> int:
         """Record a request without its name; returns its duration (ns), including its lag."""
-        lag = self.late(clock() - elapsed)
+        lag = self.late(begun)
         if lag is not None:
             self._recorder.schedule_lags.append(lag)
             elapsed += lag
@@ -118,7 +122,7 @@ class _NamedRequests:
         }
 
 
-def _full_name(method: str, name: str) -> str:
+def full_name(method: str, name: str) -> str:
     """`GET /orders`; a locustfile may have put the method into the name."""
     return name if not method or name.startswith(f"{method} ") else f"{method} {name}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -13,6 +14,24 @@ from loadtest.load.users.pool_user import PoolUser
 def other_classes(user_classes: Iterable[type]) -> list[str]:
     """The names of the user classes that have no session of the pool."""
     return [cls.__name__ for cls in user_classes if not issubclass(cls, PoolUser)]
+
+
+def has_pool_users(user_classes: Iterable[type]) -> bool:
+    """Whether any of these classes has sessions of a pool."""
+    return any(issubclass(cls, PoolUser) for cls in user_classes)
+
+
+def most_pool_users(user_classes: Iterable[type], users: int) -> int:
+    """The most users with sessions of a pool among some, by the weights of their classes.
+
+    Locust rounds the number of each class.
+    """
+    classes: list[Any] = list(user_classes)
+    of_pool = [cls for cls in classes if issubclass(cls, PoolUser)]
+    weight = sum(cls.weight for cls in of_pool if not cls.fixed_count)
+    whole = sum(cls.weight for cls in classes if not cls.fixed_count) or 1
+    fixed = sum(cls.fixed_count for cls in of_pool)
+    return min(users, fixed + math.ceil(users * weight / whole) + len(of_pool))
 
 
 def user_levels(environment: Any, runner: Any) -> dict[str, Callable[[], int]]:

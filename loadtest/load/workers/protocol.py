@@ -21,7 +21,7 @@ from loadtest.load import locust_internals as internals
 from loadtest.load.ticker import Ticker
 from loadtest.load.workers.master_clock import MasterClock
 from loadtest.model.errors import LoadtestError, UsageError
-from loadtest.model.interval import Interval
+from loadtest.model.interval import Interval, Period
 from loadtest.model.load import Stage
 from loadtest.pool.recorder import Recorder
 
@@ -180,12 +180,21 @@ class Master:
         runner.register_message(END, self._end, concurrent=True)
         runner.register_message(ANSWER, lambda msg, **_: self.clock.hear(**msg.data))
 
-    def begin(self, recorder: Recorder, warmup: float, stages: Sequence[Stage]) -> Ticker:
-        """Begin a run: ask for the master's time, and send what the ticker cuts."""
+    def begin(
+        self,
+        recorder: Recorder,
+        warmup: float,
+        stages: Sequence[Stage],
+        cut: Callable[[Period], Interval] | None = None,
+    ) -> Ticker:
+        """Begin a run: ask for the master's time, and send what the ticker cuts.
+
+        cut: cuts an interval of this recorder's times, if the recorder alone does not.
+        """
         self._sent, self._begun = 0, True
         self.clock.ask(self._tell_clock)
         recorder.correction = self.clock.correction
-        return Ticker(recorder.cut, self._send, warmup, stages, self.clock.now)
+        return Ticker(cut or recorder.cut, self._send, warmup, stages, self.clock.now)
 
     def _end(self, **_: Any) -> None:
         if not self._begun:

@@ -81,12 +81,6 @@ class DrivenEngine:
         tell(self._orders, "engine", **facts)
 
 
-def driven_engine(url: URL, kwargs: dict[str, Any]) -> DrivenEngine | None:
-    """An engine that is being made, if the tool drives this application."""
-    orders = Orders.given()
-    return DrivenEngine(orders, url, kwargs) if orders else None
-
-
 def _fixed_address(url: URL, kwargs: Mapping[str, Any]) -> str:
     """Why another host and port in the URL would have no effect; empty if they would."""
     if kwargs.get("creator") is not None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from loadtest.recording.recording_settings import DRIVEN
+VARIABLE = "LOADTEST_DRIVEN"
 
 _log = logging.getLogger("loadtest.recording")
 
@@ -33,7 +33,7 @@ class Orders:
 
     def variables(self) -> dict[str, str]:
         """These orders as environment variables; processes of the application inherit them."""
-        return {DRIVEN: json.dumps(asdict(self), separators=(",", ":"))}
+        return {VARIABLE: json.dumps(asdict(self), separators=(",", ":"))}
 
     @classmethod
     def given(cls, variables: Mapping[str, str] = os.environ) -> Orders | None:
@@ -41,7 +41,7 @@ class Orders:
 
         Orders that cannot be read are logged, because the application must start.
         """
-        text = variables.get(DRIVEN)
+        text = variables.get(VARIABLE)
         if text is None:
             return None
         try:
@@ -49,5 +49,5 @@ class Orders:
             data["redirect"] = data.get("redirect") and tuple(data["redirect"])
             return cls(**data)
         except (AttributeError, TypeError, ValueError) as error:
-            _log.error("%s cannot be read: %s", DRIVEN, error)
+            _log.error("%s cannot be read: %s", VARIABLE, error)
             return None

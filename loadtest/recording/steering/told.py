@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtest.recording.steering.orders import Orders
 
-# A pipe takes so many bytes as one piece, beside those of other processes.
+# A pipe takes a line of this length in one piece, beside the lines of other processes.
 MOST_BYTES = 4096
 _TOO_LONG = "its address is too long to be told"
 # Without a reader there is no tool; its folder goes with it.
@@ -37,15 +37,18 @@ def deliver(orders: Orders) -> bool:
         return error.errno not in _GONE
     try:
         while _LEFT:
-            os.write(pipe, _LEFT[0])
-            _LEFT.popleft()
-    except BlockingIOError:  # it is full
-        pass
+            line = _LEFT.popleft()
+            os.write(pipe, line)
+        return True
+    except IndexError:  # another thread has sent the last one
+        return True
+    except BlockingIOError:  # the pipe is full
+        _LEFT.appendleft(line)
+        return True
     except OSError:
         return False
     finally:
         os.close(pipe)
-    return True
 
 
 def begin_in_child() -> None:

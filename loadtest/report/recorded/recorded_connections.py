@@ -28,6 +28,8 @@ CONNECTIONS_HELP = (
     "because a process had all of its connections in use. In grey times, no process recorded."
 )
 _MOST_STEPS, _MOST_ROWS = 240, 20
+# A mean that is shown as a number; a smaller one is not zero.
+_LEAST_SHOWN = 0.05
 # A limit further above than this factor is not drawn.
 _NEAR = 4
 _COLOUR = POOL_COLOURS[0]
@@ -54,7 +56,7 @@ def draw_connections(pool: RecordedPool, summary: RecordedPoolSummary, name: str
     """The figure under this name."""
     used, allowed = summary.connections.in_use_most, summary.connections.allowed
     of = f" of {count(allowed)}" if allowed else ""
-    title = f"At most {count(used)}{of} connections are in use"
+    title = f"At most {count(used)}{of} connections were in use"
     return Drawing(
         name=name,
         title=title,
@@ -87,7 +89,7 @@ def _steps(pool: RecordedPool, most: int) -> _Steps:
 
 
 def _figure(steps: _Steps, summary: RecordedPoolSummary) -> Figure:
-    figure, (axes,) = canvas.panels(1, 1.9, left=0.4, right=1.25)
+    figure, (axes,) = canvas.panels(1, 1.9, left=0.4, right=1.35)
     highest = max(1.0, steps.most.max(), steps.waiting.max(), steps.idle.max())
     limit = steps.limit.max()
     near = limit if limit <= _NEAR * highest else 0.0
@@ -106,7 +108,7 @@ def _figure(steps: _Steps, summary: RecordedPoolSummary) -> Figure:
         if level.any():
             axes.stairs(level, steps.edges, baseline=None, **_STYLES[name])
             mean = float(np.sum(level * np.diff(steps.edges))) / summary.seconds  # without gaps
-            labels.append((mean, f"{as_level(mean)} {name}"))
+            labels.append((mean, f"{as_level(mean) if mean >= _LEAST_SHOWN else '< 0.1'} {name}"))
             styles.append(_STYLES[name])
     canvas.label_ends(axes, labels, styles)
     return figure

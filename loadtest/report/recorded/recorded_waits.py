@@ -10,7 +10,7 @@ import numpy as np
 
 from loadtest.analysis.recordings.clock_time import clock_of
 from loadtest.analysis.recordings.recorded_pool import RecordedPool
-from loadtest.analysis.units import count, duration, marked_duration, plural
+from loadtest.analysis.units import count, duration, marked_duration, plural, round_duration
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SECOND
 from loadtest.model.recording_summary import RecordedPoolSummary, TimeSpan
@@ -28,6 +28,8 @@ WAITS_HELP = (
     "counts when it ends, also with a timeout. Red bars are checkouts that timed out."
 )
 _MOST_STEPS, _MOST_ROWS = 120, 20
+# Shorter (s) is the time of a checkout that waits for nothing.
+_UNNOTICED = 0.001
 _COLOUR = POOL_COLOURS[0]
 _STYLES: dict[str, dict[str, Any]] = {
     "max": {"color": _COLOUR, "lw": 1.0, "alpha": 0.55},
@@ -55,7 +57,8 @@ def draw_waits(pool: RecordedPool, summary: RecordedPoolSummary, name: str) -> D
         return None
     waits, timeouts = summary.checkout.wait_seconds, summary.checkout.timeouts
     ended = f", and {plural(timeouts, 'checkout')} timed out" if timeouts else ""
-    title = f"95 % of checkouts waited less than {duration(waits.p95)}{ended}"
+    less = round_duration(max(waits.p95 or 0.0, _UNNOTICED))
+    title = f"95 % of checkouts waited less than {less}{ended}"
     if "p95" in waits.at_least:
         title = f"The p95 of the waits is {marked_duration(waits, 'p95')}{ended}"
     return Drawing(
@@ -91,7 +94,7 @@ def _steps(pool: RecordedPool, most: int) -> list[WaitStep]:
 
 def _figure(steps: list[WaitStep], summary: RecordedPoolSummary) -> Figure:
     failed = any(step.timeouts for step in steps)
-    figure, panels = canvas.panels(2 if failed else 1, 1.5, left=0.6, right=1.05, gap=0.15)
+    figure, panels = canvas.panels(2 if failed else 1, 1.5, left=0.68, right=1.05, gap=0.15)
     axes = panels[0]
     labels = []
     for name, style in _STYLES.items():

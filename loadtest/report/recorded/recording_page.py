@@ -25,10 +25,10 @@ def recording_page(summary: RecordingSummary, drawings: Drawings) -> str:
         rest=rest,
         wrong=any(pool.findings for pool in summary.pools),
         columns=rows.RECORDED_COLUMNS,
-        rows=[(rows.recorded_row(pool), "") for pool in summary.pools],
+        rows=[_cells(rows.recorded_row(pool)) for pool in summary.pools],
         fleet=rows.fleet_sentence(summary),
         pools=[_pool(pool, drawings[pool.name]) for pool in summary.pools],
-        place_columns=rows.PLACE_COLUMNS,
+        place_headings=rows.PLACE_HEADINGS,
         place_legend=rows.PLACE_LEGEND,
         shortage_columns=rows.SHORTAGE_COLUMNS,
         facts=list(_facts(summary)),
@@ -40,10 +40,15 @@ def _pool(pool: RecordedPoolSummary, drawings: Sequence[Drawing]) -> dict[str, A
         "name": pool.name,
         "drawings": drawings,
         "findings": pool.findings,
-        "places": [(rows.place_row(one), rows.place_note(one)) for one in pool.places],
-        "shortages": [(cells, "") for cells in rows.shortage_rows(pool)],
+        "places": [rows.place_cells(one) for one in pool.places],
+        "shortages": [_cells(row) for row in rows.shortage_rows(pool)],
         "facts": list(rows.recorded_facts(pool)),
     }
+
+
+def _cells(row: Sequence[str]) -> list[tuple[str, ...]]:
+    """Cells without further lines."""
+    return [(text,) for text in row]
 
 
 def _facts(summary: RecordingSummary) -> Iterator[tuple[str, str]]:

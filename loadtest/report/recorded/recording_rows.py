@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from loadtest.analysis.recordings.clock_time import clock_of, date_and_time
 from loadtest.analysis.units import (
@@ -38,12 +38,15 @@ PLACE_COLUMNS = (
     *("in queries", "idle", "held in waits"),
 )
 PLACE_LEGEND = (
-    "Wait and hold are means. In queries: the share of the holds' time in statements and COMMITs. "
-    "Idle: the share of the whole pool's time in use in which this place held a connection without "
-    "a query. Held in waits: its share of the connections that were held while others waited long."
+    "Wait and hold: means, with the p95 and the longest below. In queries: the share of the holds' "
+    "time in statements and COMMITs. Idle: the share of the whole pool's time in use in which this "
+    "place held a connection without a query. Held in waits: its share of the connections that "
+    "were held while others waited long."
 )
+# The columns on the page, where cells have further lines.
+PLACE_HEADINGS = ("place", "checkouts", "wait", "hold", "in queries", "idle", "held in waits")
 SHORTAGE_COLUMNS = ("time (UTC)", "place that waited", "wait", "held then")
-# Of routes, lines and gaps, as many are shown.
+# Of routes, lines, engines and gaps, as many are shown.
 _SHOWN = 3
 
 
@@ -83,12 +86,31 @@ def place_row(place: RecordedPlace) -> tuple[str, ...]:
     )
 
 
-def place_note(place: RecordedPlace) -> str:
-    """The routes of a place, and where its holders stood without a query; empty if unknown."""
-    routes = [route for route in place.routes if route][:_SHOWN]
+def place_cells(place: RecordedPlace) -> list[tuple[str, ...]]:
+    """The cells of a place under PLACE_HEADINGS, each with the lines below its value."""
+    failures = ((place.timeouts, "timeout"), (place.errors, "error"))
+    return [
+        (place.place, *_place_notes(place)),
+        (count(place.checkouts), *(plural(number, one) for number, one in failures if number)),
+        (duration(place.wait_seconds_mean), f"max {duration(place.wait_seconds_max)}"),
+        (
+            duration(place.hold_seconds_mean),
+            *([f"p95 {duration(place.hold_seconds_p95)}"] if place.holds else []),
+            f"max {duration(place.hold_seconds_max)}",
+        ),
+        (percent(place.querying),),
+        (percent(place.idle),),
+        (percent(place.held),),
+    ]
+
+
+def _place_notes(place: RecordedPlace) -> Iterator[str]:
+    """The routes of a place, and where its holders stood without a query, as far as known."""
+    if routes := [route for route in place.routes if route][:_SHOWN]:
+        yield listed(routes)
     lines = [f"{line} ({percent(share)})" for line, share in place.idle_at.items()][:_SHOWN]
-    told = [listed(routes)] if routes else []
-    return "; ".join([*told, *([f"without a query at {listed(lines)}"] if lines else [])])
+    if lines:
+        yield f"without a query at {listed(lines)}"
 
 
 def shortage_rows(pool: RecordedPoolSummary) -> list[tuple[str, ...]]:
@@ -110,8 +132,9 @@ def _shortage_cells(shortage: RecordedShortage) -> tuple[str, ...]:
 def recorded_facts(pool: RecordedPoolSummary) -> Iterator[tuple[str, str]]:
     """The settings, the processes and the busiest minute of a pool, a line each."""
     yield "database", pool.database or NO_VALUE
-    for settings in pool.settings:
-        yield "pool", _in_short(settings)
+    yield from _settings(pool)
+    for line, number in list(pool.made_at.items())[:_SHOWN]:
+        yield "engine made at", line if number == 1 else f"{line} ({count(number)} times)"
     yield "processes", _processes(pool)
     busiest, clock = pool.busiest, clock_of(pool.begin, pool.end)
     begin, end = clock(busiest.period.begin), clock(busiest.period.end)
@@ -170,6 +193,9 @@ def _opened(pool: RecordedPoolSummary) -> str:
     return f"{count(pool.connections.opened)}, {count(pool.connections.closed)}"
 
 
-def _in_short(settings: Mapping[str, object]) -> str:
-    told = {name: value for name, value in settings.items() if value is not None}
-    return ", ".join(f"{name}={value}" for name, value in told.items())
+def _settings(pool: RecordedPoolSummary) -> Iterator[tuple[str, str]]:
+    """The settings of the pool; of several, the different values."""
+    for name in pool.settings[0]:
+        values = [one[name] for one in pool.settings if one.get(name) is not None]
+        if values:
+            yield name, listed(list(dict.fromkeys(map(str, values))))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from collections.abc import Sequence
 
+from rich.console import Console
+from rich.table import Table
+
+from loadtest.analysis.units import NO_VALUE
 from loadtest.model.recording_summary import RecordedPoolSummary, RecordingSummary
-from loadtest.report.console import plain, text_table, trimmed
+from loadtest.report.console import LEAST_WIDTH, plain, text_table, trimmed
 from loadtest.report.recorded import recording_rows as rows
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": ""}
-# The page has all places.
+# The page has all places and columns.
 _MOST_PLACES = 12
+# Where space is short, columns are left out: those without a number first, then these in order.
+_NOTHING = {"0", "0 %", NO_VALUE}
+_SPARE_OF_POOLS = ("in use", "most open", "processes", "wait max")
+_SPARE_OF_PLACES = ("hold max", "wait max", "hold p95", "errors", "held in waits", "in queries")
+# Letters for a place, which is broken at its blank.
+_PLACE_WIDTH = 24
 
 
 def print_recording(summary: RecordingSummary, console: Console) -> None:
@@ -21,7 +31,8 @@ def print_recording(summary: RecordingSummary, console: Console) -> None:
 
 def _print(summary: RecordingSummary, console: Console) -> None:
     console.print(plain(f"{summary.application}: {rows.circumstances(summary)}", console))
-    console.print(text_table(console, rows.RECORDED_COLUMNS, map(rows.recorded_row, summary.pools)))
+    pools = [rows.recorded_row(pool) for pool in summary.pools]
+    console.print(_fitting(console, rows.RECORDED_COLUMNS, pools, _SPARE_OF_POOLS))
     console.print()
     for pool in summary.pools:
         _print_places(pool, console)
@@ -39,7 +50,8 @@ def _print_places(pool: RecordedPoolSummary, console: Console) -> None:
         return
     console.print(plain(f"Places of {pool.name}", console, "bold"))
     shown = pool.places[:_MOST_PLACES]
-    console.print(text_table(console, rows.PLACE_COLUMNS, map(rows.place_row, shown)))
+    places = [rows.place_row(place) for place in shown]
+    console.print(_fitting(console, rows.PLACE_COLUMNS, places, _SPARE_OF_PLACES))
     if left := len(pool.places) - len(shown):
         console.print(plain(f"({left} more on the page)", console))
     console.print()
@@ -68,3 +80,26 @@ def _print_findings(summary: RecordingSummary, console: Console) -> None:
     for problem in summary.problems:
         console.print(plain(f"- {problem}", console, _STYLES["warning"]))
     console.print()
+
+
+def _fitting(
+    console: Console,
+    columns: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    spare: Sequence[str],
+) -> Table:
+    """A table without the columns for which the terminal is too narrow."""
+    shown = list(range(len(columns)))
+    empty = [n for n in shown[1:] if all(line[n] in _NOTHING for line in lines)]
+    for number in dict.fromkeys([*empty, *map(columns.index, spare)]):
+        if _width([[line[n] for n in shown] for line in (columns, *lines)]) <= console.width:
+            break
+        shown.remove(number)
+    cells = [[line[n] for n in shown] for line in lines]
+    return text_table(console, [columns[n] for n in shown], cells)
+
+
+def _width(lines: Sequence[Sequence[str]]) -> int:
+    """The letters of a table's lines, with two blanks between columns."""
+    first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
+    return max(LEAST_WIDTH, min(first, _PLACE_WIDTH)) + sum(others) + 2 * len(others)

@@ -1,0 +1,36 @@
+"""Logs of the processes that a run starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.experiment import child_logs
+from loadtest.experiment.child_logs import end_of_log, end_of_output, shorten_log
+
+
+def test_the_last_lines_are_shown(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("\n".join(map(str, range(30))) + "\n\n")
+    shown = "\n".join(f"  {number}" for number in range(18, 30))
+    assert end_of_log(log) == shown
+    with log.open("rb") as output:
+        assert end_of_output(output) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("0123456789", "0123456789"),
+        ("0123456789ABC", "01234\n[3 bytes are left out]\n89ABC"),
+    ],
+)
+def test_the_middle_of_a_long_log_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, kept: str
+) -> None:
+    monkeypatch.setattr(child_logs, "KEPT_BYTES", 5)
+    log = tmp_path / "log"
+    log.write_text(text)
+    shorten_log(log)
+    assert log.read_text() == kept

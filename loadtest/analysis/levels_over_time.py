@@ -22,6 +22,8 @@ GENERATOR_LEVELS = ("generator_cpu", "generator_lag")
 
 # Counters of nanoseconds are levels, too: connections waiting for a row lock, CPUs in use.
 _SERVER_LEVELS = {"row_lock_waiters": "row_lock_time", "server_cpu": "cpu"}
+# Of clients: the CPU as a share of a core, and the requests that ended, per second.
+_CLIENT_LEVELS = {"generator_cpu": "cpu", "requests": "requests"}
 
 _WARMUP = PERIODS.index("warmup")
 
@@ -207,8 +209,8 @@ def _integral(rows: Columns, server: bool, name: str) -> tuple[Levels, Mask]:
     if name == "generator_lag" and name in rows.times:
         count, total = rows.times[name]
         return total / np.maximum(count, 1) / 1e9 * rows.length, count > 0
-    counted = _SERVER_LEVELS.get(name) if server else {"generator_cpu": "cpu"}.get(name)
-    column = rows.counter(counted or "")
+    counted = (_SERVER_LEVELS if server else _CLIENT_LEVELS).get(name)
+    column = rows.counter(counted or "") * (SECOND if name == "requests" else 1)
     # A counter that does not rise is not in the file; but every process uses some CPU.
     known = column > 0 if counted == "cpu" else np.full(len(rows), counted is not None)
     return column.astype(float), known

@@ -11,6 +11,7 @@ import numpy as np
 
 from loadtest.analysis.columns import Columns, Ints, Mask
 from loadtest.analysis.columns_builder import ColumnsBuilder, split
+from loadtest.analysis.driven.measured_process import MeasuredProcess, joined_processes
 from loadtest.analysis.recordings.blocks import without_places
 from loadtest.analysis.statistics.batches import Batches, BatchOfRequests, joined
 from loadtest.model.distribution import Distribution
@@ -123,6 +124,7 @@ class Reduced:
     application that the run drove. stretches: of all, in the order in which they began. batches:
     the measured seconds. examples: the first error of each kind, including the warm-up and the
     drain. application_waits: the waits of the application in each measured second.
+    application_processes: what its processes recorded, by name.
     """
 
     columns: Columns
@@ -133,6 +135,7 @@ class Reduced:
     examples: Mapping[str, str]
     application: Columns
     application_waits: Mapping[int, Distribution]
+    application_processes: Mapping[str, MeasuredProcess]
 
     @property
     def wait_p95s(self) -> Sequence[float]:
@@ -154,6 +157,7 @@ class Reduced:
             {kind: words for part in reversed(parts) for kind, words in part.examples.items()},
             Columns.joined([part.application for part in parts]),
             _summed([part.application_waits for part in parts]),
+            joined_processes([part.application_processes for part in parts]),
         )
 
 
@@ -186,6 +190,7 @@ class _Reducer:
         late = header.pool.pool_timeout if header.load.faults else None
         self._clients, self._application = ColumnsBuilder(late), ColumnsBuilder(late)
         self._waits: dict[int, Distribution] = {}
+        self._processes: dict[str, MeasuredProcess] = {}
         self._server, self._slow, self._batches = ColumnsBuilder(), _SlowBuilder(), Batches()
         self._stretches: list[Stretch] = []
         self._latest: dict[str, Stretch] = {}
@@ -195,18 +200,23 @@ class _Reducer:
         if interval.period == "measured":
             self._slow.add(interval.slowest)
         if interval.role:
-            interval = without_places(interval)  # most of an application's memory
-            self._add_application(interval)
+            interval = self._add_application(interval)
         self._stretch(interval).add(interval)
         if interval.process == SERVER:
             self._server.add(interval)
         elif not interval.role:
             self._add_client(_without_names(interval))
 
-    def _add_application(self, interval: Interval) -> None:
+    def _add_application(self, whole: Interval) -> Interval:
+        """Add an interval of the application; returns it without most of its memory."""
+        interval = without_places(whole)
         self._application.add(interval)
-        if interval.period == "measured" and (waits := interval.histograms.get("wait")):
-            self._waits.setdefault(interval.second, Distribution()).add(waits)
+        if interval.period == "measured":
+            name = interval.process
+            self._processes.setdefault(name, MeasuredProcess(name)).add(whole)
+            if waits := interval.histograms.get("wait"):
+                self._waits.setdefault(interval.second, Distribution()).add(waits)
+        return interval
 
     def _add_client(self, interval: Interval) -> None:
         self._clients.add(interval)
@@ -235,6 +245,7 @@ class _Reducer:
             examples=self._examples,
             application=self._application.build(),
             application_waits=self._waits,
+            application_processes=self._processes,
         )
 
 

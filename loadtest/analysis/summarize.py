@@ -10,6 +10,7 @@ from loadtest.analysis.comparison.objective_check import check_objective
 from loadtest.analysis.comparison.unused_pools import never_used_up
 from loadtest.analysis.comparison.variants import variants, verdicts
 from loadtest.analysis.comparison.verdict import verdict
+from loadtest.analysis.driven.application_numbers import driven_summary
 from loadtest.analysis.findings import mostly_failing, rules
 from loadtest.analysis.pool_numbers import numbers_by_round, pool_numbers
 from loadtest.analysis.pool_runs import Measurements, PoolRuns, gather
@@ -85,6 +86,7 @@ def _summary(
     return together.model_copy(
         update={
             "findings": doubts + rules.remarks(pool, doubts),
+            "application": driven_summary(pool),
             "valid": not doubts,
             "objectives": objectives,
         }

@@ -20,9 +20,10 @@ class PlaceUse:
     checkouts. longest_hold: also of a hold in progress. query: time in statements and COMMITs
     during the holds. needed: the holds without the longest time without a query of each. held: for
     each shortage, the connections that this place held then. nested: checkouts by a user that
-    already held a connection. kept: holds in progress at the end. routes: the checkouts by the name
-    of a route or task. idle_at: by line, how often a hold was found there without a query at the
-    end of a second.
+    already held a connection. kept: holds in progress at the end. responding: how often a hold was
+    found at the end of a second after the response of its request had begun, in driven
+    applications. routes: the checkouts by the name of a route or task. idle_at: by line, how often
+    a hold was found there without a query at the end of a second.
     """
 
     checkouts: int = 0
@@ -39,6 +40,7 @@ class PlaceUse:
     held: int = 0
     nested: int = 0
     kept: int = 0
+    responding: int = 0
     routes: Counter[str] = field(default_factory=Counter)
     idle_at: Counter[str] = field(default_factory=Counter)
 

@@ -23,9 +23,10 @@ class RecordedPlace(Value):
     shortages. nested: checkouts by a user that already held a connection. kept: holds in progress
     at the end; lost: those that are not expected to end, with the age of the oldest, and whether
     they are in progress now (else, at the end of a process).
-    ended_seconds: the connections that it held after the user of the
-    checkout had ended, added up over all seconds. idle_at: the lines where a holder stood without a
-    query, with their shares. routes: the checkouts by route or task.
+    ended_seconds: the connections that it held after the user of the checkout had ended, added up
+    over all seconds. responding_seconds: the same while the response of their request was sent; 0
+    unless the application was driven. idle_at: the lines where a holder stood without a query, with
+    their shares. routes: the checkouts by route or task.
     """
 
     place: str
@@ -48,6 +49,7 @@ class RecordedPlace(Value):
     lost_age_seconds: float = 0.0
     lost_now: bool = True
     ended_seconds: int = 0
+    responding_seconds: int = 0
     idle_at: dict[str, float]
     routes: dict[str, int]
 

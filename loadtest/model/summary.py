@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_serializer
 
+from loadtest.model.driven_summary import DrivenSummary
 from loadtest.model.durations import Durations
 from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.field_types import Interval95, Value
@@ -163,9 +164,9 @@ class PoolSummary(Value):
     the model of its users. server_name: the private server's program, if the experiment names one.
     processes: the number of concurrent processes, each with its own pool. unreturned: the mean
     number of connections that ended tasks still held at the end of a round. abandoned: the requests
-    that Locust's control flow ended. unserved: the share of
-    users that never got a connection while others did. Findings report both.
-    request: by name, the most frequent first; empty unless the load drove an application.
+    that Locust's control flow ended. unserved: the share of users that never got a connection while
+    others did. Findings report both. application: the one that the runs drove, if any. request: by
+    name, the most frequent first; empty unless the load drove an application.
     """
 
     name: str
@@ -194,6 +195,7 @@ class PoolSummary(Value):
     faults: tuple[FaultEffect, ...] = ()
     objectives: tuple[ObjectiveResult, ...] = ()
     findings: tuple[Finding, ...] = ()
+    application: DrivenSummary | None = None
     valid: bool
     unreturned: float = Field(default=0.0, exclude=True)
     unserved: float = Field(default=0.0, exclude=True)

@@ -28,12 +28,16 @@ Route = tuple[object, str]
 
 
 class RequestWaits:
-    """The long waits for connections that a request has had so far (ns), and its pool timeouts."""
+    """The long waits for connections that a request has had so far (ns), and its pool timeouts.
 
-    __slots__ = ("timeouts", "waited")
+    responding: whether its response has begun, where that is noted.
+    """
+
+    __slots__ = ("responding", "timeouts", "waited")
 
     def __init__(self, waited: int = 0, timeouts: int = 0) -> None:
         self.waited, self.timeouts = waited, timeouts
+        self.responding = False
 
 
 class Request(RequestWaits):
@@ -43,7 +47,7 @@ class Request(RequestWaits):
 
     def __init__(self) -> None:
         self.waited = self.timeouts = 0
-        self.ended = False
+        self.ended = self.responding = False
 
 
 class Code(Protocol):

@@ -40,6 +40,8 @@ from loadtest.recording.recording_settings import RecordingSettings
 from loadtest.recording.rolling_file import RollingFile
 from loadtest.recording.route_names import ROUTE_NAMES
 from loadtest.recording.size_budget import SizeBudget
+from loadtest.recording.steering.loop_lag import LoopLag
+from loadtest.recording.steering.orders import Orders
 from loadtest.runfile.shared_interpreter import let_others_run
 
 # Over the size limit, an interval covers this many seconds, or a multiple.
@@ -89,10 +91,15 @@ class PoolRecording:
         self._recorder.levels["engines"] = lambda: len(self.engines)
         self._recorder.current_user = task_or_greenlet
         self._code, self._made_at = CodePlaces(), list[str]()
-        self._places = self._recorder.places = PlaceRecorder(
-            self._recorder.held, self._code, ROUTE_NAMES.now
-        )
+        self._loop_lag = self._watched_loops(engine) if Orders.given() else None
+        route = self._loop_lag.noting(ROUTE_NAMES.now) if self._loop_lag else ROUTE_NAMES.now
+        self._places = self._recorder.places = PlaceRecorder(self._recorder.held, self._code, route)
         self._begin(used=True)
+
+    def _watched_loops(self, engine: Engine) -> LoopLag:
+        loops = LoopLag(blocks=not engine.dialect.is_async)
+        self._recorder.rising["blocking_checkouts"] = lambda: loops.checkouts
+        return loops
 
     def _begin(self, *, used: bool) -> None:
         """Begin a file; used: whether it is made before a connection is used."""
@@ -177,6 +184,8 @@ class PoolRecording:
         recorder.held.clear()
         self._places.restart()
         self._made_at.clear()
+        if self._loop_lag:
+            self._loop_lag.restart()
         recorder.no_task.held = 0
         recorder.opened.clear()
         pools = [engine.pool for engine in self.engines if isinstance(engine.pool, QueuePool)]
@@ -188,6 +197,8 @@ class PoolRecording:
 
     def _gather(self) -> None:
         interval = self._recorder.cut("measured")
+        if self._loop_lag:
+            self._loop_lag.add_to(interval)
         if self.sizes.pool_size and self._recorder.pool_size is None:
             del interval.gauges["overflow"]  # of several pools it is unknown
         self._used = self._used or bool(interval.histograms or interval.unfinished.count)

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -25,6 +26,7 @@ from loadtest.model.server_name import server_title
 from loadtest.model.summary import Finding, Summary
 from loadtest.report import comparison_rows, fault_rows, overview, stage_rows
 from loadtest.report.driven import request_rows
+from loadtest.report.driven.application_rows import Logs, application_section
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.figures.toolkit.svg import pool_variables
 from loadtest.report.pool_table import application_changes, line_groups
@@ -33,8 +35,15 @@ _HERE = Path(__file__).parent
 _SEVERITIES = ("error", "warning", "info")
 
 
-def report_page(summary: Summary, drawings: Sequence[Drawing]) -> str:
-    """The report; names and texts from files are escaped, only the figures are taken as markup."""
+def report_page(
+    summary: Summary,
+    drawings: Sequence[Drawing],
+    logs: Logs = MappingProxyType({}),
+) -> str:
+    """The report; names and texts from files are escaped, only the figures are taken as markup.
+
+    logs: those of a driven application.
+    """
     return page_template("report.html.j2").render(
         **_about(summary),
         summary=summary,
@@ -63,6 +72,7 @@ def report_page(summary: Summary, drawings: Sequence[Drawing]) -> str:
         faults=fault_rows.fault_rows(summary),
         fault_headings=fault_rows.FAULT_HEADINGS,
         facts=list(_facts(summary)),
+        application=application_section(summary, logs),
         intervals=any(pool.shown_ci95 for pool in summary.pools),
     )
 

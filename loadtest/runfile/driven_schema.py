@@ -14,7 +14,8 @@ class DrivenPart(Struct, frozen=True):
     """The application that a run drove; unknown fields are empty.
 
     engine: the recorded pool's name. place: the code that makes the engine. database: its dialect
-    and driver. own_pool: the settings of its pool in the application.
+    and driver. threads: those of one process that serve requests, and the option that sets them.
+    own_pool: the settings of its pool in the application.
     """
 
     name: str = ""
@@ -23,5 +24,7 @@ class DrivenPart(Struct, frozen=True):
     engine: str = ""
     place: str = ""
     database: str = ""
+    threads: int | None = None
+    threads_from: str = ""
     versions: dict[str, str] = {}
     own_pool: dict[str, Any] = {}

@@ -26,6 +26,7 @@ class PlaceLine(Struct, frozen=True):
     held: Count = 0
     nested: Count = 0
     kept: Count = 0
+    responding: Count = 0
     routes: dict[str, Count] = {}
     idle_at: dict[str, Count] = {}
 

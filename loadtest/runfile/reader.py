@@ -55,8 +55,16 @@ class RunFacts:
     @property
     def log(self) -> Path | None:
         """Locust's log of the run; None if there is no such file."""
-        log = self.path.with_suffix(".log")
-        return log if log.exists() else None
+        return self._beside(".log")
+
+    @property
+    def application_log(self) -> Path | None:
+        """What the application that the run drove has written; None if there is no such file."""
+        return self._beside(".app.log")
+
+    def _beside(self, ending: str) -> Path | None:
+        found = self.path.with_suffix(ending)
+        return found if found.exists() else None
 
 
 @dataclass(frozen=True)

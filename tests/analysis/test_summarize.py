@@ -170,7 +170,8 @@ def test_the_json_has_the_keys_of_schema_1_and_says_more_in_a_few_places(tmp_pat
     assert _keys(pool) == (
         "name given model server_name pool processes rounds seconds throughput checkout "
         "hold_seconds request_seconds request schedule_lag_seconds dropped abandoned arrivals "
-        "connections errors retries generator server stages faults objectives findings valid"
+        "connections errors retries generator server stages faults objectives findings "
+        "application valid"
     )
     assert _keys(pool["checkout"]) == (
         "count timeouts unfinished seconds wait_seconds connect_seconds reconnect_seconds "

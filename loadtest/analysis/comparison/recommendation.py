@@ -171,8 +171,16 @@ def caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
 
 
 def pool_flaws(pool: PoolSummary) -> list[str]:
-    """Failed requests, starved users and possible deadlocks, which the times do not show."""
+    """Failed requests, starved users and possible deadlocks, which the times do not show.
+
+    And whether the application is the limit, so that the pool is not.
+    """
     lines = []
+    if any(finding.code == "application_bound" for finding in pool.findings):
+        lines.append(
+            f"With {pool.name} the application, not the pool, limits the throughput (see the "
+            "finding application_bound)."
+        )
     if any(f.code == "nested_checkout" and f.severity == "error" for f in pool.findings):
         lines.append(
             f"With {pool.name} the tasks can deadlock the pool (see the finding nested_checkout)."

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from loadtest.analysis import fault_effects
+from loadtest.analysis.driven import application_doubts, application_findings
 from loadtest.analysis.findings import (
     bottleneck,
     connection_use,
@@ -48,6 +49,7 @@ OF_TIMES = {
     *("pool_bound", "database_bound", "long_hold", "opened_in_vain"),
     *("users_unaccounted", "connections_unaccounted", "waiters_unaccounted", "sleeping_waiters"),
     *("unseen_stall", "short_requests", "unsettled", "few_samples"),
+    *("application_bound", "blocked_event_loop"),
 }
 
 
@@ -76,6 +78,8 @@ def _applicable(
     rules: Iterable[mostly_failing.FindingRule], pool: PoolRuns
 ) -> Iterable[mostly_failing.FindingRule]:
     """The rules that apply to a pool: without a successful request, those about errors and runs."""
+    if pool.driven:
+        rules = [rule for rule in rules if rule not in OF_SCENARIOS]
     if not mostly_failing.without_success(pool):
         return rules
     starved = mostly_failing.named_kind(pool) == "pool_timeout"
@@ -132,6 +136,7 @@ DOUBTS: tuple[mostly_failing.FindingRule, ...] = (
     incomplete_runs.nothing_ended,
     connection_use.no_checkouts,
     incomplete_runs.measured_too_little,
+    application_doubts.application_unseen,
     mostly_failing.overloaded_by_failures,
     *map(mostly_failing.unless_failing, trust_gate.GENERATOR_RULES),
 )
@@ -144,12 +149,28 @@ OF_RUNS: tuple[mostly_failing.FindingRule, ...] = (
     worker_presence.intervals_lost,
     worker_presence.clock_offset,
     worker_presence.late_reports,
+    application_doubts.application_restarted,
+)
+# What a driven application does wrong, across the border between requests and checkouts.
+OF_APPLICATIONS: tuple[mostly_failing.FindingRule, ...] = (
+    application_findings.pool_timeouts_as_5xx,
+    application_findings.blocked_event_loop,
+    application_findings.mistakes_of_places,
+    application_findings.fleet_exceeds_server,
+)
+# Rules about the tasks of a scenario; a driven application has rules of its own for the same.
+OF_SCENARIOS: tuple[mostly_failing.FindingRule, ...] = (
+    connection_use.leak,
+    connection_use.nested_checkout,
+    connection_use.long_hold,
+    pool_sizes.exceeds_server,
 )
 REMARKS: tuple[mostly_failing.FindingRule, ...] = (
     connection_use.leak,
     mostly_failing.nothing_succeeded,
     mostly_failing.most_failed,
     *OF_RUNS,
+    *OF_APPLICATIONS,
     offered_load.dropped_arrivals,
     offered_load.unseen_stall,
     shared_connection.pool_for_one_user,
@@ -163,6 +184,8 @@ REMARKS: tuple[mostly_failing.FindingRule, ...] = (
     cross_checks.connections_unaccounted,
     cross_checks.waiters_unaccounted,
     cross_checks.server_disagrees,
+    application_findings.application_bound,
+    application_findings.pool_below_concurrency,
     bottleneck.pool_bound,
     bottleneck.database_bound,
     bottleneck.connect_bound,
@@ -190,6 +213,7 @@ WITHOUT_SUCCESS: tuple[mostly_failing.FindingRule, ...] = (
     incomplete_runs.missed_deadline,
     mostly_failing.nothing_succeeded,
     *OF_RUNS,
+    *OF_APPLICATIONS,
     errors_by_kind,
     write_conflicts.write_conflicts,
 )

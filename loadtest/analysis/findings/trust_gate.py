@@ -30,7 +30,7 @@ DISTURBANCES = ("generator_bound", "generator_lag")
 ENDED_FOR_OTHERS = ("server_in_trouble", "more_than_announced")
 INVALID_CODES = (
     *(*ENDED_FOR_OTHERS, "missed_deadline", "nothing_measured", "nothing_ended"),
-    *("no_checkouts", "measured_too_little", *DISTURBANCES),
+    *("no_checkouts", "measured_too_little", "application_unseen", *DISTURBANCES),
 )
 STILL_USABLE = (
     "You can still use the counts of connections, overflow and errors by kind. Times and "

@@ -34,6 +34,17 @@ class Blocks:
         if 1.5 * self.seconds < interval.length / SECOND < 1.5 * LONGEST_REGULAR:
             self.lengthen(next(n for n in LENGTHS if n * SECOND >= interval.length / 1.5))
         self._absorb(interval)
+        self._limit()
+
+    def extend(self, later: Blocks) -> None:
+        """Add the blocks of the time that follows."""
+        for blocks, other in ((self, later), (later, self)):
+            blocks.lengthen(other.seconds)
+        for block in later._all.values():
+            self._absorb(block)
+        self._limit()
+
+    def _limit(self) -> None:
         while len(self._all) > self._most and self.seconds < LENGTHS[-1]:
             self.lengthen(LENGTHS[LENGTHS.index(self.seconds) + 1])
 

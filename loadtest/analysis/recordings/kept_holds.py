@@ -34,8 +34,17 @@ class KeptHolds:
 
     def add(self, interval: Interval) -> None:
         """Add an interval that follows the earlier ones."""
-        end = self._recorded = self._recorded + interval.length / SECOND
+        self._recorded += interval.length / SECOND
         kept = {place: use for place, use in interval.places.items() if use.kept}
+        self._append(self._recorded, kept)
+
+    def extend(self, later: KeptHolds) -> None:
+        """Add the holds of the time that follows."""
+        for end, kept in later._recent:
+            self._append(self._recorded + end, kept)
+        self._recorded += later._recorded
+
+    def _append(self, end: float, kept: Mapping[str, PlaceUse]) -> None:
         self._recent.append((end, kept))
         while len(self._recent) > 1 and self._recent[1][0] <= end - LONG_KEPT:
             self._recent.popleft()

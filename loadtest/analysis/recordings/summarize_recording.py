@@ -46,11 +46,11 @@ def summarize_recording(recording: Recording) -> RecordingSummary:
     )
 
 
-def recorded_pool_summary(pool: RecordedPool) -> RecordedPoolSummary:
-    """The numbers and findings of one pool."""
+def recorded_pool_summary(pool: RecordedPool, *, simulated: bool = True) -> RecordedPoolSummary:
+    """The numbers and findings of one pool; simulated: with the value of a fix."""
     numbers = _numbers(pool)
     idle = idle_holders(numbers)
-    if idle:
+    if idle and simulated:
         fix = fix_value(pool, idle, numbers.busiest, short=is_short(numbers))
         numbers = numbers.model_copy(update={"fix": fix})
     return numbers.model_copy(update={"findings": recording_findings(numbers)})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from loadtest.analysis.driven.server_concurrency import thread_facts
 from loadtest.database.server_guard import Guard
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.driven_server import DrivenServer
@@ -107,6 +109,7 @@ class ApplicationWatch:
         """What the result of a run tells about the application."""
         driven = self._application
         told: dict[str, Any] = {"command": driven.command, "ready": driven.ready}
+        told |= thread_facts(driven.words(), {**os.environ, **driven.env})
         for engine in self.engines.meant[:1]:
             told |= {"place": engine.place, "own_pool": dict(engine.own)}
         return told

@@ -37,11 +37,12 @@ def header_value(waits: RequestWaits) -> str:
 
 
 def sends_header(send: _Send, waits: RequestWaits) -> _Send:
-    """ASGI's `send` that adds the header when the response starts."""
+    """ASGI's `send` that adds the header when the response starts, and notes that."""
     name = HEADER.lower().encode()
 
     async def sending(message: Any) -> None:
         if message["type"] == "http.response.start":
+            waits.responding = True
             added = (name, header_value(waits).encode())
             message = {**message, "headers": [*message.get("headers", ()), added]}
         await send(message)
@@ -50,9 +51,10 @@ def sends_header(send: _Send, waits: RequestWaits) -> _Send:
 
 
 def starts_with_header(start_response: _StartResponse, waits: RequestWaits) -> _StartResponse:
-    """WSGI's `start_response` that adds the header."""
+    """WSGI's `start_response` that adds the header, and notes that the response has begun."""
 
     def start(status: str, headers: Iterable[tuple[str, str]], *error: Any) -> Any:
+        waits.responding = True
         return start_response(status, [*headers, (HEADER, header_value(waits))], *error)
 
     return start

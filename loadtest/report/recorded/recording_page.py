@@ -25,7 +25,7 @@ def recording_page(summary: RecordingSummary, drawings: Drawings) -> str:
         rest=rest,
         wrong=any(pool.findings for pool in summary.pools),
         columns=rows.RECORDED_COLUMNS,
-        rows=[_cells(rows.recorded_row(pool)) for pool in summary.pools],
+        rows=[rows.single_lines(rows.recorded_row(pool)) for pool in summary.pools],
         fleet=rows.fleet_sentence(summary),
         pools=[_pool(pool, drawings[pool.name]) for pool in summary.pools],
         place_headings=rows.PLACE_HEADINGS,
@@ -41,14 +41,9 @@ def _pool(pool: RecordedPoolSummary, drawings: Sequence[Drawing]) -> dict[str, A
         "drawings": drawings,
         "findings": pool.findings,
         "places": [rows.place_cells(one) for one in pool.places],
-        "shortages": [_cells(row) for row in rows.shortage_rows(pool)],
+        "shortages": [rows.single_lines(row) for row in rows.shortage_rows(pool)],
         "facts": list(rows.recorded_facts(pool)),
     }
-
-
-def _cells(row: Sequence[str]) -> list[tuple[str, ...]]:
-    """Cells without further lines."""
-    return [(text,) for text in row]
 
 
 def _facts(summary: RecordingSummary) -> Iterator[tuple[str, str]]:

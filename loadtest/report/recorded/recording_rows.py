@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from loadtest.analysis.recordings.clock_time import clock_of, date_and_time
 from loadtest.analysis.units import (
@@ -104,6 +104,11 @@ def place_cells(place: RecordedPlace) -> list[tuple[str, ...]]:
     ]
 
 
+def single_lines(row: Sequence[str]) -> list[tuple[str, ...]]:
+    """The cells of a row without further lines."""
+    return [(text,) for text in row]
+
+
 def _place_notes(place: RecordedPlace) -> Iterator[str]:
     """The routes of a place, and where its holders stood without a query, as far as known."""
     if routes := [route for route in place.routes if route][:_SHOWN]:
@@ -116,10 +121,11 @@ def _place_notes(place: RecordedPlace) -> Iterator[str]:
 def shortage_rows(pool: RecordedPoolSummary) -> list[tuple[str, ...]]:
     """The cells of the longest waits, under SHORTAGE_COLUMNS."""
     clock = clock_of(pool.begin, pool.end)
-    return [(clock(one.at), *_shortage_cells(one)) for one in pool.shortages]
+    return [(clock(one.at), *shortage_cells(one)) for one in pool.shortages]
 
 
-def _shortage_cells(shortage: RecordedShortage) -> tuple[str, ...]:
+def shortage_cells(shortage: RecordedShortage) -> tuple[str, ...]:
+    """The cells of a long wait, under SHORTAGE_COLUMNS without the first."""
     held = [
         f"{one.place} × {count(one.connections)} (oldest {duration(one.oldest_seconds)})"
         for one in shortage.holders

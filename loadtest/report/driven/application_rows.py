@@ -53,9 +53,7 @@ def application_section(summary: Summary, logs: Logs) -> dict[str, Any] | None:
         "about": list(_about(shown)),
         "columns": FLEET_COLUMNS,
         "legend": FLEET_LEGEND,
-        "rows": [
-            single_lines(_fleet_row(pool, pool.application)) for pool in shown if pool.application
-        ],
+        "rows": [_fleet_row(pool, pool.application) for pool in shown if pool.application],
         "pools": [_pool(pool, pool.application, logs) for pool in shown if pool.application],
         "place_columns": PLACE_HEADINGS,
         "place_legend": PLACE_LEGEND,

@@ -1,0 +1,101 @@
+"""The options of an application behind HTTP, and what results show of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.cli.driven_options import DrivenOptions
+from loadtest.cli.output import command_line
+from loadtest.experiment.driving.repeated_command import repeated_command
+from loadtest.model.errors import UsageError
+from loadtest.model.experiment import Experiment
+from loadtest.model.field_types import validated
+from loadtest.model.load import LoadConfig
+from loadtest.model.pool import parse_pool
+
+READY = "http://127.0.0.1:8800/health"
+
+
+def options(**given: Any) -> DrivenOptions:
+    return DrivenOptions(app="shop --port 8800", ready=READY, **given)
+
+
+def test_the_options_are_an_application() -> None:
+    (found,) = options(
+        app_env=["A=1", "URL={database_url}=x"],
+        app_cwd=Path("shop"),
+        app_prepare="fill",
+        app_engine="shop",
+        app_stop_timeout="3s",
+    ).settings()["application"]
+    assert found.env == {"A": "1", "URL": "{database_url}=x"}
+    assert (found.cwd, found.prepare, found.engine) == (Path("shop"), "fill", "shop")
+    assert found.stop_timeout == 3.0
+    assert DrivenOptions().settings() == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"app_env": ["s3cret"]}, "--app-env: write NAME=VALUE"),
+        ({"app_env": ["A=s3cret", "A=s3cret"]}, "--app-env A is given twice; give it once"),
+        ({"app_env": ["A B=s3cret"]}, "--app-env: 'A B' is not the name of an environment"),
+        ({"app_env": ["A={database_url:"]}, "--app-env: A: write {database_url}"),
+        ({"app_prepare": "a | b"}, "--app-prepare: the command needs a shell because of '|'"),
+        ({"app_stop_timeout": "soon"}, "--app-stop-timeout: 'soon' is not a duration"),
+    ],
+)
+def test_mistakes_name_their_option_and_no_value(given: dict[str, Any], problem: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        options(**given).settings()
+    assert str(refused.value).startswith(problem)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("given", [{"app_env": ["A=1"]}, {"app_cwd": Path()}, {"app_engine": "a"}])
+def test_options_of_an_application_require_one(given: dict[str, Any]) -> None:
+    name = next(iter(given)).replace("_", "-")
+    with pytest.raises(UsageError, match=f"--app is missing: --{name} requires it"):
+        DrivenOptions(**given).settings()
+
+
+def test_values_of_variables_are_not_in_the_command_of_a_result() -> None:
+    words = ["run", "a.py", "--app-env", "KEY=s3cret", "--app-env=OTHER=s3cret"]
+    words += ["--app-env", "URL={database_url}", "-u", "5"]
+    assert command_line(words) == (
+        "loadtest run a.py --app-env 'KEY=***' '--app-env=OTHER=***' --app-env "
+        "'URL={database_url}' -u 5"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("20+0", "20+0"),
+        ("3000+inf", "3000+inf"),
+        ("small:20+0", "small:20+0"),
+        ("as-is", "as-is"),
+        ("own:as-is", "own:as-is"),
+        ("as-is,pool_size=9", "as-is,pool_size=9"),
+        ("poolclass=NullPool", "poolclass=NullPool"),
+        ("pool_size=5,max_overflow=0,pool_pre_ping=true", None),
+    ],
+)
+def test_the_pool_in_a_repeated_command_is_the_same(text: str, written: str | None) -> None:
+    (application,) = options().settings()["application"]
+    given = {
+        "name": "shop",
+        "scenario": Path("visitors.py"),
+        "application": (application,),
+        "load": LoadConfig(users=5, duration=4, warmup=1),
+        "pool": (parse_pool(text),),
+    }
+    experiment = validated(Experiment, given, "here")
+    words = repeated_command(experiment, experiment.pool[0], 7)
+    again = words[words.index("--pool") + 1]
+    assert written in (again, None)
+    assert parse_pool(again).of_application() == experiment.pool[0]
+    assert words[-2:] == ["--seed", "7"]

@@ -1,0 +1,114 @@
+"""What is found behind the engine of an application is announced, or refuses the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from loadtest.experiment.driving import driven_databases
+from loadtest.experiment.driving.look import ApplicationFacts
+from loadtest.experiment.driving.told_engines import ToldEngine
+from loadtest.experiment.single_run import Database
+from loadtest.model.allowances import NO_ALLOWANCES, Allowances
+from loadtest.model.driven_application import DrivenApplication
+from loadtest.model.errors import UsageError
+from loadtest.model.experiment import Experiment
+from loadtest.model.load import LoadConfig
+from loadtest.model.pool import parse_pool
+from tests.driving.told import QUEUE, told_engine
+
+Found = Callable[..., Database]
+ALL = Allowances(overload=True, trouble=True)
+NOWHERE = "mysql+aiomysql://app:s3cret@127.0.0.1:1/shop?charset=utf8mb4"
+EXPERIMENT = Experiment(
+    name="shop",
+    scenario=Path("visitors.py"),
+    application=(DrivenApplication(command="shop", ready="http://127.0.0.1:8800/"),),
+    load=LoadConfig(users=50, duration=4, warmup=1),
+    pool=(parse_pool("4+0"), parse_pool("as-is")),
+)
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> Found:
+    """The database of an application with this engine, which is not started."""
+
+    def find(
+        engine: ToldEngine | None,
+        others: tuple[ToldEngine, ...] = (),
+        *,
+        given: str = "",
+        allowed: Allowances = NO_ALLOWANCES,
+        processes: int = 2,
+    ) -> Database:
+        facts = ApplicationFacts(engine, others, processes, seconds=3.0)
+        monkeypatch.setattr(driven_databases, "look_at", lambda *_: facts)
+        with driven_databases.driven_databases(given, EXPERIMENT, allowed, 6, tried=True) as at:
+            (database,) = at.values()
+        return database
+
+    return find
+
+
+def test_a_file_has_no_server(found: Found) -> None:
+    database = found(told_engine(name="rows", url="sqlite:///rows.db"))
+    assert (database.url, database.private, database.driven.ceilings) == (None, False, {})
+    assert database.intentions == (
+        "In the database of the application, rows (shop/db.py:9), loadtest will",
+        "- send requests of visitors.py, which write to the application's own tables",
+        "- run visitors.py with at most 50 users for 5 s, at most 6 times (1.1 min; longer if runs "
+        "are disturbed and repeated); each task runs once first; what it commits stays",
+    )
+    assert database.driven.seconds == 3.0
+
+
+def test_an_engine_that_requests_make_is_checked_later(found: Found) -> None:
+    database = found(None, processes=0)
+    assert "its server is not known before the load" in database.intentions[0]
+    assert database.driven.ceilings == {"4+0": 4, "as-is": 50}
+    assert database.driven.processes is None
+    database.driven.check_late(told_engine(url="sqlite:///rows.db"))
+    with pytest.raises(UsageError, match="connects to postgresql, which this tool cannot watch"):
+        database.driven.check_late(told_engine(url="postgresql+psycopg://a:b@db/x"))
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://app:s3cret@127.0.0.1:1/shop", NOWHERE])
+def test_a_server_that_cannot_be_seen_needs_permission(found: Found, url: str) -> None:
+    with pytest.raises(UsageError, match="must see the application's server") as refused:
+        found(told_engine(url=url))
+    assert "s3cret" not in str(refused.value)
+    database = found(told_engine(url=url), allowed=ALL)
+    (warning,) = database.warnings
+    assert warning.startswith("The server of the engine shop (shop/db.py:9) cannot be watched: ")
+    assert "s3cret" not in warning
+    assert (database.url, database.driven.guarded) == (None, False)
+
+
+@pytest.mark.database
+def test_another_url_leads_to_the_same_server(found: Found, url: URL) -> None:
+    database = found(told_engine(url=NOWHERE), given=url.render_as_string(False))
+    assert database.url == url
+    assert database.driven.ceilings == {"4+0": 4, "as-is": 15}
+    assert (database.driven.processes, database.driven.guarded) == (2, True)
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("settings", "connections"), [(QUEUE, 30), ({"poolclass": "NullPool"}, 100), ({}, 100)]
+)
+def test_engines_that_are_not_meant_are_announced(
+    found: Found, url: URL, settings: dict[str, Any], connections: int
+) -> None:
+    unsized = {"pool_size": None, "max_overflow": None} if settings else {}
+    audit = told_engine(name="audit", place="audit.py:3 f", set=unsized | settings)
+    here = told_engine(url=url.set(drivername="mysql+aiomysql").render_as_string(False))
+    announced = found(here, (audit,)).intentions[1]
+    most = 2 * 15 + connections + 1
+    assert announced.startswith(
+        f"- open at most {most} connections at once (2 processes × 15 in the pool, {connections} "
+        "in other engines, 1 to read the server's status)"
+    )

@@ -22,6 +22,7 @@ from tests.conftest import ROOT, without_database
 from tests.processes import fetch, free_port, running
 
 Installed = Callable[..., "subprocess.CompletedProcess[str]"]
+FOLDERS = ("scenarios", "examples")
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
 
 
@@ -30,7 +31,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel, made of a copy, since a build leaves things behind where it happens."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    for name in ("loadtest", "scenarios"):
+    for name in ("loadtest", *FOLDERS):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "setup.py", "MANIFEST.in"):
         shutil.copy(ROOT / name, source)
@@ -66,12 +67,19 @@ def installed(home: Path) -> Installed:
     return run
 
 
-def test_the_wheel_has_every_file_of_the_package_and_the_scenarios(wheel: Path) -> None:
+def test_the_wheel_has_every_file_of_the_package_the_scenarios_and_the_examples(
+    wheel: Path,
+) -> None:
     there = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    package = (path for path in (ROOT / "loadtest").rglob("*") if path.is_file())
-    wanted = {str(path.relative_to(ROOT)) for path in package if path.suffix != ".pyc"}
-    scenarios = [*(ROOT / "scenarios").glob("*.py"), *(ROOT / "scenarios").glob("*.toml")]
-    assert there == wanted | {f"loadtest/scenarios/{path.name}" for path in scenarios}
+    assert there == files_of("loadtest") | {
+        f"loadtest/{file}" for folder in FOLDERS for file in files_of(folder)
+    }
+
+
+def files_of(folder: str) -> set[str]:
+    """The files of a folder of the checkout, without what Python compiled."""
+    found = (path for path in (ROOT / folder).rglob("*") if path.is_file())
+    return {str(path.relative_to(ROOT)) for path in found if path.suffix != ".pyc"}
 
 
 def test_a_ready_scenario_is_listed_copied_and_planned(
@@ -82,6 +90,12 @@ def test_a_ready_scenario_is_listed_copied_and_planned(
     installed("scenarios", "hot_row", "-o", "mine", cwd=tmp_path)
     plan = installed("compare", "mine/hot_row.toml", "--dry-run", cwd=tmp_path).stdout
     assert plan.count("locust -f mine/hot_row.py --headless") == 15
+    assert "15 runs, about " in plan
+
+
+def test_the_demo_with_an_application_is_planned(installed: Installed, home: Path) -> None:
+    (examples,) = home.glob("lib/python*/site-packages/loadtest/examples")
+    plan = installed("compare", "flash_sale.toml", "--dry-run", cwd=examples).stdout
     assert "15 runs, about " in plan
 
 

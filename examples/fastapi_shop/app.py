@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from shop_data.settings import chosen_mistake
 
-from fastapi_shop import db, partner, routes
+from fastapi_shop import db, flash_sale, partner, routes
 
 
 @asynccontextmanager
@@ -20,3 +20,4 @@ app = FastAPI(title="Shop", lifespan=lifespan)
 if mistake := chosen_mistake("fastapi_shop"):
     app.include_router(mistake.router)
 app.include_router(routes.router)
+app.include_router(flash_sale.router)

@@ -16,11 +16,14 @@ _OTHERS = (
 _QUEUE_ONLY = (*_SIZES, "pool_timeout", "pool_use_lifo")
 # The defaults of `sqlalchemy.create_engine`.
 _SQLALCHEMY = PoolSettings()
+# The class that `create_async_engine` has instead.
+_ASYNC = "AsyncAdaptedQueuePool"
 
 
 def pool_arguments(settings: PoolSettings) -> str:
     """Both sizes and what differs from SQLAlchemy's defaults: `pool_size=20, max_overflow=0`."""
-    return ", ".join(f"{name}={value}" for name, value in spelled_out(settings).items())
+    said = spelled_out(settings)
+    return ", ".join(f"{name}={value}" for name, value in said.items() if value != _ASYNC)
 
 
 def spelled_out(settings: PoolSettings) -> dict[str, str]:
@@ -76,7 +79,8 @@ def _spelled(said: Mapping[str, str], name: str) -> str:
 
 def create_engine_line(settings: PoolSettings) -> str:
     """The line of Python that makes an engine with this pool."""
-    return f"engine = create_engine(url, {pool_arguments(settings)})"
+    create = "create_async_engine" if settings.poolclass == _ASYNC else "create_engine"
+    return f"engine = {create}(url, {pool_arguments(settings)})"
 
 
 def multiplied(settings: PoolSettings, processes: int) -> str:

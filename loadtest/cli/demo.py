@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from loadtest.cli.output import AnswerOptions, conduct_and_answer
 from loadtest.cli.shared_options import DatabaseOptions, Quiet, Results, ServerOption
-from loadtest.experiment import bundled_scenarios
+
+if TYPE_CHECKING:
+    from loadtest.model.experiment import Experiment
 
 
 def demo(
     *,
+    app: Annotated[
+        bool,
+        typer.Option(
+            "--app", help="Through an example application behind HTTP, made with FastAPI."
+        ),
+    ] = False,
     server: ServerOption = "",
     database: DatabaseOptions,
     results: Results = Path("reports"),
@@ -18,10 +29,21 @@ def demo(
 ) -> None:
     """Compare three pools in a flash sale and report the best; takes about three minutes.
 
-    Example: [bold]loadtest demo[/]
+    Examples: [bold]loadtest demo[/]
+
+    [bold]loadtest demo --app[/]
     """
+    plan = _flash_sale(app=app).changed("--server", server=server)
+    conduct_and_answer(plan, database, results, AnswerOptions(quiet=quiet))
+
+
+def _flash_sale(*, app: bool) -> Experiment:
+    """The experiment, with a scenario's own engine or through the example application."""
+    if app:
+        from loadtest.experiment.driving.example_application import example_experiment
+
+        return example_experiment()
+    from loadtest.experiment.bundled_scenarios import scenarios_folder
     from loadtest.model.experiment import read_experiment
 
-    plan = read_experiment(bundled_scenarios.scenarios_folder() / "hot_row.toml")
-    plan = plan.changed("--server", server=server)
-    conduct_and_answer(plan, database, results, AnswerOptions(quiet=quiet))
+    return read_experiment(scenarios_folder() / "hot_row.toml")

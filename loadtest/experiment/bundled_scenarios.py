@@ -1,4 +1,4 @@
-"""The scenarios that come with the tool."""
+"""The scenarios and the example applications that come with the tool."""
 
 from __future__ import annotations
 
@@ -16,9 +16,18 @@ from loadtest.model.suggestion import did_you_mean
 
 def scenarios_folder() -> Path:
     """The folder of the scenarios: inside the installed package, or at the top of the checkout."""
+    return _bundled("scenarios")
+
+
+def examples_folder() -> Path:
+    """The folder of the example applications, found like that of the scenarios."""
+    return _bundled("examples")
+
+
+def _bundled(name: str) -> Path:
     package = Path(loadtest.__file__).resolve().parent
-    inside = package / "scenarios"
-    return inside if inside.is_dir() else package.parent / "scenarios"
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name
 
 
 def scenario_names() -> list[str]:

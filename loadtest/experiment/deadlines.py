@@ -134,7 +134,8 @@ def _stacks(told: str) -> list[list[Frame]]:
 def is_library(file: str) -> bool:
     """Whether a file belongs to Python, to an installed package or to this tool."""
     path = Path(file)
-    if path.is_relative_to(bundled_scenarios.scenarios_folder()):
+    bundled = (bundled_scenarios.scenarios_folder(), bundled_scenarios.examples_folder())
+    if any(path.is_relative_to(folder) for folder in bundled):
         return False
     within = any(path.is_relative_to(folder) for folder in (_STDLIB, _OURS))
     return within or file.startswith("<") or not _INSTALLED.isdisjoint(path.parts)

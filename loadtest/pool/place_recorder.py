@@ -151,7 +151,7 @@ class PlaceRecorder:
         found = (one for one in idle if one[1].over or not one[1].user_ended())
         oldest = nsmallest(_MOST_HOLDERS, found, key=_since)
         lines = [(hold, self.code.line_of(hold)) for _, hold, _ in in_steps(oldest, let_others_run)]
-        still = {hold for _, hold, _ in self._held.copy().values()}
+        still = self._still_held()
         for hold, line in lines:
             if hold in still:  # else the user has gone on to this line without the connection
                 sums.add_line(hold, line)
@@ -163,12 +163,16 @@ class PlaceRecorder:
         connection stays in use. The ids of owners whose work has ended may come again.
         """
         before, self._after = self._after, {}
-        for _, hold, _ in in_steps(held, let_others_run):
-            if hold.work_ended():
-                queries = self._after[hold] = before.get(hold, hold.queries)
-                hold.over = hold.queries == queries and not hold.querying
-                if hold.over:
-                    self.holding.pop(hold.owner, None)
+        ended = [hold for _, hold, _ in in_steps(held, let_others_run) if hold.work_ended()]
+        # Others have returned their connection since this cut, then ended.
+        for hold in self._still_held().intersection(ended):
+            queries = self._after[hold] = before.get(hold, hold.queries)
+            hold.over = hold.queries == queries and not hold.querying
+            if hold.over:
+                self.holding.pop(hold.owner, None)
+
+    def _still_held(self) -> set[Hold]:
+        return {hold for _, hold, _ in self._held.copy().values()}
 
     def restart(self) -> None:
         """Forget everything, after a fork."""

@@ -88,6 +88,8 @@ def _kind(name: str) -> int:
     if not os.path.isabs(name):
         return _APPLICATION
     path = os.path.normpath(name)
+    if path.startswith(_EXAMPLES):
+        return _APPLICATION
     if path.startswith(_OWN):
         return _INTERNAL
     if path.startswith(_PACKAGES) or not _PACKAGE_FOLDERS.isdisjoint(path.split(os.sep)):
@@ -109,5 +111,7 @@ def _folders(paths: Iterable[str | None]) -> tuple[str, ...]:
 
 _PACKAGE_FOLDERS = {"site-packages", "dist-packages"}
 _OWN = _folders(os.path.dirname(str(one.__file__)) for one in (loadtest, sqlalchemy, greenlet))
+# An installed package contains the example applications.
+_EXAMPLES = _folders([os.path.join(os.path.dirname(str(loadtest.__file__)), "examples")])
 _PACKAGES = _folders(map(sysconfig.get_path, ("purelib", "platlib")))
 _PYTHON = _folders(map(sysconfig.get_path, ("stdlib", "platstdlib", "scripts")))

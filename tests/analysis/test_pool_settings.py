@@ -1,8 +1,10 @@
 """Settings as one writes them in Python."""
 
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool
 
 from loadtest.analysis.pool_settings import create_engine_line, pool_arguments
@@ -33,6 +35,17 @@ def test_sizes_are_always_said_and_defaults_are_not() -> None:
         create_engine_line(settings("pool_size=20,max_overflow=0,pool_timeout=2"))
         == "engine = create_engine(url, pool_size=20, max_overflow=0, pool_timeout=2)"
     )
+
+
+def test_the_pool_of_an_async_engine_needs_no_class() -> None:
+    pool = replace(settings("20+0"), poolclass="AsyncAdaptedQueuePool")
+    line = create_engine_line(pool)
+    assert line == "engine = create_async_engine(url, pool_size=20, max_overflow=0)"
+    made = ("create_async_engine(url", "create_async_engine('mysql+aiomysql://u@h/d'")
+    space: dict[str, Any] = {"create_async_engine": create_async_engine}
+    exec(line.replace(*made), space)
+    assert type(space["engine"].pool).__name__ == pool.poolclass
+    assert space["engine"].pool.size() == 20
 
 
 def test_the_line_can_be_pasted() -> None:

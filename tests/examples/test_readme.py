@@ -29,5 +29,5 @@ def test_files_and_variables_of_the_readme_exist() -> None:
     variables = set(re.findall(r"`([A-Z]+_[A-Z_]+)`", README))
     assert len(variables) == 8
     assert {name for name in variables if f'"{name}"' not in sources} == set()
-    named = re.findall(r"^\| `(\w+(?:\.py)?)` \| ", README.partition("## Start")[0], re.MULTILINE)
+    named = re.findall(r"^\| `(\w+(?:\.\w+)?)` \| ", README.partition("## Start")[0], re.MULTILINE)
     assert {path.name for path in EXAMPLES.iterdir()} - {"README.md", "__pycache__"} == set(named)

@@ -94,11 +94,12 @@ class TestPlace:
         monkeypatch.chdir(ROOT)
         assert blocked_line(stacks) == place
 
+    @pytest.mark.parametrize("folder", ["scenarios", "examples"])
     def test_a_ready_scenario_is_no_library_wherever_it_is_installed(
-        self, monkeypatch: pytest.MonkeyPatch
+        self, monkeypatch: pytest.MonkeyPatch, folder: str
     ) -> None:
-        installed = Path(deadlines.__file__).parent.parent / "scenarios"
-        monkeypatch.setattr(bundled_scenarios, "scenarios_folder", lambda: installed)
+        installed = Path(deadlines.__file__).parent.parent / folder
+        monkeypatch.setattr(bundled_scenarios, f"{folder}_folder", lambda: installed)
 
         assert "hot_row.py:3, in buy" in blocked_line(
             [[(str(installed / "hot_row.py"), "3", "buy")]]

@@ -40,6 +40,21 @@ def test_a_request_uses_a_connection_that_a_task_of_it_has_taken() -> None:
         connection.close()
 
 
+def test_a_request_that_ends_during_a_cut_has_returned_its_connection() -> None:
+    class EndsNow(Request):
+        @property
+        def ended(self) -> bool:
+            connection.close()
+            return True
+
+        @ended.setter
+        def ended(self, _: bool) -> None: ...
+
+    with PlacesBench() as bench:
+        connection = taken_by_a_helper(bench, EndsNow())
+        assert told(bench.cut()) == STILL_USED
+
+
 def test_a_user_of_an_ended_request_may_go_on() -> None:
     request = Request()
     with PlacesBench() as bench:

@@ -16,6 +16,7 @@ import sqlalchemy.orm
 from greenlet import greenlet
 from sqlalchemy.util import greenlet_spawn
 
+import loadtest
 from loadtest.model.place_use import OUTSIDE_APPLICATION
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.recording.application_frames import first_of_application
@@ -115,6 +116,11 @@ class TestStack:
 
         assert own(partial(library, place)) == "shop/orders.py:2 customer_with"
         assert through_library().startswith("test_code_places.py:")
+
+    def test_an_example_is_an_application_inside_of_the_installed_package(self) -> None:
+        path = Path(loadtest.__file__).parent / "examples" / "fastapi_shop" / "orders.py"
+        example = compiled(str(path), "fastapi_shop.orders")
+        assert example(place) == "fastapi_shop/orders.py:2 customer_with"
 
     def test_a_program_without_a_file_is_an_application(self) -> None:
         assert compiled("<string>", "__main__")(place) == "__main__:2 customer_with"

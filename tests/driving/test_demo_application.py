@@ -43,10 +43,11 @@ def test_the_largest_pool_is_not_recommended(summary: dict[str, Any]) -> None:
 
 def test_each_pool_ran_in_the_application(summary: dict[str, Any], results: Path) -> None:
     for pool in summary["pools"]:
-        runs = [read_run(path) for path in (results / "latest" / "runs").glob(f"{pool['name']}-*")]
+        files = (results / "latest" / "runs").glob(f"{pool['name']}-*.jsonl")
+        runs = [read_run(path) for path in files]
         assert len(runs) == 5
         for run in runs:
             sizes = run.header.pool.pool_size, run.header.pool.max_overflow
             assert sizes == LIMITS[pool["name"]]
             counters = counted_in(run)
-            assert 0 < counters["requests"] <= counters["checkouts"]
+            assert min(counters["requests"], counters["checkouts"]) > 100

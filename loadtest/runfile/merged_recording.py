@@ -138,7 +138,10 @@ class _LoadSeconds:
             second, left = second + 1, left - SECOND
 
     def place_of(self, begin: int, seconds: int) -> tuple[str, str] | None:
-        """The period and stage of most of some seconds; None if they had no load for the most."""
+        """The period and stage of most of some seconds; None without load.
+
+        Seconds with little measured load are none, so that there are as many as were planned.
+        """
         spent, whole = Counter[tuple[str, str]](), 0
         for second in range(begin, begin + seconds):
             spent.update(self._spent.get(second, {}))
@@ -146,7 +149,7 @@ class _LoadSeconds:
         if not spent:
             return None
         (place, most), *_ = spent.most_common(1)
-        return place if 2 * most >= whole else None
+        return None if place[0] == "measured" and 2 * most < whole else place
 
 
 class _Merged:

@@ -35,8 +35,8 @@ def test_requests_and_checkouts_are_one_result(driven: Driven) -> None:
     assert 2 <= len(measured) <= 4  # a second belongs to the period that covers most of it
     assert {place.partition(":")[0] for one in measured for place in one.places} == {"app.py"}
     together = counted_in(driven.run)
-    # Seconds of the application of which the load has less than half are left out.
-    assert 0.5 * together["requests"] < together["checkouts"] <= together["requests"] + 4
+    # A checkout of the last request may be in a second of which nothing of the load is.
+    assert abs(together["checkouts"] - together["requests"]) <= 4
     assert (driven.run.header.pool.pool_size, driven.run.header.pool.max_overflow) == (2, 0)
     assert driven.run.header.driven
     assert driven.run.header.driven.ready == driven.ready

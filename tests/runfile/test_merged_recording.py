@@ -81,6 +81,14 @@ def test_a_load_without_drain_has_as_many_measured_seconds(tmp_path: Path, first
     assert sum(one.period == "measured" for one in of_application(path)) == 5
 
 
+def test_the_warm_up_and_the_drain_have_every_second_with_load(tmp_path: Path) -> None:
+    load = in_periods(900)
+    path, recordings = driven(tmp_path, load)
+    part(recordings, map(application_second, range(-2, 12)))
+    merge(path, recordings, FACTS)
+    assert {one.second for one in of_application(path)} == {one.second for one in load}
+
+
 def test_several_generators_agree_about_a_second(tmp_path: Path) -> None:
     load = [load_second(0), load_second(0), load_second(1, length=400 * MILLISECOND)]
     load[1].process = "worker-2"

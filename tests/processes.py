@@ -53,7 +53,8 @@ class Running:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=cwd,
-                env={**without_database(), **(env or {}), MARK: self.mark},
+                # For `tests.undisturbed`, which is not installed.
+                env={"PYTHONPATH": str(ROOT), **without_database(), **(env or {}), MARK: self.mark},
                 start_new_session=True,
                 preexec_fn=supervisor.die_with_parent,  # noqa: PLW1509 - killed tests leave nothing
             )

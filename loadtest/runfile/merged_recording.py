@@ -9,6 +9,7 @@ import shutil
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -137,19 +138,28 @@ class _LoadSeconds:
             self._processes[second].add(record["process"])
             second, left = second + 1, left - SECOND
 
+    @cached_property
+    def _measured(self) -> set[int]:
+        """The seconds with the most measured time, as many as were measured in all."""
+        shares = {
+            second: sum(ns for (period, _), ns in spent.items() if period == "measured")
+            / len(self._processes[second])
+            for second, spent in self._spent.items()
+        }
+        number = round(sum(shares.values()) / SECOND)
+        return set(heapq.nlargest(number, shares, key=shares.__getitem__))
+
     def place_of(self, begin: int, seconds: int) -> tuple[str, str] | None:
         """The period and stage of most of some seconds; None without load.
 
-        Seconds with little measured load are none, so that there are as many as were planned.
+        None also for a second with the rest of the measured time, if it has no other.
         """
-        spent, whole = Counter[tuple[str, str]](), 0
+        spent = Counter[tuple[str, str]]()
         for second in range(begin, begin + seconds):
-            spent.update(self._spent.get(second, {}))
-            whole += SECOND * max(len(self._processes.get(second, ())), 1)
-        if not spent:
-            return None
-        (place, most), *_ = spent.most_common(1)
-        return None if place[0] == "measured" and 2 * most < whole else place
+            for place, ns in self._spent.get(second, {}).items():
+                if (place[0] == "measured") == (second in self._measured):
+                    spent[place] += ns
+        return max(spent, key=spent.__getitem__, default=None)
 
 
 class _Merged:

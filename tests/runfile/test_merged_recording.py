@@ -34,8 +34,8 @@ def test_a_second_gets_the_period_that_covers_most(tmp_path: Path) -> None:
         load_second(0, period="warmup", length=700 * MILLISECOND),
         load_second(1, period="warmup", length=300 * MILLISECOND),
         load_second(1, length=700 * MILLISECOND),
-        load_second(2, length=600 * MILLISECOND),
-        load_second(2, period="drain", length=400 * MILLISECOND),
+        load_second(2, length=900 * MILLISECOND),
+        load_second(2, period="drain", length=100 * MILLISECOND),
         load_second(3, period="drain", length=900 * MILLISECOND),
     ]
     load[2].stage = load[3].stage = "peak"
@@ -79,6 +79,18 @@ def test_a_load_without_drain_has_as_many_measured_seconds(tmp_path: Path, first
     part(recordings, map(application_second, range(-2, 12)))
     merge(path, recordings, FACTS)
     assert sum(one.period == "measured" for one in of_application(path)) == 5
+
+
+def test_measured_time_that_is_a_little_short_keeps_all_its_seconds(tmp_path: Path) -> None:
+    load = [load_second(0, period="warmup", length=585 * MILLISECOND)]
+    load += [load_second(0, length=415 * MILLISECOND), *map(load_second, range(1, 5))]
+    load += [load_second(5, length=425 * MILLISECOND)]
+    load += [load_second(5, period="drain", length=575 * MILLISECOND)]
+    path, recordings = driven(tmp_path, load)
+    part(recordings, map(application_second, range(6)))
+    merge(path, recordings, FACTS)
+    periods = [one.period for one in of_application(path)]
+    assert periods == ["warmup", *["measured"] * 5]
 
 
 def test_the_warm_up_and_the_drain_have_every_second_with_load(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from loadtest.analysis.driven.server_concurrency import thread_facts
 from loadtest.database.server_guard import Guard
@@ -26,6 +29,9 @@ from loadtest.runfile.followed_recording import FollowedPart, FollowedRecording,
 
 # A process that is being replaced and its successor share a second; both are shorter than this.
 _WHOLE = 0.9 * SECOND
+# A process writes each second within a moment, unless its interpreter is busy.
+LATEST_SECONDS = 2.0
+_POLL_SECONDS = 0.05
 
 
 class _SeenStatus:
@@ -56,6 +62,7 @@ class ApplicationWatch:
         self._recording = FollowedRecording(folder)
         self._checked = set[str]()
         self._processes: dict[int, set[str]] = defaultdict(set)
+        self._ends: dict[str, float] = {}
         self._status, self._loaded = _SeenStatus(), False
         self._guard = Guard(self._status, server.lacks) if server.guarded else None
         self.running: RunningApplication | None = None
@@ -99,6 +106,21 @@ class ApplicationWatch:
             f"the application made no SQLAlchemy engine: {why_nothing(self._control.notes)}"
         )
 
+    def wait_for_last_second(self) -> None:
+        """Wait until the processes that still run have recorded what they did until now.
+
+        At most LATEST_SECONDS.
+        """
+        now, deadline = time.time(), time.monotonic() + LATEST_SECONDS
+        while self._unrecorded(now) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            self.check()
+
+    def _unrecorded(self, until: float) -> bool:
+        """Whether a process that runs has not recorded the time until then."""
+        late = (name for name, end in self._ends.items() if end < until)
+        return any(psutil.pid_exists(int(name.rpartition("-")[2])) for name in late)
+
     @property
     def names(self) -> set[str]:
         """The names in the recording of the engines that are meant."""
@@ -137,6 +159,7 @@ class ApplicationWatch:
         record = line.record or {}
         interval = Interval(record["second"], record["process"], length=record["length"])
         interval.counters = Counter(record["counters"])
+        self._ends[interval.process] = interval.second + interval.length / SECOND
         if interval.counters[BEYOND_ANNOUNCED_KIND]:
             most, processes = self._server.ceilings[self._pool.name], self._server.processes or 1
             raise MoreThanAnnounced(beyond_announced(interval, most, processes))

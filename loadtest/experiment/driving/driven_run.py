@@ -69,6 +69,7 @@ def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Itera
             leave_known(folder, watch.facts, watch.names)
             yield watch
             watch.conclude()
+            watch.wait_for_last_second()
     except RefusedRun:
         path.unlink(missing_ok=True)
         shutil.rmtree(folder)

@@ -49,7 +49,16 @@ def run(folder: Path, *more: str, url: URL | None) -> Running:
     """Two visitors and two readers for two seconds; the result is in `run.jsonl`."""
     (folder / "users.py").write_text(USERS)
     arguments = ["-f", folder / "users.py", "--headless", "--only-summary", "-u", 4, "-r", 4]
-    arguments += ["--driving", "--host", "http://127.0.0.1:1", "--poolclass", "as-is", "-t", "2s"]
+    arguments += [
+        "--driving",
+        "loadtest run",
+        "--host",
+        "http://127.0.0.1:1",
+        "--poolclass",
+        "as-is",
+        "-t",
+        "2s",
+    ]
     address = {"LOADTEST_DATABASE_URL": url.render_as_string(False)} if url else {}
     arguments += ["--results", folder / "run.jsonl", *more]
     return run_locust(folder / "log", *arguments, env=address)

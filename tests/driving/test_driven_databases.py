@@ -74,6 +74,8 @@ def test_an_engine_that_requests_make_is_checked_later(found: Found) -> None:
     database.driven.check_late(told_engine(url="sqlite:///rows.db"))
     with pytest.raises(UsageError, match="connects to postgresql, which this tool cannot watch"):
         database.driven.check_late(told_engine(url="postgresql+psycopg://a:b@db/x"))
+    with pytest.raises(UsageError, match="let the URL of --ready use the database"):
+        database.driven.check_late(told_engine(url="mysql+pymysql://a:b@127.0.0.1:1/shop"))
 
 
 @pytest.mark.parametrize("url", ["postgresql+psycopg://app:s3cret@127.0.0.1:1/shop", NOWHERE])

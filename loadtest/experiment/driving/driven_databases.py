@@ -180,20 +180,31 @@ def _unknown(other: URL | None, facts: ApplicationFacts, intended: _Intended) ->
     demand = intended.demand(facts)
     late = (
         "The application makes its engine with a request, so its server is not known before the "
-        "load. The run ends if the server has no room"
+        "load. On a server, the run ends unless --allow-overload and --no-abort are given"
     )
     driven = DrivenServer(
         ceilings=_ceilings(demand),
-        check_late=partial(_check_late, demand),
+        check_late=partial(_check_late, demand, intended.allowed),
         seconds=facts.seconds,
     )
     return intended.database(other, driven, late, intended.sentence(facts))
 
 
-def _check_late(demand: Demand, engine: ToldEngine) -> None:
-    """Raise UsageError if the server of an engine has no room for a run."""
-    if engine.url.get_backend_name() != _WITHOUT_SERVER:
-        checked(situation(_seen_from_here(engine), demand, private=False))
+def _check_late(demand: Demand, allowed: Allowances, engine: ToldEngine) -> None:
+    """Raise UsageError if an engine has a server with other clients, unless that is allowed.
+
+    Nothing was announced for it, its processes are not counted, and no guard watches it.
+    """
+    if engine.url.get_backend_name() == _WITHOUT_SERVER:
+        return
+    url = _seen_from_here(engine)
+    if not (allowed.overload and allowed.trouble):
+        raise UsageError(
+            f"the application makes the engine {engine} with a request, so its server is not "
+            "watched: let the URL of --ready use the database, so that the engine exists before "
+            "the load; or give --allow-overload and --no-abort if no other client needs the server"
+        )
+    checked(situation(url, demand, private=False))
 
 
 def _seen_from_here(engine: ToldEngine) -> URL:

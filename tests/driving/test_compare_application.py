@@ -90,6 +90,7 @@ def test_an_engine_on_another_server_is_refused_before_the_load(tmp_path: Path) 
         env=without_database(),
     )
     assert elsewhere.code == 2, elsewhere.process.output
-    assert "connects to sqlite without a server, not to 127.0.0.1:" in elsewhere.process.output
+    said = "connects to sqlite without a server, not to loadtest at 127.0.0.1:"
+    assert said in elsewhere.process.output
     assert "put {database_url} where the application reads its URL" in elsewhere.process.output
     assert not list(elsewhere.results.glob("*"))

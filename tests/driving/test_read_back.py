@@ -85,14 +85,15 @@ def test_a_pool_that_the_application_does_not_give_up_refuses_the_run() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1:3307", "localhost:3307"])
 def test_the_expected_server_is_accepted(host: str) -> None:
-    check_told(told_engine(url=f"mysql+aiomysql://a:b@{host}/x"), pool("as-is"), EXPECTED)
+    check_told(told_engine(url=f"mysql+aiomysql://a:b@{host}/loadtest"), pool("as-is"), EXPECTED)
 
 
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("mysql+pymysql://app:s3cret@db1/shop", "db1:3306"),
-        ("mysql+pymysql://app:s3cret@127.0.0.1:3308/shop", "127.0.0.1:3308"),
+        ("mysql+pymysql://app:s3cret@db1/shop", "shop at db1:3306"),
+        ("mysql+pymysql://app:s3cret@127.0.0.1:3308/shop", "shop at 127.0.0.1:3308"),
+        ("mysql+pymysql://app:s3cret@127.0.0.1:3307/shop", "shop at 127.0.0.1:3307"),
         ("sqlite:///shop.db", "sqlite without a server"),
     ],
 )
@@ -100,8 +101,8 @@ def test_another_server_refuses_the_run_without_the_password(url: str, place: st
     with pytest.raises(RefusedRun) as refused:
         check_told(told_engine(url=url), pool("as-is"), EXPECTED)
     assert str(refused.value) == (
-        f"the engine shop (shop/db.py:9) connects to {place}, not to 127.0.0.1:3307: put "
-        "{database_url} where the application reads its URL"
+        f"the engine shop (shop/db.py:9) connects to {place}, not to loadtest at "
+        "127.0.0.1:3307: put {database_url} where the application reads its URL"
     )
 
 

@@ -23,6 +23,7 @@ from loadtest.database.server_program import refuse_beside_database
 from loadtest.experiment.databases import checked, demand_of, work_in_words
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.look import ApplicationFacts, look_at
+from loadtest.experiment.driving.server_address import refuse_other_server
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import Allowances
@@ -134,6 +135,7 @@ def _own(given: str, intended: _Intended) -> Database:
         server_probe.probe_server(url)
     except UsageError as error:
         return _not_seen(error, other, facts, intended)
+    refuse_other_server(other, url)
     return replace(_foreign(url, DrivenServer(), facts, intended), url=other or url)
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from loadtest.database.redaction import host_and_port
+from loadtest.experiment.driving.server_address import address_in_words, server_address
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.model.errors import RefusedRun
 from loadtest.model.pool import AS_IS, PoolConfig
 
-_LOOPBACK = ("localhost", "::1")
 # Classes with a queue count as the requested QueuePool, except for this one.
 _QUEUE, _FAIR = "QueuePool", "FairPool"
 
@@ -32,8 +31,9 @@ def check_told(engine: ToldEngine, pool: PoolConfig, expected: URL | None) -> No
     check_pool(engine.pool, pool, engine.line)
     if expected is not None and _server(engine.url) != _server(expected):
         raise RefusedRun(
-            f"the engine {engine} connects to {_place(engine.url)}, not to "
-            f"{host_and_port(expected)}: put {{database_url}} where the application reads its URL"
+            f"the engine {engine} connects to {address_in_words(engine.url)}, not to "
+            f"{address_in_words(expected)}: put {{database_url}} where the application reads its "
+            "URL"
         )
 
 
@@ -61,11 +61,6 @@ def _has_queue(found: Mapping[str, Any]) -> bool:
     return found.get("pool_size") is not None and found["poolclass"] != _FAIR
 
 
-def _server(url: URL) -> tuple[str, int]:
-    host = url.host or "localhost"
-    return "127.0.0.1" if host in _LOOPBACK else host, url.port or 3306
-
-
-def _place(url: URL) -> str:
-    """The address of a database for a sentence; SQLite has none."""
-    return host_and_port(url) if url.host else f"{url.get_backend_name()} without a server"
+def _server(url: URL) -> tuple[object, ...]:
+    """The server with the database; another one on the same server may be in production."""
+    return *server_address(url), url.database

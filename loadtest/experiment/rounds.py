@@ -55,8 +55,9 @@ def plans(experiment: Experiment, after: int = 0, until: int | None = None) -> l
 
     after, until: only the rounds after the first number, up to and including the second.
     """
+    of = experiment.by_application
     return [
-        RunPlan(experiment, subject.pool, round_, subject.model, subject.server)
+        RunPlan(of[subject.application], subject.pool, round_, subject.model, subject.server)
         for round_ in range(after + 1, (until or experiment.interim_rounds[-1]) + 1)
         for subject in _turned(experiment.subjects, round_ - 1)
     ]
@@ -203,7 +204,7 @@ def run_all(
     for look in experiment.interim_rounds:
         for plan in plans(experiment, done, look):
             progress.begin(plan)
-            once = partial(run_in, folder, plan, at[plan.server], progress.interval)
+            once = partial(run_in, folder, plan, at[plan.database], progress.interval)
             try:
                 if repeats.run(plan, folder, once):
                     write_down(experiment, pools, folder, disturbed=repeats.done)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path, PurePath
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field
 
-from loadtest.model.field_types import Seconds, Strict
+from loadtest.model.field_types import Name, Seconds, Strict
 
 _PORTS = {"http": 80, "https": 443}
 _SHELL_WORDS = {"&&", "||", "|", ";", "&", ">", ">>", "<"}
@@ -20,6 +23,8 @@ _SHELL_SIGN = re.compile(r"`|\$[A-Za-z_{(]|^~")
 PLACEHOLDER = re.compile(r"\{database_url(?::([a-z]\w*(?:\+\w+)?))?\}")
 _BEGINS_PLACEHOLDER = "{database_url"
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
+# Signs of a program that no name has.
+_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 # Stands for a value that is not shown.
 _HIDDEN = "***"
 MOST_STOP_SECONDS = 600.0
@@ -110,7 +115,7 @@ class DrivenApplication(Strict):
     application is ready. env: further environment variables; `{database_url}` in a value stands for
     the URL of the database. cwd: its working directory. prepare: a command that runs before each
     start. engine: the name or the place of the engine that is meant, if it makes several.
-    stop_timeout: the seconds after which it is killed.
+    stop_timeout: the seconds after which it is killed. name: in results; empty without one.
     """
 
     command: Annotated[str, AfterValidator(_without_shell)]
@@ -120,6 +125,7 @@ class DrivenApplication(Strict):
     prepare: Annotated[str, AfterValidator(_perhaps_a_command)] = ""
     engine: str = ""
     stop_timeout: Annotated[Seconds, Field(ge=0, le=MOST_STOP_SECONDS)] = 10.0
+    name: Name = ""
 
     def words(self) -> tuple[str, ...]:
         """The program and its arguments."""
@@ -158,3 +164,29 @@ class DrivenApplication(Strict):
     def port(self) -> int:
         """The port of `ready`."""
         return self._parts.port or _PORTS[self._parts.scheme]
+
+
+def application_names(given: Sequence[str], commands: Sequence[str]) -> list[str]:
+    """The names of several applications: the given ones, else their programs', numbered if equal.
+
+    given: empty for one without a name. Raises ValueError if two have the same given name.
+    """
+    named = Counter(filter(None, given))
+    if double := [name for name, times in named.items() if times > 1]:
+        raise ValueError(f"two applications have the name {double[0]!r}; rename one of them")
+    taken, found = set(named), list[str]()
+    for name, command in zip(given, commands, strict=True):
+        found.append(name or next(free for free in _numbered(command) if free not in taken))
+        taken.add(found[-1])
+    return found
+
+
+def _numbered(command: str) -> Iterator[str]:
+    """The name of a program, then the same with the numbers from 2."""
+    try:
+        program = PurePath(next(iter(shlex.split(command)), "")).name
+    except ValueError:  # of a command that is refused later
+        program = ""
+    name = _NOT_IN_NAMES.sub("-", program) or "application"
+    yield name
+    yield from (f"{name}-{number}" for number in count(2))

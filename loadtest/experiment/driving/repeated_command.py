@@ -26,7 +26,8 @@ def repeated_command(experiment: Experiment, pool: PoolConfig, seed: int) -> lis
 
 
 def _of_application(application: DrivenApplication) -> Iterator[str]:
-    yield from ("--app", application.command, "--ready", application.ready)
+    name = f"{application.name}:" if application.name else ""
+    yield from ("--app", f"{name}{application.command}", "--ready", application.ready)
     for name, value in application.shown_env.items():
         yield from ("--app-env", f"{name}={value}")
     given = {

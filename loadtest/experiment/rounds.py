@@ -123,7 +123,8 @@ def check_scenario(
     asked = [name for name, on in {"connect": connect, "private": private}.items() if on]
     asked.append(json.dumps(asdict(allowed)))
     command = deadlines.watched_command("loadtest.experiment.scenario_check", *asked)
-    given = {EXPERIMENT: json.dumps(json_types(experiment.model_dump, exclude_unset=True))}
+    first = next(iter(experiment.by_application.values()))  # the users are the same for all
+    given = {EXPERIMENT: json.dumps(json_types(first.model_dump, exclude_unset=True))}
 
     def late(place: str) -> UsageError:
         limit = deadlines.LOOK_SECONDS

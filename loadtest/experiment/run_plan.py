@@ -99,7 +99,7 @@ class RunPlan:
         """The options with which users drive an application; empty without one."""
         if not self.experiment.application:
             return {}
-        application = self.experiment.application[0]
+        (application,) = self.experiment.application
         return {"driving": self.command(), "host": application.origin}
 
 

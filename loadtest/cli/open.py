@@ -25,7 +25,9 @@ def open(
         ),
     ] = Path("reports/latest"),
 ) -> None:
-    """Open a report in the browser; without a result, the newest one in reports/.
+    """Open a report in the browser.
+
+    Without a result, it is the newest one in reports/.
 
     Example: [bold]loadtest open[/]
     """

@@ -51,8 +51,9 @@ class RequestUse:
     """The requests of one name: counts, statuses, and the waits that some of them told.
 
     retried: requests with a retry inside them; 0 for HTTP. timed_out: requests that told a timeout
-    of the application's pool. by_status: HTTP status codes, and `none` without an answer. bands: by
-    `band_of` their duration.
+    of the application's pool, also those that succeeded after it. told_5xx: failures with a 5xx
+    status whose responses told the timeouts of their requests; timed_out_5xx: those that told one.
+    by_status: HTTP status codes, and `none` without an answer. bands: by `band_of` their duration.
     """
 
     count: int = 0
@@ -61,6 +62,8 @@ class RequestUse:
     timed_out: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
     bands: dict[int, TimeBand] = field(default_factory=dict)
+    told_5xx: int = 0
+    timed_out_5xx: int = 0
 
     def plus(self, other: RequestUse) -> RequestUse:
         """The requests of both, in succession or in two processes."""
@@ -71,6 +74,8 @@ class RequestUse:
             self.timed_out + other.timed_out,
             self.by_status + other.by_status,
             together(self.bands, other.bands, TimeBand.plus),
+            self.told_5xx + other.told_5xx,
+            self.timed_out_5xx + other.timed_out_5xx,
         )
 
     def tell(self, time: int, waited: int) -> None:

@@ -22,10 +22,13 @@ class RequestLine(Struct, frozen=True):
     timed_out: Count = 0
     by_status: dict[str, Count] = {}
     bands: tuple[_Band, ...] = ()
+    told_5xx: Count = 0
+    timed_out_5xx: Count = 0
 
     @property
     def value(self) -> RequestUse:
         """The requests as a value of an interval."""
         counts = (self.count, self.failed, self.retried, self.timed_out)
         bands = {band: TimeBand(*one) for band, *one in self.bands}
-        return RequestUse(*counts, Counter(self.by_status), bands)
+        by_status = Counter(self.by_status)
+        return RequestUse(*counts, by_status, bands, self.told_5xx, self.timed_out_5xx)

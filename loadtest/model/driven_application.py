@@ -19,6 +19,8 @@ _SHELL_SIGN = re.compile(r"`|\$[A-Za-z_{(]|^~|^\d?[<>].*|;$")
 # The URL of the database in the value of an environment variable, with another driver if named.
 PLACEHOLDER = re.compile(r"\{database_url(?::([a-z]\w*(?:\+\w+)?))?\}")
 _BEGINS_PLACEHOLDER = "{database_url"
+# The placeholder without a driver has none of these names.
+_MYSQL_NAMES = ("", "mysql", "mariadb")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 # Stands for a value that is not shown.
 _HIDDEN = "***"
@@ -85,7 +87,17 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
             )
         if "\0" in value:
             raise ValueError(f"{name}: the value contains a null character")
+        _check_drivers(name, value)
     return env
+
+
+def _check_drivers(name: str, value: str) -> None:
+    for driver in PLACEHOLDER.findall(value):
+        if driver.partition("+")[0] not in _MYSQL_NAMES:
+            raise ValueError(
+                f"{name}: {{database_url}} leads to MariaDB or MySQL, so its driver cannot be "
+                f"{driver}; give the application the URL of another server as it is"
+            )
 
 
 def _address(url: str) -> str:

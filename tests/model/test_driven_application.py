@@ -126,7 +126,7 @@ def test_settings_that_a_pool_does_not_name_stay_in_an_application_behind_http()
     [
         ("{database_url}", True, "{database_url}"),
         ("{database_url:mysql+aiomysql}", True, "{database_url:mysql+aiomysql}"),
-        ("{database_url:postgresql}", True, "{database_url:postgresql}"),
+        ("{database_url:mariadb}", True, "{database_url:mariadb}"),
         ("url={database_url};key=s3cret", True, "***"),
         ("s3cret", False, "***"),
         ("", False, "***"),
@@ -149,6 +149,7 @@ def test_a_text_that_is_no_variable_is_not_shown() -> None:
     [
         ({"env": {"A": "{database_url"}}, "env: A: write {database_url}, or {database_url:mysql"),
         ({"env": {"A": "{database_url:}"}}, "env: A: write {database_url}"),
+        ({"env": {"A": "{database_url:postgresql+asyncpg}"}}, "env: A: {database_url} leads to Ma"),
         ({"env": {"A-B": "1"}}, "env: 'A-B' is not the name of an environment variable"),
         ({"env": {"A": "a\0b"}}, "env: A: the value contains a null character"),
         ({"command": "shop --url {database_url}"}, "command: {database_url} contains the password"),

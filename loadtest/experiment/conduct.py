@@ -22,6 +22,7 @@ from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import databases, demand_of
 from loadtest.experiment.driving.application_trial import try_visitors
 from loadtest.experiment.driving.driven_databases import driven_databases
+from loadtest.experiment.driving.exposed_passwords import exposed_passwords
 from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
 from loadtest.experiment.single_run import Databases
 from loadtest.experiment.trial.task_trial import try_tasks
@@ -120,7 +121,8 @@ def _opened(
     with _sigterm_as_ctrl_c():
         others = OtherPrograms()
         looked = check_scenario(experiment, database_url, connect=True, allowed=allowed)
-        warnings = [*looked.warnings, *warning_texts([machine_busy_check(others.shares())])]
+        busy = warning_texts([machine_busy_check(others.shares())])
+        warnings = [*looked.warnings, *busy, *exposed_passwords(experiment.application)]
         _tell(console, filter(None, [looked.ignored, *_marked(warnings)]), "yellow")
         own = experiment.application and not any(a.needs_database for a in experiment.application)
         if not (database_url or looked.place or own or quiet):

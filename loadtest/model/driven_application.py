@@ -15,7 +15,7 @@ from loadtest.model.field_types import Seconds, Strict
 _PORTS = {"http": 80, "https": 443}
 _SHELL_WORDS = {"&&", "||", "|", ";", "&", ">", ">>", "<"}
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_SHELL_SIGN = re.compile(r"`|\$[A-Za-z_{(]|^~")
+_SHELL_SIGN = re.compile(r"`|\$[A-Za-z_{(]|^~|^\d?[<>].*|;$")
 # The URL of the database in the value of an environment variable, with another driver if named.
 PLACEHOLDER = re.compile(r"\{database_url(?::([a-z]\w*(?:\+\w+)?))?\}")
 _BEGINS_PLACEHOLDER = "{database_url"
@@ -36,7 +36,10 @@ def _split(command: str) -> tuple[str, ...]:
     if not words:
         raise ValueError("the command is empty")
     if sign := _shell_sign(words):
-        raise ValueError(f"the command needs a shell because of {sign!r}; write sh -c '…'")
+        variable = ", or put the variable into env (--app-env)" if sign.endswith("=") else ""
+        raise ValueError(
+            f"the command needs a shell because of {sign!r}; write sh -c '…'{variable}"
+        )
     return words
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from loadtest.cli.driven_options import DrivenOptions
+from loadtest.cli.driven_options import DrivenOptions, refuse_several_processes
 from loadtest.cli.output import AnswerOptions, conduct_and_answer, try_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
@@ -70,6 +70,7 @@ def run(
     experiment = experiment_of(scenario, pool, application, load, told, **more)
     if len(experiment.load.models) > 1:
         raise UsageError(f"--model {load.model}: a run has one model; loadtest compare takes both")
+    refuse_several_processes(experiment, "a run")
     if only_try:
         try_and_answer(experiment, database, quiet=output.quiet)
     else:

@@ -131,7 +131,9 @@ class ApplicationWatch:
         """What the result of a run tells about the application."""
         driven = self._application
         told: dict[str, Any] = {"command": driven.command, "ready": driven.ready}
-        told |= thread_facts(driven.words(), {**os.environ, **driven.env})
+        told |= thread_facts(driven.words(), {**os.environ, **driven.variables})
+        if driven.processes:
+            told["processes"] = list(driven.processes)
         for engine in self.engines.meant[:1]:
             told |= {"place": engine.place, "own_pool": dict(engine.own)}
         return told

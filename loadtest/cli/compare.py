@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadtest.cli.completion import complete_scenario
-from loadtest.cli.driven_options import DrivenOptions
+from loadtest.cli.driven_options import DrivenOptions, refuse_several_processes
 from loadtest.cli.option_mistakes import bundled_instead, naming_options
 from loadtest.cli.output import MeasuringOutputOptions, conduct_and_answer
 from loadtest.cli.shared_options import (
@@ -83,6 +83,7 @@ def compare(
         asked = {"rounds": rounds, "objective": objective, "margin": margin, "server": server}
         asked |= driven.settings()
         plan = experiment_of(experiment, pool, application, load, told, **asked)
+    refuse_several_processes(plan, "a comparison")
     _warn_of_limits(plan, database.connections_per_user)
     if dry_run:
         _print_plan(plan, database.database_url)

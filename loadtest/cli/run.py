@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from loadtest.cli.completion import complete_pool
-from loadtest.cli.driven_options import DrivenOptions
+from loadtest.cli.driven_options import DrivenOptions, refuse_several_processes
 from loadtest.cli.output import MeasuringOutputOptions, conduct_and_answer, try_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
@@ -75,6 +75,7 @@ def run(
     experiment = experiment_of(scenario, pool, application, load, told, **more)
     if len(experiment.load.models) > 1:
         raise UsageError(f"--model {load.model}: a run has one model; loadtest compare takes both")
+    refuse_several_processes(experiment, "a run")
     if only_try:
         try_and_answer(experiment, database, quiet=output.quiet)
     else:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from loadtest.cli.named_applications import applications_of
 from loadtest.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from loadtest.model.experiment import Experiment
 
 Texts = list[str] | None
 
@@ -68,6 +71,15 @@ class DrivenOptions:
             "the code that makes it, like shop/db.py:9.",
         ),
     ] = None
+    app_processes: Annotated[
+        Texts,
+        typer.Option(
+            "--app-processes",
+            help="The number of processes of the application, which {app_processes} in --app or "
+            '--app-env stands for: "gunicorn -w {app_processes} shop.web:app". tune takes several, '
+            "like 1,2,4.",
+        ),
+    ] = None
     app_stop_timeout: Annotated[
         Texts,
         typer.Option(
@@ -92,10 +104,21 @@ class DrivenOptions:
         options = {name.removeprefix("app_"): texts for name, texts in more.items()}
         return {"application": applications_of(self.app, self.ready or (), options)}
 
-    def refuse_several(self, does: str) -> None:
-        """Raise UsageError if several applications are given; does: the start of the sentence."""
-        if len(self.app or ()) > 1:
+
+def refuse_several_applications(plan: Experiment, command: str) -> None:
+    """Raise UsageError if several applications are given; command: `a run`."""
+    if len(plan.application) > 1:
+        raise UsageError(
+            f"--app is given {len(plan.application)} times: {command} has one application; "
+            "loadtest compare takes several"
+        )
+
+
+def refuse_several_processes(plan: Experiment, command: str) -> None:
+    """Raise UsageError if an application has several numbers of processes; command: `a run`."""
+    for one in plan.application:
+        if len(one.processes) > 1:
             raise UsageError(
-                f"--app is given {len(self.app or ())} times: {does} one application; loadtest "
-                "compare takes several"
+                f"--app-processes {','.join(map(str, one.processes))}: {command} has one number of "
+                "processes; loadtest tune takes several"
             )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _URLS = ("http://", "https://")
 _READY, _VARIABLE = "--ready", "--app-env"
+# The load has processes, too.
+_FLAGS = {"processes": "--app-processes"}
 
 
 def applications_of(
@@ -36,7 +38,7 @@ def applications_of(
         data |= {"name": name} if name else {}
         for setting, texts in options.items():
             data |= _setting(setting, texts, name, names)
-        made.append(validated_options(DrivenApplication, data))
+        made.append(validated_options(DrivenApplication, data, _FLAGS))
     return tuple(made)
 
 

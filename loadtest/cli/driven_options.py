@@ -104,14 +104,13 @@ class DrivenOptions:
         options = {name.removeprefix("app_"): texts for name, texts in more.items()}
         return {"application": applications_of(self.app, self.ready or (), options)}
 
-
-def refuse_several_applications(plan: Experiment, command: str) -> None:
-    """Raise UsageError if several applications are given; command: `a run`."""
-    if len(plan.application) > 1:
-        raise UsageError(
-            f"--app is given {len(plan.application)} times: {command} has one application; "
-            "loadtest compare takes several"
-        )
+    def refuse_several(self, does: str) -> None:
+        """Raise UsageError if several applications are given; does: the start of the sentence."""
+        if len(self.app or ()) > 1:
+            raise UsageError(
+                f"--app is given {len(self.app or ())} times: {does} one application; loadtest "
+                "compare takes several"
+            )
 
 
 def refuse_several_processes(plan: Experiment, command: str) -> None:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 _URLS = ("http://", "https://")
 _READY, _VARIABLE = "--ready", "--app-env"
-# The load has processes, too.
-_FLAGS = {"processes": "--app-processes"}
 
 
 def applications_of(
@@ -38,7 +36,7 @@ def applications_of(
         data |= {"name": name} if name else {}
         for setting, texts in options.items():
             data |= _setting(setting, texts, name, names)
-        made.append(validated_options(DrivenApplication, data, _FLAGS))
+        made.append(validated_options(DrivenApplication, data, {"processes": "--app-processes"}))
     return tuple(made)
 
 

@@ -8,11 +8,7 @@ from typing import Annotated
 import typer
 
 from loadtest.cli.completion import complete_pool
-from loadtest.cli.driven_options import (
-    DrivenOptions,
-    refuse_several_applications,
-    refuse_several_processes,
-)
+from loadtest.cli.driven_options import DrivenOptions, refuse_several_processes
 from loadtest.cli.output import MeasuringOutputOptions, conduct_and_answer, try_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
@@ -73,13 +69,13 @@ def run(
         raise UsageError(
             f"--pool is given {len(pool)} times: a run has one pool; loadtest compare takes several"
         )
+    driven.refuse_several("a run drives")
     if only_try and database.no_try:
         raise UsageError("--try and --no-try: give only one of them")
     more = {"rounds": 1, "objective": objective, "server": server, **driven.settings()}
     experiment = experiment_of(scenario, pool, application, load, told, **more)
     if len(experiment.load.models) > 1:
         raise UsageError(f"--model {load.model}: a run has one model; loadtest compare takes both")
-    refuse_several_applications(experiment, "a run")
     refuse_several_processes(experiment, "a run")
     if only_try:
         try_and_answer(experiment, database, quiet=output.quiet)

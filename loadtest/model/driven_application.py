@@ -145,8 +145,8 @@ class DrivenApplication(Strict):
     the URL of the database. cwd: its working directory. prepare: a command that runs before each
     start. engine: the name or the place of the engine that is meant, if it makes several.
     stop_timeout: the seconds after which it is killed. processes: the numbers of processes that
-    `{app_processes}` stands for, in the command or a variable; only a search has several. name:
-    in results; empty without one.
+    `{app_processes}` stands for, in the command or a variable; only a search has several. name: in
+    results; empty without one.
     """
 
     command: Annotated[str, AfterValidator(_without_shell)]
@@ -156,8 +156,8 @@ class DrivenApplication(Strict):
     prepare: Annotated[str, AfterValidator(_perhaps_a_command)] = ""
     engine: str = ""
     stop_timeout: Annotated[Seconds, Field(ge=0, le=MOST_STOP_SECONDS)] = 10.0
-    processes: Annotated[tuple[int, ...], BeforeValidator(_numbers_of_processes)] = ()
     name: Name = ""
+    processes: Annotated[tuple[int, ...], BeforeValidator(_numbers_of_processes)] = ()
 
     @model_validator(mode="after")
     def _processes_are_placed(self) -> Self:

@@ -115,7 +115,7 @@ def test_a_run_has_one_application(loadtest: Any) -> None:
     visitors = ROOT / "scenarios" / "point_select.py"
     ended = loadtest("run", visitors, "--app", THREADS, "--app", LOOP, "--ready", READY)
     assert ended.returncode == 2
-    said = "--app is given 2 times: a run has one application; loadtest compare takes several"
+    said = "--app is given 2 times: a run drives one application; loadtest compare takes several"
     assert said in " ".join(ended.stderr.split())
 
 

@@ -94,8 +94,8 @@ def driven_databases(
     """
     most = demand_of(experiment, allowed).most
     server_probe.raise_open_files_limit(most)
-    (program,) = experiment.servers
     needed = any(one.needs_database for one in experiment.application)
+    (program,) = experiment.servers
     refuse_beside_database(bool(experiment.server), bool(needed and given))
     with ExitStack() as stack:
         private = needed and not given
@@ -115,7 +115,8 @@ def _database(given: str, server: PrivateServer | None, intended: _Intended) -> 
         return _own(given, intended)
     if server:
         return _private(server, intended)
-    known = DrivenServer(url := _given_url(given))
+    url = _given_url(given)
+    known = DrivenServer(url)
     return _foreign(url, known, look_at(intended.experiment, known), intended)
 
 

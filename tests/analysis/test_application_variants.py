@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.analysis.comparison.result_diff import compare_results, unmatched_pools
+from loadtest.analysis.comparison.variants import of_application
 from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.summarize import summarize, summarize_runs
@@ -99,6 +100,19 @@ def test_results_are_compared_application_by_application(tmp_path: Path) -> None
     assert unmatched_pools(before, alone) == [
         f"{pool}.threads is only in the result before, so it is not compared" for pool in POOLS
     ]
+
+
+def test_a_prediction_is_for_one_application(tmp_path: Path) -> None:
+    both = gather(in_applications(tmp_path / "both", threads=SMALL, loop=LARGE))
+    chosen = of_application(both, "loop")
+    assert [pool.name for pool in chosen.pools] == ["5+10.loop", "20+0.loop"]
+    assert chosen.baseline == "5+10.loop"
+    with pytest.raises(UsageError, match="the applications threads and loop; choose one: --app"):
+        of_application(both, "")
+    with pytest.raises(UsageError, match="--application lop: the result has no such application"):
+        of_application(both, "lop")
+    alone = gather(in_applications(tmp_path / "alone", named=False, threads=SMALL))
+    assert of_application(alone, "") is of_application(alone, "threads") is alone
 
 
 def test_the_report_names_the_applications(tmp_path: Path) -> None:

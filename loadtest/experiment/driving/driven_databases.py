@@ -17,12 +17,13 @@ from loadtest.database.preflight.announcement import (
     intentions,
     situation,
 )
-from loadtest.database.preflight.situation import Demand
+from loadtest.database.preflight.situation import Demand, Situation
 from loadtest.database.private_server import PrivateServer
 from loadtest.database.server_program import refuse_beside_database
 from loadtest.experiment.databases import checked, demand_of, work_in_words
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.look import ApplicationFacts, look_at
+from loadtest.experiment.driving.search_room import largest_demand, largest_pools
 from loadtest.experiment.driving.server_address import refuse_other_server
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.experiment.single_run import Database, Databases
@@ -41,12 +42,14 @@ class _Intended:
     """What is intended with the application of an experiment.
 
     runs: the maximum number of runs. tried: whether each task is tried once before them.
+    searching: whether the last pool is the largest one of a search.
     """
 
     experiment: Experiment
     allowed: Allowances
     runs: int
     tried: bool
+    searching: bool = False
 
     @property
     def writes(self) -> str:
@@ -66,9 +69,17 @@ class _Intended:
         """The demand of the application's processes together, each with all users of the load."""
         own = facts.engine.own_settings if facts.engine else None
         demand = demand_of(self.experiment, self.allowed, own)
-        processes, users = max(1, facts.processes), demand.users * demand.per_user
+        processes, users = _processes(self.experiment, facts), demand.users * demand.per_user
         others = [_most(engine, users) for engine in facts.others]
         return replace(demand, processes=processes, other_engines=processes * sum(others))
+
+    def fitted(self, now: Situation, facts: ApplicationFacts) -> tuple[Situation, dict[int, int]]:
+        """The same situation with pools that have room, and the largest pools of a search."""
+        if not self.searching:
+            return now, {}
+        processes = _processes(self.experiment, facts)
+        largest = largest_pools(self.experiment, now, processes)
+        return replace(now, demand=largest_demand(now.demand, largest, processes)), largest
 
     def database(
         self, url: URL | None, driven: DrivenServer, *lines: str, warnings: tuple[str, ...] = ()
@@ -79,19 +90,26 @@ class _Intended:
 
 @contextmanager
 def driven_databases(
-    given: str, experiment: Experiment, allowed: Allowances, runs: int, *, tried: bool = False
+    given: str,
+    experiment: Experiment,
+    allowed: Allowances,
+    runs: int,
+    *,
+    tried: bool = False,
+    searching: bool = False,
 ) -> Iterator[Databases]:
     """The database of the application that an experiment drives, which is started once to see it.
 
     given: the URL of the user's own server, for `{database_url}`; otherwise for PoolUsers beside
     the users of the application, and for looking. runs: the maximum number of runs; tried: whether
-    each task is tried once before them.
+    each task is tried once before them. searching: whether the last pool is the largest one of a
+    search, which becomes smaller if the server has no room for it.
     Raises UsageError if the application or its server cannot be used.
     """
     (application,) = experiment.application
     most = demand_of(experiment, allowed).most
     server_probe.raise_open_files_limit(most)
-    intended = _Intended(experiment, allowed, runs, tried)
+    intended = _Intended(experiment, allowed, runs, tried, searching)
     if not application.needs_database:
         yield {"": _own(given, intended)}
     elif given:
@@ -107,16 +125,18 @@ def driven_databases(
 def _private(server: PrivateServer, intended: _Intended) -> Database:
     known = DrivenServer(server.url, private=True)
     facts = look_at(intended.experiment, known)
+    now = situation(server.url, intended.demand(facts), private=True)
+    now, largest = intended.fitted(now, facts)
     return Database(
         server.url,
         True,
         None,
         intended.allowed,
-        checked(situation(server.url, intended.demand(facts), private=True)),
+        checked(now),
         ready=server.ready,
         running=lambda: server.running,
         last_error=lambda: server.last_error,
-        driven=replace(known, seconds=facts.seconds),
+        driven=replace(known, seconds=facts.seconds, largest_pools=largest),
     )
 
 
@@ -144,10 +164,10 @@ def _foreign(
 ) -> Database:
     """A server with other clients; raises UsageError if it has no room, or does not answer."""
     demand, allowed = intended.demand(facts), intended.allowed
-    now = situation(url, demand, private=False)
+    now, largest = intended.fitted(situation(url, demand, private=False), facts)
     warned, in_use = checked(now), connections_now(now.server)
     work, place = intended.work(facts), database_place(url)
-    lines = intentions(place, demand, work, (), allowed, in_use, intended.writes)
+    lines = intentions(place, now.demand, work, (), allowed, in_use, intended.writes)
     driven = replace(
         known,
         ceilings=_ceilings(demand),
@@ -155,6 +175,7 @@ def _foreign(
         guarded=not allowed.trouble,
         lacks=server_probe.probe_server(url).lacks,
         seconds=facts.seconds,
+        largest_pools=largest,
     )
     return intended.database(url, driven, *lines, warnings=warned)
 
@@ -215,6 +236,11 @@ def _seen_from_here(engine: ToldEngine) -> URL:
     if backend not in _MYSQL:
         raise UsageError(f"the engine {engine} connects to {backend}, which this tool cannot watch")
     return engine.url.set(drivername=DRIVER, query={})
+
+
+def _processes(experiment: Experiment, facts: ApplicationFacts) -> int:
+    """The most processes with pools: those that were found, and those that were asked for."""
+    return max(1, facts.processes, *experiment.processes)
 
 
 def _ceilings(demand: Demand) -> dict[str, int]:

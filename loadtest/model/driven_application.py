@@ -15,10 +15,12 @@ from loadtest.model.field_types import Seconds, Strict
 _PORTS = {"http": 80, "https": 443}
 _SHELL_WORDS = {"&&", "||", "|", ";", "&", ">", ">>", "<"}
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_SHELL_SIGN = re.compile(r"`|\$[A-Za-z_{(]|^~")
+_SHELL_SIGN = re.compile(r"`|\$[A-Za-z_{(]|^~|^\d?[<>].*|;$")
 # The URL of the database in the value of an environment variable, with another driver if named.
 PLACEHOLDER = re.compile(r"\{database_url(?::([a-z]\w*(?:\+\w+)?))?\}")
 _BEGINS_PLACEHOLDER = "{database_url"
+# The placeholder without a driver has none of these names.
+_MYSQL_NAMES = ("", "mysql", "mariadb")
 # The number of processes, in the command or in the value of an environment variable.
 PROCESSES = "{app_processes}"
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
@@ -36,7 +38,10 @@ def _split(command: str) -> tuple[str, ...]:
     if not words:
         raise ValueError("the command is empty")
     if sign := _shell_sign(words):
-        raise ValueError(f"the command needs a shell because of {sign!r}; write sh -c '…'")
+        variable = ", or put the variable into env (--app-env)" if sign.endswith("=") else ""
+        raise ValueError(
+            f"the command needs a shell because of {sign!r}; write sh -c '…'{variable}"
+        )
     return words
 
 
@@ -84,7 +89,17 @@ def _variables(env: dict[str, str]) -> dict[str, str]:
             )
         if "\0" in value:
             raise ValueError(f"{name}: the value contains a null character")
+        _check_drivers(name, value)
     return env
+
+
+def _check_drivers(name: str, value: str) -> None:
+    for driver in PLACEHOLDER.findall(value):
+        if driver.partition("+")[0] not in _MYSQL_NAMES:
+            raise ValueError(
+                f"{name}: {{database_url}} leads to MariaDB or MySQL, so its driver cannot be "
+                f"{driver}; give the application the URL of another server as it is"
+            )
 
 
 def _numbers_of_processes(value: Any) -> Any:

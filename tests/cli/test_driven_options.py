@@ -9,10 +9,12 @@ import pytest
 
 from loadtest.cli.driven_options import DrivenOptions, refuse_several_processes
 from loadtest.cli.output import command_line
+from loadtest.experiment.driving.exposed_passwords import exposed_passwords, shown_application
 from loadtest.experiment.driving.repeated_command import repeated_command
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.model.field_types import validated
+from loadtest.model.json_types import json_types
 from loadtest.model.load import LoadConfig
 from loadtest.model.pool import parse_pool
 
@@ -69,6 +71,32 @@ def test_values_of_variables_are_not_in_the_command_of_a_result() -> None:
         "loadtest run a.py --app-env 'KEY=***' '--app-env=OTHER=***' --app-env "
         "'URL={database_url}' -u 5"
     )
+
+
+def test_passwords_in_urls_of_an_application_are_not_in_results() -> None:
+    url, hidden = (
+        "http://shop:s3cret@127.0.0.1:8800/health",
+        "http://shop:***@127.0.0.1:8800/health",
+    )
+    text = "shop --url mysql://shop:s3cret@db/shop"
+    shown = "shop --url mysql://shop:***@db/shop"
+    (found,) = DrivenOptions(app=text, ready=url, app_prepare=text).settings()["application"]
+    given = {
+        "name": "shop",
+        "scenario": Path("visitors.py"),
+        "application": (found,),
+        "pool": (parse_pool("as-is"),),
+    }
+    experiment = validated(Experiment, given, "here")
+    words = repeated_command(experiment, experiment.pool[0], 7)
+    assert [words[words.index(o) + 1] for o in ("--app", "--ready", "--app-prepare")] == [
+        *(shown, hidden, shown)
+    ]
+    planned = shown_application(json_types(found.model_dump), found)
+    assert (planned["command"], planned["ready"], planned["prepare"]) == (shown, hidden, shown)
+    warned = list(exposed_passwords([found]))
+    assert [text.partition(" ")[0] for text in warned] == ["--app", "--ready", "--app-prepare"]
+    assert not list(exposed_passwords(options().settings()["application"]))
 
 
 def _experiment(given: DrivenOptions, pool: str) -> Experiment:

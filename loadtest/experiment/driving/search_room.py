@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from loadtest.database.preflight.checks import connections_allowed
@@ -11,32 +10,25 @@ from loadtest.model.experiment import Experiment
 from loadtest.model.pool import pool_of_size
 
 
-def largest_pools(experiment: Experiment, now: Situation, processes: int) -> dict[int, int]:
-    """The largest pool of a search by the number of processes that is asked for (0: none is).
+def fitted(experiment: Experiment, now: Situation) -> tuple[Situation, dict[int, int]]:
+    """The situation of a search whose pools have room, and their largest sizes.
 
-    processes: those with pools when the largest number is asked for. At least 1, so that the
-    checks of the server say what it lacks.
+    The sizes are by the number of processes that is asked for (0: none is), each at least 1, so
+    that the checks of the server say what it lacks. now: with the present pool and the largest one,
+    and the processes with pools when the largest number is asked for. The situation that is
+    returned is that of the number that needs the most connections.
     """
+    demand, asked = now.demand, experiment.processes or (0,)
     allowed, most = connections_allowed(now), experiment.pool[-1].pool_size
-    return {
-        asked: most if allowed is None else max(1, min(most, allowed // running))
-        for asked, running in _running(experiment.processes or (0,), processes).items()
+    # Some processes with pools may serve no requests.
+    running = {number: demand.processes - max(asked) + number for number in asked}
+    largest = {
+        number: most if allowed is None else max(1, min(most, allowed // processes))
+        for number, processes in running.items()
     }
+    each = [_with_largest(demand, running[number], size) for number, size in largest.items()]
+    return replace(now, demand=max(each, key=lambda one: one.most)), largest
 
 
-def largest_demand(demand: Demand, largest: Mapping[int, int], processes: int) -> Demand:
-    """The demand of the number of processes that needs the most connections with its largest pool.
-
-    demand: with the first pool of a search and its largest one.
-    """
-    pilot = demand.pools[0]
-    each = [
-        replace(demand, processes=running, pools=(pilot, pool_of_size(largest[asked])))
-        for asked, running in _running([*largest], processes).items()
-    ]
-    return max(each, key=lambda one: one.most)
-
-
-def _running(asked: tuple[int, ...] | list[int], processes: int) -> dict[int, int]:
-    """The processes with pools by the number that is asked for; some may serve no requests."""
-    return {number: processes - max(asked) + number for number in asked}
+def _with_largest(demand: Demand, processes: int, size: int) -> Demand:
+    return replace(demand, processes=processes, pools=(demand.pools[0], pool_of_size(size)))

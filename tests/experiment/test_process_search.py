@@ -300,5 +300,5 @@ def test_a_search_that_ends_early_names_the_numbers_that_it_did_not_reach(
     assert summary.search
     assert summary.search.outcome == "undecided"
     said = summary.verdict.text
-    assert "2 processes: " in said
+    assert "2 processes: not measured, because the search ended early." in said
     assert "4 processes: not measured, because the search ended early." in said

@@ -28,7 +28,7 @@ class Sized(NamedTuple):
 
 @dataclass(frozen=True)
 class ProcessSearch:
-    """The searches with each number of processes that began; asked: all numbers."""
+    """The searches with each number of processes that measured anything; asked: all numbers."""
 
     tunings: Mapping[int, Tuning]
     asked: Sequence[int]
@@ -39,8 +39,8 @@ class ProcessSearch:
         plan = measurements.plan
         parts = plan.search.by_processes if plan.search else ()
         numbers = [number for one in plan.driven for number in one.processes]
-        tunings = {p.processes: Tuning.of(measurements, pools, p.processes) for p in parts}
-        return cls(tunings, numbers)
+        every = {p.processes: Tuning.of(measurements, pools, p.processes) for p in parts}
+        return cls({n: tuning for n, tuning in every.items() if tuning.runs} or every, numbers)
 
     @cached_property
     def results(self) -> dict[int, Search]:

@@ -68,6 +68,7 @@ def conduct(
     """
     planned = list[PlannedRun](plans(experiment))
     how: dict[str, Any] = {"quiet": quiet, "allowed": allowed, "tried": tried}
+    how["searching"] = most is not None
     with _opened(experiment, database_url, console, most or len(planned), **how) as (at, _):
         # On a server of others, the announcement has the number.
         if not quiet and len(planned) > 1 and all(one.private for one in at.values()):
@@ -113,10 +114,12 @@ def _opened(
     quiet: bool,
     allowed: Allowances,
     tried: bool,
+    searching: bool = False,
 ) -> Iterator[tuple[Databases, TrialAnswer]]:
     """The databases of an experiment, after the checks, the announcement and the trial.
 
-    runs: the maximum number of runs. The answer is empty without a trial.
+    runs: the maximum number of runs. searching: whether they are those of a search. The answer is
+    empty without a trial.
     """
     with _sigterm_as_ctrl_c():
         others = OtherPrograms()
@@ -128,7 +131,9 @@ def _opened(
         if not (database_url or looked.place or own or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         opened = (
-            driven_databases(database_url, experiment, allowed, runs, tried=tried)
+            driven_databases(
+                database_url, experiment, allowed, runs, tried=tried, searching=searching
+            )
             if experiment.application
             else databases(database_url, experiment, looked, allowed, runs, tried=tried)
         )

@@ -24,7 +24,7 @@ from loadtest.model.fault import Fault
 from loadtest.model.load import Stage
 from loadtest.model.server_name import server_title
 from loadtest.model.summary import Finding, Summary
-from loadtest.report import comparison_rows, fault_rows, overview, stage_rows
+from loadtest.report import comparison_rows, fault_rows, overview, process_rows, stage_rows
 from loadtest.report.driven import request_rows
 from loadtest.report.driven.application_rows import Logs, application_section, driven_names
 from loadtest.report.figures.toolkit.drawing import Drawing
@@ -65,6 +65,8 @@ def report_page(
         errors=list(_errors(summary)),
         stages=stage_rows.stage_rows(summary),
         stage_headings=stage_rows.STAGE_HEADINGS,
+        processes=process_rows.process_rows(summary),
+        process_headings=process_rows.PROCESS_HEADINGS,
         requests=request_rows.request_rows(summary),
         request_headings=request_rows.REQUEST_HEADINGS,
         more_requests=request_rows.not_shown(summary),

@@ -158,8 +158,9 @@ def test_a_number_of_processes_is_in_the_command_and_in_variables() -> None:
     ],
 )
 def test_a_number_of_processes_needs_a_place(app: str, numbers: str | None, problem: str) -> None:
+    several = [numbers] if numbers else None
     with pytest.raises(UsageError) as refused:
-        DrivenOptions(app=[app], ready=[READY], app_processes=numbers and [numbers]).settings()
+        DrivenOptions(app=[app], ready=[READY], app_processes=several).settings()
     assert str(refused.value).startswith(problem)
 
 

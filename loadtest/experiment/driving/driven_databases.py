@@ -18,13 +18,14 @@ from loadtest.database.preflight.announcement import (
     intentions,
     situation,
 )
-from loadtest.database.preflight.situation import Demand
+from loadtest.database.preflight.situation import Demand, Situation
 from loadtest.database.private_server import PrivateServer
 from loadtest.database.server_program import refuse_beside_database
 from loadtest.experiment.databases import checked, demand_of, work_in_words
 from loadtest.experiment.driving.driven_run import naming_application
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.look import ApplicationFacts, look_at
+from loadtest.experiment.driving.search_room import fitted
 from loadtest.experiment.driving.server_address import address_in_words, refuse_other_server
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.experiment.single_run import Database, Databases
@@ -43,12 +44,14 @@ class _Intended:
     """What is intended with the application of an experiment.
 
     runs: the maximum number of runs. tried: whether each task is tried once before them.
+    searching: whether the last pool is the largest one of a search.
     """
 
     experiment: Experiment
     allowed: Allowances
     runs: int
     tried: bool
+    searching: bool = False
 
     @property
     def writes(self) -> str:
@@ -68,9 +71,14 @@ class _Intended:
         """The demand of the application's processes together, each with all users of the load."""
         own = facts.engine.own_settings if facts.engine else None
         demand = demand_of(self.experiment, self.allowed, own)
-        processes, users = max(1, facts.processes), demand.users * demand.per_user
+        processes = max(1, facts.processes, *self.experiment.processes)
+        users = demand.users * demand.per_user
         others = [_most(engine, users) for engine in facts.others]
         return replace(demand, processes=processes, other_engines=processes * sum(others))
+
+    def fitted(self, now: Situation) -> tuple[Situation, dict[int, int]]:
+        """The same situation with pools that have room, and the largest pools of a search."""
+        return fitted(self.experiment, now) if self.searching else (now, {})
 
     def database(
         self, url: URL | None, driven: DrivenServer, *lines: str, warnings: tuple[str, ...] = ()
@@ -81,7 +89,13 @@ class _Intended:
 
 @contextmanager
 def driven_databases(
-    given: str, experiment: Experiment, allowed: Allowances, runs: int, *, tried: bool = False
+    given: str,
+    experiment: Experiment,
+    allowed: Allowances,
+    runs: int,
+    *,
+    tried: bool = False,
+    searching: bool = False,
 ) -> Iterator[Databases]:
     """The database of each application that an experiment drives; each is started once to see it.
 
@@ -89,7 +103,8 @@ def driven_databases(
 
     given: the URL of the user's own server, for `{database_url}`; otherwise for PoolUsers beside
     the users of the application, and for looking. runs: the maximum number of runs; tried: whether
-    each task is tried once before them.
+    each task is tried once before them. searching: whether the last pool is the largest one of a
+    search, which becomes smaller if the server has no room for it.
     Raises UsageError if the application or its server cannot be used.
     """
     most = demand_of(experiment, allowed).most
@@ -102,7 +117,7 @@ def driven_databases(
         server = stack.enter_context(PrivateServer(most, program)) if private else None
         parts, found = experiment.by_application, dict[str, Database]()
         for name, one in parts.items():
-            intended = _Intended(one, allowed, runs // len(parts), tried)
+            intended = _Intended(one, allowed, runs // len(parts), tried, searching)
             with naming_application(name if len(parts) > 1 else ""):
                 found[name or program] = _database(given, server, intended)
         yield found
@@ -135,16 +150,18 @@ def _given_url(given: str) -> URL:
 def _private(server: PrivateServer, intended: _Intended) -> Database:
     known = DrivenServer(server.url, private=True)
     facts = look_at(intended.experiment, known)
+    now = situation(server.url, intended.demand(facts), private=True)
+    now, largest = intended.fitted(now)
     return Database(
         server.url,
         True,
         None,
         intended.allowed,
-        checked(situation(server.url, intended.demand(facts), private=True)),
+        checked(now),
         ready=server.ready,
         running=lambda: server.running,
         last_error=lambda: server.last_error,
-        driven=replace(known, seconds=facts.seconds),
+        driven=replace(known, seconds=facts.seconds, largest_pools=largest),
     )
 
 
@@ -172,10 +189,10 @@ def _foreign(
 ) -> Database:
     """A server with other clients; raises UsageError if it has no room, or does not answer."""
     demand, allowed = intended.demand(facts), intended.allowed
-    now = situation(url, demand, private=False)
+    now, largest = intended.fitted(situation(url, demand, private=False))
     warned, in_use = checked(now), connections_now(now.server)
     work, place = intended.work(facts), database_place(url)
-    lines = intentions(place, demand, work, (), allowed, in_use, intended.writes)
+    lines = intentions(place, now.demand, work, (), allowed, in_use, intended.writes)
     driven = replace(
         known,
         ceilings=_ceilings(demand),
@@ -183,6 +200,7 @@ def _foreign(
         guarded=not allowed.trouble,
         lacks=server_probe.probe_server(url).lacks,
         seconds=facts.seconds,
+        largest_pools=largest,
     )
     return intended.database(url, driven, *lines, warnings=warned)
 

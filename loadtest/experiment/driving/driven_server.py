@@ -24,7 +24,8 @@ class DrivenServer:
     None there. guarded: whether the run ends if the server refuses other clients. lacks: the
     counters that the server does not have. check_late: called with an engine that a request made;
     raises UsageError if its server, which was unknown before, has no room. seconds: how long the
-    application took to start and to stop.
+    application took to start and to stop. largest_pools: the largest pool of a search that the
+    server has room for, by the number of processes that is asked for (0: none is); otherwise empty.
     """
 
     url: URL | None = None
@@ -35,6 +36,7 @@ class DrivenServer:
     lacks: tuple[str, ...] = ()
     check_late: Callable[[ToldEngine], None] = _nothing
     seconds: float = 0.0
+    largest_pools: Mapping[int, int] = field(default_factory=dict)
 
 
 NO_SERVER = DrivenServer()

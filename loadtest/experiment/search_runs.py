@@ -102,7 +102,8 @@ class _Searching:
         self._progress, self.number = progress, number
         pilot, largest = experiment.pool
         asked = self._experiment.processes or (0,)
-        room = at[experiment.servers[0]].driven.largest_pools
+        (database,) = at.values()
+        room = database.driven.largest_pools
         self._most = room.get(asked[0], largest.pool_size)
         self._pilot = self._named(pilot)
         self._tried: dict[int, PoolConfig] = {}

@@ -9,8 +9,7 @@ from functools import partial
 
 from sqlalchemy import URL
 
-from loadtest.database.application import DATABASE_URL
-from loadtest.database.engine import DRIVER, database_url
+from loadtest.database.engine import DRIVER
 from loadtest.database.preflight import server_probe
 from loadtest.database.preflight.announcement import (
     connections_now,
@@ -26,7 +25,11 @@ from loadtest.experiment.driving.driven_run import naming_application
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.look import ApplicationFacts, look_at
 from loadtest.experiment.driving.search_room import fitted
-from loadtest.experiment.driving.server_address import address_in_words, refuse_other_server
+from loadtest.experiment.driving.server_address import (
+    address_in_words,
+    given_url,
+    refuse_other_server,
+)
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import Allowances
@@ -130,21 +133,9 @@ def _database(given: str, server: PrivateServer | None, intended: _Intended) -> 
         return _own(given, intended)
     if server:
         return _private(server, intended)
-    url = _given_url(given)
+    url = given_url(given)
     known = DrivenServer(url)
     return _foreign(url, known, look_at(intended.experiment, known), intended)
-
-
-def _given_url(given: str) -> URL:
-    """The URL of the user's own server; raises UsageError if it is of a kind without a status."""
-    kind, separator, _ = given.partition("://")
-    if separator and kind.partition("+")[0] not in _MYSQL:
-        raise UsageError(
-            f"--database-url starts with {kind}://, but it must lead to MariaDB or MySQL: leave it "
-            f"out, remove {DATABASE_URL} from the environment, and let the application read its "
-            "URL from a variable of its own"
-        )
-    return database_url(given)
 
 
 def _private(server: PrivateServer, intended: _Intended) -> Database:
@@ -168,7 +159,7 @@ def _private(server: PrivateServer, intended: _Intended) -> Database:
 def _own(given: str, intended: _Intended) -> Database:
     """The database that the application finds without this tool."""
     facts = look_at(intended.experiment, DrivenServer())
-    other = _given_url(given) if given else None
+    other = given_url(given) if given else None
     if facts.engine is None:
         return _unknown(other, facts, intended)
     if facts.engine.url.get_backend_name() == _WITHOUT_SERVER:
@@ -283,10 +274,9 @@ def _check_late(demand: Demand, allowed: Allowances, engine: ToldEngine) -> None
 def _seen_from_here(engine: ToldEngine) -> URL:
     """The URL of an engine's server for this tool; raises UsageError if it is of another kind."""
     if not _is_readable(engine.url):
-        kind = engine.url.get_backend_name()
         raise UsageError(
-            f"the engine {engine} connects to {kind}, and loadtest reads the status of MariaDB and "
-            "MySQL only"
+            f"the engine {engine} connects to {engine.url.get_backend_name()}, and loadtest reads "
+            "the status of MariaDB and MySQL only"
         )
     return engine.url.set(drivername=DRIVER, query={})
 

@@ -139,12 +139,12 @@ class ApplicationWatch:
         return told
 
     def _hear(self) -> None:
-        known = bool(self.engines.meant)
         new, meant = self.engines.hear(self._control.messages()), self.engines.meant
         for engine in new:
             check_told(engine, self._pool, self._server.url)
-        if new and not known:
-            self._server.check_late(meant[0])
+        for engine in self.engines.news:
+            reached = self.engines.reached(engine)
+            self._server.check_engine(engine, reached, engine in meant)
 
     def _check_part(self, part: FollowedPart) -> None:
         """Check the settings in the header of a part of the recording, once."""

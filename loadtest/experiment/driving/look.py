@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import psutil
 
@@ -15,6 +16,7 @@ from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.model.experiment import Experiment
 from loadtest.model.pool import PoolConfig
+from loadtest.model.server_identity import ReachedServer
 
 # The first process that answers makes the application ready; the others may still import.
 UNCHANGED_SECONDS, MOST_SECONDS_OF_LOOK = 1.0, 10.0
@@ -26,13 +28,24 @@ class ApplicationFacts:
     """An application that was ready, and had no load.
 
     engine: the one that is meant; None if requests make it. others: those that are not, one for
-    each place in the code. processes: those with engines. seconds: how long the look took.
+    each place in the code. processes: those with engines. seconds: how long the look took. reached:
+    the servers that engines connected to, by the identity of the engine.
     """
 
     engine: ToldEngine | None
     others: Sequence[ToldEngine]
     processes: int
     seconds: float
+    reached: Mapping[Any, Collection[ReachedServer]] = field(default_factory=dict)
+
+    def reached_by(self, engine: ToldEngine) -> Collection[ReachedServer]:
+        """The servers that connections of an engine reached; empty if it has not connected."""
+        return self.reached.get(engine.identity, ())
+
+    @property
+    def seen(self) -> Collection[object]:
+        """The identities of all engines."""
+        return {one.identity for one in (self.engine, *self.others) if one}
 
 
 def look_at(experiment: Experiment, server: DrivenServer) -> ApplicationFacts:
@@ -47,7 +60,9 @@ def look_at(experiment: Experiment, server: DrivenServer) -> ApplicationFacts:
         engines = watch.engines
     seconds = time.monotonic() - begun
     meant = next(iter(engines.meant), None)
-    return ApplicationFacts(meant, engines.others, processes, seconds)
+    found = [one for one in (meant, *engines.others) if one]
+    reached = {one.identity: engines.reached(one) for one in found}
+    return ApplicationFacts(meant, engines.others, processes, seconds, reached)
 
 
 def _settled(watch: ApplicationWatch) -> int:

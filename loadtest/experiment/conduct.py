@@ -122,18 +122,24 @@ def _opened(
         busy = warning_texts([machine_busy_check(others.shares())])
         warnings = [*looked.warnings, *busy, *exposed_passwords(experiment.application)]
         _tell(console, filter(None, [looked.ignored, *_marked(warnings)]), "yellow")
+
+        def announce(lines: Iterable[str]) -> None:
+            _tell(console, () if quiet else lines, "dim")
+
         own = experiment.application and not any(a.needs_database for a in experiment.application)
         if not (database_url or looked.place or own or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         opened = (
-            driven_databases(database_url, experiment, allowed, runs, tried=tried)
+            driven_databases(
+                *(database_url, experiment, allowed, runs), tried=tried, announce=announce
+            )
             if experiment.application
             else databases(database_url, experiment, looked, allowed, runs, tried=tried)
         )
         with opened as at:
             for one in at.values():
                 _tell(console, _marked(one.warnings), "yellow")
-                _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
+                announce(filter(None, [one.ready, *one.intentions]))
             try:
                 answer = TrialAnswer()
                 if tried:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import URL
 
 from loadtest.experiment.driving import driven_databases
+from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.engine_servers import KnownServer
 from loadtest.experiment.driving.look import ApplicationFacts
 from loadtest.experiment.driving.told_engines import ToldEngine
@@ -69,6 +70,46 @@ def test_a_file_has_no_server(found: Found) -> None:
         "are disturbed and repeated); each task runs once first; what it commits stays",
     )
     assert database.driven.seconds == 3.0
+
+
+PREPARED = EXPERIMENT.model_copy(
+    update={
+        "application": (
+            DrivenApplication(
+                command="shop",
+                ready="http://127.0.0.1:8800/",
+                prepare="fill mysql://a:s3cret@db1/shop",
+                env={"SHOP_URL": "{database_url}"},
+            ),
+        )
+    }
+)
+
+
+@pytest.mark.database
+def test_the_preparation_is_announced_before_the_application_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, url: URL
+) -> None:
+    shown = list[str]()
+    here = told_engine(url=url.render_as_string(False))
+
+    def look(_experiment: object, server: DrivenServer) -> ApplicationFacts:
+        assert shown == [
+            f"In the database {url.database} at 127.0.0.1:{url.port}, on a server that this tool "
+            "did not start, loadtest will run 'fill mysql://a:***@db1/shop' before each start of "
+            "the application"
+        ]
+        assert server.url == url
+        return ApplicationFacts(here, (), 1, seconds=1.0)
+
+    monkeypatch.setattr(driven_databases, "look_at", look)
+    given = url.render_as_string(False)
+    with driven_databases.driven_databases(
+        given, PREPARED, NO_ALLOWANCES, 1, announce=shown.extend
+    ) as at:
+        (database,) = at.values()
+    announced = "- run 'fill mysql://a:***@db1/shop' before each start of the application, and send"
+    assert database.intentions[2].startswith(announced)
 
 
 def test_an_engine_that_requests_make_is_checked_later(found: Found) -> None:

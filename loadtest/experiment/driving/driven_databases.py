@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -42,13 +42,19 @@ from loadtest.model.server_identity import IDENTIFIED
 
 @contextmanager
 def driven_databases(
-    given: str, experiment: Experiment, allowed: Allowances, runs: int, *, tried: bool = False
+    given: str,
+    experiment: Experiment,
+    allowed: Allowances,
+    runs: int,
+    *,
+    tried: bool = False,
+    announce: Callable[[Iterable[str]], object] = list,
 ) -> Iterator[Databases]:
     """The database of the application that an experiment drives, which is started once to see it.
 
     given: the URL of the user's own server, for `{database_url}`; otherwise for PoolUsers beside
     the users of the application, and for looking. runs: the maximum number of runs; tried: whether
-    each task is tried once before them.
+    each task is tried once before them. announce: shows lines, before the look.
     Raises UsageError if the application or its server cannot be used.
     """
     (application,) = experiment.application
@@ -61,6 +67,7 @@ def driven_databases(
         refuse_beside_database(bool(experiment.server), True)
         known = DrivenServer(url := _given_url(given))
         there = KnownServer.of(url)
+        announce(intended.preparation(url))
         yield {"": _foreign(there, known, look_at(experiment, known), intended)}
     else:
         (program,) = experiment.servers

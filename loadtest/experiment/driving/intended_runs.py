@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sqlalchemy import URL
 
+from loadtest.database.preflight.announcement import database_place
 from loadtest.database.preflight.situation import Demand
+from loadtest.database.redaction import without_passwords
 from loadtest.experiment.databases import demand_of, work_in_words
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.engine_servers import (
@@ -41,8 +44,25 @@ class IntendedRuns:
     @property
     def writes(self) -> str:
         """What is written, as the end of a sentence."""
-        scenario = as_typed(self.experiment.scenario)
-        return f"send requests of {scenario}, which write to the application's own tables"
+        scenario, prepared = as_typed(self.experiment.scenario), self.prepares
+        first = f"{prepared}, and " if prepared else ""
+        return f"{first}send requests of {scenario}, which write to the application's own tables"
+
+    @property
+    def prepares(self) -> str:
+        """The command that prepares the application, as the end of a sentence; empty without."""
+        (application,) = self.experiment.application
+        command = without_passwords(application.prepare)
+        return f"run {command!r} before each start of the application" if command else ""
+
+    def preparation(self, url: URL) -> Iterator[str]:
+        """The announcement of what happens to a server before the application is looked at."""
+        if self.prepares:
+            place = database_place(url)
+            yield (
+                f"In the database {place}, on a server that this tool did not start, loadtest will "
+                f"{self.prepares}"
+            )
 
     @property
     def permitted(self) -> bool:

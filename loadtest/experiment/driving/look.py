@@ -14,6 +14,7 @@ from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.driven_run import driven
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.told_engines import ToldEngine
+from loadtest.model.errors import RefusedRun, UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.model.pool import PoolConfig
 from loadtest.model.server_identity import ReachedServer
@@ -21,6 +22,11 @@ from loadtest.model.server_identity import ReachedServer
 # The first process that answers makes the application ready; the others may still import.
 UNCHANGED_SECONDS, MOST_SECONDS_OF_LOOK = 1.0, 10.0
 _POLL_SECONDS = 0.05
+_UNPREPARED = (
+    "--app-prepare has not run before this first start, because the application's server is not "
+    "known before it. If the application needs it to start, run it once yourself, or name the "
+    "database with --app-env NAME={database_url}"
+)
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,23 @@ class ApplicationFacts:
 def look_at(experiment: Experiment, server: DrivenServer) -> ApplicationFacts:
     """Start the application of an experiment with its smallest pool, look at it, and stop it.
 
+    Without a database in `server` the command that prepares it does not run: it may write to a
+    server that is only announced after the look.
     Raises UsageError if it does not become ready, RefusedRun if the runs would be refused.
     """
     (application,) = experiment.application
     begun, pool = time.monotonic(), smallest_pool(experiment)
-    with driven(application, pool, server, experiment.name) as watch:
-        processes = _settled(watch)
-        engines = watch.engines
+    unprepared = bool(application.prepare) and server.url is None
+    if unprepared:
+        application = application.model_copy(update={"prepare": ""})
+    try:
+        with driven(application, pool, server, experiment.name) as watch:
+            processes = _settled(watch)
+            engines = watch.engines
+    except RefusedRun:
+        raise
+    except UsageError as error:
+        raise UsageError(*error.problems, *([_UNPREPARED] if unprepared else [])) from None
     seconds = time.monotonic() - begun
     meant = next(iter(engines.meant), None)
     found = [one for one in (meant, *engines.others) if one]

@@ -52,6 +52,7 @@ def conduct(
     console: Console,
     *,
     quiet: bool,
+    verbose: bool = False,
     allowed: Allowances = NO_ALLOWANCES,
     tried: bool = True,
     runs: DoRuns = _all_rounds,
@@ -73,7 +74,8 @@ def conduct(
             beside = max(one.driven.seconds for one in at.values())
             _tell(console, [runs_in_words(experiment, most, beside)], "dim")
         folder = new_folder(results, experiment.name, latest=False)
-        with RunProgress(console, planned, quiet=quiet, most=most) as progress:
+        shown = RunProgress(console, planned, quiet=quiet, verbose=verbose, most=most)
+        with shown as progress:
             do = partial(runs, experiment, at, folder, progress)
             complete = _done(folder, console, do)
     return folder, complete

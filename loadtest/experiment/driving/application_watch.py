@@ -133,7 +133,9 @@ class ApplicationWatch:
         driven = self._application
         texts = {"command": driven.command, "ready": driven.ready}
         told: dict[str, Any] = {name: without_passwords(text) for name, text in texts.items()}
-        told |= thread_facts(driven.words(), {**os.environ, **driven.env})
+        told |= thread_facts(driven.words(), {**os.environ, **driven.variables})
+        if driven.processes:
+            told["processes"] = list(driven.processes)
         for engine in self.engines.meant[:1]:
             told |= {"place": engine.place, "own_pool": dict(engine.own)}
         return told

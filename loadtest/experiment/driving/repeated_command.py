@@ -35,6 +35,7 @@ def _of_application(application: DrivenApplication) -> Iterator[str]:
     for name, value in application.shown_env.items():
         yield from ("--app-env", f"{name}={value}")
     given = {
+        "--app-processes": ",".join(map(str, application.processes)),
         "--app-cwd": application.cwd and as_typed(application.cwd),
         "--app-prepare": without_passwords(application.prepare),
         "--app-engine": application.engine,

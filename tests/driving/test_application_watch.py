@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from loadtest.database.server_guard import REFUSED, SETTLED_SECONDS
+from loadtest.experiment.driving import application_watch, told_engines
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.driven_server import DrivenServer
@@ -149,7 +150,7 @@ def test_one_process_more_than_announced_ends_the_run(watched: Watched) -> None:
         part(watched.folder, [application_second(START, f"web-{number}")], process=f"web-{number}")
     watch.check()
     part(watched.folder, [application_second(START, "web-9")], process="web-9")
-    with pytest.raises(MoreThanAnnounced, match="3 processes of the application have connections"):
+    with pytest.raises(MoreThanAnnounced, match="3 processes of the application use connections"):
         watch.check()
 
 
@@ -160,6 +161,32 @@ def test_a_process_that_replaces_another_is_none_more(watched: Watched) -> None:
     part(watched.folder, [last], process="web-8")
     part(watched.folder, [first, application_second(START + 1, "web-9")], process="web-9")
     watched.by().check()
+
+
+def test_a_parent_without_checkouts_since_its_fork_is_no_process_more(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that loads the application before it forks has a pool and serves nothing."""
+    monkeypatch.setattr(told_engines.time, "time", lambda: START + 1.5)
+    monkeypatch.setattr(application_watch, "pid_exists", bool)
+    monkeypatch.setattr(application_watch, "serving_processes", lambda known: known - {7})
+    watch = watched.by()
+    watched.tell(message(set=SETTINGS), *({"kind": "fork", "pid": n, "parent": 7} for n in (8, 9)))
+    idle = interval(2, process="web-7", gauges={"open": 1, "in_use": 0})
+    part(watched.folder, [application_second(0), idle])
+    for number in (8, 9):
+        one = application_second(2, f"web-{number}")
+        part(watched.folder, [one], process=f"web-{number}")
+    watch.check()
+    assert (watch.idle_parents, watch.serving) == ({7}, {8, 9})
+    part(watched.folder, [application_second(3)], number=2)
+    watch.check()
+    assert (watch.idle_parents, watch.serving) == (set(), {7, 8, 9})
+    for number in (8, 9):
+        one = application_second(3, f"web-{number}")
+        part(watched.folder, [one], process=f"web-{number}", number=2)
+    with pytest.raises(MoreThanAnnounced, match="3 processes of the application use connections"):
+        watch.check()
 
 
 def test_a_server_in_trouble_ends_the_run(watched: Watched) -> None:

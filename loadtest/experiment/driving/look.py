@@ -8,8 +8,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import psutil
-
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.driven_run import driven
 from loadtest.experiment.driving.driven_server import DrivenServer
@@ -34,8 +32,8 @@ class ApplicationFacts:
     """An application that was ready, and had no load.
 
     engine: the one that is meant; None if requests make it. others: those that are not, one for
-    each place in the code. processes: those with engines. seconds: how long the look took. reached:
-    the servers that engines connected to, by the identity of the engine.
+    each place in the code. processes: those with engines, without parents that only fork. seconds:
+    how long the look took. reached: the servers that engines connected to, by their identity.
     """
 
     engine: ToldEngine | None
@@ -105,4 +103,4 @@ def _size(pool: PoolConfig) -> float:
 
 
 def _alive(watch: ApplicationWatch) -> int:
-    return sum(map(psutil.pid_exists, watch.engines.processes))
+    return len(watch.serving)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -95,7 +96,8 @@ class ToldEngines:
     """All engines so far; chosen: the name or the place of the one that is meant, or empty.
 
     processes: those that have an engine or were forked from one that has. news: the engines of the
-    last messages, also those that have only connected since.
+    last messages, also those that have only connected since. forked: when the first fork of a
+    process was told (UTC s).
     """
 
     def __init__(self, chosen: str = "") -> None:
@@ -103,6 +105,7 @@ class ToldEngines:
         self._engines: list[ToldEngine] = []
         self.processes = set[int]()
         self.news: Sequence[ToldEngine] = ()
+        self.forked: dict[int, float] = {}
         self._reached: dict[tuple[int, int], set[ReachedServer]] = defaultdict(set)
 
     def hear(self, messages: Iterable[Mapping[str, Any]]) -> list[ToldEngine]:
@@ -117,6 +120,7 @@ class ToldEngines:
                 self._reached[key].add(ReachedServer(told["database"], told["identity"]))
             elif told["parent"] in self.processes:
                 self.processes.add(told["pid"])
+                self.forked.setdefault(told["parent"], time.time())
         old = [one for one in self._engines if (one.process, one.number) in connected]
         self.news = [*old, *found]
         self._engines += found

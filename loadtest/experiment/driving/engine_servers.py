@@ -65,7 +65,12 @@ def is_readable(url: URL) -> bool:
 
 
 def seen_from_here(engine: ToldEngine) -> URL:
-    """The URL of an engine's server for this tool; raises UsageError if it is of another kind."""
+    """The URL of an engine's server for this tool; raises UsageError if there is none."""
+    if not engine.by_url and not engine.url.host:
+        raise UsageError(
+            f"the engine {engine} connects by an own function or argument, and its URL names no "
+            "server"
+        )
     if not is_readable(engine.url):
         kind = engine.url.get_backend_name()
         raise UsageError(

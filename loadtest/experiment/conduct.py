@@ -127,24 +127,30 @@ def _opened(
         busy = warning_texts([machine_busy_check(others.shares())])
         warnings = [*looked.warnings, *busy, *exposed_passwords(experiment.application)]
         _tell(console, filter(None, [looked.ignored, *_marked(warnings)]), "yellow")
+
+        def announce(lines: Iterable[str]) -> None:
+            _tell(console, () if quiet else lines, "dim")
+
         own = experiment.application and not any(a.needs_database for a in experiment.application)
         if not (database_url or looked.place or own or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         opened = (
             driven_databases(
-                database_url, experiment, allowed, runs, tried=tried, searching=searching
+                *(database_url, experiment, allowed, runs),
+                tried=tried,
+                searching=searching,
+                announce=announce,
             )
             if experiment.application
             else databases(database_url, experiment, looked, allowed, runs, tried=tried)
         )
         with opened as at:
             several = len(experiment.application) > 1
-            if not quiet:
-                _tell(console, dict.fromkeys(one.ready for one in at.values() if one.ready), "dim")
+            announce(dict.fromkeys(one.ready for one in at.values() if one.ready))
             for name, one in at.items():
                 of = f"{name}: " if several else ""
                 _tell(console, _marked(f"{of}{text}" for text in one.warnings), "yellow")
-                _tell(console, () if quiet else _headed(of, one.intentions), "dim")
+                announce(_headed(of, one.intentions))
             try:
                 answer = TrialAnswer()
                 if tried:

@@ -31,12 +31,15 @@ class DrivingUsers:
     def __init__(self, environment: Any, runner: Any, process: str) -> None:
         self._environment, self._runner, self._process = environment, runner, process
         self._arriving: ArrivingUsers | None = None
+        self._log: RequestLog | None = None
         others = [one for one in environment.user_classes if not issubclass(one, PoolUser)]
         notice_new_users(others, self._noticed)
 
     def _noticed(self, user: Any) -> None:
         if self._arriving:
             self._arriving.add(user)
+        if self._log:
+            self._log.in_progress.watch(user)
 
     def begin(
         self, run: RunUnderWay, options: Namespace, beside: EngineUnderTest | None
@@ -49,9 +52,9 @@ class DrivingUsers:
         # Not `users`, which are those of a pool.
         recorder.levels["load_users"] = lambda: self._runner.user_count
         start = self._follow_arrivals(run, options, recorder, beside)
-        log = RequestLog(recorder)
+        self._log = log = RequestLog(recorder)
         if self._arriving:
-            log.late = self._arriving.late
+            log.late, log.due = self._arriving.late, self._arriving.due
         hook.add_listener(log.hear)
         run.at_end(partial(hook.remove_listener, log.hear))
         recorder.restart()

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from loadtest.analysis.columns import Columns, Mask
-from loadtest.analysis.driven.driven_pool import driven_part, recorded_summary
-from loadtest.analysis.driven.server_concurrency import MEASURED_AT_ONCE, server_concurrency
+from loadtest.analysis.driven.driven_pool import recorded_summary
+from loadtest.analysis.driven.server_concurrency import (
+    MEASURED_AT_ONCE,
+    driven_part,
+    server_concurrency,
+)
 from loadtest.analysis.findings import bottleneck
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.pool_settings import multiplied

@@ -16,13 +16,15 @@ from loadtest.load.users.arriving_users import ArrivingUsers, notice_new_users
 from loadtest.load.users.pool_user import PoolUser
 from loadtest.load.users.precise_timer import new_precise_timer
 from loadtest.load.users.request_log import RequestLog
-from loadtest.model.interval import Interval, Period
+from loadtest.model.interval import BESIDE, Interval, Period
 from loadtest.pool.recorder import Recorder
 
 # Of an interval of PoolUsers: what belongs to their requests, not to their pool.
 _COUNTERS = ("requests", "failures", "abandoned", "retries", BEYOND_ANNOUNCED_KIND)
 _BY_KIND = ("errors.", "retries.")
 _HISTOGRAMS = ("request", "failed_request", "abandoned_request", "schedule_lag")
+# The server counts their connections together with those of the application.
+_GAUGES = ("in_use", "open")
 
 
 class DrivingUsers:
@@ -46,7 +48,7 @@ class DrivingUsers:
     ) -> tuple[Recorder, Callable[[Period], Interval]]:
         """Begin to measure a run until its end; returns the recorder, and what cuts it.
 
-        beside: the engine of PoolUsers among the users. Of them, only requests are measured.
+        beside: the engine of PoolUsers among the users. Of them, requests and connections count.
         """
         recorder, hook = Recorder(self._process), self._environment.events.request
         # Not `users`, which are those of a pool.
@@ -92,7 +94,10 @@ def _cut(log: RequestLog, beside: Recorder, period: Period) -> Interval:
 
 
 def requests_of(users: Interval, of: Interval) -> Interval:
-    """The requests in an interval of PoolUsers, without their pool, in the time of another."""
+    """The requests in an interval of PoolUsers, in the time of another.
+
+    Of their pool it has the connections, by names of their own.
+    """
     kept = Interval(of.second, of.process, of.period, of.length)
     kept.counters = Counter(
         {
@@ -104,5 +109,6 @@ def requests_of(users: Interval, of: Interval) -> Interval:
     kept.histograms = {
         name: users.histograms[name] for name in _HISTOGRAMS if name in users.histograms
     }
+    kept.gauges = {BESIDE + name: users.gauges[name] for name in _GAUGES if name in users.gauges}
     kept.examples, kept.first_failure = users.examples, users.first_failure
     return kept

@@ -23,6 +23,8 @@ SLOWEST_KEPT = 5
 
 # The process name of the intervals of the database server.
 SERVER = "server"
+# The gauges of the pool of PoolUsers beside the users of an application begin with this.
+BESIDE = "beside_"
 # The counters of engines that were made, by the line of code that follows.
 ENGINES_OF = "engines@"
 # The counters of checkouts that ended, with a connection or without.

@@ -68,7 +68,7 @@ uses = st.dictionaries(
 shares = st.builds(Fair, *[st.integers(1, 10**6)] * 5)
 PLACES = ["shop/orders.py:19 customer", "worker.py:7 <module>"]
 counted = st.dictionaries(st.sampled_from(["GET /orders", "Pay"]), st.integers(1, 9)).map(Counter)
-places = st.builds(PlaceUse, *[st.integers(0, 10**9)] * 15, counted, counted)
+places = st.builds(PlaceUse, *[st.integers(0, 10**9)] * 15, counted, counted, st.integers(0, 10**9))
 shortages = st.builds(
     Shortage,
     *[st.integers(0, 10**18)] * 2,

@@ -20,7 +20,7 @@ from loadtest.database.preflight.announcement import (
 from loadtest.database.preflight.situation import Demand
 from loadtest.database.private_server import PrivateServer
 from loadtest.database.server_program import refuse_beside_database
-from loadtest.experiment.databases import checked, demand_of
+from loadtest.experiment.databases import checked
 from loadtest.experiment.driving.driven_run import naming_application
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.engine_servers import (
@@ -34,6 +34,7 @@ from loadtest.experiment.driving.intended_runs import IntendedRuns
 from loadtest.experiment.driving.look import ApplicationFacts, look_at
 from loadtest.experiment.driving.server_address import address_in_words, refuse_other_server
 from loadtest.experiment.driving.told_engines import ToldEngine
+from loadtest.experiment.run_demand import demand_of
 from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import Allowances
 from loadtest.model.errors import UsageError

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup, escape
 
 from loadtest.analysis import units
 from loadtest.analysis.findings import mostly_failing, trust_gate
@@ -28,10 +22,9 @@ from loadtest.report import comparison_rows, fault_rows, overview, stage_rows
 from loadtest.report.driven import request_rows
 from loadtest.report.driven.application_rows import Logs, application_section
 from loadtest.report.figures.toolkit.drawing import Drawing
-from loadtest.report.figures.toolkit.svg import pool_variables
+from loadtest.report.page_template import page_template
 from loadtest.report.pool_table import application_changes, line_groups
 
-_HERE = Path(__file__).parent
 _SEVERITIES = ("error", "warning", "info")
 
 
@@ -74,36 +67,6 @@ def report_page(
         facts=list(_facts(summary)),
         application=application_section(summary, logs),
         intervals=any(pool.shown_ci95 for pool in summary.pools),
-    )
-
-
-def page_template(name: str) -> Template:
-    """A page's template, with the style and the colours that all pages have."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"svg": Markup, "coded": _coded}
-    environment.filters |= {"together": _together, "breakable": _breakable}
-    script = (_HERE / "sort.js").read_text(encoding="utf-8")
-    environment.globals |= {
-        "script": Markup(script),
-        "policy": _policy(script),
-        "css": Markup((_HERE / "report.css").read_text(encoding="utf-8")),
-        "colours": {"light": pool_variables(dark=False), "dark": pool_variables(dark=True)},
-    }
-    return environment.get_template(name)
-
-
-def _policy(script: str) -> str:
-    """The content security policy of a page: only its own style and this script."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -250,29 +213,6 @@ def _with_unit(name: str, value: Any) -> str:
     if name.endswith("buffer_pool_size"):
         return units.size(float(text))
     return f"{text} s" if name.endswith(("timeout", "duration", "warmup", "drop_after")) else text
-
-
-def _together(text: str) -> Markup:
-    """A sentence without line breaks between a number and its unit, or within an option."""
-    option = r'<span class="option">\g<0></span>'
-    return Markup(re.sub(r"(?<![\w-])--[a-z][a-z-]*", option, _with_units(text)))
-
-
-def _breakable(text: str) -> Markup:
-    """A text without line breaks between a number and its unit; a line may end after a slash."""
-    return Markup(re.sub(r"(?<=\S)/", "/<wbr>", _with_units(text)))
-
-
-def _with_units(text: str) -> str:
-    """A text, escaped, without line breaks between a number and its unit."""
-    text = re.sub(r"(?<=\d) (?=(?:%|[mµ]?s|[KMGT]iB)(?!\w))", "\N{NO-BREAK SPACE}", text)
-    return str(escape(re.sub(r"(?<=[<≥]) (?=\d)", "\N{NO-BREAK SPACE}", text)))
-
-
-def _coded(text: str) -> Markup:
-    """The same, with the names between backticks as code."""
-    code = r'<code class="name">\1</code>'
-    return Markup(re.sub(r"`([^`]+)`", code, str(_together(text))))
 
 
 def _pretty(value: Any) -> str:

@@ -12,7 +12,7 @@ from loadtest.analysis.prediction.validation import ValidatedPool
 from loadtest.analysis.prediction.whatif import Prediction
 from loadtest.model.errors import UsageError
 from loadtest.report.figures.settings_map import draw
-from loadtest.report.html import page_template
+from loadtest.report.page_template import page_template
 from loadtest.report.prediction import (
     CHECK_COLUMNS,
     PREDICTION_COLUMNS,

@@ -14,7 +14,7 @@ from loadtest.analysis.prediction.recorded_arrivals import RecordedArrivals, Rec
 from loadtest.analysis.prediction.replayed_pools import PredictedValue, ReplayedPool
 from loadtest.analysis.units import count, duration, percent
 from loadtest.report.console import plain, print_table, trimmed
-from loadtest.report.html import page_template
+from loadtest.report.page_template import page_template
 from loadtest.report.prediction_page import write_page
 
 REPLAY_COLUMNS = ("pool", "timeouts", "mean wait", "p95 of the wait", "connections")

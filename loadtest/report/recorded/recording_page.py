@@ -1,4 +1,4 @@
-"""The report of a recording as one self-contained page that fetches and runs nothing."""
+"""The report of a recording as one self-contained page that fetches nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from loadtest.model.recording_summary import RecordedPoolSummary, RecordingSummary
 from loadtest.report.figures.toolkit.drawing import Drawing
-from loadtest.report.html import page_template
+from loadtest.report.page_template import page_template
 from loadtest.report.recorded import recording_rows as rows
 
 Drawings = Mapping[str, Sequence[Drawing]]

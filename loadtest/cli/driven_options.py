@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from loadtest.cli.option_mistakes import validated_options
 from loadtest.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from loadtest.model.experiment import Experiment
 
 
 @dataclass(eq=False, repr=False)
@@ -61,6 +64,15 @@ class DrivenOptions:
             "the code that makes it, like shop/db.py:9.",
         ),
     ] = ""
+    app_processes: Annotated[
+        str | None,
+        typer.Option(
+            "--app-processes",
+            help="The number of processes of the application, which {app_processes} in --app or "
+            '--app-env stands for: "gunicorn -w {app_processes} shop.web:app". tune takes several, '
+            "like 1,2,4.",
+        ),
+    ] = None
     app_stop_timeout: Annotated[
         str | None,
         typer.Option(
@@ -88,7 +100,18 @@ class DrivenOptions:
         data |= {name.removeprefix("app_"): value for name, value in more.items()}
         if self.app_env:
             data["env"] = _variables(self.app_env)
-        return {"application": (validated_options(DrivenApplication, data),)}
+        made = validated_options(DrivenApplication, data, {"processes": "--app-processes"})
+        return {"application": (made,)}
+
+
+def refuse_several_processes(plan: Experiment, command: str) -> None:
+    """Raise UsageError if an application has several numbers of processes; command: `a run`."""
+    for one in plan.application:
+        if len(one.processes) > 1:
+            raise UsageError(
+                f"--app-processes {','.join(map(str, one.processes))}: {command} has one number of "
+                "processes; loadtest tune takes several"
+            )
 
 
 def _variables(texts: list[str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import databases, demand_of
 from loadtest.experiment.driving.application_trial import try_visitors
 from loadtest.experiment.driving.driven_databases import driven_databases
+from loadtest.experiment.driving.exposed_passwords import exposed_passwords
 from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
 from loadtest.experiment.single_run import Databases
 from loadtest.experiment.trial.task_trial import try_tasks
@@ -51,6 +52,7 @@ def conduct(
     console: Console,
     *,
     quiet: bool,
+    verbose: bool = False,
     allowed: Allowances = NO_ALLOWANCES,
     tried: bool = True,
     runs: DoRuns = _all_rounds,
@@ -72,7 +74,8 @@ def conduct(
             beside = max(one.driven.seconds for one in at.values())
             _tell(console, [runs_in_words(experiment, most, beside)], "dim")
         folder = new_folder(results, experiment.name, latest=False)
-        with RunProgress(console, planned, quiet=quiet, most=most) as progress:
+        shown = RunProgress(console, planned, quiet=quiet, verbose=verbose, most=most)
+        with shown as progress:
             do = partial(runs, experiment, at, folder, progress)
             complete = _done(folder, console, do)
     return folder, complete
@@ -118,7 +121,8 @@ def _opened(
     with _sigterm_as_ctrl_c():
         others = OtherPrograms()
         looked = check_scenario(experiment, database_url, connect=True, allowed=allowed)
-        warnings = [*looked.warnings, *warning_texts([machine_busy_check(others.shares())])]
+        busy = warning_texts([machine_busy_check(others.shares())])
+        warnings = [*looked.warnings, *busy, *exposed_passwords(experiment.application)]
         _tell(console, filter(None, [looked.ignored, *_marked(warnings)]), "yellow")
         own = experiment.application and not any(a.needs_database for a in experiment.application)
         if not (database_url or looked.place or own or quiet):

@@ -17,6 +17,7 @@ from loadtest.database import supervisor
 from loadtest.database.application import environment_with
 from loadtest.experiment import deadlines
 from loadtest.experiment.disturbed_runs import Repeats
+from loadtest.experiment.driving.exposed_passwords import shown_application
 from loadtest.experiment.run_plan import EXPERIMENT, SECONDS_BESIDE_LOAD, RunPlan
 from loadtest.experiment.single_run import Database, Databases, Watch, run_once
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
@@ -230,8 +231,7 @@ def write_down(
     planned = json_types(experiment.model_dump) | {"scenario": as_typed(experiment.scenario)}
     # In results, `application` is the name of an application.
     if driven := planned.pop("application"):
-        shown = [one.shown_env for one in experiment.application]
-        planned["driven"] = [{**told, "env": env} for told, env in zip(driven, shown, strict=True)]
+        planned["driven"] = list(map(shown_application, driven, experiment.application))
     planned["pool"] = [pool.model_dump(mode="json") for pool in pools]
     with written_in(folder):
         text = json.dumps({**planned, **more}, indent=1) + "\n"

@@ -9,6 +9,7 @@ from functools import partial
 
 from sqlalchemy import URL
 
+from loadtest.database.application import DATABASE_URL
 from loadtest.database.engine import DRIVER, database_url
 from loadtest.database.preflight import server_probe
 from loadtest.database.preflight.announcement import (
@@ -23,7 +24,7 @@ from loadtest.database.server_program import refuse_beside_database
 from loadtest.experiment.databases import checked, demand_of, work_in_words
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.look import ApplicationFacts, look_at
-from loadtest.experiment.driving.server_address import refuse_other_server
+from loadtest.experiment.driving.server_address import address_in_words, refuse_other_server
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import Allowances
@@ -96,12 +97,24 @@ def driven_databases(
         yield {"": _own(given, intended)}
     elif given:
         refuse_beside_database(bool(experiment.server), True)
-        known = DrivenServer(database_url(given))
-        yield {"": _foreign(database_url(given), known, look_at(experiment, known), intended)}
+        known = DrivenServer(url := _given_url(given))
+        yield {"": _foreign(url, known, look_at(experiment, known), intended)}
     else:
         (program,) = experiment.servers
         with PrivateServer(most, program) as server:
             yield {program: _private(server, intended)}
+
+
+def _given_url(given: str) -> URL:
+    """The URL of the user's own server; raises UsageError if it is of a kind without a status."""
+    kind, separator, _ = given.partition("://")
+    if separator and kind.partition("+")[0] not in _MYSQL:
+        raise UsageError(
+            f"--database-url starts with {kind}://, but it must lead to MariaDB or MySQL: leave it "
+            f"out, remove {DATABASE_URL} from the environment, and let the application read its "
+            "URL from a variable of its own"
+        )
+    return database_url(given)
 
 
 def _private(server: PrivateServer, intended: _Intended) -> Database:
@@ -123,7 +136,7 @@ def _private(server: PrivateServer, intended: _Intended) -> Database:
 def _own(given: str, intended: _Intended) -> Database:
     """The database that the application finds without this tool."""
     facts = look_at(intended.experiment, DrivenServer())
-    other = database_url(given) if given else None
+    other = _given_url(given) if given else None
     if facts.engine is None:
         return _unknown(other, facts, intended)
     if facts.engine.url.get_backend_name() == _WITHOUT_SERVER:
@@ -134,7 +147,7 @@ def _own(given: str, intended: _Intended) -> Database:
         url = _seen_from_here(facts.engine)
         server_probe.probe_server(url)
     except UsageError as error:
-        return _not_seen(error, other, facts, intended)
+        return _not_seen(error, facts.engine, other, facts, intended)
     refuse_other_server(other, url)
     return replace(_foreign(url, DrivenServer(), facts, intended), url=other or url)
 
@@ -160,21 +173,46 @@ def _foreign(
 
 
 def _not_seen(
-    error: UsageError, other: URL | None, facts: ApplicationFacts, intended: _Intended
+    error: UsageError,
+    engine: ToldEngine,
+    other: URL | None,
+    facts: ApplicationFacts,
+    intended: _Intended,
 ) -> Database:
-    """The database if the engine's URL does not lead to it: by another URL, or on permission."""
+    """The database if the tool cannot watch it by the engine's URL.
+
+    Then another URL leads to it, or the user permits a run without watching.
+    """
     if other is not None:
+        if not _is_readable(engine.url):
+            refuse_other_server(other, engine.url)
         return _foreign(other, DrivenServer(), facts, intended)
-    if intended.allowed.overload and intended.allowed.trouble:
-        unseen = f"The server of the engine {facts.engine} cannot be watched: {error}"
-        driven = DrivenServer(seconds=facts.seconds)
-        return intended.database(None, driven, intended.sentence(facts), warnings=(unseen,))
-    raise UsageError(
-        *error.problems,
-        "This tool must see the application's server before it adds load. Give --database-url with "
-        f"a URL that begins with {DRIVER}:// for looking; or give --allow-overload and --no-abort "
-        "if no other client needs the server",
+    if not _permitted(intended.allowed):
+        raise _must_see(engine, error)
+    unseen = f"The application's server cannot be watched: {error}"
+    demand, place = intended.demand(facts), address_in_words(engine.url)
+    given = place, demand, intended.work(facts), (), intended.allowed
+    lines = intentions(*given, writes=intended.writes, watched=False)
+    driven = DrivenServer(
+        ceilings=_ceilings(demand), processes=demand.processes, seconds=facts.seconds
     )
+    return intended.database(None, driven, *lines, warnings=(unseen,))
+
+
+def _must_see(engine: ToldEngine, error: UsageError) -> UsageError:
+    """The error about a server that the tool cannot watch, with what the user can do."""
+    looking = f"Give --database-url with a URL that begins with {DRIVER}:// for looking; or give"
+    return UsageError(
+        *error.problems,
+        "This tool must see the application's server before it adds load. "
+        f"{looking if _is_readable(engine.url) else 'Give'} --allow-overload and --no-abort if no "
+        "other client needs the server",
+    )
+
+
+def _permitted(allowed: Allowances) -> bool:
+    """Whether a server may get load that the tool cannot watch."""
+    return allowed.overload and allowed.trouble
 
 
 def _unknown(other: URL | None, facts: ApplicationFacts, intended: _Intended) -> Database:
@@ -199,22 +237,30 @@ def _check_late(demand: Demand, allowed: Allowances, engine: ToldEngine) -> None
     """
     if engine.url.get_backend_name() == _WITHOUT_SERVER:
         return
-    url = _seen_from_here(engine)
-    if not (allowed.overload and allowed.trouble):
+    if not _permitted(allowed):
         raise UsageError(
             f"the application makes the engine {engine} with a request, so its server is not "
             "watched: let the URL of --ready use the database, so that the engine exists before "
             "the load; or give --allow-overload and --no-abort if no other client needs the server"
         )
-    checked(situation(url, demand, private=False))
+    if _is_readable(engine.url):
+        checked(situation(_seen_from_here(engine), demand, private=False))
 
 
 def _seen_from_here(engine: ToldEngine) -> URL:
     """The URL of an engine's server for this tool; raises UsageError if it is of another kind."""
-    backend = engine.url.get_backend_name()
-    if backend not in _MYSQL:
-        raise UsageError(f"the engine {engine} connects to {backend}, which this tool cannot watch")
+    if not _is_readable(engine.url):
+        kind = engine.url.get_backend_name()
+        raise UsageError(
+            f"the engine {engine} connects to {kind}, and loadtest reads the status of MariaDB and "
+            "MySQL only"
+        )
     return engine.url.set(drivername=DRIVER, query={})
+
+
+def _is_readable(url: URL) -> bool:
+    """Whether the tool can read the status of servers of this kind."""
+    return url.get_backend_name() in _MYSQL
 
 
 def _ceilings(demand: Demand) -> dict[str, int]:

@@ -13,6 +13,7 @@ from loadtest.experiment.driving.application_environment import environment_of, 
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.driven_server import DrivenServer
+from loadtest.experiment.driving.process_count import check_processes, wait_for_processes
 from loadtest.experiment.driving.read_back import asked_settings
 from loadtest.experiment.driving.running_application import prepare, started
 from loadtest.experiment.run_plan import RunPlan
@@ -69,6 +70,7 @@ def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Itera
             leave_known(folder, watch.facts, watch.names)
             yield watch
             watch.conclude()
+            check_processes(application, watch.engines, watch.check)
             watch.wait_for_last_second()
     except RefusedRun:
         path.unlink(missing_ok=True)
@@ -96,7 +98,8 @@ def driven(
 
     name: the recording's. folder: takes the recording. log: takes the output. Without them, both
     are thrown away.
-    Raises UsageError if it cannot be started, RefusedRun if it has another pool.
+    Raises UsageError if it cannot be started, RefusedRun if it has another pool or another number
+    of processes.
     """
     own = own_environment(application, server.url, private=server.private)
     prepare(application, own, log)
@@ -108,6 +111,7 @@ def driven(
         watch = ApplicationWatch(application, pool, server, control, folder)
         with started(application, environment, log, control.path) as watch.running:
             watch.check()
+            wait_for_processes(application, watch.engines, watch.check)
             yield watch
 
 

@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from loadtest.analysis import units
@@ -17,28 +16,27 @@ from loadtest.model.experiment import MARGIN
 from loadtest.model.fault import Fault
 from loadtest.model.load import Stage
 from loadtest.model.server_name import server_title
-from loadtest.model.summary import Finding, Summary
+from loadtest.model.summary import Summary
 from loadtest.report import comparison_rows, fault_rows, overview, stage_rows
 from loadtest.report.driven import request_rows
-from loadtest.report.driven.application_rows import Logs, application_section
+from loadtest.report.driven.application_rows import application_section
 from loadtest.report.figures.toolkit.drawing import Drawing
-from loadtest.report.page_template import page_template
+from loadtest.report.finding_rows import finding_rows
+from loadtest.report.page_template import whole_page
 from loadtest.report.pool_table import application_changes, line_groups
-
-_SEVERITIES = ("error", "warning", "info")
+from loadtest.report.result_files import NO_FILES, ResultFiles
 
 
 def report_page(
     summary: Summary,
     drawings: Sequence[Drawing],
-    logs: Logs = MappingProxyType({}),
+    files: ResultFiles = NO_FILES,
 ) -> str:
-    """The report; names and texts from files are escaped, only the figures are taken as markup.
-
-    logs: those of a driven application.
-    """
-    return page_template("report.html.j2").render(
-        **_about(summary),
+    """The report; names and texts from files are escaped, only the figures are taken as markup."""
+    about = _about(summary)
+    return whole_page(
+        "report.html.j2",
+        **about,
         summary=summary,
         drawings=drawings,
         overview=overview.overview_rows(summary),
@@ -54,7 +52,8 @@ def report_page(
             for one in summary.comparisons
         ],
         margin=f"{100 * float(summary.experiment.get('margin') or MARGIN):g}",
-        findings=_findings(summary),
+        findings=finding_rows(summary, _told(about)),
+        files=files,
         errors=list(_errors(summary)),
         stages=stage_rows.stage_rows(summary),
         stage_headings=stage_rows.STAGE_HEADINGS,
@@ -65,7 +64,7 @@ def report_page(
         faults=fault_rows.fault_rows(summary),
         fault_headings=fault_rows.FAULT_HEADINGS,
         facts=list(_facts(summary)),
-        application=application_section(summary, logs),
+        application=application_section(summary, files.application_logs),
         intervals=any(pool.shown_ci95 for pool in summary.pools),
     )
 
@@ -92,6 +91,12 @@ def _about(summary: Summary) -> dict[str, Any]:
         "reasons": trust_gate.INVALID_CODES,
         "broken": _broken(summary),
     }
+
+
+def _told(about: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Pool and code of the findings in the banners."""
+    banners = (about["failing"], about["failing_codes"]), (about["invalid"], about["reasons"])
+    return {(pool.name, code) for pools, codes in banners for pool in pools for code in codes}
 
 
 def _circumstances(summary: Summary) -> Iterator[str]:
@@ -132,13 +137,6 @@ def _faults(summary: Summary) -> list[Fault]:
 
 def _broken(summary: Summary) -> str | None:
     return ", ".join(map(str, _faults(summary))) or None
-
-
-def _findings(summary: Summary) -> list[tuple[str, Finding]]:
-    """Findings with their pool's name: leaks and failing pools first, then by severity."""
-    found = [(pool.name, finding) for pool in summary.pools for finding in pool.findings]
-    found.sort(key=lambda pair: _SEVERITIES.index(pair[1].severity))
-    return sorted(found, key=lambda pair: pair[1].code not in mostly_failing.TOLD_FIRST)
 
 
 def _errors(summary: Summary) -> Iterator[dict[str, Any]]:

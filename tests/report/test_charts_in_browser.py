@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from loadtest.experiment.conduct import add_to_plan
 from loadtest.report.render import render
 from tests.accessibility import barriers, faint
+from tests.analysis.builders import experiment
 from tests.conftest import screenshots
 from tests.report.test_figures import eventful
 
@@ -220,3 +222,18 @@ def test_the_figures_are_files(report: str) -> None:
     assert {"connections.svg", "waits.svg", "generator.svg"} <= {
         one.name for one in folder.iterdir()
     }
+
+
+def test_what_repeats_the_whole_is_copied(browser: Browser, tmp_path: Path) -> None:
+    folder = experiment(tmp_path, rounds=5)
+    add_to_plan(folder, command="loadtest compare scenarios/hot_row.toml")
+    render([folder], folder)
+    page = browser.new_page()
+    page.goto((folder / "report.html").as_uri())
+    line, command = page.locator("pre.copied").all_inner_texts()
+    assert line == "engine = create_engine(url, pool_size=20, max_overflow=0)"
+    assert command == "loadtest compare scenarios/hot_row.toml"
+    page.get_by_role("button", name="Copy").last.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("getSelection().toString()").strip() == command
+    page.close()

@@ -11,11 +11,11 @@ from loadtest.report.figures.toolkit.level_charts import levels_chart
 from loadtest.report.figures.toolkit.svg import to_svg
 
 HELP = (
-    "The vertical scale is logarithmic above 1 and the same for all pools. The number beside a "
-    "line is its mean. Dotted lines are limits, drawn where they are near: the connections that "
-    "the pool keeps, that it may open, and that the server accepts. Grey areas are warm-up and "
-    "drain, which do not count. If users wait at a full pool, the pool is the bottleneck, or it "
-    "protects the database from becoming one."
+    "If users wait at a full pool, the pool is the bottleneck, or it protects the database from "
+    "becoming one. The vertical scale is logarithmic above 1 and the same for all pools. The "
+    "number beside a line is its mean. Dotted lines are limits, drawn where they are near: the "
+    "connections that the pool keeps, that it may open, and that the server accepts. Grey areas "
+    "are warm-up and drain, which do not count."
 )
 CONNECTION_STYLES: level_panels.Styles = {
     "waiting": ("users waiting", "dashed"),

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "CPU and event-loop lag of the busiest process, each second. A pool is not valid if its CPU "
+    "Above a dotted line, the results may show the load generator's limit, not the pool's. CPU and "
+    "event-loop lag are those of the busiest process, each second. A pool is not valid if its CPU "
     f"is above the dotted line for more than {percent(BUSY_SHARE)} of the time, or if "
     "its mean lag is above its dotted line (a tenth of the mean request, at least a millisecond). "
     "The results then show the load generator's limit, not the pool's."

@@ -12,11 +12,11 @@ from loadtest.report.figures.toolkit.level_charts import levels_chart
 from loadtest.report.figures.toolkit.svg import to_svg
 
 HELP = (
-    "Requests that ended per second, as the load generator counts them; connections in use and "
-    "checkouts waiting, as the application's processes count them, all processes together. The "
-    "vertical scale is logarithmic above 1 and the same for all pools. The number beside a line is "
-    "its mean. The dotted line is what the pools may open. If requests become fewer while "
-    "checkouts wait, the pool holds them up; if they do not wait, something else does."
+    "If requests become fewer while checkouts wait, the pool holds them up; if they do not wait, "
+    "something else does. The load generator counts the requests that ended per second. The "
+    "application's processes count connections in use and checkouts waiting, all processes "
+    "together. The vertical scale is logarithmic above 1 and the same for all pools. The number "
+    "beside a line is its mean. The dotted line is what the pools may open."
 )
 REQUEST_STYLES: level_panels.Styles = {
     "requests": ("requests/s", "thick"),

@@ -12,9 +12,10 @@ from loadtest.report.figures.toolkit.level_charts import levels_chart
 from loadtest.report.figures.toolkit.svg import to_svg
 
 HELP = (
-    "Read once per second on a connection outside the pools, which counts, too. A connection that "
-    "waits for a row lock counts as running. If few of many connections run a query, the "
-    "application holds them, not the database. CPUs busy is the CPU use of the server's process."
+    "If few of many connections run a query, the application holds them, not the database. The "
+    "status is read once per second on a connection outside the pools, which counts, too. A "
+    "connection that waits for a row lock counts as running. CPUs busy is the CPU use of the "
+    "server's process."
 )
 ACTIVITY_STYLES: level_panels.Styles = {
     "threads_connected": ("connected", "thin"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 _LINES_SHOWN = 12
 KEPT_BYTES = 1_000_000
@@ -19,7 +19,7 @@ def end_of_log(path: Path) -> str:
     return _last_lines(log_text(path))
 
 
-def end_of_output(output: BinaryIO) -> str:
+def end_of_output(output: IO[bytes]) -> str:
     """The last lines of an open log, indented."""
     output.seek(0)
     return _last_lines(output.read().decode(errors="replace"))

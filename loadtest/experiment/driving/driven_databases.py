@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -25,6 +25,8 @@ from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.look import ApplicationFacts, look_at
 from loadtest.experiment.driving.server_address import refuse_other_server
 from loadtest.experiment.driving.told_engines import ToldEngine
+from loadtest.experiment.faults.fault_address import fault_address
+from loadtest.experiment.faults.schedule import FaultSchedule, refuse_without_private_server
 from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import Allowances
 from loadtest.model.errors import UsageError
@@ -93,24 +95,48 @@ def driven_databases(
     server_probe.raise_open_files_limit(most)
     intended = _Intended(experiment, allowed, runs, tried)
     if not application.needs_database:
-        yield {"": _own(given, intended)}
+        with _found(given, intended) as database:
+            yield {"": database}
     elif given:
         refuse_beside_database(bool(experiment.server), True)
-        known = DrivenServer(database_url(given))
-        yield {"": _foreign(database_url(given), known, look_at(experiment, known), intended)}
+        url = database_url(given)
+        with closing(FaultSchedule(experiment.fault, url, None, driven=True)) as faults:
+            known = DrivenServer(url, relay=faults.relay)
+            found = _foreign(url, known, look_at(experiment, known), intended)
+            yield {"": replace(found, faults=faults)}
     else:
         (program,) = experiment.servers
-        with PrivateServer(most, program) as server:
-            yield {program: _private(server, intended)}
+        with (
+            PrivateServer(most, program) as server,
+            closing(FaultSchedule(experiment.fault, server.url, server, driven=True)) as faults,
+        ):
+            yield {program: _private(server, faults, intended)}
 
 
-def _private(server: PrivateServer, intended: _Intended) -> Database:
-    known = DrivenServer(server.url, private=True)
+@contextmanager
+def _found(given: str, intended: _Intended) -> Iterator[Database]:
+    """The database that the application finds without this tool, with the faults in front of it."""
+    faults = intended.experiment.fault
+    refuse_without_private_server(faults, "put {database_url} into --app-env to have one started")
+    other = database_url(given) if given else None
+    facts = look_at(intended.experiment, DrivenServer())
+    database = _own(other, facts, intended)
+    if not faults:
+        yield database
+        return
+    address = fault_address(faults, facts.engine, other)
+    with closing(FaultSchedule(faults, address, None, driven=True)) as schedule:
+        driven = replace(database.driven, relay=schedule.relay)
+        yield replace(database, faults=schedule, driven=driven)
+
+
+def _private(server: PrivateServer, faults: FaultSchedule, intended: _Intended) -> Database:
+    known = DrivenServer(server.url, private=True, relay=faults.relay)
     facts = look_at(intended.experiment, known)
     return Database(
         server.url,
         True,
-        None,
+        faults,
         intended.allowed,
         checked(situation(server.url, intended.demand(facts), private=True)),
         ready=server.ready,
@@ -120,10 +146,8 @@ def _private(server: PrivateServer, intended: _Intended) -> Database:
     )
 
 
-def _own(given: str, intended: _Intended) -> Database:
+def _own(other: URL | None, facts: ApplicationFacts, intended: _Intended) -> Database:
     """The database that the application finds without this tool."""
-    facts = look_at(intended.experiment, DrivenServer())
-    other = database_url(given) if given else None
     if facts.engine is None:
         return _unknown(other, facts, intended)
     if facts.engine.url.get_backend_name() == _WITHOUT_SERVER:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import URL
 
 from loadtest.experiment.driving.told_engines import ToldEngine
+from loadtest.experiment.faults.relay import Relay
 
 
 def _nothing(_: ToldEngine) -> None:
@@ -24,7 +25,8 @@ class DrivenServer:
     None there. guarded: whether the run ends if the server refuses other clients. lacks: the
     counters that the server does not have. check_late: called with an engine that a request made;
     raises UsageError if its server, which was unknown before, has no room. seconds: how long the
-    application took to start and to stop.
+    application took to start and to stop. relay: to which the engine connects instead of the
+    server, so that faults act between them; None without such faults.
     """
 
     url: URL | None = None
@@ -35,6 +37,7 @@ class DrivenServer:
     lacks: tuple[str, ...] = ()
     check_late: Callable[[ToldEngine], None] = _nothing
     seconds: float = 0.0
+    relay: Relay | None = None
 
 
 NO_SERVER = DrivenServer()

@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from loadtest.database import supervisor
 from loadtest.experiment.child_logs import end_of_output
+from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.readiness import (
     refuse_used_port,
     wait_until_free,
@@ -28,10 +29,10 @@ PREPARE_SECONDS = 300.0
 class RunningApplication:
     """An application that has been started; its keeper ends it with the tool.
 
-    output: the file with its output, which may be in a folder that ends with it.
+    output: the file with its output.
     """
 
-    def __init__(self, kept: subprocess.Popen[bytes], output: BinaryIO) -> None:
+    def __init__(self, kept: subprocess.Popen[bytes], output: IO[bytes]) -> None:
         self._kept, self._output = kept, output
 
     def check_ready_or_starting(self) -> None:
@@ -53,26 +54,29 @@ class RunningApplication:
 def started(
     application: DrivenApplication,
     environment: Mapping[str, str],
-    log: Path,
-    remove: Path | None = None,
+    log: Path | None,
+    control: ControlFolder,
 ) -> Iterator[RunningApplication]:
     """An application that is ready; it is stopped at the end of this context.
 
-    log: takes its output, after what is there. remove: a folder to delete when it has ended.
+    log: takes its output, after what is there, if given. control: is made for it.
     Raises UsageError if it cannot be started or does not become ready.
     """
     command = _command("--app", application.words(), application.cwd)
     refuse_used_port(application)
-    with log.open("a+b") as output:
+    with _opened(log) as output:
         kept = supervisor.start_supervised(
             command,
-            remove=remove,
+            remove=control.path,
             environment=environment,
             output=output,
             folder=application.cwd,
             grace=application.stop_timeout,
+            held=True,
         )
         try:
+            control.make()
+            supervisor.send_order(kept, supervisor.UP)
             running = RunningApplication(kept, output)
             wait_until_ready(application, running.check_ready_or_starting)
             yield running
@@ -91,7 +95,7 @@ def prepare(
     if not application.preparing:
         return
     command = _command("--app-prepare", application.preparing, application.cwd)
-    with log.open("a+b") if log else tempfile.TemporaryFile() as output:
+    with _opened(log) as output:
         kept = supervisor.start_supervised(
             command, environment=environment, output=output, folder=application.cwd
         )
@@ -107,6 +111,11 @@ def prepare(
             raise UsageError(
                 f"--app-prepare: the command {ended}; the end of its log:\n{end_of_output(output)}"
             )
+
+
+def _opened(log: Path | None) -> IO[bytes]:
+    """A file for output that can be read, after what is there; a temporary one without a path."""
+    return log.open("a+b") if log else tempfile.TemporaryFile("a+b")
 
 
 def _command(option: str, words: Sequence[str], folder: Path | None) -> list[str]:

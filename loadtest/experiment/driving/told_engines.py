@@ -22,7 +22,8 @@ class ToldEngine:
     """An engine of one process.
 
     recording: the name of its pool there. place: the place in the code that made it, like
-    `shop/db.py:9 <module>`. url: with the password. own: the settings that the application names.
+    `shop/db.py:9 <module>`. url: the application's, with the password. through: the host and port
+    to which it connects instead, if any. own: the settings that the application names.
     pool: all settings of its pool. creator: whether a function of the application connects.
     refused: the sentence that says why it has not the requested pool; empty if it has.
     """
@@ -32,6 +33,7 @@ class ToldEngine:
     recording: str
     place: str
     url: URL
+    through: tuple[str, int] | None
     own: Mapping[str, Any]
     pool: Mapping[str, Any]
     creator: bool
@@ -48,6 +50,7 @@ class ToldEngine:
             told["recording"],
             told["place"],
             make_url(told["url"]),
+            told["through"] and tuple(told["through"]),
             told["own"],
             told["set"],
             told["creator"],

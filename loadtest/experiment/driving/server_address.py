@@ -7,7 +7,6 @@ from typing import NamedTuple
 from sqlalchemy import URL
 
 from loadtest.database.application import DATABASE_URL
-from loadtest.database.engine import database_url
 from loadtest.database.redaction import DEFAULT_PORTS, host_and_port
 from loadtest.model.errors import UsageError
 
@@ -37,18 +36,6 @@ def address_in_words(url: URL) -> str:
     if not url.host and server_address(url).kind not in DEFAULT_PORTS:
         return f"{url.get_backend_name()} without a server"
     return f"{url.database or 'no database'} at {host_and_port(url)}"
-
-
-def given_url(given: str) -> URL:
-    """The URL of the user's own server; raises UsageError if it is of a kind without a status."""
-    kind, separator, _ = given.partition("://")
-    if separator and kind.partition("+")[0] not in _MYSQL_NAMES:
-        raise UsageError(
-            f"--database-url starts with {kind}://, but it must lead to MariaDB or MySQL: leave it "
-            f"out, remove {DATABASE_URL} from the environment, and let the application read its "
-            "URL from a variable of its own"
-        )
-    return database_url(given)
 
 
 def refuse_other_server(given: URL | None, found: URL) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,7 @@ def conduct(
     """
     planned = list[PlannedRun](plans(experiment))
     how: dict[str, Any] = {"quiet": quiet, "allowed": allowed, "tried": tried}
+    how["searching"] = most is not None
     with _opened(experiment, database_url, console, most or len(planned), **how) as (at, _):
         # On a server of others, the announcement has the number.
         if not quiet and len(planned) > 1 and all(one.private for one in at.values()):
@@ -113,10 +114,12 @@ def _opened(
     quiet: bool,
     allowed: Allowances,
     tried: bool,
+    searching: bool = False,
 ) -> Iterator[tuple[Databases, TrialAnswer]]:
     """The databases of an experiment, after the checks, the announcement and the trial.
 
-    runs: the maximum number of runs. The answer is empty without a trial.
+    runs: the maximum number of runs. searching: whether they are those of a search. The answer is
+    empty without a trial.
     """
     with _sigterm_as_ctrl_c():
         others = OtherPrograms()
@@ -133,15 +136,21 @@ def _opened(
             console.print("[dim]No database given: starting a private server[/]")
         opened = (
             driven_databases(
-                *(database_url, experiment, allowed, runs), tried=tried, announce=announce
+                *(database_url, experiment, allowed, runs),
+                tried=tried,
+                searching=searching,
+                announce=announce,
             )
             if experiment.application
             else databases(database_url, experiment, looked, allowed, runs, tried=tried)
         )
         with opened as at:
-            for one in at.values():
-                _tell(console, _marked(one.warnings), "yellow")
-                announce(filter(None, [one.ready, *one.intentions]))
+            several = len(experiment.application) > 1
+            announce(dict.fromkeys(one.ready for one in at.values() if one.ready))
+            for name, one in at.items():
+                of = f"{name}: " if several else ""
+                _tell(console, _marked(f"{of}{text}" for text in one.warnings), "yellow")
+                announce(_headed(of, one.intentions))
             try:
                 answer = TrialAnswer()
                 if tried:
@@ -174,6 +183,11 @@ def _unseen(experiment: Experiment, answer: TrialAnswer) -> list[str]:
     return [
         f"The objective names a request that the trial did not send. {text}" for text in unknown
     ]
+
+
+def _headed(heading: str, lines: Sequence[str]) -> list[str]:
+    """Lines under a heading; none without lines."""
+    return [*filter(None, [heading.rstrip()]), *lines] if lines else []
 
 
 def _marked(warnings: Iterable[str]) -> list[str]:

@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 from loadtest.model.interval import Interval
 from loadtest.runfile.reader import Run, read_run
-from tests.processes import Running, free_port, loadtest_command, running, until
+from tests.processes import (
+    PATIENCE_SECONDS,
+    Running,
+    free_port,
+    loadtest_command,
+    running,
+    until,
+)
 
 # A WSGI server with a thread for each request and a pool of two connections to a file. Each request
 # of `/rows` takes a connection once. It stops on SIGTERM as servers do, by an exception.
@@ -113,13 +120,14 @@ def drive(
     engine: str = ENGINE,
     name: str = "run",
     env: dict[str, str] | None = None,
+    patience: float = PATIENCE_SECONDS,
 ) -> Driven:
     """A command with two visitors of an application in a folder, at its end.
 
-    engine: the code that makes its engine. name: the command's.
+    engine: the code that makes its engine. name: the command's. patience: for its end (s).
     """
     ready, arguments = driving(folder, *more, path=path, command=command, engine=engine, name=name)
     with running(folder / "log", *arguments, cwd=folder, env=env) as process:
-        code = process.wait()
+        code = process.wait(patience)
         until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
     return Driven(process, code, folder / "reports", ready)

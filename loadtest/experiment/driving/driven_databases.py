@@ -1,9 +1,9 @@
-"""The database of a driven application: a private server, the given one, or its own."""
+"""The databases of driven applications: a private server, the given one, or their own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from sqlalchemy import URL
@@ -21,6 +21,7 @@ from loadtest.database.preflight.situation import Demand
 from loadtest.database.private_server import PrivateServer
 from loadtest.database.server_program import refuse_beside_database
 from loadtest.experiment.databases import checked, demand_of
+from loadtest.experiment.driving.driven_run import naming_application
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.engine_servers import (
     KnownServer,
@@ -39,6 +40,8 @@ from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
 from loadtest.model.server_identity import IDENTIFIED
 
+Announce = Callable[[Iterable[str]], object]
+
 
 @contextmanager
 def driven_databases(
@@ -48,31 +51,49 @@ def driven_databases(
     runs: int,
     *,
     tried: bool = False,
-    announce: Callable[[Iterable[str]], object] = list,
+    searching: bool = False,
+    announce: Announce = list,
 ) -> Iterator[Databases]:
-    """The database of the application that an experiment drives, which is started once to see it.
+    """The database of each application that an experiment drives; each is started once to see it.
+
+    Applications that need a private server share one.
 
     given: the URL of the user's own server, for `{database_url}`; otherwise for PoolUsers beside
     the users of the application, and for looking. runs: the maximum number of runs; tried: whether
-    each task is tried once before them. announce: shows lines, before the look.
+    each task is tried once before them. searching: whether the last pool is the largest one of a
+    search, which becomes smaller if the server has no room for it. announce: shows lines, before
+    an application is looked at.
     Raises UsageError if the application or its server cannot be used.
     """
-    (application,) = experiment.application
     most = demand_of(experiment, allowed).most
     server_probe.raise_open_files_limit(most)
-    intended = IntendedRuns(experiment, allowed, runs, tried)
+    needed = any(one.needs_database for one in experiment.application)
+    (program,) = experiment.servers
+    refuse_beside_database(bool(experiment.server), bool(needed and given))
+    with ExitStack() as stack:
+        private = needed and not given
+        server = stack.enter_context(PrivateServer(most, program)) if private else None
+        parts, found = experiment.by_application, dict[str, Database]()
+        for name, one in parts.items():
+            intended = IntendedRuns(one, allowed, runs // len(parts), tried, searching)
+            with naming_application(name if len(parts) > 1 else ""):
+                found[name or program] = _database(given, server, intended, announce)
+        yield found
+
+
+def _database(
+    given: str, server: PrivateServer | None, intended: IntendedRuns, announce: Announce
+) -> Database:
+    """The database of the only application; server: the private one, if it was started."""
+    (application,) = intended.experiment.application
     if not application.needs_database:
-        yield {"": _own(given, intended)}
-    elif given:
-        refuse_beside_database(bool(experiment.server), True)
-        known = DrivenServer(url := _given_url(given))
-        there = KnownServer.of(url)
-        announce(intended.preparation(url))
-        yield {"": _foreign(there, known, look_at(experiment, known), intended)}
-    else:
-        (program,) = experiment.servers
-        with PrivateServer(most, program) as server:
-            yield {program: _private(server, intended)}
+        return _own(given, intended)
+    if server:
+        return _private(server, intended)
+    known = DrivenServer(url := _given_url(given))
+    there = KnownServer.of(url)
+    announce(intended.preparation(url))
+    return _foreign(there, known, look_at(intended.experiment, known), intended)
 
 
 def _given_url(given: str) -> URL:
@@ -91,16 +112,19 @@ def _private(server: PrivateServer, intended: IntendedRuns) -> Database:
     known = DrivenServer(server.url, private=True)
     facts = look_at(intended.experiment, known)
     there = KnownServer.of(server.url)
+    now, largest = intended.fitted(
+        situation(server.url, intended.demand(facts, there), private=True)
+    )
     database = Database(
         server.url,
         True,
         None,
         intended.allowed,
-        checked(situation(server.url, intended.demand(facts, there), private=True)),
+        checked(now),
         ready=server.ready,
         running=lambda: server.running,
         last_error=lambda: server.last_error,
-        driven=replace(known, seconds=facts.seconds),
+        driven=replace(known, seconds=facts.seconds, largest_pools=largest),
     )
     return intended.with_rules(database, there, facts)
 
@@ -133,10 +157,10 @@ def _foreign(
 ) -> Database:
     """A server with other clients; raises UsageError if it has no room, or does not answer."""
     url, demand, allowed = server.url, intended.demand(facts, server), intended.allowed
-    now = situation(url, demand, private=False)
+    now, largest = intended.fitted(situation(url, demand, private=False))
     warned, in_use = checked(now), connections_now(now.server)
     work, place = intended.work(facts), database_place(url)
-    lines = intentions(place, demand, work, (), allowed, in_use, intended.writes)
+    lines = intentions(place, now.demand, work, (), allowed, in_use, intended.writes)
     driven = replace(
         known,
         ceilings=_ceilings(demand),
@@ -144,6 +168,7 @@ def _foreign(
         guarded=not allowed.trouble,
         lacks=server_probe.probe_server(url).lacks,
         seconds=facts.seconds,
+        largest_pools=largest,
     )
     return intended.database(url, driven, server, facts, *lines, warnings=warned)
 

@@ -27,7 +27,9 @@ class DrivenServer:
     None there. guarded: whether the run ends if the server refuses other clients. lacks: the
     counters that the server does not have. check_engine: called with an engine that is made or that
     connects, the servers that it reached, and whether it is meant; raises RefusedRun if it may not
-    go there. seconds: how long the application took to start and to stop.
+    go there. seconds: how long the application took to start and to stop. largest_pools: the
+    largest pool of a search that the server has room for, by the number of processes that is asked
+    for (0: none is); otherwise empty.
     """
 
     url: URL | None = None
@@ -38,6 +40,7 @@ class DrivenServer:
     lacks: tuple[str, ...] = ()
     check_engine: CheckEngine = _nothing
     seconds: float = 0.0
+    largest_pools: Mapping[int, int] = field(default_factory=dict)
 
 
 NO_SERVER = DrivenServer()

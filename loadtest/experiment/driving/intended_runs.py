@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import URL
 
 from loadtest.database.preflight.announcement import database_place
-from loadtest.database.preflight.situation import Demand
+from loadtest.database.preflight.situation import Demand, Situation
 from loadtest.database.redaction import without_passwords
 from loadtest.experiment.databases import demand_of, work_in_words
 from loadtest.experiment.driving.driven_server import DrivenServer
@@ -19,10 +19,11 @@ from loadtest.experiment.driving.engine_servers import (
 )
 from loadtest.experiment.driving.look import ApplicationFacts
 from loadtest.experiment.driving.other_engines import (
-    most_connections,
+    most_of_engine,
     of_server,
     other_servers,
 )
+from loadtest.experiment.driving.search_room import fitted
 from loadtest.experiment.single_run import Database
 from loadtest.model.allowances import Allowances
 from loadtest.model.experiment import Experiment
@@ -34,12 +35,14 @@ class IntendedRuns:
     """What is intended with the application of an experiment.
 
     runs: the maximum number of runs. tried: whether each task is tried once before them.
+    searching: whether the last pool is the largest one of a search.
     """
 
     experiment: Experiment
     allowed: Allowances
     runs: int
     tried: bool
+    searching: bool = False
 
     @property
     def writes(self) -> str:
@@ -84,9 +87,14 @@ class IntendedRuns:
         """
         own = facts.engine.own_settings if facts.engine else None
         demand = demand_of(self.experiment, self.allowed, own)
-        processes, users = max(1, facts.processes), demand.users * demand.per_user
-        others = [most_connections(engine, users) for engine in of_server(facts, server).others]
+        processes = max(1, facts.processes, *self.experiment.processes)
+        users = demand.users * demand.per_user
+        others = [most_of_engine(engine, users) for engine in of_server(facts, server).others]
         return replace(demand, processes=processes, other_engines=processes * sum(others))
+
+    def fitted(self, now: Situation) -> tuple[Situation, dict[int, int]]:
+        """The same situation with pools that have room, and the largest pools of a search."""
+        return fitted(self.experiment, now) if self.searching else (now, {})
 
     def database(
         self,

@@ -10,7 +10,7 @@ from sqlalchemy import URL
 from loadtest.database.preflight.announcement import database_place
 from loadtest.database.preflight.situation import Demand, Situation
 from loadtest.database.redaction import without_passwords
-from loadtest.experiment.databases import demand_of, work_in_words
+from loadtest.experiment.databases import work_in_words
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.engine_servers import (
     KnownServer,
@@ -24,6 +24,7 @@ from loadtest.experiment.driving.other_engines import (
     other_servers,
 )
 from loadtest.experiment.driving.search_room import fitted
+from loadtest.experiment.run_demand import demand_of
 from loadtest.experiment.single_run import Database
 from loadtest.model.allowances import Allowances
 from loadtest.model.experiment import Experiment

@@ -69,6 +69,7 @@ def run(
         raise UsageError(
             f"--pool is given {len(pool)} times: a run has one pool; loadtest compare takes several"
         )
+    driven.refuse_several("a run drives")
     if only_try and database.no_try:
         raise UsageError("--try and --no-try: give only one of them")
     more = {"rounds": 1, "objective": objective, "server": server, **driven.settings()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -138,9 +138,13 @@ def _opened(
             else databases(database_url, experiment, looked, allowed, runs, tried=tried)
         )
         with opened as at:
-            for one in at.values():
-                _tell(console, _marked(one.warnings), "yellow")
-                _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
+            several = len(experiment.application) > 1
+            if not quiet:
+                _tell(console, dict.fromkeys(one.ready for one in at.values() if one.ready), "dim")
+            for name, one in at.items():
+                of = f"{name}: " if several else ""
+                _tell(console, _marked(f"{of}{text}" for text in one.warnings), "yellow")
+                _tell(console, () if quiet else _headed(of, one.intentions), "dim")
             try:
                 answer = TrialAnswer()
                 if tried:
@@ -173,6 +177,11 @@ def _unseen(experiment: Experiment, answer: TrialAnswer) -> list[str]:
     return [
         f"The objective names a request that the trial did not send. {text}" for text in unknown
     ]
+
+
+def _headed(heading: str, lines: Sequence[str]) -> list[str]:
+    """Lines under a heading; none without lines."""
+    return [*filter(None, [heading.rstrip()]), *lines] if lines else []
 
 
 def _marked(warnings: Iterable[str]) -> list[str]:

@@ -177,7 +177,7 @@ class _Searching:
 
     def _once(self, plan: RunPlan, best: ThroughputEstimate | None, to_its_end: bool) -> None:
         watch = self._watch(None if to_its_end else self._look(best))
-        run_in(self._folder, plan, self._limited(self._at[plan.server], plan.pool), watch)
+        run_in(self._folder, plan, self._limited(self._at[plan.database], plan.pool), watch)
 
     def _limited(self, at: Database, pool: PoolConfig) -> Database:
         """The database of an application with the ceiling of this pool, if processes have one."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from loadtest.model.field_types import Seconds, Strict
+from loadtest.model.field_types import Name, Seconds, Strict
 
 _PORTS = {"http": 80, "https": 443}
 _SHELL_WORDS = {"&&", "||", "|", ";", "&", ">", ">>", "<"}
@@ -24,6 +27,8 @@ _MYSQL_NAMES = ("", "mysql", "mariadb")
 # The number of processes, in the command or in the value of an environment variable.
 PROCESSES = "{app_processes}"
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
+# Signs of a program that no name has.
+_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 # Stands for a value that is not shown.
 _HIDDEN = "***"
 MOST_STOP_SECONDS = 600.0
@@ -140,7 +145,8 @@ class DrivenApplication(Strict):
     the URL of the database. cwd: its working directory. prepare: a command that runs before each
     start. engine: the name or the place of the engine that is meant, if it makes several.
     stop_timeout: the seconds after which it is killed. processes: the numbers of processes that
-    `{app_processes}` stands for, in the command or a variable; only a search has several.
+    `{app_processes}` stands for, in the command or a variable; only a search has several. name: in
+    results; empty without one.
     """
 
     command: Annotated[str, AfterValidator(_without_shell)]
@@ -150,6 +156,7 @@ class DrivenApplication(Strict):
     prepare: Annotated[str, AfterValidator(_perhaps_a_command)] = ""
     engine: str = ""
     stop_timeout: Annotated[Seconds, Field(ge=0, le=MOST_STOP_SECONDS)] = 10.0
+    name: Name = ""
     processes: Annotated[tuple[int, ...], BeforeValidator(_numbers_of_processes)] = ()
 
     @model_validator(mode="after")
@@ -221,3 +228,29 @@ class DrivenApplication(Strict):
     def port(self) -> int:
         """The port of `ready`."""
         return self._parts.port or _PORTS[self._parts.scheme]
+
+
+def application_names(given: Sequence[str], commands: Sequence[str]) -> list[str]:
+    """The names of several applications: the given ones, else their programs', numbered if equal.
+
+    given: empty for one without a name. Raises ValueError if two have the same given name.
+    """
+    named = Counter(filter(None, given))
+    if double := [name for name, times in named.items() if times > 1]:
+        raise ValueError(f"two applications have the name {double[0]!r}; rename one of them")
+    taken, found = set(named), list[str]()
+    for name, command in zip(given, commands, strict=True):
+        found.append(name or next(free for free in _numbered(command) if free not in taken))
+        taken.add(found[-1])
+    return found
+
+
+def _numbered(command: str) -> Iterator[str]:
+    """The name of a program, then the same with the numbers from 2."""
+    try:
+        program = PurePath(next(iter(shlex.split(command)), "")).name
+    except ValueError:  # of a command that is refused later
+        program = ""
+    name = _NOT_IN_NAMES.sub("-", program) or "application"
+    yield name
+    yield from (f"{name}-{number}" for number in count(2))

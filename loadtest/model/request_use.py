@@ -105,6 +105,9 @@ class RequestUse:
         """Read what `to_json` wrote."""
         statuses = Counter(data.get("by_status", {}))
         squares = dict(data.get("squares", []))
-        bands = {b: TimeBand(*one, squares.get(b, 0)) for b, *one in data.get("bands", [])}
+        bands = {
+            band: TimeBand(told, time, waited, squares.get(band, 0))
+            for band, told, time, waited in data.get("bands", [])
+        }
         known = {name: value for name, value in data.items() if name != "squares"}
         return cls(**known | {"by_status": statuses, "bands": bands})

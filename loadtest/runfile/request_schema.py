@@ -33,6 +33,9 @@ class RequestLine(Struct, frozen=True):
         """The requests as a value of an interval."""
         counts = (self.count, self.failed, self.retried, self.timed_out)
         squares = dict(self.squares)
-        bands = {band: TimeBand(*one, squares.get(band, 0)) for band, *one in self.bands}
+        bands = {
+            band: TimeBand(told, time, waited, squares.get(band, 0))
+            for band, told, time, waited in self.bands
+        }
         by_status = Counter(self.by_status)
         return RequestUse(*counts, by_status, bands, self.told_5xx, self.timed_out_5xx)

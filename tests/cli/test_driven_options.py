@@ -22,16 +22,16 @@ READY = "http://127.0.0.1:8800/health"
 
 
 def options(**given: Any) -> DrivenOptions:
-    return DrivenOptions(app="shop --port 8800", ready=READY, **given)
+    return DrivenOptions(app=["shop --port 8800"], ready=[READY], **given)
 
 
 def test_the_options_are_an_application() -> None:
     (found,) = options(
         app_env=["A=1", "URL={database_url}=x"],
-        app_cwd=Path("shop"),
-        app_prepare="fill",
-        app_engine="shop",
-        app_stop_timeout="3s",
+        app_cwd=["shop"],
+        app_prepare=["fill"],
+        app_engine=["shop"],
+        app_stop_timeout=["3s"],
     ).settings()["application"]
     assert found.env == {"A": "1", "URL": "{database_url}=x"}
     assert (found.cwd, found.prepare, found.engine) == (Path("shop"), "fill", "shop")
@@ -46,8 +46,9 @@ def test_the_options_are_an_application() -> None:
         ({"app_env": ["A=s3cret", "A=s3cret"]}, "--app-env A is given twice; give it once"),
         ({"app_env": ["A B=s3cret"]}, "--app-env: 'A B' is not the name of an environment"),
         ({"app_env": ["A={database_url:"]}, "--app-env: A: write {database_url}"),
-        ({"app_prepare": "a | b"}, "--app-prepare: the command needs a shell because of '|'"),
-        ({"app_stop_timeout": "soon"}, "--app-stop-timeout: 'soon' is not a duration"),
+        ({"app_prepare": ["a | b"]}, "--app-prepare: the command needs a shell because of '|'"),
+        ({"app_stop_timeout": ["soon"]}, "--app-stop-timeout: 'soon' is not a duration"),
+        ({"app_cwd": ["a", "b"]}, "--app-cwd is given 2 times for one application; give it once"),
     ],
 )
 def test_mistakes_name_their_option_and_no_value(given: dict[str, Any], problem: str) -> None:
@@ -57,7 +58,7 @@ def test_mistakes_name_their_option_and_no_value(given: dict[str, Any], problem:
     assert "s3cret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("given", [{"app_env": ["A=1"]}, {"app_cwd": Path()}, {"app_engine": "a"}])
+@pytest.mark.parametrize("given", [{"app_env": ["A=1"]}, {"app_cwd": ["."]}, {"app_engine": ["a"]}])
 def test_options_of_an_application_require_one(given: dict[str, Any]) -> None:
     name = next(iter(given)).replace("_", "-")
     with pytest.raises(UsageError, match=f"--app is missing: --{name} requires it"):
@@ -80,7 +81,7 @@ def test_passwords_in_urls_of_an_application_are_not_in_results() -> None:
     )
     text = "shop --url mysql://shop:s3cret@db/shop"
     shown = "shop --url mysql://shop:***@db/shop"
-    (found,) = DrivenOptions(app=text, ready=url, app_prepare=text).settings()["application"]
+    (found,) = DrivenOptions(app=[text], ready=[url], app_prepare=[text]).settings()["application"]
     given = {
         "name": "shop",
         "scenario": Path("visitors.py"),
@@ -137,7 +138,7 @@ SHOP = "gunicorn -w {app_processes} shop:app"
 
 def test_a_number_of_processes_is_in_the_command_and_in_variables() -> None:
     given = DrivenOptions(
-        app=SHOP, ready=READY, app_processes="4", app_env=["WORKERS={app_processes}", "A=1"]
+        app=[SHOP], ready=[READY], app_processes=["4"], app_env=["WORKERS={app_processes}", "A=1"]
     )
     (found,) = given.settings()["application"]
     assert found.words() == ("gunicorn", "-w", "4", "shop:app")
@@ -157,19 +158,20 @@ def test_a_number_of_processes_is_in_the_command_and_in_variables() -> None:
     ],
 )
 def test_a_number_of_processes_needs_a_place(app: str, numbers: str | None, problem: str) -> None:
+    several = [numbers] if numbers else None
     with pytest.raises(UsageError) as refused:
-        DrivenOptions(app=app, ready=READY, app_processes=numbers).settings()
+        DrivenOptions(app=[app], ready=[READY], app_processes=several).settings()
     assert str(refused.value).startswith(problem)
 
 
 def test_only_a_search_has_several_numbers_of_processes() -> None:
-    given = DrivenOptions(app=SHOP, ready=READY, app_processes="1,2")
+    given = DrivenOptions(app=[SHOP], ready=[READY], app_processes=["1,2"])
     with pytest.raises(UsageError) as refused:
         refuse_several_processes(_experiment(given, "5+10"), "a run")
     assert str(refused.value) == (
         "--app-processes 1,2: a run has one number of processes; loadtest tune takes several"
     )
-    one = _experiment(DrivenOptions(app=SHOP, ready=READY, app_processes="2"), "5+10")
+    one = _experiment(DrivenOptions(app=[SHOP], ready=[READY], app_processes=["2"]), "5+10")
     refuse_several_processes(one, "a run")
     words = repeated_command(one, one.pool[0], 7)
     assert words[words.index("--app-processes") + 1] == "2"

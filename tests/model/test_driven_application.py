@@ -92,7 +92,6 @@ def test_an_experiment_drives_an_application_with_its_own_pool() -> None:
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        ({"application": [APPLICATION, APPLICATION]}, "a second application"),
         ({"fault": [{"kind": "restart", "at": "1s", "length": "1s"}]}, "fault"),
         ({"session": "shop.db:Session"}, "session"),
         ({"engine": "shop.db:engine"}, "engine"),

@@ -1,9 +1,9 @@
-"""The database of a driven application: a private server, the given one, or its own."""
+"""The databases of driven applications: a private server, the given one, or their own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,6 +22,7 @@ from loadtest.database.preflight.situation import Demand, Situation
 from loadtest.database.private_server import PrivateServer
 from loadtest.database.server_program import refuse_beside_database
 from loadtest.experiment.databases import checked, demand_of, work_in_words
+from loadtest.experiment.driving.driven_run import naming_application
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.look import ApplicationFacts, look_at
 from loadtest.experiment.driving.search_room import fitted
@@ -96,7 +97,9 @@ def driven_databases(
     tried: bool = False,
     searching: bool = False,
 ) -> Iterator[Databases]:
-    """The database of the application that an experiment drives, which is started once to see it.
+    """The database of each application that an experiment drives; each is started once to see it.
+
+    Applications that need a private server share one.
 
     given: the URL of the user's own server, for `{database_url}`; otherwise for PoolUsers beside
     the users of the application, and for looking. runs: the maximum number of runs; tried: whether
@@ -104,20 +107,32 @@ def driven_databases(
     search, which becomes smaller if the server has no room for it.
     Raises UsageError if the application or its server cannot be used.
     """
-    (application,) = experiment.application
     most = demand_of(experiment, allowed).most
     server_probe.raise_open_files_limit(most)
-    intended = _Intended(experiment, allowed, runs, tried, searching)
+    needed = any(one.needs_database for one in experiment.application)
+    (program,) = experiment.servers
+    refuse_beside_database(bool(experiment.server), bool(needed and given))
+    with ExitStack() as stack:
+        private = needed and not given
+        server = stack.enter_context(PrivateServer(most, program)) if private else None
+        parts, found = experiment.by_application, dict[str, Database]()
+        for name, one in parts.items():
+            intended = _Intended(one, allowed, runs // len(parts), tried, searching)
+            with naming_application(name if len(parts) > 1 else ""):
+                found[name or program] = _database(given, server, intended)
+        yield found
+
+
+def _database(given: str, server: PrivateServer | None, intended: _Intended) -> Database:
+    """The database of the only application; server: the private one, if it was started."""
+    (application,) = intended.experiment.application
     if not application.needs_database:
-        yield {"": _own(given, intended)}
-    elif given:
-        refuse_beside_database(bool(experiment.server), True)
-        known = DrivenServer(url := _given_url(given))
-        yield {"": _foreign(url, known, look_at(experiment, known), intended)}
-    else:
-        (program,) = experiment.servers
-        with PrivateServer(most, program) as server:
-            yield {program: _private(server, intended)}
+        return _own(given, intended)
+    if server:
+        return _private(server, intended)
+    url = _given_url(given)
+    known = DrivenServer(url)
+    return _foreign(url, known, look_at(intended.experiment, known), intended)
 
 
 def _given_url(given: str) -> URL:

@@ -48,6 +48,17 @@ class NothingWatched:
 
 
 @contextmanager
+def naming_application(name: str) -> Iterator[None]:
+    """Puts the name of an application before the problems of a UsageError; empty: before none."""
+    try:
+        yield
+    except UsageError as error:
+        if not name:
+            raise
+        raise UsageError(*(f"{name}: {problem}" for problem in error.problems)) from None
+
+
+@contextmanager
 def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Iterator[Watched]:
     """The application of a run, if any, which runs as long as this context.
 
@@ -96,8 +107,8 @@ def driven(
 ) -> Iterator[ApplicationWatch]:
     """An application with the requested pool that is ready, and what watches it.
 
-    name: the recording's. folder: takes the recording. log: takes the output. Without them, both
-    are thrown away.
+    name: the recording's, if the application has none. folder: takes the recording. log: takes the
+    output. Without them, both are thrown away.
     Raises UsageError if it cannot be started, RefusedRun if it has another pool or another number
     of processes.
     """
@@ -107,7 +118,7 @@ def driven(
         folder, log = folder or control.recording, log or control.log
         ceiling = server.ceilings.get(pool.name)
         orders = Orders(str(control.pipe), asked_settings(pool), application.engine, ceiling)
-        environment = environment_of(folder, name, own, control, orders)
+        environment = environment_of(folder, application.name or name, own, control, orders)
         watch = ApplicationWatch(application, pool, server, control, folder)
         with started(application, environment, log, control.path) as watch.running:
             watch.check()

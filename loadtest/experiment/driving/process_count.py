@@ -58,7 +58,7 @@ def check_processes(
 
 
 def _wait(
-    application: DrivenApplication, engines: ToldEngines, meanwhile: Callable[[], None]
+    application: DrivenApplication, engines: ToldEngines, meanwhile: Callable[[], object]
 ) -> None:
     asked = application.most_processes
     deadline = time.monotonic() + PROCESSES_SECONDS

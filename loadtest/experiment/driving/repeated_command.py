@@ -30,7 +30,8 @@ def repeated_command(experiment: Experiment, pool: PoolConfig, seed: int) -> lis
 
 
 def _of_application(application: DrivenApplication) -> Iterator[str]:
-    yield from ("--app", without_passwords(application.command))
+    name = f"{application.name}:" if application.name else ""
+    yield from ("--app", f"{name}{without_passwords(application.command)}")
     yield from ("--ready", without_passwords(application.ready))
     for name, value in application.shown_env.items():
         yield from ("--app-env", f"{name}={value}")

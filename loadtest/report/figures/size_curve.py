@@ -74,8 +74,13 @@ def _numbers(pool: PoolSummary) -> str:
 
 
 def _title(pools: Sequence[PoolSummary]) -> str:
-    """The throughput of the pools; bigger is better only if the intervals do not overlap."""
+    """The throughput of the pools; bigger is better only if the intervals do not overlap.
+
+    Pools of several user models, servers or applications differ in more than their size.
+    """
     said = throughput.throughput_title(pools)
+    if len({(pool.model, pool.server_name, pool.application_name) for pool in pools}) > 1:
+        return said
     ranked = sorted((pool for pool in pools if pool.valid), key=_most)
     if len(ranked) < 2:
         return said

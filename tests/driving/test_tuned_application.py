@@ -47,6 +47,7 @@ def summary_of(done: Driven) -> dict[str, Any]:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_the_size_that_is_found_is_that_of_a_grid_or_one_beside_it(tmp_path: Path) -> None:
     """Of 20 requests a second, 2.4 hold a connection: two connections are too few."""

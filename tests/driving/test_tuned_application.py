@@ -36,7 +36,6 @@ event.listen(engine, "before_cursor_execute", lambda *_: time.sleep(0.12))
 """
 PROCESSES = ("--app-env", "PROCESSES={app_processes}", "--app-processes")
 WITHIN = 'request["GET /rows"].p95 <= 500ms'
-MINUTES = 400.0
 EVEN = ("--arrivals", "even", "-u", "30")
 
 
@@ -55,7 +54,7 @@ def test_the_size_that_is_found_is_that_of_a_grid_or_one_beside_it(tmp_path: Pat
     (tmp_path / "tune").mkdir()
     (tmp_path / "grid").mkdir()
     most = ("--at-most", "4", "-t", "4s", "--objective", WITHIN)
-    searched = drive(tmp_path / "tune", *load, *most, engine=FLEET, name="tune", patience=MINUTES)
+    searched = drive(tmp_path / "tune", *load, *most, engine=FLEET, name="tune")
     found = summary_of(searched)["search"]
     pools = [word for size in (2, 3, 4) for word in ("--pool", f"{size}+0")]
     grid = drive(
@@ -91,7 +90,6 @@ def test_several_numbers_of_processes_are_searched_and_read_back(tmp_path: Path)
         *(*PROCESSES, "1,2"),
         engine=FLEET,
         name="tune",
-        patience=MINUTES,
     )
     summary = summary_of(searched)
     parts = summary["search"]["by_processes"]

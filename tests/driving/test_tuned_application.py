@@ -57,18 +57,8 @@ def test_the_size_that_is_found_is_that_of_a_grid_or_one_beside_it(tmp_path: Pat
     searched = drive(tmp_path / "tune", *load, *most, engine=FLEET, name="tune")
     found = summary_of(searched)["search"]
     pools = [word for size in (2, 3, 4) for word in ("--pool", f"{size}+0")]
-    grid = drive(
-        tmp_path / "grid",
-        *load,
-        *pools,
-        "--rounds",
-        "1",
-        "-t",
-        "3s",
-        engine=FLEET,
-        name="compare",
-        patience=MINUTES,
-    )
+    each = ("--rounds", "1", "-t", "3s")
+    grid = drive(tmp_path / "grid", *load, *pools, *each, engine=FLEET, name="compare")
     times = {
         pool["pool"]["pool_size"]: pool["request"]["GET /rows"]["p95"]
         for pool in summary_of(grid)["pools"]

@@ -102,10 +102,9 @@ class _Searching:
         self._progress, self.number = progress, number
         pilot, largest = experiment.pool
         asked = self._experiment.processes or (0,)
-        (database,) = at.values()
-        room = database.driven.largest_pools
-        self._most = room.get(asked[0], largest.pool_size)
         self._pilot = self._named(pilot)
+        room = at[self._plan(self._pilot, 1).database].driven.largest_pools
+        self._most = room.get(asked[0], largest.pool_size)
         self._tried: dict[int, PoolConfig] = {}
         self._left = most_runs(self._most)
         self._repeats = Repeats(progress.tell, progress.disturbed)

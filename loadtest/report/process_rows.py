@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtest.analysis.comparison.objective_check import value_in_units
-from loadtest.analysis.units import NO_VALUE, count, listed, marked_duration, rate
+from loadtest.analysis.units import NO_VALUE, count, marked_duration, rate
 from loadtest.model.search_result import Search
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.pool_table import throughput_interval
@@ -44,4 +44,4 @@ def _row(summary: Summary, part: Search) -> tuple[str, ...]:
 
 
 def _objectives(pool: PoolSummary) -> str:
-    return listed([value_in_units(one)[0] for one in pool.objectives]) or NO_VALUE
+    return ", ".join(value_in_units(one)[0] for one in pool.objectives) or NO_VALUE

@@ -46,6 +46,7 @@ def summary_of(done: Driven) -> dict[str, Any]:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_the_size_that_is_found_is_that_of_a_grid_or_one_beside_it(tmp_path: Path) -> None:
     """Of 20 requests a second, 2.4 hold a connection: two connections are too few."""
@@ -56,9 +57,8 @@ def test_the_size_that_is_found_is_that_of_a_grid_or_one_beside_it(tmp_path: Pat
     searched = drive(tmp_path / "tune", *load, *most, engine=FLEET, name="tune")
     found = summary_of(searched)["search"]
     pools = [word for size in (2, 3, 4) for word in ("--pool", f"{size}+0")]
-    grid = drive(
-        tmp_path / "grid", *load, *pools, "--rounds", "1", "-t", "3s", engine=FLEET, name="compare"
-    )
+    each = ("--rounds", "1", "-t", "3s")
+    grid = drive(tmp_path / "grid", *load, *pools, *each, engine=FLEET, name="compare")
     times = {
         pool["pool"]["pool_size"]: pool["request"]["GET /rows"]["p95"]
         for pool in summary_of(grid)["pools"]

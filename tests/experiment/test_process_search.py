@@ -228,6 +228,10 @@ def test_without_an_objective_a_number_that_does_less_is_not_recommended(
     assert (summary.search.processes, summary.search.connections) == (2, 4)
     said = "1 process: 1 × 2 = 2 connections do 20.0 per second, 50 % of that; this loses"
     assert said in summary.verdict.text
+    assert [row[-2:] for row in process_rows(summary)] == [
+        ("–", "smallest pool found"),
+        ("–", "recommended"),
+    ]
 
 
 def test_with_users_and_an_objective_only_the_objective_counts(

@@ -13,7 +13,7 @@ from loadtest.model.search_result import Search
 from loadtest.model.summary import PoolSummary
 
 
-class Sized(NamedTuple):
+class SizedFleet(NamedTuple):
     """The smallest good pool with one number of processes."""
 
     processes: int
@@ -48,14 +48,14 @@ class ProcessSearch:
         return {number: tuning.value for number, tuning in self.tunings.items()}
 
     @cached_property
-    def sized(self) -> list[Sized]:
+    def sized(self) -> list[SizedFleet]:
         """The numbers of processes with a good pool, even if it is uncertain; the best one first.
 
         The best has the fewest connections, then the fewest processes. Those that lose throughput
         come last; see `loses`.
         """
         found = [
-            Sized(number, result.connections, self.tunings[number].sizes[result.size])
+            SizedFleet(number, result.connections, self.tunings[number].sizes[result.size])
             for number, result in self.results.items()
             if result.size is not None and result.connections is not None
         ]
@@ -64,21 +64,21 @@ class ProcessSearch:
             found, key=lambda one: (self._loses(one, most), one.connections, one.processes)
         )
 
-    def loses(self, one: Sized) -> bool:
+    def loses(self, one: SizedFleet) -> bool:
         """Whether a number of processes does less than another one, by more than the margin.
 
         With users and an objective, only the objective counts.
         """
         return self._loses(one, max(other.throughput for other in self.sized))
 
-    def _loses(self, one: Sized, most: float) -> bool:
+    def _loses(self, one: SizedFleet, most: float) -> bool:
         tuning = self.tunings[one.processes]
         if tuning.bounds and not tuning.pilot.arrivals:
             return False
         return one.throughput < (1 - tuning.margin) * most
 
     @property
-    def answer(self) -> Sized | None:
+    def answer(self) -> SizedFleet | None:
         """The best number of processes so far; None if none has a good pool."""
         return next(iter(self.sized), None)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from loadtest.analysis.findings.leaks import is_drained, leak_sentences
 from loadtest.analysis.pool_settings import pool_arguments
-from loadtest.analysis.sizing.process_search import ProcessSearch, Sized
+from loadtest.analysis.sizing.process_search import ProcessSearch, SizedFleet
 from loadtest.analysis.sizing.tune_verdict import no_answer, reasons, succeeded
 from loadtest.analysis.units import count, percent, plural, rate
 from loadtest.model.summary import Verdict
@@ -28,7 +28,7 @@ def process_verdict(search: ProcessSearch) -> Verdict:
     return Verdict(recommended=None, text="\n".join(lines))
 
 
-def _advice(search: ProcessSearch, answer: Sized) -> Iterator[str]:
+def _advice(search: ProcessSearch, answer: SizedFleet) -> Iterator[str]:
     number = answer.processes
     tuning, value = search.tunings[number], search.results[number]
     yield f"Run {_pools_of(answer)}: {succeeded(answer.pool)}."
@@ -37,7 +37,7 @@ def _advice(search: ProcessSearch, answer: Sized) -> Iterator[str]:
     yield _load_used(search)
 
 
-def _pools_of(one: Sized) -> str:
+def _pools_of(one: SizedFleet) -> str:
     """A number of processes with its pools in words."""
     each = f"{plural(one.processes, 'process', 'processes')} with {pool_arguments(one.pool.pool)}"
     together = f" each, {count(one.connections)} connections in all"
@@ -55,7 +55,7 @@ def _no_advice(search: ProcessSearch, outcome: str) -> str:
     return f"Undecided: the fewest connections so far need {_pools_of(search.answer)}."
 
 
-def _others(search: ProcessSearch, answer: Sized | None) -> Iterator[str]:
+def _others(search: ProcessSearch, answer: SizedFleet | None) -> Iterator[str]:
     """A sentence about each number of processes, except for the answer."""
     sized = {one.processes: one for one in search.sized}
     for number in search.asked:
@@ -70,7 +70,7 @@ def _others(search: ProcessSearch, answer: Sized | None) -> Iterator[str]:
             yield f"{name}: {no_answer(search.tunings[number], search.results[number])}"
 
 
-def _sized(search: ProcessSearch, one: Sized, answer: Sized | None) -> str:
+def _sized(search: ProcessSearch, one: SizedFleet, answer: SizedFleet | None) -> str:
     """The smallest pool of a number of processes, beside the answer."""
     does = f"{rate(one.throughput)} per second"
     if answer and answer.throughput:

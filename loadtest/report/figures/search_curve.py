@@ -99,7 +99,8 @@ def _shade(summary: Summary, answers: Sequence[str]) -> str:
 
 def _title(search: Search) -> str:
     if search.size is None:
-        return "No pool size meets the objective"
+        missed = search.outcome == "missed"
+        return f"No pool size {'meets the objective' if missed else 'is known to be enough'}"
     verb = "are" if search.outcome == "found" else "may be"
     knee = f"{count(search.size)} connections {verb} enough"
     if search.by_processes:

@@ -92,7 +92,6 @@ def test_an_experiment_drives_an_application_with_its_own_pool() -> None:
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        ({"application": [APPLICATION, APPLICATION]}, "a second application"),
         ({"fault": [{"kind": "restart", "at": "1s", "length": "1s"}]}, "fault"),
         ({"session": "shop.db:Session"}, "session"),
         ({"engine": "shop.db:engine"}, "engine"),
@@ -155,6 +154,14 @@ def test_a_text_that_is_no_variable_is_not_shown() -> None:
         ({"command": "shop --url {database_url}"}, "command: {database_url} contains the password"),
         ({"prepare": "fill {database_url:mysql}"}, "prepare: {database_url} contains the password"),
         ({"ready": "http://a/{database_url}"}, "ready: {database_url} contains the password"),
+        ({"command": "shop > log"}, "needs a shell because of '>'; write sh -c '…'"),
+        ({"command": "shop 2>&1"}, "needs a shell because of '2>&1'; write sh -c '…'"),
+        ({"command": "fill; shop"}, "needs a shell because of ';'; write sh -c '…'"),
+        ({"command": "shop --port $PORT"}, "needs a shell because of '$P'; write sh -c '…'"),
+        (
+            {"command": "A=1 shop"},
+            "'A='; write sh -c '…', or put the variable into env (--app-env)",
+        ),
         ({"prepare": "make && fill"}, "prepare: the command needs a shell because of '&&'"),
         ({"stop_timeout": "1h"}, "stop_timeout: must be at most 600"),
         ({"port": 8800}, "port: unknown key; the keys are command, ready, env, cwd, prepare"),

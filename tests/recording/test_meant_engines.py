@@ -35,7 +35,8 @@ print(os.getpid())
         "url": "sqlite:///shop.db?timeout=3",
         "own": {"poolclass": "QueuePool", "pool_size": 3},
         "async": False,
-        "creator": False,
+        "by_url": True,
+        "number": 0,
         "refused": "",
     }
     (run,) = runs_in(tmp_path / "recordings")

@@ -37,7 +37,7 @@ def test_the_server_is_announced_and_not_watched(
     shop: Driven, postgresql: PrivatePostgresql
 ) -> None:
     said = shop.process.output
-    announced, _, rest = said.partition("$ loadtest run ")
+    announced, _, rest = said.partition("1/1 2+0: ")
     assert rest
     assert f"In the database postgres at 127.0.0.1:{postgresql.url.port}, on a server" in announced
     assert "did not start and cannot watch, loadtest will" in announced

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from loadtest.database.redaction import without_passwords
 
@@ -23,7 +23,7 @@ def end_of_log(path: Path) -> str:
     return _last_lines(log_text(path))
 
 
-def end_of_output(output: BinaryIO, kept: Path | None = None) -> str:
+def end_of_output(output: IO[bytes], kept: Path | None = None) -> str:
     """The path and the last lines of an open log, for the end of a message.
 
     kept: its path if it stays; otherwise a copy is made that stays, without passwords.

@@ -49,11 +49,12 @@ class RunOutput:
         if path.suffix != ".jsonl":
             self.folder = new_folder(path, name)
             path = self.folder / "runs" / f"{header['pool']['name']}-{options.round}.jsonl"
-        facts = {"name": name, "round": options.round, "started": time.time()}
-        host = {**machine_facts(), "open_files": open_files_limit()}
-        writer = RunWriter(path, {**facts, **header, "versions": versions(), "host": host})
-        self._timeline = IntervalStream(writer, live)
+        facts = {"name": name, "round": options.round, "versions": versions()}
+        facts["host"] = {**machine_facts(), "open_files": open_files_limit()}
         self._others = OtherPrograms()
+        # Faults count from here, so the load must begin at once.
+        writer = RunWriter(path, {**header, **facts, "started": time.time()})
+        self._timeline = IntervalStream(writer, live)
 
     def add(self, interval: Interval) -> None:
         """Take an interval; raises LoadtestError if it cannot be written."""

@@ -125,7 +125,6 @@ class Experiment(Strict):
             "session": self.session,
             "engine": self.engine,
             "several servers": self.server[1:],
-            "fault": self.fault,
             "prefill": load.prefill,
             "users as threads": load.models != (GREENLETS,),
         }

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from loadtest.database.server_guard import REFUSED, SETTLED_SECONDS
 from loadtest.experiment.driving import application_watch, told_engines
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.driven_server import DrivenServer
+from loadtest.experiment.faults.relay import Relay
 from loadtest.model.allowances import UNSEEN_SECONDS
 from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import MoreThanAnnounced, RefusedRun, ServerInTrouble
@@ -23,6 +27,7 @@ from loadtest.model.pool import PoolConfig, parse_pool
 from loadtest.model.server_identity import ReachedServer
 from tests.analysis.builders import START, interval
 from tests.driving.told import QUEUE, message, told_engine
+from tests.processes import until
 from tests.runfile.driven_runs import OF_APPLICATION, application_second, load_second, part
 
 APPLICATION = DrivenApplication(command="shop", ready="http://127.0.0.1:8800/")
@@ -56,6 +61,7 @@ class Watched:
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
     with ControlFolder() as control:
+        control.make()
         yield Watched(control, tmp_path)
 
 
@@ -94,6 +100,36 @@ def test_the_pool_of_an_engine_that_is_not_meant_may_be_any(watched: Watched) ->
     watched.tell(message(set=SETTINGS), message(name="audit", recording="audit", place="a.py:1 f"))
     part(watched.folder, [], pool=replace(OF_APPLICATION, name="audit", pool_size=5))
     watched.by(application=APPLICATION.model_copy(update={"engine": "shop"})).check()
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_an_engine_that_opens_connections_past_the_relay_refuses_the_run(
+    watched: Watched, used: bool
+) -> None:
+    with closing(Relay(make_url("mysql+pymysql://app@127.0.0.1:1/shop"))) as relay:
+        if used:
+            socket.create_connection(relay.address).close()
+            until(lambda: relay.used, "the connection")
+        watched.tell(message(set=SETTINGS, through=relay.address))
+        first = application_second(START)
+        first.counters["opened"] = 1
+        part(watched.folder, [first])
+        watch = watched.by(replace(FOREIGN, relay=relay))
+        with nullcontext() if used else pytest.raises(RefusedRun, match="does not connect to"):
+            watch.check()
+
+
+def test_connections_of_other_engines_go_past_the_relay(watched: Watched) -> None:
+    with closing(Relay(make_url("mysql+pymysql://app@127.0.0.1:1/shop"))) as relay:
+        watched.tell(
+            message(set=SETTINGS, through=relay.address),
+            message(name="audit", recording="audit", place="a.py:1 f"),
+        )
+        first = application_second(START)
+        first.counters["opened"] = 1
+        part(watched.folder, [first], pool=replace(OF_APPLICATION, name="audit", pool_size=5))
+        application = APPLICATION.model_copy(update={"engine": "shop"})
+        watched.by(replace(FOREIGN, relay=relay), application=application).check()
 
 
 def test_two_engines_refuse_the_run(watched: Watched) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from loadtest.model.allowances import NO_ALLOWANCES, Allowances
 from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import RefusedRun, UsageError
 from loadtest.model.experiment import Experiment
+from loadtest.model.fault import parse_fault
 from loadtest.model.load import LoadConfig
 from loadtest.model.pool import parse_pool
 from loadtest.model.server_identity import ReachedServer
@@ -49,11 +50,13 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Found:
         allowed: Allowances = NO_ALLOWANCES,
         processes: int = 2,
         reached: ReachedServer | None = None,
+        faults: Sequence[str] = (),
     ) -> Database:
         connected = {one.identity: {reached} for one in (engine, *others) if one and reached}
         facts = ApplicationFacts(engine, others, processes, seconds=3.0, reached=connected)
         monkeypatch.setattr(driven_databases, "look_at", lambda *_: facts)
-        with driven_databases.driven_databases(given, EXPERIMENT, allowed, 6, tried=True) as at:
+        planned = EXPERIMENT.changed("", fault=tuple(map(parse_fault, faults)))
+        with driven_databases.driven_databases(given, planned, allowed, 6, tried=True) as at:
             (database,) = at.values()
         return database
 
@@ -260,3 +263,49 @@ def test_engines_that_are_not_meant_are_announced(
         f"- open at most {most} connections at once (2 processes × 15 in the pool, {connections} "
         "in other engines, 1 to read the server's status)"
     )
+
+
+ON_POSTGRESQL = "postgresql+psycopg://app:s3cret@127.0.0.1:1/shop"
+
+
+@pytest.mark.parametrize(
+    ("engine", "fault", "said"),
+    [
+        (told_engine(), "freeze@1s+1s", "can be frozen; put {database_url} into --app-env to have"),
+        (None, "refuse@1s+1s", "let the URL of --ready use the database"),
+        (told_engine(url="sqlite:///a.db"), "refuse@1s+1s", "connects to sqlite without a server"),
+        (
+            told_engine(url=ON_POSTGRESQL),
+            "kill@1s",
+            "the engine shop (shop/db.py:9) connects to po",
+        ),
+        (told_engine(url=f"{NOWHERE}&unix_socket=/run/a"), "kill@1s", "has a unix_socket"),
+    ],
+)
+def test_impossible_faults_are_refused(
+    found: Found, engine: ToldEngine | None, fault: str, said: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        found(engine, faults=["latency:1ms", fault], allowed=ALL)
+    assert said in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_faults_of_the_network_need_no_server_that_the_tool_knows(found: Found) -> None:
+    database = found(told_engine(url=ON_POSTGRESQL), faults=["latency:1ms"], allowed=ALL)
+    assert database.driven.relay
+    assert database.faults
+    assert database.faults.url.port == database.driven.relay.address[1]
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("fault", ["kill@1s", "latency:0.001s"])
+def test_faults_act_before_the_server_of_the_application(
+    found: Found, url: URL, fault: str
+) -> None:
+    here = told_engine(url=url.set(drivername="mysql+aiomysql").render_as_string(False))
+    database = found(here, faults=[fault])
+    assert database.driven.relay
+    assert database.url == url  # for looking
+    announced = f"break its own connections: {fault}; each task runs once first"
+    assert any(announced in line for line in database.intentions)

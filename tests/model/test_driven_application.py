@@ -92,7 +92,6 @@ def test_an_experiment_drives_an_application_with_its_own_pool() -> None:
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        ({"fault": [{"kind": "restart", "at": "1s", "length": "1s"}]}, "fault"),
         ({"session": "shop.db:Session"}, "session"),
         ({"engine": "shop.db:engine"}, "engine"),
         ({"server": ["mysql", "mariadb"]}, "several servers"),
@@ -104,6 +103,11 @@ def test_what_does_not_go_with_an_application_behind_http(more: Any, named: str)
     with pytest.raises(UsageError) as refused:
         driving(**more)
     assert f"not possible with an application behind HTTP: {named}" in str(refused.value)
+
+
+def test_faults_go_with_an_application_behind_http() -> None:
+    found = driving(fault=[{"kind": "restart", "at": "1s", "length": "1s"}])
+    assert [str(fault) for fault in found.fault] == ["restart@1s+1s"]
 
 
 def driving(**more: Any) -> Experiment:

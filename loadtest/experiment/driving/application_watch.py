@@ -18,7 +18,7 @@ from loadtest.database.server_guard import Guard
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.process_count import serving_processes
-from loadtest.experiment.driving.read_back import check_pool, check_told
+from loadtest.experiment.driving.read_back import check_pool, check_told, not_through_relay
 from loadtest.experiment.driving.running_application import RunningApplication
 from loadtest.experiment.driving.told_engines import ToldEngines
 from loadtest.model.announced_connections import BEYOND_ANNOUNCED_KIND, beyond_announced
@@ -82,6 +82,7 @@ class ApplicationWatch:
         for part, line in self._recording.new():
             self._check_part(part)
             if line.record and line.record["type"] == "interval":
+                self._check_relayed(part, line.record)
                 self._check_interval(line)
 
     def take(self, interval: Interval) -> None:
@@ -156,8 +157,9 @@ class ApplicationWatch:
 
     def _hear(self) -> None:
         new, meant = self.engines.hear(self._control.messages()), self.engines.meant
+        relay = self._server.relay
         for engine in new:
-            check_told(engine, self._pool, self._server.url)
+            check_told(engine, self._pool, self._server.url, relay.address if relay else None)
         for engine in self.engines.news:
             reached = self.engines.reached(engine)
             self._server.check_engine(engine, reached, engine in meant)
@@ -172,6 +174,15 @@ class ApplicationWatch:
             if engine.recording == found.name:
                 check_pool(asdict(found), self._pool, engine.line)
                 return
+
+    def _check_relayed(self, part: FollowedPart, record: Mapping[str, Any]) -> None:
+        """Raise RefusedRun if the engine has opened connections that the relay does not have."""
+        relay, opened = self._server.relay, record["counters"].get("opened")
+        if relay is None or not opened or relay.used:
+            return
+        for engine in self.engines.meant:
+            if part.header and part.header.pool.name == engine.recording:
+                raise RefusedRun(not_through_relay(engine))
 
     def _check_interval(self, line: RecordedLine) -> None:
         record = line.record or {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
 from sqlalchemy import URL
@@ -34,6 +34,8 @@ from loadtest.experiment.driving.intended_runs import IntendedRuns
 from loadtest.experiment.driving.look import ApplicationFacts, look_at
 from loadtest.experiment.driving.server_address import address_in_words, refuse_other_server
 from loadtest.experiment.driving.told_engines import ToldEngine
+from loadtest.experiment.faults.fault_address import fault_address
+from loadtest.experiment.faults.schedule import FaultSchedule, refuse_without_private_server
 from loadtest.experiment.run_demand import demand_of
 from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import Allowances
@@ -76,7 +78,7 @@ def driven_databases(
         for name, one in parts.items():
             intended = IntendedRuns(one, allowed, runs // len(parts), tried, searching)
             with naming_application(name if len(parts) > 1 else ""):
-                found[name or program] = _database(given, server, intended, announce)
+                found[name or program] = _database(given, server, intended, announce, stack)
         yield found
 
 
@@ -85,17 +87,40 @@ def _database(
     server: PrivateServer | None,
     intended: IntendedRuns,
     announce: Callable[[Iterable[str]], object],
+    stack: ExitStack,
 ) -> Database:
-    """The database of the only application; server: the private one, if it was started."""
+    """The database of the only application.
+
+    server: the private one, if it was started. stack: closes the relay of faults.
+    """
     (application,) = intended.experiment.application
+    faults = intended.experiment.fault
     if not application.needs_database:
-        return _own(given, intended)
+        return _found(given, intended, stack)
     if server:
-        return _private(server, intended)
-    known = DrivenServer(url := _given_url(given))
+        schedule = FaultSchedule(faults, server.url, server, driven=True)
+        return _private(server, stack.enter_context(closing(schedule)), intended)
+    url = _given_url(given)
+    schedule = stack.enter_context(closing(FaultSchedule(faults, url, None, driven=True)))
+    known = DrivenServer(url, relay=schedule.relay)
     there = KnownServer.of(url)
     announce(intended.preparation(url))
-    return _foreign(there, known, look_at(intended.experiment, known), intended)
+    database = _foreign(there, known, look_at(intended.experiment, known), intended)
+    return replace(database, faults=schedule)
+
+
+def _found(given: str, intended: IntendedRuns, stack: ExitStack) -> Database:
+    """The database that the application finds without this tool, with the faults in front of it."""
+    faults = intended.experiment.fault
+    refuse_without_private_server(faults, "put {database_url} into --app-env to have one started")
+    other = _given_url(given) if given else None
+    facts = look_at(intended.experiment, DrivenServer())
+    database = _own(other, facts, intended)
+    if not faults:
+        return database
+    address = fault_address(faults, facts.engine, other)
+    schedule = stack.enter_context(closing(FaultSchedule(faults, address, None, driven=True)))
+    return replace(database, faults=schedule, driven=replace(database.driven, relay=schedule.relay))
 
 
 def _given_url(given: str) -> URL:
@@ -110,8 +135,8 @@ def _given_url(given: str) -> URL:
     return database_url(given)
 
 
-def _private(server: PrivateServer, intended: IntendedRuns) -> Database:
-    known = DrivenServer(server.url, private=True)
+def _private(server: PrivateServer, faults: FaultSchedule, intended: IntendedRuns) -> Database:
+    known = DrivenServer(server.url, private=True, relay=faults.relay)
     facts = look_at(intended.experiment, known)
     there = KnownServer.of(server.url)
     now = situation(server.url, intended.demand(facts, there), private=True)
@@ -119,7 +144,7 @@ def _private(server: PrivateServer, intended: IntendedRuns) -> Database:
     database = Database(
         server.url,
         True,
-        None,
+        faults,
         intended.allowed,
         checked(now),
         ready=server.ready,
@@ -130,10 +155,8 @@ def _private(server: PrivateServer, intended: IntendedRuns) -> Database:
     return intended.with_rules(database, there, facts)
 
 
-def _own(given: str, intended: IntendedRuns) -> Database:
+def _own(other: URL | None, facts: ApplicationFacts, intended: IntendedRuns) -> Database:
     """The database that the application finds without this tool."""
-    facts = look_at(intended.experiment, DrivenServer())
-    other = _given_url(given) if given else None
     if facts.engine is None:
         return _unknown(other, facts, intended)
     if not has_server(facts.engine):

@@ -115,12 +115,14 @@ def driven(
     own = own_environment(application, server.url, private=server.private)
     prepare(application, own, log)
     with ControlFolder() as control:
-        folder, log = folder or control.recording, log or control.log
+        folder = folder or control.recording
         ceiling = server.ceilings.get(pool.name)
-        orders = Orders(str(control.pipe), asked_settings(pool), application.engine, ceiling)
+        redirect = server.relay.address if server.relay else None
+        asked = asked_settings(pool)
+        orders = Orders(str(control.pipe), asked, application.engine, ceiling, redirect)
         environment = environment_of(folder, application.name or name, own, control, orders)
         watch = ApplicationWatch(application, pool, server, control, folder)
-        with started(application, environment, log, control.path) as watch.running:
+        with started(application, environment, log, control) as watch.running:
             watch.check()
             wait_for_processes(application, watch.engines, watch.check)
             yield watch

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import URL
 
 from loadtest.experiment.driving.told_engines import ToldEngine
+from loadtest.experiment.faults.relay import Relay
 from loadtest.model.server_identity import ReachedServer
 
 CheckEngine = Callable[[ToldEngine, Collection[ReachedServer], bool], None]
@@ -29,7 +30,8 @@ class DrivenServer:
     connects, the servers that it reached, and whether it is meant; raises RefusedRun if it may not
     go there. seconds: how long the application took to start and to stop. largest_pools: the
     largest pool of a search that the server has room for, by the number of processes that is asked
-    for (0: none is); otherwise empty.
+    for (0: none is); otherwise empty. relay: to which the engine connects instead of the server, so
+    that faults act between them; None without such faults.
     """
 
     url: URL | None = None
@@ -41,6 +43,7 @@ class DrivenServer:
     check_engine: CheckEngine = _nothing
     seconds: float = 0.0
     largest_pools: Mapping[int, int] = field(default_factory=dict)
+    relay: Relay | None = None
 
 
 NO_SERVER = DrivenServer()

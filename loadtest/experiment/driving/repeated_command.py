@@ -24,6 +24,8 @@ def repeated_command(experiment: Experiment, pool: PoolConfig, seed: int) -> lis
     words += ["--pool", _pool_text(pool), *_of_load(experiment.load), "--seed", str(seed)]
     for name, value in experiment.options.items():
         words += ["--option", f"{name}={_text(value)}"]
+    for fault in experiment.fault:
+        words += ["--fault", str(fault)]
     for server in experiment.server:
         words += ["--server", server]
     return words

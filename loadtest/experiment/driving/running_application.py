@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from loadtest.database import supervisor
 from loadtest.experiment.child_logs import end_of_output
+from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.readiness import (
     APPLICATION_READY_SECONDS,
     listening_in_words,
@@ -33,7 +34,7 @@ class RunningApplication:
     output: the file with its output. log: the path of this file, None if it does not stay.
     """
 
-    def __init__(self, kept: subprocess.Popen[bytes], output: BinaryIO, log: Path | None) -> None:
+    def __init__(self, kept: subprocess.Popen[bytes], output: IO[bytes], log: Path | None) -> None:
         self._kept, self._output, self._log = kept, output, log
 
     def wait_until_ready(self, application: DrivenApplication) -> None:
@@ -62,29 +63,30 @@ class RunningApplication:
 def started(
     application: DrivenApplication,
     environment: Mapping[str, str],
-    log: Path,
-    remove: Path,
+    log: Path | None,
+    control: ControlFolder,
 ) -> Iterator[RunningApplication]:
     """An application that is ready; it is stopped at the end of this context.
 
-    log: takes its output, after what is there. remove: a folder to delete when it has ended, which
-    may have the log.
+    log: takes its output, after what is there, if given. control: is made for it.
     Raises UsageError if it cannot be started or does not become ready.
     """
     command = _command("--app", application.words(), application.cwd)
     refuse_used_port(application)
-    with log.open("a+b") as output:
+    with _opened(log) as output:
         kept = supervisor.start_supervised(
             command,
-            remove=remove,
+            remove=control.path,
             environment=environment,
             output=output,
             folder=application.cwd,
             grace=application.stop_timeout,
+            held=True,
         )
         try:
-            stays = None if log.is_relative_to(remove) else log
-            running = RunningApplication(kept, output, stays)
+            control.make()
+            supervisor.send_order(kept, supervisor.UP)
+            running = RunningApplication(kept, output, log)
             running.wait_until_ready(application)
             yield running
         finally:
@@ -102,7 +104,7 @@ def prepare(
     if not application.preparing:
         return
     command = _command("--app-prepare", application.preparing, application.cwd)
-    with log.open("a+b") if log else tempfile.TemporaryFile() as output:
+    with _opened(log) as output:
         kept = supervisor.start_supervised(
             command, environment=environment, output=output, folder=application.cwd
         )
@@ -116,6 +118,11 @@ def prepare(
             supervisor.stop_supervised(kept)
         if ended:
             raise UsageError(f"--app-prepare: the command {ended}; {end_of_output(output)}")
+
+
+def _opened(log: Path | None) -> IO[bytes]:
+    """A file for output that can be read, after what is there; a temporary one without a path."""
+    return log.open("a+b") if log else tempfile.TemporaryFile("a+b")
 
 
 def _command(option: str, words: Sequence[str], folder: Path | None) -> list[str]:

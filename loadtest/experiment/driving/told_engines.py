@@ -24,10 +24,11 @@ class ToldEngine:
     """An engine of one process.
 
     recording: the name of its pool there. place: the place in the code that made it, like
-    `shop/db.py:9 <module>`. url: with the password. own: the settings that the application names.
-    pool: all settings of its pool. by_url: whether it connects to the address of its URL, not by a
-    function or an argument. number: the engine's in its process. refused: the sentence that says
-    why it has not the requested pool; empty if it has.
+    `shop/db.py:9 <module>`. url: the application's, with the password. through: the host and port
+    to which it connects instead, if any. own: the settings that the application names. pool: all
+    settings of its pool. by_url: whether it connects to the address of its URL, not by a function
+    or an argument. number: the engine's in its process. refused: the sentence that says why it has
+    not the requested pool; empty if it has.
     """
 
     process: int
@@ -35,6 +36,7 @@ class ToldEngine:
     recording: str
     place: str
     url: URL
+    through: tuple[str, int] | None
     own: Mapping[str, Any]
     pool: Mapping[str, Any]
     by_url: bool
@@ -52,6 +54,7 @@ class ToldEngine:
             told["recording"],
             told["place"],
             make_url(told["url"]),
+            told["through"] and tuple(told["through"]),
             told["own"],
             told["set"],
             told["by_url"],

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import gevent
@@ -29,6 +29,9 @@ from loadtest.model.errors import UsageError
 from loadtest.model.summary import PoolSummary
 from tests.analysis.builders import steady
 from tests.undisturbed import undisturbed
+
+if TYPE_CHECKING:
+    from tests.recording.private_postgresql import PrivatePostgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist waits here for a thread of its own, which gevent's event loop does not know: without
@@ -104,6 +107,19 @@ def admin(url: URL) -> Iterator[Engine]:
     engine = engine_beside(url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator["PrivatePostgresql"]:
+    """A private PostgreSQL."""
+    from tests.recording.private_postgresql import PrivatePostgresql, postgresql_folder
+
+    programs = postgresql_folder()
+    if programs is None:
+        missing("PostgreSQL")
+    server = PrivatePostgresql(programs)
+    yield server
+    server.close()
 
 
 def engine_beside(url: URL) -> Engine:

@@ -103,6 +103,11 @@ class ServerActivity(Value):
     aborted_connects: int | None
     refused_connects: int | None
 
+    @property
+    def known(self) -> bool:
+        """Whether the server's status was read."""
+        return any(value is not None for value in self.model_dump().values())
+
 
 class Generator(Value):
     """The load of the generator itself: CPU as a share of one core, and event-loop lag."""

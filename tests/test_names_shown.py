@@ -101,7 +101,7 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shown(scenario: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> Shown:
     folder = tmp_path_factory.mktemp("results [bold]")
     address = {"LOADTEST_DATABASE_URL": server.url.render_as_string(False)}
-    pools = ("--pool", "3+0", "-u", "6", "-t", "2s", "--warmup", "0s", "--no-try")
+    pools = ("--pool", "3+0", "-u", "6", "-t", "4s", "--warmup", "0s", "--no-try")
     where = ("--results", str(folder), "--markdown", str(folder / "x.md"))
     ended = subprocess.run(
         loadtest_command("run", scenario, *pools, *where),

@@ -38,6 +38,7 @@ def pool_numbers(pool: PoolRuns) -> PoolSummary:
         given=pool.given,
         model=pool.model,
         server_name=pool.server,
+        application_name=pool.application,
         processes=pool.processes,
         rounds=len(pool.rounds),
         seconds=sum(round_.seconds for round_ in pool.rounds),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadtest.cli.output import AnswerOptions, conduct_and_answer
+from loadtest.cli.output import MeasuringOutputOptions, conduct_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
     DatabaseOptions,
@@ -59,7 +59,7 @@ def tune(
     server: ServerOption = "",
     database: DatabaseOptions,
     results: Results = Path("reports"),
-    output: AnswerOptions,
+    output: MeasuringOutputOptions,
 ) -> None:
     """Find the smallest pool that meets an objective and loses no throughput.
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from rich.console import Console
 
+from loadtest.cli.completion import complete_result
+from loadtest.cli.output import Quiet
 from loadtest.cli.recording_options import PartOptions, only_for_recordings
-from loadtest.cli.shared_options import DatabaseOptions, Quiet
+from loadtest.cli.shared_options import DatabaseOptions
 from loadtest.model.errors import UsageError
 from loadtest.runfile.folders import as_typed, find_runs, folder_of, holds_recording
 
@@ -53,7 +55,11 @@ class _Settings(NamedTuple):
 
 def whatif(
     result: Annotated[
-        Path, typer.Argument(help="A folder of results or of a recording, or a file of one.")
+        Path,
+        typer.Argument(
+            help="A folder of results or of a recording, or a file of one.",
+            autocompletion=complete_result,
+        ),
     ],
     *,
     pool: Annotated[

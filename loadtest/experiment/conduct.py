@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import databases, demand_of
 from loadtest.experiment.driving.application_trial import try_visitors
 from loadtest.experiment.driving.driven_databases import driven_databases
+from loadtest.experiment.driving.exposed_passwords import exposed_passwords
 from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
 from loadtest.experiment.single_run import Databases
 from loadtest.experiment.trial.task_trial import try_tasks
@@ -51,6 +52,7 @@ def conduct(
     console: Console,
     *,
     quiet: bool,
+    verbose: bool = False,
     allowed: Allowances = NO_ALLOWANCES,
     tried: bool = True,
     runs: DoRuns = _all_rounds,
@@ -72,7 +74,8 @@ def conduct(
             beside = max(one.driven.seconds for one in at.values())
             _tell(console, [runs_in_words(experiment, most, beside)], "dim")
         folder = new_folder(results, experiment.name, latest=False)
-        with RunProgress(console, planned, quiet=quiet, most=most) as progress:
+        shown = RunProgress(console, planned, quiet=quiet, verbose=verbose, most=most)
+        with shown as progress:
             do = partial(runs, experiment, at, folder, progress)
             complete = _done(folder, console, do)
     return folder, complete
@@ -118,7 +121,8 @@ def _opened(
     with _sigterm_as_ctrl_c():
         others = OtherPrograms()
         looked = check_scenario(experiment, database_url, connect=True, allowed=allowed)
-        warnings = [*looked.warnings, *warning_texts([machine_busy_check(others.shares())])]
+        busy = warning_texts([machine_busy_check(others.shares())])
+        warnings = [*looked.warnings, *busy, *exposed_passwords(experiment.application)]
         _tell(console, filter(None, [looked.ignored, *_marked(warnings)]), "yellow")
         own = experiment.application and not any(a.needs_database for a in experiment.application)
         if not (database_url or looked.place or own or quiet):
@@ -129,9 +133,13 @@ def _opened(
             else databases(database_url, experiment, looked, allowed, runs, tried=tried)
         )
         with opened as at:
-            for one in at.values():
-                _tell(console, _marked(one.warnings), "yellow")
-                _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
+            several = len(experiment.application) > 1
+            if not quiet:
+                _tell(console, dict.fromkeys(one.ready for one in at.values() if one.ready), "dim")
+            for name, one in at.items():
+                of = f"{name}: " if several else ""
+                _tell(console, _marked(f"{of}{text}" for text in one.warnings), "yellow")
+                _tell(console, () if quiet else _headed(of, one.intentions), "dim")
             try:
                 answer = TrialAnswer()
                 if tried:
@@ -164,6 +172,11 @@ def _unseen(experiment: Experiment, answer: TrialAnswer) -> list[str]:
     return [
         f"The objective names a request that the trial did not send. {text}" for text in unknown
     ]
+
+
+def _headed(heading: str, lines: Sequence[str]) -> list[str]:
+    """Lines under a heading; none without lines."""
+    return [*filter(None, [heading.rstrip()]), *lines] if lines else []
 
 
 def _marked(warnings: Iterable[str]) -> list[str]:

@@ -119,7 +119,7 @@ class _Searching:
 
     def _once(self, plan: RunPlan, best: ThroughputEstimate | None, to_its_end: bool) -> None:
         watch = self._watch(None if to_its_end else self._look(best))
-        run_in(self._folder, plan, self._at[plan.server], watch)
+        run_in(self._folder, plan, self._at[plan.database], watch)
 
     def _write_down(self) -> None:
         ordered = [pool for _, pool in sorted(self._tried.items())]

@@ -34,16 +34,23 @@ def band_of(nanoseconds: int) -> int:
 class TimeBand:
     """Successful requests of about the same duration that told their waits for connections.
 
-    told: their number. time, waited: the sums of their durations and of their waits (ns).
+    told: their number. time, waited: the sums of their durations and of their waits (ns). squares:
+    the sum of the squared waits (µs²); 0 in older files.
     """
 
     told: int = 0
     time: int = 0
     waited: int = 0
+    squares: int = 0
 
     def plus(self, other: TimeBand) -> TimeBand:
         """The requests of both."""
-        return TimeBand(self.told + other.told, self.time + other.time, self.waited + other.waited)
+        return TimeBand(
+            self.told + other.told,
+            self.time + other.time,
+            self.waited + other.waited,
+            self.squares + other.squares,
+        )
 
 
 @dataclass(slots=True)
@@ -51,8 +58,9 @@ class RequestUse:
     """The requests of one name: counts, statuses, and the waits that some of them told.
 
     retried: requests with a retry inside them; 0 for HTTP. timed_out: requests that told a timeout
-    of the application's pool. by_status: HTTP status codes, and `none` without an answer. bands: by
-    `band_of` their duration.
+    of the application's pool, also those that succeeded after it. told_5xx: failures with a 5xx
+    status whose responses told the timeouts of their requests; timed_out_5xx: those that told one.
+    by_status: HTTP status codes, and `none` without an answer. bands: by `band_of` their duration.
     """
 
     count: int = 0
@@ -61,6 +69,8 @@ class RequestUse:
     timed_out: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
     bands: dict[int, TimeBand] = field(default_factory=dict)
+    told_5xx: int = 0
+    timed_out_5xx: int = 0
 
     def plus(self, other: RequestUse) -> RequestUse:
         """The requests of both, in succession or in two processes."""
@@ -71,24 +81,33 @@ class RequestUse:
             self.timed_out + other.timed_out,
             self.by_status + other.by_status,
             together(self.bands, other.bands, TimeBand.plus),
+            self.told_5xx + other.told_5xx,
+            self.timed_out_5xx + other.timed_out_5xx,
         )
 
     def tell(self, time: int, waited: int) -> None:
         """Add the wait of a successful request to its band (ns), in place."""
         band = band_of(time)
         told = self.bands.get(band, TimeBand())
-        # Parts of a request may wait at the same time.
-        self.bands[band] = told.plus(TimeBand(1, time, min(waited, time)))
+        waited = min(waited, time)  # parts of a request may wait at the same time
+        self.bands[band] = told.plus(TimeBand(1, time, waited, (waited // 1000) ** 2))
 
     def to_json(self) -> dict[str, Any]:
         """The use for a line of a result file; zeros are left out."""
         bands = [[b, one.told, one.time, one.waited] for b, one in self.bands.items()]
-        told = {name: getattr(self, name) for name in self.__slots__} | {"bands": bands}
+        squares = [[b, one.squares] for b, one in self.bands.items() if one.squares]
+        told = {name: getattr(self, name) for name in self.__slots__}
+        told |= {"bands": bands, "squares": squares}
         return {name: value for name, value in told.items() if value}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RequestUse:
         """Read what `to_json` wrote."""
         statuses = Counter(data.get("by_status", {}))
-        bands = {band: TimeBand(*one) for band, *one in data.get("bands", [])}
-        return cls(**data | {"by_status": statuses, "bands": bands})
+        squares = dict(data.get("squares", []))
+        bands = {
+            band: TimeBand(told, time, waited, squares.get(band, 0))
+            for band, told, time, waited in data.get("bands", [])
+        }
+        known = {name: value for name, value in data.items() if name != "squares"}
+        return cls(**known | {"by_status": statuses, "bands": bands})

@@ -26,7 +26,7 @@ from loadtest.model.server_name import server_title
 from loadtest.model.summary import Finding, Summary
 from loadtest.report import comparison_rows, fault_rows, overview, stage_rows
 from loadtest.report.driven import request_rows
-from loadtest.report.driven.application_rows import Logs, application_section
+from loadtest.report.driven.application_rows import Logs, application_section, driven_names
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.figures.toolkit.svg import pool_variables
 from loadtest.report.pool_table import application_changes, line_groups
@@ -147,6 +147,8 @@ def _circumstances(summary: Summary) -> Iterator[str]:
         yield units.plural(processes, "process", "processes")
     if load.get("model", "greenlets") != "greenlets":
         yield "with " + " and ".join(load["model"].split(","))
+    if len(names := driven_names(summary)) > 1:
+        yield f"applications {units.listed(names)}"
     yield from map(str, _faults(summary))
     rounds = max((pool.rounds for pool in summary.pools), default=0)
     lasting = load.get("duration")
@@ -224,7 +226,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "machine", f"{host.get('cpus')} CPUs, {memory}, {host.get('platform', '')}"
     yield from ((name, str(version)) for name, version in environment["versions"].items())
     if experiment.get("application"):
-        yield "application", str(experiment["application"])
+        yield "application", ", ".join(driven_names(summary)) or str(experiment["application"])
     yield "scenario", _pretty(experiment.get("scenario", ""))
     yield from ((n, _with_unit(n, v)) for n, v in _asked(summary).items() if v is not None)
 

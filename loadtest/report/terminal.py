@@ -64,6 +64,8 @@ def _print_comparisons(
 
 
 def _print(summary: Summary, console: Console) -> None:
+    _print_verdict(summary, console)
+    console.print()
     console.print(_table(summary, console))
     console.print()
     _print_requests(summary, console)
@@ -77,8 +79,17 @@ def _print(summary: Summary, console: Console) -> None:
     if several or changes:
         console.print()
     _print_findings(summary, console)
+
+
+def _print_verdict(summary: Summary, console: Console) -> None:
+    """Print the verdict: its first line is green if it recommends a pool.
+
+    It is yellow if none of several pools is recommended.
+    """
     headline, *rest = summary.verdict.text.splitlines()
-    console.print(plain(headline, console, "bold green" if summary.verdict.recommended else "bold"))
+    undecided = " yellow" if len(summary.pools) > 1 else ""
+    style = "bold green" if summary.verdict.recommended else f"bold{undecided}"
+    console.print(plain(headline, console, style))
     if summary.settings:
         console.print(plain(f"    {create_engine_line(summary.settings)}", console), soft_wrap=True)
     for line in rest:

@@ -250,14 +250,23 @@ def test_5xx_at_other_times_have_another_cause(tmp_path: Path, timeouts: int) ->
 def test_requests_that_told_a_timeout_are_counted_exactly(tmp_path: Path) -> None:
     requests = load(failures=4, errors__http_5xx=4)
     for one in requests:
-        one.requests = {"GET /rows": RequestUse(count=10, failed=4, timed_out=3)}
+        one.requests = {"GET /rows": RequestUse(10, 4, timed_out=3, told_5xx=4, timed_out_5xx=3)}
     timing_out = web(counters={"timeouts": 3})
     found = findings_of(driven_pool(tmp_path / "told", requests, timing_out))
     message = found["pool_timeouts_as_5xx"].message
     assert "30 of them after a checkout of theirs timed out in the application" in message
     for one in requests:
-        one.requests = {"GET /rows": RequestUse(count=10, failed=4, timed_out=1)}
+        one.requests = {"GET /rows": RequestUse(10, 4, timed_out=1, told_5xx=4, timed_out_5xx=1)}
     found = findings_of(driven_pool(tmp_path / "few", requests, timing_out))
+    assert "pool_timeouts_as_5xx" not in found
+
+
+@pytest.mark.parametrize("told", [1, 4])
+def test_timeouts_of_requests_that_succeeded_explain_no_5xx(tmp_path: Path, told: int) -> None:
+    requests = load(failures=4, errors__http_5xx=4)
+    for one in requests:
+        one.requests = {"GET /rows": RequestUse(10, 4, timed_out=3, told_5xx=told)}
+    found = findings_of(driven_pool(tmp_path, requests, web(counters={"timeouts": 3})))
     assert "pool_timeouts_as_5xx" not in found
 
 

@@ -32,17 +32,33 @@ def test_only_requests_that_took_about_as_long_explain_it() -> None:
     assert waiting(use, 0.02) == (0, 900)
 
 
-def test_the_share_is_that_of_their_whole_time() -> None:
-    # Both are in the band of 240 ms.
-    assert waiting(told((10, 230, 115), (10, 250, 0)), 0.24) == (
-        pytest.approx(0.24 * 115 / 480),
-        20,
-    )
+def test_a_mixture_of_waits_is_a_lower_bound_of_their_mean() -> None:
+    # Both are in the band of 240 ms: half of the requests wait for half of their time.
+    found = [waiting(told((n, 230, 115), (n, 250, 0)), 0.24) for n in (10, 1000)]
+    (few, _), (many, number) = (one or (0.0, 0) for one in found)
+    mean = 0.24 * 115 / 480
+    assert 0.5 * mean < few < 0.75 * mean
+    assert 0.95 * mean < many < mean
+    assert number == 2000
 
 
-def test_neighbours_are_asked_if_too_few_told() -> None:
-    use = told((LEAST_TOLD - 1, 240, 170), (1, 270, 200))
-    assert waiting(use, 0.24) == (pytest.approx(0.24 * (9 * 170 + 200) / (9 * 240 + 270)), 10)
+def test_slower_requests_do_not_explain_a_percentile() -> None:
+    # The requests of the next bands wait longer: they are not asked.
+    assert waiting(told((LEAST_TOLD - 1, 240, 0), (30, 290, 280)), 0.24) is None
+    assert waiting(told((LEAST_TOLD, 240, 0), (30, 290, 280)), 0.24) == (0, LEAST_TOLD)
+
+
+def test_the_waits_of_an_older_file_have_the_largest_spread() -> None:
+    known = told((100, 240, 170))
+    old = RequestUse.from_json({**known.to_json(), "squares": []})
+    (least, _), (less, _) = (waiting(use, 0.24) or (0.0, 0) for use in (known, old))
+    assert least == pytest.approx(0.17)
+    assert 0.14 < less < 0.16
+
+
+def test_a_percentile_that_is_a_lower_bound_is_not_explained() -> None:
+    times = Durations(p50=0.24, p95=0.24, at_least=("p95",))
+    assert list(explained(told((100, 240, 170)), times)) == ["p50"]
 
 
 def test_too_few_requests_explain_nothing() -> None:

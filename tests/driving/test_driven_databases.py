@@ -24,6 +24,7 @@ from tests.driving.told import QUEUE, told_engine
 
 Found = Callable[..., Database]
 ALL = Allowances(overload=True, trouble=True)
+ELSEWHERE = "postgresql+psycopg://app:s3cret@db1/shop"
 NOWHERE = "mysql+aiomysql://app:s3cret@127.0.0.1:1/shop?charset=utf8mb4"
 EXPERIMENT = Experiment(
     name="shop",
@@ -75,22 +76,53 @@ def test_an_engine_that_requests_make_is_checked_later(found: Found) -> None:
     assert database.driven.ceilings == {"4+0": 4, "as-is": 50}
     assert database.driven.processes is None
     database.driven.check_late(told_engine(url="sqlite:///rows.db"))
-    with pytest.raises(UsageError, match="connects to postgresql, which this tool cannot watch"):
-        database.driven.check_late(told_engine(url="postgresql+psycopg://a:b@db/x"))
-    with pytest.raises(UsageError, match="let the URL of --ready use the database"):
-        database.driven.check_late(told_engine(url="mysql+pymysql://a:b@127.0.0.1:1/shop"))
+    for url in (ELSEWHERE, NOWHERE):
+        with pytest.raises(UsageError, match="let the URL of --ready use the database"):
+            database.driven.check_late(told_engine(url=url))
+    found(None, processes=0, allowed=ALL).driven.check_late(told_engine(url=ELSEWHERE))
 
 
-@pytest.mark.parametrize("url", ["postgresql+psycopg://app:s3cret@127.0.0.1:1/shop", NOWHERE])
+@pytest.mark.parametrize("url", [ELSEWHERE, NOWHERE])
 def test_a_server_that_cannot_be_seen_needs_permission(found: Found, url: str) -> None:
     with pytest.raises(UsageError, match="must see the application's server") as refused:
         found(told_engine(url=url))
     assert "s3cret" not in str(refused.value)
     database = found(told_engine(url=url), allowed=ALL)
     (warning,) = database.warnings
-    assert warning.startswith("The server of the engine shop (shop/db.py:9) cannot be watched: ")
+    assert warning.startswith("The application's server cannot be watched: ")
     assert "s3cret" not in warning
     assert (database.url, database.driven.guarded) == (None, False)
+    assert (database.driven.ceilings, database.driven.processes) == ({"4+0": 4, "as-is": 15}, 2)
+
+
+def test_another_kind_of_server_is_announced_without_its_status(found: Found) -> None:
+    database = found(told_engine(url=ELSEWHERE), allowed=ALL)
+    first, connections, writes, work = database.intentions
+    assert first == (
+        "In the database shop at db1:5432, on a server that this tool did not start and cannot "
+        "watch, loadtest will"
+    )
+    assert connections == ("- open at most 30 connections at once (2 processes × 15 in the pool)")
+    assert "the application's own tables" in writes
+    assert work.startswith("- run visitors.py with at most 50 users")
+    assert database.warnings[0].endswith("and loadtest reads the status of MariaDB and MySQL only")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("mysql+pymysql://a:s3cret@db2/shop", "connected to shop at db1:5432: leave out"),
+        (ELSEWHERE.replace("psycopg", "asyncpg"), r"starts with postgresql\+asyncpg://.*leave it"),
+    ],
+)
+def test_a_given_url_is_refused_for_another_kind_of_server(
+    found: Found, given: str, said: str
+) -> None:
+    with pytest.raises(UsageError, match=said) as refused:
+        found(told_engine(url=ELSEWHERE), given=given, allowed=ALL)
+    assert "s3cret" not in str(refused.value)
+    with pytest.raises(UsageError, match=r"adds load\. Give --allow-overload and --no-abort"):
+        found(told_engine(url=ELSEWHERE))
 
 
 @pytest.mark.database

@@ -48,7 +48,7 @@ def shop(folder: Path, url: URL, *options: str, engine: str = ON_SERVER) -> Driv
 
 @pytest.mark.database
 def test_announced_before_the_first_request(tmp_path: Path, url: URL) -> None:
-    run = shop(tmp_path, url, "--pool", "9+0", "--connections-per-user", "2")
+    run = shop(tmp_path, url, "--pool", "9+0", "--connections-per-user", "2", "-v")
     said, place = run.process.output, f"{url.database} at 127.0.0.1:{url.port}"
     assert run.code in (0, 4), said
     announced, _, rest = said.partition("$ loadtest run ")

@@ -173,9 +173,14 @@ def test_the_waits_that_responses_tell(environment: Environment, recorder: Recor
     failure = RuntimeError("500 Server Error")
     request(environment, 2000, failure, response=answer(500, "1990000000;1"))
     (use,) = log.cut("measured").requests.values()
-    slow, quick = TimeBand(1, 240_000_000, 170_000_000), TimeBand(1, 2_000_000, 0)
+    slow, quick = TimeBand(1, 240_000_000, 170_000_000, 170_000**2), TimeBand(1, 2_000_000, 0)
     assert use.bands == {band_of(240_000_000): slow, band_of(2_000_000): quick}
-    assert use.timed_out == 1
+    request(environment, 2000, response=answer(200, "1990000000;1"))
+    request(environment, 5, failure, response=answer(500, "0;0"))
+    request(environment, 5, failure, response=answer(500))
+    (later,) = log.cut("measured").requests.values()
+    assert (use.timed_out, use.told_5xx, use.timed_out_5xx) == (1, 1, 1)
+    assert (later.timed_out, later.told_5xx, later.timed_out_5xx) == (1, 1, 0)
 
 
 def test_a_request_counts_from_the_moment_when_it_was_due(

@@ -36,27 +36,30 @@ def test_the_waits_of_requests_are_in_the_bands_of_their_durations() -> None:
     use.tell(240 * MILLISECOND, 170 * MILLISECOND)
     use.tell(241 * MILLISECOND, 0)
     use.tell(2 * MILLISECOND, 0)
-    slow, quick = TimeBand(2, 481 * MILLISECOND, 170 * MILLISECOND), TimeBand(1, 2 * MILLISECOND)
+    slow = TimeBand(2, 481 * MILLISECOND, 170 * MILLISECOND, 170_000**2)
+    quick = TimeBand(1, 2 * MILLISECOND)
     assert use.bands == {71: slow, 43: quick}
 
 
 def test_parts_of_a_request_that_wait_together_wait_no_longer_than_the_request() -> None:
     use = RequestUse()
     use.tell(240 * MILLISECOND, 400 * MILLISECOND)
-    assert use.bands == {71: TimeBand(1, 240 * MILLISECOND, 240 * MILLISECOND)}
+    assert use.bands == {71: TimeBand(1, 240 * MILLISECOND, 240 * MILLISECOND, 240_000**2)}
 
 
 def test_requests_add_up_and_both_stay_as_they_were() -> None:
-    one = RequestUse(3, 1, 0, 1, Counter({"200": 2, "500": 1}), {4: TimeBand(2, 10, 5)})
+    one = RequestUse(3, 1, 0, 1, Counter({"200": 2, "500": 1}), {4: TimeBand(2, 10, 5, 17)})
     other = RequestUse(
-        2, 0, 1, 0, Counter({"200": 2}), {4: TimeBand(1, 4, 0), 5: TimeBand(1, 7, 7)}
+        2, 0, 1, 0, Counter({"200": 2}), {4: TimeBand(1, 4, 0, 3), 5: TimeBand(1, 7, 7, 49)}
     )
     before = one.to_json(), other.to_json()
     both = RequestUse(
-        *(5, 1, 1, 1, Counter({"200": 4, "500": 1})), {4: TimeBand(3, 14, 5), 5: TimeBand(1, 7, 7)}
+        *(5, 1, 1, 1, Counter({"200": 4, "500": 1})),
+        {4: TimeBand(3, 14, 5, 20), 5: TimeBand(1, 7, 7, 49)},
     )
     assert one.plus(other) == other.plus(one) == both
     assert (one.to_json(), other.to_json()) == before
+    assert RequestUse.from_json(both.to_json()) == both
 
 
 def test_zeros_are_left_out_of_a_file() -> None:

@@ -27,11 +27,16 @@ def refuse_incomparable(runs: Sequence[RunFacts]) -> None:
     """Raise UsageError naming every way in which runs differ in more than their pool."""
     problems: dict[str, str] = {}
     first_of_round: dict[int, RunFacts] = {}
-    first_of_server: dict[str, RunFacts] = {}
+    first_of_server: dict[tuple[str, str], RunFacts] = {}
+    first_of_application: dict[str, RunFacts] = {}
     names = {run.pool_name for run in runs}
     for run in runs:
-        server = _server(run, names)
-        _refuse(problems, first_of_server.setdefault(server, run), run, _server_facts)
+        server, application = _server(run, names), _application(run)
+        alike = first_of_application.setdefault(application, run)
+        _refuse(problems, alike, run, _application_facts)
+        # Applications may have servers of their own.
+        first = first_of_server.setdefault((server, application), run)
+        _refuse(problems, first, run, _server_facts)
         _refuse(problems, runs[0], run, _circumstances)
         _refuse(problems, first_of_round.setdefault(run.header.round, run), run, _random_numbers)
     if problems:
@@ -63,6 +68,20 @@ def _server(run: RunFacts, names: Collection[str]) -> str:
     return name if run.pool_name in variants else ""
 
 
+def _application(run: RunFacts) -> str:
+    """The application of a pool that ran in several; all other pools share one."""
+    name = run.header.application or ""
+    return name if run.header.driven and run.pool_name.endswith(variant_name("", name)) else ""
+
+
+def _application_facts(header: Header) -> Facts:
+    """What pools of the same application must share."""
+    facts: Facts = {"application": header.application}
+    if header.driven and header.driven.command:
+        facts["command of the application"] = header.driven.command
+    return facts
+
+
 def _server_facts(header: Header) -> Facts:
     """What pools on the same server must share."""
     server = header.server
@@ -73,15 +92,12 @@ def _circumstances(header: Header) -> Facts:
     """The circumstances of a run by name: scenario, load, machine."""
     scenario = header.scenario
     facts = {
-        "application": header.application,
         "scenario": " ".join(Path(file).name for file in scenario.files),
         "user classes": " ".join(scenario.user_classes),
         "CPUs": header.host.cpus,
         **_named("option", scenario.options),
         **_named("load", _asked_for(header.load)),
     }
-    if header.driven and header.driven.command:
-        facts["command of the application"] = header.driven.command
     return {name: value for name, value in facts.items() if name not in _MAY_DIFFER}
 
 

@@ -187,9 +187,10 @@ def pool_timeouts_as_5xx(pool: PoolRuns) -> Iterator[Finding]:
         return
     timeouts, failed = pool.counters["timeouts"], pool.counters[SERVER_ERRORS]
     requests = max(pool.counters["requests"], 1)
-    told = sum(use.timed_out for use in pool.requests.values())
+    told = sum(use.told_5xx for use in pool.requests.values())
+    timed_out = sum(use.timed_out_5xx for use in pool.requests.values())
     beside = sum(_failed_beside_timeouts(round_) for round_ in pool.rounds)
-    explained, how = (min(told, failed), "after a checkout of theirs timed out in the application")
+    explained, how = timed_out, "after a checkout of theirs timed out in the application"
     if not told:  # the application's framework has no hook for it
         explained, how = beside, "when checkouts timed out in the application"
     few = timeouts < _LEAST_TIMEOUTS * requests or failed < _LEAST_TIMEOUTS * requests

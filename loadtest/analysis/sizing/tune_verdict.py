@@ -229,8 +229,13 @@ def _load_used(tuning: Tuning, value: Search) -> str:
     repeated = len(tuning.disturbed)
     runs = repeated + tuning.runs
     again = f", {count(repeated)} of them disturbed and repeated," if repeated else ""
-    return (
+    took = (
         f"{plural(runs, 'run')} of {plural(len(tuning.sizes), 'size')}{again} took "
-        f"{count(value.load_seconds)} s of load. One run of every size from 1 to "
-        f"{count(value.most)} would have taken {count(value.grid_seconds)} s."
+        f"{count(value.load_seconds)} s of load."
+    )
+    if value.grid_seconds <= value.load_seconds:
+        return took
+    return (
+        f"{took} One run of every size from 1 to {count(value.most)} would have taken "
+        f"{count(value.grid_seconds)} s."
     )

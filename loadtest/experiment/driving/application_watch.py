@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from loadtest.analysis.driven.server_concurrency import thread_facts
+from loadtest.database.redaction import without_passwords
 from loadtest.database.server_guard import Guard
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.driven_server import DrivenServer
@@ -131,8 +132,11 @@ class ApplicationWatch:
     def facts(self) -> Mapping[str, Any]:
         """What the result of a run tells about the application."""
         driven = self._application
-        told: dict[str, Any] = {"command": driven.command, "ready": driven.ready}
-        told |= thread_facts(driven.words(), {**os.environ, **driven.env})
+        texts = {"command": driven.command, "ready": driven.ready}
+        told: dict[str, Any] = {name: without_passwords(text) for name, text in texts.items()}
+        told |= thread_facts(driven.words(), {**os.environ, **driven.variables})
+        if driven.processes:
+            told["processes"] = list(driven.processes)
         for engine in self.engines.meant[:1]:
             told |= {"place": engine.place, "own_pool": dict(engine.own)}
         return told

@@ -1,15 +1,15 @@
-"""The database of a driven application: a private server, the given one, or its own."""
+"""The databases of driven applications: a private server, the given one, or their own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy import URL
 
-from loadtest.database.engine import DRIVER, database_url
+from loadtest.database.engine import DRIVER
 from loadtest.database.preflight import server_probe
 from loadtest.database.preflight.announcement import (
     connections_now,
@@ -21,9 +21,14 @@ from loadtest.database.preflight.situation import Demand
 from loadtest.database.private_server import PrivateServer
 from loadtest.database.server_program import refuse_beside_database
 from loadtest.experiment.databases import checked, demand_of, work_in_words
+from loadtest.experiment.driving.driven_run import naming_application
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.look import ApplicationFacts, look_at
-from loadtest.experiment.driving.server_address import refuse_other_server
+from loadtest.experiment.driving.server_address import (
+    address_in_words,
+    given_url,
+    refuse_other_server,
+)
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.experiment.faults.fault_address import fault_address
 from loadtest.experiment.faults.schedule import FaultSchedule, refuse_without_private_server
@@ -31,7 +36,6 @@ from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import Allowances
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment
-from loadtest.model.pool_limits import PoolSizes, connection_limit
 from loadtest.runfile.folders import as_typed
 
 _MYSQL = ("mysql", "mariadb")
@@ -69,7 +73,7 @@ class _Intended:
         own = facts.engine.own_settings if facts.engine else None
         demand = demand_of(self.experiment, self.allowed, own)
         processes, users = max(1, facts.processes), demand.users * demand.per_user
-        others = [_most(engine, users) for engine in facts.others]
+        others = [engine.most_connections(users) for engine in facts.others]
         return replace(demand, processes=processes, other_engines=processes * sum(others))
 
     def database(
@@ -83,51 +87,64 @@ class _Intended:
 def driven_databases(
     given: str, experiment: Experiment, allowed: Allowances, runs: int, *, tried: bool = False
 ) -> Iterator[Databases]:
-    """The database of the application that an experiment drives, which is started once to see it.
+    """The database of each application that an experiment drives; each is started once to see it.
+
+    Applications that need a private server share one.
 
     given: the URL of the user's own server, for `{database_url}`; otherwise for PoolUsers beside
     the users of the application, and for looking. runs: the maximum number of runs; tried: whether
     each task is tried once before them.
     Raises UsageError if the application or its server cannot be used.
     """
-    (application,) = experiment.application
     most = demand_of(experiment, allowed).most
     server_probe.raise_open_files_limit(most)
-    intended = _Intended(experiment, allowed, runs, tried)
+    needed = any(one.needs_database for one in experiment.application)
+    (program,) = experiment.servers
+    refuse_beside_database(bool(experiment.server), bool(needed and given))
+    with ExitStack() as stack:
+        private = needed and not given
+        server = stack.enter_context(PrivateServer(most, program)) if private else None
+        parts, found = experiment.by_application, dict[str, Database]()
+        for name, one in parts.items():
+            intended = _Intended(one, allowed, runs // len(parts), tried)
+            with naming_application(name if len(parts) > 1 else ""):
+                found[name or program] = _database(given, server, intended, stack)
+        yield found
+
+
+def _database(
+    given: str, server: PrivateServer | None, intended: _Intended, stack: ExitStack
+) -> Database:
+    """The database of the only application.
+
+    server: the private one, if it was started. stack: ends the relays of faults.
+    """
+    (application,) = intended.experiment.application
     if not application.needs_database:
-        with _found(given, intended) as database:
-            yield {"": database}
-    elif given:
-        refuse_beside_database(bool(experiment.server), True)
-        url = database_url(given)
-        with closing(FaultSchedule(experiment.fault, url, None, driven=True)) as faults:
-            known = DrivenServer(url, relay=faults.relay)
-            found = _foreign(url, known, look_at(experiment, known), intended)
-            yield {"": replace(found, faults=faults)}
-    else:
-        (program,) = experiment.servers
-        with (
-            PrivateServer(most, program) as server,
-            closing(FaultSchedule(experiment.fault, server.url, server, driven=True)) as faults,
-        ):
-            yield {program: _private(server, faults, intended)}
+        return _found(given, intended, stack)
+    url = server.url if server else given_url(given)
+    schedule = FaultSchedule(intended.experiment.fault, url, server, driven=True)
+    faults = stack.enter_context(closing(schedule))
+    if server:
+        return _private(server, faults, intended)
+    known = DrivenServer(url, relay=faults.relay)
+    found = _foreign(url, known, look_at(intended.experiment, known), intended)
+    return replace(found, faults=faults)
 
 
-@contextmanager
-def _found(given: str, intended: _Intended) -> Iterator[Database]:
+def _found(given: str, intended: _Intended, stack: ExitStack) -> Database:
     """The database that the application finds without this tool, with the faults in front of it."""
     faults = intended.experiment.fault
     refuse_without_private_server(faults, "put {database_url} into --app-env to have one started")
-    other = database_url(given) if given else None
+    other = given_url(given) if given else None
     facts = look_at(intended.experiment, DrivenServer())
     database = _own(other, facts, intended)
     if not faults:
-        yield database
-        return
+        return database
     address = fault_address(faults, facts.engine, other)
-    with closing(FaultSchedule(faults, address, None, driven=True)) as schedule:
-        driven = replace(database.driven, relay=schedule.relay)
-        yield replace(database, faults=schedule, driven=driven)
+    schedule = stack.enter_context(closing(FaultSchedule(faults, address, None, driven=True)))
+    driven = replace(database.driven, relay=schedule.relay)
+    return replace(database, faults=schedule, driven=driven)
 
 
 def _private(server: PrivateServer, faults: FaultSchedule, intended: _Intended) -> Database:
@@ -158,7 +175,7 @@ def _own(other: URL | None, facts: ApplicationFacts, intended: _Intended) -> Dat
         url = _seen_from_here(facts.engine)
         server_probe.probe_server(url)
     except UsageError as error:
-        return _not_seen(error, other, facts, intended)
+        return _not_seen(error, facts.engine, other, facts, intended)
     refuse_other_server(other, url)
     return replace(_foreign(url, DrivenServer(), facts, intended), url=other or url)
 
@@ -184,21 +201,46 @@ def _foreign(
 
 
 def _not_seen(
-    error: UsageError, other: URL | None, facts: ApplicationFacts, intended: _Intended
+    error: UsageError,
+    engine: ToldEngine,
+    other: URL | None,
+    facts: ApplicationFacts,
+    intended: _Intended,
 ) -> Database:
-    """The database if the engine's URL does not lead to it: by another URL, or on permission."""
+    """The database if the tool cannot watch it by the engine's URL.
+
+    Then another URL leads to it, or the user permits a run without watching.
+    """
     if other is not None:
+        if not _is_readable(engine.url):
+            refuse_other_server(other, engine.url)
         return _foreign(other, DrivenServer(), facts, intended)
-    if intended.allowed.overload and intended.allowed.trouble:
-        unseen = f"The server of the engine {facts.engine} cannot be watched: {error}"
-        driven = DrivenServer(seconds=facts.seconds)
-        return intended.database(None, driven, intended.sentence(facts), warnings=(unseen,))
-    raise UsageError(
-        *error.problems,
-        "This tool must see the application's server before it adds load. Give --database-url with "
-        f"a URL that begins with {DRIVER}:// for looking; or give --allow-overload and --no-abort "
-        "if no other client needs the server",
+    if not _permitted(intended.allowed):
+        raise _must_see(engine, error)
+    unseen = f"The application's server cannot be watched: {error}"
+    demand, place = intended.demand(facts), address_in_words(engine.url)
+    given = place, demand, intended.work(facts), (), intended.allowed
+    lines = intentions(*given, writes=intended.writes, watched=False)
+    driven = DrivenServer(
+        ceilings=_ceilings(demand), processes=demand.processes, seconds=facts.seconds
     )
+    return intended.database(None, driven, *lines, warnings=(unseen,))
+
+
+def _must_see(engine: ToldEngine, error: UsageError) -> UsageError:
+    """The error about a server that the tool cannot watch, with what the user can do."""
+    looking = f"Give --database-url with a URL that begins with {DRIVER}:// for looking; or give"
+    return UsageError(
+        *error.problems,
+        "This tool must see the application's server before it adds load. "
+        f"{looking if _is_readable(engine.url) else 'Give'} --allow-overload and --no-abort if no "
+        "other client needs the server",
+    )
+
+
+def _permitted(allowed: Allowances) -> bool:
+    """Whether a server may get load that the tool cannot watch."""
+    return allowed.overload and allowed.trouble
 
 
 def _unknown(other: URL | None, facts: ApplicationFacts, intended: _Intended) -> Database:
@@ -223,33 +265,32 @@ def _check_late(demand: Demand, allowed: Allowances, engine: ToldEngine) -> None
     """
     if engine.url.get_backend_name() == _WITHOUT_SERVER:
         return
-    url = _seen_from_here(engine)
-    if not (allowed.overload and allowed.trouble):
+    if not _permitted(allowed):
         raise UsageError(
             f"the application makes the engine {engine} with a request, so its server is not "
             "watched: let the URL of --ready use the database, so that the engine exists before "
             "the load; or give --allow-overload and --no-abort if no other client needs the server"
         )
-    checked(situation(url, demand, private=False))
+    if _is_readable(engine.url):
+        checked(situation(_seen_from_here(engine), demand, private=False))
 
 
 def _seen_from_here(engine: ToldEngine) -> URL:
     """The URL of an engine's server for this tool; raises UsageError if it is of another kind."""
-    backend = engine.url.get_backend_name()
-    if backend not in _MYSQL:
-        raise UsageError(f"the engine {engine} connects to {backend}, which this tool cannot watch")
+    if not _is_readable(engine.url):
+        kind = engine.url.get_backend_name()
+        raise UsageError(
+            f"the engine {engine} connects to {kind}, and loadtest reads the status of MariaDB and "
+            "MySQL only"
+        )
     return engine.url.set(drivername=DRIVER, query={})
+
+
+def _is_readable(url: URL) -> bool:
+    """Whether the tool can read the status of servers of this kind."""
+    return url.get_backend_name() in _MYSQL
 
 
 def _ceilings(demand: Demand) -> dict[str, int]:
     """The most connections of one process, by the pool's name."""
     return {pool.name: demand.of_process(pool) for pool in demand.pools}
-
-
-def _most(engine: ToldEngine, users: int) -> int:
-    """The most connections of an engine that is not under test, in one process."""
-    if not engine.pool:  # it is not recorded
-        return users
-    sizes = PoolSizes(*(engine.pool[n] for n in ("poolclass", "pool_size", "max_overflow")))
-    most = connection_limit(sizes)
-    return users if most is None else min(most, users)

@@ -15,6 +15,8 @@ from loadtest.database import supervisor
 from loadtest.experiment.child_logs import end_of_output
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.readiness import (
+    APPLICATION_READY_SECONDS,
+    listening_in_words,
     refuse_used_port,
     wait_until_free,
     wait_until_ready,
@@ -29,25 +31,32 @@ PREPARE_SECONDS = 300.0
 class RunningApplication:
     """An application that has been started; its keeper ends it with the tool.
 
-    output: the file with its output.
+    output: the file with its output. log: the path of this file, None if it does not stay.
     """
 
-    def __init__(self, kept: subprocess.Popen[bytes], output: IO[bytes]) -> None:
-        self._kept, self._output = kept, output
+    def __init__(self, kept: subprocess.Popen[bytes], output: IO[bytes], log: Path | None) -> None:
+        self._kept, self._output, self._log = kept, output, log
 
-    def check_ready_or_starting(self) -> None:
-        """Raise UsageError if it ended before it was ready."""
+    def wait_until_ready(self, application: DrivenApplication) -> None:
+        """Wait until it answers; raises UsageError if it ends before, or does not in time."""
+        refusal = wait_until_ready(application, self._check_starting)
+        if refusal:
+            where = listening_in_words(self._kept.pid, application)
+            seconds = f"{APPLICATION_READY_SECONDS:g} s"
+            said = f"the application was not ready within {seconds}: {refusal}{where}"
+            raise UsageError(f"{said}; {end_of_output(self._output)}")
+
+    def _check_starting(self) -> None:
         if (code := self._kept.poll()) is not None:
-            raise UsageError(self._ended(code, "before it was ready"))
+            stay = "" if code else ", but --app must stay in the foreground"
+            said = f"the application ended with exit code {code} before it was ready{stay}"
+            raise UsageError(f"{said}; {end_of_output(self._output)}")
 
     def check_alive(self) -> None:
         """Raise LoadtestError if it has ended."""
         if (code := self._kept.poll()) is not None:
-            raise LoadtestError(self._ended(code, "during the run"))
-
-    def _ended(self, code: int, when: str) -> str:
-        said = f"the application ended with exit code {code} {when}; the end of its log:"
-        return f"{said}\n{end_of_output(self._output)}"
+            said = f"the application ended with exit code {code} during the run"
+            raise LoadtestError(f"{said}; {end_of_output(self._output, self._log)}")
 
 
 @contextmanager
@@ -77,8 +86,8 @@ def started(
         try:
             control.make()
             supervisor.send_order(kept, supervisor.UP)
-            running = RunningApplication(kept, output)
-            wait_until_ready(application, running.check_ready_or_starting)
+            running = RunningApplication(kept, output, log)
+            running.wait_until_ready(application)
             yield running
         finally:
             supervisor.stop_supervised(kept)
@@ -108,9 +117,7 @@ def prepare(
         finally:
             supervisor.stop_supervised(kept)
         if ended:
-            raise UsageError(
-                f"--app-prepare: the command {ended}; the end of its log:\n{end_of_output(output)}"
-            )
+            raise UsageError(f"--app-prepare: the command {ended}; {end_of_output(output)}")
 
 
 def _opened(log: Path | None) -> IO[bytes]:
@@ -132,5 +139,10 @@ def _command(option: str, words: Sequence[str], folder: Path | None) -> list[str
     program = str((folder or Path()) / words[0]) if "/" in words[0] else words[0]
     found = shutil.which(program) or shutil.which(program, path=Path(sys.executable).parent)
     if found is None:
-        raise UsageError(f"{option}: there is no program {words[0]}")
+        raise UsageError(f"{option}: there is no program {words[0]}{_where(words[0])}")
     return [str(Path(found).absolute()), *words[1:]]
+
+
+def _where(program: str) -> str:
+    """Where a program was searched, for the end of a sentence."""
+    return "" if "/" in program else " on PATH, nor beside the Python of loadtest"

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from sqlalchemy import URL
 
 from loadtest.database.application import DATABASE_URL
-from loadtest.database.redaction import host_and_port
+from loadtest.database.engine import database_url
+from loadtest.database.redaction import DEFAULT_PORTS, host_and_port
 from loadtest.model.errors import UsageError
 
 _MYSQL, _MYSQL_NAMES = "mysql", ("mysql", "mariadb")
-_PORTS = {_MYSQL: 3306, "postgresql": 5432}
 _LOOPBACK = ("localhost", "::1")
 
 
@@ -28,13 +28,13 @@ def server_address(url: URL) -> ServerAddress:
     backend, host = url.get_backend_name(), url.host or "localhost"
     kind = _MYSQL if backend in _MYSQL_NAMES else backend
     return ServerAddress(
-        kind, "127.0.0.1" if host in _LOOPBACK else host, url.port or _PORTS.get(kind)
+        kind, "127.0.0.1" if host in _LOOPBACK else host, url.port or DEFAULT_PORTS.get(kind)
     )
 
 
 def address_in_words(url: URL) -> str:
     """A database with its server for a sentence, like `shop at db1:3306`; SQLite has no server."""
-    if not url.host and server_address(url).kind not in _PORTS:
+    if not url.host and server_address(url).kind not in DEFAULT_PORTS:
         return f"{url.get_backend_name()} without a server"
     return f"{url.database or 'no database'} at {host_and_port(url)}"
 
@@ -47,3 +47,15 @@ def refuse_other_server(given: URL | None, found: URL) -> None:
             f"to {address_in_words(found)}: leave out --database-url, and remove {DATABASE_URL} "
             "from the environment"
         )
+
+
+def given_url(given: str) -> URL:
+    """The URL of the user's own server; raises UsageError if it is of a kind without a status."""
+    kind, separator, _ = given.partition("://")
+    if separator and kind.partition("+")[0] not in _MYSQL_NAMES:
+        raise UsageError(
+            f"--database-url starts with {kind}://, but it must lead to MariaDB or MySQL: leave it "
+            f"out, remove {DATABASE_URL} from the environment, and let the application read its "
+            "URL from a variable of its own"
+        )
+    return database_url(given)

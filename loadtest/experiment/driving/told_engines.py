@@ -11,6 +11,7 @@ from sqlalchemy import URL, make_url
 
 from loadtest.model.errors import RefusedRun
 from loadtest.model.pool import PoolSettings
+from loadtest.model.pool_limits import PoolSizes, connection_limit
 
 # The classes without sizes.
 _NO_QUEUE = ("NullPool", "StaticPool", "AssertionPool", "SingletonThreadPool")
@@ -76,6 +77,14 @@ class ToldEngine:
         if self.own["poolclass"] in _NO_QUEUE:
             default |= {"pool_size": None, "max_overflow": None}
         return {**default, **self.own}
+
+    def most_connections(self, users: int) -> int:
+        """The most connections of its pool in one process with these users."""
+        if not self.pool:  # it is not recorded
+            return users
+        sizes = PoolSizes(*(self.pool[n] for n in ("poolclass", "pool_size", "max_overflow")))
+        most = connection_limit(sizes)
+        return users if most is None else min(most, users)
 
     @property
     def identity(self) -> tuple[_ServerPlace, str]:

@@ -107,6 +107,9 @@ class _NamedRequests:
         if exception is not None:
             use.failed += 1
             self._failed.append(elapsed)
+            if told and status.startswith("5"):
+                use.told_5xx += 1
+                use.timed_out_5xx += told.timeouts > 0
             return
         self._succeeded.append(elapsed)
         if told:

@@ -64,13 +64,31 @@ def application_section(summary: Summary, logs: Logs) -> dict[str, Any] | None:
     }
 
 
+def driven_names(summary: Summary) -> list[str]:
+    """The names of the applications that the runs drove, each once."""
+    return [*dict.fromkeys(p.application_name for p in summary.pools if p.application_name)]
+
+
 def _about(pools: Sequence[PoolSummary]) -> Iterator[tuple[str, str]]:
-    """The application, its engine and its server, a line each; they are the same for all pools."""
-    first = next(pool.application for pool in pools if pool.application)
-    yield "application", first.name
-    yield "engine", f"{first.engine} ({first.place})" if first.place else first.engine
-    yield "database", first.database or NO_VALUE
-    yield "requests at once", first.concurrency.source
+    """The application, its engine and its server, a line each; they are the same for all pools.
+
+    Of several applications, each has one line.
+    """
+    found = {one.name: one for pool in pools if (one := pool.application)}
+    each = [(name, list(_facts(one))) for name, one in found.items()]
+    if len(each) == 1:
+        ((name, facts),) = each
+        yield from (("application", name), *facts)
+        return
+    for name, facts in each:
+        yield name, "; ".join(f"{fact}: {value}" for fact, value in facts)
+
+
+def _facts(application: DrivenSummary) -> Iterator[tuple[str, str]]:
+    engine, place = application.engine, application.place
+    yield "engine", f"{engine} ({place})" if place else engine
+    yield "database", application.database or NO_VALUE
+    yield "requests at once", application.concurrency.source
 
 
 def _fleet_row(pool: PoolSummary, application: DrivenSummary) -> list[tuple[str, ...]]:

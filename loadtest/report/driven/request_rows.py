@@ -85,6 +85,6 @@ def _explanation(pool: PoolSummary) -> str:
         return ""
     return (
         f"{pool.name}: of the p95 of {name}, {duration(found.seconds)}, at least "
-        f"{duration(found.waiting_seconds)} are waiting for a connection (told by "
-        f"{count(found.told)} requests of about this time)."
+        f"{duration(found.waiting_seconds)} are waiting for a connection on average "
+        f"(told by {count(found.told)} requests of about this time)."
     )

@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ from benchmarks._length import long_wanted
 from benchmarks._recording_cost import CLIENTS, Client
 from loadtest.database.private_server import PrivateServer, free_port
 from loadtest.experiment.driving.application_environment import own_environment
+from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.driven_run import driven
 from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.running_application import prepare, started
@@ -94,10 +94,9 @@ def _running(way: str, server: DrivenServer, seed: int) -> Iterator[int]:
 @contextmanager
 def _plain(application: DrivenApplication, server: DrivenServer) -> Iterator[None]:
     own = own_environment(application, server.url, private=server.private)
-    with TemporaryDirectory() as folder:
-        prepare(application, own, log := Path(folder) / "log")
-        with started(application, own, log):
-            yield
+    prepare(application, own, None)
+    with ControlFolder() as control, started(application, own, None, control):
+        yield
 
 
 def _application(port: int, seed: int) -> DrivenApplication:

@@ -165,13 +165,9 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
     ) -> subprocess.CompletedProcess[str]:
         capfd.readouterr()
         command = ["loadtest", *map(str, arguments)]
-        with (
-            mock.patch.dict(os.environ, without_database() if env is None else env, clear=True),
-            mock.patch.object(sys, "argv", command),
-            contextlib.chdir(cwd or Path.cwd()),
-            contextlib.nullcontext() if repeats else undisturbed(),
-        ):
-            code = _exit_code(main)
+        environment = without_database() if env is None else env
+        with contextlib.nullcontext() if repeats else undisturbed():
+            code = exit_code_here(command, environment, cwd or Path.cwd())
         said = capfd.readouterr()
         return subprocess.CompletedProcess(command, code, said.out, said.err)
 
@@ -208,10 +204,15 @@ def values_of(request: pytest.FixtureRequest, parameter: str) -> list[Any]:
     return list(dict.fromkeys(one[parameter] for one in given if parameter in one))
 
 
-def _exit_code(command: Callable[[], None]) -> int:
-    """The exit code of a command that ends with one."""
-    with pytest.raises(SystemExit) as ended:
-        command()
+def exit_code_here(command: list[str], environment: Mapping[str, str], folder: Path) -> int:
+    """The exit code of a `loadtest` command that runs in this process."""
+    with (
+        mock.patch.dict(os.environ, environment, clear=True),
+        mock.patch.object(sys, "argv", command),
+        contextlib.chdir(folder),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
     assert isinstance(ended.value.code, int | None)
     return ended.value.code or 0
 

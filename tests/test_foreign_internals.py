@@ -29,6 +29,8 @@ _PRIVATE = re.compile(r"_[a-z]\w*")
 # What docs.locust.io has, by module; and of objects that go by these names, their attributes.
 LOCUST_MODULES = {
     "locust": {"LoadTestShape", "TaskSet", "User", "events", "stats", "task"},
+    "locust.clients": {"HttpSession"},
+    "locust.contrib.fasthttp": {"FastHttpSession"},
     "locust.env": {"Environment"},
     "locust.exception": {
         *("InterruptTaskSet", "RescheduleTask", "RescheduleTaskImmediately"),

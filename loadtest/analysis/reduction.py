@@ -16,7 +16,7 @@ from loadtest.analysis.recordings.blocks import without_places
 from loadtest.analysis.statistics.batches import Batches, BatchOfRequests, joined
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SERVER, Fair, Interval, SlowCheckout
-from loadtest.model.named_values import together
+from loadtest.model.named_values import by_name
 from loadtest.model.request_use import RequestUse, is_of_name
 from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import FilePart
@@ -69,7 +69,7 @@ class Stretch:
             use = self.tasks.get(name, TaskUse())
             # A task that no longer occurs keeps nothing.
             self.tasks[name] = use.then(tasks.get(name, TaskUse()))
-        self.requests = together(self.requests, requests, RequestUse.plus)
+        self.requests = by_name(self.requests, requests, RequestUse.then, RequestUse())
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from loadtest.analysis.reduction import Reduced, Stretch, read_part, reduced
 from loadtest.analysis.statistics.censoring import CensoredTimes
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SECOND, SERVER, Interval
+from loadtest.model.request_use import IN_PROGRESS, ages_in_progress, is_of_name, name_in
 from loadtest.runfile.driven_schema import PROCESS_COUNTERS
 from loadtest.runfile.reader import FilePart, Run, RunFacts, RunFile
 
@@ -163,25 +164,47 @@ class Round:
         return self.successes / self.seconds
 
     def times(self, name: str, cut_off_by_waits: bool = False) -> CensoredTimes:
-        """A histogram of the measured time, with unfinished waits if they affect it."""
+        """A histogram of the measured time, with unfinished waits if they affect it.
+
+        Times of requests are cut off by the ages of unfinished requests, if these are known.
+        """
         finished = self.together.histograms.get(name, Distribution())
         if not cut_off_by_waits:
             return CensoredTimes(finished)
         going_on, entered = self.together.unfinished, self._waiting_at_the_start()
+        if is_of_name(name) or (name == "request" and self.knows_requests):
+            of = name_in(name)
+            going_on = ages_in_progress(self.together.requests, of)
+            entered = self._requested_at_the_start(of)
         return CensoredTimes(finished, going_on, entered, self._throughout(going_on, entered))
+
+    @property
+    def knows_requests(self) -> bool:
+        """Whether the requests in progress are known."""
+        return IN_PROGRESS in self.together.gauges
 
     def _waiting_at_the_start(self) -> Distribution:
         """The ages of the waits that were unfinished when measuring began."""
-        before: dict[str, Distribution] = {}
+        before = [one.waiting for one in self._before() if bool(one.role) == self.driven]
+        return sum(before, Distribution())
+
+    def _requested_at_the_start(self, name: str) -> Distribution:
+        """The ages of the requests that were in progress when measuring began."""
+        before = (ages_in_progress(stretch.requests, name) for stretch in self._before())
+        return sum(before, Distribution())
+
+    def _before(self) -> Iterable[Stretch]:
+        """The last stretch of each process before the measured time."""
+        before: dict[str, Stretch] = {}
         begun: set[str] = set()
         for stretch in self.data.stretches:
-            if stretch.process == SERVER or bool(stretch.role) != self.driven:
+            if stretch.process == SERVER:
                 continue
             if self._holds(stretch):
                 begun.add(stretch.process)
             elif stretch.process not in begun and (self.stage or stretch.period == "warmup"):
-                before[stretch.process] = stretch.waiting
-        return sum(before.values(), Distribution())
+                before[stretch.process] = stretch
+        return before.values()
 
     def _throughout(self, going_on: Distribution, entered: Distribution) -> int:
         """The number of waits that began before the measured time and outlasted it."""

@@ -72,6 +72,9 @@ def compare(
     [bold]loadtest compare scenarios/hot_row.toml --server mariadb --server mysql[/]
 
     [bold]loadtest compare visitors.py --pool 5+10 --pool 20+0 --app "uvicorn shop.web:app" --ready http://127.0.0.1:8000/health[/]
+
+    [bold]loadtest compare visitors.py --pool 5+10 --pool 20+0 --app "loop:uvicorn shop.aweb:app"
+    --app "threads:gunicorn --threads 16 shop.web:app" --ready http://127.0.0.1:8000/health[/]
     """
     if experiment.suffix == ".toml":
         plan = _read(experiment, load.model, objective, server)

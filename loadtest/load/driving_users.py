@@ -16,13 +16,15 @@ from loadtest.load.users.arriving_users import ArrivingUsers, notice_new_users
 from loadtest.load.users.pool_user import PoolUser
 from loadtest.load.users.precise_timer import new_precise_timer
 from loadtest.load.users.request_log import RequestLog
-from loadtest.model.interval import Interval, Period
+from loadtest.model.interval import BESIDE, Interval, Period
 from loadtest.pool.recorder import Recorder
 
 # Of an interval of PoolUsers: what belongs to their requests, not to their pool.
 _COUNTERS = ("requests", "failures", "abandoned", "retries", BEYOND_ANNOUNCED_KIND)
 _BY_KIND = ("errors.", "retries.")
 _HISTOGRAMS = ("request", "failed_request", "abandoned_request", "schedule_lag")
+# The server counts their connections together with those of the application.
+_GAUGES = ("in_use", "open")
 
 
 class DrivingUsers:
@@ -31,27 +33,30 @@ class DrivingUsers:
     def __init__(self, environment: Any, runner: Any, process: str) -> None:
         self._environment, self._runner, self._process = environment, runner, process
         self._arriving: ArrivingUsers | None = None
+        self._log: RequestLog | None = None
         others = [one for one in environment.user_classes if not issubclass(one, PoolUser)]
         notice_new_users(others, self._noticed)
 
     def _noticed(self, user: Any) -> None:
         if self._arriving:
             self._arriving.add(user)
+        if self._log:
+            self._log.in_progress.watch(user)
 
     def begin(
         self, run: RunUnderWay, options: Namespace, beside: EngineUnderTest | None
     ) -> tuple[Recorder, Callable[[Period], Interval]]:
         """Begin to measure a run until its end; returns the recorder, and what cuts it.
 
-        beside: the engine of PoolUsers among the users. Of them, only requests are measured.
+        beside: the engine of PoolUsers among the users. Of them, requests and connections count.
         """
         recorder, hook = Recorder(self._process), self._environment.events.request
         # Not `users`, which are those of a pool.
         recorder.levels["load_users"] = lambda: self._runner.user_count
         start = self._follow_arrivals(run, options, recorder, beside)
-        log = RequestLog(recorder)
+        self._log = log = RequestLog(recorder)
         if self._arriving:
-            log.late = self._arriving.late
+            log.late, log.due = self._arriving.late, self._arriving.due
         hook.add_listener(log.hear)
         run.at_end(partial(hook.remove_listener, log.hear))
         recorder.restart()
@@ -89,7 +94,10 @@ def _cut(log: RequestLog, beside: Recorder, period: Period) -> Interval:
 
 
 def requests_of(users: Interval, of: Interval) -> Interval:
-    """The requests in an interval of PoolUsers, without their pool, in the time of another."""
+    """The requests in an interval of PoolUsers, in the time of another.
+
+    Of their pool it has the connections, by names of their own.
+    """
     kept = Interval(of.second, of.process, of.period, of.length)
     kept.counters = Counter(
         {
@@ -101,5 +109,6 @@ def requests_of(users: Interval, of: Interval) -> Interval:
     kept.histograms = {
         name: users.histograms[name] for name in _HISTOGRAMS if name in users.histograms
     }
+    kept.gauges = {BESIDE + name: users.gauges[name] for name in _GAUGES if name in users.gauges}
     kept.examples, kept.first_failure = users.examples, users.first_failure
     return kept

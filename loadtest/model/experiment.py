@@ -42,6 +42,11 @@ def variant_name(pool: str, *variant: str) -> str:
     return ".".join([pool, *variant])
 
 
+def with_processes_name(pool: str, number: int) -> str:
+    """The name in results of a pool of a search, in an application with this many processes."""
+    return variant_name(pool, "1-process" if number == 1 else f"{number}-processes")
+
+
 class Subject(NamedTuple):
     """What a run measures: a pool, the model of its users, and the private server's program.
 
@@ -179,6 +184,11 @@ class Experiment(Strict):
         return self.session or self.engine
 
     @property
+    def processes(self) -> tuple[int, ...]:
+        """The numbers of processes of a driven application that are asked for; empty: any."""
+        return tuple(number for one in self.application for number in one.processes)
+
+    @property
     def interim_rounds(self) -> tuple[int, ...]:
         """The rounds after which an interim analysis decides whether to go on; the last ends it."""
         return INTERIM_ROUNDS if self.rounds == "auto" else (self.rounds,)
@@ -233,6 +243,11 @@ class Experiment(Strict):
             "baseline": self.baseline and variant_name(self.baseline, application.name),
         }
         return self.model_copy(update=own)
+
+    def with_processes(self, number: int) -> Experiment:
+        """The same with one number of processes of its application."""
+        own = tuple(one.with_processes(number) for one in self.application)
+        return self.model_copy(update={"application": own})
 
     def with_model(self, model: str) -> Experiment:
         """The same with other models of users; raises UsageError for an unknown one."""

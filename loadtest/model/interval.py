@@ -23,6 +23,8 @@ SLOWEST_KEPT = 5
 
 # The process name of the intervals of the database server.
 SERVER = "server"
+# The gauges of the pool of PoolUsers beside the users of an application begin with this.
+BESIDE = "beside_"
 # The counters of engines that were made, by the line of code that follows.
 ENGINES_OF = "engines@"
 # The counters of checkouts that ended, with a connection or without.
@@ -172,7 +174,7 @@ class Interval:
         self.first_failure = _earliest(self.first_failure, later.first_failure)
         self._absorb_places(later, let_others_run)
         self.shortages = longest(self.shortages + later.shortages)
-        self.requests = together(self.requests, later.requests, RequestUse.plus)
+        self.requests = by_name(self.requests, later.requests, RequestUse.then, RequestUse())
 
     def _absorb_places(self, later: Interval, let_others_run: LetOthersRun) -> None:
         """In place: a recording has many, of which an interval uses a few."""
@@ -253,14 +255,14 @@ def _plain(value: Gauge | Fair | TaskUse | SlowCheckout) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-_Joins = tuple[Join[Gauge], Join[TaskUse], Join[PlaceUse]]
-_THEN: _Joins = (Gauge.then, TaskUse.then, PlaceUse.then)
-_BESIDE: _Joins = (Gauge.beside, TaskUse.beside, PlaceUse.beside)
+_Joins = tuple[Join[Gauge], Join[TaskUse], Join[PlaceUse], Join[RequestUse]]
+_THEN: _Joins = (Gauge.then, TaskUse.then, PlaceUse.then, RequestUse.then)
+_BESIDE: _Joins = (Gauge.beside, TaskUse.beside, PlaceUse.beside, RequestUse.plus)
 
 
 def _joined(one: Interval, other: Interval, joins: _Joins) -> Interval:
     """The parts that add up the same way in time and over processes."""
-    join_gauges, join_uses, join_places = joins
+    join_gauges, join_uses, join_places, join_requests = joins
     return Interval(
         second=min(one.second, other.second),
         process=one.process if one.process == other.process else "",
@@ -276,7 +278,7 @@ def _joined(one: Interval, other: Interval, joins: _Joins) -> Interval:
         places=by_name(one.places, other.places, join_places, PlaceUse()),
         shortages=longest(one.shortages + other.shortages),
         role=one.role if one.role == other.role else "",
-        requests=together(one.requests, other.requests, RequestUse.plus),
+        requests=by_name(one.requests, other.requests, join_requests, RequestUse()),
     )
 
 

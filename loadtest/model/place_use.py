@@ -21,9 +21,9 @@ class PlaceUse:
     during the holds. needed: the holds without the longest time without a query of each. held: for
     each shortage, the connections that this place held then. nested: checkouts by a user that
     already held a connection. kept: holds in progress at the end. responding: how often a hold was
-    found at the end of a second after the response of its request had begun, in driven
-    applications. routes: the checkouts by the name of a route or task. idle_at: by line, how often
-    a hold was found there without a query at the end of a second.
+    found at the end of a second while the response of its request was sent, after_response: after
+    that, in driven applications. routes: the checkouts by the name of a route or task. idle_at: by
+    line, how often a hold was found there without a query at the end of a second.
     """
 
     checkouts: int = 0
@@ -43,6 +43,7 @@ class PlaceUse:
     responding: int = 0
     routes: Counter[str] = field(default_factory=Counter)
     idle_at: Counter[str] = field(default_factory=Counter)
+    after_response: int = 0
 
     def then(self, later: PlaceUse) -> PlaceUse:
         """The use in this period and the next."""

@@ -24,9 +24,9 @@ class RecordedPlace(Value):
     at the end; lost: those that are not expected to end, with the age of the oldest, and whether
     they are in progress now (else, at the end of a process).
     ended_seconds: the connections that it held after the user of the checkout had ended, added up
-    over all seconds. responding_seconds: the same while the response of their request was sent; 0
-    unless the application was driven. idle_at: the lines where a holder stood without a query, with
-    their shares. routes: the checkouts by route or task.
+    over all seconds. responding_seconds: the same while the response of their request was sent,
+    after_response_seconds: after that; 0 unless the application was driven. idle_at: the lines
+    where a holder stood without a query, with their shares. routes: the checkouts by route or task.
     """
 
     place: str
@@ -50,6 +50,7 @@ class RecordedPlace(Value):
     lost_now: bool = True
     ended_seconds: int = 0
     responding_seconds: int = 0
+    after_response_seconds: int = 0
     idle_at: dict[str, float]
     routes: dict[str, int]
 

@@ -23,13 +23,16 @@ class Explained(Value):
 class RequestTimes(Durations):
     """The requests of one name: the times of those that succeeded, and the outcomes of all.
 
-    by_status: by the status code of HTTP; `none` without an answer. explained: by percentile; empty
-    if the application does not tell the waits of its requests.
+    unfinished: the requests in progress at the end of the rounds, which are in no other count; the
+    times are cut off by their ages. by_status: by the status code of HTTP; `none` without an
+    answer. explained: by percentile; empty if the application does not tell the waits of its
+    requests.
     """
 
     count: int = 0
     failed: int = 0
     retried: int = 0
+    unfinished: int = 0
     error_rate: float | None = None
     by_status: dict[str, int] = Field(default_factory=dict)
     explained: dict[str, Explained] = Field(default_factory=dict)

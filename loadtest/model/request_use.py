@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log2
 from typing import Any
 
+from loadtest.model.distribution import Distribution
 from loadtest.model.named_values import together
 
 # The histograms of the requests of one name begin with these: of successful and of failed ones.
 _TIMES, _FAILED_TIMES = "request@", "failed_request@"
+# The gauge of the requests in progress, of users whose clients tell them.
+IN_PROGRESS = "in_progress"
 # The bands of durations in a factor of two.
 _BANDS_PER_OCTAVE = 4
 
@@ -23,6 +27,11 @@ def times_of_name(name: str, *, failed: bool = False) -> str:
 def is_of_name(histogram: str) -> bool:
     """Whether a histogram belongs to the requests of one name."""
     return histogram.startswith((_TIMES, _FAILED_TIMES))
+
+
+def name_in(histogram: str) -> str:
+    """The name of the requests whose times a histogram has; empty for those of all."""
+    return histogram.partition("@")[2] if is_of_name(histogram) else ""
 
 
 def band_of(nanoseconds: int) -> int:
@@ -61,6 +70,7 @@ class RequestUse:
     of the application's pool, also those that succeeded after it. told_5xx: failures with a 5xx
     status whose responses told the timeouts of their requests; timed_out_5xx: those that told one.
     by_status: HTTP status codes, and `none` without an answer. bands: by `band_of` their duration.
+    unfinished: the ages of the requests in progress at the end, which are in no other number.
     """
 
     count: int = 0
@@ -71,9 +81,16 @@ class RequestUse:
     bands: dict[int, TimeBand] = field(default_factory=dict)
     told_5xx: int = 0
     timed_out_5xx: int = 0
+    unfinished: Distribution = field(default_factory=Distribution)
+
+    def then(self, later: RequestUse) -> RequestUse:
+        """The requests in this period and the next."""
+        joined = self.plus(later)
+        joined.unfinished = Distribution() + later.unfinished
+        return joined
 
     def plus(self, other: RequestUse) -> RequestUse:
-        """The requests of both, in succession or in two processes."""
+        """The requests of both, in two processes or two rounds."""
         return RequestUse(
             self.count + other.count,
             self.failed + other.failed,
@@ -83,6 +100,7 @@ class RequestUse:
             together(self.bands, other.bands, TimeBand.plus),
             self.told_5xx + other.told_5xx,
             self.timed_out_5xx + other.timed_out_5xx,
+            self.unfinished + other.unfinished,
         )
 
     def tell(self, time: int, waited: int) -> None:
@@ -98,6 +116,7 @@ class RequestUse:
         squares = [[b, one.squares] for b, one in self.bands.items() if one.squares]
         told = {name: getattr(self, name) for name in self.__slots__}
         told |= {"bands": bands, "squares": squares}
+        told["unfinished"] = self.unfinished.to_json() if self.unfinished.count else None
         return {name: value for name, value in told.items() if value}
 
     @classmethod
@@ -110,4 +129,12 @@ class RequestUse:
             for band, told, time, waited in data.get("bands", [])
         }
         known = {name: value for name, value in data.items() if name != "squares"}
+        if "unfinished" in data:
+            known["unfinished"] = Distribution.from_json(data["unfinished"])
         return cls(**known | {"by_status": statuses, "bands": bands})
+
+
+def ages_in_progress(requests: Mapping[str, RequestUse], name: str = "") -> Distribution:
+    """The ages of the unfinished requests of a name; of all without one."""
+    ages = (use.unfinished for own, use in requests.items() if name in ("", own))
+    return sum(ages, Distribution())

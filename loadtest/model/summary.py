@@ -114,11 +114,13 @@ class Generator(Value):
 class ObjectiveResult(Value):
     """A requirement, the measured value, and whether it is met; None if undecided.
 
-    ci95: the interval of the mean over the rounds; None with fewer than two.
+    ci95: the interval of the mean over the rounds; None with fewer than two. at_least: whether the
+    value is a lower bound.
     """
 
     text: str
     value: float | None
+    at_least: bool = False
     ci95: Interval95 | None = None
     met: bool | None
 

@@ -30,14 +30,14 @@ Route = tuple[object, str]
 class RequestWaits:
     """The long waits for connections that a request has had so far (ns), and its pool timeouts.
 
-    responding: whether its response has begun, where that is noted.
+    responding: whether its response has begun, where that is noted; responded: and has been sent.
     """
 
-    __slots__ = ("responding", "timeouts", "waited")
+    __slots__ = ("responded", "responding", "timeouts", "waited")
 
     def __init__(self, waited: int = 0, timeouts: int = 0) -> None:
         self.waited, self.timeouts = waited, timeouts
-        self.responding = False
+        self.responding = self.responded = False
 
 
 class Request(RequestWaits):
@@ -47,7 +47,7 @@ class Request(RequestWaits):
 
     def __init__(self) -> None:
         self.waited = self.timeouts = 0
-        self.ended = self.responding = False
+        self.ended = self.responding = self.responded = False
 
 
 class Code(Protocol):

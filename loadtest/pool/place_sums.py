@@ -107,7 +107,10 @@ class PlaceSums:
         for since, hold, _ in in_steps(held, self._let_others_run):
             use = self._uses[self.place_of(hold.key)]
             use.kept += 1
-            use.responding += getattr(hold.owner, "responding", False)
+            if getattr(hold.owner, "responded", False):
+                use.after_response += 1
+            else:
+                use.responding += getattr(hold.owner, "responding", False)
             use.longest_hold = max(use.longest_hold, now - since)
             self._tasks[self._route_of(hold.key)]["kept"] += hold.over
 

@@ -24,7 +24,8 @@ from loadtest.model.place_use import Holders, PlaceUse, Shortage
 from loadtest.model.task_use import TaskUse
 from loadtest.runfile.line import Damaged
 from loadtest.runfile.place_schema import PlaceLine, ShortageLine
-from loadtest.runfile.schema import ExperimentPlan, Footer, Header, IntervalLine, TimesLine
+from loadtest.runfile.request_schema import TimesLine
+from loadtest.runfile.schema import ExperimentPlan, Footer, Header, IntervalLine
 from loadtest.runfile.type_errors import sentence
 
 _T = TypeVar("_T")
@@ -107,7 +108,6 @@ def intervals_of(lines: Sequence[IntervalLine]) -> list[Interval | Damaged]:
 
 
 def _interval(line: IntervalLine, counts: Iterator[Counts]) -> Interval:
-    left = line.unfinished
     return Interval(
         second=line.second,
         process=line.process,
@@ -116,7 +116,7 @@ def _interval(line: IntervalLine, counts: Iterator[Counts]) -> Interval:
         counters=Counter(line.counters),
         gauges={name: Gauge(*_values(one)) for name, one in line.gauges.items()},
         histograms={name: _times(one, next(counts)) for name, one in line.histograms.items()},
-        unfinished=_times(left, next(counts)) if isinstance(left, TimesLine) else Distribution(),
+        unfinished=_going_on(line.unfinished, counts),
         slowest=[SlowCheckout(*_values(one)) for one in line.slowest],
         fair=Fair(*_values(line.fair)),
         tasks={name: TaskUse(*_values(one)) for name, one in line.tasks.items()},
@@ -126,8 +126,15 @@ def _interval(line: IntervalLine, counts: Iterator[Counts]) -> Interval:
         places={name: _place(one) for name, one in line.places.items()},
         shortages=[_shortage(one) for one in line.shortages],
         role=line.role,
-        requests={name: one.value for name, one in line.requests.items()},
+        requests={
+            name: one.value(_going_on(one.unfinished, counts))
+            for name, one in line.requests.items()
+        },
     )
+
+
+def _going_on(line: TimesLine | msgspec.UnsetType, counts: Iterator[Counts]) -> Distribution:
+    return _times(line, next(counts)) if isinstance(line, TimesLine) else Distribution()
 
 
 def _place(line: PlaceLine) -> PlaceUse:
@@ -147,8 +154,11 @@ def _times(line: TimesLine, counts: Counts) -> Distribution:
 
 def _damaged_histogram(line: IntervalLine) -> str:
     """Which histogram of a line is damaged, and how."""
-    places = [*(f"histograms.{name}" for name in line.histograms), "unfinished"]
-    for place, one in zip(places, line.times, strict=False):
+    places = [f"histograms.{name}" for name in line.histograms]
+    left = {"unfinished": line.unfinished}
+    left |= {f"requests.{name}.unfinished": one.unfinished for name, one in line.requests.items()}
+    places += [place for place, one in left.items() if isinstance(one, TimesLine)]
+    for place, one in zip(places, line.times, strict=True):
         try:
             decoded([one.hdr])
         except ValueError as error:

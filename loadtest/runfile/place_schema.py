@@ -29,6 +29,7 @@ class PlaceLine(Struct, frozen=True):
     responding: Count = 0
     routes: dict[str, Count] = {}
     idle_at: dict[str, Count] = {}
+    after_response: Count = 0
 
 
 class ShortageLine(Struct, frozen=True):

@@ -1,17 +1,27 @@
-"""The fields of the requests of one name in an interval."""
+"""The fields of histograms, and of the requests of one name in an interval."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
+from loadtest.model.distribution import Distribution
 from loadtest.model.request_use import RequestUse, TimeBand
 from loadtest.runfile.place_schema import Count
 
 _Number = Annotated[int, Meta(ge=0, lt=2**16)]
 _Band = tuple[_Number, Count, Count, Count]
+
+
+class TimesLine(Struct, frozen=True):
+    """A histogram as a line has it: count, sum and maximum (ns), and its text."""
+
+    count: Count
+    sum: Count
+    max: Count
+    hdr: str
 
 
 class RequestLine(Struct, frozen=True):
@@ -27,15 +37,15 @@ class RequestLine(Struct, frozen=True):
     told_5xx: Count = 0
     timed_out_5xx: Count = 0
     squares: tuple[tuple[_Number, Count], ...] = ()
+    unfinished: TimesLine | UnsetType = UNSET
 
-    @property
-    def value(self) -> RequestUse:
-        """The requests as a value of an interval."""
+    def value(self, unfinished: Distribution) -> RequestUse:
+        """The requests as a value of an interval; unfinished: the decoded histogram."""
         counts = (self.count, self.failed, self.retried, self.timed_out)
         squares = dict(self.squares)
         bands = {
             band: TimeBand(told, time, waited, squares.get(band, 0))
             for band, told, time, waited in self.bands
         }
-        by_status = Counter(self.by_status)
-        return RequestUse(*counts, by_status, bands, self.told_5xx, self.timed_out_5xx)
+        of_answers = (Counter(self.by_status), bands)
+        return RequestUse(*counts, *of_answers, self.told_5xx, self.timed_out_5xx, unfinished)

@@ -17,7 +17,7 @@ from loadtest.model.pool import PoolSettings
 from loadtest.model.task_use import TaskUse
 from loadtest.runfile.driven_schema import DrivenPart
 from loadtest.runfile.place_schema import Count, PlaceLine, RecordedPart, ShortageLine
-from loadtest.runfile.request_schema import RequestLine
+from loadtest.runfile.request_schema import RequestLine, TimesLine
 
 _REASONS = {reason.value for reason in EndReason}
 
@@ -204,11 +204,23 @@ class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
         raise ValueError(f"reason: {self.reason!r} is unknown")
 
 
+class SearchPart(Struct, frozen=True):
+    """The search with one number of processes of an application; the rest is as in SearchPlan."""
+
+    processes: Count
+    most: Count
+    disturbed: tuple[float, ...] = ()
+
+
 class SearchPlan(Struct, frozen=True):
-    """A search for the smallest pool; disturbed: the seconds of repeated runs."""
+    """A search for the smallest pool; disturbed: the seconds of repeated runs.
+
+    by_processes: of the numbers of processes that began, if several are searched.
+    """
 
     most: Count
     disturbed: tuple[float, ...] = ()
+    by_processes: tuple[SearchPart, ...] = ()
 
 
 class Disturbed(Struct, frozen=True):
@@ -248,15 +260,6 @@ class ExperimentPlan(Struct, frozen=True):
             raise ValueError("a pool has no name")
 
 
-class TimesLine(Struct, frozen=True):
-    """A histogram as a line has it: count, sum and maximum (ns), and its text."""
-
-    count: Count
-    sum: Count
-    max: Count
-    hdr: str
-
-
 class IntervalLine(Struct, tag_field="type", tag="interval"):
     """An interval in a line, its histograms as text; `Interval` describes the fields."""
 
@@ -281,9 +284,9 @@ class IntervalLine(Struct, tag_field="type", tag="interval"):
 
     @property
     def times(self) -> list[TimesLine]:
-        """All of its histograms, that of the unfinished waits last."""
-        left = self.unfinished
-        return [*self.histograms.values(), *([left] if isinstance(left, TimesLine) else [])]
+        """All of its histograms, those of unfinished waits and requests last."""
+        left = [self.unfinished, *(one.unfinished for one in self.requests.values())]
+        return [*self.histograms.values(), *(one for one in left if isinstance(one, TimesLine))]
 
 
 def _whole(value: str | int | None) -> int:

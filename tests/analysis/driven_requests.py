@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from loadtest.model.interval import Interval
-from loadtest.model.request_use import RequestUse, times_of_name
+from loadtest.model.request_use import IN_PROGRESS, RequestUse, times_of_name
 from loadtest.runfile.merged_recording import merge
 from loadtest.runfile.reader import Run
-from tests.analysis.builders import MILLISECOND, interval, milliseconds
+from tests.analysis.builders import MILLISECOND, interval, level, milliseconds
 from tests.runfile.driven_runs import application_second, driven, part, read
 
 ORDERS, PAY = "GET /orders", "POST /pay"
@@ -23,13 +23,19 @@ def requested(
     *,
     failed: Sequence[int] = (),
     waited: Iterable[int] = (),
+    unfinished: Sequence[int] = (),
 ) -> Interval:
-    """Add requests of a name to an interval (ms); waited: what those of `times` told."""
-    use = RequestUse(len(times) + len(failed), len(failed))
+    """Add requests of a name to an interval (ms); waited: what those of `times` told.
+
+    unfinished: the ages of those in progress at its end.
+    """
+    use = RequestUse(len(times) + len(failed), len(failed), unfinished=milliseconds(unfinished))
     use.by_status = Counter({"200": len(times), "500": len(failed)})
     for time, wait in zip(times, waited, strict=False):
         use.tell(time * MILLISECOND, wait * MILLISECOND)
     one.requests[name] = use
+    if unfinished:
+        one.gauges[IN_PROGRESS] = level(len(unfinished))
     one.histograms[times_of_name(name)] = milliseconds(times)
     if failed:
         one.histograms[times_of_name(name, failed=True)] = milliseconds(failed)

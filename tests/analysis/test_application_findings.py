@@ -205,9 +205,11 @@ def test_a_loop_that_keeps_up_is_not_blocked(tmp_path: Path) -> None:
 # Streams
 
 
-def held(responding: int) -> dict[str, PlaceUse]:
+def held(responding: int, after_response: int = 0) -> dict[str, PlaceUse]:
     routes = Counter({"GET /rows": 1})
-    return {PLACE: PlaceUse(checkouts=1, kept=1, responding=responding, routes=routes)}
+    use = PlaceUse(checkouts=1, kept=1, responding=responding, routes=routes)
+    use.after_response = after_response
+    return {PLACE: use}
 
 
 def test_a_connection_that_is_held_while_a_response_streams(tmp_path: Path) -> None:
@@ -216,6 +218,19 @@ def test_a_connection_that_is_held_while_a_response_streams(tmp_path: Path) -> N
         f"`{PLACE}` (in `GET /rows`) held a connection while the response was sent, for 100 % of "
         "the time in which connections of the pool were in use."
     )
+
+
+def test_a_background_task_is_no_stream(tmp_path: Path) -> None:
+    found = findings_of(driven_pool(tmp_path, load(), web(places=held(0, after_response=1))))
+    assert "held_while_streaming" not in found
+    after = found["held_after_response"]
+    assert after.severity == "info"
+    assert after.message.startswith(
+        f"`{PLACE}` (in `GET /rows`) held a connection after the response had been sent, for 100 % "
+        "of the time in which connections of the pool were in use: a background task that uses it, "
+        "or a session that is closed late."
+    )
+    assert after.evidence["found"] == len(SECONDS)
 
 
 def test_other_holds_are_no_streams(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from loadtest.analysis.comparison.result_diff import compare_results, unmatched_pools
 from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.pool_runs import gather
-from loadtest.analysis.summarize import summarize_runs
+from loadtest.analysis.summarize import summarize, summarize_runs
 from loadtest.model.errors import UsageError
 from loadtest.model.server_name import server_title
+from loadtest.report.figures import size_curve
 from loadtest.report.html import report_page
 from tests.analysis.driven_variants import LARGE, POOLS, SMALL, in_applications, planned
 
@@ -106,3 +108,19 @@ def test_the_report_names_the_applications(tmp_path: Path) -> None:
     assert server_title("10.11.6-MariaDB") in page
     for name in NAMES:
         assert f">{name}" in page
+    headings = re.findall("<h2>Against ([^<]*)</h2>", page)
+    assert headings == ["5+10.threads", "5+10.loop"]
+    one, other = (part.partition("</table>")[0] for part in page.split("<h2>Against ")[1:])
+    assert ("20+0.threads" in one, "20+0.loop" in one) == (True, False)
+    assert ("20+0.threads" in other, "20+0.loop" in other) == (False, True)
+
+
+def test_bigger_is_not_said_to_be_better_across_applications(tmp_path: Path) -> None:
+    both = gather(in_applications(tmp_path / "both", threads=SMALL, loop=LARGE))
+    drawing = size_curve.draw(both, summarize(both))
+    assert drawing
+    assert drawing.title == "5+10.loop does 760 requests per second, 5+10.threads 646"
+    alone = gather(in_applications(tmp_path / "alone", named=False, threads=SMALL))
+    drawing = size_curve.draw(alone, summarize(alone))
+    assert drawing
+    assert drawing.title.startswith("A bigger pool helps: ")

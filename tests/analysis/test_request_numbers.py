@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.analysis.comparison.objective_check import missed_objectives
+from loadtest.analysis.comparison.objective_check import missed_objectives, value_in_words
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.reduction import Reduced, reduced
 from loadtest.analysis.round import Round
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.request_times import RequestTimes
 from loadtest.model.request_use import is_of_name, times_of_name
+from loadtest.model.summary import Summary
 from tests.analysis.builders import steady
 from tests.analysis.driven_requests import ORDERS, PAY, driven_run, load_second, requested
 
@@ -123,3 +124,62 @@ def test_rounds_of_a_pool_have_their_own_requests(tmp_path: Path) -> None:
     assert mean.value == pytest.approx(0.03)
     assert mean.ci95
     assert sum(mean.ci95) / 2 == pytest.approx(0.03)
+
+
+def cut_off(folder: Path, *, rounds: int = 1, objective: str = "") -> Summary:
+    """Four of forty requests hang at the end: two of them since before the measured time."""
+    runs = []
+    for number in range(1, rounds + 1):
+        load = [
+            requested(load_second(0), ORDERS, [20] * 9, unfinished=[900, 900]),
+            requested(load_second(1), ORDERS, [20] * 18, unfinished=[1900, 1900, 500, 30]),
+            requested(load_second(2), ORDERS, [20] * 18, unfinished=[2900, 2900, 1500, 1500]),
+        ]
+        load[0].period = "warmup"
+        runs.append(driven_run(folder, load, number))
+    return summarize_runs(runs, {"objective": objective} if objective else None)
+
+
+def test_requests_in_progress_at_the_end_make_lower_bounds(tmp_path: Path) -> None:
+    (pool,) = cut_off(tmp_path).pools
+    orders = pool.request[ORDERS]
+    assert (orders.count, orders.unfinished) == (36, 4)
+    assert orders.p50 == pytest.approx(0.02, rel=0.01)
+    assert orders.p95 == orders.max == pytest.approx(2.9, rel=0.01)
+    assert {"p95", "p99", "max", "mean"} <= {*orders.at_least}
+    assert "p50" not in orders.at_least
+    assert pool.request_seconds.at_least == orders.at_least
+    assert pool.request_seconds.p95 == orders.p95
+
+
+def test_a_lower_bound_decides_only_against_an_objective(tmp_path: Path) -> None:
+    bounds = ["p95 <= 1s", "p95 <= 5s", "p95 >= 5s", "p50 <= 1s"]
+    objective = ", ".join(f'request["{ORDERS}"].{bound}' for bound in bounds)
+    summary = cut_off(tmp_path, objective=objective)
+    found = summary.pools[0].objectives
+    assert [one.met for one in found] == [False, None, None, True]
+    assert [one.at_least for one in found] == [True, True, True, False]
+    assert value_in_words(found[0]) == "≥ 2.90 s"
+
+
+def test_an_undecided_lower_bound_asks_for_a_longer_run(tmp_path: Path) -> None:
+    text = cut_off(tmp_path, objective=f'request["{ORDERS}"].p95 <= 5s').verdict.text
+    assert "a value with ≥ is a lower bound" in text.lower()
+    assert "measure for longer" in text
+    assert "more rounds" not in text
+
+
+def test_a_name_whose_requests_never_end_is_known(tmp_path: Path) -> None:
+    load = [
+        requested(requested(load_second(n), ORDERS, [20] * 9), PAY, [], unfinished=[1000 * n + 900])
+        for n in range(3)
+    ]
+    asked = {"objective": f'request["{PAY}"].p95 <= 200ms'}
+    summary = summarize_runs([driven_run(tmp_path, load)], asked)
+    (pool,) = summary.pools
+    assert list(pool.request) == [ORDERS, PAY]
+    pay = pool.request[PAY]
+    assert (pay.count, pay.unfinished, pay.error_rate) == (0, 1, None)
+    assert pay.p50 == pay.max == pytest.approx(2.9, rel=0.01)
+    assert pool.objectives[0].met is False
+    assert "No request has the name" not in summary.verdict.text

@@ -9,8 +9,11 @@ import pytest
 
 from loadtest.analysis.findings.cross_checks import pool_users_beside
 from loadtest.analysis.pool_runs import PoolRuns, gather
+from loadtest.model.interval import SERVER
+from loadtest.model.summary import Finding
 from loadtest.runfile.merged_recording import merge
-from tests.analysis.builders import run
+from tests.analysis.builders import MILLISECOND, interval, level, run
+from tests.analysis.driven_pools import SECONDS, driven_pool, findings_of, load, web
 from tests.runfile.driven_runs import application_second, driven, load_second, part, read
 
 
@@ -36,3 +39,34 @@ def test_they_are_named_with_what_they_add(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("drives", "others"), [(True, ["Visitor", "Reader"]), (False, [])])
 def test_nothing_is_said_without_them(tmp_path: Path, drives: bool, others: list[str]) -> None:
     assert list(pool_users_beside(pool_of(tmp_path, drives=drives, others=others))) == []
+
+
+def beside(folder: Path, readers: int | None, *, locked: int = 0) -> dict[str, Finding]:
+    """The findings about a run whose server has two connections of web-0 and six of readers.
+
+    readers: their connections in the run's file, None in an older one. locked: ms per second.
+    """
+    scenario = {"user_classes": ["Visitor", "Reader"], "other_classes": ["Visitor"]}
+    requests = load()
+    for one in requests:
+        if readers is not None:
+            one.gauges = {name: level(readers) for name in ("beside_open", "beside_in_use")}
+    told = {"row_lock_time": locked * MILLISECOND}
+    server = [
+        interval(n, process=SERVER, gauges={"threads_connected": 9}, counters=told) for n in SECONDS
+    ]
+    return findings_of(driven_pool(folder, [*requests, *server], web(), scenario=scenario))
+
+
+@pytest.mark.parametrize(("readers", "disagrees"), [(6, False), (None, False), (0, True)])
+def test_the_server_counts_the_connections_of_both(
+    tmp_path: Path, readers: int | None, disagrees: bool
+) -> None:
+    assert ("server_disagrees" in beside(tmp_path, readers)) is disagrees
+
+
+@pytest.mark.parametrize(("readers", "bound"), [(6, False), (None, False), (0, True)])
+def test_row_locks_of_both_share_the_time_in_use_of_both(
+    tmp_path: Path, readers: int | None, bound: bool
+) -> None:
+    assert ("database_bound" in beside(tmp_path, readers, locked=900)) is bound

@@ -81,7 +81,7 @@ def test_passwords_in_urls_of_an_application_are_not_in_results() -> None:
     )
     text = "shop --url mysql://shop:s3cret@db/shop"
     shown = "shop --url mysql://shop:***@db/shop"
-    (found,) = DrivenOptions(app=text, ready=url, app_prepare=text).settings()["application"]
+    (found,) = DrivenOptions(app=[text], ready=[url], app_prepare=[text]).settings()["application"]
     given = {
         "name": "shop",
         "scenario": Path("visitors.py"),
@@ -138,7 +138,7 @@ SHOP = "gunicorn -w {app_processes} shop:app"
 
 def test_a_number_of_processes_is_in_the_command_and_in_variables() -> None:
     given = DrivenOptions(
-        app=SHOP, ready=READY, app_processes="4", app_env=["WORKERS={app_processes}", "A=1"]
+        app=[SHOP], ready=[READY], app_processes=["4"], app_env=["WORKERS={app_processes}", "A=1"]
     )
     (found,) = given.settings()["application"]
     assert found.words() == ("gunicorn", "-w", "4", "shop:app")
@@ -158,19 +158,20 @@ def test_a_number_of_processes_is_in_the_command_and_in_variables() -> None:
     ],
 )
 def test_a_number_of_processes_needs_a_place(app: str, numbers: str | None, problem: str) -> None:
+    several = [numbers] if numbers else None
     with pytest.raises(UsageError) as refused:
-        DrivenOptions(app=app, ready=READY, app_processes=numbers).settings()
+        DrivenOptions(app=[app], ready=[READY], app_processes=several).settings()
     assert str(refused.value).startswith(problem)
 
 
 def test_only_a_search_has_several_numbers_of_processes() -> None:
-    given = DrivenOptions(app=SHOP, ready=READY, app_processes="1,2")
+    given = DrivenOptions(app=[SHOP], ready=[READY], app_processes=["1,2"])
     with pytest.raises(UsageError) as refused:
         refuse_several_processes(_experiment(given, "5+10"), "a run")
     assert str(refused.value) == (
         "--app-processes 1,2: a run has one number of processes; loadtest tune takes several"
     )
-    one = _experiment(DrivenOptions(app=SHOP, ready=READY, app_processes="2"), "5+10")
+    one = _experiment(DrivenOptions(app=[SHOP], ready=[READY], app_processes=["2"]), "5+10")
     refuse_several_processes(one, "a run")
     words = repeated_command(one, one.pool[0], 7)
     assert words[words.index("--app-processes") + 1] == "2"

@@ -66,18 +66,20 @@ def test_the_url_is_for_all_in_order_or_named(ready: list[str], urls: list[str])
 
 def test_other_options_are_for_all_or_for_one() -> None:
     threads, loop = applications(
-        *(THREADS, LOOP),
+        *("threads:gunicorn -w {app_processes} shop.web:app", LOOP),
         app_env=["URL={database_url}", "loop:URL={database_url:mysql+aiomysql}", "A=http://b"],
         app_prepare=["python -m shop.tables"],
         app_cwd=["shop", "loop:ashop"],
         app_engine=["loop:shop/db.py:9"],
         app_stop_timeout=["threads:3s"],
+        app_processes=["threads:4"],
     )
     assert threads.env == {"URL": "{database_url}", "A": "http://b"}
     assert loop.env == {"URL": "{database_url:mysql+aiomysql}", "A": "http://b"}
     assert threads.prepare == loop.prepare == "python -m shop.tables"
     assert (str(threads.cwd), str(loop.cwd)) == ("shop", "ashop")
     assert (threads.engine, loop.engine) == ("", "shop/db.py:9")
+    assert (threads.processes, loop.processes) == ((4,), ())
     assert (threads.stop_timeout, loop.stop_timeout) == (3.0, 10.0)
 
 

@@ -13,8 +13,10 @@ import pytest
 from loadtest.experiment.driving import readiness
 from loadtest.experiment.driving.driven_run import driven
 from loadtest.experiment.driving.driven_server import NO_SERVER
+from loadtest.experiment.driving.look import look_at
 from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import UsageError
+from loadtest.model.experiment import Experiment
 from loadtest.model.pool import parse_pool
 from tests.processes import free_port
 
@@ -28,16 +30,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def _children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
 def refusal(*command: str, **more: str) -> str:
     """The message about a command; asserts that no process of it is left."""
     ready = f"http://127.0.0.1:{free_port()}/health"
     application = DrivenApplication.model_validate(
         {"command": shlex.join(command), "ready": ready, **more}
     )
-    pool = parse_pool("as-is").of_application()
+    pool, before = parse_pool("as-is").of_application(), _children()
     with pytest.raises(UsageError) as refused, driven(application, pool, NO_SERVER, "shop"):
         pass
-    assert not psutil.Process().children(recursive=True)
+    assert _children() <= before
     return str(refused.value).replace(ready, "READY")
 
 
@@ -76,6 +82,27 @@ def test_a_preparation_that_fails_is_told(folder: Path) -> None:
         f"--app-prepare: the command ended with exit code 3; the end of its log ({log}):\n"
         "  no tables"
     )
+
+
+def test_nothing_is_prepared_before_the_server_is_known(folder: Path) -> None:
+    application = DrivenApplication(
+        command="sh -c 'test -e prepared'",
+        ready=f"http://127.0.0.1:{free_port()}/",
+        prepare="touch prepared",
+        cwd=folder,
+    )
+    experiment = Experiment(
+        name="shop",
+        scenario=Path("visitors.py"),
+        application=(application,),
+        pool=(parse_pool("as-is"),),
+    )
+    with pytest.raises(UsageError) as refused:
+        look_at(experiment, NO_SERVER)
+    first, second = refused.value.problems
+    assert first.startswith("the application ended with exit code 1 before it was ready; ")
+    assert "run it once yourself, or name the database with --app-env NAME={database" in second
+    assert not list(folder.iterdir())
 
 
 def test_a_program_that_does_not_exist_is_told(folder: Path) -> None:

@@ -67,6 +67,18 @@ def test_announced_before_the_first_request(tmp_path: Path, url: URL) -> None:
 
 
 @pytest.mark.database
+def test_a_given_url_of_another_server_is_refused(tmp_path: Path, url: URL) -> None:
+    elsewhere = {"LOADTEST_DATABASE_URL": "mysql+pymysql://shop:s3cret@127.0.0.1:1/shop"}
+    run = drive(tmp_path, "-t", "2s", engine=ON_SERVER, env={**at(url), **elsewhere})
+    said = run.process.output
+    assert run.code == 2, said
+    assert "--database-url leads to shop at 127.0.0.1:1, but the application is connected" in said
+    assert "remove LOADTEST_DATABASE_URL from the environment" in said
+    assert "s3cret" not in said
+    assert not list(run.results.glob("*"))
+
+
+@pytest.mark.database
 def test_more_than_80_percent_is_refused(tmp_path: Path, url: URL, few: int) -> None:
     run = shop(tmp_path, url, "--pool", "20+0", "-u", "20")
     assert run.code == 2, run.process.output

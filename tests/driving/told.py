@@ -31,7 +31,8 @@ def message(**changed: Any) -> dict[str, Any]:
         "own": {"poolclass": "QueuePool"},
         "set": QUEUE,
         "async": False,
-        "creator": False,
+        "by_url": True,
+        "number": 0,
         "refused": "",
     }
     return told | changed

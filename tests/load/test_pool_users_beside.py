@@ -76,7 +76,7 @@ def test_their_requests_are_measured_and_their_checkouts_are_not(
     counters: Counter[str] = Counter()
     for interval in result.intervals:
         counters.update(interval.counters)
-        assert interval.gauges.keys() == {"load_users"}
+        assert interval.gauges.keys() == {"load_users", "beside_in_use", "beside_open"}
         assert not interval.tasks
     assert "checkouts" not in counters
     assert counters["failures"] == 0
@@ -112,7 +112,7 @@ def test_requests_are_kept_without_the_pool() -> None:
     assert (kept.second, kept.process, kept.period, kept.length) == (8, "b", "warmup", SECOND // 2)
     expected = {"requests": 9, "failures": 2, "retries": 1}
     assert kept.counters == {**expected, "errors.other": 2, "retries.deadlock": 1}
-    assert kept.gauges == {}
+    assert kept.gauges == {"beside_in_use": Gauge(1, 0, 3, 2)}
     assert kept.histograms.keys() == {"request", "schedule_lag"}
     assert (kept.examples, kept.first_failure) == ({"other": "a word"}, 12)
 

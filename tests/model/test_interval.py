@@ -68,7 +68,7 @@ uses = st.dictionaries(
 shares = st.builds(Fair, *[st.integers(1, 10**6)] * 5)
 PLACES = ["shop/orders.py:19 customer", "worker.py:7 <module>"]
 counted = st.dictionaries(st.sampled_from(["GET /orders", "Pay"]), st.integers(1, 9)).map(Counter)
-places = st.builds(PlaceUse, *[st.integers(0, 10**9)] * 15, counted, counted)
+places = st.builds(PlaceUse, *[st.integers(0, 10**9)] * 15, counted, counted, st.integers(0, 10**9))
 shortages = st.builds(
     Shortage,
     *[st.integers(0, 10**18)] * 2,
@@ -78,9 +78,16 @@ shortages = st.builds(
         st.builds(Holders, st.sampled_from(PLACES), st.integers(1, 9), st.integers(0)), max_size=1
     ).map(tuple),
 )
-bands = st.dictionaries(st.integers(0, 99), st.builds(TimeBand, *[st.integers(1, 10**9)] * 3))
+bands = st.dictionaries(st.integers(0, 99), st.builds(TimeBand, *[st.integers(1, 10**9)] * 4))
 statuses = st.dictionaries(st.sampled_from(["200", "none"]), st.integers(1, 9)).map(Counter)
-requests = st.builds(RequestUse, *[st.integers(0, 10**9)] * 4, statuses, bands)
+requests = st.builds(
+    RequestUse,
+    *[st.integers(0, 10**9)] * 4,
+    statuses,
+    bands,
+    *[st.integers(0, 10**9)] * 2,
+    distributions,
+)
 words = st.dictionaries(st.sampled_from(["deadlock", "other"]), st.text(max_size=5))
 counters = st.dictionaries(
     st.sampled_from(["checkouts", "requests", "closed.error"]), st.integers(0, 10**6)
@@ -380,12 +387,20 @@ def test_what_tasks_did_adds_up_but_what_they_kept_is_as_it_stood_last(one, two)
 
 @unhurried
 @given(intervals(), intervals())
-def test_the_requests_of_a_name_add_up_either_way(one, two):
-    for joined in (one.then(two), one.beside(two)):
+def test_the_requests_of_a_name_add_up_and_the_last_ones_are_in_progress(one, two):
+    whole = total([one, two])
+    ways = ((one.then(two), RequestUse.then), (one.beside(two), RequestUse.plus))
+    for joined, join in (*ways, (whole, RequestUse.then)):
         assert joined.requests.keys() == one.requests.keys() | two.requests.keys()
         for name, use in joined.requests.items():
-            parts = [i.requests.get(name, RequestUse()) for i in (one, two)]
-            assert use == parts[0].plus(parts[1])
+            first, second = (i.requests.get(name, RequestUse()) for i in (one, two))
+            assert use == join(first, second)
+            left = (
+                second.unfinished
+                if join is RequestUse.then
+                else first.unfinished + second.unfinished
+            )
+            assert use.unfinished == left
 
 
 @unhurried

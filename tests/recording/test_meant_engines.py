@@ -36,7 +36,8 @@ print(os.getpid())
         "through": None,
         "own": {"poolclass": "QueuePool", "pool_size": 3},
         "async": False,
-        "creator": False,
+        "by_url": True,
+        "number": 0,
         "refused": "",
     }
     (run,) = runs_in(tmp_path / "recordings")

@@ -35,7 +35,11 @@ def test_a_response_of_asgi_that_begins_is_noted() -> None:
     assert not waits.responding
     finished(sending({"type": "http.response.start"}))
     assert waits.responding
-    assert sent == ["http.response.debug", "http.response.start"]
+    finished(sending({"type": "http.response.body", "body": b"a", "more_body": True}))
+    assert not waits.responded
+    finished(sending({"type": "http.response.body", "body": b"b"}))
+    assert waits.responded
+    assert sent == [f"http.response.{part}" for part in ("debug", "start", "body", "body")]
 
 
 def test_a_hold_after_the_response_has_begun_is_counted(
@@ -44,13 +48,13 @@ def test_a_hold_after_the_response_has_begun_is_counted(
     request = Request()
     names = SimpleNamespace(now=lambda: (request, "GET /rows"))
     monkeypatch.setattr(pool_recording, "ROUTE_NAMES", names)
-    recorded, found = Recorded(tmp_path, engine), list[int]()
+    recorded, found = Recorded(tmp_path, engine), list[tuple[int, int]]()
     with engine.connect():
-        for responding in (False, True, True):
-            request.responding = responding
+        for responding, responded in ((False, False), (True, False), (True, True)):
+            request.responding, request.responded = responding, responded
             recorded.recording.cut()
             latest = recorded.recording.latest
             assert latest
-            found += [use.responding for use in latest.places.values()]
+            found += [(use.responding, use.after_response) for use in latest.places.values()]
     recorded.recording.close(END)
-    assert found == [0, 1, 1]
+    assert found == [(0, 0), (1, 0), (0, 1)]

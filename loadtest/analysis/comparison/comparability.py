@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from loadtest.model.errors import UsageError
-from loadtest.model.experiment import variant_name
+from loadtest.model.experiment import variant_name, with_processes_name
 from loadtest.runfile.reader import RunFacts
 from loadtest.runfile.schema import Header, Load
 
@@ -79,6 +79,7 @@ def _application_facts(header: Header) -> Facts:
     facts: Facts = {"application": header.application}
     if header.driven and header.driven.command:
         facts["command of the application"] = header.driven.command
+        facts |= _processes(header, header.driven.processes)
     return facts
 
 
@@ -99,6 +100,13 @@ def _circumstances(header: Header) -> Facts:
         **_named("load", _asked_for(header.load)),
     }
     return {name: value for name, value in facts.items() if name not in _MAY_DIFFER}
+
+
+def _processes(header: Header, asked: Sequence[int]) -> Facts:
+    """The processes that were asked for; a search with several has them in the pools' names."""
+    variants = [with_processes_name("", number) for number in asked]
+    searched = any(header.pool.name.endswith(variant) for variant in variants)
+    return {} if searched else {"processes of the application": asked}
 
 
 def _asked_for(load: Load) -> Facts:

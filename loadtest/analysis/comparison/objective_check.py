@@ -12,6 +12,10 @@ from loadtest.model.objective import Bound, is_time, parse_objective, unknown_re
 from loadtest.model.summary import ObjectiveResult, PoolSummary
 
 MET_IN_WORDS = {True: "met", False: "missed", None: "undecided"}
+_UNENDED = (
+    "a value with ≥ is a lower bound, because some had not ended at the end of the measured time: "
+    "measure for longer"
+)
 _DROPPED = "arrivals were dropped, and their request times are unknown"
 
 
@@ -30,9 +34,9 @@ def check_objective(
     interval = interval95(known, level) if len(known) == len(each) else None
     met = _met(bound, value, interval)
     partly = at_least or (is_time(bound.path) and drops_arrivals(pool))
-    if met is True and bound.at_most and partly:
+    if met is bound.at_most and partly:
         met = None  # the true value may be larger
-    return ObjectiveResult(text=bound.text, value=value, ci95=interval, met=met)
+    return ObjectiveResult(text=bound.text, value=value, at_least=at_least, ci95=interval, met=met)
 
 
 def drops_arrivals(pool: PoolSummary) -> bool:
@@ -65,7 +69,8 @@ def value_in_words(objective: ObjectiveResult) -> str:
 def value_in_units(objective: ObjectiveResult) -> tuple[str, list[str]]:
     """The value of an objective and the edges of its interval, with units."""
     path = _path(objective)
-    return _number(path, objective.value), [
+    marked = "≥ " if objective.at_least else ""
+    return marked + _number(path, objective.value), [
         _number(path, max(edge, 0.0)) for edge in objective.ci95 or ()
     ]
 
@@ -77,6 +82,8 @@ def objective_sentences(pool: PoolSummary) -> list[str]:
     ]
     if drops_arrivals(pool) and meets_objectives(pool) is None:
         lines.append(f"{_DROPPED.capitalize()}.")
+    elif _unended(pool):
+        lines.append(f"{_UNENDED.capitalize()}.")
     elif lines and pool.rounds == 1:
         lines.append("One round has no interval, so the value alone decides.")
     return lines + _unknown([pool])
@@ -116,8 +123,17 @@ def _path(objective: ObjectiveResult) -> str:
 
 def _open(unknown: Sequence[PoolSummary], asked: str) -> str:
     names = listed([pool.name for pool in unknown])
-    why = _DROPPED if any(map(drops_arrivals, unknown)) else "more rounds may decide it"
+    why = "more rounds may decide it"
+    if any(map(drops_arrivals, unknown)):
+        why = _DROPPED
+    elif any(map(_unended, unknown)):
+        why = _UNENDED
     return f"Whether {names} can meet {asked} is undecided: {why}."
+
+
+def _unended(pool: PoolSummary) -> bool:
+    """Whether an objective is undecided because its value is a lower bound."""
+    return any(one.met is None and one.at_least for one in pool.objectives)
 
 
 def _number(path: str, value: float | None) -> str:

@@ -7,16 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 
 from loadtest.analysis.columns import Columns, Mask
-from loadtest.analysis.driven.driven_pool import driven_part, recorded_summary
-from loadtest.analysis.driven.server_concurrency import MEASURED_AT_ONCE, server_concurrency
+from loadtest.analysis.driven.driven_pool import recorded_summary
+from loadtest.analysis.driven.held_beyond_work import held_after_response, held_while_streaming
+from loadtest.analysis.driven.server_concurrency import (
+    MEASURED_AT_ONCE,
+    driven_part,
+    server_concurrency,
+)
 from loadtest.analysis.findings import bottleneck
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.pool_settings import multiplied
-from loadtest.analysis.recordings.pool_judgement import IDLE_OF_POOL, NAMED_PLACES
 from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import describe
-from loadtest.analysis.units import count, duration, level, listed, percent, plural
-from loadtest.model.recording_summary import RecordedPoolSummary
+from loadtest.analysis.units import count, duration, level, percent, plural
 from loadtest.model.summary import Finding
 from loadtest.model.trust_limits import BUSY_CPU, NOTABLE_LAG
 
@@ -24,8 +27,6 @@ from loadtest.model.trust_limits import BUSY_CPU, NOTABLE_LAG
 BOUND_SHARE = 0.5
 # Fewer checkouts in the event loop are those of a start.
 LOOP_SHARE = 0.1
-# Fewer holds that were found while a response was sent are chance.
-LEAST_RESPONDING = 3
 # Most requests with a 5xx status fail when checkouts time out.
 EXPLAINED_SHARE = 0.5
 # Fewer timeouts, as a share of the requests, are single disturbances.
@@ -150,35 +151,14 @@ def blocked_event_loop(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def mistakes_of_places(pool: PoolRuns) -> Iterator[Finding]:
-    """What a recording of the application finds, and connections held while responses are sent."""
+    """What a recording of the application finds, and connections held beyond the work of routes."""
     recorded = recorded_summary(pool)
     if recorded is None:
         return
-    yield from _held_while_streaming(recorded)
+    yield from held_while_streaming(recorded)
+    yield from held_after_response(recorded)
     told = _TOLD_BY_POOL_BOUND if any(bottleneck.pool_bound(pool)) else ""
     yield from (one for one in recorded.findings if one.code != told)
-
-
-def _held_while_streaming(recorded: RecordedPoolSummary) -> Iterator[Finding]:
-    in_use = max(recorded.connections.in_use * recorded.seconds, 1.0)
-    for place in recorded.places:
-        share = place.responding_seconds / in_use
-        if place.responding_seconds < LEAST_RESPONDING or share < IDLE_OF_POOL:
-            continue
-        routes = [f"`{route}`" for route in place.routes if route][:NAMED_PLACES]
-        yield Finding(
-            code="held_while_streaming",
-            severity="warning",
-            message=f"`{place.place}`{f' (in {listed(routes)})' if routes else ''} held a "
-            f"connection while the response was sent, for {percent(min(share, 1.0))} of the time "
-            "in which connections of the pool were in use. A slow client then keeps a connection. "
-            "Read the rows before the response begins, and return the connection; a long stream "
-            "can read in parts, each with a connection of its own.",
-            evidence={
-                **{"place": place.place, "found": place.responding_seconds, "share": share},
-                **{"hold": place.hold_seconds_mean, "hold_max": place.hold_seconds_max},
-            },
-        )
 
 
 def pool_timeouts_as_5xx(pool: PoolRuns) -> Iterator[Finding]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from loadtest.analysis.driven.driven_pool import driven_part, recorded_summary
-from loadtest.analysis.driven.server_concurrency import server_concurrency
+from loadtest.analysis.driven.driven_pool import recorded_summary
+from loadtest.analysis.driven.server_concurrency import driven_part, server_concurrency
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import CensoredTimes, describe

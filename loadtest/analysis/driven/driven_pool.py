@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from loadtest.analysis.driven.measured_process import MeasuredProcess
+from loadtest.analysis.driven.outlived_requests import holds_without_request
+from loadtest.analysis.driven.server_concurrency import driven_part
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.recordings.blocks import blocks_beside
 from loadtest.analysis.recordings.recorded_pool import RecordedPool, RecordedProcess
@@ -15,7 +17,6 @@ from loadtest.analysis.recordings.summarize_recording import recorded_pool_summa
 from loadtest.analysis.round import Round
 from loadtest.model.interval import SECOND
 from loadtest.model.recording_summary import RecordedPoolSummary
-from loadtest.runfile.driven_schema import DrivenPart
 from loadtest.runfile.place_schema import RecordedPart
 
 
@@ -30,7 +31,7 @@ def recorded_pool_of(pool: PoolRuns) -> RecordedPool | None:
     if driven is None or not found:
         return None
     seconds, blocks = blocks_beside([process.blocks for _, process in found])
-    processes = [_recorded(round_, process) for round_, process in found]
+    processes = [_recorded(pool, round_, process) for round_, process in found]
     return RecordedPool(driven.engine or pool.name, driven.database, processes, blocks, seconds)
 
 
@@ -40,11 +41,6 @@ def recorded_summary(pool: PoolRuns) -> RecordedPoolSummary | None:
     return recorded_pool_summary(found, simulated=False) if found and found.used else None
 
 
-def driven_part(pool: PoolRuns) -> DrivenPart | None:
-    """The application that the runs of a pool drove, by the first header that has it."""
-    return next((run.header.driven for run in pool.runs if run.header.driven), None)
-
-
 def _measured_processes(round_: Round) -> Iterator[tuple[Round, MeasuredProcess]]:
     there = set(round_.of_pools.present) if round_.driven else set()
     for name, process in round_.data.application_processes.items():
@@ -52,7 +48,7 @@ def _measured_processes(round_: Round) -> Iterator[tuple[Round, MeasuredProcess]
             yield round_, process
 
 
-def _recorded(round_: Round, process: MeasuredProcess) -> RecordedProcess:
+def _recorded(pool: PoolRuns, round_: Round, process: MeasuredProcess) -> RecordedProcess:
     name, header = process.total.process, round_.run.header
     rows = round_.of_pools.of(name)
     database = header.driven.database if header.driven else ""
@@ -63,6 +59,6 @@ def _recorded(round_: Round, process: MeasuredProcess) -> RecordedProcess:
         columns=spread(rows),
         total=process.total,
         ended=True,
-        old_holds=process.kept.old(),
+        old_holds=holds_without_request(pool, round_, process),
         longest_interval=int(rows.length.max(initial=0)) / SECOND,
     )

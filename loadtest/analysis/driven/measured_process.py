@@ -8,6 +8,9 @@ from loadtest.analysis.recordings.blocks import Blocks, without_places
 from loadtest.analysis.recordings.kept_holds import KeptHolds
 from loadtest.model.interval import Interval
 
+# A hold of this age (s) that is older than all requests in progress has lost its request.
+OUTLIVES_REQUESTS = 5
+
 
 class MeasuredProcess:
     """Takes the measured intervals of a process in order.
@@ -18,7 +21,7 @@ class MeasuredProcess:
 
     def __init__(self, process: str) -> None:
         self.total = Interval(0, process, length=0)
-        self.blocks, self.kept = Blocks(), KeptHolds()
+        self.blocks, self.kept = Blocks(), KeptHolds(OUTLIVES_REQUESTS)
 
     def add(self, interval: Interval) -> None:
         """Add an interval that follows the earlier ones."""

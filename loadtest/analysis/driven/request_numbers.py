@@ -14,17 +14,19 @@ def request_numbers(pool: PoolRuns) -> dict[str, RequestTimes]:
 
     Empty unless the runs drove an application.
     """
-    ordered = sorted(pool.requests.items(), key=lambda named: (-named[1].count, named[0]))
+    seen = [(name, use) for name, use in pool.requests.items() if use.count or use.unfinished.count]
+    ordered = sorted(seen, key=lambda named: (-named[1].count, named[0]))
     return {name: _times(pool, name, use) for name, use in ordered}
 
 
 def _times(pool: PoolRuns, name: str, use: RequestUse) -> RequestTimes:
-    times = describe(pool.times(times_of_name(name)))
+    times = describe(pool.times(times_of_name(name), cut_off_by_waits=True))
     return RequestTimes(
         **times.model_dump(),
         count=use.count,
         failed=use.failed,
         retried=use.retried,
+        unfinished=use.unfinished.count,
         error_rate=use.failed / use.count if use.count else None,
         by_status=dict(sorted(use.by_status.items())),
         explained=explained(use, times),

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from loadtest.analysis.driven.driven_pool import driven_part
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.model.driven_summary import Concurrency
+from loadtest.runfile.driven_schema import DrivenPart
 
 GUNICORN_VARIABLE = "GUNICORN_CMD_ARGS"
 # Starlette runs routes that are no coroutines in AnyIO's threads, which are that many.
@@ -44,6 +44,11 @@ def thread_facts(words: Sequence[str], variables: Mapping[str, str]) -> dict[str
     """The same as fields of `DrivenPart`; none without an option."""
     found = configured_threads(words, variables)
     return {"threads": found.requests, "threads_from": found.source} if found else {}
+
+
+def driven_part(pool: PoolRuns) -> DrivenPart | None:
+    """The application that the runs of a pool drove, by the first header that has it."""
+    return next((run.header.driven for run in pool.runs if run.header.driven), None)
 
 
 def server_concurrency(pool: PoolRuns) -> Concurrency:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadtest.analysis.driven.connections_beside import level_beside
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, level, percent
 from loadtest.model.interval import REQUEST_TIMES, SECOND
@@ -112,9 +113,15 @@ def _cure(pool: PoolRuns) -> str:
 
 
 def locked_share(pool: PoolRuns) -> float | None:
-    """The share of the time in use that connections spent waiting for row locks."""
-    locked, in_use = pool.server_rate("row_lock_time"), pool.mean_level("in_use")
-    return locked / SECOND / in_use if locked is not None and in_use else None
+    """The share of the time in use that connections spent waiting for row locks.
+
+    The server's number includes the connections of PoolUsers beside those of an application.
+    """
+    locked, beside = pool.server_rate("row_lock_time"), level_beside(pool, "in_use")
+    if locked is None or beside is None:
+        return None
+    in_use = pool.mean_level("in_use") + beside
+    return locked / SECOND / in_use if in_use else None
 
 
 def server_cpu(pool: PoolRuns) -> float | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from loadtest.analysis.driven.connections_beside import level_beside, pool_users_of
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.round import Round
 from loadtest.analysis.units import count, duration, level, listed, percent
@@ -71,9 +72,7 @@ def other_users(pool: PoolRuns) -> Iterator[Finding]:
 
 def pool_users_beside(pool: PoolRuns) -> Iterator[Finding]:
     """PoolUsers beside the users that drove an application: they have an engine of their own."""
-    scenario = pool.header.scenario
-    names = [name for name in scenario.user_classes if name not in scenario.other_classes]
-    if pool.driven and names:
+    if names := pool_users_of(pool):
         yield Finding(
             code="pool_users_beside",
             severity="info",
@@ -123,22 +122,26 @@ def waiters_unaccounted(pool: PoolRuns) -> Iterator[Finding]:
 def server_disagrees(pool: PoolRuns) -> Iterator[Finding]:
     """The server holds more connections than the pools: some were closed on one side only."""
     held, has = pool.server_level("threads_connected"), pool.mean_level("open")
+    beside = level_beside(pool, "open")
     private = all(run.header.server.private for run in pool.runs)
-    if held is None or not private:
-        return  # other clients use a shared server
+    if held is None or beside is None or not private:
+        return  # other clients use a shared server, or PoolUsers whose connections are unknown
     told = sum(round_.server.length for round_ in pool.rounds) / SECOND
     if pool.seconds - told > PARTIAL_SECOND * len(pool.rounds):
         return  # the pools were also measured while the server was down
     # The server counts a connection from the start of its handshake (Little's law).
     opening = pool.spent("connect", "reconnect") / pool.seconds
-    if held - BESIDE_THE_POOL - has - opening > max(TOLERANCE * held, LEAST_UNACCOUNTED):
+    if held - BESIDE_THE_POOL - has - beside - opening > max(TOLERANCE * held, LEAST_UNACCOUNTED):
         yield Finding(
             code="server_disagrees",
             severity="warning",
             message=f"The server held {level(held)} connections on average, but the pools "
             f"had only {level(has)} open. The application dropped the other connections without "
             "closing them. They count against max_connections until the server notices.",
-            evidence={"threads_connected": held, "open": has, "opening": opening},
+            evidence={
+                **{"threads_connected": held, "open": has},
+                **{"beside": beside, "opening": opening},
+            },
         )
 
 

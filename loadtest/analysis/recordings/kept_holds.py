@@ -26,9 +26,11 @@ class KeptHolds:
     """Takes the intervals of a process and keeps the holds in progress of the last seconds.
 
     These are counted by the lengths of the intervals: a clock that is set back moves their seconds.
+    long: as many (s), and the least age of an old hold.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, long: float = LONG_KEPT) -> None:
+        self._long = long
         self._recorded = 0.0
         self._recent: deque[tuple[float, Mapping[str, PlaceUse]]] = deque()
 
@@ -46,17 +48,17 @@ class KeptHolds:
 
     def _append(self, end: float, kept: Mapping[str, PlaceUse]) -> None:
         self._recent.append((end, kept))
-        while len(self._recent) > 1 and self._recent[1][0] <= end - LONG_KEPT:
+        while len(self._recent) > 1 and self._recent[1][0] <= end - self._long:
             self._recent.popleft()
 
     def old(self) -> list[OldHolds]:
-        """The places that held a connection all the time for LONG_KEPT at the end."""
-        if not self._recent or self._seconds < LONG_KEPT:
+        """The places that held a connection for all of the last seconds."""
+        if not self._recent or self._seconds < self._long:
             return []
         return [
             OldHolds(place, self._number(place), use.longest_hold / SECOND)
             for place, use in self._recent[-1][1].items()
-            if use.longest_hold >= LONG_KEPT * SECOND
+            if use.longest_hold >= self._long * SECOND
             and all(place in kept for _, kept in self._recent)
         ]
 

@@ -64,6 +64,7 @@ def _place(
         lost_now=lost.now,
         ended_seconds=use.idle_at[USER_ENDED],
         responding_seconds=use.responding,
+        after_response_seconds=use.after_response,
         idle_at=_shares(use.idle_at),
         routes=dict(sorted(use.routes.items(), key=lambda one: (-one[1], one[0]))),
     )

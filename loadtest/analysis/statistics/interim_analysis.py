@@ -27,7 +27,14 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.experiment import MARGIN
 from loadtest.model.interval import SECOND, Interval
 from loadtest.model.objective import Bound, of_request
-from loadtest.model.request_use import RequestUse, times_of_name
+from loadtest.model.request_use import (
+    IN_PROGRESS,
+    RequestUse,
+    ages_in_progress,
+    is_of_name,
+    name_in,
+    times_of_name,
+)
 
 # The share of the measured time after which each analysis is due, and the standard errors that stop
 # the run there. The fourth analysis is the end of the run.
@@ -162,11 +169,19 @@ def _too_long(seconds: Sequence[Interval], name: str, longest: float, allowed: f
     """Times over a bound, beyond the share that a percentile allows; includes unfinished waits."""
     times = [one.histograms.get(name, Distribution()) for one in seconds]
     counted = [(one.longer_than(longest), one.count) for one in times]
-    if name in _CUT_OFF_BY_WAITS:
-        going_on = seconds[-1].unfinished.longer_than(longest)
+    if left := _unfinished(name, seconds[-1]):
+        going_on = left.longer_than(longest)
         over, of = counted[-1]
         counted[-1] = over + going_on, of + going_on
     return _too_many(counted, allowed)
+
+
+def _unfinished(name: str, last: Interval) -> Distribution | None:
+    """The ages by which the times of a histogram are cut off at the end, if any."""
+    of_requests = ages_in_progress(last.requests, name_in(name))
+    if is_of_name(name) or (name == "request" and IN_PROGRESS in last.gauges):
+        return of_requests
+    return last.unfinished if name in _CUT_OFF_BY_WAITS else None
 
 
 def _too_many(counted: Sequence[tuple[int, int]], allowed: float) -> Excess:

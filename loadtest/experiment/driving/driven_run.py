@@ -131,4 +131,4 @@ def driven(
 def _merge(watch: ApplicationWatch | None, path: Path, folder: Path) -> None:
     """Put the recording into the result of the run, if it has one."""
     if watch and path.exists():
-        merge(path, folder, watch.facts, watch.names)
+        merge(path, folder, watch.facts, watch.names, watch.idle_parents)

@@ -42,7 +42,12 @@ def wait_for_processes(
     Meanwhile `ready` is asked again and again: it may make the engines. If no process has one,
     requests make it, and only `check_processes` can tell. check: called repeatedly.
     """
-    _wait(application, engines, lambda: wait_until_ready(application, check))
+
+    def ask() -> None:
+        check()
+        wait_until_ready(application, check)
+
+    _wait(application, engines, ask)
 
 
 def check_processes(

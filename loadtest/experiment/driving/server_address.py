@@ -7,7 +7,6 @@ from typing import NamedTuple
 from sqlalchemy import URL
 
 from loadtest.database.application import DATABASE_URL
-from loadtest.database.engine import database_url
 from loadtest.database.redaction import DEFAULT_PORTS, host_and_port
 from loadtest.model.errors import UsageError
 
@@ -47,15 +46,3 @@ def refuse_other_server(given: URL | None, found: URL) -> None:
             f"to {address_in_words(found)}: leave out --database-url, and remove {DATABASE_URL} "
             "from the environment"
         )
-
-
-def given_url(given: str) -> URL:
-    """The URL of the user's own server; raises UsageError if it is of a kind without a status."""
-    kind, separator, _ = given.partition("://")
-    if separator and kind.partition("+")[0] not in _MYSQL_NAMES:
-        raise UsageError(
-            f"--database-url starts with {kind}://, but it must lead to MariaDB or MySQL: leave it "
-            f"out, remove {DATABASE_URL} from the environment, and let the application read its "
-            "URL from a variable of its own"
-        )
-    return database_url(given)

@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtest.database.failure_kinds import words_of
 from loadtest.experiment.trial.trial_answer import TrialAnswer
-from loadtest.load.users.request_log import full_name
+from loadtest.load.users.requests_in_progress import full_name
 from loadtest.load.users.session_task import SESSION_REQUEST
 from loadtest.runfile.folders import as_typed
 

@@ -69,6 +69,10 @@ class ArrivingUsers:
         due = self._due.pop(getcurrent(), None)
         return None if due is None else max(0, begun - due)
 
+    def due(self, greenlet: object) -> int | None:
+        """When the arrival was due (clock, ns) whose first request has not ended; None without."""
+        return self._due.get(greenlet)
+
 
 def begin_of(elapsed: int, start_time: float | None) -> int:
     """When a request began (clock, ns) that ends now.

@@ -9,10 +9,11 @@ from typing import Any
 from loadtest.database.failure_kinds import words_of
 from loadtest.load.users.arriving_users import begin_of
 from loadtest.load.users.http_failures import failure_kind, status_of
+from loadtest.load.users.requests_in_progress import RequestsInProgress, full_name
 from loadtest.load.users.session_task import SESSION_REQUEST
 from loadtest.model.distribution import Distribution
-from loadtest.model.interval import Interval, Period
-from loadtest.model.request_use import RequestUse, times_of_name
+from loadtest.model.interval import Gauge, Interval, Period
+from loadtest.model.request_use import IN_PROGRESS, RequestUse, times_of_name
 from loadtest.pool.numbered_names import NumberedNames
 from loadtest.pool.recorder import Recorder
 from loadtest.recording.steering.response_headers import HEADER, told_in
@@ -32,11 +33,14 @@ class RequestLog:
 
     recorder: takes the times and the failures of all; a user's session records its own there.
     late: called at the end of a request with its begin (clock ns); returns its schedule lag (ns),
-    None if no arrival was due for it. Its time then counts from the moment when it was due.
+    None if no arrival was due for it. Its time then counts from the moment when it was due. due:
+    that moment for the first request of a greenlet, while the request is in progress.
     """
 
     def __init__(self, recorder: Recorder) -> None:
         self.late: Callable[[int], int | None] = lambda begun: None
+        self.due: Callable[[object], int | None] = lambda greenlet: None
+        self.in_progress = RequestsInProgress()
         self._recorder = recorder
         self._names = NumberedNames(MOST_NAMES, OTHER_REQUESTS)
         self._by_name = defaultdict[str, _NamedRequests](_NamedRequests)
@@ -59,8 +63,10 @@ class RequestLog:
             own = full_name(request_type, name)
             begun = begin_of(elapsed, start_time)
             elapsed = self._record(begun, elapsed, exception, response)
-        own = self._names.name(self._names.number(own[:_MOST_CHARACTERS]))
-        self._by_name[own].add(elapsed, exception, response)
+        self._by_name[self._short(own)].add(elapsed, exception, response)
+
+    def _short(self, name: str) -> str:
+        return self._names.name(self._names.number(name[:_MOST_CHARACTERS]))
 
     def _record(
         self, begun: int, elapsed: int, exception: BaseException | None, response: Any
@@ -85,7 +91,17 @@ class RequestLog:
         for name, requests in named.items():
             interval.requests[name] = requests.use
             interval.histograms |= requests.histograms(name)
+        self._add_unfinished(interval)
         return interval
+
+    def _add_unfinished(self, interval: Interval) -> None:
+        found = self.in_progress.ages(self.due)
+        for name, ages in found.items():
+            use = interval.requests.setdefault(self._short(name), RequestUse())
+            use.unfinished.add(Distribution.of(ages))
+        if self.in_progress.known:
+            number = sum(map(len, found.values()))
+            interval.gauges[IN_PROGRESS] = Gauge(number * interval.length, *[number] * 3)
 
 
 class _NamedRequests:
@@ -123,11 +139,6 @@ class _NamedRequests:
             for failed, durations in both
             if durations
         }
-
-
-def full_name(method: str, name: str) -> str:
-    """`GET /orders`; a locustfile may have put the method into the name."""
-    return name if not method or name.startswith(f"{method} ") else f"{method} {name}"
 
 
 def _header(response: Any) -> str:

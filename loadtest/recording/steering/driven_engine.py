@@ -16,6 +16,7 @@ from loadtest.recording.code_places import CodePlaces
 from loadtest.recording.process_recorder import PROCESS_RECORDER, pool_name
 from loadtest.recording.steering.orders import Orders
 from loadtest.recording.steering.pool_arguments import own_settings, steer
+from loadtest.recording.steering.reached_server import tell_reached
 from loadtest.recording.steering.told import tell
 
 # An application may make engines without end.
@@ -49,7 +50,7 @@ class DrivenEngine:
             "name": name,
             "place": self._place,
             "own": own_settings(url, kwargs),
-            "creator": kwargs.get("creator") is not None,
+            "by_url": not _leaves_url(url, kwargs),
         }
         self._refused = ""
         self._redirected_from: URL | None = None
@@ -78,10 +79,12 @@ class DrivenEngine:
         identity = process, address, self._place
         if identity in _TOLD or len(_TOLD) >= MOST_TOLD:
             return
+        number = len(_TOLD)
         _TOLD.add(identity)
         recording = PROCESS_RECORDER.name_of(engine)
         facts = {
             "pid": process,
+            "number": number,
             **self._facts,
             "recording": recording,
             "url": address,
@@ -91,6 +94,14 @@ class DrivenEngine:
             "refused": self._refused or ("" if recording else _NOT_RECORDED),
         }
         tell(self._orders, "engine", **facts)
+        tell_reached(self._orders, engine, number)
+
+
+def _leaves_url(url: URL, kwargs: Mapping[str, Any]) -> bool:
+    """Whether an engine may connect to another address than the one of its URL."""
+    arguments = {*url.query, *(kwargs.get("connect_args") or ())}
+    own = any(kwargs.get(name) is not None for name in ("creator", "pool"))
+    return own or bool(_ADDRESSES & arguments)
 
 
 def _fixed_address(url: URL, kwargs: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ def header_value(waits: RequestWaits) -> str:
 
 
 def sends_header(send: _Send, waits: RequestWaits) -> _Send:
-    """ASGI's `send` that adds the header when the response starts, and notes that."""
+    """ASGI's `send` that adds the header when the response starts, and notes that and its end."""
     name = HEADER.lower().encode()
 
     async def sending(message: Any) -> None:
@@ -46,6 +46,8 @@ def sends_header(send: _Send, waits: RequestWaits) -> _Send:
             added = (name, header_value(waits).encode())
             message = {**message, "headers": [*message.get("headers", ()), added]}
         await send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            waits.responded = True
 
     return sending
 

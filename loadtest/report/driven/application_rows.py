@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from loadtest.analysis.recordings.clock_time import clock_of
 from loadtest.analysis.units import NO_VALUE, count, duration, level, marked_duration, percent
@@ -19,6 +18,7 @@ from loadtest.report.recorded.recording_rows import (
     shortage_cells,
     single_lines,
 )
+from loadtest.report.result_files import FileLink
 
 FLEET_COLUMNS = (
     *("pool", "processes", "at once", "checkouts", "timeouts", "wait p95", "in use", "most open"),
@@ -40,8 +40,8 @@ ROUTE_LEGEND = (
     "Hold is a mean. In queries: the share of the holds' time in statements and COMMITs. Nested "
     "checkouts: by requests that held a connection already."
 )
-Logs = Mapping[str, Sequence[str]]
-"""The paths of the application's logs from the page, by the name of the pool."""
+Logs = Mapping[str, Sequence[FileLink]]
+"""The application's logs by the name of the pool."""
 
 
 def application_section(summary: Summary, logs: Logs) -> dict[str, Any] | None:
@@ -116,7 +116,7 @@ def _pool(pool: PoolSummary, application: DrivenSummary, logs: Logs) -> dict[str
         "routes": [single_lines(_route_row(*one)) for one in application.routes.items()],
         "shortages": [single_lines(cells) for cells in _shortages(application.shortages)],
         "processes": [single_lines(_process_row(one)) for one in application.processes],
-        "logs": [(path.rpartition("/")[2], quote(path)) for path in logs.get(pool.name, ())],
+        "logs": logs.get(pool.name, ()),
     }
 
 

@@ -36,6 +36,12 @@ def test_a_machine_without_a_free_processor_is_the_limit(tmp_path: Path) -> None
     assert found.evidence["share"] == 1
 
 
+def test_other_programs_have_the_rest(tmp_path: Path) -> None:
+    found = findings(tmp_path, 0.98, cpu=100)["machine_bound"]
+    assert found.evidence["processors"]["other programs"] == pytest.approx(0.76)
+    assert "database server 0.6 and other programs 0.8." in found.message
+
+
 @pytest.mark.parametrize(("busy", "full"), [(0.9, 10), (None, 10), (0.98, 5)])
 def test_a_machine_with_room_is_not(tmp_path: Path, busy: float | None, full: int) -> None:
     assert "machine_bound" not in findings(tmp_path, busy, full=full)

@@ -13,6 +13,8 @@ from loadtest.model.summary import Finding
 
 # All processors are busy from here on: the system's clock ticks are coarse.
 FULL_MACHINE = 0.95
+# Less than this of a processor is the system's own work.
+_NOTABLE_OTHERS = 0.25
 
 
 def machine_bound(pool: PoolRuns) -> Iterator[Finding]:
@@ -34,8 +36,8 @@ def machine_bound(pool: PoolRuns) -> Iterator[Finding]:
         message=f"The machine is the bottleneck: all of its processors were busy in "
         f"{percent(busy / length)} of the measured time. Processors in use on average: {told}. "
         "They take processors from each other, so more connections do not make the requests "
-        "faster here. Run the load generator or the database server on another machine, or send "
-        "fewer requests.",
+        "faster here. Stop other programs, run the load generator or the database server on "
+        "another machine, or send fewer requests.",
         evidence={"share": busy / length, "processors": used},
     )
 
@@ -56,4 +58,7 @@ def _processors(pool: PoolRuns) -> dict[str, float]:
         for name, rows in sides.items()
     }
     server = pool.server_rate("cpu")
-    return used | ({"database server": server / SECOND} if server else {})
+    used |= {"database server": server / SECOND} if server else {}
+    all_ = sum(int(one.counter("machine_cpu").sum()) for one in sides["load generator"])
+    others = all_ / SECOND / pool.seconds * (pool.header.host.cpus or 0) - sum(used.values())
+    return used | ({"other programs": others} if others >= _NOTABLE_OTHERS else {})

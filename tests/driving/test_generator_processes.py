@@ -65,7 +65,7 @@ def test_two_processes_share_the_load(tmp_path: Path, rate: tuple[str, ...]) -> 
     assert "--processes 2" in run.told["command"]
     assert "--master-bind-port" not in run.told["command"]
     parts = [total(of_one) for of_one in generators(run).values()]  # type: ignore[arg-type]
-    assert [part.gauges.keys() for part in parts] == [{"load_users"}] * 2
+    assert [part.gauges.keys() for part in parts] == [{"load_users", "in_progress"}] * 2
     assert [part.gauges["load_users"].max for part in parts] == [3, 3]
     for part in parts:
         assert part.counters["requests"] > 5

@@ -30,7 +30,7 @@ def test_visitors_arrive_at_the_rates_of_their_stages(tmp_path: Path) -> None:
     assert 0 <= under_way <= 2, "each of the two visitors may be at work when the run ends"
     assert whole.counters["requests"] == whole.histograms["request"].count == lags
     assert {one.period for one in own} >= {"warmup", "measured"}
-    assert whole.gauges.keys() == {"load_users"}
+    assert whole.gauges.keys() == {"load_users", "in_progress"}
 
 
 @pytest.mark.long

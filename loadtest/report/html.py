@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -77,6 +78,7 @@ def report_page(
     )
 
 
+@cache
 def page_template(name: str) -> Template:
     """A page's template, with the style and the colours that all pages have."""
     environment = Environment(

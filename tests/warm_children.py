@@ -49,7 +49,7 @@ class WarmProcess:
         late: Callable[[str], LoadtestError],
     ) -> tuple[str, str]:
         """Like the function of the same name in `rounds`; by it where a fork would differ."""
-        if not _fits(command, environment, seconds):
+        if not _fits(command, seconds):
             return _ask(command, environment, seconds, late)
         words = command[command.index(CHILD) + 1 :]
         with tempfile.TemporaryDirectory() as folder:
@@ -98,15 +98,10 @@ def warm_children() -> Iterator[None]:
         yield
 
 
-def _fits(command: list[str], environment: dict[str, str], seconds: float) -> bool:
-    """Whether a fork answers as a new process: patched, on this path, with the usual deadline."""
-    path = environment.get("PYTHONPATH", "")
-    return (
-        command[5] in ANSWERING
-        and "loadtest.threads" not in command
-        and path in ("", str(ROOT))
-        and seconds >= deadlines.LOOK_SECONDS == 60
-    )
+def _fits(command: list[str], seconds: float) -> bool:
+    """Whether a fork answers as a new process: it is patched, and has the usual deadline."""
+    usual = seconds >= deadlines.LOOK_SECONDS == 60
+    return command[5] in ANSWERING and "loadtest.threads" not in command and usual
 
 
 def _answer() -> None:
@@ -128,7 +123,7 @@ def _become(words: list[str], environment: dict[str, str], folder: str, files: l
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    sys.path[0] = folder
+    sys.path[:1] = [folder, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
     for number, name in enumerate((os.devnull, *files)):
         opened = os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.dup2(opened, number)

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import long
 from tests.driving import troubled_applications as troubled
 from tests.driving.applications import VISITORS
-from tests.processes import free_port, loadtest_command, running, until
+from tests.processes import ended_here, free_port
 from tests.recording.driven import tool_end
 
 
@@ -22,17 +22,15 @@ def driven(folder: Path, script: str, users: int, seconds: int) -> dict[str, Any
     (folder / "app.py").write_text(script)
     (folder / "visitors.py").write_text(VISITORS.format(path="/rows"))
     port = free_port()
-    command = shlex.join([sys.executable, "app.py", str(port), "rows.db"])
-    options = ["--app", command, "--ready", f"http://127.0.0.1:{port}/health", "-u", str(users)]
+    words = shlex.join([sys.executable, "app.py", str(port), "rows.db"])
+    options = ["--app", words, "--ready", f"http://127.0.0.1:{port}/health", "-u", str(users)]
     more = ["-t", f"{seconds}s", "--warmup", "1s"]
-    arguments = loadtest_command("run", "visitors.py", *options, *more)
     with tool_end(folder) as tool:
         orders = tool.orders().variables()
-        with running(folder / "log", *arguments, cwd=folder, env=orders) as process:
-            process.wait()
-            until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
+        command = ("run", "visitors.py", *options, *more)
+        ended = ended_here(folder / "log", *command, cwd=folder, env=orders)
     written = next((folder / "reports").glob("*-*/summary.json"), None)
-    assert written, process.output
+    assert written, ended.output
     (pool,) = json.loads(written.read_text())["pools"]
     return dict(pool)
 

@@ -28,7 +28,8 @@ from loadtest.database.private_server import PrivateServer
 from loadtest.model.errors import UsageError
 from loadtest.model.summary import PoolSummary
 from tests.analysis.builders import steady
-from tests.undisturbed import undisturbed
+from tests.undisturbed import undisturbed, without_figures
+from tests.warm_children import warm_children
 
 if TYPE_CHECKING:
     from tests.recording.private_postgresql import PrivatePostgresql
@@ -170,7 +171,8 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
     """Runs the `loadtest` command in the test's own process, without the environment's database.
 
     A process of its own would import everything again. What it starts are processes, as always.
-    repeats: whether it repeats disturbed runs, for a test that needs a decision.
+    repeats: whether it repeats disturbed runs, for a test that needs a decision. figures: whether
+    its reports have figures.
     """
 
     def run(
@@ -178,16 +180,27 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         repeats: bool = False,
+        figures: bool = False,
     ) -> subprocess.CompletedProcess[str]:
         capfd.readouterr()
         command = ["loadtest", *map(str, arguments)]
         environment = without_database() if env is None else env
-        with contextlib.nullcontext() if repeats else undisturbed():
+        with (
+            contextlib.nullcontext() if repeats else undisturbed(),
+            contextlib.nullcontext() if figures else without_figures(),
+        ):
             code = exit_code_here(command, environment, cwd or Path.cwd())
         said = capfd.readouterr()
         return subprocess.CompletedProcess(command, code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def warm() -> Iterator[None]:
+    """Checks and trials of scenarios in forks of a process that has imported everything."""
+    with warm_children():
+        yield
 
 
 @pytest.fixture
@@ -223,6 +236,7 @@ def values_of(request: pytest.FixtureRequest, parameter: str) -> list[Any]:
 def exit_code_here(command: list[str], environment: Mapping[str, str], folder: Path) -> int:
     """The exit code of a `loadtest` command that runs in this process."""
     with (
+        warm_children(),
         mock.patch.dict(os.environ, environment, clear=True),
         mock.patch.object(sys, "argv", command),
         contextlib.chdir(folder),

@@ -13,7 +13,8 @@ from typing import Any
 from loadtest.model.request_use import ages_in_progress
 from loadtest.recording.steering.orders import Orders
 from loadtest.runfile.reader import read_run
-from tests.processes import free_port, loadtest_command, running, until
+from tests.driving.applications import MEASURED
+from tests.processes import ended_here, free_port
 
 # A pool of one connection, which each request holds for 100 ms, and a thread for each request.
 SLOW_SHOP = """
@@ -75,14 +76,10 @@ def driven(folder: Path) -> Any:
     words = shlex.join([sys.executable, "app.py", str(port), "shop.db"])
     options = ["--app", words, "--ready", f"http://127.0.0.1:{port}/health"]
     objective = 'request["GET /orders/{number}"].count >= 1'
-    command = loadtest_command(
-        *("run", "visitors.py", *options, "-u", "4", "-t", "6s", "--warmup", "1s"),
-        *("--objective", objective),
-    )
+    command = ("run", "visitors.py", *options, "-u", "4", "-t", "5s", "--warmup", "1s", "--no-try")
     orders = Orders(tell="/dev/null").variables()
-    with running(folder / "log", *command, cwd=folder, env=orders) as process:
-        assert process.wait(300) == 0, process.output
-        until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
+    ended = ended_here(folder / "log", *command, "--objective", objective, cwd=folder, env=orders)
+    assert ended.code in MEASURED, ended.output
     summary = json.loads(next(folder.glob("reports/*-*/summary.json")).read_text())
     return summary["pools"][0]
 

@@ -42,8 +42,12 @@ def without_passwords(text: str, url: URL | None = None) -> str:
 
 def host_and_port(url: URL) -> str:
     """The address of a server, without the end of a password that contains @."""
-    port = url.port or DEFAULT_PORTS.get(url.get_backend_name(), 3306)
-    return f"{(url.host or 'localhost').rpartition('@')[2]}:{port}"
+    return f"{(url.host or 'localhost').rpartition('@')[2]}:{port_of(url)}"
+
+
+def port_of(url: URL) -> int:
+    """The port of a server, that of its kind if the URL names none."""
+    return url.port or DEFAULT_PORTS.get(url.get_backend_name(), DEFAULT_PORTS["mysql"])
 
 
 def words_with_type(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import URL, create_engine, make_url
 from loadtest.database.connection_errors import connection_error
 from loadtest.database.engine import database_url
 from loadtest.database.measurable import measurable_engine
-from loadtest.database.redaction import host_and_port, without_passwords
+from loadtest.database.redaction import host_and_port, port_of, without_passwords
 from loadtest.model.errors import UsageError
 
 ADDRESS = make_url("mysql+pymysql://blog:secret@db.example:3306/blog")
@@ -31,6 +31,19 @@ def test_an_engine_whose_password_has_an_unescaped_at_sign_is_refused_without_it
         measurable_engine(create_engine(UNESCAPED))
     assert "%40" in str(refusal.value)
     assert "ss@" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("postgresql+asyncpg://u@h/d", 5432),
+        ("mariadb+pymysql://u@h/d", 3306),
+        ("mysql+pymysql://u@h:3307/d", 3307),
+    ],
+)
+def test_a_url_without_a_port_leads_to_that_of_its_kind(url: str, port: int) -> None:
+    assert port_of(make_url(url)) == port
+    assert host_and_port(make_url(url)) == f"h:{port}"
 
 
 def test_no_address_shows_the_end_of_a_password() -> None:

@@ -20,9 +20,9 @@ from contextlib import suppress
 
 from sqlalchemy import URL
 
+from loadtest.database.redaction import port_of
 from loadtest.model.errors import LoadtestError
 
-DEFAULT_PORT = 3306
 ORDERS = ("connect-delay", "latency", "refuse", "idle-drop")
 _CHUNK = 65_536
 _CHUNKS_UNDER_WAY = 64
@@ -42,7 +42,7 @@ class Relay:
             "-m",
             __spec__.name,
             url.host or "localhost",
-            str(url.port or DEFAULT_PORT),
+            str(port_of(url)),
         ]
         self._process = subprocess.Popen(
             command,

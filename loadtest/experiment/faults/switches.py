@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 
 from loadtest.database.failure_kinds import error_code
 from loadtest.database.private_server import PrivateServer
-from loadtest.experiment.faults.relay import DEFAULT_PORT, Relay
+from loadtest.database.redaction import port_of
+from loadtest.experiment.faults.relay import Relay
 from loadtest.model.errors import LoadtestError
 from loadtest.model.fault import Fault
 
@@ -82,7 +83,7 @@ def killing(url: URL, fault: Fault, client: int) -> Switch:
         if not broken:
             return None
         with engine.connect() as own:
-            found = _threads(own, url, _ports_of(client, url.port or DEFAULT_PORT))
+            found = _threads(own, url, _ports_of(client, port_of(url)))
             if not found:
                 raise LoadtestError("the server's process list has no connection of this run")
             return sum(_kill(own, thread) for thread in _chosen(found, fault))

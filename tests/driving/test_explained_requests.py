@@ -81,7 +81,8 @@ def driven(folder: Path) -> Any:
     )
     orders = Orders(tell="/dev/null").variables()
     with running(folder / "log", *command, cwd=folder, env=orders) as process:
-        assert process.wait(300) == 0, process.output
+        # On a busy machine, the load generator may be too late for a valid measurement.
+        assert process.wait(300) in (0, 4), process.output
         until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
     summary = json.loads(next(folder.glob("reports/*-*/summary.json")).read_text())
     return summary["pools"][0]
